@@ -1,0 +1,208 @@
+"""One order book: levels, epoch, trust, age, and the price window it can vouch for.
+
+Nothing here is linear in the size of the book but a memory move: each side is one sorted list of keys with the best
+price at its *end* (where nearly all changes happen) and a dict of sizes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
+
+__all__ = ["Book", "Ladder"]
+
+
+class Ladder:
+    """One side of a book. ``sign`` +1 keeps bids (best = highest), -1 asks (best = lowest)."""
+
+    __slots__ = ("keys", "sign", "sizes")
+
+    def __init__(self, sign: float) -> None:
+        self.sign = sign
+        self.keys: list[float] = []
+        """``sign * price``, ascending: the best is last."""
+        self.sizes: dict[float, float] = {}
+        """By the same keys."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def replace(self, levels: Sequence[Level]) -> None:
+        """Forget everything and take these."""
+        sign = self.sign
+        self.sizes = {sign * level.px: level.qty for level in levels if level.qty}
+        self.keys = sorted(self.sizes)
+
+    def apply(self, levels: Sequence[Level]) -> None:
+        """Absolute sizes; 0 deletes, also a level that is not there (normal on every venue)."""
+        sign = self.sign
+        sizes = self.sizes
+        keys = self.keys
+        for level in levels:
+            key = sign * level.px
+            qty = level.qty
+            if qty:
+                if key not in sizes:
+                    if not keys or key > keys[-1]:
+                        keys.append(key)
+                    else:
+                        keys.insert(bisect_left(keys, key), key)
+                sizes[key] = qty
+            elif sizes.pop(key, None) is not None:
+                if key == keys[-1]:
+                    keys.pop()
+                else:
+                    del keys[bisect_left(keys, key)]
+
+    def prune(self, most: int) -> None:
+        """Drop the worst levels beyond ``most``."""
+        surplus = len(self.keys) - most
+        if surplus > 0:
+            for key in self.keys[:surplus]:
+                del self.sizes[key]
+            del self.keys[:surplus]
+
+    def best(self) -> tuple[float, float] | None:
+        """(price, size)."""
+        keys = self.keys
+        if not keys:
+            return None
+        key = keys[-1]
+        return self.sign * key, self.sizes[key]
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        """(price, size) from the best outward. Not to be held across a change."""
+        sign = self.sign
+        sizes = self.sizes
+        for key in reversed(self.keys):
+            yield sign * key, sizes[key]
+
+    def top(self, count: int) -> list[tuple[float, float]]:
+        """The best ``count`` levels."""
+        return list(islice(self, count))
+
+
+class Book:
+    """The book of one instrument. A strategy gets it only while it is ``trusted``."""
+
+    __slots__ = (
+        "asks", "bids", "crossed_ns", "depth", "epoch", "exch_ns", "instrument", "reason", "recv_ns", "seq", "state",
+        "top", "transit_ns", "updates",
+    )  # fmt: skip
+
+    def __init__(self, instrument: str) -> None:
+        self.instrument = instrument
+        self.bids = Ladder(1.0)
+        self.asks = Ladder(-1.0)
+        self.state = BookState.SYNCING
+        self.reason = "no snapshot yet"
+        """Why it is not SYNCED."""
+        self.epoch = 0
+        """Rises with each snapshot: levels of two epochs never mix."""
+        self.seq = 0
+        self.exch_ns = 0
+        self.recv_ns = 0
+        self.transit_ns = 0
+        """How much later than usual the last frame came (``core.watchdog``): adds to the age."""
+        self.depth = 0
+        """Levels a side that the venue vouches for; 0 = all."""
+        self.top: TopUpdate | None = None
+        """A newer best bid and ask from a faster stream of the same id space."""
+        self.crossed_ns = 0
+        """Since when it is crossed, 0 = it is not."""
+        self.updates = 0
+
+    def apply(self, update: BookUpdate) -> None:
+        """Take one update. A snapshot makes the book SYNCED; a delta on an unsynced book is ignored."""
+        if update.snapshot:
+            self.bids.replace(update.bids)
+            self.asks.replace(update.asks)
+            self.epoch += 1
+            self.depth = update.depth
+            self.state = BookState.SYNCED
+            self.reason = ""
+            self.top = None
+        elif self.epoch == 0 or self.state is BookState.LOST or self.state is BookState.SYNCING:
+            return
+        else:
+            self.bids.apply(update.bids)
+            self.asks.apply(update.asks)
+            if self.state is BookState.STALE:
+                self.state = BookState.SYNCED
+                self.reason = ""
+        self.seq = update.seq
+        self.exch_ns = update.exch_ns
+        self.recv_ns = update.recv_ns
+        self.updates += 1
+        top = self.top
+        if top is not None and top.seq <= update.seq:
+            self.top = None
+        depth = self.depth
+        if depth and (len(self.bids.keys) > 2 * depth or len(self.asks.keys) > 2 * depth):
+            self.bids.prune(depth)
+            self.asks.prune(depth)
+        bid, ask = self.bids.keys, self.asks.keys
+        if bid and ask and bid[-1] >= -ask[-1]:
+            self.crossed_ns = self.crossed_ns or update.recv_ns or 1
+        else:
+            self.crossed_ns = 0
+
+    def overlay(self, top: TopUpdate) -> bool:
+        """Lay a faster best bid and ask over the book; False when the book already knows more."""
+        if self.state is not BookState.SYNCED or top.seq <= self.seq:
+            return False
+        if self.top is not None and top.seq <= self.top.seq:
+            return False
+        self.top = top
+        self.recv_ns = top.recv_ns
+        return True
+
+    def lose(self, state: BookState, reason: str) -> None:
+        """No longer to be trusted, and why."""
+        self.state = state
+        self.reason = reason
+        self.top = None
+
+    @property
+    def trusted(self) -> bool:
+        """SYNCED and not crossed. Age is the view's business: it knows the symbol's usual rate."""
+        return self.state is BookState.SYNCED and not self.crossed_ns
+
+    def age_ns(self, now_ns: int) -> int:
+        """The larger of the time since the last frame and its transit excess."""
+        age = now_ns - self.recv_ns
+        return age if age > self.transit_ns else self.transit_ns
+
+    def best_bid(self) -> tuple[float, float] | None:
+        """(price, size), the faster stream's where it is newer."""
+        top = self.top
+        return (top.bid.px, top.bid.qty) if top is not None else self.bids.best()
+
+    def best_ask(self) -> tuple[float, float] | None:
+        top = self.top
+        return (top.ask.px, top.ask.qty) if top is not None else self.asks.best()
+
+    def levels_to_sell(self) -> Iterator[tuple[float, float]]:
+        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk."""
+        top = self.top
+        if top is None:
+            yield from self.bids
+            return
+        yield top.bid.px, top.bid.qty
+        for px, qty in self.bids:
+            if px < top.bid.px:
+                yield px, qty
+
+    def levels_to_buy(self) -> Iterator[tuple[float, float]]:
+        """Asks from the best outward, over the faster stream's top where it is newer: what a buyer would walk."""
+        top = self.top
+        if top is None:
+            yield from self.asks
+            return
+        yield top.ask.px, top.ask.qty
+        for px, qty in self.asks:
+            if px > top.ask.px:
+                yield px, qty

@@ -1,0 +1,1 @@
+"""OKX spot for arbkit."""
