@@ -13,7 +13,6 @@ WORKSPACE := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 # uv works in .venv, with the Python that made it, and never fetches another one.
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
-export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .PHONY: help setup demo test format lint types floors tests docs bench dist lock clean
