@@ -10,9 +10,10 @@ from collections import Counter
 
 __all__ = ["BOUNDS_US", "Counters", "Histogram", "LinkCounters"]
 
-BOUNDS_US: tuple[float, ...] = tuple(
-    mantissa * 10.0**exponent for exponent in range(7) for mantissa in (1.0, 1.6, 2.5, 4.0, 6.3)
-) + (1e7,)
+BOUNDS_US: tuple[float, ...] = (
+    *(mantissa * 10.0**exponent for exponent in range(7) for mantissa in (1.0, 1.6, 2.5, 4.0, 6.3)),
+    1e7,
+)
 """Upper bounds in microseconds, five a decade: 1 us to 10 s."""
 
 
@@ -73,8 +74,9 @@ class Counters:
     """All of one engine."""
 
     __slots__ = (
-        "ack", "alarms", "book", "coalesced", "deals", "decision", "decode", "durable", "late_turns", "links", "opportunities_dropped",
-        "opportunities_seen", "opportunities_taken", "orders", "refused", "strategy_faults", "tick_to_order", "turns",
+        "ack", "alarms", "book", "coalesced", "deals", "decision", "decode", "durable", "late_turns",
+        "links", "opportunities_dropped", "opportunities_seen", "opportunities_taken", "orders", "refused",
+        "strategy_faults", "tick_to_order", "turns",
     )  # fmt: skip
 
     def __init__(self) -> None:
