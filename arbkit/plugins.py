@@ -59,15 +59,18 @@ class Registry:
 
     def exchange(self, venue: str) -> type[Any]:
         """The class of ``venue``; raises ``ConfigError`` that names the nearest venue, or why this one is not there."""
-        return self._pick(self.exchanges, venue, "venue")
+        cls: type[Any] = self._pick(self.exchanges, venue, "venue")
+        return cls
 
     def dialect(self, venue: str) -> type[Any]:
         """The simulated ``venue``; raises like ``exchange``."""
-        return self._pick(self.dialects, venue, "simulated venue")
+        cls: type[Any] = self._pick(self.dialects, venue, "simulated venue")
+        return cls
 
     def strategy(self, name: str) -> Callable[..., Any]:
         """The registered strategy ``name``; raises like ``exchange``."""
-        return self._pick(self.strategies, name, "strategy")
+        cls: Callable[..., Any] = self._pick(self.strategies, name, "strategy")
+        return cls
 
     def _pick(self, table: dict[str, Any], name: str, noun: str) -> Any:
         found = table.get(name)
