@@ -127,9 +127,7 @@ class _Claims:
         mine: list[tuple[str, str, Any]] = []
 
         def exchange(cls: type[Any]) -> None:
-            missing = [
-                name for name in ("capabilities", "rate_limits", "links", "session", "route") if not hasattr(cls, name)
-            ]
+            missing = [name for name in ("links", "session", "route") if not hasattr(cls, name)]
             if missing:
                 raise PluginError(f"exchange {cls.__name__} lacks {', '.join(missing)}")
             mine.append(("exchanges", _venue_of(cls), cls))
