@@ -19,8 +19,8 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def _boot_ns() -> int:
-    """Monotonic time that runs on while the machine sleeps, 0 where the system has none (the wall clock tells then)."""
-    return 0 if _BOOTTIME is None else time.clock_gettime_ns(_BOOTTIME)
+    """Monotonic time that runs on while the machine sleeps; where the system has none the wall clock alone tells."""
+    return time.monotonic_ns() if _BOOTTIME is None else time.clock_gettime_ns(_BOOTTIME)
 
 
 def seed() -> int:
