@@ -106,6 +106,8 @@ class _Connection:
             await self._link._connect(dial, self)
         except ArbkitError as error:
             self.closed(f"{type(error).__name__}: {error}", self._link._clock.now_ns())
+        except Exception as error:  # whatever it is, it stays with this link; its text may quote what was sent
+            self.closed(f"connecting failed: {type(error).__name__}", self._link._clock.now_ns())
 
     def detach(self) -> None:
         """Deliver nothing more and end the connection in the background."""
