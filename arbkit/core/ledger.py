@@ -70,6 +70,8 @@ class _Row:
 
     def move(self, units: int, exch_ns: int) -> None:
         """One movement; those before the opening are in it already."""
+        if self.opened and 0 < exch_ns <= self.opened_ns:
+            return
         flows = self.flows
         place = len(flows)
         while exch_ns and place and flows[place - 1][0] > exch_ns:
@@ -77,8 +79,7 @@ class _Row:
         flows.insert(place, (exch_ns or (flows[-1][0] if flows else 0), units))
         if len(flows) > _RECENT:
             del flows[0]
-        if not exch_ns or exch_ns > self.opened_ns:
-            self.total += units
+        self.total += units
         if self.differs_ns and self.explained():
             self.differs_ns = 0
 
@@ -97,8 +98,8 @@ class _Row:
         """Begin at the newest report."""
         self.opened = True
         self.opened_ns = exch_ns
-        self.total = self.reported + sum(units for at, units in self.flows if at > exch_ns)
-        self.flows = [flow for flow in self.flows if flow[0] > exch_ns]
+        self.flows = [flow for flow in self.flows if flow[0] > exch_ns] if exch_ns else []
+        self.total = self.reported + sum(units for _, units in self.flows)
         self.differs_ns = 0
 
 
@@ -111,6 +112,8 @@ class Ledger:
     """All accounts. Paper accounts are seeded by ``balance`` with a ``Balance`` made from the config."""
 
     def __init__(self) -> None:
+        self._listed: set[str] = set()
+        """Accounts whose full listing has come: what it lacks is 0."""
         self._rows: dict[tuple[str, str], _Row] = {}
         self._booked: dict[tuple[str, str, Side, str], None] = {}
         self._pnl: dict[str, int] = {}
@@ -118,10 +121,11 @@ class Ledger:
         self._externals: dict[tuple[str, str], int] = {}
         self._positions: dict[tuple[str, str], int] = {}
 
-    def _row(self, account: str, asset: str) -> _Row:
+    def _row(self, account: str, asset: str, *, opening: bool = False) -> _Row:
         row = self._rows.get((account, asset))
         if row is None:
             row = self._rows[account, asset] = _Row()
+            row.opened = not opening and account in self._listed
         return row
 
     def balance(self, report: Balance) -> Difference | None:
@@ -129,15 +133,19 @@ class Ledger:
         stamped earlier than the newest is ignored). Returns the difference if the report cannot be explained, which is
         normal while a fill is still under way: see ``drifts``.
 
-        An opening without ``exch_ns`` is taken as of its ``recv_ns``."""
-        row = self._row(report.account, report.asset)
+        A fill stamped (``exch_ns``) up to the opening's own stamp is inside it, whenever it is told. Where the opening
+        has no stamp, a fill told after it counts as later: ``rebase`` when orders were unresolved at the time. An asset
+        that a full listing (``snapshot``) lacks opens with 0."""
+        row = self._row(report.account, report.asset, opening=report.snapshot)
+        if report.snapshot:
+            self._listed.add(report.account)
         if row.opened and 0 < report.exch_ns < row.exch_ns:
             return None
         row.exch_ns = report.exch_ns or row.exch_ns
         row.locked = _int(report.locked)
         row.reported = _int(report.free) + row.locked
         if not row.opened:
-            row.open(report.exch_ns or report.recv_ns)
+            row.open(report.exch_ns)
             return None
         if row.explained():
             row.differs_ns = 0
