@@ -113,7 +113,7 @@ class SpreadArb(Strategy):
     """Expected move against each leg in a second of book age and order latency."""
     cooldown_s: float = 0.1
     fee_in_base: bool = True
-    """A buyer's fee is taken out of what is bought (so do Binance, OKX and Bybit, unless it is paid in another coin)."""
+    """A buyer's fee is taken out of what is bought (Binance, OKX and Bybit do, unless it is paid in another coin)."""
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or a value that makes no sense."""
