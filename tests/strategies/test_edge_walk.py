@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction as F
+from fractions import Fraction
 from math import inf
 
 import pytest
@@ -16,15 +16,15 @@ from arbkit.strategies.edge import Terms, common_lot, top_ratio, walk
 ladder = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 12)), min_size=1, max_size=6, unique_by=lambda x: x[0])
 
 
-def exact(value: float) -> F:
-    return F(repr(value))
+def exact(value: float) -> Fraction:
+    return Fraction(repr(value))
 
 
-def eat(levels: list[tuple[int, int]], qty: F) -> tuple[F, int] | None:
+def eat(levels: list[tuple[int, int]], qty: Fraction) -> tuple[Fraction, int] | None:
     """(money, worst price) of taking ``qty`` from the best outward."""
-    money, left = F(0), qty
+    money, left = Fraction(0), qty
     for px, size in levels:
-        take = min(left, F(size))
+        take = min(left, Fraction(size))
         money += take * px
         left -= take
         if not left:
@@ -35,7 +35,7 @@ def eat(levels: list[tuple[int, int]], qty: F) -> tuple[F, int] | None:
 def search(asks, bids, terms, seconds, least, quote, base, notional):
     """The best net over every number of lots, by trying them all."""
     fee, slip = exact(terms.buy_fee), exact(terms.slippage)
-    up = 1 / (1 - fee) if terms.fee_in_base else F(1)
+    up = 1 / (1 - fee) if terms.fee_in_base else Fraction(1)
     bare = up if terms.fee_in_base else 1 + fee
     penalty = exact(terms.cost_per_s) * seconds
     pays, keeps = bare + slip + penalty, 1 - exact(terms.sell_fee) - slip - penalty
@@ -57,7 +57,7 @@ def search(asks, bids, terms, seconds, least, quote, base, notional):
             and qty * up * ask * (1 + slip) <= notional
             and qty * bids[0][0] <= notional
         )
-        big = qty >= exact(terms.min_qty) and min(F(ask), bid * (1 - slip)) * qty >= exact(terms.min_notional)
+        big = qty >= exact(terms.min_qty) and min(Fraction(ask), bid * (1 - slip)) * qty >= exact(terms.min_notional)
         if fits and big and (best is None or net > best[0]):
             best = net, qty, ask, bid
     return best
@@ -88,7 +88,7 @@ def test_walk_finds_the_best_size_of_all(
     found = walk(
         buy, sell, terms, 1 + age * 10**9, least_edge=least, most_quote=quote, most_base=base, most_notional=notional
     )
-    caps = [F(10**9) if cap == inf else exact(cap) for cap in (quote, base, notional)]
+    caps = [Fraction(10**9) if cap == inf else exact(cap) for cap in (quote, base, notional)]
     best = search(asks, bids, terms, age, least, *caps)
     if best is None:
         assert found is None
