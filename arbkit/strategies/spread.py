@@ -36,12 +36,12 @@ def best_spread(
         if one[0].id not in touched and other[0].id not in touched:
             continue
         for (buy, asks), (sell, bids) in ((one, other), (other, one)):
-            if top_ratio(asks, bids) <= 1.0 + min_edge or not _comparable(buy, sell):
+            if top_ratio(asks, bids) <= 1.0 or not (_comparable(buy, sell) and buy.tradable and sell.tradable):
                 continue
             terms = Terms.between(
                 view, buy, sell, slippage=slippage, cost_per_s=latency_cost_per_s, fee_in_base=fee_in_base
             )
-            least = min_edge if _movable(view, buy, sell) else min_edge_immovable
+            least = min_edge if _movable(view, buy, sell) else max(min_edge, min_edge_immovable)
             if not terms.hurdle(least) < top_ratio(asks, bids) <= terms.hurdle(max_edge):
                 continue
             if not (view.may_trade(buy.venue) and view.may_trade(sell.venue)):
@@ -113,7 +113,7 @@ class SpreadArb(Strategy):
     """Expected move against each leg in a second of book age and order latency."""
     cooldown_s: float = 0.1
     fee_in_base: bool = True
-    """Venues take a buyer's fee out of what is bought (Binance, OKX and Bybit do, unless it is paid in another coin)."""
+    """A buyer's fee is taken out of what is bought (Binance, OKX and Bybit do, unless it is paid in another coin)."""
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or a value that makes no sense."""
@@ -134,10 +134,10 @@ class SpreadArb(Strategy):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
                 raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number of 0 or more")
-        if not self.min_edge <= self.min_edge_immovable <= self.max_edge < 1.0:
+        if not self.min_edge <= self.max_edge < 1.0:
             raise ConfigError(
-                f"strategy {name}: edges are fractions (0.001 = 10 bps) and must rise from min_edge {self.min_edge} over "
-                f"min_edge_immovable {self.min_edge_immovable} to max_edge {self.max_edge}"
+                f"strategy {name}: edges are fractions (0.001 = 10 bps); min_edge {self.min_edge} must not be above "
+                f"max_edge {self.max_edge}"
             )
         self.seen = 0
         """Crossings that would pay on fresh books of any depth."""
@@ -263,7 +263,7 @@ class SpreadArb(Strategy):
         buy, sell = pair.buy.instrument, pair.sell.instrument
         pair.tradable = buy.tradable and sell.tradable
         pair.movable = _movable(view, buy, sell)
-        pair.least_edge = self.min_edge if pair.movable else self.min_edge_immovable
+        pair.least_edge = self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)
         pair.terms = Terms.between(
             view, buy, sell, slippage=self.slippage, cost_per_s=self.latency_cost_per_s, fee_in_base=self.fee_in_base
         )
