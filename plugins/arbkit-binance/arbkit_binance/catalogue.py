@@ -61,7 +61,7 @@ def instrument(said: Symbol) -> Instrument:
     )
 
 
-class Rates(Struct, gc=False):
+class Rates(Struct, frozen=True, gc=False):
     maker: Decimal = Decimal(0)
     taker: Decimal = Decimal(0)
     buyer: Decimal = Decimal(0)
