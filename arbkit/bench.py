@@ -204,7 +204,11 @@ def _make_frames(changes: int, count: int) -> tuple[str, list[str]]:
             side = rng.randint(0, 1)
             book = (bids, asks)[side]
             if rng.random() < 0.4:
-                px = (mid - 1 - int(rng.expovariate(0.02)) % 1200) if side == 0 else (mid + 1 + int(rng.expovariate(0.02)) % 1200)
+                px = (
+                    (mid - 1 - int(rng.expovariate(0.02)) % 1200)
+                    if side == 0
+                    else (mid + 1 + int(rng.expovariate(0.02)) % 1200)
+                )
                 qty = rng.randint(1, 10**6)
             else:
                 px = rng.choice(sorted(book, reverse=side == 0)[:60])
@@ -273,9 +277,7 @@ def _measure(
     )  # fmt: skip
 
 
-def _ours(
-    exchange: Exchange, instrument: Instrument, snapshot: str, texts: Sequence[str]
-) -> tuple[list[int], Book]:
+def _ours(exchange: Exchange, instrument: Instrument, snapshot: str, texts: Sequence[str]) -> tuple[list[int], Book]:
     """The real path: ``Desk.frame`` and ``Desk.read_end``, as the link calls them."""
     now_ns = 1_723_161_255_000_000_000
     desk, link = _desk(exchange, instrument, now_ns)

@@ -42,7 +42,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     """``env:NAME`` or ``file:PATH``, as the next two."""
     secret: str = ""
     passphrase: str = ""
-    encoding: Literal["text", "hex", "base64"] = "text"
+    encoding: Literal["utf-8", "base64", "hex", "pem"] = "utf-8"
     """How the secret's text stands for its bytes."""
     taker_fee: Decimal | None = None
     """A fraction (0.001 = 10 bps): what paper fills cost, and what is believed until the venue tells."""
@@ -115,7 +115,7 @@ class Credentials(Struct, frozen=True):
     key: Secret
     secret: Secret
     passphrase: Secret
-    encoding: str = "text"
+    encoding: str = "utf-8"
 
 
 class BadConfig(ConfigError):

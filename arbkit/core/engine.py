@@ -171,9 +171,7 @@ class Engine:
         deal.id = self._deal_ids
         self._deal_ids += 1
         deal.strategy = slot.name
-        refusal = self._limits.reserve(
-            deal, needs_of(deal, self._catalogue, self._fee_of, self._allowance), now_ns
-        )
+        refusal = self._limits.reserve(deal, needs_of(deal, self._catalogue, self._fee_of, self._allowance), now_ns)
         if refusal is not None:
             self._dropped(refusal.rule, refusal.text, deal, now_ns)
             return

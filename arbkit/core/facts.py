@@ -1,4 +1,4 @@
-"""Where the core tells what happened. The runtime turns facts into log lines, off the hot path."""
+"""The port for facts that a person may want to read later: one call a fact, off the hot path."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ __all__ = ["Facts", "NoFacts"]
 
 
 class Facts(Protocol):
-    """One structured line a fact."""
+    def log(self, event: str, **fields: object) -> None:
+        """One fact: a dotted name (``deal.closed``) and its fields. Never blocks, never raises.
 
-    def log(self, event: str, /, **fields: object) -> None:
-        """``event`` is ``noun.verb`` (``link.down``, ``deal.closed``); fields are plain values."""
+        Names in use: ``run.*``, ``link.up``, ``link.down``, ``link.bad_frame``, ``book.synced``, ``book.lost``,
+        ``deal.opened``, ``deal.closed``, ``order.unknown``, ``order.resolved``, ``risk.mode``, ``risk.refused``,
+        ``alarm.*``. Fields in use: ``link``, ``venue``, ``account``, ``instrument``, ``deal``, ``leg``, ``cl_ord_id``,
+        ``reason``.
+        """
         ...
 
 
 class NoFacts:
-    """Tells nobody."""
+    """Where nobody reads: tests, replay, benches."""
 
-    def log(self, event: str, /, **fields: object) -> None:
-        """Forget it."""
+    def log(self, event: str, **fields: object) -> None:
+        pass

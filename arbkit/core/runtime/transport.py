@@ -26,7 +26,18 @@ from arbkit.core.errors import ConfigError, ConnectFailed
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Dial, Secret
 
-__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "pieces", "reveal", "scrub", "tls_context"]
+__all__ = [
+    "Connect",
+    "Receiver",
+    "Transport",
+    "WebSocket",
+    "connect",
+    "is_loopback",
+    "pieces",
+    "reveal",
+    "scrub",
+    "tls_context",
+]
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message, after inflation: several times the largest full-depth snapshot."""
