@@ -52,6 +52,8 @@ class Profile:
     """True: a post-only order that would take is accepted, then cancelled (OKX, Bybit); False: refused (Binance)."""
     stp: Stp = "none"
     """Default self-trade prevention."""
+    pairs: tuple[Pair, ...] = ()
+    """The venue's own grids, where they differ from the world's."""
     first_order_id: int = 1_000_000
     first_trade_id: int = 5_000_000
 
@@ -537,7 +539,7 @@ class Exchange:
 
     def _fee(self, received: int, rate: int) -> int:
         """Rounded toward zero to the venue's fee decimals."""
-        step = 10 ** (SCALE - self.profile.fee_decimals)
+        step: int = 10 ** (SCALE - self.profile.fee_decimals)
         fee = received * abs(rate) // _RATE
         fee -= fee % step
         return -fee if rate < 0 else fee
