@@ -738,10 +738,7 @@ class Desk:
     def _question(self, order: Order, now_ns: int) -> None:
         """An order changed: its resolver looks whether something is left to prove."""
         venue = self.venues[order.intent.account.partition(":")[0]]
-        venue.resolver.see(
-            order.intent, status=order.status, sent_ns=order.sent_ns, now_ns=now_ns, order_id=order.order_id,
-            missing_fills=order.needs_fills,
-        )  # fmt: skip
+        venue.resolver.see(order, now_ns)
         venue.readiness.unresolved(sum(1 for other in venue.orders.unresolved() if other.unknown))
         if order.acked_ns == now_ns and order.sent_ns:
             venue.acknowledged(now_ns - order.sent_ns)

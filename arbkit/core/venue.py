@@ -79,11 +79,7 @@ class Venue:
         self.readiness = readiness
         self.paper = paper
         self.orders = Orders(setup.account, fill_ids=exchange.capabilities.fill_ids)
-        self.resolver = Resolver(
-            setup.account,
-            exchange.capabilities,
-            known=lambda order_id: self.orders.by_order_id(order_id) is not None,
-        )
+        self.resolver = Resolver(setup.account, exchange.capabilities, known=self.orders.by_order_id)
         self.chores = [Chore(AskKind.TIME, "", now_ns), Chore(AskKind.CATALOGUE, "", now_ns)]
         self.catalogued = False
         self.selected = False
