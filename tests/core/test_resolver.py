@@ -106,7 +106,7 @@ class Desk:
                         elif query == "failed":
                             self.resolver.failed(item, self.now)
                         elif query == "early":
-                            self.absent(sent=MOMENT - self.now % 1000)
+                            self.absent(sent=min(self.now, 2 * MOMENT - self.now))
                         elif query == "first":
                             self.absent()
                             query = "failed" if self.now > MOMENT else query
