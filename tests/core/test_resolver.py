@@ -42,22 +42,22 @@ class Desk:
     """An order table, a resolver, and a clock: what the desk does with them, no more."""
 
     def __init__(self, capabilities: Capabilities = CAPABILITIES, *, status: OrdStatus | None = OrdStatus.UNKNOWN,
-                 tif: Tif = Tif.IOC) -> None:  # fmt: skip
+                 tif: Tif = Tif.IOC, deadline: int = 0) -> None:  # fmt: skip
         self.orders = Orders(A)
         self.resolver = Resolver(A, capabilities, known=self.orders.by_order_id)
         self.resolver.clock_error_ns = ERROR
         self.now = T0
-        self.order = self.new(1, tif)
+        self.order = self.new(1, tif, deadline)
         if status is OrdStatus.UNKNOWN:
             self.orders.timed_out(self.order.cl_ord_id, self.now)
         elif status is not None:
             self.feed(self.report(ord_status=status, order_id="7"))
         self.resolver.see(self.order, self.now)
 
-    def new(self, intent: int, tif: Tif = Tif.IOC) -> Order:
+    def new(self, intent: int, tif: Tif = Tif.IOC, deadline: int = 0) -> Order:
         order = self.orders.add(
             NewOrder(account=A, instrument=I, cl_ord_id=format_cl_ord_id(intent), side=Side.BUY, qty=Decimal(5),
-                     px=Decimal(100), tif=tif), self.now
+                     px=Decimal(100), tif=tif, deadline_ns=deadline), self.now
         )  # fmt: skip
         self.orders.sent(order.cl_ord_id, Role.TRADE, "l", self.now)
         return order
@@ -106,7 +106,7 @@ class Desk:
                         elif query == "failed":
                             self.resolver.failed(item, self.now)
                         elif query == "early":
-                            self.absent(sent=MOMENT)
+                            self.absent(sent=min(self.now, 2 * MOMENT - self.now))
                         elif query == "first":
                             self.absent()
                             query = "failed" if self.now > MOMENT else query
@@ -249,6 +249,9 @@ def test_clock_error_and_deadline_put_the_proof_off():
     desk.resolver.clock_error_ns = 5 * S
     assert absences(desk.answer(until=T0 + 6 * S)) == []
     assert len(absences(desk.answer(until=T0 + 7 * S))) == 1
+    desk = Desk(deadline=T0 + 9 * S)
+    assert absences(desk.answer(until=T0 + 9 * S)) == []
+    assert len(absences(desk.answer(until=T0 + 10 * S))) == 1
 
 
 def test_a_fill_that_comes_first_ends_the_doubt():
