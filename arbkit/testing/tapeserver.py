@@ -30,7 +30,7 @@ from arbkit.core.types import (
     Secret,
     Send,
 )
-from arbkit.replay import Frame, Replay
+from arbkit.testing.recording import Frame, Replay
 
 __all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "Truth"]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from arbkit_binance.adapter import Binance
 
 from arbkit.core.types import HttpRequest, VenueSettings
-from arbkit.replay import Summary, read_frames
+from arbkit.testing.recording import Summary, read_frames
 from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
-from arbkit_binance.adapter import Binance
 
 DATA = Path(__file__).parent / "data"
 
@@ -50,8 +50,9 @@ def thin() -> TapeServer:
 
 
 def served(name: str) -> TapeServer:
-    exchange = Binance(VenueSettings(options={"depth": "100"}))
-    return TapeServer(exchange, BinanceTeller(), [frame for _, frame in read_frames(DATA / name, Summary())])
+    exchange = Binance(VenueSettings(options={"depth": "400"}))
+    frames = [frame for _, frame in read_frames(DATA / name, Summary())]
+    return TapeServer(exchange, BinanceTeller(), frames, levels=400)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
