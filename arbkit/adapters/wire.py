@@ -1,0 +1,81 @@
+"""Small helpers that nearly every venue's wire needs. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from arbkit.core.errors import BadFrame, ConfigError
+from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.types import HttpAnswer, VenueSettings
+
+__all__ = ["MS", "S", "base_url", "decode", "json_text", "ours", "query", "read_json", "retry_ns"]
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+S = 1_000_000_000
+"""Nanoseconds in a second."""
+
+T = TypeVar("T")
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
+    """Typed decoding of a frame; ``BadFrame`` with the reason when it does not fit."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadFrame(f"{error}: {data[:80]!r}") from None
+
+
+def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
+    """Typed decoding of an HTTP body; None for what is not it (an HTML page, a cut body): it proves nothing."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def json_text(value: object) -> str:
+    """Compact JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def query(params: Iterable[tuple[str, str]]) -> str:
+    """``a=1&b=2`` in the given order, names and values percent-encoded."""
+    return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params])
+
+
+def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
+    """When ``Retry-After`` (seconds) ends; ``default_s`` from now where the header is missing or not a number."""
+    text = answer.headers.get("retry-after", "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = default_s
+    if not 0 <= seconds < 1e7:
+        seconds = default_s
+    return now_ns + int(seconds * S)
+
+
+def ours(cl_ord_id: str) -> str:
+    """The client id if it is one of ours, "" for a foreign one."""
+    return cl_ord_id if parse_cl_ord_id(cl_ord_id) is not None else ""
+
+
+def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, str]], name: str, venue: str) -> str:
+    """The base URL ``name`` of the settings' environment, or the one that ``settings.endpoints`` puts in its place.
+
+    Raises ``ConfigError`` for an environment the venue lacks (``sim`` has none of its own: its endpoints are given)."""
+    given = settings.endpoints.get(name)
+    if given:
+        return given.rstrip("/")
+    known = environments.get(settings.environment)
+    if known is None:
+        raise ConfigError(
+            f"venues.{venue}: environment {settings.environment!r} needs endpoints.{name} "
+            f"(known without: {', '.join(environments)})"
+        )
+    return known[name]
