@@ -116,7 +116,7 @@ class Chained:
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted from here on; asks for a snapshot."""
-        self.state = BookState.SYNCING
+        self.state = BookState.LOST
         return (BookLost(self._instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:

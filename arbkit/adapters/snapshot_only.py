@@ -44,7 +44,7 @@ class SnapshotOnly:
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted until the next message."""
-        self.state = BookState.SYNCING
+        self.state = BookState.LOST
         return (BookLost(self._instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
-from msgspec.json import encode
 
 from arbkit.adapters.chained import Chained, Depth
 from arbkit.adapters.checksummed import CheckedDepth, Checksummed
 from arbkit.adapters.snapshot_only import SnapshotOnly
+from arbkit.adapters.wire import MS, json_text
 from arbkit.core.errors import BadFrame
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import Ask, BookLost, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
-from arbkit_okx import wire
+from arbkit_okx import login, wire
 from arbkit_okx.wire import VENUE
 
 if TYPE_CHECKING:
+    from arbkit.core.protocols import Signer
     from arbkit.core.types import Catalogue, LinkSpec
 
 CHANNELS = {"bbo-tbt": 1, "books5": 5, "books50-l2-tbt": 50, "books": 400, "books-l2-tbt": 400}
@@ -27,7 +28,7 @@ SNAPSHOTS = ("bbo-tbt", "books5")
 PING_NS = 20_000_000_000
 """OKX closes a link after 30 s without data; a text ``ping`` after 20 to 25 s is its advice."""
 
-_MS = 1_000_000
+_TIER = ("64003", "64004")
 Books = Chained | SnapshotOnly | Checksummed
 
 
@@ -38,12 +39,22 @@ class PublicSession:
     checksum in place of sequence ids. A live session refuses those.
     """
 
-    def __init__(self, link: LinkSpec, catalogue: Catalogue, *, url: str, channel: str, recorded: bool = False) -> None:
+    def __init__(
+        self,
+        link: LinkSpec,
+        catalogue: Catalogue,
+        *,
+        url: str,
+        channel: str,
+        signer: Signer | None = None,
+        recorded: bool = False,
+    ) -> None:
         self.due_ns = NEVER
         self._link = link
         self._catalogue = catalogue
         self._url = url
         self._channel = channel
+        self._signer = signer if channel.endswith("l2-tbt") else None
         self._recorded = recorded
         self._heard_ns = 0
         self._books: dict[tuple[str, str], Books | None] = {}
@@ -59,6 +70,12 @@ class PublicSession:
 
     def start(self, now_ns: int) -> Sequence[Output]:
         self._heard_ns = now_ns
+        self.due_ns = now_ns + PING_NS
+        if self._signer is not None:
+            return (login.frame(self._signer, now_ns),)
+        return self._subscribe(now_ns)
+
+    def _subscribe(self, now_ns: int) -> list[Output]:
         out: list[Output] = []
         for instrument_id in self._link.instruments:
             native = self._catalogue[instrument_id].native
@@ -105,7 +122,7 @@ class PublicSession:
             if arg.channel not in SNAPSHOTS:
                 return self._no_sequence(book, arg, data, now_ns)
             prev = 0
-        depth = Depth(bids, asks, row.seq_id, prev, row.ts * _MS)
+        depth = Depth(bids, asks, row.seq_id, prev, row.ts * MS)
         if action == "update":
             out = book.update(depth, now_ns)
         elif action == "snapshot" or arg.channel in SNAPSHOTS:
@@ -131,16 +148,23 @@ class PublicSession:
         frame = wire.text_frame(data)
         out: list[Output] = []
         for row in frame.data:
-            depth = CheckedDepth(row.bids, row.asks, row.checksum, 0, row.ts * _MS)
+            depth = CheckedDepth(row.bids, row.asks, row.checksum, 0, row.ts * MS)
             out += (book.snapshot if frame.action == "snapshot" else book.update)(depth, now_ns)
         return out
 
     def _event(self, frame: wire.PublicFrame, now_ns: int) -> Sequence[Output]:
         native = frame.arg.inst_id if frame.arg is not None else ""
         out: list[Output] = []
+        if frame.event == "login":
+            return self._subscribe(now_ns)
         if frame.event == "notice":
             return (Notice(VENUE, f"{frame.code} {frame.msg}", frame.code == "64008", now_ns),)
         if frame.event == "error":
+            if frame.code in _TIER and self._channel != "books":
+                return self._fall_back(frame, now_ns)
+            error = login.refused(frame.code, frame.msg)
+            if error is not None:
+                raise error
             # the reply names the request, not its argument: request ids are made from instIds
             native = native or next((name for name in self._awaited if _request_id(name) == frame.id), "")
             out.append(Notice(VENUE, f"{frame.code} {frame.msg}", recv_ns=now_ns))
@@ -153,6 +177,14 @@ class PublicSession:
             self._ready = True
             out.append(Ready(self._link.link, now_ns))
         return out
+
+    def _fall_back(self, frame: wire.PublicFrame, now_ns: int) -> Sequence[Output]:
+        """The account's tier does not allow the fast channel, or another one is in its way: take the open one."""
+        out: list[Output] = [Notice(VENUE, f"{self._channel}: {frame.code} {frame.msg}; reading books", recv_ns=now_ns)]
+        self._channel = "books"
+        self._books.clear()
+        self._depths.clear()
+        return [*out, *self._subscribe(now_ns)]
 
     def _book(self, channel: str, native: str) -> Books | None:
         """The book that this push feeds, made on first sight."""
@@ -203,7 +235,7 @@ class PublicSession:
 
 def _request(op: str, channel: str, native: str) -> Send:
     arg = {"channel": channel, "instId": native}
-    return Send(encode({"id": _request_id(native), "op": op, "args": [arg]}).decode())
+    return Send(json_text({"id": _request_id(native), "op": op, "args": [arg]}))
 
 
 def _request_id(native: str) -> str:

@@ -115,25 +115,15 @@ class AckRow(Struct, rename="camel", gc=False):
 
 
 class PrivateFrame(Struct, gc=False):
-    """Anything a private link says but ``pong``; ``data`` is typed by the channel."""
+    """Anything a private link says but ``pong``; ``data`` is typed by the channel or the operation."""
 
     arg: Arg | None = None
+    op: str = ""
     data: Raw = Raw(b"[]")
     event: str = ""
     code: str = ""
     msg: str = ""
     id: str = ""
-
-
-class TradeFrame(Struct, gc=False):
-    """Anything a trade link says but ``pong``."""
-
-    id: str = ""
-    op: str = ""
-    code: str = ""
-    msg: str = ""
-    data: list[AckRow] = []
-    event: str = ""
 
 
 class Reply(Struct, gc=False):
@@ -189,11 +179,11 @@ class TimeRow(Struct, gc=False):
 public_frame = Decoder(PublicFrame, strict=False).decode
 text_frame = Decoder(TextFrame, strict=False).decode
 private_frame = Decoder(PrivateFrame).decode
-trade_frame = Decoder(TradeFrame).decode
-reply = Decoder(Reply).decode
+REPLY = Decoder(Reply)
+ACKS = Decoder(list[AckRow])
 orders = Decoder(list[OrderRow]).decode
 accounts = Decoder(list[AccountRow]).decode
-acks = Decoder(list[AckRow]).decode
+acks = ACKS.decode
 fills = Decoder(list[FillRow]).decode
 instruments = Decoder(list[InstrumentRow]).decode
 fees = Decoder(list[FeeRow]).decode
