@@ -67,7 +67,7 @@ class Joined:
     def update(self, message: Difference, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """One difference. Old and doubled ones change nothing; one that does not follow loses the book."""
         if self.state is BookState.SYNCED:
-            if message.last <= self.last:
+            if self._old(message):
                 return ()
             if self._follows(message):
                 return (self._take(message, now_ns),)
@@ -87,16 +87,16 @@ class Joined:
         if self.state is BookState.SYNCED:
             return ()
         # neighbours may have been swapped on the way: the ids tell the order
-        waiting = sorted((held for held in self._buffer if held.last > message.last), key=lambda held: held.first)
         self.last = message.last
         self._spliced = False
+        waiting = sorted((held for held in self._buffer if not self._old(held)), key=lambda held: held.first)
         updates = [
             BookUpdate(
                 self.instrument, message.bids, message.asks, True, message.last, message.exch_ns, now_ns, self.depth
             )
         ]
         for held in waiting:
-            if held.last <= self.last:
+            if self._old(held):
                 continue
             if not self._follows(held):
                 self._buffer = waiting
@@ -112,10 +112,17 @@ class Joined:
         self._asking = False
         return () if self.state is BookState.SYNCED else self._ask(now_ns)
 
+    def _old(self, message: Difference) -> bool:
+        """Whether the book holds it already. Where ids name their predecessor (futures), the difference that ends on
+        the snapshot's own id is still taken: the venue's rule drops only what ends before it."""
+        if message.last < self.last:
+            return True
+        return message.last == self.last and (self._spliced or not message.prev)
+
     def _follows(self, message: Difference) -> bool:
-        """Whether ``message``, newer than ``last``, leaves no hole after it."""
-        if message.prev and (self._spliced or message.first > self.last + 1):
-            return message.prev == self.last
+        """Whether ``message``, which is not old, leaves no hole after ``last``."""
+        if message.prev:
+            return message.prev == self.last if self._spliced else message.prev <= self.last
         return message.first <= self.last + 1
 
     def _take(self, message: Difference, now_ns: int) -> BookUpdate:

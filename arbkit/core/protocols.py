@@ -165,6 +165,10 @@ class View(Protocol):
         """The book if it is SYNCED, young and not crossed, else None."""
         ...
 
+    def account(self, instrument: str) -> str:
+        """The account that trades ``instrument``."""
+        ...
+
     def free(self, instrument: str, asset: str) -> Decimal:
         """Free balance of ``asset`` on the account that trades ``instrument``, less what is reserved."""
         ...
