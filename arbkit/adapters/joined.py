@@ -128,9 +128,7 @@ class Joined:
     def _take(self, message: Difference, now_ns: int) -> BookUpdate:
         self.last = message.last
         self._spliced = True
-        return BookUpdate(
-            self.instrument, message.bids, message.asks, False, message.last, message.exch_ns, now_ns
-        )
+        return BookUpdate(self.instrument, message.bids, message.asks, False, message.last, message.exch_ns, now_ns)
 
     def _ask(self, now_ns: int) -> Sequence[Ask]:
         """Ask for a snapshot unless one is on its way; each further attempt waits twice as long."""

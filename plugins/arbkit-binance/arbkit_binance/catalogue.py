@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit_binance.limits import LimitSaid
 from arbkit.core.types import FeeUpdate, Instrument
+from arbkit_binance.limits import LimitSaid
 
 __all__ = ["Commission", "ExchangeInfo", "instrument"]
 
@@ -74,7 +74,7 @@ class Rates(Struct, frozen=True, gc=False):
 
 
 class Commission(Struct, gc=False, rename="camel"):
-    """``/api/v3/account/commission``. The discount for paying in BNB is left out: the dearer reading until it is booked."""
+    """``/api/v3/account/commission``. The discount for paying in BNB is left out: the dearer reading."""
 
     standard_commission: Rates
     special_commission: Rates = Rates()

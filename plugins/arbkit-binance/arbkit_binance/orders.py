@@ -13,11 +13,12 @@ from msgspec import Struct
 from arbkit.adapters.wire import MS, ours
 from arbkit.core.types import (
     CancelOrder,
-    Catalogue,
     Command,
     NewOrder,
+    OrderAbsent,
     OrderUpdate,
     OrdStatus,
+    Output,
     QueryOrder,
     RejectReason,
     Side,
@@ -25,9 +26,10 @@ from arbkit.core.types import (
     plain,
 )
 
-__all__ = ["ApiError", "Execution", "Fill", "MyTrade", "Report", "execution", "refused", "report", "reject_reason"]
-
-VENUE = "binance"
+__all__ = [
+    "ApiError", "Execution", "Fill", "MyTrade", "Report", "execution", "key_params", "order_params", "query_failed",
+    "refused", "reject_reason", "report", "window_ms",
+]  # fmt: skip
 
 _STATUS = {
     "NEW": OrdStatus.NEW,
@@ -130,6 +132,20 @@ def refused(
     )  # fmt: skip
 
 
+def query_failed(account: str, instrument_id: str, cl_ord_id: str, error: ApiError, now_ns: int) -> Sequence[Output]:
+    """Unknown order: evidence of absence; archived without a fill: final; anything else tells nothing."""
+    if error.code == -2013:
+        return (OrderAbsent(account, instrument_id, cl_ord_id, now_ns),)
+    if error.code == -2026:
+        return (
+            OrderUpdate(
+                account=account, instrument=instrument_id, cl_ord_id=cl_ord_id, ord_status=OrdStatus.CANCELED,
+                cum_qty=Decimal(0), text=f"{error.code} {error.msg}", source="poll", recv_ns=now_ns,
+            ),
+        )  # fmt: skip
+    return ()
+
+
 # --- answers
 
 
@@ -198,19 +214,41 @@ def report(
         cum += fill.qty
         updates.append(
             OrderUpdate(
-                account=account, instrument=instrument, cl_ord_id=cl_ord_id, ord_status=OrdStatus.PARTIALLY_FILLED,
-                order_id=order_id, side=side, px=said.price, qty=said.orig_qty, cum_qty=cum,
-                last_px=fill.price, last_qty=fill.qty, trade_id=str(fill.tradeId), fee=fill.commission,
-                fee_asset=fill.commissionAsset, source=source, exch_ns=exch_ns, recv_ns=now_ns,
-            )  # fmt: skip
+                account=account,
+                instrument=instrument,
+                cl_ord_id=cl_ord_id,
+                ord_status=OrdStatus.PARTIALLY_FILLED,
+                order_id=order_id,
+                side=side,
+                px=said.price,
+                qty=said.orig_qty,
+                cum_qty=cum,
+                last_px=fill.price,
+                last_qty=fill.qty,
+                trade_id=str(fill.tradeId),
+                fee=fill.commission,
+                fee_asset=fill.commissionAsset,
+                source=source,
+                exch_ns=exch_ns,
+                recv_ns=now_ns,
+            )
         )
     updates.append(
         OrderUpdate(
-            account=account, instrument=instrument, cl_ord_id=cl_ord_id,
-            ord_status=_STATUS.get(said.status, OrdStatus.UNKNOWN), order_id=order_id, side=side, px=said.price,
-            qty=said.orig_qty, cum_qty=said.executed_qty, text=said.status, source=source, exch_ns=exch_ns,
+            account=account,
+            instrument=instrument,
+            cl_ord_id=cl_ord_id,
+            ord_status=_STATUS.get(said.status, OrdStatus.UNKNOWN),
+            order_id=order_id,
+            side=side,
+            px=said.price,
+            qty=said.orig_qty,
+            cum_qty=said.executed_qty,
+            text=said.status,
+            source=source,
+            exch_ns=exch_ns,
             recv_ns=now_ns,
-        )  # fmt: skip
+        )
     )
     return updates
 
@@ -294,10 +332,6 @@ def key_params(command: CancelOrder | QueryOrder, native: str) -> list[tuple[str
     if command.order_id:
         return [("symbol", native), ("orderId", command.order_id)]
     return [("symbol", native), ("origClientOrderId", command.cl_ord_id)]
-
-
-def native_name(catalogue: Catalogue, instrument: str) -> str:
-    return catalogue[instrument].native
 
 
 def window_ms(command: Command, longest_ms: int, now_ns: int) -> int:

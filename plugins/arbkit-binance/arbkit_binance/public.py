@@ -13,7 +13,6 @@ from arbkit.core.errors import BadFrame, RemoteProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
-    BookState,
     BookUpdate,
     Catalogue,
     Command,
@@ -33,10 +32,10 @@ from arbkit.core.types import (
     Trade,
     Wire,
 )
+from arbkit_binance import limits
 
-__all__ = ["Depth", "PublicSession", "STREAMS_PER_SYMBOL", "SUBSCRIBE_BATCH"]
+__all__ = ["SUBSCRIBE_BATCH", "Depth", "PublicSession"]
 
-STREAMS_PER_SYMBOL = 2
 SUBSCRIBE_BATCH = 200
 """Streams in one SUBSCRIBE: the venue names no cap; small enough that one lost acknowledgement costs little."""
 _ACK_NS = 10 * S
@@ -169,7 +168,7 @@ class PublicSession:
         return Dial(self._url)
 
     def start(self, now_ns: int) -> Sequence[Output]:
-        streams = []
+        streams: list[str] = []
         for instrument_id in self._link.instruments:
             name = self._catalogue[instrument_id].native.lower()
             streams += (f"{name}@depth@100ms", f"{name}@bookTicker")
@@ -189,10 +188,11 @@ class PublicSession:
         book = self._books.get(instrument.native) if instrument else None
         if book is None:
             return ()
-        if isinstance(answer, NoAnswer) or answer.status != 200:
+        if isinstance(answer, NoAnswer):
             return book.refused(now_ns)
-        snapshot = read_json(_SNAPSHOT, answer.body)
-        return book.refused(now_ns) if snapshot is None else book.snapshot(snapshot, now_ns)
+        snapshot = read_json(_SNAPSHOT, answer.body) if answer.status == 200 else None
+        outputs = book.refused(now_ns) if snapshot is None else book.snapshot(snapshot, now_ns)
+        return [*limits.from_headers(answer, "", now_ns), *outputs]
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         """Subscribe again to what was not acknowledged in time."""
@@ -294,8 +294,3 @@ class PublicSession:
 
     def _due(self) -> None:
         self.due_ns = min((deadline for _, deadline in self._acks.values()), default=NEVER)
-
-    @property
-    def states(self) -> dict[str, BookState]:
-        """Where each book stands."""
-        return {native: book.state for native, book in self._books.items()}
