@@ -131,6 +131,8 @@ class Replay:
         """By instrument id."""
         self.gaps = 0
         self.errors = 0
+        # a venue may read formats in a recording that it would refuse on a live link
+        self._open = getattr(exchange, "replay_session", exchange.session)
         self._sessions: dict[str, Session] = {}
         """Public ones, by the recording's connection."""
         self._rest = exchange.session(
@@ -165,7 +167,7 @@ class Replay:
             link = LinkSpec(
                 link=f"{self.exchange.venue}.public.{len(self._sessions)}", venue=self.exchange.venue, role=Role.PUBLIC
             )
-            session = self._sessions[name] = self.exchange.session(link, self.catalogue, None)
+            session = self._sessions[name] = self._open(link, self.catalogue, None)
             outputs += [(session, output) for output in session.start(frame.now_ns)]
         outputs += [(session, output) for output in session.receive(frame.payload, frame.now_ns)]
         return outputs

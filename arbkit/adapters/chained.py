@@ -72,12 +72,12 @@ class Chained:
     ``check=False`` drops the test, for a venue that does not promise the chain.
     """
 
-    __slots__ = ("_check", "_depth", "_instrument", "_prev", "_seq", "resync", "state")
+    __slots__ = ("_check", "_depth", "instrument", "_prev", "_seq", "resync", "state")
 
     def __init__(
         self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int = 0, check: bool = True
     ) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
         self._depth = depth
         self._check = check
         self._seq = 0
@@ -97,7 +97,7 @@ class Chained:
         self.resync.arrived()
         return (
             BookUpdate(
-                self._instrument, message.bids, message.asks, True, message.seq, message.exch_ns, now_ns, self._depth
+                self.instrument, message.bids, message.asks, True, message.seq, message.exch_ns, now_ns, self._depth
             ),
         )
 
@@ -112,12 +112,12 @@ class Chained:
             return self.lose(f"sequence gap: after {self._seq} came a delta on {prev}", now_ns)
         self._seq = seq
         self._prev = prev
-        return (BookUpdate(self._instrument, message.bids, message.asks, False, seq, message.exch_ns, now_ns),)
+        return (BookUpdate(self.instrument, message.bids, message.asks, False, seq, message.exch_ns, now_ns),)
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted from here on; asks for a snapshot."""
         self.state = BookState.LOST
-        return (BookLost(self._instrument, reason, now_ns), *self.resync.ask(now_ns))
+        return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
         """The snapshot has not come."""

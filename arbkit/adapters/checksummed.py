@@ -70,7 +70,7 @@ class _Texts:
 class Checksummed:
     """Every message is applied to the text book first; a wrong checksum loses the book until a snapshot."""
 
-    __slots__ = ("_asks", "_bids", "_checksum", "_depth", "_instrument", "resync", "state")
+    __slots__ = ("_asks", "_bids", "_checksum", "_depth", "instrument", "resync", "state")
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Checksummed:
         depth: int = 0,
         checksum: Callable[[Iterator[TextLevel], Iterator[TextLevel]], int] = interleaved_crc32,
     ) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
         self._depth = depth
         self._checksum = checksum
         self._bids = _Texts(1.0)
@@ -115,13 +115,13 @@ class Checksummed:
             self.resync.arrived()
         depth = self._depth if snapshot else 0
         return (
-            BookUpdate(self._instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, depth),
+            BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, depth),
         )
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted from here on; asks for a snapshot."""
         self.state = BookState.LOST
-        return (BookLost(self._instrument, reason, now_ns), *self.resync.ask(now_ns))
+        return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
         """The snapshot has not come."""

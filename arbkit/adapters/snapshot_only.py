@@ -13,10 +13,10 @@ __all__ = ["SnapshotOnly"]
 class SnapshotOnly:
     """Each message replaces the book. One that is older by number and by the venue's time is ignored."""
 
-    __slots__ = ("_depth", "_exch_ns", "_instrument", "_seq", "resync", "state")
+    __slots__ = ("_depth", "_exch_ns", "instrument", "_seq", "resync", "state")
 
     def __init__(self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
         self._depth = depth
         self._seq = 0
         self._exch_ns = 0
@@ -36,7 +36,7 @@ class SnapshotOnly:
         self.resync.arrived()
         return (
             BookUpdate(
-                self._instrument, message.bids, message.asks, True, message.seq, message.exch_ns, now_ns, self._depth
+                self.instrument, message.bids, message.asks, True, message.seq, message.exch_ns, now_ns, self._depth
             ),
         )
 
@@ -45,7 +45,7 @@ class SnapshotOnly:
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted until the next message."""
         self.state = BookState.LOST
-        return (BookLost(self._instrument, reason, now_ns), *self.resync.ask(now_ns))
+        return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
         """Nothing has come since the subscription."""

@@ -26,8 +26,7 @@ ARGS_PER_REQUEST = 10
 class PublicSession:
     """Subscribes one book depth, tests that ``u`` rises by one, heals a gap by subscribing again.
 
-    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested. ``recorded`` takes instruments
-    that nobody announced.
+    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested.
     """
 
     def __init__(
@@ -38,7 +37,6 @@ class PublicSession:
         url: str,
         depth: int,
         gap_check: bool = True,
-        recorded: bool = False,
     ) -> None:
         self.due_ns = NEVER
         self._link = link
@@ -46,7 +44,6 @@ class PublicSession:
         self._url = url
         self._depth = depth
         self._gap_check = gap_check
-        self._recorded = recorded
         self._ping_ns = 0
         self._books: dict[str, Chained | None] = {}
         """By topic; None = known and not wanted."""
@@ -125,7 +122,7 @@ class PublicSession:
                 book = self._books.get(topic)
                 if book is not None:
                     book.resync.arrived()
-                    out.append(BookLost(self._instrument(topic.split(".", 2)[2]), frame.ret_msg, now_ns))
+                    out.append(BookLost(book.instrument, f"subscription refused: {frame.ret_msg}", now_ns))
         if topics and not self._requests:
             out.append(Ready(self._link.link, now_ns))
         return out
@@ -134,8 +131,8 @@ class PublicSession:
         """The book that this push feeds, made on first sight."""
         name, _, rest = topic.partition(".")
         levels, _, symbol = rest.partition(".")
-        known = self._catalogue.native(VENUE, symbol) is not None
-        if name != "orderbook" or not levels.isdigit() or not (known or self._recorded):
+        instrument = self._catalogue.native(VENUE, symbol) if name == "orderbook" and levels.isdigit() else None
+        if instrument is None:
             return None
         depth = int(levels)
         book: Chained | None = None
@@ -145,17 +142,13 @@ class PublicSession:
                 self._books[feeding] = None
             self._depths[symbol] = depth, topic
             book = Chained(
-                self._instrument(symbol),
+                instrument.id,
                 lambda: self._again(topic),
                 depth=depth,
                 check=self._gap_check and depth > 1,
             )
         self._books[topic] = book
         return book
-
-    def _instrument(self, symbol: str) -> str:
-        instrument = self._catalogue.native(VENUE, symbol)
-        return instrument.id if instrument is not None else f"{VENUE}:{symbol}"
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         return ()

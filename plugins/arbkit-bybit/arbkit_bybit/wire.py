@@ -85,18 +85,25 @@ class WalletRow(Struct, rename="camel", gc=False):
 
 
 class PrivateFrame(Struct, rename="camel", gc=False):
-    """Anything a private or trade link says; ``data`` is typed by the topic or the operation."""
+    """Anything a private or trade link says; ``data`` is typed by the topic or the operation.
+
+    The private link writes ``ret_msg`` and ``req_id``, the trade link ``retMsg`` and ``reqId``.
+    """
 
     topic: str = ""
     creation_time: int = 0
     data: Raw = Raw(b"")
     op: str = ""
     success: bool | None = None
-    ret_msg: str = ""
-    private_msg: str = field(default="", name="ret_msg")
     ret_code: int | None = None
+    ret_msg: str = ""
+    snake_msg: str = field(default="", name="ret_msg")
     req_id: str = ""
     header: dict[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        return self.ret_msg or self.snake_msg
 
 
 class Ids(Struct, rename="camel", gc=False):
@@ -116,12 +123,12 @@ class Reply(Struct, rename="camel", gc=False):
 
 
 class Page(Struct, Generic[T], rename="camel", gc=False):
-    list: list[T] = []
+    rows: list[T] = field(default_factory=list, name="list")
     category: str = ""
     next_page_cursor: str = ""
 
 
-class LotFilter(Struct, rename="camel", gc=False):
+class LotFilter(Struct, rename="camel", frozen=True, gc=False):
     base_precision: str = ""
     qty_step: str = ""
     min_order_amt: str = ""
@@ -131,7 +138,7 @@ class LotFilter(Struct, rename="camel", gc=False):
     min_notional_value: str = ""
 
 
-class PriceFilter(Struct, rename="camel", gc=False):
+class PriceFilter(Struct, rename="camel", frozen=True, gc=False):
     tick_size: str = ""
 
 

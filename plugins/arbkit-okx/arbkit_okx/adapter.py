@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from arbkit.adapters.wire import S, base_url
-from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.adapters.wire import S, base_url, options
+from arbkit.core.errors import CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
@@ -84,12 +83,12 @@ class Okx:
     )
 
     def __init__(self, settings: VenueSettings) -> None:
-        options = _checked(settings)
-        self._channel = options.get("channel", "books")
-        self._trade_mode = options.get("trade_mode", "cash")
+        chosen = options(settings, _OPTIONS, VENUE)
+        self._channel = chosen.get("channel", "books")
+        self._trade_mode = chosen.get("trade_mode", "cash")
         self._demo = settings.environment == "demo"
         endpoints = {name: base_url(settings, ENVIRONMENTS, name, VENUE) for name in _PROD}
-        region = _REGIONS.get(options.get("region", ""))
+        region = _REGIONS.get(chosen.get("region", ""))
         if region is not None:
             rest, ws = region
             endpoints = {
@@ -142,9 +141,8 @@ class Okx:
         url = self._endpoints["ws_trade" if link.role is Role.TRADE else "ws_private"] + "/ws/v5/private"
         return AccountSession(link, catalogue, signer, url=url, trade_mode=self._trade_mode)
 
-    def reader(self, catalogue: Catalogue) -> Session:
-        """A public session for recorded frames, also of instruments that nobody announced and of dated formats."""
-        link = LinkSpec(link=f"{VENUE}.recording", venue=VENUE, role=Role.PUBLIC)
+    def replay_session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
+        """What ``arbkit replay`` reads recordings with: also the frames of 2022."""
         return PublicSession(link, catalogue, url="", channel=self._channel, recorded=True)
 
     def route(self, command: Command) -> Sequence[Role]:
@@ -162,14 +160,3 @@ class Okx:
             return ((f"{_BUCKETS[type(what)]}:{what.instrument}", 1),)
         bucket = _BUCKETS.get(what.kind if isinstance(what, Ask) else type(what))
         return ((bucket, 1),) if bucket else ()
-
-
-def _checked(settings: VenueSettings) -> dict[str, str]:
-    for name, value in settings.options.items():
-        if name not in _OPTIONS:
-            near = get_close_matches(name, _OPTIONS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_OPTIONS)}"
-            raise ConfigError(f"venues.{VENUE}.options.{name}: no such option; {hint}")
-        if value not in _OPTIONS[name]:
-            raise ConfigError(f"venues.{VENUE}.options.{name}: {value!r} is not one of {', '.join(_OPTIONS[name])}")
-    return dict(settings.options)

@@ -35,8 +35,7 @@ Books = Chained | SnapshotOnly | Checksummed
 class PublicSession:
     """Subscribes one book channel, keeps each book's ``prevSeqId`` chain, heals a gap by subscribing again.
 
-    ``recorded`` reads old traffic as it comes: instruments that nobody announced, and frames of 2022 that carry a
-    checksum in place of sequence ids. A live session refuses those.
+    ``recorded`` also reads frames of 2022, which carry a checksum in place of sequence ids; a live session refuses them.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class PublicSession:
             out = book.lose("a frame without prevSeqId", now_ns)
             self.due_ns = min(self.due_ns, book.due_ns)
             return out
-        checked = Checksummed(self._instrument(arg.inst_id), lambda: (), depth=CHANNELS[arg.channel])
+        checked = Checksummed(book.instrument, lambda: (), depth=CHANNELS[arg.channel])
         self._books[arg.channel, arg.inst_id] = checked
         return self._text_rows(checked, data, now_ns)
 
@@ -171,7 +170,7 @@ class PublicSession:
             book = self._books.get((self._channel, native))
             if book is not None:
                 book.resync.arrived()
-                out.append(BookLost(self._instrument(native), f"subscription refused: {frame.code}", now_ns))
+                out.append(BookLost(book.instrument, f"subscription refused: {frame.code}", now_ns))
         self._awaited.discard(native)
         if not self._awaited and not self._ready and self._link.instruments:
             self._ready = True
@@ -189,26 +188,23 @@ class PublicSession:
     def _book(self, channel: str, native: str) -> Books | None:
         """The book that this push feeds, made on first sight."""
         depth = CHANNELS.get(channel)
-        known = self._catalogue.native(VENUE, native) is not None
+        instrument = self._catalogue.native(VENUE, native)
+        if instrument is None:
+            return None
         book: Books | None = None
-        if depth is not None and (known or self._recorded) and depth > self._depths.get(native, 0):
+        if depth is not None and depth > self._depths.get(native, 0):
             for name in CHANNELS:
                 if (name, native) in self._books:
                     self._books[name, native] = None
             self._depths[native] = depth
             family = SnapshotOnly if channel in SNAPSHOTS else Chained
             book = family(
-                self._instrument(native),
+                instrument.id,
                 lambda: (_request("unsubscribe", channel, native), _request("subscribe", channel, native)),
                 depth=depth,
             )
-        if known or self._recorded:
-            self._books[channel, native] = book
+        self._books[channel, native] = book
         return book
-
-    def _instrument(self, native: str) -> str:
-        instrument = self._catalogue.native(VENUE, native)
-        return instrument.id if instrument is not None else f"{VENUE}:{native}"
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         return ()
