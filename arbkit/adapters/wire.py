@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "S", "base_url", "json_text", "ours", "query", "read_json", "retry_ns", "sane"]
+__all__ = ["MS", "S", "base_url", "decode", "json_text", "options", "ours", "query", "read_json", "retry_ns", "sane"]
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -83,3 +84,17 @@ def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, st
             f"(known without: {', '.join(environments)})"
         )
     return known[name]
+
+
+def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
+    """The settings' options, each checked against its allowed values.
+
+    Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
+    for name, value in settings.options.items():
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
+            raise ConfigError(f"venues.{venue}.options.{name}: no such option; {hint}")
+        if value not in allowed[name]:
+            raise ConfigError(f"venues.{venue}.options.{name}: {value!r} is not one of {', '.join(allowed[name])}")
+    return dict(settings.options)
