@@ -100,7 +100,7 @@ class HttpLink:
                 answer = await self._ask(request, flight)
         except TimeoutError:
             what = "no answer" if flight.sent_ns else "no connection"
-            answer = NoAnswer(f"{what} within {timeout_ns / 1e9:g} s", sent=bool(flight.sent_ns))
+            answer = NoAnswer(f"{what} in time", sent=bool(flight.sent_ns))
         except asyncio.CancelledError as error:
             cancelled = error
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))

@@ -26,7 +26,18 @@ from arbkit.core.errors import ConfigError, ConnectFailed
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Dial, Secret
 
-__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "pieces", "reveal", "scrub", "tls_context"]
+__all__ = [
+    "Connect",
+    "Receiver",
+    "Transport",
+    "WebSocket",
+    "connect",
+    "is_loopback",
+    "pieces",
+    "reveal",
+    "scrub",
+    "tls_context",
+]
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message, after inflation: several times the largest full-depth snapshot."""
@@ -79,6 +90,10 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End it politely; the receiver hears nothing more."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Until the socket is gone; soon after ``close`` or ``Receiver.closed``."""
         ...
 
 
@@ -139,6 +154,7 @@ class WebSocket(asyncio.Protocol):
         self._pings = 0
         self._ping_window = 0
         self.handshake: asyncio.Future[None] = self._loop.create_future()
+        self._gone = asyncio.Event()
         self._ws = ClientProtocol(
             uri,
             extensions=[ClientPerMessageDeflateFactory()] if dial.deflate else None,
@@ -202,6 +218,7 @@ class WebSocket(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
         self._cancel_timer()
         self._ws.receive_eof()
         text = "the connection was lost" if exc is None else f"the connection was lost: {_cause(exc)}"
@@ -239,6 +256,9 @@ class WebSocket(asyncio.Protocol):
             self._ws.send_close(CloseCode.NORMAL_CLOSURE)
             self._flush()
         self._linger()
+
+    async def wait_closed(self) -> None:
+        await self._gone.wait()
 
     def abort(self) -> None:
         """Cut it without a word."""
