@@ -142,7 +142,7 @@ class HttpLink:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = TraceConfig(lambda trace_request_ctx: SimpleNamespace(flight=trace_request_ctx))
+            trace = TraceConfig()
             trace.on_request_headers_sent.append(self._on_sending)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -161,7 +161,7 @@ class HttpLink:
 
     async def _on_sending(self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
         """Called before the head is handed to the socket: until then provably nothing left."""
-        context.flight.sent_ns = self._clock.now_ns()
+        context.trace_request_ctx.sent_ns = self._clock.now_ns()
 
     def _keep_warm(self, origin: URL) -> None:
         if origin not in self._warm:

@@ -22,7 +22,7 @@ class TapeFile:
         self.tape = tape
         self.failure = ""
         """Why the recording ended early; "" = it did not."""
-        self._file = open(
+        self._file = open(  # noqa: SIM115 - closed in close
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb", buffering=0
         )
         self._file.write(MAGIC)

@@ -1,7 +1,7 @@
 """One WebSocket connection: bytes to whole messages and back. It decides nothing.
 
-``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call and its end is
-known. ``Transport`` and ``Receiver`` are the seam: whatever offers the first and calls the second can take its place.
+``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call whose end
+is known. ``Transport`` and ``Receiver`` are the seam: whatever offers the first and calls the second can take its place.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class WebSocket(asyncio.Protocol):
     # --- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -442,5 +442,5 @@ def _close_text(code: int, reason: str) -> str:
     return f"{code}" + (f" ({name})" if name else "") + (f": {reason}" if reason else "")
 
 
-_SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)
+_SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - see below
 """Kept out of the logging tree: at DEBUG the library logs every frame and header, secrets included."""
