@@ -13,7 +13,8 @@ from aiohttp import ClientTimeout, TraceConfig
 from yarl import URL
 
 from arbkit.core.runtime.clock import Clock
-from arbkit.core.runtime.transport import is_loopback, reveal
+from arbkit.core.runtime.reasons import reveal
+from arbkit.core.runtime.transport import is_loopback
 from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
 __all__ = ["HttpInputs", "HttpLink"]

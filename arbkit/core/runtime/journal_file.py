@@ -144,7 +144,7 @@ class JournalFile:
     # --- the run
 
     def append(self, record: bytes) -> int:
-        """Write, so that it survives our death; the position after it. Raises ``JournalFailed`` when it is not written."""
+        """Write, so that it survives our death; the position after it. Raises ``JournalFailed`` when it did not."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
         try:

@@ -19,8 +19,9 @@ from arbkit.core.runtime.http import HttpLink
 from arbkit.core.runtime.inputs import BEAT_NS, Inputs, Runnable
 from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.link import SocketLink
+from arbkit.core.runtime.reasons import pieces
 from arbkit.core.runtime.tape_file import TapeFile
-from arbkit.core.runtime.transport import Connect, connect, pieces, tls_context
+from arbkit.core.runtime.transport import Connect, connect, tls_context
 from arbkit.core.tape import BLOCK, TapingDesk
 from arbkit.core.types import Dial, HttpRequest, Secret
 
