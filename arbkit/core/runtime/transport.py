@@ -1,7 +1,7 @@
 """One WebSocket connection: bytes to whole messages and back. It decides nothing.
 
 ``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call whose end
-is known. ``Transport`` and ``Receiver`` are the seam: whatever offers the first and calls the second can stand in for it.
+is known. ``Transport`` and ``Receiver`` are the seam: any pair like it can stand in.
 """
 
 from __future__ import annotations
