@@ -113,7 +113,6 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
     )
     found = mistakes(file, {"ARBKIT_LIMITS__MAX_OPEN_DEAL": "3"}, venues=lambda only: ["binance", "okx"])
     wanted = [
-        ("ARBKIT_LIMITS__MAX_OPEN_DEAL: limits.max_open_deal", "did you mean 'max_open_deals'?"),
         (f"{file}:1: mode", "must be one of: paper, live"),
         (f"{file}:2: tyop", "is no key"),
         (f"{file}:4: venues.binnance", "no plugin registers this venue, did you mean 'binance'?"),
@@ -126,6 +125,7 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
         (f"{file}:13: strategy.target", "expected text, got a whole number"),
         (f"{file}:15: metrics.port", "must be 0 to 65535"),
         (f"{file}:17: venues.okx.maker_fee", "is a fraction"),
+        ("ARBKIT_LIMITS__MAX_OPEN_DEAL: limits.max_open_deal", "did you mean 'max_open_deals'?"),
     ]
     assert len(found) == len(wanted), "\n".join(found)
     for line, (start, end) in zip(found, wanted, strict=True):
