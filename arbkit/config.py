@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -30,7 +31,6 @@ __all__ = [
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"
 _SECRETS = ("key", "secret", "passphrase")
-_LOOPBACK = ("localhost", "::1")
 
 
 class VenueConfig(Struct, frozen=True, kw_only=True):
@@ -242,14 +242,16 @@ def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None
 
 
 def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     host = parts.hostname or ""
-    loopback = host in _LOOPBACK or host.startswith("127.")
     if parts.scheme not in ("http", "https", "ws", "wss") or not host:
         reader.wrong(path, "is no URL: https://HOST or wss://HOST")
     elif parts.username or parts.password:
         reader.wrong(path, "holds a user or password: a URL is printed and logged")
-    elif parts.scheme in ("http", "ws") and not loopback:
+    elif parts.scheme in ("http", "ws") and not _loopback(host):
         reader.wrong(path, f"is not encrypted: use {parts.scheme}s (plain {parts.scheme} only to this machine)")
     elif live and venue.environment == "prod" and host not in venue.i_trust_host:
         reader.wrong(
@@ -257,6 +259,13 @@ def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConf
             f"sends live orders to {host} instead of the venue's own host: "
             f'if that is meant, i_trust_host = ["{host}"] in [{".".join(path[:2])}]',
         )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_venues(config: Config, reader: Reader, known: Collection[str]) -> None:
