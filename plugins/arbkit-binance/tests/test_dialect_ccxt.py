@@ -22,7 +22,7 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
         "apiKey": venue["key"],
         "secret": venue["secret"],
         "enableRateLimit": False,
-        "options": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+        "options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "defaultType": "spot"},
         "urls": {
             "api": {
                 "public": f"{rest}/api/v3",
@@ -86,7 +86,8 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert after["BTC"]["total"] == pytest.approx(before["BTC"]["total"] + 0.02 - fee, abs=1e-12)
         cost = sum(t["cost"] for t in trades)
         assert after["USDT"]["total"] == pytest.approx(before["USDT"]["total"] - cost, abs=1e-6)
-        assert client.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
+        own = client.private_get_account_commission({"symbol": "BTCUSDT"})
+        assert own["standardCommission"]["taker"] == "0.00100000"
         assert client.fetch_currencies()["BTC"]["deposit"]
 
         with pytest.raises(ccxt.InsufficientFunds):
