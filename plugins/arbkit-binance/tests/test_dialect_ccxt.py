@@ -92,8 +92,8 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
 
         with pytest.raises(ccxt.InsufficientFunds):
             client.create_order("BTC/USDT", "limit", "sell", 5, 70_000)
-        with pytest.raises(ccxt.InvalidOrder):
-            client.create_order("BTC/USDT", "limit", "buy", 0.00002, 60_000)  # under the minimum notional
+        with pytest.raises(ccxt.BadRequest, match="NOTIONAL"):
+            client.create_order("BTC/USDT", "limit", "buy", 0.00002, 60_000)
         with pytest.raises(ccxt.OrderImmediatelyFillable):
             client.create_order("BTC/USDT", "limit", "buy", 0.001, 63_000, {"postOnly": True})
         client.secret = "wrong" + client.secret
