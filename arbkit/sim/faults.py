@@ -47,6 +47,8 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Book faults: this canonical symbol only."""
     on: Literal["any", "book", "user", "reply"] = "any"
     for_s: float = 1.0
+    path: str = ""
+    """``status``: requests whose method and path contain this, such as ``POST /api/v3/order``."""
     status: int = 503
     body: Literal["json", "html"] = "json"
     applied: bool = False
@@ -86,10 +88,12 @@ class Script:
                 self._armed.setdefault(fault.kind, []).append(_Armed(fault, start_ns))
 
     def take(self, kind: FaultKind, now_ns: int, symbol: str = "", detail: str = "", on: str = "any") -> Fault | None:
-        """The fault of this kind that fires at this occasion, if one does."""
+        """The fault of this kind that fires at this occasion (``detail`` says which), if one does."""
         for armed in self._armed.get(kind, ()):
             fault = armed.fault
             if now_ns < armed.next_ns or fault.symbol not in ("", symbol) or fault.on != on:
+                continue
+            if fault.path and fault.path not in detail:
                 continue
             if fault.chance < 1 and self._rng.random() >= fault.chance:
                 continue

@@ -26,7 +26,7 @@ class Divergence:
 
     noise: float = 0.0003
     """Each venue drifts within plus or minus this. Keep twice of it under two taker fees, or edges arise unplanted."""
-    step_s: float = 0.7
+    step_s: float = 2.0
     """Mean time between two drifts of one venue's price."""
     edge_every_s: float = 0.0
     """Mean time between two edges planted at random on a symbol; 0 = none but those planted by ``Market.plant``."""

@@ -95,10 +95,10 @@ class BinanceDialect:
             if route is None:
                 raise Problem(-1000, "No such endpoint.", 404)
             self._check_limits(now_ns)
-            params = dict(parse_qsl(request.query, keep_blank_values=True))
-            params |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+            form = request.body.decode(errors="replace")
+            params = dict(parse_qsl(f"{request.query}&{form}", keep_blank_values=True))
             if route.signed:
-                payload = _unsigned(request.query) + _unsigned(request.body.decode())
+                payload = _unsigned(request.query) + _unsigned(form)
                 account = self._signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)
             call = Call(params, account, now_ns, div, 0)
             body = self._run(route, call)
@@ -178,9 +178,10 @@ class BinanceDialect:
             raise Problem(-1022, "Signature for this request is not valid.")
         try:
             stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
+            too_wide = window > 60_000
         except (ValueError, ArithmeticError):
             raise Problem(-1100, "Illegal characters found in parameter 'timestamp' or 'recvWindow'.") from None
-        if window > 60_000:
+        if too_wide:
             raise Problem(-1131, "recvWindow must be less than 60000.")
         # a timestamp is in milliseconds or in microseconds, told apart by its size
         sent_ns = stamp * (1000 if stamp >= 10**14 else _MS)
@@ -243,14 +244,15 @@ class BinanceDialect:
                 message = msgspec.json.decode(text)
                 ref, method, given = message.get("id"), message["method"], message.get("params") or {}
                 params = {name: _raw(value) for name, value in given.items()}
-            except (msgspec.DecodeError, KeyError, AttributeError):
+                route = self._calls.ws.get(method)
+                session = method.startswith(("userDataStream.", "session."))
+            except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
                 raise Problem(-1135, "JSON request is invalid or malformed.") from None
             limited_ns = self._exchange.limited_until_ns - now_ns
             if limited_ns > 0:
                 raise self._too_many(now_ns, limited_ns)
             self._check_limits(now_ns)
-            route = self._calls.ws.get(method)
-            if method.startswith(("userDataStream.", "session.")):
+            if session:
                 result = self._session(api, method, params, now_ns)
             elif route is None:
                 raise Problem(-1000, f"Unknown method {method}.")
@@ -293,9 +295,12 @@ class BinanceDialect:
             api.users[number] = account.name
             return {"subscriptionId": number}
         if method == "userDataStream.unsubscribe":
-            number = int(params.get("subscriptionId") or next(iter(api.users), -1))
-            if api.users.pop(number, None) is None:
+            named = params.get("subscriptionId")
+            gone = [number for number in api.users if named in (None, str(number))]
+            if not gone:
                 raise Problem(-1000, "No such subscription.")
+            for number in gone:
+                del api.users[number]
             return {}
         if method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
             raise Problem(-1000, "This method has been retired.", 410)

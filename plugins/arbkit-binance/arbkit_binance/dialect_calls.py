@@ -130,7 +130,7 @@ class Calls:
         }  # fmt: skip
 
     def _depth(self, call: Call) -> dict[str, Any]:
-        symbol, limit = self.symbol(call), min(call.integer("limit", 100), 5000)
+        symbol, limit = self.symbol(call), call.limit(100, 5000)
         return self.levels(symbol, limit)
 
     def levels(self, symbol: str, limit: int) -> dict[str, Any]:
@@ -275,13 +275,13 @@ class Calls:
         orders = self.exchange.orders_of(call.owner, self.symbol(call))
         first, since = call.integer("orderId"), call.integer("startTime") * call.div
         orders = [order for order in orders if order.id >= first and order.ns >= since]
-        limit = min(call.integer("limit", 500), 1000)
+        limit = call.limit(500, 1000)
         return [order_row(self.exchange, order, call) for order in (orders[:limit] if first else orders[-limit:])]
 
     def _trades(self, call: Call) -> list[dict[str, Any]]:
         symbol, since = self.symbol(call), call.integer("startTime") * call.div
         fills = self.exchange.fills_of(call.owner, symbol, call.integer("orderId"), since)
-        first, limit = call.integer("fromId"), min(call.integer("limit", 500), 1000)
+        first, limit = call.integer("fromId"), call.limit(500, 1000)
         fills = [fill for fill in fills if fill.id >= first]
         # from the oldest when a beginning is named, else the newest
         fills = fills[:limit] if first or since else fills[-limit:]
@@ -350,7 +350,7 @@ def _one(call: Call) -> bool:
 
 def _depth_weight(call: Call) -> int:
     """market-data-endpoints.md: 1-100 -> 5, 101-500 -> 25, 501-1000 -> 50, 1001-5000 -> 250."""
-    limit = call.integer("limit", 100)
+    limit = call.limit(100, 5000)
     return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
 
 
