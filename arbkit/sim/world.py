@@ -332,6 +332,8 @@ class World:
                 if out.kind == "book":
                     self._book(site, out, now_ns)
                     continue
+                if out.kind == "top":
+                    self.market.shown(site.exchange.name, out.symbol, now_ns)
             elif isinstance(out, Close):
                 if out.conn not in site.conns:
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -226,10 +227,26 @@ def test_throttle_status_and_delay() -> None:
     assert 1 <= int(limited.headers["retry-after"]) <= 2
     assert ping(T0 + 4 * S).status == 200
     assert ping(T0 + 6 * S).body.startswith(b"<html>")
+    assert ping(T0 + 6 * S).status == 200
     outs = run(world, T0 + 9 * S)
     times = [at for at, out in outs if isinstance(out, Frame) and out.conn == conn]
     assert max(b - a for a, b in pairwise(times)) > 400 * MS
     assert holes(frames(outs, conn)) == 0
+
+
+def test_a_5xx_may_come_after_the_order_was_executed() -> None:
+    """``applied``: the order exists, its answer is an error that proves nothing; ``path`` chooses the request."""
+    script = [Fault(kind="status", path="POST /api/v3/order", applied=True, status=503)]
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=script)
+    main = world.sites["binance"].exchange.accounts["main"]
+    query = f"symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01&timestamp={T0 // MS}"
+    query += "&signature=" + hmac.new(main.secret.encode(), query.encode(), "sha256").hexdigest()
+    world.http("binance", Request("GET", "/api/v3/ping"), 1, T0)
+    world.http("binance", Request("POST", "/api/v3/order", query, {"x-mbx-apikey": main.key}), 2, T0)
+    answers = [out for out in world.drain() if isinstance(out, Answer)]
+    assert [answer.reply.status for answer in answers if answer.reply] == [200, 503]
+    assert len(world.orders()["binance"]) == 1
+    assert world.faults()["fired"][0]["detail"] == "POST /api/v3/order"
 
 
 def test_partial_takes_liquidity_away_before_the_match() -> None:
