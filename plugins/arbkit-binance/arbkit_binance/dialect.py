@@ -67,6 +67,7 @@ class BinanceDialect:
         self._apis: dict[int, _Api] = {}
         self._alive: set[int] = set()  # asked for membership only
         self._weight = Window(WEIGHT[2], WEIGHT[3])
+        self._attempts = Window(300, 300 * _S)
         self._defied = 0
         self._banned_until_ns = 0
 
@@ -194,6 +195,9 @@ class BinanceDialect:
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+        # web-socket-streams.md: 300 connection attempts in 5 minutes from one address
+        if not self._attempts.add(_IP, 1, now_ns):
+            return self.limited(now_ns, self._attempts.wait_ns(now_ns))
         path, _, query = target.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         div = 1000 if options.get("timeUnit", "").upper() == "MICROSECOND" else _MS

@@ -359,3 +359,12 @@ def test_nonsense_is_answered_and_never_crashes(messages: list[Any], query: str,
             client.world.http("binance", Request("GET", path, query + extra, headers, body), 1, client.now_ns)
     for out in client.world.drain():
         assert not isinstance(out, Answer) or (out.reply is not None and json.loads(out.reply.body) is not None)
+
+
+def test_connection_attempts_are_limited() -> None:
+    """300 attempts in 5 minutes from one address, accepted or not; then 429 at the handshake."""
+    client = Client()
+    replies = [client.world.connect("binance", "/ws", {}, T0)[1] for _ in range(301)]
+    assert replies[:300] == [None] * 300
+    assert replies[300] is not None
+    assert replies[300].status == 429
