@@ -144,9 +144,14 @@ class Book:
         if depth and (len(self.bids.keys) > 2 * depth or len(self.asks.keys) > 2 * depth):
             self.bids.prune(depth)
             self.asks.prune(depth)
+        self._cross(update.recv_ns)
+
+    def _cross(self, recv_ns: int) -> None:
+        """Whether bids and asks overlap, in the levels or in the faster stream's top."""
         bid, ask = self.bids.keys, self.asks.keys
-        if bid and ask and bid[-1] >= -ask[-1]:
-            self.crossed_ns = self.crossed_ns or update.recv_ns or 1
+        top = self.top
+        if (bid and ask and bid[-1] >= -ask[-1]) or (top is not None and top.bid.px >= top.ask.px):
+            self.crossed_ns = self.crossed_ns or recv_ns or 1
         else:
             self.crossed_ns = 0
 
@@ -158,6 +163,7 @@ class Book:
             return False
         self.top = top
         self.recv_ns = top.recv_ns
+        self._cross(top.recv_ns)
         return True
 
     def lose(self, state: BookState, reason: str) -> None:
