@@ -249,6 +249,16 @@ def test_hedges_are_bounded_too() -> None:
     assert [bench.rule(qty="0.1", purpose=Purpose.UNWIND) for _ in range(2)] == ["", "max_hedges"]
 
 
+def test_what_never_left_is_no_hedge() -> None:
+    """An executor that asks again and again while the book is away must not use up its hedges."""
+    bench = Bench(GateConfig(max_hedges=2))
+    for _ in range(5):
+        command = bench.order(purpose=Purpose.HEDGE)
+        bench.deal.orders[command.cl_ord_id] = bench.orders.add(command, 0)
+        bench.orders.not_sent(command.cl_ord_id, "no trusted book", 0)
+    assert bench.rule(purpose=Purpose.HEDGE) == ""
+
+
 def test_the_rate_cap_keeps_room_for_hedges() -> None:
     """Entries up to half of the orders a second, hedges up to all; the window slides; a refusal counts nothing."""
     bench = Bench(GateConfig(orders_per_second=4))
