@@ -267,6 +267,14 @@ def test_decimals_come_back_plain_and_whole() -> None:
     assert str(opened().total(ACCOUNT, "USDT")) == "1000"
 
 
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "1e999999999"])
+def test_a_report_that_is_no_amount_is_ignored(bad: str) -> None:
+    """The total stays, nothing raises."""
+    ledger = opened()
+    assert ledger.balance(bal("BTC", bad)) is ledger.balance(bal("BTC", "1", bad)) is None
+    assert ledger.available(ACCOUNT, "BTC") == 1
+
+
 def test_an_unknown_asset_is_zero() -> None:
     """Nothing is known of it: total 0, nothing available."""
     assert (Ledger().total("x:y", "BTC"), Ledger().available("x:y", "BTC")) == (0, 0)

@@ -7,6 +7,7 @@ from decimal import Decimal as Dec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core import orders as orders_module
 from arbkit.core.errors import LocalProtocolError
@@ -473,6 +474,27 @@ def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
     change = orders.apply(stray)
     assert change.anomalies
     assert change.changed is False
+
+
+@pytest.mark.parametrize("bad", ["NaN", "sNaN", "Infinity", "-Infinity", "1e999999999", "1e18"])
+@pytest.mark.parametrize("field", ["cum_qty", "last_qty", "last_px", "fee"])
+def test_numbers_that_are_no_amounts_are_dropped_with_an_alarm(field: str, bad: str) -> None:
+    """Whatever a wire says: no exception, no fact, somebody asks."""
+    orders, order = table()
+    before = facts(order)
+    for cl_ord_id in (ID, "web-1"):
+        change = orders.apply(replace(fill("t", "1", "1", cl_ord_id=cl_ord_id), **{field: Dec(bad)}))
+        assert change.anomalies
+        assert (change.fills, change.changed, change.ask) == ((), False, cl_ord_id == ID)
+    assert facts(order) == before
+
+
+def test_a_fill_for_nothing_is_only_quantity() -> None:
+    """Price 0 is a missing column, not a gift: the fill is missing until a report tells its price."""
+    orders, order = table()
+    change = orders.apply(fill("t", "4", "4", px="0"))
+    assert (change.fills, order.missing_fills, len(change.anomalies)) == ((), 4, 1)
+    assert len(orders.apply(fill("t", "4", "4")).fills) == 1
 
 
 def test_foreign_orders_are_counted_and_their_fills_told_once() -> None:
