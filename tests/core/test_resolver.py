@@ -243,6 +243,17 @@ def test_no_proof_before_the_venue_says_it_can_be_had(capabilities, deadline):
     assert len(absences(desk.answer(until=T0 + 10_100 * S))) == (deadline is not None)
 
 
+def test_one_reply_told_twice_is_one():
+    """Clause 2: a doubled frame does not make the second reply."""
+    desk = Desk()
+    desk.answer(query="failed", until=MOMENT + S)
+    desk.listing("open_orders")
+    desk.listing("fills")
+    for _ in range(3):
+        desk.absent(sent=desk.now)
+    assert absences(desk.answer(query="failed", until=MOMENT + 60 * S)) == []
+
+
 def test_clock_error_and_deadline_put_the_proof_off():
     """Clause 1 adds our clock's error, and a deadline later than the window counts."""
     desk = Desk()
