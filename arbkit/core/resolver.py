@@ -40,6 +40,8 @@ _OVERDUE_NS = 400 * _MS
 """An IOC without its end, or a cancel without its, is asked for after so long."""
 _GRACE_NS = 300 * _MS
 """Fills and fees come this much later on the stream than the report that implies them."""
+_OPEN = 8
+"""Queries without a reply to remember; beyond it the oldest stand for all."""
 _SINCE_NS = 1_000 * _MS
 """Fills are listed from a little before the order was sent: the clocks differ."""
 
@@ -76,7 +78,7 @@ class _Case:
     """One order in question."""
 
     __slots__ = ("alarmed", "asked_ns", "goal", "missed", "next_ns", "not_filled", "not_found", "not_open_ns", "order",
-                 "since_ns", "text", "tries")  # fmt: skip
+                 "queries", "since_ns", "text", "tries")  # fmt: skip
 
     def __init__(self, order: Order, goal: _Goal, now_ns: int) -> None:
         self.order = order
@@ -85,6 +87,8 @@ class _Case:
         self.asked_ns = 0
         """When the question that is out was asked; 0 = none is."""
         self.next_ns = now_ns
+        self.queries: list[int] = []
+        """When the queries were asked that no reply has been matched to, the oldest first."""
         self.tries = 0
         self.missed = False
         """A query has found nothing, at whatever time."""
@@ -161,10 +165,14 @@ class Resolver:
             case.replied(now_ns)  # whatever came may have been the reply
 
     def absent(self, event: OrderAbsent, sent_ns: int, now_ns: int) -> None:
-        """Not found, in answer to a query sent at ``sent_ns``."""
+        """Not found, in answer to a query sent at ``sent_ns``.
+
+        On a socket nobody knows which query a reply answers (``sent_ns`` is then ``now_ns``): it counts as the answer
+        to the oldest that is still open, so that a late one is not taken for a fresh one."""
         case = self._cases.get(event.cl_ord_id)
-        if case is None or case.goal is _Goal.FILLS:
+        if case is None or case.goal is _Goal.FILLS or not case.queries:
             return
+        sent_ns = min(sent_ns, case.queries.pop(0))
         case.replied(now_ns)
         case.missed = True
         proof_ns = self._proof_ns(case)
@@ -198,6 +206,7 @@ class Resolver:
                     case.not_filled = nothing
                 else:
                     case.not_open_ns = min(case.not_open_ns, now_ns) if nothing else NEVER
+                    case.not_filled = case.not_filled and nothing
             self._list_next[order.intent.instrument] = now_ns + _AGAIN_NS
 
     def failed(self, command: Question, now_ns: int) -> None:
@@ -205,6 +214,7 @@ class Resolver:
         if isinstance(command, QueryOrder):
             case = self._cases.get(command.cl_ord_id)
             if case is not None:
+                del case.queries[-1:]
                 case.replied(now_ns)
                 case.text = "queries get no answer"
             return
@@ -238,6 +248,7 @@ class Resolver:
                     if self._lists.get((ListFills, intent.instrument)) != now_ns:
                         out.append(self._list(ListFills, case, now_ns))
                 else:
+                    case.queries = [*case.queries[: _OPEN - 1], now_ns]
                     out.append(
                         QueryOrder(
                             account=self.account,

@@ -257,6 +257,48 @@ def test_fills_listed_before_the_order_left_the_book_prove_nothing():
     assert len(absences(desk.answer(until=MOMENT + 90 * S))) == 1
 
 
+def test_an_order_that_shows_up_again_voids_the_listings():
+    """Clause 3: a listing that has the order outweighs an earlier one that had not."""
+    desk = Desk()
+    desk.answer(query="failed", until=MOMENT + S)
+    while not any(isinstance(item, QueryOrder) for item in desk.tick()):
+        pass
+    desk.absent()
+    desk.listing("open_orders")
+    desk.now += LAG + 1
+    desk.listing("fills")
+    desk.list_reply("open_orders", "shown", ListOpenOrders(account=A, instrument=I), 0)
+    assert absences(desk.answer(opens="silent", until=MOMENT + 60 * S)) == []
+
+
+def test_a_late_reply_on_a_socket_is_not_taken_for_a_fresh_one():
+    """Clause 2: three queries asked before the moment are answered after it, together with one asked after it."""
+    desk = Desk()
+    queries = 0
+    while desk.now <= MOMENT or queries < 4:
+        for item in desk.tick():
+            queries += isinstance(item, QueryOrder)
+        desk.resolver.see(desk.order, desk.now)  # something of the order came meanwhile: it is asked again sooner
+    for _ in range(queries):
+        desk.absent()
+    desk.listing("open_orders")
+    desk.now += LAG + 1
+    desk.listing("fills")
+    late = sum(isinstance(item, ProvedAbsent) for item in desk.tick())
+    assert late == 0
+    assert len(absences(desk.answer(until=MOMENT + 60 * S))) == 1
+
+
+def test_fills_of_our_other_orders_are_explained():
+    """Clause 4: a venue that lists fills by its own order id alone does not keep the proof back."""
+    desk = Desk()
+    other = desk.new(2)
+    desk.feed(OrderUpdate(account=A, instrument=I, cl_ord_id=other.cl_ord_id, ord_status=OrdStatus.FILLED,
+                          order_id="99", cum_qty=Decimal(5)))  # fmt: skip
+    verdicts = desk.answer(fills="stranger", until=MOMENT + 2 * S)
+    assert [verdict.cl_ord_id for verdict in absences(verdicts)] == [desk.order.cl_ord_id]
+
+
 def test_one_reply_told_twice_is_one():
     """Clause 2: a doubled frame does not make the second reply."""
     desk = Desk()
