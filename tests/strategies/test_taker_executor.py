@@ -486,8 +486,11 @@ def test_two_broken_deals_keep_their_own_timers(made):
 share = st.sampled_from([0, 0, 1, 1, 0.5, 0.33, 0.999, 0.001])
 price = st.sampled_from([85, 98.5, 99, 99.5, 100, 100.5, 101, 102, 115])
 
+noes = st.sampled_from([reason for reason in RejectReason if reason is not RejectReason.DUPLICATE])
+"""Definitive ones: a duplicate id is a question, not an end."""
 
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), fee=st.sampled_from(["0", "0.001", "0.02"]), qty=st.sampled_from([0.006, 0.1, 1.0, 7.5]))
 def test_every_story_ends_balanced_or_held(made, data, fee, qty):
     """Whatever fills, doubts and books come: at the end the difference is dust, or the deal is held with a reason; the
@@ -513,19 +516,19 @@ def test_every_story_ends_balanced_or_held(made, data, fee, qty):
                 table.doubt(reported)
                 assert table.deal.state is DealState.IN_DOUBT
             if data.draw(st.integers(0, 5)) == 0:
-                table.report(reported, status=OrdStatus.REJECTED, reason=data.draw(st.sampled_from(list(RejectReason))))
+                table.report(reported, status=OrdStatus.REJECTED, reason=data.draw(noes))
             else:
                 lots = D(str(qty)) * 0 + order.qty * D(str(data.draw(share))) // D("0.001")
                 table.report(reported, lots * D("0.001"))
             reported += 1
-        elif table.executor.due_ns < NEVER:
+        else:
             table.tick()
     deal = table.deal
     assert deal.state in (DealState.CLOSED, DealState.HELD)
     assert deal.tries == len(table.sent) - 2 <= 4
     assert deal.why
     if deal.state is DealState.CLOSED:
-        assert abs(table.left) < max(D("0.002"), D("0.5") / (D(100) * D("0.98")))
+        assert abs(table.left) < D("0.006")  # five lots are worth less than 0.5 at the worst price in the budget
     else:
         assert deal.outcome is Outcome.HELD
         assert "unhedged" in deal.why
