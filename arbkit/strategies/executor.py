@@ -67,7 +67,7 @@ class TakerExecutor(Executor):
     """
 
     def __init__(
-        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 4, spacing_s: float = 0.05,
+        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 6, spacing_s: float = 0.05,
         hold_after_s: float = 10.0, order_life_s: float = 1.0,
     ) -> None:  # fmt: skip
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:

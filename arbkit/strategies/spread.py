@@ -125,12 +125,19 @@ class SpreadArb(Strategy):
                 hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}"
                 raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
             setattr(self, key, value)
-        self.symbols = (self.symbols,) if isinstance(self.symbols, str) else tuple(self.symbols)
+        if isinstance(self.symbols, str):
+            self.symbols = (self.symbols,)
+        if not isinstance(self.symbols, list | tuple) or not all(isinstance(symbol, str) for symbol in self.symbols):
+            raise ConfigError(f"strategy {name}: symbols = {self.symbols!r} is not a list of names")
         if not self.symbols:
             raise ConfigError(f'strategy {name}: set symbols, for example symbols = ("BTC-USDT",)')
         for key in known:
             value = getattr(self, key)
-            if key in ("symbols", "fee_in_base"):
+            if key == "symbols":
+                continue
+            if key == "fee_in_base":
+                if not isinstance(value, bool):
+                    raise ConfigError(f"strategy {name}: fee_in_base = {value!r} is not true or false")
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
                 raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number of 0 or more")

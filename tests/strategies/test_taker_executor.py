@@ -388,19 +388,19 @@ def test_an_unknown_hedge_stops_the_repair(table):
 
 
 def test_tries_are_spaced_and_bounded(table):
-    """Each try is re-priced by the book of its moment, later than the one before, and there are four."""
+    """Each try is re-priced by the book of its moment, later than the one before, and there are six."""
     table.report(0, 1).report(1)
     gaps = []
-    for index in range(2, 5):
+    for index in range(2, 7):
         table.report(index)
         before = table.now
         table.tick()
         gaps.append(table.now - before)
     assert gaps == sorted(gaps)
     assert gaps[0] > 0
-    table.report(5).tick()
-    assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 4, 6)
-    assert table.deal.why == "1 BTC unhedged after 4 hedge and unwind orders"
+    table.report(7).tick()
+    assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 6, 8)
+    assert table.deal.why == "1 BTC unhedged after 6 hedge and unwind orders"
     assert table.executor.due_ns == NEVER
 
 
@@ -454,8 +454,16 @@ def test_a_held_deal_that_comes_right_closes(table):
     table.report(0, 1).report(1, "0.5")
     while table.deal.state is DealState.UNWINDING:
         table.tick()
-    table.report(1, "0.25")
-    assert table.deal.state is DealState.HELD
+    sale = table.sent[1]
+    for cum, state in (("0.75", DealState.HELD), ("1", DealState.CLOSED)):
+        table.apply(
+            OrderUpdate(
+                account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.EXPIRED,
+                cum_qty=D(cum), side=Side.SELL, last_px=D(101), last_qty=D("0.25"), trade_id="late" + cum, fee=D(0), fee_asset="USDT",
+            )
+        )  # fmt: skip
+        assert table.deal.state is state
+    table.closed(Outcome.HEDGED)
 
 
 def test_a_closed_deal_sends_nothing(table):
@@ -525,7 +533,7 @@ def test_every_story_ends_balanced_or_held(made, data, fee, qty):
             table.tick()
     deal = table.deal
     assert deal.state in (DealState.CLOSED, DealState.HELD)
-    assert deal.tries == len(table.sent) - 2 <= 4
+    assert deal.tries == len(table.sent) - 2 <= 6
     assert deal.why
     if deal.state is DealState.CLOSED:
         assert abs(table.left) < D("0.006")  # five lots are worth less than 0.5 at the worst price in the budget
