@@ -131,6 +131,7 @@ class SpreadArb(Strategy):
             raise ConfigError(f"strategy {name}: symbols = {self.symbols!r} is not a list of names")
         if not self.symbols:
             raise ConfigError(f'strategy {name}: set symbols, for example symbols = ("BTC-USDT",)')
+        self.symbols = tuple(self.symbols)
         for key in known:
             value = getattr(self, key)
             if key == "symbols":

@@ -303,6 +303,32 @@ def test_depth_decides_between_books(table):
     assert table.last() == (Purpose.UNWIND, A, Side.SELL, D(1), D("99.9"))
 
 
+def test_depth_decides_between_books_when_buying(table):
+    """What a thin book leaves unbought counts at the worst price, not as money saved."""
+    table.view.put(A, [(99.0, 50)], [(100.0, 0.01), (150.0, 50)])
+    table.report(0).report(1, 1)
+    assert table.last() == (Purpose.UNWIND, B, Side.BUY, D(1), D("101.1"))
+
+
+def test_a_proved_fill_that_has_not_come_is_waited_for(table):
+    """The report says 0.4 sold, the fill itself is late: hedged from fills, so not yet."""
+    sale = table.sent[1]
+    common = {"account": sale.account, "instrument": B, "cl_ord_id": sale.cl_ord_id, "side": Side.SELL}
+    table.report(0, 1)
+    table.apply(OrderUpdate(**common, ord_status=OrdStatus.EXPIRED, cum_qty=D("0.4"), source="poll"))
+    assert len(table.sent) == 2
+    fill = {"last_px": D(101), "last_qty": D("0.4"), "trade_id": "x", "fee": D(0), "fee_asset": "USDT"}
+    table.apply(OrderUpdate(**common, ord_status=OrdStatus.PARTIALLY_FILLED, cum_qty=D("0.4"), **fill))
+    assert table.last()[3] == D("0.6")
+
+
+def test_a_leg_whose_order_is_not_made_yet_is_waited_for(table):
+    """The first order is refused before the second is in the deal: that is not the end."""
+    del table.deal.orders["o1"]
+    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED)
+    assert table.deal.state is DealState.SENT
+
+
 def test_lack_of_funds_is_not_tried_again_there(table):
     """A venue without the balance would say so again: the other leg is taken back (O08)."""
     table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=RejectReason.INSUFFICIENT_FUNDS)
@@ -321,11 +347,11 @@ def test_dust_closes_with_a_note(table):
 
 
 def test_fee_in_base_is_counted_in_the_difference(made):
-    """Bought 1 less 1 % fee, sold 1: 0.01 is missing and bought, and that purchase pays its fee too (O17)."""
-    table = Table(made, fee="0.01").start()
-    table.deal.legs[0].qty = D("1.02")
+    """Bought 1 less 5 %, sold 1: 0.05 is missing, and buying it pays that fee too: 0.052 (O17)."""
+    table = Table(made, fee="0.05").start()
+    table.deal.legs[0].qty = D("1.06")
     table.report(0, 1).report(1, 1)
-    assert table.last()[:4] == (Purpose.HEDGE, A, Side.BUY, D("0.010"))
+    assert table.last()[:4] == (Purpose.HEDGE, A, Side.BUY, D("0.052"))
 
 
 def test_a_larger_purchase_covers_the_fee_in_base(made):
@@ -459,7 +485,8 @@ def test_a_held_deal_that_comes_right_closes(table):
         table.apply(
             OrderUpdate(
                 account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.EXPIRED,
-                cum_qty=D(cum), side=Side.SELL, last_px=D(101), last_qty=D("0.25"), trade_id="late" + cum, fee=D(0), fee_asset="USDT",
+                cum_qty=D(cum), side=Side.SELL, last_px=D(101), last_qty=D("0.25"), trade_id="late" + cum,
+                fee=D(0), fee_asset="USDT",
             )
         )  # fmt: skip
         assert table.deal.state is state
