@@ -102,7 +102,9 @@ def test_comes_in_by_the_hook():
 @pytest.mark.parametrize("touched", [(A,), (B,), (A, B), (B, A, C)])
 def test_takes_the_spread_whichever_book_moved(view, touched):
     """Buys at a, sells at b, as deep as each unit pays, once."""
-    (found,) = start(view).decide(view, touched, NOW)
+    strategy = start(view)
+    (found,) = strategy.decide(view, touched, NOW)
+    assert (strategy.seen, strategy.taken, strategy.skipped) == (1, 1, {})
     buy, sell = found.legs
     assert (buy.instrument, buy.side, sell.instrument, sell.side) == (A, Side.BUY, B, Side.SELL)
     assert (buy.qty, buy.px, sell.qty, sell.px) == (5.0, 100.1, 5.0, 100.9)
@@ -169,7 +171,8 @@ def test_both_directions_of_a_triangle_of_venues(view):
 # --- what it leaves alone -------------------------------------------------------------------------------------------
 
 
-def test_the_same_levels_are_not_taken_twice(view):
+@pytest.mark.parametrize("order", [(A, B), (B, A)])
+def test_the_same_levels_are_not_taken_twice(view, order):
     """Until both books have news from after our orders can have arrived, the pair rests."""
     view.latency = 5 * MS
     strategy = start(view, cooldown_s=0.1)
@@ -177,7 +180,7 @@ def test_the_same_levels_are_not_taken_twice(view):
     later = NOW + 106 * MS
     assert strategy.decide(view, (A,), NOW + MS) == ()
     assert strategy.decide(view, (A,), later) == ()
-    for name in (A, B):
+    for name in order:
         assert strategy.decide(view, (A, B), later) == ()
         view.books[name].apply(BookUpdate(name, [], [Level(150.0, 1.0)], recv_ns=later))
     assert strategy.decide(view, (A,), later)

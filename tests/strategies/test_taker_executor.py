@@ -422,8 +422,7 @@ def test_tries_are_spaced_and_bounded(table):
         before = table.now
         table.tick()
         gaps.append(table.now - before)
-    assert gaps == sorted(gaps)
-    assert gaps[0] > 0
+    assert gaps == [49 * MS, 99 * MS, 199 * MS, 399 * MS, 799 * MS]  # 1 ms of each went by before the report
     table.report(7).tick()
     assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 6, 8)
     assert table.deal.why == "1 BTC unhedged after 6 hedge and unwind orders"
