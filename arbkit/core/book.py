@@ -186,23 +186,27 @@ class Book:
         return (top.ask.px, top.ask.qty) if top is not None else self.asks.best()
 
     def levels_to_sell(self) -> Iterator[tuple[float, float]]:
-        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk."""
+        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk.
+
+        No further than ``depth``: levels kept beyond it may be long gone."""
         top = self.top
+        bids = islice(self.bids, self.depth or None)
         if top is None:
-            yield from self.bids
+            yield from bids
             return
         yield top.bid.px, top.bid.qty
-        for px, qty in self.bids:
+        for px, qty in bids:
             if px < top.bid.px:
                 yield px, qty
 
     def levels_to_buy(self) -> Iterator[tuple[float, float]]:
         """Asks from the best outward, over the faster stream's top where it is newer: what a buyer would walk."""
         top = self.top
+        asks = islice(self.asks, self.depth or None)
         if top is None:
-            yield from self.asks
+            yield from asks
             return
         yield top.ask.px, top.ask.qty
-        for px, qty in self.asks:
+        for px, qty in asks:
             if px > top.ask.px:
                 yield px, qty

@@ -44,6 +44,8 @@ class IntentIds:
     __slots__ = ("_next", "block", "shard")
 
     def __init__(self, block: int, shard: int = 0) -> None:
+        if not 0 <= block < 1 << 32 or not 0 <= shard < 1 << 8:
+            raise LocalProtocolError(f"intent block {block} or shard {shard} is out of its 32 or 8 bits")
         self.block = block
         self.shard = shard
         self._next = ((block << 8) | shard) << 24
