@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
 
 from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import ConfigError, LocalProtocolError
@@ -111,7 +110,7 @@ class TakerExecutor(Executor):
             planned.append(
                 DealLeg(
                     account=view.account(instrument.id), instrument=instrument.id, base=instrument.base, side=leg.side,
-                    qty=qty, px=px,
+                    qty=qty, px=px, quote=instrument.quote,
                 )
             )  # fmt: skip
         deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
@@ -235,7 +234,7 @@ class TakerExecutor(Executor):
         wanted = float(qty)
         got = value = worst = 0.0
         levels = book.levels_to_sell() if side is Side.SELL else book.levels_to_buy()
-        for px, size in islice(levels, book.depth or None):
+        for px, size in levels:
             if wanted <= got or (px < limit if side is Side.SELL else px > limit):
                 break
             take = min(size, wanted - got)

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from arbkit.core.errors import ConfigError
+from arbkit.core.limits import needs_of
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import BookUpdate, Level, Side
-from arbkit.strategies import SpreadArb, best_spread, register_strategies
+from arbkit.strategies import SpreadArb, TakerExecutor, best_spread, register_strategies
 
 A, B, C = "a:BTC-USDT", "b:BTC-USDT", "c:BTC-USDT"
 MS = 1_000_000
@@ -137,17 +138,32 @@ def test_fee_in_base_makes_the_purchase_larger(view):
 
 
 def test_size_keeps_to_balances_and_limits(view):
-    """Free quote and base, the limits' room and max_notional all bind."""
+    """Free quote and base, the limits' room and max_notional all bind, with room left for an unwind."""
     for limit, largest in (
-        (lambda: view.balances.update({("a", "USDT"): Decimal(150)}), 1.5),
+        (lambda: view.balances.update({("a", "USDT"): Decimal(150)}), 1.47),
         (lambda: view.balances.update({("b", "BTC"): Decimal("0.7")}), 0.7),
-        (lambda: view.rooms.update({B: Decimal(50)}), 0.5),
-        (lambda: view.rooms.update({A: Decimal(30)}), 0.3),
+        (lambda: view.rooms.update({B: Decimal(50)}), 0.49),
+        (lambda: view.rooms.update({A: Decimal(30)}), 0.294),
+        (lambda: view.balances.update({("b", "USDT"): Decimal("0.4")}), 0.2),
     ):
         limit()
         (found,) = start(view).decide(view, (A,), NOW)
         assert largest * 0.98 < found.legs[0].qty <= largest
     assert start(view, max_notional=20.0).decide(view, (A,), NOW)[0].legs[0].qty <= 0.2
+
+
+@pytest.mark.parametrize("in_base", [True, False])
+@pytest.mark.parametrize("scarce", [("a", "USDT", "150"), ("b", "BTC", "0.777"), ("b", "USDT", "0.7")])
+def test_what_balances_bind_can_be_reserved(view, scarce, in_base):
+    """The largest trade that a balance allows still fits into it with its worst unwind, or it would never be sent."""
+    venue, asset, amount = scarce
+    view.balances[venue, asset] = Decimal(amount)
+    (found,) = start(view, fee_in_base=in_base, slippage=0.0003).decide(view, (A,), NOW)
+    deal = TakerExecutor().plan(found, view, NOW)
+    needs = needs_of(deal, view.catalogue, lambda name: Decimal(repr(view.taker_fee(name))), Decimal("0.01"))
+    for need in needs:
+        if need.account == f"{venue}:main" and need.asset == asset:
+            assert need.amount <= Decimal(amount)
 
 
 def test_one_side_of_a_book_is_sold_once(view):
