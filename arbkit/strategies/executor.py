@@ -151,7 +151,9 @@ class TakerExecutor(Executor):
             return ()
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
         if self._dust(deal, abs(over), view):
-            if not deal.open_orders:  # else a fee is still to come: it may be in base
+            if deal.open_orders:  # a fee is still to come: it may be in base
+                self._wake(deal, NEVER)
+            else:
                 self._close(deal, over, now_ns)
             return ()
         if deal.state is DealState.HELD:

@@ -373,6 +373,23 @@ def test_a_late_fee_does_not_hold_the_hedge_but_the_close(table):
     table.closed(Outcome.HEDGED)
 
 
+def test_no_timer_runs_while_only_a_fee_is_missing(table):
+    """A repair that balanced the deal leaves no timer behind that has long been due."""
+    table.report(0, 1).report(1).report(2, "0.5")
+    assert table.executor.due_ns > table.now
+    table.tick()
+    sale = table.sent[3]
+    table.now += 500 * MS
+    table.apply(
+        OrderUpdate(
+            account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.FILLED, side=Side.SELL,
+            cum_qty=sale.qty, last_px=sale.px, last_qty=sale.qty, trade_id="x",
+        )
+    )  # fmt: skip
+    assert table.deal.state is DealState.UNWINDING
+    assert table.executor.due_ns == NEVER
+
+
 # --- in doubt -------------------------------------------------------------------------------------------------------
 
 
