@@ -265,7 +265,6 @@ def test_what_the_venue_cannot_do_is_our_fault_to_ask() -> None:
 def test_ed25519_keys_log_on_once_and_then_send_unsigned() -> None:
     """Before the log-on nothing is ready; after it requests carry only their time."""
     seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-    pytest.importorskip("cryptography")
     venue = Binance(VenueSettings(options={"key_type": "ed25519"}))
     link = venue.links([BTC], ACCOUNT)[2]
     session = venue.session(link, Catalogue([BTC]), LocalSigner("key", seed, encoding="hex"))
