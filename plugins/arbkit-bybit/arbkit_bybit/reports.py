@@ -157,7 +157,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" only means that it was asked: the end comes on ``order``."""
+    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes on ``order``."""
     reason = None
     if code is not None and code != 0:
         reason = RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -168,7 +168,7 @@ def cancel_answer(
         order_id=ids.order_id,
         ord_status=OrdStatus.NEW if code == 0 else OrdStatus.UNKNOWN,
         reason=reason,
-        about_cancel=True,
+        about_cancel=code != 0,
         text="" if code == 0 else f"{code} {msg}".strip(),
         source="ack",
         recv_ns=now_ns,

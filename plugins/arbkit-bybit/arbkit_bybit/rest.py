@@ -248,7 +248,7 @@ class RestSession:
 
 
 def instrument(row: wire.InstrumentRow) -> Instrument:
-    """A row of the spot list. ``minOrderQty`` and ``maxOrderQty`` are no longer checked by Bybit, so they are not kept."""
+    """A row of the spot list; ``minOrderQty`` and ``maxOrderQty`` are left out: Bybit no longer checks them."""
     lots = row.lot_size_filter
     return Instrument(
         venue=VENUE,

@@ -144,7 +144,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" only means that it was asked: the end comes as ``canceled``."""
+    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes as ``canceled``."""
     row = rows[0] if rows else AckRow()
     code = row.s_code or code
     reason = None if code == "0" else RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -155,7 +155,7 @@ def cancel_answer(
         order_id=row.ord_id,
         ord_status=OrdStatus.NEW if code == "0" else OrdStatus.UNKNOWN,
         reason=reason,
-        about_cancel=True,
+        about_cancel=code != "0",
         text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
         source="ack",
         exch_ns=_ns(row.ts),
