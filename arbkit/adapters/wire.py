@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from arbkit.core.errors import BadFrame, ConfigError
+from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "S", "base_url", "decode", "json_text", "options", "ours", "query", "read_json", "retry_ns"]
+__all__ = ["MS", "S", "base_url", "json_text", "options", "ours", "query", "read_json", "retry_ns", "sane"]
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
 S = 1_000_000_000
 """Nanoseconds in a second."""
 
+_HUGE = Decimal(10) ** 18
+
 T = TypeVar("T")
 
 
-def decode(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
-    """Typed decoding of a frame; ``BadFrame`` with the reason when it does not fit."""
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadFrame(f"{error}: {data[:80]!r}") from None
+def sane(*values: Decimal | None) -> None:
+    """For ``__post_init__`` of decoded structs: ``ValueError`` for NaN, infinity and sizes no market has.
+
+    (msgspec bounds floats and ints, but takes any text that ``Decimal`` takes.)"""
+    for value in values:
+        if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
+            raise ValueError(f"not a number a market has: {value}")
 
 
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:

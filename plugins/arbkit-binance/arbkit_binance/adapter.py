@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from arbkit.adapters.wire import MS, S, base_url
-from arbkit.core.errors import ConfigError, LocalProtocolError
+from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
@@ -118,7 +118,7 @@ class Binance:
                 window_ms=self._window_ms,
             )  # fmt: skip
         if signer is None:
-            raise LocalProtocolError(f"{link.link} needs a key")
+            raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
         name, session = ("ws_trade", TradeSession) if link.role is Role.TRADE else ("ws_private", PrivateSession)
         url = self._base(name) + _SOCKET_API
         return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)

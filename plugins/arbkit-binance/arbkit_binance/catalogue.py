@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from arbkit.adapters.wire import sane
 from arbkit.core.types import FeeUpdate, Instrument
 from arbkit_binance.limits import LimitSaid
 
@@ -20,6 +21,9 @@ class Filter(Struct, gc=False, rename="camel"):
     step_size: Decimal = Decimal(0)
     min_notional: Decimal = Decimal(0)
     max_notional: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        sane(self.tick_size, self.step_size, self.min_qty, self.min_notional)
 
 
 class Symbol(Struct, gc=False, rename="camel"):
@@ -66,6 +70,9 @@ class Rates(Struct, frozen=True, gc=False):
     taker: Decimal = Decimal(0)
     buyer: Decimal = Decimal(0)
     seller: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        sane(self.maker, self.taker, self.buyer, self.seller)
 
     def fees(self) -> tuple[Decimal, Decimal]:
         """(maker, taker) with the dearer of the buyer's and the seller's part."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit.adapters.wire import MS, ours
+from arbkit.adapters.wire import MS, ours, sane
 from arbkit.core.types import (
     CancelOrder,
     Command,
@@ -158,6 +158,9 @@ class Fill(Struct, gc=False):
     commissionAsset: str  # noqa: N815 - the venue's spelling
     tradeId: int = -1  # noqa: N815
 
+    def __post_init__(self) -> None:
+        sane(self.price, self.qty, self.commission)
+
 
 class Report(Struct, gc=False, rename="camel"):
     """An order as placements, cancels, queries and listings tell it."""
@@ -175,6 +178,9 @@ class Report(Struct, gc=False, rename="camel"):
     update_time: int = 0
     fills: list[Fill] = []
 
+    def __post_init__(self) -> None:
+        sane(self.price, self.orig_qty, self.executed_qty)
+
 
 class MyTrade(Struct, gc=False, rename="camel"):
     """A fill of ``GET /api/v3/myTrades``. It carries no client id."""
@@ -189,6 +195,9 @@ class MyTrade(Struct, gc=False, rename="camel"):
     time: int = 0
     is_buyer: bool = False
     is_maker: bool = False
+
+    def __post_init__(self) -> None:
+        sane(self.price, self.qty, self.commission)
 
     def update(self, account: str, instrument: str, now_ns: int) -> OrderUpdate:
         return OrderUpdate(
@@ -278,6 +287,9 @@ class Execution(Struct, gc=False):
     t: int = -1
     m: bool = False
     eR: str | int | None = None  # noqa: N815
+
+    def __post_init__(self) -> None:
+        sane(self.q, self.p, self.l, self.z, self.L, self.n)
 
 
 def execution(said: Execution, account: str, instrument: str, now_ns: int) -> OrderUpdate:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
-from arbkit.adapters.wire import MS, query, read_json
+from arbkit.adapters.wire import MS, query, read_json, sane
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -69,6 +69,9 @@ class Held(Struct, gc=False):
     asset: str
     free: Decimal
     locked: Decimal
+
+    def __post_init__(self) -> None:
+        sane(self.free, self.locked)
 
 
 class Account(Struct, gc=False, rename="camel"):

@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct, field
 
-from arbkit.adapters.wire import MS, S, json_text
+from arbkit.adapters.wire import MS, S, json_text, sane
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -85,6 +85,9 @@ class Asset(Struct, gc=False):
     a: str
     f: Decimal
     l: Decimal  # noqa: E741 - the venue's letter
+
+    def __post_init__(self) -> None:
+        sane(self.f, self.l)
 
 
 class Position(Struct, gc=False):
