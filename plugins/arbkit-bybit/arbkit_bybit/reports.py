@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS
+from arbkit.adapters.wire import MS, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -40,13 +40,8 @@ _TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _SECOND_NS = 1_000_000_000
 
 
-def number(text: str) -> Decimal:
-    """Bybit writes "" for "none"."""
-    return Decimal(text) if text else _ZERO
-
-
 def _ns(text: str) -> int:
-    return int(text) * MS if text else 0
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, symbol: str) -> str:

@@ -149,7 +149,7 @@ class Okx:
         return PublicSession(link, catalogue, url="", channel=self._channel, recorded=True)
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Empty for what OKX spot lacks (cancel-all). Demo refuses the very instIdCode that it publishes: REST there."""
+        """Empty for what OKX spot lacks (cancel-all). Demo refuses the instIdCode that it publishes: REST there."""
         match command:
             case NewOrder() | CancelOrder():
                 return (Role.REST,) if self._demo else (Role.TRADE, Role.REST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS
+from arbkit.adapters.wire import MS, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -33,13 +33,8 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
 
 
-def number(text: str) -> Decimal:
-    """OKX writes "" for "none"."""
-    return Decimal(text) if text else _ZERO
-
-
 def _ns(text: str) -> int:
-    return int(text) * MS if text else 0
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, native: str) -> str:
