@@ -42,7 +42,7 @@ class Resync:
     def __init__(self, again: Callable[[], Sequence[Send]]) -> None:
         self._again = again
         self._delay_ns = _FIRST_DELAY_NS
-        self._not_before_ns = 0
+        self._not_before_ns = -NEVER
         self.due_ns = NEVER
 
     def expect(self, now_ns: int) -> None:
