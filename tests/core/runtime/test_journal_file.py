@@ -57,9 +57,7 @@ def test_a_torn_tail_is_cut(journal: JournalFile) -> None:
     assert journal.read() == b"goodnext"
 
 
-def test_durable_is_told_in_order_and_after_the_sync(
-    journal: JournalFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_durable_is_told_in_order_and_after_the_sync(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions rise, the last one is told, many appends share a sync, and none is told before its sync."""
     told: list[int] = []
     all_told = threading.Event()

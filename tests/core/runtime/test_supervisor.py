@@ -355,6 +355,7 @@ async def test_a_full_disk_ends_the_recording_only(
 ) -> None:
     """The tape says why it ended; the run goes on."""
     file = TapeFile(tmp_path / "run.tape", TapeWriter(TapeHead(began_ns=0, code="test", seed=1)))
+    file._file.close()
     monkeypatch.setattr(file, "_file", open("/dev/full", "wb", buffering=0))
     async with running(opener=MemoryVenue(), tape=file) as (desk, runtime):
         runtime.dial("a", Dial("memory:"))
