@@ -56,6 +56,17 @@ def record(inputs: list[tuple[Any, ...]], every: int = 10**9) -> tuple[bytes, Re
     return data + tape.pack(tape.take()), desk
 
 
+def _end() -> bytes:
+    tape = TapeWriter(HEAD)
+    tape.take()
+    tape.end("hash", 5)
+    return tape.pack(tape.take())
+
+
+END = _end()
+"""The last block of every tape here."""
+
+
 @given(st.lists(an_input), st.integers(1, 5))
 def test_round_trip(inputs: list[tuple[Any, ...]], every: int) -> None:
     """All inputs reach the desk behind the tape, and again out of it: same order, same types, same times."""
@@ -76,11 +87,12 @@ def test_a_torn_tail_costs_the_last_block(inputs: list[tuple[Any, ...]], data: s
     """Cut anywhere: a prefix of the inputs, and said so; or no head at all, and said so."""
     whole, _ = record(inputs, 1)
     cut = data.draw(st.integers(len(MAGIC), len(whole) - 1))
-    try:
-        reader = TapeReader(whole[:cut])
-    except ConfigError as error:
-        assert "no head" in str(error)
+    first = len(record(inputs[:1], 1)[0]) - len(END)
+    if cut < first:
+        with pytest.raises(ConfigError, match="no head"):
+            TapeReader(whole[:cut])
         return
+    reader = TapeReader(whole[:cut])
     again = Recorder()
     count = replay(reader, again, ReplayPort(reader.head))
     assert again.inputs == inputs[:count]

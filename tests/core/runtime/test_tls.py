@@ -1,4 +1,4 @@
-"""TLS is verified always: a certificate of nobody, of another name or out of date ends the attempt before a byte of ours."""
+"""TLS is verified always: a bad certificate ends the attempt before a byte of ours."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ async def venue(cert: Path, key: Path, heard: list[bytes], newest: ssl.TLSVersio
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     if newest is not None:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.minimum_version = newest
         context.maximum_version = newest
     server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
@@ -76,7 +77,7 @@ async def venue(cert: Path, key: Path, heard: list[bytes], newest: ssl.TLSVersio
     [("unknown", "self-signed certificate"), ("other", "not valid for"), ("expired", "expired"), ("none", "")],
 )
 async def test_certificates_are_verified(running: Any, tmp_path: Path, fault: str, words: str) -> None:
-    """Only a certificate of a known authority, for this name, of this time is talked to, over WebSocket and HTTP alike."""
+    """Only a certificate of a known authority, for this name, of this time will do: for WebSocket and HTTP alike."""
     cert, key = certificate(
         tmp_path, address="127.0.0.2" if fault == "other" else "127.0.0.1", expired=fault == "expired"
     )
@@ -111,7 +112,7 @@ async def test_old_tls_is_refused(running: Any, tmp_path: Path) -> None:
     ):
         runtime.dial("a", Dial(f"wss://127.0.0.1:{port}/"))
         (closed,) = await desk.until("closed")
-        assert "TLS failed" in closed[1]
+        assert closed[1].startswith("ConnectFailed")
         assert heard == []
 
 
