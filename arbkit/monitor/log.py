@@ -107,20 +107,21 @@ class Log:
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            self._write(*item)
-            if self.dropped > self._told:
-                told, self._told = self._told, self.dropped
-                self._write(item[0], "log.dropped", {"count": self._told - told})
+            if not self._write(*item):
+                self.dropped += 1
+            dropped = self.dropped
+            if dropped > self._told and self._write(item[0], "log.dropped", {"count": dropped - self._told}):
+                self._told = dropped
 
-    def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> None:
+    def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
+        """False when it could not be written: a full disk, a closed pipe, a field whose text raises. Trading goes on."""
         try:
             line = self._render({"t": _iso(now_ns), "event": event, **self._redact(None, "", fields)})
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            self.dropped += 1  # a full disk or a closed pipe is no reason to stop trading
         except Exception:
-            self.dropped += 1  # a field whose str() raises: the fact is lost, the next one is not
+            return False
+        return True
 
 
 def capture_libraries(log: Callable[..., None]) -> logging.Handler:
