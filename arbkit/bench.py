@@ -220,7 +220,7 @@ def _make_frames(changes: int, count: int) -> tuple[str, list[str]]:
                 book.pop(px, None)
         texts.append(
             '{"stream":"btcusdt@depth@100ms","data":'
-            + json.dumps({"e": "depthUpdate", "E": 1723161255208 + number, "s": "BTCUSDT", "U": number + 2,
+            + json.dumps({"e": "depthUpdate", "E": 1723161255208 + 100 * number, "s": "BTCUSDT", "U": number + 2,
                           "u": number + 2, "b": _rows(sides[0], True), "a": _rows(sides[1], False)},
                          separators=(",", ":"))
             + "}"

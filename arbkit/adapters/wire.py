@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from arbkit.core.errors import BadFrame, ConfigError
+from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "S", "base_url", "decode", "json_text", "ours", "query", "read_json", "retry_ns"]
+__all__ = [
+    "MS", "NOTHING", "S", "base_url", "decode", "json_text", "options", "ours", "query", "read_json", "retry_ns", "sane",
+    "told",
+]  # fmt: skip
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
 S = 1_000_000_000
 """Nanoseconds in a second."""
 
+_HUGE = Decimal(10) ** 18
+
+NOTHING = msgspec.Raw()
+"""Default of a field that is decoded later."""
+
 T = TypeVar("T")
 
 
-def decode(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T:
-    """Typed decoding of a frame; ``BadFrame`` with the reason when it does not fit."""
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadFrame(f"{error}: {data[:80]!r}") from None
+def sane(*values: Decimal | None) -> None:
+    """For ``__post_init__`` of decoded structs: ``ValueError`` for NaN, infinity and sizes no market has.
+
+    (msgspec bounds floats and ints, but takes any text that ``Decimal`` takes.)"""
+    for value in values:
+        if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
+            raise ValueError(f"not a number a market has: {value}")
 
 
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
@@ -36,6 +47,11 @@ def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def told(field: msgspec.Raw) -> bool:
+    """Whether a field that is decoded later was there and not null."""
+    return bytes(field) not in (b"", b"null")
 
 
 def json_text(value: object) -> str:
@@ -79,3 +95,17 @@ def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, st
             f"(known without: {', '.join(environments)})"
         )
     return known[name]
+
+
+def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
+    """The settings' options, each checked against its allowed values.
+
+    Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
+    for name, value in settings.options.items():
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
+            raise ConfigError(f"venues.{venue}.options.{name}: no such option; {hint}")
+        if value not in allowed[name]:
+            raise ConfigError(f"venues.{venue}.options.{name}: {value!r} is not one of {', '.join(allowed[name])}")
+    return dict(settings.options)

@@ -52,6 +52,7 @@ from arbkit.core.types import (
     InstrumentUpdate,
     Lane,
     Listing,
+    LinkSpec,
     ListOpenOrders,
     NewOrder,
     NoAnswer,
@@ -70,7 +71,7 @@ from arbkit.core.types import (
 )
 from arbkit.core.venue import EVERY_NS, RETRY_NS, Venue, VenueSetup
 from arbkit.core.view import DeskView, Marker
-from arbkit.core.watchdog import LinkDead, LinkWatch, Watchdog
+from arbkit.core.watchdog import LinkDead, Watchdog
 
 __all__ = ["Desk", "Setup"]
 
@@ -113,7 +114,6 @@ class Desk:
         self.catalogue = Catalogue()
         self.books: dict[str, Book] = {}
         self.links: dict[str, Link] = {}
-        self._watches: dict[str, LinkWatch] = {}
         self._sends: dict[str, list[Send]] = {}
         self._send_throttles: dict[str, Throttle] = {}
         self.watchdog = Watchdog()
@@ -185,8 +185,7 @@ class Desk:
         account = "" if setup.signer is None else setup.account
         specs = exchange.links((), account)
         spec = next(spec for spec in specs if spec.role is Role.REST)
-        rest = Link(spec, exchange.session(spec, self.catalogue, setup.signer), now_ns)
-        self.links[spec.link] = rest
+        rest = self._link(spec, setup, now_ns)
         paper = None
         if setup.paper is not None:
             paper = Paper(
@@ -195,6 +194,12 @@ class Desk:
             )  # fmt: skip
         readiness = Readiness(setup.account, exchange.capabilities, [s for s in specs if s.role is not Role.PUBLIC])
         self.venues[name] = Venue(setup, rest, readiness, paper, now_ns)
+
+    def _link(self, spec: LinkSpec, setup: VenueSetup, now_ns: int) -> Link:
+        session = setup.exchange.session(spec, self.catalogue, setup.signer)
+        link = Link(spec, session, self.watchdog.add(spec), self.counters.link(spec.link), now_ns)
+        self.links[spec.link] = link
+        return link
 
     def _restore(self, now_ns: int) -> None:
         """Paper balances, and what an earlier run left open: UNKNOWN until proved."""
@@ -222,8 +227,6 @@ class Desk:
         """The link is connected."""
         link = self.links[link_id]
         link.opened(now_ns)
-        self._watches[link_id].opened(now_ns)
-        self.counters.link(link_id).up = 1
         self.facts.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, lambda: link.session.start(now_ns), now_ns)
         self._end(now_ns)
@@ -231,10 +234,10 @@ class Desk:
     def frame(self, link_id: str, data: str | bytes, now_ns: int) -> None:
         """One whole message; ``read_end`` follows after the last of a socket read."""
         link = self.links[link_id]
-        counted = self.counters.link(link_id)
+        counted = link.counted
         counted.messages += 1
         counted.bytes += len(data)
-        self._watches[link_id].heard(now_ns)
+        link.watch.heard(now_ns)
         probe = self._probe
         began = probe() if probe is not None else 0
         try:
@@ -252,11 +255,12 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        self._end(now_ns)
+        if self.engine.touched:
+            self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
         """A ping or pong: the socket lives."""
-        self._watches[link_id].heard(now_ns)
+        self.links[link_id].watch.heard(now_ns)
 
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
@@ -412,12 +416,13 @@ class Desk:
             kind = type(out)
             if kind is BookUpdate:
                 book = self.books.get(out.instrument)
-                if book is None:
-                    continue
-                self.engine.book_update(out, now_ns)
-                watch = self._watches.get(link.spec.link)
-                if watch is not None:
-                    self._freshness(link, book, watch, out, now_ns)
+                if book is not None:
+                    book.apply(out)
+                    self.engine.touched[out.instrument] = None
+                    watch = link.watch
+                    book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
+                    if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
+                        self._not_fresh(link, book, now_ns)
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
@@ -435,19 +440,18 @@ class Desk:
                 self._dirty = True
                 self._listing(link, out, sent_ns or now_ns, now_ns)
 
-    def _freshness(self, link: Link, book: Book, watch: LinkWatch, update: BookUpdate, now_ns: int) -> None:
-        """How late the frame came: an old frame read now must not make a book look young."""
-        was_behind = watch.behind
-        book.transit_ns = watch.updated(update.instrument, update.exch_ns, now_ns)
-        if watch.behind and not was_behind:
+    def _not_fresh(self, link: Link, book: Book, now_ns: int) -> None:
+        """An old frame read now must not make a book look young."""
+        behind = link.watch.behind
+        if behind and not link.behind:
             self.facts.log("link.behind", link=link.spec.link, ms=book.transit_ns / 1e6)
             for instrument in link.spec.instruments:
                 other = self.books.get(instrument)
                 if other is not None and other.state is BookState.SYNCED:
                     other.lose(BookState.STALE, "its link is behind")
-        elif watch.behind or now_ns < self.watchdog.drained_ns:
-            if book.state is BookState.SYNCED:
-                book.lose(BookState.STALE, "its link is behind" if watch.behind else "the loop was late")
+        link.behind = behind
+        if book.state is BookState.SYNCED and (behind or now_ns < self.watchdog.drained_ns):
+            book.lose(BookState.STALE, "its link is behind" if behind else "the loop was late")
 
     def _fault(self, link: Link, error: Exception, now_ns: int) -> None:
         """A session raised: the venue's fault costs the frame or the connection, the plugin's fault the link."""
@@ -460,7 +464,6 @@ class Desk:
             self.facts.log("link.refused", link=name, why=str(error))
             self._close(link, str(error), now_ns)
         elif isinstance(error, _UNREADABLE):
-            self.counters.link(name).bad_frames += 1
             self.facts.log("link.bad_frame", link=name, why=_brief(error))
             if link.bad_frame(now_ns):
                 self._drop(link, "too many unreadable frames", now_ns)
@@ -486,10 +489,9 @@ class Desk:
 
     def _link_down(self, link: Link, reason: str, now_ns: int) -> None:
         name = link.spec.link
-        counted = self.counters.link(name)
-        counted.up = 0
-        counted.reconnects += 1
-        self._watches[name].closed()
+        link.counted.up = 0
+        link.counted.reconnects += 1
+        link.watch.closed()
         self._sends.pop(name, None)
         self._dirty = True
         self.facts.log("link.down", link=name, why=reason, retry_ms=max(0, link.dial_ns - now_ns) / 1e6)
@@ -551,7 +553,7 @@ class Desk:
                     return
             if not self._port.send(link.spec.link, waiting[0].data):
                 return
-            self.counters.link(link.spec.link).sent += 1
+            link.counted.sent += 1
             del waiting[0]
 
     def _send_ready(self, link: Link) -> int:
@@ -647,10 +649,7 @@ class Desk:
         for spec in venue.exchange.links([self.catalogue[i] for i in instruments], account):
             if spec.role is Role.REST:
                 continue
-            session = venue.exchange.session(spec, self.catalogue, venue.setup.signer)
-            link = Link(spec, session, now_ns)
-            self.links[spec.link] = link
-            self._watches[spec.link] = self.watchdog.add(spec)
+            link = self._link(spec, venue.setup, now_ns)
             if spec.send_limit is not None:
                 self._send_throttles[spec.link] = Throttle((spec.send_limit,))
             if spec.role is Role.TRADE:
@@ -790,7 +789,7 @@ class Desk:
     # --- events ------------------------------------------------------------------------------------------------------------
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
-        self.counters.link(link.spec.link).gaps += 1
+        link.counted.gaps += 1
         self.facts.log("book.lost", instrument=lost.instrument, why=lost.reason)
         self.engine.book_lost(lost, now_ns)
 
@@ -831,7 +830,7 @@ class Desk:
         target = self.links.get(ready.link, link)
         target.ready = True
         target.ready_ns = now_ns
-        self._watches[target.spec.link].ready(now_ns)
+        target.watch.ready(now_ns)
         self.facts.log("link.ready", link=target.spec.link)
         venue = self.venues[target.spec.venue]
         venue.readiness.link_ready(target.spec.link, now_ns)

@@ -28,7 +28,6 @@ from arbkit.core.types import (
     Balance,
     BookLost,
     BookState,
-    BookUpdate,
     CancelOrder,
     Catalogue,
     Command,
@@ -103,12 +102,6 @@ class Engine:
         self._told_drop: dict[str, int] = {}
 
     # --- books
-
-    def book_update(self, update: BookUpdate, now_ns: int) -> None:
-        book = self._books.get(update.instrument)
-        if book is not None:
-            book.apply(update)
-            self.touched[update.instrument] = None
 
     def top_update(self, top: TopUpdate, now_ns: int) -> None:
         book = self._books.get(top.instrument)

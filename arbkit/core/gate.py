@@ -75,7 +75,8 @@ class Gate:
     def check(self, command: Command, deal: Deal | None, now_ns: int) -> Refusal | None:
         """None = pass, and counted; a refusal counts nothing. New and replaced orders need their deal.
 
-        Call it after ``cl_ord_id`` is given and before ``Orders.add``. Cancels, queries and listings always pass."""
+        Call it after ``cl_ord_id`` is given and before ``Orders.add``, and put each order that passed into
+        ``deal.orders`` before the next one is checked. Cancels, queries and listings always pass."""
         if isinstance(command, NewOrder):
             intent, replaced = command, None
         elif isinstance(command, ReplaceOrder):
@@ -123,7 +124,7 @@ class Gate:
 
     @staticmethod
     def _rules(command: NewOrder | ReplaceOrder, instrument: Instrument) -> Refusal | None:
-        """The venue's own rules, exactly. A reducing order may be of any age, but never off the lot."""
+        """The venue's own rules, exactly; it would refuse a hedge for them too."""
         qty, px = command.qty, command.px
         if qty <= 0 or px <= 0:
             return Refusal("rules", f"{instrument.id}: {qty} at {px} is no order")

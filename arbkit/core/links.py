@@ -9,8 +9,10 @@ from __future__ import annotations
 from enum import Enum
 from random import Random
 
+from arbkit.core.counters import LinkCounters
 from arbkit.core.protocols import NEVER, Session
-from arbkit.core.types import BookState, LinkSpec, Role
+from arbkit.core.types import LinkSpec, Role
+from arbkit.core.watchdog import LinkWatch
 
 __all__ = ["BACKOFF_CAP_NS", "Link", "Phase"]
 
@@ -38,26 +40,28 @@ class Phase(Enum):
 class Link:
     """State of one link; the desk moves it."""
 
-    __slots__ = ("_bad", "attempt", "bad_frames", "books", "dial_ns", "frames", "heard_ns", "phase", "ready",
-                 "ready_ns", "reason", "reconnects", "session", "spec", "up_ns")  # fmt: skip
+    __slots__ = (
+        "_bad", "attempt", "behind", "counted", "dial_ns", "phase", "ready", "ready_ns", "reason", "session", "spec",
+        "up_ns", "watch",
+    )  # fmt: skip
 
-    def __init__(self, spec: LinkSpec, session: Session, now_ns: int) -> None:
+    def __init__(
+        self, spec: LinkSpec, session: Session, watch: LinkWatch, counted: LinkCounters, now_ns: int
+    ) -> None:
         self.spec = spec
         self.session = session
+        self.watch = watch
+        self.counted = counted
+        self.behind = False
+        """Its frames come late: its books are STALE."""
         self.phase = Phase.UP if spec.role is Role.REST else Phase.WAITING
         self.dial_ns = now_ns if self.phase is Phase.WAITING else NEVER
         self.attempt = 0
         self.up_ns = now_ns
-        self.heard_ns = now_ns
-        """When the last byte came."""
         self.ready = spec.role is Role.REST
         self.ready_ns = 0
         self.reason = ""
         """Why it is not up."""
-        self.frames = 0
-        self.bad_frames = 0
-        self.reconnects = 0
-        self.books: dict[str, BookState] = {}
         self._bad: list[int] = []
 
     @property
@@ -67,9 +71,11 @@ class Link:
     def opened(self, now_ns: int) -> None:
         self.phase = Phase.UP
         self.up_ns = now_ns
-        self.heard_ns = now_ns
         self.reason = ""
+        self.behind = False
         self._bad.clear()
+        self.watch.opened(now_ns)
+        self.counted.up = 1
 
     def lost(self, reason: str, now_ns: int, rng: Random, *, planned: bool = False) -> None:
         """Down; dial again after a delay with full jitter, at once when the venue announced the end."""
@@ -78,7 +84,6 @@ class Link:
         self.phase = Phase.WAITING
         self.ready = False
         self.reason = reason
-        self.reconnects += 1
         if planned and self.attempt == 0:
             self.dial_ns = now_ns
         else:
@@ -87,7 +92,7 @@ class Link:
 
     def bad_frame(self, now_ns: int) -> bool:
         """Count an unreadable frame; True when there were too many of late."""
-        self.bad_frames += 1
+        self.counted.bad_frames += 1
         self._bad = [at for at in self._bad if now_ns - at < BAD_WINDOW_NS]
         self._bad.append(now_ns)
         return len(self._bad) >= BAD_FRAMES

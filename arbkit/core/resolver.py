@@ -231,7 +231,8 @@ class Resolver:
             if not case.asked_ns and case.next_ns <= now_ns:
                 case.asked_ns = now_ns
                 if case.goal is _Goal.FILLS:
-                    out.append(self._list(ListFills, case, now_ns))
+                    if self._lists.get((ListFills, intent.instrument)) != now_ns:
+                        out.append(self._list(ListFills, case, now_ns))
                 else:
                     out.append(
                         QueryOrder(
@@ -285,7 +286,7 @@ class Resolver:
         Of an order that was acknowledged, counted fills are no news: only standing in the book says it lives."""
         order = case.order
         intent = order.intent
-        if kind is ListFills and (case.goal is _Goal.END or not order.intent.instrument):
+        if kind is ListFills and case.goal is _Goal.END:
             return False
         for update in listing.updates:
             if update.instrument != intent.instrument:

@@ -2,8 +2,8 @@
 
 A tape is the magic, then blocks, each of its own: sizes and CRC32 (``<III``: packed, raw, CRC of the raw bytes), then
 zlib. A block is whole records, ``<BHIq`` (kind, link, payload length, time) and the payload; the first record is the
-head. A tail torn in writing costs the last block. What the desk *does* is not on it, but for three things it cannot know
-by itself: that a send was refused, the code of secrets (struck), and the hash of its commands at the end.
+head. A tail torn in writing costs the last block. What the desk *does* is not on it, but for two things: which sends
+were refused (an answer from outside), and the hash of its commands at the end.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class TapingDesk:
 
 
 class TapeReader:
-    """Reads a tape. Raises ``ConfigError`` when it is none, ``RemoteProtocolError`` when it is damaged before its end."""
+    """Reads a tape. Raises ``ConfigError`` when it is none, ``RemoteProtocolError`` when its middle is damaged."""
 
     def __init__(self, data: bytes) -> None:
         if not data.startswith(MAGIC):

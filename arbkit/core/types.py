@@ -576,6 +576,8 @@ class AskKind(Enum):
     FEES = "fees"
     BALANCES = "balances"
     ASSETS = "assets"
+    ORDER = "order"
+    """The second place to look for an order (``ref`` = its client id) that a ``QueryOrder`` did not find in the first."""
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):

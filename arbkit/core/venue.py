@@ -85,7 +85,7 @@ class Venue:
         self.selected = False
         self.clock: ClockSample | None = None
         self.clock_at_ns = 0
-        self.latency_ns = FIRST_LATENCY_NS if paper is None else paper.latency_ns
+        self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
 

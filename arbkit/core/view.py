@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from arbkit.core.book import Book
 from arbkit.core.limits import Limits
-from arbkit.core.types import Catalogue
+from arbkit.core.types import BookState, Catalogue
 
 __all__ = ["DeskView", "Marker"]
 
+_SYNCED = BookState.SYNCED
 MAX_AGE_NS = 60_000_000_000
 """Whatever a symbol's usual rate: a book without a word for a minute is not traded on."""
 
@@ -77,7 +78,12 @@ class DeskView:
 
     def book(self, instrument: str) -> Book | None:
         book = self._books.get(instrument)
-        if book is None or not book.trusted or book.age_ns(self.now_ns) > MAX_AGE_NS:
+        if (
+            book is None
+            or book.state is not _SYNCED
+            or book.crossed_ns
+            or self.now_ns - book.recv_ns > MAX_AGE_NS  # the transit part of its age is the watchdog's business
+        ):
             return None
         return book
 

@@ -16,7 +16,7 @@ _RATE = 10**8  # fee rates are kept in 1e-8
 
 __all__ = [
     "Account", "BalanceReport", "Exchange", "Fill", "Lost", "Order", "OrderReport", "Profile", "Refused", "Report",
-    "TradeReport",
+    "TopReport", "TradeReport",
 ]  # fmt: skip
 
 Rule: TypeAlias = Literal[
@@ -162,7 +162,20 @@ class TradeReport:
     ns: int
 
 
-Report: TypeAlias = OrderReport | BalanceReport | TradeReport
+@dataclass(slots=True, frozen=True)
+class TopReport:
+    """The best bid or ask changed (price or size): what real-time best-bid-ask streams send."""
+
+    symbol: str
+    seq: int
+    """The book's update id at this state."""
+    bid_px: int
+    bid_qty: int
+    ask_px: int
+    ask_qty: int
+
+
+Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport
 
 
 class Exchange:
@@ -206,6 +219,7 @@ class Exchange:
         self._rates: dict[tuple[str, bool], int] = {}
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
+        self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
         self._seq = 0
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
@@ -346,6 +360,13 @@ class Exchange:
     def take_reports(self) -> list[Report]:
         """Reports since the last call; the world hands them to the dialect."""
         reports, self._reports = self._reports, []
+        for symbol, book in self.books.items():
+            seen = self._tops.get(symbol)
+            if seen is None or book.seq != seen[0]:
+                top = book.top()
+                if seen is None or seen[1] != top:
+                    reports.append(TopReport(symbol, book.seq, *top))
+                self._tops[symbol] = (book.seq, top)
         return reports
 
     # --- synthetic quotes -------------------------------------------------------------------------------------------

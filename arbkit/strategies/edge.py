@@ -113,6 +113,10 @@ class Edge(Struct, frozen=True, gc=False, kw_only=True):
         return self.net / self.cost
 
 
+_ALL = 1 << 30
+"""Levels, where the venue sends all."""
+
+
 def common_lot(one: Decimal, other: Decimal) -> Decimal:
     """The smallest size that stands on both lots (0 = no lot): the coarser of the two, where one divides the other."""
     if not one or not other:
@@ -165,8 +169,8 @@ def walk(
     spend = min(most_quote / bare, most_notional / gross_up) / (1.0 + slippage)
     steps: list[tuple[float, float, float]] = []
     qty = net = cost = 0.0
-    asks_left = buy.depth or len(buy.asks) + 1
-    bids_left = sell.depth or len(sell.bids) + 1
+    asks_left = buy.depth or _ALL
+    bids_left = sell.depth or _ALL
     while True:
         gain = bid * keeps - ask * pays
         room = min(most, spend / ask) - qty

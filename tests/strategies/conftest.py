@@ -12,11 +12,11 @@ from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
     base, quote = symbol.split("-")
-    exact = {name: Decimal(str(value)) for name, value in rules.items() if not isinstance(value, bool | str)}
-    rest = {name: value for name, value in rules.items() if name not in exact}
+    rest = {"kind", "status", "tradable", "settle"}
+    rules = {name: value if name in rest else Decimal(str(value)) for name, value in rules.items()}
     return Instrument(
         venue=venue, symbol=symbol, native=base + quote, base=base, quote=quote,
-        **{"tick": Decimal("0.01"), "lot": Decimal("0.001"), **exact, **rest},
+        **{"tick": Decimal("0.01"), "lot": Decimal("0.001"), **rules},
     )  # fmt: skip
 
 

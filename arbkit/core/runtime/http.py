@@ -13,7 +13,8 @@ from aiohttp import ClientTimeout, TraceConfig
 from yarl import URL
 
 from arbkit.core.runtime.clock import Clock
-from arbkit.core.runtime.transport import is_loopback, reveal
+from arbkit.core.runtime.reasons import reveal
+from arbkit.core.runtime.transport import is_loopback
 from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
 __all__ = ["HttpInputs", "HttpLink"]
@@ -100,7 +101,7 @@ class HttpLink:
                 answer = await self._ask(request, flight)
         except TimeoutError:
             what = "no answer" if flight.sent_ns else "no connection"
-            answer = NoAnswer(f"{what} within {timeout_ns / 1e9:g} s", sent=bool(flight.sent_ns))
+            answer = NoAnswer(f"{what} in time", sent=bool(flight.sent_ns))
         except asyncio.CancelledError as error:
             cancelled = error
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
@@ -142,7 +143,7 @@ class HttpLink:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = TraceConfig(lambda trace_request_ctx: SimpleNamespace(flight=trace_request_ctx))
+            trace = TraceConfig()
             trace.on_request_headers_sent.append(self._on_sending)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -161,7 +162,7 @@ class HttpLink:
 
     async def _on_sending(self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
         """Called before the head is handed to the socket: until then provably nothing left."""
-        context.flight.sent_ns = self._clock.now_ns()
+        context.trace_request_ctx.sent_ns = self._clock.now_ns()
 
     def _keep_warm(self, origin: URL) -> None:
         if origin not in self._warm:

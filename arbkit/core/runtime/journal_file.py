@@ -85,10 +85,10 @@ class StateFolder:
                     f"account {account} was used in environment {known[account]!r} and is now set to {environment!r}: "
                     f"a key belongs to one environment; name the account differently"
                 )
-        if known | accounts != known:
+        if any(account not in known for account in accounts):
             fresh = path.with_suffix(".new")
             fresh.touch(0o600)
-            fresh.write_bytes(msgspec.json.encode(known | dict(accounts)))
+            fresh.write_bytes(msgspec.json.encode({**known, **accounts}))
             os.replace(fresh, path)
 
 
@@ -144,7 +144,7 @@ class JournalFile:
     # --- the run
 
     def append(self, record: bytes) -> int:
-        """Write, so that it survives our death; the position after it. Raises ``JournalFailed``: then it is not written."""
+        """Write, so that it survives our death; the position after it. Raises ``JournalFailed`` when it did not."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
         try:
@@ -176,7 +176,7 @@ class JournalFile:
     # --- inside
 
     def _rescue(self, record: bytes, error: OSError) -> int:
-        """The write failed or was cut short: undo it, give up the ballast, try once more, and say that trading must stop."""
+        """A write failed or was cut short: undo it, give up the ballast, try once more, say that trading must stop."""
         try:
             os.ftruncate(self._fd, self.position)
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._ballast.exists():

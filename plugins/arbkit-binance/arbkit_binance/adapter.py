@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from arbkit.adapters.wire import MS, S, base_url
-from arbkit.core.errors import ConfigError, LocalProtocolError
+from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
@@ -26,6 +26,7 @@ from arbkit.core.types import (
 from arbkit_binance import limits
 from arbkit_binance.public import PublicSession
 from arbkit_binance.rest import RestSession
+from arbkit_binance.sockets import PrivateSession, TradeSession
 
 __all__ = ["Binance"]
 
@@ -99,14 +100,14 @@ class Binance:
         if not account:
             return [*found, LinkSpec(link="binance.rest", venue=self.venue, role=Role.REST, instruments=ids)]
         name = account.replace(":", ".")
-        for role in (Role.PRIVATE, Role.TRADE, Role.REST):
-            found.append(
-                LinkSpec(
-                    link=f"{name}.{role.value}", venue=self.venue, role=role, account=account, instruments=ids,
-                    silence_ns=60 * S,
-                )  # fmt: skip
+        roles = (Role.PRIVATE, Role.TRADE, Role.REST)
+        return found + [
+            LinkSpec(
+                link=f"{name}.{role.value}", venue=self.venue, role=role, account=account, instruments=ids,
+                silence_ns=60 * S,
             )
-        return found
+            for role in roles
+        ]  # fmt: skip
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
@@ -116,7 +117,11 @@ class Binance:
                 link, catalogue, signer, base=self._rest, depth=self._depth, key_type=self._key_type,
                 window_ms=self._window_ms,
             )  # fmt: skip
-        raise LocalProtocolError(f"{link.link} needs a key")
+        if signer is None:
+            raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
+        name, session = ("ws_trade", TradeSession) if link.role is Role.TRADE else ("ws_private", PrivateSession)
+        url = self._base(name) + _SOCKET_API
+        return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)
 
     def route(self, command: Command) -> Sequence[Role]:
         return (Role.TRADE, Role.REST) if isinstance(command, _ORDER_COMMANDS) else (Role.REST,)

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit_binance.limits import LimitSaid
+from arbkit.adapters.wire import sane
 from arbkit.core.types import FeeUpdate, Instrument
+from arbkit_binance.limits import LimitSaid
 
 __all__ = ["Commission", "ExchangeInfo", "instrument"]
 
@@ -20,6 +21,9 @@ class Filter(Struct, gc=False, rename="camel"):
     step_size: Decimal = Decimal(0)
     min_notional: Decimal = Decimal(0)
     max_notional: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        sane(self.tick_size, self.step_size, self.min_qty, self.min_notional)
 
 
 class Symbol(Struct, gc=False, rename="camel"):
@@ -67,6 +71,9 @@ class Rates(Struct, frozen=True, gc=False):
     buyer: Decimal = Decimal(0)
     seller: Decimal = Decimal(0)
 
+    def __post_init__(self) -> None:
+        sane(self.maker, self.taker, self.buyer, self.seller)
+
     def fees(self) -> tuple[Decimal, Decimal]:
         """(maker, taker) with the dearer of the buyer's and the seller's part."""
         side = max(self.buyer, self.seller)
@@ -74,7 +81,7 @@ class Rates(Struct, frozen=True, gc=False):
 
 
 class Commission(Struct, gc=False, rename="camel"):
-    """``/api/v3/account/commission``. The discount for paying in BNB is left out: the dearer reading until it is booked."""
+    """``/api/v3/account/commission``. The discount for paying in BNB is left out: the dearer reading."""
 
     standard_commission: Rates
     special_commission: Rates = Rates()

@@ -75,7 +75,7 @@ def snapshot_weight(depth: int) -> int:
 
 
 def cost(what: Ask | Command, depth: int) -> tuple[tuple[str, int], ...]:
-    """Placements and cancels that succeed weigh nothing since April 2026; failed ones weigh 1, which is what we count."""
+    """A placement or cancel that succeeds weighs nothing since April 2026; one that fails weighs 1: that is counted."""
     match what:
         case Ask():
             weight = snapshot_weight(depth) if what.kind is AskKind.SNAPSHOT else _WEIGHTS.get(what.kind, 1)
@@ -104,9 +104,7 @@ def from_array(said: Iterable[LimitSaid], account: str, now_ns: int) -> list[Rat
         name = _ARRAY.get((one.rate_limit_type, one.interval, one.interval_num))
         if name:
             reports.append(
-                RateReport(
-                    venue=VENUE, bucket=_bucket(name, account), used=one.count, limit=one.limit, recv_ns=now_ns
-                )
+                RateReport(venue=VENUE, bucket=_bucket(name, account), used=one.count, limit=one.limit, recv_ns=now_ns)
             )
     return reports
 
@@ -117,9 +115,7 @@ def from_headers(answer: HttpAnswer, account: str, now_ns: int) -> list[RateRepo
     for header, name in _HEADERS.items():
         text = answer.headers.get(header, "")
         if text.isascii() and text.isdigit():
-            reports.append(
-                RateReport(venue=VENUE, bucket=_bucket(name, account), used=int(text), recv_ns=now_ns)
-            )
+            reports.append(RateReport(venue=VENUE, bucket=_bucket(name, account), used=int(text), recv_ns=now_ns))
     if answer.status in (429, 418):
         until = retry_ns(answer, now_ns, 60.0 if answer.status == 429 else 120.0)
         reports.append(RateReport(venue=VENUE, bucket="*", until_ns=until, recv_ns=now_ns))

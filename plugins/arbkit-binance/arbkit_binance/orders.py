@@ -10,14 +10,15 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit.adapters.wire import MS, ours
+from arbkit.adapters.wire import MS, ours, sane
 from arbkit.core.types import (
     CancelOrder,
-    Catalogue,
     Command,
     NewOrder,
+    OrderAbsent,
     OrderUpdate,
     OrdStatus,
+    Output,
     QueryOrder,
     RejectReason,
     Side,
@@ -25,9 +26,10 @@ from arbkit.core.types import (
     plain,
 )
 
-__all__ = ["ApiError", "Execution", "Fill", "MyTrade", "Report", "execution", "refused", "report", "reject_reason"]
-
-VENUE = "binance"
+__all__ = [
+    "ApiError", "Execution", "Fill", "MyTrade", "Report", "execution", "key_params", "order_params", "query_failed",
+    "refused", "reject_reason", "report", "window_ms",
+]  # fmt: skip
 
 _STATUS = {
     "NEW": OrdStatus.NEW,
@@ -130,6 +132,20 @@ def refused(
     )  # fmt: skip
 
 
+def query_failed(account: str, instrument_id: str, cl_ord_id: str, error: ApiError, now_ns: int) -> Sequence[Output]:
+    """Unknown order: evidence of absence; archived without a fill: final; anything else tells nothing."""
+    if error.code == -2013:
+        return (OrderAbsent(account, instrument_id, cl_ord_id, now_ns),)
+    if error.code == -2026:
+        return (
+            OrderUpdate(
+                account=account, instrument=instrument_id, cl_ord_id=cl_ord_id, ord_status=OrdStatus.CANCELED,
+                cum_qty=Decimal(0), text=f"{error.code} {error.msg}", source="poll", recv_ns=now_ns,
+            ),
+        )  # fmt: skip
+    return ()
+
+
 # --- answers
 
 
@@ -141,6 +157,9 @@ class Fill(Struct, gc=False):
     commission: Decimal
     commissionAsset: str  # noqa: N815 - the venue's spelling
     tradeId: int = -1  # noqa: N815
+
+    def __post_init__(self) -> None:
+        sane(self.price, self.qty, self.commission)
 
 
 class Report(Struct, gc=False, rename="camel"):
@@ -159,6 +178,9 @@ class Report(Struct, gc=False, rename="camel"):
     update_time: int = 0
     fills: list[Fill] = []
 
+    def __post_init__(self) -> None:
+        sane(self.price, self.orig_qty, self.executed_qty)
+
 
 class MyTrade(Struct, gc=False, rename="camel"):
     """A fill of ``GET /api/v3/myTrades``. It carries no client id."""
@@ -173,6 +195,9 @@ class MyTrade(Struct, gc=False, rename="camel"):
     time: int = 0
     is_buyer: bool = False
     is_maker: bool = False
+
+    def __post_init__(self) -> None:
+        sane(self.price, self.qty, self.commission)
 
     def update(self, account: str, instrument: str, now_ns: int) -> OrderUpdate:
         return OrderUpdate(
@@ -198,19 +223,41 @@ def report(
         cum += fill.qty
         updates.append(
             OrderUpdate(
-                account=account, instrument=instrument, cl_ord_id=cl_ord_id, ord_status=OrdStatus.PARTIALLY_FILLED,
-                order_id=order_id, side=side, px=said.price, qty=said.orig_qty, cum_qty=cum,
-                last_px=fill.price, last_qty=fill.qty, trade_id=str(fill.tradeId), fee=fill.commission,
-                fee_asset=fill.commissionAsset, source=source, exch_ns=exch_ns, recv_ns=now_ns,
-            )  # fmt: skip
+                account=account,
+                instrument=instrument,
+                cl_ord_id=cl_ord_id,
+                ord_status=OrdStatus.PARTIALLY_FILLED,
+                order_id=order_id,
+                side=side,
+                px=said.price,
+                qty=said.orig_qty,
+                cum_qty=cum,
+                last_px=fill.price,
+                last_qty=fill.qty,
+                trade_id=str(fill.tradeId),
+                fee=fill.commission,
+                fee_asset=fill.commissionAsset,
+                source=source,
+                exch_ns=exch_ns,
+                recv_ns=now_ns,
+            )
         )
     updates.append(
         OrderUpdate(
-            account=account, instrument=instrument, cl_ord_id=cl_ord_id,
-            ord_status=_STATUS.get(said.status, OrdStatus.UNKNOWN), order_id=order_id, side=side, px=said.price,
-            qty=said.orig_qty, cum_qty=said.executed_qty, text=said.status, source=source, exch_ns=exch_ns,
+            account=account,
+            instrument=instrument,
+            cl_ord_id=cl_ord_id,
+            ord_status=_STATUS.get(said.status, OrdStatus.UNKNOWN),
+            order_id=order_id,
+            side=side,
+            px=said.price,
+            qty=said.orig_qty,
+            cum_qty=said.executed_qty,
+            text=said.status,
+            source=source,
+            exch_ns=exch_ns,
             recv_ns=now_ns,
-        )  # fmt: skip
+        )
     )
     return updates
 
@@ -240,6 +287,9 @@ class Execution(Struct, gc=False):
     t: int = -1
     m: bool = False
     eR: str | int | None = None  # noqa: N815
+
+    def __post_init__(self) -> None:
+        sane(self.q, self.p, self.l, self.z, self.L, self.n)
 
 
 def execution(said: Execution, account: str, instrument: str, now_ns: int) -> OrderUpdate:
@@ -294,10 +344,6 @@ def key_params(command: CancelOrder | QueryOrder, native: str) -> list[tuple[str
     if command.order_id:
         return [("symbol", native), ("orderId", command.order_id)]
     return [("symbol", native), ("origClientOrderId", command.cl_ord_id)]
-
-
-def native_name(catalogue: Catalogue, instrument: str) -> str:
-    return catalogue[instrument].native
 
 
 def window_ms(command: Command, longest_ms: int, now_ns: int) -> int:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from arbkit.adapters.joined import Joined
-from arbkit.adapters.wire import MS, S, json_text, read_json
+from arbkit.adapters.wire import MS, NOTHING, S, json_text, read_json, told
 from arbkit.core.errors import BadFrame, RemoteProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
-    BookState,
     BookUpdate,
     Catalogue,
     Command,
@@ -33,10 +32,10 @@ from arbkit.core.types import (
     Trade,
     Wire,
 )
+from arbkit_binance import limits
 
-__all__ = ["Depth", "PublicSession", "STREAMS_PER_SYMBOL", "SUBSCRIBE_BATCH"]
+__all__ = ["SUBSCRIBE_BATCH", "Depth", "PublicSession"]
 
-STREAMS_PER_SYMBOL = 2
 SUBSCRIBE_BATCH = 200
 """Streams in one SUBSCRIBE: the venue names no cap; small enough that one lost acknowledgement costs little."""
 _ACK_NS = 10 * S
@@ -114,14 +113,13 @@ class Loose(Struct, gc=False):
     """Whatever is not a combined frame that begins with its stream name."""
 
     stream: str = ""
-    data: Raw | None = None
+    data: Raw = NOTHING
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
-    error: Raw | None = None
+    error: Raw = NOTHING
     e: str = ""
     u: int | None = None
-    seen: Raw | None = field(default=None, name="lastUpdateId")
 
 
 _DIFF = msgspec.json.Decoder(DiffFrame, strict=False)
@@ -169,7 +167,7 @@ class PublicSession:
         return Dial(self._url)
 
     def start(self, now_ns: int) -> Sequence[Output]:
-        streams = []
+        streams: list[str] = []
         for instrument_id in self._link.instruments:
             name = self._catalogue[instrument_id].native.lower()
             streams += (f"{name}@depth@100ms", f"{name}@bookTicker")
@@ -189,10 +187,11 @@ class PublicSession:
         book = self._books.get(instrument.native) if instrument else None
         if book is None:
             return ()
-        if isinstance(answer, NoAnswer) or answer.status != 200:
+        if isinstance(answer, NoAnswer):
             return book.refused(now_ns)
-        snapshot = read_json(_SNAPSHOT, answer.body)
-        return book.refused(now_ns) if snapshot is None else book.snapshot(snapshot, now_ns)
+        snapshot = read_json(_SNAPSHOT, answer.body) if answer.status == 200 else None
+        outputs = book.refused(now_ns) if snapshot is None else book.snapshot(snapshot, now_ns)
+        return [*limits.from_headers(answer, "", now_ns), *outputs]
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         """Subscribe again to what was not acknowledged in time."""
@@ -249,12 +248,12 @@ class PublicSession:
             return (Notice(self._link.venue, "the venue announces its shutdown", going_away=True, recv_ns=now_ns),)
         if frame.stream:
             channel = frame.stream.partition("@")[2]
-            if frame.data is None or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
+            if not told(frame.data) or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
                 return ()
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
-        if frame.code is not None or frame.error is not None:
+        if frame.code is not None or told(frame.error):
             self._acks.pop(frame.id, None) if isinstance(frame.id, int) else None
-            said = frame.msg or (bytes(frame.error).decode() if frame.error else "")
+            said = frame.msg or bytes(frame.error).decode()
             return (Notice(self._link.venue, f"subscription refused: {frame.code or ''} {said}", recv_ns=now_ns),)
         if isinstance(frame.id, int):
             known = self._acks.pop(frame.id, None)
@@ -294,8 +293,3 @@ class PublicSession:
 
     def _due(self) -> None:
         self.due_ns = min((deadline for _, deadline in self._acks.values()), default=NEVER)
-
-    @property
-    def states(self) -> dict[str, BookState]:
-        """Where each book stands."""
-        return {native: book.state for native, book in self._books.items()}

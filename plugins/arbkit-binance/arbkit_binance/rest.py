@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
-from arbkit.adapters.wire import MS, query, read_json
+from arbkit.adapters.wire import MS, query, read_json, sane
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -29,15 +29,13 @@ from arbkit.core.types import (
     HttpAnswer,
     HttpRequest,
     InstrumentUpdate,
+    LinkSpec,
     ListFills,
     Listing,
-    LinkSpec,
     ListOpenOrders,
     NewOrder,
     NoAnswer,
-    OrderAbsent,
     OrderUpdate,
-    OrdStatus,
     Output,
     QueryOrder,
     ReplaceOrder,
@@ -52,6 +50,7 @@ from arbkit_binance.orders import (
     Report,
     key_params,
     order_params,
+    query_failed,
     refused,
     report,
     window_ms,
@@ -70,6 +69,9 @@ class Held(Struct, gc=False):
     asset: str
     free: Decimal
     locked: Decimal
+
+    def __post_init__(self) -> None:
+        sane(self.free, self.locked)
 
 
 class Account(Struct, gc=False, rename="camel"):
@@ -225,7 +227,7 @@ class RestSession:
         if answer.status == 200:
             return reports + self._done(what, answer.body, now_ns)
         error = read_json(_ERROR, answer.body)
-        return reports if error is None else reports + self._failed(what, error, answer.status, now_ns)
+        return reports if error is None else [*reports, *self._failed(what, error, answer.status, now_ns)]
 
     def _asked(self, ask: Ask, answer: HttpAnswer, now_ns: int) -> list[Output]:
         events = self._facts(ask, answer, now_ns) if answer.status == 200 else None
@@ -323,20 +325,6 @@ class RestSession:
             case QueryOrder():
                 return query_failed(self._account, command.instrument, command.cl_ord_id, error, now_ns)
         return ()
-
-
-def query_failed(account: str, instrument_id: str, cl_ord_id: str, error: ApiError, now_ns: int) -> Sequence[Output]:
-    """Unknown order: evidence of absence; archived without a fill: final; anything else tells nothing."""
-    if error.code == -2013:
-        return (OrderAbsent(account, instrument_id, cl_ord_id, now_ns),)
-    if error.code == -2026:
-        return (
-            OrderUpdate(
-                account=account, instrument=instrument_id, cl_ord_id=cl_ord_id, ord_status=OrdStatus.CANCELED,
-                cum_qty=Decimal(0), text=f"{error.code} {error.msg}", source="poll", recv_ns=now_ns,
-            ),
-        )  # fmt: skip
-    return ()
 
 
 def clock(server_ms: int, sent_ns: int, recv_ns: int) -> ClockSample:
