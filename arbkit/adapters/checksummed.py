@@ -114,9 +114,7 @@ class Checksummed:
             self.state = BookState.SYNCED
             self.resync.arrived()
         depth = self._depth if snapshot else 0
-        return (
-            BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, depth),
-        )
+        return (BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, depth),)
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted from here on; asks for a snapshot."""
