@@ -109,8 +109,8 @@ class _Row:
 
 
 _RECENT = 64
-_KEYS = 200_000
-"""Fill keys remembered (about 200 B each)."""
+_KEYS = 100_000
+"""Fill keys remembered (about 250 B each)."""
 
 
 class Ledger:

@@ -144,7 +144,7 @@ def check_converged(updates: list[OrderUpdate], truth: tuple[object, ...], doubt
     assert len({row.trade_id for row in booked}) == len(booked)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(arrivals(), st.integers(-1, 10))
 def test_evidence_in_any_order_and_number_converges(
     case: tuple[list[OrderUpdate], tuple[object, ...]], doubt: int
@@ -153,7 +153,7 @@ def test_evidence_in_any_order_and_number_converges(
     check_converged(*case, doubt)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(arrivals())
 def test_at_every_step_the_worst_case_covers_the_truth(case: tuple[list[OrderUpdate], tuple[object, ...]]) -> None:
     """filled + leaves is never below what the order really fills, and cum_qty never falls."""
@@ -170,7 +170,7 @@ def test_at_every_step_the_worst_case_covers_the_truth(case: tuple[list[OrderUpd
         cum = order.cum_qty
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories())
 def test_the_archive_forgets_nothing(case: tuple[list[OrderUpdate], list[OrderUpdate], tuple[object, ...]]) -> None:
     """All evidence again after the end: no fill is handed out twice, nothing changes."""
