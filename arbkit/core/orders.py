@@ -256,6 +256,7 @@ class Orders:
         if update.instrument != order.intent.instrument:
             text = f"{order.cl_ord_id}: report names {update.instrument}, the order is on {order.intent.instrument}"
             return Change(order=order, old=old, new=old, ask=True, anomalies=(text,))
+        before = (order.seen, order.cum_qty, order.final, order.order_id)
         if update.order_id and not order.order_id:
             order.order_id = update.order_id
             self._by_order_id[update.instrument, update.order_id] = order
@@ -263,7 +264,6 @@ class Orders:
             asked, order.cancel_asked = order.cancel_asked, False
             return Change(order=order, old=old, new=old, changed=asked, ask=not order.done)
 
-        before = (order.seen, order.cum_qty, order.final)
         anomalies: list[str] = []
         fills = self._fills(order, update, anomalies) if update.last_qty > 0 else ()
         self._facts(order, update, anomalies)
@@ -274,7 +274,7 @@ class Orders:
             fills=fills,
             old=old,
             new=order.status,
-            changed=bool(fills) or before != (order.seen, order.cum_qty, order.final),
+            changed=bool(fills) or before != (order.seen, order.cum_qty, order.final, order.order_id),
             ask=ask,
             anomalies=tuple(anomalies),
         )
@@ -292,6 +292,7 @@ class Orders:
             anomalies.append(
                 f"{order.cl_ord_id}: held for {order.text or 'never sent'}, but the venue says {status.value}"
             )
+            order.reason, order.text = None, ""
         if cum > order.cum_qty:
             if cum > order.intent.qty:
                 anomalies.append(f"{order.cl_ord_id}: filled {plain(cum)} of {plain(order.intent.qty)}")

@@ -262,7 +262,7 @@ def test_life_after_not_sent_is_an_anomaly_and_counts() -> None:
     change = orders.apply(fill("t", "4", "4"))
     assert change.new is S.PARTIALLY_FILLED
     assert change.anomalies
-    assert (order.leaves, orders.open()) == (6, [order])
+    assert (order.leaves, orders.open(), order.reason) == (6, [order], None)
 
 
 def test_link_lost_makes_only_unacked_intents_unknown() -> None:
@@ -537,6 +537,14 @@ def test_an_echo_changes_nothing() -> None:
     assert orders.apply(report(S.NEW, order_id="v1")).changed
     change = orders.apply(report(S.NEW, order_id="v1"))
     assert (change.changed, change.old, change.new, change.ask) == (False, S.NEW, S.NEW, False)
+
+
+def test_a_venue_id_learned_late_is_a_change() -> None:
+    """Whoever cancels or queries by the venue's id wants to know."""
+    orders, order = table()
+    orders.apply(report(S.NEW))
+    assert orders.apply(report(S.NEW, order_id="v9")).changed
+    assert order.order_id == "v9"
 
 
 def test_a_fill_carries_what_the_ledger_needs() -> None:
