@@ -59,15 +59,18 @@ class Registry:
 
     def exchange(self, venue: str) -> type[Any]:
         """The class of ``venue``; raises ``ConfigError`` that names the nearest venue, or why this one is not there."""
-        return self._pick(self.exchanges, venue, "venue")
+        cls: type[Any] = self._pick(self.exchanges, venue, "venue")
+        return cls
 
     def dialect(self, venue: str) -> type[Any]:
         """The simulated ``venue``; raises like ``exchange``."""
-        return self._pick(self.dialects, venue, "simulated venue")
+        cls: type[Any] = self._pick(self.dialects, venue, "simulated venue")
+        return cls
 
     def strategy(self, name: str) -> Callable[..., Any]:
         """The registered strategy ``name``; raises like ``exchange``."""
-        return self._pick(self.strategies, name, "strategy")
+        cls: Callable[..., Any] = self._pick(self.strategies, name, "strategy")
+        return cls
 
     def _pick(self, table: dict[str, Any], name: str, noun: str) -> Any:
         found = table.get(name)
@@ -124,12 +127,11 @@ class _Claims:
         mine: list[tuple[str, str, Any]] = []
 
         def exchange(cls: type[Any]) -> None:
-            missing = [
-                name for name in ("capabilities", "rate_limits", "links", "session", "route") if not hasattr(cls, name)
-            ]
+            venue = _venue_of(cls)
+            missing = [name for name in ("links", "session", "route") if not hasattr(cls, name)]
             if missing:
                 raise PluginError(f"exchange {cls.__name__} lacks {', '.join(missing)}")
-            mine.append(("exchanges", _venue_of(cls), cls))
+            mine.append(("exchanges", venue, cls))
 
         def dialect(cls: type[Any]) -> None:
             mine.append(("dialects", _venue_of(cls), cls))
@@ -179,6 +181,8 @@ class _Claims:
 
 
 def _venue_of(cls: type[Any]) -> str:
+    if not isinstance(cls, type):
+        raise PluginError(f"register takes a class, not {cls!r}")
     venue = getattr(cls, "venue", None)
     if not isinstance(venue, str) or not _VENUE.match(venue):
         raise PluginError(f"{cls.__name__}.venue must be a lower-case name, not {venue!r}")
