@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from arbkit.core.deals import Deal, Outcome
+from arbkit.core.deals import Deal, DealState, Outcome
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.ledger import Ledger
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
@@ -237,8 +237,8 @@ class Limits:
         return None
 
     def fill(self, deal_id: int, fill: Fill, instrument: Instrument) -> None:
-        """A fill spent some of its deal's reservation, and what it brought is held for the deal until its close, so that
-        a later wave or an unwind finds it. Call it together with ``Ledger.fill``."""
+        """A fill spent some of its deal's reservation, and what it brought is held for the deal until its close, so
+        that a later wave or an unwind finds it. Call it together with ``Ledger.fill``."""
         held = self._deals.get(deal_id)
         if held is None:
             return
@@ -276,6 +276,12 @@ class Limits:
         held = self._deals.pop(deal_id, None)
         if held is None:
             return
+        if not self._deals:
+            # Decimal sums of 28 digits may leave a crumb: nothing open is nothing reserved.
+            self.notional = _ZERO
+            for sums in (self._reserved, self._incoming, self._venues, self._assets):
+                sums.clear()
+            return
         self.notional -= held.notional
         _add(self._reserved, held.reserved, -1)
         _add(self._incoming, held.incoming, -1)
@@ -307,7 +313,7 @@ class Limits:
 
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal closed or is HELD: drives cooldowns and breakers. Releases nothing by itself."""
-        outcome = deal.outcome
+        outcome = Outcome.HELD if deal.state is DealState.HELD else deal.outcome
         if outcome is Outcome.HEDGED:
             self.broken = 0
         if outcome is None or outcome in (Outcome.HEDGED, Outcome.NOTHING):
