@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
@@ -15,8 +15,7 @@ from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
 __all__ = [
-    "MS", "NOTHING", "S", "base_url", "decode", "json_text", "options", "ours", "query", "read_json", "retry_ns", "sane",
-    "told",
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
 ]  # fmt: skip
 
 MS = 1_000_000
@@ -39,6 +38,18 @@ def sane(*values: Decimal | None) -> None:
     for value in values:
         if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
             raise ValueError(f"not a number a market has: {value}")
+
+
+def number(text: str) -> Decimal:
+    """Decimal of wire text where "" stands for none (0); ``ValueError`` for what is no number a market has."""
+    if not text:
+        return Decimal(0)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"not a number: {text[:40]!r}") from None
+    sane(value)
+    return value
 
 
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:

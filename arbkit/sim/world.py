@@ -114,7 +114,8 @@ class World:
 
     def http(self, venue: str, request: Request, ref: int, now_ns: int) -> None:
         """An HTTP request arrived; ``drain`` will give an ``Answer`` with the caller's ``ref``."""
-        site = self._site(venue, now_ns)
+        self._begin(now_ns)
+        site = self.sites[venue]
         reply = self._http(site, request, now_ns)
         self._flush(site)
         delay_ns = reply.delay_ns if reply is not None else 0
@@ -122,7 +123,8 @@ class World:
 
     def connect(self, venue: str, target: str, headers: Mapping[str, str], now_ns: int) -> tuple[int, Reply | None]:
         """A WebSocket handshake: the number of the new connection, and the reply that refuses it (None = accepted)."""
-        site = self._site(venue, now_ns)
+        self._begin(now_ns)
+        site = self.sites[venue]
         self._count += 1
         conn = self._count
         refused = site.dialect.connect(conn, target, headers, now_ns)
@@ -137,7 +139,7 @@ class World:
         site = self._venue_of.get(conn)
         if site is None:
             return
-        self._now_ns = now_ns
+        self._begin(now_ns)
         accepted = site.exchange.accepted
         try:
             site.dialect.frame(conn, text, now_ns)
@@ -158,7 +160,7 @@ class World:
         """The client's side ended a connection. Unknown ones are ignored."""
         site = self._venue_of.pop(conn, None)
         if site is not None:
-            self._now_ns = now_ns
+            self._begin(now_ns)
             site.conns.pop(conn, None)
             site.dialect.closed(conn, now_ns)
             self._flush(site)
@@ -175,7 +177,7 @@ class World:
 
     def tick(self, now_ns: int) -> None:
         """Do all that is due: the market moves, depth frames and pings leave, faults fire."""
-        self._now_ns = now_ns
+        self._begin(now_ns)
         self.market.tick(now_ns)
         for site in self.sites.values():
             self._faults(site, now_ns)
@@ -183,8 +185,6 @@ class World:
             if site.dialect.due_ns <= now_ns:
                 site.dialect.tick(now_ns)
                 self._flush(site)
-        while self._later and self._later[0][0] <= now_ns:
-            self._out.append(heapq.heappop(self._later)[2])
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -232,9 +232,11 @@ class World:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _site(self, venue: str, now_ns: int) -> Site:
+    def _begin(self, now_ns: int) -> None:
+        """A call at ``now_ns``: what was delayed until now leaves before anything newer."""
         self._now_ns = now_ns
-        return self.sites[venue]
+        while self._later and self._later[0][0] <= now_ns:
+            self._out.append(heapq.heappop(self._later)[2])
 
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults

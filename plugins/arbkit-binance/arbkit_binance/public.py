@@ -252,7 +252,9 @@ class PublicSession:
                 return ()
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
         if frame.code is not None or told(frame.error):
-            self._acks.pop(frame.id, None) if isinstance(frame.id, int) else None
+            if isinstance(frame.id, int):  # asking again would be refused again
+                self._acks.pop(frame.id, None)
+                self._due()
             said = frame.msg or bytes(frame.error).decode()
             return (Notice(self._link.venue, f"subscription refused: {frame.code or ''} {said}", recv_ns=now_ns),)
         if isinstance(frame.id, int):

@@ -72,13 +72,14 @@ def sent(role: Role, what: Ask | Command) -> HttpRequest:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
+        ("fetch balances", Ask(kind=AskKind.BALANCES)),
         ("cancel by id", CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890")),
         ("cancel by client id", CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)),
         ("query order", QueryOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890")),
         ("open orders", ListOpenOrders(account=ACCOUNT, instrument=ID)),
     ],
 )
-def test_whole_requests_equal_ccxt(name: str, command: Command) -> None:
+def test_whole_requests_equal_ccxt(name: str, command: Ask | Command) -> None:
     """Method, URL with signature, and key header, byte for byte."""
     wanted = rest_request(name)
     wire = sent(Role.REST, command)
