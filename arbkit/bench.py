@@ -244,8 +244,9 @@ def _recorded(path: Path) -> FrameResult:
         if row["kind"] == "http" and '"lastUpdateId"' in data and not snapshot:
             snapshot = data
             native = row["url"].partition("symbol=")[2].partition("&")[0]
-        elif row["kind"] == "ws" and '"depthUpdate"' in data and f'"s":"{native}"' in data:
+        elif row["kind"] == "ws" and '"depthUpdate"' in data:
             texts.append(data)
+    texts = [text for text in texts if f'"s":"{native}"' in text]
     if not snapshot or not texts:
         raise ConfigError(f"{path}: holds no Binance depth frames with a snapshot")
     last = json.loads(snapshot)["lastUpdateId"]
@@ -312,38 +313,58 @@ def _join(desk: Desk, link: Link, instrument: Instrument, snapshot: str, first: 
 
 
 def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None:
-    """json + Decimal + sortedcontainers; its final top must equal ours, or the comparison is worth nothing."""
+    """json + Decimal + sortedcontainers, doing the same job: sequence, book, age, and both directions priced through
+    the book, net of fees. Its final top must equal ours, or the comparison is worth nothing."""
     try:
         from sortedcontainers import SortedDict
     except ImportError:
-        print("sortedcontainers is not installed: no comparison (pip install sortedcontainers)", file=sys.stderr)  # noqa: T201 - told once, to a person
+        print("sortedcontainers is not installed: no comparison (pip install sortedcontainers)", file=sys.stderr)
         return None
     whole = json.loads(snapshot)
     bids = SortedDict({-Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
     asks = SortedDict({Decimal(px): Decimal(qty) for px, qty in whole["asks"]})
-    fee = Decimal("1.002")
-    rival_bid, rival_ask = -bids.peekitem(0)[0], -bids.peekitem(0)[0] * Decimal("1.0001")
+    top = -bids.peekitem(0)[0]
+    rival_bids = SortedDict({-top: Decimal(1)})
+    rival_asks = SortedDict({top * Decimal("1.0001"): Decimal(1)})
+    fee, size = Decimal("0.001"), Decimal("0.01")
+    last = json.loads(texts[0])["data"]["u"]
+    exch_ms = 0
     took = []
-    crossed = 0
+    edges = 0
+
+    def price(side: Any) -> Decimal:
+        """The mean price of ``size``, from the best level outward."""
+        left, paid = size, Decimal(0)
+        for px, qty in side.items():
+            take = min(left, qty)
+            paid += abs(px) * take
+            left -= take
+            if not left:
+                break
+        return paid / (size - left)
 
     def one(text: str) -> None:
-        nonlocal crossed
+        nonlocal last, exch_ms, edges
         data = json.loads(text)["data"]
+        if data["U"] > last + 1:
+            raise AssertionError("a gap in the frames")
+        last, exch_ms = data["u"], data["E"]
         for px, qty in data["b"]:
-            key, size = -Decimal(px), Decimal(qty)
-            if size:
-                bids[key] = size
+            key, amount = -Decimal(px), Decimal(qty)
+            if amount:
+                bids[key] = amount
             else:
                 bids.pop(key, None)
         for px, qty in data["a"]:
-            key, size = Decimal(px), Decimal(qty)
-            if size:
-                asks[key] = size
+            key, amount = Decimal(px), Decimal(qty)
+            if amount:
+                asks[key] = amount
             else:
                 asks.pop(key, None)
-        bid, ask = -bids.peekitem(0)[0], asks.peekitem(0)[0]
-        if rival_bid / ask > fee or bid / rival_ask > fee:
-            crossed += 1
+        if price(rival_bids) * (1 - fee) > price(asks) * (1 + fee):
+            edges += 1
+        if price(bids) * (1 - fee) > price(rival_asks) * (1 + fee):
+            edges += 1
 
     one(texts[0])
     gc.collect()

@@ -1,6 +1,6 @@
 """Books whose deltas name their predecessor, and that get a fresh snapshot by subscribing again.
 
-The venue's own frames are turned into ``Depth`` first; what is left is one rule: ``prev`` must be the last ``seq`` seen.
+The venue's own frames are turned into ``Depth`` first; one rule is left: ``prev`` must be the last ``seq`` seen.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Resync:
     def __init__(self, again: Callable[[], Sequence[Send]]) -> None:
         self._again = again
         self._delay_ns = _FIRST_DELAY_NS
-        self._not_before_ns = 0
+        self._not_before_ns = -NEVER
         self.due_ns = NEVER
 
     def expect(self, now_ns: int) -> None:
@@ -66,13 +66,13 @@ class Resync:
 
 
 class Chained:
-    """A delta is applied only if its ``prev`` is the ``seq`` of the last message; else the book is lost until a snapshot.
+    """A delta is applied only if its ``prev`` is the ``seq`` of the last message; else the book waits for a snapshot.
 
     A message that repeats the last one is ignored. ``seq`` may fall (a venue's reset) as long as the chain holds.
     ``check=False`` drops the test, for a venue that does not promise the chain.
     """
 
-    __slots__ = ("_check", "_depth", "instrument", "_prev", "_seq", "resync", "state")
+    __slots__ = ("_check", "_depth", "_prev", "_seq", "instrument", "resync", "state")
 
     def __init__(
         self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int = 0, check: bool = True

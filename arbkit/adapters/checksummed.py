@@ -63,6 +63,12 @@ class _Texts:
             elif self.texts.pop(key, None) is not None:
                 del self.keys[bisect_left(self.keys, key)]
 
+    def prune(self, most: int) -> None:
+        """Forget the worst levels beyond ``most``."""
+        for key in self.keys[:-most]:
+            del self.texts[key]
+        del self.keys[:-most]
+
     def __iter__(self) -> Iterator[TextLevel]:
         return (self.texts[key] for key in reversed(self.keys))
 
@@ -89,6 +95,11 @@ class Checksummed:
         self.state = BookState.SYNCING
 
     @property
+    def held(self) -> int:
+        """Levels kept on the longer side."""
+        return max(len(self._bids.keys), len(self._asks.keys))
+
+    @property
     def due_ns(self) -> int:
         return self.resync.due_ns
 
@@ -110,13 +121,15 @@ class Checksummed:
         self._asks.apply(asks, message.asks)
         if self._checksum(iter(self._bids), iter(self._asks)) != message.checksum:
             return self.lose("checksum does not match", now_ns)
+        depth = self._depth
+        for side in (self._bids, self._asks):
+            if depth and len(side.keys) > 2 * depth:
+                side.prune(depth)
         if snapshot:
             self.state = BookState.SYNCED
             self.resync.arrived()
-        depth = self._depth if snapshot else 0
-        return (
-            BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, depth),
-        )
+        told = depth if snapshot else 0
+        return (BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, told),)
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
         """Not to be trusted from here on; asks for a snapshot."""

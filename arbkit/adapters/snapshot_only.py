@@ -13,7 +13,7 @@ __all__ = ["SnapshotOnly"]
 class SnapshotOnly:
     """Each message replaces the book. One that is older by number and by the venue's time is ignored."""
 
-    __slots__ = ("_depth", "_exch_ns", "instrument", "_seq", "resync", "state")
+    __slots__ = ("_depth", "_exch_ns", "_seq", "instrument", "resync", "state")
 
     def __init__(self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int) -> None:
         self.instrument = instrument

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
@@ -14,7 +14,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "S", "base_url", "decode", "json_text", "options", "ours", "query", "read_json", "retry_ns", "sane"]
+__all__ = [
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+]  # fmt: skip
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -22,6 +24,9 @@ S = 1_000_000_000
 """Nanoseconds in a second."""
 
 _HUGE = Decimal(10) ** 18
+
+NOTHING = msgspec.Raw()
+"""Default of a field that is decoded later."""
 
 T = TypeVar("T")
 
@@ -35,12 +40,29 @@ def sane(*values: Decimal | None) -> None:
             raise ValueError(f"not a number a market has: {value}")
 
 
+def number(text: str) -> Decimal:
+    """Decimal of wire text where "" stands for none (0); ``ValueError`` for what is no number a market has."""
+    if not text:
+        return Decimal(0)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"not a number: {text[:40]!r}") from None
+    sane(value)
+    return value
+
+
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
     """Typed decoding of an HTTP body; None for what is not it (an HTML page, a cut body): it proves nothing."""
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def told(field: msgspec.Raw) -> bool:
+    """Whether a field that is decoded later was there and not null."""
+    return bytes(field) not in (b"", b"null")
 
 
 def json_text(value: object) -> str:

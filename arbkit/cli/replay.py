@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from arbkit import plugins
-from arbkit.cli import OK, USAGE
-from arbkit.cli.output import json_option, safe, say
+from arbkit.cli import BUG, OK, USAGE
+from arbkit.cli.output import emit, json_option, safe, say
 from arbkit.core.types import VenueSettings
 
 
@@ -23,9 +23,7 @@ from arbkit.core.types import VenueSettings
 def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
     """Print the book after each frame that changed one; or, for a run's .tape, the hash of its commands."""
     if recording.suffix == ".tape":
-        from arbkit import app
-
-        return app.replay(recording, as_json=as_json)
+        return _tape(recording, as_json)
     if venue is None:
         raise click.UsageError("--venue NAME says whose frames these are")
     from arbkit import replay
@@ -37,7 +35,23 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
     )
     if summary.torn is not None:
         say(f"{recording}: breaks off at line {summary.torn + 1}; what came before was read")
+    if not summary.frames:
+        say(f"{recording}: holds no frame: one JSON object a line, with t, dir, kind, url and data")
     return OK if summary.frames else USAGE
+
+
+def _tape(recording: Path, as_json: bool) -> int:
+    """A captured run, again: the commands must be the same, byte for byte."""
+    from arbkit import app
+
+    found = app.replay(str(recording), plugins.load())
+    if as_json:
+        emit(found)
+    else:
+        click.echo("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
+    if not found["same"]:
+        say("the commands differ from those of the run: other code, another strategy, or a bug")
+    return OK if found["same"] else BUG
 
 
 def _as_is(line: str) -> str:

@@ -156,13 +156,17 @@ class Book:
         top = self.top
         if top is not None and top.seq <= update.seq:
             self.top = None
-        bid, ask = self.bids.keys, self.asks.keys
         depth = self.depth
-        if depth and (len(bid) > 2 * depth + _SLACK or len(ask) > 2 * depth + _SLACK):
+        if depth and (len(self.bids.keys) > 2 * depth + _SLACK or len(self.asks.keys) > 2 * depth + _SLACK):
             self._prune(2 * depth)
-            bid, ask = self.bids.keys, self.asks.keys
-        if bid and ask and bid[-1] >= -ask[-1]:
-            self.crossed_ns = self.crossed_ns or update.recv_ns or 1
+        self._cross(update.recv_ns)
+
+    def _cross(self, recv_ns: int) -> None:
+        """Whether bids and asks overlap, in the levels or in the faster stream's top."""
+        bid, ask = self.bids.keys, self.asks.keys
+        top = self.top
+        if (bid and ask and bid[-1] >= -ask[-1]) or (top is not None and top.bid.px >= top.ask.px):
+            self.crossed_ns = self.crossed_ns or recv_ns or 1
         else:
             self.crossed_ns = 0
 
@@ -179,6 +183,7 @@ class Book:
             return False
         self.top = top
         self.recv_ns = top.recv_ns
+        self._cross(top.recv_ns)
         return True
 
     def lose(self, state: BookState, reason: str) -> None:
@@ -207,23 +212,27 @@ class Book:
         return (top.ask.px, top.ask.qty) if top is not None else self.asks.best()
 
     def levels_to_sell(self) -> Iterator[tuple[float, float]]:
-        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk."""
+        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk.
+
+        No further than ``depth``: levels kept beyond it may be long gone."""
         top = self.top
+        bids = islice(self.bids, self.depth or None)
         if top is None:
-            yield from self.bids
+            yield from bids
             return
         yield top.bid.px, top.bid.qty
-        for px, qty in self.bids:
+        for px, qty in bids:
             if px < top.bid.px:
                 yield px, qty
 
     def levels_to_buy(self) -> Iterator[tuple[float, float]]:
         """Asks from the best outward, over the faster stream's top where it is newer: what a buyer would walk."""
         top = self.top
+        asks = islice(self.asks, self.depth or None)
         if top is None:
-            yield from self.asks
+            yield from asks
             return
         yield top.ask.px, top.ask.qty
-        for px, qty in self.asks:
+        for px, qty in asks:
             if px > top.ask.px:
                 yield px, qty

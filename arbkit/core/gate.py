@@ -16,7 +16,18 @@ from arbkit.core.book import Book
 from arbkit.core.deals import Deal, DealLeg
 from arbkit.core.limits import Refusal, pair_of
 from arbkit.core.orders import Order, Orders
-from arbkit.core.types import Catalogue, Command, Instrument, Mode, NewOrder, Purpose, ReplaceOrder, Side, plain
+from arbkit.core.types import (
+    Catalogue,
+    Command,
+    Instrument,
+    Mode,
+    NewOrder,
+    Purpose,
+    RejectReason,
+    ReplaceOrder,
+    Side,
+    plain,
+)
 
 __all__ = ["Gate", "GateConfig"]
 
@@ -156,6 +167,8 @@ class Gate:
         worst = command.qty
         hedges = 0
         for order in deal.orders.values():
+            if order.reason is RejectReason.GATE and order.done:
+                continue  # it never left, and an executor may ask many times before one may
             other = order.intent
             if other.purpose is not Purpose.ENTRY:
                 hedges += 1

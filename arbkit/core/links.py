@@ -45,9 +45,7 @@ class Link:
         "up_ns", "watch",
     )  # fmt: skip
 
-    def __init__(
-        self, spec: LinkSpec, session: Session, watch: LinkWatch, counted: LinkCounters, now_ns: int
-    ) -> None:
+    def __init__(self, spec: LinkSpec, session: Session, watch: LinkWatch, counted: LinkCounters, now_ns: int) -> None:
         self.spec = spec
         self.session = session
         self.watch = watch

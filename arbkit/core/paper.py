@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from msgspec.structs import replace
 
@@ -46,6 +46,8 @@ LOOK_NS = 100_000_000
 _KEEP = 10_000
 """Finished orders that queries and listings still find."""
 _ZERO = Decimal(0)
+_FEE_STEP = Decimal("1e-12")
+"""Fees are rounded up to it: exact on every ledger."""
 
 BookOf = Callable[[str], Book | None]
 
@@ -118,9 +120,13 @@ class Paper:
             self._carry_out(self._way.popleft()[1], book_of, now_ns, events)
         if self._look_ns <= now_ns:
             for paper in list(self._resting.values()):
-                self._match(paper, book_of(paper.order.instrument), now_ns, events, maker=True)
+                instrument = paper.order.instrument
+                before = paper.cum_qty
+                self._match(paper, book_of(instrument), now_ns, events, maker=True)
                 if paper.status is OrdStatus.FILLED:
                     del self._resting[paper.order.cl_ord_id]
+                if paper.cum_qty != before:
+                    events += self._balances_of(self._catalogue[instrument], now_ns)
             self._look_ns = now_ns + LOOK_NS
         self._look_ns = min(self._look_ns, now_ns + LOOK_NS) if self._resting else NEVER
         return events
@@ -185,13 +191,12 @@ class Paper:
         self._lock(paper, instrument, order.qty)
         events.append(self._report(paper, now_ns, source="ack"))
         self._match(paper, book, now_ns, events, maker=False)
-        if paper.status is OrdStatus.FILLED:
-            return
-        if order.tif is not Tif.GTC:
-            self._end(paper, OrdStatus.EXPIRED, now_ns, events)
-            return
-        self._resting[order.cl_ord_id] = paper
-        self._look_ns = min(self._look_ns, now_ns + LOOK_NS)
+        if paper.status is not OrdStatus.FILLED:
+            if order.tif is not Tif.GTC:
+                self._end(paper, OrdStatus.EXPIRED, now_ns, events)
+                return
+            self._resting[order.cl_ord_id] = paper
+            self._look_ns = min(self._look_ns, now_ns + LOOK_NS)
         events += self._balances_of(instrument, now_ns)
 
     def _refusal(
@@ -239,8 +244,6 @@ class Paper:
             eaten[level_px] = (size, before + qty)
             px = order.px if maker else _exact(level_px)
             events.append(self._fill(paper, instrument, px, qty, now_ns, maker=maker))
-        if takes:
-            events += self._balances_of(instrument, now_ns)
 
     def _takes(
         self, order: NewOrder, leaves: Decimal, book: Book, instrument: Instrument, *, maker: bool
@@ -250,9 +253,9 @@ class Paper:
         eaten = self._eaten.get((order.instrument, order.side), {})
         top = (book.best_ask() if buy else book.best_bid()) or (0.0, 0.0)
         ladder = book.asks if buy else book.bids
-        for px in [px for px, (size, _) in eaten.items() if ladder.sizes.get(ladder.sign * px) != size]:
-            if (px, eaten[px][0]) != top:
-                del eaten[px]  # the venue's size there changed
+        for level_px, (size, _) in list(eaten.items()):
+            if ladder.sizes.get(ladder.sign * level_px) != size and (level_px, size) != top:
+                del eaten[level_px]  # the venue's size there changed
         takes = []
         for level in book.levels_to_buy() if buy else book.levels_to_sell():
             px = _exact(level[0])
@@ -278,7 +281,7 @@ class Paper:
             gives, given, gets, got = instrument.quote, notional, instrument.base, qty
         else:
             gives, given, gets, got = instrument.base, qty, instrument.quote, notional
-        fee = got * rate
+        fee = (got * rate).quantize(_FEE_STEP, rounding=ROUND_UP)
         self._free[gives] = self._free.get(gives, _ZERO) - given
         self._free[gets] = self._free.get(gets, _ZERO) + got - fee
         paper.cum_qty += qty

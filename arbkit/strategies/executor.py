@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
 
 from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import ConfigError, LocalProtocolError
@@ -67,7 +66,7 @@ class TakerExecutor(Executor):
     """
 
     def __init__(
-        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 4, spacing_s: float = 0.05,
+        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 6, spacing_s: float = 0.05,
         hold_after_s: float = 10.0, order_life_s: float = 1.0,
     ) -> None:  # fmt: skip
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
@@ -111,7 +110,7 @@ class TakerExecutor(Executor):
             planned.append(
                 DealLeg(
                     account=view.account(instrument.id), instrument=instrument.id, base=instrument.base, side=leg.side,
-                    qty=qty, px=px,
+                    qty=qty, px=px, quote=instrument.quote,
                 )
             )  # fmt: skip
         deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
@@ -152,7 +151,9 @@ class TakerExecutor(Executor):
             return ()
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
         if self._dust(deal, abs(over), view):
-            if not deal.open_orders:  # else a fee is still to come: it may be in base
+            if deal.open_orders:  # a fee is still to come: it may be in base
+                self._wake(deal, NEVER)
+            else:
                 self._close(deal, over, now_ns)
             return ()
         if deal.state is DealState.HELD:
@@ -235,7 +236,7 @@ class TakerExecutor(Executor):
         wanted = float(qty)
         got = value = worst = 0.0
         levels = book.levels_to_sell() if side is Side.SELL else book.levels_to_buy()
-        for px, size in islice(levels, book.depth or None):
+        for px, size in levels:
             if wanted <= got or (px < limit if side is Side.SELL else px > limit):
                 break
             take = min(size, wanted - got)

@@ -169,9 +169,7 @@ class VirtualRun:
     def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
         """Run to ``until_ns`` of virtual time, or until ``done``."""
         while not done():
-            due_ns = min(
-                self.events[0][0] if self.events else until_ns, self.world.due_ns, self.desk.due_ns, until_ns
-            )
+            due_ns = min(self.events[0][0] if self.events else until_ns, self.world.due_ns, self.desk.due_ns, until_ns)
             self.now_ns = max(self.now_ns, due_ns)
             if self.now_ns >= until_ns:
                 return

@@ -44,11 +44,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands for the composition root and notes what it was called with."""
-    calls = SimpleNamespace(run=[], demo=[], replay=[], code=0)
+    calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
     fake = ModuleType("arbkit.app")
     fake.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
     fake.demo = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
-    fake.replay = lambda *args, **named: calls.replay.append((args, named)) or calls.code  # type: ignore[attr-defined]
+    fake.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "arbkit.app", fake)
     monkeypatch.setattr("arbkit.app", fake, raising=False)
     return calls
@@ -331,15 +331,27 @@ def test_run_without_venues_or_target_says_what_is_missing(
     assert "which strategy?" in capsys.readouterr().err
 
 
-def test_demo_and_tapes_reach_the_composition_root(folder: Path, app: SimpleNamespace) -> None:
-    """Their options arrive as they were given."""
+def test_the_demo_gets_its_options(app: SimpleNamespace) -> None:
+    """They arrive as they were given."""
     assert run("demo", "--seconds", "9", "--seed", "4", "--json") == 0
     asked: dict[str, Any] = app.demo[0]
     assert (asked["seconds"], asked["seed"], asked["as_json"]) == (9.0, 4, True)
+
+
+def test_a_tape_is_replayed_and_must_give_the_same_commands(
+    folder: Path, app: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hash of its commands as JSON; exit 1 when they are not those of the run."""
     tape = folder / "run.tape"
     tape.touch()
     assert run("replay", str(tape), "--json") == 0
-    assert app.replay[0] == ((tape,), {"as_json": True})
+    assert app.replay[0][0] == str(tape)
+    assert json.loads(capsys.readouterr().out) == {"commands_hash": "ab", "same": True}
+    app.replayed["same"] = False
+    assert run("replay", str(tape)) == 1
+    printed = capsys.readouterr()
+    assert "ab" in printed.out
+    assert "differ" in printed.err
 
 
 def test_replay_needs_the_venue_of_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -349,6 +361,16 @@ def test_replay_needs_the_venue_of_frames(folder: Path, capsys: pytest.CaptureFi
     assert run("replay", str(frames)) == 2
     assert run("replay", str(frames), "--venue", "binanc") == 2
     assert "did you mean 'binance'?" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_recording_is_exit_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line is counted as an error, and the format is told."""
+    file = folder / "frames.jsonl"
+    file.write_bytes(b"\x00\xff not frames\n" * 3)
+    assert run("replay", str(file), "--venue", "binance", "--json") == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["summary"] == {"frames": 0, "books": 0, "gaps": 0, "errors": 3}
+    assert "holds no frame" in printed.err
 
 
 def test_replay_reads_up_to_a_torn_line_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

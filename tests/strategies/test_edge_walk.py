@@ -63,7 +63,7 @@ def search(asks, bids, terms, seconds, least, quote, base, notional):
     return best
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(
     asks=ladder, bids=ladder,
     fee=st.sampled_from([0.0, 0.001, 0.01, 0.1]), in_base=st.booleans(),

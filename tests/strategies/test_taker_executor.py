@@ -303,6 +303,32 @@ def test_depth_decides_between_books(table):
     assert table.last() == (Purpose.UNWIND, A, Side.SELL, D(1), D("99.9"))
 
 
+def test_depth_decides_between_books_when_buying(table):
+    """What a thin book leaves unbought counts at the worst price, not as money saved."""
+    table.view.put(A, [(99.0, 50)], [(100.0, 0.01), (150.0, 50)])
+    table.report(0).report(1, 1)
+    assert table.last() == (Purpose.UNWIND, B, Side.BUY, D(1), D("101.1"))
+
+
+def test_a_proved_fill_that_has_not_come_is_waited_for(table):
+    """The report says 0.4 sold, the fill itself is late: hedged from fills, so not yet."""
+    sale = table.sent[1]
+    common = {"account": sale.account, "instrument": B, "cl_ord_id": sale.cl_ord_id, "side": Side.SELL}
+    table.report(0, 1)
+    table.apply(OrderUpdate(**common, ord_status=OrdStatus.EXPIRED, cum_qty=D("0.4"), source="poll"))
+    assert len(table.sent) == 2
+    fill = {"last_px": D(101), "last_qty": D("0.4"), "trade_id": "x", "fee": D(0), "fee_asset": "USDT"}
+    table.apply(OrderUpdate(**common, ord_status=OrdStatus.PARTIALLY_FILLED, cum_qty=D("0.4"), **fill))
+    assert table.last()[3] == D("0.6")
+
+
+def test_a_leg_whose_order_is_not_made_yet_is_waited_for(table):
+    """The first order is refused before the second is in the deal: that is not the end."""
+    del table.deal.orders["o1"]
+    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED)
+    assert table.deal.state is DealState.SENT
+
+
 def test_lack_of_funds_is_not_tried_again_there(table):
     """A venue without the balance would say so again: the other leg is taken back (O08)."""
     table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=RejectReason.INSUFFICIENT_FUNDS)
@@ -321,11 +347,11 @@ def test_dust_closes_with_a_note(table):
 
 
 def test_fee_in_base_is_counted_in_the_difference(made):
-    """Bought 1 less 1 % fee, sold 1: 0.01 is missing and bought, and that purchase pays its fee too (O17)."""
-    table = Table(made, fee="0.01").start()
-    table.deal.legs[0].qty = D("1.02")
+    """Bought 1 less 5 %, sold 1: 0.05 is missing, and buying it pays that fee too: 0.052 (O17)."""
+    table = Table(made, fee="0.05").start()
+    table.deal.legs[0].qty = D("1.06")
     table.report(0, 1).report(1, 1)
-    assert table.last()[:4] == (Purpose.HEDGE, A, Side.BUY, D("0.010"))
+    assert table.last()[:4] == (Purpose.HEDGE, A, Side.BUY, D("0.052"))
 
 
 def test_a_larger_purchase_covers_the_fee_in_base(made):
@@ -345,6 +371,23 @@ def test_a_late_fee_does_not_hold_the_hedge_but_the_close(table):
     assert table.deal.state is DealState.SENT
     table.apply(OrderUpdate(**common, ord_status=OrdStatus.FILLED, cum_qty=D(1), **fill, fee=D(0), fee_asset="BTC"))
     table.closed(Outcome.HEDGED)
+
+
+def test_no_timer_runs_while_only_a_fee_is_missing(table):
+    """A repair that balanced the deal leaves no timer behind that has long been due."""
+    table.report(0, 1).report(1).report(2, "0.5")
+    assert table.executor.due_ns > table.now
+    table.tick()
+    sale = table.sent[3]
+    table.now += 500 * MS
+    table.apply(
+        OrderUpdate(
+            account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.FILLED, side=Side.SELL,
+            cum_qty=sale.qty, last_px=sale.px, last_qty=sale.qty, trade_id="x",
+        )
+    )  # fmt: skip
+    assert table.deal.state is DealState.UNWINDING
+    assert table.executor.due_ns == NEVER
 
 
 # --- in doubt -------------------------------------------------------------------------------------------------------
@@ -388,19 +431,18 @@ def test_an_unknown_hedge_stops_the_repair(table):
 
 
 def test_tries_are_spaced_and_bounded(table):
-    """Each try is re-priced by the book of its moment, later than the one before, and there are four."""
+    """Each try is re-priced by the book of its moment, later than the one before, and there are six."""
     table.report(0, 1).report(1)
     gaps = []
-    for index in range(2, 5):
+    for index in range(2, 7):
         table.report(index)
         before = table.now
         table.tick()
         gaps.append(table.now - before)
-    assert gaps == sorted(gaps)
-    assert gaps[0] > 0
-    table.report(5).tick()
-    assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 4, 6)
-    assert table.deal.why == "1 BTC unhedged after 4 hedge and unwind orders"
+    assert gaps == [49 * MS, 99 * MS, 199 * MS, 399 * MS, 799 * MS]  # 1 ms of each went by before the report
+    table.report(7).tick()
+    assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 6, 8)
+    assert table.deal.why == "1 BTC unhedged after 6 hedge and unwind orders"
     assert table.executor.due_ns == NEVER
 
 
@@ -454,8 +496,17 @@ def test_a_held_deal_that_comes_right_closes(table):
     table.report(0, 1).report(1, "0.5")
     while table.deal.state is DealState.UNWINDING:
         table.tick()
-    table.report(1, "0.25")
-    assert table.deal.state is DealState.HELD
+    sale = table.sent[1]
+    for cum, state in (("0.75", DealState.HELD), ("1", DealState.CLOSED)):
+        table.apply(
+            OrderUpdate(
+                account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.EXPIRED,
+                cum_qty=D(cum), side=Side.SELL, last_px=D(101), last_qty=D("0.25"), trade_id="late" + cum,
+                fee=D(0), fee_asset="USDT",
+            )
+        )  # fmt: skip
+        assert table.deal.state is state
+    table.closed(Outcome.HEDGED)
 
 
 def test_a_closed_deal_sends_nothing(table):
@@ -486,8 +537,11 @@ def test_two_broken_deals_keep_their_own_timers(made):
 share = st.sampled_from([0, 0, 1, 1, 0.5, 0.33, 0.999, 0.001])
 price = st.sampled_from([85, 98.5, 99, 99.5, 100, 100.5, 101, 102, 115])
 
+noes = st.sampled_from([reason for reason in RejectReason if reason is not RejectReason.DUPLICATE])
+"""Definitive ones: a duplicate id is a question, not an end."""
 
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), fee=st.sampled_from(["0", "0.001", "0.02"]), qty=st.sampled_from([0.006, 0.1, 1.0, 7.5]))
 def test_every_story_ends_balanced_or_held(made, data, fee, qty):
     """Whatever fills, doubts and books come: at the end the difference is dust, or the deal is held with a reason; the
@@ -513,19 +567,19 @@ def test_every_story_ends_balanced_or_held(made, data, fee, qty):
                 table.doubt(reported)
                 assert table.deal.state is DealState.IN_DOUBT
             if data.draw(st.integers(0, 5)) == 0:
-                table.report(reported, status=OrdStatus.REJECTED, reason=data.draw(st.sampled_from(list(RejectReason))))
+                table.report(reported, status=OrdStatus.REJECTED, reason=data.draw(noes))
             else:
                 lots = D(str(qty)) * 0 + order.qty * D(str(data.draw(share))) // D("0.001")
                 table.report(reported, lots * D("0.001"))
             reported += 1
-        elif table.executor.due_ns < NEVER:
+        else:
             table.tick()
     deal = table.deal
     assert deal.state in (DealState.CLOSED, DealState.HELD)
-    assert deal.tries == len(table.sent) - 2 <= 4
+    assert deal.tries == len(table.sent) - 2 <= 6
     assert deal.why
     if deal.state is DealState.CLOSED:
-        assert abs(table.left) < max(D("0.002"), D("0.5") / (D(100) * D("0.98")))
+        assert abs(table.left) < D("0.006")  # five lots are worth less than 0.5 at the worst price in the budget
     else:
         assert deal.outcome is Outcome.HELD
         assert "unhedged" in deal.why

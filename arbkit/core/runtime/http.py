@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
@@ -120,7 +121,6 @@ class HttpLink:
         if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host or "")):
             return NoAnswer(f"{url.scheme}://{url.host}: plain http is for this machine only", sent=False)
         session = self._opened()
-        self._keep_warm(url.origin())
         async with session.request(
             request.method,
             url,
@@ -135,6 +135,7 @@ class HttpLink:
                 if len(body) > self._max_body:
                     response.close()
                     return NoAnswer(f"the answer is over {self._max_body} bytes", status=response.status)
+            self._keep_warm(url.origin())
             headers: dict[str, str] = {}
             for name, value in response.headers.items():
                 name = name.lower()
@@ -196,5 +197,5 @@ class HttpLink:
 def _reason(error: BaseException) -> str:
     words = next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
     inner = getattr(error, "os_error", error)
-    strerror = getattr(inner, "strerror", None)
-    return f"{words}: {strerror}" if isinstance(strerror, str) and strerror else words
+    errno = inner.errno if isinstance(inner, OSError) and inner.errno else 0
+    return f"{words}: {os.strerror(errno)}" if errno > 0 else words

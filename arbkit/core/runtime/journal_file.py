@@ -149,11 +149,13 @@ class JournalFile:
             raise JournalFailed(f"{self._path}: {self.failure}")
         try:
             written = os.write(self._fd, record)
+            if written != len(record):  # the write of the rest tells why
+                written += os.write(self._fd, record[written:])
+            if written != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            written = self._rescue(record, error)
-        if written != len(record):
-            written = self._rescue(record, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        self.position += written
+            self._rescue(record, error)
+        self.position += len(record)
         self._wanted.put(self.position)
         return self.position
 
@@ -175,7 +177,7 @@ class JournalFile:
 
     # --- inside
 
-    def _rescue(self, record: bytes, error: OSError) -> int:
+    def _rescue(self, record: bytes, error: OSError) -> None:
         """A write failed or was cut short: undo it, give up the ballast, try once more, say that trading must stop."""
         try:
             os.ftruncate(self._fd, self.position)
@@ -183,7 +185,7 @@ class JournalFile:
                 self._ballast.unlink()
                 if os.write(self._fd, record) == len(record):
                     self._on_failure("the disk is full; the last reserve is in use")
-                    return len(record)
+                    return
                 os.ftruncate(self._fd, self.position)
         except OSError as second:
             error = second

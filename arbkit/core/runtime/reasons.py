@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -21,9 +22,9 @@ def reveal(text: str) -> str:
 
 
 def pieces(secret: str) -> list[str]:
-    """What must not be shown of a secret text: all of it, and each long word in it (the token in an address)."""
+    """What must not be shown of a secret text: all of it, and the parts of an address that can be a token."""
     text = reveal(secret)
-    return [text, *re.findall(r"[A-Za-z0-9_\-+/=]{16,}", text)] if text else []
+    return [text, *re.findall(r"=([^&\s]{8,})", text), *re.findall(r"[\w-]{16,}", text)] if text else []
 
 
 def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
@@ -44,8 +45,8 @@ def cause(error: BaseException) -> str:
         return f"TLS failed: {error.reason or 'no reason given'}"
     if isinstance(error, socket.gaierror):
         return f"name not found ({error.strerror})"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
     return str(error) or type(error).__name__
 
 

@@ -95,13 +95,13 @@ class PublicSession:
         bids, asks, u = row.bids, row.asks, row.u
         if bids is UNSET or asks is UNSET or not u:
             raise BadFrame(f"{topic}: a book without b, a or u")
-        depth = Depth(bids, asks, u, u - 1, (frame.cts or frame.ts) * MS)
+        exch_ns = (frame.cts or frame.ts) * MS
         if frame.type == "snapshot" or u == 1:
             # u = 1 says that the service restarted: whatever the type, it is a whole book
-            return book.snapshot(depth, now_ns)
+            return book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
         if frame.type != "delta":
             raise BadFrame(f"{topic}: unknown type {frame.type!r}")
-        out = book.update(depth, now_ns)
+        out = book.update(Depth(bids, asks, u, u - 1, exch_ns), now_ns)
         if book.due_ns < self.due_ns:
             self.due_ns = book.due_ns
         return out

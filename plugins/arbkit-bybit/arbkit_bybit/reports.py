@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS
+from arbkit.adapters.wire import MS, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -40,13 +40,8 @@ _TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _SECOND_NS = 1_000_000_000
 
 
-def number(text: str) -> Decimal:
-    """Bybit writes "" for "none"."""
-    return Decimal(text) if text else _ZERO
-
-
 def _ns(text: str) -> int:
-    return int(text) * MS if text else 0
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, symbol: str) -> str:
@@ -157,7 +152,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" only means that it was asked: the end comes on ``order``."""
+    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes on ``order``."""
     reason = None
     if code is not None and code != 0:
         reason = RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -168,7 +163,7 @@ def cancel_answer(
         order_id=ids.order_id,
         ord_status=OrdStatus.NEW if code == 0 else OrdStatus.UNKNOWN,
         reason=reason,
-        about_cancel=True,
+        about_cancel=code != 0,
         text="" if code == 0 else f"{code} {msg}".strip(),
         source="ack",
         recv_ns=now_ns,

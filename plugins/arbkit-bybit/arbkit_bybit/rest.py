@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, S, json_text, query, read_json
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -171,7 +171,10 @@ class RestSession:
             about = reports.order_answer if isinstance(what, NewOrder) else reports.cancel_answer
             return [about(account, what.instrument, what.cl_ord_id, code, msg, ids, now_ns), *out]
         if reply is not None and code == 0:
-            return [*self._read(what, reply.result, answer, now_ns), *out]
+            try:
+                return [*self._read(what, reply.result, answer, now_ns), *out]
+            except (ValueError, LookupError, RecursionError) as error:
+                return [NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns), *out]
         if isinstance(what, QueryOrder) and code in codes.UNKNOWN_ORDER:
             return [self._elsewhere(what), *out]
         return [NoAnswer(f"{code or ''} {msg}".strip(), status=answer.status, recv_ns=now_ns), *out]
@@ -227,7 +230,7 @@ class RestSession:
                 return (ClockSample(VENUE, wire.time(result).time_nano - middle_ns, error_ns, now_ns),)
             case Ask(kind=AskKind.FEES):
                 return [
-                    FeeUpdate(account, known.id, Decimal(row.maker_fee_rate), Decimal(row.taker_fee_rate))
+                    FeeUpdate(account, known.id, number(row.maker_fee_rate), number(row.taker_fee_rate))
                     for row in wire.fee_page(result).rows
                     if (known := catalogue.native(VENUE, row.symbol)) is not None
                 ]
@@ -248,7 +251,7 @@ class RestSession:
 
 
 def instrument(row: wire.InstrumentRow) -> Instrument:
-    """A row of the spot list. ``minOrderQty`` and ``maxOrderQty`` are no longer checked by Bybit, so they are not kept."""
+    """A row of the spot list; ``minOrderQty`` and ``maxOrderQty`` are left out: Bybit no longer checks them."""
     lots = row.lot_size_filter
     return Instrument(
         venue=VENUE,
@@ -256,10 +259,10 @@ def instrument(row: wire.InstrumentRow) -> Instrument:
         native=row.symbol,
         base=row.base_coin,
         quote=row.quote_coin,
-        tick=reports.number(row.price_filter.tick_size),
-        lot=reports.number(lots.base_precision),
-        min_notional=reports.number(lots.min_order_amt),
-        max_qty=reports.number(lots.max_limit_order_qty) or None,
+        tick=number(row.price_filter.tick_size),
+        lot=number(lots.base_precision),
+        min_notional=number(lots.min_order_amt),
+        max_qty=number(lots.max_limit_order_qty) or None,
         tradable=row.status == "Trading",
         status=row.status,
     )

@@ -38,13 +38,16 @@ _PROD = {
 }
 _DEMO = {**_PROD, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), "wss://wspap.okx.com:8443")}
 ENVIRONMENTS = {"prod": _PROD, "demo": _DEMO}
-_REGIONS = {"us": ("https://us.okx.com", "wss://wsus.okx.com:8443"), "eea": ("https://eea.okx.com", "wss://wseea.okx.com:8443")}
+_REGIONS = {
+    "us": ("https://us.okx.com", "wss://wsus.okx.com:8443"),
+    "eea": ("https://eea.okx.com", "wss://wseea.okx.com:8443"),
+}
 _OPTIONS = {
     "channel": tuple(CHANNELS),
     "region": ("global", *_REGIONS),
     "trade_mode": ("cash", "cross"),
 }
-"""Allowed values, the default first except for the channel (``books``). ``cross`` = spot orders in the margin account modes."""
+"""Allowed values. Defaults: ``books``, ``global``, ``cash`` (``cross`` = spot orders in the margin account modes)."""
 
 BOOKS_PER_LINK = 29
 """OKX recommends fewer than 30 deep channels on one connection."""
@@ -146,7 +149,7 @@ class Okx:
         return PublicSession(link, catalogue, url="", channel=self._channel, recorded=True)
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Empty for what OKX spot lacks (cancel-all, replace here). Demo refuses the instIdCode that it publishes: REST."""
+        """Empty for what OKX spot lacks (cancel-all). Demo refuses the instIdCode that it publishes: REST there."""
         match command:
             case NewOrder() | CancelOrder():
                 return (Role.REST,) if self._demo else (Role.TRADE, Role.REST)

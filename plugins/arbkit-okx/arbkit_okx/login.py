@@ -11,7 +11,7 @@ from arbkit.adapters.signing import hmac_base64
 from arbkit.adapters.wire import MS, S, json_text
 from arbkit.core.errors import CredentialsError
 from arbkit.core.protocols import Signer
-from arbkit.core.types import Secret, Send
+from arbkit.core.types import RejectReason, Secret, Send
 from arbkit_okx import codes
 
 
@@ -39,7 +39,7 @@ def frame(signer: Signer, now_ns: int) -> Send:
 
 def refused(code: str, msg: str) -> CredentialsError | None:
     """The error that a refused login is, None when the code says something else (a clock, a limit)."""
-    if codes.REJECTS.get(code) is not codes.RejectReason.AUTH or code == "60011":
+    if codes.REJECTS.get(code) is not RejectReason.AUTH or code == "60011":
         return None
     return CredentialsError(f"okx refused the key: {code} {msg} (key, passphrase, permissions, IP list, environment?)")
 

@@ -53,7 +53,8 @@ _SUBSCRIBE = json_text(
 class AccountSession:
     """Logs in; then a PRIVATE link subscribes ``orders`` and ``account``, and a TRADE link takes orders.
 
-    Instruments travel as ``instIdCode``; the answer to an order means "accepted", the stream tells the rest.
+    Instruments travel as ``instIdCode``; the answer to an order means "accepted", the stream tells the rest. A request
+    id is client id and instrument name, so that any session can read any answer.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class AccountSession:
         self._trade_mode = trade_mode
         self._heard_ns = 0
         self._awaited = {"orders", "account"}
-        self._refs: dict[str, str] = {}
-        """instIdCode -> instrument id."""
+        self._letters: dict[str, str] = {}
+        """Instrument ids by the letters of their names that a request id carries."""
 
     def dial(self, now_ns: int) -> Dial | Ask:
         return Dial(self._url)
@@ -140,10 +141,10 @@ class AccountSession:
             return (answer, RateReport(venue=VENUE, bucket=bucket, until_ns=now_ns + LIMIT_WINDOW_NS, recv_ns=now_ns))
         return (answer,)
 
-    def _instrument(self, ref: str) -> str:
-        if ref and ref not in self._refs:
-            self._refs = {known.venue_ref: known.id for known in self._catalogue.venue(VENUE)}
-        return self._refs.get(ref, "")
+    def _instrument(self, letters: str) -> str:
+        if letters not in self._letters:
+            self._letters = {_letters(known.native): known.id for known in self._catalogue.venue(VENUE)}
+        return self._letters.get(letters, "")
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         return ()
@@ -166,9 +167,15 @@ class AccountSession:
         instrument = self._catalogue[what.instrument]
         ref = instrument.venue_ref
         args: dict[str, str | int] = {"instIdCode": int(ref)} if ref else {"instId": instrument.native}
+        request_id = what.cl_ord_id + _letters(instrument.native)
         if isinstance(what, CancelOrder):
             args.update(reports.cancel_params(what))
-            return json_text({"id": what.cl_ord_id + ref, "op": "cancel-order", "args": [args]})
+            return json_text({"id": request_id, "op": "cancel-order", "args": [args]})
         args.update(reports.order_params(what, self._trade_mode))
         expires = self._signer.venue_ns(what.deadline_ns or now_ns + ORDER_WINDOW_NS) // MS
-        return json_text({"id": what.cl_ord_id + ref, "op": "order", "args": [args], "expTime": str(expires)})
+        return json_text({"id": request_id, "op": "order", "args": [args], "expTime": str(expires)})
+
+
+def _letters(native: str) -> str:
+    """What fits behind a client id: request ids are letters and digits, at most 32."""
+    return native.replace("-", "")[:16]

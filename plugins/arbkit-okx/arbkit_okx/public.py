@@ -35,7 +35,7 @@ Books = Chained | SnapshotOnly | Checksummed
 class PublicSession:
     """Subscribes one book channel, keeps each book's ``prevSeqId`` chain, heals a gap by subscribing again.
 
-    ``recorded`` also reads frames of 2022, which carry a checksum in place of sequence ids; a live session refuses them.
+    ``recorded`` also reads frames of 2022: a checksum in place of sequence ids. A live session refuses those.
     """
 
     def __init__(
@@ -112,7 +112,13 @@ class PublicSession:
         return out
 
     def _row(
-        self, book: Chained | SnapshotOnly, arg: wire.Arg, action: str, row: wire.BookRow, data: str | bytes, now_ns: int
+        self,
+        book: Chained | SnapshotOnly,
+        arg: wire.Arg,
+        action: str,
+        row: wire.BookRow,
+        data: str | bytes,
+        now_ns: int,
     ) -> Sequence[Output]:
         bids, asks, prev = row.bids, row.asks, row.prev_seq_id
         if bids is UNSET or asks is UNSET:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS
+from arbkit.adapters.wire import MS, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -33,13 +33,8 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
 
 
-def number(text: str) -> Decimal:
-    """OKX writes "" for "none"."""
-    return Decimal(text) if text else _ZERO
-
-
 def _ns(text: str) -> int:
-    return int(text) * MS if text else 0
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, native: str) -> str:
@@ -144,7 +139,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" only means that it was asked: the end comes as ``canceled``."""
+    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes as ``canceled``."""
     row = rows[0] if rows else AckRow()
     code = row.s_code or code
     reason = None if code == "0" else RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -155,7 +150,7 @@ def cancel_answer(
         order_id=row.ord_id,
         ord_status=OrdStatus.NEW if code == "0" else OrdStatus.UNKNOWN,
         reason=reason,
-        about_cancel=True,
+        about_cancel=code != "0",
         text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
         source="ack",
         exch_ns=_ns(row.ts),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, json_text, query, read_json
+from arbkit.adapters.wire import MS, json_text, number, query, read_json
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -185,7 +185,10 @@ class RestSession:
         elif isinstance(what, QueryOrder) and code == codes.ORDER_UNKNOWN:
             out.append(OrderAbsent(what.account, what.instrument, what.cl_ord_id, now_ns))
         elif code == "0" and data is not None:
-            out += self._read(what, data, answer, now_ns)
+            try:
+                out += self._read(what, data, answer, now_ns)
+            except (ValueError, LookupError, RecursionError) as error:
+                out.append(NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns))
         else:
             out.append(NoAnswer(f"{code} {msg}".strip(), status=answer.status, recv_ns=now_ns))
         return out
@@ -237,7 +240,7 @@ class RestSession:
         groups = {group.group_id: group for row in rows for group in row.fee_group}
         one = self._catalogue.get(instrument_id)
         return [
-            FeeUpdate(self._link.account, known.id, -Decimal(group.maker), -Decimal(group.taker))
+            FeeUpdate(self._link.account, known.id, -number(group.maker), -number(group.taker))
             for known in ([one] if one is not None else self._catalogue.venue(VENUE))
             if (group := groups.get(known.fee_group)) is not None
         ]
@@ -265,16 +268,16 @@ def instrument(row: wire.InstrumentRow) -> Instrument:
         native=row.inst_id,
         base=base,
         quote=quote,
-        tick=reports.number(row.tick_sz),
-        lot=reports.number(row.lot_sz),
-        min_qty=reports.number(row.min_sz),
-        max_qty=reports.number(row.max_lmt_sz) or None,
+        tick=number(row.tick_sz),
+        lot=number(row.lot_sz),
+        min_qty=number(row.min_sz),
+        max_qty=number(row.max_lmt_sz) or None,
         tradable=row.state == "live",
         status=row.state,
         venue_ref="" if row.inst_id_code is None else str(row.inst_id_code),
         fee_group=row.group_id,
         kind="spot" if row.inst_type == "SPOT" else "perp" if perpetual else row.inst_type.lower(),
-        multiplier=reports.number(row.ct_val) or Decimal(1),
+        multiplier=number(row.ct_val) or Decimal(1),
         settle=row.settle_ccy,
         inverse=row.ct_type == "inverse",
     )

@@ -58,7 +58,20 @@ class FakeDesk:
 
 
 INPUTS = frozenset(
-    ("opened", "frame", "read_end", "activity", "closed", "answered", "wake", "late", "jumped", "durable", "stop", "halt")
+    (
+        "opened",
+        "frame",
+        "read_end",
+        "activity",
+        "closed",
+        "answered",
+        "wake",
+        "late",
+        "jumped",
+        "durable",
+        "stop",
+        "halt",
+    )
 )
 
 

@@ -45,7 +45,9 @@ async def raw_venue(handler: Raw) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
 
 
-async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, extra: str = "", body: bytes = b"") -> None:
+async def accept(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, extra: str = "", body: bytes = b""
+) -> None:
     """Answer the handshake by hand, with ``body`` in the same packet."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     key = next(line.split(": ")[1] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
