@@ -63,6 +63,8 @@ class Exchange:
         """Orders accepted so far: how a fault knows that a call placed one."""
         self.limited_until_ns = 0
         """Set by a fault: until then the dialect answers everything as throttled (HTTP through ``limited``)."""
+        self.visible_ns = 1 << 62
+        """Queries and listings know nothing newer than this (a fault: the replica that answers them lags)."""
         self.on_arrival: Callable[[], None] | None = None
         """A fault's hook, called as an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
@@ -167,7 +169,7 @@ class Exchange:
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> Order:
         """End an open order; ``Refused("unknown_order")`` when none such is open."""
-        order = self.find(account, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        order = self._newest(account, order_id, cl_ord_id, symbol, 1 << 62)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
         self._cancel(order, now_ns)
@@ -176,21 +178,28 @@ class Exchange:
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[Order]:
         """End all open orders, of one symbol or all."""
-        orders = self.open_orders(account, symbol)
+        orders = [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and not order.status.terminal
+        ]
         for order in orders:
             self._cancel(order, now_ns)
         self._flush_balances(now_ns)
         return orders
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> Order | None:
-        """An order in any state; by client id the newest that carried it."""
+        """An order in any state; by client id the newest that carried it. For queries: to cancel, ``cancel``."""
+        return self._newest(account, order_id, cl_ord_id, symbol, self.visible_ns)
+
+    def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> Order | None:
         if order_id:
             order = self.orders.get(order_id)
             found = [order] if order is not None and order.account == account else []
         else:
             found = self._by_client.get((account, cl_ord_id), [])
         for order in reversed(found):
-            if symbol in ("", order.symbol):
+            if symbol in ("", order.symbol) and order.ns <= until_ns:
                 return order
         return None
 
@@ -200,7 +209,11 @@ class Exchange:
 
     def orders_of(self, account: str, symbol: str = "") -> list[Order]:
         """All orders, oldest first."""
-        return [order for order in self.orders.values() if order.account == account and symbol in ("", order.symbol)]
+        return [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and order.ns <= self.visible_ns
+        ]
 
     def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[Fill]:
         """Fills, oldest first."""
@@ -210,7 +223,7 @@ class Exchange:
             if fill.account == account
             and symbol in ("", fill.symbol)
             and order_id in (0, fill.order_id)
-            and fill.ns >= since_ns
+            and since_ns <= fill.ns <= self.visible_ns
         ]
 
     def take_reports(self) -> list[Report]:

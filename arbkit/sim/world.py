@@ -23,7 +23,7 @@ from arbkit.sim.pair import Pair, text
 from arbkit.sim.tape import track
 from arbkit.sim.timers import NEVER
 from arbkit.sim.venue import Account, Exchange, Lost, Order
-from arbkit.sim.wire import Answer, Close, Frame, Out, Reply, Request, Wire
+from arbkit.sim.wire import Answer, Close, Frame, Out, Ping, Reply, Request, Wire
 
 __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
 
@@ -50,7 +50,7 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>
 class Site:
     """One venue of a world: its exchange, its wire, its faults."""
 
-    __slots__ = ("conns", "dialect", "exchange", "faults", "held", "reordered", "wire")
+    __slots__ = ("blind_ns", "conns", "dialect", "exchange", "faults", "held", "muted", "reordered", "wire")
 
     def __init__(self, exchange: Exchange, dialect: type[Dialect], faults: Script) -> None:
         self.exchange = exchange
@@ -61,6 +61,10 @@ class Site:
         """Open connections, with the kinds of frame each has carried."""
         self.held = 0
         """Nothing leaves before this time (a delay)."""
+        self.muted: dict[int, tuple[int, str]] = {}
+        """Connections that carry nothing, or nothing of one kind, until a time."""
+        self.blind_ns = 0
+        """How far queries lag."""
         self.reordered: dict[tuple[int, str], Frame] = {}
 
 
@@ -141,6 +145,7 @@ class World:
             return
         self._begin(now_ns)
         accepted = site.exchange.accepted
+        site.exchange.visible_ns = now_ns - site.blind_ns
         try:
             site.dialect.frame(conn, text, now_ns)
         except Lost:
@@ -162,6 +167,7 @@ class World:
         if site is not None:
             self._begin(now_ns)
             site.conns.pop(conn, None)
+            site.muted.pop(conn, None)
             site.dialect.closed(conn, now_ns)
             self._flush(site)
 
@@ -240,6 +246,7 @@ class World:
 
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults
+        exchange.visible_ns = now_ns - site.blind_ns
         if now_ns < exchange.limited_until_ns:
             return site.dialect.limited(now_ns, exchange.limited_until_ns - now_ns)
         fault = faults.take("status", now_ns, detail=f"{request.method} {request.path}")
@@ -298,15 +305,20 @@ class World:
             exchange.limited_until_ns = now_ns + round(fault.for_s * 1e9)
         if faults.has("delay") and (fault := faults.take("delay", now_ns)):
             site.held = now_ns + round(fault.for_s * 1e9)
-        if faults.has("close"):
+        if faults.has("blind") and (fault := faults.take("blind", now_ns)):
+            site.blind_ns = round(fault.for_s * 1e9)
+        if faults.has("close") or faults.has("mute"):
             for conn, kinds in list(site.conns.items()):
-                for on in ("any", "book", "user", "reply"):
-                    if (on == "any" or on in kinds) and faults.take("close", now_ns, detail=f"conn {conn}", on=on):
+                for on in ("any", *sorted(kinds)):
+                    if fault := faults.take("mute", now_ns, detail=f"conn {conn}", on=on):
+                        site.muted[conn] = (now_ns + round(fault.for_s * 1e9), on)
+                    if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
                         self._cut(site, conn)
                         break
 
     def _cut(self, site: Site, conn: int) -> None:
         site.conns.pop(conn, None)
+        site.muted.pop(conn, None)
         self._venue_of.pop(conn, None)
         site.dialect.closed(conn, self._now_ns)
         self._emit(site, Close(conn, 1006), self._now_ns)
@@ -322,6 +334,8 @@ class World:
         if reports:
             dialect.reports(reports, now_ns)
         for out in site.wire.take():
+            if site.muted and not isinstance(out, Answer) and self._is_muted(site, out, now_ns):
+                continue
             if isinstance(out, Frame):
                 if mute == out.conn and only in ("", out.kind):
                     continue
@@ -343,6 +357,11 @@ class World:
                 dialect.closed(out.conn, now_ns)
                 continue
             self._emit(site, out, now_ns)
+
+    @staticmethod
+    def _is_muted(site: Site, out: Frame | Ping | Close, now_ns: int) -> bool:
+        until_ns, on = site.muted.get(out.conn, (0, ""))
+        return now_ns < until_ns and not isinstance(out, Close) and (on == "any" or getattr(out, "kind", "") == on)
 
     def _book(self, site: Site, frame: Frame, now_ns: int) -> None:
         """One book frame passes the faults."""

@@ -204,6 +204,40 @@ def test_close_cuts_a_connection_that_carries_books() -> None:
     assert list(world.sites["binance"].conns) == [idle]
 
 
+@pytest.mark.parametrize(("on", "pings"), [("book", True), ("any", False)])
+def test_mute_keeps_the_socket_and_loses_the_data(on: Any, pings: bool) -> None:
+    """The books stop while the heartbeat goes on, or everything stops; later the chain shows the hole."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="mute", on=on, at_s=15, for_s=10)])
+    conn = depth(world)
+    run(world, T0 + 15 * S)
+    outs = run(world, T0 + 24 * S)
+    assert [type(out).__name__ for at, out in outs if at > T0 + 15_200 * MS] == ["Ping"] * pings
+    assert conn in world.sites["binance"].conns
+    last = world.sites["binance"].exchange.books["BTC-USDT"].seq
+    events = frames(run(world, T0 + 27 * S), conn)
+    assert events
+    assert events[-1]["u"] > last
+
+
+def test_blind_queries_miss_what_is_new() -> None:
+    """A lagging replica: a fresh order is absent from queries and listings, yet it can be cancelled."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="blind", for_s=1)])
+    exchange = world.sites["binance"].exchange
+    world.tick(T0 + 1)
+    exchange.place("main", "BTC-USDT", Side.BUY, px=Decimal(50_000), qty=Decimal(1), cl_ord_id="new", now_ns=T0 + S)
+
+    def known(now_ns: int) -> bool:
+        world.http("binance", Request("GET", "/api/v3/ping"), 1, now_ns)
+        found = exchange.find("main", cl_ord_id="new") is not None
+        assert found == bool(exchange.open_orders("main")) == bool(exchange.orders_of("main"))
+        return found
+
+    assert not known(T0 + S + S // 2)
+    assert known(T0 + 2 * S)
+    assert not known(T0 + S + S // 2)
+    assert exchange.cancel("main", "BTC-USDT", cl_ord_id="new", now_ns=T0 + 2 * S).reason == "user"
+
+
 def test_throttle_status_and_delay() -> None:
     """429 with Retry-After for a while; a 5xx page before or instead of the answer; a stalled line keeps its order."""
     script = [

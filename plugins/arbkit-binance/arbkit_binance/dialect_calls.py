@@ -232,40 +232,42 @@ class Calls:
         order["qty"], order["px"] = call.decimal("quantity"), call.decimal("price")
         return symbol, order
 
-    def _find(self, call: Call) -> Order | None:
+    def _which(self, call: Call) -> tuple[str, int, str]:
+        """The order that a call names: symbol, its id or 0, its client id or ""."""
         symbol = self.symbol(call)
         order_id, cl_ord_id = call.integer("orderId"), call.params.get("origClientOrderId", "")
         if not order_id and not cl_ord_id:
             raise Problem(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-        order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
-        return None if order is None or (cl_ord_id and order.cl_ord_id != cl_ord_id) else order
+        return symbol, order_id, cl_ord_id
 
     def _status(self, call: Call) -> dict[str, Any]:
-        order = self._find(call)
-        if order is None:
+        symbol, order_id, cl_ord_id = self._which(call)
+        order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        if order is None or cl_ord_id not in ("", order.cl_ord_id):
             raise Problem(-2013, "Order does not exist.")
         return order_row(self.exchange, order, call)
 
     def _cancel(self, call: Call) -> dict[str, Any]:
-        order = self._find(call)
-        if order is None or order.status.terminal:
-            raise Problem(-2011, "Unknown order sent.")
-        return self._cancelled(order, call)
+        symbol, order_id, cl_ord_id = self._which(call)
+        cancel_id = call.client_id("newClientOrderId")
+        try:
+            order = self.exchange.cancel(call.owner, symbol, now_ns=call.now_ns, order_id=order_id, cl_ord_id=cl_ord_id)
+        except Refused as refused:
+            raise refusal(refused) from None
+        return self._cancelled(order, call, cancel_id)
 
-    def _cancelled(self, order: Order, call: Call) -> dict[str, Any]:
+    def _cancelled(self, order: Order, call: Call, cancel_id: str) -> dict[str, Any]:
         # the reply and the report carry the id of the cancel, and the order's own as the original one
-        cancel_id = call.client_id("newClientOrderId") or self._generated()
-        self.cancel_ids[order.id] = cancel_id
-        self.exchange.cancel(order.account, order.symbol, now_ns=call.now_ns, order_id=order.id)
+        cancel_id = self.cancel_ids[order.id] = cancel_id or self._generated()
         row = order_ack(self.exchange, order, call, "RESULT")
         del row["workingTime"]
         return row | {"origClientOrderId": order.cl_ord_id, "clientOrderId": cancel_id}
 
     def _cancel_all(self, call: Call) -> list[dict[str, Any]]:
-        orders = self.exchange.open_orders(call.owner, self.symbol(call))
+        orders = self.exchange.cancel_all(call.owner, self.symbol(call), now_ns=call.now_ns)
         if not orders:
             raise Problem(-2011, "Unknown order sent.")
-        return [self._cancelled(order, call) for order in orders]
+        return [self._cancelled(order, call, "") for order in orders]
 
     def _open(self, call: Call) -> list[dict[str, Any]]:
         symbol = self.symbol(call) if "symbol" in call.params else ""

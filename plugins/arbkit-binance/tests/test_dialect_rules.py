@@ -343,7 +343,7 @@ _message = st.fixed_dictionaries({}, optional={"id": _json, "method": _words | _
 
 
 @given(st.lists(_message, max_size=8), st.text(max_size=30), st.binary(max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_nonsense_is_answered_and_never_crashes(messages: list[Any], query: str, body: bytes) -> None:
     """Whatever a client sends, the venue answers with an error of its own or stays silent."""
     client = Client()
