@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim import rules
 from arbkit.sim.ledger import FEES, Ledger
 from arbkit.sim.matching import Book, Match, Resting, Stp
 from arbkit.sim.pair import SCALE, Pair, units
@@ -134,13 +135,13 @@ class Exchange:
         if expire_ns and now_ns > expire_ns:
             raise Refused("expired")
         buy = side is Side.BUY
-        ticks = self._ticks(pair, px) if kind == "limit" else 0
-        lots = self._lots(pair, qty) if quote_qty is None else 0
+        ticks = rules.ticks(pair, px) if kind == "limit" else 0
+        lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
-        self._check_notional(pair, buy, ticks, lots, budget)
+        book = self.books[symbol]
+        rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
-        book = self.books[symbol]
         crosses = post_only and book.crosses(buy, ticks)
         if crosses and not self.profile.post_only_reports:
             raise Refused("post_only")
@@ -287,30 +288,6 @@ class Exchange:
         self.ledger.lock(resting.owner, asset, -lots * each)
 
     # --- inside -----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _ticks(pair: Pair, px: Decimal | None) -> int:
-        ticks = None if px is None or px <= 0 else pair.ticks(px)
-        if ticks is None:
-            raise Refused("tick")
-        return ticks
-
-    @staticmethod
-    def _lots(pair: Pair, qty: Decimal | None) -> int:
-        if qty is None or qty < pair.min_qty:
-            raise Refused("min_qty")
-        if qty > pair.max_qty:
-            raise Refused("max_qty")
-        lots = pair.lots(qty)
-        if lots is None:
-            raise Refused("lot")
-        return lots
-
-    def _check_notional(self, pair: Pair, buy: bool, ticks: int, lots: int, budget: int) -> None:
-        top = self.books[pair.symbol].top()
-        notional = budget or (ticks or top[2 if buy else 0]) * lots * pair.unit
-        if notional < units(pair.min_notional):
-            raise Refused("min_notional")
 
     def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
         orders = self._by_client.get((account, cl_ord_id))

@@ -16,13 +16,14 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from arbkit.core.errors import ConfigError
+from arbkit.sim import dump
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, Script
 from arbkit.sim.market import MAKER, Divergence, Edge, Market
-from arbkit.sim.pair import Pair, text
+from arbkit.sim.pair import Pair
 from arbkit.sim.tape import track
 from arbkit.sim.timers import NEVER
-from arbkit.sim.venue import Account, Exchange, Lost, Order
+from arbkit.sim.venue import Account, Exchange, Lost
 from arbkit.sim.wire import Answer, Close, Frame, Out, Ping, Reply, Request, Wire
 
 __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
@@ -213,20 +214,11 @@ class World:
 
     def ledger(self) -> dict[str, Any]:
         """Each venue's own books of account, as decimal text; ``conserved`` says that nothing appeared or vanished."""
-        out: dict[str, Any] = {}
-        for venue, site in self.sites.items():
-            accounts: dict[str, Any] = {}
-            for account, asset, free, locked in site.exchange.ledger.rows():
-                accounts.setdefault(account, {})[asset] = {"free": text(free), "locked": text(locked)}
-            out[venue] = {"conserved": site.exchange.ledger.conserved, "accounts": accounts}
-        return out
+        return {venue: dump.ledger(site.exchange) for venue, site in self.sites.items()}
 
     def orders(self) -> dict[str, list[dict[str, Any]]]:
         """Every order that each venue ever accepted, with its fills."""
-        return {
-            venue: [_order(site.exchange.pairs[order.symbol], order) for order in site.exchange.orders.values()]
-            for venue, site in self.sites.items()
-        }
+        return {venue: dump.orders(site.exchange) for venue, site in self.sites.items()}
 
     def faults(self) -> dict[str, Any]:
         """Faults that fired, counted by kind and listed; edges that were planted."""
@@ -400,20 +392,3 @@ def _broken(fault: Fault) -> Reply:
 
 def _text(rng: Random, length: int) -> str:
     return "".join(rng.choices(_KEY_CHARS, k=length))
-
-
-def _order(pair: Pair, order: Order) -> dict[str, Any]:
-    return {
-        "order_id": str(order.id), "cl_ord_id": order.cl_ord_id, "account": order.account, "symbol": order.symbol,
-        "side": order.side.value, "kind": order.kind, "tif": order.tif.value, "px": pair.px_text(order.px),
-        "qty": pair.qty_text(order.qty), "cum_qty": pair.qty_text(order.cum), "cum_quote": text(order.cum_quote),
-        "status": order.status.value, "reason": order.reason, "ns": order.ns,
-        "fills": [
-            {
-                "trade_id": str(fill.id), "px": pair.px_text(fill.px), "qty": pair.qty_text(fill.qty),
-                "quote": text(fill.quote), "fee": text(fill.fee), "fee_asset": fill.fee_asset, "maker": fill.maker,
-                "ns": fill.ns,
-            }
-            for fill in order.fills
-        ],
-    }  # fmt: skip
