@@ -87,3 +87,16 @@ async def test_many_clients_get_every_frame() -> None:
             return count
 
         assert sum(await asyncio.wait_for(asyncio.gather(*(read() for _ in range(40))), 10)) == 640
+
+
+async def test_a_venue_closes_with_its_code() -> None:
+    """A connection that the venue ends in good order tells the client why."""
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns())
+    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+        async with http.ws_connect(f"{served['venues']['binance']['ws_public']}/ws") as socket:
+            for number in range(6):
+                await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
+            answers = [message.data async for message in socket]
+            assert len(answers) == 5
+            assert socket.close_code == 1008
+        assert not world.sites["binance"].conns
