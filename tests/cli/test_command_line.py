@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -64,6 +65,12 @@ def test_help_lists_the_commands_and_exits_0(capsys: pytest.CaptureFixture[str])
     text = capsys.readouterr().out
     for name in ("adapters", "bench", "config", "demo", "replay", "run", "sim", "strategies"):
         assert f"\n  {name} " in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The installed distribution's, read only when asked for."""
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"arbkit {metadata.version('arbkit')}\n"
 
 
 @pytest.mark.parametrize("name", sorted(cli._COMMANDS))
