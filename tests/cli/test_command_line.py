@@ -48,10 +48,12 @@ def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
     fake = ModuleType("arbkit.app")
     fake.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
-    fake.demo = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
     fake.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "arbkit.app", fake)
-    monkeypatch.setattr("arbkit.app", fake, raising=False)
+    demo = ModuleType("arbkit.demo")
+    demo.run = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
+    for name, module in (("app", fake), ("demo", demo)):
+        monkeypatch.setitem(sys.modules, f"arbkit.{name}", module)
+        monkeypatch.setattr(f"arbkit.{name}", module, raising=False)
     return calls
 
 
