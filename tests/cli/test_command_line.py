@@ -218,7 +218,10 @@ def test_run_loads_a_class_from_the_current_folder_by_path(
 ) -> None:
     """``strategy:Mine`` is ./strategy.py; the first screen says paper, venue and limits."""
     (folder / "strategy.py").write_text(STRATEGY)
-    (folder / "arbkit.toml").write_text("[venues.binance]\n[strategy]\nparams = { min_edge = 0.5 }\n")
+    (folder / "arbkit.toml").write_text(
+        "[venues.binance]\nbalances = { usdt = 1e3, BTC = 0.50 }\ntaker_fee = 0.00075\n"
+        "[venues.okx]\n[strategy]\nparams = { min_edge = 0.5 }\n"
+    )
     assert run("run", "strategy:Mine", "--seconds", "3") == 0
     (config, strategy), named = app.run[0]
     assert type(strategy).__name__ == "Mine"
@@ -227,7 +230,11 @@ def test_run_loads_a_class_from_the_current_folder_by_path(
     assert (named["live"], named["seconds"]) == (False, 3.0)
     first = capsys.readouterr().err
     assert first.startswith("PAPER - live books, simulated fills\n")
-    assert "binance (prod)" in first
+    assert (
+        "venue     binance: prod, account main; configured: holds 1000 USDT, 0.5 BTC; "
+        "taker fee 0.075 %; orders take 50 ms\n"
+    ) in first
+    assert "okx: prod, account main; configured: holds nothing, so nothing can be traded" in first
     assert "limits    order 200" in first
     assert sys.path[-1] == str(folder)
 
