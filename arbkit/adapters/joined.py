@@ -1,0 +1,147 @@
+"""Books that need a REST snapshot joined to a stream of numbered differences (Binance and its kin).
+
+The rule: buffer the stream, ask for a snapshot, drop what it already holds, and go on from there only while every
+message follows the last one. Anything else is a gap: the book is lost and starts again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Level
+
+__all__ = ["Difference", "Joined", "Snapshot"]
+
+_MOST_BUFFERED = 2_000
+"""Differences kept while the snapshot is on its way: 200 s of a 100 ms stream."""
+_FIRST_DELAY_NS = 250_000_000
+_LONGEST_DELAY_NS = 30_000_000_000
+
+
+class Difference(Protocol):
+    """What a venue's decoded message offers: the ids it covers, the id before it (0 = not told) and the levels."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def prev(self) -> int: ...
+    @property
+    def bids(self) -> Sequence[Level]: ...
+    @property
+    def asks(self) -> Sequence[Level]: ...
+    @property
+    def exch_ns(self) -> int: ...
+
+
+class Snapshot(Protocol):
+    @property
+    def last(self) -> int: ...
+    @property
+    def bids(self) -> Sequence[Level]: ...
+    @property
+    def asks(self) -> Sequence[Level]: ...
+    @property
+    def exch_ns(self) -> int: ...
+
+
+class Joined:
+    """A ``BookNormalizer`` for one instrument. ``depth`` is how many levels a side a full snapshot holds."""
+
+    __slots__ = ("_asking", "_attempt", "_buffer", "_spliced", "depth", "instrument", "last", "state")
+
+    def __init__(self, instrument: str, depth: int = 0) -> None:
+        self.instrument = instrument
+        self.depth = depth
+        self.state = BookState.SYNCING
+        self.last = 0
+        """The id up to which the book is complete."""
+        self._spliced = False
+        """A difference has followed the snapshot: from here on ``prev`` must match exactly."""
+        self._buffer: list[Difference] = []
+        self._asking = False
+        self._attempt = 0
+
+    def update(self, message: Difference, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+        """One difference. Old and doubled ones change nothing; one that does not follow loses the book."""
+        if self.state is BookState.SYNCED:
+            if self._old(message):
+                return ()
+            if self._follows(message):
+                return (self._take(message, now_ns),)
+            reason = f"sequence gap: {self.last} then {message.first}..{message.last}"
+            self.state = BookState.LOST
+            self._buffer = [message]
+            lost = BookLost(self.instrument, reason, now_ns)
+            return (lost, *self._ask(now_ns))
+        self._buffer.append(message)
+        if len(self._buffer) > _MOST_BUFFERED:
+            del self._buffer[: _MOST_BUFFERED // 2]  # a later snapshot will cover them
+        return self._ask(now_ns)
+
+    def snapshot(self, message: Snapshot, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+        """The answer to our ask: the book and everything buffered after it, or a new ask when it is too old."""
+        self._asking = False
+        if self.state is BookState.SYNCED:
+            return ()
+        # neighbours may have been swapped on the way: the ids tell the order
+        self.last = message.last
+        self._spliced = False
+        waiting = sorted((held for held in self._buffer if not self._old(held)), key=lambda held: held.first)
+        updates = [
+            BookUpdate(
+                self.instrument, message.bids, message.asks, True, message.last, message.exch_ns, now_ns, self.depth
+            )
+        ]
+        for held in waiting:
+            if self._old(held):
+                continue
+            if not self._follows(held):
+                self._buffer = waiting
+                return self._ask(now_ns)
+            updates.append(self._take(held, now_ns))
+        self._buffer = []
+        self._attempt = 0
+        self.state = BookState.SYNCED
+        return updates
+
+    def refused(self, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+        """The snapshot could not be had: ask again, later."""
+        self._asking = False
+        return () if self.state is BookState.SYNCED else self._ask(now_ns)
+
+    def _old(self, message: Difference) -> bool:
+        """Whether the book holds it already. Where ids name their predecessor (futures), the difference that ends on
+        the snapshot's own id is still taken: the venue's rule drops only what ends before it."""
+        if message.last < self.last:
+            return True
+        return message.last == self.last and (self._spliced or not message.prev)
+
+    def _follows(self, message: Difference) -> bool:
+        """Whether ``message``, which is not old, leaves no hole after ``last``."""
+        if message.prev:
+            return message.prev == self.last if self._spliced else message.prev <= self.last
+        return message.first <= self.last + 1
+
+    def _take(self, message: Difference, now_ns: int) -> BookUpdate:
+        self.last = message.last
+        self._spliced = True
+        return BookUpdate(self.instrument, message.bids, message.asks, False, message.last, message.exch_ns, now_ns)
+
+    def _ask(self, now_ns: int) -> Sequence[Ask]:
+        """Ask for a snapshot unless one is on its way; each further attempt waits twice as long."""
+        if self._asking:
+            return ()
+        self._asking = True
+        delay = min(_FIRST_DELAY_NS << min(self._attempt - 1, 16), _LONGEST_DELAY_NS) if self._attempt else 0
+        self._attempt += 1
+        return (
+            Ask(
+                kind=AskKind.SNAPSHOT,
+                instrument=self.instrument,
+                ref=str(self._attempt),
+                not_before_ns=now_ns + delay if delay else 0,
+            ),
+        )

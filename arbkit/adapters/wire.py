@@ -1,0 +1,122 @@
+"""Small helpers that nearly every venue's wire needs. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from arbkit.core.errors import ConfigError
+from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.types import HttpAnswer, VenueSettings
+
+__all__ = [
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+]  # fmt: skip
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+S = 1_000_000_000
+"""Nanoseconds in a second."""
+
+_HUGE = Decimal(10) ** 18
+
+NOTHING = msgspec.Raw()
+"""Default of a field that is decoded later."""
+
+T = TypeVar("T")
+
+
+def sane(*values: Decimal | None) -> None:
+    """For ``__post_init__`` of decoded structs: ``ValueError`` for NaN, infinity and sizes no market has.
+
+    (msgspec bounds floats and ints, but takes any text that ``Decimal`` takes.)"""
+    for value in values:
+        if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
+            raise ValueError(f"not a number a market has: {value}")
+
+
+def number(text: str) -> Decimal:
+    """Decimal of wire text where "" stands for none (0); ``ValueError`` for what is no number a market has."""
+    if not text:
+        return Decimal(0)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"not a number: {text[:40]!r}") from None
+    sane(value)
+    return value
+
+
+def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
+    """Typed decoding of an HTTP body; None for what is not it (an HTML page, a cut body): it proves nothing."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def told(field: msgspec.Raw) -> bool:
+    """Whether a field that is decoded later was there and not null."""
+    return bytes(field) not in (b"", b"null")
+
+
+def json_text(value: object) -> str:
+    """Compact JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def query(params: Iterable[tuple[str, str]]) -> str:
+    """``a=1&b=2`` in the given order, names and values percent-encoded."""
+    return "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in params])
+
+
+def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
+    """When ``Retry-After`` (seconds) ends; ``default_s`` from now where the header is missing or not a number."""
+    text = answer.headers.get("retry-after", "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = default_s
+    if not 0 <= seconds < 1e7:
+        seconds = default_s
+    return now_ns + int(seconds * S)
+
+
+def ours(cl_ord_id: str) -> str:
+    """The client id if it is one of ours, "" for a foreign one."""
+    return cl_ord_id if parse_cl_ord_id(cl_ord_id) is not None else ""
+
+
+def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, str]], name: str, venue: str) -> str:
+    """The base URL ``name`` of the settings' environment, or the one that ``settings.endpoints`` puts in its place.
+
+    Raises ``ConfigError`` for an environment the venue lacks (``sim`` has none of its own: its endpoints are given)."""
+    given = settings.endpoints.get(name)
+    if given:
+        return given.rstrip("/")
+    known = environments.get(settings.environment)
+    if known is None:
+        raise ConfigError(
+            f"venues.{venue}: environment {settings.environment!r} needs endpoints.{name} "
+            f"(known without: {', '.join(environments)})"
+        )
+    return known[name]
+
+
+def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
+    """The settings' options, each checked against its allowed values.
+
+    Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
+    for name, value in settings.options.items():
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
+            raise ConfigError(f"venues.{venue}.options.{name}: no such option; {hint}")
+        if value not in allowed[name]:
+            raise ConfigError(f"venues.{venue}.options.{name}: {value!r} is not one of {', '.join(allowed[name])}")
+    return dict(settings.options)

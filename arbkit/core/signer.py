@@ -1,0 +1,119 @@
+"""Signatures without handing out the secret."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from typing import Any
+
+from arbkit.core.errors import CredentialsError
+from arbkit.core.types import Secret
+
+__all__ = ["LocalSigner"]
+
+_ENCODINGS = ("utf-8", "base64", "hex", "pem")
+
+
+class LocalSigner:
+    """Signs in this process with a secret held in memory (``core.protocols.Signer``).
+
+    ``encoding`` says how the secret's text becomes key bytes: ``utf-8`` (as is), ``base64``, ``hex``, or ``pem`` (a
+    private key; for ed25519 and ecdsa alone). Raises ``CredentialsError`` for a secret that does not fit it; the text
+    never quotes the secret. ``offset_ns`` is what the desk measured: venue clock = ours + offset.
+    """
+
+    __slots__ = ("_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
+
+    def __init__(self, key: str, secret: str, passphrase: str = "", *, encoding: str = "utf-8") -> None:
+        self._key = key
+        self._secret = _secret_bytes(secret, encoding)
+        self._passphrase = Secret(passphrase)
+        self._private: Any = None
+        self._nonce = 0
+        self.offset_ns = 0
+
+    def __repr__(self) -> str:
+        return f"LocalSigner(key={self._key[:4]}***)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a signer is not to be pickled or copied: it holds a secret")
+
+    @property
+    def key(self) -> str:
+        return self._key
+
+    def passphrase(self) -> str:
+        return self._passphrase
+
+    def hmac(self, algorithm: str, payload: bytes) -> bytes:
+        """Raw HMAC digest of ``payload``."""
+        return hmac.digest(self._secret, payload, algorithm)
+
+    def ed25519(self, payload: bytes) -> bytes:
+        """64 raw bytes. The secret is a PEM key, or (base64, hex) its 32 bytes."""
+        signature: bytes = self._load("ed25519").sign(payload)
+        return signature
+
+    def ecdsa(self, payload: bytes) -> bytes:
+        """ES256: SHA-256 on the key's curve, as ``r || s`` (the form of JWT). The secret is a PEM key."""
+        key = self._load("ecdsa")
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+        r, s = utils.decode_dss_signature(key.sign(payload, ec.ECDSA(hashes.SHA256())))
+        size = (key.curve.key_size + 7) // 8
+        return bytes(r.to_bytes(size, "big") + s.to_bytes(size, "big"))
+
+    def nonce(self, now_ns: int) -> int:
+        """Rises with each call, never below ``now_ns``."""
+        self._nonce = max(now_ns, self._nonce + 1)
+        return self._nonce
+
+    def venue_ns(self, now_ns: int) -> int:
+        """``now_ns`` on the venue's clock."""
+        return now_ns + self.offset_ns
+
+    def _load(self, kind: str) -> Any:
+        """The private key object, made once: parsing takes longer than signing."""
+        if self._private is not None:
+            return self._private
+        try:
+            from cryptography.hazmat.primitives import serialization
+            from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+        except ImportError as missing:
+            raise CredentialsError(
+                f"a key of kind {kind} needs the package 'cryptography': pip install cryptography"
+            ) from missing
+        try:
+            if self._secret.lstrip().startswith(b"-----BEGIN"):
+                private: Any = serialization.load_pem_private_key(self._secret, password=None)
+            elif kind == "ed25519":
+                private = ed25519.Ed25519PrivateKey.from_private_bytes(self._secret)
+            else:
+                raise ValueError
+        except (ValueError, TypeError):
+            # "from None": the library's own text may quote what it was given
+            raise CredentialsError(f"key {self._key[:4]}***: the secret is not a readable {kind} private key") from None
+        wanted = ed25519.Ed25519PrivateKey if kind == "ed25519" else ec.EllipticCurvePrivateKey
+        if not isinstance(private, wanted):
+            raise CredentialsError(f"key {self._key[:4]}***: the secret is not a {kind} key")
+        self._private = private
+        return private
+
+
+def _secret_bytes(secret: str, encoding: str) -> bytes:
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    if not text:
+        raise CredentialsError("the secret is empty")
+    try:
+        match encoding:
+            case "utf-8" | "pem":
+                return text.encode()
+            case "base64":
+                return base64.b64decode(text, validate=True)
+            case "hex":
+                return binascii.unhexlify(text)
+    except (ValueError, binascii.Error):
+        raise CredentialsError(f"the secret is not {encoding} text") from None
+    raise CredentialsError(f"unknown secret encoding {encoding!r}; one of {', '.join(_ENCODINGS)}")

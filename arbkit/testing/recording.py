@@ -1,0 +1,242 @@
+"""Recorded frames, and an exchange's sessions fed with them.
+
+The recorded-frames format: one JSON object a line, ``{"t": seconds, "dir": "in"|"out", "kind": "ws"|"http", "url",
+"conn", "data", "b64"}``, gzipped or not. Nothing here knows a venue: answers over HTTP are matched to what the adapter
+itself would have asked for, by the last part of the path and the instrument's native name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from arbkit.core.book import Book
+from arbkit.core.errors import ProtocolError
+from arbkit.core.protocols import Exchange, Session
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    BookLost,
+    BookState,
+    BookUpdate,
+    Catalogue,
+    HttpAnswer,
+    HttpRequest,
+    Instrument,
+    InstrumentUpdate,
+    LinkSpec,
+    Output,
+    Role,
+    Secret,
+    TopUpdate,
+)
+
+__all__ = ["AnyCatalogue", "Frame", "Replay", "Summary", "read_frames"]
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """One line of a recording."""
+
+    dir: str
+    kind: str
+    data: str
+    t: float = 0.0
+    url: str = ""
+    conn: str = ""
+    b64: bool = False
+    status: int = 200
+    headers: dict[str, str] = {}
+    method: str = "GET"
+
+    @property
+    def payload(self) -> str | bytes:
+        """As it came from the wire."""
+        return b64decode(self.data) if self.b64 else self.data
+
+    @property
+    def now_ns(self) -> int:
+        return int(self.t * 1e9)
+
+
+class Summary(Struct, omit_defaults=False):
+    """``books`` that were synchronised at least once, ``gaps`` found, ``errors``: lines or frames nobody could read."""
+
+    frames: int = 0
+    books: int = 0
+    gaps: int = 0
+    errors: int = 0
+    torn: int | None = None
+    """The line, from 0, at which the file breaks off; what came before was read."""
+
+    def as_dict(self) -> dict[str, int]:
+        found = {"frames": self.frames, "books": self.books, "gaps": self.gaps, "errors": self.errors}
+        return found if self.torn is None else found | {"torn": self.torn}
+
+
+class AnyCatalogue(Catalogue):
+    """Knows every instrument: one that nobody described is made up from its native name."""
+
+    def native(self, venue: str, name: str) -> Instrument | None:
+        known = super().native(venue, name)
+        if known is None and name:
+            known = Instrument(
+                venue=venue, symbol=name, native=name, base="", quote="", tick=Decimal(0), lot=Decimal(0)
+            )
+            self.add(known)
+        return known
+
+
+_FRAME = msgspec.json.Decoder(Frame)
+
+
+def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, Frame]]:
+    """(line number, frame). A bad line counts as an error; a broken end is noted and ends the reading."""
+    number = -1
+    path = Path(path)
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            for number, line in enumerate(file):
+                try:
+                    frame = _FRAME.decode(line)
+                except ValueError:
+                    if line.endswith(b"\n"):
+                        summary.errors += 1
+                        continue
+                    summary.torn = number
+                    return
+                yield number, frame
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            summary.torn = number + 1
+
+
+class Replay:
+    """An exchange's sessions fed with a recording, and the books that come of it."""
+
+    def __init__(self, exchange: Exchange, *, fused: bool = False) -> None:
+        self.exchange = exchange
+        self.fused = fused
+        self.catalogue = AnyCatalogue()
+        self.books: dict[str, Book] = {}
+        """By instrument id."""
+        self.gaps = 0
+        self.errors = 0
+        self._session = getattr(exchange, "replay_session", exchange.session)
+        """A venue that must also read frames it no longer serves offers ``replay_session`` for it."""
+        # a venue may read formats in a recording that it would refuse on a live link
+        self._open = getattr(exchange, "replay_session", exchange.session)
+        self._sessions: dict[str, Session] = {}
+        """Public ones, by the recording's connection."""
+        self._rest = exchange.session(
+            LinkSpec(link=f"{exchange.venue}.rest", venue=exchange.venue, role=Role.REST), self.catalogue, None
+        )
+        self._asked: dict[tuple[str, str], tuple[Session, Ask]] = {}
+        """Waiting for an answer, by (last part of the path, native name)."""
+        self._early: dict[tuple[str, str], HttpAnswer] = {}
+        """Answers that nobody has asked for yet."""
+        self._natives: dict[str, str] = {}
+        self._want(self._rest, Ask(kind=AskKind.CATALOGUE), 0)
+
+    def feed(self, frame: Frame) -> list[str]:
+        """The instruments whose books this frame changed and that are in step with the venue."""
+        if frame.dir != "in":
+            return []
+        try:
+            outputs = self._http(frame) if frame.kind == "http" else self._socket(frame)
+        except (ProtocolError, ValueError, KeyError, RecursionError):
+            self.errors += 1
+            return []
+        return self._take(outputs, frame.now_ns)
+
+    def native(self, instrument_id: str) -> str:
+        return self._natives[instrument_id]
+
+    def _socket(self, frame: Frame) -> list[tuple[Session, Output]]:
+        name = f"{frame.conn}|{frame.url}"
+        session = self._sessions.get(name)
+        outputs: list[tuple[Session, Output]] = []
+        if session is None:
+            link = LinkSpec(
+                link=f"{self.exchange.venue}.public.{len(self._sessions)}", venue=self.exchange.venue, role=Role.PUBLIC
+            )
+            session = self._sessions[name] = self._session(link, self.catalogue, None)
+            outputs += [(session, output) for output in session.start(frame.now_ns)]
+        outputs += [(session, output) for output in session.receive(frame.payload, frame.now_ns)]
+        return outputs
+
+    def _http(self, frame: Frame) -> list[tuple[Session, Output]]:
+        payload = frame.payload
+        body = payload.encode() if isinstance(payload, str) else payload
+        now_ns = frame.now_ns
+        answer = HttpAnswer(frame.status, frame.headers, body, now_ns, now_ns)
+        words = _words(frame.url)
+        for key in [(words[0], word) for word in words]:
+            wanted = self._asked.pop(key, None)
+            if wanted is not None:
+                session, ask = wanted
+                return [(session, output) for output in session.answered(ask, answer, now_ns)]
+            self._early[key] = answer
+        return []
+
+    def _want(self, session: Session, ask: Ask, now_ns: int) -> list[tuple[Session, Output]]:
+        """Note what the adapter asked; answer at once when the recording has told it already."""
+        outputs: list[tuple[Session, Output]] = []
+        known = self.catalogue.get(ask.instrument)
+        for wire in self._rest.encode(ask, now_ns):
+            if not isinstance(wire, HttpRequest):
+                continue
+            url = wire.url.reveal() if isinstance(wire.url, Secret) else wire.url
+            path = _words(url)[0]
+            key = (path, known.native if known else path)
+            early = self._early.pop(key, None)
+            if early is not None:
+                outputs += [(session, output) for output in session.answered(ask, early, now_ns)]
+            else:
+                self._asked[key] = (session, ask)
+        return outputs
+
+    def _take(self, outputs: Sequence[tuple[Session, Output]], now_ns: int) -> list[str]:
+        changed: dict[str, None] = {}
+        waiting = list(outputs)
+        while waiting:
+            session, output = waiting.pop(0)
+            match output:
+                case BookUpdate():
+                    book = self._book(output.instrument)
+                    book.apply(output)
+                    if book.state is BookState.SYNCED:
+                        changed[output.instrument] = None
+                case TopUpdate() if self.fused and self._book(output.instrument).overlay(output):
+                    changed[output.instrument] = None
+                case BookLost():
+                    self.gaps += 1
+                    self._book(output.instrument).lose(BookState.LOST, output.reason)
+                    changed.pop(output.instrument, None)
+                case InstrumentUpdate():
+                    self.catalogue.add(output.instrument)
+                case Ask():
+                    waiting += self._want(session, output, now_ns)
+                case _:
+                    pass
+        return list(changed)
+
+    def _book(self, instrument_id: str) -> Book:
+        book = self.books.get(instrument_id)
+        if book is None:
+            book = self.books[instrument_id] = Book(instrument_id)
+            known = self.catalogue.get(instrument_id)
+            self._natives[instrument_id] = known.native if known else instrument_id.partition(":")[2]
+        return book
+
+
+def _words(url: str) -> list[str]:
+    """The last part of the path, then every query value: what tells two requests of a venue apart."""
+    parts = urlsplit(url)
+    return [parts.path.rstrip("/").rpartition("/")[2], *(value for _, value in parse_qsl(parts.query))]

@@ -1,0 +1,281 @@
+"""A venue played from a recording: it holds the true book and answers snapshot requests and subscriptions, so that a
+session can lose frames and must notice and heal.
+
+    server = TapeServer(exchange, teller, frames)
+    assert not server.faults("dropped")
+
+``Teller`` is the little that is the venue's own: what a book frame is, and how the true book is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from arbkit.core.book import Book
+from arbkit.core.errors import ProtocolError
+from arbkit.core.protocols import Exchange, Session
+from arbkit.core.types import (
+    Ask,
+    BookLost,
+    BookState,
+    BookUpdate,
+    HttpAnswer,
+    HttpRequest,
+    LinkSpec,
+    Output,
+    Role,
+    Secret,
+    Send,
+)
+from arbkit.testing.recording import Frame, Replay
+
+__all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "Truth"]
+
+MUTATIONS = ("dropped", "truncated", "swapped", "doubled")
+_LATER_NS = 60_000_000_000
+"""How far time is moved on at the end, so that delayed requests are carried out."""
+
+
+class Truth(Struct, frozen=True, gc=False):
+    """The true book of one symbol after a frame: the best levels a side, best first."""
+
+    native: str
+    seq: int
+    bids: Sequence[tuple[float, float]]
+    asks: Sequence[tuple[float, float]]
+    exch_ns: int = 0
+
+
+class Teller(Protocol):
+    """The venue's words. All pure."""
+
+    def symbol(self, data: str | bytes) -> str:
+        """The native symbol of a frame that changes a book, "" for any other frame."""
+        ...
+
+    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+        """The body of a 200 answer, None = 503."""
+        ...
+
+    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+        """Frames that answer a client's message: acknowledgements, snapshots of what it subscribed."""
+        ...
+
+
+class Moment(Struct, gc=False):
+    """What the client holds after a step, beside the truth."""
+
+    index: int
+    """Position in ``TapeServer.frames``; -1 = after the start, ``len(frames)`` = time has moved on at the end."""
+    books: Mapping[str, Book]
+    """By native symbol."""
+    truths: Mapping[str, Truth]
+    lost: Sequence[str]
+    """Symbols flagged in this step, healed in it or not."""
+    errors: int
+    """Frames that could not be read, so far."""
+
+
+class TapeServer:
+    """``levels`` a side are held and told; ``compared`` of them must agree. Only book frames are kept."""
+
+    def __init__(
+        self, exchange: Exchange, teller: Teller, recording: Sequence[Frame], *, levels: int = 100, compared: int = 20
+    ) -> None:
+        self.exchange = exchange
+        self.teller = teller
+        self.compared = compared
+        self.frames: list[Frame] = []
+        """The book frames."""
+        self.symbols: list[str] = []
+        """Of each of them."""
+        self.truths: list[dict[str, Truth]] = []
+        """All symbols' true books after each of them; a symbol is there once its reference is in step."""
+        reference = Replay(exchange)
+        known: dict[str, Truth] = {}
+        for frame in recording:
+            changed = reference.feed(frame)
+            for instrument in changed:
+                book = reference.books[instrument]
+                native = reference.native(instrument)
+                truth = Truth(native, book.seq, book.bids.top(levels), book.asks.top(levels), book.exch_ns)
+                known = {**known, native: truth}
+            symbol = teller.symbol(frame.payload) if frame.kind == "ws" and frame.dir == "in" else ""
+            if symbol:
+                self.frames.append(frame)
+                self.symbols.append(symbol)
+                self.truths.append(known)
+        self.catalogue = reference.catalogue
+
+    def play(
+        self, changes: Mapping[int, Sequence[str | bytes]], start: int = 0, stop: int | None = None
+    ) -> Iterator[Moment]:
+        """Feed a fresh session frames ``start`` to ``stop``; those in ``changes`` are replaced by what stands there."""
+        client = _Client(self, start)
+        stop = len(self.frames) if stop is None else stop
+        yield client.begin()
+        for index in range(start, stop):
+            payloads = changes.get(index)
+            yield client.step(index, [self.frames[index].payload] if payloads is None else payloads)
+        yield client.finish(stop)
+
+    def faults(self, mutation: str, *, window: int | None = None, only: Sequence[int] | None = None) -> list[str]:
+        """Every rule that is broken when each book frame in turn suffers ``mutation``; [] is what you want.
+
+        ``window`` frames before and after are played (None = the whole recording); a frame whose book is not in step
+        by then is passed over."""
+        found: list[str] = []
+        for index in range(len(self.frames)) if only is None else only:
+            first = 0 if window is None else max(0, index - window)
+            last = None if window is None else min(len(self.frames), index + window + 1)
+            found += [f"{mutation} frame {index}: {text}" for text in self._judge(mutation, index, first, last)]
+        return found
+
+    def _judge(self, mutation: str, index: int, first: int, last: int | None) -> list[str]:
+        symbol = self.symbols[index]
+        stop = len(self.frames) if last is None else last
+        following = next((i for i in range(index + 1, stop) if self.symbols[i] == symbol), None)
+        changes = self._changes(mutation, index, following)
+        if not changes:
+            return []
+        epochs: dict[str, int] | None = None
+        flagged = False
+        found: list[str] = []
+        moment: Moment | None = None
+        for moment in self.play(changes, first, stop):
+            if moment.index == index - 1 or (index == first and moment.index == -1):
+                epochs = {name: book.epoch for name, book in moment.books.items() if book.trusted}
+                if symbol not in epochs:
+                    return []  # nothing to lose yet
+            if epochs is None or moment.index < index:
+                continue
+            flagged = flagged or symbol in moment.lost
+            found += [f"{name} was flagged at {moment.index}" for name in moment.lost if name != symbol]
+            if mutation in ("dropped", "truncated") and moment.index == following and not flagged:
+                found.append(f"{symbol} was still trusted after its next frame {moment.index}")
+        assert moment is not None
+        assert epochs is not None
+        if mutation == "doubled" and (flagged or moment.books[symbol].epoch != epochs[symbol]):
+            found.append(f"{symbol} was flagged")
+        if mutation in ("dropped", "truncated") and following is None:
+            return found
+        for name, epoch in epochs.items():
+            book = moment.books[name]
+            if name != symbol and book.epoch != epoch:
+                found.append(f"{name} changed its epoch")
+            if not book.trusted:
+                found.append(f"{name} was not healed: {book.state.value} {book.reason}")
+            elif not self.equal(book, moment.truths[name]):
+                found.append(f"{name} differs from the truth")
+        return found
+
+    def _changes(self, mutation: str, index: int, following: int | None) -> dict[int, Sequence[str | bytes]]:
+        payload = self.frames[index].payload
+        match mutation:
+            case "dropped":
+                return {index: ()}
+            case "truncated":
+                return {index: (payload[: len(payload) * 2 // 3],)}
+            case "doubled":
+                return {index: (payload, payload)}
+            case "swapped" if following is not None:
+                return {index: (self.frames[following].payload,), following: (payload,)}
+        return {}
+
+    def equal(self, book: Book, truth: Truth) -> bool:
+        """Whether the best levels agree."""
+        count = self.compared
+        return book.bids.top(count) == list(truth.bids[:count]) and book.asks.top(count) == list(truth.asks[:count])
+
+
+class _Client:
+    """One session, its books, and the requests it has open."""
+
+    def __init__(self, server: TapeServer, start: int) -> None:
+        self.server = server
+        self.truths: dict[str, Truth] = server.truths[start - 1] if start else {}
+        self.now_ns = server.frames[start].now_ns if server.frames else 0
+        self.books: dict[str, Book] = {}
+        self.lost: list[str] = []
+        self.errors = 0
+        self.waiting: list[Ask] = []
+        venue = server.exchange.venue
+        natives = dict.fromkeys(server.symbols)
+        found = [server.catalogue.native(venue, native) for native in natives]
+        ids = [one.id for one in found if one is not None]
+        self.session = self._session(LinkSpec(link=f"{venue}.public.0", venue=venue, role=Role.PUBLIC, instruments=ids))
+        self.rest = self._session(LinkSpec(link=f"{venue}.rest", venue=venue, role=Role.REST))
+
+    def _session(self, link: LinkSpec) -> Session:
+        return self.server.exchange.session(link, self.server.catalogue, None)
+
+    def begin(self) -> Moment:
+        self._take(self.session.start(self.now_ns))
+        return self._moment(-1)
+
+    def step(self, index: int, payloads: Sequence[str | bytes]) -> Moment:
+        self.truths = self.server.truths[index]
+        self.now_ns = self.server.frames[index].now_ns
+        for payload in payloads:
+            self._receive(payload)
+        self._answer()
+        return self._moment(index)
+
+    def finish(self, index: int) -> Moment:
+        for _ in range(3):
+            self.now_ns += _LATER_NS
+            if self.session.due_ns <= self.now_ns:
+                self._take(self.session.tick(self.now_ns))
+            self._answer()
+        return self._moment(index)
+
+    def _moment(self, index: int) -> Moment:
+        lost, self.lost = self.lost, []
+        return Moment(index, self.books, self.truths, lost, self.errors)
+
+    def _receive(self, payload: str | bytes) -> None:
+        try:
+            outputs = self.session.receive(payload, self.now_ns)
+        except (ProtocolError, ValueError, KeyError, RecursionError):
+            self.errors += 1
+            return
+        self._take(outputs)
+
+    def _answer(self) -> None:
+        """Carry out the requests whose time has come."""
+        due = [ask for ask in self.waiting if ask.not_before_ns <= self.now_ns]
+        self.waiting = [ask for ask in self.waiting if ask.not_before_ns > self.now_ns]
+        for ask in due:
+            for wire in self.rest.encode(ask, self.now_ns):
+                assert isinstance(wire, HttpRequest)
+                body = self.server.teller.http(wire, self.truths)
+                status = 503 if body is None else 200
+                answer = HttpAnswer(status, {}, body or b"", self.now_ns, self.now_ns)
+                self._take(self.session.answered(ask, answer, self.now_ns))
+
+    def _take(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            match output:
+                case BookUpdate():
+                    self._book(output.instrument).apply(output)
+                case BookLost():
+                    self._book(output.instrument).lose(BookState.LOST, output.reason)
+                    self.lost.append(self.server.catalogue[output.instrument].native)
+                case Ask():
+                    self.waiting.append(output)
+                case Send():
+                    text = output.data.reveal() if isinstance(output.data, Secret) else output.data
+                    for reply in self.server.teller.ws(text, self.truths):
+                        self._receive(reply)
+                case _:
+                    pass
+
+    def _book(self, instrument_id: str) -> Book:
+        native = self.server.catalogue[instrument_id].native
+        book = self.books.get(native)
+        if book is None:
+            book = self.books[native] = Book(instrument_id)
+        return book

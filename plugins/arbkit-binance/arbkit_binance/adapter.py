@@ -1,0 +1,140 @@
+"""Binance spot: what it guarantees, which links it needs, how to talk on each. The only plugin entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from arbkit.adapters.wire import MS, S, base_url
+from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.core.protocols import Session, Signer
+from arbkit.core.types import (
+    Ask,
+    CancelOrder,
+    Capabilities,
+    Catalogue,
+    ClientIdScope,
+    Command,
+    Instrument,
+    LinkSpec,
+    NewOrder,
+    QueryOrder,
+    RateLimit,
+    Role,
+    VenueSettings,
+)
+from arbkit_binance import limits
+from arbkit_binance.public import PublicSession
+from arbkit_binance.rest import RestSession
+from arbkit_binance.sockets import PrivateSession, TradeSession
+
+__all__ = ["Binance"]
+
+_ENVIRONMENTS = {
+    "prod": {
+        "rest": "https://api.binance.com",
+        "ws_public": "wss://stream.binance.com:9443",
+        "ws_private": "wss://ws-api.binance.com:443",
+        "ws_trade": "wss://ws-api.binance.com:443",
+    },
+    "testnet": {
+        "rest": "https://testnet.binance.vision",
+        "ws_public": "wss://stream.testnet.binance.vision",
+        "ws_private": "wss://ws-api.testnet.binance.vision",
+        "ws_trade": "wss://ws-api.testnet.binance.vision",
+    },
+    "demo": {
+        "rest": "https://demo-api.binance.com",
+        "ws_public": "wss://demo-stream.binance.com",
+        "ws_private": "wss://demo-ws-api.binance.com",
+        "ws_trade": "wss://demo-ws-api.binance.com",
+    },
+}
+_STREAM = "/stream"
+_SOCKET_API = "/ws-api/v3"
+_OPTIONS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
+_SYMBOLS_PER_LINK = 200
+"""400 streams of the 1024 a connection may carry: a lost socket takes fewer books with it."""
+_ORDER_COMMANDS = (NewOrder, CancelOrder, QueryOrder)
+
+
+class Binance:
+    """Options: ``depth`` (levels a side in a snapshot, up to 5000; each size has its weight), ``key_type`` (``hmac`` or
+    ``ed25519``), ``recv_window_ms`` (1 to 60000: how long after signing an order may still be executed)."""
+
+    venue = "binance"
+    rate_limits: Sequence[RateLimit] = limits.LIMITS
+
+    def __init__(self, settings: VenueSettings) -> None:
+        options = _OPTIONS | dict(settings.options)
+        for name in set(options) - set(_OPTIONS):
+            near = get_close_matches(name, _OPTIONS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(_OPTIONS))}"
+            raise ConfigError(f"venues.binance.options.{name}: unknown option{hint}")
+        self._settings = settings
+        self._depth = _number(options, "depth", 1, 5000)
+        self._window_ms = _number(options, "recv_window_ms", 1, 60_000)
+        self._key_type = options["key_type"]
+        if self._key_type not in ("hmac", "ed25519"):
+            raise ConfigError(f"venues.binance.options.key_type: {self._key_type!r} is not hmac or ed25519")
+        self._rest = self._base("rest")
+        self.capabilities = Capabilities(
+            client_id_scope=ClientIdScope.OPEN_ONLY,
+            order_window_ns=self._window_ms * MS,
+            lookup_window_ns=90 * 86_400 * S,
+            lookup_lag_ns=2 * S,
+            ack_is_final=True,
+            checked="2026-11-22",
+        )
+
+    def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
+        ids = [one.id for one in instruments]
+        found = [
+            LinkSpec(
+                link=f"binance.public.{number}", venue=self.venue, role=Role.PUBLIC,
+                instruments=ids[start : start + _SYMBOLS_PER_LINK], send_limit=limits.SOCKET_MESSAGES,
+                silence_ns=60 * S, quiet_ns=120 * S,
+            )
+            for number, start in enumerate(range(0, len(ids), _SYMBOLS_PER_LINK))
+        ]  # fmt: skip
+        if not account:
+            return [*found, LinkSpec(link="binance.rest", venue=self.venue, role=Role.REST, instruments=ids)]
+        name = account.replace(":", ".")
+        roles = (Role.PRIVATE, Role.TRADE, Role.REST)
+        return found + [
+            LinkSpec(
+                link=f"{name}.{role.value}", venue=self.venue, role=role, account=account, instruments=ids,
+                silence_ns=60 * S,
+            )
+            for role in roles
+        ]  # fmt: skip
+
+    def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
+        if link.role is Role.PUBLIC:
+            return PublicSession(link, catalogue, self._base("ws_public") + _STREAM, self._depth)
+        if link.role is Role.REST:
+            return RestSession(
+                link, catalogue, signer, base=self._rest, depth=self._depth, key_type=self._key_type,
+                window_ms=self._window_ms,
+            )  # fmt: skip
+        if signer is None:
+            raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
+        name, session = ("ws_trade", TradeSession) if link.role is Role.TRADE else ("ws_private", PrivateSession)
+        url = self._base(name) + _SOCKET_API
+        return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)
+
+    def route(self, command: Command) -> Sequence[Role]:
+        return (Role.TRADE, Role.REST) if isinstance(command, _ORDER_COMMANDS) else (Role.REST,)
+
+    def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
+        return limits.cost(what, self._depth)
+
+    def _base(self, name: str) -> str:
+        return base_url(self._settings, _ENVIRONMENTS, name, self.venue)
+
+
+def _number(options: dict[str, str], name: str, low: int, high: int) -> int:
+    text = options[name]
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise ConfigError(f"venues.binance.options.{name}: {text!r} is not a whole number from {low} to {high}")
+    return int(text)

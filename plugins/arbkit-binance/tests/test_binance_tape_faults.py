@@ -1,0 +1,69 @@
+"""A lost, torn, swapped or doubled frame never leaves a wrong book that looks right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from arbkit_binance.adapter import Binance
+
+from arbkit.core.types import HttpRequest, VenueSettings
+from arbkit.testing.recording import Summary, read_frames
+from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
+
+DATA = Path(__file__).parent / "data"
+
+
+class BinanceTeller:
+    """Binance's side: depth over REST, acknowledgements on the socket."""
+
+    def symbol(self, data: str | bytes) -> str:
+        frame = json.loads(data)
+        return frame["data"]["s"] if "@depth" in frame["stream"] else ""
+
+    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+        query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
+        truth = truths.get(query["symbol"])
+        if truth is None:
+            return None
+        count = int(query["limit"])
+        sides = {
+            name: [[repr(px), repr(qty)] for px, qty in levels[:count]]
+            for name, levels in (("bids", truth.bids), ("asks", truth.asks))
+        }
+        return json.dumps({"lastUpdateId": truth.seq, **sides}).encode()
+
+    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+        return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
+
+
+@pytest.fixture(scope="module")
+def btc() -> TapeServer:
+    return served("frames.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def thin() -> TapeServer:
+    return served("frames-small2021.jsonl.gz")
+
+
+def served(name: str) -> TapeServer:
+    exchange = Binance(VenueSettings(options={"depth": "400"}))
+    frames = [frame for _, frame in read_frames(DATA / name, Summary())]
+    return TapeServer(exchange, BinanceTeller(), frames, levels=400)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_every_depth_frame_of_the_busy_recording_may_suffer(btc: TapeServer, mutation: str) -> None:
+    """Dropped and torn frames are flagged by the next one and healed; swapped ones too; doubled ones change nothing."""
+    assert len(btc.frames) == 997
+    assert btc.faults(mutation, window=4) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_every_depth_frame_of_four_thin_markets_may_suffer(thin: TapeServer, mutation: str) -> None:
+    """The same with four books on one socket: the three others keep their epoch."""
+    assert len(set(thin.symbols)) == 4
+    assert thin.faults(mutation) == []
