@@ -348,7 +348,7 @@ async def test_a_run_is_taped(running: Any, make_desk: Any, tmp_path: Path) -> N
               for entry in desk.inputs]  # fmt: skip
     assert again.inputs == struck
     assert again.times == desk.times
-    assert reader.commands == "no commands"
+    assert reader.commands_hash == "no commands"
     assert (reader.head, reader.torn, file.failure) == (head, False, "")
 
 
