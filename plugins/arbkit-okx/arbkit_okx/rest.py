@@ -165,8 +165,8 @@ class RestSession:
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         if isinstance(answer, NoAnswer):
             return ()
-        reply = read_json(wire.REPLY, answer.body)
-        code = reply.code if reply is not None and answer.status < 500 else ""
+        reply = read_json(wire.REPLY, answer.body) if answer.status < 500 else None
+        code = reply.code if reply is not None else ""
         if answer.status == 429:
             code = code if codes.REJECTS.get(code) is RejectReason.THROTTLED else "50011"
         out: list[Output] = []
