@@ -181,10 +181,14 @@ def test_whatever_comes_is_events_or_a_bad_frame(data: str | bytes, role: Role) 
 
 
 FRAMES = [
-    '{"arg":{"channel":"books","instId":"C1-USDT"},"action":"snapshot","data":[{"asks":[["8476.98","415","0","13"]],'
-    '"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":123456}]}',
-    '{"arg":{"channel":"orders"},"data":[{"instId":"C1-USDT","ordId":"4","clOrdId":"","side":"sell","px":"31527.1",'
-    '"sz":"0.001","state":"filled","accFillSz":"0.001","fillPx":"3","fillSz":"1","tradeId":"2","fillFee":"-0.02"}]}',
+    (
+        '{"arg":{"channel":"books","instId":"C1-USDT"},"action":"snapshot","data":[{"asks":[["8476.98","415","0","13"]],'
+        '"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":123456}]}'
+    ),
+    (
+        '{"arg":{"channel":"orders"},"data":[{"instId":"C1-USDT","ordId":"4","clOrdId":"","side":"sell","px":"31527.1",'
+        '"sz":"0.001","state":"filled","accFillSz":"0.001","fillPx":"3","fillSz":"1","tradeId":"2","fillFee":"-0.02"}]}'
+    ),
     '{"id":"1","op":"order","data":[{"clOrdId":"a","ordId":"1","ts":"16","sCode":"0","sMsg":""}],"code":"0","msg":""}',
 ]
 
