@@ -117,6 +117,8 @@ def test_a_refused_key_is_final_and_a_refused_clock_is_tried_again() -> None:
         told(session(Role.TRADE), {"event": "error", "code": "60005", "msg": "Invalid apiKey"})
     with pytest.raises(RemoteProtocolError, match="60006"):
         told(session(Role.TRADE), {"event": "error", "code": "60006", "msg": "Timestamp request expired"})
+    with pytest.raises(RemoteProtocolError, match="60011"):
+        told(session(Role.TRADE), {"event": "error", "code": "60011", "msg": "Please log in"})
     assert isinstance(told(session(Role.TRADE), {"event": "error", "code": "60012", "msg": "x"})[0], Notice)
 
 
@@ -185,6 +187,7 @@ def test_an_accepted_order_is_new_and_names_its_instrument() -> None:
         ("50102", OrdStatus.REJECTED, RejectReason.CLOCK),
         ("50036", OrdStatus.REJECTED, RejectReason.CLOCK),
         ("50113", OrdStatus.REJECTED, RejectReason.AUTH),
+        ("60011", OrdStatus.REJECTED, RejectReason.OTHER),
         ("51016", OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
         ("50004", OrdStatus.UNKNOWN, None),
         ("51149", OrdStatus.UNKNOWN, None),
@@ -343,12 +346,13 @@ def test_balances_of_a_push_and_of_a_listing() -> None:
 
 
 def test_fees_by_group() -> None:
-    """A charge is written as a negative rate; the instrument's group decides."""
+    """A charge is written as a negative rate; the instrument's group decides, else the dearest."""
     groups = [{"groupId": "1", "maker": "-0.0008", "taker": "-0.001"}, {"groupId": "2", "maker": "0", "taker": "-0.1"}]
     row = {"feeGroup": groups, "maker": "-9", "taker": "-9"}
     assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), [row]) == [
         FeeUpdate(ME, BTC.id, Decimal("0.0008"), Decimal("0.001"))
     ]
+    assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), [{"feeGroup": groups[1:]}])[0].taker == Decimal("0.1")
 
 
 def test_movability_clock_and_catalogue() -> None:
