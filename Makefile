@@ -15,11 +15,11 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests docs bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests bench dist lock clean
 
 help:
 	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
-	@echo "make test     every gate: format, lint, types, floors, tests, docs examples"
+	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
 	@echo "make bench    the speed figures"
 	@echo "make dist     wheels and sdists of all packages into dist/"
 	@echo "make lock     bring uv.lock up to pyproject.toml"
@@ -42,7 +42,7 @@ $(READY): $(WORKSPACE)
 demo: $(READY)
 	@$(BIN)/arbkit demo
 
-test: format lint types floors tests docs
+test: format lint types floors tests
 
 format: $(READY)
 	$(BIN)/ruff format --check
@@ -54,8 +54,6 @@ floors: $(READY)
 	$(BIN)/lint-imports --no-cache
 tests: $(READY)
 	$(BIN)/pytest -q -n 2
-docs: $(READY)
-	$(BIN)/pytest -q docs README.md
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,19 +19,20 @@ from msgspec import Struct
 
 from arbkit.config_read import Mistake, Place, Reader, find_lines
 from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.core.gate import GateConfig
 from arbkit.core.limits import LimitsConfig
+from arbkit.core.signer import LocalSigner
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.keys import is_reference, resolve
 
 __all__ = [
     "BadConfig", "BadCredentials", "Config", "Credentials", "MetricsConfig", "Mistake", "StateConfig", "StrategyConfig",
-    "VenueConfig", "load",
+    "VenueConfig", "credentials", "fail", "load",
 ]  # fmt: skip
 
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"
 _SECRETS = ("key", "secret", "passphrase")
-_LOOPBACK = ("localhost", "::1")
 
 
 class VenueConfig(Struct, frozen=True, kw_only=True):
@@ -103,6 +105,9 @@ class Config(Struct, frozen=True, kw_only=True):
     venues: Mapping[str, VenueConfig] = {}
     strategy: StrategyConfig = StrategyConfig()
     limits: LimitsConfig = LimitsConfig()
+    gate: GateConfig = GateConfig()
+    executor: Mapping[str, Any] = {}
+    """Arguments of the executor."""
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
@@ -116,6 +121,10 @@ class Credentials(Struct, frozen=True):
     secret: Secret
     passphrase: Secret
     encoding: str = "utf-8"
+
+    def signer(self) -> LocalSigner:
+        """What signs with it; raises ``CredentialsError`` when the secret does not fit its encoding."""
+        return LocalSigner(self.key.reveal(), self.secret.reveal(), self.passphrase.reveal(), encoding=self.encoding)
 
 
 class BadConfig(ConfigError):
@@ -160,10 +169,15 @@ def load(
     _check(config, reader, live)
     if venues is not None:
         _check_venues(config, reader, venues(config.distributions if live else None))
-    if reader.mistakes:
-        mistakes = sorted(set(reader.mistakes), key=lambda mistake: mistake.order)
-        raise (BadCredentials if all(mistake.credentials for mistake in mistakes) else BadConfig)(mistakes)
+    fail(reader.mistakes)
     return config
+
+
+def fail(mistakes: Collection[Mistake]) -> None:
+    """Raise what the mistakes amount to, if there are any, in the order of the file."""
+    if mistakes:
+        only_keys = all(mistake.credentials for mistake in mistakes)
+        raise (BadCredentials if only_keys else BadConfig)(sorted(set(mistakes), key=lambda mistake: mistake.order))
 
 
 def credentials(name: str, venue: VenueConfig) -> Credentials:
@@ -199,10 +213,11 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
 
 
 def _check(config: Config, reader: Reader, live: bool) -> None:
-    for limit in config.limits.__struct_fields__:
-        value = getattr(config.limits, limit)
-        if isinstance(value, (int, Decimal)) and value < 0:
-            reader.wrong(("limits", limit), "must not be negative")
+    for section, caps in (("limits", config.limits), ("gate", config.gate)):
+        for cap in caps.__struct_fields__:
+            value = getattr(caps, cap)
+            if isinstance(value, (int, Decimal)) and value < 0:
+                reader.wrong((section, cap), "must not be negative")
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
     for name, venue in config.venues.items():
@@ -242,14 +257,16 @@ def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None
 
 
 def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     host = parts.hostname or ""
-    loopback = host in _LOOPBACK or host.startswith("127.")
     if parts.scheme not in ("http", "https", "ws", "wss") or not host:
         reader.wrong(path, "is no URL: https://HOST or wss://HOST")
     elif parts.username or parts.password:
         reader.wrong(path, "holds a user or password: a URL is printed and logged")
-    elif parts.scheme in ("http", "ws") and not loopback:
+    elif parts.scheme in ("http", "ws") and not _loopback(host):
         reader.wrong(path, f"is not encrypted: use {parts.scheme}s (plain {parts.scheme} only to this machine)")
     elif live and venue.environment == "prod" and host not in venue.i_trust_host:
         reader.wrong(
@@ -257,6 +274,13 @@ def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConf
             f"sends live orders to {host} instead of the venue's own host: "
             f'if that is meant, i_trust_host = ["{host}"] in [{".".join(path[:2])}]',
         )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_venues(config: Config, reader: Reader, known: Collection[str]) -> None:

@@ -40,7 +40,7 @@ class Mistake(Struct, frozen=True):
     path: str
     text: str
     credentials: bool = False
-    order: tuple[str, int, str] = ("", 0, "")
+    order: tuple[bool, str, int, str] = (False, "", 0, "")
 
     def __str__(self) -> str:
         return f"{self.place}: {self.path}: {self.text}" if self.place else f"{self.path}: {self.text}"
@@ -226,4 +226,4 @@ _PERSON = {"str": "text", "int": "a whole number", "decimal": "a number", "float
 
 
 def _mistake(place: Place, path: str, text: str, credentials: bool = False) -> Mistake:
-    return Mistake(str(place), path, text, credentials, (place.name, place.line, path))
+    return Mistake(str(place), path, text, credentials, (place.line == 0, place.name, place.line, path))

@@ -45,15 +45,11 @@ def _read(path: Path) -> str:
         if path.is_symlink():
             raise CredentialsError(f"{path}: is a symbolic link; name the file itself") from None
         raise CredentialsError(f"{path}: cannot be opened: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise CredentialsError(f"{path}: is no regular file")
-        if facts.st_uid != os.geteuid():
-            raise CredentialsError(f"{path}: belongs to another user: chown it to yours")
-        if facts.st_mode & 0o077:
-            raise CredentialsError(f"{path}: others can read it: chmod 600 {path}")
-        data = file.read(_MOST)
+    try:
+        _check(path, os.fstat(handle))
+        data = os.read(handle, _MOST)
+    finally:
+        os.close(handle)
     try:
         text = data.decode().strip()
     except UnicodeDecodeError:
@@ -61,3 +57,12 @@ def _read(path: Path) -> str:
     if not text:
         raise CredentialsError(f"{path}: is empty")
     return text
+
+
+def _check(path: Path, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise CredentialsError(f"{path}: is no regular file")
+    if facts.st_uid != os.geteuid():
+        raise CredentialsError(f"{path}: belongs to another user: chown it to yours")
+    if facts.st_mode & 0o077:
+        raise CredentialsError(f"{path}: others can read it: chmod 600 {path}")

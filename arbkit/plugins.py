@@ -127,10 +127,11 @@ class _Claims:
         mine: list[tuple[str, str, Any]] = []
 
         def exchange(cls: type[Any]) -> None:
+            venue = _venue_of(cls)
             missing = [name for name in ("links", "session", "route") if not hasattr(cls, name)]
             if missing:
                 raise PluginError(f"exchange {cls.__name__} lacks {', '.join(missing)}")
-            mine.append(("exchanges", _venue_of(cls), cls))
+            mine.append(("exchanges", venue, cls))
 
         def dialect(cls: type[Any]) -> None:
             mine.append(("dialects", _venue_of(cls), cls))
@@ -180,6 +181,8 @@ class _Claims:
 
 
 def _venue_of(cls: type[Any]) -> str:
+    if not isinstance(cls, type):
+        raise PluginError(f"register takes a class, not {cls!r}")
     venue = getattr(cls, "venue", None)
     if not isinstance(venue, str) or not _VENUE.match(venue):
         raise PluginError(f"{cls.__name__}.venue must be a lower-case name, not {venue!r}")

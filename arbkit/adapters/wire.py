@@ -14,7 +14,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane"]
+__all__ = [
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+]  # fmt: skip
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -22,6 +24,9 @@ S = 1_000_000_000
 """Nanoseconds in a second."""
 
 _HUGE = Decimal(10) ** 18
+
+NOTHING = msgspec.Raw()
+"""Default of a field that is decoded later."""
 
 T = TypeVar("T")
 
@@ -53,6 +58,11 @@ def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def told(field: msgspec.Raw) -> bool:
+    """Whether a field that is decoded later was there and not null."""
+    return bytes(field) not in (b"", b"null")
 
 
 def json_text(value: object) -> str:

@@ -20,11 +20,12 @@ from arbkit.core.errors import ConfigError
 @click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long; default: until Ctrl-C.")
 @click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this loopback port.")
 @click.option("--state", "state_folder", type=click.Path(file_okay=False), help="Where journal and lock live.")
+@click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @config_option
 @json_option
 def command(
     strategy: str | None, live: bool, seconds: float | None, metrics_port: int | None, state_folder: str | None,
-    config_file: str | None, as_json: bool,
+    capture: str | None, config_file: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Run TARGET: module:Class, file.py:Class or a registered name.
 
@@ -47,8 +48,9 @@ def command(
     from arbkit import app
 
     return app.run(
-        config, made, registry=registry, live=live, seconds=seconds, as_json=as_json, loop_factory=loop_factory()
-    )
+        config, made, registry=registry, live=live, seconds=seconds, capture=capture, as_json=as_json,
+        loop_factory=loop_factory(),
+    )  # fmt: skip
 
 
 def _banner(config: Config, live: bool) -> str:

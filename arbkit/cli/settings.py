@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from arbkit import config, plugins
-from arbkit.core.errors import ConfigError
+from arbkit.core.errors import ConfigError, CredentialsError
 
 __all__ = ["load"]
 
@@ -27,8 +27,10 @@ def load(
     for name, venue in read.venues.items():
         try:
             registry.exchange(name)(venue.settings)
+            if live:
+                config.credentials(name, venue).signer()
         except ConfigError as error:
-            mistakes.append(config.Mistake("", f"venues.{name}", str(error)))
-    if mistakes:
-        raise config.BadConfig(mistakes)
+            wrong_key = isinstance(error, CredentialsError)
+            mistakes.append(config.Mistake("", f"venues.{name}", str(error), wrong_key))
+    config.fail(mistakes)
     return read, registry

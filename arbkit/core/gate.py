@@ -16,7 +16,18 @@ from arbkit.core.book import Book
 from arbkit.core.deals import Deal, DealLeg
 from arbkit.core.limits import Refusal, pair_of
 from arbkit.core.orders import Order, Orders
-from arbkit.core.types import Catalogue, Command, Instrument, Mode, NewOrder, Purpose, ReplaceOrder, Side, plain
+from arbkit.core.types import (
+    Catalogue,
+    Command,
+    Instrument,
+    Mode,
+    NewOrder,
+    Purpose,
+    RejectReason,
+    ReplaceOrder,
+    Side,
+    plain,
+)
 
 __all__ = ["Gate", "GateConfig"]
 
@@ -75,7 +86,8 @@ class Gate:
     def check(self, command: Command, deal: Deal | None, now_ns: int) -> Refusal | None:
         """None = pass, and counted; a refusal counts nothing. New and replaced orders need their deal.
 
-        Call it after ``cl_ord_id`` is given and before ``Orders.add``. Cancels, queries and listings always pass."""
+        Call it after ``cl_ord_id`` is given and before ``Orders.add``, and put each order that passed into
+        ``deal.orders`` before the next one is checked. Cancels, queries and listings always pass."""
         if isinstance(command, NewOrder):
             intent, replaced = command, None
         elif isinstance(command, ReplaceOrder):
@@ -123,7 +135,7 @@ class Gate:
 
     @staticmethod
     def _rules(command: NewOrder | ReplaceOrder, instrument: Instrument) -> Refusal | None:
-        """The venue's own rules, exactly. A reducing order may be of any age, but never off the lot."""
+        """The venue's own rules, exactly; it would refuse a hedge for them too."""
         qty, px = command.qty, command.px
         if qty <= 0 or px <= 0:
             return Refusal("rules", f"{instrument.id}: {qty} at {px} is no order")
@@ -155,6 +167,8 @@ class Gate:
         worst = command.qty
         hedges = 0
         for order in deal.orders.values():
+            if order.reason is RejectReason.GATE and order.done:
+                continue  # it never left, and an executor may ask many times before one may
             other = order.intent
             if other.purpose is not Purpose.ENTRY:
                 hedges += 1

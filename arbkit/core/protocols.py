@@ -45,6 +45,9 @@ NEVER = 1 << 62
 class Signer(Protocol):
     """Makes signatures without handing out the secret. It keeps honest adapters from logging it; it is no sandbox."""
 
+    offset_ns: int
+    """Venue clock less ours, as measured; the desk sets it."""
+
     @property
     def key(self) -> str:
         """The public part: goes into headers and login frames."""

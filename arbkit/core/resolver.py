@@ -8,8 +8,9 @@ Absence is proved only when all of these hold:
 
 1. the venue-side expiry has passed: sent + ``order_window_ns`` + clock error + ``lookup_lag_ns``;
 2. two not-found replies came to queries *sent* after that moment;
-3. a complete open-orders listing and
-4. a complete fills listing, both *sent* after it, show nothing of the order.
+3. a complete open-orders listing, *sent* after it, does not have the order;
+4. a complete fills listing, *sent* ``lookup_lag_ns`` after that one came, has no fill of it (an order may leave the
+   book by filling: fills listed before it left would not show that).
 
 A query that failed is nothing. Without proof an order stays UNKNOWN, for ever.
 """
@@ -39,6 +40,8 @@ _OVERDUE_NS = 400 * _MS
 """An IOC without its end, or a cancel without its, is asked for after so long."""
 _GRACE_NS = 300 * _MS
 """Fills and fees come this much later on the stream than the report that implies them."""
+_OPEN = 8
+"""Queries without a reply to remember; beyond it the oldest stand for all."""
 _SINCE_NS = 1_000 * _MS
 """Fills are listed from a little before the order was sent: the clocks differ."""
 
@@ -74,8 +77,8 @@ class _Goal(Enum):
 class _Case:
     """One order in question."""
 
-    __slots__ = ("alarmed", "asked_ns", "goal", "listed", "missed", "next_ns", "not_found", "order", "proof_ns",
-                 "since_ns", "text", "tries")  # fmt: skip
+    __slots__ = ("alarmed", "asked_ns", "goal", "missed", "next_ns", "not_filled", "not_found", "not_open_ns", "order",
+                 "queries", "since_ns", "text", "tries")  # fmt: skip
 
     def __init__(self, order: Order, goal: _Goal, now_ns: int) -> None:
         self.order = order
@@ -84,15 +87,17 @@ class _Case:
         self.asked_ns = 0
         """When the question that is out was asked; 0 = none is."""
         self.next_ns = now_ns
+        self.queries: list[int] = []
+        """When the queries were asked that no reply has been matched to, the oldest first."""
         self.tries = 0
         self.missed = False
         """A query has found nothing, at whatever time."""
-        self.proof_ns = NEVER
-        """Only what is sent after this moment proves anything."""
         self.not_found: list[int] = []
         """When the queries were sent that count for the proof."""
-        self.listed: dict[type[ListOpenOrders | ListFills], bool] = {}
-        """Complete listings sent after the moment: whether they show nothing of the order."""
+        self.not_open_ns = NEVER
+        """When a complete listing of open orders that counts came without it."""
+        self.not_filled = False
+        """A complete listing of fills that counts had none of it."""
         self.alarmed = False
         self.text = ""
         """What stands in the way, for the alarm."""
@@ -105,9 +110,8 @@ class _Case:
 
     @property
     def proved(self) -> bool:
-        """Clauses 2, 3 and 4; what they count was sent after the moment of clause 1."""
-        shows_nothing = self.listed.get(ListOpenOrders, False) and self.listed.get(ListFills, False)
-        return len(self.not_found) >= 2 and shows_nothing
+        """Clauses 2 to 4: what they count was sent after the moment of clause 1, and nothing counts for 4 before 3."""
+        return len(self.not_found) >= 2 and self.not_filled
 
     @property
     def wants_lists(self) -> bool:
@@ -161,10 +165,14 @@ class Resolver:
             case.replied(now_ns)  # whatever came may have been the reply
 
     def absent(self, event: OrderAbsent, sent_ns: int, now_ns: int) -> None:
-        """Not found, in answer to a query sent at ``sent_ns``."""
+        """Not found, in answer to a query sent at ``sent_ns``.
+
+        On a socket nobody knows which query a reply answers (``sent_ns`` is then ``now_ns``): it counts as the answer
+        to the oldest that is still open, so that a late one is not taken for a fresh one."""
         case = self._cases.get(event.cl_ord_id)
-        if case is None or case.goal is _Goal.FILLS:
+        if case is None or case.goal is _Goal.FILLS or not case.queries:
             return
+        sent_ns = min(sent_ns, case.queries.pop(0))
         case.replied(now_ns)
         case.missed = True
         proof_ns = self._proof_ns(case)
@@ -192,8 +200,13 @@ class Resolver:
                 case.text = f"the {listing.kind} listing was cut short"
             elif kind is ListFills and listing.since_ns > _since(order):
                 case.text = "the fills listing begins after the order"
-            elif sent_ns > self._proof_ns(case):
-                case.listed[kind] = not self._shown(case, kind, listing)
+            elif sent_ns > self._listed_after(case, kind):
+                nothing = not self._shown(case, kind, listing)
+                if kind is ListFills:
+                    case.not_filled = nothing
+                else:
+                    case.not_open_ns = min(case.not_open_ns, now_ns) if nothing else NEVER
+                    case.not_filled = case.not_filled and nothing
             self._list_next[order.intent.instrument] = now_ns + _AGAIN_NS
 
     def failed(self, command: Question, now_ns: int) -> None:
@@ -201,6 +214,7 @@ class Resolver:
         if isinstance(command, QueryOrder):
             case = self._cases.get(command.cl_ord_id)
             if case is not None:
+                del case.queries[-1:]
                 case.replied(now_ns)
                 case.text = "queries get no answer"
             return
@@ -231,8 +245,10 @@ class Resolver:
             if not case.asked_ns and case.next_ns <= now_ns:
                 case.asked_ns = now_ns
                 if case.goal is _Goal.FILLS:
-                    out.append(self._list(ListFills, case, now_ns))
+                    if self._lists.get((ListFills, intent.instrument)) != now_ns:
+                        out.append(self._list(ListFills, case, now_ns))
                 else:
+                    case.queries = [*case.queries[: _OPEN - 1], now_ns]
                     out.append(
                         QueryOrder(
                             account=self.account,
@@ -257,17 +273,25 @@ class Resolver:
         return due if case.alarmed else min(due, case.since_ns + self.alarm_ns)
 
     def _wanted(self, case: _Case) -> list[tuple[type[ListOpenOrders | ListFills], int]]:
-        """Listings that its proof still lacks, and when to ask for them."""
+        """The listing that its proof lacks next, and when to ask for it."""
         if not case.wants_lists:
             return []
         instrument = case.order.intent.instrument
-        soonest = max(self._proof_ns(case) + 1, self._list_next.get(instrument, 0))
-        wanted: list[tuple[type[ListOpenOrders | ListFills], int]] = []
-        for kind in (ListOpenOrders, ListFills):
-            if not case.listed.get(kind):
-                asked_ns = self._lists.get((kind, instrument))
-                wanted.append((kind, soonest if asked_ns is None else max(soonest, asked_ns + _ANSWER_NS)))
-        return wanted
+        if case.not_open_ns == NEVER:
+            kind: type[ListOpenOrders | ListFills] = ListOpenOrders
+        elif not case.not_filled:
+            kind = ListFills
+        else:
+            return []
+        at = max(self._listed_after(case, kind) + 1, self._list_next.get(instrument, 0))
+        asked_ns = self._lists.get((kind, instrument))
+        return [(kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS))]
+
+    def _listed_after(self, case: _Case, kind: type[ListOpenOrders | ListFills]) -> int:
+        """Only what was sent after this moment counts for clause 3 or 4."""
+        if kind is ListOpenOrders:
+            return self._proof_ns(case)
+        return max(self._proof_ns(case), case.not_open_ns + self.capabilities.lookup_lag_ns)
 
     def _list(self, kind: type[ListOpenOrders | ListFills], case: _Case, now_ns: int) -> Question:
         instrument = case.order.intent.instrument
@@ -285,7 +309,7 @@ class Resolver:
         Of an order that was acknowledged, counted fills are no news: only standing in the book says it lives."""
         order = case.order
         intent = order.intent
-        if kind is ListFills and (case.goal is _Goal.END or not order.intent.instrument):
+        if kind is ListFills and case.goal is _Goal.END:
             return False
         for update in listing.updates:
             if update.instrument != intent.instrument:

@@ -7,7 +7,7 @@ are a little longer than the venue's, because requests sent evenly may arrive bu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER
@@ -23,6 +23,9 @@ _GRAINS = 64
 _MARGIN_NS = 250_000_000
 _KEYS = 1024
 """Idle keyed windows (instruments, links) are forgotten beyond so many."""
+
+
+_PERCENT = {lane: round(lane.value * 100) for lane in Lane}
 
 
 class _Window:
@@ -54,10 +57,12 @@ class _Window:
         else:
             grants.append((now_ns, now_ns, units))
 
-    def ready_ns(self, units: int, own: int, lane: Lane, now_ns: int) -> int:
-        """When ``units`` fit; ``own`` of them were set aside before and ask only for the limit itself."""
+    def ready_ns(self, units: int, own: int, percent: int, now_ns: int) -> int:
+        """When ``units`` fit into ``percent`` of the limit; ``own`` of them were set aside before and ask only for the
+        limit itself."""
+        self.expire(now_ns)
         extra = units - own
-        share = round(lane.value * 100) * self.limit // 100
+        share = percent * self.limit // 100
         if extra <= 0:
             most = self.limit - units
         elif extra <= share:
@@ -68,6 +73,8 @@ class _Window:
             # Waits for holds to be released, which is no matter of time, or never fits.
             return NEVER if units > self.limit else now_ns + self.span_ns
         left = self.used
+        if left <= most:
+            return now_ns
         at = now_ns
         for _, last, granted in self.grants:
             if left <= most:
@@ -97,40 +104,46 @@ class Throttle:
         """When ``costs`` could be granted if nothing else came: ``now_ns`` = at once, ``NEVER`` = more than the limit.
 
         Raises ``LocalProtocolError`` for a bucket that the venue never declared."""
-        ready = now_ns
-        if self._closed:
-            ready = max(ready, self._closed.get("*", 0))
-        holds = self._holds.get(deal) if deal else None
-        for name, units in _summed(costs):
-            if self._closed:
-                ready = max(ready, self._closed.get(name, 0), self._closed.get(name.partition(":")[0], 0))
-            own = min(units, holds.get(name, 0)) if holds else 0
-            for window in self._find(name):
-                window.expire(now_ns)
-                ready = max(ready, window.ready_ns(units, own, lane, now_ns))
-        return ready
+        return self._ready_ns(_summed(costs), lane, now_ns, deal)
 
     def take(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int = 0) -> bool:
         """Take the tokens or none. With ``deal``, what that deal holds is spent first."""
-        if self.ready_ns(costs, lane, now_ns, deal) > now_ns:
+        costs = _summed(costs)
+        if self._ready_ns(costs, lane, now_ns, deal) > now_ns:
             return False
-        for name, units in _summed(costs):
+        for name, units in costs:
             if deal:
                 self._unhold(deal, name, units)
-            for window in self._windows[name]:
+            for window in self._find(name):
                 window.add(units, now_ns)
         return True
+
+    def _ready_ns(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int) -> int:
+        percent = _PERCENT[lane]
+        closed = self._closed
+        ready = max(now_ns, closed.get("*", 0)) if closed else now_ns
+        holds = self._holds.get(deal) if deal else None
+        for name, units in costs:
+            if closed:
+                ready = max(ready, closed.get(name, 0), closed.get(name.partition(":")[0], 0))
+            own = min(units, holds.get(name, 0)) if holds else 0
+            for window in self._find(name):
+                at = window.ready_ns(units, own, percent, now_ns)
+                if at > ready:
+                    ready = at
+        return ready
 
     def hold(self, deal: int, costs: Sequence[Cost], now_ns: int) -> bool:
         """Set tokens aside for a deal's worst-case unwind (adds to what it holds); False = nothing was set aside.
 
         They count as used until they are spent (``take(..., deal=deal)``) or released."""
-        if self.ready_ns(costs, Lane.ORDER, now_ns) > now_ns:
+        costs = _summed(costs)
+        if self._ready_ns(costs, Lane.ORDER, now_ns, 0) > now_ns:
             return False
         holds = self._holds.setdefault(deal, {})
-        for name, units in _summed(costs):
+        for name, units in costs:
             holds[name] = holds.get(name, 0) + units
-            for window in self._windows[name]:
+            for window in self._find(name):
                 window.held += units
         return True
 
@@ -210,8 +223,7 @@ class ConnectLimiter:
 
     def ready_ns(self, now_ns: int) -> int:
         """When the next connection may be made; ``now_ns`` = at once."""
-        self._window.expire(now_ns)
-        return self._window.ready_ns(1, 0, Lane.CANCEL, now_ns)
+        return self._window.ready_ns(1, 0, 100, now_ns)
 
     def take(self, now_ns: int) -> bool:
         if self.ready_ns(now_ns) > now_ns:
@@ -220,12 +232,11 @@ class ConnectLimiter:
         return True
 
 
-def _summed(costs: Sequence[Cost]) -> Iterator[Cost]:
+def _summed(costs: Sequence[Cost]) -> Sequence[Cost]:
     """Costs with each bucket once."""
     if len(costs) < 2:
-        yield from costs
-        return
+        return costs
     sums: dict[str, int] = {}
     for name, units in costs:
         sums[name] = sums.get(name, 0) + units
-    yield from sums.items()
+    return list(sums.items())

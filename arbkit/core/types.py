@@ -32,6 +32,8 @@ Qty: TypeAlias = Annotated[float, Meta(ge=0, lt=1e15)]
 
 
 class Side(Enum):
+    """FIX Side(54)."""
+
     BUY = "buy"
     SELL = "sell"
 

@@ -123,13 +123,14 @@ class LinkWatch:
     """What is watched of one link. ``opened``, ``ready`` and ``closed`` follow its life; ``behind`` says that its last
     update came later than the budget allows."""
 
-    __slots__ = ("_budget_ns", "behind", "data_ns", "due_ns", "link", "open_ns", "ready_ns", "seen_ns", "spec",
+    __slots__ = ("_budget_ns", "_dog", "behind", "data_ns", "due_ns", "link", "open_ns", "ready_ns", "seen_ns", "spec",
                  "symbols", "told", "transit")  # fmt: skip
 
     SETUP_NS = 20 * _SECOND
     """From open to ``Ready``: TLS is done, what is left is a login and subscriptions."""
 
-    def __init__(self, spec: LinkSpec, budget_ns: int) -> None:
+    def __init__(self, spec: LinkSpec, dog: Watchdog) -> None:
+        self._dog = dog
         self.spec = spec
         self.link = spec.link
         self.transit = Transit()
@@ -142,7 +143,7 @@ class LinkWatch:
         self.data_ns = 0
         self.told = False
         self.due_ns = NEVER
-        self._budget_ns = budget_ns
+        self._budget_ns = dog.budget_ns
 
     def opened(self, now_ns: int) -> None:
         """The socket is open; everything is watched from now on."""
@@ -150,6 +151,7 @@ class LinkWatch:
         self.ready_ns = 0
         self.told = self.behind = False
         self.symbols = {}
+        self._dog.settle()
 
     def ready(self, now_ns: int) -> None:
         """``Ready`` came: subscribed. Without it the link is dead ``SETUP_NS`` after it opened."""
@@ -160,6 +162,7 @@ class LinkWatch:
         self.open_ns = 0
         self.due_ns = NEVER
         self.behind = False
+        self._dog.settle()
 
     def heard(self, now_ns: int) -> None:
         """Any bytes, pings and pongs too."""
@@ -223,7 +226,7 @@ class LinkWatch:
 class Watchdog:
     """All links. ``due_ns`` is ``NEVER`` while no link is open."""
 
-    __slots__ = ("_links", "budget_ns", "drained_ns", "late_ns")
+    __slots__ = ("_links", "budget_ns", "drained_ns", "due_ns", "late_ns")
 
     def __init__(self, *, budget_ns: int = 250_000_000, late_ns: int = 50_000_000) -> None:
         self.budget_ns = budget_ns
@@ -232,22 +235,24 @@ class Watchdog:
         """How late the loop may run."""
         self.drained_ns = 0
         """Until then the loop works off a backlog: no book is fresh."""
+        self.due_ns = NEVER
         self._links: dict[str, LinkWatch] = {}
 
     def add(self, spec: LinkSpec) -> LinkWatch:
         """Watch this link from its ``opened`` on; the same object for the same link."""
         watch = self._links.get(spec.link)
         if watch is None:
-            watch = self._links[spec.link] = LinkWatch(spec, self.budget_ns)
+            watch = self._links[spec.link] = LinkWatch(spec, self)
         return watch
 
     def remove(self, link: str) -> None:
         """The link is no longer wanted."""
         self._links.pop(link, None)
+        self.settle()
 
-    @property
-    def due_ns(self) -> int:
-        return min((watch.due_ns for watch in self._links.values()), default=NEVER)
+    def settle(self) -> None:
+        """When to look next."""
+        self.due_ns = min((watch.due_ns for watch in self._links.values()), default=NEVER)
 
     def late(self, lag_ns: int, now_ns: int) -> bool:
         """The loop ran late. True = over the bound: mark all books STALE, and none is fresh before ``drained_ns``.
@@ -264,6 +269,7 @@ class Watchdog:
         for watch in self._links.values():
             if watch.due_ns <= now_ns:
                 found += watch.tick(now_ns)
+        self.settle()
         return found
 
 

@@ -15,7 +15,6 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 import msgspec
-import structlog
 
 from arbkit.core.types import Secret
 
@@ -87,16 +86,21 @@ class Log:
         self._queue: SimpleQueue[tuple[int, str, dict[str, object]] | None] = SimpleQueue()
         self._redact = Redactor(secrets)
         self._render = _human() if (self._stream.isatty() if human is None else human) else _json
-        self.dropped = 0
-        """Facts lost because the writer could not follow."""
+        self._overflowed = 0
+        self._failed = 0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="arbkit-log", daemon=True)
         self._thread.start()
 
+    @property
+    def dropped(self) -> int:
+        """Facts lost: the writer could not follow, or could not write them."""
+        return self._overflowed + self._failed
+
     def log(self, event: str, **fields: object) -> None:
         """One fact; see ``core.facts.Facts``."""
         if self._queue.qsize() >= self._most:
-            self.dropped += 1
+            self._overflowed += 1
         else:
             self._queue.put((self._now_ns(), event, fields))
 
@@ -107,20 +111,21 @@ class Log:
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            self._write(*item)
-            if self.dropped > self._told:
-                told, self._told = self._told, self.dropped
-                self._write(item[0], "log.dropped", {"count": self._told - told})
+            if not self._write(*item):
+                self._failed += 1
+            dropped = self.dropped
+            if dropped > self._told and self._write(item[0], "log.dropped", {"count": dropped - self._told}):
+                self._told = dropped
 
-    def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> None:
+    def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
+        """False when it could not be: a full disk, a closed pipe, a field whose text raises. Trading goes on."""
         try:
             line = self._render({"t": _iso(now_ns), "event": event, **self._redact(None, "", fields)})
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            self.dropped += 1  # a full disk or a closed pipe is no reason to stop trading
         except Exception:
-            self.dropped += 1  # a field whose str() raises: the fact is lost, the next one is not
+            return False
+        return True
 
 
 def capture_libraries(log: Callable[..., None]) -> logging.Handler:
@@ -157,7 +162,9 @@ def _json(event: Event) -> str:
 
 
 def _human() -> Callable[[Event], str]:
-    console = structlog.dev.ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
+    from structlog.dev import ConsoleRenderer  # here: it takes 250 ms to import, and programs read JSON
+
+    console = ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
 
     def render(event: Event) -> str:
         return str(console(None, "", event))

@@ -6,7 +6,7 @@ __all__ = ["Window"]
 
 
 class Window:
-    """``limit`` units in each ``window_ns``, counted per key (an address, an account) in windows on the clock's grid."""
+    """``limit`` units in each ``window_ns``, counted per key (address, account) in windows on the clock's grid."""
 
     __slots__ = ("_used", "limit", "window_ns")
 

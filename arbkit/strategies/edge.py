@@ -165,8 +165,6 @@ def walk(
     spend = min(most_quote / bare, most_notional / gross_up) / (1.0 + slippage)
     steps: list[tuple[float, float, float]] = []
     qty = net = cost = 0.0
-    asks_left = buy.depth or len(buy.asks) + 1
-    bids_left = sell.depth or len(sell.bids) + 1
     while True:
         gain = bid * keeps - ask * pays
         room = min(most, spend / ask) - qty
@@ -187,12 +185,10 @@ def walk(
         if asked > 0.0 and wanted > 0.0:
             break
         if asked <= 0.0:
-            asks_left -= 1
-            ask, asked = next(asks, (0.0, 0.0)) if asks_left else (0.0, 0.0)
+            ask, asked = next(asks, (0.0, 0.0))
             asked /= gross_up
         if wanted <= 0.0:
-            bids_left -= 1
-            bid, wanted = next(bids, (0.0, 0.0)) if bids_left else (0.0, 0.0)
+            bid, wanted = next(bids, (0.0, 0.0))
         if not ask or not bid:
             break
     whole = _floor(qty, terms.lot)

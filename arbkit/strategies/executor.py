@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
 
 from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import ConfigError, LocalProtocolError
@@ -33,7 +32,7 @@ from arbkit.strategies.edge import common_lot
 __all__ = ["TakerExecutor"]
 
 _ZERO = Decimal(0)
-_AGAIN = frozenset(
+_LASTING = frozenset(
     {
         RejectReason.INSUFFICIENT_FUNDS,
         RejectReason.INSTRUMENT,
@@ -67,7 +66,7 @@ class TakerExecutor(Executor):
     """
 
     def __init__(
-        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 4, spacing_s: float = 0.05,
+        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 6, spacing_s: float = 0.05,
         hold_after_s: float = 10.0, order_life_s: float = 1.0,
     ) -> None:  # fmt: skip
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
@@ -102,7 +101,7 @@ class TakerExecutor(Executor):
         sell_qty = _floor(min(bought, sold, *(i.max_qty for i in (to_buy, to_sell) if i.max_qty is not None)), lot)
         if not sell_qty:
             return None
-        buy_qty = to_buy.quantize_qty(sell_qty * max(bought / sold, Decimal(1)))
+        buy_qty = to_buy.quantize_qty(max(sell_qty * bought / sold, sell_qty))
         planned = []
         for leg, instrument, qty in ((buy, to_buy, buy_qty), (sell, to_sell, sell_qty)):
             px = instrument.quantize_px(leg.px, leg.side)
@@ -111,7 +110,7 @@ class TakerExecutor(Executor):
             planned.append(
                 DealLeg(
                     account=view.account(instrument.id), instrument=instrument.id, base=instrument.base, side=leg.side,
-                    qty=qty, px=px,
+                    qty=qty, px=px, quote=instrument.quote,
                 )
             )  # fmt: skip
         deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
@@ -152,7 +151,9 @@ class TakerExecutor(Executor):
             return ()
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
         if self._dust(deal, abs(over), view):
-            if not deal.open_orders:  # else a fee is still to come: it may be in base
+            if deal.open_orders:  # a fee is still to come: it may be in base
+                self._wake(deal, NEVER)
+            else:
                 self._close(deal, over, now_ns)
             return ()
         if deal.state is DealState.HELD:
@@ -160,7 +161,7 @@ class TakerExecutor(Executor):
         return self._repair(deal, over, view, now_ns)
 
     def _repair(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> Sequence[Command]:
-        """``over`` base too much (or, negative, too little) over all legs: one order, a wait, or the end of patience."""
+        """``over`` base too much (negative: too little) over all legs: one order, a wait, or the end of patience."""
         deal.move(DealState.UNWINDING)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
         if now_ns < repair.next_ns:
@@ -217,7 +218,7 @@ class TakerExecutor(Executor):
         instrument = view.catalogue[leg.instrument]
         if any(
             order.status is OrdStatus.REJECTED
-            and order.reason in _AGAIN
+            and order.reason in _LASTING
             and order.intent.instrument == leg.instrument
             and order.intent.side is side
             for order in deal.orders.values()
@@ -235,7 +236,7 @@ class TakerExecutor(Executor):
         wanted = float(qty)
         got = value = worst = 0.0
         levels = book.levels_to_sell() if side is Side.SELL else book.levels_to_buy()
-        for px, size in islice(levels, book.depth or None):
+        for px, size in levels:
             if wanted <= got or (px < limit if side is Side.SELL else px > limit):
                 break
             take = min(size, wanted - got)
@@ -255,7 +256,7 @@ class TakerExecutor(Executor):
             limit = min(worst * (1.0 + further), limit)
         limit_px = instrument.quantize_px(limit, side)
         if not _allowed(instrument, qty, limit_px):
-            return f"has too little within the bound ({plain(qty)})"
+            return f"takes no order of {plain(qty)} at {plain(limit_px)}, all that its book gives within the bound"
         return instrument, qty, limit_px, value * float(qty) / got
 
     def _bound(self, deal: Deal, side: Side) -> Decimal:
@@ -274,7 +275,7 @@ class TakerExecutor(Executor):
         """No leg's instrument can trade so little, at the worst price in the risk budget."""
         for leg in deal.legs:
             instrument = view.catalogue[leg.instrument]
-            if _allowed(instrument, instrument.quantize_qty(qty), leg.px * (1 - self.max_unwind_loss)):
+            if _large_enough(instrument, instrument.quantize_qty(qty), leg.px * (1 - self.max_unwind_loss)):
                 return False
         return True
 
@@ -319,13 +320,15 @@ def _floor(qty: Decimal, lot: Decimal) -> Decimal:
     return qty // lot * lot if lot else qty
 
 
+def _large_enough(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
+    return qty > 0 and qty >= instrument.min_qty and qty * px >= instrument.min_notional
+
+
 def _allowed(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
     """The venue takes an order of this size at this price."""
     return (
-        qty > 0
-        and px > 0
-        and qty >= instrument.min_qty
+        px > 0
+        and _large_enough(instrument, qty, px)
         and (instrument.max_qty is None or qty <= instrument.max_qty)
-        and qty * px >= instrument.min_notional
         and (instrument.max_notional is None or qty * px <= instrument.max_notional)
     )

@@ -19,6 +19,9 @@ __all__ = ["SpreadArb", "best_spread"]
 _FRESH_NS = 1_000_000_000
 """Fees, rules, latencies and whether an asset moves are read again after this time, and fees at each crossing."""
 
+_HEADROOM = 0.02
+"""Left free of balances and limits: a deal reserves its worst unwind too, and a hedge may cost more than its entry."""
+
 
 def best_spread(
     view: View, instruments: Sequence[Instrument], touched: Sequence[str], now_ns: int, *, min_edge: float = 0.001,
@@ -46,10 +49,10 @@ def best_spread(
                 continue
             if not (view.may_trade(buy.venue) and view.may_trade(sell.venue)):
                 continue
+            quote, base, notional = _means(view, buy, sell)
             edge = walk(
-                asks, bids, terms, now_ns, least_edge=least, most_quote=float(view.free(buy.id, buy.quote)),
-                most_base=float(view.free(sell.id, sell.base)),
-                most_notional=min(max_notional, float(view.room(buy.id)), float(view.room(sell.id))),
+                asks, bids, terms, now_ns, least_edge=least, most_quote=quote, most_base=base,
+                most_notional=min(max_notional, notional),
             )  # fmt: skip
             if edge is not None and (best is None or edge.net > best.expected_net):
                 best = _opportunity(buy, sell, edge, slippage, now_ns)
@@ -113,7 +116,7 @@ class SpreadArb(Strategy):
     """Expected move against each leg in a second of book age and order latency."""
     cooldown_s: float = 0.1
     fee_in_base: bool = True
-    """A buyer's fee is taken out of what is bought (so do Binance, OKX and Bybit, unless it is paid in another coin)."""
+    """A buyer's fee is taken out of what is bought (Binance, OKX and Bybit do, unless it is paid in another coin)."""
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or a value that makes no sense."""
@@ -125,12 +128,20 @@ class SpreadArb(Strategy):
                 hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}"
                 raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
             setattr(self, key, value)
-        self.symbols = (self.symbols,) if isinstance(self.symbols, str) else tuple(self.symbols)
+        if isinstance(self.symbols, str):
+            self.symbols = (self.symbols,)
+        if not isinstance(self.symbols, list | tuple) or not all(isinstance(symbol, str) for symbol in self.symbols):
+            raise ConfigError(f"strategy {name}: symbols = {self.symbols!r} is not a list of names")
         if not self.symbols:
             raise ConfigError(f'strategy {name}: set symbols, for example symbols = ("BTC-USDT",)')
+        self.symbols = tuple(self.symbols)
         for key in known:
             value = getattr(self, key)
-            if key in ("symbols", "fee_in_base"):
+            if key == "symbols":
+                continue
+            if key == "fee_in_base":
+                if not isinstance(value, bool):
+                    raise ConfigError(f"strategy {name}: fee_in_base = {value!r} is not true or false")
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
                 raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number of 0 or more")
@@ -217,8 +228,8 @@ class SpreadArb(Strategy):
         if why:
             self.skipped[why] += 1
             return
-        quote, base = float(view.free(buy.id, buy.quote)), float(view.free(sell.id, sell.base))
-        notional = min(self.max_notional, float(view.room(buy.id)), float(view.room(sell.id)))
+        quote, base, notional = _means(view, buy, sell)
+        notional = min(self.max_notional, notional)
         ask = asks.best_ask()
         assert ask is not None  # it has just crossed
         if not pair.movable:
@@ -279,6 +290,19 @@ def _comparable(one: Instrument, other: Instrument) -> bool:
         == (other.base, other.quote, other.kind, other.multiplier, other.settle)
         and one.venue != other.venue
     )  # fmt: skip
+
+
+def _means(view: View, buy: Instrument, sell: Instrument) -> tuple[float, float, float]:
+    """(free quote to buy with, free base to sell, notional that the limits allow), less the headroom for an unwind:
+    buying back what was sold takes some quote at the selling venue as well."""
+    return (
+        float(view.free(buy.id, buy.quote)) * (1.0 - _HEADROOM),
+        float(view.free(sell.id, sell.base)),
+        min(
+            float(min(view.room(buy.id), view.room(sell.id))) * (1.0 - _HEADROOM),
+            float(view.free(sell.id, sell.quote)) / _HEADROOM,
+        ),
+    )
 
 
 def _movable(view: View, buy: Instrument, sell: Instrument) -> bool:

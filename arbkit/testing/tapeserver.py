@@ -80,7 +80,7 @@ class Moment(Struct, gc=False):
 
 
 class TapeServer:
-    """``levels`` a side are held and told; ``compared`` of them must agree. Only one connection's book frames are kept."""
+    """``levels`` a side are held and told; ``compared`` of them must agree. Only book frames are kept."""
 
     def __init__(
         self, exchange: Exchange, teller: Teller, recording: Sequence[Frame], *, levels: int = 100, compared: int = 20
@@ -153,9 +153,7 @@ class TapeServer:
             if epochs is None or moment.index < index:
                 continue
             flagged = flagged or symbol in moment.lost
-            for name in moment.lost:
-                if name != symbol:
-                    found.append(f"{name} was flagged at {moment.index}")
+            found += [f"{name} was flagged at {moment.index}" for name in moment.lost if name != symbol]
             if mutation in ("dropped", "truncated") and moment.index == following and not flagged:
                 found.append(f"{symbol} was still trusted after its next frame {moment.index}")
         assert moment is not None

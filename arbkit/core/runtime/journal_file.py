@@ -85,10 +85,10 @@ class StateFolder:
                     f"account {account} was used in environment {known[account]!r} and is now set to {environment!r}: "
                     f"a key belongs to one environment; name the account differently"
                 )
-        if known | accounts != known:
+        if any(account not in known for account in accounts):
             fresh = path.with_suffix(".new")
             fresh.touch(0o600)
-            fresh.write_bytes(msgspec.json.encode(known | dict(accounts)))
+            fresh.write_bytes(msgspec.json.encode({**known, **accounts}))
             os.replace(fresh, path)
 
 
@@ -144,16 +144,18 @@ class JournalFile:
     # --- the run
 
     def append(self, record: bytes) -> int:
-        """Write, so that it survives our death; the position after it. Raises ``JournalFailed``: then it is not written."""
+        """Write, so that it survives our death; the position after it. Raises ``JournalFailed`` when it did not."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
         try:
             written = os.write(self._fd, record)
+            if written != len(record):  # the write of the rest tells why
+                written += os.write(self._fd, record[written:])
+            if written != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            written = self._rescue(record, error)
-        if written != len(record):
-            written = self._rescue(record, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        self.position += written
+            self._rescue(record, error)
+        self.position += len(record)
         self._wanted.put(self.position)
         return self.position
 
@@ -175,15 +177,15 @@ class JournalFile:
 
     # --- inside
 
-    def _rescue(self, record: bytes, error: OSError) -> int:
-        """The write failed or was cut short: undo it, give up the ballast, try once more, and say that trading must stop."""
+    def _rescue(self, record: bytes, error: OSError) -> None:
+        """A write failed or was cut short: undo it, give up the ballast, try once more, say that trading must stop."""
         try:
             os.ftruncate(self._fd, self.position)
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._ballast.exists():
                 self._ballast.unlink()
                 if os.write(self._fd, record) == len(record):
                     self._on_failure("the disk is full; the last reserve is in use")
-                    return len(record)
+                    return
                 os.ftruncate(self._fd, self.position)
         except OSError as second:
             error = second

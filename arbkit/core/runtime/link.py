@@ -30,7 +30,7 @@ class LinkInputs(Protocol):
 class SocketLink:
     """For each ``dial`` exactly one ``closed`` follows, at most one ``opened`` before it, and nothing after it."""
 
-    __slots__ = ("_clock", "_connect", "_connection", "_inputs", "_spawn", "name")
+    __slots__ = ("_clock", "_connect", "_connection", "_inputs", "_spawn", "_transport", "name")
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class SocketLink:
         self._clock = clock
         self._spawn = spawn
         self._connection: _Connection | None = None
+        self._transport: Transport | None = None
+        """The latest, perhaps still saying goodbye."""
 
     @property
     def state(self) -> str:
@@ -72,11 +74,13 @@ class SocketLink:
             connection.detach()
             asyncio.get_running_loop().call_soon(self._closed, connection, reason)
 
-    def close(self) -> None:
-        """The run is over: end it without telling anybody."""
+    async def close(self) -> None:
+        """The run is over: end it without telling anybody, and wait until the socket is gone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.detach()
+        if self._transport is not None:
+            await self._transport.wait_closed()
 
     def _closed(self, connection: _Connection, reason: str) -> None:
         if self._connection is connection:
@@ -125,7 +129,7 @@ class _Connection:
         if self.over:
             transport.close()
             return
-        self.transport = transport
+        self.transport = self._link._transport = transport
         self._heard_ns = now_ns
         self._arm()
         self._inputs.opened(self._name, now_ns)

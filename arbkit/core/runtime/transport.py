@@ -1,7 +1,7 @@
 """One WebSocket connection: bytes to whole messages and back. It decides nothing.
 
-``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call and its end is
-known. ``Transport`` and ``Receiver`` are the seam: whatever offers the first and calls the second can take its place.
+``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call whose end
+is known. ``Transport`` and ``Receiver`` are the seam: any pair like it can stand in.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, PayloadTooBig
+from websockets.exceptions import InvalidURI, PayloadTooBig
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.frames import CLOSE_CODE_EXPLANATIONS, CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
 from arbkit.core.errors import ConfigError, ConnectFailed
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.reasons import cause, close_text, refusal, reveal, scrub
 from arbkit.core.types import Dial, Secret
 
-__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "pieces", "reveal", "scrub", "tls_context"]
+__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message, after inflation: several times the largest full-depth snapshot."""
@@ -81,6 +81,10 @@ class Transport(Protocol):
         """End it politely; the receiver hears nothing more."""
         ...
 
+    async def wait_closed(self) -> None:
+        """Until the socket is gone; soon after ``close`` or ``Receiver.closed``."""
+        ...
+
 
 Connect: TypeAlias = Callable[[Dial, Receiver], Awaitable[None]]
 """Opens a connection; returns after ``Receiver.opened``. Raises ``ConnectFailed`` or ``ConfigError``."""
@@ -101,27 +105,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def reveal(text: str) -> str:
-    """The text for the wire."""
-    return text.reveal() if isinstance(text, Secret) else text
-
-
-def pieces(secret: str) -> list[str]:
-    """What must not be shown of a secret text: all of it, and each long word in it (the token in an address)."""
-    text = reveal(secret)
-    return [text, *re.findall(r"[A-Za-z0-9_\-+/=]{16,}", text)] if text else []
-
-
-def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
-    """Foreign text made fit to be shown: no secret, no control characters, one bounded line."""
-    for secret in secrets:
-        if isinstance(secret, Secret):
-            for piece in pieces(secret):
-                text = text.replace(piece, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
-
-
 class WebSocket(asyncio.Protocol):
     """A client connection; ``connect`` makes it."""
 
@@ -139,6 +122,7 @@ class WebSocket(asyncio.Protocol):
         self._pings = 0
         self._ping_window = 0
         self.handshake: asyncio.Future[None] = self._loop.create_future()
+        self._gone = asyncio.Event()
         self._ws = ClientProtocol(
             uri,
             extensions=[ClientPerMessageDeflateFactory()] if dial.deflate else None,
@@ -149,7 +133,7 @@ class WebSocket(asyncio.Protocol):
     # --- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -202,9 +186,10 @@ class WebSocket(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
         self._cancel_timer()
         self._ws.receive_eof()
-        text = "the connection was lost" if exc is None else f"the connection was lost: {_cause(exc)}"
+        text = "the connection was lost" if exc is None else f"the connection was lost: {cause(exc)}"
         self._fail(text, self._now())
 
     def pause_writing(self) -> None:
@@ -239,6 +224,9 @@ class WebSocket(asyncio.Protocol):
             self._ws.send_close(CloseCode.NORMAL_CLOSURE)
             self._flush()
         self._linger()
+
+    async def wait_closed(self) -> None:
+        await self._gone.wait()
 
     def abort(self) -> None:
         """Cut it without a word."""
@@ -285,13 +273,13 @@ class WebSocket(asyncio.Protocol):
         """The conversation is over, or never began: say why, once."""
         ws = self._ws
         if ws.handshake_exc is not None:
-            self._fail(_refusal(ws.handshake_exc, self._secrets), now_ns)
+            self._fail(refusal(ws.handshake_exc, self._secrets), now_ns)
         elif ws.close_rcvd is not None:
-            self._fail(f"closed by the venue with {_close_text(ws.close_rcvd.code, ws.close_rcvd.reason)}", now_ns)
+            self._fail(f"closed by the venue with {close_text(ws.close_rcvd.code, ws.close_rcvd.reason)}", now_ns)
         elif isinstance(ws.parser_exc, PayloadTooBig):
             self._fail(f"closed by us with 1009: a message over {ws.max_message_size} bytes", now_ns)
         elif ws.close_sent is not None:
-            self._fail(f"closed by us with {_close_text(ws.close_sent.code, ws.close_sent.reason)}", now_ns)
+            self._fail(f"closed by us with {close_text(ws.close_sent.code, ws.close_sent.reason)}", now_ns)
         elif ws.state is State.CONNECTING:
             return
         else:
@@ -356,7 +344,7 @@ async def connect(
     except TimeoutError:
         reason = f"no connection within {CONNECT_S:g} s"
     except (OSError, ssl.CertificateError) as error:
-        reason = _cause(error)
+        reason = cause(error)
     except ConnectFailed as error:
         reason = str(error)
     except asyncio.CancelledError:
@@ -383,44 +371,5 @@ def _vet(dial: Dial) -> WebSocketURI:
     return uri
 
 
-def _cause(error: BaseException) -> str:
-    """An error of the network in words, never with an address of ours in it."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS certificate refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or 'no reason given'}"
-    if isinstance(error, socket.gaierror):
-        return f"name not found ({error.strerror})"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
-
-
-def _refusal(error: Exception, secrets: Sequence[str]) -> str:
-    """Why a handshake failed, for the person who must do something about it."""
-    if not isinstance(error, InvalidStatus):
-        cause = error.__cause__
-        if isinstance(cause, EOFError):
-            return "the connection ended during the handshake"
-        words = str(cause or error) if isinstance(error, InvalidHandshake) else "not an HTTP answer"
-        return scrub(f"the handshake failed: {words}", secrets)
-    response = error.response
-    status = response.status_code
-    text = f"the handshake was refused with {status} {response.reason_phrase}"
-    if status == 407:
-        return f"{text}: a proxy between here and the venue wants authentication"
-    if 300 <= status < 400:
-        return f"{text}: redirects are not followed (to {response.headers.get('Location', 'nowhere')})"
-    body = bytes(response.body[:2000]).decode("utf-8", "replace")
-    if body.lstrip()[:1] == "<":
-        return f"{text}: an HTML page, so a proxy, firewall or block page rather than the venue's own answer"
-    return scrub(f"{text}: {body}" if body.strip() else text, secrets)
-
-
-def _close_text(code: int, reason: str) -> str:
-    name = CLOSE_CODE_EXPLANATIONS.get(code, "")
-    return f"{code}" + (f" ({name})" if name else "") + (f": {reason}" if reason else "")
-
-
-_SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)
+_SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - see below
 """Kept out of the logging tree: at DEBUG the library logs every frame and header, secrets included."""

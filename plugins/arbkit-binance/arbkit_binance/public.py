@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from arbkit.adapters.joined import Joined
-from arbkit.adapters.wire import MS, S, json_text, read_json
+from arbkit.adapters.wire import MS, NOTHING, S, json_text, read_json, told
 from arbkit.core.errors import BadFrame, RemoteProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -113,14 +113,13 @@ class Loose(Struct, gc=False):
     """Whatever is not a combined frame that begins with its stream name."""
 
     stream: str = ""
-    data: Raw | None = None
+    data: Raw = NOTHING
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
-    error: Raw | None = None
+    error: Raw = NOTHING
     e: str = ""
     u: int | None = None
-    seen: Raw | None = field(default=None, name="lastUpdateId")
 
 
 _DIFF = msgspec.json.Decoder(DiffFrame, strict=False)
@@ -249,12 +248,14 @@ class PublicSession:
             return (Notice(self._link.venue, "the venue announces its shutdown", going_away=True, recv_ns=now_ns),)
         if frame.stream:
             channel = frame.stream.partition("@")[2]
-            if frame.data is None or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
+            if not told(frame.data) or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
                 return ()
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
-        if frame.code is not None or frame.error is not None:
-            self._acks.pop(frame.id, None) if isinstance(frame.id, int) else None
-            said = frame.msg or (bytes(frame.error).decode() if frame.error else "")
+        if frame.code is not None or told(frame.error):
+            if isinstance(frame.id, int):  # asking again would be refused again
+                self._acks.pop(frame.id, None)
+                self._due()
+            said = frame.msg or bytes(frame.error).decode()
             return (Notice(self._link.venue, f"subscription refused: {frame.code or ''} {said}", recv_ns=now_ns),)
         if isinstance(frame.id, int):
             known = self._acks.pop(frame.id, None)

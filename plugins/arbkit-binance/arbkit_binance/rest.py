@@ -165,7 +165,8 @@ class RestSession:
             case AskKind.FEES if ask.instrument:
                 return self._signed("GET", "/api/v3/account/commission", [("symbol", self._native(ask))], now_ns)
             case AskKind.FEES | AskKind.BALANCES:
-                return self._signed("GET", "/api/v3/account", [("omitZeroBalances", "true")], now_ns)
+                # zero balances too: an asset that has left the account must be told as 0
+                return self._signed("GET", "/api/v3/account", [], now_ns)
             case AskKind.ASSETS:
                 return self._signed("GET", "/sapi/v1/capital/config/getall", [], now_ns)
         raise LocalProtocolError(f"Binance has no answer to {ask.kind}")

@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct, field
 
-from arbkit.adapters.wire import MS, S, json_text, sane
+from arbkit.adapters.wire import MS, NOTHING, S, json_text, sane, told
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -69,11 +69,11 @@ class Frame(Struct, gc=False):
 
     id: int | str | None = None
     status: int = 0
-    result: Raw | None = None
+    result: Raw = NOTHING
     error: ApiError | None = None
     limits: list[LimitSaid] = field(default=[], name="rateLimits")
-    event: Raw | None = None
-    data: Raw | None = None
+    event: Raw = NOTHING
+    data: Raw = NOTHING
     e: str = ""
 
 
@@ -162,11 +162,11 @@ class PrivateSession:
 
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
         frame = _FRAME.decode(data)
-        payload = frame.event or frame.data
-        if payload is None and frame.e:
-            payload = Raw(data.encode() if isinstance(data, str) else data)
-        if payload is not None:
-            return self._event(payload, now_ns)
+        for payload in (frame.event, frame.data):
+            if told(payload):
+                return self._event(payload, now_ns)
+        if frame.e:
+            return self._event(data, now_ns)
         if frame.id == _LOGON:
             _must(frame, "session.logon")
             self._caller.logged_on = True
@@ -186,7 +186,7 @@ class PrivateSession:
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         raise LocalProtocolError(f"{self._link.link} carries no requests")
 
-    def _event(self, payload: Raw, now_ns: int) -> Sequence[Output]:
+    def _event(self, payload: Raw | str | bytes, now_ns: int) -> Sequence[Output]:
         account = self._link.account
         match _KIND.decode(payload).e:
             case "executionReport":
@@ -272,10 +272,10 @@ class TradeSession:
             self._caller.logged_on = True
             return [*outputs, *self._ask_clock(now_ns), Ready(self._link.link, now_ns)]
         kind, cl_ord_id, instrument = self._asked(frame.id)
-        if frame.event is not None and _KIND.decode(frame.event).e == "serverShutdown":
+        if told(frame.event) and _KIND.decode(frame.event).e == "serverShutdown":
             return [*outputs, _going(self._link.venue, now_ns)]
         if kind == "t":
-            if frame.result is not None:
+            if told(frame.result):
                 server_ms = _TIME.decode(frame.result).server_time
                 outputs.append(clock(server_ms, int(str(frame.id)[1:]), now_ns))
             return outputs
@@ -286,7 +286,7 @@ class TradeSession:
                 return [*outputs, *query_failed(account, instrument, cl_ord_id, frame.error, now_ns)]
             sort = NewOrder if kind == "n" else CancelOrder
             return [*outputs, *refused(sort, account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
-        if frame.status == 200 and frame.result is not None:
+        if frame.status == 200 and told(frame.result):
             said = _REPORT.decode(frame.result)
             source = "poll" if kind == "q" else "ack"
             outputs += report(said, account, instrument, now_ns, source, cl_ord_id)

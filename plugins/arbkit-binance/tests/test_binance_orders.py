@@ -1,0 +1,355 @@
+"""Answers and events about orders: documented samples, and what each error code proves."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arbkit_binance.adapter import Binance
+
+from arbkit.core.errors import CredentialsError, RemoteProtocolError
+from arbkit.core.ids import format_cl_ord_id
+from arbkit.core.signer import LocalSigner
+from arbkit.core.types import (
+    Balance,
+    CancelAll,
+    CancelOrder,
+    Catalogue,
+    ClockSample,
+    Command,
+    HttpAnswer,
+    Instrument,
+    LinkSpec,
+    ListFills,
+    Listing,
+    ListOpenOrders,
+    NewOrder,
+    NoAnswer,
+    Notice,
+    OrderAbsent,
+    OrderUpdate,
+    OrdStatus,
+    QueryOrder,
+    RateReport,
+    Ready,
+    RejectReason,
+    Role,
+    Send,
+    Side,
+    VenueSettings,
+)
+
+DATA = Path(__file__).parent / "data" / "orders"
+CL = format_cl_ord_id(4711)
+ACCOUNT = "binance:main"
+ID = "binance:BTC-USDT"
+NOW = 1_750_000_000_000_000_000
+
+
+def market(base: str, quote: str) -> Instrument:
+    return Instrument(
+        venue="binance", symbol=f"{base}-{quote}", native=base + quote, base=base, quote=quote,
+        tick=Decimal("0.01"), lot=Decimal("0.00001"),
+    )  # fmt: skip
+
+
+CATALOGUE = Catalogue([market("BTC", "USDT"), market("ETH", "USDT"), market("ETH", "BTC"), market("LTC", "BTC")])
+
+
+def session(role: Role, **options: str) -> Any:
+    link = LinkSpec(link=f"binance.main.{role.value}", venue="binance", role=role, account=ACCOUNT)
+    venue = Binance(VenueSettings(options=options))
+    return venue.session(link, CATALOGUE, LocalSigner("key", "secret"))
+
+
+def sample(name: str) -> str:
+    return json.dumps(json.loads((DATA / f"{name}.json").read_text())["data"])
+
+
+def new(**changes: Any) -> NewOrder:
+    return NewOrder(
+        **{"account": ACCOUNT, "instrument": ID, "cl_ord_id": CL, "side": Side.BUY, "qty": Decimal(1),
+           "px": Decimal(100), **changes}
+    )  # fmt: skip
+
+
+CANCEL = CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)
+QUERY = QueryOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)
+
+
+def answered(command: Command, body: str | bytes, status: int = 200, **headers: str) -> list[Any]:
+    raw = body.encode() if isinstance(body, str) else body
+    return list(session(Role.REST).answered(command, HttpAnswer(status, headers, raw, NOW, NOW), NOW))
+
+
+def error(code: int, msg: str) -> str:
+    return json.dumps({"code": code, "msg": msg})
+
+
+# --- placements
+
+
+def test_full_answer_gives_one_update_a_fill_and_the_final_state() -> None:
+    """Five fills of the documented sample; ids, fees and sums as told."""
+    updates = answered(new(), sample("spot-http-json-new-order-full-response"))
+    assert [one.trade_id for one in updates] == ["56", "57", "58", "59", "60", ""]
+    assert [one.cum_qty for one in updates] == [1, 6, 8, 9, 10, 10]
+    assert [one.fee for one in updates[:5]] == [Decimal(t) for t in ("4", "19.995", "7.996", "3.997", "3.995")]
+    assert {one.fee_asset for one in updates[:5]} == {"USDT"}
+    assert all(one.ord_status is OrdStatus.PARTIALLY_FILLED and not one.maker for one in updates[:5])
+    assert updates[5].ord_status is OrdStatus.FILLED
+    assert updates[5].last_qty == 0
+    assert {one.cl_ord_id for one in updates} == {CL}
+    assert {one.source for one in updates} == {"ack"}
+
+
+def test_rest_and_socket_tell_the_same() -> None:
+    """One order, both channels: equal events."""
+    body = sample("spot-http-json-new-order-full-response")
+    frame = f'{{"id":"n{CL}BTCUSDT","status":200,"result":{body},"rateLimits":[]}}'
+    assert list(session(Role.TRADE).receive(frame, NOW)) == answered(new(), body)
+
+
+REFUSALS = [
+    (-2010, "Account has insufficient balance for requested action.", RejectReason.INSUFFICIENT_FUNDS),
+    (-2010, "Order would immediately match and take.", RejectReason.POST_ONLY),
+    (-2010, "Market is closed.", RejectReason.INSTRUMENT),
+    (-2010, "This action is disabled on this account; you may not place orders.", RejectReason.AUTH),
+    (-1013, "Filter failure: PRICE_FILTER", RejectReason.BAD_PRICE),
+    (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", RejectReason.BAD_PRICE),
+    (-1013, "Filter failure: LOT_SIZE", RejectReason.BAD_QTY),
+    (-1013, "Filter failure: NOTIONAL", RejectReason.MIN_NOTIONAL),
+    (-1013, "Filter failure: MIN_NOTIONAL", RejectReason.MIN_NOTIONAL),
+    (-1111, "Parameter 'quantity' has too much precision.", RejectReason.BAD_QTY),
+    (-1111, "Parameter 'price' has too much precision.", RejectReason.BAD_PRICE),
+    (-1121, "Invalid symbol.", RejectReason.INSTRUMENT),
+    (-1021, "Timestamp for this request is outside of the recvWindow.", RejectReason.CLOCK),
+    (-1022, "Signature for this request is not valid.", RejectReason.AUTH),
+    (-2015, "Invalid API-key, IP, or permissions for action.", RejectReason.AUTH),
+    (-1003, "Too much request weight used.", RejectReason.THROTTLED),
+    (-1015, "Too many new orders.", RejectReason.THROTTLED),
+]
+
+
+@pytest.mark.parametrize(("code", "msg", "reason"), REFUSALS)
+def test_listed_codes_reject(code: int, msg: str, reason: RejectReason) -> None:
+    """A definite no, over REST and over the socket, with the venue's words."""
+    (update,) = [one for one in answered(new(), error(code, msg), 400) if isinstance(one, OrderUpdate)]
+    assert (update.ord_status, update.reason, update.cl_ord_id) == (OrdStatus.REJECTED, reason, CL)
+    assert update.text == f"{code} {msg}"
+    frame = f'{{"id":"n{CL}BTCUSDT","status":400,"error":{error(code, msg)}}}'
+    assert list(session(Role.TRADE).receive(frame, NOW)) == [update]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, error(-1001, "Internal error; unable to process your request.")),
+        (400, error(-1006, "An unexpected response was received from the message bus.")),
+        (408, error(-1007, "Timeout waiting for response from backend server.")),
+        (400, error(-1008, "Server is currently overloaded.")),
+        (400, error(-9999, "Something nobody has seen.")),
+        (503, error(-2010, "Account has insufficient balance for requested action.")),
+        (500, error(-1013, "Filter failure: LOT_SIZE")),
+        (502, "<html>bad gateway</html>"),
+        (403, "<html>blocked</html>"),
+        (200, "<html>welcome</html>"),
+        (200, '{"symbol":"BTCUSDT","orderId":1,"executedQty":"NaN","status":"FILLED"}'),
+        (200, '{"symbol":"BTCUSDT","ord'),
+        (200, ""),
+        (200, b"\xff\xfe"),
+        (400, '{"code":"x"}'),
+        (400, "[" * 5000),
+        (200, "[" * 5000),
+    ],
+)
+@pytest.mark.parametrize("command", [new(), CANCEL], ids=["new", "cancel"])
+def test_what_proves_nothing_never_rejects(command: Command, status: int, body: str | bytes) -> None:
+    """5xx whatever it says, pages, cut bodies, codes outside the list: UNKNOWN, or nothing at all."""
+    for one in answered(command, body, status):
+        assert isinstance(one, OrderUpdate)
+        assert one.ord_status is OrdStatus.UNKNOWN
+        assert one.cum_qty is None
+
+
+def test_taken_client_id_is_no_rejection() -> None:
+    """The first copy may be alive: unknown, with the reason, so that it is queried."""
+    (update,) = answered(new(), error(-2010, "Duplicate order sent."), 400)
+    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.DUPLICATE)
+
+
+def test_no_answer_proves_nothing() -> None:
+    """A timeout says nothing about the order."""
+    assert session(Role.REST).answered(new(), NoAnswer("timeout"), NOW) == ()
+
+
+# --- cancels and queries
+
+
+def test_cancel_answer_is_about_the_order_it_cancels() -> None:
+    """The answer's own client id is the cancel's; ours is the original one."""
+    (update,) = answered(CANCEL, sample("spot-http-json-cancel-order-response"))
+    assert (update.ord_status, update.cl_ord_id, update.order_id, update.cum_qty) == (OrdStatus.CANCELED, CL, "4", 0)
+
+
+def test_cancel_of_a_finished_order_asks_for_its_state() -> None:
+    """-2011 answers the cancel, not the order."""
+    (update,) = answered(CANCEL, error(-2011, "Unknown order sent."), 400)
+    assert update.about_cancel
+    assert update.reason is RejectReason.UNKNOWN_ORDER
+    assert not update.ord_status.terminal
+    frame = f'{{"id":"c{CL}BTCUSDT","status":400,"error":{error(-2011, "Unknown order sent.")}}}'
+    assert list(session(Role.TRADE).receive(frame, NOW)) == [update]
+
+
+def test_cancel_all_tells_each_order() -> None:
+    """Plain orders and those inside an order list; foreign ids read as foreign."""
+    updates = answered(CancelAll(account=ACCOUNT, instrument=ID), sample("spot-http-json-cancel-open-orders-response"))
+    assert [one.order_id for one in updates] == ["11", "13", "20", "21"]
+    assert {one.ord_status for one in updates} == {OrdStatus.CANCELED}
+    assert {one.cl_ord_id for one in updates} == {""}
+
+
+def test_unknown_order_on_query_is_evidence_of_absence() -> None:
+    """-2013 over both channels; nothing else is read as absence."""
+    wanted = [OrderAbsent(ACCOUNT, ID, CL, NOW)]
+    assert answered(QUERY, error(-2013, "Order does not exist."), 400) == wanted
+    frame = f'{{"id":"q{CL}BTCUSDT","status":400,"error":{error(-2013, "Order does not exist.")}}}'
+    assert list(session(Role.TRADE).receive(frame, NOW)) == wanted
+    assert answered(QUERY, error(-1001, "Internal error"), 400) == []
+    assert answered(QUERY, "<html>", 404) == []
+
+
+def test_archived_order_is_final() -> None:
+    """-2026: cancelled or expired without a fill more than 90 days ago."""
+    (update,) = answered(QUERY, error(-2026, "Order was canceled or expired with no executed qty."), 400)
+    assert (update.ord_status, update.cum_qty) == (OrdStatus.CANCELED, 0)
+
+
+def test_listings() -> None:
+    """Open orders are told completely; fills carry the venue's order id, price, fee and maker flag."""
+    (orders,) = answered(ListOpenOrders(account=ACCOUNT), sample("spot-http-json-open-orders-response"))
+    assert isinstance(orders, Listing)
+    assert (orders.kind, orders.complete, orders.instrument) == ("open_orders", True, "")
+    assert [(one.instrument, one.ord_status, one.cl_ord_id) for one in orders.updates] == [
+        ("binance:LTC-BTC", OrdStatus.NEW, "")
+    ]
+    (fills,) = answered(ListFills(account=ACCOUNT, instrument=ID), sample("spot-http-json-account-trades-response"))
+    (fill,) = fills.updates
+    assert (fill.trade_id, fill.order_id, fill.last_px, fill.last_qty) == ("28457", "100234", Decimal("4.000001"), 12)
+    assert (fill.fee, fill.fee_asset, fill.maker, fill.side) == (Decimal("10.1"), "BNB", False, Side.BUY)
+
+
+def test_a_full_page_of_fills_is_not_complete() -> None:
+    """At the page's limit absence proves nothing."""
+    one = json.loads(sample("spot-http-json-account-trades-response"))[0]
+    (listing,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([one] * 1000))
+    assert not listing.complete
+
+
+# --- the event stream
+
+
+def event(name: str) -> Any:
+    (update,) = session(Role.PRIVATE).receive(sample(name), NOW)
+    return update
+
+
+def test_stream_fill() -> None:
+    """A trade report becomes one fill with its fee and maker flag, wrapped or bare."""
+    update = event("spot-user-data-json-execution-report-trade")
+    assert (update.instrument, update.ord_status, update.trade_id) == ("binance:ETH-USDT", OrdStatus.FILLED, "98765432")
+    assert (update.last_px, update.last_qty, update.cum_qty) == (2500, 1, 1)
+    assert (update.fee, update.fee_asset, update.maker) == (Decimal("0.001"), "ETH", True)
+    partial = event("ws-messages-ws-spot-execution-report-trade")
+    assert (partial.ord_status, partial.last_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal("0.5"))
+
+
+def test_stream_states() -> None:
+    """New, cancelled, expired and rejected, without a fill."""
+    for name, status in (
+        ("spot-user-data-json-execution-report-wrapped", OrdStatus.NEW),
+        ("spot-user-data-json-execution-report-canceled", OrdStatus.CANCELED),
+        ("ws-messages-ws-spot-execution-report-canceled", OrdStatus.CANCELED),
+        ("spot-user-data-json-execution-report-expired", OrdStatus.EXPIRED),
+        ("ws-messages-ws-spot-execution-report-rejected", OrdStatus.REJECTED),
+        ("ws-messages-ws-spot-execution-report-pending-cancel", OrdStatus.UNKNOWN),
+    ):
+        update = event(name)
+        assert (update.ord_status, update.last_qty, update.trade_id) == (status, 0, ""), name
+    assert event("ws-messages-ws-spot-execution-report-rejected").reason is RejectReason.POST_ONLY
+
+
+def test_self_trade_prevention_is_no_fill() -> None:
+    """TRADE_PREVENTION reports a size that never traded."""
+    update = event("ws-messages-ws-spot-execution-report-trade-prevention")
+    assert (update.ord_status, update.last_qty, update.fee) == (OrdStatus.EXPIRED, 0, None)
+
+
+def test_a_trade_without_a_price_is_not_booked() -> None:
+    """The state counts (and shows that a fill is missing), a price of 0 does not."""
+    update = event("ws-messages-ws-spot-execution-report-trade-l-zero")
+    assert (update.ord_status, update.last_qty, update.cum_qty) == (OrdStatus.FILLED, 0, Decimal("0.001"))
+
+
+def test_cancelled_order_keeps_its_own_client_id() -> None:
+    """On CANCELED the venue puts the cancel's id into c and the order's into C."""
+    said = json.loads(sample("spot-user-data-json-execution-report-canceled")) | {"c": "cancelMyOrder1", "C": CL}
+    (update,) = session(Role.PRIVATE).receive(json.dumps({"subscriptionId": 0, "event": said}), NOW)
+    assert update.cl_ord_id == CL
+
+
+def test_balances() -> None:
+    """The stream tells touched assets; the listing is a snapshot."""
+    update = event("spot-user-data-json-account-position-wrapped")
+    assert update == Balance(
+        account=ACCOUNT, asset="ETH", free=Decimal("10000.000000"), locked=Decimal("0.000000"),
+        exch_ns=1564034571073 * 10**6, recv_ns=NOW,
+    )  # fmt: skip
+
+
+def test_stream_start_ready_and_end() -> None:
+    """Ready after the confirmation; an ended stream and a lost confirmation drop the link; bad keys say so."""
+    private = session(Role.PRIVATE)
+    private.start(NOW)
+    with pytest.raises(RemoteProtocolError, match="not confirmed"):
+        private.tick(private.due_ns)
+    assert private.receive('{"id":"subscribe","status":200,"result":{"subscriptionId":0}}', NOW) == (
+        Ready("binance.main.private", NOW),
+    )
+    with pytest.raises(RemoteProtocolError, match="ended"):
+        private.receive('{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}', NOW)
+    refusal = f'{{"id":"subscribe","status":401,"error":{error(-2015, "Invalid API-key")}}}'
+    with pytest.raises(CredentialsError, match="-2015"):
+        private.receive(refusal, NOW)
+    (notice,) = private.receive('{"event":{"e":"serverShutdown","E":1}}', NOW)
+    assert isinstance(notice, Notice)
+    assert notice.going_away
+
+
+def test_trade_link_with_an_hmac_key_is_ready_at_once_and_reads_the_clock() -> None:
+    """The clock's round trip is in the request's own id."""
+    trade = session(Role.TRADE)
+    clock, ready = trade.start(NOW)
+    assert isinstance(clock, Send)
+    assert ready == Ready("binance.main.trade", NOW)
+    request = json.loads(clock.data)["id"]
+    frame = f'{{"id":"{request}","status":200,"result":{{"serverTime":{NOW // 10**6 + 70}}}}}'
+    (found,) = trade.receive(frame, NOW + 40_000_000)
+    assert found == ClockSample("binance", 50_500_000, 20_500_000, NOW + 40_000_000)
+
+
+def test_socket_rate_limits_and_bans() -> None:
+    """Counts come with each answer; 429 closes the venue until the time it names."""
+    trade = session(Role.TRADE)
+    entry = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 50, "count": 12}
+    (seen,) = trade.receive(json.dumps({"id": None, "status": 200, "rateLimits": [entry]}), NOW)
+    assert seen == RateReport(venue="binance", bucket=f"orders_10s:{ACCOUNT}", used=12, limit=50, recv_ns=NOW)
+    retry = NOW // 10**6 + 5000
+    ban = {"code": -1003, "msg": "Way too much.", "data": {"retryAfter": retry}}
+    found = trade.receive(json.dumps({"id": f"n{CL}BTCUSDT", "status": 429, "error": ban}), NOW)
+    assert found[0] == RateReport(venue="binance", bucket="*", until_ns=retry * 10**6, recv_ns=NOW)
+    assert found[1].reason is RejectReason.THROTTLED

@@ -1,0 +1,257 @@
+"""The market-data session: subscriptions, channels, notices, and garbage."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from arbkit_binance.adapter import Binance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arbkit.core.errors import BadFrame
+from arbkit.core.protocols import NEVER
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    BookUpdate,
+    Catalogue,
+    HttpAnswer,
+    Instrument,
+    Level,
+    LinkSpec,
+    NoAnswer,
+    Notice,
+    RateReport,
+    Ready,
+    Role,
+    Send,
+    Side,
+    TopUpdate,
+    Trade,
+    VenueSettings,
+)
+from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
+
+DATA = Path(__file__).parent / "data"
+NOW = 10**18
+BTC = "binance:BTC-USDT"
+
+
+def market(native: str) -> Instrument:
+    base = native.removesuffix("USDT")
+    return Instrument(
+        venue="binance", symbol=f"{base}-USDT", native=native, base=base, quote="USDT", tick=Decimal(1), lot=Decimal(1)
+    )
+
+
+def session(*natives: str) -> Any:
+    found = [market(native) for native in natives]
+    link = LinkSpec(link="binance.public.0", venue="binance", role=Role.PUBLIC, instruments=[one.id for one in found])
+    return Binance(VenueSettings()).session(link, Catalogue(found), None)
+
+
+def frame(stream: str, **data: Any) -> str:
+    return json.dumps({"stream": stream, "data": data}, separators=(",", ":"))
+
+
+def diff(first: int, last: int, **more: Any) -> str:
+    return frame(
+        "btcusdt@depth@100ms", e="depthUpdate", E=7, s="BTCUSDT", U=first, u=last, **{"b": [], "a": [], **more}
+    )
+
+
+# --- subscriptions
+
+
+def test_streams_are_subscribed_in_batches_and_ready_comes_with_the_last_acknowledgement() -> None:
+    """Two streams a symbol, 200 a message."""
+    public = session(*(f"C{number}USDT" for number in range(150)))
+    sends = public.start(NOW)
+    assert [len(json.loads(one.data)["params"]) for one in sends] == [200, 100]
+    assert json.loads(sends[0].data)["params"][:2] == ["c0usdt@depth@100ms", "c0usdt@bookTicker"]
+    assert public.receive('{"result":null,"id":1}', NOW) == ()
+    assert public.receive('{"result":null,"id":2}', NOW) == (Ready("binance.public.0", NOW),)
+    assert public.due_ns == NEVER
+
+
+def test_only_what_was_not_acknowledged_is_subscribed_again() -> None:
+    """A lost acknowledgement costs one message, under a new id."""
+    public = session(*(f"C{number}USDT" for number in range(150)))
+    sends = public.start(NOW)
+    public.receive('{"result":null,"id":1}', NOW)
+    (again,) = public.tick(public.due_ns)
+    assert json.loads(again.data)["params"] == json.loads(sends[1].data)["params"]
+    assert json.loads(again.data)["id"] == 3
+    assert public.receive('{"result":null,"id":3}', NOW) == (Ready("binance.public.0", NOW),)
+
+
+def test_refused_subscription_is_told_and_not_repeated() -> None:
+    """Asking again would be refused again."""
+    public = session("BTCUSDT")
+    public.start(NOW)
+    (notice,) = public.receive('{"code":2,"msg":"Invalid request: unknown","id":1}', NOW)
+    assert isinstance(notice, Notice)
+    assert "Invalid request" in notice.text
+    assert public.due_ns == NEVER
+
+
+def test_shutdown_notice_in_each_of_its_forms() -> None:
+    """Combined and raw: dial a new socket now."""
+    for text in (
+        '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
+        '{"e":"serverShutdown","E":1770123456789}',
+    ):
+        (notice,) = session("BTCUSDT").receive(text, NOW)
+        assert notice.going_away
+
+
+# --- channels
+
+
+def test_book_is_asked_for_and_joined() -> None:
+    """First difference asks; the answer's weight header is passed on; the snapshot and what followed come out."""
+    public = session("BTCUSDT")
+    (ask,) = public.receive(diff(11, 12, b=[["1.5", "2"]]), NOW)
+    assert ask == Ask(kind=AskKind.SNAPSHOT, instrument=BTC, ref="1")
+    assert public.receive(diff(13, 14, a=[["1.75", "0.00000000"]]), NOW) == ()
+    body = b'{"lastUpdateId":12,"bids":[["1.5","2"]],"asks":[["1.75","3"]]}'
+    rate, snapshot, delta = public.answered(ask, HttpAnswer(200, {"x-mbx-used-weight-1m": "55"}, body), NOW)
+    assert rate == RateReport(venue="binance", bucket="weight", used=55, recv_ns=NOW)
+    assert snapshot == BookUpdate(BTC, [Level(1.5, 2.0)], [Level(1.75, 3.0)], True, 12, 0, NOW, 1000)
+    assert delta == BookUpdate(BTC, [], [Level(1.75, 0.0)], False, 14, 7_000_000, NOW)
+
+
+def test_refused_snapshot_is_asked_again_with_growing_delay() -> None:
+    """No answer, an error page and a cut body alike."""
+    public = session("BTCUSDT")
+    (ask,) = public.receive(diff(11, 12), NOW)
+    delays = []
+    for answer in (NoAnswer("timeout"), HttpAnswer(503, {}, b"<html>"), HttpAnswer(200, {}, b'{"lastUp')):
+        (ask,) = public.answered(ask, answer, NOW)
+        delays.append(ask.not_before_ns - NOW)
+    assert delays == [250_000_000, 500_000_000, 1_000_000_000]
+
+
+def test_best_bid_and_ask_is_a_top_of_the_same_ids() -> None:
+    """An empty side (price 0) is no top."""
+    public = session("BTCUSDT")
+    text = frame("btcusdt@bookTicker", u=15, s="BTCUSDT", b="1.5", B="2", a="1.75", A="3")
+    assert public.receive(text, NOW) == (TopUpdate(BTC, Level(1.5, 2.0), Level(1.75, 3.0), 15, 0, NOW),)
+    empty = frame("btcusdt@bookTicker", u=16, s="BTCUSDT", b="0.00000000", B="0.00000000", a="1.75", A="3")
+    assert public.receive(empty, NOW) == ()
+
+
+def test_trade_side_is_the_aggressors() -> None:
+    """m = the buyer was the maker, so the seller came last."""
+    public = session("BTCUSDT")
+    text = frame("btcusdt@trade", e="trade", E=1, s="BTCUSDT", t=9, p="1.5", q="2", T=3, m=True, M=True)
+    assert public.receive(text, NOW) == (Trade(BTC, Side.SELL, 1.5, 2.0, "9", 3_000_000, NOW),)
+
+
+def test_whole_books_count_only_without_differences() -> None:
+    """@depth5/10/20 frames are snapshots that never go back; where differences come they are left alone."""
+    for channel, depth in (("depth5", 5), ("depth10@100ms", 10), ("depth20@1000ms", 20)):
+        public = session("BTCUSDT")
+        text = frame(f"btcusdt@{channel}", lastUpdateId=160, bids=[["1.5", "10"]], asks=[["1.75", "100"]])
+        assert public.receive(text, NOW) == (
+            BookUpdate(BTC, [Level(1.5, 10.0)], [Level(1.75, 100.0)], True, 160, 0, NOW, depth),
+        )
+        assert public.receive(text, NOW) == ()
+        public.receive(diff(161, 162), NOW)
+        later = frame(f"btcusdt@{channel}", lastUpdateId=170, bids=[["1.5", "10"]], asks=[["1.75", "100"]])
+        assert public.receive(later, NOW) == ()
+
+
+def test_all_depth_speeds_and_raw_streams_read_alike() -> None:
+    """@depth, @depth@100ms, bytes or text, key order, and the payload without its envelope."""
+    wanted = session("BTCUSDT").receive(diff(11, 12), NOW)
+    payload = json.loads(diff(11, 12))["data"]
+    forms: list[str | bytes] = [
+        diff(11, 12).encode(),
+        diff(11, 12).replace("@100ms", ""),
+        diff(11, 12).replace("@100ms", "@1000ms"),
+        json.dumps({"data": payload, "stream": "btcusdt@depth@100ms"}),
+        json.dumps({"stream": "btcusdt@depth@100ms", "data": payload}, indent=1),
+        json.dumps(payload),
+        json.dumps(payload).encode(),
+    ]
+    for text in forms:
+        assert session("BTCUSDT").receive(text, NOW) == wanted
+
+
+def test_frames_of_strangers_are_left_alone() -> None:
+    """Symbols nobody knows and channels nobody reads change nothing."""
+    public = session("BTCUSDT")
+    assert public.receive(diff(1, 2).replace("BTCUSDT", "XXXUSDT"), NOW) == ()
+    assert public.receive(frame("btcusdt@kline_1m", e="kline", s="BTCUSDT", k={}), NOW) == ()
+    assert public.receive(frame("xxxusdt@bookTicker", u=1, s="XXXUSDT", b="1", B="1", a="2", A="1"), NOW) == ()
+
+
+# --- garbage
+
+
+def test_numbers_no_market_has_are_refused() -> None:
+    """NaN, infinity, negatives, overflow and padding never reach a book; -0 and underflow delete."""
+    for px, qty in (
+        ("NaN", "1"), ("Infinity", "1"), ("-1", "1"), ("0", "1"), ("1e400", "1"), (" 1", "1"), ("1_0", "1"),
+        ("1", "NaN"), ("1", "-1"), ("1", "1e15"), ("1e15", "1"), ("", "1"), (None, "1"), ("1", []),
+    ):  # fmt: skip
+        try:
+            session("BTCUSDT").receive(diff(1, 2, b=[[px, qty]]), NOW)
+        except ValueError:
+            continue
+        raise AssertionError((px, qty))
+    session("BTCUSDT").receive(diff(1, 2, b=[["1", "-0"], ["2", "1e-999"], ["3", "4", []]]), NOW)
+
+
+FRAMES = [
+    frame.payload.encode() if isinstance(frame.payload, str) else frame.payload
+    for name in ("frames.jsonl.gz", "frames-small2021.jsonl.gz")
+    for number, frame in read_frames(DATA / name, Summary())
+    if frame.kind == "ws" and number < 300
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_mutated_frames_raise_nothing_but_what_the_link_counts(data: st.DataObject) -> None:
+    """Cut, flipped, doubled, spliced and nested frames: read, or refused in the agreed ways."""
+    public = Binance(VenueSettings()).session(
+        LinkSpec(link="binance.public.0", venue="binance", role=Role.PUBLIC), AnyCatalogue(), None
+    )
+    for _ in range(data.draw(st.integers(1, 4))):
+        text = data.draw(st.sampled_from(FRAMES))
+        for _ in range(data.draw(st.integers(0, 4))):
+            at = data.draw(st.integers(0, len(text)))
+            head, tail = text[:at], text[at:]
+            match data.draw(st.sampled_from(["cut", "byte", "double", "insert", "splice"])):
+                case "cut":
+                    text = head
+                case "byte":
+                    text = head + bytes([data.draw(st.integers(0, 255))]) + tail[1:]
+                case "double":
+                    text = text + text
+                case "insert":
+                    junk = [b"[" * 3000, b'{"a":', b"null", b"-0", b"1e999", b'"', b"\\u0000", b"\xff", b'"data":1,']
+                    text = head + data.draw(st.sampled_from(junk)) + tail
+                case _:
+                    text = head + data.draw(st.sampled_from(FRAMES))[at:]
+        with suppress(BadFrame, ValueError, KeyError, RecursionError):
+            public.receive(data.draw(st.sampled_from([text, text.decode("utf-8", "replace")])), NOW)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.one_of(st.binary(max_size=200), st.text(max_size=200), st.just(b"[" * 100_000)))
+def test_noise_raises_nothing_but_what_the_link_counts(text: str | bytes) -> None:
+    """Bytes that were never a frame."""
+    with suppress(BadFrame, ValueError, KeyError, RecursionError):
+        session("BTCUSDT").receive(text, NOW)
+
+
+def test_public_link_carries_no_requests() -> None:
+    """Snapshots are asked for, not sent, from here."""
+    assert all(isinstance(one, Send) for one in session("BTCUSDT").start(NOW))

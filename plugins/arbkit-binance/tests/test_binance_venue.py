@@ -1,0 +1,291 @@
+"""What the venue declares: links, endpoints, options, costs, catalogue, clock, fees, balances."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arbkit_binance.adapter import Binance
+
+from arbkit.core.errors import ConfigError, CredentialsError, LocalProtocolError
+from arbkit.core.protocols import Exchange
+from arbkit.core.signer import LocalSigner
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    AssetStatus,
+    Balance,
+    CancelAll,
+    CancelOrder,
+    Catalogue,
+    ClockSample,
+    FeeUpdate,
+    HttpAnswer,
+    HttpRequest,
+    Instrument,
+    InstrumentUpdate,
+    LinkSpec,
+    ListOpenOrders,
+    NewOrder,
+    NoAnswer,
+    QueryOrder,
+    RateReport,
+    ReplaceOrder,
+    Role,
+    Secret,
+    Side,
+    VenueSettings,
+)
+from arbkit.testing.recording import Summary, read_frames
+
+DATA = Path(__file__).parent / "data"
+NOW = 1_750_000_000_000_000_000
+ACCOUNT = "binance:main"
+BTC = Instrument(
+    venue="binance", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal(1), lot=Decimal(1)
+)
+
+
+def rest(signer: LocalSigner | None = None) -> Any:
+    link = LinkSpec(link="r", venue="binance", role=Role.REST, account=ACCOUNT, instruments=[BTC.id])
+    return Binance(VenueSettings()).session(link, Catalogue([BTC]), signer)
+
+
+def asked(kind: AskKind, body: Any, *, status: int = 200, instrument: str = "", **headers: str) -> list[Any]:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = HttpAnswer(status, {name.replace("_", "-"): text for name, text in headers.items()}, raw, NOW, NOW + 10**7)
+    return list(rest().answered(Ask(kind=kind, instrument=instrument), answer, NOW + 10**7))
+
+
+def test_it_is_an_exchange() -> None:
+    """The protocol is met."""
+    venue = Binance(VenueSettings())
+    assert isinstance(venue, Exchange)
+    assert venue.capabilities.order_window_ns == 5_000_000_000
+
+
+def test_links_are_cut_and_named() -> None:
+    """200 symbols a public socket; one private, trade and REST link an account; keyless: public and one REST."""
+    many = [
+        Instrument(venue="binance", symbol=f"C{n}-USDT", native=f"C{n}USDT", base=f"C{n}", quote="USDT",
+                   tick=Decimal(1), lot=Decimal(1))
+        for n in range(450)
+    ]  # fmt: skip
+    venue = Binance(VenueSettings())
+    links = venue.links(many, ACCOUNT)
+    assert [(one.link, one.role, len(one.instruments)) for one in links] == [
+        ("binance.public.0", Role.PUBLIC, 200),
+        ("binance.public.1", Role.PUBLIC, 200),
+        ("binance.public.2", Role.PUBLIC, 50),
+        ("binance.main.private", Role.PRIVATE, 450),
+        ("binance.main.trade", Role.TRADE, 450),
+        ("binance.main.rest", Role.REST, 450),
+    ]
+    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC, Role.REST]
+
+
+@pytest.mark.parametrize(
+    ("settings", "public", "trade", "rest_host"),
+    [
+        (VenueSettings(), "wss://stream.binance.com:9443/stream", "wss://ws-api.binance.com:443/ws-api/v3",
+         "https://api.binance.com/api/v3/time"),
+        (VenueSettings(environment="testnet"), "wss://stream.testnet.binance.vision/stream",
+         "wss://ws-api.testnet.binance.vision/ws-api/v3", "https://testnet.binance.vision/api/v3/time"),
+        (VenueSettings(environment="demo"), "wss://demo-stream.binance.com/stream",
+         "wss://demo-ws-api.binance.com/ws-api/v3", "https://demo-api.binance.com/api/v3/time"),
+        (VenueSettings(environment="sim", endpoints={name: f"http://127.0.0.1:1/{name}/" for name in
+                                                     ("rest", "ws_public", "ws_private", "ws_trade")}),
+         "http://127.0.0.1:1/ws_public/stream", "http://127.0.0.1:1/ws_trade/ws-api/v3",
+         "http://127.0.0.1:1/rest/api/v3/time"),
+    ],
+)  # fmt: skip
+def test_endpoints(settings: VenueSettings, public: str, trade: str, rest_host: str) -> None:
+    """Each environment's own hosts; any of them can be replaced, the venue's paths are appended."""
+    venue = Binance(settings)
+    signer = LocalSigner("key", "secret")
+    links = {one.role: one for one in venue.links([BTC], ACCOUNT)}
+    made = {role: venue.session(link, Catalogue([BTC]), signer) for role, link in links.items()}
+    assert made[Role.PUBLIC].dial(NOW).url == public  # type: ignore[union-attr]
+    assert made[Role.TRADE].dial(NOW).url == trade  # type: ignore[union-attr]
+    (wire,) = made[Role.REST].encode(Ask(kind=AskKind.TIME), NOW)
+    assert wire == HttpRequest("GET", rest_host)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (VenueSettings(environment="simulated"), "endpoints.rest"),
+        (VenueSettings(options={"dept": "5"}), "did you mean 'depth'"),
+        (VenueSettings(options={"depth": "lots"}), "options.depth"),
+        (VenueSettings(options={"recv_window_ms": "60001"}), "60000"),
+        (VenueSettings(options={"key_type": "rsa"}), "key_type"),
+    ],
+)
+def test_mistakes_in_settings_are_told(settings: VenueSettings, text: str) -> None:
+    """With the key path."""
+    with pytest.raises(ConfigError, match=text):
+        Binance(settings)
+
+
+def test_links_that_need_a_key_say_so() -> None:
+    """No signer, no private link; and no signed read."""
+    venue = Binance(VenueSettings())
+    for link in venue.links([], ACCOUNT)[:2]:
+        with pytest.raises(CredentialsError):
+            venue.session(link, Catalogue(), None)
+    with pytest.raises(LocalProtocolError, match="needs a key"):
+        rest().encode(Ask(kind=AskKind.BALANCES), NOW)
+
+
+def test_costs_name_declared_buckets() -> None:
+    """Weights as the venue's pages give them; orders count per account."""
+    venue = Binance(VenueSettings())
+    order = NewOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
+    cancel = CancelOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x")
+    for what, weight in (
+        (Ask(kind=AskKind.SNAPSHOT), 50), (Ask(kind=AskKind.CATALOGUE), 20), (Ask(kind=AskKind.TIME), 1), (order, 1),
+        (cancel, 1), (QueryOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x"), 4),
+        (ListOpenOrders(account=ACCOUNT), 80), (ListOpenOrders(account=ACCOUNT, instrument=BTC.id), 6),
+    ):  # fmt: skip
+        costs = dict(venue.cost(what, Role.REST))
+        assert costs["weight"] == weight
+        assert {name.partition(":")[0] for name in costs} <= {limit.bucket for limit in venue.rate_limits}
+    assert dict(venue.cost(order, Role.TRADE))[f"orders_10s:{ACCOUNT}"] == 1
+    assert venue.route(order) == (Role.TRADE, Role.REST)
+    assert venue.route(CancelAll(account=ACCOUNT, instrument=BTC.id)) == (Role.REST,)
+
+
+def test_catalogue_of_the_recording() -> None:
+    """Exact rules from a real answer, found by filter type, and the limits it names."""
+    body = next(
+        frame.data for _, frame in read_frames(DATA / "frames-small2021.jsonl.gz", Summary())
+        if frame.url.endswith("exchangeInfo")
+    )  # fmt: skip
+    events = asked(AskKind.CATALOGUE, body.encode())
+    found = {one.instrument.native: one.instrument for one in events if isinstance(one, InstrumentUpdate)}
+    nkn = found["NKNUSDT"]
+    assert (nkn.id, nkn.base, nkn.quote, nkn.tradable) == ("binance:NKN-USDT", "NKN", "USDT", True)
+    assert (nkn.tick, nkn.lot, nkn.min_notional) == (Decimal("0.0001"), Decimal(1), Decimal(10))
+    limits = {one.bucket: one.limit for one in events if isinstance(one, RateReport)}
+    assert limits == {"weight": 1200, f"orders_10s:{ACCOUNT}": 50, f"orders_1d:{ACCOUNT}": 160_000}
+
+
+def test_either_notional_filter_and_a_halt() -> None:
+    """NOTIONAL, the older MIN_NOTIONAL or none; only TRADING with spot allowed may trade; 0 = no rule."""
+
+    def symbol(filters: list[dict[str, str]], status: str = "TRADING", allowed: bool = True) -> Instrument:
+        said = {"symbol": "AB", "baseAsset": "A", "quoteAsset": "B", "status": status, "filters": filters,
+                "isSpotTradingAllowed": allowed}  # fmt: skip
+        (update,) = asked(AskKind.CATALOGUE, {"symbols": [said]})
+        made: Instrument = update.instrument
+        return made
+
+    new = symbol([{"filterType": "NOTIONAL", "minNotional": "5", "maxNotional": "900"}])
+    assert (new.min_notional, new.max_notional) == (5, 900)
+    assert symbol([{"filterType": "MIN_NOTIONAL", "minNotional": "7"}]).min_notional == 7
+    bare = symbol([])
+    assert (bare.min_notional, bare.max_qty, bare.tick) == (0, None, 0)
+    assert not symbol([], "HALT").tradable
+    assert not symbol([], "CANCEL_ONLY").tradable
+    assert not symbol([], allowed=False).tradable
+
+
+def test_clock_has_an_error_bound() -> None:
+    """Half the round trip and half a millisecond."""
+    (sample,) = asked(AskKind.TIME, {"serverTime": NOW // 10**6 + 100})
+    assert sample == ClockSample("binance", 95_500_000, 5_500_000, NOW + 10**7)
+
+
+def test_balances_fees_and_assets() -> None:
+    """Exact, with ids; the dearer of the buyer's and the seller's part; standard, special and tax parts add up."""
+    account = json.loads((DATA / "orders" / "spot-http-json-account-response.json").read_text())["data"]
+    balances = asked(AskKind.BALANCES, account)
+    assert all(isinstance(one, Balance) and one.snapshot and one.account == ACCOUNT for one in balances)
+    assert balances[0].asset == account["balances"][0]["asset"]
+    assert balances[0].free == Decimal(account["balances"][0]["free"])
+    rates = {"maker": "0.001", "taker": "0.002", "buyer": "0.0001", "seller": "0.0003"}
+    zero = {"maker": "0", "taker": "0", "buyer": "0", "seller": "0"}
+    tax = {**zero, "taker": "0.0005"}
+    said = {"symbol": "BTCUSDT", "standardCommission": rates, "specialCommission": zero, "taxCommission": tax}
+    assert asked(AskKind.FEES, said, instrument=BTC.id) == [
+        FeeUpdate(ACCOUNT, BTC.id, Decimal("0.0013"), Decimal("0.0028"))
+    ]
+    assert asked(AskKind.FEES, {"balances": [], "commissionRates": rates}) == [
+        FeeUpdate(ACCOUNT, BTC.id, Decimal("0.0013"), Decimal("0.0023"))
+    ]
+    coins = [{"coin": "BTC", "depositAllEnable": True, "withdrawAllEnable": False}, {"coin": "XYZ"}]
+    assert asked(AskKind.ASSETS, coins) == [
+        AssetStatus("binance", "BTC", True, False),
+        AssetStatus("binance", "XYZ", None, None),
+    ]
+
+
+def test_unreadable_reads_are_no_answer() -> None:
+    """Pages, cut bodies, wrong shapes."""
+    for kind in (AskKind.CATALOGUE, AskKind.TIME, AskKind.BALANCES, AskKind.FEES, AskKind.ASSETS):
+        for body, status in ((b"<html>", 200), (b"{", 200), (b'{"code":-1000,"msg":"x"}', 500), (b"", 204)):
+            (event,) = asked(kind, body, status=status)
+            assert isinstance(event, NoAnswer)
+            assert event.status == status
+
+
+def test_limits_and_bans_in_headers() -> None:
+    """Used weight and order counts; Retry-After closes everything, also when it is missing or nonsense."""
+    events = asked(
+        AskKind.TIME, b"", status=429, x_mbx_used_weight_1m="6001", x_mbx_order_count_10s="3", retry_after="7"
+    )
+    assert RateReport(venue="binance", bucket="weight", used=6001, recv_ns=NOW + 10**7) in events
+    assert RateReport(venue="binance", bucket=f"orders_10s:{ACCOUNT}", used=3, recv_ns=NOW + 10**7) in events
+    bans = {
+        text: next(one.until_ns for one in asked(AskKind.TIME, b"", status=418, retry_after=text)
+                   if isinstance(one, RateReport) and one.bucket == "*")
+        for text in ("7", "", "nan", "-1", "1e99")
+    }  # fmt: skip
+    start = NOW + 10**7
+    assert bans == {"7": start + 7 * 10**9, **dict.fromkeys(("", "nan", "-1", "1e99"), start + 120 * 10**9)}
+
+
+def test_what_the_venue_cannot_do_is_our_fault_to_ask() -> None:
+    """Cancel-all needs a symbol; replace is not offered."""
+    session = rest(LocalSigner("key", "secret"))
+    with pytest.raises(LocalProtocolError):
+        session.encode([CancelAll(account=ACCOUNT)], NOW)
+    replace = ReplaceOrder(
+        account=ACCOUNT, instrument=BTC.id, cl_ord_id="a", new_cl_ord_id="b", qty=Decimal(1), px=Decimal(1)
+    )
+    with pytest.raises(LocalProtocolError):
+        session.encode([replace], NOW)
+
+
+def test_ed25519_keys_log_on_once_and_then_send_unsigned() -> None:
+    """Before the log-on nothing is ready; after it requests carry only their time."""
+    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    venue = Binance(VenueSettings(options={"key_type": "ed25519"}))
+    link = venue.links([BTC], ACCOUNT)[2]
+    session = venue.session(link, Catalogue([BTC]), LocalSigner("key", seed, encoding="hex"))
+    (logon,) = session.start(NOW)
+    assert isinstance(logon.data, Secret)  # type: ignore[union-attr]
+    made = json.loads(logon.data.reveal())  # type: ignore[union-attr]
+    assert made["method"] == "session.logon"
+    assert set(made["params"]) == {"apiKey", "signature", "timestamp", "recvWindow"}
+    session.receive('{"id":"logon","status":200,"result":{"apiKey":"key","authorizedSince":1}}', NOW)
+    order = NewOrder(
+        account=ACCOUNT, instrument=BTC.id, cl_ord_id="a" * 16, side=Side.BUY, qty=Decimal(1), px=Decimal(1)
+    )
+    (wire,) = session.encode([order], NOW)
+    assert {"apiKey", "signature"}.isdisjoint(json.loads(wire.data.reveal())["params"])  # type: ignore[union-attr]
+
+
+def test_importing_the_plugin_loads_no_loop_and_no_socket() -> None:
+    """Also not when the exchange class is loaded."""
+    code = (
+        "import sys, arbkit_binance; arbkit_binance.register_exchanges(lambda found: None);"
+        "print([name for name in ('asyncio', 'ssl', 'socket', 'aiohttp') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
