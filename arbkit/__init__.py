@@ -1,0 +1,67 @@
+"""arbkit: cross-exchange arbitrage. Everything a strategy or a venue plugin needs is named here.
+
+Names load when first used, so importing a plugin costs little and never loads asyncio, ssl or a socket.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arbkit.core.book import Book as Book
+    from arbkit.core.deals import Deal as Deal
+    from arbkit.core.errors import ArbkitError as ArbkitError
+    from arbkit.core.errors import BadFrame as BadFrame
+    from arbkit.core.errors import ConfigError as ConfigError
+    from arbkit.core.errors import RemoteProtocolError as RemoteProtocolError
+    from arbkit.core.protocols import Exchange as Exchange
+    from arbkit.core.protocols import Executor as Executor
+    from arbkit.core.protocols import Session as Session
+    from arbkit.core.protocols import Signer as Signer
+    from arbkit.core.protocols import Strategy as Strategy
+    from arbkit.core.protocols import View as View
+    from arbkit.core.types import BookUpdate as BookUpdate
+    from arbkit.core.types import Capabilities as Capabilities
+    from arbkit.core.types import Catalogue as Catalogue
+    from arbkit.core.types import Instrument as Instrument
+    from arbkit.core.types import Leg as Leg
+    from arbkit.core.types import Level as Level
+    from arbkit.core.types import NewOrder as NewOrder
+    from arbkit.core.types import Opportunity as Opportunity
+    from arbkit.core.types import OrderUpdate as OrderUpdate
+    from arbkit.core.types import Side as Side
+    from arbkit.core.types import VenueSettings as VenueSettings
+    from arbkit.hooks import hookimpl as hookimpl
+    from arbkit.strategies import SpreadArb as SpreadArb
+
+__all__ = [
+    "ArbkitError", "BadFrame", "Book", "BookUpdate", "Capabilities", "Catalogue", "ConfigError", "Deal", "Exchange",
+    "Executor", "Instrument", "Leg", "Level", "NewOrder", "Opportunity", "OrderUpdate", "RemoteProtocolError",
+    "Session", "Side", "Signer", "SpreadArb", "Strategy", "VenueSettings", "View", "hookimpl",
+]  # fmt: skip
+
+_HOMES = {
+    "arbkit.core.book": "Book",
+    "arbkit.core.deals": "Deal",
+    "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
+    "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
+    "arbkit.core.types": "BookUpdate Capabilities Catalogue Instrument Leg Level NewOrder Opportunity OrderUpdate Side "
+    "VenueSettings",
+    "arbkit.hooks": "hookimpl",
+    "arbkit.strategies": "SpreadArb",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'arbkit' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
-__all__ = ["MS", "NOTHING", "S", "base_url", "json_text", "ours", "query", "read_json", "retry_ns", "sane", "told"]
+__all__ = [
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+]  # fmt: skip
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -35,6 +38,18 @@ def sane(*values: Decimal | None) -> None:
     for value in values:
         if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
             raise ValueError(f"not a number a market has: {value}")
+
+
+def number(text: str) -> Decimal:
+    """Decimal of wire text where "" stands for none (0); ``ValueError`` for what is no number a market has."""
+    if not text:
+        return Decimal(0)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"not a number: {text[:40]!r}") from None
+    sane(value)
+    return value
 
 
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
@@ -91,3 +106,17 @@ def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, st
             f"(known without: {', '.join(environments)})"
         )
     return known[name]
+
+
+def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
+    """The settings' options, each checked against its allowed values.
+
+    Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
+    for name, value in settings.options.items():
+        if name not in allowed:
+            near = get_close_matches(name, allowed, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
+            raise ConfigError(f"venues.{venue}.options.{name}: no such option; {hint}")
+        if value not in allowed[name]:
+            raise ConfigError(f"venues.{venue}.options.{name}: {value!r} is not one of {', '.join(allowed[name])}")
+    return dict(settings.options)

@@ -1,0 +1,115 @@
+"""The command line. Each command lives in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from arbkit.core.errors import (
+    ArbkitError,
+    ConfigError,
+    CredentialsError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TransportError,
+)
+
+__all__ = ["main"]
+
+OK, BUG, USAGE, CREDENTIALS, UNREACHABLE, RISK_STOP, UNRESOLVED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+"""Exit codes; documented in the README."""
+
+_COMMANDS = {
+    "adapters": ("arbkit.cli.adapters", "The venues that are installed, and what each guarantees."),
+    "bench": ("arbkit.cli.bench", "Measure this machine: frame, tick-to-order or floats."),
+    "config": ("arbkit.cli.config", "Check a configuration without running it."),
+    "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
+    "replay": ("arbkit.cli.replay", "Replay recorded frames, or a captured run."),
+    "run": ("arbkit.cli.run", "Run a strategy; on paper unless told otherwise twice."),
+    "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),
+    "strategies": ("arbkit.cli.strategies", "The strategies that are installed."),
+}
+
+
+class _Lazy(click.Group):
+    """Lists commands from the table; imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(sorted(_COMMANDS))}."
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"arbkit {version('arbkit')}")
+        ctx.exit()
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def group() -> None:
+    """Arbitrage between crypto exchanges: trusted books, exact edges, orders that are never lost."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """The entry point: runs a command and exits with its code. A user's mistake is one text, never a traceback."""
+    sys.exit(_run(args))
+
+
+def _run(args: list[str] | None) -> int:
+    try:
+        code = group.main(args, prog_name="arbkit", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: nothing left to say, also not at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OK
+    except LocalProtocolError:
+        raise
+    except ArbkitError as error:
+        from arbkit.cli.output import say
+
+        say(f"arbkit: {error}")
+        return _code(error)
+    return code if isinstance(code, int) else OK
+
+
+def _code(error: ArbkitError) -> int:
+    if isinstance(error, CredentialsError):
+        return CREDENTIALS
+    if isinstance(error, ConfigError):
+        return USAGE
+    if isinstance(error, (TransportError, RemoteProtocolError)):
+        return UNREACHABLE
+    return BUG

@@ -1,12 +1,13 @@
 """One order book: levels, epoch, trust, age, and the price window it can vouch for.
 
-Nothing here is linear in the size of the book but a memory move: each side is one sorted list of keys with the best
-price at its *end* (where nearly all changes happen) and a dict of sizes.
+Nothing here is linear in the size of the book but a memory move. Each side is one sorted list of keys with the best
+price at its *end* (where nearly all changes happen) and a dict of sizes. A deleted level stays in both with size 0, as
+the wire says it, until it is met at the end of the list or the side is swept: deleting costs one assignment.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -14,27 +15,34 @@ from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
 
 __all__ = ["Book", "Ladder"]
 
+_SYNCED = BookState.SYNCED
+_SLACK = 64
+"""Keys beyond twice those alive at the last sweep before the next one."""
+
 
 class Ladder:
     """One side of a book. ``sign`` +1 keeps bids (best = highest), -1 asks (best = lowest)."""
 
-    __slots__ = ("keys", "sign", "sizes")
+    __slots__ = ("_sweep_at", "keys", "sign", "sizes")
 
     def __init__(self, sign: float) -> None:
         self.sign = sign
         self.keys: list[float] = []
-        """``sign * price``, ascending: the best is last."""
+        """``sign * price``, ascending; the last is the best and alive, others may be deleted (size 0)."""
         self.sizes: dict[float, float] = {}
         """By the same keys."""
+        self._sweep_at = _SLACK
 
     def __len__(self) -> int:
-        return len(self.keys)
+        """Levels alive. Linear: for people and tests."""
+        return sum(1 for size in self.sizes.values() if size)
 
     def replace(self, levels: Sequence[Level]) -> None:
         """Forget everything and take these."""
         sign = self.sign
         self.sizes = {sign * level.px: level.qty for level in levels if level.qty}
         self.keys = sorted(self.sizes)
+        self._sweep_at = 2 * len(self.keys) + _SLACK
 
     def apply(self, levels: Sequence[Level]) -> None:
         """Absolute sizes; 0 deletes, also a level that is not there (normal on every venue)."""
@@ -43,22 +51,29 @@ class Ladder:
         keys = self.keys
         for level in levels:
             key = sign * level.px
-            qty = level.qty
-            if qty:
-                if key not in sizes:
-                    if not keys or key > keys[-1]:
-                        keys.append(key)
-                    else:
-                        keys.insert(bisect_left(keys, key), key)
+            if key in sizes:
+                sizes[key] = level.qty
+            elif qty := level.qty:
                 sizes[key] = qty
-            elif sizes.pop(key, None) is not None:
-                if key == keys[-1]:
-                    keys.pop()
+                if not keys or key > keys[-1]:
+                    keys.append(key)
                 else:
-                    del keys[bisect_left(keys, key)]
+                    insort(keys, key)
+        while keys and not sizes[keys[-1]]:
+            del sizes[keys.pop()]
+        if len(keys) > self._sweep_at:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Let go of deleted levels, in one pass for many."""
+        sizes = self.sizes
+        self.keys = keys = [key for key in self.keys if sizes[key]]
+        self.sizes = {key: sizes[key] for key in keys}
+        self._sweep_at = 2 * len(keys) + _SLACK
 
     def prune(self, most: int) -> None:
         """Drop the worst levels beyond ``most``."""
+        self._sweep()
         surplus = len(self.keys) - most
         if surplus > 0:
             for key in self.keys[:surplus]:
@@ -78,7 +93,8 @@ class Ladder:
         sign = self.sign
         sizes = self.sizes
         for key in reversed(self.keys):
-            yield sign * key, sizes[key]
+            if size := sizes[key]:
+                yield sign * key, size
 
     def top(self, count: int) -> list[tuple[float, float]]:
         """The best ``count`` levels."""
@@ -122,17 +138,17 @@ class Book:
             self.asks.replace(update.asks)
             self.epoch += 1
             self.depth = update.depth
-            self.state = BookState.SYNCED
+            self.state = _SYNCED
             self.reason = ""
             self.top = None
-        elif self.epoch == 0 or self.state is BookState.LOST or self.state is BookState.SYNCING:
-            return
         else:
+            if self.state is not _SYNCED:
+                if self.state is not BookState.STALE or not self.epoch:
+                    return
+                self.state = _SYNCED
+                self.reason = ""
             self.bids.apply(update.bids)
             self.asks.apply(update.asks)
-            if self.state is BookState.STALE:
-                self.state = BookState.SYNCED
-                self.reason = ""
         self.seq = update.seq
         self.exch_ns = update.exch_ns
         self.recv_ns = update.recv_ns
@@ -141,14 +157,23 @@ class Book:
         if top is not None and top.seq <= update.seq:
             self.top = None
         depth = self.depth
-        if depth and (len(self.bids.keys) > 2 * depth or len(self.asks.keys) > 2 * depth):
-            self.bids.prune(depth)
-            self.asks.prune(depth)
+        if depth and (len(self.bids.keys) > 2 * depth + _SLACK or len(self.asks.keys) > 2 * depth + _SLACK):
+            self._prune(2 * depth)
+        self._cross(update.recv_ns)
+
+    def _cross(self, recv_ns: int) -> None:
+        """Whether bids and asks overlap, in the levels or in the faster stream's top."""
         bid, ask = self.bids.keys, self.asks.keys
-        if bid and ask and bid[-1] >= -ask[-1]:
-            self.crossed_ns = self.crossed_ns or update.recv_ns or 1
+        top = self.top
+        if (bid and ask and bid[-1] >= -ask[-1]) or (top is not None and top.bid.px >= top.ask.px):
+            self.crossed_ns = self.crossed_ns or recv_ns or 1
         else:
             self.crossed_ns = 0
+
+    def _prune(self, most: int) -> None:
+        """Levels far beyond what the venue vouches for only grow old."""
+        self.bids.prune(most)
+        self.asks.prune(most)
 
     def overlay(self, top: TopUpdate) -> bool:
         """Lay a faster best bid and ask over the book; False when the book already knows more."""
@@ -158,6 +183,7 @@ class Book:
             return False
         self.top = top
         self.recv_ns = top.recv_ns
+        self._cross(top.recv_ns)
         return True
 
     def lose(self, state: BookState, reason: str) -> None:
@@ -186,23 +212,27 @@ class Book:
         return (top.ask.px, top.ask.qty) if top is not None else self.asks.best()
 
     def levels_to_sell(self) -> Iterator[tuple[float, float]]:
-        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk."""
+        """Bids from the best outward, under the faster stream's top where it is newer: what a seller would walk.
+
+        No further than ``depth``: levels kept beyond it may be long gone."""
         top = self.top
+        bids = islice(self.bids, self.depth or None)
         if top is None:
-            yield from self.bids
+            yield from bids
             return
         yield top.bid.px, top.bid.qty
-        for px, qty in self.bids:
+        for px, qty in bids:
             if px < top.bid.px:
                 yield px, qty
 
     def levels_to_buy(self) -> Iterator[tuple[float, float]]:
         """Asks from the best outward, over the faster stream's top where it is newer: what a buyer would walk."""
         top = self.top
+        asks = islice(self.asks, self.depth or None)
         if top is None:
-            yield from self.asks
+            yield from asks
             return
         yield top.ask.px, top.ask.qty
-        for px, qty in self.asks:
+        for px, qty in asks:
             if px > top.ask.px:
                 yield px, qty

@@ -57,16 +57,18 @@ MOVES: dict[DealState, frozenset[DealState]] = {
 class DealLeg:
     """One leg, exact. Fills of hedge and unwind orders count on the leg whose instrument they trade."""
 
-    __slots__ = ("account", "base", "bought", "fees", "instrument", "maker", "paid", "px", "qty", "received", "side",
-                 "sold", "wave")  # fmt: skip
+    __slots__ = ("account", "base", "bought", "fees", "instrument", "maker", "paid", "px", "qty", "quote", "received",
+                 "side", "sold", "wave")  # fmt: skip
 
     def __init__(
         self, *, account: str, instrument: str, base: str, side: Side, qty: Decimal, px: Decimal, wave: int = 0,
-        maker: bool = False,
+        maker: bool = False, quote: str = "",
     ) -> None:  # fmt: skip
         self.account = account
         self.instrument = instrument
         self.base = base
+        self.quote = quote
+        """"" = the deal's ``asset``."""
         self.side = side
         self.qty = qty
         self.px = px
@@ -130,14 +132,23 @@ class Deal:
         self.state = state
 
     def close(self, outcome: Outcome, why: str, now_ns: int) -> None:
+        """The end, once. Raises ``LocalProtocolError`` for a deal that is closed or may not be closed from here."""
+        if self.state is DealState.CLOSED:
+            raise LocalProtocolError(f"deal {self.id} is closed already ({self.why}), now: {why}")
         self.move(DealState.CLOSED)
         self.outcome = outcome
         self.why = why
         self.closed_ns = now_ns
 
     def fill(self, fill: Fill) -> None:
-        """Count a fill on the leg of its instrument (the order table has made sure that it is new)."""
-        leg = next(leg for leg in self.legs if leg.instrument == fill.instrument)
+        """Count a fill on the leg of its instrument and account (the order table has made sure that it is new).
+
+        A row that only tells a fee (``qty`` 0) counts like any. Raises ``LocalProtocolError`` without such a leg."""
+        for leg in self.legs:
+            if leg.instrument == fill.instrument and leg.account == fill.account:
+                break
+        else:
+            raise LocalProtocolError(f"deal {self.id} has no leg {fill.instrument} of {fill.account}")
         if fill.side is Side.BUY:
             leg.bought += fill.qty
             leg.paid += fill.qty * fill.px
@@ -148,11 +159,12 @@ class Deal:
             leg.fees[fill.fee_asset] = leg.fees.get(fill.fee_asset, Decimal(0)) + fill.fee
 
     def net(self) -> dict[str, Decimal]:
-        """Gained per asset over all legs, fees taken off; the quote asset of every leg is the deal's ``asset``."""
+        """Gained per asset over all legs, fees taken off; a leg that names no ``quote`` has the deal's ``asset``."""
         net: dict[str, Decimal] = {}
         for leg in self.legs:
             net[leg.base] = net.get(leg.base, Decimal(0)) + leg.bought - leg.sold
-            net[self.asset] = net.get(self.asset, Decimal(0)) + leg.received - leg.paid
+            quote = leg.quote or self.asset
+            net[quote] = net.get(quote, Decimal(0)) + leg.received - leg.paid
             for asset, fee in leg.fees.items():
                 net[asset] = net.get(asset, Decimal(0)) - fee
         return net

@@ -63,3 +63,7 @@ class LinkLost(TransportError):
 
 class TimedOut(TransportError):
     """No answer within the deadline; the request may have arrived."""
+
+
+class JournalFailed(ArbkitError):
+    """The journal could not take a record: what it announced must not be sent, and trading must stop."""

@@ -16,14 +16,14 @@ _CHECK = 36 * 36 - 5
 
 
 def format_cl_ord_id(intent: int) -> str:
-    """The wire form of an intent number (0 <= intent < 2**64)."""
+    """The wire form of an intent number; raises ``LocalProtocolError`` outside 0 <= intent < 2**64."""
+    if not 0 <= intent < 1 << 64:
+        raise LocalProtocolError(f"intent {intent} is not a 64-bit number")
     digits = []
     rest = intent
     for _ in range(13):
         rest, digit = divmod(rest, 36)
         digits.append(_DIGITS[digit])
-    if rest or intent < 0:
-        raise LocalProtocolError(f"intent {intent} is not a 64-bit number")
     high, low = divmod(intent % _CHECK, 36)
     return "a" + "".join(reversed(digits)) + _DIGITS[high] + _DIGITS[low]
 
@@ -44,6 +44,8 @@ class IntentIds:
     __slots__ = ("_next", "block", "shard")
 
     def __init__(self, block: int, shard: int = 0) -> None:
+        if not 0 <= block < 1 << 32 or not 0 <= shard < 1 << 8:
+            raise LocalProtocolError(f"intent block {block} or shard {shard} is out of its 32 or 8 bits")
         self.block = block
         self.shard = shard
         self._next = ((block << 8) | shard) << 24

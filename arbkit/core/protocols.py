@@ -45,6 +45,9 @@ NEVER = 1 << 62
 class Signer(Protocol):
     """Makes signatures without handing out the secret. It keeps honest adapters from logging it; it is no sandbox."""
 
+    offset_ns: int
+    """Venue clock less ours, as measured; the desk sets it."""
+
     @property
     def key(self) -> str:
         """The public part: goes into headers and login frames."""
@@ -163,6 +166,10 @@ class View(Protocol):
 
     def book(self, instrument: str) -> Book | None:
         """The book if it is SYNCED, young and not crossed, else None."""
+        ...
+
+    def account(self, instrument: str) -> str:
+        """The account that trades ``instrument``."""
         ...
 
     def free(self, instrument: str, asset: str) -> Decimal:

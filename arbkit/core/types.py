@@ -32,6 +32,8 @@ Qty: TypeAlias = Annotated[float, Meta(ge=0, lt=1e15)]
 
 
 class Side(Enum):
+    """FIX Side(54)."""
+
     BUY = "buy"
     SELL = "sell"
 
@@ -574,6 +576,8 @@ class AskKind(Enum):
     FEES = "fees"
     BALANCES = "balances"
     ASSETS = "assets"
+    ORDER = "order"
+    """The second place to look for an order (``ref`` = its client id) that a ``QueryOrder`` did not find in the first."""
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):
@@ -620,10 +624,12 @@ class HttpAnswer(Struct, frozen=True, gc=False):
 
 
 class Dial(Struct, frozen=True, gc=False):
-    """Where to connect."""
+    """Where to connect. A url or header value with a token in it is a ``Secret``."""
 
     url: str
     headers: Sequence[tuple[str, str]] = ()
+    deflate: bool = False
+    """Offer permessage-deflate: fewer bytes for more time; only where the venue's volume asks for it."""
 
 
 Wire: TypeAlias = Send | HttpRequest

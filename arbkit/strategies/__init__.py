@@ -1,0 +1,19 @@
+"""Strategies that come with arbkit, and what one of your own is built from."""
+
+from __future__ import annotations
+
+from arbkit.hooks import RegisterStrategy, hookimpl
+from arbkit.strategies.edge import Edge, Terms, common_lot, top_ratio, walk
+from arbkit.strategies.executor import TakerExecutor
+from arbkit.strategies.spread import SpreadArb, best_spread
+
+__all__ = [
+    "Edge", "SpreadArb", "TakerExecutor", "Terms", "best_spread", "common_lot", "register_strategies", "top_ratio",
+    "walk",
+]  # fmt: skip
+
+
+@hookimpl
+def register_strategies(register: RegisterStrategy) -> None:
+    """The built-ins come in by the hook that strangers use."""
+    register("spread", SpreadArb)

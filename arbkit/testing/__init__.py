@@ -1,0 +1,1 @@
+"""What arbkit is tested with, for your own adapters and strategies too."""

@@ -1,0 +1,71 @@
+# The workshop. `make demo` shows arbkit at work, `make test` runs every gate; both set up what they need.
+# Needs Python 3.11 or newer (with venv), make and git. PYTHON=/path/to/python chooses the interpreter.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+PACKAGES := arbkit arbkit-binance arbkit-okx arbkit-bybit
+WORKSPACE := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+
+# uv works in .venv, with the Python that made it, and never fetches another one.
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: help setup demo test format lint types floors tests bench dist lock clean
+
+help:
+	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
+	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
+	@echo "make bench    the speed figures"
+	@echo "make dist     wheels and sdists of all packages into dist/"
+	@echo "make lock     bring uv.lock up to pyproject.toml"
+	@echo "make clean    remove .venv, dist and caches"
+
+setup: $(READY)
+
+$(READY): $(WORKSPACE)
+	@python=$$(.ci/python) && \
+	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		rm -rf .venv && "$$python" -m venv .venv; \
+	fi
+	@version=$$(sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock) && \
+	if ! $(BIN)/uv --version 2>/dev/null | grep -qF "uv $$version"; then \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$$version"; \
+	fi
+	@$(BIN)/uv sync --locked --quiet --all-packages --python $(BIN)/python
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/arbkit demo
+
+test: format lint types floors tests
+
+format: $(READY)
+	$(BIN)/ruff format --check
+lint: $(READY)
+	$(BIN)/ruff check
+types: $(READY)
+	$(BIN)/mypy
+floors: $(READY)
+	$(BIN)/lint-imports --no-cache
+tests: $(READY)
+	$(BIN)/pytest -q -n 2
+
+bench: $(READY)
+	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+
+dist: $(READY)
+	rm -rf dist
+	@for package in $(PACKAGES); do $(BIN)/uv build --quiet --no-build-isolation --package $$package --out-dir dist --python $(BIN)/python; done
+	@rm -f dist/.gitignore
+	@ls -1 dist
+
+lock: $(READY)
+	$(BIN)/uv lock --default-index https://pypi.org/simple
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,52 @@
+"""Books that come whole in every message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from arbkit.adapters.chained import Depth, Normalized, Resync
+from arbkit.core.types import BookLost, BookState, BookUpdate, Send
+
+__all__ = ["SnapshotOnly"]
+
+
+class SnapshotOnly:
+    """Each message replaces the book. One that is older by number and by the venue's time is ignored."""
+
+    __slots__ = ("_depth", "_exch_ns", "_seq", "instrument", "resync", "state")
+
+    def __init__(self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int) -> None:
+        self.instrument = instrument
+        self._depth = depth
+        self._seq = 0
+        self._exch_ns = 0
+        self.resync = Resync(again)
+        self.state = BookState.SYNCING
+
+    @property
+    def due_ns(self) -> int:
+        return self.resync.due_ns
+
+    def snapshot(self, message: Depth, now_ns: int) -> Normalized:
+        if message.seq < self._seq and message.exch_ns < self._exch_ns:
+            return ()
+        self._seq = message.seq
+        self._exch_ns = message.exch_ns
+        self.state = BookState.SYNCED
+        self.resync.arrived()
+        return (
+            BookUpdate(
+                self.instrument, message.bids, message.asks, True, message.seq, message.exch_ns, now_ns, self._depth
+            ),
+        )
+
+    update = snapshot
+
+    def lose(self, reason: str, now_ns: int) -> Normalized:
+        """Not to be trusted until the next message."""
+        self.state = BookState.LOST
+        return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
+
+    def tick(self, now_ns: int) -> Normalized:
+        """Nothing has come since the subscription."""
+        return self.resync.ask(now_ns)

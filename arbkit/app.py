@@ -1,0 +1,377 @@
+"""Puts a run together: configuration and plugins into a desk, the desk on a runtime, and a last line at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from arbkit import config as configuration
+from arbkit.core.counters import Counters
+from arbkit.core.desk import Desk, Setup
+from arbkit.core.engine import Slot
+from arbkit.core.errors import ConfigError
+from arbkit.core.facts import Facts
+from arbkit.core.gate import GateConfig
+from arbkit.core.gateway import Port
+from arbkit.core.journal import BlockReserved, Intent, RunStart, decode, encode
+from arbkit.core.limits import LimitsConfig
+from arbkit.core.protocols import Executor, Signer, Strategy
+from arbkit.core.runtime.clock import Clock, seed
+from arbkit.core.runtime.journal_file import JournalFile, StateFolder
+from arbkit.core.runtime.supervisor import Ending, Runtime
+from arbkit.core.runtime.supervisor import run as supervise
+from arbkit.core.runtime.tape_file import TapeFile
+from arbkit.core.signer import LocalSigner
+from arbkit.core.tape import ReplayPort, TapeHead, TapeReader, TapeWriter
+from arbkit.core.tape import replay as replay_tape
+from arbkit.core.types import Mode, VenueSettings
+from arbkit.core.venue import PaperSetup, VenueSetup
+from arbkit.monitor.log import Log
+from arbkit.monitor.metrics import BookFact, Headroom, Sources, exposition
+from arbkit.plugins import Registry
+
+__all__ = ["RunPlan", "VenuePlan", "exit_code", "last_line", "make_desk", "replay", "run", "start"]
+
+LoopFactory = Callable[[], AbstractEventLoop]
+WORST_FEE = Decimal("0.001")
+PAPER_LATENCY_MS = 50.0
+_ENCODINGS = {"text": "utf-8"}
+
+
+class VenuePlan(Struct, frozen=True, kw_only=True):
+    """One venue of a run, without its secrets."""
+
+    venue: str
+    account: str
+    environment: str
+    endpoints: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
+    signed: bool = False
+    balances: Mapping[str, Decimal] | None = None
+    """Paper: what the account starts with. None = live orders."""
+    latency_ns: int = 0
+    maker: Decimal = WORST_FEE
+    taker: Decimal = WORST_FEE
+
+
+class RunPlan(Struct, frozen=True, kw_only=True):
+    """All that a run depends on besides its inputs and its secrets: the head of its tape."""
+
+    venues: Sequence[VenuePlan]
+    target: str
+    params: Mapping[str, Any] = {}
+    limits: LimitsConfig = LimitsConfig()
+    gate: GateConfig = GateConfig()
+    seed: int = 0
+    block: int = 0
+    unresolved: Sequence[Intent] = ()
+    durability: str = "process"
+
+
+def make_desk(
+    plan: RunPlan, registry: Registry, strategy: Strategy, signers: Mapping[str, Signer], port: Port, now_ns: int, *,
+    facts: Facts | None = None, counters: Counters | None = None, probe: Callable[[], int] | None = None,
+) -> Desk:  # fmt: skip
+    """The desk of a plan: the same for a run and for its replay."""
+    from arbkit.strategies import TakerExecutor
+
+    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor()
+    venues = []
+    for venue in plan.venues:
+        settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
+        venues.append(
+            VenueSetup(
+                exchange=registry.exchange(venue.venue)(settings),
+                account=venue.account,
+                signer=signers.get(venue.venue),
+                paper=None
+                if venue.balances is None
+                else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
+                maker=venue.maker,
+                taker=venue.taker,
+            )
+        )
+    name = plan.target.rpartition(":")[2]
+    setup = Setup(
+        venues=venues, slots=[Slot(name, strategy, executor)], limits=plan.limits, gate=plan.gate, seed=plan.seed,
+        block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
+    )  # fmt: skip
+    return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
+
+
+def run(
+    config: configuration.Config, strategy: Strategy, *, registry: Registry, live: bool, seconds: float | None,
+    as_json: bool, loop_factory: LoopFactory, capture: str | None = None,
+) -> int:  # fmt: skip
+    """``arbkit run``: until stopped; the exit code."""
+    live = live and config.mode == "live"
+    signers: dict[str, LocalSigner] = {}
+    secrets: list[str] = []
+    for name, venue in config.venues.items() if live else ():
+        keys = configuration.credentials(name, venue)
+        secrets += [text.reveal() for text in (keys.key, keys.secret, keys.passphrase) if text]
+        signers[name] = LocalSigner(
+            keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(),
+            encoding=_ENCODINGS.get(keys.encoding, keys.encoding),
+        )  # fmt: skip
+    plan = RunPlan(
+        venues=[_venue_plan(name, venue, live) for name, venue in config.venues.items()],
+        target=config.strategy.target, params=config.strategy.params, limits=config.limits, seed=seed(),
+        durability=config.state.durability,
+    )  # fmt: skip
+    accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}
+    folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+    try:
+        return start(
+            plan, strategy, registry=registry, signers=signers, secrets=secrets, folder=folder, seconds=seconds,
+            as_json=as_json, loop_factory=loop_factory, capture=capture, metrics_port=config.metrics.port,
+        ).code  # fmt: skip
+    finally:
+        folder.close()
+
+
+def _venue_plan(name: str, venue: configuration.VenueConfig, live: bool) -> VenuePlan:
+    latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
+    return VenuePlan(
+        venue=name, account=f"{name}:{venue.account}", environment=venue.environment, endpoints=venue.endpoints,
+        options=venue.options, signed=live, balances=None if live else venue.balances,
+        latency_ns=round(latency_ms * 1e6), maker=venue.maker_fee if venue.maker_fee is not None else WORST_FEE,
+        taker=venue.taker_fee if venue.taker_fee is not None else WORST_FEE,
+    )  # fmt: skip
+
+
+class Finished(Struct):
+    """What is left of a run."""
+
+    desk: Desk
+    ending: Ending
+    code: int
+
+
+def start(
+    plan: RunPlan, strategy: Strategy, *, registry: Registry, signers: Mapping[str, LocalSigner],
+    secrets: Sequence[str], folder: StateFolder, seconds: float | None, as_json: bool, loop_factory: LoopFactory,
+    capture: str | None = None, metrics_port: int | None = None, quiet: bool = False,
+    alongside: Callable[[Desk], Any] | None = None,
+) -> Finished:  # fmt: skip
+    """Recover the journal, make the desk, run it, print the last line."""
+    clock = Clock()
+    journal = JournalFile(folder.journal, clock)
+    plan = _recover(plan, journal, clock)
+    tape = None
+    if capture is not None:
+        head = TapeHead(began_ns=clock.now_ns(), code=_code_version(), seed=plan.seed, journal=journal.position,
+                        setup=msgspec.msgpack.encode(plan))  # fmt: skip
+        tape = TapeFile(Path(capture), TapeWriter(head))
+        for secret in secrets:
+            tape.tape.strike(secret)
+    log = Log(clock.now_ns, secrets=secrets)
+    facts = _Quiet(log) if quiet else log
+    try:
+        runtime = Runtime(clock, journal, tape=tape)
+        began = clock.now_ns() if tape is None else head.began_ns
+        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=facts, counters=Counters(),
+                         probe=clock.now_ns)  # fmt: skip
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            ending = runner.run(_main(desk, runtime, seconds, metrics_port, log, alongside))
+    finally:
+        log.close()
+    code = exit_code(desk, ending)
+    if not quiet:
+        _say(desk, ending, code, as_json)
+    return Finished(desk, ending, code)
+
+
+async def _main(
+    desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log,
+    alongside: Callable[[Desk], Any] | None,
+) -> Ending:  # fmt: skip
+    loop = asyncio.get_running_loop()
+    if seconds is not None:
+        loop.call_later(seconds, runtime.stop)
+    served = None
+    if metrics_port is not None:
+        from arbkit.monitor.server import serve
+
+        served = await serve(exposition(_sources(desk, log)), metrics_port)
+        log.log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
+    watch = asyncio.create_task(_refused(desk, runtime))
+    beside = None if alongside is None else asyncio.create_task(alongside(desk))
+    try:
+        return await supervise(desk, runtime)
+    finally:
+        watch.cancel()
+        if beside is not None:
+            beside.cancel()
+        if served is not None:
+            await served.close()
+
+
+async def _refused(desk: Desk, runtime: Runtime) -> None:
+    """Every key refused before anything was traded: there is nothing to wait for."""
+    while True:
+        await asyncio.sleep(1.0)
+        live = [venue for venue in desk.venues.values() if venue.paper is None]
+        if live and desk.counters.alarms["credentials"] >= len(live) and not desk.engine.legs_sent:
+            runtime.stop()
+            return
+
+
+class _Quiet:
+    """Only what a person must see (the demo has its own screen)."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def log(self, event: str, **fields: object) -> None:
+        if event in ("strategy.failed", "link.quarantined", "order.unresolved", "risk.restricted", "link.refused"):
+            self._log.log(event, **fields)
+
+
+def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
+    """Read what earlier runs left, cut a torn tail, reserve the next id block before it is used."""
+    recovery = decode(journal.read())
+    if recovery.damaged:
+        raise ConfigError(f"the journal is damaged: {recovery.text}; settle open orders by hand and move it away")
+    if recovery.torn:
+        journal.cut(recovery.good_until)
+    block = recovery.next_block()
+    now_ns = clock.now_ns()
+    for venue in plan.venues:
+        journal.append(
+            encode(
+                RunStart(
+                    at_ns=now_ns, mode="paper" if venue.balances is not None else "live", account=venue.account,
+                    environment=venue.environment, code=_code_version(),
+                )
+            )
+        )  # fmt: skip
+        journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
+    journal.flush()
+    return msgspec.structs.replace(plan, block=block, unresolved=recovery.unresolved())
+
+
+def _code_version() -> str:
+    from importlib.metadata import version
+
+    return version("arbkit")
+
+
+def _sources(desk: Desk, log: Log) -> Sources:
+    def books() -> list[BookFact]:
+        now_ns = desk.view.now_ns
+        return [BookFact(name, book.state, book.age_ns(now_ns)) for name, book in desk.books.items()]
+
+    def headroom() -> list[Headroom]:
+        return [
+            Headroom(name, bucket, free)
+            for name, venue in desk.venues.items()
+            for bucket, free in venue.throttle.headroom(desk.view.now_ns).items()
+        ]
+
+    def marked() -> tuple[str, Decimal] | None:
+        asset = desk.setup.limits.asset
+        value = desk.ledger.marked(desk.marker, asset)
+        return None if value is None else (asset, value)
+
+    return Sources(
+        counters=desk.counters, books=books, headroom=headroom, pnl=desk.ledger.pnl, marked_pnl=marked,
+        open_deals=lambda: len(desk.engine.deals), unresolved=lambda: len(desk.unresolved()),
+        mode=lambda: desk.gate.mode().value, log_dropped=lambda: log.dropped,
+    )  # fmt: skip
+
+
+# --- the end -----------------------------------------------------------------------------------------------------------
+
+
+def exit_code(desk: Desk, ending: Ending) -> int:
+    """0 ok, 3 credentials, 4 no venue reached, 5 risk stop, 6 exposure left, 130 cut short with nothing left."""
+    if desk.unresolved() or desk.held() or not desk.idle:
+        return 6
+    if ending is Ending.CUT:
+        return 130
+    if desk.counters.alarms["credentials"] and not desk.engine.legs_sent:
+        return 3
+    if not any(venue.catalogued for venue in desk.venues.values()):
+        return 4
+    return 5 if desk.gate.mode() is not Mode.ACTIVE else 0
+
+
+def last_line(desk: Desk) -> dict[str, Any]:
+    """What was done and what is left."""
+    counters = desk.counters
+    asset = desk.setup.limits.asset
+    marked = desk.ledger.marked(desk.marker, asset)
+    tick = counters.tick_to_order
+    return {
+        "deals": sum(counters.deals.values()),
+        "legs": desk.engine.legs_sent,
+        "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
+        "broken": counters.deals["completed"] + counters.deals["reversed"] + counters.deals["held"],
+        "outcomes": dict(sorted(counters.deals.items())),
+        "unresolved": len(desk.unresolved()),
+        "held": len(desk.held()),
+        "open_orders": sum(len(table.open()) for table in desk.orders.values()),
+        "pnl": {name: format(amount, "f") for name, amount in sorted(desk.ledger.pnl().items()) if amount},
+        "pnl_marked": None if marked is None else {asset: format(marked.quantize(Decimal("0.00000001")), "f")},
+        "opportunities": {"seen": counters.opportunities_seen, "taken": counters.opportunities_taken},
+        "tick_to_order_us": {"p50": round(tick.quantile(0.5), 1), "p99": round(tick.quantile(0.99), 1)},
+        "messages": sum(link.messages for link in counters.links.values()),
+        "commands_hash": desk.commands_hash(),
+    }
+
+
+def _say(desk: Desk, ending: Ending, code: int, as_json: bool) -> None:
+    import click
+
+    line = last_line(desk)
+    if as_json:
+        click.echo(json.dumps({**line, "ending": ending.value, "exit": code}))
+        return
+    pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
+    click.echo(
+        f"{line['deals']} deals ({', '.join(f'{n} {name}' for name, n in line['outcomes'].items()) or 'none'}), "
+        f"{line['legs']} orders; {pnl}. Left: {line['open_orders']} open orders, {line['unresolved']} unresolved, "
+        f"{line['held']} deals held."
+    )
+    for order in desk.unresolved():
+        intent = order.intent
+        click.echo(f"  unresolved: {intent.cl_ord_id} {intent.side.value} {intent.qty} {intent.instrument}"
+                   f" at {intent.px}: {order.status.value}")  # fmt: skip
+    for deal in desk.held():
+        click.echo(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
+    if code == 6:
+        click.echo("Run the same command again to resolve them: the journal remembers.")
+
+
+# --- replay ------------------------------------------------------------------------------------------------------------
+
+
+def replay(path: str, registry: Registry) -> dict[str, Any]:
+    """Feed a captured run to a fresh desk: the hash of its commands, beside the one that the run wrote down."""
+    from arbkit import target
+
+    reader = TapeReader(Path(path).read_bytes())
+    plan = msgspec.msgpack.decode(reader.head.setup, type=RunPlan)
+    strategy = target.make(
+        target.load(plan.target, registry), configuration.StrategyConfig(target=plan.target, params=plan.params)
+    )
+    port = ReplayPort(reader.head)
+    signers = {venue.venue: LocalSigner("replayed", "replayed", "replayed") for venue in plan.venues if venue.signed}
+    desk = make_desk(plan, registry, strategy, signers, port, reader.head.began_ns)
+    inputs = replay_tape(reader, desk, port)
+    return {
+        "inputs": inputs,
+        "commands": desk.commands,
+        "commands_hash": desk.commands_hash(),
+        "recorded_hash": getattr(reader, "commands_hash", ""),
+        "same": getattr(reader, "commands_hash", "") == desk.commands_hash(),
+    }

@@ -1,0 +1,5 @@
+"""``python -m arbkit.cli``"""
+
+from arbkit.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""``arbkit adapters list``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from msgspec import Struct
+
+from arbkit import plugins
+from arbkit.cli.output import emit, json_option, table
+from arbkit.core.errors import PluginError
+from arbkit.core.types import Capabilities, VenueSettings
+
+
+class Row(Struct, kw_only=True):
+    """One venue, or one distribution that is broken."""
+
+    venue: str = ""
+    distribution: str
+    version: str
+    client_id: str = ""
+    order_expiry_s: float | None = None
+    book_check: str = ""
+    ws_orders: bool | None = None
+    checked: str = ""
+    status: str = "ok"
+    reason: str = ""
+
+
+@click.group()
+def command() -> None:
+    """The venues that are installed, and what each guarantees."""
+
+
+@command.command("list")
+@json_option
+def listing(as_json: bool) -> None:
+    """All installed adapters; a broken one with its reason."""
+    rows = _rows(plugins.load())
+    if as_json:
+        emit({"adapters": rows})
+        return
+    columns = (
+        "venue",
+        "distribution",
+        "version",
+        "client id",
+        "order expiry",
+        "book check",
+        "WS orders",
+        "checked",
+        "status",
+    )
+    table(columns, [_cells(row) for row in rows])
+    good = sum(row.status == "ok" for row in rows)
+    click.echo(
+        f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else "")
+    )
+
+
+def _rows(registry: plugins.Registry) -> list[Row]:
+    rows = []
+    for venue, cls in sorted(registry.exchanges.items()):
+        plugin = registry.home[venue]
+        row = Row(venue=venue, distribution=plugin.distribution, version=plugin.version)
+        try:
+            _guarantees(row, cls)
+        except Exception as error:
+            row.status, row.reason = "broken", plugins.raised_at(error)
+        rows.append(row)
+    rows += [
+        Row(distribution=plugin.distribution, version=plugin.version, status="broken", reason=plugin.error)
+        for plugin in registry.plugins
+        if plugin.error
+    ]
+    return rows
+
+
+def _guarantees(row: Row, cls: type[Any]) -> None:
+    found = getattr(cls, "capabilities", None)
+    if not isinstance(found, Capabilities):
+        found = cls(VenueSettings()).capabilities
+    if not isinstance(found, Capabilities):
+        raise PluginError(f"{cls.__name__}.capabilities is no arbkit.Capabilities")
+    row.client_id = found.client_id_scope.value
+    row.order_expiry_s = found.order_window_ns / 1e9
+    row.book_check = found.book_check
+    row.ws_orders = found.ws_orders
+    row.checked = found.checked
+
+
+def _cells(row: Row) -> list[str]:
+    expiry = "" if row.order_expiry_s is None else f"{row.order_expiry_s:g} s"
+    ws_orders = "" if row.ws_orders is None else "yes" if row.ws_orders else "no"
+    status = row.status if not row.reason else f"{row.status}: {row.reason}"
+    return [row.venue or "-", row.distribution, row.version, row.client_id.replace("_", " "), expiry, row.book_check,
+            ws_orders, row.checked, status]  # fmt: skip

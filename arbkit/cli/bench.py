@@ -1,0 +1,20 @@
+"""``arbkit bench``"""
+
+from __future__ import annotations
+
+import click
+
+from arbkit.cli.output import json_option
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["frame", "tick-to-order", "floats"]))
+@click.option("--frames", type=click.Path(exists=True, dir_okay=False), help="Bench a recording (frame only).")
+@json_option
+def command(name: str, frames: str | None, as_json: bool) -> int:
+    """Measure this machine; --json prints one line."""
+    if frames is not None and name != "frame":
+        raise click.UsageError("--frames goes with: arbkit bench frame")
+    from arbkit import bench
+
+    return bench.run(name, frames=frames, as_json=as_json)

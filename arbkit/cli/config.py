@@ -1,0 +1,46 @@
+"""``arbkit config check``"""
+
+from __future__ import annotations
+
+import click
+
+from arbkit.cli import CREDENTIALS, OK, USAGE, settings
+from arbkit.cli.output import config_option, emit, json_option, safe
+from arbkit.config import BadConfig, BadCredentials
+from arbkit.config import load as load_config
+
+
+@click.group()
+def command() -> None:
+    """Check a configuration without running it."""
+
+
+@command.command()
+@click.option("--live", is_flag=True, help='As for a live run; also when mode = "live".')
+@config_option
+@json_option
+def check(config_file: str | None, live: bool, as_json: bool) -> int:
+    """Every mistake at once; exit 2 (3 when only keys are wrong)."""
+    try:
+        read, _ = settings.load(config_file, live=live or _wants_live(config_file))
+    except BadConfig as error:
+        code = CREDENTIALS if isinstance(error, BadCredentials) else USAGE
+        if not as_json:
+            raise
+        found = [{"where": found.place, "key": found.path, "text": found.text} for found in error.mistakes]
+        emit({"ok": False, "mistakes": found})
+        return code
+    if as_json:
+        emit({"ok": True, "mode": read.mode, "venues": sorted(read.venues), "config": read})
+        return OK
+    for name, venue in sorted(read.venues.items()):
+        click.echo(safe(f"{name}: {venue.environment}, account {venue.account}"))
+    click.echo(f"ok: {read.mode}, {len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}")
+    return OK
+
+
+def _wants_live(config_file: str | None) -> bool:
+    try:
+        return load_config(config_file).mode == "live"
+    except BadConfig:
+        return False

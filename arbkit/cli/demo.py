@@ -1,0 +1,20 @@
+"""``arbkit demo``"""
+
+from __future__ import annotations
+
+import click
+
+from arbkit.cli.loop import loop_factory
+from arbkit.cli.output import json_option
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="How long to trade.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of prices, edges and faults.")
+@click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
+@json_option
+def command(seconds: float, seed: int, capture: str | None, as_json: bool) -> int:
+    """Trade on simulated venues over real sockets, with faults; then compare the books of both sides."""
+    from arbkit import app
+
+    return app.demo(seconds=seconds, seed=seed, capture=capture, as_json=as_json, loop_factory=loop_factory())

@@ -1,0 +1,64 @@
+"""``arbkit replay``"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from arbkit import plugins
+from arbkit.cli import BUG, OK, USAGE
+from arbkit.cli.output import emit, json_option, safe, say
+from arbkit.core.types import VenueSettings
+
+
+@click.command()
+@click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--venue", help="Whose frames these are (not for a .tape).")
+@click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="Levels a side to print.")
+@click.option("--fused", is_flag=True, help="Join the venue's faster best-bid-ask stream in.")
+@json_option
+def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
+    """Print the book after each frame that changed one; or, for a run's .tape, the hash of its commands."""
+    if recording.suffix == ".tape":
+        return _tape(recording, as_json)
+    if venue is None:
+        raise click.UsageError("--venue NAME says whose frames these are")
+    from arbkit import replay
+
+    exchange = plugins.load().exchange(venue)(VenueSettings())
+    show = _as_is if as_json else _for_people
+    summary = replay.run(
+        recording, exchange, top=top, fused=fused, out=lambda line: sys.stdout.write(show(line) + "\n")
+    )
+    if summary.torn is not None:
+        say(f"{recording}: breaks off at line {summary.torn + 1}; what came before was read")
+    return OK if summary.frames else USAGE
+
+
+def _tape(recording: Path, as_json: bool) -> int:
+    """A captured run, again: the commands must be the same, byte for byte."""
+    from arbkit import app
+
+    found = app.replay(str(recording), plugins.load())
+    if as_json:
+        emit(found)
+    else:
+        click.echo("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
+    if not found["same"]:
+        say("the commands differ from those of the run: other code, another strategy, or a bug")
+    return OK if found["same"] else BUG
+
+
+def _as_is(line: str) -> str:
+    return line
+
+
+def _for_people(line: str) -> str:
+    found = json.loads(line)
+    if "summary" in found:
+        return ", ".join(f"{name} {count}" for name, count in found["summary"].items())
+    bid, ask = (" x ".join(side) if side else "-" for side in (found["bid"], found["ask"]))
+    return safe(f"{found['i']:>8}  {found['symbol']:<12}  {bid:>32}  |  {ask}")

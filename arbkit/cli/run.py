@@ -1,0 +1,70 @@
+"""``arbkit run``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from arbkit import target
+from arbkit.cli import settings
+from arbkit.cli.loop import loop_factory
+from arbkit.cli.output import config_option, json_option, say
+from arbkit.config import Config
+from arbkit.core.errors import ConfigError
+
+
+@click.command()
+@click.argument("strategy", metavar="TARGET", required=False)
+@click.option("--live", is_flag=True, help='Send real orders; needs mode = "live" in the configuration too.')
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long; default: until Ctrl-C.")
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this loopback port.")
+@click.option("--state", "state_folder", type=click.Path(file_okay=False), help="Where journal and lock live.")
+@click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
+@config_option
+@json_option
+def command(
+    strategy: str | None, live: bool, seconds: float | None, metrics_port: int | None, state_folder: str | None,
+    capture: str | None, config_file: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Run TARGET: module:Class, file.py:Class or a registered name.
+
+    On paper (live books, simulated fills) unless --live and mode = "live" both say otherwise.
+    """
+    flags: dict[str, Any] = {
+        "strategy.target": strategy,
+        "metrics.port": metrics_port,
+        "state.folder": state_folder,
+    }
+    config, registry = settings.load(
+        config_file, {key: value for key, value in flags.items() if value is not None}, live=live
+    )
+    if not config.strategy.target:
+        raise ConfigError("which strategy? arbkit run module:Class, or target = ... in [strategy]")
+    if not config.venues:
+        raise ConfigError("no venues: name them in arbkit.toml, as [venues.binance]")
+    made = target.make(target.load(config.strategy.target, registry), config.strategy)
+    say(_banner(config, live))
+    from arbkit import app
+
+    return app.run(
+        config, made, registry=registry, live=live, seconds=seconds, capture=capture, as_json=as_json,
+        loop_factory=loop_factory(),
+    )  # fmt: skip
+
+
+def _banner(config: Config, live: bool) -> str:
+    """The first screen: which mode, which venues, which limits."""
+    limits = config.limits
+    head = "LIVE - real orders, real money" if live else "PAPER - live books, simulated fills"
+    if config.mode == "live" and not live:
+        head += ' (mode = "live", but no --live: nothing is sent)'
+    venues = ", ".join(f"{name} ({venue.environment})" for name, venue in config.venues.items())
+    return (
+        f"{head}\n"
+        f"strategy  {config.strategy.target}\n"
+        f"venues    {venues}\n"
+        f"limits    order {limits.max_order_notional}, deal {limits.max_deal_notional}, "
+        f"open {limits.max_open_notional} in {limits.max_open_deals} deals, "
+        f"stop at a loss of {limits.max_loss_run} {limits.asset}"
+    )

@@ -1,0 +1,36 @@
+"""Configuration and plugins together, as ``run`` and ``config check`` need them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from arbkit import config, plugins
+from arbkit.core.errors import ConfigError, CredentialsError
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False
+) -> tuple[config.Config, plugins.Registry]:
+    """Read the configuration against the plugins that it may load, and check each venue's own options."""
+    registries: list[plugins.Registry] = []
+
+    def venues(only: Collection[str] | None) -> Collection[str]:
+        registries.append(plugins.load(only))
+        return registries[0].exchanges
+
+    read = config.load(path, flags=flags, live=live, venues=venues)
+    registry = registries[0]
+    mistakes = []
+    for name, venue in read.venues.items():
+        try:
+            registry.exchange(name)(venue.settings)
+            if live:
+                config.credentials(name, venue).signer()
+        except ConfigError as error:
+            wrong_key = isinstance(error, CredentialsError)
+            mistakes.append(config.Mistake("", f"venues.{name}", str(error), wrong_key))
+    config.fail(mistakes)
+    return read, registry

@@ -1,0 +1,60 @@
+"""``arbkit sim``"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arbkit import plugins
+from arbkit.cli import OK
+from arbkit.cli.loop import loop_factory
+from arbkit.cli.output import emit, json_option, table
+from arbkit.core.errors import ConfigError
+from arbkit.core.runtime.clock import Clock
+from arbkit.sim import shell
+from arbkit.sim.faults import read_script
+from arbkit.sim.world import World
+
+
+@click.command()
+@click.argument("venues", nargs=-1, required=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65000), default=0, show_default=True, help="Of the admin pages; 0 = any."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of prices, edges, faults and keys.")
+@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script (JSON).")
+@json_option
+def command(venues: tuple[str, ...], port: int, seed: int, faults: Path | None, as_json: bool) -> int:
+    """Serve simulated VENUES on this machine, each in its own wire protocol, until stopped."""
+    registry = plugins.load(dialects=True)
+    dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
+    script = read_script(faults.read_bytes()) if faults else []
+    clock = Clock()
+    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(world, clock, port, emit if as_json else _show))
+    return OK
+
+
+async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str, Any]], None]) -> None:
+    """Until Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with shell.serve(world, now_ns=clock.now_ns, port=port) as where:
+            show(where)
+            await stop.wait()
+    except OSError as error:
+        raise ConfigError(f"--port {port}: cannot be opened: {error.strerror}") from None
+
+
+def _show(where: dict[str, Any]) -> None:
+    rows = [(venue, name, value or "-") for venue, facts in where["venues"].items() for name, value in facts.items()]
+    table(("venue", "what", "value"), rows)
+    click.echo(f"\nadmin {where['admin']}: /ledger /orders /faults; Ctrl-C stops")

@@ -1,0 +1,34 @@
+"""``arbkit strategies list``"""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+from arbkit import plugins
+from arbkit.cli.output import emit, json_option, table
+
+
+@click.group()
+def command() -> None:
+    """The strategies that are installed."""
+
+
+@command.command("list")
+@json_option
+def listing(as_json: bool) -> None:
+    """All registered names; ``arbkit run NAME`` runs one."""
+    registry = plugins.load()
+    rows = []
+    for plugin in registry.plugins:
+        for name in sorted(plugin.strategies):
+            about = inspect.cleandoc(registry.strategies[name].__doc__ or "").partition("\n")[0]
+            rows.append((name, plugin.distribution, plugin.version, "ok", about))
+        if plugin.error:
+            rows.append(("", plugin.distribution, plugin.version, "broken", plugin.error))
+    if as_json:
+        keys = ("name", "distribution", "version", "status", "about")
+        emit({"strategies": [dict(zip(keys, row, strict=True)) for row in rows]})
+        return
+    table(("name", "distribution", "version", "status", "about"), [(row[0] or "-", *row[1:]) for row in rows])

@@ -1,0 +1,120 @@
+"""May an account trade? A table of facts; losing one stops new deals there, never unwinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arbkit.core.types import Capabilities, ClockSample, LinkSpec, Role
+
+__all__ = ["Readiness"]
+
+
+class Readiness:
+    """The facts of one account. Books are the view's business: they are per symbol.
+
+    ``ready`` is cheap to read: every call keeps it current.
+    """
+
+    __slots__ = ("_balances_ns", "_clock_error_ns", "_fees", "_links", "_orders_ns", "_rest", "_stopped", "_unresolved",
+                 "_window_ns", "account", "ready")  # fmt: skip
+
+    def __init__(self, account: str, capabilities: Capabilities, links: Sequence[LinkSpec]) -> None:
+        """``links``: all of the account's links; private and trade ones count, public ones do not."""
+        self.account = account
+        self.ready = False
+        self._window_ns = capabilities.order_window_ns
+        self._links: dict[str, tuple[Role, int]] = {
+            spec.link: (spec.role, 0) for spec in links if spec.role in (Role.PRIVATE, Role.TRADE)
+        }
+        """Role, and since when it can do its work (0 = it cannot)."""
+        self._rest = False
+        self._balances_ns = 0
+        self._orders_ns = 0
+        self._unresolved = 0
+        self._fees = False
+        self._clock_error_ns: int | None = None
+        self._stopped = ""
+
+    def link_ready(self, link: str, now_ns: int) -> None:
+        """``Ready`` came from this link."""
+        if link in self._links:
+            role, since_ns = self._links[link]
+            self._links[link] = (role, since_ns or now_ns)
+            self._settle()
+
+    def link_lost(self, link: str) -> None:
+        """Gone. Losing a private link voids the listings too: who knows what happened meanwhile; ask again."""
+        if link in self._links:
+            self._links[link] = (self._links[link][0], 0)
+            self._settle()
+
+    def rest_warm(self, warm: bool = True) -> None:
+        """A signed REST call was answered (or they stopped being): orders can go that way without a trade link."""
+        self._rest = warm
+        self._settle()
+
+    def balances_listed(self, sent_ns: int) -> None:
+        """A full balance listing, asked for at ``sent_ns``; it counts if that is after the private stream's Ready."""
+        self._balances_ns = max(self._balances_ns, sent_ns)
+        self._settle()
+
+    def orders_listed(self, sent_ns: int) -> None:
+        """A complete listing of open orders, likewise."""
+        self._orders_ns = max(self._orders_ns, sent_ns)
+        self._settle()
+
+    def unresolved(self, count: int) -> None:
+        """How many intents lack a proved outcome: of the journal at start, UNKNOWN orders later."""
+        if count != self._unresolved:
+            self._unresolved = count
+            self._settle()
+
+    def fees_known(self, known: bool = True) -> None:
+        """The account's own rates have come."""
+        self._fees = known
+        self._settle()
+
+    def clock(self, sample: ClockSample) -> None:
+        """The newest estimate of the venue's clock."""
+        self._clock_error_ns = sample.error_ns
+        self._settle()
+
+    def stop(self, reason: str) -> None:
+        """Keep it from trading until ``stop("")``: refused credentials, a person's order, a ban."""
+        self._stopped = reason
+        self._settle()
+
+    def missing(self) -> list[str]:
+        """What is missing, in words for a person; empty = ready."""
+        words: list[str] = []
+        if self._stopped:
+            words.append(f"stopped: {self._stopped}")
+        private = {link: since for link, (role, since) in self._links.items() if role is Role.PRIVATE}
+        down = [link for link, since in private.items() if not since]
+        if down:
+            words.append(f"private stream not confirmed: {', '.join(down)}")
+        trade = {link: since for link, (role, since) in self._links.items() if role is Role.TRADE}
+        if not self._rest and not any(trade.values()):
+            if trade:
+                words.append(f"no way for orders: {', '.join(trade)} not logged in, and no signed REST call answered")
+            else:
+                words.append("no way for orders: no signed REST call answered yet")
+        # Listings asked for before the stream was there may miss what happened in between.
+        since_ns = max(private.values(), default=0)
+        for what, sent_ns in (("balances", self._balances_ns), ("open orders", self._orders_ns)):
+            if not sent_ns or sent_ns < since_ns:
+                words.append(f"{what} not listed since the private stream came up")
+        if self._unresolved:
+            words.append(f"{self._unresolved} order{'s' * (self._unresolved > 1)} of unknown outcome")
+        if not self._fees:
+            words.append("own fees unknown")
+        most_ns = self._window_ns // 4
+        if self._clock_error_ns is None:
+            words.append("venue clock not measured yet")
+        elif self._window_ns and self._clock_error_ns >= most_ns:
+            error_ms, most_ms = self._clock_error_ns / 1e6, most_ns / 1e6
+            words.append(f"venue clock known to {error_ms:.0f} ms only, needs under {most_ms:.0f} ms")
+        return words
+
+    def _settle(self) -> None:
+        self.ready = not self.missing()

@@ -1,0 +1,201 @@
+"""REST calls: one pooled, warm session a link. A request goes out once or not at all; nothing here repeats it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Protocol
+
+import aiohttp
+from aiohttp import ClientTimeout, TraceConfig
+from yarl import URL
+
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.reasons import reveal
+from arbkit.core.runtime.transport import is_loopback
+from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
+
+__all__ = ["HttpInputs", "HttpLink"]
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of an answer, after inflation: some venues' catalogues take 20 MB."""
+CONNECTIONS = 16
+"""At once to one host."""
+KEEP_NS = 50_000_000_000
+"""An idle connection is given up before the usual 60 s of a load balancer: a request must not meet a closing socket."""
+WARM = 2
+"""Connections kept open, so that both legs of a deal at one venue find one."""
+WARM_EVERY_S = 10.0
+CONNECT_S = 5.0
+
+
+class HttpInputs(Protocol):
+    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None: ...
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, "TLS certificate refused"),
+    (aiohttp.ClientSSLError, "TLS failed"),
+    (aiohttp.ClientConnectorDNSError, "name not found"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "the connection ended without an answer"),
+    (aiohttp.ClientPayloadError, "the answer was cut short or is badly packed"),
+    (aiohttp.ClientOSError, "the connection was lost"),
+    (aiohttp.ClientResponseError, "not a readable HTTP answer"),
+    (aiohttp.InvalidURL, "not a usable address"),
+    (asyncio.CancelledError, "cancelled: the run ended"),
+)
+"""First match counts. The error's own text is never used: it may quote a signed address."""
+
+
+class _Flight:
+    """What is known of one request while it is under way."""
+
+    __slots__ = ("sent_ns",)
+
+    def __init__(self) -> None:
+        self.sent_ns = 0
+        """When its first byte was about to leave; 0 = provably not yet."""
+
+
+class HttpLink:
+    """The request channel of one REST link. Exactly one ``answered`` follows each ``request``."""
+
+    def __init__(
+        self,
+        name: str,
+        inputs: HttpInputs,
+        clock: Clock,
+        tls: ssl.SSLContext,
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self.name = name
+        self._inputs = inputs
+        self._clock = clock
+        self._tls = tls
+        self._spawn = spawn
+        self._max_body = max_body
+        self._session: aiohttp.ClientSession | None = None
+        self._warm: dict[URL, asyncio.Task[None]] = {}
+
+    def request(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
+        """Send it; ``timeout_ns`` covers everything from the name look-up to the last byte."""
+        self._spawn(self._carry(ref, request, timeout_ns))
+
+    async def close(self) -> None:
+        """Close all connections. Requests under way were cancelled by whoever spawned them."""
+        for task in self._warm.values():
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+
+    async def _carry(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
+        flight = _Flight()
+        cancelled = None
+        answer: HttpAnswer | NoAnswer
+        try:
+            async with asyncio.timeout(timeout_ns / 1e9):
+                answer = await self._ask(request, flight)
+        except TimeoutError:
+            what = "no answer" if flight.sent_ns else "no connection"
+            answer = NoAnswer(f"{what} in time", sent=bool(flight.sent_ns))
+        except asyncio.CancelledError as error:
+            cancelled = error
+            answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
+        except Exception as error:  # every failure is an answer of a kind; none may end the run
+            answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
+        now_ns = self._clock.now_ns()
+        if isinstance(answer, NoAnswer):
+            answer = NoAnswer(answer.reason, answer.sent, answer.status, answer.retry_ns, now_ns)
+        self._inputs.answered(ref, answer, now_ns)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _ask(self, request: HttpRequest, flight: _Flight) -> HttpAnswer | NoAnswer:
+        # Encoded already: a URL normalised after signing is a URL with a wrong signature.
+        url = URL(reveal(request.url), encoded=True)
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host or "")):
+            return NoAnswer(f"{url.scheme}://{url.host}: plain http is for this machine only", sent=False)
+        session = self._opened()
+        async with session.request(
+            request.method,
+            url,
+            headers=[(name, reveal(value)) for name, value in request.headers],
+            data=request.body or None,
+            allow_redirects=False,
+            trace_request_ctx=flight,
+        ) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > self._max_body:
+                    response.close()
+                    return NoAnswer(f"the answer is over {self._max_body} bytes", status=response.status)
+            self._keep_warm(url.origin())
+            headers: dict[str, str] = {}
+            for name, value in response.headers.items():
+                name = name.lower()
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            return HttpAnswer(response.status, headers, bytes(body), flight.sent_ns, self._clock.now_ns())
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = TraceConfig()
+            trace.on_request_headers_sent.append(self._on_sending)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._tls, limit=CONNECTIONS, keepalive_timeout=KEEP_NS / 1e9, ttl_dns_cache=60
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=ClientTimeout(total=None, sock_connect=CONNECT_S),
+                skip_auto_headers=("Content-Type",),
+                headers={"User-Agent": "arbkit"},
+                trust_env=False,
+                trace_configs=[trace],
+            )
+            # The library repeats PUT and DELETE by itself on a kept-alive connection that died: never here.
+            self._session._retry_connection = False
+        return self._session
+
+    async def _on_sending(self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+        """Called before the head is handed to the socket: until then provably nothing left."""
+        context.trace_request_ctx.sent_ns = self._clock.now_ns()
+
+    def _keep_warm(self, origin: URL) -> None:
+        if origin not in self._warm:
+            self._warm[origin] = self._spawn(self._warmer(origin))
+
+    async def _warmer(self, origin: URL) -> None:
+        """Keep connections open by taking and giving them back: nothing goes over the wire but the handshake."""
+        pause = WARM_EVERY_S
+        while True:
+            try:
+                await self._touch(origin)
+                pause = WARM_EVERY_S
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                pause = min(pause * 2, 60.0)
+            await asyncio.sleep(pause)
+
+    async def _touch(self, origin: URL) -> None:
+        session = self._opened()
+        connector = session.connector
+        assert connector is not None
+        taken: list[aiohttp.connector.Connection] = []
+        try:
+            for _ in range(WARM):
+                request = aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop(), session=session)
+                taken.append(await connector.connect(request, [], ClientTimeout(sock_connect=CONNECT_S)))
+        finally:
+            for connection in taken:
+                connection.release()
+
+
+def _reason(error: BaseException) -> str:
+    words = next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
+    inner = getattr(error, "os_error", error)
+    errno = inner.errno if isinstance(inner, OSError) and inner.errno else 0
+    return f"{words}: {os.strerror(errno)}" if errno > 0 else words

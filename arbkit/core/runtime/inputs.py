@@ -1,0 +1,169 @@
+"""The way into the desk: one guard, one timer and one look at the clock for everything that happens outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from arbkit.core.protocols import NEVER
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.tape import DeskInputs
+from arbkit.core.types import HttpAnswer, NoAnswer
+
+__all__ = ["BEAT_NS", "Inputs", "Runnable"]
+
+LATE_NS = 50_000_000
+"""A loop that comes back so late has old frames in its buffers."""
+BEAT_NS = 25_000_000
+WAKE_FLOOR_S = 0.0005
+"""A desk that wants to be woken at once, again and again, must not starve the sockets."""
+
+
+class Runnable(DeskInputs, Protocol):
+    """What the supervisor needs of a desk besides its inputs."""
+
+    @property
+    def due_ns(self) -> int: ...
+    @property
+    def idle(self) -> bool: ...
+    @property
+    def calm(self) -> bool: ...
+    def commands_hash(self) -> str: ...
+
+
+class Inputs:
+    """The desk as the sockets, requests and timers see it.
+
+    An exception out of the desk is a bug of ours: ``broke`` is told and nothing goes in any more.
+    """
+
+    __slots__ = (
+        "_armed_ns",
+        "_beat_ns",
+        "_clock",
+        "_desk",
+        "_inputs",
+        "_loop",
+        "_timer",
+        "after",
+        "broke",
+        "shut_down",
+    )
+
+    def __init__(
+        self,
+        desk: Runnable,
+        inputs: DeskInputs,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        after: Callable[[], None],
+        broke: Callable[[Exception], None],
+    ) -> None:
+        self._desk = desk
+        self._inputs = inputs
+        self._clock = clock
+        self._loop = loop
+        self._beat_ns = clock.now_ns()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_ns = NEVER
+        self.shut_down = False
+        self.after = after
+        """Called after each turn but those of single frames."""
+        self.broke = broke
+        """Told the exception that came out of the desk."""
+
+    # --- the desk's inputs
+
+    def frame(self, link: str, data: str | bytes, now_ns: int) -> None:
+        if now_ns - self._beat_ns > LATE_NS + BEAT_NS:
+            self.beat(now_ns)
+        if not self.shut_down:
+            try:
+                self._inputs.frame(link, data, now_ns)
+            except Exception as error:  # a bug of ours: the run ends
+                self._broke(error)
+
+    def read_end(self, link: str, now_ns: int) -> None:
+        self._turn(self._inputs.read_end, link, now_ns)
+
+    def opened(self, link: str, now_ns: int) -> None:
+        self._turn(self._inputs.opened, link, now_ns)
+
+    def activity(self, link: str, now_ns: int) -> None:
+        self._turn(self._inputs.activity, link, now_ns)
+
+    def closed(self, link: str, reason: str, now_ns: int) -> None:
+        self._turn(self._inputs.closed, link, reason, now_ns)
+
+    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
+        self._turn(self._inputs.answered, ref, answer, now_ns)
+
+    def durable(self, position: int) -> None:
+        self._turn(self._inputs.durable, position, self._clock.now_ns())
+
+    def stop(self) -> None:
+        self._turn(self._inputs.stop, self._clock.now_ns())
+
+    def halt(self) -> None:
+        self._turn(self._inputs.halt, self._clock.now_ns())
+
+    def beat(self, now_ns: int) -> None:
+        """Look whether time went on as it should: at every beat, and before a frame that came after a pause."""
+        lag_ns = now_ns - self._beat_ns - BEAT_NS
+        self._beat_ns = now_ns
+        if lag_ns > LATE_NS:
+            self._turn(self._inputs.late, lag_ns, now_ns)
+        if self._clock.jump_ns():
+            self._turn(self._inputs.jumped, now_ns)
+
+    # --- timers
+
+    def rearm(self) -> None:
+        """One timer, moved only when the desk wants to be woken earlier; one that fires too early moves itself."""
+        due_ns = self._desk.due_ns
+        if due_ns < self._armed_ns:
+            self._arm(due_ns, 0.0)
+
+    def shut(self) -> None:
+        """Nothing goes in any more."""
+        self.shut_down = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self, due_ns: int, floor_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._armed_ns = due_ns
+        if due_ns < NEVER and not self.shut_down:
+            delay = (due_ns - self._clock.now_ns()) / 1e9
+            self._timer = self._loop.call_later(max(delay, floor_s), self._on_timer)
+
+    def _on_timer(self) -> None:
+        now_ns = self._clock.now_ns()
+        self._timer = None
+        self._armed_ns = NEVER
+        if self.shut_down:
+            return
+        woken = now_ns >= self._desk.due_ns
+        if woken:
+            self._turn(self._inputs.wake, now_ns)
+        if not self.shut_down:
+            self._arm(self._desk.due_ns, WAKE_FLOOR_S if woken else 0.0)
+
+    # --- inside
+
+    def _turn(self, call: Callable[..., None], *arguments: object) -> None:
+        if self.shut_down:
+            return
+        try:
+            call(*arguments)
+            self.rearm()
+            self.after()
+        except Exception as error:  # a bug of ours: the run ends
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        self.shut()
+        self.broke(error)

@@ -1,0 +1,218 @@
+"""Runs a desk: sockets, requests, journal and timers around one synchronous core. It moves bytes and time.
+
+Whatever fails outside of the desk is an input of the desk; what fails *inside* of it is a bug, and the run ends: the
+journal knows how to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import ssl
+from collections.abc import Coroutine
+from enum import Enum
+
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.heap import Heap
+from arbkit.core.runtime.http import HttpLink
+from arbkit.core.runtime.inputs import BEAT_NS, Inputs, Runnable
+from arbkit.core.runtime.journal_file import JournalFile
+from arbkit.core.runtime.link import SocketLink
+from arbkit.core.runtime.reasons import pieces
+from arbkit.core.runtime.tape_file import TapeFile
+from arbkit.core.runtime.transport import Connect, connect, tls_context
+from arbkit.core.tape import BLOCK, TapingDesk
+from arbkit.core.types import Dial, HttpRequest, Secret
+
+__all__ = ["Ending", "Runtime", "run"]
+
+SECOND = 1_000_000_000
+GRACE_NS = 10 * SECOND
+"""From the first stop signal to the end, whatever is open."""
+
+
+class Ending(Enum):
+    """How a run ended."""
+
+    IDLE = "idle"
+    """Stopped, and nothing was open any more."""
+    GRACE = "grace"
+    """Stopped, and something was still open when the grace time was over."""
+    CUT = "cut"
+    """Stopped twice: cut short."""
+
+
+class Runtime:
+    """The outside of a desk (its ``Port``). Make it, make the desk with it, then ``run(desk, runtime)``."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        journal: JournalFile,
+        *,
+        tls: ssl.SSLContext | None = None,
+        opener: Connect | None = None,
+        tape: TapeFile | None = None,
+    ) -> None:
+        self.clock = clock
+        self.journal_file = journal
+        self.tape = tape
+        self.links: dict[str, SocketLink] = {}
+        self.rests: dict[str, HttpLink] = {}
+        self.heap = Heap(clock, clock.now_ns())
+        self.stops = 0
+        """How often a stop was asked for."""
+        self._tls = tls or tls_context()
+        self._opener: Connect = opener or functools.partial(connect, clock=clock, tls=self._tls)
+        self._inputs: Inputs | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
+        """Nothing leaves any more."""
+
+    # --- Port
+
+    def dial(self, link: str, dial: Dial) -> None:
+        if self._over:
+            return
+        if self.tape is not None and isinstance(dial.url, Secret):
+            for piece in pieces(dial.url):
+                self.tape.tape.strike(piece)
+        known = self.links.get(link)
+        if known is None:
+            known = self.links[link] = SocketLink(link, self._running(), self._opener, self.clock, self._spawn)
+        known.dial(dial)
+
+    def send(self, link: str, text: str) -> bool:
+        known = self.links.get(link)
+        sent = known is not None and not self._over and known.send(text)
+        if self.tape is not None:
+            self.tape.tape.sent(sent)
+        return sent
+
+    def drop(self, link: str, reason: str) -> None:
+        known = self.links.get(link)
+        if known is not None:
+            known.drop(reason)
+
+    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
+        if self._over:
+            return
+        known = self.rests.get(link)
+        if known is None:
+            known = self.rests[link] = HttpLink(link, self._running(), self.clock, self._tls, self._spawn)
+        known.request(ref, request, timeout_ns)
+
+    def journal(self, record: bytes) -> int:
+        return self.journal_file.append(record)
+
+    # --- the run
+
+    def stop(self) -> None:
+        """Ask the run to end: once to wind down, twice to be cut short. Call it on the loop's thread."""
+        self.stops += 1
+        inputs = self._running()
+        if self.stops == 1:
+            inputs.stop()
+        else:
+            inputs.halt()
+
+    def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
+        """From now on the outside exists."""
+        self._inputs, self._group = inputs, group
+        loop = asyncio.get_running_loop()
+        self.journal_file.start(
+            lambda position: loop.call_soon_threadsafe(inputs.durable, position),
+            lambda _: loop.call_soon_threadsafe(self._journal_failed),
+        )
+
+    async def end(self, desk: Runnable) -> None:
+        """Cut what is under way (the desk is told of each request), then close sockets, tape and journal."""
+        self._over = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._running().shut()
+        await asyncio.gather(*(link.close() for link in self.links.values()))
+        await asyncio.gather(*(rest.close() for rest in self.rests.values()))
+        self.heap.close()
+        if self.tape is not None:
+            self.tape.tape.end(desk.commands_hash(), self.clock.now_ns())
+            self.tape.close()
+        self.journal_file.close()
+
+    def _journal_failed(self) -> None:
+        """What is open is ended from memory and on the last reserve; nothing new begins."""
+        if not self.stops:
+            self.stop()
+
+    def _running(self) -> Inputs:
+        assert self._inputs is not None, "the runtime runs no desk yet"
+        return self._inputs
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        assert self._group is not None
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def run(desk: Runnable, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals: bool = True) -> Ending:
+    """Run ``desk`` until it is stopped and idle, or the grace time after the stop is over.
+
+    SIGINT and SIGTERM stop it; a second one cuts it short. Raises what came out of the desk, if it was a bug of ours
+    (``JournalFailed`` too: then something could not be written and was not sent). The journal is flushed in any case.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Ending] = loop.create_future()
+    clock = runtime.clock
+
+    grace: list[asyncio.TimerHandle] = []
+    pulse: list[asyncio.TimerHandle] = []
+
+    def finish(ending: Ending) -> None:
+        if not ended.done():
+            ended.set_result(ending)
+
+    def broke(error: Exception) -> None:
+        if not ended.done():
+            ended.set_exception(error)
+
+    def after() -> None:
+        if runtime.stops > 1:
+            finish(Ending.CUT)
+        elif runtime.stops and desk.idle:
+            finish(Ending.IDLE)
+        elif runtime.stops and not grace:
+            grace.append(loop.call_later(grace_ns / 1e9, finish, Ending.GRACE))
+
+    def beat() -> None:
+        now_ns = clock.now_ns()
+        inputs.beat(now_ns)
+        runtime.heap.tick(desk.calm, now_ns)
+        if runtime.tape is not None:
+            runtime.tape.flush(BLOCK if now_ns % SECOND >= BEAT_NS else 1)
+        pulse[:] = [loop.call_later(BEAT_NS / 1e9, beat)]
+
+    taped = desk if runtime.tape is None else TapingDesk(desk, runtime.tape.tape)
+    inputs = Inputs(desk, taped, clock, loop, after, broke)
+    caught = (signal.SIGINT, signal.SIGTERM) if signals else ()
+    for number in caught:
+        loop.add_signal_handler(number, runtime.stop)
+    try:
+        async with asyncio.TaskGroup() as group:
+            runtime.begin(inputs, group)
+            inputs.rearm()
+            beat()
+            try:
+                await asyncio.wait([ended])
+            finally:
+                for timer in pulse + grace:
+                    timer.cancel()
+                await runtime.end(desk)
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+    return ended.result()

@@ -1,0 +1,375 @@
+"""One WebSocket connection: bytes to whole messages and back. It decides nothing.
+
+``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call whose end
+is known. ``Transport`` and ``Receiver`` are the seam: any pair like it can stand in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias, cast
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidURI, PayloadTooBig
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import WebSocketURI, parse_uri
+
+from arbkit.core.errors import ConfigError, ConnectFailed
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.reasons import cause, close_text, refusal, reveal, scrub
+from arbkit.core.types import Dial, Secret
+
+__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
+
+MAX_MESSAGE = 16 * 1024 * 1024
+"""Bytes of one message, after inflation: several times the largest full-depth snapshot."""
+CONNECT_S = 10.0
+"""For name, TCP, TLS and handshake together."""
+LINGER_S = 1.0
+"""How long a closing handshake may take before the socket is cut."""
+STUCK_S = 5.0
+"""A peer that takes nothing for so long is gone."""
+HIGH_WATER = 64 * 1024
+"""Unsent bytes above which nothing more is accepted."""
+PINGS_A_SECOND = 50
+"""More than this is a flood, not a heartbeat."""
+
+
+class Receiver(Protocol):
+    """What a transport calls, on the loop's thread, each with the time of the read that began it."""
+
+    def opened(self, transport: Transport, now_ns: int) -> None:
+        """Up: sending works from inside this call on."""
+        ...
+
+    def message(self, data: str | bytes, now_ns: int) -> None:
+        """One whole message: text as ``str``, binary as ``bytes``."""
+        ...
+
+    def read_end(self, now_ns: int) -> None:
+        """All messages of one socket read were given (not called for a read that completed none)."""
+        ...
+
+    def control(self, now_ns: int) -> None:
+        """A ping or pong came: a sign of life, not data."""
+        ...
+
+    def closed(self, reason: str, now_ns: int) -> None:
+        """The end, once, and nothing after it. Not called when ``Transport.close`` began it."""
+        ...
+
+
+class Transport(Protocol):
+    """An open connection."""
+
+    def send(self, text: str) -> bool:
+        """Hand one text message to the socket. False: provably no byte of it left."""
+        ...
+
+    def ping(self) -> None:
+        """Provoke a sign of life."""
+        ...
+
+    def close(self) -> None:
+        """End it politely; the receiver hears nothing more."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Until the socket is gone; soon after ``close`` or ``Receiver.closed``."""
+        ...
+
+
+Connect: TypeAlias = Callable[[Dial, Receiver], Awaitable[None]]
+"""Opens a connection; returns after ``Receiver.opened``. Raises ``ConnectFailed`` or ``ConfigError``."""
+
+
+def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Verification is always on, TLS 1.2 at least; ``ca_file`` replaces the system's authorities."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def is_loopback(host: str) -> bool:
+    """Whether plain, unencrypted traffic to ``host`` stays on this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class WebSocket(asyncio.Protocol):
+    """A client connection; ``connect`` makes it."""
+
+    def __init__(self, uri: WebSocketURI, dial: Dial, receiver: Receiver, clock: Clock, max_message: int) -> None:
+        self._secrets = [dial.url, *(value for _, value in dial.headers)]
+        self._headers = dial.headers
+        self._receiver: Receiver | None = receiver
+        self._now = clock.now_ns
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused = False
+        self._parts: list[bytes] = []
+        self._text = True
+        self._pings = 0
+        self._ping_window = 0
+        self.handshake: asyncio.Future[None] = self._loop.create_future()
+        self._gone = asyncio.Event()
+        self._ws = ClientProtocol(
+            uri,
+            extensions=[ClientPerMessageDeflateFactory()] if dial.deflate else None,
+            max_size=max_message,
+            logger=_SILENT,
+        )
+
+    # --- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        request = self._ws.connect()
+        for name, value in self._headers:
+            if name in request.headers:
+                del request.headers[name]
+            request.headers[name] = reveal(value)
+        request.headers.setdefault("User-Agent", "arbkit")
+        self._ws.send_request(request)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        now_ns = self._now()
+        ws = self._ws
+        if ws.reader.eof:
+            return
+        ws.receive_data(data)
+        if ws.writes:
+            self._flush()
+        delivered = False
+        for event in ws.events_received():
+            receiver = self._receiver
+            if receiver is None:
+                return
+            if not isinstance(event, Frame):
+                self._on_response(receiver, now_ns)
+                continue
+            opcode = event.opcode
+            if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
+                message = self._whole(event)
+                if message is not None:
+                    delivered = True
+                    receiver.message(message, now_ns)
+            elif opcode is Opcode.CLOSE:
+                break
+            else:
+                receiver.control(now_ns)
+                if opcode is Opcode.PING:
+                    self._count_ping(now_ns)
+        if delivered and self._receiver is not None:
+            self._receiver.read_end(now_ns)
+        if ws.state is not State.OPEN:
+            self._on_end(now_ns)
+
+    def eof_received(self) -> bool:
+        self._ws.receive_eof()
+        self._on_end(self._now())
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
+        self._cancel_timer()
+        self._ws.receive_eof()
+        text = "the connection was lost" if exc is None else f"the connection was lost: {cause(exc)}"
+        self._fail(text, self._now())
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self._cancel_timer()
+        self._timer = self._loop.call_later(STUCK_S, self._on_stuck)
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._cancel_timer()
+
+    # --- what the link calls
+
+    def send(self, text: str) -> bool:
+        transport = self._transport
+        if self._receiver is None or self._paused or transport is None or transport.is_closing():
+            return False
+        if self._ws.state is not State.OPEN:
+            return False
+        self._ws.send_text(reveal(text).encode())
+        self._flush()
+        return True
+
+    def ping(self) -> None:
+        if self._receiver is not None and self._ws.state is State.OPEN and not self._paused:
+            self._ws.send_ping(b"arbkit")
+            self._flush()
+
+    def close(self) -> None:
+        self._receiver = None
+        if self._ws.state is State.OPEN:
+            self._ws.send_close(CloseCode.NORMAL_CLOSURE)
+            self._flush()
+        self._linger()
+
+    async def wait_closed(self) -> None:
+        await self._gone.wait()
+
+    def abort(self) -> None:
+        """Cut it without a word."""
+        self._receiver = None
+        self.handshake.cancel()
+        self._cancel_timer()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- inside
+
+    def _whole(self, frame: Frame) -> str | bytes | None:
+        """The message that this frame completes."""
+        data = frame.data
+        if frame.opcode is not Opcode.CONT:
+            self._text = frame.opcode is Opcode.TEXT
+            if not frame.fin:
+                self._parts = [bytes(data)]
+                return None
+        else:
+            if data:
+                self._parts.append(bytes(data))
+            if not frame.fin:
+                return None
+            data = b"".join(self._parts)
+            self._parts = []
+        if not self._text:
+            return bytes(data)
+        try:
+            return str(data, "utf-8")
+        except UnicodeDecodeError:
+            if self._ws.state is State.OPEN:
+                self._ws.fail(CloseCode.INVALID_DATA, "not UTF-8")
+            self._flush()
+            self._fail("closed by us with 1007: a text message that is not UTF-8", self._now())
+            return None
+
+    def _on_response(self, receiver: Receiver, now_ns: int) -> None:
+        if self._ws.handshake_exc is None and not self.handshake.done():
+            self.handshake.set_result(None)
+            receiver.opened(self, now_ns)
+
+    def _on_end(self, now_ns: int) -> None:
+        """The conversation is over, or never began: say why, once."""
+        ws = self._ws
+        if ws.handshake_exc is not None:
+            self._fail(refusal(ws.handshake_exc, self._secrets), now_ns)
+        elif ws.close_rcvd is not None:
+            self._fail(f"closed by the venue with {close_text(ws.close_rcvd.code, ws.close_rcvd.reason)}", now_ns)
+        elif isinstance(ws.parser_exc, PayloadTooBig):
+            self._fail(f"closed by us with 1009: a message over {ws.max_message_size} bytes", now_ns)
+        elif ws.close_sent is not None:
+            self._fail(f"closed by us with {close_text(ws.close_sent.code, ws.close_sent.reason)}", now_ns)
+        elif ws.state is State.CONNECTING:
+            return
+        else:
+            self._fail("the connection ended without a close frame (1006)", now_ns)
+
+    def _fail(self, reason: str, now_ns: int) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._linger()
+        if not self.handshake.done():
+            self.handshake.set_exception(ConnectFailed(reason))
+        elif receiver is not None:
+            receiver.closed(scrub(reason, self._secrets), now_ns)
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            self._ws.data_to_send()
+            return
+        for data in self._ws.data_to_send():
+            if data:
+                transport.write(data)
+            else:
+                transport.close()
+
+    def _linger(self) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            self._cancel_timer()
+            self._timer = self._loop.call_later(LINGER_S, transport.abort)
+
+    def _on_stuck(self) -> None:
+        self._fail(f"a write was stuck for {STUCK_S:g} s", self._now())
+        self.abort()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _count_ping(self, now_ns: int) -> None:
+        window = now_ns // 1_000_000_000
+        self._pings = self._pings + 1 if window == self._ping_window else 1
+        self._ping_window = window
+        if self._pings > PINGS_A_SECOND:
+            self._fail(f"closed by us: over {PINGS_A_SECOND} pings a second", now_ns)
+
+
+async def connect(
+    dial: Dial, receiver: Receiver, *, clock: Clock, tls: ssl.SSLContext, max_message: int = MAX_MESSAGE
+) -> None:
+    """Open a WebSocket; returns once ``receiver.opened`` was called.
+
+    Raises ``ConfigError`` for an address that must not be dialled, ``ConnectFailed`` with a reason for everything else.
+    """
+    uri = _vet(dial)
+    made = WebSocket(uri, dial, receiver, clock, max_message)
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            context = tls if uri.secure else None
+            await asyncio.get_running_loop().create_connection(lambda: made, uri.host, uri.port, ssl=context)
+            await made.handshake
+    except TimeoutError:
+        reason = f"no connection within {CONNECT_S:g} s"
+    except (OSError, ssl.CertificateError) as error:
+        reason = cause(error)
+    except ConnectFailed as error:
+        reason = str(error)
+    except asyncio.CancelledError:
+        made.abort()
+        raise
+    else:
+        return
+    made.abort()
+    # Never "from": the cause may quote what was sent.
+    raise ConnectFailed(scrub(f"{uri.host}:{uri.port}: {reason}", [dial.url, *(v for _, v in dial.headers)])) from None
+
+
+def _vet(dial: Dial) -> WebSocketURI:
+    try:
+        uri = parse_uri(reveal(dial.url))
+    except (InvalidURI, ValueError):
+        shown = dial.url if not isinstance(dial.url, Secret) else "***"
+        raise ConfigError(f"not a ws:// or wss:// address: {shown}") from None
+    if not uri.secure and not is_loopback(uri.host):
+        raise ConfigError(f"plain ws:// is for this machine only: use wss:// for {uri.host}")
+    for name, value in dial.headers:
+        if not (name + reveal(value)).isprintable():
+            raise ConfigError(f"header {name!r} for {uri.host} holds control characters")
+    return uri
+
+
+_SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - see below
+"""Kept out of the logging tree: at DEBUG the library logs every frame and header, secrets included."""

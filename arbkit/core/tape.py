@@ -1,0 +1,321 @@
+"""The run tape: every input of the desk in the order it came, so that the run can be run again.
+
+A tape is the magic, then blocks, each of its own: sizes and CRC32 (``<III``: packed, raw, CRC of the raw bytes), then
+zlib. A block is whole records, ``<BHIq`` (kind, link, payload length, time) and the payload; the first record is the
+head. A tail torn in writing costs the last block. What the desk *does* is not on it, but for two things: which sends
+were refused (an answer from outside), and the hash of its commands at the end.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from struct import Struct as Packer
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from arbkit.core.errors import ConfigError, RemoteProtocolError
+from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer
+
+__all__ = ["BLOCK", "MAGIC", "DeskInputs", "ReplayPort", "TapeHead", "TapeReader", "TapeWriter", "TapingDesk", "replay"]
+
+MAGIC = b"arbkit tape 1\n"
+MAX_BLOCK = 256 * 1024 * 1024
+"""Raw bytes that a reader is willing to inflate at once."""
+BLOCK = 256 * 1024
+"""Raw bytes at which a block is full."""
+
+_RECORD = Packer("<BHIq")
+_BLOCK = Packer("<III")
+(_HEAD, _LINK, _OPENED, _TEXT, _BINARY, _READ_END, _ACTIVITY, _CLOSED, _ANSWER, _NO_ANSWER, _WAKE, _LATE, _JUMPED,
+ _DURABLE, _STOP, _HALT, _REFUSED, _END) = range(18)  # fmt: skip
+
+
+class TapeHead(Struct, frozen=True, kw_only=True):
+    """What the run depended on besides its inputs. ``setup`` is the caller's own, whatever the desk was made from."""
+
+    began_ns: int
+    code: str
+    seed: int
+    journal: int = 0
+    """The journal's position at the start."""
+    setup: bytes = b""
+
+
+class DeskInputs(Protocol):
+    """The inputs of the desk: all that can change it."""
+
+    def opened(self, link: str, now_ns: int) -> None: ...
+    def frame(self, link: str, data: str | bytes, now_ns: int) -> None: ...
+    def read_end(self, link: str, now_ns: int) -> None: ...
+    def activity(self, link: str, now_ns: int) -> None: ...
+    def closed(self, link: str, reason: str, now_ns: int) -> None: ...
+    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None: ...
+    def wake(self, now_ns: int) -> None: ...
+    def late(self, lag_ns: int, now_ns: int) -> None: ...
+    def jumped(self, now_ns: int) -> None: ...
+    def durable(self, position: int, now_ns: int) -> None: ...
+    def stop(self, now_ns: int) -> None: ...
+    def halt(self, now_ns: int) -> None: ...
+
+
+class TapeWriter:
+    """Collects records in memory; ``take`` hands a block to whoever writes it. Pure: no file, no thread, no clock."""
+
+    __slots__ = ("_block", "_links", "_sends", "_struck")
+
+    def __init__(self, head: TapeHead) -> None:
+        self._block = bytearray()
+        self._sends = 0
+        self._links: dict[str, int] = {}
+        self._struck: list[bytes] = []
+        self.add(_HEAD, 0, msgspec.msgpack.encode(head), head.began_ns)
+
+    @property
+    def size(self) -> int:
+        """Bytes waiting."""
+        return len(self._block)
+
+    def add(self, kind: int, link: int, payload: bytes, now_ns: int) -> None:
+        block = self._block
+        block += _RECORD.pack(kind, link, len(payload), now_ns)
+        block += payload
+
+    def link(self, name: str) -> int:
+        """The number that stands for a link's name."""
+        number = self._links.get(name)
+        if number is None:
+            number = self._links[name] = len(self._links)
+            self.add(_LINK, number, name.encode(), 0)
+        return number
+
+    def strike(self, secret: str) -> None:
+        """Black out a secret that was learned (a token in an answer), in what waits and in all that comes."""
+        text = secret.encode()
+        if text and text not in self._struck:
+            self._struck.append(text)
+
+    def sent(self, handed_over: bool) -> None:
+        """The desk sent something; whether anything may have left is the one answer that it got from outside."""
+        if not handed_over:
+            self.add(_REFUSED, 0, b"%d" % self._sends, 0)
+        self._sends += 1
+
+    def end(self, commands: str, now_ns: int) -> None:
+        """The hash of all commands, to be compared with that of a replay."""
+        self.add(_END, 0, commands.encode(), now_ns)
+
+    def take(self) -> bytes | bytearray:
+        """The records collected so far; empty if there are none."""
+        block, self._block = self._block, bytearray()
+        return block
+
+    def pack(self, raw: bytes | bytearray) -> bytes:
+        """The form of a block on disk, secrets struck. Slow: call it on another thread."""
+        for secret in self._struck:
+            raw = raw.replace(secret, b"*" * len(secret))  # the same length, so that the records still parse
+        packed = zlib.compress(raw, 3)
+        return _BLOCK.pack(len(packed), len(raw), zlib.crc32(raw)) + packed
+
+
+class TapingDesk:
+    """Writes down each input and passes it on."""
+
+    def __init__(self, desk: DeskInputs, tape: TapeWriter) -> None:
+        self._desk = desk
+        self._tape = tape
+        # Bound once: these run for every frame.
+        self._add = tape.add
+        self._link = tape.link
+        self._frame = desk.frame
+        self._read_end = desk.read_end
+
+    def frame(self, link: str, data: str | bytes, now_ns: int) -> None:
+        if type(data) is str:
+            self._add(_TEXT, self._link(link), data.encode(), now_ns)
+        else:
+            self._add(_BINARY, self._link(link), data, now_ns)  # type: ignore[arg-type]  # str was the other branch
+        self._frame(link, data, now_ns)
+
+    def read_end(self, link: str, now_ns: int) -> None:
+        self._add(_READ_END, self._link(link), b"", now_ns)
+        self._read_end(link, now_ns)
+
+    def opened(self, link: str, now_ns: int) -> None:
+        self._add(_OPENED, self._link(link), b"", now_ns)
+        self._desk.opened(link, now_ns)
+
+    def activity(self, link: str, now_ns: int) -> None:
+        self._add(_ACTIVITY, self._link(link), b"", now_ns)
+        self._desk.activity(link, now_ns)
+
+    def closed(self, link: str, reason: str, now_ns: int) -> None:
+        self._add(_CLOSED, self._link(link), reason.encode(), now_ns)
+        self._desk.closed(link, reason, now_ns)
+
+    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
+        kind = _ANSWER if isinstance(answer, HttpAnswer) else _NO_ANSWER
+        self._add(kind, 0, msgspec.msgpack.encode((ref, answer)), now_ns)
+        self._desk.answered(ref, answer, now_ns)
+
+    def wake(self, now_ns: int) -> None:
+        self._add(_WAKE, 0, b"", now_ns)
+        self._desk.wake(now_ns)
+
+    def late(self, lag_ns: int, now_ns: int) -> None:
+        self._add(_LATE, 0, b"%d" % lag_ns, now_ns)
+        self._desk.late(lag_ns, now_ns)
+
+    def jumped(self, now_ns: int) -> None:
+        self._add(_JUMPED, 0, b"", now_ns)
+        self._desk.jumped(now_ns)
+
+    def durable(self, position: int, now_ns: int) -> None:
+        self._add(_DURABLE, 0, b"%d" % position, now_ns)
+        self._desk.durable(position, now_ns)
+
+    def stop(self, now_ns: int) -> None:
+        self._add(_STOP, 0, b"", now_ns)
+        self._desk.stop(now_ns)
+
+    def halt(self, now_ns: int) -> None:
+        self._add(_HALT, 0, b"", now_ns)
+        self._desk.halt(now_ns)
+
+
+class TapeReader:
+    """Reads a tape. Raises ``ConfigError`` when it is none, ``RemoteProtocolError`` when its middle is damaged."""
+
+    def __init__(self, data: bytes) -> None:
+        if not data.startswith(MAGIC):
+            raise ConfigError("not an arbkit run tape, or one of another version")
+        self._data = data
+        self.torn = False
+        """The last block was cut off in writing; everything before it was read."""
+        self.commands: str | None = None
+        """The hash of the run's commands, known once all was read; None = the run did not end in order."""
+        self._records = self._read()
+        first = next(self._records, None)
+        if first is None or first[0] != _HEAD:
+            raise ConfigError("the tape has no head: the run ended before its first block was written")
+        self.head = msgspec.msgpack.decode(first[2], type=TapeHead)
+
+    def _read(self) -> Iterator[tuple[int, int, bytes, int]]:
+        data, at = self._data, len(MAGIC)
+        while at < len(data):
+            raw = self._block(at)
+            if raw is None:
+                self.torn = True
+                return
+            at += _BLOCK.size + _BLOCK.unpack_from(data, at)[0]
+            yield from _records(raw)
+
+    def _block(self, at: int) -> bytes | None:
+        data = self._data
+        if at + _BLOCK.size > len(data):
+            return None
+        packed, size, crc = _BLOCK.unpack_from(data, at)
+        begin = at + _BLOCK.size
+        if begin + packed > len(data):
+            return None
+        if size > MAX_BLOCK:
+            raise RemoteProtocolError(f"damaged tape: a block of {size} bytes at {at}")
+        try:
+            raw = zlib.decompressobj().decompress(data[begin : begin + packed], size + 1)
+        except zlib.error:
+            raw = b""
+        if len(raw) != size or zlib.crc32(raw) != crc:
+            if begin + packed == len(data):
+                return None
+            raise RemoteProtocolError(f"damaged tape: the block at {at} does not match its CRC")
+        return raw
+
+    def inputs(self, refuse: Callable[[int], object] = lambda _: None) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """(name of the desk's input, its arguments), in order. ``refuse(n)`` is called before the input in which the
+        run's n-th send left nothing."""
+        held: tuple[str, tuple[Any, ...]] | None = None
+        names: dict[int, str] = {}
+        for kind, number, payload, now_ns in self._records:
+            if kind == _LINK:
+                names[number] = payload.decode()
+            elif kind == _END:
+                self.commands = payload.decode()
+            elif kind == _REFUSED:
+                refuse(int(payload))
+            else:
+                if held is not None:
+                    yield held
+                name, about_link, arguments = _INPUTS[kind]
+                link = (names[number],) if about_link else ()
+                held = name, (*link, *arguments(payload), now_ns)
+        if held is not None:
+            yield held
+
+
+def _records(raw: bytes) -> Iterator[tuple[int, int, bytes, int]]:
+    at = 0
+    while at < len(raw):
+        kind, link, size, now_ns = _RECORD.unpack_from(raw, at)
+        at += _RECORD.size
+        yield kind, link, raw[at : at + size], now_ns
+        at += size
+
+
+_ANSWERED = msgspec.msgpack.Decoder(tuple[int, HttpAnswer])
+_NOT_ANSWERED = msgspec.msgpack.Decoder(tuple[int, NoAnswer])
+
+_INPUTS: dict[int, tuple[str, bool, Callable[[bytes], tuple[Any, ...]]]] = {
+    _OPENED: ("opened", True, lambda _: ()),
+    _TEXT: ("frame", True, lambda payload: (payload.decode(),)),
+    _BINARY: ("frame", True, lambda payload: (payload,)),
+    _READ_END: ("read_end", True, lambda _: ()),
+    _ACTIVITY: ("activity", True, lambda _: ()),
+    _CLOSED: ("closed", True, lambda payload: (payload.decode(),)),
+    _ANSWER: ("answered", False, _ANSWERED.decode),
+    _NO_ANSWER: ("answered", False, _NOT_ANSWERED.decode),
+    _WAKE: ("wake", False, lambda _: ()),
+    _LATE: ("late", False, lambda payload: (int(payload),)),
+    _JUMPED: ("jumped", False, lambda _: ()),
+    _DURABLE: ("durable", False, lambda payload: (int(payload),)),
+    _STOP: ("stop", False, lambda _: ()),
+    _HALT: ("halt", False, lambda _: ()),
+}
+"""Kind -> the desk's input, whether it is about a link, and its other arguments out of the payload."""
+
+
+class ReplayPort:
+    """The outside of a replayed desk: takes everything, does nothing, refuses what was refused."""
+
+    def __init__(self, head: TapeHead) -> None:
+        self._journal = head.journal
+        self._sends = 0
+        self._refused: set[int] = set()
+
+    def refuse(self, send: int) -> None:
+        """The run's n-th send (from 0) left nothing."""
+        self._refused.add(send)
+
+    def dial(self, link: str, dial: Dial) -> None: ...
+
+    def send(self, link: str, text: str) -> bool:
+        self._sends += 1
+        return self._sends - 1 not in self._refused
+
+    def drop(self, link: str, reason: str) -> None: ...
+
+    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None: ...
+
+    def journal(self, record: bytes) -> int:
+        self._journal += len(record)
+        return self._journal
+
+
+def replay(reader: TapeReader, desk: DeskInputs, port: ReplayPort) -> int:
+    """Run a fresh desk, made with ``port``, through all inputs of a tape; how many there were."""
+    count = 0
+    for name, arguments in reader.inputs(port.refuse):
+        getattr(desk, name)(*arguments)
+        count += 1
+    return count

@@ -1,0 +1,130 @@
+"""What the desk keeps of one venue: its links' account, its chores, its clock, its readiness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from arbkit.core.links import Link
+from arbkit.core.orders import Orders
+from arbkit.core.paper import Paper
+from arbkit.core.protocols import NEVER, Exchange, Signer
+from arbkit.core.readiness import Readiness
+from arbkit.core.resolver import Resolver
+from arbkit.core.throttle import Throttle
+from arbkit.core.types import AskKind, ClockSample
+
+__all__ = ["PaperSetup", "Venue", "VenueSetup"]
+
+SECOND = 1_000_000_000
+EVERY_NS: dict[AskKind, int] = {
+    AskKind.CATALOGUE: 3600 * SECOND,
+    AskKind.TIME: 20 * SECOND,
+    AskKind.FEES: 3600 * SECOND,
+    AskKind.BALANCES: 60 * SECOND,
+    AskKind.ASSETS: 300 * SECOND,
+}
+RETRY_NS = 2 * SECOND
+"""A fact that is missing is asked for again after this."""
+CLOCK_MEMORY_NS = 600 * SECOND
+FIRST_LATENCY_NS = 50_000_000
+
+
+class PaperSetup(Struct, frozen=True, kw_only=True):
+    """Paper execution at one venue."""
+
+    balances: Mapping[str, Decimal]
+    latency_ns: int = 50_000_000
+
+
+class VenueSetup(Struct, frozen=True, kw_only=True):
+    """One venue as the desk is given it."""
+
+    exchange: Exchange
+    account: str
+    """``binance:main``."""
+    signer: Signer | None = None
+    paper: PaperSetup | None = None
+    """None: live orders."""
+    maker: Decimal = Decimal("0.001")
+    taker: Decimal = Decimal("0.001")
+    """Fractions: the truth in paper, the worst to assume in live until the own rates are known."""
+
+
+class Chore(Struct):
+    """A fact asked for at start and again from time to time."""
+
+    kind: AskKind
+    instrument: str
+    due_ns: int
+    known: bool = False
+    asked_ns: int = 0
+
+
+class Venue:
+    """State of one venue; the desk moves it."""
+
+    __slots__ = ("account", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns", "list_orders_ns",
+                 "orders", "paper", "readiness", "resolver", "rest", "selected", "setup", "throttle")  # fmt: skip
+
+    def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
+        exchange = setup.exchange
+        self.setup = setup
+        self.exchange = exchange
+        self.account = setup.account
+        self.rest = rest
+        self.throttle = Throttle(exchange.rate_limits)
+        self.readiness = readiness
+        self.paper = paper
+        self.orders = Orders(setup.account, fill_ids=exchange.capabilities.fill_ids)
+        self.resolver = Resolver(setup.account, exchange.capabilities, known=self.orders.by_order_id)
+        self.chores = [Chore(AskKind.TIME, "", now_ns), Chore(AskKind.CATALOGUE, "", now_ns)]
+        self.catalogued = False
+        self.selected = False
+        self.clock: ClockSample | None = None
+        self.clock_at_ns = 0
+        self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
+        self.list_orders_ns = NEVER
+        """When open orders are to be listed."""
+
+    def selected_instruments(self, instruments: Sequence[str], now_ns: int) -> None:
+        """Books are wanted here: learn what a deal needs to know."""
+        self.selected = True
+        self.chores.append(Chore(AskKind.ASSETS, "", now_ns))
+        if self.paper is None:
+            self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
+            self.chores.extend(Chore(AskKind.FEES, instrument, now_ns) for instrument in instruments)
+            self.list_orders_ns = now_ns
+
+    def chore(self, kind: AskKind, instrument: str = "") -> Chore | None:
+        for chore in self.chores:
+            if chore.kind is kind and chore.instrument == instrument:
+                return chore
+        return None
+
+    def sample(self, sample: ClockSample, now_ns: int) -> bool:
+        """Keep the sharpest recent clock sample; True when this one is now the one to use."""
+        best = self.clock
+        if best is not None and best.error_ns < sample.error_ns and now_ns - self.clock_at_ns < CLOCK_MEMORY_NS:
+            return False
+        self.clock = sample
+        self.clock_at_ns = now_ns
+        return True
+
+    def acknowledged(self, latency_ns: int) -> None:
+        """An order was answered: the venue's pace, smoothed."""
+        self.latency_ns += (latency_ns - self.latency_ns) // 8
+
+    @property
+    def may_trade(self) -> bool:
+        return self.paper is not None or self.readiness.ready
+
+    def due_ns(self) -> int:
+        due = min(self.resolver.due_ns, self.list_orders_ns)
+        if self.paper is not None:
+            due = min(due, self.paper.due_ns)
+        for chore in self.chores:
+            due = min(due, chore.due_ns)
+        return due

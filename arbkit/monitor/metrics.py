@@ -1,0 +1,207 @@
+"""Prometheus metrics: what the engine counted, turned into samples when somebody scrapes.
+
+The engine never sees Prometheus: ``Sources`` hands over its counters and four callbacks. ``METRICS`` is the list of all
+names; ``docs/metrics.md`` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from arbkit.core.counters import BOUNDS_US, Counters, Histogram
+from arbkit.core.types import BookState
+
+__all__ = ["METRICS", "BookFact", "EngineCollector", "Headroom", "MetricInfo", "Sources", "exposition"]
+
+
+class BookFact(Struct, frozen=True):
+    """One book as it is now."""
+
+    instrument: str
+    state: BookState
+    age_ns: int
+
+
+class Headroom(Struct, frozen=True):
+    """One rate bucket: the share (0 to 1) that is still free."""
+
+    venue: str
+    bucket: str
+    free: float
+
+
+class Sources(Struct, kw_only=True):
+    """Where the collector reads. Callbacks run on the scrape, on the engine's thread; they must only read."""
+
+    counters: Counters
+    books: Callable[[], Iterable[BookFact]] = tuple
+    headroom: Callable[[], Iterable[Headroom]] = tuple
+    pnl: Callable[[], Mapping[str, Decimal]] = dict
+    """Booked gain per asset."""
+    marked_pnl: Callable[[], tuple[str, Decimal] | None] = lambda: None
+    """All of it in the reporting asset, marked by books; None while a book for it is missing."""
+    open_deals: Callable[[], int] = lambda: 0
+    unresolved: Callable[[], int] = lambda: 0
+    """Orders whose outcome nobody has proved."""
+    mode: Callable[[], str] = lambda: ""
+    """The gate's: active, reducing or halted."""
+    log_dropped: Callable[[], int] = lambda: 0
+
+
+class MetricInfo(Struct, frozen=True):
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+_LINK = {
+    "messages": ("messages_received_total", "Whole messages received."),
+    "bytes": ("bytes_received_total", "Bytes of those messages, after inflation."),
+    "sent": ("messages_sent_total", "Messages and requests handed to the transport."),
+    "gaps": ("book_gaps_total", "Books lost for a hole in their sequence or a wrong checksum."),
+    "reconnects": ("reconnects_total", "Times the link was dialled again."),
+    "bad_frames": ("bad_frames_total", "Frames that could not be read; none was applied."),
+    "asks_repeated": ("asks_repeated_total", "Reads (snapshots, lists) that were asked again."),
+}
+_HISTOGRAMS = {
+    "decode": ("decode_seconds", "Message text to events."),
+    "book": ("book_seconds", "Events into books."),
+    "decision": ("decision_seconds", "Strategies and ranking, once a socket read."),
+    "tick_to_order": ("tick_to_order_seconds", "Receive stamp of a read to the last order of its turn handed over."),
+    "durable": ("durable_seconds", "Intent written to intent on the disk."),
+    "ack": ("ack_seconds", "Order sent to its first report."),
+}
+_COUNTS = {
+    "turns": ("decisions_total", "Decisions run."),
+    "coalesced": ("decisions_coalesced_total", "Book changes that shared a decision with a later one."),
+    "late_turns": ("late_turns_total", "Times the loop came back too late to trust what it had."),
+    "opportunities_seen": ("opportunities_seen_total", "Opportunities that strategies proposed."),
+    "opportunities_taken": ("opportunities_taken_total", "Those that became deals."),
+}
+_BY_LABEL = {
+    "opportunities_dropped": ("opportunities_dropped_total", "reason", "Opportunities not taken."),
+    "deals": ("deals_total", "outcome", "Closed deals."),
+    "refused": ("commands_refused_total", "rule", "Commands that the gate refused."),
+    "strategy_faults": ("strategy_faults_total", "strategy", "Exceptions out of a strategy."),
+    "alarms": ("alarms_total", "kind", "Things a person must see."),
+}
+_GAUGES = (
+    MetricInfo("link_up", "gauge", ("link",), "1 while the link can do its work."),
+    MetricInfo("transit_excess_seconds", "gauge", ("link",), "How much later than usual the last frame came."),
+    MetricInfo("book_state", "gauge", ("instrument", "state"), "1 for the state that the book is in."),
+    MetricInfo(
+        "book_age_seconds", "gauge", ("instrument",), "Time since the last frame, or its transit excess if larger."
+    ),
+    MetricInfo("rate_headroom_ratio", "gauge", ("venue", "bucket"), "Share of a rate limit that is free."),
+    MetricInfo("pnl", "gauge", ("asset",), "Booked gain per asset, fees taken off."),
+    MetricInfo("pnl_marked", "gauge", ("asset",), "All of it in the reporting asset, marked by books."),
+    MetricInfo("open_deals", "gauge", (), "Deals that are not closed."),
+    MetricInfo("orders_unresolved", "gauge", (), "Orders whose outcome nobody has proved yet."),
+    MetricInfo("gate_mode", "gauge", ("mode",), "1 for the mode that the gate is in."),
+)
+_ORDERS = MetricInfo("orders_total", "counter", ("venue", "status"), "Orders by venue and final (or unknown) status.")
+_LOG = MetricInfo("log_dropped_total", "counter", (), "Log lines lost because the writer could not follow.")
+
+METRICS: tuple[MetricInfo, ...] = tuple(
+    MetricInfo(f"arbkit_{info.name}", info.kind, info.labels, info.help)
+    for info in (
+        *(MetricInfo(name, "counter", ("link",), text) for name, text in _LINK.values()),
+        *(MetricInfo(name, "histogram", (), text) for name, text in _HISTOGRAMS.values()),
+        *(MetricInfo(name, "counter", (), text) for name, text in _COUNTS.values()),
+        *(MetricInfo(name, "counter", (label,), text) for name, label, text in _BY_LABEL.values()),
+        _ORDERS,
+        *_GAUGES,
+        _LOG,
+    )
+)
+"""Every metric there is; label values are links, venues, instruments and fixed words, so the set is bounded."""
+_INFO = {info.name: info for info in METRICS}
+
+
+class EngineCollector(Collector):
+    """Reads the engine on each scrape."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        sources, counters = self._sources, self._sources.counters
+        for field, (name, _) in _LINK.items():
+            yield _counter(name, [((link,), getattr(one, field)) for link, one in counters.links.items()])
+        for field, (name, text) in _HISTOGRAMS.items():
+            yield _histogram(f"arbkit_{name}", text, getattr(counters, field))
+        for field, (name, _) in _COUNTS.items():
+            yield _counter(name, [((), getattr(counters, field))])
+        for field, (name, _, _) in _BY_LABEL.items():
+            yield _counter(name, [((key,), count) for key, count in getattr(counters, field).items()])
+        yield _counter(_ORDERS.name, list(counters.orders.items()))
+        yield _counter(_LOG.name, [((), sources.log_dropped())])
+        yield _gauge("link_up", [((link,), one.up) for link, one in counters.links.items()])
+        yield _gauge(
+            "transit_excess_seconds", [((link,), one.transit_ns / 1e9) for link, one in counters.links.items()]
+        )
+        books = list(sources.books())
+        yield _gauge(
+            "book_state",
+            [((book.instrument, state.value), int(book.state is state)) for book in books for state in BookState],
+        )
+        yield _gauge("book_age_seconds", [((book.instrument,), book.age_ns / 1e9) for book in books])
+        yield _gauge("rate_headroom_ratio", [((room.venue, room.bucket), room.free) for room in sources.headroom()])
+        yield _gauge("pnl", [((asset,), float(amount)) for asset, amount in sources.pnl().items()])
+        marked = sources.marked_pnl()
+        yield _gauge("pnl_marked", [((marked[0],), float(marked[1]))] if marked else [])
+        yield _gauge("open_deals", [((), sources.open_deals())])
+        yield _gauge("orders_unresolved", [((), sources.unresolved())])
+        now = sources.mode()
+        yield _gauge(
+            "gate_mode", [((mode,), int(mode == now)) for mode in ("active", "reducing", "halted")] if now else []
+        )
+
+
+def exposition(sources: Sources) -> Callable[[], bytes]:
+    """A function that gives the text of one scrape."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(EngineCollector(sources))
+    return lambda: generate_latest(registry)
+
+
+Samples = list[tuple[tuple[str, ...], float]]
+
+
+def _counter(name: str, samples: Samples) -> Metric:
+    info = _INFO[f"arbkit_{name}"]
+    family = CounterMetricFamily(info.name, info.help, labels=info.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def _gauge(name: str, samples: Samples) -> Metric:
+    info = _INFO[f"arbkit_{name}"]
+    family = GaugeMetricFamily(info.name, info.help, labels=info.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(name, text)
+    buckets: list[tuple[str, float]] = []
+    seen = 0
+    for bound, inside in zip(BOUNDS_US, histogram.buckets, strict=False):
+        seen += inside
+        buckets.append((f"{bound / 1e6:.10g}", seen))
+    buckets.append(("+Inf", seen + histogram.buckets[-1]))
+    family.add_metric((), buckets, histogram.sum_us / 1e6)
+    return family

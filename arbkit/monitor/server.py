@@ -1,0 +1,58 @@
+"""The loopback HTTP endpoint: ``GET /metrics``, nothing else. It reads; nothing can be changed through it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from arbkit.core.errors import ConfigError
+
+__all__ = ["MetricsServer", "serve"]
+
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class MetricsServer:
+    """A running endpoint."""
+
+    def __init__(self, runner: web.AppRunner, port: int) -> None:
+        self._runner = runner
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/metrics"
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+
+async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
+    """Serve ``text()`` on 127.0.0.1. Raises ``ConfigError`` when the port is taken."""
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=text(), headers={"Content-Type": _TYPE, "Cache-Control": "no-store"})
+
+    app = web.Application(middlewares=[_only_this_machine])
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ConfigError(f"metrics.port: 127.0.0.1:{port} cannot be opened: {error.strerror}") from None
+    bound: int = runner.addresses[0][1]
+    return MetricsServer(runner, bound)
+
+
+@web.middleware
+async def _only_this_machine(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """A web page that rebinds its name to 127.0.0.1 sends its own name as Host: it gets nothing."""
+    host = request.headers.get("Host", "").lower()
+    name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
+    if name not in _NAMES or not (port.isdecimal() or not port):
+        raise web.HTTPMisdirectedRequest(text="this endpoint answers to 127.0.0.1 and localhost only\n")
+    return await handler(request)

@@ -1,0 +1,130 @@
+"""Fault scripts: what goes wrong at a simulated venue, when, and how often. Seeded; each one that fires is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Literal, TypeAlias, get_args
+
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from arbkit.core.errors import ConfigError
+
+__all__ = ["Fault", "FaultKind", "Fired", "Script", "default_script", "read_script"]
+
+FaultKind: TypeAlias = Literal[
+    "skip", "drop", "duplicate", "reorder", "corrupt", "close", "throttle", "status", "delay", "lose_ack",
+    "lose_request", "partial",
+]  # fmt: skip
+"""What can go wrong:
+
+- ``skip``: the changes since the last book frame are lost and the venue's sequence shows a hole;
+- ``drop``, ``duplicate``, ``reorder`` (sent after the next one of its symbol), ``corrupt`` (cut short): a book frame;
+- ``close``: a connection is cut; ``on`` chooses one that carries ``book``, ``user``, ``reply`` frames, or ``any``;
+- ``throttle``: everything is refused as "too many requests" for ``for_s``;
+- ``status``: an HTTP request gets ``status`` with a JSON or HTML ``body``; ``applied`` = after it was executed;
+- ``delay``: what the venue sends arrives ``for_s`` later, in order;
+- ``lose_ack``: an order is accepted and its answer lost; ``cut`` closes the socket too (a REST call is always cut);
+- ``lose_request``: an order never arrives, and nobody answers;
+- ``partial``: before an order matches, all but ``fraction`` of what it would have met is gone.
+"""
+
+
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a script. It is armed at ``at_s`` seconds after the start and fires at the next occasion."""
+
+    kind: FaultKind
+    venue: str = ""
+    """"" = every venue, each counting by itself."""
+    at_s: float = 0.0
+    count: int = 1
+    """How often it fires; 0 = without end."""
+    every_s: float = 0.0
+    """From one firing until it is armed again."""
+    chance: float = 1.0
+    """Of firing at an occasion."""
+    symbol: str = ""
+    """Book faults: this canonical symbol only."""
+    on: Literal["any", "book", "user", "reply"] = "any"
+    for_s: float = 1.0
+    status: int = 503
+    body: Literal["json", "html"] = "json"
+    applied: bool = False
+    fraction: float = 0.5
+    cut: bool = False
+
+
+class Fired(Struct, frozen=True):
+    """A fault that fired."""
+
+    kind: FaultKind
+    venue: str
+    ns: int
+    detail: str = ""
+
+
+class _Armed:
+    __slots__ = ("fault", "left", "next_ns")
+
+    def __init__(self, fault: Fault, start_ns: int) -> None:
+        self.fault = fault
+        self.left = fault.count or (1 << 62)
+        self.next_ns = start_ns + round(fault.at_s * 1e9)
+
+
+class Script:
+    """One venue's faults."""
+
+    def __init__(self, faults: Sequence[Fault], venue: str, start_ns: int, rng: Random) -> None:
+        self.fired: list[Fired] = []
+        """In the order of firing."""
+        self._venue = venue
+        self._rng = rng
+        self._armed: dict[str, list[_Armed]] = {}
+        for fault in faults:
+            if fault.venue in ("", venue):
+                self._armed.setdefault(fault.kind, []).append(_Armed(fault, start_ns))
+
+    def take(self, kind: FaultKind, now_ns: int, symbol: str = "", detail: str = "", on: str = "any") -> Fault | None:
+        """The fault of this kind that fires at this occasion, if one does."""
+        for armed in self._armed.get(kind, ()):
+            fault = armed.fault
+            if now_ns < armed.next_ns or fault.symbol not in ("", symbol) or fault.on != on:
+                continue
+            if fault.chance < 1 and self._rng.random() >= fault.chance:
+                continue
+            armed.left -= 1
+            armed.next_ns = now_ns + round(fault.every_s * 1e9)
+            if not armed.left:
+                self._armed[kind].remove(armed)
+            self.fired.append(Fired(kind, self._venue, now_ns, detail or symbol))
+            return fault
+        return None
+
+    def has(self, kind: FaultKind) -> bool:
+        """Whether any fault of this kind may still fire."""
+        return bool(self._armed.get(kind))
+
+    def due_ns(self, kind: FaultKind) -> int:
+        """When the next fault of this kind is armed; ``NEVER``-like where none is."""
+        return min((armed.next_ns for armed in self._armed.get(kind, ())), default=1 << 62)
+
+
+def default_script(venues: Sequence[str], seconds: float) -> list[Fault]:
+    """The five faults of a demo run, spread over its first two thirds and over the venues."""
+    plan: list[Fault] = []
+    kinds: list[FaultKind] = ["skip", "partial", "lose_ack", "throttle", "close"]
+    for i, kind in enumerate(kinds):
+        at_s = seconds * (0.1 + 0.55 * i / len(kinds))
+        on: Literal["any", "book"] = "book" if kind == "close" else "any"
+        plan.append(Fault(kind=kind, venue=venues[i % len(venues)], at_s=round(at_s, 3), on=on, fraction=0.4))
+    return plan
+
+
+def read_script(text: bytes) -> list[Fault]:
+    """A script from its JSON: a list of objects with the fields of ``Fault``. Raises ``ConfigError``."""
+    try:
+        return json.decode(text, type=list[Fault])
+    except (ValidationError, DecodeError) as error:
+        kinds = ", ".join(get_args(FaultKind))
+        raise ConfigError(f"fault script: {error}. It is a JSON list of objects; kinds are {kinds}.") from None

@@ -1,0 +1,81 @@
+"""Who owns what, in integer units of 1e-12, and the proof that nothing appears or vanishes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["FEES", "Ledger"]
+
+FEES: Final = "fees"
+"""The account that collects the venue's fees."""
+
+
+class Ledger:
+    """Free and locked amounts by (account, asset).
+
+    Money enters by ``deposit`` alone and then only moves, so the sum over all accounts of an asset, ``total``, equals
+    ``deposited``. An amount never gets negative: such a move is a bug of the simulator, ``ArithmeticError``.
+    """
+
+    __slots__ = ("_rows", "deposited")
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], list[int]] = {}
+        self.deposited: dict[str, int] = {}
+        """All that was ever paid in, by asset."""
+
+    def deposit(self, account: str, asset: str, amount: int) -> None:
+        """Pay in from outside."""
+        self.credit(account, asset, amount)
+        self.deposited[asset] = self.deposited.get(asset, 0) + amount
+
+    def free(self, account: str, asset: str) -> int:
+        return self._row(account, asset)[0]
+
+    def locked(self, account: str, asset: str) -> int:
+        return self._row(account, asset)[1]
+
+    def credit(self, account: str, asset: str, amount: int) -> None:
+        """Add to what is free; the other half of a move."""
+        self._row(account, asset)[0] += amount
+
+    def lock(self, account: str, asset: str, amount: int) -> None:
+        """Free to locked; a negative amount back."""
+        row = self._row(account, asset)
+        row[0] -= amount
+        row[1] += amount
+        self._check(row, account, asset)
+
+    def spend(self, account: str, asset: str, amount: int) -> None:
+        """Take from what is locked; the other half of a move."""
+        row = self._row(account, asset)
+        row[1] -= amount
+        self._check(row, account, asset)
+
+    def rows(self, account: str = "") -> list[tuple[str, str, int, int]]:
+        """(account, asset, free, locked), sorted; of one account or all."""
+        return sorted((a, asset, row[0], row[1]) for (a, asset), row in self._rows.items() if account in ("", a))
+
+    def total(self, asset: str) -> int:
+        """The sum over all accounts."""
+        return sum(row[0] + row[1] for (_, of), row in self._rows.items() if of == asset)
+
+    @property
+    def conserved(self) -> bool:
+        """Whether the sum of each asset is what was paid in."""
+        return all(self.total(asset) == self.deposited.get(asset, 0) for asset in self.assets())
+
+    def assets(self) -> list[str]:
+        """Every asset that was ever held, sorted."""
+        return sorted({asset for _, asset in self._rows})
+
+    def _row(self, account: str, asset: str) -> list[int]:
+        row = self._rows.get((account, asset))
+        if row is None:
+            row = self._rows[account, asset] = [0, 0]
+        return row
+
+    @staticmethod
+    def _check(row: list[int], account: str, asset: str) -> None:
+        if row[0] < 0 or row[1] < 0:
+            raise ArithmeticError(f"simulated ledger of {account}, {asset}: free {row[0]}, locked {row[1]}")

@@ -1,0 +1,31 @@
+"""Rate-limit windows of a simulated venue."""
+
+from __future__ import annotations
+
+__all__ = ["Window"]
+
+
+class Window:
+    """``limit`` units in each ``window_ns``, counted per key (address, account) in windows on the clock's grid."""
+
+    __slots__ = ("_used", "limit", "window_ns")
+
+    def __init__(self, limit: int, window_ns: int) -> None:
+        self.limit = limit
+        self.window_ns = window_ns
+        self._used: dict[str, tuple[int, int]] = {}
+
+    def used(self, key: str, now_ns: int) -> int:
+        """Units used in the current window."""
+        window, used = self._used.get(key, (0, 0))
+        return used if window == now_ns // self.window_ns else 0
+
+    def add(self, key: str, cost: int, now_ns: int) -> bool:
+        """Count ``cost`` (negative gives back); False when the window is now over its limit."""
+        used = max(0, self.used(key, now_ns) + cost)
+        self._used[key] = (now_ns // self.window_ns, used)
+        return used <= self.limit
+
+    def wait_ns(self, now_ns: int) -> int:
+        """Until the current window ends."""
+        return self.window_ns - now_ns % self.window_ns

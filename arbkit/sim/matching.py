@@ -1,0 +1,220 @@
+"""An order book with price-time priority, in ticks and lots, and the feeds that report its changes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import Literal, TypeAlias
+
+__all__ = ["Book", "Feed", "Match", "Resting", "Stp"]
+
+Stp: TypeAlias = Literal["none", "taker", "maker", "both"]
+"""Self-trade prevention: which of two orders of one owner is cancelled when they would meet."""
+
+
+class Resting:
+    """An order in the book; ``qty`` is what is left of it."""
+
+    __slots__ = ("buy", "id", "owner", "px", "qty")
+
+    def __init__(self, id: int, owner: str, buy: bool, px: int, qty: int) -> None:  # noqa: A002 - a venue's own word
+        self.id = id
+        self.owner = owner
+        self.buy = buy
+        self.px = px
+        self.qty = qty
+
+
+class Match:
+    """What an incoming order met."""
+
+    __slots__ = ("cancelled", "fills", "left", "stopped")
+
+    def __init__(self, left: int) -> None:
+        self.fills: list[tuple[Resting, int]] = []
+        """(resting order, lots), in the order of execution, at the resting order's price."""
+        self.cancelled: list[Resting] = []
+        """Resting orders that self-trade prevention removed."""
+        self.left = left
+        """Lots not filled."""
+        self.stopped = False
+        """Self-trade prevention ended the incoming order."""
+
+
+class _Level:
+    __slots__ = ("orders", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.orders: dict[int, Resting] = {}  # insertion order is time priority
+
+
+class Feed:
+    """The levels of one book that changed since the last ``take``: what an incremental stream sends."""
+
+    __slots__ = ("_asks", "_bids", "_book", "_last")
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._last = book.seq
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Something changed."""
+        return self._book.seq != self._last
+
+    def take(self) -> tuple[int, int, list[tuple[int, int]], list[tuple[int, int]]]:
+        """``(first, last, bids, asks)``: the update ids covered, and (px ticks, total lots) of each changed level,
+        0 lots = gone. ``first == last + 1`` when nothing changed. A venue that chains by the previous id sends
+        ``first - 1`` as that.
+        """
+        first = self._last + 1
+        self._last = last = self._book.seq
+        bids, asks = list(self._bids.items()), list(self._asks.items())
+        self._bids.clear()
+        self._asks.clear()
+        return first, last, bids, asks
+
+    def skip(self) -> None:
+        """Lose what is pending: the next ``take`` leaves a hole in the ids."""
+        self._last = self._book.seq
+        self._bids.clear()
+        self._asks.clear()
+
+    def close(self) -> None:
+        """Stop collecting."""
+        self._book.feeds.remove(self)
+
+
+class Book:
+    """One pair's book."""
+
+    __slots__ = ("_ask_px", "_asks", "_bid_px", "_bids", "feeds", "seq")
+
+    def __init__(self, seq: int = 0) -> None:
+        self.seq = seq
+        """The venue's update id: rises by one a changed level."""
+        self.feeds: list[Feed] = []
+        self._bids: dict[int, _Level] = {}
+        self._asks: dict[int, _Level] = {}
+        self._bid_px: list[int] = []  # both ascending: the best bid is the last, the best ask the first
+        self._ask_px: list[int] = []
+
+    def feed(self) -> Feed:
+        """A new collector of changes, from ``seq`` on."""
+        feed = Feed(self)
+        self.feeds.append(feed)
+        return feed
+
+    def skip(self) -> None:
+        """Burn an update id: every feed loses what is pending and shows a hole (a fault)."""
+        self.seq += 1
+        for feed in self.feeds:
+            feed.skip()
+
+    def depth(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Best levels (px ticks, total lots): bids from the highest, asks from the lowest."""
+        bids = [(px, self._bids[px].total) for px in self._bid_px[: -limit - 1 : -1]]
+        asks = [(px, self._asks[px].total) for px in self._ask_px[:limit]]
+        return bids, asks
+
+    def top(self) -> tuple[int, int, int, int]:
+        """``(bid px, bid lots, ask px, ask lots)``, zeros where a side is empty."""
+        bid = self._bid_px[-1] if self._bid_px else 0
+        ask = self._ask_px[0] if self._ask_px else 0
+        return bid, self._bids[bid].total if bid else 0, ask, self._asks[ask].total if ask else 0
+
+    def crosses(self, buy: bool, px: int) -> bool:
+        """Whether an order at ``px`` would take."""
+        if buy:
+            return bool(self._ask_px) and self._ask_px[0] <= px
+        return bool(self._bid_px) and self._bid_px[-1] >= px
+
+    def makers(self, buy: bool, px: int | None, qty: int) -> list[tuple[Resting, int]]:
+        """What ``qty`` lots would meet now, in order of priority; nothing changes. ``px`` None = at any price."""
+        met: list[tuple[Resting, int]] = []
+        for level_px in self._ask_px if buy else reversed(self._bid_px):
+            if px is not None and (level_px > px if buy else level_px < px):
+                break
+            for resting in (self._asks if buy else self._bids)[level_px].orders.values():
+                met.append((resting, min(resting.qty, qty)))
+                qty -= met[-1][1]
+                if not qty:
+                    return met
+        return met
+
+    def match(
+        self, owner: str, buy: bool, px: int | None, qty: int, stp: Stp = "none", budget: int | None = None
+    ) -> Match:
+        """Take up to ``qty`` lots at ``px`` or better (None = at any price), best price first, oldest order first.
+
+        ``budget``: spend at most so many ticks times lots.
+        """
+        result = Match(qty)
+        prices = self._ask_px if buy else self._bid_px
+        levels = self._asks if buy else self._bids
+        while result.left and prices and not result.stopped:
+            best = prices[0] if buy else prices[-1]
+            if px is not None and (best > px if buy else best < px):
+                break
+            resting = next(iter(levels[best].orders.values()))
+            if resting.owner == owner and stp != "none":
+                if stp != "taker":
+                    self.remove(resting)
+                    result.cancelled.append(resting)
+                result.stopped = stp != "maker"
+                continue
+            lots = min(resting.qty, result.left)
+            if budget is not None:
+                lots = min(lots, budget // best)
+                budget -= lots * best
+            if not lots:
+                break
+            self.resize(resting, resting.qty - lots)
+            result.left -= lots
+            result.fills.append((resting, lots))
+        return result
+
+    def resting(self, order_id: int, buy: bool, px: int) -> Resting:
+        """The order ``order_id``, which rests at ``px``; ``KeyError`` when it does not."""
+        return (self._bids if buy else self._asks)[px].orders[order_id]
+
+    def add(self, resting: Resting) -> None:
+        """Rest an order at the back of its level. It must not cross: ``match`` first."""
+        levels = self._bids if resting.buy else self._asks
+        level = levels.get(resting.px)
+        if level is None:
+            level = levels[resting.px] = _Level()
+            insort(self._bid_px if resting.buy else self._ask_px, resting.px)
+        level.orders[resting.id] = resting
+        level.total += resting.qty
+        self._changed(resting.buy, resting.px, level.total)
+
+    def resize(self, resting: Resting, qty: int) -> None:
+        """Change what is left of an order: less keeps its place in the queue, more moves it to the back, 0 removes."""
+        levels = self._bids if resting.buy else self._asks
+        level = levels[resting.px]
+        level.total += qty - resting.qty
+        if not qty:
+            del level.orders[resting.id]
+            if not level.orders:
+                del levels[resting.px]
+                prices = self._bid_px if resting.buy else self._ask_px
+                del prices[bisect_left(prices, resting.px)]
+        elif qty > resting.qty:
+            del level.orders[resting.id]
+            level.orders[resting.id] = resting
+        resting.qty = qty
+        self._changed(resting.buy, resting.px, level.total)
+
+    def remove(self, resting: Resting) -> None:
+        """Take an order out; what was left of it stays in ``resting.qty``."""
+        left = resting.qty
+        self.resize(resting, 0)
+        resting.qty = left
+
+    def _changed(self, buy: bool, px: int, total: int) -> None:
+        self.seq += 1
+        for feed in self.feeds:
+            (feed._bids if buy else feed._asks)[px] = total

@@ -1,0 +1,75 @@
+"""A traded pair and its integer grid: prices in ticks, sizes in lots, money in units of 1e-12."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+__all__ = ["SCALE", "UNIT", "Pair", "text", "units"]
+
+SCALE: Final = 12
+"""Decimals of the ledger."""
+UNIT: Final = 10**SCALE
+"""Ledger units in one whole of any asset."""
+
+
+def units(value: Decimal | int | str) -> int:
+    """A decimal amount in ledger units; ``ValueError`` where it is finer than one unit."""
+    scaled = Decimal(value) * UNIT
+    whole = int(scaled)
+    if whole != scaled:
+        raise ValueError(f"{value} is finer than one ledger unit (1e-{SCALE})")
+    return whole
+
+
+def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
+    """``value * 10**-scale`` as plain text, trailing zeros cut down to ``pad`` decimals.
+
+    ``text(150, 2)`` is ``1.5``; ``text(150, 2, pad=8)`` is ``1.50000000``.
+    """
+    sign, value = ("-", -value) if value < 0 else ("", value)
+    whole, rest = divmod(value, 10**scale)
+    digits = f"{rest:0{scale}d}" if scale else ""
+    digits = digits[:pad].ljust(pad, "0") + digits[pad:].rstrip("0")
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """What can be traded and by which rules. ``tick`` times ``lot`` must be a whole number of ledger units."""
+
+    symbol: str
+    """Canonical ``BASE-QUOTE``."""
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    min_qty: Decimal
+    min_notional: Decimal = Decimal(0)
+    max_qty: Decimal = Decimal(9000)
+    tick_units: int = field(init=False)
+    lot_units: int = field(init=False)
+    unit: int = field(init=False)
+    """Ledger units of quote in one tick times one lot: ``px * qty * unit`` is a notional, exactly."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tick_units", units(self.tick))
+        object.__setattr__(self, "lot_units", units(self.lot))
+        object.__setattr__(self, "unit", units(self.tick * self.lot))
+
+    def ticks(self, px: Decimal) -> int | None:
+        """The price in ticks; None when it is off the grid."""
+        count = px / self.tick
+        return int(count) if count == int(count) else None
+
+    def lots(self, qty: Decimal) -> int | None:
+        """The size in lots; None when it is off the grid."""
+        count = qty / self.lot
+        return int(count) if count == int(count) else None
+
+    def px_text(self, ticks: int, pad: int = 0) -> str:
+        return text(ticks * self.tick_units, SCALE, pad)
+
+    def qty_text(self, lots: int, pad: int = 0) -> str:
+        return text(lots * self.lot_units, SCALE, pad)

@@ -1,0 +1,67 @@
+"""Timers over ``now_ns``: what a dialect does later, and again."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["NEVER", "Timer", "Timers"]
+
+NEVER: Final = 1 << 62
+"""Later than any time that matters, in nanoseconds."""
+
+
+class Timer:
+    """One thing to do; ``cancel`` it, or let it repeat each ``period_ns`` (0 = once)."""
+
+    __slots__ = ("active", "call", "period_ns")
+
+    def __init__(self, call: Callable[[int], None], period_ns: int) -> None:
+        self.call = call
+        self.period_ns = period_ns
+        self.active = True
+
+    def cancel(self) -> None:
+        self.active = False
+
+
+class Timers:
+    """A heap of timers. Those due at one time run in the order they were made: no order depends on hashes."""
+
+    __slots__ = ("_count", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._count = 0
+
+    @property
+    def due_ns(self) -> int:
+        heap = self._heap
+        while heap and not heap[0][2].active:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else NEVER
+
+    def at(self, due_ns: int, call: Callable[[int], None], period_ns: int = 0) -> Timer:
+        """Call ``call(now_ns)`` at ``due_ns``, then every ``period_ns`` where given.
+
+        A late tick runs a periodic timer once, and its next time stays on the period's grid.
+        """
+        timer = Timer(call, period_ns)
+        self._push(due_ns, timer)
+        return timer
+
+    def tick(self, now_ns: int) -> None:
+        """Run what is due."""
+        while self.due_ns <= now_ns:
+            due_ns, _, timer = heapq.heappop(self._heap)
+            if timer.period_ns:
+                missed = (now_ns - due_ns) // timer.period_ns
+                self._push(due_ns + (missed + 1) * timer.period_ns, timer)
+            else:
+                timer.active = False
+            timer.call(now_ns)
+
+    def _push(self, due_ns: int, timer: Timer) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (due_ns, self._count, timer))

@@ -1,0 +1,599 @@
+"""The simulated exchange behind a dialect: accounts, orders, fills and the books they meet in. Pure, integers only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim.ledger import FEES, Ledger
+from arbkit.sim.matching import Book, Match, Resting, Stp
+from arbkit.sim.pair import SCALE, Pair, units
+
+_RATE = 10**8  # fee rates are kept in 1e-8
+
+__all__ = [
+    "Account", "BalanceReport", "Exchange", "Fill", "Lost", "Order", "OrderReport", "Profile", "Refused", "Report",
+    "TopReport", "TradeReport",
+]  # fmt: skip
+
+Rule: TypeAlias = Literal[
+    "symbol", "halted", "tick", "lot", "min_qty", "max_qty", "min_notional", "balance", "duplicate", "post_only",
+    "expired", "unknown_order",
+]  # fmt: skip
+
+
+class Refused(Exception):
+    """The exchange's definitive "no"; ``rule`` names the broken rule, the dialect words it."""
+
+    def __init__(self, rule: Rule, text: str = "") -> None:
+        super().__init__(text or rule)
+        self.rule: Rule = rule
+
+
+class Lost(Exception):
+    """A fault lost the request before it arrived: nobody answers. Only the world catches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where venues differ below the wire."""
+
+    maker: Decimal = Decimal("0.001")
+    taker: Decimal = Decimal("0.001")
+    """Default fee rates, fractions; taken from the received asset, rounded down to ``fee_decimals``."""
+    fee_decimals: int = 8
+    client_ids: Literal["open", "window", "always"] = "open"
+    """How long a client order id stays taken: while open, ``client_id_window_ns`` after it was placed, for good."""
+    client_id_window_ns: int = 0
+    post_only_reports: bool = False
+    """True: a post-only order that would take is accepted, then cancelled (OKX, Bybit); False: refused (Binance)."""
+    stp: Stp = "none"
+    """Default self-trade prevention."""
+    pairs: tuple[Pair, ...] = ()
+    """The venue's own grids, where they differ from the world's."""
+    first_order_id: int = 1_000_000
+    first_trade_id: int = 5_000_000
+
+
+@dataclass(slots=True)
+class Account:
+    """Who trades. ``synthetic`` accounts quote the tape and get no reports."""
+
+    name: str
+    key: str = ""
+    secret: str = ""
+    passphrase: str = ""
+    uid: int = 0
+    synthetic: bool = False
+    maker: Decimal | None = None
+    """Own fee rates; None = the venue's default."""
+    taker: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Fill:
+    """One execution, from one account's side. ``px`` in ticks, ``qty`` in lots, ``quote`` and ``fee`` in units."""
+
+    id: int
+    account: str
+    symbol: str
+    order_id: int
+    cl_ord_id: str
+    side: Side
+    px: int
+    qty: int
+    quote: int
+    fee: int
+    fee_asset: str
+    maker: bool
+    ns: int
+
+
+EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity"]
+ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired"]
+
+
+@dataclass(slots=True)
+class Order:
+    """One order. ``px`` in ticks (0 for market), ``qty`` and ``cum`` in lots, ``cum_quote`` in ledger units."""
+
+    id: int
+    account: str
+    symbol: str
+    cl_ord_id: str
+    side: Side
+    kind: Literal["limit", "market"]
+    tif: Tif
+    post_only: bool
+    px: int
+    qty: int
+    ns: int
+    """When it was accepted."""
+    status: OrdStatus = OrdStatus.NEW
+    cum: int = 0
+    cum_quote: int = 0
+    quote_qty: int = 0
+    """For a market order given by its quote amount, in ledger units; else 0."""
+    reason: EndReason = ""
+    """Why it ended unfilled."""
+    updated_ns: int = 0
+    locked: int = 0
+    stp: Stp = "none"
+    fills: list[Fill] = field(default_factory=list)
+
+
+@dataclass(slots=True, frozen=True)
+class OrderReport:
+    """An order changed; the values are those after this change, also when ``order`` has moved on since."""
+
+    kind: ReportKind
+    order: Order
+    status: OrdStatus
+    cum: int
+    cum_quote: int
+    fill: Fill | None
+    ns: int
+    seq: int
+    """Rises by one a report, per exchange."""
+
+
+@dataclass(slots=True, frozen=True)
+class BalanceReport:
+    """Absolute balances of the assets that one action touched: (asset, free, locked), in ledger units."""
+
+    account: str
+    balances: tuple[tuple[str, int, int], ...]
+    ns: int
+    seq: int
+
+
+@dataclass(slots=True, frozen=True)
+class TradeReport:
+    """A public trade; ``side`` is the taker's."""
+
+    id: int
+    symbol: str
+    side: Side
+    px: int
+    qty: int
+    ns: int
+
+
+@dataclass(slots=True, frozen=True)
+class TopReport:
+    """The best bid or ask changed (price or size): what real-time best-bid-ask streams send."""
+
+    symbol: str
+    seq: int
+    """The book's update id at this state."""
+    bid_px: int
+    bid_qty: int
+    ask_px: int
+    ask_qty: int
+
+
+Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport
+
+
+class Exchange:
+    """One venue's accounts, orders and books.
+
+    ``place`` and ``cancel`` act at once; what happened is returned and also queued as reports. Ids are the venue's
+    own and rise. Nothing here reads a clock: ``now_ns`` is the venue's time.
+    """
+
+    def __init__(self, name: str, profile: Profile, pairs: Iterable[Pair]) -> None:
+        self.name = name
+        self.profile = profile
+        self.pairs = {pair.symbol: pair for pair in pairs}
+        """By canonical symbol."""
+        self.accounts: dict[str, Account] = {}
+        """By name."""
+        self.ledger = Ledger()
+        self.books = {symbol: Book(seq=1000) for symbol in self.pairs}
+        """By canonical symbol; ``books[s].feed()`` collects changed levels for a stream."""
+        self.orders: dict[int, Order] = {}
+        """All orders of accounts that are not synthetic, by id, oldest first."""
+        self.fills: list[Fill] = []
+        """All fills of accounts that are not synthetic, oldest first."""
+        self.halted: dict[str, str] = {}
+        """Symbols that cannot be traded now, with the reason."""
+        self.immovable: dict[str, tuple[bool, bool]] = {}
+        """Assets that are not free to move: (deposit, withdraw) open; others are open both ways."""
+        self.accepted = 0
+        """Orders accepted so far: how a fault knows that a call placed one."""
+        self.limited_until_ns = 0
+        """Set by a fault: until then the dialect answers everything as throttled (HTTP through ``limited``)."""
+        self.on_arrival: Callable[[], None] | None = None
+        """A fault's hook, called as an order arrives; may raise ``Lost``."""
+        self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
+        """A fault's hook, called just before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
+        self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
+        """(buy, px) of synthetic quotes that takers consumed, until the market maker takes note."""
+        self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
+        self._keys: dict[str, Account] = {}
+        self._by_client: dict[tuple[str, str], list[Order]] = {}
+        self._rates: dict[tuple[str, bool], int] = {}
+        self._reports: list[Report] = []
+        self._touched: dict[tuple[str, str], None] = {}
+        self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
+        self._seq = 0
+        self._order_id = profile.first_order_id
+        self._trade_id = profile.first_trade_id
+        self._quote_id = 0
+
+    # --- accounts ---------------------------------------------------------------------------------------------------
+
+    def open(self, account: Account, balances: Iterable[tuple[str, Decimal]] = ()) -> None:
+        """Add an account with its opening balances."""
+        self.accounts[account.name] = account
+        if account.key:
+            self._keys[account.key] = account
+        maker, taker = self.rates(account.name)
+        self._rates[account.name, True] = int(maker * _RATE)
+        self._rates[account.name, False] = int(taker * _RATE)
+        for asset, amount in balances:
+            self.ledger.deposit(account.name, asset, units(amount))
+
+    def by_key(self, key: str) -> Account | None:
+        """The account that owns an API key."""
+        return self._keys.get(key)
+
+    def rates(self, account: str) -> tuple[Decimal, Decimal]:
+        """(maker, taker) of an account."""
+        own = self.accounts[account]
+        return (
+            self.profile.maker if own.maker is None else own.maker,
+            self.profile.taker if own.taker is None else own.taker,
+        )
+
+    def balances(self, account: str) -> list[tuple[str, int, int]]:
+        """(asset, free, locked) of every asset that the account ever held, sorted by asset, in ledger units."""
+        return [(asset, free, locked) for _, asset, free, locked in self.ledger.rows(account)]
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def place(
+        self, account: str, symbol: str, side: Side, *, now_ns: int, qty: Decimal | None = None,
+        px: Decimal | None = None, quote_qty: Decimal | None = None, kind: Literal["limit", "market"] = "limit",
+        tif: Tif = Tif.GTC, post_only: bool = False, cl_ord_id: str = "", stp: Stp | None = None, expire_ns: int = 0,
+    ) -> Order:  # fmt: skip
+        """Check, lock, match. Raises ``Refused``; ``Lost`` under a fault.
+
+        A refused order leaves no record. ``expire_ns``: not executed when the exchange handles it later than that.
+        ``px`` for limit orders; for market orders ``qty`` (base) or ``quote_qty``.
+        """
+        if self.on_arrival is not None:
+            self.on_arrival()
+        pair = self.pairs.get(symbol)
+        if pair is None:
+            raise Refused("symbol")
+        if symbol in self.halted:
+            raise Refused("halted", self.halted[symbol])
+        if expire_ns and now_ns > expire_ns:
+            raise Refused("expired")
+        buy = side is Side.BUY
+        ticks = self._ticks(pair, px) if kind == "limit" else 0
+        lots = self._lots(pair, qty) if quote_qty is None else 0
+        budget = units(quote_qty) if quote_qty is not None else 0
+        self._check_notional(pair, buy, ticks, lots, budget)
+        if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
+            raise Refused("duplicate")
+        book = self.books[symbol]
+        crosses = post_only and book.crosses(buy, ticks)
+        if crosses and not self.profile.post_only_reports:
+            raise Refused("post_only")
+        order = Order(
+            id=self._order_id, account=account, symbol=symbol, cl_ord_id=cl_ord_id, side=side, kind=kind, tif=tif,
+            post_only=post_only, px=ticks, qty=lots, ns=now_ns, updated_ns=now_ns, quote_qty=budget,
+            stp=self.profile.stp if stp is None else stp,
+        )  # fmt: skip
+        asset, need = self._need(pair, order)
+        if self.ledger.free(account, asset) < need:
+            raise Refused("balance", asset)
+        self._order_id += 1
+        self.accepted += 1
+        self.orders[order.id] = order
+        if cl_ord_id:
+            self._by_client.setdefault((account, cl_ord_id), []).append(order)
+        if kind == "limit" or not buy:
+            self._lock(order, asset, need)
+        self._report("new", order, None, now_ns)
+        if crosses:
+            self._end(order, "post_only", OrdStatus.CANCELED, now_ns)
+        else:
+            self._match(pair, order, now_ns)
+        self._flush_balances(now_ns)
+        return order
+
+    def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> Order:
+        """End an open order; ``Refused("unknown_order")`` when none such is open."""
+        order = self.find(account, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        if order is None or order.status.terminal:
+            raise Refused("unknown_order")
+        self._cancel(order, now_ns)
+        self._flush_balances(now_ns)
+        return order
+
+    def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[Order]:
+        """End all open orders, of one symbol or all."""
+        orders = self.open_orders(account, symbol)
+        for order in orders:
+            self._cancel(order, now_ns)
+        self._flush_balances(now_ns)
+        return orders
+
+    def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> Order | None:
+        """An order in any state; by client id the newest that carried it."""
+        if order_id:
+            order = self.orders.get(order_id)
+            found = [order] if order is not None and order.account == account else []
+        else:
+            found = self._by_client.get((account, cl_ord_id), [])
+        for order in reversed(found):
+            if symbol in ("", order.symbol):
+                return order
+        return None
+
+    def open_orders(self, account: str, symbol: str = "") -> list[Order]:
+        """Open orders, oldest first."""
+        return [order for order in self.orders_of(account, symbol) if not order.status.terminal]
+
+    def orders_of(self, account: str, symbol: str = "") -> list[Order]:
+        """All orders, oldest first."""
+        return [order for order in self.orders.values() if order.account == account and symbol in ("", order.symbol)]
+
+    def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[Fill]:
+        """Fills, oldest first."""
+        return [
+            fill
+            for fill in self.fills
+            if fill.account == account
+            and symbol in ("", fill.symbol)
+            and order_id in (0, fill.order_id)
+            and fill.ns >= since_ns
+        ]
+
+    def take_reports(self) -> list[Report]:
+        """Reports since the last call; the world hands them to the dialect."""
+        reports, self._reports = self._reports, []
+        for symbol, book in self.books.items():
+            seen = self._tops.get(symbol)
+            if seen is None or book.seq != seen[0]:
+                top = book.top()
+                if seen is None or seen[1] != top:
+                    reports.append(TopReport(symbol, book.seq, *top))
+                self._tops[symbol] = (book.seq, top)
+        return reports
+
+    # --- synthetic quotes -------------------------------------------------------------------------------------------
+
+    def quote(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
+        """Set a synthetic account's whole size at a price (0 = none).
+
+        It takes from others where it crosses them, and shows no more than the account owns.
+        """
+        quotes = self._quotes[symbol]
+        resting = quotes.get((buy, px))
+        have = 0 if resting is None else resting.qty
+        if lots == have:
+            return
+        pair, book = self.pairs[symbol], self.books[symbol]
+        asset, each = (pair.quote, px * pair.unit) if buy else (pair.base, pair.lot_units)
+        more = min(lots - have, self.ledger.free(account, asset) // each)
+        if more > 0 and book.crosses(buy, px):
+            met = book.match(account, buy, px, more, stp="maker")
+            for own in met.cancelled:
+                del quotes[own.buy, own.px]
+                self._unlock_quote(pair, own, own.qty)
+            for maker, qty in met.fills:
+                self._trade(pair, account, None, buy, maker, qty, now_ns)
+            self._flush_balances(now_ns)
+            more = met.left
+        if not more:
+            return
+        self.ledger.lock(account, asset, more * each)
+        if resting is None:
+            self._quote_id -= 1
+            resting = quotes[buy, px] = Resting(self._quote_id, account, buy, px, more)
+            book.add(resting)
+        else:
+            book.resize(resting, have + more)
+            if not have + more:
+                del quotes[buy, px]
+
+    def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
+        """Take ``lots`` off a synthetic quote (a fault: the liquidity was gone a moment before)."""
+        self._unlock_quote(pair, resting, lots)
+        self.books[pair.symbol].resize(resting, resting.qty - lots)
+        if not resting.qty:
+            del self._quotes[pair.symbol][resting.buy, resting.px]
+        self.eaten[pair.symbol].append((resting.buy, resting.px))
+
+    def _unlock_quote(self, pair: Pair, resting: Resting, lots: int) -> None:
+        asset, each = (pair.quote, resting.px * pair.unit) if resting.buy else (pair.base, pair.lot_units)
+        self.ledger.lock(resting.owner, asset, -lots * each)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _ticks(pair: Pair, px: Decimal | None) -> int:
+        ticks = None if px is None or px <= 0 else pair.ticks(px)
+        if ticks is None:
+            raise Refused("tick")
+        return ticks
+
+    @staticmethod
+    def _lots(pair: Pair, qty: Decimal | None) -> int:
+        if qty is None or qty < pair.min_qty:
+            raise Refused("min_qty")
+        if qty > pair.max_qty:
+            raise Refused("max_qty")
+        lots = pair.lots(qty)
+        if lots is None:
+            raise Refused("lot")
+        return lots
+
+    def _check_notional(self, pair: Pair, buy: bool, ticks: int, lots: int, budget: int) -> None:
+        top = self.books[pair.symbol].top()
+        notional = budget or (ticks or top[2 if buy else 0]) * lots * pair.unit
+        if notional < units(pair.min_notional):
+            raise Refused("min_notional")
+
+    def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
+        orders = self._by_client.get((account, cl_ord_id))
+        if not orders:
+            return False
+        if self.profile.client_ids == "always" or not orders[-1].status.terminal:
+            return True
+        return self.profile.client_ids == "window" and now_ns - orders[-1].ns < self.profile.client_id_window_ns
+
+    def _need(self, pair: Pair, order: Order) -> tuple[str, int]:
+        """What an order ties up: (asset, units)."""
+        if order.side is Side.SELL:
+            if order.quote_qty:
+                bid = self.books[pair.symbol].top()[0]
+                order.qty = order.quote_qty // (bid * pair.unit) if bid else 0
+            return pair.base, order.qty * pair.lot_units
+        if order.kind == "limit":
+            return pair.quote, order.px * order.qty * pair.unit
+        if order.quote_qty:
+            return pair.quote, order.quote_qty
+        met = self.books[pair.symbol].makers(True, None, order.qty)
+        return pair.quote, sum(resting.px * lots for resting, lots in met) * pair.unit
+
+    def _lock(self, order: Order, asset: str, amount: int) -> None:
+        self.ledger.lock(order.account, asset, amount)
+        order.locked = amount
+        self._touched[order.account, asset] = None
+
+    def _match(self, pair: Pair, order: Order, now_ns: int) -> None:
+        book = self.books[pair.symbol]
+        buy = order.side is Side.BUY
+        limit = order.px if order.kind == "limit" else None
+        spend = buy and order.quote_qty > 0
+        want = (1 << 62) if spend else order.qty
+        if self.on_match is not None:
+            self.on_match(pair, buy, limit, want)
+        if order.tif is Tif.FOK and not spend:
+            met = book.makers(buy, limit, want)
+            others = sum(lots for resting, lots in met if order.stp == "none" or resting.owner != order.account)
+            if others < want:
+                self._end(order, "fok", OrdStatus.EXPIRED, now_ns)
+                return
+        budget = order.quote_qty // pair.unit if spend else None
+        result = book.match(order.account, buy, limit, want, order.stp, budget)
+        if spend:
+            order.qty = sum(lots for _, lots in result.fills)
+            result.left = 0
+        self._book_fills(pair, order, result, now_ns)
+        if order.status is OrdStatus.FILLED:
+            return
+        if result.stopped:
+            self._end(order, "stp", OrdStatus.EXPIRED, now_ns)
+        elif order.kind == "market":
+            self._end(order, "no_liquidity", OrdStatus.EXPIRED, now_ns)
+        elif order.tif is not Tif.GTC:
+            self._end(order, "ioc", OrdStatus.EXPIRED, now_ns)
+        else:
+            book.add(Resting(order.id, order.account, buy, order.px, result.left))
+
+    def _book_fills(self, pair: Pair, order: Order, result: Match, now_ns: int) -> None:
+        for own in result.cancelled:
+            self._end(self.orders[own.id], "stp", OrdStatus.EXPIRED, now_ns)
+        for maker, lots in result.fills:
+            self._trade(pair, order.account, order, order.side is Side.BUY, maker, lots, now_ns)
+
+    def _trade(
+        self, pair: Pair, taker: str, order: Order | None, buy: bool, maker: Resting, lots: int, now_ns: int
+    ) -> None:
+        """Settle one execution; ``order`` is the taker's, None for a synthetic taker."""
+        self._trade_id += 1
+        trade_id, symbol = self._trade_id, pair.symbol
+        self._settle(pair, taker, order, buy, False, maker.px, lots, trade_id, now_ns)
+        resting = self.orders.get(maker.id)
+        if resting is None:
+            amount = maker.px * lots * pair.unit if maker.buy else lots * pair.lot_units
+            self.ledger.lock(maker.owner, pair.quote if maker.buy else pair.base, -amount)
+            self.eaten[symbol].append((maker.buy, maker.px))
+            if not maker.qty:
+                del self._quotes[symbol][maker.buy, maker.px]
+        self._settle(pair, maker.owner, resting, maker.buy, True, maker.px, lots, trade_id, now_ns)
+        side = Side.BUY if buy else Side.SELL
+        self._reports.append(TradeReport(trade_id, symbol, side, maker.px, lots, now_ns))
+
+    def _settle(
+        self, pair: Pair, account: str, order: Order | None, buy: bool, maker: bool, px: int, lots: int,
+        trade_id: int, now_ns: int,
+    ) -> None:  # fmt: skip
+        """One account's side of an execution: pay, receive, and what the venue takes of it."""
+        ledger = self.ledger
+        quote, base = px * lots * pair.unit, lots * pair.lot_units
+        give, paid, get, got = (pair.quote, quote, pair.base, base) if buy else (pair.base, base, pair.quote, quote)
+        if order is not None and order.locked:
+            freed = order.px * lots * pair.unit if buy else base
+            order.locked -= freed
+            ledger.lock(account, give, -freed)
+        ledger.lock(account, give, paid)
+        ledger.spend(account, give, paid)
+        fee = self._fee(got, self._rates[account, maker])
+        ledger.credit(account, get, got - fee)
+        ledger.credit(FEES, get, fee)
+        if order is None:
+            return
+        order.cum += lots
+        order.cum_quote += quote
+        order.updated_ns = now_ns
+        order.status = OrdStatus.FILLED if order.cum == order.qty else OrdStatus.PARTIALLY_FILLED
+        fill = Fill(
+            trade_id, account, order.symbol, order.id, order.cl_ord_id, order.side, px, lots, quote, fee, get, maker,
+            now_ns,
+        )  # fmt: skip
+        order.fills.append(fill)
+        self.fills.append(fill)
+        self._touched[account, give] = None
+        self._touched[account, get] = None
+        self._report("trade", order, fill, now_ns)
+
+    def _fee(self, received: int, rate: int) -> int:
+        """Rounded toward zero to the venue's fee decimals."""
+        step: int = 10 ** (SCALE - self.profile.fee_decimals)
+        fee = received * abs(rate) // _RATE
+        fee -= fee % step
+        return -fee if rate < 0 else fee
+
+    def _cancel(self, order: Order, now_ns: int) -> None:
+        self.books[order.symbol].remove(self._resting(order))
+        self._end(order, "user", OrdStatus.CANCELED, now_ns)
+
+    def _resting(self, order: Order) -> Resting:
+        return self.books[order.symbol].resting(order.id, order.side is Side.BUY, order.px)
+
+    def _end(self, order: Order, reason: EndReason, status: OrdStatus, now_ns: int) -> None:
+        pair = self.pairs[order.symbol]
+        if order.locked:
+            asset = pair.quote if order.side is Side.BUY else pair.base
+            self.ledger.lock(order.account, asset, -order.locked)
+            order.locked = 0
+            self._touched[order.account, asset] = None
+        order.status, order.reason, order.updated_ns = status, reason, now_ns
+        self._report("canceled" if status is OrdStatus.CANCELED else "expired", order, None, now_ns)
+
+    def _report(self, kind: ReportKind, order: Order, fill: Fill | None, now_ns: int) -> None:
+        self._seq += 1
+        report = OrderReport(kind, order, order.status, order.cum, order.cum_quote, fill, now_ns, self._seq)
+        self._reports.append(report)
+
+    def _flush_balances(self, now_ns: int) -> None:
+        """One report an account of all that the action touched."""
+        by_account: dict[str, list[tuple[str, int, int]]] = {}
+        for account, asset in self._touched:
+            row = (asset, self.ledger.free(account, asset), self.ledger.locked(account, asset))
+            by_account.setdefault(account, []).append(row)
+        self._touched.clear()
+        for account, rows in by_account.items():
+            self._seq += 1
+            self._reports.append(BalanceReport(account, tuple(rows), now_ns, self._seq))

@@ -1,0 +1,95 @@
+"""What travels between a simulated venue and its clients: requests, replies, frames. Bytes and times, no sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from msgspec import Struct
+
+__all__ = ["Answer", "Close", "Frame", "Out", "Ping", "Reply", "Request", "Wire"]
+
+
+class Request(Struct, frozen=True, gc=False):
+    """One HTTP request as it arrived. Header names are lower case; ``query`` is the raw text, not decoded."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """Path and query, as on the request line."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """One HTTP reply."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+    delay_ns: int = 0
+    """Sent so much later than the request was handled."""
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """A text frame to a client."""
+
+    conn: int
+    text: str
+    kind: str = "control"
+    """``book`` (public depth or best bid-ask), ``trades``, ``reply`` (answer to a client frame), ``user`` (private
+    events), ``control``. Faults choose by it."""
+    symbol: str = ""
+    """Canonical symbol of a book or trades frame."""
+
+
+class Ping(Struct, frozen=True, gc=False):
+    """A WebSocket ping to a client."""
+
+    conn: int
+
+
+class Close(Struct, frozen=True, gc=False):
+    """The venue ends the connection; code 1006 = the TCP connection is cut without a closing handshake."""
+
+    conn: int
+    code: int = 1000
+    reason: str = ""
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """The reply to the HTTP request ``ref``; None = the connection ends without one."""
+
+    ref: int
+    reply: Reply | None
+
+
+Out: TypeAlias = Frame | Ping | Close | Answer
+
+
+class Wire:
+    """The outbox that a dialect writes to; the world empties it after each call."""
+
+    __slots__ = ("outs",)
+
+    def __init__(self) -> None:
+        self.outs: list[Out] = []
+
+    def send(self, conn: int, text: str, kind: str = "control", symbol: str = "") -> None:
+        """Send a text frame; see ``Frame`` for the kinds."""
+        self.outs.append(Frame(conn, text, kind, symbol))
+
+    def ping(self, conn: int) -> None:
+        self.outs.append(Ping(conn))
+
+    def close(self, conn: int, code: int = 1000, reason: str = "") -> None:
+        self.outs.append(Close(conn, code, reason))
+
+    def take(self) -> list[Out]:
+        """All that was written since the last call."""
+        outs, self.outs = self.outs, []
+        return outs

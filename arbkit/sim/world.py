@@ -1,0 +1,398 @@
+"""Several simulated venues in one market, pure: requests, frames and time in; replies and frames out.
+
+A caller (the virtual-time runner, or ``arbkit.sim.shell`` on real sockets) hands in what clients send, calls ``tick``
+when ``due_ns`` has come, and after each call delivers what ``drain`` gives. All venues share one clock, the
+``now_ns`` passed in, which must not go back. The same seed and the same calls give the same answers.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from random import Random
+from typing import Any, Final
+
+from msgspec import to_builtins
+
+from arbkit.core.errors import ConfigError
+from arbkit.sim.dialect import Dialect
+from arbkit.sim.faults import Fault, Script
+from arbkit.sim.market import MAKER, Divergence, Edge, Market
+from arbkit.sim.pair import Pair, text
+from arbkit.sim.tape import track
+from arbkit.sim.timers import NEVER
+from arbkit.sim.venue import Account, Exchange, Lost, Order
+from arbkit.sim.wire import Answer, Close, Frame, Out, Reply, Request, Wire
+
+__all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
+
+ACCOUNT: Final = "main"
+"""The account that each venue has for its client."""
+PRICES: Final[Mapping[str, Decimal]] = {"BTC-USDT": Decimal(61800), "ETH-USDT": Decimal(2400)}
+"""Symbols of a default world, and where their tape plays."""
+PAIRS: Final[Mapping[str, Pair]] = {
+    pair.symbol: pair
+    for pair in (
+        Pair("BTC-USDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)),
+        Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(5)),
+        Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5)),
+        Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.0001"), Decimal("0.0001"), Decimal("0.0001")),
+    )
+}
+"""Grids of the symbols a world can have, unless a venue's profile has its own."""
+_STOCK: Final = Decimal(10**6)
+_PURSE: Final[Mapping[str, Decimal]] = {"USDT": Decimal(200_000), "BTC": Decimal(3), "ETH": Decimal(80)}
+_KEY_CHARS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>\r\n"
+
+
+class Site:
+    """One venue of a world: its exchange, its wire, its faults."""
+
+    __slots__ = ("conns", "dialect", "exchange", "faults", "held", "reordered", "wire")
+
+    def __init__(self, exchange: Exchange, dialect: type[Dialect], faults: Script) -> None:
+        self.exchange = exchange
+        self.wire = Wire()
+        self.dialect = dialect(exchange, self.wire)
+        self.faults = faults
+        self.conns: dict[int, set[str]] = {}
+        """Open connections, with the kinds of frame each has carried."""
+        self.held = 0
+        """Nothing leaves before this time (a delay)."""
+        self.reordered: dict[tuple[int, str], Frame] = {}
+
+
+class World:
+    """``World([BinanceDialect, OkxDialect], seed=1, start_ns=now)``.
+
+    Every venue lists ``prices``' symbols and has one client account, ``main``, with ``purse``; keys are made from the
+    seed. A synthetic account quotes the tape on each.
+    """
+
+    def __init__(
+        self, dialects: Sequence[type[Dialect]], *, seed: int, start_ns: int,
+        prices: Mapping[str, Decimal] = PRICES, purse: Mapping[str, Decimal] = _PURSE,
+        divergence: Divergence | None = None, faults: Sequence[Fault] = (),
+    ) -> None:  # fmt: skip
+        self.start_ns = start_ns
+        self.sites: dict[str, Site] = {}
+        self._venue_of: dict[int, Site] = {}
+        self._out: list[Out] = []
+        self._later: list[tuple[int, int, Out]] = []
+        self._count = 0
+        known = [dialect.venue for dialect in dialects]
+        for fault in faults:
+            if fault.venue and fault.venue not in known:
+                raise ConfigError(f"fault script: no venue {fault.venue!r} in this run; it has {', '.join(known)}")
+        tracks = {}
+        for dialect in dialects:
+            venue, rng = dialect.venue, Random(f"{seed}:{dialect.venue}")
+            own = {pair.symbol: pair for pair in dialect.profile.pairs}
+            pairs = [own.get(symbol) or PAIRS[symbol] for symbol in prices]
+            exchange = Exchange(venue, dialect.profile, pairs)
+            assets = list(dict.fromkeys(asset for pair in pairs for asset in (pair.base, pair.quote)))
+            maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
+            exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
+            main = Account(
+                ACCOUNT, key=_text(rng, 32), secret=_text(rng, 48), passphrase=_text(rng, 12),
+                uid=rng.randrange(10**7, 10**8),
+            )  # fmt: skip
+            exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
+            site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
+            self.sites[venue] = site
+            tracks.update({(venue, pair.symbol): track(pair, prices[pair.symbol]) for pair in pairs})
+            self._hook(site)
+        exchanges = {venue: site.exchange for venue, site in self.sites.items()}
+        self._now_ns = start_ns
+        self.market = Market(exchanges, tracks, start_ns, divergence or Divergence(), Random(f"{seed}:market"))
+        for site in self.sites.values():
+            site.exchange.take_reports()
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def http(self, venue: str, request: Request, ref: int, now_ns: int) -> None:
+        """An HTTP request arrived; ``drain`` will give an ``Answer`` with the caller's ``ref``."""
+        self._begin(now_ns)
+        site = self.sites[venue]
+        reply = self._http(site, request, now_ns)
+        self._flush(site)
+        delay_ns = reply.delay_ns if reply is not None else 0
+        self._emit(site, Answer(ref, reply), now_ns + delay_ns)
+
+    def connect(self, venue: str, target: str, headers: Mapping[str, str], now_ns: int) -> tuple[int, Reply | None]:
+        """A WebSocket handshake: the number of the new connection, and the reply that refuses it (None = accepted)."""
+        self._begin(now_ns)
+        site = self.sites[venue]
+        self._count += 1
+        conn = self._count
+        refused = site.dialect.connect(conn, target, headers, now_ns)
+        if refused is None:
+            site.conns[conn] = set()
+            self._venue_of[conn] = site
+        self._flush(site)
+        return conn, refused
+
+    def frame(self, conn: int, text: str, now_ns: int) -> None:
+        """A text frame from a client. Frames on a connection that is closed are ignored, as on a cut wire."""
+        site = self._venue_of.get(conn)
+        if site is None:
+            return
+        self._begin(now_ns)
+        accepted = site.exchange.accepted
+        try:
+            site.dialect.frame(conn, text, now_ns)
+        except Lost:
+            self._flush(site)
+            return
+        lost = site.exchange.accepted > accepted and site.faults.take("lose_ack", now_ns, detail="ws")
+        if not lost:
+            self._flush(site)
+        elif lost.cut:
+            # what the client had coming on this socket, private events too, dies with it
+            self._flush(site, mute=conn)
+            self._cut(site, conn)
+        else:
+            self._flush(site, mute=conn, only="reply")
+
+    def closed(self, conn: int, now_ns: int) -> None:
+        """The client's side ended a connection. Unknown ones are ignored."""
+        site = self._venue_of.pop(conn, None)
+        if site is not None:
+            self._begin(now_ns)
+            site.conns.pop(conn, None)
+            site.dialect.closed(conn, now_ns)
+            self._flush(site)
+
+    @property
+    def due_ns(self) -> int:
+        """When ``tick`` wants to be called next. Timed faults fire at the first tick after their time: the tape alone
+        ticks ten times a second."""
+        due = self._later[0][0] if self._later else NEVER
+        due = min(due, self.market.due_ns)
+        for site in self.sites.values():
+            due = min(due, site.dialect.due_ns)
+        return due
+
+    def tick(self, now_ns: int) -> None:
+        """Do all that is due: the market moves, depth frames and pings leave, faults fire."""
+        self._begin(now_ns)
+        self.market.tick(now_ns)
+        for site in self.sites.values():
+            self._faults(site, now_ns)
+            self._flush(site)
+            if site.dialect.due_ns <= now_ns:
+                site.dialect.tick(now_ns)
+                self._flush(site)
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def drain(self) -> list[Out]:
+        """What leaves now, in order; connections and refs are unique over all venues."""
+        outs, self._out = self._out, []
+        return outs
+
+    def endpoints(self, venue: str, http: str, ws: str) -> dict[str, str | None]:
+        """The venue's base URLs at a server's origins, with the client account's key, secret and passphrase."""
+        site = self.sites[venue]
+        main = site.exchange.accounts[ACCOUNT]
+        return {
+            **site.dialect.endpoints(http, ws), "key": main.key, "secret": main.secret, "passphrase": main.passphrase,
+        }  # fmt: skip
+
+    def plant(self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int) -> Edge:
+        """See ``Market.plant``."""
+        return self.market.plant(symbol, buy_venue, sell_venue, net, start_ns, duration_ns)
+
+    def ledger(self) -> dict[str, Any]:
+        """Each venue's own books of account, as decimal text; ``conserved`` says that nothing appeared or vanished."""
+        out: dict[str, Any] = {}
+        for venue, site in self.sites.items():
+            accounts: dict[str, Any] = {}
+            for account, asset, free, locked in site.exchange.ledger.rows():
+                accounts.setdefault(account, {})[asset] = {"free": text(free), "locked": text(locked)}
+            out[venue] = {"conserved": site.exchange.ledger.conserved, "accounts": accounts}
+        return out
+
+    def orders(self) -> dict[str, list[dict[str, Any]]]:
+        """Every order that each venue ever accepted, with its fills."""
+        return {
+            venue: [_order(site.exchange.pairs[order.symbol], order) for order in site.exchange.orders.values()]
+            for venue, site in self.sites.items()
+        }
+
+    def faults(self) -> dict[str, Any]:
+        """Faults that fired, counted by kind and listed; edges that were planted."""
+        fired = sorted((f for site in self.sites.values() for f in site.faults.fired), key=lambda f: (f.ns, f.venue))
+        counts: dict[str, int] = {}
+        for one in fired:
+            counts[one.kind] = counts.get(one.kind, 0) + 1
+        return {"counts": counts, "fired": to_builtins(fired), "edges": to_builtins(self.market.edges)}
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, now_ns: int) -> None:
+        """A call at ``now_ns``: what was delayed until now leaves before anything newer."""
+        self._now_ns = now_ns
+        while self._later and self._later[0][0] <= now_ns:
+            self._out.append(heapq.heappop(self._later)[2])
+
+    def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
+        exchange, faults = site.exchange, site.faults
+        if now_ns < exchange.limited_until_ns:
+            return site.dialect.limited(now_ns, exchange.limited_until_ns - now_ns)
+        fault = faults.take("status", now_ns, detail=f"{request.method} {request.path}")
+        if fault and not fault.applied:
+            return _broken(fault)
+        accepted = exchange.accepted
+        try:
+            reply = site.dialect.http(request, now_ns)
+        except Lost:
+            return None
+        if fault:
+            return _broken(fault)
+        if exchange.accepted > accepted and faults.take("lose_ack", now_ns, detail="http"):
+            return None
+        return reply
+
+    def _hook(self, site: Site) -> None:
+        exchange, faults = site.exchange, site.faults
+
+        def arrival() -> None:
+            if faults.take("lose_request", self._now_ns):
+                raise Lost
+
+        def match(pair: Pair, buy: bool, px: int | None, lots: int) -> None:
+            if not faults.has("partial"):
+                return
+            met = exchange.books[pair.symbol].makers(buy, px, lots)
+            have = sum(qty for _, qty in met)
+            if have < 2 or any(not exchange.accounts[resting.owner].synthetic for resting, _ in met):
+                return
+            fault = faults.take("partial", self._now_ns, pair.symbol)
+            if fault is None:
+                return
+            keep = min(have - 1, max(1, int(have * fault.fraction)))
+            # all that the order could reach beyond what it is to get, the whole size of each level
+            reach = exchange.books[pair.symbol].makers(buy, px, 1 << 62)
+            for resting, _ in reach:
+                stay = min(keep, resting.qty)
+                keep -= stay
+                if resting.qty > stay and exchange.accounts[resting.owner].synthetic:
+                    exchange.pull(pair, resting, resting.qty - stay)
+
+        if faults.has("lose_request"):
+            exchange.on_arrival = arrival
+        if faults.has("partial"):
+            exchange.on_match = match
+
+    def _faults(self, site: Site, now_ns: int) -> None:
+        """Faults that fire by time."""
+        faults, exchange = site.faults, site.exchange
+        if faults.has("skip"):
+            for symbol, book in exchange.books.items():
+                if book.feeds and faults.take("skip", now_ns, symbol):
+                    book.skip()
+        if faults.has("throttle") and (fault := faults.take("throttle", now_ns)):
+            exchange.limited_until_ns = now_ns + round(fault.for_s * 1e9)
+        if faults.has("delay") and (fault := faults.take("delay", now_ns)):
+            site.held = now_ns + round(fault.for_s * 1e9)
+        if faults.has("close"):
+            for conn, kinds in list(site.conns.items()):
+                for on in ("any", "book", "user", "reply"):
+                    if (on == "any" or on in kinds) and faults.take("close", now_ns, detail=f"conn {conn}", on=on):
+                        self._cut(site, conn)
+                        break
+
+    def _cut(self, site: Site, conn: int) -> None:
+        site.conns.pop(conn, None)
+        self._venue_of.pop(conn, None)
+        site.dialect.closed(conn, self._now_ns)
+        self._emit(site, Close(conn, 1006), self._now_ns)
+
+    def _flush(self, site: Site, mute: int = 0, only: str = "") -> None:
+        """Turn what happened into frames, let book faults at them, and send.
+
+        ``mute``: frames to this connection are lost (``only``: those of one kind).
+        """
+        now_ns, dialect = self._now_ns, site.dialect
+        self.market.eaten(site.exchange, now_ns)
+        reports = site.exchange.take_reports()
+        if reports:
+            dialect.reports(reports, now_ns)
+        for out in site.wire.take():
+            if isinstance(out, Frame):
+                if mute == out.conn and only in ("", out.kind):
+                    continue
+                kinds = site.conns.get(out.conn)
+                if kinds is None:
+                    continue
+                kinds.add(out.kind)
+                if out.kind == "book":
+                    self._book(site, out, now_ns)
+                    continue
+            elif isinstance(out, Close):
+                if out.conn not in site.conns:
+                    continue
+                self._emit(site, out, now_ns)
+                site.conns.pop(out.conn)
+                self._venue_of.pop(out.conn, None)
+                dialect.closed(out.conn, now_ns)
+                continue
+            self._emit(site, out, now_ns)
+
+    def _book(self, site: Site, frame: Frame, now_ns: int) -> None:
+        """One book frame passes the faults."""
+        faults, symbol = site.faults, frame.symbol
+        if faults.take("drop", now_ns, symbol):
+            return
+        if faults.take("corrupt", now_ns, symbol):
+            frame = Frame(frame.conn, frame.text[: len(frame.text) * 2 // 3], frame.kind, symbol)
+        key = (frame.conn, symbol)
+        if key not in site.reordered and faults.take("reorder", now_ns, symbol):
+            site.reordered[key] = frame
+            return
+        self._emit(site, frame, now_ns)
+        self.market.shown(site.exchange.name, symbol, now_ns)
+        if (earlier := site.reordered.pop(key, None)) is not None:
+            self._emit(site, earlier, now_ns)
+        if faults.take("duplicate", now_ns, symbol):
+            self._emit(site, frame, now_ns)
+
+    def _emit(self, site: Site, out: Out, at_ns: int) -> None:
+        """Send at ``at_ns``, or after the delay that is on: a stalled line keeps its order."""
+        if at_ns < site.held:
+            at_ns = site.held
+        if at_ns <= self._now_ns:
+            self._out.append(out)
+        else:
+            self._count += 1
+            heapq.heappush(self._later, (at_ns, self._count, out))
+
+
+def _broken(fault: Fault) -> Reply:
+    if fault.body == "html":
+        return Reply(fault.status, _HTML, {"content-type": "text/html"})
+    return Reply(fault.status, b'{"error":"internal"}', {"content-type": "application/json"})
+
+
+def _text(rng: Random, length: int) -> str:
+    return "".join(rng.choices(_KEY_CHARS, k=length))
+
+
+def _order(pair: Pair, order: Order) -> dict[str, Any]:
+    return {
+        "order_id": str(order.id), "cl_ord_id": order.cl_ord_id, "account": order.account, "symbol": order.symbol,
+        "side": order.side.value, "kind": order.kind, "tif": order.tif.value, "px": pair.px_text(order.px),
+        "qty": pair.qty_text(order.qty), "cum_qty": pair.qty_text(order.cum), "cum_quote": text(order.cum_quote),
+        "status": order.status.value, "reason": order.reason, "ns": order.ns,
+        "fills": [
+            {
+                "trade_id": str(fill.id), "px": pair.px_text(fill.px), "qty": pair.qty_text(fill.qty),
+                "quote": text(fill.quote), "fee": text(fill.fee), "fee_asset": fill.fee_asset, "maker": fill.maker,
+                "ns": fill.ns,
+            }
+            for fill in order.fills
+        ],
+    }  # fmt: skip

@@ -1,0 +1,234 @@
+"""What a trade between two books is worth, after everything that it is known to cost.
+
+Pure functions in floats. Buying eats the asks of one book and selling the bids of the other, each from the best
+outward, so one more unit never earns more than the one before: taking units while the next one pays is the best size
+there is, and no search is needed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import gcd, inf, lcm
+
+from msgspec import Struct
+
+from arbkit.core.book import Book
+from arbkit.core.protocols import View
+from arbkit.core.types import Instrument
+
+__all__ = ["Edge", "Terms", "common_lot", "top_ratio", "walk"]
+
+
+class Terms(Struct, frozen=True, gc=False, kw_only=True):
+    """What it costs to buy on one instrument and sell on another, in fractions of price, and what their rules allow."""
+
+    buy_fee: float
+    """The account's own taker fee where it buys."""
+    sell_fee: float
+    fee_in_base: bool = False
+    """The buying venue takes its fee out of what is bought: to own one unit, 1 / (1 - fee) must be bought."""
+    slippage: float = 0.0
+    """How far beyond its last level each order may fill; the edge pays for it on both legs."""
+    cost_per_s: float = 0.0
+    """What a leg's price is expected to move against us in a second of book age and order latency."""
+    buy_latency_ns: int = 0
+    sell_latency_ns: int = 0
+    lot: float = 0.0
+    """The common lot of both; 0 = none."""
+    buy_lot: float = 0.0
+    min_qty: float = 0.0
+    """The larger of both; so is ``min_notional``."""
+    min_notional: float = 0.0
+    max_qty: float = inf
+    """The smaller of both; so is ``max_notional``."""
+    max_notional: float = inf
+
+    @classmethod
+    def between(
+        cls, view: View, buy: Instrument, sell: Instrument, *, slippage: float, cost_per_s: float, fee_in_base: bool
+    ) -> Terms:
+        """The terms of this moment."""
+        return cls(
+            buy_fee=view.taker_fee(buy.id),
+            sell_fee=view.taker_fee(sell.id),
+            fee_in_base=fee_in_base,
+            slippage=slippage,
+            cost_per_s=cost_per_s,
+            buy_latency_ns=view.latency_ns(buy.venue),
+            sell_latency_ns=view.latency_ns(sell.venue),
+            lot=float(common_lot(buy.lot, sell.lot)),
+            buy_lot=float(buy.lot),
+            min_qty=float(max(buy.min_qty, sell.min_qty)),
+            min_notional=float(max(buy.min_notional, sell.min_notional)),
+            max_qty=_least(buy.max_qty, sell.max_qty),
+            max_notional=_least(buy.max_notional, sell.max_notional),
+        )
+
+    @property
+    def gross_up(self) -> float:
+        """Units to order for one unit owned."""
+        return 1.0 / (1.0 - self.buy_fee) if self.fee_in_base else 1.0
+
+    @property
+    def pays(self) -> float:
+        """What one unit costs per unit of ask, before latency."""
+        return (self.gross_up if self.fee_in_base else 1.0 + self.buy_fee) + self.slippage
+
+    @property
+    def keeps(self) -> float:
+        """What one unit brings per unit of bid, before latency."""
+        return 1.0 - self.sell_fee - self.slippage
+
+    def hurdle(self, edge: float) -> float:
+        """The ratio of bid to ask at which a trade on fresh books earns ``edge``."""
+        return (self.pays + edge) / self.keeps
+
+
+class Edge(Struct, frozen=True, gc=False, kw_only=True):
+    """The best trade between two books. Money is in the quote asset."""
+
+    qty: float
+    """To be sold, and what is left of the purchase after a fee in base."""
+    buy_qty: float
+    """To be ordered: more than ``qty`` where the fee is taken in base, down to the buying instrument's lot
+    (so it never costs more than is there; what is missing is less than one lot)."""
+    buy_px: float
+    """The worst level needed, without slippage."""
+    sell_px: float
+    cost: float
+    """Of ``qty`` at the levels walked: what ``edge`` is a fraction of."""
+    gross: float
+    """Proceeds less cost."""
+    fees: float
+    slippage: float
+    penalty: float
+    """For book age and order latency."""
+
+    @property
+    def net(self) -> float:
+        return self.gross - self.fees - self.slippage - self.penalty
+
+    @property
+    def edge(self) -> float:
+        return self.net / self.cost
+
+
+def common_lot(one: Decimal, other: Decimal) -> Decimal:
+    """The smallest size that stands on both lots (0 = no lot): the coarser of the two, where one divides the other."""
+    if not one or not other:
+        return one or other
+    (a, b), (c, d) = one.as_integer_ratio(), other.as_integer_ratio()
+    return Decimal(lcm(a, c)) / gcd(b, d)
+
+
+def top_ratio(buy: Book, sell: Book) -> float:
+    """Best bid of ``sell`` over best ask of ``buy``; 0 where a side is empty. The first and cheapest question."""
+    top = buy.top
+    if top is not None:
+        ask = top.ask.px
+    elif keys := buy.asks.keys:
+        ask = -keys[-1]
+    else:
+        return 0.0
+    top = sell.top
+    if top is not None:
+        return top.bid.px / ask
+    return keys[-1] / ask if (keys := sell.bids.keys) else 0.0
+
+
+def walk(
+    buy: Book, sell: Book, terms: Terms, now_ns: int, *, least_edge: float = 0.0, most_quote: float = inf,
+    most_base: float = inf, most_notional: float = inf,
+) -> Edge | None:  # fmt: skip
+    """The size with the largest net profit of which no unit loses and whose edge is at least ``least_edge``.
+
+    ``most_quote``: free quote at the buying venue; ``most_base``: free base at the selling one; ``most_notional``: what
+    the limits leave. They bind at the order's limit price, as a reservation does. None when nothing tradable pays.
+    """
+    slippage = terms.slippage
+    gross_up = terms.gross_up
+    buy_penalty = terms.cost_per_s * 1e-9 * (buy.age_ns(now_ns) + terms.buy_latency_ns)
+    sell_penalty = terms.cost_per_s * 1e-9 * (sell.age_ns(now_ns) + terms.sell_latency_ns)
+    bare = gross_up if terms.fee_in_base else 1.0 + terms.buy_fee
+    pays = bare + slippage + buy_penalty
+    keeps = 1.0 - terms.sell_fee - slippage - sell_penalty
+
+    asks = buy.levels_to_buy()
+    bids = sell.levels_to_sell()
+    ask, asked = next(asks, (0.0, 0.0))
+    bid, wanted = next(bids, (0.0, 0.0))
+    if not asked or not wanted or bid * keeps <= ask * pays:
+        return None
+    asked /= gross_up
+    most_notional = min(most_notional, terms.max_notional)
+    most = min(most_base, terms.max_qty / gross_up, most_notional / bid)
+    spend = min(most_quote / bare, most_notional / gross_up) / (1.0 + slippage)
+    steps: list[tuple[float, float, float]] = []
+    qty = net = cost = 0.0
+    while True:
+        gain = bid * keeps - ask * pays
+        room = min(most, spend / ask) - qty
+        if gain <= 0.0 or room <= 0.0:
+            break
+        take = min(asked, wanted, room)
+        short = least_edge * ask - gain
+        if short > 0.0:  # this level lowers the average: only so far as it stays at least_edge
+            take = min(take, (net - least_edge * cost) / short)
+            if take <= 0.0:
+                break
+        steps.append((ask, bid, take))
+        qty += take
+        net += gain * take
+        cost += ask * take
+        asked -= take
+        wanted -= take
+        if asked > 0.0 and wanted > 0.0:
+            break
+        if asked <= 0.0:
+            ask, asked = next(asks, (0.0, 0.0))
+            asked /= gross_up
+        if wanted <= 0.0:
+            bid, wanted = next(bids, (0.0, 0.0))
+        if not ask or not bid:
+            break
+    whole = _floor(qty, terms.lot)
+    if whole <= 0.0 or whole < terms.min_qty:
+        return None
+    return _sum(steps, qty - whole, whole, terms, bare, buy_penalty, sell_penalty)
+
+
+def _sum(
+    steps: list[tuple[float, float, float]], excess: float, qty: float, terms: Terms, bare: float, buy_penalty: float,
+    sell_penalty: float,
+) -> Edge | None:  # fmt: skip
+    """The steps less ``excess`` off their end (what the lot cuts), added up."""
+    while excess >= steps[-1][2]:
+        excess -= steps.pop()[2]
+    buy_px, sell_px, take = steps[-1]
+    cost = -buy_px * excess
+    proceeds = -sell_px * excess
+    for ask, bid, take in steps:
+        cost += ask * take
+        proceeds += bid * take
+    if min(buy_px, sell_px * (1.0 - terms.slippage)) * qty < terms.min_notional:
+        return None
+    return Edge(
+        qty=qty,
+        buy_qty=_floor(qty * terms.gross_up, terms.buy_lot) if terms.fee_in_base else qty,
+        buy_px=buy_px,
+        sell_px=sell_px,
+        cost=cost,
+        gross=proceeds - cost,
+        fees=cost * (bare - 1.0) + proceeds * terms.sell_fee,
+        slippage=terms.slippage * (cost + proceeds),
+        penalty=buy_penalty * cost + sell_penalty * proceeds,
+    )
+
+
+def _floor(qty: float, lot: float) -> float:
+    """On the lot, rounded down; a billionth of a lot is a rounding error of floats, not a missing lot."""
+    return round(int(qty / lot + 1e-9) * lot, 12) if lot else qty
+
+
+def _least(one: Decimal | None, other: Decimal | None) -> float:
+    return min(float(one) if one is not None else inf, float(other) if other is not None else inf)

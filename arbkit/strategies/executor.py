@@ -1,0 +1,334 @@
+"""Two taker legs at once, and what happens when they do not fill alike.
+
+Entry: one purchase and one sale of one asset, both priced IOC orders of one size, sent together. When everything that
+was sent has ended and its fills are counted, either the deal is balanced within what can be traded (dust) and closes,
+or one more priced IOC order is sent for the difference: where it costs least by the books of that moment, completing
+the short leg or taking back the long one, never at a worse price than ``max_unwind_loss`` allows. After ``tries`` of
+them, or ``hold_after_s`` without a possible one, the deal is HELD with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
+from arbkit.core.errors import ConfigError, LocalProtocolError
+from arbkit.core.protocols import NEVER, Executor, View
+from arbkit.core.types import (
+    Command,
+    Instrument,
+    NewOrder,
+    Opportunity,
+    OrderUpdate,
+    OrdStatus,
+    Purpose,
+    RejectReason,
+    Side,
+    plain,
+)
+from arbkit.strategies.edge import common_lot
+
+__all__ = ["TakerExecutor"]
+
+_ZERO = Decimal(0)
+_LASTING = frozenset(
+    {
+        RejectReason.INSUFFICIENT_FUNDS,
+        RejectReason.INSTRUMENT,
+        RejectReason.AUTH,
+        RejectReason.BAD_QTY,
+        RejectReason.MIN_NOTIONAL,
+    }
+)
+"""A "no" that the same venue would say again: that side of that instrument is not tried once more."""
+
+
+class _Repair:
+    """A broken deal: since when, when the next order may go, and when to look again."""
+
+    __slots__ = ("due_ns", "next_ns", "since_ns", "waiting")
+
+    def __init__(self, now_ns: int) -> None:
+        self.since_ns = now_ns
+        self.next_ns = now_ns
+        self.due_ns = NEVER
+        self.waiting = False
+        """No order is possible by the books of now: any change of one is worth a look."""
+
+
+class TakerExecutor(Executor):
+    """Carries out deals of one purchase and one sale.
+
+    ``max_unwind_loss``: how much worse than the leg it answers a hedge or unwind may trade, as a fraction of price.
+    ``slippage``: how far beyond the last level needed such an order may fill, once more with each try.
+    ``spacing_s``: between tries, doubling. ``order_life_s``: the time in which a venue must execute an order.
+    """
+
+    def __init__(
+        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 6, spacing_s: float = 0.05,
+        hold_after_s: float = 10.0, order_life_s: float = 1.0,
+    ) -> None:  # fmt: skip
+        if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
+            raise ConfigError(
+                f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} are fractions of price, 0 to 1"
+            )
+        if tries < 1 or min(spacing_s, hold_after_s) < 0.0 or order_life_s <= 0.0:
+            raise ConfigError("executor: tries must be at least 1, times 0 or more, order_life_s above 0")
+        self.max_unwind_loss = Decimal(repr(max_unwind_loss))
+        self.slippage = slippage
+        self.tries = tries
+        self.spacing_ns = int(spacing_s * 1e9)
+        self.hold_after_ns = int(hold_after_s * 1e9)
+        self.order_life_ns = int(order_life_s * 1e9)
+        self.due_ns = NEVER
+        self._repairs: dict[int, _Repair] = {}
+
+    def plan(self, opportunity: Opportunity, view: View, now_ns: int) -> Deal | None:
+        """Exact legs of one size on the common lot (the purchase larger where the opportunity asks for it: its fee is
+        taken out of it); None when a minimum is not met. Raises ``LocalProtocolError`` for legs it is not made for."""
+        legs = opportunity.legs
+        if len(legs) != 2 or legs[0].side is legs[1].side or any(leg.wave or leg.maker for leg in legs):
+            raise LocalProtocolError(f"TakerExecutor takes one purchase and one sale, at once; got {legs}")
+        buy, sell = legs if legs[0].side is Side.BUY else (legs[1], legs[0])
+        to_buy, to_sell = view.catalogue.get(buy.instrument), view.catalogue.get(sell.instrument)
+        if to_buy is None or to_sell is None:
+            return None
+        if (to_buy.base, to_buy.quote) != (to_sell.base, to_sell.quote):
+            raise LocalProtocolError(f"TakerExecutor trades one asset for one other; got {to_buy.id} and {to_sell.id}")
+        bought, sold = Decimal(repr(buy.qty)), Decimal(repr(sell.qty))
+        lot = common_lot(to_buy.lot, to_sell.lot)
+        sell_qty = _floor(min(bought, sold, *(i.max_qty for i in (to_buy, to_sell) if i.max_qty is not None)), lot)
+        if not sell_qty:
+            return None
+        buy_qty = to_buy.quantize_qty(max(sell_qty * bought / sold, sell_qty))
+        planned = []
+        for leg, instrument, qty in ((buy, to_buy, buy_qty), (sell, to_sell, sell_qty)):
+            px = instrument.quantize_px(leg.px, leg.side)
+            if not _allowed(instrument, qty, px):
+                return None
+            planned.append(
+                DealLeg(
+                    account=view.account(instrument.id), instrument=instrument.id, base=instrument.base, side=leg.side,
+                    qty=qty, px=px, quote=instrument.quote,
+                )
+            )  # fmt: skip
+        deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
+        return Deal(opportunity, planned, created_ns=now_ns, deadline_ns=deadline)
+
+    def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
+        """Waits until everything sent has ended; then the deal closes, or the difference is hedged."""
+        return self._settle(deal, view, now_ns)
+
+    def on_book(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        """Looks again when a broken deal was waiting for a book."""
+        repair = self._repairs.get(deal.id)
+        if repair is None or not repair.waiting:
+            return ()
+        repair.next_ns = now_ns
+        return self._settle(deal, view, now_ns)
+
+    def on_timer(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        """The next try of a broken deal is due, or its patience ends."""
+        repair = self._repairs.get(deal.id)
+        if repair is None or repair.due_ns > now_ns:
+            return ()
+        return self._settle(deal, view, now_ns)
+
+    def _settle(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        if deal.state in (DealState.PLANNED, DealState.RESERVED, DealState.CLOSED):
+            return ()
+        if deal.in_doubt:
+            if deal.state is not DealState.HELD:
+                deal.move(DealState.IN_DOUBT)
+            self._wake(deal, NEVER)
+            return ()
+        if deal.state is DealState.IN_DOUBT:
+            deal.move(DealState.UNWINDING if deal.tries else DealState.SENT)
+        entries = sum(order.intent.purpose is Purpose.ENTRY for order in deal.orders.values())
+        if entries < len(deal.legs) or any(not order.status.terminal or order.leaves for order in deal.orders.values()):
+            self._wake(deal, NEVER)
+            return ()
+        over = sum((leg.net_base for leg in deal.legs), _ZERO)
+        if self._dust(deal, abs(over), view):
+            if deal.open_orders:  # a fee is still to come: it may be in base
+                self._wake(deal, NEVER)
+            else:
+                self._close(deal, over, now_ns)
+            return ()
+        if deal.state is DealState.HELD:
+            return ()
+        return self._repair(deal, over, view, now_ns)
+
+    def _repair(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> Sequence[Command]:
+        """``over`` base too much (negative: too little) over all legs: one order, a wait, or the end of patience."""
+        deal.move(DealState.UNWINDING)
+        repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
+        if now_ns < repair.next_ns:
+            self._wake(deal, repair.next_ns)
+            return ()
+        left = f"{plain(over)} {deal.legs[0].base} unhedged"
+        if deal.tries >= self.tries:
+            self._hold(deal, f"{left} after {deal.tries} hedge and unwind orders")
+            return ()
+        order, why = self._cheapest(deal, over, view, now_ns)
+        repair.waiting = order is None
+        if order is None:
+            end_ns = repair.since_ns + self.hold_after_ns
+            if now_ns >= end_ns:
+                self._hold(deal, f"{left}: {why}")
+                return ()
+            repair.next_ns = min(now_ns + max(self.spacing_ns, 1), end_ns)
+            self._wake(deal, repair.next_ns)
+            return ()
+        repair.next_ns = now_ns + (self.spacing_ns << deal.tries)
+        deal.tries += 1
+        self._wake(deal, NEVER)
+        return (order,)
+
+    def _cheapest(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
+        """The order that balances most for least, by the books of now; or why there is none."""
+        side = Side.SELL if over > 0 else Side.BUY
+        sign = 1.0 if side is Side.SELL else -1.0
+        bound = self._bound(deal, side)
+        best: NewOrder | None = None
+        best_worth = 0.0
+        whys = []
+        for index, leg in enumerate(deal.legs):
+            offer = self._offer(deal, leg, side, abs(over), bound, view)
+            if isinstance(offer, str):
+                whys.append(f"{leg.instrument} {offer}")
+                continue
+            instrument, qty, px, value = offer
+            rest = float(abs(over) - qty) * float(bound)
+            worth = sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument))
+            if best is None or worth > best_worth:
+                best_worth = worth
+                best = NewOrder(
+                    account=leg.account, instrument=instrument.id, cl_ord_id="", side=side, qty=qty, px=px,
+                    deadline_ns=now_ns + self.order_life_ns, deal=deal.id, leg=index,
+                    purpose=Purpose.HEDGE if leg.side is side else Purpose.UNWIND,
+                )  # fmt: skip
+        return best, "; ".join(whys)
+
+    def _offer(
+        self, deal: Deal, leg: DealLeg, side: Side, missing: Decimal, bound: Decimal, view: View
+    ) -> tuple[Instrument, Decimal, Decimal, float] | str:
+        """(instrument, size, limit price, value at the levels) of what this leg's book gives within the bound."""
+        instrument = view.catalogue[leg.instrument]
+        if any(
+            order.status is OrdStatus.REJECTED
+            and order.reason in _LASTING
+            and order.intent.instrument == leg.instrument
+            and order.intent.side is side
+            for order in deal.orders.values()
+        ):
+            return "has refused this before"
+        book = view.book(leg.instrument)
+        if book is None:
+            return "has no trusted book"
+        if not view.may_trade(instrument.venue):
+            return "is not ready"
+        if side is Side.BUY and leg.bought:  # as much more as this venue has been seen to take out of a purchase
+            missing /= 1 - leg.fees.get(leg.base, _ZERO) / leg.bought
+        qty = min(missing, leg.qty - leg.filled if leg.side is side else leg.filled, instrument.max_qty or missing)
+        limit = float(bound)
+        wanted = float(qty)
+        got = value = worst = 0.0
+        levels = book.levels_to_sell() if side is Side.SELL else book.levels_to_buy()
+        for px, size in levels:
+            if wanted <= got or (px < limit if side is Side.SELL else px > limit):
+                break
+            take = min(size, wanted - got)
+            got += take
+            value += take * px
+            worst = px
+        if not got:
+            return f"asks for a price beyond {plain(instrument.quantize_px(bound, side))}"
+        if got < wanted:
+            qty = instrument.quantize_qty(got)
+        else:
+            qty = instrument.quantize_qty(qty)
+        further = self.slippage * (deal.tries + 1)
+        if side is Side.SELL:
+            limit = max(worst * (1.0 - further), limit)
+        else:
+            limit = min(worst * (1.0 + further), limit)
+        limit_px = instrument.quantize_px(limit, side)
+        if not _allowed(instrument, qty, limit_px):
+            return f"takes no order of {plain(qty)} at {plain(limit_px)}, all that its book gives within the bound"
+        return instrument, qty, limit_px, value * float(qty) / got
+
+    def _bound(self, deal: Deal, side: Side) -> Decimal:
+        """The worst price: what was paid for the surplus (or got for what is missing), less the risk budget."""
+        if side is Side.SELL:
+            legs = [leg for leg in deal.legs if leg.side is Side.BUY]
+            bought = sum((leg.bought for leg in legs), _ZERO)
+            px = sum((leg.paid for leg in legs), _ZERO) / bought if bought else legs[0].px
+            return px * (1 - self.max_unwind_loss)
+        legs = [leg for leg in deal.legs if leg.side is Side.SELL]
+        sold = sum((leg.sold for leg in legs), _ZERO)
+        px = sum((leg.received for leg in legs), _ZERO) / sold if sold else legs[0].px
+        return px * (1 + self.max_unwind_loss)
+
+    def _dust(self, deal: Deal, qty: Decimal, view: View) -> bool:
+        """No leg's instrument can trade so little, at the worst price in the risk budget."""
+        for leg in deal.legs:
+            instrument = view.catalogue[leg.instrument]
+            if _large_enough(instrument, instrument.quantize_qty(qty), leg.px * (1 - self.max_unwind_loss)):
+                return False
+        return True
+
+    def _close(self, deal: Deal, over: Decimal, now_ns: int) -> None:
+        completed = reversed_ = _ZERO
+        for order in deal.orders.values():
+            if order.intent.purpose is Purpose.HEDGE:
+                completed += order.filled_qty
+            elif order.intent.purpose is Purpose.UNWIND:
+                reversed_ += order.filled_qty
+        if not any(leg.bought or leg.sold for leg in deal.legs):
+            outcome, why = Outcome.NOTHING, "no leg filled"
+        elif reversed_ > completed:
+            outcome, why = Outcome.REVERSED, f"{plain(reversed_)} taken back"
+        elif completed:
+            outcome, why = Outcome.COMPLETED, f"{plain(completed)} completed"
+        else:
+            outcome, why = Outcome.HEDGED, "both legs filled alike"
+        if over:
+            why += f"; {plain(over)} {deal.legs[0].base} left: less than any leg can trade"
+        deal.close(outcome, why, now_ns)
+        self._forget(deal)
+
+    def _hold(self, deal: Deal, why: str) -> None:
+        deal.move(DealState.HELD)
+        deal.outcome = Outcome.HELD
+        deal.why = why
+        self._forget(deal)
+
+    def _wake(self, deal: Deal, due_ns: int) -> None:
+        repair = self._repairs.get(deal.id)
+        if repair is not None:
+            repair.due_ns = due_ns
+            self.due_ns = min(repair.due_ns for repair in self._repairs.values())
+
+    def _forget(self, deal: Deal) -> None:
+        if self._repairs.pop(deal.id, None) is not None:
+            self.due_ns = min((repair.due_ns for repair in self._repairs.values()), default=NEVER)
+
+
+def _floor(qty: Decimal, lot: Decimal) -> Decimal:
+    return qty // lot * lot if lot else qty
+
+
+def _large_enough(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
+    return qty > 0 and qty >= instrument.min_qty and qty * px >= instrument.min_notional
+
+
+def _allowed(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
+    """The venue takes an order of this size at this price."""
+    return (
+        px > 0
+        and _large_enough(instrument, qty, px)
+        and (instrument.max_qty is None or qty <= instrument.max_qty)
+        and (instrument.max_notional is None or qty * px <= instrument.max_notional)
+    )

@@ -1,0 +1,196 @@
+"""Virtual time: a real desk and simulated venues, joined by links that have a latency and no sockets.
+
+Our own loop over ``due_ns``: no asyncio, no threads, no clock. The same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from arbkit.core.desk import Desk
+from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
+from arbkit.sim.wire import Answer, Close, Frame, Request
+from arbkit.sim.world import World
+
+__all__ = ["VirtualRun", "endpoints"]
+
+LATENCY_NS = 2_000_000
+
+
+def endpoints(world: World, venue: str) -> dict[str, str | None]:
+    """The simulated venue's base URLs and keys, as ``VirtualRun`` understands them."""
+    return world.endpoints(venue, f"http://{venue}.sim", f"ws://{venue}.sim")
+
+
+class Make(Protocol):
+    def __call__(self, port: VirtualRun, now_ns: int) -> Desk: ...
+
+
+class VirtualRun:
+    """The port of the desk, the client of the world, and the loop."""
+
+    def __init__(self, world: World, make: Make, start_ns: int, *, latency_ns: int = LATENCY_NS) -> None:
+        self.world = world
+        self.now_ns = start_ns
+        self.latency_ns = latency_ns
+        self.events: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._conns: dict[str, int] = {}
+        self._links: dict[int, str] = {}
+        self._refs: dict[int, tuple[int, int]] = {}
+        """World ref -> (desk ref, sent_ns)."""
+        self.journal_bytes = 0
+        self.records: list[bytes] = []
+        self.sent: list[tuple[int, str, str]] = []
+        """Every text that left: (time, link, text)."""
+        self.on_send: Callable[[str, str], bool] = lambda link, text: True
+        """A test's hook: False cuts the link right after this send reached the venue."""
+        self.desk = make(self, start_ns)
+
+    # --- the port
+
+    def dial(self, link: str, dial: Dial) -> None:
+        parts = urlsplit(_reveal(dial.url))
+        venue = (parts.hostname or "").partition(".")[0]
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        headers = {name.lower(): _reveal(value) for name, value in dial.headers}
+
+        def arrive() -> None:
+            conn, refused = self.world.connect(venue, target, headers, self.now_ns)
+            if refused is None:
+                self._conns[link] = conn
+                self._links[conn] = link
+                self._later(self.latency_ns, lambda: self._opened(link, conn))
+            else:
+                self._later(self.latency_ns, lambda: self.desk.closed(link, f"HTTP {refused.status}", self.now_ns))
+            self._drain()
+
+        self._later(self.latency_ns, arrive)
+
+    def _opened(self, link: str, conn: int) -> None:
+        if self._conns.get(link) == conn:
+            self.desk.opened(link, self.now_ns)
+
+    def send(self, link: str, text: str) -> bool:
+        conn = self._conns.get(link)
+        if conn is None:
+            return False
+        plain = _reveal(text)
+        self.sent.append((self.now_ns, link, plain))
+        keep = self.on_send(link, plain)
+
+        def arrive() -> None:
+            self.world.frame(conn, plain, self.now_ns)
+            if not keep:
+                self.world.closed(conn, self.now_ns)
+                self._lost(conn, "cut by the test")
+            self._drain()
+
+        self._later(self.latency_ns, arrive)
+        return True
+
+    def drop(self, link: str, reason: str) -> None:
+        conn = self._conns.get(link)
+        if conn is None:
+            self._later(0, lambda: self.desk.closed(link, reason, self.now_ns))
+            return
+        self.world.closed(conn, self.now_ns)
+        self._later(0, lambda: self._lost(conn, reason))
+
+    def _lost(self, conn: int, reason: str) -> None:
+        link = self._links.pop(conn, None)
+        if link is not None and self._conns.get(link) == conn:
+            del self._conns[link]
+            self.desk.closed(link, reason, self.now_ns)
+
+    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
+        parts = urlsplit(_reveal(request.url))
+        venue = (parts.hostname or "").partition(".")[0]
+        headers = {name.lower(): _reveal(value) for name, value in request.headers}
+        wire = Request(request.method, parts.path, parts.query, headers, request.body)
+        self._count += 1
+        mine = self._count
+        self._refs[mine] = (ref, self.now_ns)
+
+        def arrive() -> None:
+            self.world.http(venue, wire, mine, self.now_ns)
+            self._drain()
+
+        def overdue() -> None:
+            if self._refs.pop(mine, None) is not None:
+                self.desk.answered(ref, NoAnswer("no answer in time", recv_ns=self.now_ns), self.now_ns)
+
+        self._later(self.latency_ns, arrive)
+        self._later(timeout_ns, overdue)
+
+    def journal(self, record: bytes) -> int:
+        self.records.append(record)
+        self.journal_bytes += len(record)
+        return self.journal_bytes
+
+    # --- the loop
+
+    def _later(self, delay_ns: int, call: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self.events, (self.now_ns + delay_ns, self._count, call))
+
+    def _drain(self) -> None:
+        """What the venues sent is on its way; a line keeps its order."""
+        for out in self.world.drain():
+            if isinstance(out, Frame):
+                self._later(self.latency_ns, lambda out=out: self._frame(out))  # type: ignore[misc]  # bound at once
+            elif isinstance(out, Close):
+                self._later(self.latency_ns, lambda out=out: self._lost(out.conn, f"closed {out.code} {out.reason}"))  # type: ignore[misc]  # as above
+            elif isinstance(out, Answer):
+                self._later(self.latency_ns, lambda out=out: self._answer(out))  # type: ignore[misc]  # as above
+
+    def _frame(self, frame: Frame) -> None:
+        link = self._links.get(frame.conn)
+        if link is not None and self._conns.get(link) == frame.conn:
+            self.desk.frame(link, frame.text, self.now_ns)
+            self.desk.read_end(link, self.now_ns)
+
+    def _answer(self, out: Answer) -> None:
+        flight = self._refs.pop(out.ref, None)
+        if flight is None:
+            return
+        ref, sent_ns = flight
+        answer: HttpAnswer | NoAnswer
+        if out.reply is None:
+            answer = NoAnswer("the connection ended without an answer", recv_ns=self.now_ns)
+        else:
+            headers = {name.lower(): value for name, value in out.reply.headers.items()}
+            answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
+        self.desk.answered(ref, answer, self.now_ns)
+
+    def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
+        """Run to ``until_ns`` of virtual time, or until ``done``."""
+        while not done():
+            due_ns = min(self.events[0][0] if self.events else until_ns, self.world.due_ns, self.desk.due_ns, until_ns)
+            self.now_ns = max(self.now_ns, due_ns)
+            if self.now_ns >= until_ns:
+                return
+            while self.events and self.events[0][0] <= self.now_ns:
+                heapq.heappop(self.events)[2]()
+            if self.world.due_ns <= self.now_ns:
+                self.world.tick(self.now_ns)
+                self._drain()
+            if self.desk.due_ns <= self.now_ns:
+                self.desk.wake(self.now_ns)
+
+    def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+        """``seconds`` more of virtual time."""
+        self.run(self.now_ns + round(seconds * 1e9), done)
+
+    def stop(self, seconds: float = 30.0) -> bool:
+        """Stop the desk and let it finish; True when nothing is left open."""
+        self.desk.stop(self.now_ns)
+        self.run_for(seconds, lambda: self.desk.idle)
+        return self.desk.idle
+
+
+def _reveal(text: str) -> str:
+    return text.reveal() if isinstance(text, Secret) else text

@@ -1,0 +1,353 @@
+"""Binance spot, from the venue's side: REST, market streams and the WS API over a simulated exchange.
+
+Rules are cited by page of the venue's documentation (github.com/binance/binance-spot-api-docs).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from arbkit.sim.limits import Window
+from arbkit.sim.timers import Timers
+from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TopReport, TradeReport
+from arbkit.sim.wire import Reply, Request, Wire
+
+from .dialect_calls import WEIGHT, Calls, Route
+from .dialect_streams import Streams
+from .dialect_wire import Call, Problem, decimal8, execution_report
+
+__all__ = ["BinanceDialect"]
+
+_encode: Final = msgspec.json.Encoder().encode
+_IP: Final = "ip"
+_MS: Final = 1_000_000
+_S: Final = 1_000_000_000
+_JSON: Final = {"content-type": "application/json;charset=UTF-8"}
+_BAN_AFTER: Final = 20
+"""Requests in spite of a 429 that turn it into a ban; the venue names no number."""
+
+
+class _Api:
+    """One WS API connection."""
+
+    __slots__ = ("conn", "div", "limits", "next_id", "users")
+
+    def __init__(self, conn: int, div: int, limits: bool) -> None:
+        self.conn = conn
+        self.div = div
+        self.limits = limits
+        """Replies carry ``rateLimits``."""
+        self.users: dict[int, str] = {}
+        """Subscription id -> account whose events it gets."""
+        self.next_id = 0
+
+
+class BinanceDialect:
+    """See ``arbkit.sim.dialect.Dialect``."""
+
+    venue: ClassVar[str] = "binance"
+    # rest-api.md, "newClientOrderId": unique among open orders only. Fees: tier 0, off the received asset.
+    profile: ClassVar[Profile] = Profile(
+        maker=Decimal("0.001"), taker=Decimal("0.001"), fee_decimals=8, client_ids="open",
+        first_order_id=30_000_000_000, first_trade_id=4_000_000_000,
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+        self._exchange = exchange
+        self._wire = wire
+        self._timers = Timers()
+        self._calls = Calls(exchange)
+        self._streams = Streams(exchange, wire, self._timers)
+        self._apis: dict[int, _Api] = {}
+        self._alive: set[int] = set()  # asked for membership only
+        self._weight = Window(WEIGHT[2], WEIGHT[3])
+        self._defied = 0
+        self._banned_until_ns = 0
+
+    @staticmethod
+    def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
+        """One host; market streams live under ``/ws`` and ``/stream``, the WS API under ``/ws-api/v3``."""
+        return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
+
+    @property
+    def due_ns(self) -> int:
+        return self._timers.due_ns
+
+    def tick(self, now_ns: int) -> None:
+        self._timers.tick(now_ns)
+
+    # --- REST -------------------------------------------------------------------------------------------------------
+
+    def http(self, request: Request, now_ns: int) -> Reply:
+        div = 1000 if request.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND" else _MS
+        route = self._calls.rest.get((request.method, request.path))
+        account: Account | None = None
+        try:
+            if request.path == "/api/v3/userDataStream":
+                # CHANGELOG 2026-02-20: listen keys of spot are gone
+                raise Problem(-1000, "This endpoint has been retired; use the WebSocket API.", 410)
+            if route is None:
+                raise Problem(-1000, "No such endpoint.", 404)
+            self._check_limits(now_ns)
+            params = dict(parse_qsl(request.query, keep_blank_values=True))
+            params |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+            if route.signed:
+                payload = _unsigned(request.query) + _unsigned(request.body.decode())
+                account = self._signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)
+            call = Call(params, account, now_ns, div, 0)
+            body = self._run(route, call)
+        except Problem as problem:
+            reply = Reply(problem.status, _encode({"code": problem.code, "msg": problem.msg}), dict(_JSON))
+            if problem.data and "retryAfter" in problem.data:
+                reply = self._retry(reply, problem.data["retryAfter"] * _MS - now_ns)
+        else:
+            reply = Reply(200, _encode(body), dict(_JSON))
+        return self._counted(reply, account if route is not None and route.order else None, now_ns)
+
+    def limited(self, now_ns: int, retry_ns: int) -> Reply:
+        body = _encode({"code": -1003, "msg": "Too many requests; current limit is 6000 request weight per 1 MINUTE."})
+        return self._counted(self._retry(Reply(429, body, dict(_JSON)), retry_ns), None, now_ns)
+
+    def _retry(self, reply: Reply, retry_ns: int) -> Reply:
+        """limits.md: ``Retry-After`` in seconds."""
+        return Reply(reply.status, reply.body, {**reply.headers, "retry-after": str(-(-retry_ns // _S))})
+
+    def _counted(self, reply: Reply, account: Account | None, now_ns: int) -> Reply:
+        used = str(self._weight.used(_IP, now_ns))
+        headers = {**reply.headers, "x-mbx-used-weight": used, "x-mbx-used-weight-1m": used}
+        if account is not None:
+            ten, day = (str(window.used(account.name, now_ns)) for window in self._calls.order_counts)
+            headers |= {"x-mbx-order-count-10s": ten, "x-mbx-order-count-1d": day}
+        return Reply(reply.status, reply.body, headers)
+
+    # --- both APIs --------------------------------------------------------------------------------------------------
+
+    def _run(self, route: Route, call: Call) -> Any:
+        weight = route.weight if isinstance(route.weight, int) else route.weight(call)
+        if not route.order:
+            self._spend(weight, call.now_ns)
+        try:
+            return route.handler(call)
+        except Problem:
+            if route.order:
+                # CHANGELOG 2026-04-02: order writes that succeed cost nothing, those that fail their weight
+                self._spend(weight, call.now_ns)
+            raise
+
+    def _spend(self, weight: int, now_ns: int) -> None:
+        if not self._weight.add(_IP, weight, now_ns):
+            raise self._too_many(now_ns)
+
+    def _check_limits(self, now_ns: int) -> None:
+        """limits.md: 429 over the limit; going on in spite of it gets the address banned (418)."""
+        if now_ns < self._banned_until_ns:
+            until = self._banned_until_ns // _MS
+            raise Problem(
+                -1003, f"Way too much request weight used; IP banned until {until}.", 418, _wait(until, now_ns)
+            )
+        if self._weight.used(_IP, now_ns) >= WEIGHT[2]:
+            self._defied += 1
+            if self._defied > _BAN_AFTER:
+                self._defied = 0
+                self._banned_until_ns = now_ns + 120 * _S
+            raise self._too_many(now_ns)
+
+    def _too_many(self, now_ns: int, retry_ns: int = 0) -> Problem:
+        until = (now_ns + (retry_ns or self._weight.wait_ns(now_ns))) // _MS + 1
+        said = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
+        return Problem(-1003, said, 429, _wait(until, now_ns))
+
+    def _signed(self, key: str, params: Mapping[str, str], payload: str, now_ns: int) -> Account:
+        """request-security.md: key, HMAC-SHA256 over the payload as sent, then the time window."""
+        if not key:
+            raise Problem(-2014, "API-key format invalid.", 401)
+        account = self._exchange.by_key(key)
+        if account is None:
+            raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        for name in ("timestamp", "signature"):
+            if not params.get(name):
+                raise Problem(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+        good = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
+        if not hmac.compare_digest(good.encode(), params["signature"].encode()):
+            raise Problem(-1022, "Signature for this request is not valid.")
+        try:
+            stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
+        except (ValueError, ArithmeticError):
+            raise Problem(-1100, "Illegal characters found in parameter 'timestamp' or 'recvWindow'.") from None
+        if window > 60_000:
+            raise Problem(-1131, "recvWindow must be less than 60000.")
+        # a timestamp is in milliseconds or in microseconds, told apart by its size
+        sent_ns = stamp * (1000 if stamp >= 10**14 else _MS)
+        if sent_ns >= now_ns + 1000 * _MS:
+            raise Problem(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+        if now_ns - sent_ns > window * _MS:
+            raise Problem(-1021, "Timestamp for this request is outside of the recvWindow.")
+        return account
+
+    # --- WebSocket --------------------------------------------------------------------------------------------------
+
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+        path, _, query = target.partition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        div = 1000 if options.get("timeUnit", "").upper() == "MICROSECOND" else _MS
+        if path == "/ws-api/v3":
+            try:
+                self._check_limits(now_ns)
+                self._spend(2, now_ns)  # general-information.md: opening a connection costs 2
+            except Problem:
+                return self.limited(now_ns, self._weight.wait_ns(now_ns))
+            self._apis[conn] = _Api(conn, div, options.get("returnRateLimits") != "false")
+        elif path == "/ws" or path.startswith("/ws/"):
+            names = [name for name in path[4:].split("/") if name]
+            self._streams.connect(conn, names, False, div, now_ns)
+        elif path == "/stream":
+            names = [name for name in options.get("streams", "").split("/") if name]
+            self._streams.connect(conn, names, True, div, now_ns)
+        else:
+            return Reply(404, b"")
+        self._alive.add(conn)
+        # web-socket-streams.md: a ping every 20 seconds, and the connection ends after 24 hours
+        self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
+        self._timers.at(now_ns + 86_400 * _S, lambda now: self._wire.close(conn, 1001, "24 hours"))
+        return None
+
+    def closed(self, conn: int, now_ns: int) -> None:
+        self._alive.discard(conn)
+        self._apis.pop(conn, None)
+        self._streams.closed(conn)
+
+    def frame(self, conn: int, text: str, now_ns: int) -> None:
+        if conn in self._streams:
+            self._streams.frame(conn, text, now_ns)
+        elif conn in self._apis:
+            self._request(self._apis[conn], text, now_ns)
+
+    def _ping(self, conn: int, now_ns: int) -> None:
+        if conn in self._alive:
+            self._wire.ping(conn)
+            self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
+
+    def _request(self, api: _Api, text: str, now_ns: int) -> None:
+        """One request of the WS API (web-socket-api.md, "Request format")."""
+        ref: Any = None
+        account: Account | None = None
+        route: Route | None = None
+        try:
+            try:
+                message = msgspec.json.decode(text)
+                ref, method, given = message.get("id"), message["method"], message.get("params") or {}
+                params = {name: _raw(value) for name, value in given.items()}
+            except (msgspec.DecodeError, KeyError, AttributeError):
+                raise Problem(-1135, "JSON request is invalid or malformed.") from None
+            limited_ns = self._exchange.limited_until_ns - now_ns
+            if limited_ns > 0:
+                raise self._too_many(now_ns, limited_ns)
+            self._check_limits(now_ns)
+            route = self._calls.ws.get(method)
+            if method.startswith(("userDataStream.", "session.")):
+                result = self._session(api, method, params, now_ns)
+            elif route is None:
+                raise Problem(-1000, f"Unknown method {method}.")
+            else:
+                if route.signed:
+                    account = self._signed_ws(params, now_ns)
+                result = self._run(route, Call(params, account, now_ns, api.div, api.conn))
+            reply: dict[str, Any] = {"id": ref, "status": 200, "result": result}
+        except Problem as problem:
+            error: dict[str, Any] = {"code": problem.code, "msg": problem.msg}
+            if problem.data:
+                error["data"] = problem.data
+            reply = {"id": ref, "status": problem.status, "error": error}
+        if api.limits:
+            reply["rateLimits"] = self._limits(account if route is not None and route.order else None, now_ns)
+        self._wire.send(api.conn, _encode(reply).decode(), "reply")
+
+    def _limits(self, account: Account | None, now_ns: int) -> list[dict[str, Any]]:
+        if account is not None:
+            return self._calls.order_limits(account.name, now_ns)
+        kind, num, limit, _ = WEIGHT
+        used = self._weight.used(_IP, now_ns)
+        return [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": kind, "intervalNum": num, "limit": limit, "count": used}
+        ]
+
+    def _signed_ws(self, params: Mapping[str, str], now_ns: int) -> Account:
+        """request-security.md: all parameters but the signature, sorted by name, as raw text."""
+        payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
+        return self._signed(params.get("apiKey", ""), params, payload, now_ns)
+
+    def _session(self, api: _Api, method: str, params: Mapping[str, str], now_ns: int) -> Any:
+        """session-authentication and user-data-stream requests; keys here are HMAC keys, which cannot log on."""
+        self._spend(2, now_ns)
+        if method == "userDataStream.subscribe.signature":
+            account = self._signed_ws(params, now_ns)
+            if account.name in api.users.values():
+                raise Problem(-1000, "Already subscribed to this account's user data stream.")
+            number, api.next_id = api.next_id, api.next_id + 1
+            api.users[number] = account.name
+            return {"subscriptionId": number}
+        if method == "userDataStream.unsubscribe":
+            number = int(params.get("subscriptionId") or next(iter(api.users), -1))
+            if api.users.pop(number, None) is None:
+                raise Problem(-1000, "No such subscription.")
+            return {}
+        if method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
+            raise Problem(-1000, "This method has been retired.", 410)
+        if method == "session.logon":
+            raise Problem(-4056, "HMAC_SHA256 API key is not supported.")
+        if method == "session.status":
+            return {"apiKey": None, "authorizedSince": None, "connectedSince": now_ns // api.div,
+                    "returnRateLimits": api.limits, "serverTime": now_ns // api.div,
+                    "userDataStream": bool(api.users)}  # fmt: skip
+        raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        for report in reports:
+            match report:
+                case TopReport():
+                    self._streams.top(report, now_ns)
+                case TradeReport():
+                    self._streams.trade(report, now_ns)
+                case OrderReport():
+                    cancel_id = self._calls.cancel_ids.get(report.order.id, report.order.cl_ord_id)
+                    for api, number in self._users(report.order.account):
+                        event = execution_report(self._exchange, report, now_ns // api.div, api.div, cancel_id)
+                        self._event(api, number, event)
+                case BalanceReport():
+                    rows = [{"a": asset, "f": decimal8(free), "l": decimal8(locked)}
+                            for asset, free, locked in report.balances]  # fmt: skip
+                    for api, number in self._users(report.account):
+                        event = {"e": "outboundAccountPosition", "E": now_ns // api.div, "u": report.ns // api.div,
+                                 "B": rows}  # fmt: skip
+                        self._event(api, number, event)
+
+    def _users(self, account: str) -> list[tuple[_Api, int]]:
+        return [(api, n) for api in self._apis.values() for n, name in api.users.items() if name == account]
+
+    def _event(self, api: _Api, number: int, event: dict[str, Any]) -> None:
+        self._wire.send(api.conn, _encode({"subscriptionId": number, "event": event}).decode(), "user")
+
+
+def _unsigned(raw: str) -> str:
+    """A query or body without its signature, which request-security.md wants last."""
+    head, found, _ = raw.rpartition("signature=")
+    if not found:
+        return raw
+    return head.removesuffix("&")
+
+
+def _raw(value: Any) -> str:
+    """A parameter as it is signed: text as it is, other values as their JSON."""
+    return value if isinstance(value, str) else _encode(value).decode()
+
+
+def _wait(until_ms: int, now_ns: int) -> dict[str, int]:
+    return {"serverTime": now_ns // _MS, "retryAfter": until_ms}

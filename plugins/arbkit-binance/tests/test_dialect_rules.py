@@ -1,0 +1,298 @@
+"""The simulated Binance keeps the venue's rules: signatures, time windows, filters, limits, ids and reports."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from arbkit_binance.dialect import BinanceDialect
+
+from arbkit.sim.faults import Fault
+from arbkit.sim.market import Divergence
+from arbkit.sim.venue import Account
+from arbkit.sim.wire import Answer, Close, Frame, Request
+from arbkit.sim.world import World
+
+T0 = 1_750_000_000_000_000_000
+MS = 1_000_000
+S = 1_000 * MS
+
+
+class Client:
+    """One client of a simulated Binance, in virtual time that stands still unless moved."""
+
+    def __init__(self, faults: list[Fault] | None = None) -> None:
+        self.world = World([BinanceDialect], seed=1, start_ns=T0, faults=faults or [], divergence=Divergence(noise=0))
+        self.exchange = self.world.sites["binance"].exchange
+        self.now_ns = T0
+        main = self.exchange.accounts["main"]
+        self.key, self.secret = main.key, main.secret
+        self.ref = 0
+
+    def raw(self, method: str, path: str, query: str = "", body: str = "", key: str | None = None) -> Any:
+        self.ref += 1
+        headers = {"x-mbx-apikey": self.key if key is None else key}
+        self.world.http("binance", Request(method, path, query, headers, body.encode()), self.ref, self.now_ns)
+        for out in self.world.drain():
+            if isinstance(out, Answer) and out.ref == self.ref:
+                return out.reply
+        raise AssertionError("no answer")
+
+    def signed(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
+        query = urlencode({"timestamp": self.now_ns // MS, **params})
+        signature = hmac.new(self.secret.encode(), query.encode(), "sha256").hexdigest()
+        reply = self.raw(method, path, f"{query}&signature={signature}")
+        return reply.status, json.loads(reply.body)
+
+    def order(self, **params: Any) -> tuple[int, Any]:
+        base = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "60000"}  # fmt: skip
+        merged = {name: value for name, value in (base | params).items() if value is not None}
+        return self.signed("POST", "/api/v3/order", **merged)
+
+    def api(self) -> int:
+        return self.world.connect("binance", "/ws-api/v3", {}, self.now_ns)[0]
+
+    def call(self, conn: int, method: str, sign: bool = True, **params: Any) -> list[Any]:
+        """Send a WS API request; all frames that come at once on this connection."""
+        if sign:
+            params |= {"apiKey": self.key, "timestamp": self.now_ns // MS}
+            payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
+            params["signature"] = hmac.new(self.secret.encode(), payload.encode(), "sha256").hexdigest()
+        self.world.frame(conn, json.dumps({"id": "r1", "method": method, "params": params}), self.now_ns)
+        return [json.loads(o.text) for o in self.world.drain() if isinstance(o, Frame) and o.conn == conn]
+
+    def place(self, conn: int, **params: Any) -> list[Any]:
+        ask = Decimal(self.exchange.books["BTC-USDT"].top()[2]) / 100
+        base = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC", "quantity": "0.01", "price": str(ask + 5)}  # fmt: skip
+        return self.call(conn, "order.place", **(base | params))
+
+
+def test_documented_signatures_are_accepted() -> None:
+    """The vectors of the venue's pages (request-security.md) and of ccxt pass; a changed byte does not."""
+    key, secret = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # fmt: skip
+    client = Client()
+    client.exchange.open(Account("doc", key=key, secret=secret))
+    payload = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"  # fmt: skip
+    good = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
+    client.now_ns = 1499827319559 * MS
+
+    def code(query: str, body: str = "", of: str = key) -> int:
+        return int(json.loads(client.raw("POST", "/api/v3/order", query, body, of).body)["code"])
+
+    assert code(f"{payload}&signature={good}") == -1121  # past the signature: no such symbol here
+    assert code("", f"{payload}&signature={good}") == -1121
+    cut = payload.index("&quantity")  # query and body are joined without a separator
+    joined = hmac.new(secret.encode(), (payload[:cut] + payload[cut + 1 :]).encode(), "sha256").hexdigest()
+    assert code(payload[:cut], f"{payload[cut + 1 :]}&signature={joined}") == -1121
+    assert code(f"{payload}&signature={good[:-1]}0") == -1022
+    assert code(f"signature={good}&{payload}") == -1022  # the signature comes last
+    assert code(f"{payload}&signature={good}", of="nobody") == -2015
+    assert code(f"{payload}&signature={good}", of="") == -2014
+
+    client.exchange.open(Account("ccxt", key="arbkit-binance-test-key", secret="arbkit-binance-test-secret"))
+    client.now_ns = T0
+    query = "timestamp=1750000000000&recvWindow=10000&signature=85abb21cb18f9b4a116befb14da4528dd9bddc0df673cccff6d7d97f08956b42"  # fmt: skip
+    assert client.raw("GET", "/api/v3/account", query, key="arbkit-binance-test-key").status == 200
+
+
+def test_ws_signature_sorts_the_parameters() -> None:
+    """The WS API's documented vector: sorted names, raw text, in whatever order they are sent."""
+    client = Client()
+    key, secret = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # fmt: skip
+    client.exchange.open(Account("doc", key=key, secret=secret))
+    client.now_ns = 1645423376532 * MS
+    conn = client.api()
+    params = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01000000", "price": "52000.00",
+              "recvWindow": 100, "timestamp": 1645423376532, "apiKey": key, "signature": "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24"}  # fmt: skip
+    (reply,) = client.call(conn, "order.place", sign=False, **params)
+    assert reply["error"]["code"] == -2010  # signature accepted: that account is empty
+    (reply,) = client.call(conn, "order.place", sign=False, **(params | {"quantity": "0.02"}))
+    assert (reply["status"], reply["error"]["code"]) == (400, -1022)
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "window", "code"),
+    [(0, 5000, 0), (999, 5000, 0), (1000, 5000, -1021), (-5000, 5000, 0), (-5001, 5000, -1021), (0, 60_001, -1131)],
+)
+def test_time_window(ahead_ms: int, window: int, code: int) -> None:
+    """Less than 1 s ahead and at most recvWindow behind the venue's clock."""
+    client = Client()
+    stamp = client.now_ns // MS + ahead_ms
+    _, body = client.signed("GET", "/api/v3/account", timestamp=stamp, recvWindow=window)
+    assert body.get("code", 0) == code
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"price": "60000.001"}, -1013, "PRICE_FILTER"),
+        ({"quantity": "0.010001"}, -1013, "LOT_SIZE"),
+        ({"quantity": "0.000001"}, -1013, "LOT_SIZE"),
+        ({"quantity": "0.00001"}, -1013, "NOTIONAL"),
+        ({"quantity": "0.000010001"}, -1111, "too much precision"),
+        ({"quantity": "1e-2"}, -1100, "Illegal characters"),
+        ({"quantity": "100"}, -2010, "insufficient balance"),
+        ({"timeInForce": None}, -1102, "timeInForce"),
+        ({"timeInForce": "GTX"}, -1115, "timeInForce"),
+        ({"type": "LIMIT_MAKER"}, -1106, "timeInForce"),
+        ({"type": "LIMIT_MAKER", "timeInForce": None, "price": "63000"}, -2010, "immediately match"),
+        ({"type": "MARKET", "timeInForce": None}, -1106, "price"),
+        ({"symbol": "NOPE"}, -1121, "Invalid symbol"),
+        ({"side": "HOLD"}, -1117, "side"),
+        ({"newClientOrderId": "has.dot"}, -1100, "newClientOrderId"),
+        ({"newClientOrderId": "x" * 37}, -1100, "newClientOrderId"),
+    ],
+)
+def test_order_rules(change: Mapping[str, Any], code: int, said: str) -> None:
+    """Each broken rule is refused with its own code, and no order is born."""
+    client = Client()
+    status, body = client.order(**change)
+    assert (status, body["code"]) == (400, code)
+    assert said in body["msg"]
+    assert not client.exchange.orders
+
+
+def test_client_ids_are_unique_among_open_orders_only() -> None:
+    """A second order with an open one's id is a duplicate; once that has ended the id is free again."""
+    client = Client()
+    assert client.order(newClientOrderId="a")[0] == 200
+    assert client.order(newClientOrderId="a")[1] == {"code": -2010, "msg": "Duplicate order sent."}
+    assert client.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]["status"] == "CANCELED"
+    first = client.order(newClientOrderId="a", price="63000", timeInForce="IOC")[1]
+    second = client.order(newClientOrderId="a", price="63000", timeInForce="IOC")[1]
+    assert first["status"] == second["status"] == "FILLED"
+    assert client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]["orderId"] == second["orderId"]  # fmt: skip
+    assert client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="b")[1]["code"] == -2013
+    assert client.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]["code"] == -2011
+    assert client.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT")[1]["code"] == -2011
+
+
+def test_weights_429_and_418() -> None:
+    """Weight is counted in headers; over 6000 a minute comes 429, and insisting gets a ban; the next minute is free."""
+    client = Client()
+    assert client.raw("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5000").headers["x-mbx-used-weight-1m"] == "250"
+    statuses = [client.raw("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5000").status for _ in range(60)]
+    assert statuses[:23] == [200] * 23
+    assert 429 in statuses
+    assert statuses[-1] == 418
+    reply = client.raw("GET", "/api/v3/ping")
+    assert (reply.status, json.loads(reply.body)["code"], int(reply.headers["retry-after"])) == (418, -1003, 120)
+    client.now_ns += 121 * S
+    assert client.raw("GET", "/api/v3/ping").status == 200
+
+
+def test_unfilled_orders_are_limited() -> None:
+    """100 unfilled orders in 10 s; orders that fill give their count back; writes that succeed cost no weight."""
+    client = Client()
+    for _ in range(3):
+        client.order(price="63000", timeInForce="IOC", quantity="0.001")
+    for _ in range(100):
+        assert client.order(quantity="0.0001")[0] == 200
+    status, body = client.order(quantity="0.0001")
+    assert (status, body["code"]) == (429, -1015)
+    assert client.raw("GET", "/api/v3/time").headers["x-mbx-used-weight"] == "2"  # the refused order, and this
+    assert client.signed("GET", "/api/v3/rateLimit/order")[1][0]["count"] == 100
+
+
+def test_user_stream_of_one_order() -> None:
+    """Reply first, then NEW, TRADE and balances; on a cancel ``c`` is the cancel's id and ``C`` the order's."""
+    client = Client()
+    conn = client.api()
+    assert client.call(conn, "userDataStream.subscribe.signature")[0]["result"] == {"subscriptionId": 0}
+    ack, *events = client.place(conn, newClientOrderId="take")
+    assert ack["result"]["status"] == "FILLED"
+    reports = [e["event"] for e in events if e["event"]["e"] == "executionReport"]
+    assert [r["x"] for r in reports] == ["NEW"] + ["TRADE"] * len(ack["result"]["fills"])
+    assert reports[-1]["X"] == "FILLED"
+    assert reports[-1]["z"] == "0.01000000"
+    assert sum(Decimal(r["l"]) for r in reports) == Decimal("0.01")
+    assert [f["tradeId"] for f in ack["result"]["fills"]] == [r["t"] for r in reports[1:]]
+    position = events[-1]["event"]
+    assert position["e"] == "outboundAccountPosition"
+    free = {row["a"]: Decimal(row["f"]) for row in position["B"]}
+    fee = sum(Decimal(f["commission"]) for f in ack["result"]["fills"])
+    assert free["BTC"] == Decimal(3) + Decimal("0.01") - fee
+    client.place(conn, newClientOrderId="rest", timeInForce="GTC", price="50000")
+    _, *events = client.call(conn, "order.cancel", symbol="BTCUSDT", origClientOrderId="rest", newClientOrderId="stop")
+    report = events[0]["event"]
+    assert (report["x"], report["c"], report["C"]) == ("CANCELED", "stop", "rest")
+    _, *events = client.place(conn, price="50000", newClientOrderId="ioc")
+    assert [e["event"].get("x") for e in events[:2]] == ["NEW", "EXPIRED"]
+    assert events[1]["event"]["eR"] == "INSUFFICIENT_LIQUIDITY"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
+    """The order is accepted; the reply never comes, and with ``cut`` the socket and its events are gone too."""
+    client = Client([Fault(kind="lose_ack", cut=cut)])
+    conn = client.api()
+    client.call(conn, "userDataStream.subscribe.signature")
+    frames = client.place(conn, newClientOrderId="once")
+    assert [o.cl_ord_id for o in client.exchange.orders.values()] == ["once"]
+    assert not any("id" in frame for frame in frames)
+    assert bool(frames) is not cut  # the user stream told, unless it died too
+    assert (conn in client.world.sites["binance"].conns) is not cut
+    assert client.world.faults()["counts"] == {"lose_ack": 1}
+
+
+def test_a_lost_request_leaves_no_order_and_rest_answers_are_cut() -> None:
+    """``lose_request``: nothing arrived, nobody answers. ``lose_ack`` over REST: an order, and no reply."""
+    client = Client([Fault(kind="lose_request"), Fault(kind="lose_ack")])
+    conn = client.api()
+    assert client.place(conn) == []
+    assert not client.exchange.orders
+    query = urlencode({"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01", "timestamp": T0 // MS})
+    signature = hmac.new(client.secret.encode(), query.encode(), "sha256").hexdigest()
+    assert client.raw("POST", "/api/v3/order", f"{query}&signature={signature}") is None
+    assert len(client.exchange.orders) == 1
+
+
+def test_stream_control_and_keep_alive() -> None:
+    """Subscriptions answer first and list; unknown symbols give no data; more than 5 messages a second disconnect."""
+    client = Client()
+    conn = client.world.connect("binance", "/stream", {}, T0)[0]
+
+    def say(**message: Any) -> list[Any]:
+        client.now_ns += 300 * MS
+        client.world.frame(conn, json.dumps(message), client.now_ns)
+        return [json.loads(o.text) for o in client.world.drain() if isinstance(o, Frame)]
+
+    names = ["btcusdt@depth@100ms", "nopeusdt@depth", "ethusdt@depth5@100ms"]
+    assert say(method="SUBSCRIBE", params=names, id=1) == [{"result": None, "id": 1}]
+    assert say(method="LIST_SUBSCRIPTIONS", id="two") == [{"result": names, "id": "two"}]
+    assert say(method="DANCE", id=3)[0]["code"] == 2
+    client.now_ns += 1
+    client.world.frame(conn, "not json", client.now_ns)
+    client.world.drain()
+    outs = []
+    while client.world.due_ns < T0 + 21 * S:
+        client.world.tick(client.world.due_ns)
+        outs += client.world.drain()
+    seen = {json.loads(o.text)["stream"] for o in outs if isinstance(o, Frame)}
+    assert seen == {"btcusdt@depth@100ms", "ethusdt@depth5@100ms"}
+    assert any(type(o).__name__ == "Ping" for o in outs)
+    client.now_ns = T0 + 22 * S
+    for i in range(6):
+        client.world.frame(conn, json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": i}), client.now_ns)
+    assert Close(conn, 1008, "Too many requests") in client.world.drain()
+
+
+def test_asset_status_and_account() -> None:
+    """Deposit and withdrawal state by asset, own rates, and balances without the empty ones."""
+    client = Client()
+    client.exchange.immovable["BTC"] = (False, True)
+    coins = {c["coin"]: c for c in client.signed("GET", "/sapi/v1/capital/config/getall")[1]}
+    assert (coins["BTC"]["depositAllEnable"], coins["BTC"]["withdrawAllEnable"]) == (False, True)
+    assert coins["USDT"]["depositAllEnable"]
+    account = client.signed("GET", "/api/v3/account", omitZeroBalances="true")[1]
+    assert {b["asset"]: b["free"] for b in account["balances"]}["USDT"] == "200000.00000000"
+    assert client.signed("GET", "/api/v3/account/commission", symbol="BTCUSDT")[1]["standardCommission"]["taker"] == "0.00100000"  # fmt: skip
+    assert client.raw("POST", "/api/v3/userDataStream").status == 410
+    conn = client.api()
+    assert client.call(conn, "session.logon")[0]["error"]["code"] == -4056
+    assert client.call(conn, "time", sign=False)[0]["result"] == {"serverTime": T0 // MS}

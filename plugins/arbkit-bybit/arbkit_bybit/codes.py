@@ -1,0 +1,48 @@
+"""What Bybit's return codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN.
+
+Source: https://bybit-exchange.github.io/docs/v5/error
+"""
+
+from __future__ import annotations
+
+from arbkit.core.types import OrdStatus, RejectReason
+
+_BY_REASON = {
+    RejectReason.INSUFFICIENT_FUNDS: (170131, 170033, 110004, 110007, 110012),
+    RejectReason.BAD_PRICE: (170132, 170133, 170134, 170193, 170194, 170371, 170372, 110003),
+    RejectReason.BAD_QTY: (170136, 170137, 170148, 170124, 170381),
+    RejectReason.MIN_NOTIONAL: (170140, 110094),
+    RejectReason.POST_ONLY: (170218, 170217),
+    RejectReason.INSTRUMENT: (170121, 10029, 170151, 170157),
+    RejectReason.THROTTLED: (10006, 170005, 170222, 10429, 10403, 20003),
+    RejectReason.CLOCK: (10002, -1),
+    RejectReason.AUTH: (10003, 10004, 10005, 10007, 10010, -2015, 33004),
+    RejectReason.OTHER: (10001, 170810),
+}
+REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
+DUPLICATES = frozenset({170141, 110072, 10014})
+"""The client id is taken: the first copy landed, whatever became of it."""
+UNKNOWN_ORDER = frozenset({170213, 110001, 170143})
+GONE = frozenset({*UNKNOWN_ORDER, 170139, 170142, 170190, 110008, 110010})
+"""A cancel that found nothing to cancel: the final state must be asked for."""
+RESTARTING = 10019
+"""This node of the trade socket is going down: take a new connection."""
+ALREADY_AUTHED = 20001
+
+REASONS = {
+    "EC_PostOnlyWillTakeLiquidity": RejectReason.POST_ONLY,
+    "EC_NoImmediateQtyToFill": RejectReason.NO_MATCH,
+    "EC_NoEnoughQtyToFill": RejectReason.NO_MATCH,
+    "EC_DuplicatedClOrdID": RejectReason.DUPLICATE,
+}
+"""``rejectReason`` of an order."""
+
+
+def verdict(code: int | None) -> tuple[OrdStatus, RejectReason | None]:
+    """Status and reason that the code of a new order's answer proves."""
+    if code == 0:
+        return OrdStatus.NEW, None
+    if code in DUPLICATES:
+        return OrdStatus.UNKNOWN, RejectReason.DUPLICATE
+    reason = REJECTS.get(code) if code is not None else None
+    return (OrdStatus.REJECTED, reason) if reason is not None else (OrdStatus.UNKNOWN, None)

@@ -1,0 +1,171 @@
+"""The public link: order books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from arbkit.adapters.chained import Chained, Depth
+from arbkit.adapters.wire import MS, json_text
+from arbkit.core.errors import BadFrame
+from arbkit.core.protocols import NEVER
+from arbkit.core.types import Ask, BookLost, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
+from arbkit_bybit import wire
+from arbkit_bybit.wire import VENUE
+
+if TYPE_CHECKING:
+    from arbkit.core.types import Catalogue, LinkSpec
+
+PING_NS = 20_000_000_000
+PING = Send(json_text({"req_id": "ping", "op": "ping"}), 0)
+ARGS_PER_REQUEST = 10
+
+
+class PublicSession:
+    """Subscribes one book depth, tests that ``u`` rises by one, heals a gap by subscribing again.
+
+    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested.
+    """
+
+    def __init__(
+        self,
+        link: LinkSpec,
+        catalogue: Catalogue,
+        *,
+        url: str,
+        depth: int,
+        gap_check: bool = True,
+    ) -> None:
+        self.due_ns = NEVER
+        self._link = link
+        self._catalogue = catalogue
+        self._url = url
+        self._depth = depth
+        self._gap_check = gap_check
+        self._ping_ns = 0
+        self._books: dict[str, Chained | None] = {}
+        """By topic; None = known and not wanted."""
+        self._depths: dict[str, tuple[int, str]] = {}
+        """Depth and topic that feed each symbol: a deeper one takes over, a shallower one is not read."""
+        self._requests: dict[str, list[str]] = {}
+        """Subscriptions that nobody has answered: topics by request id."""
+        self._count = 0
+
+    def dial(self, now_ns: int) -> Dial | Ask:
+        return Dial(self._url)
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        topics = [f"orderbook.{self._depth}.{self._catalogue[name].native}" for name in self._link.instruments]
+        for topic in topics:
+            book = self._book(topic)
+            if book is not None:
+                book.resync.expect(now_ns)
+        self._ping_ns = now_ns + PING_NS
+        self._schedule()
+        return [
+            self._subscribe(topics[start : start + ARGS_PER_REQUEST])
+            for start in range(0, len(topics), ARGS_PER_REQUEST)
+        ]
+
+    def _subscribe(self, topics: list[str]) -> Send:
+        self._count += 1
+        request = f"sub{self._count}"
+        self._requests[request] = topics
+        return Send(json_text({"req_id": request, "op": "subscribe", "args": topics}))
+
+    def _again(self, topic: str) -> Sequence[Send]:
+        return (Send(json_text({"req_id": "unsub", "op": "unsubscribe", "args": [topic]})), self._subscribe([topic]))
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        frame = wire.public_frame(data)
+        topic = frame.topic
+        if not topic:
+            return self._reply(frame, now_ns)
+        try:
+            book = self._books[topic]
+        except KeyError:
+            book = self._book(topic)
+        if book is None:
+            return ()
+        row = frame.data
+        if not isinstance(row, wire.BookRow):
+            raise BadFrame(f"{topic}: no book in it")
+        bids, asks, u = row.bids, row.asks, row.u
+        if bids is UNSET or asks is UNSET or not u:
+            raise BadFrame(f"{topic}: a book without b, a or u")
+        exch_ns = (frame.cts or frame.ts) * MS
+        if frame.type == "snapshot" or u == 1:
+            # u = 1 says that the service restarted: whatever the type, it is a whole book
+            return book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
+        if frame.type != "delta":
+            raise BadFrame(f"{topic}: unknown type {frame.type!r}")
+        out = book.update(Depth(bids, asks, u, u - 1, exch_ns), now_ns)
+        if book.due_ns < self.due_ns:
+            self.due_ns = book.due_ns
+        return out
+
+    def _reply(self, frame: wire.PublicFrame, now_ns: int) -> Sequence[Output]:
+        if frame.op in ("ping", "pong", "unsubscribe"):
+            return ()
+        if not frame.op and frame.success is None:
+            raise BadFrame("neither a reply nor a push")
+        topics = self._requests.pop(frame.req_id, [])
+        out: list[Output] = []
+        if frame.success is False:
+            if len(topics) > 1:
+                # one bad topic may fail them all
+                return [self._subscribe([topic]) for topic in topics]
+            out.append(Notice(VENUE, f"{frame.op}: {frame.ret_msg}", recv_ns=now_ns))
+            for topic in topics:
+                book = self._books.get(topic)
+                if book is not None:
+                    book.resync.arrived()
+                    out.append(BookLost(book.instrument, f"subscription refused: {frame.ret_msg}", now_ns))
+        if topics and not self._requests:
+            out.append(Ready(self._link.link, now_ns))
+        return out
+
+    def _book(self, topic: str) -> Chained | None:
+        """The book that this push feeds, made on first sight."""
+        name, _, rest = topic.partition(".")
+        levels, _, symbol = rest.partition(".")
+        instrument = self._catalogue.native(VENUE, symbol) if name == "orderbook" and levels.isdigit() else None
+        if instrument is None:
+            return None
+        depth = int(levels)
+        book: Chained | None = None
+        deepest, feeding = self._depths.get(symbol, (0, ""))
+        if depth > deepest:
+            if feeding:
+                self._books[feeding] = None
+            self._depths[symbol] = depth, topic
+            book = Chained(
+                instrument.id,
+                lambda: self._again(topic),
+                depth=depth,
+                check=self._gap_check and depth > 1,
+            )
+        self._books[topic] = book
+        return book
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        out: list[Output] = []
+        if self._ping_ns <= now_ns:
+            out.append(PING)
+            self._ping_ns = now_ns + PING_NS
+        for book in self._books.values():
+            if book is not None and book.due_ns <= now_ns:
+                out += book.tick(now_ns)
+        self._schedule()
+        return out
+
+    def _schedule(self) -> None:
+        self.due_ns = min([self._ping_ns, *(book.due_ns for book in self._books.values() if book is not None)])
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        return ()

@@ -1,0 +1,268 @@
+"""The REST link: all reads, and the other way in for orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json
+from arbkit.core.errors import LocalProtocolError
+from arbkit.core.protocols import NEVER
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    AssetStatus,
+    CancelAll,
+    CancelOrder,
+    ClockSample,
+    Command,
+    Dial,
+    FeeUpdate,
+    HttpAnswer,
+    HttpRequest,
+    Instrument,
+    InstrumentUpdate,
+    Lane,
+    ListFills,
+    Listing,
+    ListOpenOrders,
+    NewOrder,
+    NoAnswer,
+    OrderAbsent,
+    Output,
+    QueryOrder,
+    RateReport,
+    RejectReason,
+    Role,
+    Wire,
+)
+from arbkit_bybit import codes, login, reports, wire
+from arbkit_bybit.wire import VENUE
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from arbkit.core.protocols import Signer
+    from arbkit.core.types import Catalogue, LinkSpec
+
+_BLOCKED_NS = 600 * S
+"""HTTP 403 "access too frequent": nothing for ten minutes."""
+_SPOT = ("category", "spot")
+_USUAL_MS = str(login.WINDOW_NS // MS)
+
+
+class RestSession:
+    """One request channel; keyless without a signer."""
+
+    def __init__(
+        self,
+        link: LinkSpec,
+        catalogue: Catalogue,
+        signer: Signer | None,
+        *,
+        url: str,
+        cost: Callable[[Ask | Command, Role], Sequence[tuple[str, int]]],
+    ) -> None:
+        self.due_ns = NEVER
+        self._link = link
+        self._catalogue = catalogue
+        self._signer = signer
+        self._url = url
+        self._cost = cost
+
+    def dial(self, now_ns: int) -> Dial | Ask:
+        raise LocalProtocolError(f"{self._link.link} has no socket")
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        raise LocalProtocolError(f"{self._link.link} has no socket")
+
+    # --- out ---
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        if isinstance(what, Ask):
+            return [self._ask(what, now_ns)]
+        return [self._command(command, now_ns) for command in what]
+
+    def _symbol(self, instrument_id: str) -> list[tuple[str, str]]:
+        return [("symbol", self._catalogue[instrument_id].native)] if instrument_id else []
+
+    def _ask(self, what: Ask, now_ns: int) -> HttpRequest:
+        match what.kind:
+            case AskKind.CATALOGUE:
+                return HttpRequest("GET", f"{self._url}/v5/market/instruments-info?category=spot")
+            case AskKind.TIME:
+                return HttpRequest("GET", f"{self._url}/v5/market/time")
+            case AskKind.FEES:
+                return self._get("/v5/account/fee-rate", [_SPOT, *self._symbol(what.instrument)], now_ns)
+            case AskKind.BALANCES:
+                return self._get("/v5/account/wallet-balance", [("accountType", "UNIFIED")], now_ns)
+            case AskKind.ASSETS:
+                return self._get("/v5/asset/coin/query-info", [], now_ns)
+            case AskKind.ORDER:
+                params = [_SPOT, *self._symbol(what.instrument), ("orderLinkId", what.ref)]
+                return self._get("/v5/order/history", params, now_ns)
+            case _:
+                raise LocalProtocolError(f"bybit has no {what.kind.value} to ask for")
+
+    def _command(self, what: Command, now_ns: int) -> HttpRequest:
+        match what:
+            case NewOrder():
+                body = reports.order_params(what, self._catalogue[what.instrument].native)
+                return self._post("/v5/order/create", body, now_ns, login.window_ms(what.deadline_ns, now_ns))
+            case CancelOrder():
+                body = reports.cancel_params(what, self._catalogue[what.instrument].native)
+                return self._post("/v5/order/cancel", body, now_ns, _USUAL_MS)
+            case CancelAll():
+                body = {"category": "spot", **dict(self._symbol(what.instrument))}
+                return self._post("/v5/order/cancel-all", body, now_ns, _USUAL_MS)
+            case QueryOrder():
+                which = ("orderLinkId", what.cl_ord_id) if what.cl_ord_id else ("orderId", what.order_id)
+                return self._get("/v5/order/realtime", [_SPOT, *self._symbol(what.instrument), which], now_ns)
+            case ListOpenOrders():
+                params = [_SPOT, *self._symbol(what.instrument), ("openOnly", "0"), ("limit", "50")]
+                return self._get("/v5/order/realtime", params, now_ns)
+            case ListFills():
+                params = [_SPOT, *self._symbol(what.instrument), ("limit", "100")]
+                if what.order_id:
+                    params.append(("orderId", what.order_id))
+                if what.since_ns:
+                    params.append(("startTime", str(what.since_ns // MS)))
+                return self._get("/v5/execution/list", params, now_ns)
+            case _:
+                raise LocalProtocolError(f"bybit takes no {type(what).__name__}: Bybit.route names no link for it")
+
+    def _get(self, path: str, params: list[tuple[str, str]], now_ns: int) -> HttpRequest:
+        payload = query(params)
+        url = f"{self._url}{path}?{payload}" if payload else self._url + path
+        return HttpRequest("GET", url, login.headers(self._signed(), payload, now_ns, _USUAL_MS))
+
+    def _post(self, path: str, body: object, now_ns: int, window: str) -> HttpRequest:
+        text = json_text(body)
+        headers = login.headers(self._signed(), text, now_ns, window)
+        return HttpRequest("POST", self._url + path, [*headers, ("Content-Type", "application/json")], text.encode())
+
+    def _signed(self) -> Signer:
+        if self._signer is None:
+            raise LocalProtocolError(f"{self._link.link} has no key")
+        return self._signer
+
+    # --- in ---
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        if isinstance(answer, NoAnswer):
+            return ()
+        reply = read_json(wire.REPLY, answer.body) if answer.status < 500 else None
+        code = reply.ret_code if reply is not None else None
+        if answer.status == 429 and code in (None, 0):
+            code = 10429
+        msg = reply.ret_msg if reply is not None else f"HTTP {answer.status}"
+        out = self._limits(what, code, answer, now_ns)
+        account, ids = self._link.account, wire.Ids()
+        if isinstance(what, NewOrder | CancelOrder):
+            if reply is not None:
+                ids = read_json(wire.IDS, bytes(reply.result)) or ids
+            about = reports.order_answer if isinstance(what, NewOrder) else reports.cancel_answer
+            return [about(account, what.instrument, what.cl_ord_id, code, msg, ids, now_ns), *out]
+        if reply is not None and code == 0:
+            try:
+                return [*self._read(what, reply.result, answer, now_ns), *out]
+            except (ValueError, LookupError, RecursionError) as error:
+                return [NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns), *out]
+        if isinstance(what, QueryOrder) and code in codes.UNKNOWN_ORDER:
+            return [self._elsewhere(what), *out]
+        return [NoAnswer(f"{code or ''} {msg}".strip(), status=answer.status, recv_ns=now_ns), *out]
+
+    def _limits(self, what: Ask | Command, code: int | None, answer: HttpAnswer, now_ns: int) -> list[Output]:
+        if answer.status == 403:
+            return [RateReport(venue=VENUE, bucket="ip", until_ns=now_ns + _BLOCKED_NS, recv_ns=now_ns)]
+        exceeded = code is not None and codes.REJECTS.get(code) is RejectReason.THROTTLED
+        buckets = [bucket for bucket, _ in self._cost(what, Role.REST) if bucket != "ip"]
+        found = [reports.rate_report(answer.headers, bucket, exceeded, now_ns) for bucket in buckets]
+        return [report for report in found if report is not None]
+
+    def _elsewhere(self, what: QueryOrder) -> Ask:
+        """``realtime`` knows open orders and the last 500 closed ones, until a restart; history knows the others."""
+        return Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=what.cl_ord_id, lane=Lane.QUERY)
+
+    def _read(self, what: Ask | Command, result: Raw, answer: HttpAnswer, now_ns: int) -> Sequence[Output]:
+        account, catalogue = self._link.account, self._catalogue
+        match what:
+            case QueryOrder() | ListOpenOrders() | Ask(kind=AskKind.ORDER):
+                page = wire.order_page(result)
+                orders = [reports.order_update(row, account, catalogue, "poll", now_ns) for row in page.rows]
+                if isinstance(what, ListOpenOrders):
+                    whole = not page.next_page_cursor or len(orders) < 50
+                    return (
+                        Listing(
+                            account=account, kind="open_orders", instrument=what.instrument, updates=orders,
+                            complete=whole, recv_ns=now_ns,
+                        ),
+                    )  # fmt: skip
+                if orders:
+                    return orders
+                if isinstance(what, QueryOrder):
+                    return (self._elsewhere(what),)
+                return (OrderAbsent(account, what.instrument, what.ref, now_ns),)
+            case ListFills():
+                fill_page = wire.execution_page(result)
+                fills = reports.fills(fill_page.rows, account, catalogue, "poll", now_ns)
+                return (
+                    Listing(
+                        account=account, kind="fills", instrument=what.instrument, updates=fills,
+                        since_ns=what.since_ns, complete=len(fill_page.rows) < 100, recv_ns=now_ns,
+                    ),
+                )  # fmt: skip
+            case Ask(kind=AskKind.CATALOGUE):
+                instruments = wire.instrument_page(result)
+                if instruments.category != "spot":
+                    return ()
+                return [InstrumentUpdate(instrument(row)) for row in instruments.rows]
+            case Ask(kind=AskKind.TIME):
+                middle_ns = (answer.sent_ns + answer.recv_ns) // 2
+                error_ns = (answer.recv_ns - answer.sent_ns) // 2
+                return (ClockSample(VENUE, wire.time(result).time_nano - middle_ns, error_ns, now_ns),)
+            case Ask(kind=AskKind.FEES):
+                return [
+                    FeeUpdate(account, known.id, number(row.maker_fee_rate), number(row.taker_fee_rate))
+                    for row in wire.fee_page(result).rows
+                    if (known := catalogue.native(VENUE, row.symbol)) is not None
+                ]
+            case Ask(kind=AskKind.BALANCES):
+                return reports.balances(wire.wallet_page(result).rows, account, True, 0, now_ns)
+            case Ask(kind=AskKind.ASSETS):
+                return [
+                    AssetStatus(
+                        VENUE,
+                        coin.coin,
+                        any(chain.chain_deposit == "1" for chain in coin.chains),
+                        any(chain.chain_withdraw == "1" for chain in coin.chains),
+                    )
+                    for coin in wire.coin_info(result).rows
+                ]
+            case _:
+                return ()
+
+
+def instrument(row: wire.InstrumentRow) -> Instrument:
+    """A row of the spot list; ``minOrderQty`` and ``maxOrderQty`` are left out: Bybit no longer checks them."""
+    lots = row.lot_size_filter
+    return Instrument(
+        venue=VENUE,
+        symbol=f"{row.base_coin}-{row.quote_coin}",
+        native=row.symbol,
+        base=row.base_coin,
+        quote=row.quote_coin,
+        tick=number(row.price_filter.tick_size),
+        lot=number(lots.base_precision),
+        min_notional=number(lots.min_order_amt),
+        max_qty=number(lots.max_limit_order_qty) or None,
+        tradable=row.status == "Trading",
+        status=row.status,
+    )

@@ -1,0 +1,181 @@
+"""The private link (orders, fills, balances) and the trade link (order entry): OKX has one endpoint for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from arbkit.adapters.wire import MS, json_text
+from arbkit.core.errors import BadFrame, LocalProtocolError, RemoteProtocolError
+from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.protocols import NEVER
+from arbkit.core.types import (
+    Ask,
+    CancelOrder,
+    Command,
+    Dial,
+    HttpAnswer,
+    NewOrder,
+    NoAnswer,
+    Notice,
+    Output,
+    RateReport,
+    Ready,
+    RejectReason,
+    Role,
+    Send,
+    Wire,
+)
+from arbkit_okx import codes, login, reports, wire
+from arbkit_okx.public import PING_NS
+from arbkit_okx.wire import VENUE
+
+if TYPE_CHECKING:
+    from arbkit.core.protocols import Signer
+    from arbkit.core.types import Catalogue, LinkSpec
+
+ORDER_WINDOW_NS = 5_000_000_000
+"""``expTime`` of orders that name no deadline: OKX has no window of its own."""
+LIMIT_WINDOW_NS = 2_000_000_000
+"""Trading limits are counted over 2 s; OKX sends no Retry-After."""
+_SUBSCRIBE = json_text(
+    {
+        "id": "private",
+        "op": "subscribe",
+        "args": [
+            {"channel": "orders", "instType": "SPOT"},
+            {"channel": "account", "extraParams": json_text({"updateInterval": "0"})},
+        ],
+    }
+)
+
+
+class AccountSession:
+    """Logs in; then a PRIVATE link subscribes ``orders`` and ``account``, and a TRADE link takes orders.
+
+    Instruments travel as ``instIdCode``; the answer to an order means "accepted", the stream tells the rest. A request
+    id is client id and instrument name, so that any session can read any answer.
+    """
+
+    def __init__(
+        self, link: LinkSpec, catalogue: Catalogue, signer: Signer, *, url: str, trade_mode: str = "cash"
+    ) -> None:
+        self.due_ns = NEVER
+        self._link = link
+        self._catalogue = catalogue
+        self._signer = signer
+        self._url = url
+        self._trade_mode = trade_mode
+        self._heard_ns = 0
+        self._awaited = {"orders", "account"}
+        self._letters: dict[str, str] = {}
+        """Instrument ids by the letters of their names that a request id carries."""
+
+    def dial(self, now_ns: int) -> Dial | Ask:
+        return Dial(self._url)
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        self._heard_ns = now_ns
+        self.due_ns = now_ns + PING_NS
+        return (login.frame(self._signer, now_ns),)
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        self._heard_ns = now_ns
+        if data == "pong":
+            return ()
+        frame = wire.private_frame(data)
+        channel = frame.arg.channel if frame.arg is not None else ""
+        match frame.event:
+            case "":
+                return self._answer(frame, now_ns) if frame.op else self._push(channel, frame, now_ns)
+            case "login":
+                return (Send(_SUBSCRIBE),) if self._link.role is Role.PRIVATE else (Ready(self._link.link, now_ns),)
+            case "subscribe":
+                if channel in self._awaited:
+                    self._awaited.discard(channel)
+                    if not self._awaited:
+                        return (Ready(self._link.link, now_ns),)
+                return ()
+            case "channel-conn-count" | "unsubscribe":
+                return ()
+            case _:
+                return self._event(frame, now_ns)
+
+    def _event(self, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
+        """A refused key is final, a clock or a lost login ends the link, the rest is news."""
+        code, msg = frame.code, frame.msg
+        if frame.event == "error":
+            error = login.refused(code, msg)
+            if error is not None:
+                raise error
+            if codes.REJECTS.get(code) in (RejectReason.CLOCK, RejectReason.AUTH):
+                raise RemoteProtocolError(f"okx refused the login: {code} {msg}")
+        return (Notice(VENUE, f"{frame.event} {code} {msg}".strip(), code == "64008", now_ns),)
+
+    def _push(self, channel: str, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
+        account = self._link.account
+        if channel == "orders":
+            rows = wire.orders(frame.data)
+            return [reports.order_update(row, account, self._catalogue, "stream", now_ns) for row in rows]
+        if channel == "account":
+            margin = self._trade_mode != "cash"
+            return reports.balances(wire.accounts(frame.data), account, margin, False, now_ns)
+        if not channel:
+            raise BadFrame("neither an event, an answer nor a push")
+        return ()
+
+    def _answer(self, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
+        rows = wire.acks(frame.data)
+        cl_ord_id = rows[0].cl_ord_id if rows else ""
+        if not cl_ord_id and parse_cl_ord_id(frame.id[:16]) is not None:
+            cl_ord_id = frame.id[:16]
+        if not cl_ord_id or frame.op not in ("order", "cancel-order"):
+            return (Notice(VENUE, f"{frame.op} {frame.id}: {frame.code} {frame.msg}", recv_ns=now_ns),)
+        placed = frame.op == "order"
+        instrument = self._instrument(frame.id[len(cl_ord_id) :])
+        answer = (reports.order_answer if placed else reports.cancel_answer)(
+            self._link.account, instrument, cl_ord_id, frame.code, frame.msg, rows, now_ns
+        )
+        if answer.reason is RejectReason.THROTTLED:
+            bucket = ("place:" if placed else "cancel:") + instrument
+            return (answer, RateReport(venue=VENUE, bucket=bucket, until_ns=now_ns + LIMIT_WINDOW_NS, recv_ns=now_ns))
+        return (answer,)
+
+    def _instrument(self, letters: str) -> str:
+        if letters not in self._letters:
+            self._letters = {_letters(known.native): known.id for known in self._catalogue.venue(VENUE)}
+        return self._letters.get(letters, "")
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        quiet = now_ns - self._heard_ns >= PING_NS
+        if quiet:
+            self._heard_ns = now_ns
+        self.due_ns = self._heard_ns + PING_NS
+        return (Send("ping", 0),) if quiet else ()
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        if isinstance(what, Ask) or self._link.role is not Role.TRADE:
+            raise LocalProtocolError(f"{self._link.link} carries no {what!r}")
+        return [Send(self._text(command, now_ns), 0) for command in what]
+
+    def _text(self, what: Command, now_ns: int) -> str:
+        if not isinstance(what, NewOrder | CancelOrder):
+            raise LocalProtocolError(f"{self._link.link} carries no {what!r}")
+        instrument = self._catalogue[what.instrument]
+        ref = instrument.venue_ref
+        args: dict[str, str | int] = {"instIdCode": int(ref)} if ref else {"instId": instrument.native}
+        request_id = what.cl_ord_id + _letters(instrument.native)
+        if isinstance(what, CancelOrder):
+            args.update(reports.cancel_params(what))
+            return json_text({"id": request_id, "op": "cancel-order", "args": [args]})
+        args.update(reports.order_params(what, self._trade_mode))
+        expires = self._signer.venue_ns(what.deadline_ns or now_ns + ORDER_WINDOW_NS) // MS
+        return json_text({"id": request_id, "op": "order", "args": [args], "expTime": str(expires)})
+
+
+def _letters(native: str) -> str:
+    """What fits behind a client id: request ids are letters and digits, at most 32."""
+    return native.replace("-", "")[:16]

@@ -1,0 +1,174 @@
+"""OKX rows as events, and commands as OKX parameters: what the private, trade and REST links share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from arbkit.adapters.wire import MS, number
+from arbkit.core.types import (
+    Balance,
+    CancelOrder,
+    Catalogue,
+    NewOrder,
+    OrderUpdate,
+    OrdStatus,
+    RejectReason,
+    Side,
+    Tif,
+    plain,
+)
+from arbkit_okx import codes
+from arbkit_okx.wire import VENUE, AccountRow, AckRow, FillRow, OrderRow
+
+_ZERO = Decimal(0)
+_STATES = {
+    "live": OrdStatus.NEW,
+    "partially_filled": OrdStatus.PARTIALLY_FILLED,
+    "filled": OrdStatus.FILLED,
+    "canceled": OrdStatus.CANCELED,
+    "mmp_canceled": OrdStatus.EXPIRED,
+}
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
+
+
+def _ns(text: str) -> int:
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
+
+
+def instrument_id(catalogue: Catalogue, native: str) -> str:
+    """Our id; OKX spot names are BASE-QUOTE, so one that the catalogue lacks still reads right."""
+    instrument = catalogue.native(VENUE, native)
+    return instrument.id if instrument is not None else f"{VENUE}:{native}"
+
+
+def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
+    """One order row. A push tells the fill that caused it; a polled row only repeats the last one, without its fee."""
+    status = _STATES.get(row.state, OrdStatus.UNKNOWN)
+    cum = number(row.acc_fill_sz)
+    reason = None
+    if status is OrdStatus.CANCELED and row.ord_type in ("ioc", "fok", "optimal_limit_ioc", "post_only"):
+        status = OrdStatus.EXPIRED
+        if not cum:
+            reason = RejectReason.POST_ONLY if row.ord_type == "post_only" else RejectReason.NO_MATCH
+    fill = source == "stream" and row.trade_id not in ("", "0") and number(row.fill_sz) > 0
+    return OrderUpdate(
+        account=account,
+        instrument=instrument_id(catalogue, row.inst_id),
+        cl_ord_id=row.cl_ord_id,
+        order_id=row.ord_id,
+        ord_status=status,
+        side=_SIDES.get(row.side),
+        px=number(row.px) if row.px else None,
+        qty=number(row.sz) if row.sz else None,
+        cum_qty=cum,
+        last_px=number(row.fill_px) if fill else _ZERO,
+        last_qty=number(row.fill_sz) if fill else _ZERO,
+        trade_id=row.trade_id if fill else "",
+        fee=-number(row.fill_fee) if fill and row.fill_fee else None,
+        fee_asset=row.fill_fee_ccy if fill else "",
+        maker=fill and row.exec_type == "M",
+        reason=reason,
+        text=f"cancelSource {row.cancel_source}" if row.cancel_source else "",
+        source=source,
+        exch_ns=_ns(row.u_time),
+        recv_ns=now_ns,
+    )
+
+
+def fill_update(row: FillRow, account: str, catalogue: Catalogue, now_ns: int) -> OrderUpdate:
+    """One row of the fills listing."""
+    return OrderUpdate(
+        account=account,
+        instrument=instrument_id(catalogue, row.inst_id),
+        cl_ord_id=row.cl_ord_id,
+        order_id=row.ord_id,
+        ord_status=OrdStatus.PARTIALLY_FILLED,
+        side=_SIDES.get(row.side),
+        last_px=number(row.fill_px),
+        last_qty=number(row.fill_sz),
+        trade_id=row.trade_id,
+        fee=-number(row.fee) if row.fee else None,
+        fee_asset=row.fee_ccy,
+        maker=row.exec_type == "M",
+        source="poll",
+        exch_ns=_ns(row.ts),
+        recv_ns=now_ns,
+    )
+
+
+def balances(rows: Sequence[AccountRow], account: str, margin: bool, snapshot: bool, now_ns: int) -> list[Balance]:
+    """Free is ``availBal``, or ``availEq`` in the margin modes."""
+    return [
+        Balance(
+            account=account,
+            asset=row.ccy,
+            free=number(row.avail_eq if margin else row.avail_bal),
+            locked=number(row.frozen_bal),
+            snapshot=snapshot,
+            exch_ns=_ns(row.u_time),
+            recv_ns=now_ns,
+        )
+        for account_row in rows
+        for row in account_row.details
+    ]
+
+
+def order_answer(
+    account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
+) -> OrderUpdate:
+    """The venue's answer to a new order; the item's own code counts where there is one."""
+    row = rows[0] if rows else AckRow()
+    code = row.s_code or code
+    status, reason = codes.verdict(code)
+    return OrderUpdate(
+        account=account,
+        instrument=instrument,
+        cl_ord_id=cl_ord_id,
+        order_id=row.ord_id,
+        ord_status=status,
+        reason=reason,
+        text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
+        source="ack",
+        exch_ns=_ns(row.ts),
+        recv_ns=now_ns,
+    )
+
+
+def cancel_answer(
+    account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
+) -> OrderUpdate:
+    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes as ``canceled``."""
+    row = rows[0] if rows else AckRow()
+    code = row.s_code or code
+    reason = None if code == "0" else RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
+    return OrderUpdate(
+        account=account,
+        instrument=instrument,
+        cl_ord_id=cl_ord_id,
+        order_id=row.ord_id,
+        ord_status=OrdStatus.NEW if code == "0" else OrdStatus.UNKNOWN,
+        reason=reason,
+        about_cancel=code != "0",
+        text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
+        source="ack",
+        exch_ns=_ns(row.ts),
+        recv_ns=now_ns,
+    )
+
+
+def order_params(what: NewOrder, trade_mode: str) -> dict[str, str]:
+    """All parameters of a new order but the instrument."""
+    return {
+        "tdMode": trade_mode,
+        "side": what.side.value,
+        "ordType": "post_only" if what.post_only else _TIFS[what.tif],
+        "px": plain(what.px),
+        "sz": plain(what.qty),
+        "clOrdId": what.cl_ord_id,
+    }
+
+
+def cancel_params(what: CancelOrder) -> dict[str, str]:
+    return {"ordId": what.order_id} if what.order_id else {"clOrdId": what.cl_ord_id}

@@ -1,0 +1,65 @@
+"""The adapter against recorded books: every line that independent programs expect."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arbkit_okx.adapter import Okx
+
+from arbkit.core.types import BookLost, BookUpdate, LinkSpec, Role, VenueSettings
+from arbkit.replay import run
+from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
+
+DATA = Path(__file__).parent / "data"
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    with gzip.open(DATA / name, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize(
+    ("session", "claims", "books"), [("", 290, 3), ("-transcoded-seq", 448, 1)], ids=["crc-2022", "sequence"]
+)
+def test_each_expected_book_is_reproduced(session: str, claims: int, books: int) -> None:
+    """Best five levels a side after each frame; the summary counts no gap and no error."""
+    printed: list[dict[str, Any]] = []
+    run(DATA / f"frames{session}.jsonl.gz", Okx(VenueSettings()), out=lambda text: printed.append(json.loads(text)))
+    expected = lines(f"expected{session}.jsonl.gz")
+    ours = {(line["i"], line["symbol"]): line for line in printed if "i" in line}
+    assert len(expected) == claims
+    assert [ours.get((line["i"], line["symbol"])) for line in expected] == expected
+    summary = printed[-1]["summary"]
+    assert (summary["books"], summary["gaps"], summary["errors"]) == (books, 0, 0)
+
+
+def test_a_live_session_refuses_books_without_prev_seq_id() -> None:
+    """The frames of 2022 are no longer OKX's format: each book is lost and subscribed again, nothing is applied."""
+    catalogue = AnyCatalogue()
+    link = LinkSpec(link="okx.public.0", venue="okx", role=Role.PUBLIC)
+    session = Okx(VenueSettings()).session(link, catalogue, None)
+    events = []
+    for _, frame in read_frames(DATA / "frames.jsonl.gz", Summary()):
+        if frame.kind == "ws" and frame.dir == "in":
+            events += session.receive(frame.payload, frame.now_ns)
+    assert not [event for event in events if isinstance(event, BookUpdate)]
+    lost = {event.instrument for event in events if isinstance(event, BookLost)}
+    assert lost == {"okx:BTC-USDT", "okx:UNI-USD-SWAP", "okx:BTC-USD-220527"}
+
+
+def test_a_wrong_checksum_loses_the_book_of_2022() -> None:
+    """A dropped frame of the checksummed format shows in the next one that touches the best 25 levels."""
+    session = Okx(VenueSettings()).replay_session(
+        LinkSpec(link="x", venue="okx", role=Role.PUBLIC), AnyCatalogue(), None
+    )
+    frames = [
+        frame
+        for _, frame in read_frames(DATA / "frames.jsonl.gz", Summary())
+        if frame.dir == "in" and '"books","instId":"BTC-USDT"' in frame.data and "action" in frame.data
+    ]
+    events = [event for frame in (*frames[:5], *frames[6:]) for event in session.receive(frame.payload, 0)]
+    assert [event.reason for event in events if isinstance(event, BookLost)] == ["checksum does not match"]

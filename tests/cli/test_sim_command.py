@@ -1,0 +1,70 @@
+"""``arbkit sim``: one line with addresses and keys, then served until stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from arbkit import cli
+
+
+@contextmanager
+def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    command = [sys.executable, "-m", "arbkit.cli", "sim", *args, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_one_line_serves_and_stops_with_0(stop: signal.Signals, tmp_path: Path) -> None:
+    """Addresses by name and a key a venue; the admin pages answer; Ctrl-C and SIGTERM are clean ends."""
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"kind": "skip", "venue": "binance"}]')
+    with serving("binance", "--seed", "3", "--faults", str(faults)) as (process, where):
+        assert set(where) == {"venues", "admin"}
+        names = {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
+        assert set(where["venues"]["binance"]) == names
+        assert where["venues"]["binance"]["rest"].startswith("http://127.0.0.1:")
+        for page in ("ledger", "orders", "faults"):
+            with urlopen(f"{where['admin']}/{page}", timeout=5) as answer:
+                json.load(answer)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_an_unknown_venue_or_a_bad_script_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is served before everything is understood."""
+    assert cli._run(["sim", "binanc"]) == 2
+    assert "did you mean 'binance'?" in capsys.readouterr().err
+    script = tmp_path / "faults.json"
+    script.write_text('[{"kind": "explode"}]')
+    assert cli._run(["sim", "binance", "--faults", str(script)]) == 2
+    assert "fault script" in capsys.readouterr().err
+    script.write_text('[{"kind": "skip", "venue": "krakn"}]')
+    assert cli._run(["sim", "binance", "--faults", str(script)]) == 2
+    assert "krakn" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_exit_2() -> None:
+    """The admin port of a running simulator is not to be had twice."""
+    with serving("binance") as (_, where):
+        port = where["admin"].rpartition(":")[2]
+        command = [sys.executable, "-m", "arbkit.cli", "sim", "binance", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 2
+        assert f"--port {port}: cannot be opened" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,255 @@
+"""REST links against real aiohttp servers and raw sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from arbkit.core.runtime import http
+from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer, Secret
+
+SECOND = 1_000_000_000
+Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def venue(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def raw_venue(handler: Raw) -> AsyncIterator[str]:
+    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(guarded, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_request_arrives_as_it_was_signed(running: Any) -> None:
+    """Target, headers and body are byte for byte the adapter's; the answer has its stamps and lower-case headers."""
+    seen: list[Any] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((request.method, request.raw_path, dict(request.headers), await request.read()))
+        return web.Response(status=418, text="teapot", headers={"X-MBX-Used-Weight": "7"})
+
+    async with venue(handler) as base, running() as (desk, runtime):
+        target = "/api/v3/order?symbol=A%2FB&q=a+b%20c&list=[1]&sig=%7e"
+        request = HttpRequest("POST", base + target, (("X-Key", "k"), ("Content-Type", "application/json")), b'{"a":1}')
+        runtime.request("rest", 7, request, SECOND)
+        ((ref, answer),) = await desk.until("answered")
+        assert ref == 7
+        method, path, headers, body = seen[0]
+        assert (method, path, body) == ("POST", target, b'{"a":1}')
+        assert headers["X-Key"] == "k"
+        assert headers["Content-Type"] == "application/json"
+        assert (answer.status, answer.body, answer.headers["x-mbx-used-weight"]) == (418, b"teapot", "7")
+        assert 0 < answer.sent_ns <= answer.recv_ns <= desk.times[-1]
+
+
+async def test_redirects_and_cookies_are_not_followed(running: Any) -> None:
+    """A 307 is an answer like any other, and a cookie is not given back."""
+    seen: list[tuple[str, bool]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((request.path, "Cookie" in request.headers))
+        return web.Response(status=307, headers={"Location": "/stolen", "Set-Cookie": "a=b"})
+
+    async with venue(handler) as base, running() as (desk, runtime):
+        for ref in (1, 2):
+            runtime.request("rest", ref, HttpRequest("GET", base + "/here"), SECOND)
+            answers = await desk.until("answered", ref)
+            assert answers[-1][1].status == 307
+        assert seen == [("/here", False), ("/here", False)]
+
+
+async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body is capped after inflation, without the memory for all of it."""
+
+    async def handler(request: web.Request) -> web.Response:
+        size = int(request.path[1:])
+        return web.Response(body=gzip.compress(b"\0" * size), headers={"Content-Encoding": "gzip"})
+
+    monkeypatch.setattr(http.HttpLink.__init__, "__defaults__", (1_000_000,))
+    async with venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("GET", f"{base}/500000"), SECOND)
+        await desk.until("answered")
+        assert len(desk.named("answered")[0][1].body) == 500_000
+        tracemalloc.start()
+        runtime.request("rest", 2, HttpRequest("GET", f"{base}/100000000"), 10 * SECOND)
+        answer = (await desk.until("answered", 2))[1][1]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert isinstance(answer, NoAnswer)
+        assert answer.sent
+        assert "over 1000000 bytes" in answer.reason
+        assert answer.status == 200
+        assert peak < 210_000_000  # the server in this process holds the 100 MB that it packs
+
+
+async def test_a_slow_body_times_out(running: Any) -> None:
+    """The deadline covers the last byte, and what got no answer in time may have arrived."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("POST", base), SECOND // 10)
+        ((_, answer),) = await desk.until("answered")
+        assert isinstance(answer, NoAnswer)
+        assert (answer.sent, answer.reason) == (True, "no answer in time")
+
+
+async def test_nothing_left_is_told_apart(running: Any, unused_tcp_port: int) -> None:
+    """Refused, not found, TLS against plain text, plain text to elsewhere, no address: provably not sent."""
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_venue(plain) as base, running() as (desk, runtime):
+        cases = {
+            f"http://127.0.0.1:{unused_tcp_port}/": "refused",
+            "https://nothing.invalid/": "name not found",
+            base.replace("http:", "https:"): "TLS",
+            "http://venue.example/": "this machine only",
+            "nonsense": "this machine only",
+        }
+        for ref, (url, words) in enumerate(cases.items()):
+            runtime.request("rest", ref, HttpRequest("POST", url), 5 * SECOND)
+            answer = (await desk.until("answered", ref + 1))[-1][1]
+            assert isinstance(answer, NoAnswer)
+            assert not answer.sent, url
+            assert words in answer.reason, answer
+
+
+async def test_no_connection_in_time_is_not_sent(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline that passes before the request left proves that it did not leave."""
+
+    async def never(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("aiohttp.TCPConnector._create_connection", never)
+    async with running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("POST", "http://127.0.0.1/"), SECOND // 20)
+        ((_, answer),) = await desk.until("answered")
+        assert (answer.sent, answer.reason) == (False, "no connection in time")
+
+
+@pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"garbage\r\n\r\n"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
+async def test_lost_answers_may_have_been_sent_once(running: Any, reply: bytes, method: str) -> None:
+    """A connection that ends after the request: sent, and never repeated, on a fresh connection or a kept one."""
+    requests: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(reply)
+        await writer.drain()
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        monkey = HttpRequest(method, base + "/order")
+        runtime.request("rest", 1, monkey, SECOND)
+        await desk.until("answered")
+        runtime.request("rest", 2, monkey, SECOND)
+        first, second = await desk.until("answered", 2)
+        assert isinstance(first[1], HttpAnswer)
+        if isinstance(second[1], HttpAnswer):  # it took the other warm connection: then that one answered it
+            runtime.request("rest", 3, monkey, SECOND)
+            second = (await desk.until("answered", 3))[2]
+        assert isinstance(second[1], NoAnswer)
+        assert second[1].sent
+        await asyncio.sleep(0.05)
+        assert len(requests) == len(desk.named("answered"))
+
+
+async def test_connections_are_warm_and_kept(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first request a second connection stands ready, without a request of ours having gone over it."""
+    monkeypatch.setattr(http, "WARM_EVERY_S", 0.05)
+    peers: list[asyncio.StreamWriter] = []
+    requests: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peers.append(writer)
+        while True:
+            requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("GET", base), SECOND)
+        await desk.until("answered")
+        await asyncio.sleep(0.2)
+        assert (len(peers), len(requests)) == (2, 1)
+        for peer in peers:
+            peer.close()
+        await asyncio.sleep(0.2)
+        assert (len(peers), len(requests)) == (4, 1)
+
+
+async def test_secrets_stay_out_of_answers_and_logs(running: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Signed addresses and keys reach the venue and no reason, log or exception text, whatever goes wrong."""
+    caplog.set_level("DEBUG")
+    seen: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        bad = ["ftp://x/?signature=canary", "http://[::1/?signature=canary", "http://127.0.0.1:1/?signature=canary"]
+        for ref, url in enumerate([f"{base}/o?signature=canary", *bad]):
+            request = HttpRequest("GET", Secret(url), (("X-Key", Secret("canary-key")),))
+            runtime.request("rest", ref, request, SECOND)
+            await desk.until("answered", ref + 1)
+        line_break = HttpRequest("GET", base, (("X-Key", Secret("canary\r\nX-Other: 1")),))
+        runtime.request("rest", 9, line_break, SECOND)
+        await desk.until("answered", 5)
+        assert b"signature=canary" in seen[0]
+        assert b"X-Key: canary-key" in seen[0]
+        assert all(isinstance(answer, NoAnswer) for _, answer in desk.named("answered"))
+        assert "canary" not in repr(desk.inputs) + caplog.text
+
+
+async def test_the_end_of_the_run_answers_what_is_under_way(running: Any) -> None:
+    """A request cut by the end is told as possibly sent, before nothing goes in any more."""
+    arrived = asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await reader.read()
+
+    async with raw_venue(handler) as base:
+        async with running() as (desk, runtime):
+            runtime.request("rest", 1, HttpRequest("POST", base), 60 * SECOND)
+            await arrived.wait()
+        ((_, answer),) = desk.named("answered")
+        assert isinstance(answer, NoAnswer)
+        assert answer.sent
+        assert "the run ended" in answer.reason

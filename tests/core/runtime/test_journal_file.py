@@ -1,0 +1,225 @@
+"""The journal on disk and the folder around it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arbkit.core.errors import ConfigError, JournalFailed
+from arbkit.core.runtime import journal_file
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.journal_file import JournalFile, StateFolder
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[JournalFile]:
+    file = JournalFile(tmp_path / "journal", Clock())
+    yield file
+    file.close()
+
+
+def test_appended_is_readable_at_once(journal: JournalFile, tmp_path: Path) -> None:
+    """A record is with the system when append returns, and the position is where it ends."""
+    assert journal.append(b"one") == 3
+    assert journal.append(b"three") == 8
+    assert (tmp_path / "journal").read_bytes() == b"onethree" == journal.read()
+
+
+def test_survives_our_death(tmp_path: Path) -> None:
+    """What was appended is there after a kill, without any flush."""
+    code = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from arbkit.core.runtime.clock import Clock; from arbkit.core.runtime.journal_file import JournalFile;"
+        "JournalFile(Path(sys.argv[1]), Clock()).append(b'intent'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "journal")], check=False)
+    assert done.returncode == -9
+    again = JournalFile(tmp_path / "journal", Clock())
+    assert again.read() == b"intent"
+    assert again.append(b"!") == 7
+    again.close()
+
+
+def test_a_torn_tail_is_cut(journal: JournalFile) -> None:
+    """After a cut the next record stands where the torn one began."""
+    journal.append(b"good")
+    journal.append(b"to")
+    journal.cut(4)
+    assert journal.append(b"next") == 8
+    assert journal.read() == b"goodnext"
+
+
+def test_durable_is_told_in_order_and_after_the_sync(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions rise, the last one is told, many appends share a sync, and none is told before its sync."""
+    told: list[int] = []
+    all_told = threading.Event()
+    synced: list[int] = []
+    real = os.fdatasync
+
+    def sync(fd: int) -> None:
+        size = os.fstat(fd).st_size
+        real(fd)
+        synced.append(size)
+
+    def durable(position: int) -> None:
+        assert synced[-1] >= position
+        told.append(position)
+        if position == 1000:
+            all_told.set()
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    journal.start(durable, pytest.fail)
+    for _ in range(1000):
+        journal.append(b"x")
+    assert all_told.wait(10)
+    assert told == sorted(set(told))
+    assert journal.durable == 1000
+    assert 0 < journal.syncs == len(synced)
+
+
+def test_close_makes_all_durable(tmp_path: Path) -> None:
+    """Closing flushes, with or without the writer's thread, and frees the reserve."""
+    for started in (False, True):
+        file = JournalFile(tmp_path / "journal", Clock())
+        if started:
+            file.start(lambda _: None, pytest.fail)
+        end = file.append(b"record")
+        file.close()
+        assert file.durable == end
+        assert os.listdir(tmp_path) == ["journal"]
+
+
+def test_a_failed_sync_is_final(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error of fdatasync nothing is durable, appends raise, and it is told once."""
+    failed = threading.Event()
+    reasons: list[str] = []
+
+    def sync(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def failure(reason: str) -> None:
+        reasons.append(reason)
+        failed.set()
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    journal.start(lambda _: pytest.fail("not durable"), failure)
+    journal.append(b"record")
+    assert failed.wait(5)
+    with pytest.raises(JournalFailed, match="Input/output error"):
+        journal.append(b"another")
+    with pytest.raises(JournalFailed):
+        journal.flush()
+    assert journal.durable == 0
+    assert len(reasons) == 1
+
+
+def test_a_full_disk_uses_the_reserve_and_says_so(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record cut short by a full disk is undone and written whole on the reserve, with an alarm; then it is over."""
+    reasons: list[str] = []
+    journal.start(lambda _: None, reasons.append)
+    journal.append(b"before")
+    real = os.write
+    reserve = journal._ballast
+    full = [True]
+
+    def write(fd: int, data: bytes) -> int:
+        if fd == journal._fd and (reserve.exists() or not full[0]):
+            return real(fd, data[:2])  # a short write is how a full disk often begins
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    assert journal.append(b"hedge") == 11
+    assert journal.read() == b"beforehedge"
+    assert reasons == ["the disk is full; the last reserve is in use"]
+    full[0] = False
+    with pytest.raises(JournalFailed, match="writing failed"):
+        journal.append(b"entry")
+    assert journal.read() == b"beforehedge"
+    assert len(reasons) == 2
+
+
+def test_a_real_limit_on_the_file_stops_it(tmp_path: Path) -> None:
+    """With a file size limit of the system: the last whole record stays, the next one raises, nothing is half there."""
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from arbkit.core.errors import JournalFailed
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime import journal_file
+journal_file.BALLAST = 4096
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+journal = journal_file.JournalFile(Path(sys.argv[1]), Clock())
+try:
+    while True:
+        journal.append(b"r" * 300)
+except JournalFailed as error:
+    print(journal.position, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "journal")], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("4800 ")
+    assert "File too large" in done.stdout
+    assert (tmp_path / "journal").stat().st_size == 4800
+
+
+def test_no_room_for_the_reserve_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run does not start on a disk that is already full."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ConfigError, match="No space left"):
+        JournalFile(tmp_path / "journal", Clock())
+
+
+def test_files_are_private_and_links_refused(tmp_path: Path) -> None:
+    """0600, 0700 for the folder, and a symbolic link in the journal's place is not followed."""
+    folder = StateFolder(tmp_path / "state", "live", {"binance:main": "prod"})
+    file = JournalFile(folder.journal, Clock())
+    for path in folder.path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    file.close()
+    folder.close()
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "target")
+    with pytest.raises(OSError, match="symbolic links"):
+        JournalFile(tmp_path / "elsewhere", Clock())
+
+
+def test_a_second_instance_is_refused(tmp_path: Path) -> None:
+    """The same mode and environment: refused, naming the process; after a close, or in another mode: welcome."""
+    first = StateFolder(tmp_path, "live", {"binance:main": "prod"})
+    with pytest.raises(ConfigError, match=f"process {os.getpid()}"):
+        StateFolder(tmp_path, "live", {"okx:main": "prod"})
+    StateFolder(tmp_path, "paper", {"binance:main": "prod"}).close()
+    first.close()
+    StateFolder(tmp_path, "live", {"binance:main": "prod"}).close()
+
+
+def test_an_account_keeps_its_environment(tmp_path: Path) -> None:
+    """A key that was used on the testnet is refused on production, and the lock is let go."""
+    StateFolder(tmp_path, "live", {"binance:main": "testnet"}).close()
+    with pytest.raises(ConfigError, match="binance:main was used in environment 'testnet'"):
+        StateFolder(tmp_path, "live", {"binance:main": "prod", "okx:main": "prod"})
+    StateFolder(tmp_path, "live", {"okx:main": "prod"}).close()
+    (tmp_path / "live" / "accounts.json").write_text("{")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        StateFolder(tmp_path, "live", {"okx:main": "prod"})
+
+
+def test_ballast_is_really_there(journal: JournalFile) -> None:
+    """The reserve takes its blocks on the disk, so that giving it up frees them."""
+    found = journal._ballast.stat()
+    assert found.st_size == journal_file.BALLAST
+    assert found.st_blocks * 512 >= journal_file.BALLAST

@@ -1,0 +1,127 @@
+"""The journal: what was written is read, up to the first byte that is wrong, and never beyond."""
+
+from __future__ import annotations
+
+import struct
+from decimal import Decimal
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arbkit.core.errors import ConfigError
+from arbkit.core.ids import IntentIds, format_cl_ord_id
+from arbkit.core.journal import (
+    BlockReserved,
+    Control,
+    DealClosed,
+    DealOpened,
+    Intent,
+    Note,
+    Outcome,
+    RunStart,
+    decode,
+    encode,
+)
+from arbkit.core.types import Mode, NewOrder, OrdStatus, Purpose, Secret, Side, Tif
+
+IDS = IntentIds(3)
+ORDERS = [
+    NewOrder(account="v:main", instrument="v:BTC-USDT", cl_ord_id=format_cl_ord_id(IDS.next()), side=Side.SELL,
+             qty=Decimal("0.00000001"), px=Decimal("12345.678901234567890"), tif=Tif.IOC, deal=9,
+             purpose=Purpose.UNWIND)
+    for _ in range(2)
+]  # fmt: skip
+RECORDS = [
+    RunStart(at_ns=1, mode="live", account="v:main", environment="prod", code="0.1.0"),
+    BlockReserved(at_ns=2, account="v:main", block=3),
+    DealOpened(at_ns=3, deal=9, strategy="spread", instruments=["v:BTC-USDT", "w:BTC-USDT"]),
+    Intent(at_ns=4, order=ORDERS[0], channel="trade", link="v.main.trade"),
+    Intent(at_ns=5, order=ORDERS[1], channel="rest", link="v.main.rest"),
+    Outcome(at_ns=6, account="v:main", cl_ord_id=ORDERS[0].cl_ord_id, status=OrdStatus.EXPIRED, filled=Decimal("0.5")),
+    Control(at_ns=7, mode=Mode.HALTED, venue="v", who="person", why="stop"),
+    DealOpened(at_ns=8, deal=10, strategy="spread", instruments=[]),
+    DealClosed(at_ns=9, deal=9, outcome="hedged"),
+    Note(at_ns=10, text="naïve \N{EURO SIGN}"),
+]
+DATA = b"".join(map(encode, RECORDS))
+ENDS = [len(b"".join(map(encode, RECORDS[:count]))) for count in range(len(RECORDS) + 1)]
+
+
+def test_what_is_written_is_read():
+    """Every kind of record, exactly: decimals to the last digit."""
+    recovery = decode(DATA)
+    assert list(recovery.records) == RECORDS
+    assert (recovery.good_until, recovery.torn, recovery.damaged, recovery.text) == (len(DATA), False, False, "")
+
+
+def test_what_is_left_to_do_after_a_crash():
+    """Intents without an outcome, deals never closed, the next free id block, whose journal it is."""
+    recovery = decode(DATA)
+    assert [intent.order for intent in recovery.unresolved()] == [ORDERS[1]]
+    assert [deal.deal for deal in recovery.open_deals()] == [10]
+    assert recovery.next_block() == 4
+    assert recovery.run() == RECORDS[0]
+    empty = decode(b"")
+    assert (empty.unresolved(), empty.open_deals(), empty.next_block(), empty.run()) == ([], [], 1, None)
+
+
+def test_a_block_seen_only_in_an_id_is_not_used_again():
+    """An id on the wire outweighs a missing reservation."""
+    assert decode(encode(RECORDS[4])).next_block() == 4
+
+
+def test_cut_anywhere_gives_the_whole_records_before_the_cut():
+    """A write torn at any byte costs the record it tore and no other, and is said."""
+    for cut in range(len(DATA) + 1):
+        recovery = decode(DATA[:cut])
+        whole = max(index for index, end in enumerate(ENDS) if end <= cut)
+        assert list(recovery.records) == RECORDS[:whole]
+        assert recovery.good_until == ENDS[whole]
+        assert recovery.torn == (cut != ENDS[whole] and bool(DATA[ENDS[whole] : cut].strip(b"\0")))
+        assert not recovery.damaged
+
+
+@given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
+def test_a_changed_byte_is_found(at, flip):
+    """No changed byte is ever read as a record; whole records after it show that this was no torn tail."""
+    data = bytearray(DATA)
+    data[at] ^= flip
+    recovery = decode(bytes(data))
+    record = max(index for index, end in enumerate(ENDS) if end <= at)
+    assert list(recovery.records) == RECORDS[:record]
+    assert recovery.good_until == ENDS[record]
+    assert recovery.torn
+    assert recovery.damaged == (record < len(RECORDS) - 1)
+    assert recovery.text
+
+
+@given(st.binary(max_size=200))
+def test_garbage_after_the_records_costs_nothing(tail):
+    """Whatever lies behind, the records before it are there; reading never crashes."""
+    recovery = decode(DATA + tail)
+    assert list(recovery.records) == RECORDS
+    assert recovery.torn == bool(tail.strip(b"\0"))
+
+
+def test_space_reserved_ahead_is_no_damage():
+    """A file that was made long beforehand ends in zeros: a clean end."""
+    recovery = decode(DATA + bytes(4096))
+    assert (recovery.good_until, recovery.torn) == (len(DATA), False)
+
+
+def test_a_newer_journal_is_refused():
+    """A record of a version or kind that this code does not know is not skipped: it may be an order."""
+    body = b"\x81\xa4type\xa5other"
+    for version, match in ((2, "version 2"), (1, "not one that this arbkit knows")):
+        start = struct.pack("<BI", version, len(body))
+        data = start + struct.pack("<I", crc32(body, crc32(start))) + body
+        with pytest.raises(ConfigError, match=match):
+            decode(DATA + data)
+
+
+def test_no_secret_gets_in():
+    """A secret in any field is refused, not written."""
+    with pytest.raises(TypeError):
+        encode(Note(at_ns=1, text=Secret("hunter2")))

@@ -1,0 +1,281 @@
+"""The ledger against a brute-force oracle of fractions, and its manners with balance reports."""
+
+from __future__ import annotations
+
+from decimal import Decimal as Dec
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arbkit.core import ledger as ledger_module
+from arbkit.core.ledger import Difference, Ledger
+from arbkit.core.types import Balance, Fill, Instrument, Side
+
+ACCOUNT = "okx:main"
+BTC_USDT = Instrument(
+    venue="okx", symbol="BTC-USDT", native="BTC-USDT", base="BTC", quote="USDT", tick=Dec("0.1"), lot=Dec("0.00000001")
+)
+ETH_BTC = Instrument(
+    venue="okx", symbol="ETH-BTC", native="ETH-BTC", base="ETH", quote="BTC", tick=Dec("0.000001"), lot=Dec("0.0001")
+)
+INSTRUMENTS = {one.id: one for one in (BTC_USDT, ETH_BTC)}
+
+
+def bal(asset: str, free: str, locked: str = "0", **kw: object) -> Balance:
+    return Balance(account=ACCOUNT, asset=asset, free=Dec(free), locked=Dec(locked), **kw)  # type: ignore[arg-type]
+
+
+def make_fill(
+    trade_id: str, side: Side, qty: str, px: str, *, fee: str = "0", fee_asset: str = "USDT", exch_ns: int = 0
+) -> Fill:
+    return Fill(
+        account=ACCOUNT, instrument=BTC_USDT.id, cl_ord_id="a", order_id="1", trade_id=trade_id, side=side, px=Dec(px),
+        qty=Dec(qty), fee=Dec(fee), fee_asset=fee_asset, exch_ns=exch_ns,
+    )  # fmt: skip
+
+
+def opened(btc: str = "1", usdt: str = "1000", exch_ns: int = 0) -> Ledger:
+    ledger = Ledger()
+    ledger.balance(bal("BTC", btc, snapshot=True, exch_ns=exch_ns))
+    ledger.balance(bal("USDT", usdt, snapshot=True, exch_ns=exch_ns))
+    return ledger
+
+
+amounts = st.decimals(min_value="0.00000001", max_value="9999999", places=8)
+prices = st.decimals(min_value="0.0000000001", max_value="999999", places=10)
+fees = st.decimals(min_value="-10", max_value="10", places=12)
+
+
+@st.composite
+def one_fill(draw: st.DrawFn, number: int) -> Fill:
+    return Fill(
+        account=draw(st.sampled_from([ACCOUNT, "bybit:main"])), instrument=draw(st.sampled_from(sorted(INSTRUMENTS))),
+        cl_ord_id="a", order_id="1", trade_id=f"t{number}", side=draw(st.sampled_from(Side)), px=draw(prices),
+        qty=draw(amounts), fee=draw(fees), fee_asset=draw(st.sampled_from(["BTC", "USDT", "BNB"])),
+    )  # fmt: skip
+
+
+fills = st.integers(0, 12).flatmap(lambda count: st.tuples(*(one_fill(number) for number in range(count)))).map(list)
+
+
+def oracle(openings: dict[tuple[str, str], Dec], booked: list[Fill]) -> dict[tuple[str, str], Fraction]:
+    """Totals by plain fractions."""
+    totals = {key: Fraction(value) for key, value in openings.items()}
+
+    def move(account: str, asset: str, amount: Fraction) -> None:
+        totals[account, asset] = totals.get((account, asset), Fraction(0)) + amount
+
+    for one in booked:
+        instrument = INSTRUMENTS[one.instrument]
+        sign = 1 if one.side is Side.BUY else -1
+        move(one.account, instrument.base, sign * Fraction(one.qty))
+        move(one.account, instrument.quote, -sign * Fraction(one.qty) * Fraction(one.px))
+        move(one.account, one.fee_asset, -Fraction(one.fee))
+    return totals
+
+
+@settings(max_examples=200, deadline=None)
+@given(fills, st.data())
+def test_totals_and_pnl_equal_the_oracle_to_the_last_unit(made: list[Fill], data: st.DataObject) -> None:
+    """Any order, any repetition of fills: totals are opening plus flows, PnL the flows alone, both exact."""
+    openings = {(ACCOUNT, "BTC"): Dec("1.5"), (ACCOUNT, "USDT"): Dec("123456789.12345678")}
+    ledger = Ledger()
+    for (account, asset), amount in openings.items():
+        ledger.balance(Balance(account=account, asset=asset, free=amount, snapshot=True))
+    told = data.draw(st.permutations(made + made[: len(made) // 2]))
+    assert sum(ledger.fill(one, INSTRUMENTS[one.instrument]) for one in told) == len(made)
+    expected = oracle(openings, made)
+    for account in (ACCOUNT, "bybit:main"):
+        totals = {asset: value for (owner, asset), value in expected.items() if owner == account}
+        assert {asset: Fraction(value) for asset, value in ledger.totals(account).items() if value} == {
+            asset: value for asset, value in totals.items() if value
+        }
+        for asset, value in totals.items():
+            assert Fraction(ledger.total(account, asset)) == value
+    pnl: dict[str, Fraction] = {}
+    for (_, asset), value in oracle({}, made).items():
+        pnl[asset] = pnl.get(asset, Fraction(0)) + value
+    assert {k: Fraction(v) for k, v in ledger.pnl().items() if v} == {k: v for k, v in pnl.items() if v}
+
+
+@settings(max_examples=100, deadline=None)
+@given(fills)
+def test_what_the_accounts_lose_is_fees(made: list[Fill]) -> None:
+    """Conservation: each fill booked for both sides leaves, over both accounts, minus the fees."""
+    ledger = Ledger()
+    for one in made:
+        other = Fill(
+            account="other:x", instrument=one.instrument, cl_ord_id="", order_id="", trade_id=one.trade_id,
+            side=one.side.opposite, px=one.px, qty=one.qty, fee=Dec(0), fee_asset="",
+        )  # fmt: skip
+        ledger.fill(one, INSTRUMENTS[one.instrument])
+        ledger.fill(other, INSTRUMENTS[one.instrument])
+    paid = ledger.fees()
+    for asset, value in ledger.pnl().items():
+        assert value == -paid.get(asset, Dec(0))
+
+
+def test_the_oracle_sees_a_dedupe_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a key memory of one the copy of an earlier fill would be booked again: the safeguard is what stops it."""
+    one, two = make_fill("a", Side.BUY, "1", "10"), make_fill("b", Side.BUY, "1", "10")
+    for keys, total in ((200_000, 3), (1, 4)):
+        monkeypatch.setattr(ledger_module, "_KEYS", keys)
+        ledger = opened()
+        for fill in (one, two, one):
+            ledger.fill(fill, BTC_USDT)
+        assert ledger.total(ACCOUNT, "BTC") == total
+
+
+def test_a_trade_with_oneself_is_two_fills() -> None:
+    """Both sides of a self-trade carry one trade id: the side is in the key."""
+    ledger = opened()
+    assert ledger.fill(make_fill("t", Side.BUY, "1", "10"), BTC_USDT)
+    assert ledger.fill(make_fill("t", Side.SELL, "1", "10"), BTC_USDT)
+    assert not ledger.fill(make_fill("t", Side.SELL, "1", "10"), BTC_USDT)
+    assert ledger.pnl() == {"BTC": 0, "USDT": 0}
+
+
+def test_an_old_balance_never_overwrites_forward() -> None:
+    """O25: a report from before the newest fills is recognised as old; total and available stay ours."""
+    ledger = opened()
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=100), BTC_USDT)
+    ledger.fill(make_fill("b", Side.BUY, "1", "10", exch_ns=200), BTC_USDT)
+    assert ledger.balance(bal("BTC", "2", exch_ns=100)) is None
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.available(ACCOUNT, "BTC")) == (3, 3)
+    assert ledger.balance(bal("BTC", "3", exch_ns=200)) is None
+    assert ledger.drifts(10**18, 0) == []
+
+
+def test_a_balance_ahead_of_its_fills_is_a_difference_until_they_come() -> None:
+    """The report that overtakes a fill differs, is no drift within the grace, and is explained by the fill."""
+    ledger = opened()
+    difference = ledger.balance(bal("USDT", "990", recv_ns=50, exch_ns=5))
+    assert difference == Difference(ACCOUNT, "USDT", Dec(1000), Dec(990), 50)
+    assert difference.drift == -10
+    assert ledger.available(ACCOUNT, "USDT") == 990
+    assert ledger.drifts(60, 100) == []
+    ledger.fill(make_fill("b", Side.BUY, "1", "20", exch_ns=9), BTC_USDT)
+    assert len(ledger.drifts(200, 100)) == 1
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=4), BTC_USDT)
+    assert ledger.drifts(10**18, 0) == []
+    assert ledger.total(ACCOUNT, "USDT") == 970
+
+
+def test_drift_is_booked_as_external_not_as_pnl() -> None:
+    """A deposit: it stands beyond the grace, is booked, and then nothing differs and no PnL moved."""
+    ledger = opened()
+    ledger.balance(bal("USDT", "1500", recv_ns=50))
+    (drift,) = ledger.drifts(1_000, 100)
+    ledger.external(ACCOUNT, "USDT", drift.drift)
+    assert ledger.drifts(10**18, 0) == []
+    assert (ledger.total(ACCOUNT, "USDT"), ledger.pnl(), ledger.externals()) == (1500, {}, {(ACCOUNT, "USDT"): 500})
+
+
+def test_while_unexplained_the_lower_total_is_available() -> None:
+    """A withdrawal is believed for spending at once, a deposit only when it is booked; locked is never spendable."""
+    ledger = opened()
+    ledger.balance(bal("USDT", "300", recv_ns=50))
+    assert ledger.available(ACCOUNT, "USDT") == 300
+    ledger.balance(bal("USDT", "5000", "100", recv_ns=60))
+    assert ledger.available(ACCOUNT, "USDT") == 900
+    ledger.balance(bal("USDT", "0", "1000", recv_ns=70))
+    assert ledger.available(ACCOUNT, "USDT") == 0
+
+
+def test_an_older_report_is_ignored() -> None:
+    """By the venue's own stamps, where both have one."""
+    ledger = opened(exch_ns=10)
+    assert ledger.balance(bal("USDT", "1", exch_ns=9)) is None
+    assert ledger.drifts(10**18, 0) == []
+
+
+def test_a_fill_from_before_the_opening_is_inside_it() -> None:
+    """Told late, it counts in PnL and not again in the total; told early, the opening takes it in."""
+    ledger = opened(exch_ns=100)
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=90), BTC_USDT)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.pnl()["BTC"]) == (1, 1)
+    early = Ledger()
+    early.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=90), BTC_USDT)
+    early.fill(make_fill("b", Side.BUY, "1", "10", exch_ns=110), BTC_USDT)
+    assert early.available(ACCOUNT, "BTC") == 0
+    early.balance(bal("BTC", "5", exch_ns=100))
+    assert (early.total(ACCOUNT, "BTC"), early.pnl()["BTC"]) == (6, 2)
+
+
+def test_rebase_opens_anew() -> None:
+    """After start-up's unresolved orders are settled, the next report is the new opening; PnL stays."""
+    ledger = opened()
+    ledger.fill(make_fill("a", Side.BUY, "1", "10"), BTC_USDT)
+    ledger.rebase(ACCOUNT)
+    ledger.balance(bal("BTC", "1", exch_ns=500))
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.pnl()["BTC"]) == (1, 1)
+
+
+def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
+    """What is bought afterwards can be sold before any balance report names it."""
+    ledger = Ledger()
+    ledger.balance(bal("USDT", "1000", snapshot=True))
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", fee="0.001", fee_asset="BTC"), BTC_USDT)
+    assert ledger.available(ACCOUNT, "BTC") == Dec("0.999")
+    assert ledger.balance(bal("BTC", "0.999")) is None
+    assert ledger.balance(bal("DOGE", "5", recv_ns=3)) == Difference(ACCOUNT, "DOGE", Dec(0), Dec(5), 3)
+
+
+def test_a_late_fee_is_booked_as_a_row_of_its_own() -> None:
+    """The row ``id/fee`` moves the fee asset and nothing else, once."""
+    ledger = opened()
+    ledger.fill(make_fill("a", Side.SELL, "1", "10"), BTC_USDT)
+    row = make_fill("a/fee", Side.SELL, "0", "10", fee="0.01")
+    assert ledger.fill(row, BTC_USDT)
+    assert not ledger.fill(row, BTC_USDT)
+    assert (ledger.pnl(), ledger.fees()) == ({"BTC": -1, "USDT": Dec("9.99")}, {"USDT": Dec("0.01")})
+    assert ledger.position(ACCOUNT, BTC_USDT.id) == -1
+
+
+def test_a_foreign_fill_moves_the_total_and_no_pnl() -> None:
+    """A manual order's fill is external: booked once, fee included."""
+    ledger = opened()
+    assert ledger.fill(make_fill("z", Side.SELL, "1", "10", fee="1"), BTC_USDT, external=True)
+    assert (ledger.total(ACCOUNT, "USDT"), ledger.pnl(), ledger.fees()) == (1009, {}, {})
+    assert ledger.externals() == {(ACCOUNT, "BTC"): -1, (ACCOUNT, "USDT"): 9}
+
+
+def test_marked_pnl_and_what_has_no_price() -> None:
+    """Marked in one asset; an asset without a price makes it unknown, never 0."""
+    ledger = opened()
+    ledger.fill(make_fill("a", Side.BUY, "2", "10", fee="0.5", fee_asset="BNB"), BTC_USDT)
+    prices_ = {"BTC": Dec(12), "BNB": Dec(2)}
+    assert ledger.marked(lambda held, asset: prices_.get(held), "USDT") == 24 - 20 - 1
+    del prices_["BNB"]
+    assert ledger.marked(lambda held, asset: prices_.get(held), "USDT") is None
+
+
+def test_compare_lists_every_asset_that_differs() -> None:
+    """To the last unit, in both directions, sorted; equal ones and zeros are silent."""
+    ledger = opened()
+    assert ledger.compare(ACCOUNT, {"BTC": Dec(1), "USDT": Dec(1000), "X": Dec(0)}) == []
+    found = ledger.compare(ACCOUNT, {"BTC": Dec("1.00000000000000000001"), "DOGE": Dec(1)})
+    assert [one.asset for one in found] == ["BTC", "DOGE", "USDT"]
+
+
+def test_decimals_come_back_plain_and_whole() -> None:
+    """More than 28 digits survive, and round numbers do not come back as 1E+3."""
+    ledger = opened(usdt="123456789012345.123456789012345678")
+    assert str(ledger.total(ACCOUNT, "USDT")) == "123456789012345.123456789012345678"
+    assert str(opened().total(ACCOUNT, "USDT")) == "1000"
+
+
+def test_an_unknown_asset_is_zero() -> None:
+    """Nothing is known of it: total 0, nothing available."""
+    assert (Ledger().total("x:y", "BTC"), Ledger().available("x:y", "BTC")) == (0, 0)
+
+
+def test_the_recent_flows_are_bounded() -> None:
+    """A long run keeps no more than a window of movements per asset, and still counts."""
+    ledger = opened()
+    for number in range(1000):
+        ledger.fill(make_fill(f"t{number}", Side.BUY, "0.001", "1", exch_ns=number + 1), BTC_USDT)
+    assert max(len(row.flows) for row in ledger._rows.values()) == 64
+    assert ledger.total(ACCOUNT, "BTC") == 2

@@ -1,0 +1,118 @@
+"""Readiness: every fact is needed, and each loss is said in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from arbkit.core.readiness import Readiness
+from arbkit.core.types import Capabilities, ClientIdScope, ClockSample, LinkSpec, Role
+
+S = 1_000_000_000
+CAPABILITIES = Capabilities(client_id_scope=ClientIdScope.NONE, order_window_ns=2 * S)
+LINKS = [LinkSpec(link=role.value, venue="v", role=role, account="v:main") for role in Role]
+
+
+def ready(*skip: str) -> Readiness:
+    """An account with all facts but those of ``skip``."""
+    table = Readiness("v:main", CAPABILITIES, LINKS)
+    steps = {
+        "private": lambda: table.link_ready("private", 10),
+        "trade": lambda: table.link_ready("trade", 11),
+        "balances": lambda: table.balances_listed(12),
+        "orders": lambda: table.orders_listed(13),
+        "fees": table.fees_known,
+        "clock": lambda: table.clock(ClockSample("v", 0, S // 4)),
+    }
+    for name, step in steps.items():
+        assert not table.ready
+        if name not in skip:
+            step()
+    return table
+
+
+def test_all_facts_together_make_it_ready():
+    """Private stream, a way for orders, listings, fees, clock: then it may trade."""
+    table = ready()
+    assert table.ready
+    assert table.missing() == []
+
+
+@pytest.mark.parametrize(
+    ("skip", "words"),
+    [
+        ("private", "private stream not confirmed: private"),
+        ("trade", "no way for orders: trade not logged in"),
+        ("balances", "balances not listed"),
+        ("orders", "open orders not listed"),
+        ("fees", "own fees unknown"),
+        ("clock", "clock not measured"),
+    ],
+)
+def test_each_fact_is_needed(skip, words):
+    """One fact missing: not ready, and it says which."""
+    table = ready(skip)
+    assert not table.ready
+    [text] = table.missing()
+    assert words in text
+
+
+def test_rest_stands_in_for_the_trade_link():
+    """Orders may go over warm REST while there is no trade link."""
+    table = ready("trade")
+    table.rest_warm()
+    assert table.ready
+    table.rest_warm(False)
+    assert not table.ready
+
+
+def test_a_lost_private_stream_voids_the_listings():
+    """After a reconnect, balances and open orders are asked for again before it trades."""
+    table = ready()
+    table.link_lost("private")
+    assert not table.ready
+    table.link_ready("private", 20)
+    assert len(table.missing()) == 2
+    table.balances_listed(19)
+    table.orders_listed(21)
+    assert table.missing() == ["balances not listed since the private stream came up"]
+    table.balances_listed(22)
+    assert table.ready
+
+
+def test_a_lost_trade_link_needs_no_new_listing():
+    """What was in flight there is UNKNOWN and counted as such; the private stream went on."""
+    table = ready()
+    table.link_lost("trade")
+    assert not table.ready
+    table.link_ready("trade", 30)
+    assert table.ready
+
+
+def test_unknown_orders_keep_it_from_trading():
+    """An intent without an outcome stops new deals until it is proved."""
+    table = ready()
+    table.unresolved(2)
+    assert table.missing() == ["2 orders of unknown outcome"]
+    assert not table.ready
+    table.unresolved(0)
+    assert table.ready
+
+
+def test_the_clock_must_be_known_to_a_quarter_of_the_window():
+    """A signature that may be off by more could be refused, or live on."""
+    table = ready()
+    table.clock(ClockSample("v", 0, S // 2))
+    assert table.missing() == ["venue clock known to 500 ms only, needs under 500 ms"]
+    table.clock(ClockSample("v", 0, S // 2 - 1))
+    assert table.ready
+
+
+def test_a_person_or_refused_credentials_stop_it():
+    """Stopped is stopped until it is taken back; public links are nobody's business here."""
+    table = ready()
+    table.link_lost("public")
+    assert table.ready
+    table.stop("key refused")
+    assert table.missing() == ["stopped: key refused"]
+    table.stop("")
+    assert table.ready

@@ -1,0 +1,187 @@
+"""The run tape: what goes in comes out, in order, with its times, however the tape ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arbkit.core.errors import ConfigError, RemoteProtocolError
+from arbkit.core.tape import MAGIC, ReplayPort, TapeHead, TapeReader, TapeWriter, TapingDesk, replay
+from arbkit.core.types import HttpAnswer, NoAnswer
+
+HEAD = TapeHead(began_ns=1_700_000_000_000_000_000, code="0.1", seed=7, journal=100, setup=b"\x01config")
+
+link = st.sampled_from(["binance.public.0", "okx.main.trade", "bybit.ü"])
+when = st.integers(0, 2**62)
+answer = st.builds(
+    HttpAnswer, st.integers(100, 599), st.dictionaries(st.text(), st.text()), st.binary(), when, when
+) | st.builds(NoAnswer, st.text(), st.booleans(), st.integers(0, 599), when, when)
+an_input = st.one_of(
+    st.tuples(st.just("opened"), link, when),
+    st.tuples(st.just("frame"), link, st.text(st.characters(exclude_categories=["Cs"])) | st.binary(), when),
+    st.tuples(st.just("read_end"), link, when),
+    st.tuples(st.just("activity"), link, when),
+    st.tuples(st.just("closed"), link, st.text(st.characters(exclude_categories=["Cs"])), when),
+    st.tuples(st.just("answered"), st.integers(0, 2**40), answer, when),
+    st.tuples(st.sampled_from(["wake", "jumped", "stop", "halt"]), when),
+    st.tuples(st.just("late"), st.integers(0, 10**12), when),
+    st.tuples(st.just("durable"), st.integers(0, 2**50), when),
+)
+
+
+class Recorder:
+    """Takes every input of a desk."""
+
+    def __init__(self) -> None:
+        self.inputs: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.inputs.append((name, *arguments))
+
+
+def record(inputs: list[tuple[Any, ...]], every: int = 10**9) -> tuple[bytes, Recorder]:
+    """A tape of ``inputs``, a block for each ``every`` of them, and the desk behind it."""
+    tape = TapeWriter(HEAD)
+    desk = Recorder()
+    taping = TapingDesk(desk, tape)
+    data = MAGIC
+    for number, (name, *arguments) in enumerate(inputs, 1):
+        getattr(taping, name)(*arguments)
+        if number % every == 0:
+            data += tape.pack(tape.take())
+    tape.end("hash", 5)
+    return data + tape.pack(tape.take()), desk
+
+
+def _end() -> bytes:
+    tape = TapeWriter(HEAD)
+    tape.take()
+    tape.end("hash", 5)
+    return tape.pack(tape.take())
+
+
+END = _end()
+"""The last block of every tape here."""
+
+
+@given(st.lists(an_input), st.integers(1, 5))
+def test_round_trip(inputs: list[tuple[Any, ...]], every: int) -> None:
+    """All inputs reach the desk behind the tape, and again out of it: same order, same types, same times."""
+    data, desk = record(inputs, every)
+    assert desk.inputs == inputs
+    reader = TapeReader(data)
+    again = Recorder()
+    assert replay(reader, again, ReplayPort(reader.head)) == len(inputs)
+    assert again.inputs == inputs
+    assert [type(each[2]) for each in again.inputs if each[0] == "frame"] == [
+        type(each[2]) for each in inputs if each[0] == "frame"
+    ]
+    assert (reader.head, reader.commands, reader.torn) == (HEAD, "hash", False)
+
+
+@given(st.lists(an_input, min_size=1, max_size=8), st.data())
+def test_a_torn_tail_costs_the_last_block(inputs: list[tuple[Any, ...]], data: st.DataObject) -> None:
+    """Cut anywhere: a prefix of the inputs, and said so; or no head at all, and said so."""
+    whole, _ = record(inputs, 1)
+    cut = data.draw(st.integers(len(MAGIC), len(whole) - 1))
+    first = len(record(inputs[:1], 1)[0]) - len(END)
+    if cut < first:
+        with pytest.raises(ConfigError, match="no head"):
+            TapeReader(whole[:cut])
+        return
+    reader = TapeReader(whole[:cut])
+    again = Recorder()
+    count = replay(reader, again, ReplayPort(reader.head))
+    assert again.inputs == inputs[:count]
+    assert reader.commands is None
+    assert reader.torn or whole[:cut] == record(inputs[:count], 1)[0][:cut]
+
+
+def test_damage_in_the_middle_is_an_error() -> None:
+    """A changed byte before the last block is damage, not an end."""
+    data, _ = record([("wake", number) for number in range(100)], 10)
+    changed = bytearray(data)
+    changed[len(data) // 2] ^= 0x40
+    with pytest.raises(RemoteProtocolError, match="damaged"):
+        list(TapeReader(bytes(changed)).inputs())
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"arbkit tape 9\n", MAGIC, MAGIC + b"\0" * 5])
+def test_what_is_no_tape(data: bytes) -> None:
+    """Anything else is refused in words."""
+    with pytest.raises(ConfigError, match="tape"):
+        TapeReader(data)
+
+
+def test_a_bomb_is_not_inflated() -> None:
+    """A block that claims too much, or holds more than it claims, is damage."""
+    tape = TapeWriter(HEAD)
+    good = tape.pack(tape.take())
+    tape.add(3, 0, b"0" * 100_000_000, 1)
+    bomb = bytearray(tape.pack(tape.take()))
+    bomb[4:8] = (1000).to_bytes(4, "little")
+    with pytest.raises(RemoteProtocolError, match="damaged"):
+        list(TapeReader(MAGIC + good + bytes(bomb) + good).inputs())
+    bomb[4:8] = (2**32 - 1).to_bytes(4, "little")
+    with pytest.raises(RemoteProtocolError, match="damaged"):
+        list(TapeReader(MAGIC + good + bytes(bomb) + good).inputs())
+
+
+def test_learned_secrets_are_struck() -> None:
+    """A token in an answer is blacked out, also when it was learned after the answer was taped; the rest parses."""
+    tape = TapeWriter(HEAD)
+    taping = TapingDesk(Recorder(), tape)
+    taping.answered(1, HttpAnswer(200, {}, b'{"token": "canary-token"}', 1, 2), 3)
+    tape.strike("canary-token")
+    taping.frame("link", "echo canary-token", 4)
+    data = MAGIC + tape.pack(tape.take())
+    inputs = list(TapeReader(data).inputs())
+    assert "canary" not in repr(inputs)
+    assert inputs[0][1][1].body == b'{"token": "************"}'
+    assert inputs[1] == ("frame", ("link", "echo ************", 4))
+
+
+def test_refused_sends_are_refused_again() -> None:
+    """The one answer that a desk gets from the outside at once is on the tape."""
+
+    class Sender(Recorder):
+        def __init__(self, port: Any) -> None:
+            super().__init__()
+            self.port = port
+            self.results: list[bool] = []
+
+        def wake(self, now_ns: int) -> None:
+            self.results += [self.port.send("link", "order") for _ in range(now_ns)]
+
+    class Outside:
+        def __init__(self, tape: TapeWriter) -> None:
+            self.tape = tape
+            self.count = 0
+
+        def send(self, link: str, text: str) -> bool:
+            self.count += 1
+            sent = self.count % 3 != 0
+            self.tape.sent(sent)
+            return sent
+
+    tape = TapeWriter(HEAD)
+    desk = Sender(Outside(tape))
+    taping = TapingDesk(desk, tape)
+    for count in (1, 0, 4, 2, 7):
+        taping.wake(count)
+    reader = TapeReader(MAGIC + tape.pack(tape.take()))
+    port = ReplayPort(reader.head)
+    again = Sender(port)
+    replay(reader, again, port)
+    assert again.results == desk.results
+    assert False in again.results
+
+
+def test_replayed_journal_positions() -> None:
+    """They go on from where the run's journal stood."""
+    port = ReplayPort(HEAD)
+    assert port.journal(b"12345") == 105
+    assert port.journal(b"1") == 106

@@ -1,0 +1,209 @@
+"""Watchdogs: what silence and lateness mean."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arbkit.core.protocols import NEVER
+from arbkit.core.types import LinkSpec, Role
+from arbkit.core.watchdog import BookStale, LinkDead, LinkWatch, SymbolWatch, Transit, Watchdog
+
+MS = 1_000_000
+S = 1000 * MS
+T0 = 1_700_000_000 * S
+SPEC = LinkSpec(link="v.public.0", venue="v", role=Role.PUBLIC, silence_ns=30 * S, quiet_ns=10 * S)
+
+
+def opened(spec: LinkSpec = SPEC) -> tuple[Watchdog, LinkWatch]:
+    watchdog = Watchdog()
+    watch = watchdog.add(spec)
+    watch.opened(T0)
+    watch.ready(T0)
+    return watchdog, watch
+
+
+def run(watchdog: Watchdog, until: int) -> list[tuple[int, LinkDead | BookStale]]:
+    """Tick whenever it is due, and nothing else happens."""
+    found = []
+    while (now := watchdog.due_ns) <= until:
+        found += [(now, verdict) for verdict in watchdog.tick(now)]
+        assert watchdog.due_ns > now
+    return found
+
+
+def test_nothing_is_due_while_no_link_is_open():
+    """A timer that nobody needs is not set."""
+    watchdog = Watchdog()
+    assert watchdog.due_ns == NEVER
+    watch = watchdog.add(SPEC)
+    assert watchdog.due_ns == NEVER
+    watch.opened(T0)
+    assert watchdog.due_ns <= T0
+    watch.closed()
+    assert watchdog.due_ns == NEVER
+    assert watchdog.add(SPEC) is watch
+
+
+def test_a_socket_without_a_byte_is_dead():
+    """Silence of the socket is told once, on time, and again only after a new connection."""
+    watchdog, watch = opened(LinkSpec(link="l", venue="v", role=Role.PRIVATE, silence_ns=5 * S))
+    watch.heard(T0 + 2 * S)
+    [(at, verdict)] = run(watchdog, T0 + 60 * S)
+    assert at == T0 + 7 * S
+    assert isinstance(verdict, LinkDead)
+    assert "not a byte for 5.0 s" in verdict.reason
+    assert watchdog.due_ns == NEVER
+    watch.opened(T0 + 100 * S)
+    assert watchdog.tick(T0 + 100 * S) == []
+
+
+def test_pongs_do_not_prove_the_data():
+    """A live heartbeat with no data of any instrument is a dead subscription."""
+    watchdog, watch = opened()
+    verdicts = []
+    for second in range(12):
+        watch.heard(T0 + second * S)
+        verdicts += run(watchdog, T0 + second * S)
+    [(at, verdict)] = verdicts
+    assert at == T0 + 10 * S
+    assert isinstance(verdict, LinkDead)
+    assert "no data" in verdict.reason
+
+
+def test_a_subscription_nobody_confirmed_is_dead():
+    """Open but never Ready: dialled again."""
+    watchdog = Watchdog()
+    watch = watchdog.add(SPEC)
+    watch.opened(T0)
+    for second in range(19):
+        watch.heard(T0 + second * S)
+        assert run(watchdog, T0 + second * S) == []
+    [(at, verdict)] = run(watchdog, T0 + 25 * S)
+    assert at == T0 + LinkWatch.SETUP_NS
+    assert isinstance(verdict, LinkDead)
+
+
+def feed(watch: LinkWatch, instrument: str, start: int, stop: int, every: int) -> None:
+    for now in range(start, stop, every):
+        watch.heard(now)
+        watch.updated(instrument, now - 20 * MS, now)
+
+
+def test_a_dropped_subscription_shows_against_the_symbols_own_rate():
+    """Of two symbols on one link, the one that falls silent is STALE after twenty of its usual intervals; the slow one,
+    as silent as ever, is not. At last the link is dialled again."""
+    watchdog, watch = opened()
+    end = T0 + 60 * S
+    feed(watch, "v:FAST", T0, end, 100 * MS)
+    feed(watch, "v:SLOW", T0, end, 5 * S)
+    watchdog.tick(end)
+    stale = dead = 0
+    for now in range(end, end + 40 * S, 50 * MS):
+        watch.heard(now)
+        if (now - T0) % (500 * MS) == 0:
+            watch.updated("v:SLOW", now - 20 * MS, now)
+        for verdict in watchdog.tick(now):
+            if isinstance(verdict, BookStale):
+                assert verdict.instrument == "v:FAST"
+                stale = now
+            else:
+                dead = now
+    assert end + 1900 * MS <= stale <= end + 2100 * MS
+    assert end + 19 * S <= dead <= end + 21 * S
+
+
+def test_a_stale_symbol_is_told_again_after_it_came_back():
+    """Told once for each silence."""
+    watchdog, watch = opened()
+    now = T0 + 60 * S
+    feed(watch, "v:A", T0, now, 100 * MS)
+    for start in (now, now + 10 * S):
+        feed(watch, "v:A", start, start + S, 100 * MS)
+        verdicts = [verdict for _, verdict in run(watchdog, start + 8 * S)]
+        assert [type(verdict) for verdict in verdicts] == [BookStale]
+
+
+def test_a_symbol_of_random_rate_is_not_called_stale():
+    """Updates at random (Poisson) for an hour raise no false alarm."""
+    rng = random.Random(5)
+    watchdog, watch = opened()
+    now = T0
+    while now < T0 + 3600 * S:
+        now += int(rng.expovariate(2) * S) + 1
+        assert run(watchdog, now) == []
+        watch.heard(now)
+        watch.updated("v:A", 0, now)
+
+
+def test_memory_of_a_usual_rate_follows_the_symbol():
+    """A symbol that slows down for good gets its time."""
+    watchdog, watch = opened()
+    feed(watch, "v:A", T0, T0 + 2 * S, 10 * MS)
+    watchdog.tick(T0 + 2 * S)
+    symbol = watch.symbols["v:A"]
+    feed(watch, "v:A", T0 + 2 * S, T0 + 4 * S, 10 * MS)
+    symbol.settle()
+    assert symbol.limit_ns == SymbolWatch.FLOOR_NS
+    for now in range(T0 + 5 * S, T0 + 300 * S, S):
+        watch.updated("v:A", 0, now)
+        symbol.settle()
+    assert 15 * S < symbol.limit_ns <= 21 * S
+
+
+@given(st.lists(st.tuples(st.integers(0, 40 * S), st.integers(-5 * S, 10 * S)), min_size=1, max_size=200))
+def test_transit_equals_a_brute_force_minimum(samples):
+    """The excess is measured against a minimum over at least the last four minutes and at most the last five."""
+    transit = Transit()
+    now = T0
+    seen: list[tuple[int, int]] = []
+    for gap, took in samples:
+        now += gap
+        seen.append((now, took))
+        excess = transit.sample(now - took, now)
+        assert excess >= 0
+        longest = min(t for at, t in seen if at >= now - 300 * S)
+        shortest = min(t for at, t in seen if at > now - 240 * S)
+        assert took - shortest <= excess <= took - longest
+
+
+def test_a_reader_that_falls_behind_is_found_and_recovers():
+    """Old frames stamped as new: the link's books are behind at once, and fresh again when it catches up."""
+    _, watch = opened()
+    feed(watch, "v:A", T0, T0 + S, 10 * MS)
+    assert not watch.behind
+    assert watch.updated("v:A", T0 + S, T0 + S + 271 * MS) == 251 * MS
+    assert watch.behind
+    assert watch.updated("v:A", T0 + 2 * S, T0 + 2 * S + 25 * MS) == 5 * MS
+    assert not watch.behind
+
+
+def test_a_stamp_in_another_unit_does_not_become_the_usual():
+    """A stamp hours ahead is ignored; one hours old counts as late; none at all says nothing new."""
+    transit = Transit()
+    transit.sample(T0, T0 + 20 * MS)
+    assert transit.sample(T0 * 1000, T0 + 30 * MS) == 0
+    assert transit.sample(T0, T0 + 60 * MS) == 40 * MS
+    assert transit.sample(0, T0 + 70 * MS) == 40 * MS
+    assert transit.sample(T0 // 1000, T0 + 80 * MS) > 3600 * S
+
+
+def test_a_late_loop_distrusts_everything_until_drained():
+    """Over 50 ms late: nothing is fresh for as long as frames piled up; a shorter lag is nothing."""
+    watchdog, _ = opened()
+    assert not watchdog.late(50 * MS, T0)
+    assert watchdog.drained_ns == 0
+    assert watchdog.late(400 * MS, T0)
+    assert watchdog.drained_ns == T0 + 400 * MS
+    assert watchdog.late(60 * MS, T0 + 100 * MS)
+    assert watchdog.drained_ns == T0 + 400 * MS
+
+
+def test_memory_is_one_entry_a_symbol():
+    """However many frames, what is kept is a handful of numbers."""
+    transit = Transit()
+    for i in range(100_000):
+        transit.sample(T0 + i * S, T0 + i * S + 5)
+    assert len(transit._lows) == 4

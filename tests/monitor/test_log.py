@@ -1,0 +1,152 @@
+"""Structured log: one fact a line, no secret in any form, never in the way."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from arbkit.core.types import Secret, Side
+from arbkit.monitor.log import Log, Redactor, capture_libraries
+
+CANARY = "CANARYdeadbeef0123"
+NOON = 1_700_000_000_123_456_789
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def lines(say: Callable[[Log], None], **settings: Any) -> list[str]:
+    stream = settings.pop("stream", None) or io.StringIO()
+    log = Log(lambda: NOON, stream, **settings)
+    say(log)
+    log.close()
+    return list(stream.getvalue().splitlines())
+
+
+def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
+    """Time, event and fields; exact numbers as text."""
+    (line,) = lines(
+        lambda log: log.log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
+    )
+    assert json.loads(line) == {
+        "t": "2023-11-14T22:13:20.123456Z", "event": "deal.closed", "deal": 7, "outcome": "hedged", "net": "0.42",
+        "side": "Side.BUY", "ms": 1.5,
+    }  # fmt: skip
+
+
+def test_a_terminal_gets_readable_text() -> None:
+    """Not JSON, and still one line a fact."""
+    (line,) = lines(lambda log: log.log("link.up", link="okx.public.0"), stream=Terminal())
+    assert "link.up" in line
+    assert "okx.public.0" in line
+    assert not line.startswith("{")
+
+
+@pytest.mark.parametrize("human", [False, True])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"secret": CANARY},
+        {"api_key": CANARY},
+        {"okx_passphrase": CANARY},
+        {"headers": {"X-MBX-APIKEY": CANARY, "Authorization": f"Bearer {CANARY}"}},
+        {"headers": [("signature", "x"), {"OK-ACCESS-SIGN-TOKEN": CANARY}]},
+        {"url": f"https://x/y?a=1&signature={CANARY}&b=2"},
+        {"url": Secret(f"https://x/y?listen={CANARY}")},
+        {"nested": [{"deep": (Secret(CANARY),)}]},
+        {"text": f"the venue said: {CANARY}!"},
+        {"raw": f"...{CANARY}...".encode()},
+        {"body": f'{{"apiKey": "{CANARY}", "x": 1}}'},
+        {CANARY: 1},
+        {"error": ValueError(f"bad key {CANARY}")},
+    ],
+)
+def test_no_secret_is_ever_written(fields: dict[str, Any], human: bool) -> None:
+    """By field name, by type, by shape and by its known text: a planted key never reaches the stream."""
+    written = "\n".join(lines(lambda log: log.log("x", **fields), secrets=[Secret(CANARY)], human=human))
+    assert CANARY not in written
+    assert "***" in written
+
+
+def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
+    """Instruments, client ids and the word monkey are facts."""
+    event = {"instrument": "okx:KEY-USDT", "cl_ord_id": "a0000000000000xx", "monkey": "m", "link": "binance.main.trade"}
+    assert Redactor()(None, "", dict(event)) == event
+
+
+@pytest.mark.parametrize("human", [False, True])
+def test_control_characters_are_escaped(human: bool) -> None:
+    """A venue's text cannot forge a line or drive the terminal."""
+    (line,) = lines(lambda log: log.log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
+    body = line.replace("\x1b[0m", "").replace("\x1b[1m", "") if human else line
+    for character in ("\x1b[2J", "\x9b", "\u2028", "\u202e"):
+        assert character not in body
+    assert "a\\" in line
+
+
+def test_a_full_queue_drops_and_counts_and_never_waits() -> None:
+    """A stuck disk costs log lines, not trades."""
+    gate = threading.Event()
+
+    class Stuck(io.StringIO):
+        def write(self, text: str) -> int:
+            gate.wait(5)
+            return super().write(text)
+
+    stream = Stuck()
+    log = Log(lambda: NOON, stream, most_waiting=10)
+    for i in range(100):
+        log.log("x", i=i)
+    assert log.dropped >= 88
+    gate.set()
+    log.close()
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert sum(line["count"] for line in written if line["event"] == "log.dropped") == log.dropped
+    assert [line["i"] for line in written if line["event"] == "x"] == list(range(100 - log.dropped))
+
+
+def test_a_field_that_cannot_be_written_costs_its_line_only() -> None:
+    """An object whose text raises: counted, the next fact is written."""
+
+    class Bad:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    found = lines(lambda log: (log.log("bad", x=Bad()), log.log("good", x=1)))  # type: ignore[func-returns-value]
+    assert [json.loads(line)["event"] for line in found] == ["log.dropped", "good"]
+
+
+def test_a_closed_stream_stops_nobody() -> None:
+    """stderr is gone (a closed pipe): facts are dropped and counted."""
+    stream = io.StringIO()
+    log = Log(lambda: NOON, stream)
+    stream.close()
+    log.log("x")
+    log.close()
+    assert log.dropped == 1
+
+
+def test_warnings_of_libraries_become_facts() -> None:
+    """aiohttp and asyncio speak through ``logging``: from WARNING up it lands in the same lines, redacted."""
+
+    def say(log: Log) -> None:
+        handler = capture_libraries(log.log)
+        try:
+            logging.getLogger("aiohttp.client").warning("bad header token=%s", CANARY)
+            logging.getLogger("aiohttp.client").info("not this")
+        finally:
+            logging.getLogger().removeHandler(handler)
+
+    (line,) = lines(say)
+    said = json.loads(line)
+    assert (said["event"], said["logger"], said["level"]) == ("library", "aiohttp.client", "warning")
+    assert CANARY not in line

@@ -1,0 +1,247 @@
+"""The world: one seed one run, the tape's loop, planted edges, and every fault of a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import pytest
+from arbkit_binance.dialect import BinanceDialect
+
+from arbkit.core.errors import ConfigError
+from arbkit.core.types import Side, Tif
+from arbkit.sim.faults import Fault, default_script, read_script
+from arbkit.sim.market import Divergence
+from arbkit.sim.tape import track
+from arbkit.sim.wire import Answer, Close, Frame, Out, Request
+from arbkit.sim.world import PAIRS, PRICES, World
+
+T0 = 1_780_000_000_000_000_000
+MS = 1_000_000
+S = 1_000 * MS
+
+
+class Second(BinanceDialect):
+    """A second venue that speaks the same wire."""
+
+    venue: ClassVar[str] = "second"
+
+
+def run(world: World, until_ns: int) -> list[tuple[int, Out]]:
+    """Let the world live in virtual time; what left, with its time."""
+    outs: list[tuple[int, Out]] = []
+    while (now_ns := world.due_ns) <= until_ns:
+        world.tick(now_ns)
+        outs += [(now_ns, out) for out in world.drain()]
+    return outs
+
+
+def depth(world: World, venue: str = "binance", streams: str = "btcusdt@depth@100ms") -> int:
+    return world.connect(venue, f"/ws/{streams}", {}, T0)[0]
+
+
+def frames(outs: Sequence[tuple[int, Out]], conn: int) -> list[Any]:
+    return [json.loads(out.text) for _, out in outs if isinstance(out, Frame) and out.conn == conn]
+
+
+def holes(events: list[Any]) -> int:
+    return sum(b["U"] != a["u"] + 1 for a, b in zip(events, events[1:], strict=False))
+
+
+def buy(world: World, now_ns: int, cl_ord_id: str = "mine", qty: str = "0.01") -> Any:
+    exchange = world.sites["binance"].exchange
+    ask = exchange.books["BTC-USDT"].top()[2] * Decimal("0.01")
+    return exchange.place(
+        "main", "BTC-USDT", Side.BUY, px=ask + 50, qty=Decimal(qty), tif=Tif.IOC, cl_ord_id=cl_ord_id, now_ns=now_ns
+    )
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    """Frames, keys, ledger and faults are equal for one seed, and differ for another."""
+
+    def once(seed: int) -> str:
+        script = default_script(["binance", "second"], 10)
+        world = World([BinanceDialect, Second], seed=seed, start_ns=T0, faults=script, divergence=Divergence(edge_every_s=2))  # fmt: skip
+        depth(world)
+        depth(world, "second", "ethusdt@bookTicker")
+        outs = run(world, T0 + 10 * S)
+        return repr([outs, world.ledger(), world.faults(), world.endpoints("second", "http://h", "ws://h")])
+
+    assert once(5) == once(5)
+    assert once(5) != once(6)
+
+
+def test_depth_frames_chain_and_rebuild_the_book() -> None:
+    """``U`` follows the last ``u``; applied to the first snapshot the frames give the venue's book at each step."""
+    world = World([BinanceDialect], seed=1, start_ns=T0)
+    book = world.sites["binance"].exchange.books["BTC-USDT"]
+    bids, asks = (dict(side) for side in book.depth(5000))
+    seq, conn = book.seq, depth(world)
+    for second in range(1, 20):
+        for event in frames(run(world, T0 + second * S), conn):
+            assert event["U"] == seq + 1
+            seq = event["u"]
+            for side, key in ((bids, "b"), (asks, "a")):
+                for px, qty in event[key]:
+                    side[round(Decimal(px) * 100)] = round(Decimal(qty) * 100_000)
+                for gone in [px for px, qty in side.items() if not qty]:
+                    del side[gone]
+        assert (sorted(bids.items(), reverse=True), sorted(asks.items())) == book.depth(5000)
+
+
+def test_the_tape_loops_without_a_jump() -> None:
+    """After one lap to and fro the levels are those of its start, on every pair's grid, and never cross."""
+    for symbol, price in {**PRICES, "SOL-USDT": Decimal(150), "ETH-BTC": Decimal("0.0388")}.items():
+        tape = track(PAIRS[symbol], price)
+        bids, asks = dict(tape.bids), dict(tape.asks)
+        assert abs(max(bids) * PAIRS[symbol].tick / price - 1) < Decimal("0.001")
+        for at, more_bids, more_asks in tape.frames:
+            assert 0 < at < tape.length_ns
+            bids.update(more_bids)
+            asks.update(more_asks)
+            assert max(px for px, q in bids.items() if q) < min(px for px, q in asks.items() if q)
+        assert {px: q for px, q in bids.items() if q} == {px: q for px, q in tape.bids.items() if q}
+        assert {px: q for px, q in asks.items() if q} == {px: q for px, q in tape.asks.items() if q}
+
+
+def test_planted_edges_show_for_their_time_and_none_else() -> None:
+    """The best prices give the planted net while it lasts, nothing above the fees otherwise; frames are timed."""
+    world = World([BinanceDialect, Second], seed=2, start_ns=T0)
+    for venue in ("binance", "second"):
+        depth(world, venue, "btcusdt@bookTicker")
+    edges = [
+        world.plant("BTC-USDT", *pair, net, T0 + (3 + 4 * i) * S, length * MS)
+        for i, (pair, net, length) in enumerate(
+            [(("binance", "second"), 0.001, 20), (("second", "binance"), 0.005, 300), (("binance", "second"), 0.003, 2000)]  # fmt: skip
+        )
+    ]
+    with pytest.raises(ValueError, match="already"):
+        world.plant("BTC-USDT", "binance", "second", 0.001, T0 + 3 * S, 1)
+    while (now_ns := world.due_ns) < T0 + 20 * S:
+        world.tick(now_ns)
+        world.drain()
+        active = [e for e in edges if e.begun_ns and not e.ended_ns]
+        for pair in (("binance", "second"), ("second", "binance")):
+            net = world.market.net("BTC-USDT", *pair)
+            if active and pair == (active[0].buy_venue, active[0].sell_venue):
+                assert net == pytest.approx(active[0].net, abs=2e-5)
+            else:
+                assert net < 0
+    for edge in edges:
+        assert set(edge.shown_ns) == {"binance", "second"}
+        assert all(edge.begun_ns <= at < edge.ended_ns for at in edge.shown_ns.values())
+        assert set(edge.gone_ns) == {"binance", "second"}
+
+
+def test_takers_eat_depth_and_makers_refill() -> None:
+    """What is taken is gone from the book at once and comes back later; money is conserved."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, divergence=Divergence(noise=0))
+    book = world.sites["binance"].exchange.books["BTC-USDT"]
+    _, _, ask, lots = book.top()
+    order = buy(world, T0 + 1, qty=str(lots * Decimal("0.00001")))
+    assert order.cum == lots
+    assert book.top()[2] > ask
+    world.tick(T0 + 1)
+    quoter = world.market._quoters["binance", "BTC-USDT"]
+    run(world, T0 + S)
+    want = max(quoter.asks.get(ask, 0), 0)
+    assert dict(book.depth(5000)[1]).get(ask, 0) == want
+    assert world.ledger()["binance"]["conserved"]
+
+
+@pytest.mark.parametrize("kind", ["skip", "drop"])
+def test_a_lost_frame_leaves_a_hole(kind: Any) -> None:
+    """``skip`` and ``drop``: exactly one break of the chain each time, and the fault is logged."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind=kind, at_s=1, count=3, every_s=1)])
+    conn = depth(world)
+    assert holes(frames(run(world, T0 + 8 * S), conn)) == 3
+    assert world.faults()["counts"] == {kind: 3}
+
+
+def test_duplicate_reorder_and_corrupt() -> None:
+    """A frame comes twice, after its follower, or cut short."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="duplicate", at_s=1)])
+    conn = depth(world)
+    events = frames(run(world, T0 + 3 * S), conn)
+    assert sum(a == b for a, b in zip(events, events[1:], strict=False)) == 1
+
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="reorder", at_s=1)])
+    conn = depth(world)
+    events = frames(run(world, T0 + 3 * S), conn)
+    assert [e["u"] for e in events] != sorted(e["u"] for e in events)
+    assert holes(sorted(events, key=lambda e: e["u"])) == 0
+
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="corrupt", at_s=1)])
+    depth(world)
+    broken = 0
+    for _, out in run(world, T0 + 3 * S):
+        try:
+            json.loads(out.text)  # type: ignore[union-attr]  # only frames are sent here
+        except json.JSONDecodeError:
+            broken += 1
+    assert broken == 1
+
+
+def test_close_cuts_a_connection_that_carries_books() -> None:
+    """The socket ends without a handshake, its feeds are closed, and nothing is sent on it afterwards."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="close", on="book", at_s=1)])
+    idle = world.connect("binance", "/ws-api/v3", {}, T0)[0]
+    conn = depth(world)
+    outs = [out for _, out in run(world, T0 + 3 * S)]
+    assert [out for out in outs if isinstance(out, Close)] == [Close(conn, 1006)]
+    assert outs[-1] == Close(conn, 1006)
+    assert not world.sites["binance"].exchange.books["BTC-USDT"].feeds
+    assert list(world.sites["binance"].conns) == [idle]
+
+
+def test_throttle_status_and_delay() -> None:
+    """429 with Retry-After for a while; a 5xx page before or instead of the answer; a stalled line keeps its order."""
+    script = [
+        Fault(kind="throttle", at_s=1, for_s=2),
+        Fault(kind="status", at_s=5, status=502, body="html"),
+        Fault(kind="delay", at_s=7, for_s=0.5),
+    ]
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=script)
+    conn = depth(world)
+
+    def ping(at_ns: int) -> Any:
+        run(world, at_ns)
+        world.http("binance", Request("GET", "/api/v3/ping"), 9, at_ns)
+        answer = world.drain()[-1]
+        assert isinstance(answer, Answer)
+        return answer.reply
+
+    assert ping(T0 + S // 2).status == 200
+    limited = ping(T0 + 2 * S)
+    assert (limited.status, json.loads(limited.body)["code"]) == (429, -1003)
+    assert 1 <= int(limited.headers["retry-after"]) <= 2
+    assert ping(T0 + 4 * S).status == 200
+    assert ping(T0 + 6 * S).body.startswith(b"<html>")
+    outs = run(world, T0 + 9 * S)
+    times = [at for at, out in outs if isinstance(out, Frame) and out.conn == conn]
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) > 400 * MS
+    assert holes(frames(outs, conn)) == 0
+
+
+def test_partial_takes_liquidity_away_before_the_match() -> None:
+    """The order meets a part of what the book showed, and the pulled quotes return."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="partial", fraction=0.3)])
+    order = buy(world, T0 + 1)
+    assert 0 < order.cum <= order.qty * 0.3
+    assert world.faults()["counts"] == {"partial": 1}
+    assert world.ledger()["binance"]["conserved"]
+    run(world, T0 + S)
+    assert buy(world, T0 + S, "third").cum == 1000
+
+
+def test_scripts_are_checked() -> None:
+    """A script that cannot be read, or names a venue that is not there, is refused with its reason."""
+    assert read_script(b'[{"kind": "drop", "venue": "okx", "at_s": 1.5, "count": 0}]')[0].count == 0
+    with pytest.raises(ConfigError, match="kinds are"):
+        read_script(b'[{"kind": "meteor"}]')
+    with pytest.raises(ConfigError, match="fault script"):
+        read_script(b'[{"kind": "drop", "chanse": 1}]')
+    with pytest.raises(ConfigError, match="no venue 'okx'"):
+        World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="drop", venue="okx")])

@@ -1,0 +1,93 @@
+"""Hand-made books and a view on them, as the desk would give it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from arbkit.core.book import Book
+from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level
+
+
+def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
+    base, quote = symbol.split("-")
+    rest = {"kind", "status", "tradable", "settle"}
+    rules = {name: value if name in rest else Decimal(str(value)) for name, value in rules.items()}
+    return Instrument(
+        venue=venue, symbol=symbol, native=base + quote, base=base, quote=quote,
+        **{"tick": Decimal("0.01"), "lot": Decimal("0.001"), **rules},
+    )  # fmt: skip
+
+
+def make_book(instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
+    book = Book(instrument)
+    book.apply(
+        BookUpdate(
+            instrument,
+            [Level(*level) for level in bids],
+            [Level(*level) for level in asks],
+            snapshot=True,
+            recv_ns=recv_ns,
+        )
+    )
+    return book
+
+
+class FakeView:
+    """A view whose every answer a test can set."""
+
+    def __init__(self, *instruments: Instrument) -> None:
+        self.catalogue = Catalogue(instruments)
+        self.books: dict[str, Book] = {}
+        self.balances: dict[tuple[str, str], Decimal] = {}
+        self.fees: dict[str, float] = {}
+        self.latency = 0
+        self.moves: dict[tuple[str, str, str], bool | None] = {}
+        self.down: set[str] = set()
+        self.rooms: dict[str, Decimal] = {}
+        self.calls = 0
+
+    def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
+        book = make_book(instrument, bids, asks, recv_ns)
+        old = self.books.get(instrument)
+        book.epoch += old.epoch if old else 0
+        self.books[instrument] = book
+        return book
+
+    def book(self, instrument: str) -> Book | None:
+        book = self.books.get(instrument)
+        return book if book is not None and book.trusted else None
+
+    def account(self, instrument: str) -> str:
+        return instrument.split(":")[0] + ":main"
+
+    def free(self, instrument: str, asset: str) -> Decimal:
+        return self.balances.get((instrument.split(":")[0], asset), Decimal(1_000_000))
+
+    def taker_fee(self, instrument: str) -> float:
+        return self.fees.get(instrument, 0.001)
+
+    def latency_ns(self, venue: str) -> int:
+        return self.latency
+
+    def movable(self, venue: str, asset: str, direction: str) -> bool | None:
+        return self.moves.get((venue, asset, direction), True)
+
+    def may_trade(self, venue: str) -> bool:
+        return venue not in self.down
+
+    def room(self, instrument: str) -> Decimal:
+        return self.rooms.get(instrument, Decimal(1_000_000))
+
+
+class Made:
+    instrument = staticmethod(make_instrument)
+    book = staticmethod(make_book)
+    view = FakeView
+
+
+@pytest.fixture(scope="session")
+def made() -> type[Made]:
+    """Makers of instruments, books and views."""
+    return Made

@@ -1,0 +1,93 @@
+"""The lock, the Makefile and its check of Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCK = (ROOT / "uv.lock").read_text()
+INDEX = "https://pypi.org/simple"
+FILES = "https://files.pythonhosted.org/packages/"
+
+
+def test_the_lock_names_the_public_index_and_nothing_else() -> None:
+    """A clone installs from where everybody does: no mirror, no folder, no other host."""
+    locked = tomllib.loads(LOCK)
+    for package in locked["package"]:
+        source = package["source"]
+        assert source in ({"registry": INDEX}, {"editable": "."}) or re.fullmatch(
+            r"plugins/arbkit-[a-z]+", source.get("editable", "")
+        ), package["name"]
+        for file in [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]:
+            assert file["url"].startswith(FILES)
+            assert file["hash"].startswith("sha256:")
+    assert set(re.findall(r"\b[a-z]+://[^/\"]+", LOCK)) == {"https://pypi.org", "https://files.pythonhosted.org"}
+
+
+def test_every_package_of_the_workspace_is_locked_and_tested() -> None:
+    """A new plugin folder is a member, an editable of the lock and a dev dependency."""
+    members = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").is_file()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert members <= set(project["dependency-groups"]["dev"])
+    assert members <= set(re.findall(r'^name = "(arbkit-[a-z]+)"$', LOCK, re.MULTILINE))
+    for member in members:
+        facts = tomllib.loads((ROOT / "plugins" / member / "pyproject.toml").read_text())
+        ours = [name for name in facts["project"]["dependencies"] if name.startswith("arbkit")]
+        assert ours == ["arbkit>=0.1,<0.2"], f"{member} depends on core only"
+        assert facts["project"]["license"] == "Apache-2.0"
+
+
+def fake_python(folder: Path, name: str, script: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+OLD = 'case "$1" in -V) echo "Python 3.9.2";; *) exit 1;; esac'
+
+
+def test_an_unfit_python_is_refused_with_one_line(tmp_path: Path) -> None:
+    """``PYTHON=`` that is too old: one clear line, make fails, no .venv appears."""
+    old = fake_python(tmp_path / "bin", "python3", OLD)
+    env = {**os.environ, "PYTHON": str(old)}
+    done = subprocess.run([ROOT / ".ci/python"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert "Python 3.9.2" in done.stderr
+
+
+def test_a_fit_python_is_found_behind_an_old_one(tmp_path: Path) -> None:
+    """``python3`` is old, ``python3.12`` is there: it is taken."""
+    tools = tmp_path / "bin"
+    fake_python(tools, "python3", OLD)
+    good = fake_python(tools, "python3.12", "exit 0")
+    for tool in ("sh", "tail", "env"):
+        (tools / tool).symlink_to(f"/bin/{tool}" if Path(f"/bin/{tool}").exists() else f"/usr/bin/{tool}")
+    env = {"PATH": str(tools)}
+    done = subprocess.run(["/bin/sh", ROOT / ".ci/python"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, str(good))
+
+
+def test_the_check_of_everything_is_the_readme_command() -> None:
+    """``.ci/run`` is executable and does ``make test``, nothing of its own."""
+    script = ROOT / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().splitlines()[-1] == "exec make test"
+
+
+@pytest.mark.parametrize("gate", ["ruff format --check", "ruff check", "mypy", "lint-imports", "pytest"])
+def test_make_test_runs_every_gate(gate: str) -> None:
+    """A gate that is dropped from the Makefile is noticed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", "-n", "test"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert gate in done.stdout
