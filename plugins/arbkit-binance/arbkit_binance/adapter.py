@@ -84,7 +84,7 @@ class Binance:
             lookup_window_ns=90 * 86_400 * S,
             lookup_lag_ns=2 * S,
             ack_is_final=True,
-            checked="2026-11-22",
+            checked="2026-07-21",
         )
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
