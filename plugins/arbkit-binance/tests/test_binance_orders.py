@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from arbkit_binance.adapter import Binance
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from arbkit.core.errors import CredentialsError, RemoteProtocolError
+from arbkit.core.errors import CredentialsError, ProtocolError, RemoteProtocolError
 from arbkit.core.ids import format_cl_ord_id
 from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
+    Ask,
+    AskKind,
     Balance,
     CancelAll,
     CancelOrder,
@@ -353,3 +358,35 @@ def test_socket_rate_limits_and_bans() -> None:
     found = trade.receive(json.dumps({"id": f"n{CL}BTCUSDT", "status": 429, "error": ban}), NOW)
     assert found[0] == RateReport(venue="binance", bucket="*", until_ns=retry * 10**6, recv_ns=NOW)
     assert found[1].reason is RejectReason.THROTTLED
+
+
+# --- garbage
+
+TEXTS = [json.dumps(json.loads(path.read_text())["data"]).encode() for path in sorted(DATA.glob("*.json"))]
+WRAPPED = [b'{"id":"%s%sBTCUSDT","status":200,"result":%s}' % (kind, CL.encode(), text)
+           for kind in (b"n", b"c", b"q", b"t") for text in TEXTS]  # fmt: skip
+COMMANDS: list[Command | Ask] = [
+    new(), CANCEL, QUERY, CancelAll(account=ACCOUNT, instrument=ID), ListOpenOrders(account=ACCOUNT),
+    ListFills(account=ACCOUNT, instrument=ID), *(Ask(kind=kind) for kind in AskKind if kind is not AskKind.TOKEN),
+    Ask(kind=AskKind.FEES, instrument=ID),
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    text=st.sampled_from(TEXTS + WRAPPED), at=st.floats(0, 1), junk=st.sampled_from(
+        [b"", b"null", b'"NaN"', b"1e999", b"-", b"[" * 2000, b'"', b"\xff", b"{}", b"[]", b"99999999999999999999999"]
+    ), cut=st.integers(0, 40), status=st.sampled_from([200, 400, 418, 429, 500]), command=st.sampled_from(COMMANDS),
+)  # fmt: skip
+def test_mutated_answers_and_events_raise_nothing_but_what_the_link_counts(
+    text: bytes, at: float, junk: bytes, cut: int, status: int, command: Command | Ask
+) -> None:
+    """On sockets: read, or refused in the agreed ways. Over HTTP nothing is ever raised."""
+    place = int(at * len(text))
+    mutated = text[:place] + junk + text[place + cut :]
+    for role in (Role.PRIVATE, Role.TRADE):
+        with suppress(ProtocolError, ValueError, KeyError, RecursionError):
+            for one in session(role).receive(mutated, NOW):
+                if isinstance(one, OrderUpdate):
+                    assert one.last_qty.is_finite()
+    session(Role.REST).answered(command, HttpAnswer(status, {}, mutated, NOW, NOW), NOW)

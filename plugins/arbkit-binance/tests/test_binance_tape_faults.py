@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from arbkit_binance.adapter import Binance
 
+from arbkit.adapters.joined import Joined
 from arbkit.core.types import HttpRequest, VenueSettings
 from arbkit.testing.recording import Summary, read_frames
 from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
@@ -67,3 +68,18 @@ def test_every_depth_frame_of_four_thin_markets_may_suffer(thin: TapeServer, mut
     """The same with four books on one socket: the three others keep their epoch."""
     assert len(set(thin.symbols)) == 4
     assert thin.faults(mutation) == []
+
+
+def test_the_judge_sees_a_book_that_ignores_gaps(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the sequence check taken out every mutation but doubling is reported."""
+    monkeypatch.setattr(Joined, "_follows", lambda self, message: True)
+    assert "was still trusted" in thin.faults("dropped", only=[20])[0]
+    assert thin.faults("truncated", only=[20])
+    assert any("differs from the truth" in text for text in thin.faults("swapped"))
+
+
+def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was merely doubled must not be flagged."""
+    monkeypatch.setattr(Joined, "_old", lambda self, message: message.last < self.last)
+    monkeypatch.setattr(Joined, "_follows", lambda self, message: message.first == self.last + 1)
+    assert "was flagged" in thin.faults("doubled", only=[20])[0]
