@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from arbkit_binance.adapter import Binance
 
 from arbkit.adapters.joined import Joined
-from arbkit.core.types import HttpRequest, VenueSettings
+from arbkit.core.types import BookLost, BookState, HttpRequest, VenueSettings
 from arbkit.testing.recording import Summary, read_frames
 from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
 
@@ -80,6 +81,12 @@ def test_the_judge_sees_a_book_that_ignores_gaps(thin: TapeServer, monkeypatch: 
 
 def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was merely doubled must not be flagged."""
-    monkeypatch.setattr(Joined, "_old", lambda self, message: message.last < self.last)
-    monkeypatch.setattr(Joined, "_follows", lambda self, message: message.first == self.last + 1)
+    right = Joined.update
+
+    def wrong(self: Joined, message: Any, now_ns: int) -> Any:
+        if self.state is BookState.SYNCED and message.last == self.last:
+            return (BookLost(self.instrument, "a copy"),)
+        return right(self, message, now_ns)
+
+    monkeypatch.setattr(Joined, "update", wrong)
     assert "was flagged" in thin.faults("doubled", only=[20])[0]
