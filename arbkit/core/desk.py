@@ -79,6 +79,8 @@ SECOND = 1_000_000_000
 BOOT_NS = 15 * SECOND
 """Venues that have not told their instruments by then join later."""
 MARK_EVERY_NS = SECOND
+DRIFT_NS = 10 * SECOND
+"""A balance that differs from ours for so long was moved by somebody else."""
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 
@@ -216,7 +218,8 @@ class Desk:
                     "run with that venue configured, or settle it by hand"
                 )
             table.add(intent.order, intent.at_ns)
-            table.sent(intent.order.cl_ord_id, Role(intent.channel), intent.link, intent.at_ns)
+            # it may have waited for the disk: what proves its absence must be later than any time it can have left
+            table.sent(intent.order.cl_ord_id, Role(intent.channel), intent.link, intent.at_ns + SECOND)
             order = table.timed_out(intent.order.cl_ord_id, now_ns)
             if order is not None:
                 self._question(order, now_ns)
@@ -605,11 +608,11 @@ class Desk:
         if not good:
             return
         chore.known = True
-        venue.readiness.rest_warm()
         if ask.kind is AskKind.CATALOGUE:
             venue.catalogued = True
             self._select(now_ns)
         elif ask.kind is AskKind.BALANCES:
+            venue.readiness.rest_warm()
             venue.readiness.balances_listed(matched.sent_ns)
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
@@ -657,6 +660,11 @@ class Desk:
         self._dirty = True
 
     def _mark(self, now_ns: int) -> None:
+        """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
+        for drift in self.ledger.drifts(now_ns, DRIFT_NS):
+            self.ledger.external(drift.account, drift.asset, drift.drift)
+            self.counters.alarms["external_movement"] += 1
+            self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)

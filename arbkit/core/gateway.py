@@ -188,8 +188,9 @@ class Gateway:
         cost = self._exchanges[venue].cost(what, role)
         lane = lane_of(what)
         throttle = self._throttles[venue]
-        if not throttle.take(cost, lane, now_ns):
-            return max(throttle.ready_ns(cost, lane, now_ns), now_ns + 1_000_000)
+        deal = what.deal if isinstance(what, NewOrder) else 0  # a hedge spends what its deal holds
+        if not throttle.take(cost, lane, now_ns, deal):
+            return max(throttle.ready_ns(cost, lane, now_ns, deal), now_ns + 1_000_000)
         if isinstance(what, NewOrder):
             self._send_orders([what], role, now_ns)
         elif role is Role.TRADE:
@@ -347,10 +348,6 @@ class Gateway:
     def busy(self) -> bool:
         """An order write is on its way or held back."""
         return bool(self._held) or any(isinstance(entry[0].what, NewOrder) for entry in self._flying.values())
-
-    def in_flight(self, link: str) -> list[str]:
-        """Client ids of orders without an answer (for a person)."""
-        return [cl_ord_id for cl_ord_id in self._acks if link]
 
 
 def _order(item: _Waiting) -> tuple[float, int]:

@@ -363,6 +363,16 @@ def test_replay_needs_the_venue_of_frames(folder: Path, capsys: pytest.CaptureFi
     assert "did you mean 'binance'?" in capsys.readouterr().err
 
 
+def test_a_file_that_is_no_recording_is_exit_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line is counted as an error, and the format is told."""
+    file = folder / "frames.jsonl"
+    file.write_bytes(b"\x00\xff not frames\n" * 3)
+    assert run("replay", str(file), "--venue", "binance", "--json") == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["summary"] == {"frames": 0, "books": 0, "gaps": 0, "errors": 3}
+    assert "holds no frame" in printed.err
+
+
 def test_replay_reads_up_to_a_torn_line_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A recording cut in the middle of a line: the summary, and one text on stderr."""
     frames = folder / "frames.jsonl"
