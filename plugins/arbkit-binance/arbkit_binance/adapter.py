@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from arbkit.adapters.wire import MS, S, base_url
+from arbkit.adapters.wire import MS, S, base_url, options
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
@@ -52,7 +51,8 @@ _ENVIRONMENTS = {
 }
 _STREAM = "/stream"
 _SOCKET_API = "/ws-api/v3"
-_OPTIONS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
+_OPTIONS: dict[str, tuple[str, ...]] = {"depth": (), "key_type": ("hmac", "ed25519"), "recv_window_ms": ()}
+_DEFAULTS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
 _SYMBOLS_PER_LINK = 200
 """400 streams of the 1024 a connection may carry: a lost socket takes fewer books with it."""
 _ORDER_COMMANDS = (NewOrder, CancelOrder, QueryOrder)
@@ -66,17 +66,11 @@ class Binance:
     rate_limits: Sequence[RateLimit] = limits.LIMITS
 
     def __init__(self, settings: VenueSettings) -> None:
-        options = _OPTIONS | dict(settings.options)
-        for name in set(options) - set(_OPTIONS):
-            near = get_close_matches(name, _OPTIONS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(_OPTIONS))}"
-            raise ConfigError(f"venues.binance.options.{name}: unknown option{hint}")
+        chosen = _DEFAULTS | options(settings, _OPTIONS, self.venue)
         self._settings = settings
-        self._depth = _number(options, "depth", 1, 5000)
-        self._window_ms = _number(options, "recv_window_ms", 1, 60_000)
-        self._key_type = options["key_type"]
-        if self._key_type not in ("hmac", "ed25519"):
-            raise ConfigError(f"venues.binance.options.key_type: {self._key_type!r} is not hmac or ed25519")
+        self._depth = _number(chosen, "depth", 1, 5000)
+        self._window_ms = _number(chosen, "recv_window_ms", 1, 60_000)
+        self._key_type = chosen["key_type"]
         self._rest = self._base("rest")
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.OPEN_ONLY,
@@ -133,8 +127,8 @@ class Binance:
         return base_url(self._settings, _ENVIRONMENTS, name, self.venue)
 
 
-def _number(options: dict[str, str], name: str, low: int, high: int) -> int:
-    text = options[name]
+def _number(chosen: dict[str, str], name: str, low: int, high: int) -> int:
+    text = chosen[name]
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise ConfigError(f"venues.binance.options.{name}: {text!r} is not a whole number from {low} to {high}")
     return int(text)
