@@ -9,6 +9,7 @@ from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
+    CancelAll,
     CancelOrder,
     Capabilities,
     Catalogue,
@@ -19,6 +20,7 @@ from arbkit.core.types import (
     NewOrder,
     QueryOrder,
     RateLimit,
+    ReplaceOrder,
     Role,
     VenueSettings,
 )
@@ -55,7 +57,6 @@ _OPTIONS: dict[str, tuple[str, ...]] = {"depth": (), "key_type": ("hmac", "ed255
 _DEFAULTS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
 _SYMBOLS_PER_LINK = 200
 """400 streams of the 1024 a connection may carry: a lost socket takes fewer books with it."""
-_ORDER_COMMANDS = (NewOrder, CancelOrder, QueryOrder)
 
 
 class Binance:
@@ -118,7 +119,16 @@ class Binance:
         return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)
 
     def route(self, command: Command) -> Sequence[Role]:
-        return (Role.TRADE, Role.REST) if isinstance(command, _ORDER_COMMANDS) else (Role.REST,)
+        """Empty for what the venue lacks: replacing in place, and cancel-all over all symbols."""
+        match command:
+            case NewOrder() | CancelOrder() | QueryOrder():
+                return (Role.TRADE, Role.REST)
+            case ReplaceOrder():
+                return ()
+            case CancelAll():
+                return (Role.REST,) if command.instrument else ()
+            case _:
+                return (Role.REST,)
 
     def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
         return limits.cost(what, self._depth)

@@ -255,6 +255,24 @@ def test_a_full_page_of_fills_is_not_complete() -> None:
     assert not listing.complete
 
 
+def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
+    """At most 36 characters; a foreign id is not repeated; the answer is still read."""
+    trade = session(Role.TRADE)
+
+    def request(command: Command) -> str:
+        (wire,) = trade.encode([command], NOW)
+        found: str = json.loads(wire.data.reveal())["id"]
+        return found
+
+    assert request(new()) == f"n{CL}BTCUSDT"
+    assert request(CANCEL) == f"c{CL}BTCUSDT"
+    foreign = request(CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id="x" * 36, order_id="4"))
+    assert len(foreign) <= 36
+    frame = f'{{"id":"{foreign}","status":200,"result":{sample("spot-http-json-cancel-order-response")}}}'
+    (update,) = trade.receive(frame, NOW)
+    assert (update.cl_ord_id, update.order_id, update.instrument) == ("", "4", ID)
+
+
 # --- the event stream
 
 
