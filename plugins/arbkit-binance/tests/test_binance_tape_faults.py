@@ -52,16 +52,16 @@ def thin() -> TapeServer:
 
 
 def served(name: str) -> TapeServer:
-    exchange = Binance(VenueSettings(options={"depth": "400"}))
+    exchange = Binance(VenueSettings(options={"depth": "200"}))
     frames = [frame for _, frame in read_frames(DATA / name, Summary())]
-    return TapeServer(exchange, BinanceTeller(), frames, levels=400)
+    return TapeServer(exchange, BinanceTeller(), frames, levels=200)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_every_depth_frame_of_the_busy_recording_may_suffer(btc: TapeServer, mutation: str) -> None:
     """Dropped and torn frames are flagged by the next one and healed; swapped ones too; doubled ones change nothing."""
     assert len(btc.frames) == 997
-    assert btc.faults(mutation, window=4) == []
+    assert btc.faults(mutation, window=3) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
