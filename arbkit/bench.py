@@ -317,16 +317,16 @@ def _join(desk: Desk, link: Link, instrument: Instrument, snapshot: str, first: 
     for out in link.session.receive(first, now_ns):
         if isinstance(out, ask):
             answer = HttpAnswer(200, {}, snapshot.encode(), now_ns, now_ns)
-            desk._run(link, lambda out=out: link.session.answered(out, answer, now_ns), now_ns)  # type: ignore[misc]  # bound at once
+            desk._outputs(link, link.session.answered(out, answer, now_ns), now_ns)
 
 
 def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None:
     """json + Decimal + sortedcontainers, doing the same job: sequence, book, age, and both directions priced through
     the book, net of fees. Its final top must equal ours, or the comparison is worth nothing."""
     try:
-        from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # it ships no types
+        from sortedcontainers import SortedDict
     except ImportError:
-        print("sortedcontainers is not installed: no comparison (pip install sortedcontainers)", file=sys.stderr)
+        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
         return None
     whole = json.loads(snapshot)
     bids = SortedDict({-Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
@@ -396,7 +396,7 @@ def _p99(took: Sequence[int]) -> float:
     return round(sorted(took)[int(len(took) * 0.99)] / 1000, 3)
 
 
-# --- floats ----------------------------------------------------------------------------------------------------------
+# --- floats -------------------------------------------------------------------------------------------------------
 
 
 class FloatResult(Struct, kw_only=True):

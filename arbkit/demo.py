@@ -79,8 +79,8 @@ def run(
             )  # fmt: skip
         finally:
             state.close()
-        ledger, faults = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
-    return _verdict(done, ledger, faults, as_json)
+        ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
+    return _verdict(done, ledger, fired, as_json)
 
 
 def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:

@@ -72,7 +72,7 @@ class Dispatch:
         """Of every order command so far, in order."""
         return self._commands.hexdigest()
 
-    # --- out ----------------------------------------------------------------------------------------------------
+    # --- out ------------------------------------------------------------------------------------------------------
 
     def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
         live = [order for order in orders if self._paper_of(order.account) is None]
@@ -140,7 +140,7 @@ class Dispatch:
         for venue in self._venues.values():
             venue.throttle.release(deal.id)
 
-    # --- what is known of orders -----------------------------------------------------------------------------------
+    # --- what is known of orders ----------------------------------------------------------------------------------
 
     def question(self, order: Order, now_ns: int) -> None:
         """An order changed: its resolver looks whether something is left to prove."""
