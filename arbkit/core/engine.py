@@ -185,7 +185,9 @@ class Engine:
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
         self._out.journal(
-            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs])
+            DealOpened(
+                at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs]
+            )
         )
         for order in orders:
             deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
