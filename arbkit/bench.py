@@ -11,6 +11,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import neg
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -329,10 +330,10 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
         return None
     whole = json.loads(snapshot)
-    bids = SortedDict({-Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
+    bids = SortedDict(neg, {Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
     asks = SortedDict({Decimal(px): Decimal(qty) for px, qty in whole["asks"]})
-    top = -bids.peekitem(0)[0]
-    rival_bids = SortedDict({-top: Decimal(1)})
+    top = bids.peekitem(0)[0]
+    rival_bids = SortedDict(neg, {top: Decimal(1)})
     rival_asks = SortedDict({top * Decimal("1.0001"): Decimal(1)})
     fee, size = Decimal("0.001"), Decimal("0.01")
     last = json.loads(texts[0])["data"]["u"]
@@ -345,7 +346,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         left, paid = size, Decimal(0)
         for px, qty in side.items():
             take = min(left, qty)
-            paid += abs(px) * take
+            paid += px * take
             left -= take
             if not left:
                 break
@@ -358,7 +359,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
             raise AssertionError("a gap in the frames")
         last, exch_ms = data["u"], data["E"]
         for px, qty in data["b"]:
-            key, amount = -Decimal(px), Decimal(qty)
+            key, amount = Decimal(px), Decimal(qty)
             if amount:
                 bids[key] = amount
             else:
@@ -383,7 +384,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         took.append(perf_counter_ns() - began)
     gc.unfreeze()
     best = judge.bids.best()
-    if best is None or abs(float(-bids.peekitem(0)[0]) - best[0]) > 1e-9:
+    if best is None or abs(float(bids.peekitem(0)[0]) - best[0]) > 1e-9:
         raise AssertionError("the two ways disagree on the best bid: the benchmark is broken")
     return took
 
