@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
@@ -47,7 +48,7 @@ def frames(outs: Sequence[tuple[int, Out]], conn: int) -> list[Any]:
 
 
 def holes(events: list[Any]) -> int:
-    return sum(b["U"] != a["u"] + 1 for a, b in zip(events, events[1:], strict=False))
+    return sum(b["U"] != a["u"] + 1 for a, b in pairwise(events))
 
 
 def buy(world: World, now_ns: int, cl_ord_id: str = "mine", qty: str = "0.01") -> Any:
@@ -63,7 +64,9 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
     def once(seed: int) -> str:
         script = default_script(["binance", "second"], 10)
-        world = World([BinanceDialect, Second], seed=seed, start_ns=T0, faults=script, divergence=Divergence(edge_every_s=2))  # fmt: skip
+        world = World(
+            [BinanceDialect, Second], seed=seed, start_ns=T0, faults=script, divergence=Divergence(edge_every_s=2)
+        )
         depth(world)
         depth(world, "second", "ethusdt@bookTicker")
         outs = run(world, T0 + 10 * S)
@@ -114,7 +117,11 @@ def test_planted_edges_show_for_their_time_and_none_else() -> None:
     edges = [
         world.plant("BTC-USDT", *pair, net, T0 + (3 + 4 * i) * S, length * MS)
         for i, (pair, net, length) in enumerate(
-            [(("binance", "second"), 0.001, 20), (("second", "binance"), 0.005, 300), (("binance", "second"), 0.003, 2000)]  # fmt: skip
+            [
+                (("binance", "second"), 0.001, 20),
+                (("second", "binance"), 0.005, 300),
+                (("binance", "second"), 0.003, 2000),
+            ]
         )
     ]
     with pytest.raises(ValueError, match="already"):
@@ -165,7 +172,7 @@ def test_duplicate_reorder_and_corrupt() -> None:
     world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="duplicate", at_s=1)])
     conn = depth(world)
     events = frames(run(world, T0 + 3 * S), conn)
-    assert sum(a == b for a, b in zip(events, events[1:], strict=False)) == 1
+    assert sum(a == b for a, b in pairwise(events)) == 1
 
     world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="reorder", at_s=1)])
     conn = depth(world)
@@ -221,7 +228,7 @@ def test_throttle_status_and_delay() -> None:
     assert ping(T0 + 6 * S).body.startswith(b"<html>")
     outs = run(world, T0 + 9 * S)
     times = [at for at, out in outs if isinstance(out, Frame) and out.conn == conn]
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) > 400 * MS
+    assert max(b - a for a, b in pairwise(times)) > 400 * MS
     assert holes(frames(outs, conn)) == 0
 
 

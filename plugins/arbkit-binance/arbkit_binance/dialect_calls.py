@@ -65,10 +65,10 @@ class Calls:
             ("POST", "/api/v3/order/test", "order.test", Route(self._test, 1, signed)),
             ("GET", "/api/v3/order", "order.status", Route(self._status, 4, signed)),
             ("DELETE", "/api/v3/order", "order.cancel", Route(self._cancel, 1, signed, order=True)),
-            ("GET", "/api/v3/openOrders", "openOrders.status", Route(self._open, lambda c: 6 if _one(c) else 80, signed)),
+            ("GET", "/api/v3/openOrders", "openOrders.status", Route(self._open, _open_weight, signed)),
             ("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", Route(self._cancel_all, 1, signed, order=True)),
             ("GET", "/api/v3/allOrders", "allOrders", Route(self._all, 20, signed)),
-            ("GET", "/api/v3/myTrades", "myTrades", Route(self._trades, lambda c: 5 if "orderId" in c.params else 20, signed)),
+            ("GET", "/api/v3/myTrades", "myTrades", Route(self._trades, _trades_weight, signed)),
             ("GET", "/api/v3/account", "account.status", Route(self._account, 20, signed)),
             ("GET", "/api/v3/account/commission", "account.commission", Route(self._commission, 20, signed)),
             ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", Route(self._order_limits, 40, signed)),
@@ -352,6 +352,14 @@ def _depth_weight(call: Call) -> int:
     """market-data-endpoints.md: 1-100 -> 5, 101-500 -> 25, 501-1000 -> 50, 1001-5000 -> 250."""
     limit = call.integer("limit", 100)
     return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
+
+
+def _open_weight(call: Call) -> int:
+    return 6 if _one(call) else 80
+
+
+def _trades_weight(call: Call) -> int:
+    return 5 if "orderId" in call.params else 20
 
 
 def _limit(kind: str, spec: tuple[str, int, int, int]) -> dict[str, Any]:

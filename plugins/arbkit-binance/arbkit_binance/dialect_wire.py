@@ -190,7 +190,7 @@ def trade_row(exchange: Exchange, fill: Fill, call: Call) -> dict[str, Any]:
 
 
 def execution_report(exchange: Exchange, report: OrderReport, now: int, div: int, cancel_id: str) -> dict[str, Any]:
-    """The user stream's executionReport (user-data-stream.md). On a cancel ``c`` is the cancel's id, ``C`` the order's."""
+    """The user stream's executionReport (user-data-stream.md). On a cancel ``c`` is its own id, ``C`` the order's."""
     order, fill = report.order, report.fill
     pair = exchange.pairs[order.symbol]
     canceled = report.kind == "canceled"
