@@ -15,7 +15,8 @@ from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
 __all__ = [
-    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns",
+    "sane", "told",
 ]  # fmt: skip
 
 MS = 1_000_000

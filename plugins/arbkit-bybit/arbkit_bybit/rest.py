@@ -98,6 +98,9 @@ class RestSession:
                 return HttpRequest("GET", f"{self._url}/v5/market/instruments-info?category=spot")
             case AskKind.TIME:
                 return HttpRequest("GET", f"{self._url}/v5/market/time")
+            case AskKind.SNAPSHOT:
+                payload = query([_SPOT, *self._symbol(what.instrument)])
+                return HttpRequest("GET", f"{self._url}/v5/market/full_orderbook?{payload}")
             case AskKind.FEES:
                 return self._get("/v5/account/fee-rate", [_SPOT, *self._symbol(what.instrument)], now_ns)
             case AskKind.BALANCES:
