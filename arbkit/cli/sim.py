@@ -42,7 +42,8 @@ def command(
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
-    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script, divergence=Divergence(edge_every_s=edge_every))
+    edges = Divergence(edge_every_s=edge_every)
+    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script, divergence=edges)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(world, clock, port, emit if as_json else _show))
     return OK

@@ -234,7 +234,7 @@ class Desk:
         began = probe() if probe is not None else 0
         try:
             outputs = link.session.receive(data, now_ns)
-        except Exception as error:  # noqa: BLE001 - the one guard for all venues; only cancellation passes
+        except Exception as error:
             self._fault(link, error, now_ns)
             return
         if probe is None:
@@ -324,8 +324,7 @@ class Desk:
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
-        self.gateway.durable(position, now_ns)
-        self._dirty = True
+        self.dispatch.durable(position, now_ns)
 
     def stop(self, now_ns: int) -> None:
         """No new deals; open ones are finished or unwound; resting orders are cancelled."""
@@ -394,7 +393,7 @@ class Desk:
         """Call into a session under the one guard, and act on what it says."""
         try:
             outputs = call()
-        except Exception as error:  # noqa: BLE001 - the guard; see frame
+        except Exception as error:
             self._fault(link, error, now_ns)
             return ()
         self._outputs(link, outputs, now_ns, sent_ns)
