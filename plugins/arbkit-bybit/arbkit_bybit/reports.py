@@ -49,6 +49,12 @@ def instrument_id(catalogue: Catalogue, symbol: str) -> str:
     return instrument.id if instrument is not None else f"{VENUE}:{symbol}"
 
 
+def native(catalogue: Catalogue, instrument: str) -> str:
+    """Bybit's name. An order of an earlier run may be asked for before the catalogue is here, or after a delisting."""
+    known = catalogue.get(instrument)
+    return known.native if known is not None else instrument.partition(":")[2].replace("-", "")
+
+
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
     """One order row. It tells quantities; the fills come from ``execution``, also after the order's last report."""
     status = _STATUSES.get(row.order_status, OrdStatus.UNKNOWN)
