@@ -195,9 +195,9 @@ def cancel_params(what: CancelOrder, symbol: str) -> dict[str, object]:
     return {"category": "spot", "symbol": symbol, **which}
 
 
-def rate_report(headers: Mapping[str, str], bucket: str, exceeded: bool, now_ns: int) -> RateReport | None:
+def rate_report(headers: Mapping[str, object], bucket: str, exceeded: bool, now_ns: int) -> RateReport | None:
     """The limit as the venue counts it (``X-Bapi-Limit*`` of REST, the same keys in a trade reply's header)."""
-    lower = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-bapi-limit")}
+    lower = {name.lower(): str(value) for name, value in headers.items() if name.lower().startswith("x-bapi-limit")}
     limit, left = lower.get("x-bapi-limit", ""), lower.get("x-bapi-limit-status", "")
     known = limit.isdecimal() and left.isdecimal()
     if not known and not exceeded:

@@ -109,7 +109,7 @@ class PrivateFrame(Struct, rename="camel", gc=False):
     ret_msg: str = ""
     snake_msg: str = field(default="", name="ret_msg")
     req_id: str = ""
-    header: dict[str, str] = {}
+    header: dict[str, object] = {}
 
     @property
     def text(self) -> str:
