@@ -22,6 +22,7 @@ from arbkit.core.paper import Paper
 from arbkit.core.protocols import NEVER
 from arbkit.core.resolver import ProvedAbsent, Unresolved
 from arbkit.core.types import (
+    Ask,
     CancelOrder,
     Command,
     HttpAnswer,
@@ -37,7 +38,8 @@ from arbkit.core.view import DeskView
 
 __all__ = ["Dispatch"]
 
-_VERDICTS = (OrderUpdate, OrderAbsent, Listing)
+_VERDICTS = (OrderUpdate, OrderAbsent, Listing, Ask)
+"""What answers a question; an Ask means that the session looks for the order in a second place."""
 
 
 class Dispatch:
