@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from arbkit.core.errors import (
     ArbkitError,
@@ -91,10 +91,11 @@ def _run(args: list[str] | None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing left to say, also not at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return OK
+    except SystemExit:
+        # click leaves like this when the reader of our output (`| head`) has gone: that is no error of ours.
+        if isinstance(sys.stdout, PacifyFlushWrapper):
+            return OK
+        raise
     except LocalProtocolError:
         raise
     except ArbkitError as error:
