@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit import config as configuration
-from arbkit.core.counters import Counters
+from arbkit.core.counters import Counters, Histogram
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.engine import Slot
 from arbkit.core.errors import ConfigError
@@ -160,8 +160,10 @@ def start(
     plan: RunPlan, strategy: Strategy, *, registry: Registry, signers: Mapping[str, LocalSigner],
     secrets: Sequence[str], folder: StateFolder, seconds: float | None, as_json: bool, loop_factory: LoopFactory,
     capture: str | None = None, metrics_port: int | None = None, screen: Facts | None = None,
+    histograms: Mapping[str, Histogram] | None = None,
 ) -> Finished:  # fmt: skip
-    """Recover the journal, make the desk, run it, print the last line (``screen`` takes all that is told instead)."""
+    """Recover the journal, make the desk, run it, print the last line (``screen`` takes all that is told instead;
+    ``histograms`` replace the counters' own, for benches)."""
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
     plan = _recover(plan, journal, clock)
@@ -173,10 +175,13 @@ def start(
         for secret in secrets:
             tape.tape.strike(secret)
     log = Log(clock.now_ns, secrets=secrets)
+    counters = Counters()
+    for name, histogram in (histograms or {}).items():
+        setattr(counters, name, histogram)
     try:
         runtime = Runtime(clock, journal, tape=tape)
         began = clock.now_ns() if tape is None else head.began_ns
-        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=screen or log, counters=Counters(),
+        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=screen or log, counters=counters,
                          probe=clock.now_ns)  # fmt: skip
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, seconds, metrics_port, log))
@@ -188,9 +193,7 @@ def start(
     return Finished(desk, ending, code)
 
 
-async def _main(
-    desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log
-) -> Ending:
+async def _main(desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
         loop.call_later(seconds, runtime.stop)
@@ -272,7 +275,7 @@ def _sources(desk: Desk, log: Log) -> Sources:
     )  # fmt: skip
 
 
-# --- the end -----------------------------------------------------------------------------------------------------------
+# --- the end ------------------------------------------------------------------------------------------------------
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
@@ -335,7 +338,7 @@ def _say(desk: Desk, ending: Ending, code: int, as_json: bool) -> None:
         click.echo("Run the same command again to resolve them: the journal remembers.")
 
 
-# --- replay ------------------------------------------------------------------------------------------------------------
+# --- replay -------------------------------------------------------------------------------------------------------
 
 
 def replay(path: str, registry: Registry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,7 @@ from arbkit.core.gate import GateConfig
 from arbkit.core.limits import LimitsConfig
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.signer import LocalSigner
-from arbkit.sim.faults import default_script
+from arbkit.sim.faults import Fault, default_script
 from arbkit.strategies import SpreadArb
 
 __all__ = ["run"]
@@ -58,24 +58,19 @@ def run(
             f"the demo needs two venues with a simulator, installed: {', '.join(venues) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
-    screen = _Screen(as_json)
+    screen = Screen(as_json)
     screen.say(f"arbkit demo: {', '.join(venues)} simulated on this machine, SpreadArb on {', '.join(SYMBOLS)}, "
                f"{seconds:g} s, seed {seed}")  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder, _venues(venues, seed, seconds, folder) as where:
+    faults = default_script(venues, seconds)
+    with (
+        tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
+        venues_beside(venues, seed, faults=faults) as where,
+    ):
         signers = {
             name: LocalSigner(said["key"], said["secret"], said["passphrase"]) for name, said in where["venues"].items()
         }
         secrets = [said[part] for said in where["venues"].values() for part in ("key", "secret", "passphrase")]
-        plan = app.RunPlan(
-            venues=[
-                app.VenuePlan(
-                    venue=name, account=f"{name}:main", environment="sim", signed=True,
-                    endpoints={key: url for key, url in said.items() if url and key.startswith(("rest", "ws_"))},
-                )
-                for name, said in where["venues"].items()
-            ],
-            target="spread", params=PARAMS, limits=LIMITS, gate=GATE, seed=seed,
-        )  # fmt: skip
+        plan = plan_of(where, seed)
         state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
         try:
             done = app.start(
@@ -84,26 +79,43 @@ def run(
             )  # fmt: skip
         finally:
             state.close()
-        ledger, faults = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
-    return _verdict(done, ledger, faults, as_json)
+        ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
+    return _verdict(done, ledger, fired, as_json)
+
+
+def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:
+    """SpreadArb, live, at the simulated venues that ``arbkit sim --json`` announced."""
+    return app.RunPlan(
+        venues=[
+            app.VenuePlan(
+                venue=name, account=f"{name}:main", environment="sim", signed=True,
+                endpoints={key: url for key, url in said.items() if url and key.startswith(("rest", "ws_"))},
+            )
+            for name, said in where["venues"].items()
+        ],
+        target="spread", params=PARAMS, limits=LIMITS, gate=GATE, seed=seed,
+    )  # fmt: skip
 
 
 @contextmanager
-def _venues(venues: list[str], seed: int, seconds: float, folder: str) -> Any:
-    """``arbkit sim`` beside us; it ends with us."""
-    script = Path(folder) / "faults.json"
-    script.write_bytes(msgspec.json.encode(default_script(venues, seconds)))
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "arbkit", "sim", *venues, "--seed", str(seed), "--faults", str(script),
-         "--edge-every", str(EDGE_EVERY_S), "--json"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        yield _announced(process.stdout)
-    finally:
-        process.terminate()
-        process.wait(10)
+def venues_beside(
+    venues: Sequence[str], seed: int, *, faults: Sequence[Fault], edge_every_s: float = EDGE_EVERY_S
+) -> Iterator[dict[str, Any]]:
+    """``arbkit sim`` in a process of its own; it ends with us. Gives what it announced."""
+    with tempfile.NamedTemporaryFile(prefix="arbkit-faults-", suffix=".json") as script:
+        script.write(msgspec.json.encode(faults))
+        script.flush()
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "arbkit", "sim", *venues, "--seed", str(seed), "--faults", script.name,
+             "--edge-every", str(edge_every_s), "--json"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            yield _announced(process.stdout)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def _announced(stdout: IO[str]) -> dict[str, Any]:
@@ -158,7 +170,7 @@ def _verdict(done: app.Finished, ledger: dict[str, Any], faults: dict[str, Any],
     return code
 
 
-class _Screen:
+class Screen:
     """The facts of the run in a newcomer's words, as they come."""
 
     def __init__(self, silent: bool) -> None:
@@ -175,7 +187,9 @@ class _Screen:
             net = ", ".join(f"{Decimal(amount):+f} {asset}" for asset, amount in fields["net"].items()) or "nothing"
             self.say(f"DEAL {self._deals:06d} {fields['outcome']:<9} {fields['pair']}: {net}, {fields['ms']:.1f} ms")
         elif event == "order.unknown":
-            self.say(f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): asking the venue, not sending twice")
+            self.say(
+                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): asking the venue, not sending twice"
+            )
         elif event == "book.lost":
             self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until it is whole again")
         elif event == "link.down":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -62,6 +63,8 @@ class Dispatch:
         self.commands = 0
         """Order commands so far."""
         self.sent_in_turn = 0
+        self._written: deque[tuple[int, int]] = deque(maxlen=10_000)
+        """Journal position and time of intents that are not on the disk yet."""
         self.dirty = True
         """Something was set in motion: due times may have changed."""
 
@@ -69,7 +72,7 @@ class Dispatch:
         """Of every order command so far, in order."""
         return self._commands.hexdigest()
 
-    # --- out ----------------------------------------------------------------------------------------------------
+    # --- out ------------------------------------------------------------------------------------------------------
 
     def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
         live = [order for order in orders if self._paper_of(order.account) is None]
@@ -99,9 +102,18 @@ class Dispatch:
             self.gateway.orders(orders, now_ns)
 
     def intent(self, order: NewOrder, role: Role, link: str) -> int:
-        return self._port.journal(
-            encode_record(Intent(at_ns=self._view.now_ns, order=order, channel=role.value, link=link))
-        )
+        """Write an intent with its channel; the journal's position after it."""
+        now_ns = self._view.now_ns
+        position = self._port.journal(encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link)))
+        self._written.append((position, now_ns))
+        return position
+
+    def durable(self, position: int, now_ns: int) -> None:
+        """The journal is on the disk up to ``position``."""
+        while self._written and self._written[0][0] <= position:
+            self._counters.durable.observe((now_ns - self._written.popleft()[1]) / 1000)
+        self.gateway.durable(position, now_ns)
+        self.dirty = True
 
     def journal(self, record: Record) -> None:
         self._port.journal(encode_record(record))
@@ -128,7 +140,7 @@ class Dispatch:
         for venue in self._venues.values():
             venue.throttle.release(deal.id)
 
-    # --- what is known of orders -----------------------------------------------------------------------------------
+    # --- what is known of orders ----------------------------------------------------------------------------------
 
     def question(self, order: Order, now_ns: int) -> None:
         """An order changed: its resolver looks whether something is left to prove."""

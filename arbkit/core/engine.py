@@ -131,7 +131,7 @@ class Engine:
             try:
                 for opportunity in slot.strategy.decide(self._view, touched, now_ns):
                     found.append((-opportunity.expected_net, len(found), slot, opportunity))
-            except Exception as error:  # noqa: BLE001 - a strategy's fault stops that strategy, never the desk
+            except Exception as error:
                 self.fault(slot, error)
         self._counters.turns += 1
         if found:
@@ -151,7 +151,7 @@ class Engine:
     def _take(self, slot: Slot, opportunity: Opportunity, now_ns: int) -> None:
         try:
             deal = slot.executor.plan(opportunity, self._view, now_ns)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self.fault(slot, error)
             return
         if deal is None:
@@ -185,7 +185,7 @@ class Engine:
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
         self._out.journal(
-            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[l.instrument for l in deal.legs])
+            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs])
         )
         for order in orders:
             deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
@@ -325,7 +325,7 @@ class Engine:
         """Let an executor speak for its deal and send what passes the gate."""
         try:
             commands = ask()
-        except Exception as error:  # noqa: BLE001 - an executor's fault holds its deal, never stops the desk
+        except Exception as error:
             self.fault(slot, error)
             if deal.state is not DealState.CLOSED:
                 deal.state = DealState.HELD
