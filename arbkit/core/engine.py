@@ -131,7 +131,7 @@ class Engine:
             try:
                 for opportunity in slot.strategy.decide(self._view, touched, now_ns):
                     found.append((-opportunity.expected_net, len(found), slot, opportunity))
-            except Exception as error:  # noqa: BLE001 - a strategy's fault stops that strategy, never the desk
+            except Exception as error:
                 self.fault(slot, error)
         self._counters.turns += 1
         if found:
@@ -151,7 +151,7 @@ class Engine:
     def _take(self, slot: Slot, opportunity: Opportunity, now_ns: int) -> None:
         try:
             deal = slot.executor.plan(opportunity, self._view, now_ns)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self.fault(slot, error)
             return
         if deal is None:
@@ -185,7 +185,9 @@ class Engine:
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
         self._out.journal(
-            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[l.instrument for l in deal.legs])
+            DealOpened(
+                at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs]
+            )
         )
         for order in orders:
             deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
@@ -226,8 +228,7 @@ class Engine:
         """Book what a change of an order brought, and let its deal go on."""
         order = change.order
         if order is None:
-            self._facts.log("order.foreign", account=update.account, instrument=update.instrument,
-                            order_id=update.order_id)  # fmt: skip
+            self._foreign(change, update)
             return
         intent = order.intent
         if not order.unknown:
@@ -239,6 +240,12 @@ class Engine:
             self._limits.fill(intent.deal, fill, instrument)
             if deal is not None:
                 deal.fill(fill)
+            elif fill.qty:
+                self._counters.alarms["late_fill"] += 1
+                self._facts.log(
+                    "alarm.late_fill", cl_ord_id=intent.cl_ord_id, instrument=fill.instrument, side=fill.side.value,
+                    qty=str(fill.qty), px=str(fill.px), deal=intent.deal,
+                )  # fmt: skip
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
             self._facts.log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
@@ -250,6 +257,16 @@ class Engine:
             self._ended(order, now_ns)
         if deal is not None:
             self._advance(deal, update, now_ns)
+
+    def _foreign(self, change: Change, update: OrderUpdate) -> None:
+        """Somebody else's order on our account: its fills move our balances and are no gain of ours."""
+        for fill in change.fills:
+            self._ledger.fill(fill, self._catalogue[fill.instrument], external=True)
+        self._counters.alarms["foreign_order"] += 1
+        self._facts.log(
+            "order.foreign", account=update.account, instrument=update.instrument, order_id=update.order_id,
+            anomalies=list(change.anomalies),
+        )  # fmt: skip
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""
@@ -310,7 +327,7 @@ class Engine:
         """Let an executor speak for its deal and send what passes the gate."""
         try:
             commands = ask()
-        except Exception as error:  # noqa: BLE001 - an executor's fault holds its deal, never stops the desk
+        except Exception as error:
             self.fault(slot, error)
             if deal.state is not DealState.CLOSED:
                 deal.state = DealState.HELD
@@ -352,8 +369,8 @@ class Engine:
             return
         else:
             deal.closed_ns = now_ns  # told once
-            self._gate.restrict(pair_of(deal), Mode.HALTED, f"deal {deal.id} is held: {deal.why}")
             self._counters.alarms["deal_held"] += 1
+            self._facts.log("alarm.deal_held", deal=deal.id, pair=pair_of(deal), why=deal.why)
         outcome = deal.outcome or Outcome.HELD
         self._counters.deals[outcome.value] += 1
         self._out.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why))

@@ -15,7 +15,6 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 import msgspec
-import structlog
 
 from arbkit.core.types import Secret
 
@@ -163,7 +162,9 @@ def _json(event: Event) -> str:
 
 
 def _human() -> Callable[[Event], str]:
-    console = structlog.dev.ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
+    from structlog.dev import ConsoleRenderer  # here: it takes 250 ms to import, and programs read JSON
+
+    console = ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
 
     def render(event: Event) -> str:
         return str(console(None, "", event))

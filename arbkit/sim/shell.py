@@ -27,7 +27,7 @@ async def serve(
 ) -> AsyncIterator[dict[str, Any]]:
     """Serve a world until the block ends. Gives its addresses and keys:
 
-    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin": url}``.
+    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``.
     The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, the venues take the
     ones after it; 0 = any free ports. ``now_ns`` is the venues' clock.
     """

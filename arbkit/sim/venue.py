@@ -3,179 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim import rules
 from arbkit.sim.ledger import FEES, Ledger
 from arbkit.sim.matching import Book, Match, Resting, Stp
 from arbkit.sim.pair import SCALE, Pair, units
-
-_RATE = 10**8  # fee rates are kept in 1e-8
+from arbkit.sim.records import (
+    Account,
+    BalanceReport,
+    EndReason,
+    Fill,
+    Lost,
+    Order,
+    OrderReport,
+    Profile,
+    Refused,
+    Report,
+    ReportKind,
+    TopReport,
+    TradeReport,
+)
 
 __all__ = [
     "Account", "BalanceReport", "Exchange", "Fill", "Lost", "Order", "OrderReport", "Profile", "Refused", "Report",
     "TopReport", "TradeReport",
 ]  # fmt: skip
 
-Rule: TypeAlias = Literal[
-    "symbol", "halted", "tick", "lot", "min_qty", "max_qty", "min_notional", "balance", "duplicate", "post_only",
-    "expired", "unknown_order",
-]  # fmt: skip
-
-
-class Refused(Exception):
-    """The exchange's definitive "no"; ``rule`` names the broken rule, the dialect words it."""
-
-    def __init__(self, rule: Rule, text: str = "") -> None:
-        super().__init__(text or rule)
-        self.rule: Rule = rule
-
-
-class Lost(Exception):
-    """A fault lost the request before it arrived: nobody answers. Only the world catches it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Where venues differ below the wire."""
-
-    maker: Decimal = Decimal("0.001")
-    taker: Decimal = Decimal("0.001")
-    """Default fee rates, fractions; taken from the received asset, rounded down to ``fee_decimals``."""
-    fee_decimals: int = 8
-    client_ids: Literal["open", "window", "always"] = "open"
-    """How long a client order id stays taken: while open, ``client_id_window_ns`` after it was placed, for good."""
-    client_id_window_ns: int = 0
-    post_only_reports: bool = False
-    """True: a post-only order that would take is accepted, then cancelled (OKX, Bybit); False: refused (Binance)."""
-    stp: Stp = "none"
-    """Default self-trade prevention."""
-    pairs: tuple[Pair, ...] = ()
-    """The venue's own grids, where they differ from the world's."""
-    first_order_id: int = 1_000_000
-    first_trade_id: int = 5_000_000
-
-
-@dataclass(slots=True)
-class Account:
-    """Who trades. ``synthetic`` accounts quote the tape and get no reports."""
-
-    name: str
-    key: str = ""
-    secret: str = ""
-    passphrase: str = ""
-    uid: int = 0
-    synthetic: bool = False
-    maker: Decimal | None = None
-    """Own fee rates; None = the venue's default."""
-    taker: Decimal | None = None
-
-
-@dataclass(slots=True)
-class Fill:
-    """One execution, from one account's side. ``px`` in ticks, ``qty`` in lots, ``quote`` and ``fee`` in units."""
-
-    id: int
-    account: str
-    symbol: str
-    order_id: int
-    cl_ord_id: str
-    side: Side
-    px: int
-    qty: int
-    quote: int
-    fee: int
-    fee_asset: str
-    maker: bool
-    ns: int
-
-
-EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity"]
-ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired"]
-
-
-@dataclass(slots=True)
-class Order:
-    """One order. ``px`` in ticks (0 for market), ``qty`` and ``cum`` in lots, ``cum_quote`` in ledger units."""
-
-    id: int
-    account: str
-    symbol: str
-    cl_ord_id: str
-    side: Side
-    kind: Literal["limit", "market"]
-    tif: Tif
-    post_only: bool
-    px: int
-    qty: int
-    ns: int
-    """When it was accepted."""
-    status: OrdStatus = OrdStatus.NEW
-    cum: int = 0
-    cum_quote: int = 0
-    quote_qty: int = 0
-    """For a market order given by its quote amount, in ledger units; else 0."""
-    reason: EndReason = ""
-    """Why it ended unfilled."""
-    updated_ns: int = 0
-    locked: int = 0
-    stp: Stp = "none"
-    fills: list[Fill] = field(default_factory=list)
-
-
-@dataclass(slots=True, frozen=True)
-class OrderReport:
-    """An order changed; the values are those after this change, also when ``order`` has moved on since."""
-
-    kind: ReportKind
-    order: Order
-    status: OrdStatus
-    cum: int
-    cum_quote: int
-    fill: Fill | None
-    ns: int
-    seq: int
-    """Rises by one a report, per exchange."""
-
-
-@dataclass(slots=True, frozen=True)
-class BalanceReport:
-    """Absolute balances of the assets that one action touched: (asset, free, locked), in ledger units."""
-
-    account: str
-    balances: tuple[tuple[str, int, int], ...]
-    ns: int
-    seq: int
-
-
-@dataclass(slots=True, frozen=True)
-class TradeReport:
-    """A public trade; ``side`` is the taker's."""
-
-    id: int
-    symbol: str
-    side: Side
-    px: int
-    qty: int
-    ns: int
-
-
-@dataclass(slots=True, frozen=True)
-class TopReport:
-    """The best bid or ask changed (price or size): what real-time best-bid-ask streams send."""
-
-    symbol: str
-    seq: int
-    """The book's update id at this state."""
-    bid_px: int
-    bid_qty: int
-    ask_px: int
-    ask_qty: int
-
-
-Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport
+_RATE = 10**8  # fee rates are kept in 1e-8
 
 
 class Exchange:
@@ -207,6 +64,8 @@ class Exchange:
         """Orders accepted so far: how a fault knows that a call placed one."""
         self.limited_until_ns = 0
         """Set by a fault: until then the dialect answers everything as throttled (HTTP through ``limited``)."""
+        self.visible_ns = 1 << 62
+        """Queries and listings know nothing newer than this (a fault: the replica that answers them lags)."""
         self.on_arrival: Callable[[], None] | None = None
         """A fault's hook, called as an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
@@ -276,13 +135,13 @@ class Exchange:
         if expire_ns and now_ns > expire_ns:
             raise Refused("expired")
         buy = side is Side.BUY
-        ticks = self._ticks(pair, px) if kind == "limit" else 0
-        lots = self._lots(pair, qty) if quote_qty is None else 0
+        ticks = rules.ticks(pair, px) if kind == "limit" else 0
+        lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
-        self._check_notional(pair, buy, ticks, lots, budget)
+        book = self.books[symbol]
+        rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
-        book = self.books[symbol]
         crosses = post_only and book.crosses(buy, ticks)
         if crosses and not self.profile.post_only_reports:
             raise Refused("post_only")
@@ -311,7 +170,7 @@ class Exchange:
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> Order:
         """End an open order; ``Refused("unknown_order")`` when none such is open."""
-        order = self.find(account, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        order = self._newest(account, order_id, cl_ord_id, symbol, 1 << 62)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
         self._cancel(order, now_ns)
@@ -320,21 +179,28 @@ class Exchange:
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[Order]:
         """End all open orders, of one symbol or all."""
-        orders = self.open_orders(account, symbol)
+        orders = [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and not order.status.terminal
+        ]
         for order in orders:
             self._cancel(order, now_ns)
         self._flush_balances(now_ns)
         return orders
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> Order | None:
-        """An order in any state; by client id the newest that carried it."""
+        """An order in any state; by client id the newest that carried it. For queries: to cancel, ``cancel``."""
+        return self._newest(account, order_id, cl_ord_id, symbol, self.visible_ns)
+
+    def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> Order | None:
         if order_id:
             order = self.orders.get(order_id)
             found = [order] if order is not None and order.account == account else []
         else:
             found = self._by_client.get((account, cl_ord_id), [])
         for order in reversed(found):
-            if symbol in ("", order.symbol):
+            if symbol in ("", order.symbol) and order.ns <= until_ns:
                 return order
         return None
 
@@ -344,7 +210,11 @@ class Exchange:
 
     def orders_of(self, account: str, symbol: str = "") -> list[Order]:
         """All orders, oldest first."""
-        return [order for order in self.orders.values() if order.account == account and symbol in ("", order.symbol)]
+        return [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and order.ns <= self.visible_ns
+        ]
 
     def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[Fill]:
         """Fills, oldest first."""
@@ -354,7 +224,7 @@ class Exchange:
             if fill.account == account
             and symbol in ("", fill.symbol)
             and order_id in (0, fill.order_id)
-            and fill.ns >= since_ns
+            and since_ns <= fill.ns <= self.visible_ns
         ]
 
     def take_reports(self) -> list[Report]:
@@ -418,30 +288,6 @@ class Exchange:
         self.ledger.lock(resting.owner, asset, -lots * each)
 
     # --- inside -----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _ticks(pair: Pair, px: Decimal | None) -> int:
-        ticks = None if px is None or px <= 0 else pair.ticks(px)
-        if ticks is None:
-            raise Refused("tick")
-        return ticks
-
-    @staticmethod
-    def _lots(pair: Pair, qty: Decimal | None) -> int:
-        if qty is None or qty < pair.min_qty:
-            raise Refused("min_qty")
-        if qty > pair.max_qty:
-            raise Refused("max_qty")
-        lots = pair.lots(qty)
-        if lots is None:
-            raise Refused("lot")
-        return lots
-
-    def _check_notional(self, pair: Pair, buy: bool, ticks: int, lots: int, budget: int) -> None:
-        top = self.books[pair.symbol].top()
-        notional = budget or (ticks or top[2 if buy else 0]) * lots * pair.unit
-        if notional < units(pair.min_notional):
-            raise Refused("min_notional")
 
     def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
         orders = self._by_client.get((account, cl_ord_id))

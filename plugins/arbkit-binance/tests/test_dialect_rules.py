@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 import pytest
 from arbkit_binance.dialect import BinanceDialect
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
@@ -21,6 +23,8 @@ from arbkit.sim.world import World
 T0 = 1_750_000_000_000_000_000
 MS = 1_000_000
 S = 1_000 * MS
+DOC_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"  # printed in request-security.md
+DOC_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 
 
 class Client:
@@ -50,7 +54,14 @@ class Client:
         return reply.status, json.loads(reply.body)
 
     def order(self, **params: Any) -> tuple[int, Any]:
-        base = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "60000"}  # fmt: skip
+        base = {
+            "symbol": "BTCUSDT",
+            "side": "BUY",
+            "type": "LIMIT",
+            "timeInForce": "GTC",
+            "quantity": "0.01",
+            "price": "60000",
+        }
         merged = {name: value for name, value in (base | params).items() if value is not None}
         return self.signed("POST", "/api/v3/order", **merged)
 
@@ -68,26 +79,34 @@ class Client:
 
     def place(self, conn: int, **params: Any) -> list[Any]:
         ask = Decimal(self.exchange.books["BTC-USDT"].top()[2]) / 100
-        base = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC", "quantity": "0.01", "price": str(ask + 5)}  # fmt: skip
+        base = {
+            "symbol": "BTCUSDT",
+            "side": "BUY",
+            "type": "LIMIT",
+            "timeInForce": "IOC",
+            "quantity": "0.01",
+            "price": str(ask + 5),
+        }
         return self.call(conn, "order.place", **(base | params))
 
 
 def test_documented_signatures_are_accepted() -> None:
     """The vectors of the venue's pages (request-security.md) and of ccxt pass; a changed byte does not."""
-    key, secret = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # fmt: skip
     client = Client()
-    client.exchange.open(Account("doc", key=key, secret=secret))
-    payload = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"  # fmt: skip
+    client.exchange.open(Account("doc", key=DOC_KEY, secret=DOC_SECRET))
+    payload = (
+        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+    )
     good = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
     client.now_ns = 1499827319559 * MS
 
-    def code(query: str, body: str = "", of: str = key) -> int:
+    def code(query: str, body: str = "", of: str = DOC_KEY) -> int:
         return int(json.loads(client.raw("POST", "/api/v3/order", query, body, of).body)["code"])
 
     assert code(f"{payload}&signature={good}") == -1121  # past the signature: no such symbol here
     assert code("", f"{payload}&signature={good}") == -1121
     cut = payload.index("&quantity")  # query and body are joined without a separator
-    joined = hmac.new(secret.encode(), (payload[:cut] + payload[cut + 1 :]).encode(), "sha256").hexdigest()
+    joined = hmac.new(DOC_SECRET.encode(), (payload[:cut] + payload[cut + 1 :]).encode(), "sha256").hexdigest()
     assert code(payload[:cut], f"{payload[cut + 1 :]}&signature={joined}") == -1121
     assert code(f"{payload}&signature={good[:-1]}0") == -1022
     assert code(f"signature={good}&{payload}") == -1022  # the signature comes last
@@ -96,19 +115,31 @@ def test_documented_signatures_are_accepted() -> None:
 
     client.exchange.open(Account("ccxt", key="arbkit-binance-test-key", secret="arbkit-binance-test-secret"))
     client.now_ns = T0
-    query = "timestamp=1750000000000&recvWindow=10000&signature=85abb21cb18f9b4a116befb14da4528dd9bddc0df673cccff6d7d97f08956b42"  # fmt: skip
+    query = (
+        "timestamp=1750000000000&recvWindow=10000"
+        "&signature=85abb21cb18f9b4a116befb14da4528dd9bddc0df673cccff6d7d97f08956b42"
+    )
     assert client.raw("GET", "/api/v3/account", query, key="arbkit-binance-test-key").status == 200
 
 
 def test_ws_signature_sorts_the_parameters() -> None:
     """The WS API's documented vector: sorted names, raw text, in whatever order they are sent."""
     client = Client()
-    key, secret = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # fmt: skip
-    client.exchange.open(Account("doc", key=key, secret=secret))
+    client.exchange.open(Account("doc", key=DOC_KEY, secret=DOC_SECRET))
     client.now_ns = 1645423376532 * MS
     conn = client.api()
-    params = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01000000", "price": "52000.00",
-              "recvWindow": 100, "timestamp": 1645423376532, "apiKey": key, "signature": "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24"}  # fmt: skip
+    params = {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.01000000",
+        "price": "52000.00",
+        "recvWindow": 100,
+        "timestamp": 1645423376532,
+        "apiKey": DOC_KEY,
+        "signature": "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24",
+    }
     (reply,) = client.call(conn, "order.place", sign=False, **params)
     assert reply["error"]["code"] == -2010  # signature accepted: that account is empty
     (reply,) = client.call(conn, "order.place", sign=False, **(params | {"quantity": "0.02"}))
@@ -166,14 +197,15 @@ def test_client_ids_are_unique_among_open_orders_only() -> None:
     first = client.order(newClientOrderId="a", price="63000", timeInForce="IOC")[1]
     second = client.order(newClientOrderId="a", price="63000", timeInForce="IOC")[1]
     assert first["status"] == second["status"] == "FILLED"
-    assert client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]["orderId"] == second["orderId"]  # fmt: skip
+    newest = client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]
+    assert newest["orderId"] == second["orderId"]
     assert client.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="b")[1]["code"] == -2013
     assert client.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="a")[1]["code"] == -2011
     assert client.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT")[1]["code"] == -2011
 
 
 def test_weights_429_and_418() -> None:
-    """Weight is counted in headers; over 6000 a minute comes 429, and insisting gets a ban; the next minute is free."""
+    """Weight is counted in headers; over 6000 a minute comes 429, and insisting gets a ban."""
     client = Client()
     assert client.raw("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5000").headers["x-mbx-used-weight-1m"] == "250"
     statuses = [client.raw("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5000").status for _ in range(60)]
@@ -291,8 +323,48 @@ def test_asset_status_and_account() -> None:
     assert coins["USDT"]["depositAllEnable"]
     account = client.signed("GET", "/api/v3/account", omitZeroBalances="true")[1]
     assert {b["asset"]: b["free"] for b in account["balances"]}["USDT"] == "200000.00000000"
-    assert client.signed("GET", "/api/v3/account/commission", symbol="BTCUSDT")[1]["standardCommission"]["taker"] == "0.00100000"  # fmt: skip
+    own = client.signed("GET", "/api/v3/account/commission", symbol="BTCUSDT")[1]
+    assert own["standardCommission"]["taker"] == "0.00100000"
     assert client.raw("POST", "/api/v3/userDataStream").status == 410
     conn = client.api()
     assert client.call(conn, "session.logon")[0]["error"]["code"] == -4056
     assert client.call(conn, "time", sign=False)[0]["result"] == {"serverTime": T0 // MS}
+
+
+_words = st.sampled_from(
+    ["order.place", "depth", "SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "userDataStream.unsubscribe", "session.x", ""]
+)
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=8) | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_message = st.fixed_dictionaries({}, optional={"id": _json, "method": _words | _json, "params": _json}) | _json
+
+
+@given(st.lists(_message, max_size=8), st.text(max_size=30), st.binary(max_size=30))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_nonsense_is_answered_and_never_crashes(messages: list[Any], query: str, body: bytes) -> None:
+    """Whatever a client sends, the venue answers with an error of its own or stays silent."""
+    client = Client()
+    api, stream = client.api(), client.world.connect("binance", "/ws", {}, T0)[0]
+    for message in messages:
+        for conn in (api, stream):
+            client.now_ns += S
+            client.world.frame(conn, json.dumps(message), client.now_ns)
+    for path in ("/api/v3/order", "/api/v3/depth", "/nothing"):
+        for extra in ("", "&symbol=BTCUSDT&limit=9&timestamp=NaN&recvWindow=NaN&signature=x"):
+            headers = {"x-mbx-apikey": client.key}
+            client.world.http("binance", Request("POST", path, query + extra, headers, body), 1, client.now_ns)
+            client.world.http("binance", Request("GET", path, query + extra, headers, body), 1, client.now_ns)
+    for out in client.world.drain():
+        assert not isinstance(out, Answer) or (out.reply is not None and json.loads(out.reply.body) is not None)
+
+
+def test_connection_attempts_are_limited() -> None:
+    """300 attempts in 5 minutes from one address, accepted or not; then 429 at the handshake."""
+    client = Client()
+    replies = [client.world.connect("binance", "/ws", {}, T0)[1] for _ in range(301)]
+    assert replies[:300] == [None] * 300
+    assert replies[300] is not None
+    assert replies[300].status == 429

@@ -52,6 +52,7 @@ class PublicSession:
         self._requests: dict[str, list[str]] = {}
         """Subscriptions that nobody has answered: topics by request id."""
         self._count = 0
+        self._ready = False
 
     def dial(self, now_ns: int) -> Dial | Ask:
         return Dial(self._url)
@@ -123,7 +124,8 @@ class PublicSession:
                 if book is not None:
                     book.resync.arrived()
                     out.append(BookLost(book.instrument, f"subscription refused: {frame.ret_msg}", now_ns))
-        if topics and not self._requests:
+        if topics and not self._requests and not self._ready:
+            self._ready = True
             out.append(Ready(self._link.link, now_ns))
         return out
 

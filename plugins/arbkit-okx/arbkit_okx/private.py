@@ -108,7 +108,7 @@ class AccountSession:
             error = login.refused(code, msg)
             if error is not None:
                 raise error
-            if codes.REJECTS.get(code) in (RejectReason.CLOCK, RejectReason.AUTH):
+            if code == codes.NOT_LOGGED_IN or codes.REJECTS.get(code) is RejectReason.CLOCK:
                 raise RemoteProtocolError(f"okx refused the login: {code} {msg}")
         return (Notice(VENUE, f"{frame.event} {code} {msg}".strip(), code == "64008", now_ns),)
 

@@ -120,7 +120,7 @@ def order_answer(
 ) -> OrderUpdate:
     """The venue's answer to a new order; the item's own code counts where there is one."""
     row = rows[0] if rows else AckRow()
-    code = row.s_code or code
+    code = row.s_code or (code if code != "0" else "no item")
     status, reason = codes.verdict(code)
     return OrderUpdate(
         account=account,
