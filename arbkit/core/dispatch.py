@@ -223,4 +223,5 @@ class Dispatch:
         table.sent(intent.order.cl_ord_id, Role(intent.channel), intent.link, intent.at_ns + 1_000_000_000)
         order = table.timed_out(intent.order.cl_ord_id, now_ns)
         if order is not None:
+            self.engine.restored(order)
             self.question(order, now_ns)
