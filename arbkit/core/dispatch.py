@@ -12,6 +12,7 @@ import msgspec
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal
 from arbkit.core.engine import Engine
+from arbkit.core.errors import JournalFailed
 from arbkit.core.facts import Facts
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.journal import Intent, Record
@@ -67,6 +68,9 @@ class Dispatch:
         self.sent_in_turn = 0
         self._written: deque[tuple[int, int]] = deque(maxlen=10_000)
         """Journal position and time of intents that are not on the disk yet."""
+        self._records: list[bytes] = []
+        self.journal_failed = ""
+        """Why the journal cannot be written any more; "" = it can."""
         self.dirty = True
         """Something was set in motion: due times may have changed."""
 
@@ -93,7 +97,7 @@ class Dispatch:
             paper = self._paper_of(command.account)
             if paper is not None:
                 if isinstance(command, NewOrder):
-                    self.intent(command, Role.REST, "paper")
+                    self.intents([(command, Role.REST, "paper")])
                     self.sent(command, Role.REST, "paper", now_ns)
                 paper.submit([command], now_ns)
             elif isinstance(command, NewOrder):
@@ -103,12 +107,40 @@ class Dispatch:
         if orders:
             self.gateway.orders(orders, now_ns)
 
-    def intent(self, order: NewOrder, role: Role, link: str) -> int:
-        """Write an intent with its channel; the journal's position after it."""
+    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]]) -> int:
+        """Write intents with channel and link before their first byte leaves, and all that waited, in one write.
+
+        The journal's position after it; -1 when it cannot be written: then nothing new is begun, and what is open is
+        ended from memory."""
         now_ns = self._view.now_ns
-        position = self._port.journal(encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link)))
+        self._records += [
+            encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
+            for order, role, link in orders
+        ]
+        position = self.flush()
         self._written.append((position, now_ns))
         return position
+
+    def journal(self, record: Record) -> None:
+        """Written with the next intent, at the latest at the end of the turn."""
+        self._records.append(encode_record(record))
+
+    def flush(self) -> int:
+        """Write what waits; the position after it, -1 when that failed."""
+        records, self._records = self._records, []
+        try:
+            return self._port.journal(b"".join(records))
+        except JournalFailed as error:
+            if not self.journal_failed:
+                self.journal_failed = str(error)
+                self._counters.alarms["journal"] += 1
+                self._facts.log("alarm.journal", why=self.journal_failed)
+            return -1
+
+    @property
+    def pending(self) -> bool:
+        """Records wait to be written."""
+        return bool(self._records)
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
@@ -116,9 +148,6 @@ class Dispatch:
             self._counters.durable.observe((now_ns - self._written.popleft()[1]) / 1000)
         self.gateway.durable(position, now_ns)
         self.dirty = True
-
-    def journal(self, record: Record) -> None:
-        self._port.journal(encode_record(record))
 
     def sent(self, order: NewOrder, role: Role, link: str, now_ns: int) -> None:
         self._orders[order.account].sent(order.cl_ord_id, role, link, now_ns)
