@@ -73,10 +73,10 @@ class OkxDialect:
         self._wire = wire
         self._timers = Timers()
         self._orders = Orders(exchange)
-        self._calls = Calls(exchange, self._orders)
+        self._calls = Calls(exchange, self._orders, self._timers)
         self._streams = Streams(exchange, self._timers)
-        self._private = Private(self._calls, self._orders, self._timers)
         self._conns: dict[int, Conn] = {}
+        self._private = Private(self._calls, self._orders, self._timers, self._conns)
         self._dials = Window(3, _S)
 
     @staticmethod
@@ -222,6 +222,8 @@ class OkxDialect:
 
     def _channel(self, state: Conn, message: _Message, arg: dict[str, Any], now_ns: int) -> None:
         """Subscribe, Unsubscribe: the answer comes before the data."""
+        if not all(isinstance(value, str) for value in arg.values()):
+            raise Problem("60012", f"Invalid request: {_encode(arg).decode()}")
         if state.path == "public":
             part: Streams | Private = self._streams
         elif state.path == "private":
@@ -290,9 +292,9 @@ class OkxDialect:
                 case TradeReport():
                     self._streams.trade(report, now_ns)
                 case OrderReport():
-                    self._private.order(report, self._conns.values(), now_ns)
+                    self._private.order(report, now_ns)
                 case BalanceReport():
-                    self._private.balance(report, self._conns.values(), now_ns)
+                    self._private.balance(report, now_ns)
 
 
 def _sign(secret: str, payload: bytes) -> str:
@@ -300,7 +302,7 @@ def _sign(secret: str, payload: bytes) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
 def _body(request: Request) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
@@ -9,6 +10,7 @@ from arbkit.core.types import plain
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Book
 from arbkit.sim.pair import Pair
+from arbkit.sim.timers import Timer, Timers
 from arbkit.sim.venue import Account, Exchange, Order
 
 from .dialect_orders import Orders
@@ -89,9 +91,11 @@ class Route:
 class Calls:
     """The calls over one exchange. A handler gives the reply's ``data``; order entry its whole reply."""
 
-    def __init__(self, exchange: Exchange, orders: Orders) -> None:
+    def __init__(self, exchange: Exchange, orders: Orders, timers: Timers) -> None:
         self.exchange = exchange
         self.orders = orders
+        self._timers = timers
+        self._dead_man: dict[str, Timer] = {}
         self.balance_ns: dict[tuple[str, str], int] = {}
         """(account, asset) -> when its balance last changed."""
         table: list[tuple[str, Route]] = [
@@ -111,6 +115,7 @@ class Calls:
             ("GET trade/orders-history-archive", Route(self._history, 20)),
             ("GET trade/fills", Route(lambda call: self._fills(call, 3), 60)),
             ("GET trade/fills-history", Route(lambda call: self._fills(call, 90), 10)),
+            ("POST trade/cancel-all-after", Route(self._cancel_all_after, 1, 1)),
             *((f"POST trade/{name}", Route(self._trade(op), by="orders")) for name, op in _OPS.items()),
         ]  # fmt: skip
         self.routes: dict[tuple[str, str], Route] = {}
@@ -168,6 +173,21 @@ class Calls:
             return {"code": code, "data": rows, "inTime": at, "msg": said, "outTime": at}
 
         return run
+
+    def _cancel_all_after(self, call: Call) -> list[dict[str, Any]]:
+        """Cancel All After: all orders end unless it is called again within ``timeOut`` seconds; 0 = never mind."""
+        given = call.body.get("timeOut") if isinstance(call.body, dict) else None
+        if not isinstance(given, str) or not re.fullmatch("0|[1-9][0-9]|1[01][0-9]|120", given, re.ASCII):
+            raise Problem("51000", "Parameter timeOut error", 400)
+        owner, due_ns = call.owner, call.now_ns + int(given) * _S
+        if owner in self._dead_man:
+            self._dead_man.pop(owner).cancel()
+        if given != "0":
+            self._dead_man[owner] = self._timers.at(due_ns, lambda now: self._cancel_all(owner, now))
+        return [{"triggerTime": ms(due_ns) if given != "0" else "0", "tag": "", "ts": ms(call.now_ns)}]
+
+    def _cancel_all(self, owner: str, now_ns: int) -> None:
+        self.exchange.cancel_all(owner, now_ns=now_ns)
 
     def _order(self, call: Call) -> list[dict[str, Any]]:
         pair = self.pair(call.need("instId"))

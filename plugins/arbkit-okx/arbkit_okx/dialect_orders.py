@@ -53,7 +53,8 @@ class Orders:
         limit = self._limits[op.removeprefix("batch-").removesuffix("s") if len(items) == 1 else op]
         place = op in ("order", "batch-orders")
         for item in items:
-            name = item.get("instIdCode" if coded else "instId")
+            given = item.get("instIdCode" if coded else "instId")
+            name = self._symbols.get(given) if coded and isinstance(given, int) else given
             if not limit.add(f"{owner}:{name}", 1, now_ns):
                 raise Problem("50011", "Too Many Requests", 429)
         rows = [self._one(place, owner, item, now_ns, coded, expire_ns) for item in items]
@@ -107,7 +108,7 @@ class Orders:
         symbol: str | None = None
         if coded and isinstance(given, int):
             symbol = self._symbols.get(given)
-        elif not coded and given in self.codes:
+        elif not coded and isinstance(given, str) and given in self.codes:
             symbol = given
         if symbol is None:
             raise refusal(Refused("symbol"))

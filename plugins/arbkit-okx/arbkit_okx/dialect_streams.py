@@ -223,8 +223,8 @@ class Streams:
         pair = self._exchange.pairs[name]
         conn.send((
             f'{{"arg":{{"channel":"books","instId":"{name}"}},"action":"{action}","data":[{{'
-            f'"asks":{_levels(pair, asks)},"bids":{_levels(pair, bids)},"ts":"{ms(now_ns)}","checksum":0,"prevSeqId":{previous}'
-            f',"seqId":{sub.seq}}}]}}'
+            f'"asks":{_levels(pair, asks)},"bids":{_levels(pair, bids)},"ts":"{ms(now_ns)}"'
+            f',"checksum":0,"prevSeqId":{previous},"seqId":{sub.seq}}}]}}'
         ), "book", now_ns, name)  # fmt: skip
 
 
