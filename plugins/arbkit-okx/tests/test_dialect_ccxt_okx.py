@@ -133,11 +133,12 @@ async def test_ccxt_pro_trades_on_the_private_socket(world: tuple[World, dict[st
     await pro.load_markets()
     assert (await asyncio.wait_for(pro.watch_balance(), 5))["USDT"]["free"] == 200_000
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
+    balance = asyncio.create_task(pro.watch_balance())
     await asyncio.sleep(0.1)
     order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), 5)
     seen = (await asyncio.wait_for(watching, 5))[0]
     assert (seen["id"], seen["status"]) == (order["id"], "open")
-    assert (await asyncio.wait_for(pro.watch_balance(), 5))["USDT"]["used"] == 500
+    assert (await asyncio.wait_for(balance, 5))["USDT"]["used"] == 500
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     await asyncio.sleep(0.05)
     await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), 5)

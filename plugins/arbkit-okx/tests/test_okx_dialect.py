@@ -61,14 +61,14 @@ class Client:
     def request(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Request:
         path = f"/api/v5/{path}"
         target = f"{path}?{query}" if query else path
-        signed = {
+        signed: dict[str, str] = {
             "ok-access-key": self.main.key,
             "ok-access-passphrase": self.main.passphrase,
             "ok-access-timestamp": ISO,
             "ok-access-sign": sign(self.main.secret, f"{ISO}{method}{target}{body}"),
             "content-type": "application/json",
         }
-        return Request(method, path, query, signed | headers, body.encode())
+        return Request(method, path, query, signed | dict(headers), body.encode())
 
     def order(self, **item: Any) -> dict[str, Any]:
         """Place over REST; the row of the answer."""
@@ -81,6 +81,12 @@ class Client:
         if path == "private" and login:
             assert self.login(conn)[0]["event"] == "login"
         return conn
+
+    def refused(self, target: str) -> int:
+        """The HTTP status that refuses a handshake."""
+        reply = self.world.connect("okx", target, {}, self.now_ns)[1]
+        assert reply is not None
+        return reply.status
 
     def login(self, conn: int, **change: str) -> list[Any]:
         stamp = change.get("timestamp", str(self.now_ns // S))
@@ -101,7 +107,7 @@ class Client:
         return [
             json.loads(out.text) if isinstance(out, Frame) and out.text != "pong" else out
             for out in self.world.drain()
-            if out.conn == conn
+            if not isinstance(out, Answer) and out.conn == conn
         ]
 
     def subscribe(self, conn: int, *args: Any) -> list[Any]:
@@ -264,7 +270,7 @@ def test_subscribing() -> None:
     assert client.subscribe(private, SPOT)[0]["code"] == "60011"
     assert client.place(private)[0]["code"] == "60011"
     assert client.connect("business")
-    assert client.world.connect("okx", "/ws/v5/nope", {}, client.now_ns)[1].status == 404
+    assert client.refused("/ws/v5/nope") == 404
 
 
 def test_books_chain_without_a_hole() -> None:
@@ -420,7 +426,7 @@ def test_public_trades() -> None:
     code = client.code("BTC-USDT")
     item = {"instIdCode": code} | limit(ordType="ioc", side="sell", px="60000")
     client.world.frame(private, json.dumps({"id": "1", "op": "order", "args": [item]}), client.now_ns)
-    frames = [json.loads(out.text) for out in client.world.drain() if out.conn == conn]
+    frames = [json.loads(out.text) for out in client.world.drain() if isinstance(out, Frame) and out.conn == conn]
     assert {frame["data"][0]["side"] for frame in frames} == {"sell"}
     assert sum(Decimal(frame["data"][0]["sz"]) for frame in frames) == Decimal("0.01")
 
@@ -515,7 +521,8 @@ def test_ws_orders_need_the_instrument_code() -> None:
     assert code("cancel-order", instId="BTC-USDT", clOrdId="a1") == "50014"
     assert code("cancel-order", instIdCode=client.code("BTC-USDT"), clOrdId="a1") == "51400"
     assert not client.exchange.orders
-    for args in ([], [{}, {}]):
+    wrong: list[list[dict[str, Any]]] = [[], [{}, {}]]
+    for args in wrong:
         (reply,) = client.say(conn, id="r1", op="order", args=args)
         assert (reply["code"], reply["data"]) == ("60013", [])
     public = client.connect("public")
@@ -753,6 +760,6 @@ def test_connections_are_limited() -> None:
     client = Client()
     for _ in range(3):
         client.connect("public")
-    assert client.world.connect("okx", "/ws/v5/public", {}, client.now_ns)[1].status == 429
+    assert client.refused("/ws/v5/public") == 429
     client.now_ns += S
     client.connect("public")
