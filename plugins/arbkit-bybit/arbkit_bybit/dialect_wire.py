@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side, Tif
-from arbkit.sim.pair import SCALE, Pair, text
+from arbkit.sim.pair import Pair, text
 from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
 
 __all__ = [
@@ -215,7 +215,7 @@ def coin_rows(balances: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]]:
     """
     rows = []
     for asset, free, locked in balances:
-        total = text(free + locked, SCALE)
+        total = text(free + locked)
         rows.append({
             "coin": asset, "equity": total, "usdValue": "", "walletBalance": total, "locked": text(locked),
             "availableToWithdraw": "", "borrowAmount": "0", "spotBorrow": "0", "accruedInterest": "0",
