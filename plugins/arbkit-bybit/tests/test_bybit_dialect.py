@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -262,7 +263,7 @@ def test_orderbook_1_is_snapshots_only() -> None:
     frames = [first, *client.heard(conn)]
     assert {frame["type"] for frame in frames} == {"snapshot"}
     assert all(len(frame["data"]["b"]) == len(frame["data"]["a"]) == 1 for frame in frames)
-    for one, two in zip(frames, frames[1:], strict=False):
+    for one, two in pairwise(frames):
         same = one["data"]["b"] == two["data"]["b"] and one["data"]["a"] == two["data"]["a"]
         assert two["data"]["u"] - one["data"]["u"] == (0 if same else 1)
         assert not same or two["ts"] - one["ts"] >= 3000
@@ -290,7 +291,7 @@ def test_a_burnt_id_is_a_hole_in_u() -> None:
     client.run(T0 + 3 * S)
     frames += client.heard(conn)
     us = [frame["data"]["u"] for frame in frames]
-    assert sorted({two - one for one, two in zip(us, us[1:], strict=False)}) == [1, 2]
+    assert sorted({two - one for one, two in pairwise(us)}) == [1, 2]
     assert client.say(conn, op="unsubscribe", args=[topic])[0]["op"] == "unsubscribe"
     assert not client.run(T0 + 4 * S)
     _, fresh = client.say(conn, op="subscribe", args=[topic])
