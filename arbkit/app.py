@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit import config as configuration
-from arbkit.core.counters import Counters
+from arbkit.core.counters import Counters, Histogram
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.engine import Slot
 from arbkit.core.errors import ConfigError
@@ -159,10 +159,11 @@ class Finished(Struct):
 def start(
     plan: RunPlan, strategy: Strategy, *, registry: Registry, signers: Mapping[str, LocalSigner],
     secrets: Sequence[str], folder: StateFolder, seconds: float | None, as_json: bool, loop_factory: LoopFactory,
-    capture: str | None = None, metrics_port: int | None = None, quiet: bool = False,
-    alongside: Callable[[Desk], Any] | None = None,
+    capture: str | None = None, metrics_port: int | None = None, screen: Facts | None = None,
+    histograms: Mapping[str, Histogram] | None = None,
 ) -> Finished:  # fmt: skip
-    """Recover the journal, make the desk, run it, print the last line."""
+    """Recover the journal, make the desk, run it, print the last line (``screen`` takes all that is told instead;
+    ``histograms`` replace the counters' own, for benches)."""
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
     plan = _recover(plan, journal, clock)
@@ -174,26 +175,25 @@ def start(
         for secret in secrets:
             tape.tape.strike(secret)
     log = Log(clock.now_ns, secrets=secrets)
-    facts = _Quiet(log) if quiet else log
+    counters = Counters()
+    for name, histogram in (histograms or {}).items():
+        setattr(counters, name, histogram)
     try:
         runtime = Runtime(clock, journal, tape=tape)
         began = clock.now_ns() if tape is None else head.began_ns
-        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=facts, counters=Counters(),
+        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=screen or log, counters=counters,
                          probe=clock.now_ns)  # fmt: skip
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, seconds, metrics_port, log, alongside))
+            ending = runner.run(_main(desk, runtime, seconds, metrics_port, log))
     finally:
         log.close()
     code = exit_code(desk, ending)
-    if not quiet:
+    if screen is None:
         _say(desk, ending, code, as_json)
     return Finished(desk, ending, code)
 
 
-async def _main(
-    desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log,
-    alongside: Callable[[Desk], Any] | None,
-) -> Ending:  # fmt: skip
+async def _main(desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
         loop.call_later(seconds, runtime.stop)
@@ -204,13 +204,10 @@ async def _main(
         served = await serve(exposition(_sources(desk, log)), metrics_port)
         log.log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
     watch = asyncio.create_task(_refused(desk, runtime))
-    beside = None if alongside is None else asyncio.create_task(alongside(desk))
     try:
         return await supervise(desk, runtime)
     finally:
         watch.cancel()
-        if beside is not None:
-            beside.cancel()
         if served is not None:
             await served.close()
 
@@ -223,17 +220,6 @@ async def _refused(desk: Desk, runtime: Runtime) -> None:
         if live and desk.counters.alarms["credentials"] >= len(live) and not desk.engine.legs_sent:
             runtime.stop()
             return
-
-
-class _Quiet:
-    """Only what a person must see (the demo has its own screen)."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def log(self, event: str, **fields: object) -> None:
-        if event in ("strategy.failed", "link.quarantined", "order.unresolved", "risk.restricted", "link.refused"):
-            self._log.log(event, **fields)
 
 
 def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
@@ -289,7 +275,7 @@ def _sources(desk: Desk, log: Log) -> Sources:
     )  # fmt: skip
 
 
-# --- the end -----------------------------------------------------------------------------------------------------------
+# --- the end ------------------------------------------------------------------------------------------------------
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
@@ -352,7 +338,7 @@ def _say(desk: Desk, ending: Ending, code: int, as_json: bool) -> None:
         click.echo("Run the same command again to resolve them: the journal remembers.")
 
 
-# --- replay ------------------------------------------------------------------------------------------------------------
+# --- replay -------------------------------------------------------------------------------------------------------
 
 
 def replay(path: str, registry: Registry) -> dict[str, Any]:
@@ -370,7 +356,7 @@ def replay(path: str, registry: Registry) -> dict[str, Any]:
     inputs = replay_tape(reader, desk, port)
     return {
         "inputs": inputs,
-        "commands": desk.commands,
+        "commands": desk.dispatch.commands,
         "commands_hash": desk.commands_hash(),
         "recorded_hash": getattr(reader, "commands_hash", ""),
         "same": getattr(reader, "commands_hash", "") == desk.commands_hash(),

@@ -8,12 +8,13 @@ import json
 import platform
 import statistics
 import sys
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import neg
 from pathlib import Path
 from random import Random
-from time import perf_counter_ns
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,7 @@ from arbkit.core.engine import Slot
 from arbkit.core.errors import ConfigError
 from arbkit.core.links import Link
 from arbkit.core.protocols import Exchange
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import (
     Ask,
     BookUpdate,
@@ -45,6 +47,7 @@ BOOK_LEVELS = 400
 CHANGES = (2, 10, 40)
 SEEDED_FRAMES = 4_000
 WARM_UP = 200
+perf_counter_ns = Clock().perf_ns
 
 
 class FrameResult(Struct, kw_only=True):
@@ -65,7 +68,9 @@ class FrameResult(Struct, kw_only=True):
     frames: int
 
 
-def run(name: str, *, frames: str | None = None, as_json: bool = False) -> int:
+def run(
+    name: str, *, loop_factory: Callable[[], AbstractEventLoop], frames: str | None = None, as_json: bool = False
+) -> int:
     """``arbkit bench NAME``: print the results; the exit code."""
     if name == "frame":
         results: Sequence[Any] = frame(frames)
@@ -74,12 +79,12 @@ def run(name: str, *, frames: str | None = None, as_json: bool = False) -> int:
     else:
         from arbkit.bench_ticks import tick_to_order
 
-        results = tick_to_order()
-    line = {"machine": machine(), "results": [msgspec.to_builtins(result) for result in results]}
+        results = tick_to_order(loop_factory)
+    rows: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
     if as_json:
-        print(json.dumps(line))  # noqa: T201 - this is what the command is for
+        print(json.dumps({"machine": machine(), "results": rows}))  # noqa: T201 - this is what the command is for
     else:
-        _show(name, line["results"])
+        _show(name, rows)
     return 0
 
 
@@ -151,7 +156,7 @@ def _desk(exchange: Exchange, instrument: Instrument, now_ns: int) -> tuple[Desk
     strategy = SpreadArb(symbols=(instrument.symbol,))
     setups = [
         VenueSetup(exchange=each, account=f"{each.venue}:main", paper=PaperSetup(balances={"USDT": Decimal(10_000)}))
-        for each in (exchange, _Rival(exchange))
+        for each in (exchange, cast("Exchange", _Rival(exchange)))
     ]
     desk = Desk(Setup(venues=setups, slots=[Slot("bench", strategy, TakerExecutor())]), _Null(), now_ns)
     desk.catalogue.add(instrument)
@@ -269,13 +274,17 @@ def _measure(
     ours, book = _ours(exchange, instrument, snapshot, texts)
     usual = _usual(snapshot, texts, book)
     warm = min(WARM_UP, len(texts) // 5)
-    ours, usual = ours[warm:], usual and usual[warm:]
-    return FrameResult(
-        venue=exchange.venue, source=source, levels=changes, book_levels=levels,
-        median_us=_median(ours), p99_us=_p99(ours), usual_us=usual and _median(usual),
-        usual_p99_us=usual and _p99(usual), ratio=usual and round(_median(usual) / _median(ours), 2),
-        ratio_p99=usual and round(_p99(usual) / _p99(ours), 2), frames=len(ours),
+    ours = ours[warm:]
+    result = FrameResult(
+        venue=exchange.venue, source=source, levels=changes, book_levels=levels, median_us=_median(ours),
+        p99_us=_p99(ours), usual_us=None, usual_p99_us=None, ratio=None, ratio_p99=None, frames=len(ours),
     )  # fmt: skip
+    if usual is not None:
+        usual = usual[warm:]
+        result.usual_us, result.usual_p99_us = _median(usual), _p99(usual)
+        result.ratio = round(_median(usual) / _median(ours), 2)
+        result.ratio_p99 = round(_p99(usual) / _p99(ours), 2)
+    return result
 
 
 def _ours(exchange: Exchange, instrument: Instrument, snapshot: str, texts: Sequence[str]) -> tuple[list[int], Book]:
@@ -309,7 +318,7 @@ def _join(desk: Desk, link: Link, instrument: Instrument, snapshot: str, first: 
     for out in link.session.receive(first, now_ns):
         if isinstance(out, ask):
             answer = HttpAnswer(200, {}, snapshot.encode(), now_ns, now_ns)
-            desk._run(link, lambda out=out: link.session.answered(out, answer, now_ns), now_ns)  # type: ignore[misc]  # bound at once
+            desk._outputs(link, link.session.answered(out, answer, now_ns), now_ns)
 
 
 def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None:
@@ -318,13 +327,13 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
     try:
         from sortedcontainers import SortedDict
     except ImportError:
-        print("sortedcontainers is not installed: no comparison (pip install sortedcontainers)", file=sys.stderr)
+        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
         return None
     whole = json.loads(snapshot)
-    bids = SortedDict({-Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
+    bids = SortedDict(neg, {Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
     asks = SortedDict({Decimal(px): Decimal(qty) for px, qty in whole["asks"]})
-    top = -bids.peekitem(0)[0]
-    rival_bids = SortedDict({-top: Decimal(1)})
+    top = bids.peekitem(0)[0]
+    rival_bids = SortedDict(neg, {top: Decimal(1)})
     rival_asks = SortedDict({top * Decimal("1.0001"): Decimal(1)})
     fee, size = Decimal("0.001"), Decimal("0.01")
     last = json.loads(texts[0])["data"]["u"]
@@ -337,7 +346,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         left, paid = size, Decimal(0)
         for px, qty in side.items():
             take = min(left, qty)
-            paid += abs(px) * take
+            paid += px * take
             left -= take
             if not left:
                 break
@@ -350,7 +359,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
             raise AssertionError("a gap in the frames")
         last, exch_ms = data["u"], data["E"]
         for px, qty in data["b"]:
-            key, amount = -Decimal(px), Decimal(qty)
+            key, amount = Decimal(px), Decimal(qty)
             if amount:
                 bids[key] = amount
             else:
@@ -375,7 +384,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         took.append(perf_counter_ns() - began)
     gc.unfreeze()
     best = judge.bids.best()
-    if best is None or abs(float(-bids.peekitem(0)[0]) - best[0]) > 1e-9:
+    if best is None or abs(float(bids.peekitem(0)[0]) - best[0]) > 1e-9:
         raise AssertionError("the two ways disagree on the best bid: the benchmark is broken")
     return took
 
@@ -388,7 +397,7 @@ def _p99(took: Sequence[int]) -> float:
     return round(sorted(took)[int(len(took) * 0.99)] / 1000, 3)
 
 
-# --- floats ----------------------------------------------------------------------------------------------------------
+# --- floats -------------------------------------------------------------------------------------------------------
 
 
 class FloatResult(Struct, kw_only=True):

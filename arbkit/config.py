@@ -32,6 +32,10 @@ __all__ = [
 
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"
+WORST_FEE = Decimal("0.001")
+"""The taker fee believed until the venue tells the account's own."""
+PAPER_LATENCY_MS = 50.0
+"""How long a paper order takes where the configuration does not say."""
 _SECRETS = ("key", "secret", "passphrase")
 
 

@@ -270,3 +270,20 @@ def test_plain_text_only_to_this_machine(tmp_path: Path, url: str) -> None:
 def test_a_host_that_only_looks_local_is_not(tmp_path: Path, url: str) -> None:
     """``127.evil.example`` is somebody's name."""
     assert len(mistakes(write(tmp_path, f'[venues.x]\nendpoints.rest = "{url}"\n'))) == 1
+
+
+def keys_of(struct: type[Any]) -> list[str]:
+    return list(struct.__struct_fields__)
+
+
+def test_the_page_tells_every_key() -> None:
+    """docs/configuration.md names each key that there is; its example is read by the real loader."""
+    page = (Path(__file__).parent.parent / "docs/configuration.md").read_text()
+    sections = (
+        Config, config.VenueConfig, config.StrategyConfig, config.LimitsConfig, config.GateConfig,
+        config.MetricsConfig, config.StateConfig,
+    )  # fmt: skip
+    for section in sections:
+        for key in keys_of(section):
+            assert f"`{key}`" in page or f"`[{key}]`" in page or f"`[{key}.NAME]`" in page, key
+    assert "# arbkit.toml\n" in page

@@ -15,7 +15,8 @@ from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
 
 __all__ = [
-    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns", "sane", "told",
+    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns",
+    "sane", "told",
 ]  # fmt: skip
 
 MS = 1_000_000
@@ -109,7 +110,7 @@ def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, st
 
 
 def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
-    """The settings' options, each checked against its allowed values.
+    """The settings' options, each checked against its allowed values (none listed = the venue checks it itself).
 
     Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
     for name, value in settings.options.items():
@@ -117,6 +118,6 @@ def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue
             near = get_close_matches(name, allowed, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
             raise ConfigError(f"venues.{venue}.options.{name}: no such option; {hint}")
-        if value not in allowed[name]:
+        if allowed[name] and value not in allowed[name]:
             raise ConfigError(f"venues.{venue}.options.{name}: {value!r} is not one of {', '.join(allowed[name])}")
     return dict(settings.options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import json_option
 
 
@@ -17,4 +18,4 @@ def command(name: str, frames: str | None, as_json: bool) -> int:
         raise click.UsageError("--frames goes with: arbkit bench frame")
     from arbkit import bench
 
-    return bench.run(name, frames=frames, as_json=as_json)
+    return bench.run(name, loop_factory=loop_factory(), frames=frames, as_json=as_json)

@@ -35,6 +35,8 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
     )
     if summary.torn is not None:
         say(f"{recording}: breaks off at line {summary.torn + 1}; what came before was read")
+    if not summary.frames:
+        say(f"{recording}: holds no frame: one JSON object a line, with t, dir, kind, url and data")
     return OK if summary.frames else USAGE
 
 

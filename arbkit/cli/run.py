@@ -10,8 +10,9 @@ from arbkit import target
 from arbkit.cli import settings
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option, say
-from arbkit.config import Config
+from arbkit.config import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
 from arbkit.core.errors import ConfigError
+from arbkit.core.types import plain
 
 
 @click.command()
@@ -45,7 +46,7 @@ def command(
         raise ConfigError("no venues: name them in arbkit.toml, as [venues.binance]")
     made = target.make(target.load(config.strategy.target, registry), config.strategy)
     say(_banner(config, live))
-    from arbkit import app
+    from arbkit import app  # here: it brings asyncio and aiohttp, and mistakes should be told before
 
     return app.run(
         config, made, registry=registry, live=live, seconds=seconds, capture=capture, as_json=as_json,
@@ -54,17 +55,28 @@ def command(
 
 
 def _banner(config: Config, live: bool) -> str:
-    """The first screen: which mode, which venues, which limits."""
+    """The first screen: which mode, which venues, which limits; on paper also what is made up."""
     limits = config.limits
     head = "LIVE - real orders, real money" if live else "PAPER - live books, simulated fills"
     if config.mode == "live" and not live:
         head += ' (mode = "live", but no --live: nothing is sent)'
-    venues = ", ".join(f"{name} ({venue.environment})" for name, venue in config.venues.items())
-    return (
-        f"{head}\n"
-        f"strategy  {config.strategy.target}\n"
-        f"venues    {venues}\n"
+    lines = [head, f"strategy  {config.strategy.target}"]
+    for name, venue in config.venues.items():
+        facts = f"{venue.environment}, account {venue.account}"
+        lines.append(f"venue     {name}: {facts if live else f'{facts}; {_paper(name, venue)}'}")
+    lines.append(
         f"limits    order {limits.max_order_notional}, deal {limits.max_deal_notional}, "
         f"open {limits.max_open_notional} in {limits.max_open_deals} deals, "
         f"stop at a loss of {limits.max_loss_run} {limits.asset}"
     )
+    return "\n".join(lines)
+
+
+def _paper(name: str, venue: VenueConfig) -> str:
+    """Balances, fee and latency are the configuration's, not the venue's: say so."""
+    held = ", ".join(f"{plain(amount)} {asset}" for asset, amount in venue.balances.items())
+    if not held:
+        held = f"nothing, so nothing can be traded (balances = {{ USDT = 1000 }} in [venues.{name}])"
+    fee = WORST_FEE if venue.taker_fee is None else venue.taker_fee
+    latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
+    return f"configured: holds {held}; taker fee {plain(fee * 100)} %; orders take {latency_ms:g} ms"

@@ -18,6 +18,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
 from arbkit.sim import shell
 from arbkit.sim.faults import read_script
+from arbkit.sim.market import Divergence
 from arbkit.sim.world import World
 
 
@@ -28,14 +29,21 @@ from arbkit.sim.world import World
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of prices, edges, faults and keys.")
 @click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script (JSON).")
+@click.option(
+    "--edge-every", type=click.FloatRange(min=0), default=3.0, show_default=True,
+    help="Mean seconds between two edges on a symbol; 0 = none.",
+)  # fmt: skip
 @json_option
-def command(venues: tuple[str, ...], port: int, seed: int, faults: Path | None, as_json: bool) -> int:
+def command(
+    venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, as_json: bool
+) -> int:
     """Serve simulated VENUES on this machine, each in its own wire protocol, until stopped."""
     registry = plugins.load(dialects=True)
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
-    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script)
+    edges = Divergence(edge_every_s=edge_every)
+    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script, divergence=edges)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(world, clock, port, emit if as_json else _show))
     return OK

@@ -52,7 +52,7 @@ class Histogram:
 class LinkCounters:
     """One link. Counters only rise; ``up`` and ``transit_ns`` are what they are now."""
 
-    __slots__ = ("asks_repeated", "bad_frames", "bytes", "gaps", "messages", "reconnects", "sent", "transit_ns", "up")
+    __slots__ = ("bad_frames", "bytes", "gaps", "messages", "reconnects", "sent", "transit_ns", "up")
 
     def __init__(self) -> None:
         self.messages = 0
@@ -64,7 +64,6 @@ class LinkCounters:
         """Books lost for a hole in their sequence or a wrong checksum."""
         self.reconnects = 0
         self.bad_frames = 0
-        self.asks_repeated = 0
         self.transit_ns = 0
         """How much later than usual the last frame came."""
         self.up = 0

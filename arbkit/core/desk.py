@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from hashlib import blake2b
 from random import Random
 from typing import Any
 
@@ -18,23 +17,22 @@ from msgspec import Struct
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
+from arbkit.core.dispatch import Dispatch
 from arbkit.core.engine import Engine, Outbox, Slot
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
-from arbkit.core.journal import Intent, Record
-from arbkit.core.journal import encode as encode_record
+from arbkit.core.journal import Intent
 from arbkit.core.ledger import Ledger
 from arbkit.core.limits import Limits, LimitsConfig
+from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
 from arbkit.core.orders import Order
 from arbkit.core.paper import Paper
-from arbkit.core.protocols import NEVER
+from arbkit.core.protocols import NEVER, Session
 from arbkit.core.readiness import Readiness
-from arbkit.core.resolver import ProvedAbsent, Unresolved
-from arbkit.core.throttle import ConnectLimiter, Throttle
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -46,15 +44,12 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     ClockSample,
-    Command,
     FeeUpdate,
     HttpAnswer,
     InstrumentUpdate,
-    Lane,
-    Listing,
     LinkSpec,
+    Listing,
     ListOpenOrders,
-    NewOrder,
     NoAnswer,
     Notice,
     OrderAbsent,
@@ -79,6 +74,8 @@ SECOND = 1_000_000_000
 BOOT_NS = 15 * SECOND
 """Venues that have not told their instruments by then join later."""
 MARK_EVERY_NS = SECOND
+DRIFT_NS = 10 * SECOND
+"""A balance that differs from ours for so long was moved by somebody else."""
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 
@@ -113,11 +110,13 @@ class Desk:
         self._rng = Random(setup.seed)  # noqa: S311 - jitter, not secrets
         self.catalogue = Catalogue()
         self.books: dict[str, Book] = {}
-        self.links: dict[str, Link] = {}
-        self._sends: dict[str, list[Send]] = {}
-        self._send_throttles: dict[str, Throttle] = {}
         self.watchdog = Watchdog()
-        self._connects = ConnectLimiter()
+        self.lines = Lines(
+            port, self.watchdog, self._rng, self.counters, self.facts, self._session,
+            self._ask, self._fault,
+        )  # fmt: skip
+        self.links = self.lines.links
+        self._setups = {each.exchange.venue: each for each in setup.venues}
         self.venues: dict[str, Venue] = {}
         for venue_setup in setup.venues:
             self._add_venue(venue_setup, now_ns)
@@ -132,6 +131,7 @@ class Desk:
             lambda venue: self.venues[venue].may_trade, lambda venue: self.venues[venue].latency_ns,
         )  # fmt: skip
         self._trades: dict[str, Link] = {}
+        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run)
         self.gateway = Gateway(
             port,
             {name: venue.exchange for name, venue in self.venues.items()},
@@ -139,21 +139,25 @@ class Desk:
             {name: venue.rest for name, venue in self.venues.items()},
             self._trades,
             self._rng,
-            self._intent,
+            self.dispatch.intent,
             hold_until_durable=setup.durability == "power",
         )
-        self.gateway.sent = self._sent
-        self.gateway.not_sent = self._not_sent
+        self.gateway.sent = self.dispatch.sent
+        self.gateway.not_sent = self.dispatch.not_sent
+        self.gateway.refused = self._read_refused
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
             gate=self.gate, view=self.view, slots=setup.slots, ids=IntentIds(setup.block),
             outbox=Outbox(
-                can_send=self._can_send, send=self._send, answered=self._answered_for, question=self._question,
-                journal=self._journal, hold=self._hold, release=self._release,
+                can_send=self.dispatch.can_send, send=self.dispatch.send, answered=self.gateway.acked,
+                question=self.dispatch.question, journal=self.dispatch.journal, hold=self.dispatch.hold,
+                release=self.dispatch.release,
             ),
             counters=self.counters, facts=self.facts, fee_of=self._fee, allowance=setup.limits.unwind_allowance,
         )  # fmt: skip
+        self.dispatch.gateway = self.gateway
+        self.dispatch.engine = self.engine
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             TopUpdate: lambda _, top, now: self.engine.top_update(top, now),
             BookLost: self._on_book_lost,
@@ -171,10 +175,6 @@ class Desk:
         self._mark_ns = now_ns + MARK_EVERY_NS
         self._due_ns = now_ns
         self._dirty = True
-        self._sent_in_turn = 0
-        self._commands = blake2b(digest_size=16)
-        self.commands = 0
-        self.stopped_ns = 0
         self._restore(now_ns)
 
     def _add_venue(self, setup: VenueSetup, now_ns: int) -> None:
@@ -185,7 +185,7 @@ class Desk:
         account = "" if setup.signer is None else setup.account
         specs = exchange.links((), account)
         spec = next(spec for spec in specs if spec.role is Role.REST)
-        rest = self._link(spec, setup, now_ns)
+        rest = self.lines.add(spec, now_ns)
         paper = None
         if setup.paper is not None:
             paper = Paper(
@@ -195,11 +195,12 @@ class Desk:
         readiness = Readiness(setup.account, exchange.capabilities, [s for s in specs if s.role is not Role.PUBLIC])
         self.venues[name] = Venue(setup, rest, readiness, paper, now_ns)
 
-    def _link(self, spec: LinkSpec, setup: VenueSetup, now_ns: int) -> Link:
-        session = setup.exchange.session(spec, self.catalogue, setup.signer)
-        link = Link(spec, session, self.watchdog.add(spec), self.counters.link(spec.link), now_ns)
-        self.links[spec.link] = link
-        return link
+    def _session(self, spec: LinkSpec) -> Session:
+        setup = self._setups[spec.venue]
+        return setup.exchange.session(spec, self.catalogue, setup.signer)
+
+    def _ask(self, link: Link, ask: Ask, now_ns: int) -> None:
+        self.gateway.ask(link, ask, now_ns)
 
     def _restore(self, now_ns: int) -> None:
         """Paper balances, and what an earlier run left open: UNKNOWN until proved."""
@@ -209,19 +210,14 @@ class Desk:
                 for balance in venue.paper.balances(now_ns):
                     self.ledger.balance(balance)
         for intent in self.setup.unresolved:
-            table = self.orders.get(intent.order.account)
-            if table is None:
+            if intent.order.account not in self.orders:
                 raise ConfigError(
                     f"the journal holds an unresolved order of {intent.order.account} ({intent.order.cl_ord_id}); "
                     "run with that venue configured, or settle it by hand"
                 )
-            table.add(intent.order, intent.at_ns)
-            table.sent(intent.order.cl_ord_id, Role(intent.channel), intent.link, intent.at_ns)
-            order = table.timed_out(intent.order.cl_ord_id, now_ns)
-            if order is not None:
-                self._question(order, now_ns)
+            self.dispatch.restore(intent, now_ns)
 
-    # --- inputs ------------------------------------------------------------------------------------------------------
+    # --- inputs ---------------------------------------------------------------------------------------------------
 
     def opened(self, link_id: str, now_ns: int) -> None:
         """The link is connected."""
@@ -242,7 +238,7 @@ class Desk:
         began = probe() if probe is not None else 0
         try:
             outputs = link.session.receive(data, now_ns)
-        except Exception as error:  # noqa: BLE001 - the one guard for all venues; only cancellation passes
+        except Exception as error:
             self._fault(link, error, now_ns)
             return
         if probe is None:
@@ -265,12 +261,15 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
-        planned = link.reason == "going away"
-        if link.phase in (Phase.QUARANTINED, Phase.CLOSED):
-            self._link_down(link, link.reason, now_ns)
+        self.lines.closed(link, reason, now_ns)
+        self._dirty = True
+        if link.spec.role is Role.PUBLIC:
+            for instrument in link.spec.instruments:
+                self.engine.book_lost(BookLost(instrument, f"{link_id} is down", now_ns), now_ns)
         else:
-            link.lost(reason, now_ns, self._rng, planned=planned)
-            self._link_down(link, reason, now_ns)
+            venue = self.venues[link.spec.venue]
+            venue.readiness.link_lost(link_id)
+            self.dispatch.link_lost(venue, link_id, now_ns)
         self._end(now_ns)
 
     def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
@@ -281,21 +280,23 @@ class Desk:
             if isinstance(matched.what, Ask):
                 self._ask_answered(matched, matched.what, now_ns)
             else:
-                self._command_answered(matched, matched.what, now_ns)
+                self.dispatch.answered(matched, matched.what, now_ns)
         self._end(now_ns)
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
         for link in list(self.links.values()):
-            self._wake_link(link, now_ns)
+            if link.phase is Phase.UP and link.session.due_ns <= now_ns:
+                self._tick(link, now_ns)
+            self.lines.wake(link, now_ns)
         for cl_ord_id in self.gateway.overdue(now_ns):
-            self._unanswered(cl_ord_id, now_ns)
+            self.dispatch.unanswered(cl_ord_id, now_ns)
         for venue in self.venues.values():
             self._wake_venue(venue, now_ns)
         self.gateway.pump(now_ns)
         for verdict in self.watchdog.tick(now_ns):
             if isinstance(verdict, LinkDead):
-                self._drop(self.links[verdict.link], verdict.reason, now_ns)
+                self.lines.drop(self.links[verdict.link], verdict.reason)
             elif (book := self.books.get(verdict.instrument)) is not None and book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, verdict.reason)
                 self.facts.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
@@ -327,15 +328,13 @@ class Desk:
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
-        self.gateway.durable(position, now_ns)
-        self._dirty = True
+        self.dispatch.durable(position, now_ns)
 
     def stop(self, now_ns: int) -> None:
         """No new deals; open ones are finished or unwound; resting orders are cancelled."""
         if self.engine.stopping:
             return
         self.engine.stopping = True
-        self.stopped_ns = now_ns
         self.facts.log("desk.stopping", deals=len(self.engine.deals))
         resting = [
             CancelOrder(account=order.intent.account, instrument=order.intent.instrument,
@@ -347,7 +346,7 @@ class Desk:
         for command in resting:
             self.orders[command.account].cancel_asked(command.cl_ord_id)
         if resting:
-            self._send(resting, now_ns)
+            self.dispatch.send(resting, now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
@@ -356,21 +355,14 @@ class Desk:
         self.gate.kill("halted by hand")
         self.facts.log("desk.halted")
 
-    # --- state ---------------------------------------------------------------------------------------------------------
+    # --- state ----------------------------------------------------------------------------------------------------
 
     @property
     def due_ns(self) -> int:
         """When ``wake`` wants to be called."""
-        if self._dirty:
-            self._dirty = False
-            due = min(self._mark_ns, self._boot_ns)
-            for link in self.links.values():
-                if link.phase is Phase.WAITING:
-                    due = min(due, link.dial_ns)
-                elif link.phase is Phase.UP:
-                    due = min(due, link.session.due_ns)
-                    if self._sends.get(link.spec.link):
-                        due = min(due, self._send_ready(link))
+        if self._dirty or self.dispatch.dirty:
+            self._dirty = self.dispatch.dirty = False
+            due = min(self._mark_ns, self._boot_ns, self.lines.due_ns(self.view.now_ns))
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
@@ -397,19 +389,22 @@ class Desk:
 
     def commands_hash(self) -> str:
         """Of every order command sent so far, in order."""
-        return self._commands.hexdigest()
+        return self.dispatch.commands_hash()
 
-    # --- sessions and links ----------------------------------------------------------------------------------------------
+    # --- sessions and links ---------------------------------------------------------------------------------------
 
     def _run(self, link: Link, call: Callable[[], Sequence[Any]], now_ns: int, sent_ns: int = 0) -> Sequence[Any]:
         """Call into a session under the one guard, and act on what it says."""
         try:
             outputs = call()
-        except Exception as error:  # noqa: BLE001 - the guard; see frame
+        except Exception as error:
             self._fault(link, error, now_ns)
             return ()
         self._outputs(link, outputs, now_ns, sent_ns)
         return outputs
+
+    def _tick(self, link: Link, now_ns: int) -> None:
+        self._run(link, lambda: link.session.tick(now_ns), now_ns)
 
     def _outputs(self, link: Link, outputs: Sequence[Any], now_ns: int, sent_ns: int = 0) -> None:
         for out in outputs:
@@ -429,7 +424,8 @@ class Desk:
                 handler(link, out, now_ns)
                 self._dirty = True
             elif kind is Send:
-                self._queue_send(link, out, now_ns)
+                self._dirty = True
+                self.lines.send(link, out, now_ns)
             elif kind is Ask or kind is QueryOrder:
                 self._dirty = True
                 self.gateway.ask(link, out, now_ns)
@@ -438,7 +434,7 @@ class Desk:
                 self.venues[link.spec.venue].resolver.absent(out, sent_ns or now_ns, now_ns)
             elif kind is Listing:
                 self._dirty = True
-                self._listing(link, out, sent_ns or now_ns, now_ns)
+                self.dispatch.listing(link, out, sent_ns or now_ns, now_ns)
 
     def _not_fresh(self, link: Link, book: Book, now_ns: int) -> None:
         """An old frame read now must not make a book look young."""
@@ -457,113 +453,24 @@ class Desk:
         """A session raised: the venue's fault costs the frame or the connection, the plugin's fault the link."""
         name = link.spec.link
         if isinstance(error, CredentialsError):
-            link.phase = Phase.CLOSED
-            link.reason = str(error)
-            self.venues[link.spec.venue].readiness.stop(str(error))
             self.counters.alarms["credentials"] += 1
             self.facts.log("link.refused", link=name, why=str(error))
-            self._close(link, str(error), now_ns)
+            self.lines.retire(link, Phase.CLOSED, str(error))
+            self.venues[link.spec.venue].readiness.stop(str(error))
         elif isinstance(error, _UNREADABLE):
             self.facts.log("link.bad_frame", link=name, why=_brief(error))
             if link.bad_frame(now_ns):
-                self._drop(link, "too many unreadable frames", now_ns)
+                self.lines.drop(link, "too many unreadable frames")
         elif isinstance(error, RemoteProtocolError):
-            self._drop(link, str(error), now_ns)
+            self.lines.drop(link, str(error))
         else:
-            link.phase = Phase.QUARANTINED
-            link.reason = f"plugin fault: {_brief(error)}"
+            reason = f"plugin fault: {_brief(error)}"
             self.counters.alarms["plugin_fault"] += 1
-            self.facts.log("link.quarantined", link=name, why=link.reason)
-            self._close(link, link.reason, now_ns)
-
-    def _close(self, link: Link, reason: str, now_ns: int) -> None:
-        if link.spec.role is Role.REST:
+            self.facts.log("link.quarantined", link=name, why=reason)
+            self.lines.retire(link, Phase.QUARANTINED, reason)
             self.venues[link.spec.venue].readiness.stop(reason)
-        else:
-            self._port.drop(link.spec.link, reason)
 
-    def _drop(self, link: Link, reason: str, now_ns: int) -> None:
-        if link.spec.role is not Role.REST and link.phase is Phase.UP:
-            self.facts.log("link.drop", link=link.spec.link, why=reason)
-            self._port.drop(link.spec.link, reason)
-
-    def _link_down(self, link: Link, reason: str, now_ns: int) -> None:
-        name = link.spec.link
-        link.counted.up = 0
-        link.counted.reconnects += 1
-        link.watch.closed()
-        self._sends.pop(name, None)
-        self._dirty = True
-        self.facts.log("link.down", link=name, why=reason, retry_ms=max(0, link.dial_ns - now_ns) / 1e6)
-        if link.spec.role is Role.PUBLIC:
-            for instrument in link.spec.instruments:
-                self.engine.book_lost(BookLost(instrument, f"{name} is down", now_ns), now_ns)
-            return
-        venue = self.venues[link.spec.venue]
-        venue.readiness.link_lost(name)
-        for order in venue.orders.link_lost(name, now_ns):
-            self.gateway.acked(order.cl_ord_id)
-            self.engine.doubtful(order, now_ns)
-
-    def _wake_link(self, link: Link, now_ns: int) -> None:
-        if link.phase is Phase.WAITING and link.dial_ns <= now_ns:
-            self._dial(link, now_ns)
-        elif link.phase is Phase.UP:
-            if link.session.due_ns <= now_ns:
-                self._run(link, lambda: link.session.tick(now_ns), now_ns)
-            self._flush(link, now_ns)
-
-    def _dial(self, link: Link, now_ns: int) -> None:
-        """A new connection gets a new session."""
-        ready = self._connects.ready_ns(now_ns)
-        if ready > now_ns:
-            link.dial_ns = ready
-            return
-        venue = self.venues[link.spec.venue]
-        try:
-            link.session = venue.exchange.session(link.spec, self.catalogue, venue.setup.signer)
-            dial = link.session.dial(now_ns)
-        except Exception as error:  # noqa: BLE001 - the guard; see frame
-            link.dial_ns = NEVER
-            self._fault(link, error, now_ns)
-            return
-        if isinstance(dial, Ask):
-            link.phase = Phase.ASKING
-            self.gateway.ask(link, dial, now_ns)
-            return
-        self._connects.take(now_ns)
-        link.phase = Phase.DIALING
-        self._port.dial(link.spec.link, dial)
-
-    def _queue_send(self, link: Link, send: Send, now_ns: int) -> None:
-        self._sends.setdefault(link.spec.link, []).append(send)
-        self._flush(link, now_ns)
-
-    def _flush(self, link: Link, now_ns: int) -> None:
-        """Send what the venue's per-connection message limit allows now."""
-        waiting = self._sends.get(link.spec.link)
-        if not waiting:
-            return
-        self._dirty = True
-        limit = link.spec.send_limit
-        throttle = self._send_throttles.get(link.spec.link)
-        while waiting:
-            if throttle is not None and limit is not None:
-                if not throttle.take(((limit.bucket, waiting[0].cost),), _SEND_LANE, now_ns):
-                    return
-            if not self._port.send(link.spec.link, waiting[0].data):
-                return
-            link.counted.sent += 1
-            del waiting[0]
-
-    def _send_ready(self, link: Link) -> int:
-        limit = link.spec.send_limit
-        throttle = self._send_throttles.get(link.spec.link)
-        if throttle is None or limit is None:
-            return NEVER
-        return throttle.ready_ns(((limit.bucket, self._sends[link.spec.link][0].cost),), _SEND_LANE, self.view.now_ns)
-
-    # --- venues: start, chores, services -----------------------------------------------------------------------------
+    # --- venues: start, chores, services --------------------------------------------------------------------------
 
     def _wake_venue(self, venue: Venue, now_ns: int) -> None:
         for chore in venue.chores:
@@ -575,16 +482,7 @@ class Desk:
             venue.list_orders_ns = now_ns + RETRY_NS
             self.gateway.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
         if venue.resolver.due_ns <= now_ns:
-            for verdict in venue.resolver.tick(now_ns):
-                if isinstance(verdict, ProvedAbsent):
-                    self._proved_absent(venue, verdict, now_ns)
-                elif isinstance(verdict, Unresolved):
-                    self.counters.alarms["unresolved"] += 1
-                    self.facts.log("order.unresolved", cl_ord_id=verdict.cl_ord_id, why=verdict.why)
-                elif venue.paper is not None:
-                    venue.paper.submit([verdict], now_ns)
-                else:
-                    self.gateway.ask(venue.rest, verdict, now_ns)
+            self.dispatch.wake(venue, now_ns)
         if venue.paper is not None and venue.paper.due_ns <= now_ns:
             self.view.now_ns = now_ns
             self._outputs(venue.rest, venue.paper.tick(now_ns, self.view.book), now_ns, now_ns)
@@ -595,7 +493,7 @@ class Desk:
         venue = self.venues[link.spec.venue]
         outputs = self._run(link, lambda: matched.session.answered(ask, answer, now_ns), now_ns, matched.sent_ns)
         if link.phase is Phase.ASKING:
-            self._token(link, now_ns)
+            self.lines.token(link, now_ns)
         chore = venue.chore(ask.kind, ask.instrument) if link is venue.rest else None
         if chore is None:
             return
@@ -605,24 +503,26 @@ class Desk:
         if not good:
             return
         chore.known = True
-        venue.readiness.rest_warm()
         if ask.kind is AskKind.CATALOGUE:
             venue.catalogued = True
             self._select(now_ns)
         elif ask.kind is AskKind.BALANCES:
+            venue.readiness.rest_warm()
             venue.readiness.balances_listed(matched.sent_ns)
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
 
-    def _token(self, link: Link, now_ns: int) -> None:
-        """The token came (or not): dial with it."""
-        dial = link.session.dial(now_ns)
-        if isinstance(dial, Ask):
-            link.lost("no token", now_ns, self._rng)
+    def _read_refused(self, link: Link, ask: Ask, answer: HttpAnswer, now_ns: int) -> None:
+        """A read that is repeated: what its refusal says of rate limits and bans counts all the same."""
+        rest = self.venues[link.spec.venue].rest
+        try:
+            outputs = rest.session.answered(ask, answer, now_ns)
+        except Exception as error:  # the guard; see frame
+            self._fault(rest, error, now_ns)
             return
-        self._connects.take(now_ns)
-        link.phase = Phase.DIALING
-        self._port.dial(link.spec.link, dial)
+        for out in outputs:
+            if isinstance(out, RateReport):
+                self._on_rate(rest, out, now_ns)
 
     def _select(self, now_ns: int) -> None:
         """Once the venues have told their instruments: what the strategies want, and the links for it."""
@@ -649,14 +549,17 @@ class Desk:
         for spec in venue.exchange.links([self.catalogue[i] for i in instruments], account):
             if spec.role is Role.REST:
                 continue
-            link = self._link(spec, venue.setup, now_ns)
-            if spec.send_limit is not None:
-                self._send_throttles[spec.link] = Throttle((spec.send_limit,))
+            link = self.lines.add(spec, now_ns)
             if spec.role is Role.TRADE:
                 self._trades[spec.account] = link
         self._dirty = True
 
     def _mark(self, now_ns: int) -> None:
+        """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
+        for drift in self.ledger.drifts(now_ns, DRIFT_NS):
+            self.ledger.external(drift.account, drift.asset, drift.drift)
+            self.counters.alarms["external_movement"] += 1
+            self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)
@@ -666,127 +569,11 @@ class Desk:
             if book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, reason)
 
-    # --- commands out ----------------------------------------------------------------------------------------------------
-
-    def _can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
-        live = [order for order in orders if self._paper_of(order.account) is None]
-        return not live or self.gateway.can_send(live, now_ns)
-
-    def _paper_of(self, account: str) -> Paper | None:
-        return self.venues[account.partition(":")[0]].paper
-
-    def _send(self, commands: Sequence[Command], now_ns: int) -> None:
-        """Commands of one turn, past the gate: to the venues, or to paper."""
-        self._dirty = True
-        orders: list[NewOrder] = []
-        for command in commands:
-            self._commands.update(msgspec.msgpack.encode(command))
-            self.commands += 1
-            paper = self._paper_of(command.account)
-            if paper is not None:
-                if isinstance(command, NewOrder):
-                    self._intent(command, Role.REST, "paper")
-                    self._sent(command, Role.REST, "paper", now_ns)
-                paper.submit([command], now_ns)
-            elif isinstance(command, NewOrder):
-                orders.append(command)
-            else:
-                self.gateway.ask(self.venues[command.account.partition(":")[0]].rest, command, now_ns)
-        if orders:
-            self.gateway.orders(orders, now_ns)
-
-    def _intent(self, order: NewOrder, role: Role, link: str) -> int:
-        return self._port.journal(
-            encode_record(Intent(at_ns=self.view.now_ns, order=order, channel=role.value, link=link))
-        )
-
-    def _journal(self, record: Record) -> None:
-        self._port.journal(encode_record(record))
-
-    def _sent(self, order: NewOrder, role: Role, link: str, now_ns: int) -> None:
-        self.orders[order.account].sent(order.cl_ord_id, role, link, now_ns)
-        self._sent_in_turn += 1
-
-    def _not_sent(self, order: NewOrder, why: str, now_ns: int) -> None:
-        self.engine.refused(order, self.orders[order.account].not_sent(order.cl_ord_id, why, now_ns), now_ns)
-
-    def _hold(self, deal: Deal, now_ns: int) -> bool:
-        """Tokens for one hedge order on each venue of the deal."""
-        for leg in deal.legs:
-            venue = self.venues[leg.account.partition(":")[0]]
-            if venue.paper is None:
-                probe = NewOrder(account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side,
-                                 qty=leg.qty, px=leg.px)  # fmt: skip
-                if not venue.throttle.hold(deal.id, venue.exchange.cost(probe, Role.REST), now_ns):
-                    return False
-        return True
-
-    def _release(self, deal: Deal) -> None:
-        for venue in self.venues.values():
-            venue.throttle.release(deal.id)
-
     def _fee(self, instrument: str) -> Decimal:
         fee = self.view.fees.get(instrument)
         return Decimal(repr(fee)) if fee is not None else self.venues[instrument.partition(":")[0]].setup.taker
 
-    # --- orders: what is known of them -----------------------------------------------------------------------------------
-
-    def _answered_for(self, cl_ord_id: str) -> None:
-        self.gateway.acked(cl_ord_id)
-
-    def _question(self, order: Order, now_ns: int) -> None:
-        """An order changed: its resolver looks whether something is left to prove."""
-        venue = self.venues[order.intent.account.partition(":")[0]]
-        venue.resolver.see(order, now_ns)
-        venue.readiness.unresolved(sum(1 for other in venue.orders.unresolved() if other.unknown))
-        if order.acked_ns == now_ns and order.sent_ns:
-            venue.acknowledged(now_ns - order.sent_ns)
-            self.counters.ack.observe((now_ns - order.sent_ns) / 1000)
-        self._dirty = True
-
-    def _unanswered(self, cl_ord_id: str, now_ns: int) -> None:
-        for table in self.orders.values():
-            order = table.get(cl_ord_id)
-            if order is not None:
-                if table.timed_out(cl_ord_id, now_ns) is not None:
-                    self.engine.doubtful(order, now_ns)
-                return
-
-    def _command_answered(self, matched: Answered, command: Command, now_ns: int) -> None:
-        answer = matched.answer
-        venue = self.venues[matched.link.spec.venue]
-        commands = matched.commands or (command,)
-        if isinstance(answer, NoAnswer) and not answer.sent:
-            for each in commands:
-                if isinstance(each, NewOrder):
-                    self._not_sent(each, answer.reason, now_ns)
-        outputs: Sequence[Any] = ()
-        if isinstance(answer, HttpAnswer):
-            outputs = self._run(
-                matched.link, lambda: matched.session.answered(command, answer, now_ns), now_ns, matched.sent_ns
-            )
-        for each in commands:
-            if isinstance(each, NewOrder):
-                self._unanswered(each.cl_ord_id, now_ns)
-            elif not isinstance(each, CancelOrder) and not any(isinstance(out, _VERDICTS) for out in outputs):
-                venue.resolver.failed(each, now_ns)  # type: ignore[arg-type]  # only queries and lists come here
-
-    def _proved_absent(self, venue: Venue, verdict: ProvedAbsent, now_ns: int) -> None:
-        change = venue.orders.absent(verdict.cl_ord_id, now_ns)
-        self.facts.log("order.absent", cl_ord_id=verdict.cl_ord_id, why=verdict.why)
-        if change.order is not None:
-            self.engine.refused(change.order.intent, change, now_ns)
-
-    def _listing(self, link: Link, listing: Listing, sent_ns: int, now_ns: int) -> None:
-        venue = self.venues[link.spec.venue]
-        for update in listing.updates:
-            self.engine.order_update(update, now_ns)
-        venue.resolver.listed(listing, sent_ns, now_ns)
-        if listing.kind == "open_orders" and listing.complete and not listing.instrument:
-            venue.list_orders_ns = NEVER
-            venue.readiness.orders_listed(sent_ns)
-
-    # --- events ------------------------------------------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------------------------
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
@@ -823,8 +610,8 @@ class Desk:
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.facts.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP:
-            link.reason = "going away"
-            self._drop(link, "going away", now_ns)
+            link.reason = GOING_AWAY
+            self.lines.drop(link, GOING_AWAY)
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
@@ -840,9 +627,9 @@ class Desk:
             if chore is not None:
                 chore.due_ns = now_ns
             for order in venue.orders.open():
-                self._question(order, now_ns)
+                self.dispatch.question(order, now_ns)
 
-    # --- the end of a turn ---------------------------------------------------------------------------------------------------
+    # --- the end of a turn ----------------------------------------------------------------------------------------
 
     def _end(self, now_ns: int) -> None:
         if self.engine.touched:
@@ -854,12 +641,11 @@ class Desk:
                 self.engine.decide(now_ns)
                 ended = probe()
                 self.counters.decision.observe((ended - began) / 1000)
-                if self._sent_in_turn:
+                if self.dispatch.sent_in_turn:
                     self.counters.tick_to_order.observe((ended - now_ns) / 1000)
-        self._sent_in_turn = 0
+        self.dispatch.sent_in_turn = 0
 
 
-_SEND_LANE = Lane.CANCEL
 _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.CATALOGUE: (InstrumentUpdate,),
     AskKind.TIME: (ClockSample,),
@@ -867,7 +653,6 @@ _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.BALANCES: (Balance,),
     AskKind.ASSETS: (AssetStatus,),
 }
-_VERDICTS = (OrderUpdate, OrderAbsent, Listing)
 
 
 def _brief(error: BaseException) -> str:

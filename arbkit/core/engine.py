@@ -94,11 +94,13 @@ class Engine:
         self.deals: dict[int, Deal] = {}
         """Open deals; HELD ones stay here."""
         self._slot_of: dict[int, Slot] = {}
-        self._deal_ids = ids.block << 24
+        self._deal_ids = (ids.block << 24) + 1
         self.touched: dict[str, None] = {}
         """Instruments whose book changed since the last decision, in order."""
         self.stopping = False
         self.legs_sent = 0
+        self._unended: set[str] = set()
+        """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
 
     # --- books
@@ -131,7 +133,7 @@ class Engine:
             try:
                 for opportunity in slot.strategy.decide(self._view, touched, now_ns):
                     found.append((-opportunity.expected_net, len(found), slot, opportunity))
-            except Exception as error:  # noqa: BLE001 - a strategy's fault stops that strategy, never the desk
+            except Exception as error:
                 self.fault(slot, error)
         self._counters.turns += 1
         if found:
@@ -151,7 +153,7 @@ class Engine:
     def _take(self, slot: Slot, opportunity: Opportunity, now_ns: int) -> None:
         try:
             deal = slot.executor.plan(opportunity, self._view, now_ns)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self.fault(slot, error)
             return
         if deal is None:
@@ -185,15 +187,25 @@ class Engine:
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
         self._out.journal(
-            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[l.instrument for l in deal.legs])
+            DealOpened(
+                at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs]
+            )
         )
         for order in orders:
-            deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
+            self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
         self._out.send(orders, now_ns)
         self._settle(deal, now_ns)
+
+    def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
+        deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
+        self._unended.add(order.cl_ord_id)
+
+    def restored(self, order: Order) -> None:
+        """An order of an earlier run is watched to its end."""
+        self._unended.add(order.cl_ord_id)
 
     def _first_orders(self, deal: Deal) -> list[NewOrder]:
         return [
@@ -226,8 +238,7 @@ class Engine:
         """Book what a change of an order brought, and let its deal go on."""
         order = change.order
         if order is None:
-            self._facts.log("order.foreign", account=update.account, instrument=update.instrument,
-                            order_id=update.order_id)  # fmt: skip
+            self._foreign(change, update)
             return
         intent = order.intent
         if not order.unknown:
@@ -239,6 +250,12 @@ class Engine:
             self._limits.fill(intent.deal, fill, instrument)
             if deal is not None:
                 deal.fill(fill)
+            elif fill.qty:
+                self._counters.alarms["late_fill"] += 1
+                self._facts.log(
+                    "alarm.late_fill", cl_ord_id=intent.cl_ord_id, instrument=fill.instrument, side=fill.side.value,
+                    qty=str(fill.qty), px=str(fill.px), deal=intent.deal,
+                )  # fmt: skip
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
             self._facts.log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
@@ -246,10 +263,21 @@ class Engine:
             self._out.question(order, now_ns)
         if not change.changed:
             return
-        if order.done:
+        if order.done and intent.cl_ord_id in self._unended:
+            self._unended.discard(intent.cl_ord_id)
             self._ended(order, now_ns)
         if deal is not None:
             self._advance(deal, update, now_ns)
+
+    def _foreign(self, change: Change, update: OrderUpdate) -> None:
+        """Somebody else's order on our account: its fills move our balances and are no gain of ours."""
+        for fill in change.fills:
+            self._ledger.fill(fill, self._catalogue[fill.instrument], external=True)
+        self._counters.alarms["foreign_order"] += 1
+        self._facts.log(
+            "order.foreign", account=update.account, instrument=update.instrument, order_id=update.order_id,
+            anomalies=list(change.anomalies),
+        )  # fmt: skip
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""
@@ -310,7 +338,7 @@ class Engine:
         """Let an executor speak for its deal and send what passes the gate."""
         try:
             commands = ask()
-        except Exception as error:  # noqa: BLE001 - an executor's fault holds its deal, never stops the desk
+        except Exception as error:
             self.fault(slot, error)
             if deal.state is not DealState.CLOSED:
                 deal.state = DealState.HELD
@@ -323,7 +351,7 @@ class Engine:
                 command = replace(command, cl_ord_id=format_cl_ord_id(self._ids.next()), deal=deal.id)
             refusal = self._gate.check(command, deal, now_ns)
             if isinstance(command, NewOrder):
-                deal.orders[command.cl_ord_id] = self._orders[command.account].add(command, now_ns)
+                self._add(command, deal, now_ns)
             if refusal is not None:
                 self._counters.refused[refusal.rule] += 1
                 self._facts.log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
@@ -352,8 +380,8 @@ class Engine:
             return
         else:
             deal.closed_ns = now_ns  # told once
-            self._gate.restrict(pair_of(deal), Mode.HALTED, f"deal {deal.id} is held: {deal.why}")
             self._counters.alarms["deal_held"] += 1
+            self._facts.log("alarm.deal_held", deal=deal.id, pair=pair_of(deal), why=deal.why)
         outcome = deal.outcome or Outcome.HELD
         self._counters.deals[outcome.value] += 1
         self._out.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why))

@@ -11,10 +11,7 @@ class Facts(Protocol):
     def log(self, event: str, **fields: object) -> None:
         """One fact: a dotted name (``deal.closed``) and its fields. Never blocks, never raises.
 
-        Names in use: ``run.*``, ``link.up``, ``link.down``, ``link.bad_frame``, ``book.synced``, ``book.lost``,
-        ``deal.opened``, ``deal.closed``, ``order.unknown``, ``order.resolved``, ``risk.mode``, ``risk.refused``,
-        ``alarm.*``. Fields in use: ``link``, ``venue``, ``account``, ``instrument``, ``deal``, ``leg``, ``cl_ord_id``,
-        ``reason``.
+        ``docs/log.md`` lists all names and their fields.
         """
         ...
 

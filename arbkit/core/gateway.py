@@ -144,6 +144,8 @@ class Gateway:
         """Told after each order handed to a link: (order, role, link, now_ns)."""
         self.not_sent: Callable[[NewOrder, str, int], None] = lambda *_: None
         """Told when provably nothing of an order left: (order, why, now_ns)."""
+        self.refused: Callable[[Link, Ask, HttpAnswer, int], None] = lambda *_: None
+        """Told of a read that the venue refused (403, 418, 429, 5xx) and that is repeated."""
         self.latency_ns: Callable[[str], int] = lambda _: 0
 
     # --- reads, queries, cancels, hedges: may wait
@@ -188,8 +190,9 @@ class Gateway:
         cost = self._exchanges[venue].cost(what, role)
         lane = lane_of(what)
         throttle = self._throttles[venue]
-        if not throttle.take(cost, lane, now_ns):
-            return max(throttle.ready_ns(cost, lane, now_ns), now_ns + 1_000_000)
+        deal = what.deal if isinstance(what, NewOrder) else 0  # a hedge spends what its deal holds
+        if not throttle.take(cost, lane, now_ns, deal):
+            return max(throttle.ready_ns(cost, lane, now_ns, deal), now_ns + 1_000_000)
         if isinstance(what, NewOrder):
             self._send_orders([what], role, now_ns)
         elif role is Role.TRADE:
@@ -331,6 +334,8 @@ class Gateway:
         failed = isinstance(answer, NoAnswer) or status >= 500 or status in (403, 418, 429)
         if not failed:
             return answered
+        if isinstance(answer, HttpAnswer):
+            self.refused(answered.link, answered.what, answer, now_ns)
         retry_ns = _retry_after(answer, now_ns)
         assert item is not None
         item.tries += 1
@@ -347,10 +352,6 @@ class Gateway:
     def busy(self) -> bool:
         """An order write is on its way or held back."""
         return bool(self._held) or any(isinstance(entry[0].what, NewOrder) for entry in self._flying.values())
-
-    def in_flight(self, link: str) -> list[str]:
-        """Client ids of orders without an answer (for a person)."""
-        return [cl_ord_id for cl_ord_id in self._acks if link]
 
 
 def _order(item: _Waiting) -> tuple[float, int]:

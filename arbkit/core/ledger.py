@@ -14,12 +14,17 @@ from msgspec import Struct
 
 from arbkit.core.types import Balance, Fill, Instrument, Side
 
-__all__ = ["Difference", "Ledger"]
+__all__ = ["Difference", "Ledger", "is_amount"]
 
 
 _PLACES = 24
 _WIDE = Context(prec=96)
 """The default context rounds at 28 digits, also in ``scaleb``."""
+
+
+def is_amount(value: Decimal) -> bool:
+    """Whether it can be money: a number, below 10**18 (a wire's ``NaN``, ``Infinity`` and ``1e999999`` are none)."""
+    return value.is_finite() and value.adjusted() < 18
 
 
 def _int(value: Decimal) -> int:
@@ -104,8 +109,8 @@ class _Row:
 
 
 _RECENT = 64
-_KEYS = 200_000
-"""Fill keys remembered (about 200 B each)."""
+_KEYS = 100_000
+"""Fill keys remembered (about 250 B each)."""
 
 
 class Ledger:
@@ -135,7 +140,9 @@ class Ledger:
 
         A fill stamped (``exch_ns``) up to the opening's own stamp is inside it, whenever it is told. Where the opening
         has no stamp, a fill told after it counts as later: ``rebase`` when orders were unresolved at the time. An asset
-        that a full listing (``snapshot``) lacks opens with 0."""
+        that a full listing (``snapshot``) lacks opens with 0. A report that is no amount is ignored."""
+        if not is_amount(report.free) or not is_amount(report.locked):
+            return None
         row = self._row(report.account, report.asset, opening=report.snapshot)
         if report.snapshot:
             self._listed.add(report.account)

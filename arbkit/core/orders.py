@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.ledger import is_amount
 from arbkit.core.types import Fill, NewOrder, OrderUpdate, OrdStatus, RejectReason, Role, Side, plain
 
 __all__ = ["Change", "Order", "Orders"]
@@ -158,6 +159,14 @@ class Change(Struct, frozen=True, gc=False, kw_only=True):
     """For a person and an alarm; the facts are counted all the same."""
 
 
+def _readable(update: OrderUpdate) -> bool:
+    """Comparing a NaN raises, and one of a million digits takes the turn: neither gets further than here."""
+    if update.last_qty and not (is_amount(update.last_qty) and is_amount(update.last_px)):
+        return False
+    cum, fee = update.cum_qty, update.fee
+    return (cum is None or is_amount(cum)) and (fee is None or is_amount(fee))
+
+
 class Orders:
     """All orders of one account.
 
@@ -237,12 +246,17 @@ class Orders:
         order = self.get(update.cl_ord_id) if update.cl_ord_id else None
         if order is None and update.order_id:
             order = self._by_order_id.get((update.instrument, update.order_id))
+        if not _readable(update):
+            text = f"{update.cl_ord_id or update.order_id}: a report with numbers that are no amounts was dropped"
+            status = order.status if order is not None else OrdStatus.UNKNOWN
+            return Change(order=order, old=status, new=status, ask=order is not None, anomalies=(text,))
         if order is None:
             return self._not_ours(update)
         old = order.status
         if update.instrument != order.intent.instrument:
             text = f"{order.cl_ord_id}: report names {update.instrument}, the order is on {order.intent.instrument}"
             return Change(order=order, old=old, new=old, ask=True, anomalies=(text,))
+        before = (order.seen, order.cum_qty, order.final, order.order_id)
         if update.order_id and not order.order_id:
             order.order_id = update.order_id
             self._by_order_id[update.instrument, update.order_id] = order
@@ -250,7 +264,6 @@ class Orders:
             asked, order.cancel_asked = order.cancel_asked, False
             return Change(order=order, old=old, new=old, changed=asked, ask=not order.done)
 
-        before = (order.seen, order.cum_qty, order.final)
         anomalies: list[str] = []
         fills = self._fills(order, update, anomalies) if update.last_qty > 0 else ()
         self._facts(order, update, anomalies)
@@ -261,7 +274,7 @@ class Orders:
             fills=fills,
             old=old,
             new=order.status,
-            changed=bool(fills) or before != (order.seen, order.cum_qty, order.final),
+            changed=bool(fills) or before != (order.seen, order.cum_qty, order.final, order.order_id),
             ask=ask,
             anomalies=tuple(anomalies),
         )
@@ -279,6 +292,7 @@ class Orders:
             anomalies.append(
                 f"{order.cl_ord_id}: held for {order.text or 'never sent'}, but the venue says {status.value}"
             )
+            order.reason, order.text = None, ""
         if cum > order.cum_qty:
             if cum > order.intent.qty:
                 anomalies.append(f"{order.cl_ord_id}: filled {plain(cum)} of {plain(order.intent.qty)}")
@@ -303,6 +317,11 @@ class Orders:
     def _fills(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> tuple[Fill, ...]:
         """The new rows of one report's fill: the fill, or the fee that an earlier copy lacked, or nothing."""
         trade_id = update.trade_id
+        if update.last_px <= 0:
+            anomalies.append(
+                f"{order.cl_ord_id}: fill {trade_id or '?'} at price {update.last_px}: only its size counts"
+            )
+            return ()
         if not trade_id:
             if self.fill_ids:
                 return ()
@@ -359,7 +378,7 @@ class Orders:
             anomalies = (
                 f"{update.cl_ord_id} is an id of ours that this table does not know (older, or another run's)",
             )
-        if update.last_qty <= 0 or not update.trade_id or update.side is None:
+        if update.last_qty <= 0 or update.last_px <= 0 or not update.trade_id or update.side is None:
             return Change(order=None, anomalies=anomalies)
         key = (update.instrument, update.side, update.trade_id)
         if key in self._foreign_fills:

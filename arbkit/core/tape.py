@@ -103,9 +103,9 @@ class TapeWriter:
             self.add(_REFUSED, 0, b"%d" % self._sends, 0)
         self._sends += 1
 
-    def end(self, commands: str, now_ns: int) -> None:
+    def end(self, commands_hash: str, now_ns: int) -> None:
         """The hash of all commands, to be compared with that of a replay."""
-        self.add(_END, 0, commands.encode(), now_ns)
+        self.add(_END, 0, commands_hash.encode(), now_ns)
 
     def take(self) -> bytes | bytearray:
         """The records collected so far; empty if there are none."""
@@ -194,8 +194,8 @@ class TapeReader:
         self._data = data
         self.torn = False
         """The last block was cut off in writing; everything before it was read."""
-        self.commands: str | None = None
-        """The hash of the run's commands, known once all was read; None = the run did not end in order."""
+        self.commands_hash = ""
+        """Of the run's commands; known once all was read, "" = the run did not end in order."""
         self._records = self._read()
         first = next(self._records, None)
         if first is None or first[0] != _HEAD:
@@ -241,7 +241,7 @@ class TapeReader:
             if kind == _LINK:
                 names[number] = payload.decode()
             elif kind == _END:
-                self.commands = payload.decode()
+                self.commands_hash = payload.decode()
             elif kind == _REFUSED:
                 refuse(int(payload))
             else:

@@ -15,7 +15,6 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 import msgspec
-import structlog
 
 from arbkit.core.types import Secret
 
@@ -24,11 +23,11 @@ __all__ = ["Log", "Redactor", "capture_libraries"]
 Event = MutableMapping[str, Any]
 _HIDDEN = "***"
 _SECRET_NAME = re.compile(
-    r"secret|passphrase|password|passwd|authorization|signature|listen_?key|api_?key|private_?key|token|\Akey\Z|cookie",
+    r"secret|passphrase|password|passwd|authorization|signature|listen_?key|api_?key|private_?key|token(?!s)|\Akey\Z|cookie",
     re.I,
 )
 _IN_TEXT = re.compile(
-    r"((?:signature|sign|secret|passphrase|password|token|listenKey|apiKey|api_key|api-key|authorization)"
+    r"((?:signature|sign|secret|passphrase|password|token(?!s)|listenKey|apiKey|api_key|api-key|authorization)"
     r"[\"']?\s*[=:]\s*[\"']?)(?:Bearer\s+)?[^&\s\"',}]+",
     re.I,
 )
@@ -163,7 +162,9 @@ def _json(event: Event) -> str:
 
 
 def _human() -> Callable[[Event], str]:
-    console = structlog.dev.ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
+    from structlog.dev import ConsoleRenderer  # here: it takes 250 ms to import, and programs read JSON
+
+    console = ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
 
     def render(event: Event) -> str:
         return str(console(None, "", event))

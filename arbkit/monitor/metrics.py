@@ -69,7 +69,6 @@ _LINK = {
     "gaps": ("book_gaps_total", "Books lost for a hole in their sequence or a wrong checksum."),
     "reconnects": ("reconnects_total", "Times the link was dialled again."),
     "bad_frames": ("bad_frames_total", "Frames that could not be read; none was applied."),
-    "asks_repeated": ("asks_repeated_total", "Reads (snapshots, lists) that were asked again."),
 }
 _HISTOGRAMS = {
     "decode": ("decode_seconds", "Message text to events."),

@@ -7,8 +7,8 @@ Life of a call (``World`` does this):
 
 1. ``http`` / ``connect`` / ``frame`` / ``closed`` / ``tick`` is called with ``now_ns``, the venue's clock;
 2. the dialect calls the exchange, and writes frames with ``self.wire.send(conn, text, kind, symbol)``;
-   an answer to a client frame has kind ``reply``, a private event ``user``, a book frame ``book`` (with its canonical
-   symbol): faults choose by these;
+   an answer to a client frame has kind ``reply``, a private event ``user``, a depth frame ``book``, a best bid-ask
+   frame ``top`` (both with their canonical symbol): faults choose by these;
 3. the world hands the exchange's reports (``exchange.take_reports()``) to ``reports``: order and balance changes of
    accounts that trade through the wire, and public trades. A dialect that must answer before it reports need do
    nothing: replies written in step 2 come first;

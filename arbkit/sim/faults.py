@@ -13,17 +13,19 @@ from arbkit.core.errors import ConfigError
 __all__ = ["Fault", "FaultKind", "Fired", "Script", "default_script", "read_script"]
 
 FaultKind: TypeAlias = Literal[
-    "skip", "drop", "duplicate", "reorder", "corrupt", "close", "throttle", "status", "delay", "lose_ack",
-    "lose_request", "partial",
+    "skip", "drop", "duplicate", "reorder", "corrupt", "close", "mute", "throttle", "status", "delay", "blind",
+    "lose_ack", "lose_request", "partial",
 ]  # fmt: skip
 """What can go wrong:
 
 - ``skip``: the changes since the last book frame are lost and the venue's sequence shows a hole;
 - ``drop``, ``duplicate``, ``reorder`` (sent after the next one of its symbol), ``corrupt`` (cut short): a book frame;
 - ``close``: a connection is cut; ``on`` chooses one that carries ``book``, ``user``, ``reply`` frames, or ``any``;
+- ``mute``: such a connection stays open and carries no frames of that kind for ``for_s`` (``any``: no pings either);
 - ``throttle``: everything is refused as "too many requests" for ``for_s``;
 - ``status``: an HTTP request gets ``status`` with a JSON or HTML ``body``; ``applied`` = after it was executed;
 - ``delay``: what the venue sends arrives ``for_s`` later, in order;
+- ``blind``: from now on queries and listings do not know what happened in the last ``for_s`` (a replica that lags);
 - ``lose_ack``: an order is accepted and its answer lost; ``cut`` closes the socket too (a REST call is always cut);
 - ``lose_request``: an order never arrives, and nobody answers;
 - ``partial``: before an order matches, all but ``fraction`` of what it would have met is gone.
@@ -47,6 +49,8 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Book faults: this canonical symbol only."""
     on: Literal["any", "book", "user", "reply"] = "any"
     for_s: float = 1.0
+    path: str = ""
+    """``status``: requests whose method and path contain this, such as ``POST /api/v3/order``."""
     status: int = 503
     body: Literal["json", "html"] = "json"
     applied: bool = False
@@ -86,10 +90,12 @@ class Script:
                 self._armed.setdefault(fault.kind, []).append(_Armed(fault, start_ns))
 
     def take(self, kind: FaultKind, now_ns: int, symbol: str = "", detail: str = "", on: str = "any") -> Fault | None:
-        """The fault of this kind that fires at this occasion, if one does."""
+        """The fault of this kind that fires at this occasion (``detail`` says which), if one does."""
         for armed in self._armed.get(kind, ()):
             fault = armed.fault
             if now_ns < armed.next_ns or fault.symbol not in ("", symbol) or fault.on != on:
+                continue
+            if fault.path and fault.path not in detail:
                 continue
             if fault.chance < 1 and self._rng.random() >= fault.chance:
                 continue

@@ -26,7 +26,7 @@ class Divergence:
 
     noise: float = 0.0003
     """Each venue drifts within plus or minus this. Keep twice of it under two taker fees, or edges arise unplanted."""
-    step_s: float = 0.7
+    step_s: float = 2.0
     """Mean time between two drifts of one venue's price."""
     edge_every_s: float = 0.0
     """Mean time between two edges planted at random on a symbol; 0 = none but those planted by ``Market.plant``."""
@@ -164,9 +164,8 @@ class Market:
         (``ValueError``). A third venue in between sees a smaller edge to both: ``net`` over the fees shows it too.
         """
         end_ns = start_ns + duration_ns
-        for other in self.edges:
-            if other.symbol == symbol and start_ns < other.end_ns and other.start_ns < end_ns:
-                raise ValueError(f"{symbol} has a planted edge already between {other.start_ns} and {other.end_ns}")
+        if self._taken(symbol, start_ns, end_ns):
+            raise ValueError(f"{symbol} has a planted edge already between {start_ns} and {end_ns}")
         for venue in (buy_venue, sell_venue):
             if (venue, symbol) not in self._quoters:
                 raise ValueError(f"{venue} has no {symbol}")
@@ -175,6 +174,9 @@ class Market:
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
+
+    def _taken(self, symbol: str, start_ns: int, end_ns: int) -> bool:
+        return any(e.symbol == symbol and start_ns < e.end_ns and e.start_ns < end_ns for e in self.edges)
 
     def net(self, symbol: str, buy_venue: str, sell_venue: str) -> float:
         """The edge there is now at the best prices, as a fraction net of both default taker fees."""
@@ -214,7 +216,7 @@ class Market:
             venues = [venue for venue, of in self._quoters if of == symbol]
             buy, sell = self._rng.sample(venues, 2) if len(venues) > 1 else ("", "")
             lasting = round(self._rng.uniform(*plan.lasting_s) * 1e9)
-            if buy:
+            if buy and not self._taken(symbol, now_ns, now_ns + lasting + 1):
                 self.plant(symbol, buy, sell, self._rng.uniform(*plan.edge), now_ns + 1, lasting)
             self._timers.at(self._soon(now_ns + lasting, plan.edge_every_s), plant)
 

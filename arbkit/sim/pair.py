@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["SCALE", "UNIT", "Pair", "text", "units"]
@@ -23,6 +24,7 @@ def units(value: Decimal | int | str) -> int:
     return whole
 
 
+@lru_cache(maxsize=1 << 14)  # a book prints the same prices and sizes again and again
 def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
     """``value * 10**-scale`` as plain text, trailing zeros cut down to ``pad`` decimals.
 

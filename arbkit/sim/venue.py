@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim import rules
 from arbkit.sim.ledger import FEES, Ledger
 from arbkit.sim.matching import Book, Match, Resting, Stp
 from arbkit.sim.pair import SCALE, Pair, units
@@ -63,6 +64,8 @@ class Exchange:
         """Orders accepted so far: how a fault knows that a call placed one."""
         self.limited_until_ns = 0
         """Set by a fault: until then the dialect answers everything as throttled (HTTP through ``limited``)."""
+        self.visible_ns = 1 << 62
+        """Queries and listings know nothing newer than this (a fault: the replica that answers them lags)."""
         self.on_arrival: Callable[[], None] | None = None
         """A fault's hook, called as an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
@@ -132,13 +135,13 @@ class Exchange:
         if expire_ns and now_ns > expire_ns:
             raise Refused("expired")
         buy = side is Side.BUY
-        ticks = self._ticks(pair, px) if kind == "limit" else 0
-        lots = self._lots(pair, qty) if quote_qty is None else 0
+        ticks = rules.ticks(pair, px) if kind == "limit" else 0
+        lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
-        self._check_notional(pair, buy, ticks, lots, budget)
+        book = self.books[symbol]
+        rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
-        book = self.books[symbol]
         crosses = post_only and book.crosses(buy, ticks)
         if crosses and not self.profile.post_only_reports:
             raise Refused("post_only")
@@ -167,7 +170,7 @@ class Exchange:
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> Order:
         """End an open order; ``Refused("unknown_order")`` when none such is open."""
-        order = self.find(account, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        order = self._newest(account, order_id, cl_ord_id, symbol, 1 << 62)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
         self._cancel(order, now_ns)
@@ -176,21 +179,28 @@ class Exchange:
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[Order]:
         """End all open orders, of one symbol or all."""
-        orders = self.open_orders(account, symbol)
+        orders = [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and not order.status.terminal
+        ]
         for order in orders:
             self._cancel(order, now_ns)
         self._flush_balances(now_ns)
         return orders
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> Order | None:
-        """An order in any state; by client id the newest that carried it."""
+        """An order in any state; by client id the newest that carried it. For queries: to cancel, ``cancel``."""
+        return self._newest(account, order_id, cl_ord_id, symbol, self.visible_ns)
+
+    def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> Order | None:
         if order_id:
             order = self.orders.get(order_id)
             found = [order] if order is not None and order.account == account else []
         else:
             found = self._by_client.get((account, cl_ord_id), [])
         for order in reversed(found):
-            if symbol in ("", order.symbol):
+            if symbol in ("", order.symbol) and order.ns <= until_ns:
                 return order
         return None
 
@@ -200,7 +210,11 @@ class Exchange:
 
     def orders_of(self, account: str, symbol: str = "") -> list[Order]:
         """All orders, oldest first."""
-        return [order for order in self.orders.values() if order.account == account and symbol in ("", order.symbol)]
+        return [
+            order
+            for order in self.orders.values()
+            if order.account == account and symbol in ("", order.symbol) and order.ns <= self.visible_ns
+        ]
 
     def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[Fill]:
         """Fills, oldest first."""
@@ -210,7 +224,7 @@ class Exchange:
             if fill.account == account
             and symbol in ("", fill.symbol)
             and order_id in (0, fill.order_id)
-            and fill.ns >= since_ns
+            and since_ns <= fill.ns <= self.visible_ns
         ]
 
     def take_reports(self) -> list[Report]:
@@ -274,30 +288,6 @@ class Exchange:
         self.ledger.lock(resting.owner, asset, -lots * each)
 
     # --- inside -----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _ticks(pair: Pair, px: Decimal | None) -> int:
-        ticks = None if px is None or px <= 0 else pair.ticks(px)
-        if ticks is None:
-            raise Refused("tick")
-        return ticks
-
-    @staticmethod
-    def _lots(pair: Pair, qty: Decimal | None) -> int:
-        if qty is None or qty < pair.min_qty:
-            raise Refused("min_qty")
-        if qty > pair.max_qty:
-            raise Refused("max_qty")
-        lots = pair.lots(qty)
-        if lots is None:
-            raise Refused("lot")
-        return lots
-
-    def _check_notional(self, pair: Pair, buy: bool, ticks: int, lots: int, budget: int) -> None:
-        top = self.books[pair.symbol].top()
-        notional = budget or (ticks or top[2 if buy else 0]) * lots * pair.unit
-        if notional < units(pair.min_notional):
-            raise Refused("min_notional")
 
     def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
         orders = self._by_client.get((account, cl_ord_id))

@@ -41,8 +41,8 @@ class Frame(Struct, frozen=True, gc=False):
     conn: int
     text: str
     kind: str = "control"
-    """``book`` (public depth or best bid-ask), ``trades``, ``reply`` (answer to a client frame), ``user`` (private
-    events), ``control``. Faults choose by it."""
+    """``book`` (public depth), ``top`` (best bid-ask), ``trades``, ``reply`` (answer to a client frame),
+    ``user`` (private events), ``control``. Faults choose by it."""
     symbol: str = ""
     """Canonical symbol of a book or trades frame."""
 

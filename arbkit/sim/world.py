@@ -16,14 +16,15 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from arbkit.core.errors import ConfigError
+from arbkit.sim import dump
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, Script
 from arbkit.sim.market import MAKER, Divergence, Edge, Market
-from arbkit.sim.pair import Pair, text
+from arbkit.sim.pair import Pair
 from arbkit.sim.tape import track
 from arbkit.sim.timers import NEVER
-from arbkit.sim.venue import Account, Exchange, Lost, Order
-from arbkit.sim.wire import Answer, Close, Frame, Out, Reply, Request, Wire
+from arbkit.sim.venue import Account, Exchange, Lost
+from arbkit.sim.wire import Answer, Close, Frame, Out, Ping, Reply, Request, Wire
 
 __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
 
@@ -50,7 +51,7 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>
 class Site:
     """One venue of a world: its exchange, its wire, its faults."""
 
-    __slots__ = ("conns", "dialect", "exchange", "faults", "held", "reordered", "wire")
+    __slots__ = ("blind_ns", "conns", "dialect", "exchange", "faults", "held", "muted", "reordered", "wire")
 
     def __init__(self, exchange: Exchange, dialect: type[Dialect], faults: Script) -> None:
         self.exchange = exchange
@@ -61,6 +62,10 @@ class Site:
         """Open connections, with the kinds of frame each has carried."""
         self.held = 0
         """Nothing leaves before this time (a delay)."""
+        self.muted: dict[int, tuple[int, str]] = {}
+        """Connections that carry nothing, or nothing of one kind, until a time."""
+        self.blind_ns = 0
+        """How far queries lag."""
         self.reordered: dict[tuple[int, str], Frame] = {}
 
 
@@ -141,6 +146,7 @@ class World:
             return
         self._begin(now_ns)
         accepted = site.exchange.accepted
+        site.exchange.visible_ns = now_ns - site.blind_ns
         try:
             site.dialect.frame(conn, text, now_ns)
         except Lost:
@@ -162,6 +168,7 @@ class World:
         if site is not None:
             self._begin(now_ns)
             site.conns.pop(conn, None)
+            site.muted.pop(conn, None)
             site.dialect.closed(conn, now_ns)
             self._flush(site)
 
@@ -207,20 +214,11 @@ class World:
 
     def ledger(self) -> dict[str, Any]:
         """Each venue's own books of account, as decimal text; ``conserved`` says that nothing appeared or vanished."""
-        out: dict[str, Any] = {}
-        for venue, site in self.sites.items():
-            accounts: dict[str, Any] = {}
-            for account, asset, free, locked in site.exchange.ledger.rows():
-                accounts.setdefault(account, {})[asset] = {"free": text(free), "locked": text(locked)}
-            out[venue] = {"conserved": site.exchange.ledger.conserved, "accounts": accounts}
-        return out
+        return {venue: dump.ledger(site.exchange) for venue, site in self.sites.items()}
 
     def orders(self) -> dict[str, list[dict[str, Any]]]:
         """Every order that each venue ever accepted, with its fills."""
-        return {
-            venue: [_order(site.exchange.pairs[order.symbol], order) for order in site.exchange.orders.values()]
-            for venue, site in self.sites.items()
-        }
+        return {venue: dump.orders(site.exchange) for venue, site in self.sites.items()}
 
     def faults(self) -> dict[str, Any]:
         """Faults that fired, counted by kind and listed; edges that were planted."""
@@ -240,6 +238,7 @@ class World:
 
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults
+        exchange.visible_ns = now_ns - site.blind_ns
         if now_ns < exchange.limited_until_ns:
             return site.dialect.limited(now_ns, exchange.limited_until_ns - now_ns)
         fault = faults.take("status", now_ns, detail=f"{request.method} {request.path}")
@@ -298,15 +297,20 @@ class World:
             exchange.limited_until_ns = now_ns + round(fault.for_s * 1e9)
         if faults.has("delay") and (fault := faults.take("delay", now_ns)):
             site.held = now_ns + round(fault.for_s * 1e9)
-        if faults.has("close"):
+        if faults.has("blind") and (fault := faults.take("blind", now_ns)):
+            site.blind_ns = round(fault.for_s * 1e9)
+        if faults.has("close") or faults.has("mute"):
             for conn, kinds in list(site.conns.items()):
-                for on in ("any", "book", "user", "reply"):
-                    if (on == "any" or on in kinds) and faults.take("close", now_ns, detail=f"conn {conn}", on=on):
+                for on in ("any", *sorted(kinds)):
+                    if fault := faults.take("mute", now_ns, detail=f"conn {conn}", on=on):
+                        site.muted[conn] = (now_ns + round(fault.for_s * 1e9), on)
+                    if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
                         self._cut(site, conn)
                         break
 
     def _cut(self, site: Site, conn: int) -> None:
         site.conns.pop(conn, None)
+        site.muted.pop(conn, None)
         self._venue_of.pop(conn, None)
         site.dialect.closed(conn, self._now_ns)
         self._emit(site, Close(conn, 1006), self._now_ns)
@@ -322,6 +326,8 @@ class World:
         if reports:
             dialect.reports(reports, now_ns)
         for out in site.wire.take():
+            if site.muted and not isinstance(out, Answer) and self._is_muted(site, out, now_ns):
+                continue
             if isinstance(out, Frame):
                 if mute == out.conn and only in ("", out.kind):
                     continue
@@ -332,6 +338,8 @@ class World:
                 if out.kind == "book":
                     self._book(site, out, now_ns)
                     continue
+                if out.kind == "top":
+                    self.market.shown(site.exchange.name, out.symbol, now_ns)
             elif isinstance(out, Close):
                 if out.conn not in site.conns:
                     continue
@@ -341,6 +349,11 @@ class World:
                 dialect.closed(out.conn, now_ns)
                 continue
             self._emit(site, out, now_ns)
+
+    @staticmethod
+    def _is_muted(site: Site, out: Frame | Ping | Close, now_ns: int) -> bool:
+        until_ns, on = site.muted.get(out.conn, (0, ""))
+        return now_ns < until_ns and not isinstance(out, Close) and (on == "any" or getattr(out, "kind", "") == on)
 
     def _book(self, site: Site, frame: Frame, now_ns: int) -> None:
         """One book frame passes the faults."""
@@ -379,20 +392,3 @@ def _broken(fault: Fault) -> Reply:
 
 def _text(rng: Random, length: int) -> str:
     return "".join(rng.choices(_KEY_CHARS, k=length))
-
-
-def _order(pair: Pair, order: Order) -> dict[str, Any]:
-    return {
-        "order_id": str(order.id), "cl_ord_id": order.cl_ord_id, "account": order.account, "symbol": order.symbol,
-        "side": order.side.value, "kind": order.kind, "tif": order.tif.value, "px": pair.px_text(order.px),
-        "qty": pair.qty_text(order.qty), "cum_qty": pair.qty_text(order.cum), "cum_quote": text(order.cum_quote),
-        "status": order.status.value, "reason": order.reason, "ns": order.ns,
-        "fills": [
-            {
-                "trade_id": str(fill.id), "px": pair.px_text(fill.px), "qty": pair.qty_text(fill.qty),
-                "quote": text(fill.quote), "fee": text(fill.fee), "fee_asset": fill.fee_asset, "maker": fill.maker,
-                "ns": fill.ns,
-            }
-            for fill in order.fills
-        ],
-    }  # fmt: skip

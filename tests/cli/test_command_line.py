@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -47,10 +48,12 @@ def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
     fake = ModuleType("arbkit.app")
     fake.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
-    fake.demo = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
     fake.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "arbkit.app", fake)
-    monkeypatch.setattr("arbkit.app", fake, raising=False)
+    demo = ModuleType("arbkit.demo")
+    demo.run = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
+    for name, module in (("app", fake), ("demo", demo)):
+        monkeypatch.setitem(sys.modules, f"arbkit.{name}", module)
+        monkeypatch.setattr(f"arbkit.{name}", module, raising=False)
     return calls
 
 
@@ -64,6 +67,12 @@ def test_help_lists_the_commands_and_exits_0(capsys: pytest.CaptureFixture[str])
     text = capsys.readouterr().out
     for name in ("adapters", "bench", "config", "demo", "replay", "run", "sim", "strategies"):
         assert f"\n  {name} " in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The installed distribution's, read only when asked for."""
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"arbkit {metadata.version('arbkit')}\n"
 
 
 @pytest.mark.parametrize("name", sorted(cli._COMMANDS))
@@ -122,6 +131,24 @@ def test_our_own_bugs_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(cli.group, "main", fail)
     with pytest.raises(LocalProtocolError):
         run("x")
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """``arbkit replay ... | head -1``: exit 0, no traceback."""
+    frames = tmp_path / "frames.jsonl"
+    frames.write_text("not a frame\n" * 10)
+    script = (
+        "import sys\nfrom arbkit import cli, replay\n"
+        "def talk(*args, out, **named):\n    for _ in range(100000): out('x' * 100)\n"
+        "replay.run = talk\n"
+        f"cli.main(['replay', {str(frames)!r}, '--venue', 'binance', '--json'])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
 def test_adapters_list_tells_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,7 +236,10 @@ def test_run_loads_a_class_from_the_current_folder_by_path(
 ) -> None:
     """``strategy:Mine`` is ./strategy.py; the first screen says paper, venue and limits."""
     (folder / "strategy.py").write_text(STRATEGY)
-    (folder / "arbkit.toml").write_text("[venues.binance]\n[strategy]\nparams = { min_edge = 0.5 }\n")
+    (folder / "arbkit.toml").write_text(
+        "[venues.binance]\nbalances = { usdt = 1e3, BTC = 0.50 }\ntaker_fee = 0.00075\n"
+        "[venues.okx]\n[strategy]\nparams = { min_edge = 0.5 }\n"
+    )
     assert run("run", "strategy:Mine", "--seconds", "3") == 0
     (config, strategy), named = app.run[0]
     assert type(strategy).__name__ == "Mine"
@@ -218,7 +248,11 @@ def test_run_loads_a_class_from_the_current_folder_by_path(
     assert (named["live"], named["seconds"]) == (False, 3.0)
     first = capsys.readouterr().err
     assert first.startswith("PAPER - live books, simulated fills\n")
-    assert "binance (prod)" in first
+    assert (
+        "venue     binance: prod, account main; configured: holds 1000 USDT, 0.5 BTC; "
+        "taker fee 0.075 %; orders take 50 ms\n"
+    ) in first
+    assert "okx: prod, account main; configured: holds nothing, so nothing can be traded" in first
     assert "limits    order 200" in first
     assert sys.path[-1] == str(folder)
 
@@ -361,6 +395,16 @@ def test_replay_needs_the_venue_of_frames(folder: Path, capsys: pytest.CaptureFi
     assert run("replay", str(frames)) == 2
     assert run("replay", str(frames), "--venue", "binanc") == 2
     assert "did you mean 'binance'?" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_recording_is_exit_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line is counted as an error, and the format is told."""
+    file = folder / "frames.jsonl"
+    file.write_bytes(b"\x00\xff not frames\n" * 3)
+    assert run("replay", str(file), "--venue", "binance", "--json") == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["summary"] == {"frames": 0, "books": 0, "gaps": 0, "errors": 3}
+    assert "holds no frame" in printed.err
 
 
 def test_replay_reads_up_to_a_torn_line_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

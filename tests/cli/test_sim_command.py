@@ -16,10 +16,12 @@ import pytest
 
 from arbkit import cli
 
+ARBKIT = Path(sys.executable).parent / "arbkit"
+
 
 @contextmanager
 def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    command = [sys.executable, "-m", "arbkit.cli", "sim", *args, "--json"]
+    command = [ARBKIT, "sim", *args, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -63,7 +65,7 @@ def test_a_taken_port_is_exit_2() -> None:
     """The admin port of a running simulator is not to be had twice."""
     with serving("binance") as (_, where):
         port = where["admin"].rpartition(":")[2]
-        command = [sys.executable, "-m", "arbkit.cli", "sim", "binance", "--port", port]
+        command = [ARBKIT, "sim", "binance", "--port", port]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 2
         assert f"--port {port}: cannot be opened" in done.stderr

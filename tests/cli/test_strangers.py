@@ -44,7 +44,7 @@ def install(folder: Path, name: str, code: str) -> None:
 
 def arbkit(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", "arbkit.cli", *args]
+    command = [Path(sys.executable).parent / "arbkit", *args]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 

@@ -313,7 +313,7 @@ def test_a_replace_is_an_order() -> None:
     assert replacing("nobody", "0.6") == "order"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

@@ -323,7 +323,7 @@ class NeverExceeded(RuleBasedStateMachine):
 
 
 TestNeverExceeded = NeverExceeded.TestCase
-TestNeverExceeded.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestNeverExceeded.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_the_invariant_sees_a_limits_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal as Dec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core import orders as orders_module
 from arbkit.core.errors import LocalProtocolError
@@ -143,7 +144,7 @@ def check_converged(updates: list[OrderUpdate], truth: tuple[object, ...], doubt
     assert len({row.trade_id for row in booked}) == len(booked)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(arrivals(), st.integers(-1, 10))
 def test_evidence_in_any_order_and_number_converges(
     case: tuple[list[OrderUpdate], tuple[object, ...]], doubt: int
@@ -152,7 +153,7 @@ def test_evidence_in_any_order_and_number_converges(
     check_converged(*case, doubt)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(arrivals())
 def test_at_every_step_the_worst_case_covers_the_truth(case: tuple[list[OrderUpdate], tuple[object, ...]]) -> None:
     """filled + leaves is never below what the order really fills, and cum_qty never falls."""
@@ -169,7 +170,7 @@ def test_at_every_step_the_worst_case_covers_the_truth(case: tuple[list[OrderUpd
         cum = order.cum_qty
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories())
 def test_the_archive_forgets_nothing(case: tuple[list[OrderUpdate], list[OrderUpdate], tuple[object, ...]]) -> None:
     """All evidence again after the end: no fill is handed out twice, nothing changes."""
@@ -261,7 +262,7 @@ def test_life_after_not_sent_is_an_anomaly_and_counts() -> None:
     change = orders.apply(fill("t", "4", "4"))
     assert change.new is S.PARTIALLY_FILLED
     assert change.anomalies
-    assert (order.leaves, orders.open()) == (6, [order])
+    assert (order.leaves, orders.open(), order.reason) == (6, [order], None)
 
 
 def test_link_lost_makes_only_unacked_intents_unknown() -> None:
@@ -475,6 +476,27 @@ def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
     assert change.changed is False
 
 
+@pytest.mark.parametrize("bad", ["NaN", "sNaN", "Infinity", "-Infinity", "1e999999999", "1e18"])
+@pytest.mark.parametrize("field", ["cum_qty", "last_qty", "last_px", "fee"])
+def test_numbers_that_are_no_amounts_are_dropped_with_an_alarm(field: str, bad: str) -> None:
+    """Whatever a wire says: no exception, no fact, somebody asks."""
+    orders, order = table()
+    before = facts(order)
+    for cl_ord_id in (ID, "web-1"):
+        change = orders.apply(replace(fill("t", "1", "1", cl_ord_id=cl_ord_id), **{field: Dec(bad)}))
+        assert change.anomalies
+        assert (change.fills, change.changed, change.ask) == ((), False, cl_ord_id == ID)
+    assert facts(order) == before
+
+
+def test_a_fill_for_nothing_is_only_quantity() -> None:
+    """Price 0 is a missing column, not a gift: the fill is missing until a report tells its price."""
+    orders, order = table()
+    change = orders.apply(fill("t", "4", "4", px="0"))
+    assert (change.fills, order.missing_fills, len(change.anomalies)) == ((), 4, 1)
+    assert len(orders.apply(fill("t", "4", "4")).fills) == 1
+
+
 def test_foreign_orders_are_counted_and_their_fills_told_once() -> None:
     """O24: no order, but its fills are handed out (for the ledger's external account), each once."""
     orders, _ = table()
@@ -515,6 +537,14 @@ def test_an_echo_changes_nothing() -> None:
     assert orders.apply(report(S.NEW, order_id="v1")).changed
     change = orders.apply(report(S.NEW, order_id="v1"))
     assert (change.changed, change.old, change.new, change.ask) == (False, S.NEW, S.NEW, False)
+
+
+def test_a_venue_id_learned_late_is_a_change() -> None:
+    """Whoever cancels or queries by the venue's id wants to know."""
+    orders, order = table()
+    orders.apply(report(S.NEW))
+    assert orders.apply(report(S.NEW, order_id="v9")).changed
+    assert order.order_id == "v9"
 
 
 def test_a_fill_carries_what_the_ledger_needs() -> None:

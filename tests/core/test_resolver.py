@@ -269,6 +269,8 @@ def test_an_order_that_shows_up_again_voids_the_listings():
     desk.listing("fills")
     desk.list_reply("open_orders", "shown", ListOpenOrders(account=A, instrument=I), 0)
     assert absences(desk.answer(opens="silent", until=MOMENT + 60 * S)) == []
+    assert absences(desk.answer(fills="silent", until=MOMENT + 120 * S)) == []
+    assert len(absences(desk.answer(until=MOMENT + 180 * S))) == 1
 
 
 def test_a_late_reply_on_a_socket_is_not_taken_for_a_fresh_one():
@@ -280,6 +282,7 @@ def test_a_late_reply_on_a_socket_is_not_taken_for_a_fresh_one():
             queries += isinstance(item, QueryOrder)
         desk.resolver.see(desk.order, desk.now)  # something of the order came meanwhile: it is asked again sooner
     for _ in range(queries):
+        desk.now += 1
         desk.absent()
     desk.listing("open_orders")
     desk.now += LAG + 1
@@ -306,8 +309,11 @@ def test_one_reply_told_twice_is_one():
     desk.listing("open_orders")
     desk.now += LAG + 1
     desk.listing("fills")
+    asked: list[int] = []
+    while len(asked) < 2:
+        asked += [desk.now for item in desk.tick() if isinstance(item, QueryOrder)]
     for _ in range(3):
-        desk.absent(sent=desk.now)
+        desk.absent(sent=asked[0])
     assert absences(desk.answer(query="failed", until=MOMENT + 60 * S)) == []
 
 

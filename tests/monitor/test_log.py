@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +152,22 @@ def test_warnings_of_libraries_become_facts() -> None:
     said = json.loads(line)
     assert (said["event"], said["logger"], said["level"]) == ("library", "aiohttp.client", "warning")
     assert CANARY not in line
+
+
+def test_the_page_lists_every_event() -> None:
+    """docs/log.md has a row for each event that the code names: alarms are built on these names."""
+    root = Path(__file__).parent.parent.parent
+    page = (root / "docs/log.md").read_text()
+    named = set()
+    for file in (root / "arbkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("log", "_log")
+            ):
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    named.add(first.value)
+    assert "link.up" in named
+    assert {name for name in named if f"| `{name}` |" not in page} == set()

@@ -49,7 +49,7 @@ class Oracle:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(95, 105), st.integers(0, 9), st.integers(0, 40)), max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 def test_priority_equals_the_oracle(steps: list[tuple[bool, int, int, int]]) -> None:
     """Fills and depth are those of a brute-force book; size 0 stands for a cancel of an earlier order."""
     book, oracle = Book(), Oracle()
@@ -100,7 +100,7 @@ actions = st.tuples(
 
 
 @given(st.lists(actions, max_size=50), st.sampled_from(["0.001", "-0.0002", "0.00033333"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 def test_money_is_conserved(steps: list[Any], maker_fee: str) -> None:
     """Whatever is placed, matched or cancelled: each asset sums to what was paid in, and nothing is negative."""
     venue = exchange(maker=Decimal(maker_fee), taker=Decimal("0.001"))

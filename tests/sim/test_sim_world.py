@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -203,6 +204,40 @@ def test_close_cuts_a_connection_that_carries_books() -> None:
     assert list(world.sites["binance"].conns) == [idle]
 
 
+@pytest.mark.parametrize(("on", "pings"), [("book", True), ("any", False)])
+def test_mute_keeps_the_socket_and_loses_the_data(on: Any, pings: bool) -> None:
+    """The books stop while the heartbeat goes on, or everything stops; later the chain shows the hole."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="mute", on=on, at_s=15, for_s=10)])
+    conn = depth(world)
+    run(world, T0 + 15 * S)
+    outs = run(world, T0 + 24 * S)
+    assert [type(out).__name__ for at, out in outs if at > T0 + 15_200 * MS] == ["Ping"] * pings
+    assert conn in world.sites["binance"].conns
+    last = world.sites["binance"].exchange.books["BTC-USDT"].seq
+    events = frames(run(world, T0 + 27 * S), conn)
+    assert events
+    assert events[-1]["u"] > last
+
+
+def test_blind_queries_miss_what_is_new() -> None:
+    """A lagging replica: a fresh order is absent from queries and listings, yet it can be cancelled."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="blind", for_s=1)])
+    exchange = world.sites["binance"].exchange
+    world.tick(T0 + 1)
+    exchange.place("main", "BTC-USDT", Side.BUY, px=Decimal(50_000), qty=Decimal(1), cl_ord_id="new", now_ns=T0 + S)
+
+    def known(now_ns: int) -> bool:
+        world.http("binance", Request("GET", "/api/v3/ping"), 1, now_ns)
+        found = exchange.find("main", cl_ord_id="new") is not None
+        assert found == bool(exchange.open_orders("main")) == bool(exchange.orders_of("main"))
+        return found
+
+    assert not known(T0 + S + S // 2)
+    assert known(T0 + 2 * S)
+    assert not known(T0 + S + S // 2)
+    assert exchange.cancel("main", "BTC-USDT", cl_ord_id="new", now_ns=T0 + 2 * S).reason == "user"
+
+
 def test_throttle_status_and_delay() -> None:
     """429 with Retry-After for a while; a 5xx page before or instead of the answer; a stalled line keeps its order."""
     script = [
@@ -226,10 +261,26 @@ def test_throttle_status_and_delay() -> None:
     assert 1 <= int(limited.headers["retry-after"]) <= 2
     assert ping(T0 + 4 * S).status == 200
     assert ping(T0 + 6 * S).body.startswith(b"<html>")
+    assert ping(T0 + 6 * S).status == 200
     outs = run(world, T0 + 9 * S)
     times = [at for at, out in outs if isinstance(out, Frame) and out.conn == conn]
     assert max(b - a for a, b in pairwise(times)) > 400 * MS
     assert holes(frames(outs, conn)) == 0
+
+
+def test_a_5xx_may_come_after_the_order_was_executed() -> None:
+    """``applied``: the order exists, its answer is an error that proves nothing; ``path`` chooses the request."""
+    script = [Fault(kind="status", path="POST /api/v3/order", applied=True, status=503)]
+    world = World([BinanceDialect], seed=1, start_ns=T0, faults=script)
+    main = world.sites["binance"].exchange.accounts["main"]
+    query = f"symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01&timestamp={T0 // MS}"
+    query += "&signature=" + hmac.new(main.secret.encode(), query.encode(), "sha256").hexdigest()
+    world.http("binance", Request("GET", "/api/v3/ping"), 1, T0)
+    world.http("binance", Request("POST", "/api/v3/order", query, {"x-mbx-apikey": main.key}), 2, T0)
+    answers = [out for out in world.drain() if isinstance(out, Answer)]
+    assert [answer.reply.status for answer in answers if answer.reply] == [200, 503]
+    assert len(world.orders()["binance"]) == 1
+    assert world.faults()["fired"][0]["detail"] == "POST /api/v3/order"
 
 
 def test_partial_takes_liquidity_away_before_the_match() -> None:

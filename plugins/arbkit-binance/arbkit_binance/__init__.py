@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pluggy
-
-hookimpl = pluggy.HookimplMarker("arbkit")
+from arbkit import hookimpl
 
 
 @hookimpl

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from arbkit.adapters.wire import MS, S, base_url
+from arbkit.adapters.wire import MS, S, base_url, options
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
+    CancelAll,
     CancelOrder,
     Capabilities,
     Catalogue,
@@ -20,6 +20,7 @@ from arbkit.core.types import (
     NewOrder,
     QueryOrder,
     RateLimit,
+    ReplaceOrder,
     Role,
     VenueSettings,
 )
@@ -52,10 +53,10 @@ _ENVIRONMENTS = {
 }
 _STREAM = "/stream"
 _SOCKET_API = "/ws-api/v3"
-_OPTIONS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
+_OPTIONS: dict[str, tuple[str, ...]] = {"depth": (), "key_type": ("hmac", "ed25519"), "recv_window_ms": ()}
+_DEFAULTS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
 _SYMBOLS_PER_LINK = 200
 """400 streams of the 1024 a connection may carry: a lost socket takes fewer books with it."""
-_ORDER_COMMANDS = (NewOrder, CancelOrder, QueryOrder)
 
 
 class Binance:
@@ -66,17 +67,11 @@ class Binance:
     rate_limits: Sequence[RateLimit] = limits.LIMITS
 
     def __init__(self, settings: VenueSettings) -> None:
-        options = _OPTIONS | dict(settings.options)
-        for name in set(options) - set(_OPTIONS):
-            near = get_close_matches(name, _OPTIONS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(_OPTIONS))}"
-            raise ConfigError(f"venues.binance.options.{name}: unknown option{hint}")
+        chosen = _DEFAULTS | options(settings, _OPTIONS, self.venue)
         self._settings = settings
-        self._depth = _number(options, "depth", 1, 5000)
-        self._window_ms = _number(options, "recv_window_ms", 1, 60_000)
-        self._key_type = options["key_type"]
-        if self._key_type not in ("hmac", "ed25519"):
-            raise ConfigError(f"venues.binance.options.key_type: {self._key_type!r} is not hmac or ed25519")
+        self._depth = _number(chosen, "depth", 1, 5000)
+        self._window_ms = _number(chosen, "recv_window_ms", 1, 60_000)
+        self._key_type = chosen["key_type"]
         self._rest = self._base("rest")
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.OPEN_ONLY,
@@ -84,7 +79,7 @@ class Binance:
             lookup_window_ns=90 * 86_400 * S,
             lookup_lag_ns=2 * S,
             ack_is_final=True,
-            checked="2026-11-22",
+            checked="2026-07-21",
         )
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
@@ -124,7 +119,16 @@ class Binance:
         return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)
 
     def route(self, command: Command) -> Sequence[Role]:
-        return (Role.TRADE, Role.REST) if isinstance(command, _ORDER_COMMANDS) else (Role.REST,)
+        """Empty for what the venue lacks: replacing in place, and cancel-all over all symbols."""
+        match command:
+            case NewOrder() | CancelOrder() | QueryOrder():
+                return (Role.TRADE, Role.REST)
+            case ReplaceOrder():
+                return ()
+            case CancelAll():
+                return (Role.REST,) if command.instrument else ()
+            case _:
+                return (Role.REST,)
 
     def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
         return limits.cost(what, self._depth)
@@ -133,8 +137,8 @@ class Binance:
         return base_url(self._settings, _ENVIRONMENTS, name, self.venue)
 
 
-def _number(options: dict[str, str], name: str, low: int, high: int) -> int:
-    text = options[name]
+def _number(chosen: dict[str, str], name: str, low: int, high: int) -> int:
+    text = chosen[name]
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise ConfigError(f"venues.binance.options.{name}: {text!r} is not a whole number from {low} to {high}")
     return int(text)

@@ -67,6 +67,7 @@ class BinanceDialect:
         self._apis: dict[int, _Api] = {}
         self._alive: set[int] = set()  # asked for membership only
         self._weight = Window(WEIGHT[2], WEIGHT[3])
+        self._attempts = Window(300, 300 * _S)
         self._defied = 0
         self._banned_until_ns = 0
 
@@ -95,10 +96,10 @@ class BinanceDialect:
             if route is None:
                 raise Problem(-1000, "No such endpoint.", 404)
             self._check_limits(now_ns)
-            params = dict(parse_qsl(request.query, keep_blank_values=True))
-            params |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+            form = request.body.decode(errors="replace")
+            params = dict(parse_qsl(f"{request.query}&{form}", keep_blank_values=True))
             if route.signed:
-                payload = _unsigned(request.query) + _unsigned(request.body.decode())
+                payload = _unsigned(request.query) + _unsigned(form)
                 account = self._signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)
             call = Call(params, account, now_ns, div, 0)
             body = self._run(route, call)
@@ -178,9 +179,10 @@ class BinanceDialect:
             raise Problem(-1022, "Signature for this request is not valid.")
         try:
             stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
+            too_wide = window > 60_000
         except (ValueError, ArithmeticError):
             raise Problem(-1100, "Illegal characters found in parameter 'timestamp' or 'recvWindow'.") from None
-        if window > 60_000:
+        if too_wide:
             raise Problem(-1131, "recvWindow must be less than 60000.")
         # a timestamp is in milliseconds or in microseconds, told apart by its size
         sent_ns = stamp * (1000 if stamp >= 10**14 else _MS)
@@ -193,6 +195,9 @@ class BinanceDialect:
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+        # web-socket-streams.md: 300 connection attempts in 5 minutes from one address
+        if not self._attempts.add(_IP, 1, now_ns):
+            return self.limited(now_ns, self._attempts.wait_ns(now_ns))
         path, _, query = target.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         div = 1000 if options.get("timeUnit", "").upper() == "MICROSECOND" else _MS
@@ -243,14 +248,15 @@ class BinanceDialect:
                 message = msgspec.json.decode(text)
                 ref, method, given = message.get("id"), message["method"], message.get("params") or {}
                 params = {name: _raw(value) for name, value in given.items()}
-            except (msgspec.DecodeError, KeyError, AttributeError):
+                route = self._calls.ws.get(method)
+                session = method.startswith(("userDataStream.", "session."))
+            except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
                 raise Problem(-1135, "JSON request is invalid or malformed.") from None
             limited_ns = self._exchange.limited_until_ns - now_ns
             if limited_ns > 0:
                 raise self._too_many(now_ns, limited_ns)
             self._check_limits(now_ns)
-            route = self._calls.ws.get(method)
-            if method.startswith(("userDataStream.", "session.")):
+            if session:
                 result = self._session(api, method, params, now_ns)
             elif route is None:
                 raise Problem(-1000, f"Unknown method {method}.")
@@ -293,9 +299,12 @@ class BinanceDialect:
             api.users[number] = account.name
             return {"subscriptionId": number}
         if method == "userDataStream.unsubscribe":
-            number = int(params.get("subscriptionId") or next(iter(api.users), -1))
-            if api.users.pop(number, None) is None:
+            named = params.get("subscriptionId")
+            gone = [number for number in api.users if named in (None, str(number))]
+            if not gone:
                 raise Problem(-1000, "No such subscription.")
+            for number in gone:
+                del api.users[number]
             return {}
         if method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
             raise Problem(-1000, "This method has been retired.", 410)

@@ -130,7 +130,7 @@ class Calls:
         }  # fmt: skip
 
     def _depth(self, call: Call) -> dict[str, Any]:
-        symbol, limit = self.symbol(call), min(call.integer("limit", 100), 5000)
+        symbol, limit = self.symbol(call), call.limit(100, 5000)
         return self.levels(symbol, limit)
 
     def levels(self, symbol: str, limit: int) -> dict[str, Any]:
@@ -232,40 +232,42 @@ class Calls:
         order["qty"], order["px"] = call.decimal("quantity"), call.decimal("price")
         return symbol, order
 
-    def _find(self, call: Call) -> Order | None:
+    def _which(self, call: Call) -> tuple[str, int, str]:
+        """The order that a call names: symbol, its id or 0, its client id or ""."""
         symbol = self.symbol(call)
         order_id, cl_ord_id = call.integer("orderId"), call.params.get("origClientOrderId", "")
         if not order_id and not cl_ord_id:
             raise Problem(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-        order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
-        return None if order is None or (cl_ord_id and order.cl_ord_id != cl_ord_id) else order
+        return symbol, order_id, cl_ord_id
 
     def _status(self, call: Call) -> dict[str, Any]:
-        order = self._find(call)
-        if order is None:
+        symbol, order_id, cl_ord_id = self._which(call)
+        order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
+        if order is None or cl_ord_id not in ("", order.cl_ord_id):
             raise Problem(-2013, "Order does not exist.")
         return order_row(self.exchange, order, call)
 
     def _cancel(self, call: Call) -> dict[str, Any]:
-        order = self._find(call)
-        if order is None or order.status.terminal:
-            raise Problem(-2011, "Unknown order sent.")
-        return self._cancelled(order, call)
+        symbol, order_id, cl_ord_id = self._which(call)
+        cancel_id = call.client_id("newClientOrderId")
+        try:
+            order = self.exchange.cancel(call.owner, symbol, now_ns=call.now_ns, order_id=order_id, cl_ord_id=cl_ord_id)
+        except Refused as refused:
+            raise refusal(refused) from None
+        return self._cancelled(order, call, cancel_id)
 
-    def _cancelled(self, order: Order, call: Call) -> dict[str, Any]:
+    def _cancelled(self, order: Order, call: Call, cancel_id: str) -> dict[str, Any]:
         # the reply and the report carry the id of the cancel, and the order's own as the original one
-        cancel_id = call.client_id("newClientOrderId") or self._generated()
-        self.cancel_ids[order.id] = cancel_id
-        self.exchange.cancel(order.account, order.symbol, now_ns=call.now_ns, order_id=order.id)
+        cancel_id = self.cancel_ids[order.id] = cancel_id or self._generated()
         row = order_ack(self.exchange, order, call, "RESULT")
         del row["workingTime"]
         return row | {"origClientOrderId": order.cl_ord_id, "clientOrderId": cancel_id}
 
     def _cancel_all(self, call: Call) -> list[dict[str, Any]]:
-        orders = self.exchange.open_orders(call.owner, self.symbol(call))
+        orders = self.exchange.cancel_all(call.owner, self.symbol(call), now_ns=call.now_ns)
         if not orders:
             raise Problem(-2011, "Unknown order sent.")
-        return [self._cancelled(order, call) for order in orders]
+        return [self._cancelled(order, call, "") for order in orders]
 
     def _open(self, call: Call) -> list[dict[str, Any]]:
         symbol = self.symbol(call) if "symbol" in call.params else ""
@@ -275,13 +277,13 @@ class Calls:
         orders = self.exchange.orders_of(call.owner, self.symbol(call))
         first, since = call.integer("orderId"), call.integer("startTime") * call.div
         orders = [order for order in orders if order.id >= first and order.ns >= since]
-        limit = min(call.integer("limit", 500), 1000)
+        limit = call.limit(500, 1000)
         return [order_row(self.exchange, order, call) for order in (orders[:limit] if first else orders[-limit:])]
 
     def _trades(self, call: Call) -> list[dict[str, Any]]:
         symbol, since = self.symbol(call), call.integer("startTime") * call.div
         fills = self.exchange.fills_of(call.owner, symbol, call.integer("orderId"), since)
-        first, limit = call.integer("fromId"), min(call.integer("limit", 500), 1000)
+        first, limit = call.integer("fromId"), call.limit(500, 1000)
         fills = [fill for fill in fills if fill.id >= first]
         # from the oldest when a beginning is named, else the newest
         fills = fills[:limit] if first or since else fills[-limit:]
@@ -350,7 +352,7 @@ def _one(call: Call) -> bool:
 
 def _depth_weight(call: Call) -> int:
     """market-data-endpoints.md: 1-100 -> 5, 101-500 -> 25, 501-1000 -> 50, 1001-5000 -> 250."""
-    limit = call.integer("limit", 100)
+    limit = call.limit(100, 5000)
     return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
 
 

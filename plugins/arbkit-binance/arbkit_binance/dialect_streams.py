@@ -195,7 +195,8 @@ class Streams:
 
     def _send(self, state: _Conn, stream: _Stream, body: str) -> None:
         text = f'{{"stream":"{stream.name}","data":{body}}}' if state.combined else body
-        self._wire.send(state.conn, text, "trades" if stream.kind == "trade" else "book", stream.symbol)
+        kind = {"trade": "trades", "bookTicker": "top"}.get(stream.kind, "book")
+        self._wire.send(state.conn, text, kind, stream.symbol)
 
     def _reply(self, conn: int, body: dict[str, Any]) -> None:
         self._wire.send(conn, _encode(body).decode(), "reply")

@@ -88,9 +88,13 @@ class Call:
         value = self.params.get(name, "")
         if not value:
             return default
-        if not (value.isascii() and value.isdigit()):
+        if not (value.isascii() and value.isdigit() and len(value) <= 20):
             raise Problem(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
         return int(value)
+
+    def limit(self, default: int, most: int) -> int:
+        """``limit``, at most ``most``."""
+        return min(self.integer("limit") or default, most)
 
     def decimal(self, name: str) -> Decimal:
         """A decimal (-1100: the documented pattern; -1111: more than the asset's 8 decimals)."""

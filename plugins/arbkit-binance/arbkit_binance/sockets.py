@@ -62,6 +62,7 @@ _SUBSCRIBE = "subscribe"
 _PATIENCE_NS = 10 * S
 _CLOCK_EVERY_NS = 300 * S
 _MOST_ID = 36
+_FOREIGN = "-" * 16
 
 
 class Frame(Struct, gc=False):
@@ -297,7 +298,8 @@ class TradeSession:
         if not isinstance(request, str) or not request:
             return "", "", ""
         known = self._catalogue.native(self._link.venue, request[17:])
-        return request[0], request[1:17], known.id if known else ""
+        cl_ord_id = request[1:17]
+        return request[0], "" if cl_ord_id == _FOREIGN else cl_ord_id, known.id if known else ""
 
     def _ask_clock(self, now_ns: int) -> tuple[Send, ...]:
         self.due_ns = now_ns + _CLOCK_EVERY_NS
@@ -305,10 +307,9 @@ class TradeSession:
 
 
 def _request_id(letter: str, cl_ord_id: str, native: str) -> str:
-    name = f"{letter}{cl_ord_id}{native}"
-    if len(name) > _MOST_ID or len(cl_ord_id) != 16:
-        raise LocalProtocolError(f"request id {name!r} does not fit Binance's {_MOST_ID} characters")
-    return name
+    """A foreign order's id is not repeated, and a symbol that would make it too long is left out."""
+    name = f"{letter}{cl_ord_id if len(cl_ord_id) == 16 else _FOREIGN}{native}"
+    return name if len(name) <= _MOST_ID else name[:17]
 
 
 def _must(frame: Frame, what: str) -> None:

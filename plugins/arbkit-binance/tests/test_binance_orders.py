@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from arbkit_binance.adapter import Binance
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from arbkit.core.errors import CredentialsError, RemoteProtocolError
+from arbkit.core.errors import CredentialsError, ProtocolError, RemoteProtocolError
 from arbkit.core.ids import format_cl_ord_id
 from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
+    Ask,
+    AskKind,
     Balance,
     CancelAll,
     CancelOrder,
@@ -250,6 +255,24 @@ def test_a_full_page_of_fills_is_not_complete() -> None:
     assert not listing.complete
 
 
+def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
+    """At most 36 characters; a foreign id is not repeated; the answer is still read."""
+    trade = session(Role.TRADE)
+
+    def request(command: Command) -> str:
+        (wire,) = trade.encode([command], NOW)
+        found: str = json.loads(wire.data.reveal())["id"]
+        return found
+
+    assert request(new()) == f"n{CL}BTCUSDT"
+    assert request(CANCEL) == f"c{CL}BTCUSDT"
+    foreign = request(CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id="x" * 36, order_id="4"))
+    assert len(foreign) <= 36
+    frame = f'{{"id":"{foreign}","status":200,"result":{sample("spot-http-json-cancel-order-response")}}}'
+    (update,) = trade.receive(frame, NOW)
+    assert (update.cl_ord_id, update.order_id, update.instrument) == ("", "4", ID)
+
+
 # --- the event stream
 
 
@@ -353,3 +376,35 @@ def test_socket_rate_limits_and_bans() -> None:
     found = trade.receive(json.dumps({"id": f"n{CL}BTCUSDT", "status": 429, "error": ban}), NOW)
     assert found[0] == RateReport(venue="binance", bucket="*", until_ns=retry * 10**6, recv_ns=NOW)
     assert found[1].reason is RejectReason.THROTTLED
+
+
+# --- garbage
+
+TEXTS = [json.dumps(json.loads(path.read_text())["data"]).encode() for path in sorted(DATA.glob("*.json"))]
+WRAPPED = [b'{"id":"%s%sBTCUSDT","status":200,"result":%s}' % (kind, CL.encode(), text)
+           for kind in (b"n", b"c", b"q", b"t") for text in TEXTS]  # fmt: skip
+COMMANDS: list[Command | Ask] = [
+    new(), CANCEL, QUERY, CancelAll(account=ACCOUNT, instrument=ID), ListOpenOrders(account=ACCOUNT),
+    ListFills(account=ACCOUNT, instrument=ID), *(Ask(kind=kind) for kind in AskKind if kind is not AskKind.TOKEN),
+    Ask(kind=AskKind.FEES, instrument=ID),
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    text=st.sampled_from(TEXTS + WRAPPED), at=st.floats(0, 1), junk=st.sampled_from(
+        [b"", b"null", b'"NaN"', b"1e999", b"-", b"[" * 2000, b'"', b"\xff", b"{}", b"[]", b"99999999999999999999999"]
+    ), cut=st.integers(0, 40), status=st.sampled_from([200, 400, 418, 429, 500]), command=st.sampled_from(COMMANDS),
+)  # fmt: skip
+def test_mutated_answers_and_events_raise_nothing_but_what_the_link_counts(
+    text: bytes, at: float, junk: bytes, cut: int, status: int, command: Command | Ask
+) -> None:
+    """On sockets: read, or refused in the agreed ways. Over HTTP nothing is ever raised."""
+    place = int(at * len(text))
+    mutated = text[:place] + junk + text[place + cut :]
+    for role in (Role.PRIVATE, Role.TRADE):
+        with suppress(ProtocolError, ValueError, KeyError, RecursionError):
+            for one in session(role).receive(mutated, NOW):
+                if isinstance(one, OrderUpdate):
+                    assert one.last_qty.is_finite()
+    session(Role.REST).answered(command, HttpAnswer(status, {}, mutated, NOW, NOW), NOW)

@@ -15,9 +15,9 @@ from arbkit.core.types import VenueSettings
 DATA = Path(__file__).parent / "data"
 
 
-@pytest.mark.parametrize(("name", "lines"), [("", 995), ("-small2021", 176)])
+@pytest.mark.parametrize(("name", "lines"), [("", 995), ("-small2021", 176), ("-coinm2021", 331)])
 def test_every_expected_line_is_reproduced(name: str, lines: int) -> None:
-    """Best bid, best ask and five levels a side after every depth frame, to the last digit."""
+    """Best bid, best ask and five levels a side after every depth frame, to the last digit (futures too)."""
     printed: list[str] = []
     summary = replay.run(DATA / f"frames{name}.jsonl.gz", Binance(VenueSettings()), out=printed.append)
     found = {(line["i"], line["symbol"]): line for line in map(json.loads, printed[:-1])}

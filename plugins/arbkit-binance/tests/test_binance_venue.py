@@ -35,6 +35,7 @@ from arbkit.core.types import (
     NoAnswer,
     QueryOrder,
     RateReport,
+    Ready,
     ReplaceOrder,
     Role,
     Secret,
@@ -260,6 +261,8 @@ def test_what_the_venue_cannot_do_is_our_fault_to_ask() -> None:
     )
     with pytest.raises(LocalProtocolError):
         session.encode([replace], NOW)
+    venue = Binance(VenueSettings())
+    assert venue.route(replace) == venue.route(CancelAll(account=ACCOUNT)) == ()
 
 
 def test_ed25519_keys_log_on_once_and_then_send_unsigned() -> None:
@@ -279,6 +282,21 @@ def test_ed25519_keys_log_on_once_and_then_send_unsigned() -> None:
     )
     (wire,) = session.encode([order], NOW)
     assert {"apiKey", "signature"}.isdisjoint(json.loads(wire.data.reveal())["params"])  # type: ignore[union-attr]
+
+
+def test_ed25519_event_stream_logs_on_and_then_subscribes() -> None:
+    """Two steps, Ready after the second; a refused log-on is a matter of the key."""
+    venue = Binance(VenueSettings(options={"key_type": "ed25519"}))
+    signer = LocalSigner("key", "00" * 32, encoding="hex")
+    session = venue.session(venue.links([BTC], ACCOUNT)[1], Catalogue([BTC]), signer)
+    (logon,) = session.start(NOW)
+    assert "session.logon" in logon.data.reveal()  # type: ignore[union-attr]
+    (subscribe,) = session.receive('{"id":"logon","status":200,"result":{"apiKey":"key"}}', NOW)
+    assert json.loads(subscribe.data) == {"id": "subscribe", "method": "userDataStream.subscribe"}  # type: ignore[union-attr]
+    (ready,) = session.receive('{"id":"subscribe","status":200,"result":{"subscriptionId":0}}', NOW)
+    assert ready == Ready("binance.main.private", NOW)
+    with pytest.raises(CredentialsError, match="-1022"):
+        session.receive('{"id":"logon","status":400,"error":{"code":-1022,"msg":"Signature is not valid."}}', NOW)
 
 
 def test_importing_the_plugin_loads_no_loop_and_no_socket() -> None:

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 import pytest
 from arbkit_binance.dialect import BinanceDialect
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
@@ -327,3 +329,42 @@ def test_asset_status_and_account() -> None:
     conn = client.api()
     assert client.call(conn, "session.logon")[0]["error"]["code"] == -4056
     assert client.call(conn, "time", sign=False)[0]["result"] == {"serverTime": T0 // MS}
+
+
+_words = st.sampled_from(
+    ["order.place", "depth", "SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "userDataStream.unsubscribe", "session.x", ""]
+)
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=8) | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_message = st.fixed_dictionaries({}, optional={"id": _json, "method": _words | _json, "params": _json}) | _json
+
+
+@given(st.lists(_message, max_size=8), st.text(max_size=30), st.binary(max_size=30))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_nonsense_is_answered_and_never_crashes(messages: list[Any], query: str, body: bytes) -> None:
+    """Whatever a client sends, the venue answers with an error of its own or stays silent."""
+    client = Client()
+    api, stream = client.api(), client.world.connect("binance", "/ws", {}, T0)[0]
+    for message in messages:
+        for conn in (api, stream):
+            client.now_ns += S
+            client.world.frame(conn, json.dumps(message), client.now_ns)
+    for path in ("/api/v3/order", "/api/v3/depth", "/nothing"):
+        for extra in ("", "&symbol=BTCUSDT&limit=9&timestamp=NaN&recvWindow=NaN&signature=x"):
+            headers = {"x-mbx-apikey": client.key}
+            client.world.http("binance", Request("POST", path, query + extra, headers, body), 1, client.now_ns)
+            client.world.http("binance", Request("GET", path, query + extra, headers, body), 1, client.now_ns)
+    for out in client.world.drain():
+        assert not isinstance(out, Answer) or (out.reply is not None and json.loads(out.reply.body) is not None)
+
+
+def test_connection_attempts_are_limited() -> None:
+    """300 attempts in 5 minutes from one address, accepted or not; then 429 at the handshake."""
+    client = Client()
+    replies = [client.world.connect("binance", "/ws", {}, T0)[1] for _ in range(301)]
+    assert replies[:300] == [None] * 300
+    assert replies[300] is not None
+    assert replies[300].status == 429

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from arbkit.adapters.wire import MS, S, json_text, number, query, read_json
@@ -91,7 +90,7 @@ class RestSession:
         return [self._command(command, now_ns) for command in what]
 
     def _symbol(self, instrument_id: str) -> list[tuple[str, str]]:
-        return [("symbol", self._catalogue[instrument_id].native)] if instrument_id else []
+        return [("symbol", reports.native(self._catalogue, instrument_id))] if instrument_id else []
 
     def _ask(self, what: Ask, now_ns: int) -> HttpRequest:
         match what.kind:
@@ -99,6 +98,9 @@ class RestSession:
                 return HttpRequest("GET", f"{self._url}/v5/market/instruments-info?category=spot")
             case AskKind.TIME:
                 return HttpRequest("GET", f"{self._url}/v5/market/time")
+            case AskKind.SNAPSHOT:
+                payload = query([_SPOT, *self._symbol(what.instrument)])
+                return HttpRequest("GET", f"{self._url}/v5/market/full_orderbook?{payload}")
             case AskKind.FEES:
                 return self._get("/v5/account/fee-rate", [_SPOT, *self._symbol(what.instrument)], now_ns)
             case AskKind.BALANCES:
@@ -117,7 +119,7 @@ class RestSession:
                 body = reports.order_params(what, self._catalogue[what.instrument].native)
                 return self._post("/v5/order/create", body, now_ns, login.window_ms(what.deadline_ns, now_ns))
             case CancelOrder():
-                body = reports.cancel_params(what, self._catalogue[what.instrument].native)
+                body = reports.cancel_params(what, reports.native(self._catalogue, what.instrument))
                 return self._post("/v5/order/cancel", body, now_ns, _USUAL_MS)
             case CancelAll():
                 body = {"category": "spot", **dict(self._symbol(what.instrument))}
@@ -157,13 +159,13 @@ class RestSession:
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         if isinstance(answer, NoAnswer):
-            return ()
+            return self._limits(what, None, answer.status, {}, now_ns)
         reply = read_json(wire.REPLY, answer.body) if answer.status < 500 else None
         code = reply.ret_code if reply is not None else None
         if answer.status == 429 and code in (None, 0):
             code = 10429
         msg = reply.ret_msg if reply is not None else f"HTTP {answer.status}"
-        out = self._limits(what, code, answer, now_ns)
+        out = self._limits(what, code, answer.status, answer.headers, now_ns)
         account, ids = self._link.account, wire.Ids()
         if isinstance(what, NewOrder | CancelOrder):
             if reply is not None:
@@ -179,12 +181,14 @@ class RestSession:
             return [self._elsewhere(what), *out]
         return [NoAnswer(f"{code or ''} {msg}".strip(), status=answer.status, recv_ns=now_ns), *out]
 
-    def _limits(self, what: Ask | Command, code: int | None, answer: HttpAnswer, now_ns: int) -> list[Output]:
-        if answer.status == 403:
+    def _limits(
+        self, what: Ask | Command, code: int | None, status: int, headers: Mapping[str, str], now_ns: int
+    ) -> list[Output]:
+        if status == 403:
             return [RateReport(venue=VENUE, bucket="ip", until_ns=now_ns + _BLOCKED_NS, recv_ns=now_ns)]
-        exceeded = code is not None and codes.REJECTS.get(code) is RejectReason.THROTTLED
+        exceeded = status == 429 or (code is not None and codes.REJECTS.get(code) is RejectReason.THROTTLED)
         buckets = [bucket for bucket, _ in self._cost(what, Role.REST) if bucket != "ip"]
-        found = [reports.rate_report(answer.headers, bucket, exceeded, now_ns) for bucket in buckets]
+        found = [reports.rate_report(headers, bucket, exceeded, now_ns) for bucket in buckets]
         return [report for report in found if report is not None]
 
     def _elsewhere(self, what: QueryOrder) -> Ask:

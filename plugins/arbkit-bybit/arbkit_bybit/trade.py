@@ -73,7 +73,7 @@ class TradeSession:
     def _answer(self, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
         ids = read_json(wire.IDS, bytes(frame.data)) or wire.Ids()
         name, _, rest = frame.req_id.partition("-")
-        cl_ord_id = name or ids.order_link_id
+        cl_ord_id = ids.order_link_id or name
         if not cl_ord_id:
             return (Notice(VENUE, f"{frame.op} {frame.ret_code} {frame.text}", recv_ns=now_ns),)
         instrument = self._catalogue.native(VENUE, rest.partition("-")[2])
@@ -105,7 +105,7 @@ class TradeSession:
     def _text(self, what: Command, now_ns: int) -> str:
         if not isinstance(what, NewOrder | CancelOrder):
             raise LocalProtocolError(f"{self._link.link} carries no {what!r}")
-        symbol = self._catalogue[what.instrument].native
+        symbol = reports.native(self._catalogue, what.instrument)
         if isinstance(what, NewOrder):
             op, deadline_ns, params = "order.create", what.deadline_ns, reports.order_params(what, symbol)
         else:

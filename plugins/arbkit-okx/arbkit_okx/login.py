@@ -39,7 +39,7 @@ def frame(signer: Signer, now_ns: int) -> Send:
 
 def refused(code: str, msg: str) -> CredentialsError | None:
     """The error that a refused login is, None when the code says something else (a clock, a limit)."""
-    if codes.REJECTS.get(code) is not RejectReason.AUTH or code == "60011":
+    if codes.REJECTS.get(code) is not RejectReason.AUTH:
         return None
     return CredentialsError(f"okx refused the key: {code} {msg} (key, passphrase, permissions, IP list, environment?)")
 

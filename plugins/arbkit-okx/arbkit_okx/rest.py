@@ -98,7 +98,7 @@ class RestSession:
             case AskKind.TIME:
                 return self._public("/api/v5/public/time")
             case AskKind.FEES:
-                one = [("instId", self._catalogue[what.instrument].native)] if what.instrument else []
+                one = [("instId", reports.native(self._catalogue, what.instrument))] if what.instrument else []
                 return self._get("/api/v5/account/trade-fee", [("instType", "SPOT"), *one], now_ns)
             case AskKind.BALANCES:
                 return self._get("/api/v5/account/balance", [], now_ns)
@@ -116,17 +116,21 @@ class RestSession:
                 }
                 return self._post("/api/v5/trade/order", body, now_ns, what.deadline_ns or now_ns + ORDER_WINDOW_NS)
             case CancelOrder():
-                body = {"instId": self._catalogue[what.instrument].native, **reports.cancel_params(what)}
+                body = {"instId": reports.native(self._catalogue, what.instrument), **reports.cancel_params(what)}
                 return self._post("/api/v5/trade/cancel-order", body, now_ns)
             case QueryOrder():
                 which = ("ordId", what.order_id) if what.order_id else ("clOrdId", what.cl_ord_id)
-                native = self._catalogue[what.instrument].native
+                native = reports.native(self._catalogue, what.instrument)
                 return self._get("/api/v5/trade/order", [("instId", native), which], now_ns)
             case ListOpenOrders():
-                one = ("instId", self._catalogue[what.instrument].native) if what.instrument else ("instType", "SPOT")
+                one = (
+                    ("instId", reports.native(self._catalogue, what.instrument))
+                    if what.instrument
+                    else ("instType", "SPOT")
+                )
                 return self._get("/api/v5/trade/orders-pending", [one], now_ns)
             case ListFills():
-                params = [("instType", "SPOT"), ("instId", self._catalogue[what.instrument].native)]
+                params = [("instType", "SPOT"), ("instId", reports.native(self._catalogue, what.instrument))]
                 if what.order_id:
                     params.append(("ordId", what.order_id))
                 if what.since_ns:
@@ -164,18 +168,14 @@ class RestSession:
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         if isinstance(answer, NoAnswer):
-            return ()
-        reply = read_json(wire.REPLY, answer.body)
-        code = reply.code if reply is not None and answer.status < 500 else ""
+            return self._throttled(what, now_ns) if answer.status == 429 else ()
+        reply = read_json(wire.REPLY, answer.body) if answer.status < 500 else None
+        code = reply.code if reply is not None else ""
         if answer.status == 429:
             code = code if codes.REJECTS.get(code) is RejectReason.THROTTLED else "50011"
         out: list[Output] = []
         if codes.REJECTS.get(code) is RejectReason.THROTTLED:
-            until_ns = now_ns + LIMIT_WINDOW_NS
-            out += [
-                RateReport(venue=VENUE, bucket=bucket, until_ns=until_ns, recv_ns=now_ns)
-                for bucket, _ in self._cost(what, Role.REST)
-            ]
+            out += self._throttled(what, now_ns)
         msg = reply.msg if reply is not None else f"HTTP {answer.status}"
         data = reply.data if reply is not None else None
         if isinstance(what, NewOrder | CancelOrder):
@@ -192,6 +192,12 @@ class RestSession:
         else:
             out.append(NoAnswer(f"{code} {msg}".strip(), status=answer.status, recv_ns=now_ns))
         return out
+
+    def _throttled(self, what: Ask | Command, now_ns: int) -> list[Output]:
+        return [
+            RateReport(venue=VENUE, bucket=bucket, until_ns=now_ns + LIMIT_WINDOW_NS, recv_ns=now_ns)
+            for bucket, _ in self._cost(what, Role.REST)
+        ]
 
     def _read(self, what: Ask | Command, data: Raw, answer: HttpAnswer, now_ns: int) -> Sequence[Output]:
         account = self._link.account
@@ -236,14 +242,17 @@ class RestSession:
                 return ()
 
     def _fees(self, instrument_id: str, rows: Sequence[wire.FeeRow]) -> list[FeeUpdate]:
-        """Rates by the instrument's fee group; OKX writes a charge as a negative number."""
+        """Rates by the instrument's fee group, the dearest group's where it has none; a charge is a negative number."""
         groups = {group.group_id: group for row in rows for group in row.fee_group}
+        if not groups:
+            return []
+        dearest = min(groups.values(), key=lambda group: number(group.taker))
         one = self._catalogue.get(instrument_id)
-        return [
-            FeeUpdate(self._link.account, known.id, -number(group.maker), -number(group.taker))
-            for known in ([one] if one is not None else self._catalogue.venue(VENUE))
-            if (group := groups.get(known.fee_group)) is not None
-        ]
+        updates = []
+        for known in [one] if one is not None else self._catalogue.venue(VENUE):
+            group = groups.get(known.fee_group, dearest)
+            updates.append(FeeUpdate(self._link.account, known.id, -number(group.maker), -number(group.taker)))
+        return updates
 
 
 def assets(rows: Sequence[wire.CurrencyRow]) -> list[AssetStatus]:

@@ -310,7 +310,7 @@ else:
 def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> None:
     """SIGTERM winds down, SIGINT after it cuts; on both event loops, without a traceback."""
     child = subprocess.Popen(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", CHILD, str(tmp_path / "journal"), *loop],
+        [sys.executable, "-W", "error", "-c", CHILD, str(tmp_path / "journal"), *loop],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert child.stdout is not None
@@ -348,7 +348,7 @@ async def test_a_run_is_taped(running: Any, make_desk: Any, tmp_path: Path) -> N
               for entry in desk.inputs]  # fmt: skip
     assert again.inputs == struck
     assert again.times == desk.times
-    assert reader.commands == "no commands"
+    assert reader.commands_hash == "no commands"
     assert (reader.head, reader.torn, file.failure) == (head, False, "")
 
 

@@ -1,5 +1,0 @@
-"""``python -m arbkit.cli``"""
-
-from arbkit.cli import main
-
-main()

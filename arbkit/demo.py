@@ -1,0 +1,200 @@
+"""The demo: real orders over real sockets at simulated venues, five faults on the way, and both sides' books compared.
+
+The venues run in a process of their own (``arbkit sim``), with their own clock, ledger and matching; the engine runs as
+it does live. At the end every balance must be equal on both sides, to the last unit.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+from urllib.request import urlopen
+
+import click
+import msgspec
+
+from arbkit import app, plugins
+from arbkit.core.desk import Desk
+from arbkit.core.errors import ArbkitError, ConfigError
+from arbkit.core.gate import GateConfig
+from arbkit.core.limits import LimitsConfig
+from arbkit.core.runtime.journal_file import StateFolder
+from arbkit.core.signer import LocalSigner
+from arbkit.sim.faults import Fault, default_script
+from arbkit.strategies import SpreadArb
+
+__all__ = ["run"]
+
+SYMBOLS = ("BTC-USDT", "ETH-USDT")
+EDGE_EVERY_S = 2.0
+PREFERRED = ("binance", "bybit")
+LIMITS = LimitsConfig(
+    max_order_notional=Decimal(1_000), max_deal_notional=Decimal(1_000), max_open_notional=Decimal(8_000),
+    max_venue_notional=Decimal(8_000), max_asset_notional=Decimal(8_000), max_deals_per_minute=600,
+    cooldown_ns=500_000_000, max_broken=50, max_loss_day=Decimal(5_000), max_loss_run=Decimal(10_000),
+)  # fmt: skip
+GATE = GateConfig(max_order_notional=Decimal(3_000), orders_per_second=100, notional_per_minute=Decimal(1_000_000))
+PARAMS: dict[str, Any] = {"symbols": SYMBOLS, "min_edge": 0.0003, "max_notional": 500.0}
+_WORDS = {"lose_ack": "ack lost", "skip": "sequence skipped", "close": "socket closed", "partial": "partial fill",
+          "throttle": "429"}  # fmt: skip
+
+
+def run(
+    *, seconds: float, seed: int, capture: str | None, as_json: bool, loop_factory: Callable[[], AbstractEventLoop]
+) -> int:
+    """``arbkit demo``; the exit code: 0 only if everything is resolved and every balance is equal on both sides."""
+    registry = plugins.load(dialects=True)
+    venues = [name for name in PREFERRED if name in registry.exchanges and name in registry.dialects]
+    if len(venues) < 2:
+        raise ConfigError(
+            f"the demo needs two venues with a simulator, installed: {', '.join(venues) or 'none'}; "
+            "pip install arbkit-binance arbkit-okx"
+        )
+    screen = Screen(as_json)
+    screen.say(f"arbkit demo: {', '.join(venues)} simulated on this machine, SpreadArb on {', '.join(SYMBOLS)}, "
+               f"{seconds:g} s, seed {seed}")  # fmt: skip
+    faults = default_script(venues, seconds)
+    with (
+        tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
+        venues_beside(venues, seed, faults=faults) as where,
+    ):
+        signers = {
+            name: LocalSigner(said["key"], said["secret"], said["passphrase"]) for name, said in where["venues"].items()
+        }
+        secrets = [said[part] for said in where["venues"].values() for part in ("key", "secret", "passphrase")]
+        plan = plan_of(where, seed)
+        state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
+        try:
+            done = app.start(
+                plan, SpreadArb(**PARAMS), registry=registry, signers=signers, secrets=secrets, folder=state,
+                seconds=seconds, as_json=as_json, loop_factory=loop_factory, capture=capture, screen=screen,
+            )  # fmt: skip
+        finally:
+            state.close()
+        ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
+    return _verdict(done, ledger, fired, as_json)
+
+
+def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:
+    """SpreadArb, live, at the simulated venues that ``arbkit sim --json`` announced."""
+    return app.RunPlan(
+        venues=[
+            app.VenuePlan(
+                venue=name, account=f"{name}:main", environment="sim", signed=True,
+                endpoints={key: url for key, url in said.items() if url and key.startswith(("rest", "ws_"))},
+            )
+            for name, said in where["venues"].items()
+        ],
+        target="spread", params=PARAMS, limits=LIMITS, gate=GATE, seed=seed,
+    )  # fmt: skip
+
+
+@contextmanager
+def venues_beside(
+    venues: Sequence[str], seed: int, *, faults: Sequence[Fault], edge_every_s: float = EDGE_EVERY_S
+) -> Iterator[dict[str, Any]]:
+    """``arbkit sim`` in a process of its own; it ends with us. Gives what it announced."""
+    with tempfile.NamedTemporaryFile(prefix="arbkit-faults-", suffix=".json") as script:
+        script.write(msgspec.json.encode(faults))
+        script.flush()
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "arbkit", "sim", *venues, "--seed", str(seed), "--faults", script.name,
+             "--edge-every", str(edge_every_s), "--json"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            yield _announced(process.stdout)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _announced(stdout: IO[str]) -> dict[str, Any]:
+    line = stdout.readline()
+    if not line:
+        raise ArbkitError("the simulated venues did not start; see the message above")
+    said: dict[str, Any] = json.loads(line)
+    return said
+
+
+def _get(admin: str, page: str) -> dict[str, Any]:
+    with urlopen(f"{admin}/{page}", timeout=10) as answer:  # noqa: S310 - a loopback address of our own
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def differences(desk: Desk, ledger: dict[str, Any]) -> list[str]:
+    """Every asset on which the engine's books and a venue's own disagree, in words."""
+    found = []
+    for name, venue in desk.venues.items():
+        said = ledger[name]["accounts"]["main"]
+        theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in said.items()}
+        found += [
+            f"{name} {one.asset}: ours {one.ours}, the venue's {one.reported}"
+            for one in desk.ledger.compare(venue.account, theirs)
+        ]
+        if not ledger[name]["conserved"]:
+            found.append(f"{name}: the venue's own ledger does not add up")
+    return found
+
+
+def _verdict(done: app.Finished, ledger: dict[str, Any], faults: dict[str, Any], as_json: bool) -> int:
+    desk = done.desk
+    unequal = differences(desk, ledger)
+    fired = faults["counts"]
+    line = {**app.last_line(desk), "ledger_equal": not unequal, "faults": fired}
+    code = done.code or (1 if unequal else 0)
+    if as_json:
+        click.echo(json.dumps(line))
+        return code
+    tick = line["tick_to_order_us"]
+    click.echo(
+        f"\n{line['deals']} deals, {line['legs']} orders, {line['hedged']} hedged ({line['broken']} needed a second "
+        f"order), {line['unresolved']} unresolved\n"
+        f"gained {', '.join(f'{amount} {asset}' for asset, amount in line['pnl'].items()) or 'nothing'}\n"
+        f"faults survived: {', '.join(f'{_WORDS.get(kind, kind)} x{count}' for kind, count in fired.items()) or 'none'}"
+        f"\ntick to order {tick['p50']:.0f} us median, {tick['p99']:.0f} us p99; {line['messages']} messages\n"
+        f"ledger: {'equal to the last unit, every asset, every venue' if not unequal else 'NOT EQUAL'}"
+    )
+    for text in unequal:
+        click.echo(f"  {text}")
+    return code
+
+
+class Screen:
+    """The facts of the run in a newcomer's words, as they come."""
+
+    def __init__(self, silent: bool) -> None:
+        self._silent = silent
+        self._deals = 0
+
+    def say(self, text: str) -> None:
+        if not self._silent:
+            click.echo(text)
+
+    def log(self, event: str, **fields: Any) -> None:
+        if event == "deal.closed":
+            self._deals += 1
+            net = ", ".join(f"{Decimal(amount):+f} {asset}" for asset, amount in fields["net"].items()) or "nothing"
+            self.say(f"DEAL {self._deals:06d} {fields['outcome']:<9} {fields['pair']}: {net}, {fields['ms']:.1f} ms")
+        elif event == "order.unknown":
+            self.say(
+                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): asking the venue, not sending twice"
+            )
+        elif event == "book.lost":
+            self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until it is whole again")
+        elif event == "link.down":
+            self.say(f"  {fields['link']} down: {fields['why']}; dialled again in {fields['retry_ms']:.0f} ms")
+        elif event == "venue.throttled":
+            self.say(f"  {fields['venue']} says too many requests: {fields['ms'] / 1000:.1f} s of silence kept")
+        elif event.startswith("alarm.") or event in ("strategy.failed", "risk.restricted", "link.quarantined"):
+            self.say(f"  {event}: {fields}")

@@ -1,0 +1,36 @@
+"""The filters of a simulated exchange: what a pair allows. Each raises ``Refused`` with the rule's name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from arbkit.sim.pair import Pair, units
+from arbkit.sim.records import Refused
+
+__all__ = ["lots", "notional", "ticks"]
+
+
+def ticks(pair: Pair, px: Decimal | None) -> int:
+    """The price in ticks: positive, on the grid."""
+    count = None if px is None or px <= 0 else pair.ticks(px)
+    if count is None:
+        raise Refused("tick")
+    return count
+
+
+def lots(pair: Pair, qty: Decimal | None) -> int:
+    """The size in lots: within its bounds, on the grid."""
+    if qty is None or qty < pair.min_qty:
+        raise Refused("min_qty")
+    if qty > pair.max_qty:
+        raise Refused("max_qty")
+    count = pair.lots(qty)
+    if count is None:
+        raise Refused("lot")
+    return count
+
+
+def notional(pair: Pair, amount: int) -> None:
+    """The worth of an order, in ledger units of quote."""
+    if amount < units(pair.min_notional):
+        raise Refused("min_notional")

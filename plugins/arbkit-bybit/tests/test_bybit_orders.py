@@ -1,0 +1,447 @@
+"""Orders, fills, balances: what goes out, and what each answer and push proves."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from arbkit_bybit.adapter import Bybit
+
+from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
+from arbkit.core.ids import format_cl_ord_id
+from arbkit.core.signer import LocalSigner
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    AssetStatus,
+    Balance,
+    CancelAll,
+    CancelOrder,
+    Catalogue,
+    ClockSample,
+    FeeUpdate,
+    HttpAnswer,
+    Instrument,
+    InstrumentUpdate,
+    Lane,
+    LinkSpec,
+    ListFills,
+    ListOpenOrders,
+    NewOrder,
+    NoAnswer,
+    Notice,
+    OrderAbsent,
+    OrderUpdate,
+    OrdStatus,
+    QueryOrder,
+    RateReport,
+    Ready,
+    RejectReason,
+    ReplaceOrder,
+    Role,
+    Side,
+    Tif,
+    VenueSettings,
+)
+
+MS = 1_000_000
+NOW_NS = 1_700_000_000_000 * MS
+ME = "bybit:main"
+ID = format_cl_ord_id(7)
+BTC = Instrument(
+    venue="bybit", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
+    lot=Decimal("0.000001"),
+)  # fmt: skip
+BYBIT = Bybit(VenueSettings())
+BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.000001"), px=Decimal(50000))
+CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
+QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
+HISTORY = Ask(kind=AskKind.ORDER, instrument=BTC.id, ref=ID, lane=Lane.QUERY)
+
+
+def session(role: Role) -> Any:
+    link = LinkSpec(link=f"bybit.main.{role.value}", venue="bybit", role=role, account=ME)
+    return BYBIT.session(link, Catalogue([BTC]), LocalSigner("key", "secret"))
+
+
+def told(link: Any, frame: object) -> list[Any]:
+    return list(link.receive(json.dumps(frame), NOW_NS))
+
+
+def answered(
+    what: Any, result: object = None, code: int = 0, status: int = 200, headers: dict[str, str] | None = None
+) -> list[Any]:
+    body = json.dumps({"retCode": code, "retMsg": "words", "result": result or {}, "time": 1}).encode()
+    answer = HttpAnswer(status, headers or {}, body, NOW_NS - 4 * MS, NOW_NS)
+    return list(session(Role.REST).answered(what, answer, NOW_NS))
+
+
+def order_row(**fields: str) -> dict[str, str]:
+    row = {
+        "category": "spot", "symbol": "BTCUSDT", "orderId": "77", "orderLinkId": ID, "side": "Buy",
+        "orderType": "Limit", "price": "50000", "qty": "2", "timeInForce": "IOC", "orderStatus": "New",
+        "cancelType": "UNKNOWN", "rejectReason": "EC_NoError", "cumExecQty": "0", "updatedTime": "1700000000001",
+    }  # fmt: skip
+    return {**row, **fields}
+
+
+def execution(**fields: Any) -> dict[str, Any]:
+    row = {
+        "category": "spot", "symbol": "BTCUSDT", "execId": "e1", "execPrice": "49999.5", "execQty": "0.5",
+        "execFee": "0.0005", "feeCurrency": "BTC", "execType": "Trade", "isMaker": False, "orderId": "77",
+        "orderLinkId": ID, "side": "Buy", "execTime": "1700000000001",
+    }  # fmt: skip
+    return {**row, **fields}
+
+
+def push(topic: str, *rows: object) -> list[Any]:
+    return told(session(Role.PRIVATE), {"id": "5", "topic": topic, "creationTime": 1700000000002, "data": rows})
+
+
+def test_a_private_link_is_ready_when_its_topics_are_confirmed() -> None:
+    """Auth, then the three topics in one style."""
+    link = session(Role.PRIVATE)
+    link.start(NOW_NS)
+    (subscribe,) = told(link, {"success": True, "ret_msg": "", "op": "auth", "conn_id": "c"})
+    assert json.loads(subscribe.data)["args"] == ["order", "execution", "wallet"]
+    assert told(link, {"success": True, "ret_msg": "", "op": "subscribe", "conn_id": "c"}) == [
+        Ready("bybit.main.private", NOW_NS)
+    ]
+    assert told(link, {"req_id": "ping", "op": "pong", "args": ["1"], "conn_id": "c"}) == []
+
+
+def test_a_trade_link_is_ready_when_logged_in() -> None:
+    """Its replies are written in another style than the private link's; "already authed" is a yes."""
+    for code in (0, 20001):
+        reply = {"retCode": code, "retMsg": "OK", "op": "auth", "connId": "c"}
+        assert told(session(Role.TRADE), reply) == [Ready("bybit.main.trade", NOW_NS)]
+    assert told(session(Role.TRADE), {"retCode": 0, "retMsg": "OK", "op": "pong", "data": ["1"]}) == []
+
+
+def test_a_refused_key_is_final_and_a_refused_clock_is_tried_again() -> None:
+    """Both links, both styles of reply."""
+    for role in (Role.PRIVATE, Role.TRADE):
+        with pytest.raises(CredentialsError, match="10003"):
+            told(session(role), {"op": "auth", "success": False, "retCode": 10003, "retMsg": "Invalid apikey"})
+        with pytest.raises(RemoteProtocolError, match="10002"):
+            told(session(role), {"op": "auth", "success": False, "retCode": 10002, "retMsg": "expired"})
+
+
+def test_an_order_on_the_trade_link() -> None:
+    """The request id is client id, counter and symbol: unique in a session, at most 36 characters."""
+    link = session(Role.TRADE)
+    (wire,) = link.encode([BUY], NOW_NS)
+    assert json.loads(wire.data) == {
+        "reqId": f"{ID}-1-BTCUSDT",
+        "header": {"X-BAPI-TIMESTAMP": "1700000000000", "X-BAPI-RECV-WINDOW": "5000"},
+        "op": "order.create",
+        "args": [
+            {
+                "category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.000001",
+                "price": "50000", "timeInForce": "IOC", "orderLinkId": ID, "isLeverage": 0,
+            }
+        ],
+    }  # fmt: skip
+    first, second = (json.loads(link.encode([CANCEL], NOW_NS)[0].data) for _ in range(2))
+    assert first["reqId"] != second["reqId"]
+    assert first["args"] == [{"category": "spot", "symbol": "BTCUSDT", "orderLinkId": ID}]
+
+
+@pytest.mark.parametrize(
+    ("tif", "post_only", "word"),
+    [(Tif.GTC, False, "GTC"), (Tif.FOK, False, "FOK"), (Tif.GTC, True, "PostOnly")],
+)
+def test_time_in_force_over_rest(tif: Tif, post_only: bool, word: str) -> None:
+    """The same parameters there."""
+    order = NewOrder(
+        account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.SELL, qty=Decimal(1), px=Decimal(2), tif=tif,
+        post_only=post_only, deadline_ns=NOW_NS + 250 * MS,
+    )  # fmt: skip
+    (request,) = session(Role.REST).encode([order], NOW_NS)
+    assert request.url == "https://api.bybit.com/v5/order/create"
+    body = json.loads(request.body)
+    assert (body["timeInForce"], body["side"]) == (word, "Sell")
+    assert dict(request.headers)["X-BAPI-RECV-WINDOW"] == "250"
+
+
+def test_an_accepted_order_is_evidence_of_an_order() -> None:
+    """Whatever session reads the answer; the header tells how much of the limit is used."""
+    reply = {
+        "reqId": f"{ID}-3-BTCUSDT", "retCode": 0, "retMsg": "OK", "op": "order.create",
+        "data": {"orderId": "9", "orderLinkId": ID}, "retExtInfo": {}, "connId": "c",
+        "header": {"X-Bapi-Limit": "20", "X-Bapi-Limit-Status": "19", "X-Bapi-Limit-Reset-Timestamp": "1"},
+    }  # fmt: skip
+    update, report = told(session(Role.TRADE), reply)
+    assert (update.cl_ord_id, update.instrument, update.order_id) == (ID, BTC.id, "9")
+    assert (update.ord_status, update.source, update.account) == (OrdStatus.NEW, "ack", ME)
+    assert report == RateReport(venue="bybit", bucket="create", used=1, limit=20, recv_ns=NOW_NS)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [
+        (170131, OrdStatus.REJECTED, RejectReason.INSUFFICIENT_FUNDS),
+        (170134, OrdStatus.REJECTED, RejectReason.BAD_PRICE),
+        (170137, OrdStatus.REJECTED, RejectReason.BAD_QTY),
+        (170140, OrdStatus.REJECTED, RejectReason.MIN_NOTIONAL),
+        (170218, OrdStatus.REJECTED, RejectReason.POST_ONLY),
+        (170151, OrdStatus.REJECTED, RejectReason.INSTRUMENT),
+        (10002, OrdStatus.REJECTED, RejectReason.CLOCK),
+        (10003, OrdStatus.REJECTED, RejectReason.AUTH),
+        (170141, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
+        (110072, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
+        (10014, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
+        (10000, OrdStatus.UNKNOWN, None),
+        (10016, OrdStatus.UNKNOWN, None),
+        (10019, OrdStatus.UNKNOWN, None),
+        (170007, OrdStatus.UNKNOWN, None),
+        (170035, OrdStatus.UNKNOWN, None),
+        (999999, OrdStatus.UNKNOWN, None),
+    ],
+)
+def test_only_listed_codes_reject(code: int, status: OrdStatus, reason: RejectReason | None) -> None:
+    """What is not on the list proves nothing. The same over REST."""
+    reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": code, "retMsg": "words", "op": "order.create", "data": {}}
+    update = told(session(Role.TRADE), reply)[0]
+    assert (update.ord_status, update.reason, update.text) == (status, reason, f"{code} words")
+    assert (update.cl_ord_id, update.instrument) == (ID, BTC.id)
+    polled = answered(BUY, code=code)[0]
+    assert (polled.ord_status, polled.reason) == (status, reason)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"retCode":0,"result":{"orderId":"1"}}', b'{"re'])
+def test_a_server_error_leaves_the_order_unknown(status: int, body: bytes) -> None:
+    """Whatever the body says."""
+    (update,) = session(Role.REST).answered(BUY, HttpAnswer(status, {}, body), NOW_NS)
+    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
+
+
+def test_throttling_rejects_and_reports() -> None:
+    """10006 or a bare 429: not executed, nothing more in this bucket for a second. 403: no REST for ten minutes."""
+    update, report = answered(BUY, code=10006, headers={"x-bapi-limit": "20", "x-bapi-limit-status": "0"})
+    assert (update.ord_status, update.reason) == (OrdStatus.REJECTED, RejectReason.THROTTLED)
+    assert report == RateReport(
+        venue="bybit", bucket="create", used=20, limit=20, until_ns=NOW_NS + 1000 * MS, recv_ns=NOW_NS
+    )
+    out = session(Role.REST).answered(BUY, HttpAnswer(429, {}, b""), NOW_NS)
+    assert [one.reason for one in out if isinstance(one, OrderUpdate)] == [RejectReason.THROTTLED]
+    out = session(Role.REST).answered(Ask(kind=AskKind.TIME), HttpAnswer(403, {}, b"access too frequent"), NOW_NS)
+    assert RateReport(venue="bybit", bucket="ip", until_ns=NOW_NS + 600_000 * MS, recv_ns=NOW_NS) in out
+    assert NoAnswer("HTTP 403", status=403, recv_ns=NOW_NS) in out
+
+
+def test_a_node_that_restarts_says_farewell() -> None:
+    """10019: finish here, take a new connection; the order of that answer is UNKNOWN."""
+    reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": 10019, "retMsg": "restarting", "op": "order.create"}
+    update, notice = told(session(Role.TRADE), reply)
+    assert update.ord_status is OrdStatus.UNKNOWN
+    assert isinstance(notice, Notice)
+    assert notice.going_away
+
+
+def test_cancel_answers() -> None:
+    """Yes = there is such an order; gone = ask for its end; anything else is about the cancel only."""
+    answers = {}
+    for code in (0, 170213, 170139, 10006, 10016):
+        reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": code, "retMsg": "", "op": "order.cancel", "data": {}}
+        update = told(session(Role.TRADE), reply)[0]
+        answers[code] = (update.ord_status, update.reason, update.about_cancel)
+    assert answers == {
+        0: (OrdStatus.NEW, None, False),
+        170213: (OrdStatus.UNKNOWN, RejectReason.UNKNOWN_ORDER, True),
+        170139: (OrdStatus.UNKNOWN, RejectReason.UNKNOWN_ORDER, True),
+        10006: (OrdStatus.UNKNOWN, RejectReason.THROTTLED, True),
+        10016: (OrdStatus.UNKNOWN, None, True),
+    }
+
+
+def test_a_fill() -> None:
+    """``execFee`` is positive when paid; where its currency is missing, a buy pays in base and a sell in quote."""
+    (update,) = push("execution", execution())
+    assert (update.ord_status, update.trade_id, update.cl_ord_id) == (OrdStatus.PARTIALLY_FILLED, "e1", ID)
+    assert (update.last_px, update.last_qty, update.maker) == (Decimal("49999.5"), Decimal("0.5"), False)
+    assert (update.fee, update.fee_asset, update.side) == (Decimal("0.0005"), "BTC", Side.BUY)
+    assert (update.exch_ns, update.recv_ns) == (1_700_000_000_001 * MS, NOW_NS)
+    (rebate,) = push("execution", execution(execFee="-0.1", feeCurrency="USDT", isMaker=True))
+    assert (rebate.fee, rebate.maker) == (Decimal("-0.1"), True)
+    (bought, sold) = push("execution", execution(feeCurrency=""), execution(feeCurrency="", side="Sell"))
+    assert (bought.fee_asset, sold.fee_asset) == ("BTC", "USDT")
+    (unclear,) = push("execution", execution(feeCurrency="", execFee="-0.1"))
+    assert unclear.fee is None
+
+
+def test_the_fast_topic_tells_no_fee() -> None:
+    """``execution.fast`` is read, although not subscribed: unknown is not zero."""
+    row = {name: value for name, value in execution().items() if name not in ("execFee", "feeCurrency", "execType")}
+    (update,) = push("execution.fast.spot", {**row, "orderLinkId": ""})
+    assert (update.fee, update.order_id, update.cl_ord_id) == (None, "77", "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "reason"),
+    [
+        ({}, OrdStatus.NEW, None),
+        ({"orderStatus": "PartiallyFilled", "cumExecQty": "1"}, OrdStatus.PARTIALLY_FILLED, None),
+        ({"orderStatus": "Filled", "cumExecQty": "2"}, OrdStatus.FILLED, None),
+        (
+            {"orderStatus": "Filled", "cumExecQty": "2", "rejectReason": "EC_OrigClOrdIDDoesNotExist"},
+            OrdStatus.FILLED, None,
+        ),
+        ({"orderStatus": "PartiallyFilledCanceled", "cumExecQty": "1"}, OrdStatus.EXPIRED, None),
+        ({"orderStatus": "PartiallyFilledCanceled", "cumExecQty": "1", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
+        ({"orderStatus": "Cancelled", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
+        (
+            {"orderStatus": "Cancelled", "rejectReason": "EC_NoImmediateQtyToFill"},
+            OrdStatus.EXPIRED, RejectReason.NO_MATCH,
+        ),
+        (
+            {"orderStatus": "Rejected", "rejectReason": "EC_PostOnlyWillTakeLiquidity"},
+            OrdStatus.REJECTED, RejectReason.POST_ONLY,
+        ),
+        ({"orderStatus": "Rejected", "rejectReason": "EC_New"}, OrdStatus.REJECTED, RejectReason.OTHER),
+        (
+            {"orderStatus": "Rejected", "rejectReason": "EC_DuplicatedClOrdID"},
+            OrdStatus.UNKNOWN, RejectReason.DUPLICATE,
+        ),
+        (
+            {"orderStatus": "Rejected", "rejectReason": "UNKNOWN", "cumExecQty": "1"},
+            OrdStatus.EXPIRED, RejectReason.OTHER,
+        ),
+        ({"orderStatus": "Deactivated", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
+        ({"orderStatus": "A new word"}, OrdStatus.UNKNOWN, None),
+    ],
+)  # fmt: skip
+def test_states(fields: dict[str, str], status: OrdStatus, reason: RejectReason | None) -> None:
+    """Each with its cumulative quantity: the last report may come before the executions."""
+    (update,) = push("order", order_row(**fields))
+    assert (update.ord_status, update.reason) == (status, reason)
+    assert update.cum_qty == Decimal(fields.get("cumExecQty", "0"))
+    assert update.last_qty == 0
+    assert (update.px, update.qty, update.side) == (Decimal(50000), Decimal(2), Side.BUY)
+
+
+def test_rows_of_other_categories_are_left_out() -> None:
+    """BTCUSDT is also a perpetual: its orders and fills are not ours to book."""
+    assert push("order", order_row(category="linear"), order_row()) == push("order", order_row())
+    assert push("execution", execution(category="linear"), execution(execType="Funding")) == []
+
+
+def test_an_order_is_looked_for_in_two_places() -> None:
+    """``realtime`` first, then history; only when both know nothing is the order absent."""
+    (request,) = session(Role.REST).encode([QUERY], NOW_NS)
+    assert request.url.endswith(f"/v5/order/realtime?category=spot&symbol=BTCUSDT&orderLinkId={ID}")
+    (found,) = answered(QUERY, {"list": [order_row(orderStatus="Filled", cumExecQty="2")], "nextPageCursor": ""})
+    assert (found.ord_status, found.source) == (OrdStatus.FILLED, "poll")
+    assert answered(QUERY, {"list": []}) == [HISTORY]
+    assert answered(QUERY, code=170213) == [HISTORY]
+    (request,) = session(Role.REST).encode(HISTORY, NOW_NS)
+    assert request.url.endswith(f"/v5/order/history?category=spot&symbol=BTCUSDT&orderLinkId={ID}")
+    assert answered(HISTORY, {"list": []}) == [OrderAbsent(ME, BTC.id, ID, NOW_NS)]
+    assert answered(HISTORY, {"list": [order_row(orderStatus="Cancelled")]})[0].ord_status is OrdStatus.EXPIRED
+    assert answered(QUERY, code=10016) == [NoAnswer("10016 words", status=200, recv_ns=NOW_NS)]
+    assert answered(QUERY, {"list": 5})[0].reason.startswith("unreadable")
+
+
+def test_listings() -> None:
+    """A full page with a cursor goes on: then absence from it proves nothing."""
+    command = ListOpenOrders(account=ME, instrument=BTC.id)
+    (listing,) = answered(command, {"list": [order_row()], "nextPageCursor": "x"})
+    assert (listing.kind, listing.complete, len(listing.updates)) == ("open_orders", True, 1)
+    (long,) = answered(command, {"list": [order_row()] * 50, "nextPageCursor": "x"})
+    assert not long.complete
+    fills = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS, order_id="77")
+    (listing,) = answered(fills, {"list": [execution(), execution(execType="Settle")], "category": "spot"})
+    assert (listing.kind, listing.since_ns, [one.trade_id for one in listing.updates]) == ("fills", NOW_NS, ["e1"])
+    (request,) = session(Role.REST).encode([fills], NOW_NS)
+    assert request.url.endswith(
+        "/v5/execution/list?category=spot&symbol=BTCUSDT&limit=100&orderId=77&startTime=1700000000000"
+    )
+
+
+def test_balances_never_show_more_than_there_is() -> None:
+    """Free = wallet less locked less borrowed, at least 0."""
+    coins = [
+        {"coin": "BTC", "walletBalance": "1.5", "locked": "0.5", "spotBorrow": "0.25"},
+        {"coin": "USDT", "walletBalance": "100", "locked": "120", "spotBorrow": ""},
+    ]
+    got = push("wallet", {"accountType": "UNIFIED", "coin": coins})
+    assert got == [
+        Balance(
+            account=ME, asset=asset, free=Decimal(free), locked=Decimal(locked), exch_ns=1700000000002 * MS,
+            recv_ns=NOW_NS,
+        )
+        for asset, free, locked in (("BTC", "0.75", "0.5"), ("USDT", "0", "120"))
+    ]  # fmt: skip
+    (first, _) = answered(Ask(kind=AskKind.BALANCES), {"list": [{"accountType": "UNIFIED", "coin": coins}]})
+    assert (first.free, first.snapshot) == (Decimal("0.75"), True)
+
+
+def test_fees_movability_clock_and_catalogue() -> None:
+    """Rates are positive charges; ``1`` is open; spot rows only."""
+    rates = {"list": [{"symbol": "BTCUSDT", "takerFeeRate": "0.001", "makerFeeRate": "0.0008"}]}
+    assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), rates) == [
+        FeeUpdate(ME, BTC.id, Decimal("0.0008"), Decimal("0.001"))
+    ]
+    chains = [{"chainDeposit": "0", "chainWithdraw": "0"}, {"chainDeposit": "1", "chainWithdraw": "0"}]
+    assert answered(Ask(kind=AskKind.ASSETS), {"rows": [{"coin": "USDT", "chains": chains}]}) == [
+        AssetStatus("bybit", "USDT", True, False)
+    ]
+    time = {"timeSecond": "1700000000", "timeNano": "1700000000100000000"}
+    assert answered(Ask(kind=AskKind.TIME), time) == [ClockSample("bybit", 102 * MS, 2 * MS, NOW_NS)]
+    lots = {
+        "basePrecision": "0.000001", "quotePrecision": "0.0000001", "minOrderQty": "0.000011", "maxOrderQty": "83",
+        "minOrderAmt": "5", "maxOrderAmt": "8000000", "maxLimitOrderQty": "83", "maxMarketOrderQty": "41.5",
+    }  # fmt: skip
+    row = {
+        "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading", "lotSizeFilter": lots,
+        "priceFilter": {"tickSize": "0.1"},
+    }  # fmt: skip
+    assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "spot", "list": [row]}) == [
+        InstrumentUpdate(
+            Instrument(
+                venue="bybit", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
+                lot=Decimal("0.000001"), min_notional=Decimal(5), max_qty=Decimal(83), status="Trading",
+            )
+        )
+    ]  # fmt: skip
+    assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "linear", "list": [row]}) == []
+
+
+def test_cancel_all_goes_over_rest() -> None:
+    """One instrument, or all of spot."""
+    (request,) = session(Role.REST).encode([CancelAll(account=ME, instrument=BTC.id)], NOW_NS)
+    assert json.loads(request.body) == {"category": "spot", "symbol": "BTCUSDT"}
+    assert answered(CancelAll(account=ME), {"list": [], "success": "1"}) == []
+
+
+def test_what_the_adapter_does_not_do_is_refused_here() -> None:
+    """Replace; and a REST link has no socket."""
+    replace = ReplaceOrder(
+        account=ME, instrument=BTC.id, cl_ord_id=ID, new_cl_ord_id="b", qty=Decimal(1), px=Decimal(1)
+    )
+    assert BYBIT.route(replace) == ()
+    for role in (Role.TRADE, Role.REST):
+        with pytest.raises(LocalProtocolError):
+            session(role).encode([replace], NOW_NS)
+    with pytest.raises(LocalProtocolError):
+        session(Role.REST).receive("{}", NOW_NS)
+
+
+def test_a_number_no_market_has_is_a_bad_frame() -> None:
+    """NaN must not reach the ledger."""
+    with pytest.raises(ValueError, match="NaN"):
+        push("order", order_row(cumExecQty="NaN"))
+
+
+def test_both_links_ping_every_twenty_seconds() -> None:
+    """JSON ping; Bybit drops a private or trade socket that neither pings nor is pushed to."""
+    for role in (Role.PRIVATE, Role.TRADE):
+        link = session(role)
+        link.start(NOW_NS)
+        assert link.due_ns == NOW_NS + 20_000 * MS
+        (ping,) = link.tick(link.due_ns)
+        assert json.loads(ping.data) == {"req_id": "ping", "op": "ping"}
+        assert link.due_ns == NOW_NS + 40_000 * MS

@@ -1,0 +1,203 @@
+"""The public link: subscriptions, every book channel, gaps, keep-alive."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from arbkit_okx.adapter import Okx
+
+from arbkit.core.errors import BadFrame
+from arbkit.core.signer import LocalSigner
+from arbkit.core.types import (
+    BookLost,
+    BookUpdate,
+    Catalogue,
+    Dial,
+    Instrument,
+    Notice,
+    Ready,
+    Role,
+    Secret,
+    Send,
+    VenueSettings,
+)
+
+MS = 1_000_000
+S = 1_000 * MS
+
+
+def spot(native: str) -> Instrument:
+    base, _, quote = native.partition("-")
+    return Instrument(
+        venue="okx", symbol=native, native=native, base=base, quote=quote, tick=Decimal("0.1"), lot=Decimal("0.1")
+    )
+
+
+BTC, ETH = spot("BTC-USDT"), spot("ETH-USDT")
+
+
+def opened(channel: str = "books", signer: LocalSigner | None = None) -> Any:
+    exchange = Okx(VenueSettings(options={"channel": channel}))
+    account = "okx:main" if signer else ""
+    link = next(link for link in exchange.links([BTC, ETH], account) if link.role is Role.PUBLIC)
+    return exchange.session(link, Catalogue([BTC, ETH]), signer)
+
+
+def book(channel: str, action: str = "", native: str = "BTC-USDT", **row: Any) -> str:
+    level = ["8476.98", "415", "0", "13"]
+    data = {"asks": [level], "bids": [["8476.97", "256", "0", "12"]], "ts": "1597026383085", "checksum": 0, **row}
+    frame: dict[str, Any] = {"arg": {"channel": channel, "instId": native}, "data": [data]}
+    return json.dumps(frame | {"action": action} if action else frame)
+
+
+def test_each_book_is_subscribed_and_ready_when_all_are_confirmed() -> None:
+    """One request a book: a refusal names its own."""
+    session = opened()
+    assert session.dial(0) == Dial("wss://ws.okx.com:8443/ws/v5/public")
+    sent = [json.loads(send.data) for send in session.start(0)]
+    assert [request["args"][0] for request in sent] == [
+        {"channel": "books", "instId": "BTC-USDT"},
+        {"channel": "books", "instId": "ETH-USDT"},
+    ]
+    assert all(request["id"].isalnum() for request in sent)
+    acks = [{"id": one["id"], "event": "subscribe", "arg": one["args"][0], "connId": "a"} for one in sent]
+    assert session.receive(json.dumps(acks[0]), 1) == []
+    assert session.receive(json.dumps(acks[1]), 2) == [Ready("okx.public.0", 2)]
+
+
+def test_a_snapshot_and_a_delta() -> None:
+    """Numbers, sequence, the venue's time, and the depth it vouches for."""
+    session = opened()
+    (first,) = session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 5)
+    assert first.snapshot
+    assert (first.instrument, first.seq, first.depth, first.exch_ns, first.recv_ns) == (
+        "okx:BTC-USDT", 10, 400, 1597026383085 * MS, 5,
+    )  # fmt: skip
+    assert (first.bids[0].px, first.asks[0].qty) == (8476.97, 415.0)
+    (delta,) = session.receive(book("books", "update", prevSeqId=10, seqId=12, bids=[["1.5", "0", "0", "0"]]), 6)
+    assert (delta.snapshot, delta.seq, delta.bids[0].qty) == (False, 12, 0.0)
+
+
+def test_a_gap_is_flagged_and_subscribed_again_for_that_book_alone() -> None:
+    """Unsubscribe, subscribe, and wait for the snapshot."""
+    session = opened()
+    session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 0)
+    lost, *sent = session.receive(book("books", "update", prevSeqId=11, seqId=12), 1)
+    assert isinstance(lost, BookLost)
+    assert [json.loads(send.data)["op"] for send in sent] == ["unsubscribe", "subscribe"]
+    assert {json.loads(send.data)["args"][0]["instId"] for send in sent} == {"BTC-USDT"}
+    assert session.receive(book("books", "snapshot", prevSeqId=-1, seqId=20), 2)[0].snapshot
+
+
+@pytest.mark.parametrize(("channel", "depth"), [("bbo-tbt", 1), ("books5", 5)])
+def test_channels_that_push_whole_books(channel: str, depth: int) -> None:
+    """No action, no ``prevSeqId``: each push replaces."""
+    session = opened(channel)
+    for seq in (5, 9):
+        (update,) = session.receive(book(channel, seqId=seq), 0)
+        assert (update.snapshot, update.depth, update.seq) == (True, depth, seq)
+
+
+@pytest.mark.parametrize(("channel", "depth"), [("books50-l2-tbt", 50), ("books-l2-tbt", 400)])
+def test_fast_channels_log_in_first(channel: str, depth: int) -> None:
+    """They need VIP4 and a login; without the tier the open channel takes over."""
+    session = opened(channel, LocalSigner("key", "secret", "pass"))
+    (login,) = session.start(0)
+    assert isinstance(login.data, Secret)
+    sent = session.receive('{"event":"login","code":"0","msg":""}', 1)
+    assert {json.loads(send.data)["args"][0]["channel"] for send in sent} == {channel}
+    (update,) = session.receive(book(channel, "snapshot", prevSeqId=-1, seqId=1), 1)
+    assert update.depth == depth
+    notice, *again = session.receive('{"event":"error","code":"64003","msg":"VIP"}', 2)
+    assert isinstance(notice, Notice)
+    assert {json.loads(send.data)["args"][0]["channel"] for send in again} == {"books"}
+
+
+def test_two_book_channels_never_mix_in_one_book() -> None:
+    """A recording may hold several: the deepest seen feeds the book, the others are not read."""
+    session = opened()
+    assert session.receive(book("bbo-tbt", native="ETH-USDT", seqId=1), 0)
+    assert session.receive(book("books", "snapshot", "ETH-USDT", prevSeqId=-1, seqId=2), 0)
+    assert session.receive(book("bbo-tbt", native="ETH-USDT", seqId=3), 0) == ()
+    assert session.receive(book("books5", native="ETH-USDT", seqId=3), 0) == ()
+    assert session.receive(book("books", "update", "ETH-USDT", prevSeqId=2, seqId=4), 0)
+
+
+def test_other_channels_and_unknown_instruments_say_nothing() -> None:
+    """Trades, tickers; an instrument that the catalogue lacks."""
+    session = opened()
+    trade = {"arg": {"channel": "trades", "instId": "BTC-USDT"}, "data": [{"px": "1", "sz": "2", "ts": "3"}]}
+    assert session.receive(json.dumps(trade), 0) == ()
+    assert session.receive(book("books", "snapshot", "DOGE-USDT", prevSeqId=-1, seqId=1), 0) == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"bids": [["NaN", "1"]]}, {"bids": [["-1", "1"]]}, {"asks": [["1", "1e400"]]}, {"asks": [[" 1", "1"]]},
+        {"bids": [["1"]]}, {"bids": None}, {"seqId": "x"}, {"ts": {}},
+    ],
+)  # fmt: skip
+def test_a_book_with_an_impossible_number_is_refused(row: dict[str, Any]) -> None:
+    """A ``ValueError``, which the link counts as a bad frame; the next one shows the gap."""
+    session = opened()
+    session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 0)
+    with pytest.raises(ValueError, match=r"."):
+        session.receive(book("books", "update", **{"prevSeqId": 10, "seqId": 11, **row}), 1)
+    assert isinstance(session.receive(book("books", "update", prevSeqId=11, seqId=12), 2)[0], BookLost)
+
+
+def test_a_frame_that_is_nothing_known_is_refused() -> None:
+    """No event, no push; a book without a side."""
+    session = opened()
+    for frame in ("{}", '{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{"bids":[]}]}'):
+        with pytest.raises(BadFrame):
+            session.receive(frame, 0)
+
+
+def test_a_refused_subscription_is_told_and_not_repeated() -> None:
+    """A person must read it; the budget of requests is not burnt."""
+    session = opened()
+    session.start(0)
+    notice, lost = session.receive('{"id":"ETHUSDT","event":"error","code":"60018","msg":"no such channel"}', 1)
+    assert isinstance(notice, Notice)
+    assert lost == BookLost("okx:ETH-USDT", "subscription refused: 60018", 1)
+    session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 2)
+    sent = [out for now in range(1, 600) for out in session.tick(now * S) if isinstance(out, Send)]
+    assert {send.data for send in sent} == {"ping"}
+
+
+def test_a_snapshot_that_never_comes_is_asked_for_again() -> None:
+    """Ten seconds after the subscription, then with growing delay, never more than once a minute."""
+    session = opened()
+    session.start(0)
+    sent = [out.data for now in range(1, 601) for out in session.tick(now * S) if "subscribe" in out.data]
+    assert 2 * 2 * 8 < len(sent) < 2 * 2 * 20
+
+
+def test_it_pings_after_twenty_silent_seconds_only() -> None:
+    """Text ping, text pong; OKX closes after 30 s without data."""
+    session = opened()
+    session.start(0)
+    session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 5 * S)
+    session.receive(book("books", "snapshot", "ETH-USDT", prevSeqId=-1, seqId=10), 5 * S)
+    assert session.tick(20 * S) == []
+    assert session.due_ns == 25 * S
+    assert session.tick(25 * S) == [Send("ping", 0)]
+    assert session.receive("pong", 26 * S) == ()
+
+
+def test_the_farewell_notice() -> None:
+    """64008: about 60 s later the link is closed."""
+    frame = '{"event":"notice","code":"64008","msg":"The connection will soon be closed","connId":"a"}'
+    (notice,) = opened().receive(frame, 3)
+    assert notice.going_away
+
+
+def test_a_bytes_frame_reads_like_text() -> None:
+    """The transport may hand over either."""
+    (update,) = opened().receive(book("books", "snapshot", prevSeqId=-1, seqId=10).encode(), 0)
+    assert isinstance(update, BookUpdate)

@@ -1,0 +1,98 @@
+"""The helpers that venues share."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
+from arbkit.adapters.wire import S, base_url, json_text, ours, query, read_json, retry_ns, sane, told
+from arbkit.core.errors import ConfigError
+from arbkit.core.ids import format_cl_ord_id
+from arbkit.core.signer import LocalSigner
+from arbkit.core.types import HttpAnswer, VenueSettings
+
+
+def test_query_keeps_order_and_encodes() -> None:
+    """Nothing is sorted; everything outside the unreserved set is encoded, the slash too."""
+    assert query([("b", "x y"), ("a", "1/2&3+4"), ("c", "é~")]) == "b=x%20y&a=1%2F2%263%2B4&c=%C3%A9~"
+    assert query([]) == ""
+
+
+def test_bodies_that_are_not_json_prove_nothing() -> None:
+    """None, never an exception."""
+    decoder = msgspec.json.Decoder(dict[str, int])
+    assert read_json(decoder, b'{"a":1}') == {"a": 1}
+    for body in (b"", b"<html>", b'{"a":', b'{"a":"x"}', b"\xff", b"[" * 100_000):
+        assert read_json(decoder, body) is None
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e18", "-1e18", "1e400"])
+def test_numbers_no_market_has(text: str) -> None:
+    """Not finite, or beyond any market."""
+    with pytest.raises(ValueError, match="not a number a market has"):
+        sane(Decimal(1), None, Decimal(text))
+
+
+def test_ordinary_numbers_pass() -> None:
+    """None stands for "not told"."""
+    sane(None, Decimal(0), Decimal("-5"), Decimal("1e17"), Decimal("1e-30"))
+
+
+def test_retry_after() -> None:
+    """Seconds from now; the default when it is missing or nonsense."""
+
+    def until(**headers: str) -> int:
+        return retry_ns(HttpAnswer(429, {name.replace("_", "-"): text for name, text in headers.items()}, b""), 10, 3)
+
+    assert until(retry_after="2") == 2 * S + 10
+    assert until(retry_after="0.5") == S // 2 + 10
+    for text in ("", "soon", "-1", "inf", "1e30", "nan"):
+        assert until(retry_after=text) == 3 * S + 10
+    assert until() == 3 * S + 10
+
+
+def test_foreign_client_ids_read_as_nobody() -> None:
+    """Only ids that pass their own check are ours."""
+    assert ours(format_cl_ord_id(7)) == format_cl_ord_id(7)
+    for text in ("", "x-TKT5PX2F", format_cl_ord_id(7)[:-1] + "!", format_cl_ord_id(7).upper()):
+        assert ours(text) == ""
+
+
+def test_fields_decoded_later() -> None:
+    """Absent and null are not told."""
+    assert told(msgspec.Raw(b'{"a":1}'))
+    assert not told(msgspec.Raw(b"null"))
+    assert not told(msgspec.Raw())
+
+
+def test_base_urls() -> None:
+    """The settings' own endpoint, else the environment's; an unknown environment needs its endpoints."""
+    known = {"prod": {"rest": "https://a"}}
+    assert base_url(VenueSettings(), known, "rest", "v") == "https://a"
+    assert base_url(VenueSettings(endpoints={"rest": "https://b/"}), known, "rest", "v") == "https://b"
+    with pytest.raises(ConfigError, match=r"venues\.v: environment 'sim' needs endpoints\.rest"):
+        base_url(VenueSettings(environment="sim"), known, "rest", "v")
+
+
+def test_json_is_compact() -> None:
+    """As it is signed."""
+    assert json_text({"a": [1, "x"]}) == '{"a":[1,"x"]}'
+
+
+def test_recipes() -> None:
+    """Against RFC 4231 (case 2) and RFC 8032 (test 1)."""
+    jefe = LocalSigner("k", "Jefe")
+    wanted = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert hmac_hex(jefe, "what do ya want for nothing?") == wanted
+    assert hmac_base64(jefe, "what do ya want for nothing?") == "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="
+    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    edwards = LocalSigner("k", seed, encoding="hex")
+    wanted = (
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+        "d25bf5f0595bbe24655141438e7a100b"
+    )
+    assert b64decode(ed25519_base64(edwards, "")).hex() == wanted

@@ -1,0 +1,102 @@
+"""The shell: the same world on real sockets, with its admin pages; cut connections look cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from decimal import Decimal
+
+import aiohttp
+import pytest
+from arbkit_binance.dialect import BinanceDialect
+
+from arbkit.core.types import Side, Tif
+from arbkit.sim.faults import Fault
+from arbkit.sim.shell import serve
+from arbkit.sim.world import World
+
+
+async def test_admin_pages_and_endpoints() -> None:
+    """The addresses have the promised names; the admin pages give the simulator's own records as JSON."""
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns())
+    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+        json.dumps(served)
+        venue = served["venues"]["binance"]
+        assert set(venue) == {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
+        exchange = world.sites["binance"].exchange
+        exchange.place(
+            "main", "BTC-USDT", Side.BUY, px=Decimal(70_000), qty=Decimal("0.01"), tif=Tif.IOC, cl_ord_id="a", now_ns=1
+        )
+        async with http.get(f"{served['admin']}/orders") as reply:
+            (order,) = (await reply.json())["binance"]
+            assert (order["cl_ord_id"], order["status"], order["cum_qty"]) == ("a", "filled", "0.01")
+        async with http.get(f"{served['admin']}/ledger") as reply:
+            ledger = (await reply.json())["binance"]
+            assert ledger["conserved"]
+            assert Decimal(ledger["accounts"]["main"]["BTC"]["free"]) == Decimal("3.00999")
+        async with http.get(f"{served['admin']}/faults") as reply:
+            assert (await reply.json()) == {"counts": {}, "fired": [], "edges": []}
+        async with http.get(f"{served['admin']}/secrets") as reply:
+            assert reply.status == 404
+
+
+async def test_frames_flow_and_cuts_are_cuts() -> None:
+    """Depth frames arrive over a socket until a fault cuts it, without a closing handshake; a lost reply ends the TCP
+    connection."""
+    script = [Fault(kind="close", on="book", at_s=0.5)]
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns(), faults=script)
+    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+        venue = served["venues"]["binance"]
+        url = f"{venue['ws_public']}/stream?streams=btcusdt@depth@100ms"
+        last, seen = 0, 0
+        async with http.ws_connect(url) as socket:
+            async for message in socket:
+                data = json.loads(message.data)["data"]
+                assert not last or data["U"] == last + 1
+                last, seen = data["u"], seen + 1
+            assert socket.close_code == 1006
+        assert seen >= 3
+        assert not world.sites["binance"].conns
+        async with http.get(f"{venue['rest']}/api/v3/time") as reply:
+            assert abs((await reply.json())["serverTime"] - time.time() * 1000) < 1000
+            assert reply.headers["x-mbx-used-weight-1m"] == "1"
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await http.ws_connect(f"{venue['ws_public']}/nowhere")
+
+        world._http = lambda site, request, now_ns: None  # type: ignore[method-assign]  # every reply is lost
+        with pytest.raises(aiohttp.ClientError):
+            await http.get(f"{venue['rest']}/api/v3/time")
+
+
+async def test_many_clients_get_every_frame() -> None:
+    """Forty sockets on both books for a second: no frame is missing on any, and the pump keeps its pace."""
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns())
+    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+        url = f"{served['venues']['binance']['ws_public']}/ws/btcusdt@depth@100ms/ethusdt@depth@100ms"
+
+        async def read() -> int:
+            last: dict[str, int] = {}
+            count = 0
+            async with http.ws_connect(url) as socket:
+                while count < 16:
+                    event = json.loads((await socket.receive()).data)
+                    assert event["U"] == last.get(event["s"], event["U"] - 1) + 1
+                    last[event["s"]] = event["u"]
+                    count += 1
+            return count
+
+        assert sum(await asyncio.wait_for(asyncio.gather(*(read() for _ in range(40))), 10)) == 640
+
+
+async def test_a_venue_closes_with_its_code() -> None:
+    """A connection that the venue ends in good order tells the client why."""
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns())
+    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+        async with http.ws_connect(f"{served['venues']['binance']['ws_public']}/ws") as socket:
+            for number in range(6):
+                await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
+            answers = [message.data async for message in socket]
+            assert len(answers) == 5
+            assert socket.close_code == 1008
+        assert not world.sites["binance"].conns
