@@ -120,8 +120,8 @@ def ms(ns: int) -> str:
 
 
 def ratio(quote: int, base: int) -> str:
-    """An average price of ledger amounts; empty where nothing was traded."""
-    return f"{(Decimal(quote) / Decimal(base)).normalize():f}" if base else ""
+    """An average price of ledger amounts, to 8 decimals; empty where nothing was traded."""
+    return text(quote * 10**8 // base, 8) if base else ""
 
 
 def levels(pair: Pair, rows: Iterable[tuple[int, int]]) -> list[list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from arbkit_bybit.dialect import BybitDialect
 
+from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.venue import Account
@@ -141,7 +142,7 @@ def test_signature_vectors() -> None:
     def code(method: str, path: str, payload: str, ms: int, sign: str) -> int:
         client.now_ns = ms * MS
         headers = {"x_bapi_api_key": "XXXXXXXXXX", "x_bapi_timestamp": str(ms), "x_bapi_sign": sign}
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named: dict[str, Any] = {name.replace("_", "-"): value for name, value in headers.items()}
         return int(json.loads(client.signed(method, path, payload, **named).body)["retCode"])
 
     good = "3dd90fa18de98511542e23b9b09a357a6f0deeca57211b57902e96838f27370a"
@@ -313,6 +314,9 @@ def test_two_subscribers_share_one_count() -> None:
     client.run(T0 + 4 * S)
     assert client.heard(one) == client.heard(two)
     assert client.heard(two)[0]["data"]["u"] == last + 1
+    for conn in (one, two):
+        client.world.closed(conn, client.now_ns)
+    assert not client.exchange.books["BTC-USDT"].feeds
 
 
 def test_subscription_rules() -> None:
@@ -439,6 +443,30 @@ def test_order_and_execution_come_in_either_order() -> None:
     assert seen[1] == [("order.spot", "Filled"), ("execution.spot", "")]
 
 
+def test_maker_fills() -> None:
+    """What others take of a resting order comes as executions of a maker; the fast ones name no client id."""
+    client = Client()
+    events = client.private("order", "execution", "execution.fast")
+    bid, before, *_ = client.exchange.books["BTC-USDT"].top()  # those at this price come first
+    px, qty = Decimal(bid) / 10, Decimal(before) / 10**6 + Decimal("0.005")
+    cl_ord_id = "rest"
+    reply = client.create(price=str(px), qty="0.02", orderLinkId=cl_ord_id)
+    client.exchange.open(Account("other"), [("BTC", Decimal(100))])
+    client.exchange.place("other", "BTC-USDT", Side.SELL, now_ns=T0, qty=qty, px=px)
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderId": reply["result"]["orderId"], "orderLinkId": "ignored"}
+    assert client.post("/v5/order/cancel", cancel)["result"]["orderLinkId"] == cl_ord_id
+    rows: dict[str, list[Any]] = {topic: [] for topic in ("order", "execution", "execution.fast")}
+    for frame in client.heard(events):
+        rows[frame["topic"]] += frame["data"]
+    (fill,), (fast,) = rows["execution"], rows["execution.fast"]
+    assert (fill["isMaker"], fill["feeCurrency"], fill["execFee"]) == (True, "BTC", "0.000005")
+    assert (fill["orderLinkId"], fast["orderLinkId"]) == (cl_ord_id, "")
+    assert (fill["execQty"], fill["leavesQty"], fill["execId"]) == ("0.005", "0.015", fast["execId"])
+    end = rows["order"][-1]
+    assert (end["orderStatus"], end["cancelType"]) == ("PartiallyFilledCanceled", "CancelByUser")
+    assert (Decimal(end["avgPrice"]), end["leavesQty"]) == (px, "0.015")
+
+
 def test_how_orders_end() -> None:
     """Spot's words for an IOC, FOK or post-only order that did not (wholly) trade, and for a cancel."""
     client = Client()
@@ -478,6 +506,7 @@ def test_queries_and_pages() -> None:
     assert (row["orderId"], row["orderStatus"], row["cancelType"]) == (ids[3], "Cancelled", "CancelByUser")
     assert len(client.get("/v5/order/history")["result"]["list"]) == 5
     assert client.get("/v5/order/realtime", "category=spot&orderLinkId=never")["result"]["list"] == []
+    assert len(client.get("/v5/order/realtime", "category=spot&openOnly=1")["result"]["list"]) == 5
     taken = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
     fills = client.get("/v5/execution/list", f"category=spot&orderId={taken}")["result"]["list"]
     assert sum(Decimal(row["execQty"]) for row in fills) == Decimal("0.01")
