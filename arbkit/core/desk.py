@@ -26,7 +26,7 @@ from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
 from arbkit.core.journal import Intent
 from arbkit.core.ledger import Ledger
-from arbkit.core.limits import Limits, LimitsConfig
+from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
 from arbkit.core.orders import Order
@@ -50,11 +50,14 @@ from arbkit.core.types import (
     LinkSpec,
     Listing,
     ListOpenOrders,
+    Mode,
+    NewOrder,
     NoAnswer,
     Notice,
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
+    Purpose,
     QueryOrder,
     RateReport,
     Ready,
@@ -146,6 +149,8 @@ class Desk:
         self.gateway.not_sent = self.dispatch.not_sent
         self.gateway.refused = self._read_refused
         self.gateway.fault = self._fault
+        self.gateway.gave_up = self._gave_up
+        self.gateway.withheld = self._withheld
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
@@ -355,6 +360,8 @@ class Desk:
         self.engine.stopping = True
         self.gate.kill("halted by hand")
         self.facts.log("desk.halted")
+        self.gateway.pump(now_ns)  # what waits for tokens is withdrawn
+        self._end(now_ns)
 
     # --- state ----------------------------------------------------------------------------------------------------
 
@@ -512,6 +519,18 @@ class Desk:
             venue.readiness.balances_listed(matched.sent_ns)
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
+
+    def _gave_up(self, matched: Answered, now_ns: int) -> None:
+        assert isinstance(matched.what, Ask)
+        self._ask_answered(matched, matched.what, now_ns)
+
+    def _withheld(self, order: NewOrder) -> str:
+        """An order that waited for tokens or the disk passes the modes of now."""
+        deal = self.engine.deals.get(order.deal)
+        mode = self.gate.mode(order.account.partition(":")[0], "" if deal is None else pair_of(deal))
+        if mode is Mode.HALTED or (mode is Mode.REDUCING and order.purpose is Purpose.ENTRY):
+            return f"{mode.value} while it waited"
+        return ""
 
     def _read_refused(self, link: Link, ask: Ask, answer: HttpAnswer, now_ns: int) -> None:
         """A read that is repeated: what its refusal says of rate limits and bans counts all the same."""

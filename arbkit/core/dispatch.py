@@ -101,7 +101,7 @@ class Dispatch:
             paper = self._paper_of(command.account)
             if paper is not None:
                 if isinstance(command, NewOrder):
-                    self.intents([(command, Role.REST, "paper")])
+                    self.intents([(command, Role.REST, "paper")], now_ns)
                     self.sent(command, Role.REST, "paper", now_ns)
                 paper.submit([command], now_ns)
             elif isinstance(command, NewOrder):
@@ -111,12 +111,11 @@ class Dispatch:
         if orders:
             self.gateway.orders(orders, now_ns)
 
-    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]]) -> int:
+    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]], now_ns: int) -> int:
         """Write intents with channel and link before their first byte leaves, and all that waited, in one write.
 
         The journal's position after it; -1 when it cannot be written: then nothing new is begun, and what is open is
         ended from memory."""
-        now_ns = self._view.now_ns
         self._records += [
             encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
             for order, role, link in orders
