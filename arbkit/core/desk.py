@@ -228,7 +228,11 @@ class Desk:
     def opened(self, link_id: str, now_ns: int) -> None:
         """The link is connected."""
         link = self.links[link_id]
+        if link.phase is not Phase.DIALING:  # given up meanwhile
+            self._port.drop(link_id, link.reason or "not wanted")
+            return
         link.opened(now_ns)
+        self._dirty = True
         self.facts.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, lambda: link.session.start(now_ns), now_ns)
         self._end(now_ns)
@@ -236,6 +240,8 @@ class Desk:
     def frame(self, link_id: str, data: str | bytes, now_ns: int) -> None:
         """One whole message; ``read_end`` follows after the last of a socket read."""
         link = self.links[link_id]
+        if link.phase is not Phase.UP:
+            return  # it was ended by an earlier frame of this read
         counted = link.counted
         counted.messages += 1
         counted.bytes += len(data)
@@ -270,8 +276,7 @@ class Desk:
         self.lines.closed(link, reason, now_ns)
         self._dirty = True
         if link.spec.role is Role.PUBLIC:
-            for instrument in link.spec.instruments:
-                self.engine.book_lost(BookLost(instrument, f"{link_id} is down", now_ns), now_ns)
+            self._lose_books(link, f"{link_id} is down", now_ns)
         else:
             venue = self.venues[link.spec.venue]
             venue.readiness.link_lost(link_id)
@@ -302,7 +307,7 @@ class Desk:
         self.gateway.pump(now_ns)
         for verdict in self.watchdog.tick(now_ns):
             if isinstance(verdict, LinkDead):
-                self.lines.drop(self.links[verdict.link], verdict.reason)
+                self._drop(self.links[verdict.link], verdict.reason, now_ns)
             elif (book := self.books.get(verdict.instrument)) is not None and book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, verdict.reason)
                 self.facts.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
@@ -457,6 +462,16 @@ class Desk:
         if book.state is BookState.SYNCED and (behind or now_ns < self.watchdog.drained_ns):
             book.lose(BookState.STALE, "its link is behind" if behind else "the loop was late")
 
+    def _drop(self, link: Link, reason: str, now_ns: int) -> None:
+        """End a connection; its books are not waited for."""
+        self.lines.drop(link, reason)
+        self._lose_books(link, reason, now_ns)
+
+    def _lose_books(self, link: Link, reason: str, now_ns: int) -> None:
+        if link.spec.role is Role.PUBLIC:
+            for instrument in link.spec.instruments:
+                self.engine.book_lost(BookLost(instrument, reason, now_ns), now_ns)
+
     def _fault(self, link: Link, error: Exception, now_ns: int) -> None:
         """A session raised: the venue's fault costs the frame or the connection, the plugin's fault the link."""
         name = link.spec.link
@@ -468,14 +483,15 @@ class Desk:
         elif isinstance(error, _UNREADABLE):
             self.facts.log("link.bad_frame", link=name, why=_brief(error))
             if link.bad_frame(now_ns):
-                self.lines.drop(link, "too many unreadable frames")
+                self._drop(link, "too many unreadable frames", now_ns)
         elif isinstance(error, RemoteProtocolError):
-            self.lines.drop(link, str(error))
+            self._drop(link, str(error), now_ns)
         else:
             reason = f"plugin fault: {_brief(error)}"
             self.counters.alarms["plugin_fault"] += 1
             self.facts.log("link.quarantined", link=name, why=reason)
             self.lines.retire(link, Phase.QUARANTINED, reason)
+            self._lose_books(link, reason, now_ns)
             self.venues[link.spec.venue].readiness.stop(reason)
 
     # --- venues: start, chores, services --------------------------------------------------------------------------
@@ -486,7 +502,7 @@ class Desk:
                 chore.due_ns = NEVER
                 chore.asked_ns = now_ns
                 self.gateway.ask(venue.rest, Ask(kind=chore.kind, instrument=chore.instrument), now_ns)
-        if venue.list_orders_ns <= now_ns:
+        if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
             venue.list_orders_ns = now_ns + RETRY_NS
             self.gateway.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
         if venue.catalogued and venue.resolver.due_ns <= now_ns:
@@ -506,6 +522,8 @@ class Desk:
         if chore is None:
             return
         good = isinstance(answer, HttpAnswer) and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
+        if venue.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
+            return  # refused credentials: asking on would end in a ban
         # an account may lack what it asks for (no key for asset states): known all the same, asked again later
         chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1))
         if not good:
@@ -631,7 +649,7 @@ class Desk:
         self.facts.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP:
             link.reason = GOING_AWAY
-            self.lines.drop(link, GOING_AWAY)
+            self._drop(link, GOING_AWAY, now_ns)
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
@@ -675,6 +693,9 @@ _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.BALANCES: (Balance,),
     AskKind.ASSETS: (AssetStatus,),
 }
+
+
+_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
 
 
 def _brief(error: BaseException) -> str:
