@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -24,6 +25,7 @@ _WEEK: Final = 7 * 86_400 * _S
 _QUOTE_STEP: Final = Decimal("0.0000001")
 _RECENT: Final = 500  # v5/order/open-order: ended orders that it still knows
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
+_ID: Final = re.compile(r"^[0-9]{1,19}$", re.ASCII)
 _T = TypeVar("_T")
 
 
@@ -225,24 +227,31 @@ class Calls:
         order["tif"] = Tif.GTC if tif == "PostOnly" else Tif[tif]
         return symbol, order
 
-    def _named(self, call: Call) -> Order | None:
-        """The order that a call names; ``orderId`` wins where both ids are given."""
+    @staticmethod
+    def _which(call: Call) -> tuple[int, str]:
+        """The order that a call names: its id or 0, its client id or ""; ``orderId`` wins where both are given."""
         order_id, link_id = call.text("orderId"), call.text("orderLinkId")
         if order_id:
-            if not (order_id.isascii() and order_id.isdigit()):
-                return None
-            return self.exchange.find(call.owner, order_id=int(order_id), symbol=self._wanted(call))
+            # ids are numbers; what is none names no order
+            return int(order_id) if _ID.match(order_id) else -1, ""
         if link_id:
-            return self.exchange.find(call.owner, cl_ord_id=link_id, symbol=self._wanted(call))
+            return 0, link_id
         raise Problem(10001, "params error: orderId or orderLinkId missing.")
+
+    def _named(self, call: Call) -> Order | None:
+        """The order that a query names."""
+        order_id, link_id = self._which(call)
+        return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
 
     def _cancel(self, call: Call) -> dict[str, Any]:
         """v5/order/cancel-order: accepted; that the order ended comes on the stream."""
-        self._symbol(call)
-        order = self._named(call)
-        if order is None or order.status.terminal:
-            raise Problem(170213, "Order does not exist.")
-        self.exchange.cancel(call.owner, order.symbol, now_ns=call.now_ns, order_id=order.id)
+        symbol, (order_id, link_id) = self._symbol(call), self._which(call)
+        try:
+            order = self.exchange.cancel(
+                call.owner, symbol, now_ns=call.now_ns, order_id=order_id, cl_ord_id=link_id
+            )  # fmt: skip
+        except Refused as refused:
+            raise refusal(refused) from None
         return _ids(order)
 
     def _cancel_all(self, call: Call) -> dict[str, Any]:

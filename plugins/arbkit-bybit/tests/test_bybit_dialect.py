@@ -505,7 +505,8 @@ def test_queries_and_pages() -> None:
     (row,) = client.get("/v5/order/realtime", "category=spot&orderLinkId=o3")["result"]["list"]
     assert (row["orderId"], row["orderStatus"], row["cancelType"]) == (ids[3], "Cancelled", "CancelByUser")
     assert len(client.get("/v5/order/history")["result"]["list"]) == 5
-    assert client.get("/v5/order/realtime", "category=spot&orderLinkId=never")["result"]["list"] == []
+    for nobody in ("orderLinkId=never", "orderId=none", "orderId=0"):
+        assert client.get("/v5/order/realtime", f"category=spot&{nobody}")["result"]["list"] == []
     assert len(client.get("/v5/order/realtime", "category=spot&openOnly=1")["result"]["list"]) == 5
     taken = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
     fills = client.get("/v5/execution/list", f"category=spot&orderId={taken}")["result"]["list"]
@@ -594,6 +595,51 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert [order.cl_ord_id for order in client.exchange.orders.values()] == ["once"]
     assert client.heard(events)[0]["data"][0]["orderLinkId"] == "once"
     assert (conn in client.world.sites["bybit"].conns) is not cut
+
+
+def test_a_blind_replica_does_not_stop_a_cancel() -> None:
+    """Queries may not know an order yet; the engine that cancels it does."""
+    client = Client(Fault(kind="blind", at_s=0.1, for_s=5.0))
+    client.run(T0 + 1 * S)
+    client.create(orderLinkId="new")
+    assert client.get("/v5/order/realtime", "category=spot&orderLinkId=new")["result"]["list"] == []
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "new"}
+    assert client.post("/v5/order/cancel", cancel)["retCode"] == 0
+    assert client.get("/v5/order/history")["result"]["list"] == []
+    client.run(T0 + 7 * S)
+    assert len(client.get("/v5/order/history")["result"]["list"]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        "[]",
+        "1",
+        '{"op":["x"]}',
+        '{"op":"subscribe","args":{"a":1}}',
+        '{"op":"auth","args":["k","\u00b2","s"]}',
+        '{"op":"order.create","args":[1]}',
+        '{"op":"subscribe","args":[["order"]]}',
+        '{"op":"unsubscribe","args":["order"]}',
+    ],
+)
+@pytest.mark.parametrize("path", ["/v5/public/spot", "/v5/private", "/v5/trade"])
+def test_nonsense_is_answered(path: str, text: str) -> None:
+    """Whatever a client sends, the venue stays up and says one thing."""
+    client = Client()
+    conn = client.open(path)
+    for authed in (False, True):
+        client.world.frame(conn, text, client.now_ns)
+        client.outs = client.world.drain()
+        assert len(client.heard(conn)) == 1
+        if authed or path == "/v5/public/spot":
+            break
+        client.auth(conn)
+    missing = client.raw("GET", "/v5/market/orderbook", "category=spot&symbol=BTCUSDT&limit=" + "9" * 30, {})
+    assert missing is not None
+    assert json.loads(missing.body)["retCode"] == 10001
+    assert client.post("/v5/order/create", [1])["retCode"] == 10001  # type: ignore[arg-type]  # not an object
 
 
 def test_private_topics_do_not_mix() -> None:
