@@ -80,7 +80,7 @@ class BybitDialect:
         self._timers = Timers()
         self._streams = Streams(exchange, wire, self._timers)
         self._private = Private(exchange, wire)
-        self._calls = Calls(exchange, self._streams)
+        self._calls = Calls(exchange, self._streams, self._private)
         self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = Rolling(600, 5 * _S)

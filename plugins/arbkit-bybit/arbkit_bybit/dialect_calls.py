@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from arbkit.core.types import Side, Tif
+from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.pair import text
 from arbkit.sim.venue import Exchange, Order, Refused
 
+from .dialect_private import Private
 from .dialect_streams import Streams
 from .dialect_wire import Call, Problem, coin_rows, execution_row, levels, ms, native, order_row, refusal
 
@@ -77,9 +78,10 @@ class Route:
 class Calls:
     """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the trade socket's op."""
 
-    def __init__(self, exchange: Exchange, streams: Streams) -> None:
+    def __init__(self, exchange: Exchange, streams: Streams, private: Private) -> None:
         self.exchange = exchange
         self._streams = streams
+        self._private = private
         self._natives = {native(symbol): symbol for symbol in exchange.pairs}
         # v5/rate-limit, spot: requests a second; REST and the trade socket share them
         create, cancel, cancel_all, batch = Rolling(20), Rolling(20), Rolling(20), Rolling(20)
@@ -246,13 +248,14 @@ class Calls:
     def _cancel(self, call: Call) -> dict[str, Any]:
         """v5/order/cancel-order: accepted; that the order ended comes on the stream."""
         symbol, (order_id, link_id) = self._symbol(call), self._which(call)
+        which: dict[str, Any] = {"order_id": order_id, "cl_ord_id": link_id, "symbol": symbol}
         try:
-            order = self.exchange.cancel(
-                call.owner, symbol, now_ns=call.now_ns, order_id=order_id, cl_ord_id=link_id
-            )  # fmt: skip
+            return _ids(self.exchange.cancel(call.owner, now_ns=call.now_ns, **which))
         except Refused as refused:
+            order = self.exchange.find(call.owner, **which)
+            if order is not None and order.status is OrdStatus.FILLED:
+                self._private.too_late(order, call.now_ns)
             raise refusal(refused) from None
-        return _ids(order)
 
     def _cancel_all(self, call: Call) -> dict[str, Any]:
         """v5/order/cancel-all: ``success`` is the unified account's word."""

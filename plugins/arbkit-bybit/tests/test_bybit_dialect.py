@@ -389,6 +389,21 @@ def test_order_link_ids_are_unique_for_good() -> None:
     assert client.post("/v5/order/cancel", cancel | {"orderLinkId": "b"})["retCode"] == 170213
 
 
+def test_a_cancel_after_the_fill_tells_the_fill_again() -> None:
+    """The cancel is refused, and the order comes a second time: Filled, with a reason of its own."""
+    client = Client()
+    events = client.private("order")
+    order_id = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderId": order_id}
+    assert client.post("/v5/order/cancel", cancel)["retCode"] == 170213
+    (again,) = client.heard(events)[0]["data"]
+    assert (again["orderId"], again["orderStatus"]) == (order_id, "Filled")
+    assert again["rejectReason"] == "EC_OrigClOrdIDDoesNotExist"
+    client.create(timeInForce="IOC", orderLinkId="none")
+    client.post("/v5/order/cancel", {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "none"})
+    assert client.heard(events) == []
+
+
 def test_market_buys_are_sized_in_quote() -> None:
     """A market buy's qty is quote unless marketUnit says baseCoin; a sell's is base."""
     client = Client()
