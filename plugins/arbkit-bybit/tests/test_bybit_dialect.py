@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from arbkit_bybit.dialect import BybitDialect
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
@@ -253,6 +255,34 @@ def test_book_is_a_snapshot_then_consecutive_deltas(depth: int) -> None:
     assert book["a"] == {pair.px_text(px): pair.qty_text(lots) for px, lots in asks}
     period_ms = {50: 20, 200: 100, 1000: 200}[depth]
     assert all(frame["ts"] % period_ms == 0 for frame in frames[1:])
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["Buy", "Sell"]), st.integers(-60, 60), st.integers(1, 300), st.integers(0, 250)),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=_STEPS, depth=st.sampled_from([1, 50, 200, 1000]))
+def test_frames_add_up_to_the_window(steps: list[tuple[str, int, int, int]], depth: int) -> None:
+    """Whatever is ordered, near or far from the top, the frames lead to the book that matching itself has."""
+    client = Client()
+    conn = client.open("/v5/public/spot")
+    book: dict[str, dict[str, str]] = {}
+    _apply(book, client.say(conn, op="subscribe", args=[f"orderbook.{depth}.BTCUSDT"])[1])
+    for side, ticks, lots, wait_ms in steps:
+        price = str(client.ask() + Decimal(ticks) / 10)
+        client.create(side=side, price=price, qty=str(Decimal(lots) / 1000))
+        client.run(client.now_ns + wait_ms * MS)
+        for frame in client.heard(conn):
+            _apply(book, frame)
+    client.run(client.now_ns // (200 * MS) * 200 * MS + 200 * MS)  # the next push of every depth
+    for frame in client.heard(conn):
+        _apply(book, frame)
+    pair = client.exchange.pairs["BTC-USDT"]
+    for side, rows in zip("ba", client.exchange.books["BTC-USDT"].depth(depth), strict=True):
+        assert book[side] == {pair.px_text(px): pair.qty_text(size) for px, size in rows}
 
 
 def test_orderbook_1_is_snapshots_only() -> None:
