@@ -131,7 +131,7 @@ class Desk:
             lambda venue: self.venues[venue].may_trade, lambda venue: self.venues[venue].latency_ns,
         )  # fmt: skip
         self._trades: dict[str, Link] = {}
-        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run)
+        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run, probe)
         self.gateway = Gateway(
             port,
             {name: venue.exchange for name, venue in self.venues.items()},
@@ -151,7 +151,7 @@ class Desk:
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
             gate=self.gate, view=self.view, slots=setup.slots, ids=IntentIds(setup.block),
             outbox=Outbox(
-                can_send=self.dispatch.can_send, send=self.dispatch.send, answered=self.gateway.acked,
+                grant=self.dispatch.grant, send=self.dispatch.send, answered=self.gateway.acked,
                 question=self.dispatch.question, journal=self.dispatch.journal, hold=self.dispatch.hold,
                 release=self.dispatch.release,
             ),
@@ -642,9 +642,9 @@ class Desk:
                 self.engine.decide(now_ns)
                 ended = probe()
                 self.counters.decision.observe((ended - began) / 1000)
-                if self.dispatch.sent_in_turn:
-                    self.counters.tick_to_order.observe((ended - now_ns) / 1000)
-        self.dispatch.sent_in_turn = 0
+                if self.dispatch.sent_ns:
+                    self.counters.tick_to_order.observe((self.dispatch.sent_ns - now_ns) / 1000)
+        self.dispatch.sent_ns = 0
         if self.dispatch.pending:
             self.dispatch.flush()
 

@@ -53,6 +53,7 @@ class Dispatch:
     def __init__(
         self, port: Port, venues: Mapping[str, Venue], orders: Mapping[str, Orders], view: DeskView,
         counters: Counters, facts: Facts, run: Callable[..., Sequence[Any]],
+        probe: Callable[[], int] | None,
     ) -> None:  # fmt: skip
         self._port = port
         self._venues = venues
@@ -65,7 +66,9 @@ class Dispatch:
         self._commands = blake2b(digest_size=16)
         self.commands = 0
         """Order commands so far."""
-        self.sent_in_turn = 0
+        self._probe = probe
+        self.sent_ns = 0
+        """When an order was last handed over in this turn, by the probe; 0 = none was."""
         self._written: deque[tuple[int, int]] = deque(maxlen=10_000)
         """Journal position and time of intents that are not on the disk yet."""
         self._records: list[bytes] = []
@@ -80,9 +83,10 @@ class Dispatch:
 
     # --- out ------------------------------------------------------------------------------------------------------
 
-    def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+    def grant(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+        """Rate tokens for the entries of a deal; paper needs none."""
         live = [order for order in orders if self._paper_of(order.account) is None]
-        return not live or self.gateway.can_send(live, now_ns)
+        return not live or self.gateway.grant(live, now_ns)
 
     def _paper_of(self, account: str) -> Paper | None:
         return self._venues[account.partition(":")[0]].paper
@@ -151,7 +155,8 @@ class Dispatch:
 
     def sent(self, order: NewOrder, role: Role, link: str, now_ns: int) -> None:
         self._orders[order.account].sent(order.cl_ord_id, role, link, now_ns)
-        self.sent_in_turn += 1
+        if self._probe is not None:
+            self.sent_ns = self._probe()
 
     def not_sent(self, order: NewOrder, why: str, now_ns: int) -> None:
         self.engine.refused(order, self._orders[order.account].not_sent(order.cl_ord_id, why, now_ns), now_ns)

@@ -246,28 +246,24 @@ class Gateway:
 
     # --- orders: now or never
 
-    def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
-        """Whether tokens for all of these are there now (each order's own venue)."""
+    def grant(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+        """Take the tokens for all of these entries, each at its own venue; False when one has none (what the others
+        took is lost to this window, which errs on the safe side)."""
         for order in orders:
             venue = order.account.partition(":")[0]
             cost = self._exchanges[venue].cost(order, self._role(order))
-            if self._throttles[venue].ready_ns(cost, lane_of(order), now_ns) > now_ns:
+            if not self._throttles[venue].take(cost, Lane.ORDER, now_ns):
                 return False
         return True
 
     def orders(self, orders: Sequence[NewOrder], now_ns: int) -> None:
-        """Send new orders: entries now or not at all, hedges and unwinds as soon as tokens allow."""
+        """Send new orders: entries (granted before) now, hedges and unwinds as soon as tokens allow."""
         ready: dict[tuple[str, Role], list[NewOrder]] = {}
         for order in orders:
-            venue = order.account.partition(":")[0]
-            if order.purpose is not Purpose.ENTRY:
-                self._enqueue(order, self._rests[venue], now_ns, 0)
-                continue
-            role = self._role(order)
-            if self._throttles[venue].take(self._exchanges[venue].cost(order, role), Lane.ORDER, now_ns):
-                ready.setdefault((order.account, role), []).append(order)
+            if order.purpose is Purpose.ENTRY:
+                ready.setdefault((order.account, self._role(order)), []).append(order)
             else:
-                self.not_sent(order, "no rate tokens", now_ns)
+                self._enqueue(order, self._rests[order.account.partition(":")[0]], now_ns, 0)
         if ready:
             self._send_orders([(batch, role) for (_, role), batch in ready.items()], now_ns)
         self.pump(now_ns)
