@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
@@ -178,6 +179,8 @@ class Desk:
             Ready: self._on_ready,
         }
         self._boot_ns = now_ns + BOOT_NS
+        self._asked = 0
+        """How many venues were known when the strategies were last asked what they want."""
         self._mark_ns = now_ns + MARK_EVERY_NS
         self._due_ns = now_ns
         self._dirty = True
@@ -296,6 +299,7 @@ class Desk:
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
+        self._select(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -315,7 +319,6 @@ class Desk:
         if now_ns >= self._mark_ns:
             self._mark_ns = now_ns + MARK_EVERY_NS
             self._mark(now_ns)
-        self._select(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -500,7 +503,6 @@ class Desk:
         for chore in venue.chores:
             if chore.due_ns <= now_ns:
                 chore.due_ns = NEVER
-                chore.asked_ns = now_ns
                 self.gateway.ask(venue.rest, Ask(kind=chore.kind, instrument=chore.instrument), now_ns)
         if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
             venue.list_orders_ns = now_ns + RETRY_NS
@@ -519,13 +521,16 @@ class Desk:
         if link.phase is Phase.ASKING:
             self.lines.token(link, now_ns)
         chore = venue.chore(ask.kind, ask.instrument) if link is venue.rest else None
-        if chore is None:
-            return
+        if chore is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
+            return  # not a chore, or its next page is asked for
         good = isinstance(answer, HttpAnswer) and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
         if venue.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
             return  # refused credentials: asking on would end in a ban
-        # an account may lack what it asks for (no key for asset states): known all the same, asked again later
-        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1))
+        if matched.sent_ns < chore.wanted_ns:
+            return  # asked again since
+        # an account may lack what it asks for (no permission for asset states): not so soon again
+        patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
+        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
         if not good:
             return
         chore.known = True
@@ -569,25 +574,48 @@ class Desk:
             return
         if now_ns >= self._boot_ns:
             self._boot_ns = NEVER
-        if all(venue.selected for venue in known):
+        if len(known) == self._asked:
             return
+        self._asked = len(known)
+        wanted: dict[str, list[str]] = {}
+        for instrument in self._wanted(everything=len(known) == len(self.venues)):
+            if instrument not in self.books:
+                wanted.setdefault(instrument.partition(":")[0], []).append(instrument)
+        for venue in known:
+            new = wanted.get(venue.exchange.venue, [])
+            if new or (not venue.selected and len(known) == len(self.venues)):
+                self._link_up(venue, new, now_ns)
+
+    def _wanted(self, *, everything: bool) -> dict[str, None]:
+        """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
+        another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
         wanted: dict[str, None] = {}
         for slot in self.engine.slots:
-            for instrument in slot.strategy.instruments(self.catalogue):
-                wanted[instrument.id] = None
-        for venue in known:
-            if not venue.selected:
-                self._link_up(venue, [i for i in wanted if i.partition(":")[0] == venue.exchange.venue], now_ns)
+            if slot.failed:
+                continue
+            try:
+                wanted |= {instrument.id: None for instrument in slot.strategy.instruments(self.catalogue)}
+                slot.placed = True
+            except ConfigError as error:
+                if everything and not slot.placed:
+                    raise
+                self.facts.log("strategy.waits", strategy=slot.name, why=str(error))
+            except Exception as error:
+                self.engine.fault(slot, error)
+        return wanted
 
     def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
+        """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""
+        joined = sum(1 for link in self.links.values() if link.spec.venue == venue.exchange.venue)
+        first = not venue.selected
         venue.selected_instruments(instruments, now_ns)
         for instrument in instruments:
             self.books[instrument] = Book(instrument)
-        account = "" if venue.setup.signer is None or venue.paper is not None else venue.account
+        account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
         for spec in venue.exchange.links([self.catalogue[i] for i in instruments], account):
             if spec.role is Role.REST:
                 continue
-            link = self.lines.add(spec, now_ns)
+            link = self.lines.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
             if spec.role is Role.TRADE:
                 self._trades[spec.account] = link
         self._dirty = True
@@ -660,10 +688,7 @@ class Desk:
         venue = self.venues[target.spec.venue]
         venue.readiness.link_ready(target.spec.link, now_ns)
         if target.spec.role is Role.PRIVATE:
-            venue.list_orders_ns = now_ns
-            chore = venue.chore(AskKind.BALANCES)
-            if chore is not None:
-                chore.due_ns = now_ns
+            venue.streaming(now_ns)
             for order in venue.orders.open():
                 self.dispatch.question(order, now_ns)
 
