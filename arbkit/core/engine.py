@@ -52,6 +52,8 @@ class Slot(Struct):
     executor: Executor
     failed: str = ""
     """Why it was taken out of service; its open deals are finished all the same."""
+    placed: bool = False
+    """It has named its instruments."""
 
 
 class Outbox(Struct):

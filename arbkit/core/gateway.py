@@ -107,6 +107,18 @@ class _Waiting:
             self.until_ns = what.deadline_ns or not_before_ns + WAIT_NS
 
 
+class _Batch:
+    """Orders that leave together on one link, and until when they may."""
+
+    __slots__ = ("link", "orders", "role", "until_ns")
+
+    def __init__(self, orders: Sequence[NewOrder], role: Role, link: Link, now_ns: int) -> None:
+        self.orders = orders
+        self.role = role
+        self.link = link
+        self.until_ns = min([now_ns + HOLD_NS, *(order.deadline_ns for order in orders if order.deadline_ns)])
+
+
 def lane_of(what: What) -> Lane:
     """Who this is when tokens are short."""
     if isinstance(what, Ask):
@@ -144,8 +156,8 @@ class Gateway:
         self._intents = intents
         """Journals intents with their channel and link in one write; the position after it, -1 if it failed."""
         self._hold = hold_until_durable
-        self._held: list[tuple[int, Sequence[NewOrder], Role, Link, int]] = []
-        """(position, orders, role, link, since)."""
+        self._held: list[tuple[int, _Batch]] = []
+        """By the journal position that must be durable first."""
         self._waiting: list[_Waiting] = []
         self._flying: dict[int, tuple[Answered, _Waiting | None]] = {}
         self._ref = 0
@@ -321,61 +333,84 @@ class Gateway:
 
     def _send_orders(self, batches: Sequence[tuple[list[NewOrder], Role]], now_ns: int) -> None:
         """Write all intents at once, then make each wire and hand it over. The channel is fixed from here on."""
-        linked = [(orders, role, self._link(orders[0], role)) for orders, role in batches]
+        linked = [_Batch(orders, role, self._link(orders[0], role), now_ns) for orders, role in batches]
         position = self._intents(
-            [(order, role, link.spec.link) for orders, role, link in linked for order in orders], now_ns
+            [(order, batch.role, batch.link.spec.link) for batch in linked for order in batch.orders], now_ns
         )
-        for orders, role, link in linked:
-            if position < 0 and orders[0].purpose is Purpose.ENTRY:
-                for order in orders:
+        now: list[_Batch] = []
+        for batch in linked:
+            if position < 0 and batch.orders[0].purpose is Purpose.ENTRY:
+                for order in batch.orders:
                     self.not_sent(order, "the journal cannot be written", now_ns)
             elif self._hold and position >= 0:
-                self._held.append((position, orders, role, link, now_ns))
+                self._held.append((position, batch))
             else:
-                self._transmit(orders, role, link, now_ns)
+                now.append(batch)
+        self._transmit(now, now_ns)
 
     def _link(self, order: NewOrder, role: Role) -> Link:
         return self._trades[order.account] if role is Role.TRADE else self._rests[order.account.partition(":")[0]]
 
-    def _transmit(self, orders: Sequence[NewOrder], role: Role, link: Link, now_ns: int) -> None:
-        wires = self._encode(link, orders, now_ns)
-        if len(wires) not in (1, len(orders)):
-            if wires:
-                fault = TypeError(f"{len(wires)} wires for {len(orders)} orders: one for each, or one for all")
-                self.fault(link, fault, now_ns)
-            for order in orders:
-                self.not_sent(order, f"{link.spec.link} could not encode it", now_ns)
-            return
-        each = len(wires) == len(orders)
-        for index, wire in enumerate(wires):
-            batch = [orders[index]] if each else orders
-            if isinstance(wire, HttpRequest):
-                self._request(link, link, batch[0], batch, wire, None, now_ns)
-            elif not link.up or not self._port.send(link.spec.link, wire.data):
-                for order in batch:
-                    self.not_sent(order, f"{link.spec.link} is down", now_ns)
+    def _transmit(self, batches: Sequence[_Batch], now_ns: int) -> None:
+        """Make all wires, then hand all over: the first send must not delay the making of the second leg, and a deal of
+        which one leg cannot leave is not begun with the other."""
+        made = [(batch, *self._make(batch, now_ns)) for batch in batches]
+        stuck = {
+            order.deal: why for batch, _, why in made if why for order in batch.orders if order.purpose is Purpose.ENTRY
+        }
+        for batch, wires, why in made:
+            if batch.orders[0].purpose is Purpose.ENTRY:
+                why = why or next((stuck[order.deal] for order in batch.orders if order.deal in stuck), "")
+            if why:
+                for order in batch.orders:
+                    self.not_sent(order, why, now_ns)
                 continue
-            link.counted.sent += 1
-            deadline = now_ns + self._ack_timeout(link.spec.venue)
-            for order in batch:
-                if role is Role.TRADE:
-                    self._acks[order.cl_ord_id] = deadline
-                    self.due_ns = min(self.due_ns, deadline)
-                self.sent(order, role, link.spec.link, now_ns)
+            each = len(wires) == len(batch.orders)
+            for index, wire in enumerate(wires):
+                self._hand_over([batch.orders[index]] if each else batch.orders, batch, wire, now_ns)
+
+    def _make(self, batch: _Batch, now_ns: int) -> tuple[Sequence[Wire], str]:
+        """The wires of a batch, or why nothing of it may leave."""
+        orders, link = batch.orders, batch.link
+        name = link.spec.link
+        if batch.role is Role.TRADE and not (link.up and link.ready):
+            return (), f"{name} is down"
+        wires = self._encode(link, orders, now_ns)
+        if len(wires) in (1, len(orders)):
+            return wires, ""
+        if wires:
+            count = f"{len(wires)} wires for {len(orders)} orders"
+            self.fault(link, TypeError(f"{count}: one for each, or one for all"), now_ns)
+        return (), f"{name} could not encode it"
+
+    def _hand_over(self, orders: Sequence[NewOrder], batch: _Batch, wire: Wire, now_ns: int) -> None:
+        link = batch.link
+        if isinstance(wire, HttpRequest):
+            self._request(link, link, orders[0], orders, wire, None, now_ns)
+        elif not link.up or not self._port.send(link.spec.link, wire.data):
+            for order in orders:
+                self.not_sent(order, f"{link.spec.link} is down", now_ns)
+            return
+        link.counted.sent += 1
+        deadline = now_ns + self._ack_timeout(link.spec.venue)
+        for order in orders:
+            if batch.role is Role.TRADE:
+                self._acks[order.cl_ord_id] = deadline
+                self.due_ns = min(self.due_ns, deadline)
+            self.sent(order, batch.role, link.spec.link, now_ns)
 
     def durable(self, position: int, now_ns: int) -> None:
-        """The journal is on the disk up to ``position``: send what waited for it."""
+        """The journal is on the disk up to ``position``: send what waited for it, unless it waited too long."""
+        ready: list[_Batch] = []
         while self._held and self._held[0][0] <= position:
-            _, orders, role, link, since_ns = self._held.pop(0)
-            until_ns = min(since_ns + HOLD_NS, *(order.deadline_ns or NEVER for order in orders))
-            why = self._stale(orders[0], until_ns, now_ns)
-            if not why and role is Role.TRADE and not (link.up and link.ready):
-                why = f"{link.spec.link} is down"
+            batch = self._held.pop(0)[1]
+            why = self._stale(batch.orders[0], batch.until_ns, now_ns)
             if not why:
-                self._transmit(orders, role, link, now_ns)
+                ready.append(batch)
                 continue
-            for order in orders:
+            for order in batch.orders:
                 self.not_sent(order, why, now_ns)
+        self._transmit(ready, now_ns)
 
     def _ack_timeout(self, venue: str) -> int:
         return min(ACK_CAP_NS, max(ACK_FLOOR_NS, 8 * self.latency_ns(venue)))

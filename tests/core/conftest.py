@@ -71,7 +71,7 @@ class FakeSigner:
 
 
 class FakeSession:
-    """Says what it is given: ``receive`` takes a list of outputs, or an exception to raise."""
+    """Says what it is given: ``receive`` takes a list of outputs, or of an exception to raise."""
 
     def __init__(self, venue: FakeVenue, spec: LinkSpec, number: int) -> None:
         self.venue = venue
@@ -88,8 +88,8 @@ class FakeSession:
         return self.venue.starts.get(self.spec.link, ())
 
     def receive(self, data: Any, now_ns: int) -> Sequence[Any]:
-        if isinstance(data, Exception):
-            raise data
+        if data and isinstance(data[0], Exception):
+            raise data[0]
         return data
 
     def answered(self, what: Any, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Any]:
@@ -343,8 +343,7 @@ class Rig:
 
     def say(self, link: str, *outputs: Any) -> None:
         """One frame, and the end of its read."""
-        data = outputs[0] if outputs and isinstance(outputs[0], Exception) else list(outputs)
-        self.desk.frame(link, data, self.now)  # type: ignore[arg-type]
+        self.desk.frame(link, list(outputs), self.now)  # type: ignore[arg-type]
         self.desk.read_end(link, self.now)
 
     def open(self, link: str, *, ready: bool = True) -> None:
