@@ -275,7 +275,7 @@ def _sources(desk: Desk, log: Log) -> Sources:
     )  # fmt: skip
 
 
-# --- the end -----------------------------------------------------------------------------------------------------------
+# --- the end ------------------------------------------------------------------------------------------------------
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
@@ -338,7 +338,7 @@ def _say(desk: Desk, ending: Ending, code: int, as_json: bool) -> None:
         click.echo("Run the same command again to resolve them: the journal remembers.")
 
 
-# --- replay ------------------------------------------------------------------------------------------------------------
+# --- replay -------------------------------------------------------------------------------------------------------
 
 
 def replay(path: str, registry: Registry) -> dict[str, Any]:

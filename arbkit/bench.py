@@ -11,6 +11,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import neg
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -317,22 +318,22 @@ def _join(desk: Desk, link: Link, instrument: Instrument, snapshot: str, first: 
     for out in link.session.receive(first, now_ns):
         if isinstance(out, ask):
             answer = HttpAnswer(200, {}, snapshot.encode(), now_ns, now_ns)
-            desk._run(link, lambda out=out: link.session.answered(out, answer, now_ns), now_ns)  # type: ignore[misc]  # bound at once
+            desk._outputs(link, link.session.answered(out, answer, now_ns), now_ns)
 
 
 def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None:
     """json + Decimal + sortedcontainers, doing the same job: sequence, book, age, and both directions priced through
     the book, net of fees. Its final top must equal ours, or the comparison is worth nothing."""
     try:
-        from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # it ships no types
+        from sortedcontainers import SortedDict
     except ImportError:
-        print("sortedcontainers is not installed: no comparison (pip install sortedcontainers)", file=sys.stderr)
+        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
         return None
     whole = json.loads(snapshot)
-    bids = SortedDict({-Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
+    bids = SortedDict(neg, {Decimal(px): Decimal(qty) for px, qty in whole["bids"]})
     asks = SortedDict({Decimal(px): Decimal(qty) for px, qty in whole["asks"]})
-    top = -bids.peekitem(0)[0]
-    rival_bids = SortedDict({-top: Decimal(1)})
+    top = bids.peekitem(0)[0]
+    rival_bids = SortedDict(neg, {top: Decimal(1)})
     rival_asks = SortedDict({top * Decimal("1.0001"): Decimal(1)})
     fee, size = Decimal("0.001"), Decimal("0.01")
     last = json.loads(texts[0])["data"]["u"]
@@ -345,7 +346,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         left, paid = size, Decimal(0)
         for px, qty in side.items():
             take = min(left, qty)
-            paid += abs(px) * take
+            paid += px * take
             left -= take
             if not left:
                 break
@@ -358,7 +359,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
             raise AssertionError("a gap in the frames")
         last, exch_ms = data["u"], data["E"]
         for px, qty in data["b"]:
-            key, amount = -Decimal(px), Decimal(qty)
+            key, amount = Decimal(px), Decimal(qty)
             if amount:
                 bids[key] = amount
             else:
@@ -383,7 +384,7 @@ def _usual(snapshot: str, texts: Sequence[str], judge: Book) -> list[int] | None
         took.append(perf_counter_ns() - began)
     gc.unfreeze()
     best = judge.bids.best()
-    if best is None or abs(float(-bids.peekitem(0)[0]) - best[0]) > 1e-9:
+    if best is None or abs(float(bids.peekitem(0)[0]) - best[0]) > 1e-9:
         raise AssertionError("the two ways disagree on the best bid: the benchmark is broken")
     return took
 
@@ -396,7 +397,7 @@ def _p99(took: Sequence[int]) -> float:
     return round(sorted(took)[int(len(took) * 0.99)] / 1000, 3)
 
 
-# --- floats ----------------------------------------------------------------------------------------------------------
+# --- floats -------------------------------------------------------------------------------------------------------
 
 
 class FloatResult(Struct, kw_only=True):

@@ -35,7 +35,7 @@ __all__ = ["run"]
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 EDGE_EVERY_S = 2.0
-PREFERRED = ("binance", "okx", "bybit")
+PREFERRED = ("binance", "bybit")
 LIMITS = LimitsConfig(
     max_order_notional=Decimal(1_000), max_deal_notional=Decimal(1_000), max_open_notional=Decimal(8_000),
     max_venue_notional=Decimal(8_000), max_asset_notional=Decimal(8_000), max_deals_per_minute=600,
@@ -79,8 +79,8 @@ def run(
             )  # fmt: skip
         finally:
             state.close()
-        ledger, faults = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
-    return _verdict(done, ledger, faults, as_json)
+        ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
+    return _verdict(done, ledger, fired, as_json)
 
 
 def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:

@@ -63,7 +63,7 @@ def faults(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_hidden_time_entropy_or_code(path: Path) -> None:
-    """Time and entropy come through ``core.runtime.clock`` alone; what was read is never run. Tests and benches may measure."""
+    """Time and entropy come through ``core.runtime.clock`` alone; none runs what it read. Tests may measure."""
     if path == CLOCK:
         return
     may_measure = "tests" in path.relative_to(ROOT).parts or path.name.startswith("bench")

@@ -17,6 +17,7 @@ _MOST_BUFFERED = 2_000
 """Differences kept while the snapshot is on its way: 200 s of a 100 ms stream."""
 _FIRST_DELAY_NS = 250_000_000
 _LONGEST_DELAY_NS = 30_000_000_000
+_SYNCED = BookState.SYNCED
 
 
 class Difference(Protocol):
@@ -66,7 +67,9 @@ class Joined:
 
     def update(self, message: Difference, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """One difference. Old and doubled ones change nothing; one that does not follow loses the book."""
-        if self.state is BookState.SYNCED:
+        if self.state is _SYNCED:
+            if not message.prev and self.last < message.last and message.first <= self.last + 1:
+                return (self._take(message, now_ns),)  # the usual case, in one comparison
             if self._old(message):
                 return ()
             if self._follows(message):

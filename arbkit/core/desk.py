@@ -113,7 +113,7 @@ class Desk:
         self.watchdog = Watchdog()
         self.lines = Lines(
             port, self.watchdog, self._rng, self.counters, self.facts, self._session,
-            lambda link, ask, now: self.gateway.ask(link, ask, now), self._fault,
+            self._ask, self._fault,
         )  # fmt: skip
         self.links = self.lines.links
         self._setups = {each.exchange.venue: each for each in setup.venues}
@@ -144,6 +144,7 @@ class Desk:
         )
         self.gateway.sent = self.dispatch.sent
         self.gateway.not_sent = self.dispatch.not_sent
+        self.gateway.refused = self._read_refused
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
@@ -198,6 +199,9 @@ class Desk:
         setup = self._setups[spec.venue]
         return setup.exchange.session(spec, self.catalogue, setup.signer)
 
+    def _ask(self, link: Link, ask: Ask, now_ns: int) -> None:
+        self.gateway.ask(link, ask, now_ns)
+
     def _restore(self, now_ns: int) -> None:
         """Paper balances, and what an earlier run left open: UNKNOWN until proved."""
         for venue in self.venues.values():
@@ -213,7 +217,7 @@ class Desk:
                 )
             self.dispatch.restore(intent, now_ns)
 
-    # --- inputs ------------------------------------------------------------------------------------------------------
+    # --- inputs ---------------------------------------------------------------------------------------------------
 
     def opened(self, link_id: str, now_ns: int) -> None:
         """The link is connected."""
@@ -351,7 +355,7 @@ class Desk:
         self.gate.kill("halted by hand")
         self.facts.log("desk.halted")
 
-    # --- state ---------------------------------------------------------------------------------------------------------
+    # --- state ----------------------------------------------------------------------------------------------------
 
     @property
     def due_ns(self) -> int:
@@ -387,7 +391,7 @@ class Desk:
         """Of every order command sent so far, in order."""
         return self.dispatch.commands_hash()
 
-    # --- sessions and links ----------------------------------------------------------------------------------------------
+    # --- sessions and links ---------------------------------------------------------------------------------------
 
     def _run(self, link: Link, call: Callable[[], Sequence[Any]], now_ns: int, sent_ns: int = 0) -> Sequence[Any]:
         """Call into a session under the one guard, and act on what it says."""
@@ -466,7 +470,7 @@ class Desk:
             self.lines.retire(link, Phase.QUARANTINED, reason)
             self.venues[link.spec.venue].readiness.stop(reason)
 
-    # --- venues: start, chores, services -----------------------------------------------------------------------------
+    # --- venues: start, chores, services --------------------------------------------------------------------------
 
     def _wake_venue(self, venue: Venue, now_ns: int) -> None:
         for chore in venue.chores:
@@ -507,6 +511,18 @@ class Desk:
             venue.readiness.balances_listed(matched.sent_ns)
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
+
+    def _read_refused(self, link: Link, ask: Ask, answer: HttpAnswer, now_ns: int) -> None:
+        """A read that is repeated: what its refusal says of rate limits and bans counts all the same."""
+        rest = self.venues[link.spec.venue].rest
+        try:
+            outputs = rest.session.answered(ask, answer, now_ns)
+        except Exception as error:  # the guard; see frame
+            self._fault(rest, error, now_ns)
+            return
+        for out in outputs:
+            if isinstance(out, RateReport):
+                self._on_rate(rest, out, now_ns)
 
     def _select(self, now_ns: int) -> None:
         """Once the venues have told their instruments: what the strategies want, and the links for it."""
@@ -557,7 +573,7 @@ class Desk:
         fee = self.view.fees.get(instrument)
         return Decimal(repr(fee)) if fee is not None else self.venues[instrument.partition(":")[0]].setup.taker
 
-    # --- events ------------------------------------------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------------------------
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
@@ -613,7 +629,7 @@ class Desk:
             for order in venue.orders.open():
                 self.dispatch.question(order, now_ns)
 
-    # --- the end of a turn ---------------------------------------------------------------------------------------------------
+    # --- the end of a turn ----------------------------------------------------------------------------------------
 
     def _end(self, now_ns: int) -> None:
         if self.engine.touched:

@@ -22,6 +22,7 @@ from arbkit.core.paper import Paper
 from arbkit.core.protocols import NEVER
 from arbkit.core.resolver import ProvedAbsent, Unresolved
 from arbkit.core.types import (
+    Ask,
     CancelOrder,
     Command,
     HttpAnswer,
@@ -37,7 +38,8 @@ from arbkit.core.view import DeskView
 
 __all__ = ["Dispatch"]
 
-_VERDICTS = (OrderUpdate, OrderAbsent, Listing)
+_VERDICTS = (OrderUpdate, OrderAbsent, Listing, Ask)
+"""What answers a question; an Ask means that the session looks for the order in a second place."""
 
 
 class Dispatch:
@@ -72,7 +74,7 @@ class Dispatch:
         """Of every order command so far, in order."""
         return self._commands.hexdigest()
 
-    # --- out ----------------------------------------------------------------------------------------------------
+    # --- out ------------------------------------------------------------------------------------------------------
 
     def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
         live = [order for order in orders if self._paper_of(order.account) is None]
@@ -140,7 +142,7 @@ class Dispatch:
         for venue in self._venues.values():
             venue.throttle.release(deal.id)
 
-    # --- what is known of orders -----------------------------------------------------------------------------------
+    # --- what is known of orders ----------------------------------------------------------------------------------
 
     def question(self, order: Order, now_ns: int) -> None:
         """An order changed: its resolver looks whether something is left to prove."""
@@ -221,4 +223,5 @@ class Dispatch:
         table.sent(intent.order.cl_ord_id, Role(intent.channel), intent.link, intent.at_ns + 1_000_000_000)
         order = table.timed_out(intent.order.cl_ord_id, now_ns)
         if order is not None:
+            self.engine.restored(order)
             self.question(order, now_ns)

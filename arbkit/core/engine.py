@@ -94,11 +94,13 @@ class Engine:
         self.deals: dict[int, Deal] = {}
         """Open deals; HELD ones stay here."""
         self._slot_of: dict[int, Slot] = {}
-        self._deal_ids = ids.block << 24
+        self._deal_ids = (ids.block << 24) + 1
         self.touched: dict[str, None] = {}
         """Instruments whose book changed since the last decision, in order."""
         self.stopping = False
         self.legs_sent = 0
+        self._unended: set[str] = set()
+        """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
 
     # --- books
@@ -185,15 +187,25 @@ class Engine:
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
         self._out.journal(
-            DealOpened(at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[l.instrument for l in deal.legs])
+            DealOpened(
+                at_ns=now_ns, deal=deal.id, strategy=slot.name, instruments=[leg.instrument for leg in deal.legs]
+            )
         )
         for order in orders:
-            deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
+            self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
         self._out.send(orders, now_ns)
         self._settle(deal, now_ns)
+
+    def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
+        deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
+        self._unended.add(order.cl_ord_id)
+
+    def restored(self, order: Order) -> None:
+        """An order of an earlier run is watched to its end."""
+        self._unended.add(order.cl_ord_id)
 
     def _first_orders(self, deal: Deal) -> list[NewOrder]:
         return [
@@ -251,7 +263,8 @@ class Engine:
             self._out.question(order, now_ns)
         if not change.changed:
             return
-        if order.done:
+        if order.done and intent.cl_ord_id in self._unended:
+            self._unended.discard(intent.cl_ord_id)
             self._ended(order, now_ns)
         if deal is not None:
             self._advance(deal, update, now_ns)
@@ -338,7 +351,7 @@ class Engine:
                 command = replace(command, cl_ord_id=format_cl_ord_id(self._ids.next()), deal=deal.id)
             refusal = self._gate.check(command, deal, now_ns)
             if isinstance(command, NewOrder):
-                deal.orders[command.cl_ord_id] = self._orders[command.account].add(command, now_ns)
+                self._add(command, deal, now_ns)
             if refusal is not None:
                 self._counters.refused[refusal.rule] += 1
                 self._facts.log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)

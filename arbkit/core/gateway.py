@@ -144,6 +144,8 @@ class Gateway:
         """Told after each order handed to a link: (order, role, link, now_ns)."""
         self.not_sent: Callable[[NewOrder, str, int], None] = lambda *_: None
         """Told when provably nothing of an order left: (order, why, now_ns)."""
+        self.refused: Callable[[Link, Ask, HttpAnswer, int], None] = lambda *_: None
+        """Told of a read that the venue refused (403, 418, 429, 5xx) and that is repeated."""
         self.latency_ns: Callable[[str], int] = lambda _: 0
 
     # --- reads, queries, cancels, hedges: may wait
@@ -332,6 +334,8 @@ class Gateway:
         failed = isinstance(answer, NoAnswer) or status >= 500 or status in (403, 418, 429)
         if not failed:
             return answered
+        if isinstance(answer, HttpAnswer):
+            self.refused(answered.link, answered.what, answer, now_ns)
         retry_ns = _retry_after(answer, now_ns)
         assert item is not None
         item.tries += 1

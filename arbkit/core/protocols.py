@@ -80,8 +80,8 @@ class Session(Protocol):
     It holds login, subscriptions and sequences, and nothing about orders. Request ids on the wire are made from the
     client order id, so that any session, also one born after a reconnect, can read any answer.
     It raises ``BadFrame`` for a frame it cannot read and ``RemoteProtocolError`` when the link should be dropped;
-    ``ValueError``, ``KeyError`` and ``RecursionError`` out of ``receive`` count as ``BadFrame`` (the link guards it once
-    for all venues), so a plugin needs no ``try``.
+    ``ValueError``, ``KeyError`` and ``RecursionError`` out of ``receive`` count as ``BadFrame`` (one guard for all
+    venues), so a plugin needs no ``try``.
     """
 
     due_ns: int
@@ -103,7 +103,7 @@ class Session(Protocol):
         """The outcome of something this session asked, or (REST session) of a command it encoded.
 
         A ``NoAnswer`` for an Ask comes only when the gateway has given up on it. Every command gets a verdict:
-        ``OrderUpdate``, ``OrderAbsent``, ``Listing``; for what proves nothing return ``()`` and the order stays UNKNOWN.
+        ``OrderUpdate``, ``OrderAbsent``, ``Listing``; what proves nothing is ``()``, and the order stays UNKNOWN.
         """
         ...
 

@@ -143,7 +143,7 @@ class Purpose(Enum):
 class Secret(str):
     """Wire text that holds a secret. It is the text for the wire, and ``***`` wherever it is shown.
 
-    ``str(secret)`` and formatting give ``***``, and msgspec refuses to encode it; ``reveal()`` at the socket, nowhere else.
+    ``str(secret)`` and formatting give ``***``, and msgspec refuses to encode it; ``reveal()`` at the socket only.
     """
 
     __slots__ = ()
@@ -577,7 +577,7 @@ class AskKind(Enum):
     BALANCES = "balances"
     ASSETS = "assets"
     ORDER = "order"
-    """The second place to look for an order (``ref`` = its client id) that a ``QueryOrder`` did not find in the first."""
+    """The second place to look for an order (``ref`` = its client id) that a ``QueryOrder`` did not find."""
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):

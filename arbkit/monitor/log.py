@@ -23,11 +23,11 @@ __all__ = ["Log", "Redactor", "capture_libraries"]
 Event = MutableMapping[str, Any]
 _HIDDEN = "***"
 _SECRET_NAME = re.compile(
-    r"secret|passphrase|password|passwd|authorization|signature|listen_?key|api_?key|private_?key|token|\Akey\Z|cookie",
+    r"secret|passphrase|password|passwd|authorization|signature|listen_?key|api_?key|private_?key|token(?!s)|\Akey\Z|cookie",
     re.I,
 )
 _IN_TEXT = re.compile(
-    r"((?:signature|sign|secret|passphrase|password|token|listenKey|apiKey|api_key|api-key|authorization)"
+    r"((?:signature|sign|secret|passphrase|password|token(?!s)|listenKey|apiKey|api_key|api-key|authorization)"
     r"[\"']?\s*[=:]\s*[\"']?)(?:Bearer\s+)?[^&\s\"',}]+",
     re.I,
 )

@@ -133,6 +133,24 @@ def test_our_own_bugs_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> N
         run("x")
 
 
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """``arbkit replay ... | head -1``: exit 0, no traceback."""
+    frames = tmp_path / "frames.jsonl"
+    frames.write_text("not a frame\n" * 10)
+    script = (
+        "import sys\nfrom arbkit import cli, replay\n"
+        "def talk(*args, out, **named):\n    for _ in range(100000): out('x' * 100)\n"
+        "replay.run = talk\n"
+        f"cli.main(['replay', {str(frames)!r}, '--venue', 'binance', '--json'])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert (process.wait(20), process.stderr.read()) == (0, b"")
+
+
 def test_adapters_list_tells_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
     """The table and its JSON say the same."""
     assert run("adapters", "list", "--json") == 0

@@ -130,17 +130,19 @@ class Runtime:
     async def end(self, desk: Runnable) -> None:
         """Cut what is under way (the desk is told of each request), then close sockets, tape and journal."""
         self._over = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._running().shut()
-        await asyncio.gather(*(link.close() for link in self.links.values()))
-        await asyncio.gather(*(rest.close() for rest in self.rests.values()))
-        self.heap.close()
-        if self.tape is not None:
-            self.tape.tape.end(desk.commands_hash(), self.clock.now_ns())
-            self.tape.close()
-        self.journal_file.close()
+        try:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._running().shut()
+            closing = [link.close() for link in self.links.values()] + [rest.close() for rest in self.rests.values()]
+            await asyncio.gather(*closing, return_exceptions=True)
+            self.heap.close()
+            if self.tape is not None:
+                self.tape.tape.end(desk.commands_hash(), self.clock.now_ns())
+                self.tape.close()
+        finally:
+            self.journal_file.close()
 
     def _journal_failed(self) -> None:
         """What is open is ended from memory and on the last reserve; nothing new begins."""

@@ -210,8 +210,7 @@ class WebSocket(asyncio.Protocol):
         if self._ws.state is not State.OPEN:
             return False
         self._ws.send_text(reveal(text).encode())
-        self._flush()
-        return True
+        return self._flush()
 
     def ping(self) -> None:
         if self._receiver is not None and self._ws.state is State.OPEN and not self._paused:
@@ -226,7 +225,11 @@ class WebSocket(asyncio.Protocol):
         self._linger()
 
     async def wait_closed(self) -> None:
-        await self._gone.wait()
+        try:
+            async with asyncio.timeout(2 * LINGER_S):
+                await self._gone.wait()
+        except TimeoutError:
+            self.abort()
 
     def abort(self) -> None:
         """Cut it without a word."""
@@ -293,16 +296,20 @@ class WebSocket(asyncio.Protocol):
         elif receiver is not None:
             receiver.closed(scrub(reason, self._secrets), now_ns)
 
-    def _flush(self) -> None:
-        transport = self._transport
+    def _flush(self) -> bool:
+        """Hand over what the protocol wants written. False: none of it was taken."""
+        transport, waiting = self._transport, self._ws.data_to_send()
         if transport is None or transport.is_closing():
-            self._ws.data_to_send()
-            return
-        for data in self._ws.data_to_send():
-            if data:
-                transport.write(data)
-            else:
-                transport.close()
+            return False
+        try:
+            for data in waiting:
+                if data:
+                    transport.write(data)
+                else:
+                    transport.close()
+        except RuntimeError:  # uvloop: the handle is gone, and connection_lost is on its way
+            return False
+        return True
 
     def _linger(self) -> None:
         transport = self._transport

@@ -146,7 +146,7 @@ class PublicSession:
     whole books; they count only for symbols whose differences are not subscribed.
     """
 
-    __slots__ = ("_acks", "_books", "_catalogue", "_depth", "_ids", "_link", "_partial", "_request", "_url", "due_ns")
+    __slots__ = ("_acks", "_books", "_catalogue", "_depth", "_diffs", "_ids", "_link", "_partial", "_request", "_url", "due_ns")
 
     def __init__(self, link: LinkSpec, catalogue: Catalogue, url: str, depth: int) -> None:
         self.due_ns = NEVER
@@ -156,6 +156,8 @@ class PublicSession:
         self._depth = depth
         self._books: dict[str, Joined] = {}
         """By native symbol."""
+        self._diffs: dict[str, tuple[str, Joined]] = {}
+        """(native symbol, book) by stream name: the usual frame is known by it."""
         self._partial: dict[str, int] = {}
         """Last ``lastUpdateId`` of whole-book streams, by native symbol."""
         self._ids: dict[str, str] = {}
@@ -174,12 +176,18 @@ class PublicSession:
         return self._subscribe(streams, now_ns) or [Ready(self._link.link, now_ns)]
 
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        head = data[:96]
-        text = head if isinstance(head, str) else head.decode("latin-1")
-        if text.startswith('{"stream":"'):
-            at = text.find("@")
-            return self._read(text[at + 1 : text.find('"', at)], data, now_ns)
-        return self._loose(data, now_ns)
+        text = data if isinstance(data, str) else data[:96].decode("latin-1")
+        if text[:11] != '{"stream":"':
+            return self._loose(data, now_ns)
+        stream = text[11 : text.find('"', 11)]
+        known = self._diffs.get(stream)
+        if known is None:
+            return self._read(stream.partition("@")[2], data, now_ns)
+        native, book = known
+        diff = _DIFF.decode(data).data
+        if diff.s != native:
+            raise BadFrame(f"{stream} carries {diff.s}")
+        return book.update(diff, now_ns)
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         assert isinstance(what, Ask)
@@ -209,7 +217,10 @@ class PublicSession:
         if kind == "diff":
             diff = _DIFF.decode(data).data
             book = self._books.get(diff.s) or self._book(diff.s)
-            return book.update(diff, now_ns) if book else ()
+            if book is None:
+                return ()
+            self._diffs[f"{diff.s.lower()}@{channel}"] = (diff.s, book)
+            return book.update(diff, now_ns)
         if kind == "ticker":
             top = _TICKER.decode(data).data
             instrument = self._ids.get(top.s) or self._id(top.s)

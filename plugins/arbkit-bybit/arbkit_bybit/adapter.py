@@ -49,7 +49,7 @@ _TESTNET = {
 _DEMO = {**_PROD, "rest": "https://api-demo.bybit.com", "ws_private": "wss://stream-demo.bybit.com", "ws_trade": ""}
 ENVIRONMENTS = {"prod": _PROD, "testnet": _TESTNET, "demo": _DEMO}
 _OPTIONS = {
-    "depth": ("50", "1", "200", "1000"),
+    "depth": ("50", "1", "200", "1000", "full"),
     "gap_check": ("on", "off"),
     "domain": (
         "bybit.com", "bytick.com", "bybit.nl", "bybit.tr", "bybit.kz", "bybit.ae", "bybit.eu", "bybit.id",
@@ -95,7 +95,7 @@ class Bybit:
 
     def __init__(self, settings: VenueSettings) -> None:
         chosen = options(settings, _OPTIONS, VENUE)
-        self._depth = int(chosen.get("depth", "50"))
+        self._depth = chosen.get("depth", "50")
         self._gap_check = chosen.get("gap_check", "on") == "on"
         self._endpoints = {name: base_url(settings, ENVIRONMENTS, name, VENUE) for name in _PROD}
         domain = chosen.get("domain")

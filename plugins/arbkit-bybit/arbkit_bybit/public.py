@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from arbkit.adapters.chained import Chained, Depth
-from arbkit.adapters.wire import MS, json_text
+from arbkit.adapters.joined import Joined
+from arbkit.adapters.wire import MS, json_text, read_json
 from arbkit.core.errors import BadFrame
 from arbkit.core.protocols import NEVER
-from arbkit.core.types import Ask, BookLost, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
+from arbkit.core.types import (
+    Ask,
+    BookLost,
+    Command,
+    Dial,
+    HttpAnswer,
+    Level,
+    NoAnswer,
+    Notice,
+    Output,
+    Ready,
+    Send,
+    Wire,
+)
 from arbkit_bybit import wire
 from arbkit_bybit.wire import VENUE
 
@@ -21,12 +35,26 @@ if TYPE_CHECKING:
 PING_NS = 20_000_000_000
 PING = Send(json_text({"req_id": "ping", "op": "ping"}), 0)
 ARGS_PER_REQUEST = 10
+_FULL = 10_000
+"""Levels a side of the full book's snapshot."""
+
+
+class _Change(Struct, gc=False):
+    """A change of a full book, or the whole of it, as ``Joined`` wants it."""
+
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    first: int
+    last: int
+    prev: int
+    exch_ns: int
 
 
 class PublicSession:
     """Subscribes one book depth, tests that ``u`` rises by one, heals a gap by subscribing again.
 
-    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested.
+    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested. ``orderbook.full`` sends changes
+    alone, which join a REST snapshot by ``u``.
     """
 
     def __init__(
@@ -35,7 +63,7 @@ class PublicSession:
         catalogue: Catalogue,
         *,
         url: str,
-        depth: int,
+        depth: str,
         gap_check: bool = True,
     ) -> None:
         self.due_ns = NEVER
@@ -45,7 +73,7 @@ class PublicSession:
         self._depth = depth
         self._gap_check = gap_check
         self._ping_ns = 0
-        self._books: dict[str, Chained | None] = {}
+        self._books: dict[str, Chained | Joined | None] = {}
         """By topic; None = known and not wanted."""
         self._depths: dict[str, tuple[int, str]] = {}
         """Depth and topic that feed each symbol: a deeper one takes over, a shallower one is not read."""
@@ -61,7 +89,7 @@ class PublicSession:
         topics = [f"orderbook.{self._depth}.{self._catalogue[name].native}" for name in self._link.instruments]
         for topic in topics:
             book = self._book(topic)
-            if book is not None:
+            if isinstance(book, Chained):
                 book.resync.expect(now_ns)
         self._ping_ns = now_ns + PING_NS
         self._schedule()
@@ -97,6 +125,8 @@ class PublicSession:
         if bids is UNSET or asks is UNSET or not u:
             raise BadFrame(f"{topic}: a book without b, a or u")
         exch_ns = (frame.cts or frame.ts) * MS
+        if isinstance(book, Joined):
+            return self._change(topic, book, _Change(bids, asks, u, u, 0, exch_ns), now_ns)
         if frame.type == "snapshot" or u == 1:
             # u = 1 says that the service restarted: whatever the type, it is a whole book
             return book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
@@ -106,6 +136,13 @@ class PublicSession:
         if book.due_ns < self.due_ns:
             self.due_ns = book.due_ns
         return out
+
+    def _change(self, topic: str, book: Joined, change: _Change, now_ns: int) -> Sequence[Output]:
+        if change.last != 1:
+            return book.update(change, now_ns)
+        # u = 1: the service restarted, the old numbers mean nothing any more
+        fresh = self._books[topic] = Joined(book.instrument, book.depth)
+        return (BookLost(book.instrument, "the full book restarted", now_ns), *fresh.update(change, now_ns))
 
     def _reply(self, frame: wire.PublicFrame, now_ns: int) -> Sequence[Output]:
         if frame.op in ("ping", "pong", "unsubscribe"):
@@ -121,39 +158,48 @@ class PublicSession:
             out.append(Notice(VENUE, f"{frame.op}: {frame.ret_msg}", recv_ns=now_ns))
             for topic in topics:
                 book = self._books.get(topic)
-                if book is not None:
+                if isinstance(book, Chained):
                     book.resync.arrived()
+                if book is not None:
                     out.append(BookLost(book.instrument, f"subscription refused: {frame.ret_msg}", now_ns))
         if topics and not self._requests and not self._ready:
             self._ready = True
             out.append(Ready(self._link.link, now_ns))
         return out
 
-    def _book(self, topic: str) -> Chained | None:
+    def _book(self, topic: str) -> Chained | Joined | None:
         """The book that this push feeds, made on first sight."""
         name, _, rest = topic.partition(".")
         levels, _, symbol = rest.partition(".")
-        instrument = self._catalogue.native(VENUE, symbol) if name == "orderbook" and levels.isdigit() else None
+        depth = _FULL if levels == "full" else int(levels) if levels.isdigit() else 0
+        instrument = self._catalogue.native(VENUE, symbol) if name == "orderbook" and depth else None
         if instrument is None:
             return None
-        depth = int(levels)
-        book: Chained | None = None
+        book: Chained | Joined | None = None
         deepest, feeding = self._depths.get(symbol, (0, ""))
         if depth > deepest:
             if feeding:
                 self._books[feeding] = None
             self._depths[symbol] = depth, topic
-            book = Chained(
-                instrument.id,
-                lambda: self._again(topic),
-                depth=depth,
-                check=self._gap_check and depth > 1,
-            )
+            if depth == _FULL:
+                book = Joined(instrument.id, depth)
+            else:
+                check = self._gap_check and depth > 1
+                book = Chained(instrument.id, lambda: self._again(topic), depth=depth, check=check)
         self._books[topic] = book
         return book
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        return ()
+        """The snapshot that a full book joins."""
+        symbol = self._catalogue[what.instrument].native if isinstance(what, Ask) else ""
+        book = self._books.get(f"orderbook.full.{symbol}")
+        if not isinstance(book, Joined):
+            return ()
+        reply = read_json(wire.REPLY, answer.body) if isinstance(answer, HttpAnswer) and answer.status == 200 else None
+        full = read_json(wire.FULL_BOOK, bytes(reply.result)) if reply is not None and reply.ret_code == 0 else None
+        if full is None:
+            return book.refused(now_ns)
+        return book.snapshot(_Change(full.b, full.a, full.u, full.u, 0, (full.cts or full.ts) * MS), now_ns)
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         out: list[Output] = []
@@ -161,13 +207,13 @@ class PublicSession:
             out.append(PING)
             self._ping_ns = now_ns + PING_NS
         for book in self._books.values():
-            if book is not None and book.due_ns <= now_ns:
+            if isinstance(book, Chained) and book.due_ns <= now_ns:
                 out += book.tick(now_ns)
         self._schedule()
         return out
 
     def _schedule(self) -> None:
-        self.due_ns = min([self._ping_ns, *(book.due_ns for book in self._books.values() if book is not None)])
+        self.due_ns = min([self._ping_ns, *(book.due_ns for book in self._books.values() if isinstance(book, Chained))])
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         return ()

@@ -49,6 +49,12 @@ def instrument_id(catalogue: Catalogue, symbol: str) -> str:
     return instrument.id if instrument is not None else f"{VENUE}:{symbol}"
 
 
+def native(catalogue: Catalogue, instrument: str) -> str:
+    """Bybit's name. An order of an earlier run may be asked for before the catalogue is here, or after a delisting."""
+    known = catalogue.get(instrument)
+    return known.native if known is not None else instrument.partition(":")[2].replace("-", "")
+
+
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
     """One order row. It tells quantities; the fills come from ``execution``, also after the order's last report."""
     status = _STATUSES.get(row.order_status, OrdStatus.UNKNOWN)
@@ -189,9 +195,9 @@ def cancel_params(what: CancelOrder, symbol: str) -> dict[str, object]:
     return {"category": "spot", "symbol": symbol, **which}
 
 
-def rate_report(headers: Mapping[str, str], bucket: str, exceeded: bool, now_ns: int) -> RateReport | None:
+def rate_report(headers: Mapping[str, object], bucket: str, exceeded: bool, now_ns: int) -> RateReport | None:
     """The limit as the venue counts it (``X-Bapi-Limit*`` of REST, the same keys in a trade reply's header)."""
-    lower = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-bapi-limit")}
+    lower = {name.lower(): str(value) for name, value in headers.items() if name.lower().startswith("x-bapi-limit")}
     limit, left = lower.get("x-bapi-limit", ""), lower.get("x-bapi-limit-status", "")
     known = limit.isdecimal() and left.isdecimal()
     if not known and not exceeded:

@@ -90,7 +90,7 @@ class RestSession:
         return [self._command(command, now_ns) for command in what]
 
     def _symbol(self, instrument_id: str) -> list[tuple[str, str]]:
-        return [("symbol", self._catalogue[instrument_id].native)] if instrument_id else []
+        return [("symbol", reports.native(self._catalogue, instrument_id))] if instrument_id else []
 
     def _ask(self, what: Ask, now_ns: int) -> HttpRequest:
         match what.kind:
@@ -98,6 +98,9 @@ class RestSession:
                 return HttpRequest("GET", f"{self._url}/v5/market/instruments-info?category=spot")
             case AskKind.TIME:
                 return HttpRequest("GET", f"{self._url}/v5/market/time")
+            case AskKind.SNAPSHOT:
+                payload = query([_SPOT, *self._symbol(what.instrument)])
+                return HttpRequest("GET", f"{self._url}/v5/market/full_orderbook?{payload}")
             case AskKind.FEES:
                 return self._get("/v5/account/fee-rate", [_SPOT, *self._symbol(what.instrument)], now_ns)
             case AskKind.BALANCES:
@@ -116,7 +119,7 @@ class RestSession:
                 body = reports.order_params(what, self._catalogue[what.instrument].native)
                 return self._post("/v5/order/create", body, now_ns, login.window_ms(what.deadline_ns, now_ns))
             case CancelOrder():
-                body = reports.cancel_params(what, self._catalogue[what.instrument].native)
+                body = reports.cancel_params(what, reports.native(self._catalogue, what.instrument))
                 return self._post("/v5/order/cancel", body, now_ns, _USUAL_MS)
             case CancelAll():
                 body = {"category": "spot", **dict(self._symbol(what.instrument))}

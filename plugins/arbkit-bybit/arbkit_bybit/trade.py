@@ -105,7 +105,7 @@ class TradeSession:
     def _text(self, what: Command, now_ns: int) -> str:
         if not isinstance(what, NewOrder | CancelOrder):
             raise LocalProtocolError(f"{self._link.link} carries no {what!r}")
-        symbol = self._catalogue[what.instrument].native
+        symbol = reports.native(self._catalogue, what.instrument)
         if isinstance(what, NewOrder):
             op, deadline_ns, params = "order.create", what.deadline_ns, reports.order_params(what, symbol)
         else:

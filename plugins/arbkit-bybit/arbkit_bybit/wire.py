@@ -22,6 +22,16 @@ class BookRow(Struct, gc=False):
     u: int = 0
 
 
+class FullBook(Struct, gc=False):
+    """``result`` of ``market/full_orderbook``; times in ms."""
+
+    b: list[Level]
+    a: list[Level]
+    u: int
+    ts: int = 0
+    cts: int = 0
+
+
 class PublicFrame(Struct, gc=False):
     """Anything a public link says; ``ts`` and ``cts`` (the matching engine's) are ms."""
 
@@ -99,7 +109,7 @@ class PrivateFrame(Struct, rename="camel", gc=False):
     ret_msg: str = ""
     snake_msg: str = field(default="", name="ret_msg")
     req_id: str = ""
-    header: dict[str, str] = {}
+    header: dict[str, object] = {}
 
     @property
     def text(self) -> str:
@@ -184,6 +194,7 @@ executions = Decoder(list[ExecutionRow]).decode
 wallets = Decoder(list[WalletRow]).decode
 IDS = Decoder(Ids)
 REPLY = Decoder(Reply)
+FULL_BOOK = Decoder(FullBook, strict=False)
 order_page = Decoder(Page[OrderRow]).decode
 execution_page = Decoder(Page[ExecutionRow]).decode
 wallet_page = Decoder(Page[WalletRow]).decode

@@ -10,7 +10,22 @@ import pytest
 from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.errors import BadFrame
-from arbkit.core.types import BookLost, Catalogue, Dial, Instrument, Notice, Ready, Role, Send, VenueSettings
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    BookLost,
+    Catalogue,
+    Dial,
+    HttpAnswer,
+    Instrument,
+    LinkSpec,
+    NoAnswer,
+    Notice,
+    Ready,
+    Role,
+    Send,
+    VenueSettings,
+)
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -180,3 +195,58 @@ def test_it_pings_every_twenty_seconds() -> None:
     assert ping == Send('{"req_id":"ping","op":"ping"}', 0)
     assert session.due_ns == 40 * S
     assert session.receive('{"success":true,"ret_msg":"pong","conn_id":"c","op":"ping"}', 21 * S) == ()
+
+
+def full(u: int, **row: Any) -> str:
+    return book("delta", u, "orderbook.full.BTCUSDT", **row)
+
+
+def snapshot(u: int, code: int = 0) -> HttpAnswer:
+    result = {"s": "BTCUSDT", "b": [["9", "1"]], "a": [["11", "2"]], "ts": 5, "u": u, "seq": 7, "cts": 4}
+    return HttpAnswer(200, {}, json.dumps({"retCode": code, "retMsg": "", "result": result}).encode())
+
+
+def test_the_full_book_joins_a_rest_snapshot() -> None:
+    """Changes are held until the snapshot comes; older ones are dropped, the next must follow."""
+    session = opened(depth="full")
+    assert json.loads(session.start(0)[0].data)["args"][0] == "orderbook.full.BTCUSDT"
+    (ask,) = session.receive(full(10), 0)
+    assert (ask.kind, ask.instrument) == (AskKind.SNAPSHOT, BTC.id)
+    assert session.receive(full(11), 0) == ()
+    assert session.receive(full(12, b=[["9", "0"]], a=[]), 0) == ()
+    first, *later = session.answered(ask, snapshot(10), 1)
+    assert (first.snapshot, first.seq, first.depth, first.exch_ns) == (True, 10, 10_000, 4 * MS)
+    assert [update.seq for update in later] == [11, 12]
+    assert session.receive(full(13), 2)[0].seq == 13
+    lost, again = session.receive(full(15), 3)
+    assert isinstance(lost, BookLost)
+    assert again.kind is AskKind.SNAPSHOT
+
+
+def test_a_snapshot_of_the_full_book_that_is_too_old_or_refused_is_asked_again() -> None:
+    """Later each time."""
+    session = opened(depth="full")
+    (ask,) = session.receive(full(10), 0)
+    (again,) = session.answered(ask, snapshot(7), 1)
+    (third,) = session.answered(again, snapshot(10, code=10001), 2)
+    assert again.not_before_ns < third.not_before_ns
+    assert session.answered(third, NoAnswer("none"), 3)[0].kind is AskKind.SNAPSHOT
+
+
+def test_a_restart_of_the_full_book_starts_it_anew() -> None:
+    """``u`` = 1: the numbers begin again."""
+    session = opened(depth="full")
+    (ask,) = session.receive(full(10), 0)
+    session.answered(ask, snapshot(10), 1)
+    lost, ask = session.receive(full(1), 2)
+    assert isinstance(lost, BookLost)
+    (update,) = session.answered(ask, snapshot(1), 3)
+    assert (update.snapshot, update.seq) == (True, 1)
+
+
+def test_the_full_book_is_asked_for_without_a_key() -> None:
+    """Public data."""
+    exchange = Bybit(VenueSettings())
+    rest = exchange.session(LinkSpec(link="x", venue="bybit", role=Role.REST), Catalogue([BTC]), None)
+    (request,) = rest.encode(Ask(kind=AskKind.SNAPSHOT, instrument=BTC.id), 0)
+    assert request.url == "https://api.bybit.com/v5/market/full_orderbook?category=spot&symbol=BTCUSDT"

@@ -164,10 +164,11 @@ class AccountSession:
     def _text(self, what: Command, now_ns: int) -> str:
         if not isinstance(what, NewOrder | CancelOrder):
             raise LocalProtocolError(f"{self._link.link} carries no {what!r}")
-        instrument = self._catalogue[what.instrument]
-        ref = instrument.venue_ref
-        args: dict[str, str | int] = {"instIdCode": int(ref)} if ref else {"instId": instrument.native}
-        request_id = what.cl_ord_id + _letters(instrument.native)
+        known = self._catalogue.get(what.instrument)
+        native = reports.native(self._catalogue, what.instrument)
+        ref = known.venue_ref if known is not None else ""
+        args: dict[str, str | int] = {"instIdCode": int(ref)} if ref else {"instId": native}
+        request_id = what.cl_ord_id + _letters(native)
         if isinstance(what, CancelOrder):
             args.update(reports.cancel_params(what))
             return json_text({"id": request_id, "op": "cancel-order", "args": [args]})

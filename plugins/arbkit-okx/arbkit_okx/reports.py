@@ -43,6 +43,12 @@ def instrument_id(catalogue: Catalogue, native: str) -> str:
     return instrument.id if instrument is not None else f"{VENUE}:{native}"
 
 
+def native(catalogue: Catalogue, instrument: str) -> str:
+    """OKX's name. An order of an earlier run may be asked for before the catalogue is here, or after a delisting."""
+    known = catalogue.get(instrument)
+    return known.native if known is not None else instrument.partition(":")[2]
+
+
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
     """One order row. A push tells the fill that caused it; a polled row only repeats the last one, without its fee."""
     status = _STATES.get(row.state, OrdStatus.UNKNOWN)

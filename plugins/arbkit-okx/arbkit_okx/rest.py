@@ -98,7 +98,7 @@ class RestSession:
             case AskKind.TIME:
                 return self._public("/api/v5/public/time")
             case AskKind.FEES:
-                one = [("instId", self._catalogue[what.instrument].native)] if what.instrument else []
+                one = [("instId", reports.native(self._catalogue, what.instrument))] if what.instrument else []
                 return self._get("/api/v5/account/trade-fee", [("instType", "SPOT"), *one], now_ns)
             case AskKind.BALANCES:
                 return self._get("/api/v5/account/balance", [], now_ns)
@@ -116,17 +116,21 @@ class RestSession:
                 }
                 return self._post("/api/v5/trade/order", body, now_ns, what.deadline_ns or now_ns + ORDER_WINDOW_NS)
             case CancelOrder():
-                body = {"instId": self._catalogue[what.instrument].native, **reports.cancel_params(what)}
+                body = {"instId": reports.native(self._catalogue, what.instrument), **reports.cancel_params(what)}
                 return self._post("/api/v5/trade/cancel-order", body, now_ns)
             case QueryOrder():
                 which = ("ordId", what.order_id) if what.order_id else ("clOrdId", what.cl_ord_id)
-                native = self._catalogue[what.instrument].native
+                native = reports.native(self._catalogue, what.instrument)
                 return self._get("/api/v5/trade/order", [("instId", native), which], now_ns)
             case ListOpenOrders():
-                one = ("instId", self._catalogue[what.instrument].native) if what.instrument else ("instType", "SPOT")
+                one = (
+                    ("instId", reports.native(self._catalogue, what.instrument))
+                    if what.instrument
+                    else ("instType", "SPOT")
+                )
                 return self._get("/api/v5/trade/orders-pending", [one], now_ns)
             case ListFills():
-                params = [("instType", "SPOT"), ("instId", self._catalogue[what.instrument].native)]
+                params = [("instType", "SPOT"), ("instId", reports.native(self._catalogue, what.instrument))]
                 if what.order_id:
                     params.append(("ordId", what.order_id))
                 if what.since_ns:

@@ -1,0 +1,400 @@
+"""Bybit spot, from the venue's side: the v5 REST API and its three sockets over a simulated exchange.
+
+Rules are cited by page of the venue's documentation (bybit-exchange.github.io/docs).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from arbkit.sim.limits import Window
+from arbkit.sim.pair import Pair
+from arbkit.sim.timers import Timers
+from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TradeReport
+from arbkit.sim.wire import Reply, Request, Wire
+
+from .dialect_calls import Calls, Rolling, Route, orders_of
+from .dialect_private import Private
+from .dialect_streams import Streams
+from .dialect_wire import Call, Problem
+
+__all__ = ["BybitDialect"]
+
+_encode: Final = msgspec.json.Encoder().encode
+_MS: Final = 1_000_000
+_S: Final = 1_000_000_000
+_IP: Final = "ip"
+_JSON: Final = {"content-type": "application/json; charset=utf-8"}
+_PATHS: Final = {"/v5/public/spot": "public", "/v5/private": "private", "/v5/trade": "trade"}
+_SECONDS: Final = {"s": _S, "m": 60 * _S}
+_TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
+
+
+class _Conn:
+    """One WebSocket connection."""
+
+    __slots__ = ("account", "heard_ns", "id", "idle_ns", "kind", "refs")
+
+    def __init__(self, conn: int, kind: str, idle_ns: int, now_ns: int) -> None:
+        self.id = conn
+        self.kind = kind
+        self.idle_ns = idle_ns
+        """Cut after so long without a ping or a push; 0 = never."""
+        self.heard_ns = now_ns
+        self.account: Account | None = None
+        self.refs: set[str] = set()  # asked for membership only
+
+    @property
+    def name(self) -> str:
+        return f"sim{self.id:06d}-{self.kind[:2]}"
+
+
+class BybitDialect:
+    """See ``arbkit.sim.dialect.Dialect``."""
+
+    venue: ClassVar[str] = "bybit"
+    # v5/order/create-order: orderLinkId is always unique, and an accepted post-only order may still be rejected.
+    # Fees: tier 0, off the received asset. The grids are those of v5/market/instrument.
+    profile: ClassVar[Profile] = Profile(
+        maker=Decimal("0.001"), taker=Decimal("0.001"), fee_decimals=10, client_ids="always", post_only_reports=True,
+        pairs=(
+            Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.000001"), Decimal("0.000001"), Decimal(5),
+                 Decimal(230)),
+            Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5),
+                 Decimal(4000)),
+        ),
+        first_order_id=1_726_025_498_520_715_008, first_trade_id=2_290_000_001_189_048_101,
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+        self._exchange = exchange
+        self._wire = wire
+        self._timers = Timers()
+        self._streams = Streams(exchange, wire, self._timers)
+        self._private = Private(exchange, wire)
+        self._calls = Calls(exchange, self._streams)
+        self._conns: dict[int, _Conn] = {}
+        # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
+        self._requests = Rolling(600, 5 * _S)
+        self._dials = Window(500, 300 * _S)
+        self._banned_until_ns = 0
+
+    @staticmethod
+    def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
+        """One host; the sockets are ``/v5/public/spot``, ``/v5/private`` and ``/v5/trade``."""
+        return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
+
+    @property
+    def due_ns(self) -> int:
+        return self._timers.due_ns
+
+    def tick(self, now_ns: int) -> None:
+        self._timers.tick(now_ns)
+
+    # --- REST -------------------------------------------------------------------------------------------------------
+
+    def http(self, request: Request, now_ns: int) -> Reply:
+        """v5/guide: HTTP 200 with a ``retCode`` is the normal way to say no."""
+        if now_ns >= self._banned_until_ns and not self._requests.take(_IP, 1, now_ns):
+            # v5/rate-limit "IP": 403, and all stays shut for 10 minutes
+            self._banned_until_ns = now_ns + 600 * _S
+        if now_ns < self._banned_until_ns:
+            return Reply(403, b"access too frequent", {"content-type": "text/plain"})
+        route = self._calls.rest.get((request.method, request.path))
+        if route is None:
+            return Reply(404, b"404 page not found", {"content-type": "text/plain"})
+        if request.method == "GET" and request.body:
+            return Reply(403, b"", {"content-type": "text/html"})
+        headers = dict(_JSON)
+        try:
+            account = self._signed(request, now_ns) if route.signed else None
+            params = _params(request)
+            if account is not None:
+                headers |= _lower(self._count(route, account, params, now_ns))
+            result = route.handler(Call(params, account, now_ns))
+            result, extra = result if route.batch else (result, {})
+            body = _body(0, "OK", result, extra, now_ns)
+        except _Limited as limited:
+            return self._too_many(limited.headers, now_ns)
+        except Problem as problem:
+            body = _body(problem.code, problem.msg, {}, {}, now_ns)
+        return Reply(200, body, headers)
+
+    def limited(self, now_ns: int, retry_ns: int) -> Reply:
+        return self._too_many(_limits(20, 0, now_ns + retry_ns), now_ns)
+
+    def _too_many(self, headers: Mapping[str, str], now_ns: int) -> Reply:
+        return Reply(200, _body(10006, _TOO_MANY, {}, {}, now_ns), _JSON | _lower(headers))
+
+    def _signed(self, request: Request, now_ns: int) -> Account:
+        """v5/guide "Authentication": HMAC-SHA256 over timestamp, key, window and the raw query or body."""
+        headers = request.headers
+        key, stamp = headers.get("x-bapi-api-key", ""), headers.get("x-bapi-timestamp", "")
+        window, sign = headers.get("x-bapi-recv-window", ""), headers.get("x-bapi-sign", "")
+        if not (key and stamp and sign):
+            raise Problem(10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
+        if request.method == "POST" and "application/json" not in headers.get("content-type", ""):
+            raise Problem(10001, "Content-Type must be application/json.")
+        account = self._exchange.by_key(key)
+        if account is None:
+            raise Problem(10003, "API key is invalid.")
+        payload = request.body if request.method == "POST" else request.query.encode()
+        self._check_sign(account, f"{stamp}{key}{window}".encode() + payload, sign)
+        self._check_time(stamp, window, now_ns)
+        return account
+
+    def _check_sign(self, account: Account, payload: bytes, sign: str) -> None:
+        good = hmac.new(account.secret.encode(), payload, "sha256").hexdigest()
+        if not hmac.compare_digest(good.encode(), sign.encode()):
+            raise Problem(10004, "Error sign, please check your signature generation algorithm.")
+
+    def _check_time(self, stamp: str, window: str, now_ns: int) -> None:
+        """v5/guide: ``server - window <= timestamp < server + 1000``, 5000 where no window is given."""
+        try:
+            sent, wide = int(stamp), int(window or "5000")
+        except ValueError:
+            raise Problem(10001, "params error: timestamp or recv_window invalid.") from None
+        now = now_ns // _MS
+        if not now - wide <= sent < now + 1000:
+            said = "invalid request, please check your server timestamp or recv_window param."
+            raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
+
+    def _count(self, route: Route, account: Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
+        """Count a call against its limit: the headers that tell what is left. Raises ``_Limited``."""
+        limit = route.limit
+        if limit is None:
+            return {}
+        cost = len(orders_of(params)) if route.batch else 1
+        taken = limit.take(account.name, cost, now_ns)
+        reset_ns = now_ns if taken else limit.reset_ns(account.name, now_ns)
+        headers = _limits(limit.limit, limit.left(account.name), reset_ns)
+        if not taken:
+            raise _Limited(headers)
+        return headers
+
+    # --- WebSocket --------------------------------------------------------------------------------------------------
+
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+        path, _, query = target.partition("?")
+        kind = _PATHS.get(path)
+        if kind is None:
+            return Reply(404, b"404 page not found")
+        if not self._dials.add(_IP, 1, now_ns):
+            return Reply(403, b"access too frequent")
+        idle_ns = 0
+        if kind == "public":
+            self._streams.connect(conn)
+        else:
+            # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; looked at every 30 s
+            given = dict(parse_qsl(query)).get("max_active_time", "600s")
+            idle_ns = int(given[:-1]) * _SECONDS[given[-1]] if given[:-1].isdigit() and given[-1] in _SECONDS else 0
+            idle_ns = idle_ns if 30 * _S <= idle_ns <= 600 * _S else 600 * _S
+            self._timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
+        self._conns[conn] = _Conn(conn, kind, idle_ns, now_ns)
+        return None
+
+    def closed(self, conn: int, now_ns: int) -> None:
+        self._conns.pop(conn, None)
+        self._streams.closed(conn)
+        self._private.closed(conn)
+
+    def _look(self, conn: int, now_ns: int) -> None:
+        state = self._conns.get(conn)
+        if state is None:
+            return
+        if now_ns - state.heard_ns >= state.idle_ns:
+            self._wire.close(conn, 1006)
+        else:
+            self._timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
+
+    def frame(self, conn: int, text: str, now_ns: int) -> None:
+        state = self._conns.get(conn)
+        if state is None:
+            return
+        try:
+            message = msgspec.json.decode(text)
+            op = message.get("op")
+        except (msgspec.DecodeError, AttributeError):
+            message, op = {}, None
+        if op == "ping":
+            state.heard_ns = now_ns
+            self._pong(state, message, now_ns)
+        elif op == "auth" and state.kind != "public":
+            self._auth(state, message, now_ns)
+        elif state.kind == "trade":
+            self._trade(state, message, op, now_ns)
+        elif op in ("subscribe", "unsubscribe"):
+            self._subscription(state, message, op, now_ns)
+        else:
+            self._reply(state, {"success": False, "ret_msg": "error:invalid op", "conn_id": state.name, "op": op})
+
+    def _reply(self, state: _Conn, body: dict[str, Any]) -> None:
+        self._wire.send(state.id, _encode(body).decode(), "reply")
+
+    def _pong(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
+        """v5/ws/connect "heartbeat": each socket answers in its own words; the public one keeps op ``ping``."""
+        now, ref = str(now_ns // _MS), _echo(message, "req_id")
+        if state.kind == "public":
+            self._reply(state, {"success": True, "ret_msg": "pong", "conn_id": state.name, **ref, "op": "ping"})
+        elif state.kind == "private":
+            self._reply(state, {**ref, "op": "pong", "args": [now], "conn_id": state.name})
+        else:
+            self._reply(state, {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [now], "connId": state.name})
+
+    def _auth(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
+        """v5/ws/connect "Authentication": HMAC-SHA256 over ``GET/realtime`` and the expiry, a time to come."""
+        ref = _echo(message, "reqId" if state.kind == "trade" else "req_id")
+        try:
+            args = message.get("args")
+            if state.account is not None:
+                raise Problem(20001, "Repeat auth")
+            if not isinstance(args, list) or len(args) != 3 or not str(args[1]).isdigit():
+                raise Problem(10001, "Params Error")
+            account = self._exchange.by_key(str(args[0]))
+            if account is None:
+                raise Problem(10003, "Invalid apikey")
+            self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
+            if int(args[1]) <= now_ns // _MS:
+                raise Problem(10001, "Params Error: expires is in the past")
+        except Problem as problem:
+            body: dict[str, Any] = {"retCode": problem.code, "retMsg": problem.msg, "connId": state.name}
+            self._reply(state, {**ref, "op": "auth", "success": False, **body})
+            return
+        state.account = account
+        if state.kind == "trade":
+            self._reply(state, {**ref, "retCode": 0, "retMsg": "OK", "op": "auth", "connId": state.name})
+            return
+        self._private.login(state.id, account.name)
+        self._reply(state, {"success": True, "ret_msg": "", "op": "auth", **ref, "conn_id": state.name})
+
+    def _subscription(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
+        """v5/ws/connect "How to Subscribe": one answer to a request, before the first frame of its topics."""
+        args = message.get("args")
+        ref = _echo(message, "req_id")
+        body = {
+            "success": True,
+            "ret_msg": op if state.kind == "public" else "",
+            "conn_id": state.name,
+            **ref,
+            "op": op,
+        }
+        if not isinstance(args, list) or not args or not all(isinstance(name, str) for name in args):
+            self._reply(state, body | {"success": False, "ret_msg": "error:args invalid"})
+            return
+        streams = self._streams if state.kind == "public" else self._private
+        why = streams.refuses(state.id, args) if op == "subscribe" else ""
+        if why:
+            self._reply(state, body | {"success": False, "ret_msg": why})
+            return
+        self._reply(state, body)
+        if op == "unsubscribe":
+            streams.unsubscribe(state.id, args)
+        elif state.kind == "public":
+            self._streams.subscribe(state.id, args, now_ns)
+        else:
+            self._private.subscribe(state.id, args)
+
+    def _trade(self, state: _Conn, message: dict[str, Any], op: Any, now_ns: int) -> None:
+        """v5/websocket/trade/guideline: an answer says that the request was accepted; the rest is on the stream."""
+        ref = message.get("reqId", "")
+        head: dict[str, str] = {}
+        data, extra, code, said = {}, {}, 0, "OK"
+        try:
+            account, route, params = self._request(state, message, op, ref, now_ns)
+            head = self._count(route, account, params, now_ns)
+            result = route.handler(Call(params, account, now_ns))
+            data, extra = result if route.batch else (result, {})
+        except _Limited as limited:
+            head, code, said = limited.headers, 10006, _TOO_MANY
+        except Problem as problem:
+            code, said = problem.code, problem.msg
+        head |= {"Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // _MS)}
+        self._reply(state, {
+            **({"reqId": ref} if ref else {}), "retCode": code, "retMsg": said, "op": op, "data": data,
+            "retExtInfo": extra, "header": head, "connId": state.name,
+        })  # fmt: skip
+
+    def _request(
+        self, state: _Conn, message: dict[str, Any], op: Any, ref: Any, now_ns: int
+    ) -> tuple[Account, Route, Mapping[str, Any]]:
+        """Check a trade socket's request: login, reqId, op, time, one order."""
+        if state.account is None:
+            raise Problem(10005, "Permission denied: auth first.")
+        if not isinstance(ref, str) or len(ref) > 36:
+            raise Problem(10001, "params error: reqId invalid.")
+        if ref in state.refs:
+            raise Problem(20006, "reqId is duplicated")
+        if ref:
+            state.refs.add(ref)
+        route = self._calls.ws.get(op)
+        if route is None:
+            raise Problem(10404, "op type is not found")
+        header, args = message.get("header"), message.get("args")
+        if not isinstance(header, dict) or "X-BAPI-TIMESTAMP" not in header:
+            raise Problem(10001, "params error: header X-BAPI-TIMESTAMP missing.")
+        self._check_time(str(header["X-BAPI-TIMESTAMP"]), str(header.get("X-BAPI-RECV-WINDOW") or ""), now_ns)
+        if not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
+            raise Problem(10001, "params error: args must hold one request.")
+        wait_ns = self._exchange.limited_until_ns - now_ns
+        if wait_ns > 0:
+            raise _Limited(_limits(20, 0, now_ns + wait_ns))
+        return state.account, route, args[0]
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        self._streams.trades([report for report in reports if isinstance(report, TradeReport)], now_ns)
+        private = [report for report in reports if isinstance(report, OrderReport | BalanceReport)]
+        if not private:
+            return
+        for state in self._conns.values():
+            if state.kind == "private" and state.account is not None:
+                state.heard_ns = now_ns
+        self._private.reports(private, now_ns)
+
+
+class _Limited(Exception):
+    """Over a limit; the headers say when it ends."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__(_TOO_MANY)
+        self.headers = headers
+
+
+def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
+    """v5/rate-limit: what is left, and when the limit ends (now, while it is not reached)."""
+    return {
+        "X-Bapi-Limit": str(limit), "X-Bapi-Limit-Status": str(left),
+        "X-Bapi-Limit-Reset-Timestamp": str(-(-reset_ns // _MS)),
+    }  # fmt: skip
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _params(request: Request) -> Mapping[str, Any]:
+    if request.method == "GET":
+        return dict(parse_qsl(request.query, keep_blank_values=True))
+    try:
+        params = msgspec.json.decode(request.body)
+    except msgspec.DecodeError:
+        params = None
+    if not isinstance(params, dict):
+        raise Problem(10001, "params error: the body must be a JSON object.")
+    return params
+
+
+def _body(code: int, said: str, result: Any, extra: Any, now_ns: int) -> bytes:
+    body = {"retCode": code, "retMsg": said, "result": result, "retExtInfo": extra, "time": now_ns // _MS}
+    return _encode(body)
+
+
+def _echo(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {name: message[name]} if name in message else {}
