@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit import config as configuration
+from arbkit.config import PAPER_LATENCY_MS, WORST_FEE
 from arbkit.core.counters import Counters, Histogram
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.engine import Slot
@@ -41,9 +42,6 @@ from arbkit.plugins import Registry
 __all__ = ["RunPlan", "VenuePlan", "exit_code", "last_line", "make_desk", "replay", "run", "start"]
 
 LoopFactory = Callable[[], AbstractEventLoop]
-WORST_FEE = Decimal("0.001")
-PAPER_LATENCY_MS = 50.0
-_ENCODINGS = {"text": "utf-8"}
 
 
 class VenuePlan(Struct, frozen=True, kw_only=True):
@@ -70,6 +68,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any] = {}
     limits: LimitsConfig = LimitsConfig()
     gate: GateConfig = GateConfig()
+    executor: Mapping[str, Any] = {}
+    """Arguments of the executor."""
     seed: int = 0
     block: int = 0
     unresolved: Sequence[Intent] = ()
@@ -83,7 +83,7 @@ def make_desk(
     """The desk of a plan: the same for a run and for its replay."""
     from arbkit.strategies import TakerExecutor
 
-    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor()
+    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor(**plan.executor)
     venues = []
     for venue in plan.venues:
         settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
@@ -118,13 +118,11 @@ def run(
     for name, venue in config.venues.items() if live else ():
         keys = configuration.credentials(name, venue)
         secrets += [text.reveal() for text in (keys.key, keys.secret, keys.passphrase) if text]
-        signers[name] = LocalSigner(
-            keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(),
-            encoding=_ENCODINGS.get(keys.encoding, keys.encoding),
-        )  # fmt: skip
+        signers[name] = keys.signer()
     plan = RunPlan(
         venues=[_venue_plan(name, venue, live) for name, venue in config.venues.items()],
-        target=config.strategy.target, params=config.strategy.params, limits=config.limits, seed=seed(),
+        target=config.strategy.target, params=config.strategy.params, limits=config.limits, gate=config.gate,
+        executor=config.executor, seed=seed(),
         durability=config.state.durability,
     )  # fmt: skip
     accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}

@@ -35,7 +35,7 @@ __all__ = ["run"]
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 EDGE_EVERY_S = 2.0
-PREFERRED = ("binance", "bybit")
+PREFERRED = ("binance", "okx", "bybit")
 LIMITS = LimitsConfig(
     max_order_notional=Decimal(1_000), max_deal_notional=Decimal(1_000), max_open_notional=Decimal(8_000),
     max_venue_notional=Decimal(8_000), max_asset_notional=Decimal(8_000), max_deals_per_minute=600,

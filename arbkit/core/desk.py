@@ -131,7 +131,7 @@ class Desk:
             lambda venue: self.venues[venue].may_trade, lambda venue: self.venues[venue].latency_ns,
         )  # fmt: skip
         self._trades: dict[str, Link] = {}
-        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run)
+        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run, probe)
         self.gateway = Gateway(
             port,
             {name: venue.exchange for name, venue in self.venues.items()},
@@ -139,18 +139,19 @@ class Desk:
             {name: venue.rest for name, venue in self.venues.items()},
             self._trades,
             self._rng,
-            self.dispatch.intent,
+            self.dispatch.intents,
             hold_until_durable=setup.durability == "power",
         )
         self.gateway.sent = self.dispatch.sent
         self.gateway.not_sent = self.dispatch.not_sent
         self.gateway.refused = self._read_refused
+        self.gateway.fault = self._fault
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
             gate=self.gate, view=self.view, slots=setup.slots, ids=IntentIds(setup.block),
             outbox=Outbox(
-                can_send=self.dispatch.can_send, send=self.dispatch.send, answered=self.gateway.acked,
+                grant=self.dispatch.grant, send=self.dispatch.send, answered=self.gateway.acked,
                 question=self.dispatch.question, journal=self.dispatch.journal, hold=self.dispatch.hold,
                 release=self.dispatch.release,
             ),
@@ -251,7 +252,7 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if self.engine.touched:
+        if self.engine.touched or self.dispatch.pending:
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -415,7 +416,7 @@ class Desk:
                     book.apply(out)
                     self.engine.touched[out.instrument] = None
                     watch = link.watch
-                    book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
+                    link.counted.transit_ns = book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
                     if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
                         self._not_fresh(link, book, now_ns)
                 continue
@@ -481,7 +482,7 @@ class Desk:
         if venue.list_orders_ns <= now_ns:
             venue.list_orders_ns = now_ns + RETRY_NS
             self.gateway.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
-        if venue.resolver.due_ns <= now_ns:
+        if venue.catalogued and venue.resolver.due_ns <= now_ns:
             self.dispatch.wake(venue, now_ns)
         if venue.paper is not None and venue.paper.due_ns <= now_ns:
             self.view.now_ns = now_ns
@@ -641,9 +642,11 @@ class Desk:
                 self.engine.decide(now_ns)
                 ended = probe()
                 self.counters.decision.observe((ended - began) / 1000)
-                if self.dispatch.sent_in_turn:
-                    self.counters.tick_to_order.observe((ended - now_ns) / 1000)
-        self.dispatch.sent_in_turn = 0
+                if self.dispatch.sent_ns:
+                    self.counters.tick_to_order.observe((self.dispatch.sent_ns - now_ns) / 1000)
+        self.dispatch.sent_ns = 0
+        if self.dispatch.pending:
+            self.dispatch.flush()
 
 
 _ANSWERS: dict[AskKind, tuple[type, ...]] = {

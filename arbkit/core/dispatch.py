@@ -12,6 +12,7 @@ import msgspec
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal
 from arbkit.core.engine import Engine
+from arbkit.core.errors import JournalFailed
 from arbkit.core.facts import Facts
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.journal import Intent, Record
@@ -52,6 +53,7 @@ class Dispatch:
     def __init__(
         self, port: Port, venues: Mapping[str, Venue], orders: Mapping[str, Orders], view: DeskView,
         counters: Counters, facts: Facts, run: Callable[..., Sequence[Any]],
+        probe: Callable[[], int] | None,
     ) -> None:  # fmt: skip
         self._port = port
         self._venues = venues
@@ -64,9 +66,14 @@ class Dispatch:
         self._commands = blake2b(digest_size=16)
         self.commands = 0
         """Order commands so far."""
-        self.sent_in_turn = 0
+        self._probe = probe
+        self.sent_ns = 0
+        """When an order was last handed over in this turn, by the probe; 0 = none was."""
         self._written: deque[tuple[int, int]] = deque(maxlen=10_000)
         """Journal position and time of intents that are not on the disk yet."""
+        self._records: list[bytes] = []
+        self.journal_failed = ""
+        """Why the journal cannot be written any more; "" = it can."""
         self.dirty = True
         """Something was set in motion: due times may have changed."""
 
@@ -76,9 +83,10 @@ class Dispatch:
 
     # --- out ------------------------------------------------------------------------------------------------------
 
-    def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+    def grant(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+        """Rate tokens for the entries of a deal; paper needs none."""
         live = [order for order in orders if self._paper_of(order.account) is None]
-        return not live or self.gateway.can_send(live, now_ns)
+        return not live or self.gateway.grant(live, now_ns)
 
     def _paper_of(self, account: str) -> Paper | None:
         return self._venues[account.partition(":")[0]].paper
@@ -93,7 +101,7 @@ class Dispatch:
             paper = self._paper_of(command.account)
             if paper is not None:
                 if isinstance(command, NewOrder):
-                    self.intent(command, Role.REST, "paper")
+                    self.intents([(command, Role.REST, "paper")])
                     self.sent(command, Role.REST, "paper", now_ns)
                 paper.submit([command], now_ns)
             elif isinstance(command, NewOrder):
@@ -103,12 +111,40 @@ class Dispatch:
         if orders:
             self.gateway.orders(orders, now_ns)
 
-    def intent(self, order: NewOrder, role: Role, link: str) -> int:
-        """Write an intent with its channel; the journal's position after it."""
+    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]]) -> int:
+        """Write intents with channel and link before their first byte leaves, and all that waited, in one write.
+
+        The journal's position after it; -1 when it cannot be written: then nothing new is begun, and what is open is
+        ended from memory."""
         now_ns = self._view.now_ns
-        position = self._port.journal(encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link)))
+        self._records += [
+            encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
+            for order, role, link in orders
+        ]
+        position = self.flush()
         self._written.append((position, now_ns))
         return position
+
+    def journal(self, record: Record) -> None:
+        """Written with the next intent, at the latest at the end of the turn."""
+        self._records.append(encode_record(record))
+
+    def flush(self) -> int:
+        """Write what waits; the position after it, -1 when that failed."""
+        records, self._records = self._records, []
+        try:
+            return self._port.journal(b"".join(records))
+        except JournalFailed as error:
+            if not self.journal_failed:
+                self.journal_failed = str(error)
+                self._counters.alarms["journal"] += 1
+                self._facts.log("alarm.journal", why=self.journal_failed)
+            return -1
+
+    @property
+    def pending(self) -> bool:
+        """Records wait to be written."""
+        return bool(self._records)
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
@@ -117,12 +153,10 @@ class Dispatch:
         self.gateway.durable(position, now_ns)
         self.dirty = True
 
-    def journal(self, record: Record) -> None:
-        self._port.journal(encode_record(record))
-
     def sent(self, order: NewOrder, role: Role, link: str, now_ns: int) -> None:
         self._orders[order.account].sent(order.cl_ord_id, role, link, now_ns)
-        self.sent_in_turn += 1
+        if self._probe is not None:
+            self.sent_ns = self._probe()
 
     def not_sent(self, order: NewOrder, why: str, now_ns: int) -> None:
         self.engine.refused(order, self._orders[order.account].not_sent(order.cl_ord_id, why, now_ns), now_ns)

@@ -56,7 +56,8 @@ class Slot(Struct):
 class Outbox(Struct):
     """Where the engine's decisions go; the desk fills it in."""
 
-    can_send: Callable[[Sequence[NewOrder], int], bool]
+    grant: Callable[[Sequence[NewOrder], int], bool]
+    """Take the rate tokens of a deal's entries."""
     send: Callable[[Sequence[Command], int], None]
     """Commands that passed the gate, of one turn."""
     answered: Callable[[str], None]
@@ -177,7 +178,7 @@ class Engine:
                 self._limits.release(deal.id)
                 self._dropped(refusal.rule, refusal.text, deal, now_ns)
                 return
-        if not self._out.can_send(orders, now_ns) or not self._out.hold(deal, now_ns):
+        if not self._out.hold(deal, now_ns) or not self._out.grant(orders, now_ns):
             self._limits.release(deal.id)
             self._out.release(deal)
             self._dropped("rate_tokens", "no rate tokens left for the legs and their unwind", deal, now_ns)

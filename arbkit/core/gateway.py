@@ -27,7 +27,7 @@ from arbkit.core.types import (
     Purpose,
     ReplaceOrder,
     Role,
-    Send,
+    Wire,
 )
 
 __all__ = ["Answered", "Gateway", "Port", "lane_of"]
@@ -119,7 +119,7 @@ class Gateway:
         rests: Mapping[str, Link],
         trades: Mapping[str, Link],
         rng: Random,
-        intent: Callable[[NewOrder, Role, str], int],
+        intents: Callable[[Sequence[tuple[NewOrder, Role, str]]], int],
         *,
         hold_until_durable: bool = False,
     ) -> None:
@@ -131,10 +131,10 @@ class Gateway:
         self._trades = trades
         """Trade links by account."""
         self._rng = rng
-        self._intent = intent
-        """Journals an intent with its channel; returns the journal position."""
+        self._intents = intents
+        """Journals intents with their channel and link in one write; the position after it, -1 if it failed."""
         self._hold = hold_until_durable
-        self._held: list[tuple[int, Callable[[int], None]]] = []
+        self._held: list[tuple[int, Sequence[NewOrder], Role, Link]] = []
         self._waiting: list[_Waiting] = []
         self._flying: dict[int, tuple[Answered, _Waiting | None]] = {}
         self._ref = 0
@@ -146,6 +146,8 @@ class Gateway:
         """Told when provably nothing of an order left: (order, why, now_ns)."""
         self.refused: Callable[[Link, Ask, HttpAnswer, int], None] = lambda *_: None
         """Told of a read that the venue refused (403, 418, 429, 5xx) and that is repeated."""
+        self.fault: Callable[[Link, Exception, int], None] = lambda *_: None
+        """Told what a session raised while it encoded."""
         self.latency_ns: Callable[[str], int] = lambda _: 0
 
     # --- reads, queries, cancels, hedges: may wait
@@ -194,20 +196,25 @@ class Gateway:
         if not throttle.take(cost, lane, now_ns, deal):
             return max(throttle.ready_ns(cost, lane, now_ns, deal), now_ns + 1_000_000)
         if isinstance(what, NewOrder):
-            self._send_orders([what], role, now_ns)
-        elif role is Role.TRADE:
-            link = self._trades[what.account]  # type: ignore[union-attr]  # an Ask never has role TRADE
-            for wire in link.session.encode([what], now_ns):  # type: ignore[list-item]  # as above
-                assert isinstance(wire, Send)
-                self._port.send(link.spec.link, wire.data)
-        else:
-            rest = self._rests[venue]
-            encoded = rest.session.encode(what if isinstance(what, Ask) else [what], now_ns)
-            for wire in encoded:
-                assert isinstance(wire, HttpRequest)
+            self._send_orders([([what], role)], now_ns)
+            return 0
+        rest = self._rests[venue]
+        link = rest if isinstance(what, Ask) or role is Role.REST else self._trades[what.account]
+        for wire in self._encode(link, what if isinstance(what, Ask) else [what], now_ns):
+            if isinstance(wire, HttpRequest):
                 owner = item.link if isinstance(what, Ask) else rest
                 self._request(owner, rest, what, (), wire, item, now_ns)
+            else:
+                self._port.send(link.spec.link, wire.data)
         return 0
+
+    def _encode(self, link: Link, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        """Nothing when the plugin cannot: its fault is told, and whoever waits for an answer asks again in time."""
+        try:
+            return link.session.encode(what, now_ns)
+        except Exception as error:  # the one guard for all venues, as for what sessions receive
+            self.fault(link, error, now_ns)
+            return ()
 
     def _role(self, command: Command) -> Role:
         venue = command.account.partition(":")[0]
@@ -239,46 +246,50 @@ class Gateway:
 
     # --- orders: now or never
 
-    def can_send(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
-        """Whether tokens for all of these are there now (each order's own venue)."""
+    def grant(self, orders: Sequence[NewOrder], now_ns: int) -> bool:
+        """Take the tokens for all of these entries, each at its own venue; False when one has none (what the others
+        took is lost to this window, which errs on the safe side)."""
         for order in orders:
             venue = order.account.partition(":")[0]
             cost = self._exchanges[venue].cost(order, self._role(order))
-            if self._throttles[venue].ready_ns(cost, lane_of(order), now_ns) > now_ns:
+            if not self._throttles[venue].take(cost, Lane.ORDER, now_ns):
                 return False
         return True
 
     def orders(self, orders: Sequence[NewOrder], now_ns: int) -> None:
-        """Send new orders: entries now or not at all, hedges and unwinds as soon as tokens allow."""
+        """Send new orders: entries (granted before) now, hedges and unwinds as soon as tokens allow."""
         ready: dict[tuple[str, Role], list[NewOrder]] = {}
         for order in orders:
-            venue = order.account.partition(":")[0]
-            if order.purpose is not Purpose.ENTRY:
-                self._enqueue(order, self._rests[venue], now_ns, 0)
-                continue
-            role = self._role(order)
-            if self._throttles[venue].take(self._exchanges[venue].cost(order, role), Lane.ORDER, now_ns):
-                ready.setdefault((order.account, role), []).append(order)
+            if order.purpose is Purpose.ENTRY:
+                ready.setdefault((order.account, self._role(order)), []).append(order)
             else:
-                self.not_sent(order, "no rate tokens", now_ns)
-        for (_, role), batch in ready.items():
-            self._send_orders(batch, role, now_ns)
+                self._enqueue(order, self._rests[order.account.partition(":")[0]], now_ns, 0)
+        if ready:
+            self._send_orders([(batch, role) for (_, role), batch in ready.items()], now_ns)
         self.pump(now_ns)
 
-    def _send_orders(self, orders: list[NewOrder], role: Role, now_ns: int) -> None:
-        """Write the intents, make the wire, hand it over. The channel is fixed from here on."""
-        account = orders[0].account
-        link = self._trades[account] if role is Role.TRADE else self._rests[account.partition(":")[0]]
-        position = 0
-        for order in orders:
-            position = self._intent(order, role, link.spec.link)
-        if self._hold:
-            self._held.append((position, lambda at: self._transmit(orders, role, link, at)))
-        else:
-            self._transmit(orders, role, link, now_ns)
+    def _send_orders(self, batches: Sequence[tuple[list[NewOrder], Role]], now_ns: int) -> None:
+        """Write all intents at once, then make each wire and hand it over. The channel is fixed from here on."""
+        linked = [(orders, role, self._link(orders[0], role)) for orders, role in batches]
+        position = self._intents([(order, role, link.spec.link) for orders, role, link in linked for order in orders])
+        for orders, role, link in linked:
+            if position < 0 and orders[0].purpose is Purpose.ENTRY:
+                for order in orders:
+                    self.not_sent(order, "the journal cannot be written", now_ns)
+            elif self._hold and position >= 0:
+                self._held.append((position, orders, role, link))
+            else:
+                self._transmit(orders, role, link, now_ns)
 
-    def _transmit(self, orders: list[NewOrder], role: Role, link: Link, now_ns: int) -> None:
-        wires = link.session.encode(orders, now_ns)
+    def _link(self, order: NewOrder, role: Role) -> Link:
+        return self._trades[order.account] if role is Role.TRADE else self._rests[order.account.partition(":")[0]]
+
+    def _transmit(self, orders: Sequence[NewOrder], role: Role, link: Link, now_ns: int) -> None:
+        wires = self._encode(link, orders, now_ns)
+        if not wires:
+            for order in orders:
+                self.not_sent(order, f"{link.spec.link} could not encode it", now_ns)
+            return
         each = len(wires) == len(orders)
         for index, wire in enumerate(wires):
             batch = [orders[index]] if each else orders
@@ -298,7 +309,8 @@ class Gateway:
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``: send what waited for it."""
         while self._held and self._held[0][0] <= position:
-            self._held.pop(0)[1](now_ns)
+            _, orders, role, link = self._held.pop(0)
+            self._transmit(orders, role, link, now_ns)
 
     def _ack_timeout(self, venue: str) -> int:
         return min(ACK_CAP_NS, max(ACK_FLOOR_NS, 8 * self.latency_ns(venue)))

@@ -61,6 +61,8 @@ class Link:
         self.reason = ""
         """Why it is not up."""
         self._bad: list[int] = []
+        if self.phase is Phase.UP:
+            counted.up = 1
 
     @property
     def up(self) -> bool:

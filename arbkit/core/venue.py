@@ -92,7 +92,8 @@ class Venue:
     def selected_instruments(self, instruments: Sequence[str], now_ns: int) -> None:
         """Books are wanted here: learn what a deal needs to know."""
         self.selected = True
-        self.chores.append(Chore(AskKind.ASSETS, "", now_ns))
+        if self.setup.signer is not None:
+            self.chores.append(Chore(AskKind.ASSETS, "", now_ns))
         if self.paper is None:
             self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
             self.chores.extend(Chore(AskKind.FEES, instrument, now_ns) for instrument in instruments)
@@ -122,7 +123,9 @@ class Venue:
         return self.paper is not None or self.readiness.ready
 
     def due_ns(self) -> int:
-        due = min(self.resolver.due_ns, self.list_orders_ns)
+        due = self.list_orders_ns
+        if self.catalogued:
+            due = min(due, self.resolver.due_ns)
         if self.paper is not None:
             due = min(due, self.paper.due_ns)
         for chore in self.chores:

@@ -146,7 +146,19 @@ class PublicSession:
     whole books; they count only for symbols whose differences are not subscribed.
     """
 
-    __slots__ = ("_acks", "_books", "_catalogue", "_depth", "_diffs", "_ids", "_link", "_partial", "_request", "_url", "due_ns")
+    __slots__ = (
+        "_acks",
+        "_books",
+        "_catalogue",
+        "_depth",
+        "_diffs",
+        "_ids",
+        "_link",
+        "_partial",
+        "_request",
+        "_url",
+        "due_ns",
+    )
 
     def __init__(self, link: LinkSpec, catalogue: Catalogue, url: str, depth: int) -> None:
         self.due_ns = NEVER

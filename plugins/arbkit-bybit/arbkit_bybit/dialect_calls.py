@@ -22,6 +22,7 @@ _S: Final = 1_000_000_000
 _MS: Final = 1_000_000
 _WEEK: Final = 7 * 86_400 * _S
 _QUOTE_STEP: Final = Decimal("0.0000001")
+_RECENT: Final = 500  # v5/order/open-order: ended orders that it still knows
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
 _T = TypeVar("_T")
 
@@ -250,13 +251,16 @@ class Calls:
         return {"list": [_ids(order) for order in orders], "success": "1"}
 
     def _realtime(self, call: Call) -> dict[str, Any]:
-        """v5/order/open-order: what is open; with an id also what ended lately (500 at most)."""
+        """v5/order/open-order: what is open; with an id, or ``openOnly=1``, also the 500 newest that ended."""
         wanted = self._wanted(call)
-        if call.text("orderId") or call.text("orderLinkId"):
+        named = bool(call.text("orderId") or call.text("orderLinkId"))
+        if named or call.text("openOnly") == "1":
+            ended = [o for o in self.exchange.orders_of(call.owner) if o.status.terminal][-_RECENT:]
+            if not named:
+                return self._orders(call, [order for order in ended if wanted in ("", order.symbol)])
             order = self._named(call)
-            return self._orders(call, [] if order is None else [order])
-        if call.text("openOnly") == "1":
-            return self._orders(call, [o for o in self.exchange.orders_of(call.owner, wanted) if o.status.terminal])
+            forgotten = order is not None and order.status.terminal and order.id < ended[0].id
+            return self._orders(call, [] if order is None or forgotten else [order])
         return self._orders(call, self.exchange.open_orders(call.owner, wanted))
 
     def _history(self, call: Call) -> dict[str, Any]:

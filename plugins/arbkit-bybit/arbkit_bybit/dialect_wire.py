@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side, Tif
-from arbkit.sim.pair import SCALE, Pair, text
+from arbkit.sim.pair import Pair, text
 from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
 
 __all__ = [
@@ -120,8 +120,8 @@ def ms(ns: int) -> str:
 
 
 def ratio(quote: int, base: int) -> str:
-    """An average price of ledger amounts; empty where nothing was traded."""
-    return f"{(Decimal(quote) / Decimal(base)).normalize():f}" if base else ""
+    """An average price of ledger amounts, to 8 decimals; empty where nothing was traded."""
+    return text(quote * 10**8 // base, 8) if base else ""
 
 
 def levels(pair: Pair, rows: Iterable[tuple[int, int]]) -> list[list[str]]:
@@ -215,7 +215,7 @@ def coin_rows(balances: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]]:
     """
     rows = []
     for asset, free, locked in balances:
-        total = text(free + locked, SCALE)
+        total = text(free + locked)
         rows.append({
             "coin": asset, "equity": total, "usdValue": "", "walletBalance": total, "locked": text(locked),
             "availableToWithdraw": "", "borrowAmount": "0", "spotBorrow": "0", "accruedInterest": "0",

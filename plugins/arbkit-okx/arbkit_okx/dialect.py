@@ -1,0 +1,325 @@
+"""OKX v5 spot, from the venue's side: REST, public and private WebSocket over a simulated exchange.
+
+Rules are cited by the section of the venue's documentation (www.okx.com/docs-v5/en).
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from arbkit.sim.limits import Window
+from arbkit.sim.pair import Pair
+from arbkit.sim.timers import Timers
+from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TopReport, TradeReport
+from arbkit.sim.wire import Reply, Request, Wire
+
+from .dialect_calls import Call, Calls, Route
+from .dialect_orders import Orders
+from .dialect_private import Private
+from .dialect_streams import Conn, Streams, channel_key, missing
+from .dialect_wire import ID, MS, Problem
+
+__all__ = ["OkxDialect"]
+
+_encode: Final = msgspec.json.Encoder().encode
+_S: Final = 1_000_000_000
+_JSON: Final = {"content-type": "application/json"}
+_STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WINDOW_NS: Final = 30 * _S
+"""REST Authentication and Login: a timestamp may be 30 seconds off."""
+_IDLE_NS: Final = 30 * _S
+_OPS: Final = ("order", "batch-orders", "cancel-order", "batch-cancel-orders")
+_PATHS: Final = {f"/ws/v5/{name}": name for name in ("public", "private", "business")}
+
+
+class _Message(msgspec.Struct, rename={"expire": "expTime"}):
+    """A client's frame."""
+
+    op: str
+    args: list[dict[str, Any]] = []
+    id: str = ""
+    expire: str = ""
+
+
+class OkxDialect:
+    """See ``arbkit.sim.dialect.Dialect``."""
+
+    venue: ClassVar[str] = "okx"
+    # Get fee rates: Lv1, off the received asset. Place order: clOrdId is unique among live orders; post_only that
+    # would take is accepted and canceled; stpMode is cancel_maker. Get instruments: no minimum notional on spot.
+    profile: ClassVar[Profile] = Profile(
+        maker=Decimal("0.0008"), taker=Decimal("0.001"), fee_decimals=12, client_ids="open", post_only_reports=True,
+        stp="maker", first_order_id=2_510_789_768_709_120_000, first_trade_id=600_000_000,
+        pairs=(
+            Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")),
+            Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.001")),
+            Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.01")),
+            Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.000001"), Decimal("0.001")),
+        ),
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+        self._exchange = exchange
+        self._wire = wire
+        self._timers = Timers()
+        self._orders = Orders(exchange)
+        self._calls = Calls(exchange, self._orders, self._timers)
+        self._streams = Streams(exchange, self._timers)
+        self._conns: dict[int, Conn] = {}
+        self._private = Private(self._calls, self._orders, self._timers, self._conns)
+        self._dials = Window(3, _S)
+
+    @staticmethod
+    def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
+        """One host, told apart by path: ``/api/v5/...``, ``/ws/v5/public``, ``/ws/v5/private``. Orders go over the
+        private socket."""
+        return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
+
+    @property
+    def due_ns(self) -> int:
+        return self._timers.due_ns
+
+    def tick(self, now_ns: int) -> None:
+        self._timers.tick(now_ns)
+
+    # --- REST -------------------------------------------------------------------------------------------------------
+
+    def http(self, request: Request, now_ns: int) -> Reply:
+        try:
+            route = self._calls.routes.get((request.method, request.path))
+            if route is None:
+                raise Problem("404", "Not Found", 404)
+            account = None if route.by == "ip" else self._signed(request, now_ns)
+            params = dict(parse_qsl(request.query, keep_blank_values=True))
+            call = Call(params, _body(request), account, now_ns, _expiry(request.headers.get("exptime", "")))
+            self._count(route, call)
+            data = route.handler(call)
+        except Problem as problem:
+            body = _encode({"code": problem.code, "data": [], "msg": problem.msg})
+            return Reply(problem.status, body, dict(_JSON))
+        body = _encode(data if isinstance(data, dict) else {"code": "0", "data": data, "msg": ""})
+        return Reply(200, body, dict(_JSON))
+
+    def limited(self, now_ns: int, retry_ns: int) -> Reply:
+        """Error Code: 50011 with HTTP 429; nothing says how long to wait."""
+        return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
+
+    def _count(self, route: Route, call: Call) -> None:
+        """Rate limits: by address for public calls, by user (some by user and instrument) for private ones."""
+        if route.by == "orders":
+            return
+        key = "ip" if route.by == "ip" else call.owner
+        if route.by == "instrument":
+            key += f":{call.params.get('instId', '')}"
+        if not route.window.add(key, 1, call.now_ns):
+            raise Problem("50011", "Too Many Requests", 429)
+
+    def _signed(self, request: Request, now_ns: int) -> Account:
+        """REST Authentication: base64 of HMAC-SHA256 over timestamp + method + path with query + body."""
+        given = {}
+        for code, name in (("50103", "key"), ("50104", "passphrase"), ("50106", "sign"), ("50107", "timestamp")):
+            given[name] = request.headers.get(f"ok-access-{name}", "")
+            if not given[name]:
+                raise Problem(code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
+        stamp = given["timestamp"]
+        try:
+            sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") if _STAMP.match(stamp) else None
+        except ValueError:
+            sent = None
+        if sent is None:
+            raise Problem("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
+        if abs((sent - _EPOCH) // timedelta(milliseconds=1) * MS - now_ns) > _WINDOW_NS:
+            raise Problem("50102", "Timestamp request expired", 401)
+        account = self._exchange.by_key(given["key"])
+        if account is None:
+            raise Problem("50111", "Invalid OK-ACCESS-KEY", 401)
+        if not _same(given["passphrase"], account.passphrase):
+            raise Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
+        payload = f"{stamp}{request.method}{request.target}".encode() + request.body
+        if not _same(_sign(account.secret, payload), given["sign"]):
+            raise Problem("50113", "Invalid Sign", 401)
+        return account
+
+    # --- WebSocket --------------------------------------------------------------------------------------------------
+
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+        path = _PATHS.get(target.partition("?")[0])
+        if path is None:
+            return Reply(404, b"")
+        if not self._dials.add("ip", 1, now_ns):  # Connect: 3 connections a second from one address
+            return Reply(429, b"")
+        state = self._conns[conn] = Conn(conn, path, self._wire, now_ns)
+        self._timers.at(now_ns + _IDLE_NS, lambda now: self._idle(state, now))
+        return None
+
+    def closed(self, conn: int, now_ns: int) -> None:
+        state = self._conns.pop(conn, None)
+        if state is not None:
+            for key in list(state.subs):
+                self._streams.forget(state, key)
+
+    def _idle(self, state: Conn, now_ns: int) -> None:
+        """Connect: closed (4004) where nothing was sent to the client for 30 seconds; ``ping`` is answered ``pong``."""
+        if self._conns.get(state.conn) is not state:
+            return
+        if now_ns - state.last_ns >= _IDLE_NS:
+            self._wire.close(state.conn, 4004, "No data received in 30s")
+        else:
+            self._timers.at(state.last_ns + _IDLE_NS, lambda now: self._idle(state, now))
+
+    def frame(self, conn: int, text: str, now_ns: int) -> None:
+        state = self._conns.get(conn)
+        if state is None:
+            return
+        if text == "ping":
+            state.send("pong", "control", now_ns)
+            return
+        ref = ""
+        try:
+            loose = msgspec.json.decode(text)
+            if isinstance(loose, dict) and isinstance(loose.get("id"), str):
+                ref = loose["id"]
+            message = msgspec.convert(loose, _Message)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            message = None
+        if message is None or (ref and not ID.match(ref)) or len(text) > 65_536:
+            state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+        elif message.op in _OPS:
+            self._trade(state, message, now_ns)
+        elif message.op in ("login", "subscribe", "unsubscribe") and message.args:
+            self._control(state, message, now_ns)
+        else:
+            state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+
+    def _control(self, state: Conn, message: _Message, now_ns: int) -> None:
+        try:
+            if now_ns < self._exchange.limited_until_ns or not state.requests.add("", 1, now_ns):
+                raise Problem("60014", "Requests too frequent.")
+            if message.op == "login":
+                self._login(state, message.args, now_ns)
+                state.event("login", message.id, now_ns, code="0", msg="")
+                return
+        except Problem as problem:
+            state.error(problem, message.id, now_ns)
+            if message.op == "login":
+                self._wire.close(state.conn, 4001, "Login failed")
+            return
+        for arg in message.args:  # one answer to each
+            try:
+                self._channel(state, message, arg, now_ns)
+            except Problem as problem:
+                state.error(problem, message.id, now_ns)
+
+    def _channel(self, state: Conn, message: _Message, arg: dict[str, Any], now_ns: int) -> None:
+        """Subscribe, Unsubscribe: the answer comes before the data."""
+        if not all(isinstance(value, str) for value in arg.values()):
+            raise Problem("60012", f"Invalid request: {_encode(arg).decode()}")
+        if state.path == "public":
+            part: Streams | Private = self._streams
+        elif state.path == "private":
+            if not state.account:
+                raise Problem("60011", "Please log in")
+            part = self._private
+        else:
+            raise missing(arg)
+        part.check(arg)
+        state.event(message.op, message.id, now_ns, arg=arg)
+        if message.op == "subscribe":
+            part.subscribe(state, arg, now_ns)
+        else:
+            self._streams.forget(state, channel_key(arg))
+
+    def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
+        """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
+        names = ("apiKey", "passphrase", "timestamp", "sign")
+        key, passphrase, stamp, sign = (str(args[0].get(name) or "") for name in names)
+        if len(args) != 1 or not (key and passphrase and stamp and sign):
+            raise Problem("60009", "Login failed.")
+        if not re.fullmatch(r"\d{10}", stamp, re.ASCII):
+            raise Problem("60004", "Invalid timestamp")
+        if abs(int(stamp) * _S - now_ns) > _WINDOW_NS:
+            raise Problem("60006", "Timestamp request expired")
+        account = self._exchange.by_key(key)
+        if account is None:
+            raise Problem("60005", "Invalid apiKey")
+        if not _same(passphrase, account.passphrase):
+            raise Problem("60024", "Wrong passphrase")
+        if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
+            raise Problem("60007", "Invalid sign")
+        state.account, state.uid = account.name, str(account.uid)
+
+    def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
+        """WS / Place order and its kin: one answer, with the client's id; what happens comes on the orders channel."""
+        body: dict[str, Any] = {"id": message.id, "op": message.op}
+        try:
+            if state.path != "private":
+                raise Problem("60018", "Wrong URL: orders go to the private channel.")
+            if not state.account:
+                raise Problem("60011", "Please log in")
+            if now_ns < self._exchange.limited_until_ns:
+                raise Problem("60014", "Requests too frequent.")
+            many = message.op.startswith("batch-")
+            if not message.id or not message.args or (len(message.args) != 1 and not many):
+                raise Problem("60013", "Invalid args")
+            expire_ns = 0 if "cancel" in message.op else _expiry(message.expire)
+            code, rows = self._orders.run(
+                message.op, state.account, message.args, now_ns, coded=True, expire_ns=expire_ns
+            )
+            body |= {"data": rows, "code": code, "msg": ""}
+        except Problem as problem:
+            code = "60014" if problem.code == "50011" else problem.code
+            body |= {"data": [], "code": code, "msg": problem.msg}
+        at = str(now_ns // 1000)
+        state.send(_encode(body | {"inTime": at, "outTime": at}).decode(), "reply", now_ns)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        for report in reports:
+            match report:
+                case TopReport():
+                    self._streams.top(report, now_ns)
+                case TradeReport():
+                    self._streams.trade(report, now_ns)
+                case OrderReport():
+                    self._private.order(report, now_ns)
+                case BalanceReport():
+                    self._private.balance(report, now_ns)
+
+
+def _sign(secret: str, payload: bytes) -> str:
+    return base64.b64encode(hmac.digest(secret.encode(), payload, "sha256")).decode()
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+
+
+def _body(request: Request) -> Any:
+    if request.method != "POST":
+        return None
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise Problem("50006", "Invalid Content-Type, please use the application/json format", 400)
+    try:
+        return msgspec.json.decode(request.body)
+    except msgspec.DecodeError:
+        raise Problem("50002", "JSON syntax error", 400) from None
+
+
+def _expiry(value: str) -> int:
+    """expTime: milliseconds; the request is dropped when the venue's clock is past it."""
+    if not value:
+        return 0
+    if not (value.isascii() and value.isdigit()):
+        raise Problem("51000", "Parameter expTime error", 400)
+    return int(value) * MS

@@ -1,0 +1,765 @@
+"""The simulated OKX keeps the venue's rules: signatures, time windows, sequences, order states, codes and limits."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arbkit_okx.dialect import OkxDialect
+
+from arbkit.core.types import Side, Tif
+from arbkit.sim.faults import Fault
+from arbkit.sim.market import Divergence
+from arbkit.sim.venue import Account, Exchange
+from arbkit.sim.wire import Answer, Close, Frame, Request, Wire
+from arbkit.sim.world import World
+
+T0 = 1_750_000_000_000_000_000
+ISO = "2025-06-15T15:06:40.000Z"  # T0
+MS = 1_000_000
+S = 1_000 * MS
+SPOT = {"channel": "orders", "instType": "SPOT"}
+BOOKS = {"channel": "books", "instId": "BTC-USDT"}
+SIGNING = json.loads((Path(__file__).parent / "data" / "signing.json").read_bytes())
+
+
+def sign(secret: str, payload: str) -> str:
+    return base64.b64encode(hmac.digest(secret.encode(), payload.encode(), "sha256")).decode()
+
+
+class Client:
+    """One client of a simulated OKX, in virtual time that stands still unless moved."""
+
+    def __init__(self, faults: list[Fault] | None = None) -> None:
+        self.world = World([OkxDialect], seed=1, start_ns=T0, faults=faults or [], divergence=Divergence(noise=0))
+        self.exchange = self.world.sites["okx"].exchange
+        self.now_ns = T0
+        self.main = self.exchange.accounts["main"]
+        self.ref = 0
+        self.codes: dict[str, int] = {}
+
+    def raw(self, request: Request) -> Any:
+        self.ref += 1
+        self.world.http("okx", request, self.ref, self.now_ns)
+        for out in self.world.drain():
+            if isinstance(out, Answer) and out.ref == self.ref:
+                return out.reply
+        raise AssertionError("no answer")
+
+    def get(self, path: str, query: str = "", **headers: str) -> Any:
+        return json.loads(self.raw(self.request("GET", path, query, "", headers)).body)
+
+    def post(self, path: str, body: Any, **headers: str) -> Any:
+        return json.loads(self.raw(self.request("POST", path, "", json.dumps(body), headers)).body)
+
+    def request(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Request:
+        path = f"/api/v5/{path}"
+        target = f"{path}?{query}" if query else path
+        signed: dict[str, str] = {
+            "ok-access-key": self.main.key,
+            "ok-access-passphrase": self.main.passphrase,
+            "ok-access-timestamp": ISO,
+            "ok-access-sign": sign(self.main.secret, f"{ISO}{method}{target}{body}"),
+            "content-type": "application/json",
+        }
+        return Request(method, path, query, signed | dict(headers), body.encode())
+
+    def order(self, **item: Any) -> dict[str, Any]:
+        """Place over REST; the row of the answer."""
+        row: dict[str, Any] = self.post("trade/order", {"instId": "BTC-USDT"} | limit(**item))["data"][0]
+        return row
+
+    def connect(self, path: str = "private", login: bool = True) -> int:
+        conn, refused = self.world.connect("okx", f"/ws/v5/{path}", {}, self.now_ns)
+        assert refused is None
+        if path == "private" and login:
+            assert self.login(conn)[0]["event"] == "login"
+        return conn
+
+    def refused(self, target: str) -> int:
+        """The HTTP status that refuses a handshake."""
+        reply = self.world.connect("okx", target, {}, self.now_ns)[1]
+        assert reply is not None
+        return reply.status
+
+    def login(self, conn: int, **change: str) -> list[Any]:
+        stamp = change.get("timestamp", str(self.now_ns // S))
+        arg = {
+            "apiKey": self.main.key,
+            "passphrase": self.main.passphrase,
+            "timestamp": stamp,
+            "sign": sign(self.main.secret, f"{stamp}GET/users/self/verify"),
+        }
+        return self.say(conn, op="login", args=[arg | change])
+
+    def say(self, conn: int, **message: Any) -> list[Any]:
+        return self.text(conn, json.dumps(message))
+
+    def text(self, conn: int, text: str) -> list[Any]:
+        """Send a frame; what comes at once on that connection: JSON, or what it is."""
+        self.world.frame(conn, text, self.now_ns)
+        return [
+            json.loads(out.text) if isinstance(out, Frame) and out.text != "pong" else out
+            for out in self.world.drain()
+            if not isinstance(out, Answer) and out.conn == conn
+        ]
+
+    def subscribe(self, conn: int, *args: Any) -> list[Any]:
+        return self.say(conn, id="s1", op="subscribe", args=list(args))
+
+    def place(self, conn: int, ref: str = "r1", **item: Any) -> list[Any]:
+        code = self.code("BTC-USDT")
+        return self.say(conn, id=ref, op="order", args=[{"instIdCode": code} | limit(**item)])
+
+    def code(self, name: str) -> int:
+        """The instrument's ``instIdCode``."""
+        if not self.codes:
+            rows = self.get("public/instruments", "instType=SPOT")["data"]
+            self.codes = {row["instId"]: row["instIdCode"] for row in rows}
+        return self.codes[name]
+
+    def run(self, seconds: float) -> list[Any]:
+        """Let time pass; all that was sent."""
+        until, outs = self.now_ns + round(seconds * S), []
+        while self.world.due_ns <= until:
+            self.now_ns = max(self.now_ns, self.world.due_ns)
+            self.world.tick(self.now_ns)
+            outs += self.world.drain()
+        self.now_ns = until
+        return outs
+
+
+def limit(**item: Any) -> dict[str, Any]:
+    base = {"tdMode": "cash", "side": "buy", "ordType": "limit", "px": "60000", "sz": "0.01"}
+    return {name: value for name, value in (base | item).items() if value is not None}
+
+
+# --- signatures and clocks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", SIGNING["rest"], ids=lambda vector: str(vector["name"]))
+def test_ccxt_signatures_are_accepted(vector: Any) -> None:
+    """Requests as ccxt signed them pass; with one letter of the body, query or key changed they do not."""
+    client = Client()
+    keys = SIGNING["credentials"]
+    client.exchange.open(Account("ccxt", keys["apiKey"], keys["secret"], keys["password"]))
+    (sent,) = vector["requests"]
+    path, _, query = sent["url"].removeprefix("https://www.okx.com").partition("?")
+    headers = {name.lower(): value for name, value in sent["headers"].items()}
+    body = (sent["body"] or "").encode()
+    good = client.raw(Request(sent["method"], path, query, headers, body))
+    assert not json.loads(good.body)["code"].startswith("501")
+    for bad in (
+        Request(sent["method"], path, f"{query}&a=b", headers, body),
+        Request(sent["method"], path, query, headers, body + b" "),
+        Request(sent["method"], path, query, headers | {"ok-access-timestamp": ISO.replace("0Z", "1Z")}, body),
+    ):
+        reply = client.raw(bad)
+        assert (reply.status, json.loads(reply.body)["code"]) == (401, "50113")
+
+
+def test_fact_sheet_signatures() -> None:
+    """The vectors of the fact sheet: query in the prehash, WebSocket login in seconds."""
+    client = Client()
+    client.main.secret = "arbkit-test-secret"
+    client.now_ns = 1_607_418_537_715 * MS
+    change = {
+        "ok-access-timestamp": "2020-12-08T09:08:57.715Z",
+        "ok-access-sign": "zQ0YGGT9N/Vgd0SAYnDseFdO8lpylANcKHCyeHbsa4Q=",
+    }
+    assert client.get("account/balance", "ccy=BTC", **change)["data"][0]["details"][0]["ccy"] == "BTC"
+    assert client.get("account/balance", **change)["code"] == "50113"
+    client.now_ns = 1_538_054_050 * S
+    conn = client.connect(login=False)
+    good = "3pwB4jK/V/PNYl4vIADfM45NsJIHYPO7h4x73KzDe0c="
+    (reply,) = client.login(conn, timestamp="1538054050", sign=good)
+    assert (reply["event"], reply["code"]) == ("login", "0")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"ok-access-key": ""}, "50103"),
+        ({"ok-access-passphrase": ""}, "50104"),
+        ({"ok-access-sign": ""}, "50106"),
+        ({"ok-access-timestamp": ""}, "50107"),
+        ({"ok-access-key": "nobody"}, "50111"),
+        ({"ok-access-passphrase": "wrong"}, "50105"),
+        ({"ok-access-timestamp": "1750000000000"}, "50112"),
+        ({"ok-access-timestamp": "2025-13-15T15:06:40.000Z"}, "50112"),
+        ({"ok-access-timestamp": "2025-06-15T15:06:09.999Z"}, "50102"),
+        ({"ok-access-timestamp": "2025-06-15T15:07:10.001Z"}, "50102"),
+    ],
+)
+def test_rest_authentication(change: Mapping[str, str], code: str) -> None:
+    """Each broken header is refused with its own code and HTTP 401."""
+    client = Client()
+    reply = client.raw(client.request("GET", "account/balance", "", "", change))
+    assert (reply.status, json.loads(reply.body)["code"]) == (401, code)
+
+
+@pytest.mark.parametrize("ahead", [-30, 30])
+def test_rest_time_window(ahead: int) -> None:
+    """30 seconds either way are allowed."""
+    client = Client()
+    client.now_ns += ahead * S
+    assert client.get("account/balance")["code"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"apiKey": "nobody"}, "60005"),
+        ({"passphrase": "wrong"}, "60024"),
+        ({"sign": "d3Jvbmc="}, "60007"),
+        ({"sign": ""}, "60009"),
+        ({"timestamp": "1750000000000"}, "60004"),
+        ({"timestamp": str(T0 // S - 31)}, "60006"),
+        ({"timestamp": str(T0 // S + 31)}, "60006"),
+    ],
+)
+def test_login_is_refused(change: dict[str, str], code: str) -> None:
+    """A bad login gets its code, and the connection ends with 4001."""
+    client = Client()
+    error, close = client.login(client.connect(login=False), **change)
+    assert (error["event"], error["code"]) == ("error", code)
+    assert (type(close), close.code) == (Close, 4001)
+
+
+# --- the book --------------------------------------------------------------------------------------------------------
+
+
+def test_subscribing() -> None:
+    """One answer to each arg, with the id; snapshot after it. Unknown, elsewhere and VIP channels are refused."""
+    client = Client()
+    conn = client.connect("public")
+    args = [
+        BOOKS,
+        {"channel": "books", "instId": "NOPE-USDT"},
+        {"channel": "books50-l2-tbt", "instId": "BTC-USDT"},
+        SPOT,
+    ]
+    frames = client.subscribe(conn, *args)
+    assert [(f.get("event"), f.get("code")) for f in frames] == [
+        ("subscribe", None),
+        (None, None),
+        ("error", "60018"),
+        ("error", "64003"),
+        ("error", "60018"),
+    ]
+    assert {f["id"] for f in frames if "event" in f} == {"s1"}
+    assert frames[0]["arg"] == BOOKS
+    assert (frames[1]["action"], frames[1]["data"][0]["prevSeqId"], frames[1]["data"][0]["checksum"]) == (
+        "snapshot",
+        -1,
+        0,
+    )
+    assert client.subscribe(conn, BOOKS)[0]["event"] == "subscribe"
+    assert client.say(conn, op="unsubscribe", args=[BOOKS])[0]["event"] == "unsubscribe"
+    assert not any(isinstance(out, Frame) for out in client.run(0.5))
+    assert client.subscribe(conn, BOOKS)[1]["action"] == "snapshot"
+    for text in ("nonsense", "[]", '{"op":"dance","args":[]}', '{"op":"subscribe","args":[1]}'):
+        assert client.text(conn, text)[0]["code"] == "60012"
+    private = client.connect(login=False)
+    assert client.subscribe(private, SPOT)[0]["code"] == "60011"
+    assert client.place(private)[0]["code"] == "60011"
+    assert client.connect("business")
+    assert client.refused("/ws/v5/nope") == 404
+
+
+def test_books_chain_without_a_hole() -> None:
+    """prevSeqId is the seqId before; ids jump; two connections see the same ids; the chain rebuilds the book."""
+    client = Client()
+    conns = [client.connect("public"), client.connect("public")]
+    books: dict[int, dict[str, dict[str, str]]] = {}
+    chains: dict[int, list[int]] = {conn: [] for conn in conns}
+
+    def follow(conn: int, message: Any) -> None:
+        (data,) = message["data"]
+        if message["action"] == "snapshot":
+            books[conn] = {"bids": {}, "asks": {}}
+        else:
+            assert data["prevSeqId"] == chains[conn][-1]
+        chains[conn].append(data["seqId"])
+        for side in ("bids", "asks"):
+            for px, qty, zero, _ in data[side]:
+                assert zero == "0"
+                books[conn][side].pop(px, None) if qty == "0" else books[conn][side].update({px: qty})
+
+    for conn in conns:
+        follow(conn, client.subscribe(conn, BOOKS)[1])
+    for out in client.run(5):
+        follow(out.conn, json.loads(out.text))
+    assert chains[conns[0]] == chains[conns[1]]
+    assert len(chains[conns[0]]) > 20
+    assert any(b - a > 1 for a, b in zip(chains[conns[0]], chains[conns[0]][1:], strict=False))
+    (row,) = client.get("market/books", "instId=BTC-USDT&sz=400")["data"]
+    for side in ("bids", "asks"):
+        assert books[conns[0]][side] == {px: qty for px, qty, *_ in row[side]}
+    assert row["seqId"] == chains[conns[0]][-1]
+
+
+def test_a_hole_shows_in_the_chain() -> None:
+    """The fault ``skip``: the next update does not follow the last one."""
+    client = Client([Fault(kind="skip", symbol="BTC-USDT", at_s=1)])
+    conn = client.connect("public")
+    last = client.subscribe(conn, BOOKS)[1]["data"][0]["seqId"]
+    holes = 0
+    for out in client.run(3):
+        (data,) = json.loads(out.text)["data"]
+        holes += data["prevSeqId"] != last
+        last = data["seqId"]
+    assert holes == 1
+
+
+class Quiet:
+    """A venue whose market does not move by itself."""
+
+    def __init__(self) -> None:
+        pairs = [pair for pair in OkxDialect.profile.pairs if pair.symbol == "BTC-USDT"]
+        self.exchange = Exchange("okx", OkxDialect.profile, pairs)
+        self.exchange.open(Account("maker", synthetic=True), [("BTC", Decimal(10**9)), ("USDT", Decimal(10**12))])
+        self.wire = Wire()
+        self.dialect = OkxDialect(self.exchange, self.wire)
+        self.now_ns = T0
+        for i in range(500):
+            self.quote(i, 1000)
+        self.exchange.take_reports()
+
+    def quote(self, i: int, lots: int) -> None:
+        """The bid ``i`` ticks below the best."""
+        self.exchange.quote("maker", "BTC-USDT", True, 600_000 - i, lots, self.now_ns)
+
+    def run(self, seconds: float) -> list[Any]:
+        until = self.now_ns + round(seconds * S)
+        while self.dialect.due_ns <= until:
+            self.now_ns = self.dialect.due_ns
+            self.dialect.tick(self.now_ns)
+        self.now_ns = until
+        return self.take()
+
+    def take(self) -> list[Any]:
+        self.dialect.reports(self.exchange.take_reports(), self.now_ns)
+        return [json.loads(o.text) if isinstance(o, Frame) and o.text != "pong" else o for o in self.wire.take()]
+
+    def open(self, *args: Any) -> list[Any]:
+        assert self.dialect.connect(1, "/ws/v5/public", {}, self.now_ns) is None
+        if args:
+            self.dialect.frame(1, json.dumps({"op": "subscribe", "args": args}), self.now_ns)
+        return self.take()
+
+
+def test_quiet_book_is_kept_alive() -> None:
+    """After 60 s without a change: an update without levels whose two ids are the last one. 4004 needs 30 s."""
+    venue = Quiet()
+    seq = venue.open(BOOKS)[1]["data"][0]["seqId"]
+    frames = []
+    for _ in range(7):
+        venue.dialect.frame(1, "ping", venue.now_ns)
+        frames += venue.run(20)
+    updates = [f["data"][0] for f in frames if isinstance(f, dict)]
+    assert [(u["prevSeqId"], u["seqId"], u["bids"], u["asks"]) for u in updates] == [(seq, seq, [], [])] * 2
+    assert sum(isinstance(f, Frame) for f in frames) == 7
+
+
+def test_books_show_400_levels() -> None:
+    """Levels come into the window, and leave it, by updates; what moves beyond it is not told."""
+    venue = Quiet()
+    (data,) = venue.open(BOOKS)[1]["data"]
+    assert len(data["bids"]) == 400
+    venue.quote(450, 7)
+    assert venue.run(0.2) == []
+    venue.quote(0, 0)
+    ((update,),) = [frame["data"] for frame in venue.run(0.2)]
+    assert {px: qty for px, qty, *_ in update["bids"]} == {"60000": "0", "59960": "0.00001"}
+    assert update["prevSeqId"] == data["seqId"]
+    venue.quote(0, 5)
+    ((update,),) = [frame["data"] for frame in venue.run(0.2)]
+    assert {px: qty for px, qty, *_ in update["bids"]} == {"60000": "0.00000005", "59960": "0"}
+
+
+def test_bbo_and_books5_are_snapshots() -> None:
+    """bbo-tbt at each change of the best, books5 each 100 ms when the five best changed; both with seqId alone."""
+    venue = Quiet()
+    frames = venue.open({"channel": "bbo-tbt", "instId": "BTC-USDT"}, {"channel": "books5", "instId": "BTC-USDT"})
+    bbo, five = frames[1], frames[3]
+    assert bbo["data"][0]["bids"] == [["60000", "0.00001", "0", "1"]]
+    assert bbo["data"][0]["asks"] == []
+    assert "action" not in bbo
+    assert "prevSeqId" not in bbo["data"][0]
+    assert len(five["data"][0]["bids"]) == 5
+    assert venue.run(1) == []
+    venue.quote(0, 3)
+    assert [f["arg"]["channel"] for f in venue.take()] == ["bbo-tbt"]
+    assert [f["arg"]["channel"] for f in venue.run(0.1)] == ["books5"]
+    venue.quote(9, 3)
+    assert venue.run(1) == []
+
+
+def test_idle_connections_end() -> None:
+    """Nothing sent to the client for 30 s: closed with 4004. Each ``ping`` is answered ``pong`` and counts."""
+    venue = Quiet()
+    venue.open()
+    assert venue.run(29) == []
+    venue.dialect.frame(1, "ping", venue.now_ns)
+    (pong,) = venue.run(29)
+    assert pong.text == "pong"
+    (close,) = venue.run(2)
+    assert (type(close), close.code) == (Close, 4004)
+
+
+def test_public_trades() -> None:
+    """The trades channel tells the taker's side."""
+    client = Client()
+    conn = client.connect("public")
+    client.subscribe(conn, {"channel": "trades", "instId": "BTC-USDT"})
+    client.order(ordType="ioc", px="63000")
+    private = client.connect()
+    client.world.frame(private, json.dumps({"op": "subscribe", "args": [SPOT]}), client.now_ns)
+    client.world.drain()
+    code = client.code("BTC-USDT")
+    item = {"instIdCode": code} | limit(ordType="ioc", side="sell", px="60000")
+    client.world.frame(private, json.dumps({"id": "1", "op": "order", "args": [item]}), client.now_ns)
+    frames = [json.loads(out.text) for out in client.world.drain() if isinstance(out, Frame) and out.conn == conn]
+    assert {frame["data"][0]["side"] for frame in frames} == {"sell"}
+    assert sum(Decimal(frame["data"][0]["sz"]) for frame in frames) == Decimal("0.01")
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"px": "60000.05"}, "51000"),
+        ({"px": None}, "50014"),
+        ({"px": 60000}, "51000"),
+        ({"px": "6e4"}, "51000"),
+        ({"sz": "0.010000001"}, "51121"),
+        ({"sz": "0.000001"}, "51020"),
+        ({"sz": "10000"}, "51203"),
+        ({"sz": "10000", "ordType": "market", "tgtCcy": "base_ccy"}, "51202"),
+        ({"sz": "100"}, "51008"),
+        ({"side": "hold"}, "51000"),
+        ({"side": None}, "50014"),
+        ({"tdMode": "cross"}, "51010"),
+        ({"tdMode": None}, "50014"),
+        ({"ordType": "GTC"}, "51000"),
+        ({"clOrdId": "has-dash"}, "51000"),
+        ({"clOrdId": "x" * 33}, "51000"),
+        ({"stpMode": "none"}, "51000"),
+        ({"instId": "NOPE-USDT"}, "51001"),
+        ({"instId": ""}, "50014"),
+    ],
+)
+def test_order_rules(change: Mapping[str, Any], code: str) -> None:
+    """Each broken rule is refused with its own code in the item, and no order is born."""
+    client = Client()
+    row = client.order(**change)
+    assert (row["sCode"], row["ordId"]) == (code, "")
+    assert not client.exchange.orders
+
+
+def test_halted_instruments() -> None:
+    """A suspended instrument says so, and refuses orders."""
+    client = Client()
+    client.exchange.halted["BTC-USDT"] = "maintenance"
+    states = {row["instId"]: row["state"] for row in client.get("public/instruments", "instType=SPOT")["data"]}
+    assert states == {"BTC-USDT": "suspend", "ETH-USDT": "live"}
+    assert client.order()["sCode"] == "51022"
+
+
+def test_client_ids_are_unique_among_live_orders() -> None:
+    """51016 while live; afterwards the id may return, and a query finds the newest."""
+    client = Client()
+    assert client.order(clOrdId="a1")["sCode"] == "0"
+    assert client.order(clOrdId="a1")["sCode"] == "51016"
+    cancel = {"instId": "BTC-USDT", "clOrdId": "a1"}
+    assert client.post("trade/cancel-order", cancel)["data"][0]["sCode"] == "0"
+    assert client.post("trade/cancel-order", cancel)["data"][0]["sCode"] == "51400"
+    second = client.order(clOrdId="a1")
+    assert second["sCode"] == "0"
+    (row,) = client.get("trade/order", "instId=BTC-USDT&clOrdId=a1")["data"]
+    assert (row["ordId"], row["state"]) == (second["ordId"], "live")
+    assert client.get("trade/order", "instId=BTC-USDT&clOrdId=b1")["code"] == "51603"
+    assert client.get("trade/order", "instId=ETH-USDT&clOrdId=a1")["code"] == "51603"
+    assert client.get("trade/order", "instId=BTC-USDT")["code"] == "51003"
+
+
+def test_unfilled_cancelled_orders_vanish() -> None:
+    """They can be queried for two hours."""
+    client = Client()
+    client.order(clOrdId="a1")
+    client.post("trade/cancel-order", {"instId": "BTC-USDT", "clOrdId": "a1"})
+    assert client.get("trade/order", "instId=BTC-USDT&clOrdId=a1")["data"][0]["state"] == "canceled"
+    client.now_ns += 7201 * S
+    later = "2025-06-15T17:06:41.000Z"
+    path = "/api/v5/trade/order?instId=BTC-USDT&clOrdId=a1"
+    headers = {"ok-access-timestamp": later, "ok-access-sign": sign(client.main.secret, f"{later}GET{path}")}
+    assert client.get("trade/order", "instId=BTC-USDT&clOrdId=a1", **headers)["code"] == "51603"
+
+
+def test_ws_orders_need_the_instrument_code() -> None:
+    """``instIdCode``, an integer; ``instId`` alone is refused. REST goes by ``instId``."""
+    client = Client()
+    conn = client.connect()
+
+    def code(op: str, **item: Any) -> str:
+        (reply, *_) = client.say(conn, id="r1", op=op, args=[item])
+        assert (reply["id"], reply["op"], reply["code"]) == ("r1", op, "1")
+        return str(reply["data"][0]["sCode"])
+
+    assert code("order", instId="BTC-USDT", **limit()) == "50014"
+    assert code("order", instIdCode=1, **limit()) == "51001"
+    assert code("order", instIdCode=str(client.code("BTC-USDT")), **limit()) == "51001"
+    assert code("cancel-order", instId="BTC-USDT", clOrdId="a1") == "50014"
+    assert code("cancel-order", instIdCode=client.code("BTC-USDT"), clOrdId="a1") == "51400"
+    assert not client.exchange.orders
+    wrong: list[list[dict[str, Any]]] = [[], [{}, {}]]
+    for args in wrong:
+        (reply,) = client.say(conn, id="r1", op="order", args=args)
+        assert (reply["code"], reply["data"]) == ("60013", [])
+    public = client.connect("public")
+    assert client.place(public)[0]["code"] == "60018"
+
+
+def test_states_of_orders() -> None:
+    """The answer first; then live, a push a fill with its own fee and trade id, and the end."""
+    client = Client()
+    conn = client.connect()
+    assert client.subscribe(conn, SPOT)[1]["event"] == "channel-conn-count"
+    ack, *pushes = client.place(conn, ordType="ioc", px="63000", sz="1", clOrdId="take1", tag="bot")
+    assert (ack["id"], ack["op"], ack["code"], ack["data"][0]["sCode"]) == ("r1", "order", "0", "0")
+    assert {push["arg"]["uid"] for push in pushes} == {str(client.main.uid)}
+    rows = [row for push in pushes for row in push["data"]]
+    assert {row["ordId"] for row in rows} == {ack["data"][0]["ordId"]}
+    assert {(row["clOrdId"], row["tag"]) for row in rows} == {("take1", "bot")}
+    live, *fills = rows
+    assert (live["state"], live["tradeId"], live["accFillSz"], live["fee"]) == ("live", "", "0", "0")
+    assert [row["state"] for row in fills] == ["partially_filled"] * (len(fills) - 1) + ["filled"]
+    assert len({row["tradeId"] for row in fills}) == len(fills)
+    cum = fee = Decimal(0)
+    for row in fills:
+        cum, fee = cum + Decimal(row["fillSz"]), fee + Decimal(row["fillFee"])
+        assert (Decimal(row["accFillSz"]), Decimal(row["fee"])) == (cum, fee)
+        assert (row["fillFeeCcy"], row["feeCcy"], row["execType"]) == ("BTC", "BTC", "T")
+        assert Decimal(row["fillFee"]) == -Decimal(row["fillSz"]) / 1000
+    assert cum == 1
+    (query,) = client.get("trade/order", "instId=BTC-USDT&clOrdId=take1")["data"]
+    assert (query["state"], query["avgPx"], query["fee"]) == ("filled", fills[-1]["avgPx"], fills[-1]["fee"])
+    listed = client.get("trade/fills", "instType=SPOT&ordId=" + query["ordId"])["data"]
+    assert [row["tradeId"] for row in listed] == [row["tradeId"] for row in reversed(fills)]
+
+    _, *pushes = client.place(conn, clOrdId="rest1", px="50000")
+    assert [push["data"][0]["state"] for push in pushes] == ["live"]
+    cancel = {"instIdCode": client.code("BTC-USDT"), "clOrdId": "rest1"}
+    ack, push = client.say(conn, id="c1", op="cancel-order", args=[cancel])
+    assert (ack["op"], ack["data"][0]["sCode"]) == ("cancel-order", "0")
+    assert (push["data"][0]["state"], push["data"][0]["cancelSource"]) == ("canceled", "1")
+    for kind, px, source in (("ioc", "50000", "14"), ("fok", "50000", "13"), ("post_only", "63000", "31")):
+        ack, *pushes = client.place(conn, ordType=kind, px=px)
+        assert ack["code"] == "0"
+        assert [push["data"][0]["state"] for push in pushes] == ["live", "canceled"]
+        assert (pushes[1]["data"][0]["cancelSource"], pushes[1]["data"][0]["accFillSz"]) == (source, "0")
+
+
+def test_maker_fills_and_sell_fees() -> None:
+    """A resting sell that is taken pays the maker's rate, in quote."""
+    client = Client()
+    client.exchange.open(Account("other", key="o"), [("USDT", Decimal(10**6))])
+    conn = client.connect()
+    client.subscribe(conn, SPOT)
+    pair, (_, _, ask, lots) = client.exchange.pairs["BTC-USDT"], client.exchange.books["BTC-USDT"].top()
+    px = pair.px_text(ask)
+    client.place(conn, side="sell", px=px, sz="0.01")
+    size = Decimal(pair.qty_text(lots)) + Decimal("0.01")  # what was there before, and this
+    client.exchange.place("other", "BTC-USDT", Side.BUY, qty=size, px=Decimal(px), tif=Tif.IOC, now_ns=T0)
+    client.world.tick(client.now_ns)
+    rows = [json.loads(out.text)["data"][0] for out in client.world.drain() if isinstance(out, Frame)]
+    (row,) = [row for row in rows if row.get("tradeId")]
+    assert (row["state"], row["execType"], row["fillFeeCcy"]) == ("filled", "M", "USDT")
+    assert Decimal(row["fillFee"]) == -Decimal(px) * Decimal("0.01") * Decimal("0.0008")
+
+
+def test_expired_requests_are_dropped() -> None:
+    """expTime, in the frame or as a header: past it nothing is placed; a cancel does not know it."""
+    client = Client()
+    conn = client.connect()
+    now = T0 // MS
+    item = {"instIdCode": client.code("BTC-USDT"), **limit()}
+    (reply,) = client.say(conn, id="r1", op="order", args=[item], expTime=str(now - 1))
+    assert (reply["code"], reply["data"]) == ("50036", [])
+    assert client.post("trade/order", {"instId": "BTC-USDT"} | limit(), exptime=str(now - 1))["code"] == "50036"
+    assert not client.exchange.orders
+    (reply,) = client.say(conn, id="r1", op="order", args=[item], expTime=str(now))
+    assert reply["code"] == "0"
+    body = {"instId": "BTC-USDT"} | limit()
+    (row,) = client.post("trade/order", body, exptime=str(now + 1))["data"]
+    assert row["sCode"] == "0"
+    cancel = {"instId": "BTC-USDT", "ordId": row["ordId"]}
+    assert client.post("trade/cancel-order", cancel, exptime="1")["code"] == "0"
+    assert client.post("trade/order", body, exptime="soon")["code"] == "51000"
+
+
+def test_market_orders_count_quote_or_base() -> None:
+    """A buy's ``sz`` is quote by default, a sell's is base; ``tgtCcy`` says otherwise."""
+    client = Client()
+    for change, name, most in (
+        ({"side": "buy", "sz": "100"}, "quote_ccy", Decimal(100)),
+        ({"side": "buy", "sz": "0.001", "tgtCcy": "base_ccy"}, "base_ccy", None),
+        ({"side": "sell", "sz": "0.001"}, "base_ccy", None),
+    ):
+        row = client.order(ordType="market", px=None, **change)
+        (order,) = client.get("trade/order", f"instId=BTC-USDT&ordId={row['ordId']}")["data"]
+        assert (order["state"], order["tgtCcy"], order["px"], order["sz"]) == ("filled", name, "", change["sz"])
+        if most is None:
+            assert order["accFillSz"] == "0.001"
+        else:
+            assert most * Decimal("0.999") < Decimal(order["accFillSz"]) * Decimal(order["avgPx"]) <= most
+
+
+def test_batches_succeed_in_part() -> None:
+    """Code 0 all, 1 none, 2 some; 20 at most."""
+    client = Client()
+    conn = client.connect()
+    good = {"instId": "BTC-USDT", "clOrdId": "a1"} | limit()
+    assert client.post("trade/batch-orders", [good, good])["code"] == "2"
+    assert client.post("trade/batch-orders", [good, good])["code"] == "1"
+    assert client.post("trade/batch-orders", [good] * 21)["code"] == "50025"
+    assert client.post("trade/batch-orders", {})["code"] == "50002"
+    code = client.code("BTC-USDT")
+    items = [{"instIdCode": code, "clOrdId": name} for name in ("a1", "b1")]
+    (reply,) = client.say(conn, id="r1", op="batch-cancel-orders", args=items)
+    assert (reply["code"], [row["sCode"] for row in reply["data"]]) == ("2", ["0", "51400"])
+    items = [{"instIdCode": code, "clOrdId": name} | limit(px="50000") for name in ("c1", "d1")]
+    (reply,) = client.say(conn, id="r1", op="batch-orders", args=items)
+    assert reply["code"] == "0"
+    pending = client.get("trade/orders-pending", "instType=SPOT")["data"]
+    assert [row["clOrdId"] for row in pending] == ["d1", "c1"]
+    older = client.get("trade/orders-pending", f"instType=SPOT&after={pending[0]['ordId']}")["data"]
+    assert [row["clOrdId"] for row in older] == ["c1"]
+    gone = [{"instId": "BTC-USDT", "ordId": row["ordId"]} for row in pending]
+    assert client.post("trade/cancel-batch-orders", gone)["code"] == "0"
+    assert client.get("trade/orders-pending")["data"] == []
+    history = client.get("trade/orders-history", "instType=SPOT&state=canceled")["data"]
+    assert [row["clOrdId"] for row in history] == ["d1", "c1", "a1"]
+
+
+def test_dead_man_timer() -> None:
+    """cancel-all-after ends all orders unless it is called again in time."""
+    client = Client()
+    client.order()
+    assert client.post("trade/cancel-all-after", {"timeOut": "5"})["code"] == "51000"
+    client.now_ns += S
+    assert client.post("trade/cancel-all-after", {"timeOut": "10"})["data"][0]["triggerTime"] == str(T0 // MS + 11_000)
+    client.run(9)
+    assert client.post("trade/cancel-all-after", {"timeOut": "10"})["code"] == "0"
+    client.run(9)
+    assert len(client.exchange.open_orders("main")) == 1
+    client.run(2)
+    assert client.exchange.open_orders("main") == []
+
+
+# --- account and limits ----------------------------------------------------------------------------------------------
+
+
+def test_account_channel() -> None:
+    """A full snapshot first; then what each event touched; at intervals unless updateInterval is 0."""
+    client = Client()
+    conn = client.connect()
+    arg = {"channel": "account", "extraParams": '{"updateInterval":"0"}'}
+    _, count, push = client.subscribe(conn, arg)
+    assert count["connCount"] == "1"
+    assert (push["eventType"], push["curPage"], push["lastPage"]) == ("snapshot", 1, True)
+    details = {row["ccy"]: (row["availBal"], row["frozenBal"]) for row in push["data"][0]["details"]}
+    assert details == {"BTC": ("3", "0"), "ETH": ("80", "0"), "USDT": ("200000", "0")}
+    _, event = client.place(conn, sz="0.1")
+    assert event["eventType"] == "event_update"
+    (row,) = event["data"][0]["details"]
+    assert (row["ccy"], row["availBal"], row["frozenBal"], row["cashBal"]) == ("USDT", "194000", "6000", "200000")
+    (rest,) = client.get("account/balance", "ccy=USDT")["data"]
+    assert rest["details"] == [row]
+    assert not any(isinstance(out, Frame) for out in client.run(20))
+    client.text(conn, "ping")
+    client.say(conn, op="unsubscribe", args=[arg])
+    assert client.subscribe(conn, {"channel": "account"})[-1]["eventType"] == "snapshot"
+    kinds = [json.loads(out.text)["eventType"] for out in client.run(11)]
+    assert kinds == ["interval_update"] * 2
+    assert client.subscribe(conn, {"channel": "account", "ccy": "BTC", "extraParams": "{"})[0]["code"] == "60012"
+
+
+def test_fees_and_asset_status() -> None:
+    """Rates are negative where charged and go by the instrument's group; deposits and withdrawals by currency."""
+    client = Client()
+    (instrument,) = client.get("public/instruments", "instType=SPOT&instId=BTC-USDT")["data"]
+    (fees,) = client.get("account/trade-fee", "instType=SPOT&instId=BTC-USDT")["data"]
+    rates = {row["groupId"]: (row["maker"], row["taker"]) for row in fees["feeGroup"]}
+    assert rates[instrument["groupId"]] == ("-0.0008", "-0.001")
+    client.exchange.immovable["BTC"] = (False, True)
+    rows = {row["ccy"]: (row["canDep"], row["canWd"]) for row in client.get("asset/currencies")["data"]}
+    assert rows == {"BTC": (False, True), "USDT": (True, True), "ETH": (True, True)}
+    assert client.get("account/config")["data"][0]["acctLv"] == "1"
+    assert client.get("public/time")["data"] == [{"ts": str(T0 // MS)}]
+
+
+def test_rate_limits() -> None:
+    """60 orders in 2 s for one instrument, REST and WebSocket together; then 429 and 50011, 60014 on the socket."""
+    client = Client()
+    conn = client.connect()
+    for _ in range(30):
+        assert client.order(px="50000", sz="0.00001")["sCode"] == "0"
+        assert client.place(conn, px="50000", sz="0.00001")[0]["code"] == "0"
+        client.now_ns += MS
+    reply = client.raw(client.request("POST", "trade/order", "", json.dumps({"instId": "ETH-USDT"} | limit()), {}))
+    assert reply.status == 200
+    body = json.dumps({"instId": "BTC-USDT"} | limit())
+    reply = client.raw(client.request("POST", "trade/order", "", body, {}))
+    assert (reply.status, json.loads(reply.body)["code"]) == (429, "50011")
+    (reply,) = client.place(conn)
+    assert (reply["code"], reply["data"]) == ("60014", [])
+    client.now_ns += 2 * S
+    assert client.order()["sCode"] == "0"
+    for _ in range(10):
+        assert client.get("account/balance")["code"] == "0"
+    assert client.get("account/balance")["code"] == "50011"
+
+
+def test_a_throttled_venue_refuses_everything() -> None:
+    """The fault ``throttle``: 429 over HTTP, 60014 on sockets, and nothing is placed."""
+    client = Client([Fault(kind="throttle", for_s=2)])
+    conn = client.connect()
+    client.code("BTC-USDT")
+    client.world.tick(client.now_ns)
+    assert client.place(conn)[0]["code"] == "60014"
+    reply = client.raw(client.request("GET", "account/balance", "", "", {}))
+    assert (reply.status, json.loads(reply.body)["code"]) == (429, "50011")
+    assert client.subscribe(conn, SPOT)[0]["code"] == "60014"
+    assert not client.exchange.orders
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
+    """The order is accepted; the reply never comes, and with ``cut`` the socket and its pushes are gone too."""
+    client = Client([Fault(kind="lose_ack", cut=cut)])
+    conn = client.connect()
+    client.subscribe(conn, SPOT)
+    frames = client.place(conn, clOrdId="once")
+    assert [order.cl_ord_id for order in client.exchange.orders.values()] == ["once"]
+    assert not any(isinstance(frame, dict) and "op" in frame for frame in frames)
+    assert any(isinstance(frame, dict) and frame.get("data") for frame in frames) is not cut
+
+
+def test_connections_are_limited() -> None:
+    """Three a second from one address."""
+    client = Client()
+    for _ in range(3):
+        client.connect("public")
+    assert client.refused("/ws/v5/public") == 429
+    client.now_ns += S
+    client.connect("public")
