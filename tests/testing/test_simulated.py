@@ -15,9 +15,13 @@ from arbkit_bybit.adapter import Bybit
 from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
 
 from arbkit import Opportunity, SpreadArb, View
 from arbkit.core.deals import Deal
+from arbkit.core.desk import Desk
+from arbkit.core.engine import Slot
+from arbkit.core.journal import decode
 from arbkit.core.limits import LimitsConfig
 from arbkit.core.types import Command, OrderUpdate
 from arbkit.sim.faults import default_script
@@ -130,3 +134,35 @@ def test_an_executor_that_raises_leaves_a_held_deal_and_an_alarm() -> None:
     assert run.desk.counters.alarms["deal_held"] == 1
     assert run.stop()
     assert differences(run) == []
+
+
+@pytest.mark.parametrize("arrived", [False, True], ids=["nothing-arrived", "accepted-unheard"])
+def test_a_process_that_dies_with_orders_in_flight_is_taken_up_by_the_next(arrived: bool) -> None:
+    """The next run knows the open intents from the journal, proves each, trades on, and agrees with every venue."""
+    first = simulate(spread(), VENUES, limits=MANY)
+
+    def in_flight() -> bool:
+        orders = [order for table in first.desk.orders.values() for order in table if order.sent_ns]
+        there = accepted(first)
+        return any(not order.acked_ns and (order.cl_ord_id in there) is arrived for order in orders)
+
+    first.run_for(60, in_flight)
+    assert in_flight()
+    for conn in list(first._links):
+        first.world.closed(conn, first.now_ns)
+    recovery = decode(b"".join(first.records))
+    intents = recovery.unresolved()
+    assert intents
+    setup = replace(
+        first.desk.setup,
+        unresolved=intents,
+        block=recovery.next_block(),
+        slots=[Slot("next", spread(), TakerExecutor())],
+    )
+    second = VirtualRun(first.world, lambda port, now_ns: Desk(setup, port, now_ns), first.now_ns + 1_000_000_000)
+    second.run_for(60)
+    assert second.stop()
+    assert second.desk.unresolved() == []
+    assert set(accepted(second).values()) == {1}
+    assert second.desk.counters.deals["hedged"] >= 1
+    assert differences(second) == []
