@@ -95,6 +95,12 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_command_line() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == [*codes, cli.INTERRUPTED]
 
 
+def test_every_command_is_in_the_readme() -> None:
+    """A new command is described, and one that is gone is not."""
+    table = README[README.index("## Commands") : README.index("## Exit codes")]
+    assert set(re.findall(r"`arbkit (\w+)", table)) == set(cli._COMMANDS)
+
+
 def test_the_drawing_of_a_deal_is_its_table() -> None:
     """Every move of ``MOVES`` is drawn, and no other."""
     drawn = re.findall(r"(\w+) --> (\w+)", block(DESIGN, "<!-- moves -->", "mermaid"))
