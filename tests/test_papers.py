@@ -15,7 +15,7 @@ from arbkit import cli
 from arbkit.cli import run as run_command
 from arbkit.core.deals import MOVES
 from arbkit.core.protocols import View
-from arbkit.sim.faults import FaultKind
+from arbkit.sim.faults import FaultKind, read_script
 from arbkit.strategies import SpreadArb
 
 ROOT = Path(__file__).parent.parent
@@ -125,6 +125,8 @@ def test_the_view_is_described_whole() -> None:
 
 
 def test_the_number_of_faults_is_the_number_of_faults() -> None:
-    """docs/reliability.md counts the kinds of fault scripts."""
-    assert "scripts of fourteen kinds" in (ROOT / "docs/reliability.md").read_text()
+    """docs/reliability.md counts the kinds of fault scripts, and its script can be read."""
+    page = (ROOT / "docs/reliability.md").read_text()
+    assert "scripts of fourteen kinds" in page
+    assert len(read_script(block(page, "<!-- faults -->", "json").encode())) == 3
     assert len(FaultKind.__args__) == 14  # type: ignore[attr-defined]  # a Literal
