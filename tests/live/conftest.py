@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 ARBKIT = str(Path(sys.executable).parent / "arbkit")
+CRASH = Path(__file__).with_name("crash.py")
 DEADLINE_S = 20.0
 LIMITS = """
 [limits]
@@ -84,11 +85,11 @@ class Venues:
 class Run:
     """``arbkit run`` in its own process; its log is read as it is written."""
 
-    def __init__(self, folder: Path, env: dict[str, str], *args: str) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], *command: str) -> None:
         self.folder = folder
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [ARBKIT, "run", *args], cwd=folder, env={**os.environ, **env}, stdout=subprocess.PIPE,
+            command, cwd=folder, env={**os.environ, **env}, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.lines: list[str] = []
@@ -165,7 +166,13 @@ class Stage(Protocol):
     def sim(self, *args: str) -> Venues: ...
     def script(self, *args: str) -> Venues: ...
     def run(
-        self, *venues: Venues, args: tuple[str, ...] = (), params: str = "", live: bool = True, extra: str = ""
+        self,
+        *venues: Venues,
+        args: tuple[str, ...] = (),
+        params: str = "",
+        live: bool = True,
+        extra: str = "",
+        crash: tuple[str, int] | None = None,
     ) -> Run: ...
 
 
@@ -183,7 +190,13 @@ class _Stage:
         return self._kept(Venues(sys.executable, *args))
 
     def run(
-        self, *venues: Venues, args: tuple[str, ...] = (), params: str = "", live: bool = True, extra: str = ""
+        self,
+        *venues: Venues,
+        args: tuple[str, ...] = (),
+        params: str = "",
+        live: bool = True,
+        extra: str = "",
+        crash: tuple[str, int] | None = None,
     ) -> Run:
         """``arbkit run`` on them, live unless told otherwise, in the same folder each time."""
         params = params or 'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0'
@@ -201,7 +214,8 @@ class _Stage:
         text += ["[strategy]", f"params = {{ {params} }}", extra or LIMITS]
         (self.folder / "arbkit.toml").write_text("\n".join(text))
         target = [] if args and not args[0].startswith("-") else ["spread"]
-        made = Run(self.folder, env, *target, *args, *(("--live",) if live else ()), "--json")
+        program = [ARBKIT] if crash is None else [sys.executable, str(CRASH), *map(str, crash)]
+        made = Run(self.folder, env, *program, "run", *target, *args, *(("--live",) if live else ()), "--json")
         self._stack.callback(made.end)
         return made
 
