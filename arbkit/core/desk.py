@@ -477,7 +477,6 @@ class Desk:
         for chore in venue.chores:
             if chore.due_ns <= now_ns:
                 chore.due_ns = NEVER
-                chore.asked_ns = now_ns
                 self.gateway.ask(venue.rest, Ask(kind=chore.kind, instrument=chore.instrument), now_ns)
         if venue.list_orders_ns <= now_ns:
             venue.list_orders_ns = now_ns + RETRY_NS
@@ -499,8 +498,11 @@ class Desk:
         if chore is None:
             return
         good = isinstance(answer, HttpAnswer) and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
-        # an account may lack what it asks for (no key for asset states): known all the same, asked again later
-        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1))
+        if matched.sent_ns < chore.wanted_ns:
+            return  # asked again since
+        # an account may lack what it asks for (no permission for asset states): not so soon again
+        patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
+        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
         if not good:
             return
         chore.known = True
@@ -623,10 +625,7 @@ class Desk:
         venue = self.venues[target.spec.venue]
         venue.readiness.link_ready(target.spec.link, now_ns)
         if target.spec.role is Role.PRIVATE:
-            venue.list_orders_ns = now_ns
-            chore = venue.chore(AskKind.BALANCES)
-            if chore is not None:
-                chore.due_ns = now_ns
+            venue.streaming(now_ns)
             for order in venue.orders.open():
                 self.dispatch.question(order, now_ns)
 

@@ -227,7 +227,8 @@ class Dispatch:
             self.engine.order_update(update, now_ns)
         venue.resolver.listed(listing, sent_ns, now_ns)
         if listing.kind == "open_orders" and listing.complete and not listing.instrument:
-            venue.list_orders_ns = NEVER
+            if sent_ns >= venue.orders_wanted_ns:
+                venue.list_orders_ns = NEVER
             venue.readiness.orders_listed(sent_ns)
 
     def wake(self, venue: Venue, now_ns: int) -> None:

@@ -272,6 +272,7 @@ class Gateway:
         """Write all intents at once, then make each wire and hand it over. The channel is fixed from here on."""
         linked = [(orders, role, self._link(orders[0], role)) for orders, role in batches]
         position = self._intents([(order, role, link.spec.link) for orders, role, link in linked for order in orders])
+        now: list[tuple[Sequence[NewOrder], Role, Link]] = []
         for orders, role, link in linked:
             if position < 0 and orders[0].purpose is Purpose.ENTRY:
                 for order in orders:
@@ -279,38 +280,43 @@ class Gateway:
             elif self._hold and position >= 0:
                 self._held.append((position, orders, role, link))
             else:
-                self._transmit(orders, role, link, now_ns)
+                now.append((orders, role, link))
+        self._transmit(now, now_ns)
 
     def _link(self, order: NewOrder, role: Role) -> Link:
         return self._trades[order.account] if role is Role.TRADE else self._rests[order.account.partition(":")[0]]
 
-    def _transmit(self, orders: Sequence[NewOrder], role: Role, link: Link, now_ns: int) -> None:
-        wires = self._encode(link, orders, now_ns)
-        if not wires:
-            for order in orders:
-                self.not_sent(order, f"{link.spec.link} could not encode it", now_ns)
-            return
-        each = len(wires) == len(orders)
-        for index, wire in enumerate(wires):
-            batch = [orders[index]] if each else orders
-            if isinstance(wire, HttpRequest):
-                self._request(link, link, batch[0], batch, wire, None, now_ns)
-            elif not link.up or not self._port.send(link.spec.link, wire.data):
-                for order in batch:
-                    self.not_sent(order, f"{link.spec.link} is down", now_ns)
-                continue
-            deadline = now_ns + self._ack_timeout(link.spec.venue)
+    def _transmit(self, batches: Sequence[tuple[Sequence[NewOrder], Role, Link]], now_ns: int) -> None:
+        """Make all wires, then hand all over: the first send must not delay the making of the second leg."""
+        made = [(orders, role, link, self._encode(link, orders, now_ns)) for orders, role, link in batches]
+        for orders, role, link, wires in made:
+            if not wires:
+                for order in orders:
+                    self.not_sent(order, f"{link.spec.link} could not encode it", now_ns)
+            each = len(wires) == len(orders)
+            for index, wire in enumerate(wires):
+                self._hand_over([orders[index]] if each else orders, role, link, wire, now_ns)
+
+    def _hand_over(self, batch: Sequence[NewOrder], role: Role, link: Link, wire: Wire, now_ns: int) -> None:
+        if isinstance(wire, HttpRequest):
+            self._request(link, link, batch[0], batch, wire, None, now_ns)
+        elif not link.up or not self._port.send(link.spec.link, wire.data):
             for order in batch:
-                if role is Role.TRADE:
-                    self._acks[order.cl_ord_id] = deadline
-                    self.due_ns = min(self.due_ns, deadline)
-                self.sent(order, role, link.spec.link, now_ns)
+                self.not_sent(order, f"{link.spec.link} is down", now_ns)
+            return
+        deadline = now_ns + self._ack_timeout(link.spec.venue)
+        for order in batch:
+            if role is Role.TRADE:
+                self._acks[order.cl_ord_id] = deadline
+                self.due_ns = min(self.due_ns, deadline)
+            self.sent(order, role, link.spec.link, now_ns)
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``: send what waited for it."""
+        ready = []
         while self._held and self._held[0][0] <= position:
-            _, orders, role, link = self._held.pop(0)
-            self._transmit(orders, role, link, now_ns)
+            ready.append(self._held.pop(0)[1:])
+        self._transmit(ready, now_ns)
 
     def _ack_timeout(self, venue: str) -> int:
         return min(ACK_CAP_NS, max(ACK_FLOOR_NS, 8 * self.latency_ns(venue)))
