@@ -168,7 +168,7 @@ class Desk:
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            TopUpdate: lambda _, top, now: self.engine.top_update(top, now),
+            TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
             OrderUpdate: self._on_order_update,
             Balance: lambda _, report, now: self.engine.balance(report, now),
@@ -563,12 +563,13 @@ class Desk:
         self._ask_answered(matched, matched.what, now_ns)
 
     def _withheld(self, order: NewOrder) -> str:
-        """An order that waited for tokens or the disk passes the modes of now."""
+        """An order that waited for tokens or the disk passes the modes and the books of now."""
         deal = self.engine.deals.get(order.deal)
         mode = self.gate.mode(order.account.partition(":")[0], "" if deal is None else pair_of(deal))
         if mode is Mode.HALTED or (mode is Mode.REDUCING and order.purpose is Purpose.ENTRY):
             return f"{mode.value} while it waited"
-        return ""
+        book = self.books.get(order.instrument)
+        return "" if book is not None and book.trusted else "its book was lost while it waited"
 
     def _read_refused(self, link: Link, ask: Ask, answer: HttpAnswer, now_ns: int) -> None:
         """A read that is repeated: what its refusal says of rate limits and bans counts all the same."""
@@ -655,6 +656,12 @@ class Desk:
         return Decimal(repr(fee)) if fee is not None else self.venues[instrument.partition(":")[0]].setup.taker
 
     # --- events ---------------------------------------------------------------------------------------------------
+
+    def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
+        """Such frames tell no time: after a stall they come late and look young. They count only where a dated frame
+        of this link came in time a moment ago; one that comes too late makes its books STALE."""
+        if now_ns - link.watch.data_ns <= self.watchdog.budget_ns:
+            self.engine.top_update(top, now_ns)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
