@@ -18,7 +18,7 @@ from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
 from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Engine, Outbox, Slot
+from arbkit.core.engine import Engine, Outbox, Slot, wanted
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
@@ -536,13 +536,10 @@ class Desk:
             self._boot_ns = NEVER
         if all(venue.selected for venue in known):
             return
-        wanted: dict[str, None] = {}
-        for slot in self.engine.slots:
-            for instrument in slot.strategy.instruments(self.catalogue):
-                wanted[instrument.id] = None
+        asked = list(dict.fromkeys(name for slot in self.engine.slots for name in wanted(slot, self.catalogue)))
         for venue in known:
             if not venue.selected:
-                self._link_up(venue, [i for i in wanted if i.partition(":")[0] == venue.exchange.venue], now_ns)
+                self._link_up(venue, [i for i in asked if i.partition(":")[0] == venue.exchange.venue], now_ns)
 
     def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
         venue.selected_instruments(instruments, now_ns)
