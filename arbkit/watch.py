@@ -17,6 +17,8 @@ __all__ = ["Watch"]
 LOOK_S = 1.0
 REPEAT_LOOKS = 10
 """A venue that waits for something else than before is told about again after so many looks."""
+_STOPPED = "stopped: "
+"""How ``Readiness.missing`` begins when the venue refused the key, or its plugin failed."""
 
 
 class Watch:
@@ -62,10 +64,12 @@ class Watch:
         if venue.paper is not None:
             return ""
         missing = venue.readiness.missing()
+        if missing and missing[0].startswith(_STOPPED):
+            return missing[0]  # all else follows from it
         return "; ".join([*missing, trouble] if missing and trouble else missing)
 
     def _hopeless(self) -> bool:
         """Every key refused, or every strategy failed."""
         live = [name for name, venue in self._desk.venues.items() if venue.paper is None]
-        refused = bool(live) and all(self.why[name].startswith("stopped: ") for name in live)
+        refused = bool(live) and all(self.why[name].startswith(_STOPPED) for name in live)
         return refused or all(slot.failed for slot in self._desk.engine.slots)
