@@ -1,4 +1,4 @@
-"""What a stranger does: a strategy of a few lines, on paper and live, against ``arbkit sim`` in a process of its own."""
+"""What a stranger does: a strategy of a few lines, on paper and live, against ``arbkit sim`` in its own process."""
 
 from __future__ import annotations
 
