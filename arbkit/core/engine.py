@@ -35,6 +35,7 @@ from arbkit.core.types import (
     NewOrder,
     Opportunity,
     OrderUpdate,
+    OrdStatus,
     Tif,
     TopUpdate,
 )
@@ -51,6 +52,8 @@ class Slot(Struct):
     executor: Executor
     failed: str = ""
     """Why it was taken out of service; its open deals are finished all the same."""
+    placed: bool = False
+    """It has named its instruments."""
 
 
 class Outbox(Struct):
@@ -242,7 +245,7 @@ class Engine:
             self._foreign(change, update)
             return
         intent = order.intent
-        if not order.unknown:
+        if order.status not in _UNANSWERED:
             self._out.answered(intent.cl_ord_id)
         deal = self.deals.get(intent.deal)
         for fill in change.fills:
@@ -402,6 +405,9 @@ class Engine:
 
     def balance(self, report: Balance, now_ns: int) -> None:
         self._ledger.balance(report)
+
+
+_UNANSWERED = frozenset({OrdStatus.PENDING_NEW, OrdStatus.UNKNOWN})
 
 
 def _by_net(entry: tuple[float, int, Slot, Opportunity]) -> tuple[float, int]:
