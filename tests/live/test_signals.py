@@ -13,9 +13,9 @@ import pytest
 
 # The answer and the private report of one order are lost, and look-ups lag by two seconds.
 SILENCE = [
-    {"kind": "mute", "venue": "binance", "on": "user", "at_s": 5.0, "for_s": 4.0},
-    {"kind": "lose_ack", "venue": "binance", "at_s": 5.05},
-    {"kind": "blind", "venue": "binance", "at_s": 5.0, "for_s": 2.0},
+    {"kind": "mute", "venue": "binance", "on": "user", "at_s": 3.0, "for_s": 4.0},
+    {"kind": "lose_ack", "venue": "binance", "at_s": 3.05},
+    {"kind": "blind", "venue": "binance", "at_s": 3.0, "for_s": 1.5},
 ]
 
 
