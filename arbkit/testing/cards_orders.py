@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import (
     Balance,
     CancelAll,
@@ -105,7 +106,10 @@ def ioc_full(subject: Subject) -> None:
         for side in (Side.BUY, Side.SELL):
             tick = solo.instrument("BTC-USDT").tick
             px = solo.best("BTC-USDT", ask=side is Side.BUY) + (2000 if side is Side.BUY else -2000) * tick
-            order = solo.order(side=side, px=px, qty=Decimal("1.5"))
+            _, bids, _, asks = solo.truth.books["BTC-USDT"].top()
+            pair = solo.truth.pairs["BTC-USDT"]
+            most = asks if side is Side.BUY else bids
+            order = solo.order(side=side, px=px, qty=Decimal(pair.qty_text(most)) + 100 * pair.lot)
             solo.do(order, role)
             judge(solo, order, OrdStatus.FILLED)
             must(len(solo.true_order(order.cl_ord_id).fills) > 1, "one fill only: no judge")  # type: ignore[union-attr]  # judged
@@ -184,7 +188,7 @@ def _stream_balances(solo: Solo) -> None:
 def maker(subject: Subject) -> None:
     """A resting order that is hit twice: two fills as maker, partly filled in between, FILLED at the end."""
     solo = subject.solo().boot()
-    order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=True) - solo.instrument("BTC-USDT").tick)
+    order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 20)
     solo.do(order)
     true = solo.true_order(order.cl_ord_id)
     must(true is not None and not true.status.terminal, "not resting: no judge")
@@ -206,8 +210,9 @@ def post_only(subject: Subject) -> None:
         crossing = solo.order(tif=Tif.GTC, post_only=True)
         solo.do(crossing, role)
         said = solo.updates(crossing.cl_ord_id)
-        must(said and said[-1].ord_status.terminal, f"no end of a post-only order that would take: {said}")
-        last = next(update for update in reversed(said) if update.ord_status.terminal)
+        ends = [update for update in said if update.ord_status.terminal]
+        must(ends, f"no end of a post-only order that would take: {said}")
+        last = ends[-1]
         same((last.cum_qty or Decimal(0), last.reason), (Decimal(0), RejectReason.POST_ONLY), "a crossing post-only")
         resting = solo.order(tif=Tif.GTC, post_only=True, px=solo.best("BTC-USDT", ask=False) - 500)
         solo.do(resting, role)
@@ -304,7 +309,7 @@ def listings(subject: Subject) -> None:
     )  # fmt: skip
     solo.run_for(0.3)
     others = [update for update in solo.outs(OrderUpdate) if update.order_id == str(foreign.id)]
-    must(others and all(u.cl_ord_id == "" for u in others), f"an order placed by hand, on the stream: {others}")
+    must(others and not any(map(_ours, others)), f"an order placed by hand, on the stream: {others}")
     started_ns = solo.now_ns
     solo.run_for(0.1)
     taker = solo.order(qty=Decimal("1.5"), px=solo.best("BTC-USDT", ask=True) + 30)
@@ -314,8 +319,9 @@ def listings(subject: Subject) -> None:
         said = solo.outs(Listing, solo.do(ListOpenOrders(account=solo.account, instrument=instrument)))
         same([(one.kind, one.instrument, one.complete) for one in said], [("open_orders", instrument, True)], "listing")
         want = {(cl, where) for cl, where in ids.items() if instrument in ("", where)}
-        want.add(("", solo.instrument("BTC-USDT").id))
-        same({(u.cl_ord_id, u.instrument) for u in said[0].updates}, want, f"open orders of {instrument or 'all'}")
+        same({(u.cl_ord_id, u.instrument) for u in said[0].updates if _ours(u)}, want, "our open orders")
+        strangers = [update.order_id for update in said[0].updates if not _ours(update)]
+        same(strangers, [str(foreign.id)], "orders placed by hand")
         must(all(u.ord_status is OrdStatus.NEW and u.source == "poll" for u in said[0].updates), f"states in {said}")
     true = solo.true_order(taker.cl_ord_id)
     assert true is not None
@@ -328,6 +334,10 @@ def listings(subject: Subject) -> None:
         must(said[0].complete or not wanted.since_ns, "a short recent listing is not complete")
         fills = {update.trade_id: _told(update) for update in said[0].updates}
         same(fills, {str(fill.id): _truth(solo, fill) for fill in true.fills}, "fills")
+
+
+def _ours(update: OrderUpdate) -> bool:
+    return parse_cl_ord_id(update.cl_ord_id) is not None
 
 
 @card

@@ -179,7 +179,7 @@ def _query(order: NewOrder) -> QueryOrder:
 _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 _BROKEN = (
     *((status, body) for status in (500, 502, 503, 504) for body in (b"", _HTML, b'{"error":"internal"}')),
-    *((200, body) for body in (b"", _HTML, b"{", b"{}", b"[]", b"null", b"0", b'""', b"\xff\xfe", b"[" * 100_000)),
+    *((200, body) for body in (b"", _HTML, b"{", b"{}", b"[{}]", b"null", b"0", b'""', b"\xff\xfe", b"[" * 100_000)),
     (403, _HTML), (404, _HTML), (408, b""), (301, b""), (204, b""),
 )  # fmt: skip
 """Answers that prove nothing."""
