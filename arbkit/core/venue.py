@@ -60,14 +60,16 @@ class Chore(Struct):
     instrument: str
     due_ns: int
     known: bool = False
-    asked_ns: int = 0
+    wanted_ns: int = 0
+    """An answer to a question sent before this time is too old to count (the private stream was not up yet)."""
 
 
 class Venue:
     """State of one venue; the desk moves it."""
 
     __slots__ = ("account", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns", "list_orders_ns",
-                 "orders", "paper", "readiness", "resolver", "rest", "selected", "setup", "throttle")  # fmt: skip
+                 "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected", "setup",
+                 "throttle")  # fmt: skip
 
     def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
         exchange = setup.exchange
@@ -88,16 +90,26 @@ class Venue:
         self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
+        self.orders_wanted_ns = 0
+        """A list asked for before this time does not count (the private stream was not up yet)."""
 
     def selected_instruments(self, instruments: Sequence[str], now_ns: int) -> None:
-        """Books are wanted here: learn what a deal needs to know."""
-        self.selected = True
-        if self.setup.signer is not None:
+        """Books are wanted here (or more of them): learn what a deal needs to know."""
+        first, self.selected = not self.selected, True
+        if first and self.setup.signer is not None:
             self.chores.append(Chore(AskKind.ASSETS, "", now_ns))
         if self.paper is None:
-            self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
+            if first:
+                self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
+                self.list_orders_ns = now_ns
             self.chores.extend(Chore(AskKind.FEES, instrument, now_ns) for instrument in instruments)
-            self.list_orders_ns = now_ns
+
+    def streaming(self, now_ns: int) -> None:
+        """The private stream is up (again): what was listed before it, or is being listed, may miss something."""
+        self.list_orders_ns = self.orders_wanted_ns = now_ns
+        balances = self.chore(AskKind.BALANCES)
+        if balances is not None:
+            balances.due_ns = balances.wanted_ns = now_ns
 
     def chore(self, kind: AskKind, instrument: str = "") -> Chore | None:
         for chore in self.chores:

@@ -6,6 +6,7 @@ Rules are cited by page of the venue's documentation (bybit-exchange.github.io/d
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -33,6 +34,7 @@ _IP: Final = "ip"
 _JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _PATHS: Final = {"/v5/public/spot": "public", "/v5/private": "private", "/v5/trade": "trade"}
 _SECONDS: Final = {"s": _S, "m": 60 * _S}
+_DIGITS: Final = re.compile(r"^[0-9]{1,15}$", re.ASCII)
 _TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
 
 
@@ -78,7 +80,7 @@ class BybitDialect:
         self._timers = Timers()
         self._streams = Streams(exchange, wire, self._timers)
         self._private = Private(exchange, wire)
-        self._calls = Calls(exchange, self._streams)
+        self._calls = Calls(exchange, self._streams, self._private)
         self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = Rolling(600, 5 * _S)
@@ -156,11 +158,10 @@ class BybitDialect:
 
     def _check_time(self, stamp: str, window: str, now_ns: int) -> None:
         """v5/guide: ``server - window <= timestamp < server + 1000``, 5000 where no window is given."""
-        try:
-            sent, wide = int(stamp), int(window or "5000")
-        except ValueError:
-            raise Problem(10001, "params error: timestamp or recv_window invalid.") from None
-        now = now_ns // _MS
+        window = window or "5000"
+        if not (_DIGITS.match(stamp) and _DIGITS.match(window)):
+            raise Problem(10001, "params error: timestamp or recv_window invalid.")
+        sent, wide, now = int(stamp), int(window), now_ns // _MS
         if not now - wide <= sent < now + 1000:
             said = "invalid request, please check your server timestamp or recv_window param."
             raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
@@ -193,8 +194,8 @@ class BybitDialect:
         else:
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; looked at every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
-            idle_ns = int(given[:-1]) * _SECONDS[given[-1]] if given[:-1].isdigit() and given[-1] in _SECONDS else 0
-            idle_ns = idle_ns if 30 * _S <= idle_ns <= 600 * _S else 600 * _S
+            number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
+            idle_ns = min(max(int(number) * unit, 30 * _S), 600 * _S) if _DIGITS.match(number) and unit else 600 * _S
             self._timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
         self._conns[conn] = _Conn(conn, kind, idle_ns, now_ns)
         return None
@@ -219,9 +220,9 @@ class BybitDialect:
             return
         try:
             message = msgspec.json.decode(text)
-            op = message.get("op")
+            op = str(message.get("op", ""))
         except (msgspec.DecodeError, AttributeError):
-            message, op = {}, None
+            message, op = {}, ""
         if op == "ping":
             state.heard_ns = now_ns
             self._pong(state, message, now_ns)
@@ -254,7 +255,7 @@ class BybitDialect:
             args = message.get("args")
             if state.account is not None:
                 raise Problem(20001, "Repeat auth")
-            if not isinstance(args, list) or len(args) != 3 or not str(args[1]).isdigit():
+            if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
                 raise Problem(10001, "Params Error")
             account = self._exchange.by_key(str(args[0]))
             if account is None:
@@ -300,7 +301,7 @@ class BybitDialect:
         else:
             self._private.subscribe(state.id, args)
 
-    def _trade(self, state: _Conn, message: dict[str, Any], op: Any, now_ns: int) -> None:
+    def _trade(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
         """v5/websocket/trade/guideline: an answer says that the request was accepted; the rest is on the stream."""
         ref = message.get("reqId", "")
         head: dict[str, str] = {}
@@ -321,7 +322,7 @@ class BybitDialect:
         })  # fmt: skip
 
     def _request(
-        self, state: _Conn, message: dict[str, Any], op: Any, ref: Any, now_ns: int
+        self, state: _Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
     ) -> tuple[Account, Route, Mapping[str, Any]]:
         """Check a trade socket's request: login, reqId, op, time, one order."""
         if state.account is None:
@@ -384,7 +385,7 @@ def _params(request: Request) -> Mapping[str, Any]:
         return dict(parse_qsl(request.query, keep_blank_values=True))
     try:
         params = msgspec.json.decode(request.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         params = None
     if not isinstance(params, dict):
         raise Problem(10001, "params error: the body must be a JSON object.")

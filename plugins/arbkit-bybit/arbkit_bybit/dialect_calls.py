@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from arbkit.core.types import Side, Tif
+from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.pair import text
 from arbkit.sim.venue import Exchange, Order, Refused
 
+from .dialect_private import Private
 from .dialect_streams import Streams
 from .dialect_wire import Call, Problem, coin_rows, execution_row, levels, ms, native, order_row, refusal
 
@@ -24,6 +26,7 @@ _WEEK: Final = 7 * 86_400 * _S
 _QUOTE_STEP: Final = Decimal("0.0000001")
 _RECENT: Final = 500  # v5/order/open-order: ended orders that it still knows
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
+_ID: Final = re.compile(r"^[0-9]{1,19}$", re.ASCII)
 _T = TypeVar("_T")
 
 
@@ -75,9 +78,10 @@ class Route:
 class Calls:
     """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the trade socket's op."""
 
-    def __init__(self, exchange: Exchange, streams: Streams) -> None:
+    def __init__(self, exchange: Exchange, streams: Streams, private: Private) -> None:
         self.exchange = exchange
         self._streams = streams
+        self._private = private
         self._natives = {native(symbol): symbol for symbol in exchange.pairs}
         # v5/rate-limit, spot: requests a second; REST and the trade socket share them
         create, cancel, cancel_all, batch = Rolling(20), Rolling(20), Rolling(20), Rolling(20)
@@ -225,25 +229,33 @@ class Calls:
         order["tif"] = Tif.GTC if tif == "PostOnly" else Tif[tif]
         return symbol, order
 
-    def _named(self, call: Call) -> Order | None:
-        """The order that a call names; ``orderId`` wins where both ids are given."""
+    @staticmethod
+    def _which(call: Call) -> tuple[int, str]:
+        """The order that a call names: its id or 0, its client id or ""; ``orderId`` wins where both are given."""
         order_id, link_id = call.text("orderId"), call.text("orderLinkId")
         if order_id:
-            if not (order_id.isascii() and order_id.isdigit()):
-                return None
-            return self.exchange.find(call.owner, order_id=int(order_id), symbol=self._wanted(call))
+            # ids are numbers; what is none names no order
+            return int(order_id) if _ID.match(order_id) else -1, ""
         if link_id:
-            return self.exchange.find(call.owner, cl_ord_id=link_id, symbol=self._wanted(call))
+            return 0, link_id
         raise Problem(10001, "params error: orderId or orderLinkId missing.")
+
+    def _named(self, call: Call) -> Order | None:
+        """The order that a query names."""
+        order_id, link_id = self._which(call)
+        return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
 
     def _cancel(self, call: Call) -> dict[str, Any]:
         """v5/order/cancel-order: accepted; that the order ended comes on the stream."""
-        self._symbol(call)
-        order = self._named(call)
-        if order is None or order.status.terminal:
-            raise Problem(170213, "Order does not exist.")
-        self.exchange.cancel(call.owner, order.symbol, now_ns=call.now_ns, order_id=order.id)
-        return _ids(order)
+        symbol, (order_id, link_id) = self._symbol(call), self._which(call)
+        which: dict[str, Any] = {"order_id": order_id, "cl_ord_id": link_id, "symbol": symbol}
+        try:
+            return _ids(self.exchange.cancel(call.owner, now_ns=call.now_ns, **which))
+        except Refused as refused:
+            order = self.exchange.find(call.owner, **which)
+            if order is not None and order.status is OrdStatus.FILLED:
+                self._private.too_late(order, call.now_ns)
+            raise refusal(refused) from None
 
     def _cancel_all(self, call: Call) -> dict[str, Any]:
         """v5/order/cancel-all: ``success`` is the unified account's word."""

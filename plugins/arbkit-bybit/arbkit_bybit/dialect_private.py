@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from arbkit.sim.venue import BalanceReport, Exchange, OrderReport
+from arbkit.sim.venue import BalanceReport, Exchange, Order, OrderReport
 from arbkit.sim.wire import Wire
 
 from .dialect_wire import coin_rows, execution_row, fast_row, order_row
@@ -88,6 +88,11 @@ class Private:
     def _order(self, report: OrderReport, now_ns: int) -> None:
         rows = [order_row(self._exchange, report.order, report)]
         self._send(report.order.account, ("order", "order.spot"), rows, now_ns)
+
+    def too_late(self, order: Order, now_ns: int) -> None:
+        """v5/websocket/private/order: a cancel that met a filled order makes it come a second time."""
+        row = order_row(self._exchange, order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
+        self._send(order.account, ("order", "order.spot"), [row], now_ns)
 
     def _executions(self, reports: Sequence[OrderReport], now_ns: int) -> None:
         fills = [(report.order, report.fill) for report in reports if report.fill is not None]

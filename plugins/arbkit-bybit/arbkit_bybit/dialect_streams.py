@@ -31,11 +31,12 @@ _LENGTH: Final = 21_000  # v5/ws/connect: characters of all args on one connecti
 class Topic:
     """A book topic, one for all its subscribers: the window it last published, and its own count of updates."""
 
-    __slots__ = ("asks", "bids", "conns", "depth", "feed", "name", "sent_ns", "seq", "symbol", "timer", "u")
+    __slots__ = ("asks", "bids", "conns", "depth", "feed", "kind", "name", "sent_ns", "seq", "symbol", "timer", "u")
 
     def __init__(self, depth: int, symbol: str) -> None:
         self.name = f"orderbook.{depth}.{native(symbol)}"
         self.depth = depth
+        self.kind = "top" if depth == 1 else "book"
         self.symbol = symbol
         self.u = 18_000_000 + 1000 * depth
         self.seq = 0
@@ -114,7 +115,7 @@ class Streams:
             topic.timer = self._timers.at(due_ns, lambda now: self._push(topic, now), period_ns)
             topic.sent_ns = now_ns
         topic.conns[conn] = None
-        self._wire.send(conn, self._snapshot(topic, now_ns), "book", topic.symbol)
+        self._wire.send(conn, self._snapshot(topic, now_ns), topic.kind, topic.symbol)
 
     def _leave(self, conn: int, name: str) -> None:
         topic = self._named.get(name)
@@ -176,7 +177,7 @@ class Streams:
     def _publish(self, topic: Topic, text: str, now_ns: int) -> None:
         topic.sent_ns = now_ns
         for conn in topic.conns:
-            self._wire.send(conn, text, "book", topic.symbol)
+            self._wire.send(conn, text, topic.kind, topic.symbol)
 
     def _snapshot(self, topic: Topic, now_ns: int) -> str:
         return self._frame(topic, "snapshot", list(topic.bids.items()), list(topic.asks.items()), now_ns)

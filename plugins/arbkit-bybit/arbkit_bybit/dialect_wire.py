@@ -90,7 +90,7 @@ class Call:
     def integer(self, name: str, default: int) -> int:
         """A whole number in a query (10001)."""
         value = self.text(name) or str(default)
-        if not (value.isascii() and value.isdigit()):
+        if not (value.isascii() and value.isdigit() and len(value) < 20):
             raise Problem(10001, f"params error: {name} invalid.")
         return int(value)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from arbkit_bybit.dialect import BybitDialect
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
@@ -255,6 +257,34 @@ def test_book_is_a_snapshot_then_consecutive_deltas(depth: int) -> None:
     assert all(frame["ts"] % period_ms == 0 for frame in frames[1:])
 
 
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["Buy", "Sell"]), st.integers(-60, 60), st.integers(1, 300), st.integers(0, 250)),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=_STEPS, depth=st.sampled_from([1, 50, 200, 1000]))
+def test_frames_add_up_to_the_window(steps: list[tuple[str, int, int, int]], depth: int) -> None:
+    """Whatever is ordered, near or far from the top, the frames lead to the book that matching itself has."""
+    client = Client()
+    conn = client.open("/v5/public/spot")
+    book: dict[str, dict[str, str]] = {}
+    _apply(book, client.say(conn, op="subscribe", args=[f"orderbook.{depth}.BTCUSDT"])[1])
+    for side, ticks, lots, wait_ms in steps:
+        price = str(client.ask() + Decimal(ticks) / 10)
+        client.create(side=side, price=price, qty=str(Decimal(lots) / 1000))
+        client.run(client.now_ns + wait_ms * MS)
+        for frame in client.heard(conn):
+            _apply(book, frame)
+    client.run(client.now_ns // (200 * MS) * 200 * MS + 200 * MS)  # the next push of every depth
+    for frame in client.heard(conn):
+        _apply(book, frame)
+    pair = client.exchange.pairs["BTC-USDT"]
+    for side, rows in zip("ba", client.exchange.books["BTC-USDT"].depth(depth), strict=True):
+        assert book[side] == {pair.px_text(px): pair.qty_text(size) for px, size in rows}
+
+
 def test_orderbook_1_is_snapshots_only() -> None:
     """Each frame is the best bid and ask; unchanged for 3 s it comes again with the same ``u``."""
     client = Client()
@@ -389,6 +419,21 @@ def test_order_link_ids_are_unique_for_good() -> None:
     assert client.post("/v5/order/cancel", cancel | {"orderLinkId": "b"})["retCode"] == 170213
 
 
+def test_a_cancel_after_the_fill_tells_the_fill_again() -> None:
+    """The cancel is refused, and the order comes a second time: Filled, with a reason of its own."""
+    client = Client()
+    events = client.private("order")
+    order_id = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderId": order_id}
+    assert client.post("/v5/order/cancel", cancel)["retCode"] == 170213
+    (again,) = client.heard(events)[0]["data"]
+    assert (again["orderId"], again["orderStatus"]) == (order_id, "Filled")
+    assert again["rejectReason"] == "EC_OrigClOrdIDDoesNotExist"
+    client.create(timeInForce="IOC", orderLinkId="none")
+    client.post("/v5/order/cancel", {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "none"})
+    assert client.heard(events) == []
+
+
 def test_market_buys_are_sized_in_quote() -> None:
     """A market buy's qty is quote unless marketUnit says baseCoin; a sell's is base."""
     client = Client()
@@ -505,7 +550,8 @@ def test_queries_and_pages() -> None:
     (row,) = client.get("/v5/order/realtime", "category=spot&orderLinkId=o3")["result"]["list"]
     assert (row["orderId"], row["orderStatus"], row["cancelType"]) == (ids[3], "Cancelled", "CancelByUser")
     assert len(client.get("/v5/order/history")["result"]["list"]) == 5
-    assert client.get("/v5/order/realtime", "category=spot&orderLinkId=never")["result"]["list"] == []
+    for nobody in ("orderLinkId=never", "orderId=none", "orderId=0"):
+        assert client.get("/v5/order/realtime", f"category=spot&{nobody}")["result"]["list"] == []
     assert len(client.get("/v5/order/realtime", "category=spot&openOnly=1")["result"]["list"]) == 5
     taken = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
     fills = client.get("/v5/execution/list", f"category=spot&orderId={taken}")["result"]["list"]
@@ -594,6 +640,51 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert [order.cl_ord_id for order in client.exchange.orders.values()] == ["once"]
     assert client.heard(events)[0]["data"][0]["orderLinkId"] == "once"
     assert (conn in client.world.sites["bybit"].conns) is not cut
+
+
+def test_a_blind_replica_does_not_stop_a_cancel() -> None:
+    """Queries may not know an order yet; the engine that cancels it does."""
+    client = Client(Fault(kind="blind", at_s=0.1, for_s=5.0))
+    client.run(T0 + 1 * S)
+    client.create(orderLinkId="new")
+    assert client.get("/v5/order/realtime", "category=spot&orderLinkId=new")["result"]["list"] == []
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "new"}
+    assert client.post("/v5/order/cancel", cancel)["retCode"] == 0
+    assert client.get("/v5/order/history")["result"]["list"] == []
+    client.run(T0 + 7 * S)
+    assert len(client.get("/v5/order/history")["result"]["list"]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        "[]",
+        "1",
+        '{"op":["x"]}',
+        '{"op":"subscribe","args":{"a":1}}',
+        '{"op":"auth","args":["k","\u00b2","s"]}',
+        '{"op":"order.create","args":[1]}',
+        '{"op":"subscribe","args":[["order"]]}',
+        '{"op":"unsubscribe","args":["order"]}',
+    ],
+)
+@pytest.mark.parametrize("path", ["/v5/public/spot", "/v5/private", "/v5/trade"])
+def test_nonsense_is_answered(path: str, text: str) -> None:
+    """Whatever a client sends, the venue stays up and says one thing."""
+    client = Client()
+    conn = client.open(path)
+    for authed in (False, True):
+        client.world.frame(conn, text, client.now_ns)
+        client.outs = client.world.drain()
+        assert len(client.heard(conn)) == 1
+        if authed or path == "/v5/public/spot":
+            break
+        client.auth(conn)
+    missing = client.raw("GET", "/v5/market/orderbook", "category=spot&symbol=BTCUSDT&limit=" + "9" * 30, {})
+    assert missing is not None
+    assert json.loads(missing.body)["retCode"] == 10001
+    assert client.post("/v5/order/create", [1])["retCode"] == 10001  # type: ignore[arg-type]  # not an object
 
 
 def test_private_topics_do_not_mix() -> None:

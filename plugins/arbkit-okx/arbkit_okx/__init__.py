@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
-import arbkit
-from arbkit_okx.adapter import Okx
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Okx", "register_dialects", "register_exchanges"]
+from arbkit import hookimpl
 
 
-@arbkit.hookimpl
-def register_exchanges(register: Callable[[type], None]) -> None:
-    """The real venue."""
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_okx.adapter import Okx
+
     register(Okx)
 
 
-@arbkit.hookimpl
-def register_dialects(register: Callable[[type], None]) -> None:
-    """The simulated venue; its code is loaded only when asked for."""
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
     from arbkit_okx.dialect import OkxDialect
 
     register(OkxDialect)

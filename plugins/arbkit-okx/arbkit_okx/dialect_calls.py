@@ -203,15 +203,15 @@ class Calls:
             self.pair(name)
         if call.params.get("instType") and call.type() != "SPOT":
             return []
-        orders = [
-            order
-            for order in self.exchange.orders_of(call.owner, name)
-            if order.status.terminal is not open_only and not _vanished(order, call.now_ns)
-        ]
         begin, end = _since(call)
-        rows = [self.orders.row(order) for order in _page(call, orders, _order_id) if begin <= order.ns <= end]
         kind, state = call.params.get("ordType", ""), call.params.get("state", "")
-        return [row for row in rows if kind in ("", row["ordType"]) and state in ("", row["state"])]
+        rows = [
+            self.orders.row(order)
+            for order in self.exchange.orders_of(call.owner, name)
+            if order.status.terminal is not open_only and not _vanished(order, call.now_ns) and begin <= order.ns <= end
+        ]
+        rows = [row for row in rows if kind in ("", row["ordType"]) and state in ("", row["state"])]
+        return _page(call, rows, lambda row: int(row["ordId"]))
 
     def _pending(self, call: Call) -> list[dict[str, Any]]:
         return self._listed(call, open_only=True)
@@ -312,10 +312,6 @@ def _ticker(pair: Pair, book: Book, now_ns: int) -> dict[str, Any]:
         "bidPx": pair.px_text(bid), "bidSz": pair.qty_text(bids), "vol24h": "0", "volCcy24h": "0", "ts": ms(now_ns),
     }  # fmt: skip
     return row | dict.fromkeys(("last", "open24h", "high24h", "low24h", "sodUtc0", "sodUtc8"), last)
-
-
-def _order_id(order: Order) -> int:
-    return order.id
 
 
 def _vanished(order: Order, now_ns: int) -> bool:

@@ -107,7 +107,7 @@ def _signed(fee: int) -> str:
     return text(-fee) if fee else "0"
 
 
-def order_type(order: Order) -> str:
+def _order_type(order: Order) -> str:
     if order.kind == "market":
         return "market"
     return "post_only" if order.post_only else {"GTC": "limit", "IOC": "ioc", "FOK": "fok"}[order.tif.name]
@@ -127,7 +127,7 @@ def order_row(
     state = _STATE[status]
     return {
         **_NOTHING, "instType": "SPOT", "instId": order.symbol, "ordId": str(order.id), "clOrdId": order.cl_ord_id,
-        "tag": tag, "side": order.side.value, "ordType": order_type(order), "tdMode": "cash", "state": state,
+        "tag": tag, "side": order.side.value, "ordType": _order_type(order), "tdMode": "cash", "state": state,
         "px": "" if market else pair.px_text(order.px),
         "sz": text(order.quote_qty) if order.quote_qty else pair.qty_text(order.qty),
         "tgtCcy": ("quote_ccy" if order.quote_qty else "base_ccy") if market else "",

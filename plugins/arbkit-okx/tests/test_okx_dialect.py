@@ -15,7 +15,7 @@ from arbkit_okx.dialect import OkxDialect
 
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault
-from arbkit.sim.market import Divergence
+from arbkit.sim.market import MAKER, Divergence
 from arbkit.sim.venue import Account, Exchange
 from arbkit.sim.wire import Answer, Close, Frame, Request, Wire
 from arbkit.sim.world import World
@@ -585,6 +585,31 @@ def test_maker_fills_and_sell_fees() -> None:
     (row,) = [row for row in rows if row.get("tradeId")]
     assert (row["state"], row["execType"], row["fillFeeCcy"]) == ("filled", "M", "USDT")
     assert Decimal(row["fillFee"]) == -Decimal(px) * Decimal("0.01") * Decimal("0.0008")
+
+
+@pytest.mark.parametrize(
+    ("mode", "maker", "taker"),
+    [
+        (None, "canceled", "live"),
+        ("cancel_maker", "canceled", "live"),
+        ("cancel_taker", "live", "canceled"),
+        ("cancel_both", "canceled", "canceled"),
+    ],
+)
+def test_self_trades_are_prevented(mode: str | None, maker: str, taker: str) -> None:
+    """By default the resting order goes (cancel_maker), without a fill."""
+    client = Client()
+    pair, (_, _, ask, _) = client.exchange.pairs["BTC-USDT"], client.exchange.books["BTC-USDT"].top()
+    for level, _ in client.exchange.books["BTC-USDT"].depth(1000)[1]:  # nothing else to meet
+        client.exchange.quote(MAKER, "BTC-USDT", False, level, 0, T0)
+    px = pair.px_text(ask)
+    first = client.order(side="sell", px=px)["ordId"]
+    second = client.order(px=px, stpMode=mode)["ordId"]
+    rows = {row["ordId"]: row for row in client.get("trade/orders-history", "instType=SPOT")["data"]}
+    rows |= {row["ordId"]: row for row in client.get("trade/orders-pending")["data"]}
+    assert (rows[first]["state"], rows[second]["state"]) == (maker, taker)
+    assert {row["cancelSource"] for row in rows.values() if row["state"] == "canceled"} == {"32"}
+    assert client.get("trade/fills")["data"] == []
 
 
 def test_expired_requests_are_dropped() -> None:
