@@ -113,12 +113,18 @@ class Report(Struct, kw_only=True):
     deals: Counter[str] = field(default_factory=Counter)
     """By outcome."""
     times_ms: list[float] = field(default_factory=list)
-    """Of each deal that ended flat with something traded: from its first order to its end."""
+    """Of each deal that ended flat: from its first order to its end."""
     orders: int = 0
+    """That left."""
     frames: int = 0
     finish_s: float = 0.0
     """From the stop to nothing open."""
     commands_hash: str = ""
+
+    @property
+    def flat_in_time(self) -> int:
+        """Deals without exposure within 2 s of their first order."""
+        return sum(ms <= 2_000 for ms in self.times_ms)
 
     def __str__(self) -> str:
         plan = msgspec.json.encode([trimmed(fault) for fault in self.faults]).decode()
@@ -264,7 +270,7 @@ class _Told:
         elif event == "deal.closed":
             report.deals[fields["outcome"]] += 1
             report.paths[fields["outcome"]] += 1
-            if fields["outcome"] in ("hedged", "completed", "reversed"):
+            if fields["outcome"] in ("hedged", "completed", "reversed", "nothing"):
                 report.times_ms.append(fields["ms"])
         elif event == "alarm.deal_held":
             self.held.add(fields["deal"])
