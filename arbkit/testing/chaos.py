@@ -169,8 +169,9 @@ def _fault(kind: FaultKind, rng: Random) -> Fault:
         case "close":
             return Fault(kind=kind, every_s=some(3, 15), on=rng.choice(("any", "book", "user", "reply")))
         case "mute":
-            on = rng.choice(("any", "book", "user", "reply"))
-            return Fault(kind=kind, every_s=some(5, 20), for_s=some(0.2, 6), on=on)
+            return Fault(
+                kind=kind, every_s=some(5, 20), for_s=some(0.2, 6), on=rng.choice(("any", "book", "user", "reply"))
+            )  # fmt: skip
         case "throttle":
             return Fault(kind=kind, every_s=some(5, 15), for_s=some(0.1, 3))
         case "status":
@@ -201,7 +202,8 @@ def run(
     without ``faults`` they are the seed's ``swarm``, without ``venues`` the seed chooses."""
     rng = Random(f"run:{seed}")  # noqa: S311 - as above
     known = [dialect.venue for dialect in subject.dialects]
-    chosen = list(venues) or rng.sample(known, rng.randint(min(2, len(known)), len(known)))
+    drawn = rng.sample(known, rng.randint(min(2, len(known)), len(known)))
+    chosen = list(venues) or drawn
     plan = list(swarm(seed, chosen) if faults is None else faults)
     report = Report(seed=seed, seconds=seconds, venues=chosen, faults=plan)
     poor = rng.random() < 0.3
@@ -247,7 +249,8 @@ class _Told:
 
     _PATHS: Mapping[str, str] = {
         "order.unknown": "unknown", "order.absent": "proved absent", "order.unresolved": "unresolved alarm",
-        "link.down": "link lost", "link.drop": "link dropped", "link.behind": "link behind", "link.bad_frame": "bad frame",
+        "link.down": "link lost", "link.drop": "link dropped", "link.behind": "link behind",
+        "link.bad_frame": "bad frame",
         "book.lost": "book lost", "book.stale": "book stale", "venue.throttled": "throttled",
     }  # fmt: skip
 
@@ -461,11 +464,11 @@ def _judge_fills(desk: Desk, account: str, orders: Sequence[dict[str, Any]], bro
         booked = {key: (fill.qty, fill.px, fill.fee, fill.fee_asset) for key, fill in ours.fills.items()}
         if _worth(booked) != _worth(true):
             broken.append(f"I3: {name} ({ours.status.value}): booked {booked}, filled {true}")
-    for order in table:
-        if order.cl_ord_id not in there and order.filled_qty:
-            broken.append(f"I3: {order!r} is filled here, the venue has none such")
-        if order.reason is RejectReason.INSUFFICIENT_FUNDS:
-            broken.append(f"I7: {order!r}: {order.text or 'no money for it'}")
+    for known in table:
+        if known.cl_ord_id not in there and known.filled_qty:
+            broken.append(f"I3: {known!r} is filled here, the venue has none such")
+        if known.reason is RejectReason.INSUFFICIENT_FUNDS:
+            broken.append(f"I7: {known!r}: {known.text or 'no money for it'}")
 
 
 def _worth(fills: Mapping[str, tuple[Decimal, Decimal, Decimal, str]]) -> list[tuple[Any, ...]]:

@@ -152,7 +152,7 @@ HIDDEN = (
     Fault(kind="blind", at_s=1.0, for_s=1.9),
 )  # fmt: skip
 """Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
-PLANS = {name: HIDDEN for name in ("no wait for the venue's expiry", "one not-found proves absence")}
+PLANS = dict.fromkeys(("no wait for the venue's expiry", "one not-found proves absence"), HIDDEN)
 
 
 class Off:
@@ -162,6 +162,8 @@ class Off:
         self._patches = [patch.object(*each) for each in SWITCHES[name]]
 
     def __enter__(self) -> None:
+        global _copies
+        _copies = count()
         for each in self._patches:
             each.start()
 

@@ -7,9 +7,8 @@ import sys
 import time
 from collections import Counter
 
-from conftest import PLANS, SUBJECT, SWITCHES, Off
-
 from arbkit.testing import chaos
+from conftest import PLANS, SUBJECT, SWITCHES, Off
 
 
 def main() -> int:

@@ -43,6 +43,7 @@ def test_failing_seed_prints_a_plan_that_plays_it_again(subject, off):
     """What a report prints is the whole plan, and it breaks again when it is given back."""
     with off("every copy of a fill counts"):
         report = chaos.run(subject, 1, 5.0)
+    with off("every copy of a fill counts"):
         again = chaos.run(subject, 1, 5.0, faults=report.faults, venues=report.venues)
     assert report.broken
     assert again.broken == report.broken
