@@ -19,9 +19,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="virtual seconds a seed")
     parser.add_argument("--profile", choices=("swarm", "calm", "rough"), default="swarm")
     parser.add_argument("--switches", action="store_true", help="switch safeguards off, too")
-    parser.add_argument(
-        "--only", choices=sorted(SWITCHES), default="", help="switch off this one, and play nothing else"
-    )
+    parser.add_argument("--only", choices=sorted(SWITCHES), default="", help="switch off this one, nothing else")
     args = parser.parse_args()
     bad = 0 if args.only else seeds(args.first, args.seeds, args.seconds, args.profile)
     if args.switches or args.only:
