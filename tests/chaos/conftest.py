@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from arbkit.adapters.chained import Chained
 from arbkit.adapters.joined import Joined
 from arbkit.core.deals import Outcome
-from arbkit.core.desk import Desk
 from arbkit.core.dispatch import Dispatch
 from arbkit.core.engine import Slot
 from arbkit.core.gate import Gate
@@ -128,8 +127,6 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
         (Limits, "_pace", lambda self, now_ns: None), (Limits, "room", lambda self, instrument: Decimal(1000)),
     ),
     "late frames are fresh": ((LinkWatch, "updated", _updated),),
-    "what tells no time is new": ((LinkWatch, "undatable", lambda self, now_ns: False),),
-    "what waited leaves whatever happened": ((Desk, "_withheld", lambda self, order: ""),),
     "fills that never came are not fetched": (
         (Order, "needs_fills", property(lambda self: False)),
     ),
@@ -143,17 +140,11 @@ HIDDEN = (
 )  # fmt: skip
 """Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
 SLOW = (Fault(kind="lose_request", count=0, chance=0.4), Fault(kind="mute", count=0, every_s=9.0, for_s=6.0, on="book"))
-"""Deals stay open for long, and books fall silent."""
-STALLED = (
-    Fault(kind="throttle", count=0, every_s=4.0, for_s=1.0), Fault(kind="skip", count=0, every_s=1.0),
-    Fault(kind="partial", count=0, chance=0.7), Fault(kind="delay", count=0, every_s=5.0, for_s=1.8),
-)  # fmt: skip
-"""Hedges wait for tokens while books are lost; frames pile up and come at once."""
+"""Deals stay open for long."""
 PLANS = {
     "no wait for the venue's expiry": HIDDEN, "one not-found proves absence": HIDDEN,
     "fills that never came are not fetched": HIDDEN,
     "nothing is reserved": SLOW, "what tells no time is new": STALLED,
-    "what waited leaves whatever happened": STALLED,
 }  # fmt: skip
 """The weather in which a switch shows soonest; the seed's own for the others."""
 
