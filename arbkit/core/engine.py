@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState, Outcome
-from arbkit.core.errors import ConfigError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import Gate
 from arbkit.core.ids import IntentIds, format_cl_ord_id
@@ -36,12 +35,13 @@ from arbkit.core.types import (
     NewOrder,
     Opportunity,
     OrderUpdate,
+    OrdStatus,
     Tif,
     TopUpdate,
 )
 from arbkit.core.view import DeskView
 
-__all__ = ["Engine", "Outbox", "Slot", "wanted"]
+__all__ = ["Engine", "Outbox", "Slot"]
 
 
 class Slot(Struct):
@@ -52,6 +52,8 @@ class Slot(Struct):
     executor: Executor
     failed: str = ""
     """Why it was taken out of service; its open deals are finished all the same."""
+    placed: bool = False
+    """It has named its instruments."""
 
 
 class Outbox(Struct):
@@ -243,7 +245,7 @@ class Engine:
             self._foreign(change, update)
             return
         intent = order.intent
-        if not order.unknown:
+        if order.status not in _UNANSWERED:
             self._out.answered(intent.cl_ord_id)
         deal = self.deals.get(intent.deal)
         for fill in change.fills:
@@ -405,6 +407,9 @@ class Engine:
         self._ledger.balance(report)
 
 
+_UNANSWERED = frozenset({OrdStatus.PENDING_NEW, OrdStatus.UNKNOWN})
+
+
 def _by_net(entry: tuple[float, int, Slot, Opportunity]) -> tuple[float, int]:
     return entry[0], entry[1]
 
@@ -416,25 +421,6 @@ def _told(order: Order, now_ns: int) -> OrderUpdate:
         account=intent.account, instrument=intent.instrument, cl_ord_id=intent.cl_ord_id, ord_status=order.status,
         source="desk", recv_ns=now_ns,
     )  # fmt: skip
-
-
-def wanted(slot: Slot, catalogue: Catalogue) -> list[str]:
-    """The ids of the instruments that a strategy asks for; whatever is wrong with them is a ``ConfigError``."""
-    try:
-        asked = [instrument.id for instrument in slot.strategy.instruments(catalogue)]
-    except ConfigError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
-            f"it raised {type(error).__name__}: {error} ({_where(error)})"
-        ) from error
-    unknown = [name for name in asked if name not in catalogue]
-    if unknown:
-        raise ConfigError(
-            f"strategy {slot.name}: instruments() returned what the catalogue lacks: {', '.join(unknown)}"
-        )
-    return asked
 
 
 def _where(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
 from arbkit.sim.wire import Answer, Close, Frame, Request
 from arbkit.sim.world import World
 
-__all__ = ["VirtualRun", "endpoints"]
+__all__ = ["VirtualRun", "endpoints", "reveal"]
 
 LATENCY_NS = 2_000_000
 
@@ -53,10 +53,10 @@ class VirtualRun:
     # --- the port
 
     def dial(self, link: str, dial: Dial) -> None:
-        parts = urlsplit(_reveal(dial.url))
+        parts = urlsplit(reveal(dial.url))
         venue = (parts.hostname or "").partition(".")[0]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        headers = {name.lower(): _reveal(value) for name, value in dial.headers}
+        headers = {name.lower(): reveal(value) for name, value in dial.headers}
 
         def arrive() -> None:
             conn, refused = self.world.connect(venue, target, headers, self.now_ns)
@@ -78,7 +78,7 @@ class VirtualRun:
         conn = self._conns.get(link)
         if conn is None:
             return False
-        plain = _reveal(text)
+        plain = reveal(text)
         self.sent.append((self.now_ns, link, plain))
         keep = self.on_send(link, plain)
 
@@ -107,9 +107,9 @@ class VirtualRun:
             self.desk.closed(link, reason, self.now_ns)
 
     def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        parts = urlsplit(_reveal(request.url))
+        parts = urlsplit(reveal(request.url))
         venue = (parts.hostname or "").partition(".")[0]
-        headers = {name.lower(): _reveal(value) for name, value in request.headers}
+        headers = {name.lower(): reveal(value) for name, value in request.headers}
         wire = Request(request.method, parts.path, parts.query, headers, request.body)
         self._count += 1
         mine = self._count
@@ -192,5 +192,6 @@ class VirtualRun:
         return self.desk.idle
 
 
-def _reveal(text: str) -> str:
+def reveal(text: str) -> str:
+    """As it goes on the wire."""
     return text.reveal() if isinstance(text, Secret) else text
