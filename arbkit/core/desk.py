@@ -78,6 +78,8 @@ SECOND = 1_000_000_000
 BOOT_NS = 15 * SECOND
 """Venues that have not told their instruments by then join later."""
 MARK_EVERY_NS = SECOND
+JUMP_NS = SECOND
+"""After a clock jump or a suspend no book is fresh for so long."""
 DRIFT_NS = 10 * SECOND
 """A balance that differs from ours for so long was moved by somebody else."""
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
@@ -182,6 +184,8 @@ class Desk:
         self._asked = 0
         """How many venues were known when the strategies were last asked what they want."""
         self._mark_ns = now_ns + MARK_EVERY_NS
+        self._cancel_ns = NEVER
+        """When resting orders are to be cancelled (again), once the desk stops."""
         self._due_ns = now_ns
         self._dirty = True
         self._restore(now_ns)
@@ -316,6 +320,8 @@ class Desk:
                 book.lose(BookState.STALE, verdict.reason)
                 self.facts.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
+        if now_ns >= self._cancel_ns:
+            self._cancel_resting(now_ns)
         if now_ns >= self._mark_ns:
             self._mark_ns = now_ns + MARK_EVERY_NS
             self._mark(now_ns)
@@ -332,9 +338,11 @@ class Desk:
     def jumped(self, now_ns: int) -> None:
         """The wall clock jumped or the machine slept: nothing held is current."""
         self._stale_all("clock jump or suspend", now_ns)
+        self.watchdog.drained_ns = max(self.watchdog.drained_ns, now_ns + JUMP_NS)  # sockets hold frames of before
         self.facts.log("clock.jumped")
         for venue in self.venues.values():
             venue.clock = None
+            venue.readiness.clock(ClockSample(venue.exchange.venue, 0, NEVER, now_ns))
             for chore in venue.chores:
                 if chore.kind is AskKind.TIME:
                     chore.due_ns = now_ns
@@ -350,6 +358,13 @@ class Desk:
             return
         self.engine.stopping = True
         self.facts.log("desk.stopping", deals=len(self.engine.deals))
+        self._cancel_resting(now_ns)
+        self._end(now_ns)
+
+    def _cancel_resting(self, now_ns: int) -> None:
+        """Cancel means please: asked again until the end of each is told."""
+        self._cancel_ns = now_ns + RETRY_NS
+        self._dirty = True
         resting = [
             CancelOrder(account=order.intent.account, instrument=order.intent.instrument,
                         cl_ord_id=order.cl_ord_id, order_id=order.order_id)
@@ -361,14 +376,14 @@ class Desk:
             self.orders[command.account].cancel_asked(command.cl_ord_id)
         if resting:
             self.dispatch.send(resting, now_ns)
-        self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
-        """Nothing more is sent but cancels and queries."""
+        """Nothing more is sent but cancels (of all that rests) and queries."""
         self.engine.stopping = True
         self.gate.kill("halted by hand")
         self.facts.log("desk.halted")
         self.gateway.pump(now_ns)  # what waits for tokens is withdrawn
+        self._cancel_resting(now_ns)
         self._end(now_ns)
 
     # --- state ----------------------------------------------------------------------------------------------------
@@ -378,7 +393,7 @@ class Desk:
         """When ``wake`` wants to be called."""
         if self._dirty or self.dispatch.dirty:
             self._dirty = self.dispatch.dirty = False
-            due = min(self._mark_ns, self._boot_ns, self.lines.due_ns(self.view.now_ns))
+            due = min(self._mark_ns, self._boot_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
