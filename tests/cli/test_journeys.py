@@ -160,20 +160,24 @@ def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Desk) -> N
     assert out.splitlines()[-1].startswith("0 deals (none), 0 orders; nothing booked.")
 
 
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("broken:Lacking", "DOGE-USDT needs two venues, no loaded venue has it"),
-        ("broken:Nothing", "instruments() must return instruments of the catalogue; it raised TypeError"),
-        ("broken:Names", "instruments() must return instruments of the catalogue; it raised AttributeError"),
-    ],
-)
-def test_instruments_that_no_venue_has_are_exit_2_with_a_sentence(desk: Desk, target: str, words: str) -> None:
+def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Desk) -> None:
     """The venues' own catalogues decide, so it is told when they have come."""
     desk.write("paper")
-    code, out, err = desk.run("run", target, "--seconds", "30")
+    code, out, err = desk.run("run", "broken:Lacking", "--seconds", "30")
     assert (code, out) == (2, ""), err
-    assert words in err.splitlines()[-1]
+    assert "DOGE-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("Nothing", "'NoneType' object is not iterable"), ("Names", "'str' object has no attribute")]
+)
+def test_instruments_that_are_none_are_a_failed_strategy(desk: Desk, target: str, words: str) -> None:
+    """Exit 1 at once, with the words that Python has for it."""
+    desk.write("paper")
+    code, out, err = desk.run("run", f"broken:{target}", "--seconds", "30")
+    assert code == 1, err
+    assert f"strategy {target} failed: " in out
+    assert words in out
 
 
 def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Desk) -> None:
