@@ -449,6 +449,8 @@ class Desk:
                     link.counted.transit_ns = book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
                     if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
                         self._not_fresh(link, book, now_ns)
+                    elif not out.exch_ns and watch.undatable(now_ns):
+                        book.lose(BookState.STALE, "its frame tells no time, and no other came just now")
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
@@ -667,9 +669,8 @@ class Desk:
     # --- events ---------------------------------------------------------------------------------------------------
 
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
-        """Such frames tell no time: after a stall they come late and look young. They count only where a dated frame
-        of this link came in time a moment ago; one that comes too late makes its books STALE."""
-        if now_ns - link.watch.data_ns <= self.watchdog.budget_ns:
+        """A faster best bid and ask, whose frames often tell no time."""
+        if top.exch_ns or not link.watch.undatable(now_ns):
             self.engine.top_update(top, now_ns)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
