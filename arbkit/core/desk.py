@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
@@ -26,7 +27,7 @@ from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
 from arbkit.core.journal import Intent
 from arbkit.core.ledger import Ledger
-from arbkit.core.limits import Limits, LimitsConfig
+from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
 from arbkit.core.orders import Order
@@ -50,11 +51,14 @@ from arbkit.core.types import (
     LinkSpec,
     Listing,
     ListOpenOrders,
+    Mode,
+    NewOrder,
     NoAnswer,
     Notice,
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
+    Purpose,
     QueryOrder,
     RateReport,
     Ready,
@@ -74,6 +78,8 @@ SECOND = 1_000_000_000
 BOOT_NS = 15 * SECOND
 """Venues that have not told their instruments by then join later."""
 MARK_EVERY_NS = SECOND
+JUMP_NS = SECOND
+"""After a clock jump or a suspend no book is fresh for so long."""
 DRIFT_NS = 10 * SECOND
 """A balance that differs from ours for so long was moved by somebody else."""
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
@@ -146,6 +152,8 @@ class Desk:
         self.gateway.not_sent = self.dispatch.not_sent
         self.gateway.refused = self._read_refused
         self.gateway.fault = self._fault
+        self.gateway.gave_up = self._gave_up
+        self.gateway.withheld = self._withheld
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
             catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
@@ -160,7 +168,7 @@ class Desk:
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            TopUpdate: lambda _, top, now: self.engine.top_update(top, now),
+            TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
             OrderUpdate: self._on_order_update,
             Balance: lambda _, report, now: self.engine.balance(report, now),
@@ -173,7 +181,11 @@ class Desk:
             Ready: self._on_ready,
         }
         self._boot_ns = now_ns + BOOT_NS
+        self._asked = 0
+        """How many venues were known when the strategies were last asked what they want."""
         self._mark_ns = now_ns + MARK_EVERY_NS
+        self._cancel_ns = NEVER
+        """When resting orders are to be cancelled (again), once the desk stops."""
         self._due_ns = now_ns
         self._dirty = True
         self._restore(now_ns)
@@ -223,7 +235,11 @@ class Desk:
     def opened(self, link_id: str, now_ns: int) -> None:
         """The link is connected."""
         link = self.links[link_id]
+        if link.phase is not Phase.DIALING:  # given up meanwhile
+            self._port.drop(link_id, link.reason or "not wanted")
+            return
         link.opened(now_ns)
+        self._dirty = True
         self.facts.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, lambda: link.session.start(now_ns), now_ns)
         self._end(now_ns)
@@ -231,6 +247,8 @@ class Desk:
     def frame(self, link_id: str, data: str | bytes, now_ns: int) -> None:
         """One whole message; ``read_end`` follows after the last of a socket read."""
         link = self.links[link_id]
+        if link.phase is not Phase.UP:
+            return  # it was ended by an earlier frame of this read
         counted = link.counted
         counted.messages += 1
         counted.bytes += len(data)
@@ -265,8 +283,7 @@ class Desk:
         self.lines.closed(link, reason, now_ns)
         self._dirty = True
         if link.spec.role is Role.PUBLIC:
-            for instrument in link.spec.instruments:
-                self.engine.book_lost(BookLost(instrument, f"{link_id} is down", now_ns), now_ns)
+            self._lose_books(link, f"{link_id} is down", now_ns)
         else:
             venue = self.venues[link.spec.venue]
             venue.readiness.link_lost(link_id)
@@ -286,6 +303,7 @@ class Desk:
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
+        self._select(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -297,15 +315,16 @@ class Desk:
         self.gateway.pump(now_ns)
         for verdict in self.watchdog.tick(now_ns):
             if isinstance(verdict, LinkDead):
-                self.lines.drop(self.links[verdict.link], verdict.reason)
+                self._drop(self.links[verdict.link], verdict.reason, now_ns)
             elif (book := self.books.get(verdict.instrument)) is not None and book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, verdict.reason)
                 self.facts.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
+        if now_ns >= self._cancel_ns:
+            self._cancel_resting(now_ns)
         if now_ns >= self._mark_ns:
             self._mark_ns = now_ns + MARK_EVERY_NS
             self._mark(now_ns)
-        self._select(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -319,9 +338,11 @@ class Desk:
     def jumped(self, now_ns: int) -> None:
         """The wall clock jumped or the machine slept: nothing held is current."""
         self._stale_all("clock jump or suspend", now_ns)
+        self.watchdog.drained_ns = max(self.watchdog.drained_ns, now_ns + JUMP_NS)  # sockets hold frames of before
         self.facts.log("clock.jumped")
         for venue in self.venues.values():
             venue.clock = None
+            venue.readiness.clock(ClockSample(venue.exchange.venue, 0, NEVER, now_ns))
             for chore in venue.chores:
                 if chore.kind is AskKind.TIME:
                     chore.due_ns = now_ns
@@ -337,6 +358,13 @@ class Desk:
             return
         self.engine.stopping = True
         self.facts.log("desk.stopping", deals=len(self.engine.deals))
+        self._cancel_resting(now_ns)
+        self._end(now_ns)
+
+    def _cancel_resting(self, now_ns: int) -> None:
+        """Cancel means please: asked again until the end of each is told."""
+        self._cancel_ns = now_ns + RETRY_NS
+        self._dirty = True
         resting = [
             CancelOrder(account=order.intent.account, instrument=order.intent.instrument,
                         cl_ord_id=order.cl_ord_id, order_id=order.order_id)
@@ -348,13 +376,15 @@ class Desk:
             self.orders[command.account].cancel_asked(command.cl_ord_id)
         if resting:
             self.dispatch.send(resting, now_ns)
-        self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
-        """Nothing more is sent but cancels and queries."""
+        """Nothing more is sent but cancels (of all that rests) and queries."""
         self.engine.stopping = True
         self.gate.kill("halted by hand")
         self.facts.log("desk.halted")
+        self.gateway.pump(now_ns)  # what waits for tokens is withdrawn
+        self._cancel_resting(now_ns)
+        self._end(now_ns)
 
     # --- state ----------------------------------------------------------------------------------------------------
 
@@ -363,7 +393,7 @@ class Desk:
         """When ``wake`` wants to be called."""
         if self._dirty or self.dispatch.dirty:
             self._dirty = self.dispatch.dirty = False
-            due = min(self._mark_ns, self._boot_ns, self.lines.due_ns(self.view.now_ns))
+            due = min(self._mark_ns, self._boot_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
@@ -450,6 +480,16 @@ class Desk:
         if book.state is BookState.SYNCED and (behind or now_ns < self.watchdog.drained_ns):
             book.lose(BookState.STALE, "its link is behind" if behind else "the loop was late")
 
+    def _drop(self, link: Link, reason: str, now_ns: int) -> None:
+        """End a connection; its books are not waited for."""
+        self.lines.drop(link, reason)
+        self._lose_books(link, reason, now_ns)
+
+    def _lose_books(self, link: Link, reason: str, now_ns: int) -> None:
+        if link.spec.role is Role.PUBLIC:
+            for instrument in link.spec.instruments:
+                self.engine.book_lost(BookLost(instrument, reason, now_ns), now_ns)
+
     def _fault(self, link: Link, error: Exception, now_ns: int) -> None:
         """A session raised: the venue's fault costs the frame or the connection, the plugin's fault the link."""
         name = link.spec.link
@@ -461,14 +501,15 @@ class Desk:
         elif isinstance(error, _UNREADABLE):
             self.facts.log("link.bad_frame", link=name, why=_brief(error))
             if link.bad_frame(now_ns):
-                self.lines.drop(link, "too many unreadable frames")
+                self._drop(link, "too many unreadable frames", now_ns)
         elif isinstance(error, RemoteProtocolError):
-            self.lines.drop(link, str(error))
+            self._drop(link, str(error), now_ns)
         else:
             reason = f"plugin fault: {_brief(error)}"
             self.counters.alarms["plugin_fault"] += 1
             self.facts.log("link.quarantined", link=name, why=reason)
             self.lines.retire(link, Phase.QUARANTINED, reason)
+            self._lose_books(link, reason, now_ns)
             self.venues[link.spec.venue].readiness.stop(reason)
 
     # --- venues: start, chores, services --------------------------------------------------------------------------
@@ -478,7 +519,7 @@ class Desk:
             if chore.due_ns <= now_ns:
                 chore.due_ns = NEVER
                 self.gateway.ask(venue.rest, Ask(kind=chore.kind, instrument=chore.instrument), now_ns)
-        if venue.list_orders_ns <= now_ns:
+        if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
             venue.list_orders_ns = now_ns + RETRY_NS
             self.gateway.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
         if venue.catalogued and venue.resolver.due_ns <= now_ns:
@@ -495,9 +536,11 @@ class Desk:
         if link.phase is Phase.ASKING:
             self.lines.token(link, now_ns)
         chore = venue.chore(ask.kind, ask.instrument) if link is venue.rest else None
-        if chore is None:
-            return
+        if chore is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
+            return  # not a chore, or its next page is asked for
         good = isinstance(answer, HttpAnswer) and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
+        if venue.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
+            return  # refused credentials: asking on would end in a ban
         if matched.sent_ns < chore.wanted_ns:
             return  # asked again since
         # an account may lack what it asks for (no permission for asset states): not so soon again
@@ -514,6 +557,19 @@ class Desk:
             venue.readiness.balances_listed(matched.sent_ns)
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
+
+    def _gave_up(self, matched: Answered, now_ns: int) -> None:
+        assert isinstance(matched.what, Ask)
+        self._ask_answered(matched, matched.what, now_ns)
+
+    def _withheld(self, order: NewOrder) -> str:
+        """An order that waited for tokens or the disk passes the modes and the books of now."""
+        deal = self.engine.deals.get(order.deal)
+        mode = self.gate.mode(order.account.partition(":")[0], "" if deal is None else pair_of(deal))
+        if mode is Mode.HALTED or (mode is Mode.REDUCING and order.purpose is Purpose.ENTRY):
+            return f"{mode.value} while it waited"
+        book = self.books.get(order.instrument)
+        return "" if book is not None and book.trusted else "its book was lost while it waited"
 
     def _read_refused(self, link: Link, ask: Ask, answer: HttpAnswer, now_ns: int) -> None:
         """A read that is repeated: what its refusal says of rate limits and bans counts all the same."""
@@ -534,25 +590,57 @@ class Desk:
             return
         if now_ns >= self._boot_ns:
             self._boot_ns = NEVER
-        if all(venue.selected for venue in known):
+        if len(known) == self._asked:
             return
-        wanted: dict[str, None] = {}
-        for slot in self.engine.slots:
-            for instrument in slot.strategy.instruments(self.catalogue):
-                wanted[instrument.id] = None
+        self._asked = len(known)
+        missing: dict[str, list[str]] = {}
+        for instrument in self._wanted(everything=len(known) == len(self.venues)):
+            if instrument not in self.books:
+                missing.setdefault(instrument.partition(":")[0], []).append(instrument)
         for venue in known:
-            if not venue.selected:
-                self._link_up(venue, [i for i in wanted if i.partition(":")[0] == venue.exchange.venue], now_ns)
+            new = missing.get(venue.exchange.venue, [])
+            if new or (not venue.selected and len(known) == len(self.venues)):
+                self._link_up(venue, new, now_ns)
+
+    def _wanted(self, *, everything: bool) -> dict[str, None]:
+        """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
+        another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
+        asked: dict[str, None] = {}
+        for slot in self.engine.slots:
+            if slot.failed:
+                continue
+            try:
+                asked |= dict.fromkeys(wanted(slot, self.catalogue))
+                slot.placed = True
+            except ConfigError as error:
+                if everything and not slot.placed:
+                    raise
+                self.facts.log("strategy.waits", strategy=slot.name, why=str(error))
+            except Exception as error:  # a bug of that strategy; the others go on
+                self.engine.fault(slot, error)
+        slots = self.engine.slots
+        if slots and all(slot.failed for slot in slots):
+            raise ConfigError(
+                "; ".join(
+                    f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
+                    f"it raised {slot.failed}"
+                    for slot in slots
+                )
+            )
+        return asked
 
     def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
+        """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""
+        joined = sum(1 for link in self.links.values() if link.spec.venue == venue.exchange.venue)
+        first = not venue.selected
         venue.selected_instruments(instruments, now_ns)
         for instrument in instruments:
             self.books[instrument] = Book(instrument)
-        account = "" if venue.setup.signer is None or venue.paper is not None else venue.account
+        account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
         for spec in venue.exchange.links([self.catalogue[i] for i in instruments], account):
             if spec.role is Role.REST:
                 continue
-            link = self.lines.add(spec, now_ns)
+            link = self.lines.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
             if spec.role is Role.TRADE:
                 self._trades[spec.account] = link
         self._dirty = True
@@ -577,6 +665,12 @@ class Desk:
         return Decimal(repr(fee)) if fee is not None else self.venues[instrument.partition(":")[0]].setup.taker
 
     # --- events ---------------------------------------------------------------------------------------------------
+
+    def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
+        """Such frames tell no time: after a stall they come late and look young. They count only where a dated frame
+        of this link came in time a moment ago; one that comes too late makes its books STALE."""
+        if now_ns - link.watch.data_ns <= self.watchdog.budget_ns:
+            self.engine.top_update(top, now_ns)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
@@ -614,7 +708,7 @@ class Desk:
         self.facts.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP:
             link.reason = GOING_AWAY
-            self.lines.drop(link, GOING_AWAY)
+            self._drop(link, GOING_AWAY, now_ns)
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
@@ -655,6 +749,9 @@ _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.BALANCES: (Balance,),
     AskKind.ASSETS: (AssetStatus,),
 }
+
+
+_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
 
 
 def _brief(error: BaseException) -> str:

@@ -32,13 +32,17 @@ from arbkit.core.types import (
     NoAnswer,
     OrderAbsent,
     OrderUpdate,
+    QueryOrder,
     Role,
+    Tif,
 )
 from arbkit.core.venue import Venue
 from arbkit.core.view import DeskView
 
 __all__ = ["Dispatch"]
 
+LIST_EVERY_NS = 30_000_000_000
+"""While orders rest: what the stream did not tell of them shows in the listing."""
 _VERDICTS = (OrderUpdate, OrderAbsent, Listing, Ask)
 """What answers a question; an Ask means that the session looks for the order in a second place."""
 
@@ -101,7 +105,7 @@ class Dispatch:
             paper = self._paper_of(command.account)
             if paper is not None:
                 if isinstance(command, NewOrder):
-                    self.intents([(command, Role.REST, "paper")])
+                    self.intents([(command, Role.REST, "paper")], now_ns)
                     self.sent(command, Role.REST, "paper", now_ns)
                 paper.submit([command], now_ns)
             elif isinstance(command, NewOrder):
@@ -111,12 +115,11 @@ class Dispatch:
         if orders:
             self.gateway.orders(orders, now_ns)
 
-    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]]) -> int:
+    def intents(self, orders: Sequence[tuple[NewOrder, Role, str]], now_ns: int) -> int:
         """Write intents with channel and link before their first byte leaves, and all that waited, in one write.
 
         The journal's position after it; -1 when it cannot be written: then nothing new is begun, and what is open is
         ended from memory."""
-        now_ns = self._view.now_ns
         self._records += [
             encode_record(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
             for order, role, link in orders
@@ -227,9 +230,27 @@ class Dispatch:
             self.engine.order_update(update, now_ns)
         venue.resolver.listed(listing, sent_ns, now_ns)
         if listing.kind == "open_orders" and listing.complete and not listing.instrument:
+            resting = self._reconcile(venue, listing, sent_ns, now_ns)
             if sent_ns >= venue.orders_wanted_ns:
-                venue.list_orders_ns = NEVER
+                venue.list_orders_ns = now_ns + LIST_EVERY_NS if resting else NEVER
             venue.readiness.orders_listed(sent_ns)
+
+    def _reconcile(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> bool:
+        """Resting orders missing from a complete list have ended unheard: ask for their end. True while any rest."""
+        listed = {update.cl_ord_id for update in listing.updates} | {update.order_id for update in listing.updates}
+        resting = [
+            order
+            for order in venue.orders.open()
+            if order.intent.tif is Tif.GTC and order.acked_ns and not order.status.terminal and not order.unknown
+        ]
+        for order in resting:
+            if order.acked_ns < sent_ns and not listed & {order.cl_ord_id, order.order_id}:
+                query = QueryOrder(
+                    account=venue.account, instrument=order.intent.instrument, cl_ord_id=order.cl_ord_id,
+                    order_id=order.order_id,
+                )  # fmt: skip
+                self.gateway.ask(venue.rest, query, now_ns)
+        return bool(resting)
 
     def wake(self, venue: Venue, now_ns: int) -> None:
         """What a venue's resolver wants to ask or has proved."""

@@ -15,26 +15,33 @@ from msgspec.structs import replace
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState, Outcome
+from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import Gate
 from arbkit.core.ids import IntentIds, format_cl_ord_id
 from arbkit.core.journal import DealClosed, DealOpened, Record
 from arbkit.core.journal import Outcome as OrderOutcome
 from arbkit.core.ledger import Ledger
-from arbkit.core.limits import Limits, needs_of, pair_of
+from arbkit.core.limits import Limits, Refusal, needs_of, pair_of
 from arbkit.core.orders import Change, Order, Orders
 from arbkit.core.protocols import NEVER, Executor, Strategy
 from arbkit.core.types import (
     Balance,
     BookLost,
     BookState,
+    CancelAll,
     CancelOrder,
     Catalogue,
     Command,
+    ListFills,
+    ListOpenOrders,
     Mode,
     NewOrder,
     Opportunity,
     OrderUpdate,
+    OrdStatus,
+    Purpose,
+    QueryOrder,
     Tif,
     TopUpdate,
 )
@@ -51,6 +58,8 @@ class Slot(Struct):
     executor: Executor
     failed: str = ""
     """Why it was taken out of service; its open deals are finished all the same."""
+    placed: bool = False
+    """It has named its instruments."""
 
 
 class Outbox(Struct):
@@ -103,6 +112,11 @@ class Engine:
         self._unended: set[str] = set()
         """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
+        self._broken: set[int] = set()
+        """Deals whose executor failed: HELD, and it is not asked about them again."""
+        self._depth = 0
+        """Executors speaking within each other's words: a refusal told at once may bring the next order."""
+        self._timers_ns = 0
 
     # --- books
 
@@ -154,6 +168,8 @@ class Engine:
     def _take(self, slot: Slot, opportunity: Opportunity, now_ns: int) -> None:
         try:
             deal = slot.executor.plan(opportunity, self._view, now_ns)
+            if deal is not None:
+                self._check_plan(deal)
         except Exception as error:
             self.fault(slot, error)
             return
@@ -165,7 +181,6 @@ class Engine:
                 self._counters.opportunities_dropped["venue_not_ready"] += 1
                 return
         deal.id = self._deal_ids
-        self._deal_ids += 1
         deal.strategy = slot.name
         refusal = self._limits.reserve(deal, needs_of(deal, self._catalogue, self._fee_of, self._allowance), now_ns)
         if refusal is not None:
@@ -175,15 +190,18 @@ class Engine:
         for order in orders:
             refusal = self._gate.check(order, deal, now_ns)
             if refusal is not None:
-                self._limits.release(deal.id)
+                self._limits.undo(deal.id)
+                self._ids.unused(len(orders))  # an edge that cannot be taken comes with every tick: the block must last
                 self._dropped(refusal.rule, refusal.text, deal, now_ns)
                 return
         if not self._out.hold(deal, now_ns) or not self._out.grant(orders, now_ns):
-            self._limits.release(deal.id)
+            self._limits.undo(deal.id)
+            self._ids.unused(len(orders))
             self._out.release(deal)
             self._dropped("rate_tokens", "no rate tokens left for the legs and their unwind", deal, now_ns)
             return
         self._counters.opportunities_taken += 1
+        self._deal_ids += 1
         self.deals[deal.id] = deal
         self._slot_of[deal.id] = slot
         deal.move(DealState.RESERVED)
@@ -199,6 +217,16 @@ class Engine:
         self.legs_sent += len(orders)
         self._out.send(orders, now_ns)
         self._settle(deal, now_ns)
+
+    def _check_plan(self, deal: Deal) -> None:
+        """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
+        if not any(leg.wave == 0 for leg in deal.legs):
+            raise LocalProtocolError("the executor planned a deal without a leg in wave 0")
+        for leg in deal.legs:
+            if leg.account not in self._orders or leg.instrument not in self._catalogue or leg.qty <= 0 or leg.px <= 0:
+                raise LocalProtocolError(
+                    f"the executor planned {leg.qty} {leg.instrument} at {leg.px} on {leg.account}: no such leg"
+                )
 
     def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
@@ -242,7 +270,7 @@ class Engine:
             self._foreign(change, update)
             return
         intent = order.intent
-        if not order.unknown:
+        if order.status not in _UNANSWERED:
             self._out.answered(intent.cl_ord_id)
         deal = self.deals.get(intent.deal)
         for fill in change.fills:
@@ -273,7 +301,9 @@ class Engine:
     def _foreign(self, change: Change, update: OrderUpdate) -> None:
         """Somebody else's order on our account: its fills move our balances and are no gain of ours."""
         for fill in change.fills:
-            self._ledger.fill(fill, self._catalogue[fill.instrument], external=True)
+            instrument = self._catalogue.get(fill.instrument)
+            if instrument is not None:
+                self._ledger.fill(fill, instrument, external=True)
         self._counters.alarms["foreign_order"] += 1
         self._facts.log(
             "order.foreign", account=update.account, instrument=update.instrument, order_id=update.order_id,
@@ -323,36 +353,62 @@ class Engine:
     def timers(self, now_ns: int) -> None:
         """Executors whose time came."""
         self._view.now_ns = now_ns
-        for slot in self.slots:
-            if slot.executor.due_ns <= now_ns:
-                for deal in [deal for deal in self.deals.values() if self._slot_of[deal.id] is slot]:
-                    self._on_timer(deal, slot, now_ns)
+        self._timers_ns = now_ns
+        for deal in list(self.deals.values()):
+            slot = self._slot_of.get(deal.id)
+            if slot is not None and slot.executor.due_ns <= now_ns:
+                self._on_timer(deal, slot, now_ns)
 
     def _on_timer(self, deal: Deal, slot: Slot, now_ns: int) -> None:
         self._act(deal, slot, lambda: slot.executor.on_timer(deal, self._view, now_ns), now_ns)
 
     @property
     def due_ns(self) -> int:
-        return min((slot.executor.due_ns for slot in self.slots), default=NEVER)
+        """Of executors with an open deal; one that stays due is asked a thousand times a second, not without end."""
+        due = min((slot.executor.due_ns for slot in self._slot_of.values()), default=NEVER)
+        return max(due, self._timers_ns + _MS)
 
     def _act(self, deal: Deal, slot: Slot, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Let an executor speak for its deal and send what passes the gate."""
+        if deal.id in self._broken:
+            return
+        self._depth += 1
         try:
-            commands = ask()
+            if self._depth > _DEPTH:
+                raise LocalProtocolError("the executor answers each refusal with another order")
+            commands = [self._proper(command, deal) for command in ask()]
         except Exception as error:
             self.fault(slot, error)
             if deal.state is not DealState.CLOSED:
                 deal.state = DealState.HELD
                 deal.why = f"its executor failed: {slot.failed}"
-            commands = ()
+                self._broken.add(deal.id)
+            commands = []
+        self._carry_out(commands, deal, now_ns)
+        self._depth -= 1
+        self._settle(deal, now_ns)
+
+    def _proper(self, command: Command, deal: Deal) -> Command:
+        """A command that the desk can carry out, with its id; raises ``LocalProtocolError`` for anything else."""
+        if not isinstance(command, NewOrder | CancelOrder | CancelAll | QueryOrder | ListOpenOrders | ListFills):
+            raise LocalProtocolError(f"an executor cannot command {command!r}")
+        if command.account not in self._orders:
+            raise LocalProtocolError(f"the executor commands something on {command.account}, which is no account here")
+        if not isinstance(command, NewOrder):
+            return command
+        if command.qty <= 0 or command.px <= 0:
+            raise LocalProtocolError(f"the executor orders {command.qty} at {command.px}")
+        return replace(command, cl_ord_id=format_cl_ord_id(self._ids.next()), deal=deal.id)
+
+    def _carry_out(self, commands: Sequence[Command], deal: Deal, now_ns: int) -> None:
         passed: list[Command] = []
         refused: list[tuple[NewOrder, str]] = []
         for command in commands:
-            if isinstance(command, NewOrder):
-                command = replace(command, cl_ord_id=format_cl_ord_id(self._ids.next()), deal=deal.id)
             refusal = self._gate.check(command, deal, now_ns)
             if isinstance(command, NewOrder):
                 self._add(command, deal, now_ns)
+                if refusal is None and command.purpose is Purpose.ENTRY and not self._out.grant([command], now_ns):
+                    refusal = Refusal("rate_tokens", f"no rate tokens left for {command.cl_ord_id}")
             if refusal is not None:
                 self._counters.refused[refusal.rule] += 1
                 self._facts.log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
@@ -368,7 +424,6 @@ class Engine:
             self._out.send(passed, now_ns)
         for order, why in refused:
             self.refused(order, self._orders[order.account].not_sent(order.cl_ord_id, why, now_ns), now_ns)
-        self._settle(deal, now_ns)
 
     def _settle(self, deal: Deal, now_ns: int) -> None:
         """A deal that reached its end: give back what it held, drive the breakers, tell."""
@@ -404,6 +459,11 @@ class Engine:
         self._ledger.balance(report)
 
 
+_DEPTH = 16
+_MS = 1_000_000
+_UNANSWERED = frozenset({OrdStatus.PENDING_NEW, OrdStatus.UNKNOWN})
+
+
 def _by_net(entry: tuple[float, int, Slot, Opportunity]) -> tuple[float, int]:
     return entry[0], entry[1]
 
@@ -415,6 +475,17 @@ def _told(order: Order, now_ns: int) -> OrderUpdate:
         account=intent.account, instrument=intent.instrument, cl_ord_id=intent.cl_ord_id, ord_status=order.status,
         source="desk", recv_ns=now_ns,
     )  # fmt: skip
+
+
+def wanted(slot: Slot, catalogue: Catalogue) -> list[str]:
+    """The ids of the instruments that a strategy asks for. Raises ``ConfigError`` for one that is not there."""
+    asked = [instrument.id for instrument in slot.strategy.instruments(catalogue)]
+    unknown = [name for name in asked if name not in catalogue]
+    if unknown:
+        raise ConfigError(
+            f"strategy {slot.name}: instruments() returned what the catalogue lacks: {', '.join(unknown)}"
+        )
+    return asked
 
 
 def _where(error: BaseException) -> str:

@@ -57,3 +57,7 @@ class IntentIds:
             raise LocalProtocolError(f"intent block {self.block} is used up: reserve the next one")
         self._next += 1
         return intent
+
+    def unused(self, count: int) -> None:
+        """Take back the last ``count`` numbers: nothing was written or sent under them."""
+        self._next -= count

@@ -288,6 +288,11 @@ class Limits:
         _add(self._venues, held.venues, -1)
         _add(self._assets, held.assets, -1)
 
+    def undo(self, deal_id: int) -> None:
+        """Give back the newest reservation, of a deal that was not begun: it does not count for the pace either."""
+        self.release(deal_id)
+        self._started.pop()
+
     def reserved(self, account: str, asset: str) -> Decimal:
         """Held by all open deals."""
         return self._reserved.get((account, asset), _ZERO)

@@ -11,7 +11,7 @@ from arbkit.core.gateway import Port
 from arbkit.core.links import Link, Phase
 from arbkit.core.protocols import NEVER, Session
 from arbkit.core.throttle import ConnectLimiter, Throttle
-from arbkit.core.types import Ask, Lane, LinkSpec, Role, Send
+from arbkit.core.types import Ask, Dial, Lane, LinkSpec, Role, Send
 from arbkit.core.watchdog import Watchdog
 
 __all__ = ["GOING_AWAY", "Lines"]
@@ -65,27 +65,36 @@ class Lines:
         try:
             link.session = self._session_of(link.spec)
             dial = link.session.dial(now_ns)
-        except Exception as error:  # the one guard for all venues; see Desk.frame
-            link.dial_ns = NEVER
-            self._fault(link, error, now_ns)
+        except Exception as error:
+            self._cannot_dial(link, error, now_ns)
             return
         if isinstance(dial, Ask):
             link.phase = Phase.ASKING
             self._ask(link, dial, now_ns)
             return
+        self._connect(link, dial, now_ns)
+
+    def _connect(self, link: Link, dial: Dial, now_ns: int) -> None:
         self._connects.take(now_ns)
         link.phase = Phase.DIALING
         self._port.dial(link.spec.link, dial)
 
+    def _cannot_dial(self, link: Link, error: Exception, now_ns: int) -> None:
+        """The one guard for all venues (see ``Desk.frame``); a link that is not retired for it is dialled again."""
+        link.lost(str(error), now_ns, self._rng)
+        self._fault(link, error, now_ns)
+
     def token(self, link: Link, now_ns: int) -> None:
         """The token that a dial needed was answered: dial with it, or try again later."""
-        dial = link.session.dial(now_ns)
+        try:
+            dial = link.session.dial(now_ns)
+        except Exception as error:
+            self._cannot_dial(link, error, now_ns)
+            return
         if isinstance(dial, Ask):
             link.lost("no token", now_ns, self._rng)
-            return
-        self._connects.take(now_ns)
-        link.phase = Phase.DIALING
-        self._port.dial(link.spec.link, dial)
+        else:
+            self._connect(link, dial, now_ns)
 
     def send(self, link: Link, send: Send, now_ns: int) -> None:
         """As soon as the venue's per-connection message limit allows."""
@@ -101,6 +110,7 @@ class Lines:
                 if not throttle.take(((limit.bucket, waiting[0].cost),), Lane.CANCEL, now_ns):
                     return
             if not self._port.send(link.spec.link, waiting[0].data):
+                waiting.clear()  # its end is about to be told, and the next connection begins anew
                 return
             link.counted.sent += 1
             del waiting[0]
@@ -124,18 +134,22 @@ class Lines:
         """End the connection; it is dialled again."""
         if link.spec.role is not Role.REST and link.phase is Phase.UP:
             self._facts.log("link.drop", link=link.spec.link, why=reason)
+            link.phase = Phase.CLOSING
             self._port.drop(link.spec.link, reason)
 
     def retire(self, link: Link, phase: Phase, reason: str) -> None:
         """End it for good: refused credentials, a broken plugin."""
         link.phase = phase
+        link.ready = False
         link.reason = reason
         link.dial_ns = NEVER
         if link.spec.role is not Role.REST:
             self._port.drop(link.spec.link, reason)
 
     def closed(self, link: Link, reason: str, now_ns: int) -> None:
-        """It is down, or could not be dialled."""
+        """It is down, or could not be dialled. Said again of a link that waits already, it means nothing."""
+        if link.phase in (Phase.WAITING, Phase.ASKING):
+            return
         if link.phase in (Phase.QUARANTINED, Phase.CLOSED):
             reason = link.reason
         else:

@@ -32,6 +32,8 @@ class Phase(Enum):
     """A token comes first."""
     DIALING = "dialing"
     UP = "up"
+    CLOSING = "closing"
+    """We end it; what it still says is not heard."""
     QUARANTINED = "quarantined"
     """Its plugin broke its contract; shown, not dialled again."""
     CLOSED = "closed"
@@ -79,7 +81,7 @@ class Link:
 
     def lost(self, reason: str, now_ns: int, rng: Random, *, planned: bool = False) -> None:
         """Down; dial again after a delay with full jitter, at once when the venue announced the end."""
-        if self.phase is Phase.UP and now_ns - self.up_ns >= SETTLED_NS:
+        if self.phase in (Phase.UP, Phase.CLOSING) and now_ns - self.up_ns >= SETTLED_NS:
             self.attempt = 0
         self.phase = Phase.WAITING
         self.ready = False

@@ -94,14 +94,15 @@ class Venue:
         """A list asked for before this time does not count (the private stream was not up yet)."""
 
     def selected_instruments(self, instruments: Sequence[str], now_ns: int) -> None:
-        """Books are wanted here: learn what a deal needs to know."""
-        self.selected = True
-        if self.setup.signer is not None:
+        """Books are wanted here (or more of them): learn what a deal needs to know."""
+        first, self.selected = not self.selected, True
+        if first and self.setup.signer is not None:
             self.chores.append(Chore(AskKind.ASSETS, "", now_ns))
         if self.paper is None:
-            self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
+            if first:
+                self.chores.append(Chore(AskKind.BALANCES, "", now_ns))
+                self.list_orders_ns = now_ns
             self.chores.extend(Chore(AskKind.FEES, instrument, now_ns) for instrument in instruments)
-            self.list_orders_ns = now_ns
 
     def streaming(self, now_ns: int) -> None:
         """The private stream is up (again): what was listed before it, or is being listed, may miss something."""

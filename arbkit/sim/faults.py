@@ -111,6 +111,10 @@ class Script:
         """Whether any fault of this kind may still fire."""
         return bool(self._armed.get(kind))
 
+    def disarm(self) -> None:
+        """Nothing fires any more."""
+        self._armed.clear()
+
     def due_ns(self, kind: FaultKind) -> int:
         """When the next fault of this kind is armed; ``NEVER``-like where none is."""
         return min((armed.next_ns for armed in self._armed.get(kind, ())), default=1 << 62)

@@ -193,6 +193,14 @@ class World:
                 site.dialect.tick(now_ns)
                 self._flush(site)
 
+    def heal(self) -> None:
+        """No more faults, and none that is still going on; what is delayed already comes late, in order."""
+        for site in self.sites.values():
+            site.faults.disarm()
+            site.muted.clear()
+            site.blind_ns = site.exchange.limited_until_ns = 0
+            site.exchange.on_arrival = site.exchange.on_match = None
+
     # --- out --------------------------------------------------------------------------------------------------------
 
     def drain(self) -> list[Out]:

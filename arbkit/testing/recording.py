@@ -130,8 +130,6 @@ class Replay:
         self.errors = 0
         self._session = getattr(exchange, "replay_session", exchange.session)
         """A venue that must also read frames it no longer serves offers ``replay_session`` for it."""
-        # a venue may read formats in a recording that it would refuse on a live link
-        self._open = getattr(exchange, "replay_session", exchange.session)
         self._sessions: dict[str, Session] = {}
         """Public ones, by the recording's connection."""
         self._rest = exchange.session(

@@ -15,7 +15,7 @@ from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
 from arbkit.sim.wire import Answer, Close, Frame, Request
 from arbkit.sim.world import World
 
-__all__ = ["VirtualRun", "endpoints"]
+__all__ = ["VirtualRun", "endpoints", "reveal"]
 
 LATENCY_NS = 2_000_000
 
@@ -40,6 +40,7 @@ class VirtualRun:
         self._count = 0
         self._conns: dict[str, int] = {}
         self._links: dict[int, str] = {}
+        self._dials: dict[str, int] = {}
         self._refs: dict[int, tuple[int, int]] = {}
         """World ref -> (desk ref, sent_ns)."""
         self.journal_bytes = 0
@@ -53,12 +54,16 @@ class VirtualRun:
     # --- the port
 
     def dial(self, link: str, dial: Dial) -> None:
-        parts = urlsplit(_reveal(dial.url))
+        parts = urlsplit(reveal(dial.url))
         venue = (parts.hostname or "").partition(".")[0]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        headers = {name.lower(): _reveal(value) for name, value in dial.headers}
+        headers = {name.lower(): reveal(value) for name, value in dial.headers}
+        self._count += 1
+        dialled = self._dials[link] = self._count
 
         def arrive() -> None:
+            if self._dials.get(link) != dialled:
+                return  # given up meanwhile
             conn, refused = self.world.connect(venue, target, headers, self.now_ns)
             if refused is None:
                 self._conns[link] = conn
@@ -78,7 +83,7 @@ class VirtualRun:
         conn = self._conns.get(link)
         if conn is None:
             return False
-        plain = _reveal(text)
+        plain = reveal(text)
         self.sent.append((self.now_ns, link, plain))
         keep = self.on_send(link, plain)
 
@@ -93,6 +98,7 @@ class VirtualRun:
         return True
 
     def drop(self, link: str, reason: str) -> None:
+        self._dials.pop(link, None)
         conn = self._conns.get(link)
         if conn is None:
             self._later(0, lambda: self.desk.closed(link, reason, self.now_ns))
@@ -107,9 +113,9 @@ class VirtualRun:
             self.desk.closed(link, reason, self.now_ns)
 
     def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        parts = urlsplit(_reveal(request.url))
+        parts = urlsplit(reveal(request.url))
         venue = (parts.hostname or "").partition(".")[0]
-        headers = {name.lower(): _reveal(value) for name, value in request.headers}
+        headers = {name.lower(): reveal(value) for name, value in request.headers}
         wire = Request(request.method, parts.path, parts.query, headers, request.body)
         self._count += 1
         mine = self._count
@@ -192,5 +198,6 @@ class VirtualRun:
         return self.desk.idle
 
 
-def _reveal(text: str) -> str:
+def reveal(text: str) -> str:
+    """As it goes on the wire."""
     return text.reveal() if isinstance(text, Secret) else text

@@ -1,0 +1,58 @@
+"""What a card is: one rule that an adapter must keep, tried against its simulated venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from arbkit.core.protocols import Exchange
+from arbkit.core.types import VenueSettings
+from arbkit.sim.dialect import Dialect
+from arbkit.sim.faults import Fault
+from arbkit.testing.solo import Solo
+
+__all__ = ["CARDS", "Card", "Nonconforming", "Subject", "card", "must", "same"]
+
+
+class Nonconforming(AssertionError):
+    """The adapter broke the rule of a card; the text says what was seen and what the venue has."""
+
+
+class Subject(Struct, frozen=True):
+    """An adapter and the simulated venue that it is tried on."""
+
+    exchange: Callable[[VenueSettings], Exchange]
+    dialect: type[Dialect]
+
+    def solo(
+        self, *, faults: tuple[Fault, ...] = (), skew_ns: int = 0, secret: str = "", key: str = ""
+    ) -> Solo:
+        """The adapter alone, not booted yet."""
+        return Solo(self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key)
+
+
+Card: TypeAlias = Callable[[Subject], "str | None"]
+"""Raises ``Nonconforming``; returns a note for the capability card ("not offered: ..."), or None."""
+
+CARDS: dict[str, Card] = {}
+"""By name, in the order of definition."""
+
+
+def card(check: Card) -> Card:
+    """Register a card under its function's name; its docstring is the rule."""
+    CARDS[check.__name__] = check
+    return check
+
+
+def must(condition: object, text: str) -> None:
+    """Raise unless the condition holds."""
+    if not condition:
+        raise Nonconforming(text)
+
+
+def same(got: object, want: object, what: str) -> None:
+    """Raise unless the adapter says what the venue has."""
+    if got != want:
+        raise Nonconforming(f"{what}: the adapter says {got!r}, the venue has {want!r}")

@@ -1,0 +1,340 @@
+"""The engine: what a deal holds is given back once, whatever its end, and no plugin takes the desk with it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
+from arbkit.core.gate import GateConfig
+from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.types import (
+    CancelOrder,
+    Mode,
+    NewOrder,
+    OrderUpdate,
+    OrdStatus,
+    Purpose,
+    RateLimit,
+    RejectReason,
+    Side,
+)
+
+D = Decimal
+A, B = "aa:BTC-USDT", "bb:BTC-USDT"
+S, MS = 1_000_000_000, 1_000_000
+NEVER = 1 << 62
+
+
+class Scripted:
+    """Plans two legs; answers what a test tells it to."""
+
+    due_ns = NEVER
+
+    def __init__(self, **does) -> None:
+        self.does = does
+        self.updates: list[OrderUpdate] = []
+        self.timers = 0
+
+    def plan(self, opportunity, view, now_ns):
+        if "plan" in self.does:
+            return self.does["plan"](opportunity, view, now_ns)
+        legs = [
+            DealLeg(account=view.account(leg.instrument), instrument=leg.instrument, base="BTC", side=leg.side,
+                    qty=D(str(leg.qty)), px=D(str(leg.px)), quote="USDT")
+            for leg in opportunity.legs
+        ]  # fmt: skip
+        return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
+
+    def on_order(self, deal, update, view, now_ns):
+        self.updates.append(update)
+        return self.does.get("on_order", lambda *_: ())(deal, update, view, now_ns)
+
+    def on_book(self, deal, view, now_ns):
+        return self.does.get("on_book", lambda *_: ())(deal, view, now_ns)
+
+    def on_timer(self, deal, view, now_ns):
+        self.timers += 1
+        return self.does.get("on_timer", lambda *_: ())(deal, view, now_ns)
+
+
+def close_when_done(deal, update, view, now_ns):
+    if deal.state is not DealState.CLOSED and all(order.done for order in deal.orders.values()):
+        deal.close(Outcome.HEDGED, "all done", now_ns)
+    return ()
+
+
+def nothing_held(rig):
+    """Limits and rate tokens are as if no deal had ever been."""
+    limits = rig.desk.limits
+    assert limits.open_deals == 0
+    assert limits.notional == 0
+    assert limits.free("aa:main", "USDT") == rig.desk.ledger.totals("aa:main")["USDT"]
+    assert limits.free("bb:main", "BTC") == rig.desk.ledger.totals("bb:main")["BTC"]
+    for venue in rig.desk.venues.values():
+        assert not venue.throttle._holds
+    assert not rig.desk.engine._slot_of
+
+
+# --- every way to end
+
+
+def test_refused_by_the_gate_holds_nothing(kit):
+    """A gate refusal of the second leg releases the reservation; nothing left, nothing is journaled."""
+    rig = kit.rig(gate=GateConfig(price_band=D("0.0001"))).boot()
+    rig.book(B, 101.0, 101.1)
+    assert rig.trade() == []
+    assert rig.desk.counters.opportunities_dropped["price_band"] == 1
+    assert not rig.records()
+    nothing_held(rig)
+
+
+def test_refused_for_tokens_holds_nothing(kit):
+    """No tokens: reservation and tokens set aside are given back."""
+    aa = kit.venue("aa")
+    aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 1, S))
+    rig = kit.rig(aa, kit.venue("bb")).boot()
+    assert rig.trade() == []
+    nothing_held(rig)
+
+
+def test_not_sent_holds_nothing(rig):
+    """Both legs refused on their links: the deal ends with nothing, once."""
+    rig.port.dead |= {"aa.trade", "bb.trade"}
+    assert rig.trade() == []
+    assert rig.desk.counters.deals == {"nothing": 1}
+    assert [r.outcome for r in rig.records("DealClosed")] == ["nothing"]
+    nothing_held(rig)
+
+
+def test_closed_deal_holds_nothing(rig):
+    """Hedged: given back, counted once, journaled once."""
+    for one in rig.trade():
+        rig.fill(one)
+    assert rig.desk.counters.deals == {"hedged": 1}
+    assert len(rig.records("DealClosed")) == 1
+    nothing_held(rig)
+
+
+def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
+    """HELD: an alarm, the pair restricted, the exposure still counted; told once however often it is looked at."""
+    rig = kit.rig().boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    rig.close("aa.public")
+    rig.close("bb.public")
+    rig.say("bb.private", rig.report(ids[1], OrdStatus.REJECTED, reason=RejectReason.OTHER))
+    rig.run(25)
+    assert [deal.state for deal in rig.deals] == [DealState.HELD]
+    assert len(rig.facts.of("alarm.deal_held")) == 1
+    assert rig.desk.counters.deals == {"held": 1}
+    assert rig.desk.limits.open_deals == 1
+    assert rig.desk.held() == rig.deals
+    for _ in range(5):
+        rig.say("bb.private", rig.report(ids[1], OrdStatus.REJECTED, reason=RejectReason.OTHER))
+    assert len(rig.facts.of("alarm.deal_held")) == 1
+    assert rig.desk.idle
+
+
+# --- executors that misbehave
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        lambda *_: None,
+        lambda *_: 1 / 0,
+        lambda *_: [object()],
+        lambda deal, *_: [NewOrder(account="zz:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D(1), px=D(1))],
+        lambda deal, *_: [CancelOrder(account="zz:main", instrument=A, cl_ord_id="x")],
+        lambda deal, *_: [NewOrder(account="aa:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D(0), px=D(1))],
+        lambda deal, *_: deal.move(DealState.PLANNED),
+    ],
+    ids=["none", "raises", "nonsense", "account", "cancel_account", "zero", "move"],
+)
+def test_broken_executor_costs_its_deal_and_its_strategy_only(kit, does):
+    """Whatever ``on_order`` does: the desk lives, the deal is HELD, the fill is booked, the strategy is out."""
+    rig = kit.rig(executor=Scripted(on_order=does)).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.1")
+    assert [deal.state for deal in rig.deals] == [DealState.HELD]
+    assert rig.desk.engine.slots[0].failed
+    assert len(rig.facts.of("alarm.deal_held")) == 1
+    rig.fill(ids[1])
+    rig.run(3)
+    assert rig.trade() == []
+
+
+@pytest.mark.parametrize("what", ["raises", "account", "instrument", "no_legs"])
+def test_plan_that_is_no_plan_costs_its_strategy_only(kit, what):
+    """A plan that names what does not exist is the strategy's failure, and holds nothing."""
+
+    def plan(opportunity, view, now_ns):
+        if what == "raises":
+            raise KeyError("x")
+        leg = DealLeg(account="zz:main" if what == "account" else "aa:main",
+                      instrument="zz:BTC-USDT" if what == "instrument" else A, base="BTC", side=Side.BUY, qty=D("0.1"),
+                      px=D("100.2"), quote="USDT")  # fmt: skip
+        return Deal(opportunity, [] if what == "no_legs" else [leg], created_ns=now_ns, deadline_ns=now_ns + S)
+
+    rig = kit.rig(executor=Scripted(plan=plan)).boot()
+    assert rig.trade() == []
+    nothing_held(rig)
+    rig.run(2)
+
+
+def test_hedge_refused_by_the_gate_is_told_to_its_executor(kit):
+    """REJECTED with reason GATE reaches ``on_order``; nothing left; it does not count as sent."""
+
+    def on_order(deal, update, view, now_ns):
+        if len(deal.orders) == 2 and update.ord_status is OrdStatus.FILLED:
+            return [NewOrder(account="bb:main", instrument=B, cl_ord_id="", side=Side.SELL, qty=D("0.1"), px=D("50"),
+                             purpose=Purpose.HEDGE)]  # fmt: skip
+        return ()
+
+    executor = Scripted(on_order=on_order)
+    rig = kit.rig(executor=executor).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    assert len(rig.orders()) == 2
+    told = executor.updates[-1]
+    assert told.ord_status is OrdStatus.REJECTED
+    assert rig.order(told.cl_ord_id).reason is RejectReason.GATE
+    assert rig.desk.counters.refused["price_band"] == 1
+
+
+def test_executor_that_asks_again_at_every_refusal_ends_held(kit):
+    """An order for every refusal would recurse for ever: it ends as a failure of that executor."""
+
+    def on_order(deal, update, view, now_ns):
+        return [NewOrder(account="bb:main", instrument=B, cl_ord_id="", side=Side.SELL, qty=D("0.1"), px=D("50"),
+                         purpose=Purpose.HEDGE)]  # fmt: skip
+
+    rig = kit.rig(executor=Scripted(on_order=on_order)).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    assert len(rig.orders()) == 2
+    assert rig.deals[0].state is DealState.HELD
+    assert len(rig.deals[0].orders) < 200
+    rig.run(2)
+
+
+def test_later_entries_need_tokens_too(kit):
+    """An entry of a second wave is not sent past the venue's rate limit: it is refused here and told."""
+    aa = kit.venue("aa")
+    aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 4, 10 * S))  # the order lane: three
+
+    def on_order(deal, update, view, now_ns):
+        if update.ord_status is not OrdStatus.FILLED:
+            return ()
+        return [NewOrder(account="aa:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D("0.06"), px=D("100.2"))
+                for _ in range(5)]  # fmt: skip
+
+    def plan(opportunity, view, now_ns):
+        legs = [
+            DealLeg(account="aa:main", instrument=A, base="BTC", side=Side.BUY, qty=D("0.4"), px=D("100.2"),
+                    quote="USDT", wave=wave)
+            for wave in (1,)
+        ]  # fmt: skip
+        legs.append(DealLeg(account="bb:main", instrument=B, base="BTC", side=Side.SELL, qty=D("0.4"), px=D("99.9"),
+                            quote="USDT"))  # fmt: skip
+        return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
+
+    rig = kit.rig(aa, kit.venue("bb"), executor=Scripted(on_order=on_order, plan=plan)).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    sent = [text for link, text in rig.sends("NewOrder") if link == "aa.trade"]
+    assert 1 <= len(sent) <= 3
+    assert rig.desk.counters.refused["rate_tokens"] == 5 - len(sent)
+
+
+# --- ids, timers, foreign orders
+
+
+def test_refused_edges_use_up_no_ids(kit):
+    """An edge that the gate refuses comes with every tick: the block of ids must last all the same."""
+    rig = kit.rig().boot()
+    rig.desk.gate.restrict("", Mode.REDUCING, "test")
+    for _ in range(50):
+        assert rig.trade() == []
+    rig.desk.gate.allow("")
+    first = rig.trade()
+    assert parse_cl_ord_id(first[0]) & 0xFFFFFF < 2
+    assert rig.deals[0].id & 0xFFFFFF < 2
+
+
+def test_executor_due_in_the_past_without_a_deal_does_not_spin(kit):
+    """A timer that an executor forgot to clear wakes nobody once its deals are gone."""
+    executor = Scripted(on_order=close_when_done)
+    executor.due_ns = 1
+    rig = kit.rig(executor=executor).boot()
+    assert rig.run(5) < 100
+    assert executor.timers == 0
+
+
+def test_timer_reaches_open_deals(kit):
+    """``due_ns`` came: ``on_timer`` of each open deal of that executor, at that time."""
+    executor = Scripted(on_order=close_when_done)
+
+    def on_timer(deal, view, now_ns):
+        executor.due_ns = NEVER
+        return ()
+
+    executor.does["on_timer"] = on_timer
+    rig = kit.rig(executor=executor).boot()
+    rig.trade()
+    executor.due_ns = rig.now + 100 * MS
+    rig.desk._dirty = True
+    rig.run(0.2)
+    assert executor.timers == 1
+
+
+def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
+    """Somebody trades by hand what we have never heard of: an alarm, no crash; what we know moves the balance."""
+    foreign = {
+        "account": "aa:main", "cl_ord_id": "", "ord_status": OrdStatus.FILLED, "side": Side.BUY, "qty": D(1),
+        "px": D(5), "last_px": D(5), "last_qty": D(1), "cum_qty": D(1), "fee": D(0), "fee_asset": "USDT",
+    }  # fmt: skip
+    rig.say("aa.private", OrderUpdate(instrument="aa:WHAT-USDT", order_id="1", trade_id="1", **foreign))
+    rig.say("aa.private", OrderUpdate(instrument=A, order_id="2", trade_id="2", **foreign))
+    assert rig.desk.counters.alarms["foreign_order"] == 2
+    assert rig.desk.ledger.totals("aa:main")["BTC"] == D(11)
+
+
+def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
+    """A fill after the end: the ledger has it, an alarm names it, the deal is not opened again."""
+    ids = rig.trade()
+    for one in ids:
+        rig.say(f"{rig.order(one).intent.account[:2]}.private",
+                rig.report(one, OrdStatus.EXPIRED, order_id="v" + one, cum_qty=D(0)))  # fmt: skip
+    assert not rig.deals
+    rig.say("aa.private", rig.filled(ids[0], qty="0.05"))
+    assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.05")
+    assert rig.desk.counters.alarms["late_fill"] == 1
+    assert not rig.deals
+
+
+def test_update_of_an_account_that_is_not_ours_is_nothing(rig):
+    """A report of another account is not booked anywhere."""
+    rig.say("aa.private", OrderUpdate(account="zz:main", instrument=A, cl_ord_id="x", ord_status=OrdStatus.NEW))
+    assert rig.desk.idle
+
+
+def test_the_best_opportunity_is_taken_first(kit):
+    """Ranked by expected net over all strategies: with room for one deal the dearest is it."""
+    from msgspec.structs import replace
+
+    from arbkit.core.limits import LimitsConfig
+
+    rig = kit.rig(limits=LimitsConfig(max_open_deals=1)).boot()
+    rig.propose((A, Side.BUY, 0.1, 100.2), (B, Side.SELL, 0.1, 99.9))
+    first = rig.deals[0]
+    for one in rig.orders():
+        rig.fill(one)
+    poor, rich = replace(first.opportunity, expected_net=0.1), replace(first.opportunity, expected_net=9.0)
+    rig.strategy.next = [poor, rich]
+    rig.book(A, 100.0, 100.1)
+    assert [deal.expected_net for deal in rig.deals] == [9.0]
+    assert rig.desk.counters.opportunities_dropped["max_open_deals"] == 1

@@ -1,0 +1,72 @@
+"""``arbkit bench``: the fields others read, and two ways that end with the same book."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arbkit import bench_frame, cli
+
+Bench = Callable[..., list[dict[str, Any]]]
+ROOT = Path(__file__).parents[1]
+RECORDINGS = {
+    "binance": ROOT / "plugins/arbkit-binance/tests/data/frames-small2021.jsonl.gz",
+    "okx": ROOT / "plugins/arbkit-okx/tests/data/frames-transcoded-seq.jsonl.gz",
+    "bybit": ROOT / "plugins/arbkit-bybit/tests/data/frames.jsonl.gz",
+}
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """Runs ``arbkit bench ... --json`` and gives its results."""
+
+    def run(*words: str) -> list[dict[str, Any]]:
+        assert cli._run(["bench", *words, "--json"]) == 0
+        line = json.loads(capsys.readouterr().out)
+        assert set(line) == {"machine", "results"}
+        rows: list[dict[str, Any]] = line["results"]
+        return rows
+
+    return run
+
+
+def test_frame_prints_one_line_with_every_field(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One JSON line; per row what was measured, on what, and the ratio to the usual way of the same run."""
+    monkeypatch.setattr(bench_frame, "SEEDED_FRAMES", 150)
+
+    rows = bench("frame")
+
+    assert [row["levels"] for row in rows] == [2, 10, 40]
+    for row in rows:
+        assert {"venue", "levels", "book_levels", "median_us", "p99_us", "usual_us", "ratio", "frames"} <= set(row)
+        assert 380 <= row["book_levels"] <= 420
+        assert row["ratio"] == pytest.approx(row["usual_us"] / row["median_us"], abs=0.01)
+
+
+@pytest.mark.parametrize("venue", RECORDINGS)
+def test_a_recording_of_each_venue_is_benched(bench: Bench, venue: str) -> None:
+    """``--frames``: both ways read the recording and end with the same best bid (else the bench itself fails)."""
+    (row,) = bench("frame", "--frames", str(RECORDINGS[venue]))
+
+    assert row["venue"] == venue
+    assert row["frames"] > 20
+    assert row["usual_us"] > row["median_us"] > 0
+
+
+def test_a_file_without_frames_is_the_users_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2 and a sentence."""
+    (tmp_path / "none.jsonl").write_text("{}\n")
+
+    assert cli._run(["bench", "frame", "--frames", str(tmp_path / "none.jsonl")]) == 2
+    assert "no frames of" in capsys.readouterr().err
+
+
+def test_floats_compares_typed_decoding_with_the_usual_ways(bench: Bench) -> None:
+    """Ours is the fastest of the ways shown."""
+    rows = bench("floats")
+
+    assert max(rows, key=lambda row: row["ratio"])["way"].startswith("msgspec typed")

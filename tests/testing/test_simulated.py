@@ -1,0 +1,168 @@
+"""Whole desks on simulated venues in virtual time: the helper that ships, and what it shows of the desk."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.adapter import Bybit
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
+
+from arbkit import Opportunity, SpreadArb, View
+from arbkit.core.deals import Deal
+from arbkit.core.desk import Desk
+from arbkit.core.engine import Slot
+from arbkit.core.journal import decode
+from arbkit.core.limits import LimitsConfig
+from arbkit.core.types import Command, OrderUpdate
+from arbkit.sim.faults import default_script
+from arbkit.strategies import TakerExecutor
+from arbkit.testing.simulated import differences, simulate
+from arbkit.testing.virtual import VirtualRun
+
+VENUES: dict[Any, Any] = {Binance: BinanceDialect, Okx: OkxDialect, Bybit: BybitDialect}
+MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=100)
+
+
+def spread(**settings: Any) -> SpreadArb:
+    return SpreadArb(symbols=("BTC-USDT",), min_edge=0.0003, max_notional=150.0, **settings)
+
+
+def accepted(run: VirtualRun) -> Counter[str]:
+    """How often each client id was accepted, over all venues."""
+    return Counter(order["cl_ord_id"] for orders in run.world.orders().values() for order in orders)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed: int) -> None:
+    """Three venues, one minute: all faults fire, nothing is left, no id is accepted twice, the seed gives the hash."""
+
+    def once() -> VirtualRun:
+        run = simulate(spread(), VENUES, seed=seed, faults=default_script(["binance", "okx", "bybit"], 60), limits=MANY)
+        run.run_for(60)
+        assert run.stop()
+        return run
+
+    run = once()
+    assert run.world.faults()["counts"].keys() >= {"skip", "close", "lose_ack", "partial", "throttle"}
+    assert run.desk.unresolved() == []
+    assert differences(run) == []
+    assert set(accepted(run).values()) == {1}
+    assert sum(run.desk.counters.deals.values()) >= 10
+    assert once().desk.commands_hash() == run.desk.commands_hash()
+
+
+def test_a_difference_of_one_unit_is_told() -> None:
+    """The judge is judged: a ledger that is wrong by the smallest unit is found, with venue and asset."""
+    run = simulate(spread(), VENUES)
+    run.run_for(5)
+    assert run.stop()
+    run.desk.ledger.external("okx:main", "USDT", Decimal("0.000000000001"))
+    (said,) = differences(run)
+    assert said.startswith("okx USDT: ours ")
+
+
+@pytest.mark.parametrize("venue", ["binance", "okx", "bybit"])
+def test_the_trade_socket_cut_after_every_order_makes_no_second_one(venue: str) -> None:
+    """Each order of one venue arrives, and its socket dies before the answer: one accepted order an intent."""
+    run = simulate(spread(), VENUES, limits=MANY)
+    cuts = 0
+
+    def keep(link: str, text: str) -> bool:
+        nonlocal cuts
+        ids = [order.cl_ord_id for table in run.desk.orders.values() for order in table if not order.acked_ns]
+        is_order = link.startswith(venue) and any(cl_ord_id in text for cl_ord_id in ids) and json.loads(text)
+        cuts += bool(is_order)
+        return not is_order
+
+    run.on_send = keep
+    run.run_for(60)
+    assert run.stop(60)
+    assert cuts >= 3
+    assert set(accepted(run).values()) == {1}
+    assert run.desk.unresolved() == []
+    assert differences(run) == []
+
+
+class Clumsy(SpreadArb):
+    """Raises once it has traded."""
+
+    def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
+        found = super().decide(view, touched, now_ns)
+        if self.taken >= 3:
+            raise ZeroDivisionError("out of ideas")
+        return found
+
+
+def test_a_strategy_that_raises_is_taken_out_and_its_deals_are_finished() -> None:
+    """The desk lives on: books are kept, no new deal begins, nothing is left open, and the reason is there."""
+    run = simulate(Clumsy(symbols=("BTC-USDT",), min_edge=0.0003), VENUES, limits=MANY)
+    run.run_for(30)
+    (slot,) = run.desk.engine.slots
+    assert slot.failed == "ZeroDivisionError: out of ideas"
+    assert run.desk.counters.strategy_faults[slot.name] == 1
+    assert sum(run.desk.counters.deals.values()) == 2
+    assert all(book.trusted for book in run.desk.books.values())
+    assert run.stop()
+    assert differences(run) == []
+
+
+class Broken(TakerExecutor):
+    """Cannot answer for its deals."""
+
+    def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
+        raise RuntimeError("what now?")
+
+
+def test_an_executor_that_raises_leaves_a_held_deal_and_an_alarm() -> None:
+    """Its deal is HELD with the reason; the desk goes on and the ledgers agree."""
+    strategy = spread()
+    strategy.executor = Broken()  # type: ignore[attr-defined]  # how a strategy brings its own
+    run = simulate(strategy, VENUES, limits=MANY)
+    run.run_for(20)
+    (deal,) = run.desk.held()
+    assert "RuntimeError: what now?" in deal.why
+    assert run.desk.counters.alarms["deal_held"] == 1
+    assert run.stop()
+    assert differences(run) == []
+
+
+@pytest.mark.parametrize("arrived", [False, True], ids=["nothing-arrived", "accepted-unheard"])
+def test_a_process_that_dies_with_orders_in_flight_is_taken_up_by_the_next(arrived: bool) -> None:
+    """The next run knows the open intents from the journal, proves each, trades on, and agrees with every venue."""
+    first = simulate(spread(), VENUES, limits=MANY)
+
+    def in_flight() -> bool:
+        orders = [order for table in first.desk.orders.values() for order in table if order.sent_ns]
+        there = accepted(first)
+        return any(not order.acked_ns and (order.cl_ord_id in there) is arrived for order in orders)
+
+    first.run_for(60, in_flight)
+    assert in_flight()
+    for conn in list(first._links):
+        first.world.closed(conn, first.now_ns)
+    recovery = decode(b"".join(first.records))
+    intents = recovery.unresolved()
+    assert intents
+    setup = replace(
+        first.desk.setup,
+        unresolved=intents,
+        block=recovery.next_block(),
+        slots=[Slot("next", spread(), TakerExecutor())],
+    )
+    second = VirtualRun(first.world, lambda port, now_ns: Desk(setup, port, now_ns), first.now_ns + 1_000_000_000)
+    second.run_for(60)
+    assert second.stop()
+    assert second.desk.unresolved() == []
+    assert set(accepted(second).values()) == {1}
+    assert second.desk.counters.deals["hedged"] >= 1
+    assert differences(second) == []
