@@ -1,5 +1,5 @@
-"""A captured run gives the same commands again in another process; what it leaves behind holds no secret; its metrics and
-log tell what happened."""
+"""A captured run gives the same commands again in another process; what it leaves behind holds no secret; its metrics
+and log tell what happened."""
 
 from __future__ import annotations
 

@@ -100,5 +100,5 @@ def test_every_edge_that_was_sent_is_reported_and_none_is_invented(
     assert judged >= 3 * seconds
     assert excused <= judged // 10
     assert unsent <= 2 if "okx" not in venues else unsent < judged
-    assert 0 <= took[0]
+    assert took[0] >= 0
     assert p99 < 50 * MS

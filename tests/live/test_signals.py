@@ -11,7 +11,6 @@ from typing import Any
 
 from arbkit.core.journal import DealOpened, decode
 
-
 # The answer and the private report of one order are lost, and look-ups lag by two seconds.
 SILENCE = [
     {"kind": "mute", "venue": "binance", "on": "user", "at_s": 3.0, "for_s": 4.0},
