@@ -681,7 +681,7 @@ class Desk:
         self.view.assets[status.venue, status.asset] = (status.deposit, status.withdraw)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        venue = self.venues[sample.venue]
+        venue = self.venues[link.spec.venue]
         if venue.sample(sample, now_ns):
             signer = venue.setup.signer
             if signer is not None:
@@ -690,9 +690,9 @@ class Desk:
         venue.readiness.clock(venue.clock or sample)
 
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
-        self.venues[report.venue].throttle.report(report, now_ns)
+        self.venues[link.spec.venue].throttle.report(report, now_ns)
         if report.until_ns > now_ns:
-            self.facts.log("venue.throttled", venue=report.venue, bucket=report.bucket,
+            self.facts.log("venue.throttled", venue=link.spec.venue, bucket=report.bucket,
                            ms=(report.until_ns - now_ns) / 1e6)  # fmt: skip
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
@@ -703,6 +703,8 @@ class Desk:
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
+        if target.spec.venue != link.spec.venue:
+            return
         target.ready = True
         target.ready_ns = now_ns
         target.watch.ready(now_ns)
