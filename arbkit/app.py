@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 from msgspec import Struct
 
@@ -33,11 +34,13 @@ from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.signer import LocalSigner
 from arbkit.core.tape import ReplayPort, TapeHead, TapeReader, TapeWriter
 from arbkit.core.tape import replay as replay_tape
-from arbkit.core.types import Mode, VenueSettings
+from arbkit.core.types import VenueSettings
 from arbkit.core.venue import PaperSetup, VenueSetup
+from arbkit.ending import exit_code, last_line, last_words
 from arbkit.monitor.log import Log
 from arbkit.monitor.metrics import BookFact, Headroom, Sources, exposition
 from arbkit.plugins import Registry
+from arbkit.watch import Watch
 
 __all__ = ["RunPlan", "VenuePlan", "exit_code", "last_line", "make_desk", "replay", "run", "start"]
 
@@ -81,9 +84,7 @@ def make_desk(
     facts: Facts | None = None, counters: Counters | None = None, probe: Callable[[], int] | None = None,
 ) -> Desk:  # fmt: skip
     """The desk of a plan: the same for a run and for its replay."""
-    from arbkit.strategies import TakerExecutor
-
-    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor(**plan.executor)
+    executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
     venues = []
     for venue in plan.venues:
         settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
@@ -105,6 +106,24 @@ def make_desk(
         block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
     )  # fmt: skip
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
+
+
+def _executor(settings: Mapping[str, Any]) -> Executor:
+    """The executor with its settings from the configuration; raises ``ConfigError`` for one that it lacks."""
+    from inspect import signature
+
+    from arbkit.strategies import TakerExecutor
+
+    known = list(signature(TakerExecutor).parameters)
+    for name in settings:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            raise ConfigError(f"executor.{name}: unknown key; {hint}")
+    try:
+        return TakerExecutor(**settings)
+    except TypeError as error:
+        raise ConfigError(f"executor: {error}") from None
 
 
 def run(
@@ -181,17 +200,20 @@ def start(
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=screen or log, counters=counters,
                          probe=clock.now_ns)  # fmt: skip
+        watch = Watch(desk, runtime, screen or log)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, seconds, metrics_port, log))
+            ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
     finally:
         log.close()
     code = exit_code(desk, ending)
     if screen is None:
-        _say(desk, ending, code, as_json)
+        click.echo(last_words(desk, ending, code, watch.why, as_json))
     return Finished(desk, ending, code)
 
 
-async def _main(desk: Desk, runtime: Runtime, seconds: float | None, metrics_port: int | None, log: Log) -> Ending:
+async def _main(
+    desk: Desk, runtime: Runtime, watch: Watch, seconds: float | None, metrics_port: int | None, log: Log
+) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
         loop.call_later(seconds, runtime.stop)
@@ -201,23 +223,13 @@ async def _main(desk: Desk, runtime: Runtime, seconds: float | None, metrics_por
 
         served = await serve(exposition(_sources(desk, log)), metrics_port)
         log.log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
-    watch = asyncio.create_task(_refused(desk, runtime))
+    watching = asyncio.create_task(watch.run())
     try:
         return await supervise(desk, runtime)
     finally:
-        watch.cancel()
+        watching.cancel()
         if served is not None:
             await served.close()
-
-
-async def _refused(desk: Desk, runtime: Runtime) -> None:
-    """Every key refused before anything was traded: there is nothing to wait for."""
-    while True:
-        await asyncio.sleep(1.0)
-        live = [venue for venue in desk.venues.values() if venue.paper is None]
-        if live and desk.counters.alarms["credentials"] >= len(live) and not desk.engine.legs_sent:
-            runtime.stop()
-            return
 
 
 def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
@@ -271,69 +283,6 @@ def _sources(desk: Desk, log: Log) -> Sources:
         open_deals=lambda: len(desk.engine.deals), unresolved=lambda: len(desk.unresolved()),
         mode=lambda: desk.gate.mode().value, log_dropped=lambda: log.dropped,
     )  # fmt: skip
-
-
-# --- the end ------------------------------------------------------------------------------------------------------
-
-
-def exit_code(desk: Desk, ending: Ending) -> int:
-    """0 ok, 3 credentials, 4 no venue reached, 5 risk stop, 6 exposure left, 130 cut short with nothing left."""
-    if desk.unresolved() or desk.held() or not desk.idle:
-        return 6
-    if ending is Ending.CUT:
-        return 130
-    if desk.counters.alarms["credentials"] and not desk.engine.legs_sent:
-        return 3
-    if not any(venue.catalogued for venue in desk.venues.values()):
-        return 4
-    return 5 if desk.gate.mode() is not Mode.ACTIVE else 0
-
-
-def last_line(desk: Desk) -> dict[str, Any]:
-    """What was done and what is left."""
-    counters = desk.counters
-    asset = desk.setup.limits.asset
-    marked = desk.ledger.marked(desk.marker, asset)
-    tick = counters.tick_to_order
-    return {
-        "deals": sum(counters.deals.values()),
-        "legs": desk.engine.legs_sent,
-        "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
-        "broken": counters.deals["completed"] + counters.deals["reversed"] + counters.deals["held"],
-        "outcomes": dict(sorted(counters.deals.items())),
-        "unresolved": len(desk.unresolved()),
-        "held": len(desk.held()),
-        "open_orders": sum(len(table.open()) for table in desk.orders.values()),
-        "pnl": {name: format(amount, "f") for name, amount in sorted(desk.ledger.pnl().items()) if amount},
-        "pnl_marked": None if marked is None else {asset: format(marked.quantize(Decimal("0.00000001")), "f")},
-        "opportunities": {"seen": counters.opportunities_seen, "taken": counters.opportunities_taken},
-        "tick_to_order_us": {"p50": round(tick.quantile(0.5), 1), "p99": round(tick.quantile(0.99), 1)},
-        "messages": sum(link.messages for link in counters.links.values()),
-        "commands_hash": desk.commands_hash(),
-    }
-
-
-def _say(desk: Desk, ending: Ending, code: int, as_json: bool) -> None:
-    import click
-
-    line = last_line(desk)
-    if as_json:
-        click.echo(json.dumps({**line, "ending": ending.value, "exit": code}))
-        return
-    pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
-    click.echo(
-        f"{line['deals']} deals ({', '.join(f'{n} {name}' for name, n in line['outcomes'].items()) or 'none'}), "
-        f"{line['legs']} orders; {pnl}. Left: {line['open_orders']} open orders, {line['unresolved']} unresolved, "
-        f"{line['held']} deals held."
-    )
-    for order in desk.unresolved():
-        intent = order.intent
-        click.echo(f"  unresolved: {intent.cl_ord_id} {intent.side.value} {intent.qty} {intent.instrument}"
-                   f" at {intent.px}: {order.status.value}")  # fmt: skip
-    for deal in desk.held():
-        click.echo(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    if code == 6:
-        click.echo("Run the same command again to resolve them: the journal remembers.")
 
 
 # --- replay -------------------------------------------------------------------------------------------------------

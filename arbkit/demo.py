@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -59,9 +59,10 @@ def run(
             "pip install arbkit-binance arbkit-okx"
         )
     screen = Screen(as_json)
-    screen.say(f"arbkit demo: {', '.join(venues)} simulated on this machine, SpreadArb on {', '.join(SYMBOLS)}, "
-               f"{seconds:g} s, seed {seed}")  # fmt: skip
     faults = default_script(venues, seconds)
+    screen.say(f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}. The venues "
+               f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
+               "orders go over real sockets, signed, in each venue's own protocol.\n")  # fmt: skip
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
         venues_beside(venues, seed, faults=faults) as where,
@@ -80,7 +81,7 @@ def run(
         finally:
             state.close()
         ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
-    return _verdict(done, ledger, fired, as_json)
+    return _verdict(done, ledger, fired, len(faults), as_json)
 
 
 def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:
@@ -147,27 +148,41 @@ def differences(desk: Desk, ledger: dict[str, Any]) -> list[str]:
     return found
 
 
-def _verdict(done: app.Finished, ledger: dict[str, Any], faults: dict[str, Any], as_json: bool) -> int:
+def _verdict(done: app.Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool) -> int:
     desk = done.desk
     unequal = differences(desk, ledger)
     fired = faults["counts"]
     line = {**app.last_line(desk), "ledger_equal": not unequal, "faults": fired}
-    code = done.code or (1 if unequal else 0)
+    code = done.code or (1 if unequal or not line["deals"] else 0)
     if as_json:
         click.echo(json.dumps(line))
         return code
     tick = line["tick_to_order_us"]
+    outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
+    survived = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
     click.echo(
-        f"\n{line['deals']} deals, {line['legs']} orders, {line['hedged']} hedged ({line['broken']} needed a second "
-        f"order), {line['unresolved']} unresolved\n"
-        f"gained {', '.join(f'{amount} {asset}' for asset, amount in line['pnl'].items()) or 'nothing'}\n"
-        f"faults survived: {', '.join(f'{_WORDS.get(kind, kind)} x{count}' for kind, count in fired.items()) or 'none'}"
-        f"\ntick to order {tick['p50']:.0f} us median, {tick['p99']:.0f} us p99; {line['messages']} messages\n"
-        f"ledger: {'equal to the last unit, every asset, every venue' if not unequal else 'NOT EQUAL'}"
+        f"\ndeals    {line['deals']} closed ({outcomes}) with {line['legs']} orders; {line['unresolved']} unresolved\n"
+        f"gained   {_amounts(line['pnl'])}: the edges were planted, so it says nothing about any market\n"
+        f"faults   {len(fired)} of {planted} met and survived: {survived}\n"
+        f"speed    {line['messages']} messages; tick to order {tick['p50'] / 1000:.1f} ms median, "
+        f"{tick['p99'] / 1000:.1f} ms p99\n"
+        f"ledger   {'equal to the last unit: every asset, every venue' if not unequal else 'NOT EQUAL'}"
     )
     for text in unequal:
         click.echo(f"  {text}")
+    if not line["deals"]:
+        click.echo("No deal was made: that is no good run, whatever else went well.")
     return code
+
+
+def _amounts(net: Mapping[str, str]) -> str:
+    """What is worth showing of a gain: dollars to the cent, coins to a ten-thousandth; dust is left out."""
+    shown = []
+    for asset, text in net.items():
+        amount = Decimal(text).quantize(Decimal("0.01" if asset.startswith("USD") else "0.0001"))
+        if amount:
+            shown.append((not asset.startswith("USD"), f"{amount:+f} {asset}"))
+    return ", ".join(text for _, text in sorted(shown)) or "nothing"
 
 
 class Screen:
@@ -184,8 +199,12 @@ class Screen:
     def log(self, event: str, **fields: Any) -> None:
         if event == "deal.closed":
             self._deals += 1
-            net = ", ".join(f"{Decimal(amount):+f} {asset}" for asset, amount in fields["net"].items()) or "nothing"
-            self.say(f"DEAL {self._deals:06d} {fields['outcome']:<9} {fields['pair']}: {net}, {fields['ms']:.1f} ms")
+            legs = [leg.partition(":") for leg in str(fields["pair"]).split("+")]
+            where = f"{legs[0][2]} {'+'.join(venue for venue, _, _ in legs)}"
+            self.say(f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
+                     f"{fields['ms']:4.0f} ms")  # fmt: skip
+        elif event == "venue.waiting":
+            self.say(f"  {fields['venue']} cannot trade yet: {fields['why']}")
         elif event == "order.unknown":
             self.say(
                 f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): asking the venue, not sending twice"

@@ -161,6 +161,9 @@ class _Shell:
             if writer is not None:
                 writer.cancel()
             self._world.closed(conn, self._now_ns())
+        if not socket.prepared:
+            client.cut()
+            return web.Response()  # to nobody: aiohttp wants an answer that it can end
         return socket
 
     async def _write(self, client: _Client) -> None:

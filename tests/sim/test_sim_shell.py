@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import socket
+import struct
 import time
 from decimal import Decimal
 
@@ -100,3 +103,28 @@ async def test_a_venue_closes_with_its_code() -> None:
             assert len(answers) == 5
             assert socket.close_code == 1008
         assert not world.sites["binance"].conns
+
+
+async def test_a_client_that_leaves_in_the_handshake_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """A reset right after the upgrade request: nothing is logged, nothing is kept, others are served."""
+    world = World([BinanceDialect], seed=1, start_ns=time.time_ns())
+    upgrade = (
+        b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    def leave_at_once(port: int) -> None:
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(upgrade)
+
+    with caplog.at_level(logging.WARNING):
+        async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+            port = int(served["venues"]["binance"]["rest"].rpartition(":")[2])
+            await asyncio.get_running_loop().run_in_executor(None, leave_at_once, port)
+            await asyncio.sleep(0.2)
+            assert not world.sites["binance"].conns
+            async with http.get(f"{served['venues']['binance']['rest']}/api/v3/time") as reply:
+                assert reply.status == 200
+    assert not caplog.records

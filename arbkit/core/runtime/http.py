@@ -81,6 +81,8 @@ class HttpLink:
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
         self._warm: dict[URL, asyncio.Task[None]] = {}
+        self.trouble = ""
+        """Why the last request brought nothing, for a person; "" = it did."""
 
     def request(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
         """Send it; ``timeout_ns`` covers everything from the name look-up to the last byte."""
@@ -109,6 +111,7 @@ class HttpLink:
         except Exception as error:  # every failure is an answer of a kind; none may end the run
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
         now_ns = self._clock.now_ns()
+        self.trouble = _trouble(request, answer)
         if isinstance(answer, NoAnswer):
             answer = NoAnswer(answer.reason, answer.sent, answer.status, answer.retry_ns, now_ns)
         self._inputs.answered(ref, answer, now_ns)
@@ -192,6 +195,20 @@ class HttpLink:
         finally:
             for connection in taken:
                 connection.release()
+
+
+def _trouble(request: HttpRequest, answer: HttpAnswer | NoAnswer) -> str:
+    if isinstance(answer, HttpAnswer):
+        if answer.status < 400:
+            return ""
+        reason = f"HTTP {answer.status}"
+    else:
+        reason = answer.reason
+    try:
+        url = URL(reveal(request.url), encoded=True)
+    except ValueError:
+        return reason
+    return f"{url.host}:{url.port}: {reason}"
 
 
 def _reason(error: BaseException) -> str:

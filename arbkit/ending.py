@@ -1,0 +1,97 @@
+"""The end of a run: its exit code, its last line, and what a person has to do about what is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from arbkit.core.desk import Desk
+from arbkit.core.runtime.supervisor import Ending
+from arbkit.core.types import Mode, plain
+
+__all__ = ["exit_code", "last_line", "last_words"]
+
+
+def exit_code(desk: Desk, ending: Ending) -> int:
+    """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 exposure left, 130 cut short with
+    nothing left."""
+    if desk.unresolved() or desk.held() or not desk.idle:
+        return 6
+    if ending is Ending.CUT:
+        return 130
+    if desk.counters.alarms["credentials"] and not desk.engine.legs_sent:
+        return 3
+    if not any(venue.catalogued for venue in desk.venues.values()):
+        return 4
+    if desk.gate.mode() is not Mode.ACTIVE:
+        return 5
+    return 1 if any(slot.failed for slot in desk.engine.slots) else 0
+
+
+def last_line(desk: Desk) -> dict[str, Any]:
+    """What was done and what is left."""
+    counters = desk.counters
+    asset = desk.setup.limits.asset
+    marked = desk.ledger.marked(desk.marker, asset)
+    tick = counters.tick_to_order
+    return {
+        "deals": sum(counters.deals.values()),
+        "legs": desk.engine.legs_sent,
+        "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
+        "broken": counters.deals["completed"] + counters.deals["reversed"] + counters.deals["held"],
+        "outcomes": dict(sorted(counters.deals.items())),
+        "unresolved": len(desk.unresolved()),
+        "held": len(desk.held()),
+        "open_orders": sum(len(table.open()) for table in desk.orders.values()),
+        "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
+        "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
+        "opportunities": {"seen": counters.opportunities_seen, "taken": counters.opportunities_taken},
+        "skipped": _skipped(desk),
+        "tick_to_order_us": {"p50": round(tick.quantile(0.5), 1), "p99": round(tick.quantile(0.99), 1)},
+        "messages": sum(link.messages for link in counters.links.values()),
+        "commands_hash": desk.commands_hash(),
+    }
+
+
+def _skipped(desk: Desk) -> dict[str, int]:
+    """What the strategies that count it (``skipped``, as ``SpreadArb`` has it) passed over, by reason."""
+    found: dict[str, int] = {}
+    for slot in desk.engine.slots:
+        counts = getattr(slot.strategy, "skipped", None)
+        for reason, count in counts.items() if isinstance(counts, Mapping) else ():
+            found[str(reason)] = found.get(str(reason), 0) + int(count)
+    return dict(sorted(found.items()))
+
+
+def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str], as_json: bool) -> str:
+    """The last line of ``arbkit run``, and under it what is left and why it ended so."""
+    line = last_line(desk)
+    idle = {venue: why for venue, why in waiting.items() if why}
+    if as_json:
+        return json.dumps({**line, "waiting": idle, "ending": ending.value, "exit": code})
+    said = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
+    said += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.slots if slot.failed]
+    if line["skipped"] and not line["deals"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
+        said.append(f"  passed over: {reasons}")
+    if code == 5:
+        said.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
+    for order in desk.unresolved():
+        intent = order.intent
+        said.append(
+            f"  unresolved: {intent.cl_ord_id} {intent.side.value} {plain(intent.qty)} {intent.instrument}"
+            f" at {plain(intent.px)}: {order.status.value}"
+        )
+    for deal in desk.held():
+        said.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
+    if code == 6:
+        said.append("  Run the same command again to resolve them: the journal remembers.")
+    outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
+    pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
+    said.append(
+        f"{line['deals']} deals ({outcomes}), {line['legs']} orders; {pnl}. Left: {line['open_orders']} open orders, "
+        f"{line['unresolved']} unresolved, {line['held']} deals held."
+    )
+    return "\n".join(said)

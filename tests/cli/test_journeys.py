@@ -1,0 +1,225 @@
+"""What a stranger does: a strategy of a few lines, on paper and live, against ``arbkit sim`` in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ARBKIT = Path(sys.executable).parent / "arbkit"
+STRATEGY = '''
+from arbkit.strategies import SpreadArb
+
+
+class Mine(SpreadArb):
+    """The spread of two symbols, from five basis points."""
+
+    symbols = ("BTC-USDT", "ETH-USDT")
+    min_edge = min_edge_immovable = 0.0005
+    max_notional = 200
+'''
+BROKEN = """
+from arbkit import Strategy
+from arbkit.strategies import SpreadArb
+
+class Lacking(SpreadArb):
+    symbols = ("DOGE-USDT",)
+
+class Raising(SpreadArb):
+    symbols = ("BTC-USDT",)
+    def decide(self, view, touched, now_ns):
+        raise ValueError("as strangers do")
+
+class Nothing(Strategy):
+    def instruments(self, catalogue):
+        return None
+
+class Names(Strategy):
+    def instruments(self, catalogue):
+        return ["BTC-USDT"]
+"""
+
+
+@pytest.fixture(scope="module")
+def venues() -> Iterator[dict[str, Any]]:
+    """A simulated Binance and OKX on loopback, an edge on each symbol about every second."""
+    command = [ARBKIT, "sim", "binance", "okx", "--edge-every", "0.5", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["venues"]
+        finally:
+            process.kill()
+
+
+class Desk:
+    """A stranger's folder: ``strategy.py``, ``broken.py`` and ``arbkit.toml``."""
+
+    def __init__(self, folder: Path, venues: dict[str, Any]) -> None:
+        self.folder = folder
+        self.venues = venues
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith("ARBKIT_")}
+        (folder / "strategy.py").write_text(STRATEGY)
+        (folder / "broken.py").write_text(BROKEN)
+
+    def write(self, mode: str, **changed: str) -> None:
+        """``arbkit.toml``; ``changed`` replaces addresses (``okx="http://..."``)."""
+        lines = [f'mode = "{mode}"', 'distributions = ["arbkit-binance", "arbkit-okx"]', 'state.folder = "state"']
+        for name, venue in self.venues.items():
+            lines += [f"[venues.{name}]", 'environment = "sim"']
+            for field in ("rest", "ws_public", "ws_private", "ws_trade"):
+                lines.append(f'endpoints.{field} = "{changed.get(name, venue[field])}"')
+            if mode == "paper":
+                lines.append("balances = { USDT = 10_000, BTC = 0.03, ETH = 0.5 }")
+            for field in ("key", "secret", "passphrase") if mode == "live" else ():
+                if venue[field]:
+                    lines.append(f'{field} = "env:{name.upper()}_{field.upper()}"')
+                    self.env[f"{name.upper()}_{field.upper()}"] = venue[field]
+        (self.folder / "arbkit.toml").write_text("\n".join(lines))
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """``arbkit ARGS`` in the folder."""
+        return subprocess.Popen(
+            [ARBKIT, *args], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *args: str) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr; never a traceback."""
+        with self.start(*args) as process:
+            try:
+                out, err = process.communicate(timeout=60)
+            finally:
+                process.kill()
+        assert "Traceback" not in out + err, err
+        return process.returncode, out, err
+
+
+@pytest.fixture
+def desk(tmp_path: Path, venues: dict[str, Any]) -> Desk:
+    """A folder of one's own."""
+    return Desk(tmp_path, venues)
+
+
+def test_a_strategy_of_a_few_lines_makes_deals_on_paper_and_its_tape_replays(desk: Desk) -> None:
+    """No key; the first screen says what is made up; simulated fills move the PnL; the tape gives the same commands."""
+    assert len(STRATEGY.strip().splitlines()) <= 15
+    desk.write("paper")
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "6", "--capture", "run.tape", "--json")
+    assert code == 0, err
+    assert err.startswith("PAPER - live books, simulated fills\nstrategy  strategy:Mine\nvenue     binance: sim")
+    assert "holds 10000 USDT, 0.03 BTC, 0.5 ETH; taker fee 0.1 %; orders take 50 ms" in err
+    assert "\nlimits    order 200, deal 500" in err
+    line = json.loads(out)
+    assert line["deals"] >= 1
+    assert line["legs"] >= 2
+    assert line["pnl"]
+    assert (line["unresolved"], line["open_orders"], line["held"]) == (0, 0, 0)
+    code, out, err = desk.run("replay", "run.tape", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["same"]
+    assert found["commands"] >= 2
+    assert found["commands_hash"] == line["commands_hash"]
+
+
+def test_the_same_strategy_makes_deals_live(desk: Desk) -> None:
+    """Signed orders at both venues; Ctrl-C ends it with 0 and a last line that says what is left."""
+    desk.write("live")
+    with desk.start("run", "strategy:Mine", "--live") as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if '"deal.closed"' in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    last = out.splitlines()[-1]
+    assert int(last.split()[0]) >= 1, last
+    assert last.endswith("Left: 0 open orders, 0 unresolved, 0 deals held.")
+
+
+def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Desk) -> None:
+    """Also a live configuration without --live is paper, and says so."""
+    desk.write("live")
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "2")
+    assert code == 0, err
+    assert 'PAPER - live books, simulated fills (mode = "live", but no --live: nothing is sent)' in err
+    assert "holds nothing, so nothing can be traded (balances = { USDT = 1000 } in [venues.okx])" in err
+    assert out.splitlines()[-1].startswith("0 deals (none), 0 orders; nothing booked.")
+
+
+def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Desk) -> None:
+    """The venues' own catalogues decide, so it is told when they have come."""
+    desk.write("paper")
+    code, out, err = desk.run("run", "broken:Lacking", "--seconds", "30")
+    assert (code, out) == (2, ""), err
+    assert "DOGE-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("Nothing", "'NoneType' object is not iterable"), ("Names", "'str' object has no attribute")]
+)
+def test_instruments_that_are_none_are_a_failed_strategy(desk: Desk, target: str, words: str) -> None:
+    """Exit 1 at once, with the words that Python has for it."""
+    desk.write("paper")
+    code, out, err = desk.run("run", f"broken:{target}", "--seconds", "30")
+    assert code == 1, err
+    assert f"strategy {target} failed: " in out
+    assert words in out
+
+
+def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Desk) -> None:
+    """One line with the place of the error, a clean end, the reason repeated at the end."""
+    desk.write("paper")
+    began = time.monotonic()
+    code, out, err = desk.run("run", "broken:Raising", "--seconds", "50")
+    assert code == 1, err
+    assert time.monotonic() - began < 40
+    (failed,) = [json.loads(line) for line in err.splitlines() if '"strategy.failed"' in line]
+    assert failed["error"] == "ValueError: as strangers do"
+    assert failed["where"].endswith("broken.py:11")
+    assert "  strategy Raising failed: ValueError: as strangers do\n" in out
+
+
+def test_venues_out_of_reach_are_told_at_once_and_are_exit_4(desk: Desk) -> None:
+    """Where nobody listens, the address and the reason are named within seconds and again at the end."""
+    desk.write("paper", binance="http://127.0.0.1:9", okx="http://127.0.0.1:9")
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "3")
+    assert code == 4, err
+    waiting = [json.loads(line) for line in err.splitlines() if '"venue.waiting"' in line]
+    assert [line["venue"] for line in waiting] == ["binance", "okx"]
+    assert all(line["why"] == "127.0.0.1:9: no connection: Connection refused" for line in waiting)
+    assert "  okx did not trade: 127.0.0.1:9: no connection: Connection refused\n" in out
+
+
+def test_one_refused_key_stops_one_venue_and_is_exit_3(desk: Desk) -> None:
+    """The other venue stays; the sentence names the venue's own words; nothing was traded, so the code says keys."""
+    desk.write("live")
+    desk.env["OKX_PASSPHRASE"] = "wrong"
+    code, out, err = desk.run("run", "strategy:Mine", "--live", "--seconds", "4")
+    assert code == 3, err
+    told = {line["venue"]: line for line in map(json.loads, err.splitlines()[5:]) if line["event"].startswith("venue.")}
+    assert told["binance"]["event"] == "venue.ready"
+    assert told["okx"]["why"].startswith("stopped: okx refused the key: 60024 Wrong passphrase")
+    assert "  okx did not trade: stopped: okx refused the key" in out
+
+
+def test_a_port_in_use_is_exit_2(desk: Desk) -> None:
+    """The metrics endpoint's, before anything is traded."""
+    desk.write("paper")
+    port = desk.venues["okx"]["rest"].rpartition(":")[2]
+    code, _, err = desk.run("run", "strategy:Mine", "--metrics-port", port)
+    assert code == 2
+    assert f"127.0.0.1:{port} cannot be opened" in err.splitlines()[-1]
