@@ -19,7 +19,7 @@ from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
 from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Engine, Outbox, Slot
+from arbkit.core.engine import Engine, Outbox, Slot, wanted
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig

@@ -47,7 +47,7 @@ from arbkit.core.types import (
 )
 from arbkit.core.view import DeskView
 
-__all__ = ["Engine", "Outbox", "Slot"]
+__all__ = ["Engine", "Outbox", "Slot", "wanted"]
 
 
 class Slot(Struct):
