@@ -619,7 +619,7 @@ class Desk:
             except Exception as error:  # a bug of that strategy; the others go on
                 self.engine.fault(slot, error)
         slots = self.engine.slots
-        if slots and all(slot.failed for slot in slots):
+        if slots and all(slot.failed and not slot.placed for slot in slots):
             raise ConfigError(
                 "; ".join(
                     f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
