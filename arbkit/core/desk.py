@@ -26,7 +26,7 @@ from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
 from arbkit.core.journal import Intent
-from arbkit.core.ledger import Ledger
+from arbkit.core.ledger import Difference, Ledger
 from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
@@ -304,6 +304,9 @@ class Desk:
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
         self._select(now_ns)
+        if now_ns >= self._mark_ns:
+            self._mark_ns = now_ns + MARK_EVERY_NS
+            self._mark(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -322,9 +325,6 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
-        if now_ns >= self._mark_ns:
-            self._mark_ns = now_ns + MARK_EVERY_NS
-            self._mark(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -555,6 +555,7 @@ class Desk:
         elif ask.kind is AskKind.BALANCES:
             venue.readiness.rest_warm()
             venue.readiness.balances_listed(matched.sent_ns)
+            venue.balances_ns = matched.sent_ns
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
 
@@ -648,12 +649,28 @@ class Desk:
     def _mark(self, now_ns: int) -> None:
         """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
         for drift in self.ledger.drifts(now_ns, DRIFT_NS):
+            if not self._is_external(drift, now_ns):
+                continue
             self.ledger.external(drift.account, drift.asset, drift.drift)
             self.counters.alarms["external_movement"] += 1
             self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)
+
+    def _is_external(self, drift: Difference, now_ns: int) -> bool:
+        """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
+        that is found late must not be booked twice."""
+        venue = self.venues[drift.account.partition(":")[0]]
+        if venue.orders.open():
+            return False
+        chore = venue.chore(AskKind.BALANCES)
+        if chore is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
+            return True
+        if chore.due_ns != NEVER:  # else it is under way
+            chore.due_ns = now_ns
+            self._dirty = True
+        return False
 
     def _stale_all(self, reason: str, now_ns: int) -> None:
         for book in self.books.values():
