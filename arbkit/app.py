@@ -6,6 +6,7 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,7 @@ def make_desk(
     facts: Facts | None = None, counters: Counters | None = None, probe: Callable[[], int] | None = None,
 ) -> Desk:  # fmt: skip
     """The desk of a plan: the same for a run and for its replay."""
-    from arbkit.strategies import TakerExecutor
-
-    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor(**plan.executor)
+    executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
     venues = []
     for venue in plan.venues:
         settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
@@ -107,6 +106,24 @@ def make_desk(
         block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
     )  # fmt: skip
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
+
+
+def _executor(settings: Mapping[str, Any]) -> Executor:
+    """The executor with its settings from the configuration; raises ``ConfigError`` for one that it lacks."""
+    from inspect import signature
+
+    from arbkit.strategies import TakerExecutor
+
+    known = list(signature(TakerExecutor).parameters)
+    for name in settings:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            raise ConfigError(f"executor.{name}: unknown key; {hint}")
+    try:
+        return TakerExecutor(**settings)
+    except TypeError as error:
+        raise ConfigError(f"executor: {error}") from None
 
 
 def run(

@@ -19,7 +19,7 @@ from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
 from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Engine, Outbox, Slot
+from arbkit.core.engine import Engine, Outbox, Slot, wanted
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
@@ -593,32 +593,41 @@ class Desk:
         if len(known) == self._asked:
             return
         self._asked = len(known)
-        wanted: dict[str, list[str]] = {}
+        missing: dict[str, list[str]] = {}
         for instrument in self._wanted(everything=len(known) == len(self.venues)):
             if instrument not in self.books:
-                wanted.setdefault(instrument.partition(":")[0], []).append(instrument)
+                missing.setdefault(instrument.partition(":")[0], []).append(instrument)
         for venue in known:
-            new = wanted.get(venue.exchange.venue, [])
+            new = missing.get(venue.exchange.venue, [])
             if new or (not venue.selected and len(known) == len(self.venues)):
                 self._link_up(venue, new, now_ns)
 
     def _wanted(self, *, everything: bool) -> dict[str, None]:
         """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
         another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
-        wanted: dict[str, None] = {}
+        asked: dict[str, None] = {}
         for slot in self.engine.slots:
             if slot.failed:
                 continue
             try:
-                wanted |= {instrument.id: None for instrument in slot.strategy.instruments(self.catalogue)}
+                asked |= dict.fromkeys(wanted(slot, self.catalogue))
                 slot.placed = True
             except ConfigError as error:
                 if everything and not slot.placed:
                     raise
                 self.facts.log("strategy.waits", strategy=slot.name, why=str(error))
-            except Exception as error:
+            except Exception as error:  # a bug of that strategy; the others go on
                 self.engine.fault(slot, error)
-        return wanted
+        slots = self.engine.slots
+        if slots and all(slot.failed for slot in slots):
+            raise ConfigError(
+                "; ".join(
+                    f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
+                    f"it raised {slot.failed}"
+                    for slot in slots
+                )
+            )
+        return asked
 
     def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
         """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState, Outcome
-from arbkit.core.errors import LocalProtocolError
+from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import Gate
 from arbkit.core.ids import IntentIds, format_cl_ord_id
@@ -47,7 +47,7 @@ from arbkit.core.types import (
 )
 from arbkit.core.view import DeskView
 
-__all__ = ["Engine", "Outbox", "Slot"]
+__all__ = ["Engine", "Outbox", "Slot", "wanted"]
 
 
 class Slot(Struct):
@@ -475,6 +475,17 @@ def _told(order: Order, now_ns: int) -> OrderUpdate:
         account=intent.account, instrument=intent.instrument, cl_ord_id=intent.cl_ord_id, ord_status=order.status,
         source="desk", recv_ns=now_ns,
     )  # fmt: skip
+
+
+def wanted(slot: Slot, catalogue: Catalogue) -> list[str]:
+    """The ids of the instruments that a strategy asks for. Raises ``ConfigError`` for one that is not there."""
+    asked = [instrument.id for instrument in slot.strategy.instruments(catalogue)]
+    unknown = [name for name in asked if name not in catalogue]
+    if unknown:
+        raise ConfigError(
+            f"strategy {slot.name}: instruments() returned what the catalogue lacks: {', '.join(unknown)}"
+        )
+    return asked
 
 
 def _where(error: BaseException) -> str:

@@ -336,7 +336,8 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     account: str
     instrument: str
     cl_ord_id: str
-    """Ours, unwrapped; "" for a foreign order."""
+    """Ours, unwrapped. A foreign order has its own id or "", as the venue tells: an id that is not ours proves that it
+    is not our order, "" proves nothing."""
     ord_status: OrdStatus
     order_id: str = ""
     side: Side | None = None

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from arbkit.core.errors import LocalProtocolError
+from arbkit.core.gateway import lane_of
 from arbkit.core.throttle import Throttle
 from arbkit.core.types import (
     Ask,
@@ -22,6 +23,7 @@ from arbkit.core.types import (
     ListOpenOrders,
     QueryOrder,
     Role,
+    Tif,
     TopUpdate,
 )
 from arbkit.sim.faults import Fault
@@ -59,17 +61,10 @@ def declared(subject: Subject) -> None:
         for role in roles:
             throttle = Throttle(exchange.rate_limits)
             try:
-                ready_ns = throttle.ready_ns(exchange.cost(what, role), solo_lane(what), 0)
+                ready_ns = throttle.ready_ns(exchange.cost(what, role), lane_of(what), 0)
             except LocalProtocolError as error:
                 must(False, str(error))
             must(ready_ns == 0, f"{what!r} over {role.value} can never be granted: {exchange.cost(what, role)}")
-
-
-def solo_lane(what: object) -> object:
-    """The lane in which the gateway would send it."""
-    from arbkit.core.gateway import lane_of
-
-    return lane_of(what)  # type: ignore[arg-type]  # asks and commands
 
 
 @card
@@ -188,7 +183,7 @@ def clock(subject: Subject) -> None:
 def balances(subject: Subject) -> None:
     """The listing is whole, marked as a snapshot, exact, and tells what is locked."""
     solo = subject.solo().boot()
-    resting = solo.order(px=solo.best("BTC-USDT", ask=False) / 2 // 1, tif=_gtc())
+    resting = solo.order(px=solo.best("BTC-USDT", ask=False) / 2 // 1, tif=Tif.GTC)
     solo.do(resting)
     said = solo.outs(Balance, solo.ask(Ask(kind=AskKind.BALANCES)))
     must(all(balance.snapshot for balance in said), "a listed balance is not marked as part of a snapshot")
@@ -197,12 +192,6 @@ def balances(subject: Subject) -> None:
     want = {asset: (free, locked) for asset, free, locked in solo.truth.balances(ACCOUNT) if free or locked}
     same({asset: both for asset, both in have.items() if any(both)}, want, "balances")
     must(want["USDT"][1] >= UNIT, "nothing was locked: no judge")
-
-
-def _gtc() -> object:
-    from arbkit.core.types import Tif
-
-    return Tif.GTC
 
 
 @card

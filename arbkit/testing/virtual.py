@@ -40,6 +40,7 @@ class VirtualRun:
         self._count = 0
         self._conns: dict[str, int] = {}
         self._links: dict[int, str] = {}
+        self._dials: dict[str, int] = {}
         self._refs: dict[int, tuple[int, int]] = {}
         """World ref -> (desk ref, sent_ns)."""
         self.journal_bytes = 0
@@ -57,8 +58,12 @@ class VirtualRun:
         venue = (parts.hostname or "").partition(".")[0]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {name.lower(): reveal(value) for name, value in dial.headers}
+        self._count += 1
+        dialled = self._dials[link] = self._count
 
         def arrive() -> None:
+            if self._dials.get(link) != dialled:
+                return  # given up meanwhile
             conn, refused = self.world.connect(venue, target, headers, self.now_ns)
             if refused is None:
                 self._conns[link] = conn
@@ -93,6 +98,7 @@ class VirtualRun:
         return True
 
     def drop(self, link: str, reason: str) -> None:
+        self._dials.pop(link, None)
         conn = self._conns.get(link)
         if conn is None:
             self._later(0, lambda: self.desk.closed(link, reason, self.now_ns))

@@ -229,3 +229,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """Starts processes; ends them all."""
     with ExitStack() as stack:
         yield _Stage(tmp_path, stack)
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., Any]:
+    """``until(said, what, seconds)``."""
+    return until

@@ -131,7 +131,7 @@ class JournalFile:
     def cut(self, position: int) -> None:
         """Drop a torn tail: the file ends at ``position``."""
         os.ftruncate(self._fd, position)
-        os.fdatasync(self._fd)
+        _fdatasync(self._fd)
         self.position = position
 
     def start(self, on_durable: Callable[[int], object], on_failure: Callable[[str], object]) -> None:
@@ -195,7 +195,10 @@ class JournalFile:
     def _reserve(self) -> None:
         try:
             with open(self._ballast, "wb", opener=_private) as file:
-                os.posix_fallocate(file.fileno(), 0, BALLAST)
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, BALLAST)
+                else:  # macOS
+                    file.write(bytes(BALLAST))
         except OSError as error:
             self._ballast.unlink(missing_ok=True)
             raise ConfigError(f"no room for the journal in {self._path.parent}: {error.strerror}") from None
@@ -217,7 +220,7 @@ class JournalFile:
             return False
         begun = self._clock.perf_ns()
         try:
-            os.fdatasync(self._fd)
+            _fdatasync(self._fd)
         except OSError as error:
             # A second fdatasync may "succeed" over lost pages: there is no way back from this.
             self._fail(f"fdatasync failed: {error.strerror}")
@@ -236,6 +239,10 @@ class JournalFile:
 
 
 def _ignore(_: object) -> None: ...
+
+
+def _fdatasync(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)  # macOS has no fdatasync
 
 
 def _private(path: str, flags: int) -> int:

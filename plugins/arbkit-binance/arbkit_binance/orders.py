@@ -132,8 +132,12 @@ def refused(
     )  # fmt: skip
 
 
-def query_failed(account: str, instrument_id: str, cl_ord_id: str, error: ApiError, now_ns: int) -> Sequence[Output]:
-    """Unknown order: evidence of absence; archived without a fill: final; anything else tells nothing."""
+def query_failed(
+    account: str, instrument_id: str, cl_ord_id: str, error: ApiError, status: int, now_ns: int
+) -> Sequence[Output]:
+    """Unknown order: evidence of absence; archived without a fill: final; anything else, and any 5xx, tells nothing."""
+    if status >= 500:
+        return ()
     if error.code == -2013:
         return (OrderAbsent(account, instrument_id, cl_ord_id, now_ns),)
     if error.code == -2026:

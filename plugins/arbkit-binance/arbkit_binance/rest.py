@@ -95,6 +95,7 @@ class Cancelled(Struct, gc=False, rename="camel"):
     client_order_id: str = ""
     orig_client_order_id: str = ""
     executed_qty: Decimal | None = None
+    transact_time: int = 0
     order_reports: list[Report] = []
 
 
@@ -292,7 +293,8 @@ class RestSession:
                 events: list[Output] = []
                 for one in read_json(_CANCELLED, body) or ():
                     plain_one = Report(one.symbol, one.order_id, one.status, one.client_order_id,
-                                       one.orig_client_order_id, executed_qty=one.executed_qty)  # fmt: skip
+                                       one.orig_client_order_id, executed_qty=one.executed_qty,
+                                       transact_time=one.transact_time)  # fmt: skip
                     for order in one.order_reports or [plain_one]:
                         events += report(order, account, command.instrument, now_ns, "ack")
                 return events
@@ -324,7 +326,7 @@ class RestSession:
                     type(command), self._account, command.instrument, command.cl_ord_id, error, status, now_ns
                 )
             case QueryOrder():
-                return query_failed(self._account, command.instrument, command.cl_ord_id, error, now_ns)
+                return query_failed(self._account, command.instrument, command.cl_ord_id, error, status, now_ns)
         return ()
 
 

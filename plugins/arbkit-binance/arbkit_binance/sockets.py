@@ -284,7 +284,7 @@ class TradeSession:
             return [*outputs, *_strange(frame, self._link.venue, now_ns)]
         if frame.error is not None:
             if kind == "q":
-                return [*outputs, *query_failed(account, instrument, cl_ord_id, frame.error, now_ns)]
+                return [*outputs, *query_failed(account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
             sort = NewOrder if kind == "n" else CancelOrder
             return [*outputs, *refused(sort, account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
         if frame.status == 200 and told(frame.result):

@@ -40,7 +40,8 @@ _TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _SECOND_NS = 1_000_000_000
 
 
-def _ns(text: str) -> int:
+def ns(text: str) -> int:
+    """Milliseconds as text; 0 for what is none."""
     return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
@@ -58,7 +59,7 @@ def native(catalogue: Catalogue, instrument: str) -> str:
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
     """One order row. It tells quantities; the fills come from ``execution``, also after the order's last report."""
     status = _STATUSES.get(row.order_status, OrdStatus.UNKNOWN)
-    cum = number(row.cum_exec_qty)
+    cum = number(row.cum_exec_qty) if row.cum_exec_qty else None
     reason = codes.REASONS.get(row.reject_reason)
     if status is OrdStatus.REJECTED:
         reason = reason or RejectReason.OTHER
@@ -66,7 +67,11 @@ def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str,
             status = OrdStatus.UNKNOWN  # the first order of that id may be alive
         elif cum:
             status = OrdStatus.EXPIRED  # seen: "Rejected" after a part had filled
-    elif status is OrdStatus.CANCELED and row.time_in_force in ("IOC", "FOK", "PostOnly"):
+    elif (
+        status is OrdStatus.CANCELED
+        and row.time_in_force in ("IOC", "FOK", "PostOnly")
+        and row.cancel_type != "CancelByUser"
+    ):
         status = OrdStatus.EXPIRED
     return OrderUpdate(
         account=account,
@@ -81,7 +86,7 @@ def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str,
         reason=reason if status is not OrdStatus.FILLED else None,
         text="" if row.reject_reason in ("", "EC_NoError") else row.reject_reason,
         source=source,
-        exch_ns=_ns(row.updated_time),
+        exch_ns=ns(row.updated_time),
         recv_ns=now_ns,
     )
 
@@ -106,7 +111,7 @@ def fill_update(row: ExecutionRow, account: str, catalogue: Catalogue, source: s
         fee_asset=asset if row.exec_fee else "",
         maker=row.is_maker,
         source=source,
-        exch_ns=_ns(row.exec_time),
+        exch_ns=ns(row.exec_time),
         recv_ns=now_ns,
     )
 
@@ -138,7 +143,7 @@ def balances(rows: Sequence[WalletRow], account: str, snapshot: bool, exch_ns: i
 
 
 def order_answer(
-    account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, now_ns: int
+    account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, exch_ns: int, now_ns: int
 ) -> OrderUpdate:
     """The venue's answer to a new order: "yes" is evidence of an order, not of its life; it may still end Rejected."""
     status, reason = codes.verdict(code)
@@ -151,12 +156,13 @@ def order_answer(
         reason=reason,
         text="" if code == 0 else f"{code} {msg}".strip(),
         source="ack",
+        exch_ns=exch_ns,
         recv_ns=now_ns,
     )
 
 
 def cancel_answer(
-    account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, now_ns: int
+    account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, exch_ns: int, now_ns: int
 ) -> OrderUpdate:
     """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes on ``order``."""
     reason = None
@@ -172,6 +178,7 @@ def cancel_answer(
         about_cancel=code != 0,
         text="" if code == 0 else f"{code} {msg}".strip(),
         source="ack",
+        exch_ns=exch_ns,
         recv_ns=now_ns,
     )
 

@@ -171,13 +171,14 @@ class RestSession:
             if reply is not None:
                 ids = read_json(wire.IDS, bytes(reply.result)) or ids
             about = reports.order_answer if isinstance(what, NewOrder) else reports.cancel_answer
-            return [about(account, what.instrument, what.cl_ord_id, code, msg, ids, now_ns), *out]
+            exch_ns = reply.time * MS if reply is not None else 0
+            return [about(account, what.instrument, what.cl_ord_id, code, msg, ids, exch_ns, now_ns), *out]
         if reply is not None and code == 0:
             try:
                 return [*self._read(what, reply.result, answer, now_ns), *out]
             except (ValueError, LookupError, RecursionError) as error:
                 return [NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns), *out]
-        if isinstance(what, QueryOrder) and code in codes.UNKNOWN_ORDER:
+        if isinstance(what, QueryOrder) and what.cl_ord_id and code in codes.UNKNOWN_ORDER:
             return [self._elsewhere(what), *out]
         return [NoAnswer(f"{code or ''} {msg}".strip(), status=answer.status, recv_ns=now_ns), *out]
 
@@ -212,7 +213,8 @@ class RestSession:
                 if orders:
                     return orders
                 if isinstance(what, QueryOrder):
-                    return (self._elsewhere(what),)
+                    # only our ids are looked for elsewhere: an empty one would find every order
+                    return (self._elsewhere(what),) if what.cl_ord_id else ()
                 return (OrderAbsent(account, what.instrument, what.ref, now_ns),)
             case ListFills():
                 fill_page = wire.execution_page(result)

@@ -29,6 +29,8 @@ _STATES = {
     "canceled": OrdStatus.CANCELED,
     "mmp_canceled": OrdStatus.EXPIRED,
 }
+_BY_USER = "1"
+"""``cancelSource`` of an order that its owner cancelled, a resting post-only one too."""
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
 
@@ -52,9 +54,10 @@ def native(catalogue: Catalogue, instrument: str) -> str:
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
     """One order row. A push tells the fill that caused it; a polled row only repeats the last one, without its fee."""
     status = _STATES.get(row.state, OrdStatus.UNKNOWN)
-    cum = number(row.acc_fill_sz)
+    cum = number(row.acc_fill_sz) if row.acc_fill_sz else None
     reason = None
-    if status is OrdStatus.CANCELED and row.ord_type in ("ioc", "fok", "optimal_limit_ioc", "post_only"):
+    by_itself = row.ord_type in ("ioc", "fok", "optimal_limit_ioc", "post_only") and row.cancel_source != _BY_USER
+    if status is OrdStatus.CANCELED and by_itself:
         status = OrdStatus.EXPIRED
         if not cum:
             reason = RejectReason.POST_ONLY if row.ord_type == "post_only" else RejectReason.NO_MATCH
