@@ -95,14 +95,14 @@ def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Any) -> None
 @pytest.mark.parametrize(
     ("target", "words"), [("Nothing", "'NoneType' object is not iterable"), ("Names", "'str' object has no attribute")]
 )
-def test_instruments_that_are_none_are_a_failed_strategy(desk: Any, target: str, words: str) -> None:
-    """Exit 1 at once, with the words that Python has for it."""
+def test_instruments_that_are_none_are_the_strategys_mistake(desk: Any, target: str, words: str) -> None:
+    """Exit 2 at once, with a sentence and the words that Python has for it."""
     desk.write("paper")
     (desk.folder / "broken.py").write_text(BROKEN)
     code, out, err = desk.run("run", f"broken:{target}", "--seconds", "30")
-    assert code == 1, err
-    assert f"strategy {target} failed: " in out
-    assert words in out
+    assert (code, out) == (2, ""), err
+    assert f"strategy {target}: instruments() must return instruments of the catalogue; it raised" in err
+    assert words in err.splitlines()[-1]
 
 
 def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Any) -> None:
