@@ -73,7 +73,9 @@ def judge(solo: Solo, order: NewOrder, status: OrdStatus) -> list[OrderUpdate]:
     cums = [update.cum_qty for update in stream if update.cum_qty is not None]
     must(cums == sorted(cums), f"cum_qty falls: {cums}")
     fills = [update for update in stream if update.last_qty]
-    same(sorted(update.trade_id for update in fills), sorted(str(fill.id) for fill in true.fills), "fills on the stream")
+    same(
+        sorted(update.trade_id for update in fills), sorted(str(fill.id) for fill in true.fills), "fills on the stream"
+    )
     for update in fills:
         fill = next(fill for fill in true.fills if str(fill.id) == update.trade_id)
         same(_told(update), _truth(solo, fill), f"fill {fill.id}")
@@ -166,9 +168,7 @@ def rest_and_cancel(subject: Subject) -> None:
 
 
 def _cancel(order: NewOrder, order_id: str = "") -> CancelOrder:
-    return CancelOrder(
-        account=order.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, order_id=order_id
-    )
+    return CancelOrder(account=order.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, order_id=order_id)
 
 
 def _stream_balances(solo: Solo) -> None:
@@ -278,7 +278,9 @@ def query(subject: Subject) -> None:
                 must(found and not solo.outs(OrderAbsent, said), f"{status.value} order not found: {said}")
                 last = found[-1]
                 same((last.ord_status, last.source), (status, "poll"), "a found order")
-                same(last.cum_qty, Decimal(solo.truth.pairs[true.symbol].qty_text(true.cum)), "cum_qty of a found order")
+                same(
+                    last.cum_qty, Decimal(solo.truth.pairs[true.symbol].qty_text(true.cum)), "cum_qty of a found order"
+                )
                 same((last.order_id, last.instrument), (str(true.id), order.instrument), "a found order")
         never = solo.order()
         said = solo.do(_query(never), role)

@@ -137,7 +137,7 @@ def login_refused(subject: Subject) -> None:
 
 @card
 def throttled(subject: Subject) -> None:
-    """"Too many requests" closes the buckets of what was asked until a time to come; nothing was executed."""
+    """ "Too many requests" closes the buckets of what was asked until a time to come; nothing was executed."""
     probe = subject.solo().boot()
     asked: tuple[Ask | Command, ...] = (
         probe.order(), _cancel(probe.order()), _query(probe.order()), ListOpenOrders(account=probe.account),
@@ -164,7 +164,10 @@ def throttled(subject: Subject) -> None:
                 must(update.reason in (None, RejectReason.THROTTLED), f"told as {update.reason}")
                 must(update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN), f"told as {update}")
                 must(isinstance(what, NewOrder) or update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
-            must(not solo.outs(OrderAbsent, said) and not solo.outs(Listing, said), f"a refusal told as an answer: {said}")
+            must(
+                not solo.outs(OrderAbsent, said) and not solo.outs(Listing, said),
+                f"a refusal told as an answer: {said}",
+            )
             same(len(solo.truth.orders), 0, "orders that the venue took")
 
 

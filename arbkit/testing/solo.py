@@ -396,7 +396,9 @@ class Solo:
             answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
             self.bodies.append((what, answer))
             if isinstance(what, Ask) and (answer.status >= 500 or answer.status in (403, 418, 429)):
-                self._say(self.line(Role.REST), lambda: self.line(Role.REST).session.answered(what, answer, self.now_ns))
+                self._say(
+                    self.line(Role.REST), lambda: self.line(Role.REST).session.answered(what, answer, self.now_ns)
+                )
                 if tries < _TRIES:
                     self._at(SECOND, lambda: self._request(line, what, tries + 1))
                     return

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
-from arbkit.adapters.wire import MS, query, read_json, sane
+from arbkit.adapters.wire import MS, query, read_json, sane, time_sample
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -23,7 +23,6 @@ from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     Catalogue,
-    ClockSample,
     Command,
     FeeUpdate,
     HttpAnswer,
@@ -251,7 +250,9 @@ class RestSession:
                 return found + limits.from_array(info.rate_limits, account, now_ns)
             case AskKind.TIME:
                 said = read_json(_TIME, body)
-                return None if said is None else [clock(said.server_time, answer.sent_ns, answer.recv_ns)]
+                if said is None:
+                    return None
+                return [time_sample("binance", said.server_time * MS, MS, answer.sent_ns, answer.recv_ns)]
             case AskKind.FEES if ask.instrument:
                 rates = read_json(_COMMISSION, body)
                 return None if rates is None else [rates.update(account, ask.instrument)]
@@ -328,10 +329,3 @@ class RestSession:
             case QueryOrder():
                 return query_failed(self._account, command.instrument, command.cl_ord_id, error, status, now_ns)
         return ()
-
-
-def clock(server_ms: int, sent_ns: int, recv_ns: int) -> ClockSample:
-    """The venue's clock, read somewhere between sending and receiving, cut to the millisecond."""
-    middle = (sent_ns + recv_ns) // 2
-    half_ms = MS // 2
-    return ClockSample("binance", server_ms * MS + half_ms - middle, (recv_ns - sent_ns) // 2 + half_ms, recv_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, S, json_text, number, query, read_json
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -14,7 +14,6 @@ from arbkit.core.types import (
     AssetStatus,
     CancelAll,
     CancelOrder,
-    ClockSample,
     Command,
     Dial,
     FeeUpdate,
@@ -47,6 +46,8 @@ if TYPE_CHECKING:
 
 _BLOCKED_NS = 600 * S
 """HTTP 403 "access too frequent": nothing for ten minutes."""
+_FILLS_NS = 7 * 86_400 * S
+"""Without an end, a listing of fills covers so much."""
 _SPOT = ("category", "spot")
 _USUAL_MS = str(login.WINDOW_NS // MS)
 
@@ -203,11 +204,10 @@ class RestSession:
                 page = wire.order_page(result)
                 orders = [reports.order_update(row, account, catalogue, "poll", now_ns) for row in page.rows]
                 if isinstance(what, ListOpenOrders):
-                    whole = not page.next_page_cursor or len(orders) < 50
                     return (
                         Listing(
                             account=account, kind="open_orders", instrument=what.instrument, updates=orders,
-                            complete=whole, recv_ns=now_ns,
+                            complete=not page.next_page_cursor or len(orders) < 50, recv_ns=now_ns,
                         ),
                     )  # fmt: skip
                 if orders:
@@ -222,7 +222,8 @@ class RestSession:
                 return (
                     Listing(
                         account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, complete=len(fill_page.rows) < 100, recv_ns=now_ns,
+                        since_ns=what.since_ns, recv_ns=now_ns,
+                        complete=whole(len(fill_page.rows), 100, what.since_ns, _FILLS_NS, now_ns),
                     ),
                 )  # fmt: skip
             case Ask(kind=AskKind.CATALOGUE):
@@ -231,9 +232,7 @@ class RestSession:
                     return ()
                 return [InstrumentUpdate(instrument(row)) for row in instruments.rows]
             case Ask(kind=AskKind.TIME):
-                middle_ns = (answer.sent_ns + answer.recv_ns) // 2
-                error_ns = (answer.recv_ns - answer.sent_ns) // 2
-                return (ClockSample(VENUE, wire.time(result).time_nano - middle_ns, error_ns, now_ns),)
+                return (time_sample(VENUE, wire.time(result).time_nano, 0, answer.sent_ns, answer.recv_ns),)
             case Ask(kind=AskKind.FEES):
                 return [
                     FeeUpdate(account, known.id, number(row.maker_fee_rate), number(row.taker_fee_rate))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, json_text, number, query, read_json
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -14,7 +14,6 @@ from arbkit.core.types import (
     AskKind,
     AssetStatus,
     CancelOrder,
-    ClockSample,
     Command,
     Dial,
     FeeUpdate,
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
     from arbkit.core.protocols import Signer
     from arbkit.core.types import Catalogue, LinkSpec
 
+_FILLS_NS = 3 * 86_400 * S
+"""``trade/fills`` remembers so much."""
 _PAGE = 100
 """Rows of a full page: a listing that long may go on."""
 
@@ -221,17 +222,14 @@ class RestSession:
                 return (
                     Listing(
                         account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, complete=len(fills) < _PAGE, recv_ns=now_ns,
+                        since_ns=what.since_ns, recv_ns=now_ns,
+                        complete=whole(len(fills), _PAGE, what.since_ns, _FILLS_NS, now_ns),
                     ),
                 )  # fmt: skip
             case Ask(kind=AskKind.CATALOGUE):
                 return [InstrumentUpdate(instrument(row)) for row in wire.instruments(data)]
             case Ask(kind=AskKind.TIME):
-                # half of the way there and back, and the half millisecond that the stamp rounds away
-                middle_ns = (answer.sent_ns + answer.recv_ns) // 2
-                error_ns = (answer.recv_ns - answer.sent_ns) // 2 + MS // 2
-                offset_ns = wire.times(data)[0].ts * MS + MS // 2 - middle_ns
-                return (ClockSample(VENUE, offset_ns, error_ns, now_ns),)
+                return (time_sample(VENUE, wire.times(data)[0].ts * MS, MS, answer.sent_ns, answer.recv_ns),)
             case Ask(kind=AskKind.FEES):
                 return self._fees(what.instrument, wire.fees(data))
             case Ask(kind=AskKind.BALANCES):
