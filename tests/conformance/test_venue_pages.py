@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -97,7 +98,7 @@ def test_limits_are_those_of_the_pages(venue: str) -> None:
 
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_guarantees_are_the_weaker_reading(venue: str) -> None:
-    """Client ids are counted as taken while open only; orders expire; queries may lag; the date is one of the pages'."""
+    """Client ids count as taken while open only; orders expire; queries may lag; the date is one of the pages'."""
     guarantees = SUBJECTS[venue].exchange(VenueSettings()).capabilities
     assert guarantees.client_id_scope is ClientIdScope.OPEN_ONLY
     assert 0 < guarantees.order_window_ns <= 60 * SECOND
@@ -185,27 +186,36 @@ def test_binance_is_not_flooded_with_subscriptions() -> None:
 
 # --- notices that a link will end -----------------------------------------------------------------------------------
 
-GOING: list[tuple[str, Role, str]] = [
-    ("binance", Role.PUBLIC, '{"e":"serverShutdown","E":1770123456789}'),
-    ("binance", Role.PUBLIC, '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}'),
-    ("binance", Role.PRIVATE, '{"event":{"e":"serverShutdown","E":1770123456789}}'),
-    ("binance", Role.TRADE, '{"event":{"e":"serverShutdown","E":1770123456789}}'),
-    *(
-        ("okx", role, '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade.'
-         ' Please reconnect.","connId":"a4d3ae55"}')
-        for role in (Role.PUBLIC, Role.PRIVATE, Role.TRADE)
+_BINANCE = '{"event":{"e":"serverShutdown","E":1770123456789}}'
+_OKX = (
+    '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please '
+    'reconnect.","connId":"a4d3ae55"}'
+)
+_BYBIT = (
+    '{"reqId":"x","retCode":10019,"retMsg":"ws trade service is restarting","op":"order.create","data":{},'
+    '"retExtInfo":{},"header":{},"connId":"c"}'
+)
+GOING = {
+    "binance raw": ("binance", Role.PUBLIC, '{"e":"serverShutdown","E":1770123456789}'),
+    "binance combined": (
+        "binance", Role.PUBLIC, '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
     ),
-    ("bybit", Role.TRADE, '{"reqId":"x","retCode":10019,"retMsg":"ws trade service is restarting","op":"order.create",'
-     '"data":{},"retExtInfo":{},"header":{},"connId":"c"}'),
-]  # fmt: skip
+    "binance private": ("binance", Role.PRIVATE, _BINANCE),
+    "binance trade": ("binance", Role.TRADE, _BINANCE),
+    "okx public": ("okx", Role.PUBLIC, _OKX),
+    "okx private": ("okx", Role.PRIVATE, _OKX),
+    "okx trade": ("okx", Role.TRADE, _OKX),
+    "bybit trade": ("bybit", Role.TRADE, _BYBIT),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("venue", "role", "text"), GOING, ids=[f"{v}-{r.value}-{i}" for i, (v, r, _) in enumerate(GOING)])
-def test_a_link_that_will_end_is_replaced(venue: str, role: Role, text: str) -> None:
+@pytest.mark.parametrize("name", GOING)
+def test_a_link_that_will_end_is_replaced(name: str) -> None:
     """The venue's own words for "this connection ends soon" ask for a new connection, and it serves."""
+    venue, role, text = GOING[name]
     solo = SUBJECTS[venue].solo().boot()
     line = solo.line(role)
-    solo._say(line, lambda: line.session.receive(text, solo.now_ns))
+    solo.hear(role, text)
     assert solo.outs(Notice)[-1].going_away
     solo.run_for(15)
     assert line.ends == ["going away"]
@@ -230,8 +240,7 @@ def test_bybit_ban_of_an_address_closes_all_calls_for_ten_minutes() -> None:
     solo = SUBJECTS["bybit"].solo().boot(roles=(Role.REST,))
     rest = solo.line(Role.REST)
     for _ in range(610):
-        for wire in rest.session.encode(Ask(kind=AskKind.TIME), solo.now_ns):
-            solo._leave(rest, wire, Ask(kind=AskKind.TIME))
+        solo.put(Ask(kind=AskKind.TIME), Role.REST)
     solo.run_for(0.5)
     assert any(answer.status == 403 for _, answer in solo.bodies)
     throttle = Throttle(solo.exchange.rate_limits)
@@ -310,7 +319,7 @@ def test_pings_keep_to_the_venues_rhythm(venue: str) -> None:
         return
     for role in (Role.PRIVATE, Role.TRADE):
         times = pings[solo.line(role).spec.link]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert len(times) >= 25
         assert max(gaps) <= (25 if venue == "okx" else 20) * SECOND + 10_000_000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from arbkit.adapters.rest import NoSocket
 from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -15,7 +15,6 @@ from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     Command,
-    Dial,
     FeeUpdate,
     HttpAnswer,
     HttpRequest,
@@ -52,7 +51,7 @@ _SPOT = ("category", "spot")
 _USUAL_MS = str(login.WINDOW_NS // MS)
 
 
-class RestSession:
+class RestSession(NoSocket):
     """One request channel; keyless without a signer."""
 
     def __init__(
@@ -64,24 +63,10 @@ class RestSession:
         url: str,
         cost: Callable[[Ask | Command, Role], Sequence[tuple[str, int]]],
     ) -> None:
-        self.due_ns = NEVER
-        self._link = link
+        super().__init__(link, signer)
         self._catalogue = catalogue
-        self._signer = signer
         self._url = url
         self._cost = cost
-
-    def dial(self, now_ns: int) -> Dial | Ask:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
 
     # --- out ---
 
@@ -144,17 +129,12 @@ class RestSession:
     def _get(self, path: str, params: list[tuple[str, str]], now_ns: int) -> HttpRequest:
         payload = query(params)
         url = f"{self._url}{path}?{payload}" if payload else self._url + path
-        return HttpRequest("GET", url, login.headers(self._signed(), payload, now_ns, _USUAL_MS))
+        return HttpRequest("GET", url, login.headers(self._key, payload, now_ns, _USUAL_MS))
 
     def _post(self, path: str, body: object, now_ns: int, window: str) -> HttpRequest:
         text = json_text(body)
-        headers = login.headers(self._signed(), text, now_ns, window)
+        headers = login.headers(self._key, text, now_ns, window)
         return HttpRequest("POST", self._url + path, [*headers, ("Content-Type", "application/json")], text.encode())
-
-    def _signed(self) -> Signer:
-        if self._signer is None:
-            raise LocalProtocolError(f"{self._link.link} has no key")
-        return self._signer
 
     # --- in ---
 

@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from arbkit.adapters.rest import NoSocket
 from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     CancelOrder,
     Command,
-    Dial,
     FeeUpdate,
     HttpAnswer,
     HttpRequest,
@@ -50,7 +49,7 @@ _PAGE = 100
 """Rows of a full page: a listing that long may go on."""
 
 
-class RestSession:
+class RestSession(NoSocket):
     """One request channel; keyless without a signer."""
 
     def __init__(
@@ -64,26 +63,12 @@ class RestSession:
         demo: bool = False,
         trade_mode: str = "cash",
     ) -> None:
-        self.due_ns = NEVER
-        self._link = link
+        super().__init__(link, signer)
         self._catalogue = catalogue
-        self._signer = signer
         self._url = url
         self._cost = cost
         self._demo = demo
         self._trade_mode = trade_mode
-
-    def dial(self, now_ns: int) -> Dial | Ask:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
 
     # --- out ---
 
@@ -145,12 +130,12 @@ class RestSession:
 
     def _get(self, path: str, params: list[tuple[str, str]], now_ns: int) -> HttpRequest:
         path = f"{path}?{query(params)}" if params else path
-        headers = login.headers(self._signed(), "GET", path, "", now_ns)
+        headers = login.headers(self._key, "GET", path, "", now_ns)
         return HttpRequest("GET", self._url + path, [*headers, *self._environment()])
 
     def _post(self, path: str, body: object, now_ns: int, expires_ns: int = 0) -> HttpRequest:
         text = json_text(body)
-        signer = self._signed()
+        signer = self._key
         headers = login.headers(signer, "POST", path, text, now_ns)
         headers.append(("Content-Type", "application/json"))
         if expires_ns:
@@ -159,11 +144,6 @@ class RestSession:
 
     def _environment(self) -> list[tuple[str, str]]:
         return [("x-simulated-trading", "1")] if self._demo else []
-
-    def _signed(self) -> Signer:
-        if self._signer is None:
-            raise LocalProtocolError(f"{self._link.link} has no key")
-        return self._signer
 
     # --- in ---
 
