@@ -6,6 +6,7 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import GateConfig
 from arbkit.core.gateway import Port
-from arbkit.core.journal import BlockReserved, Intent, RunStart, decode, encode
+from arbkit.core.journal import BlockReserved, Intent, Interrupted, RunStart, decode, encode
 from arbkit.core.limits import LimitsConfig
 from arbkit.core.protocols import Executor, Signer, Strategy
 from arbkit.core.runtime.clock import Clock, seed
@@ -75,6 +76,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     seed: int = 0
     block: int = 0
     unresolved: Sequence[Intent] = ()
+    interrupted: Sequence[Interrupted] = ()
     durability: str = "process"
 
 
@@ -83,9 +85,7 @@ def make_desk(
     facts: Facts | None = None, counters: Counters | None = None, probe: Callable[[], int] | None = None,
 ) -> Desk:  # fmt: skip
     """The desk of a plan: the same for a run and for its replay."""
-    from arbkit.strategies import TakerExecutor
-
-    executor: Executor = getattr(strategy, "executor", None) or TakerExecutor(**plan.executor)
+    executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
     venues = []
     for venue in plan.venues:
         settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
@@ -104,9 +104,28 @@ def make_desk(
     name = plan.target.rpartition(":")[2]
     setup = Setup(
         venues=venues, slots=[Slot(name, strategy, executor)], limits=plan.limits, gate=plan.gate, seed=plan.seed,
-        block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
+        block=plan.block, unresolved=plan.unresolved, interrupted=plan.interrupted,
+        durability=plan.durability,
     )  # fmt: skip
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
+
+
+def _executor(settings: Mapping[str, Any]) -> Executor:
+    """The executor with its settings from the configuration; raises ``ConfigError`` for one that it lacks."""
+    from inspect import signature
+
+    from arbkit.strategies import TakerExecutor
+
+    known = list(signature(TakerExecutor).parameters)
+    for name in settings:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            raise ConfigError(f"executor.{name}: unknown key; {hint}")
+    try:
+        return TakerExecutor(**settings)
+    except TypeError as error:
+        raise ConfigError(f"executor: {error}") from None
 
 
 def run(
@@ -235,7 +254,9 @@ def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
         )  # fmt: skip
         journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
     journal.flush()
-    return msgspec.structs.replace(plan, block=block, unresolved=recovery.unresolved())
+    return msgspec.structs.replace(
+        plan, block=block, unresolved=recovery.unresolved(), interrupted=recovery.interrupted()
+    )
 
 
 def _code_version() -> str:

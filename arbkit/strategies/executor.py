@@ -42,6 +42,10 @@ _LASTING = frozenset(
     }
 )
 """A "no" that the same venue would say again: that side of that instrument is not tried once more."""
+_UNTRIED = frozenset({RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
+"""An order that the market never saw: it says nothing about the price, and is no try."""
+_PATIENCE = 3
+"""So many orders for each try, whatever became of them."""
 
 
 class _Repair:
@@ -168,10 +172,11 @@ class TakerExecutor(Executor):
             self._wake(deal, repair.next_ns)
             return ()
         left = f"{plain(over)} {deal.legs[0].base} unhedged"
-        if deal.tries >= self.tries:
+        tried = self._tried(deal)
+        if tried >= self.tries or deal.tries >= _PATIENCE * self.tries:
             self._hold(deal, f"{left} after {deal.tries} hedge and unwind orders")
             return ()
-        order, why = self._cheapest(deal, over, view, now_ns)
+        order, why = self._cheapest(deal, over, tried, view, now_ns)
         repair.waiting = order is None
         if order is None:
             end_ns = repair.since_ns + self.hold_after_ns
@@ -181,12 +186,21 @@ class TakerExecutor(Executor):
             repair.next_ns = min(now_ns + max(self.spacing_ns, 1), end_ns)
             self._wake(deal, repair.next_ns)
             return ()
-        repair.next_ns = now_ns + (self.spacing_ns << deal.tries)
+        repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, self.tries - 1))
         deal.tries += 1
         self._wake(deal, NEVER)
         return (order,)
 
-    def _cheapest(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
+    @staticmethod
+    def _tried(deal: Deal) -> int:
+        """Hedges and unwinds that met the market."""
+        return sum(
+            order.intent.purpose is not Purpose.ENTRY
+            and not (order.status is OrdStatus.REJECTED and order.reason in _UNTRIED)
+            for order in deal.orders.values()
+        )
+
+    def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
         """The order that balances most for least, by the books of now; or why there is none."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
@@ -195,7 +209,7 @@ class TakerExecutor(Executor):
         best_worth = 0.0
         whys = []
         for index, leg in enumerate(deal.legs):
-            offer = self._offer(deal, leg, side, abs(over), bound, view)
+            offer = self._offer(deal, leg, side, abs(over), bound, tried, view)
             if isinstance(offer, str):
                 whys.append(f"{leg.instrument} {offer}")
                 continue
@@ -212,7 +226,7 @@ class TakerExecutor(Executor):
         return best, "; ".join(whys)
 
     def _offer(
-        self, deal: Deal, leg: DealLeg, side: Side, missing: Decimal, bound: Decimal, view: View
+        self, deal: Deal, leg: DealLeg, side: Side, missing: Decimal, bound: Decimal, tried: int, view: View
     ) -> tuple[Instrument, Decimal, Decimal, float] | str:
         """(instrument, size, limit price, value at the levels) of what this leg's book gives within the bound."""
         instrument = view.catalogue[leg.instrument]
@@ -249,7 +263,7 @@ class TakerExecutor(Executor):
             qty = instrument.quantize_qty(got)
         else:
             qty = instrument.quantize_qty(qty)
-        further = self.slippage * (deal.tries + 1)
+        further = self.slippage * (tried + 1)
         if side is Side.SELL:
             limit = max(worst * (1.0 - further), limit)
         else:

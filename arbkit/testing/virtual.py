@@ -40,6 +40,7 @@ class VirtualRun:
         self._count = 0
         self._conns: dict[str, int] = {}
         self._links: dict[int, str] = {}
+        self._dials: dict[str, int] = {}
         self._refs: dict[int, tuple[int, int]] = {}
         """World ref -> (desk ref, sent_ns)."""
         self.journal_bytes = 0
@@ -48,6 +49,8 @@ class VirtualRun:
         """Every text that left: (time, link, text)."""
         self.on_send: Callable[[str, str], bool] = lambda link, text: True
         """A test's hook: False cuts the link right after this send reached the venue."""
+        self.reaches: Callable[[str, str], bool] = lambda link, text: True
+        """Another: False cuts the link before this send reached the venue."""
         self.desk = make(self, start_ns)
 
     # --- the port
@@ -57,8 +60,12 @@ class VirtualRun:
         venue = (parts.hostname or "").partition(".")[0]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {name.lower(): reveal(value) for name, value in dial.headers}
+        self._count += 1
+        dialled = self._dials[link] = self._count
 
         def arrive() -> None:
+            if self._dials.get(link) != dialled:
+                return  # given up meanwhile
             conn, refused = self.world.connect(venue, target, headers, self.now_ns)
             if refused is None:
                 self._conns[link] = conn
@@ -80,10 +87,12 @@ class VirtualRun:
             return False
         plain = reveal(text)
         self.sent.append((self.now_ns, link, plain))
-        keep = self.on_send(link, plain)
+        reaches = self.reaches(link, plain)
+        keep = self.on_send(link, plain) and reaches
 
         def arrive() -> None:
-            self.world.frame(conn, plain, self.now_ns)
+            if reaches:
+                self.world.frame(conn, plain, self.now_ns)
             if not keep:
                 self.world.closed(conn, self.now_ns)
                 self._lost(conn, "cut by the test")
@@ -93,6 +102,7 @@ class VirtualRun:
         return True
 
     def drop(self, link: str, reason: str) -> None:
+        self._dials.pop(link, None)
         conn = self._conns.get(link)
         if conn is None:
             self._later(0, lambda: self.desk.closed(link, reason, self.now_ns))

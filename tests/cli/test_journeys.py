@@ -160,19 +160,23 @@ def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Desk) -> N
     assert out.splitlines()[-1].startswith("0 deals (none), 0 orders; nothing booked.")
 
 
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("broken:Lacking", "DOGE-USDT needs two venues, no loaded venue has it"),
-        ("broken:Nothing", "instruments() must return instruments of the catalogue; it raised TypeError"),
-        ("broken:Names", "instruments() must return instruments of the catalogue; it raised AttributeError"),
-    ],
-)
-def test_instruments_that_no_venue_has_are_exit_2_with_a_sentence(desk: Desk, target: str, words: str) -> None:
+def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Desk) -> None:
     """The venues' own catalogues decide, so it is told when they have come."""
     desk.write("paper")
-    code, out, err = desk.run("run", target, "--seconds", "30")
+    code, out, err = desk.run("run", "broken:Lacking", "--seconds", "30")
     assert (code, out) == (2, ""), err
+    assert "DOGE-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("Nothing", "'NoneType' object is not iterable"), ("Names", "'str' object has no attribute")]
+)
+def test_instruments_that_are_none_are_the_strategys_mistake(desk: Desk, target: str, words: str) -> None:
+    """Exit 2 at once, with a sentence and the words that Python has for it."""
+    desk.write("paper")
+    code, out, err = desk.run("run", f"broken:{target}", "--seconds", "30")
+    assert (code, out) == (2, ""), err
+    assert f"strategy {target}: instruments() must return instruments of the catalogue; it raised" in err
     assert words in err.splitlines()[-1]
 
 

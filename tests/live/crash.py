@@ -16,6 +16,7 @@ from arbkit.core.runtime.supervisor import Runtime
 
 where, nth, args = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 left = {where: nth}
+ORDER = ('"order.place"', '"op":"order"', '"op":"batch-orders"', '"order.create"')
 
 
 def met(point: str) -> None:
@@ -35,7 +36,7 @@ def journal(self: Runtime, record: bytes, call=Runtime.journal) -> int:  # type:
 
 def send(self: Runtime, link: str, text: str, call=Runtime.send) -> bool:  # type: ignore[no-untyped-def]
     sent: bool = call(self, link, text)
-    if '"order' in text and '"quantity"' in text or '"sz"' in text or '"qty"' in text:
+    if any(word in text for word in ORDER):
         met("sent")
     return sent
 

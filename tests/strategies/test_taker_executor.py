@@ -446,6 +446,20 @@ def test_tries_are_spaced_and_bounded(table):
     assert table.executor.due_ns == NEVER
 
 
+@pytest.mark.parametrize("reason", [RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK])
+def test_an_order_that_never_met_the_market_is_no_try(table, reason):
+    """A venue that throttles for seconds must not use up the tries, nor the price: the next one that passes hedges. All
+    the same the orders are bounded: three times the tries."""
+    table.report(0, 1).report(1)
+    for index in range(2, 2 + 9):
+        table.report(index, status=OrdStatus.REJECTED, reason=reason).tick()
+    assert table.deal.state is DealState.UNWINDING
+    assert len({order.px for order in table.sent[2:]}) == 1
+    for index in range(11, 2 + 18):
+        table.report(index, status=OrdStatus.REJECTED, reason=reason).tick()
+    assert (table.deal.state, len(table.sent)) == (DealState.HELD, 20)
+
+
 def test_beyond_the_budget_it_waits_then_holds(table):
     """No book within 1 % of what was paid: no order, and after ten seconds the deal is held with its reason."""
     table.view.put(A, [(90.0, 50)], [(100.0, 50)])
@@ -537,6 +551,7 @@ def test_two_broken_deals_keep_their_own_timers(made):
 share = st.sampled_from([0, 0, 1, 1, 0.5, 0.33, 0.999, 0.001])
 price = st.sampled_from([85, 98.5, 99, 99.5, 100, 100.5, 101, 102, 115])
 
+UNTRIED = {RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER}
 noes = st.sampled_from([reason for reason in RejectReason if reason is not RejectReason.DUPLICATE])
 """Definitive ones: a duplicate id is a question, not an end."""
 
@@ -576,7 +591,8 @@ def test_every_story_ends_balanced_or_held(made, data, fee, qty):
             table.tick()
     deal = table.deal
     assert deal.state in (DealState.CLOSED, DealState.HELD)
-    assert deal.tries == len(table.sent) - 2 <= 6
+    assert deal.tries == len(table.sent) - 2 <= 18
+    assert sum(order.reason not in UNTRIED for order in list(deal.orders.values())[2:]) <= 6
     assert deal.why
     if deal.state is DealState.CLOSED:
         assert abs(table.left) < D("0.006")  # five lots are worth less than 0.5 at the worst price in the budget
