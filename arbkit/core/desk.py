@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from arbkit.core.aftermath import Aftermath
 from arbkit.core.book import Book
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
@@ -25,7 +26,7 @@ from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
-from arbkit.core.journal import Intent
+from arbkit.core.journal import Intent, Interrupted
 from arbkit.core.ledger import Difference, Ledger
 from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
@@ -97,6 +98,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """The id block reserved for this run."""
     unresolved: Sequence[Intent] = ()
     """From the journal of earlier runs: proved before anything new."""
+    interrupted: Sequence[Interrupted] = ()
+    """Deals that an earlier run did not see closed."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
 
@@ -167,6 +170,9 @@ class Desk:
         )  # fmt: skip
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
+        self.aftermath = Aftermath(
+            setup.interrupted, self.orders, self.catalogue, self.dispatch.journal, self.counters, self.facts
+        )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
@@ -449,6 +455,8 @@ class Desk:
                     link.counted.transit_ns = book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
                     if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
                         self._not_fresh(link, book, now_ns)
+                    elif not out.exch_ns and watch.undatable(now_ns):
+                        book.lose(BookState.STALE, "its frame tells no time, and no other came just now")
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
@@ -654,6 +662,7 @@ class Desk:
             self.ledger.external(drift.account, drift.asset, drift.drift)
             self.counters.alarms["external_movement"] += 1
             self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
+        self.aftermath.tick(now_ns)
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)
@@ -684,9 +693,8 @@ class Desk:
     # --- events ---------------------------------------------------------------------------------------------------
 
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
-        """Such frames tell no time: after a stall they come late and look young. They count only where a dated frame
-        of this link came in time a moment ago; one that comes too late makes its books STALE."""
-        if now_ns - link.watch.data_ns <= self.watchdog.budget_ns:
+        """A faster best bid and ask, whose frames often tell no time."""
+        if top.exch_ns or not link.watch.undatable(now_ns):
             self.engine.top_update(top, now_ns)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 from arbkit_bybit.adapter import Bybit
@@ -22,3 +23,8 @@ def spread() -> Slot:
 SUBJECT = Subject(
     exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread
 )
+
+
+@pytest.fixture(scope="session")
+def subject() -> Subject:
+    return SUBJECT
