@@ -145,7 +145,10 @@ def run(
         durability=config.state.durability,
     )  # fmt: skip
     accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}
-    folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+    try:
+        folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+    except OSError as error:
+        raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
     try:
         return start(
             plan, strategy, registry=registry, signers=signers, secrets=secrets, folder=folder, seconds=seconds,
@@ -188,7 +191,10 @@ def start(
     if capture is not None:
         head = TapeHead(began_ns=clock.now_ns(), code=_code_version(), seed=plan.seed, journal=journal.position,
                         setup=msgspec.msgpack.encode(plan))  # fmt: skip
-        tape = TapeFile(Path(capture), TapeWriter(head))
+        try:
+            tape = TapeFile(Path(capture), TapeWriter(head))
+        except OSError as error:
+            raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:
             tape.tape.strike(secret)
     log = Log(clock.now_ns, secrets=secrets)
@@ -203,6 +209,8 @@ def start(
         watch = Watch(desk, runtime, screen or log)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
+        if tape is not None and tape.failure:
+            (screen or log).log("run.capture", file=capture, why=tape.failure)
     finally:
         log.close()
     code = exit_code(desk, ending)

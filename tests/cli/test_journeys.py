@@ -149,3 +149,34 @@ def test_a_port_in_use_is_exit_2(desk: Any) -> None:
     code, _, err = desk.run("run", "strategy:Mine", "--metrics-port", port)
     assert code == 2
     assert f"127.0.0.1:{port} cannot be opened" in err.splitlines()[-1]
+
+
+def test_a_tape_or_a_state_folder_that_cannot_be_written_is_exit_2(desk: Any) -> None:
+    """The option or key, the path and the reason."""
+    desk.write("paper")
+    code, _, err = desk.run("run", "strategy:Mine", "--capture", "nowhere/run.tape")
+    assert (code, err.splitlines()[-1]) == (
+        2, "arbkit: --capture nowhere/run.tape: cannot be written: No such file or directory"
+    )  # fmt: skip
+    (desk.folder / "file").write_text("")
+    code, _, err = desk.run("run", "strategy:Mine", "--state", "file/state")
+    assert (code, err.splitlines()[-1]) == (2, "arbkit: state.folder file/state: cannot be written: Not a directory")
+
+
+def test_two_runs_on_one_state_folder(desk: Any) -> None:
+    """The second one is exit 2 and names the first; the first goes on."""
+    desk.write("paper")
+    with desk.start("run", "strategy:Mine") as first:
+        assert first.stderr is not None
+        try:
+            for line in first.stderr:
+                if '"link.ready"' in line:
+                    break
+            code, _, err = desk.run("run", "strategy:Mine")
+            assert code == 2
+            assert f"another arbkit (process {first.pid}) runs on" in err.splitlines()[-1]
+            first.send_signal(signal.SIGTERM)
+            first.communicate(timeout=30)
+        finally:
+            first.kill()
+    assert first.returncode == 0
