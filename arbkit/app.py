@@ -186,7 +186,7 @@ def start(
     ``histograms`` replace the counters' own, for benches)."""
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
-    plan = _recover(plan, journal, clock)
+    plan = _recover(plan, folder.journal, journal, clock)
     tape = None
     if capture is not None:
         head = TapeHead(began_ns=clock.now_ns(), code=_code_version(), seed=plan.seed, journal=journal.position,
@@ -240,11 +240,13 @@ async def _main(
             await served.close()
 
 
-def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
+def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> RunPlan:
     """Read what earlier runs left, cut a torn tail, reserve the next id block before it is used."""
     recovery = decode(journal.read())
     if recovery.damaged:
-        raise ConfigError(f"the journal is damaged: {recovery.text}; settle open orders by hand and move it away")
+        raise ConfigError(
+            f"the journal {path} is damaged: {recovery.text}; settle open orders by hand and move it away"
+        )
     if recovery.torn:
         journal.cut(recovery.good_until)
     block = recovery.next_block()

@@ -180,3 +180,19 @@ def test_two_runs_on_one_state_folder(desk: Any) -> None:
         finally:
             first.kill()
     assert first.returncode == 0
+
+
+def test_a_damaged_journal_is_named_and_nothing_is_traded_on_it(desk: Any) -> None:
+    """A byte changed before whole records: exit 2. A torn tail is what a crash leaves: cut, and on it goes."""
+    desk.write("paper")
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    journal = desk.folder / "state" / "paper" / "sim" / "journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-3])
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    changed = bytearray(journal.read_bytes())
+    changed[len(whole) // 3] ^= 0xFF
+    journal.write_bytes(changed)
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "1")
+    assert (code, out) == (2, "")
+    assert "arbkit: the journal state/paper/sim/journal is damaged" in err.splitlines()[-1]
