@@ -23,7 +23,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import GateConfig
 from arbkit.core.gateway import Port
-from arbkit.core.journal import BlockReserved, Intent, RunStart, decode, encode
+from arbkit.core.journal import BlockReserved, Intent, Interrupted, RunStart, decode, encode
 from arbkit.core.limits import LimitsConfig
 from arbkit.core.protocols import Executor, Signer, Strategy
 from arbkit.core.runtime.clock import Clock, seed
@@ -76,6 +76,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     seed: int = 0
     block: int = 0
     unresolved: Sequence[Intent] = ()
+    interrupted: Sequence[Interrupted] = ()
     durability: str = "process"
 
 
@@ -103,7 +104,8 @@ def make_desk(
     name = plan.target.rpartition(":")[2]
     setup = Setup(
         venues=venues, slots=[Slot(name, strategy, executor)], limits=plan.limits, gate=plan.gate, seed=plan.seed,
-        block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
+        block=plan.block, unresolved=plan.unresolved, interrupted=plan.interrupted,
+        durability=plan.durability,
     )  # fmt: skip
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
 
@@ -262,7 +264,9 @@ def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> R
         )  # fmt: skip
         journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
     journal.flush()
-    return msgspec.structs.replace(plan, block=block, unresolved=recovery.unresolved())
+    return msgspec.structs.replace(
+        plan, block=block, unresolved=recovery.unresolved(), interrupted=recovery.interrupted()
+    )
 
 
 def _code_version() -> str:

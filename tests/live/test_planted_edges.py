@@ -41,7 +41,7 @@ def late(facts: list[dict[str, Any]]) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("venues", "seconds"), [(("binance", "bybit"), 14), (("okx", "bybit"), 7)], ids=["binance+bybit", "okx+bybit"]
+    ("venues", "seconds"), [(("binance", "bybit"), 12), (("okx", "bybit"), 6)], ids=["binance+bybit", "okx+bybit"]
 )
 def test_every_edge_that_was_sent_is_reported_and_none_is_invented(
     stage: Any, tmp_path: Path, venues: tuple[str, str], seconds: int
@@ -92,12 +92,13 @@ def test_every_edge_that_was_sent_is_reported_and_none_is_invented(
         seen = reports[mine[0]]["seen_ns"]
         took.append(seen - (second if seen >= second else first))
     took.sort()
+    p99 = took[(len(took) * 99 - 1) // 100]
     print(f"{'+'.join(venues)}: {judged} edges, {unsent} never sent, {excused} while the loop was late; "
-          f"ms to detect: p50 {took[len(took) // 2] / MS:.1f}, p99 {took[len(took) * 99 // 100] / MS:.1f}")  # fmt: skip
+          f"ms to detect: p50 {took[len(took) // 2] / MS:.1f}, p99 {p99 / MS:.1f}")  # fmt: skip
     assert not missed
     assert [reports[i] for i in range(len(reports)) if i not in owned] == []
     assert judged >= 3 * seconds
     assert excused <= judged // 10
     assert unsent <= 2 if "okx" not in venues else unsent < judged
-    assert 0 <= took[0]
-    assert took[len(took) * 99 // 100] < 50 * MS
+    assert took[0] >= 0
+    assert p99 < 50 * MS
