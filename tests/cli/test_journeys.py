@@ -149,3 +149,50 @@ def test_a_port_in_use_is_exit_2(desk: Any) -> None:
     code, _, err = desk.run("run", "strategy:Mine", "--metrics-port", port)
     assert code == 2
     assert f"127.0.0.1:{port} cannot be opened" in err.splitlines()[-1]
+
+
+def test_a_tape_or_a_state_folder_that_cannot_be_written_is_exit_2(desk: Any) -> None:
+    """The option or key, the path and the reason."""
+    desk.write("paper")
+    code, _, err = desk.run("run", "strategy:Mine", "--capture", "nowhere/run.tape")
+    assert (code, err.splitlines()[-1]) == (
+        2, "arbkit: --capture nowhere/run.tape: cannot be written: No such file or directory"
+    )  # fmt: skip
+    (desk.folder / "file").write_text("")
+    code, _, err = desk.run("run", "strategy:Mine", "--state", "file/state")
+    assert (code, err.splitlines()[-1]) == (2, "arbkit: state.folder file/state: cannot be written: Not a directory")
+
+
+def test_two_runs_on_one_state_folder(desk: Any) -> None:
+    """The second one is exit 2 and names the first; the first goes on."""
+    desk.write("paper")
+    with desk.start("run", "strategy:Mine") as first:
+        assert first.stderr is not None
+        try:
+            for line in first.stderr:
+                if '"link.ready"' in line:
+                    break
+            code, _, err = desk.run("run", "strategy:Mine")
+            assert code == 2
+            assert f"another arbkit (process {first.pid}) runs on" in err.splitlines()[-1]
+            first.send_signal(signal.SIGTERM)
+            first.communicate(timeout=30)
+        finally:
+            first.kill()
+    assert first.returncode == 0
+
+
+def test_a_damaged_journal_is_named_and_nothing_is_traded_on_it(desk: Any) -> None:
+    """A byte changed before whole records: exit 2. A torn tail is what a crash leaves: cut, and on it goes."""
+    desk.write("paper")
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    journal = desk.folder / "state" / "paper" / "sim" / "journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-3])
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    changed = bytearray(journal.read_bytes())
+    changed[len(whole) // 3] ^= 0xFF
+    journal.write_bytes(changed)
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "1")
+    assert (code, out) == (2, "")
+    assert "arbkit: the journal state/paper/sim/journal is damaged" in err.splitlines()[-1]
