@@ -15,11 +15,12 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests chaos bench dist lock clean
 
 help:
 	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
 	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
+	@echo "make chaos    many seeds of everything going wrong, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
 	@echo "make bench    the speed figures"
 	@echo "make dist     wheels and sdists of all packages into dist/"
 	@echo "make lock     bring uv.lock up to pyproject.toml"
@@ -54,6 +55,12 @@ floors: $(READY)
 	$(BIN)/lint-imports --no-cache
 tests: $(READY)
 	$(BIN)/pytest -q -n 2
+
+SEEDS ?= 100
+SECONDS ?= 60
+FIRST ?= 0
+chaos: $(READY)
+	@$(BIN)/python tests/chaos/many.py --seeds $(SEEDS) --seconds $(SECONDS) --first $(FIRST) --switches
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done

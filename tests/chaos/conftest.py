@@ -1,6 +1,12 @@
-"""The three venues and SpreadArb, as the chaos runner takes them."""
+"""What chaos is played with: the three venues with SpreadArb, and the safeguards that can be switched off."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from arbkit_binance.adapter import Binance
@@ -9,8 +15,23 @@ from arbkit_bybit.adapter import Bybit
 from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
 
+from arbkit.adapters.chained import Chained
+from arbkit.adapters.joined import Joined
+from arbkit.core.deals import Outcome
+from arbkit.core.desk import Desk
+from arbkit.core.dispatch import Dispatch
 from arbkit.core.engine import Slot
+from arbkit.core.gate import Gate
+from arbkit.core.limits import Limits
+from arbkit.core.orders import Order, Orders
+from arbkit.core.protocols import NEVER
+from arbkit.core.resolver import Resolver, _Case
+from arbkit.core.types import BookUpdate, RejectReason
+from arbkit.core.view import DeskView
+from arbkit.core.watchdog import LinkWatch
+from arbkit.sim.faults import Fault
 from arbkit.strategies import SpreadArb, TakerExecutor
 from arbkit.testing.chaos import Subject
 
@@ -26,3 +47,131 @@ SUBJECT = Subject(exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, Okx
 @pytest.fixture(scope="session")
 def subject() -> Subject:
     return SUBJECT
+
+
+# --- safeguards, each switched off by a patch -----------------------------------------------------------------------
+
+_copies = count()
+_fills, _apply, _settle, _sent, _unanswered = (
+    Orders._fills, Orders.apply, TakerExecutor._settle, Orders.sent, Dispatch.unanswered,
+)  # fmt: skip
+
+
+def every_copy_counts(self, order, update, anomalies):
+    if update.trade_id:
+        update = replace(update, trade_id=f"{update.trade_id}#{next(_copies)}")
+    return _fills(self, order, update, anomalies)
+
+
+def doubt_is_a_no(self, order, now_ns):
+    self._conclude(order, RejectReason.OTHER, "no answer", now_ns)
+
+
+def sent_again(self, cl_ord_id, now_ns):
+    order = next((found for table in self._orders.values() if (found := table.get(cl_ord_id)) is not None), None)
+    if order is not None and order.status.value == "pending_new":
+        self.gateway._send_orders([([order.intent], order.channel)], now_ns)
+    _unanswered(self, cl_ord_id, now_ns)
+
+
+def sent_as_often_as_you_like(self, cl_ord_id, role, link, now_ns):
+    if not self._live[cl_ord_id].sent_ns:
+        _sent(self, cl_ord_id, role, link, now_ns)
+
+
+def a_poll_knows_better(self, update):
+    order = self.get(update.cl_ord_id)
+    if order is not None and update.source == "poll" and update.ord_status.terminal and update.cum_qty is not None:
+        order.cum_qty = update.cum_qty
+        order.filled_qty = update.cum_qty
+        order.fees_pending = frozenset()
+    return _apply(self, update)
+
+
+def an_ack_is_a_fill(self, deal, view, now_ns):
+    if deal.orders and all(order.acked_ns for order in deal.orders.values()) and deal.state.value == "sent":
+        deal.close(Outcome.HEDGED, "all acknowledged", now_ns)
+        return ()
+    return _settle(self, deal, view, now_ns)
+
+
+def unchecked(self, message, now_ns):
+    return (BookUpdate(self.instrument, message.bids, message.asks, False, message.seq, message.exch_ns, now_ns),)
+
+
+def _updated(self, instrument, exch_ns, recv_ns):
+    _real_updated(self, instrument, exch_ns, recv_ns)
+    self.behind = False
+    return 0
+
+
+def never_told(self, now_ns):
+    self.due_ns = NEVER
+    return []
+
+
+_real_updated = LinkWatch.updated
+
+SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
+    "every copy of a fill counts": ((Orders, "_fills", every_copy_counts),),
+    "no answer is a no": ((Orders, "_doubt", doubt_is_a_no),),
+    "sent again when nobody answers": (
+        (Dispatch, "unanswered", sent_again), (Orders, "sent", sent_as_often_as_you_like),
+    ),
+    "a poll outranks the stream": ((Orders, "apply", a_poll_knows_better),),
+    "no wait for the venue's expiry": ((Resolver, "_proof_ns", lambda self, case: 0),),
+    "one not-found proves absence": ((_Case, "proved", property(lambda self: self.missed)),),
+    "an ack is a fill": ((TakerExecutor, "_settle", an_ack_is_a_fill),),
+    "no sequence check": (
+        (Joined, "_follows", lambda self, message: True), (Chained, "update", unchecked),
+    ),
+    "lost books are traded on": (
+        (DeskView, "book", lambda self, instrument: self._books.get(instrument)),
+        (Gate, "_price", lambda self, command, side, instrument: None),
+    ),
+    "nothing is reserved": (
+        (Limits, "_exposure", lambda self, deal, held: None), (Limits, "_funds", lambda self, needs, held: None),
+        (Limits, "_pace", lambda self, now_ns: None), (Limits, "room", lambda self, instrument: Decimal(1000)),
+    ),
+    "late frames are fresh": ((LinkWatch, "updated", _updated),),
+    "silent books are fresh": ((LinkWatch, "tick", never_told),),
+    "what tells no time is new": ((LinkWatch, "undatable", lambda self, now_ns: False),),
+    "what waited leaves whatever happened": ((Desk, "_withheld", lambda self, order: ""),),
+    "fees that come later are not awaited": (
+        (Order, "needs_fills", property(lambda self: self.filled_qty != self.cum_qty)),
+    ),
+    "fills that never came are not fetched": (
+        (Order, "needs_fills", property(lambda self: False)),
+    ),
+}  # fmt: skip
+"""Name -> what to patch. None may be missed by the invariants."""
+
+
+HIDDEN = (
+    Fault(kind="lose_ack", count=0, chance=0.5), Fault(kind="mute", count=0, every_s=3.0, for_s=2.5, on="user"),
+    Fault(kind="blind", at_s=1.0, for_s=1.9),
+)  # fmt: skip
+"""Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
+PLANS = dict.fromkeys(("no wait for the venue's expiry", "one not-found proves absence"), HIDDEN)
+
+
+class Off:
+    """A safeguard switched off: ``with Off("no sequence check"): ...``."""
+
+    def __init__(self, name: str) -> None:
+        self._patches = [patch.object(*each) for each in SWITCHES[name]]
+
+    def __enter__(self) -> None:
+        global _copies
+        _copies = count()
+        for each in self._patches:
+            each.start()
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._patches:
+            each.stop()
+
+
+@pytest.fixture(scope="session")
+def off() -> Callable[[str], Off]:
+    return Off
