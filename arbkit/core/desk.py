@@ -27,7 +27,7 @@ from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
 from arbkit.core.journal import Intent, Interrupted
-from arbkit.core.ledger import Ledger
+from arbkit.core.ledger import Difference, Ledger
 from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
@@ -310,6 +310,9 @@ class Desk:
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
         self._select(now_ns)
+        if now_ns >= self._mark_ns:
+            self._mark_ns = now_ns + MARK_EVERY_NS
+            self._mark(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -328,9 +331,6 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
-        if now_ns >= self._mark_ns:
-            self._mark_ns = now_ns + MARK_EVERY_NS
-            self._mark(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -455,6 +455,8 @@ class Desk:
                     link.counted.transit_ns = book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
                     if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
                         self._not_fresh(link, book, now_ns)
+                    elif not out.exch_ns and watch.undatable(now_ns):
+                        book.lose(BookState.STALE, "its frame tells no time, and no other came just now")
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
@@ -561,6 +563,7 @@ class Desk:
         elif ask.kind is AskKind.BALANCES:
             venue.readiness.rest_warm()
             venue.readiness.balances_listed(matched.sent_ns)
+            venue.balances_ns = matched.sent_ns
         elif ask.kind is AskKind.FEES:
             venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
 
@@ -625,7 +628,7 @@ class Desk:
             except Exception as error:  # a bug of that strategy; the others go on
                 self.engine.fault(slot, error)
         slots = self.engine.slots
-        if slots and all(slot.failed for slot in slots):
+        if slots and all(slot.failed and not slot.placed for slot in slots):
             raise ConfigError(
                 "; ".join(
                     f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
@@ -654,6 +657,8 @@ class Desk:
     def _mark(self, now_ns: int) -> None:
         """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
         for drift in self.ledger.drifts(now_ns, DRIFT_NS):
+            if not self._is_external(drift, now_ns):
+                continue
             self.ledger.external(drift.account, drift.asset, drift.drift)
             self.counters.alarms["external_movement"] += 1
             self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
@@ -661,6 +666,20 @@ class Desk:
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)
+
+    def _is_external(self, drift: Difference, now_ns: int) -> bool:
+        """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
+        that is found late must not be booked twice."""
+        venue = self.venues[drift.account.partition(":")[0]]
+        if venue.orders.open():
+            return False
+        chore = venue.chore(AskKind.BALANCES)
+        if chore is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
+            return True
+        if chore.due_ns != NEVER:  # else it is under way
+            chore.due_ns = now_ns
+            self._dirty = True
+        return False
 
     def _stale_all(self, reason: str, now_ns: int) -> None:
         for book in self.books.values():
@@ -674,9 +693,8 @@ class Desk:
     # --- events ---------------------------------------------------------------------------------------------------
 
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
-        """Such frames tell no time: after a stall they come late and look young. They count only where a dated frame
-        of this link came in time a moment ago; one that comes too late makes its books STALE."""
-        if now_ns - link.watch.data_ns <= self.watchdog.budget_ns:
+        """A faster best bid and ask, whose frames often tell no time."""
+        if top.exch_ns or not link.watch.undatable(now_ns):
             self.engine.top_update(top, now_ns)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
@@ -697,7 +715,7 @@ class Desk:
         self.view.assets[status.venue, status.asset] = (status.deposit, status.withdraw)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        venue = self.venues[sample.venue]
+        venue = self.venues[link.spec.venue]
         if venue.sample(sample, now_ns):
             signer = venue.setup.signer
             if signer is not None:
@@ -706,9 +724,9 @@ class Desk:
         venue.readiness.clock(venue.clock or sample)
 
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
-        self.venues[report.venue].throttle.report(report, now_ns)
+        self.venues[link.spec.venue].throttle.report(report, now_ns)
         if report.until_ns > now_ns:
-            self.facts.log("venue.throttled", venue=report.venue, bucket=report.bucket,
+            self.facts.log("venue.throttled", venue=link.spec.venue, bucket=report.bucket,
                            ms=(report.until_ns - now_ns) / 1e6)  # fmt: skip
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
@@ -719,6 +737,8 @@ class Desk:
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
+        if target.spec.venue != link.spec.venue:
+            return
         target.ready = True
         target.ready_ns = now_ns
         target.watch.ready(now_ns)

@@ -67,9 +67,9 @@ class Chore(Struct):
 class Venue:
     """State of one venue; the desk moves it."""
 
-    __slots__ = ("account", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns", "list_orders_ns",
-                 "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected", "setup",
-                 "throttle")  # fmt: skip
+    __slots__ = ("account", "balances_ns", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns",
+                 "list_orders_ns", "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected",
+                 "setup", "throttle")  # fmt: skip
 
     def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
         exchange = setup.exchange
@@ -90,6 +90,8 @@ class Venue:
         self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
+        self.balances_ns = 0
+        """When the newest listing of balances was asked for."""
         self.orders_wanted_ns = 0
         """A list asked for before this time does not count (the private stream was not up yet)."""
 

@@ -123,8 +123,8 @@ class LinkWatch:
     """What is watched of one link. ``opened``, ``ready`` and ``closed`` follow its life; ``behind`` says that its last
     update came later than the budget allows."""
 
-    __slots__ = ("_budget_ns", "_dog", "behind", "data_ns", "due_ns", "link", "open_ns", "ready_ns", "seen_ns", "spec",
-                 "symbols", "told", "transit")  # fmt: skip
+    __slots__ = ("_budget_ns", "_dog", "behind", "data_ns", "dated_ns", "due_ns", "link", "open_ns", "ready_ns",
+                 "seen_ns", "spec", "symbols", "told", "transit")  # fmt: skip
 
     SETUP_NS = 20 * _SECOND
     """From open to ``Ready``: TLS is done, what is left is a login and subscriptions."""
@@ -141,6 +141,8 @@ class LinkWatch:
         self.ready_ns = 0
         self.seen_ns = 0
         self.data_ns = 0
+        self.dated_ns = 0
+        """When the last update came that told its time."""
         self.told = False
         self.due_ns = NEVER
         self._budget_ns = dog.budget_ns
@@ -177,9 +179,18 @@ class LinkWatch:
         if recv_ns != symbol.last_ns:
             symbol.last_ns = self.data_ns = recv_ns
             symbol.beats += 1
+        if exch_ns:
+            self.dated_ns = recv_ns
         excess = self.transit.sample(exch_ns, recv_ns)
         self.behind = excess > self._budget_ns
         return excess
+
+    def undatable(self, now_ns: int) -> bool:
+        """Whether what tells no time cannot be believed to be new: after a stall it comes late and looks young.
+
+        Where the venue dates its updates, one of them must have come a moment ago: had it been late, ``behind`` would
+        say so. Where it dates none, nobody can tell."""
+        return self.transit.usual_ns != NEVER and now_ns - self.dated_ns > self._budget_ns
 
     def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
         """Who has been silent for too long, and when to look again."""

@@ -26,9 +26,7 @@ class Subject(Struct, frozen=True):
     exchange: Callable[[VenueSettings], Exchange]
     dialect: type[Dialect]
 
-    def solo(
-        self, *, faults: tuple[Fault, ...] = (), skew_ns: int = 0, secret: str = "", key: str = ""
-    ) -> Solo:
+    def solo(self, *, faults: tuple[Fault, ...] = (), skew_ns: int = 0, secret: str = "", key: str = "") -> Solo:
         """The adapter alone, not booted yet."""
         return Solo(self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key)
 

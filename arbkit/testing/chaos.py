@@ -47,7 +47,7 @@ from arbkit.sim.market import Divergence
 from arbkit.sim.world import World
 from arbkit.testing.virtual import Make, VirtualRun, endpoints, reveal
 
-__all__ = ["ROUGH", "Report", "Subject", "run", "swarm"]
+__all__ = ["ROUGH", "START_NS", "Report", "Subject", "Witness", "client_ids", "run", "swarm"]
 
 START_NS = 1_763_000_000_000_000_000
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
@@ -281,8 +281,8 @@ class Witness(VirtualRun):
         self.report = report
         self._tops: dict[str, deque[tuple[int, tuple[float, ...]]]] = {}
         self._seqs: dict[str, int] = {}
-        self.left: dict[str, None] = {}
-        """Client ids that were on a wire."""
+        self.left: dict[str, str] = {}
+        """The link on which each client id left."""
         self.deals: dict[int, Deal] = {}
         """Every deal that sent an order."""
         super().__init__(world, make, start_ns)
@@ -290,11 +290,11 @@ class Witness(VirtualRun):
     def send(self, link: str, text: str) -> bool:
         found = super().send(link, text)
         if found:
-            self._look(self.sent[-1][2])
+            self._look(link, self.sent[-1][2])
         return found
 
     def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        self._look(f"{reveal(request.url)} {request.body.decode()}")
+        self._look(link, f"{reveal(request.url)} {request.body.decode()}")
         super().request(link, ref, request, timeout_ns)
 
     def _drain(self) -> None:
@@ -312,15 +312,15 @@ class Witness(VirtualRun):
                     )  # fmt: skip
         super()._drain()
 
-    def _look(self, text: str) -> None:
+    def _look(self, link: str, text: str) -> None:
         """A client id seen for the first time is an order that leaves now."""
-        for cl_ord_id in _IDS.findall(text):
-            if cl_ord_id in self.left or parse_cl_ord_id(cl_ord_id) is None:
+        for cl_ord_id in client_ids(text):
+            if cl_ord_id in self.left:
                 continue
             for table in self.desk.orders.values():
                 order = table.get(cl_ord_id)
                 if order is not None:
-                    self.left[cl_ord_id] = None
+                    self.left[cl_ord_id] = link
                     self._leaves(order)
 
     def _leaves(self, order: Order) -> None:
@@ -391,6 +391,11 @@ class Witness(VirtualRun):
 
 
 _IDS = re.compile(r"(?<![0-9a-z])a[0-9a-z]{15}(?![0-9a-z])")
+
+
+def client_ids(text: str) -> list[str]:
+    """Ids of ours in a wire text, each once."""
+    return [found for found in dict.fromkeys(_IDS.findall(text)) if parse_cl_ord_id(found) is not None]
 
 
 def _same(true: Sequence[float], seen: Sequence[float]) -> bool:

@@ -49,6 +49,8 @@ class VirtualRun:
         """Every text that left: (time, link, text)."""
         self.on_send: Callable[[str, str], bool] = lambda link, text: True
         """A test's hook: False cuts the link right after this send reached the venue."""
+        self.reaches: Callable[[str, str], bool] = lambda link, text: True
+        """Another: False cuts the link before this send reached the venue."""
         self.desk = make(self, start_ns)
 
     # --- the port
@@ -85,10 +87,12 @@ class VirtualRun:
             return False
         plain = reveal(text)
         self.sent.append((self.now_ns, link, plain))
-        keep = self.on_send(link, plain)
+        reaches = self.reaches(link, plain)
+        keep = self.on_send(link, plain) and reaches
 
         def arrive() -> None:
-            self.world.frame(conn, plain, self.now_ns)
+            if reaches:
+                self.world.frame(conn, plain, self.now_ns)
             if not keep:
                 self.world.closed(conn, self.now_ns)
                 self._lost(conn, "cut by the test")

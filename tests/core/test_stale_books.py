@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arbkit.core.types import BookLost, BookUpdate, Level, OrdStatus, RateReport, RejectReason, TopUpdate
+from arbkit.core.types import BookLost, BookState, BookUpdate, Level, OrdStatus, RateReport, RejectReason, TopUpdate
 
 A, B = "aa:BTC-USDT", "bb:BTC-USDT"
 
@@ -24,25 +24,41 @@ def test_hedge_that_waits_while_its_book_is_lost_does_not_leave(kit):
     assert waiting[0].reason is RejectReason.GATE
 
 
-def top(rig, seq):
-    return TopUpdate(A, Level(101.0, 1.0), Level(101.1, 1.0), seq, recv_ns=rig.now)
-
-
-def test_top_without_a_time_does_not_make_a_book_young_after_a_silence(kit):
-    """Frames pile up somewhere on the way and come at once. A best-bid-ask frame has no time of its own that would show
-    it: after a silence longer than the transit budget it counts only once a dated frame has come in time."""
+def test_what_tells_no_time_does_not_make_a_book_young_after_a_silence(kit):
+    """Frames pile up somewhere on the way and come at once. A best-bid-ask frame and a REST snapshot have no time of
+    their own that would show it: after a silence longer than the transit budget they count only once a dated frame has
+    come in time."""
     rig = kit.rig().boot()
     book = rig.desk.books[A]
-    rig.say("aa.public", top(rig, 5))
+
+    def top(px, seq):
+        rig.strategy.touched.clear()
+        rig.say("aa.public", TopUpdate(A, Level(px, 1.0), Level(px + 0.1, 1.0), seq, recv_ns=rig.now))
+
+    def delta(seq):
+        rig.say("aa.public", BookUpdate(A, [Level(9.0, 1.0)], [], False, seq, rig.now, rig.now))
+
+    delta(4)
+    top(101.0, 5)
     assert book.best_bid() == (101.0, 1.0)
     rig.later(2_000)
     heard = book.recv_ns
-    rig.strategy.touched.clear()
-    rig.say("aa.public", TopUpdate(A, Level(102.0, 1.0), Level(102.1, 1.0), 6, recv_ns=rig.now))
-    assert book.recv_ns == heard
-    assert book.best_bid() == (101.0, 1.0)
+    top(102.0, 6)
+    assert (book.best_bid(), book.recv_ns) == ((101.0, 1.0), heard)
     assert not rig.strategy.touched
-    delta = BookUpdate(A, [Level(99.0, 1.0)], [], snapshot=False, seq=7, exch_ns=rig.now, recv_ns=rig.now)
-    rig.say("aa.public", delta)
-    rig.say("aa.public", TopUpdate(A, Level(102.0, 1.0), Level(102.1, 1.0), 8, recv_ns=rig.now))
+    delta(7)
+    top(102.0, 8)
     assert book.best_bid() == (102.0, 1.0)
+    rig.later(2_000)
+    rig.book(A, 103.0, 103.1)
+    assert book.state is BookState.STALE
+    delta(9)
+    assert book.trusted
+
+
+def test_venue_that_dates_nothing_is_believed(kit):
+    """Without any dated frame nobody can tell: the symbol's own watchdog is what is left."""
+    rig = kit.rig().boot()
+    rig.later(2_000)
+    rig.book(A, 103.0, 103.1)
+    assert rig.desk.books[A].trusted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 from arbkit_bybit.adapter import Bybit
@@ -19,6 +20,9 @@ def spread() -> Slot:
     return Slot("spread", strategy, TakerExecutor())
 
 
-SUBJECT = Subject(
-    exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread
-)
+SUBJECT = Subject(exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread)
+
+
+@pytest.fixture(scope="session")
+def subject() -> Subject:
+    return SUBJECT

@@ -1,0 +1,104 @@
+"""The trade socket is cut between send and ack for every order of a run: each venue counts one order per intent."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from arbkit.sim.faults import Fault
+from arbkit.testing import chaos
+
+VENUES = ("binance", "okx", "bybit")
+
+
+class Run:
+    """A run of ``venue`` and another one, prepared by ``cut(witness, is_order)``."""
+
+    def __init__(self, subject, venue, cut=None, faults=(), seconds=40.0):
+        other = VENUES[VENUES.index(venue) - 1]
+        self.account = f"{venue}:main"
+        self.cuts = []
+
+        def is_order(link, text):
+            """The first frame on the trade link that carries a new client id is the order."""
+            if link != f"{venue}.main.trade":
+                return False
+            new = [one for one in chaos.client_ids(text) if one not in self.witness.left]
+            self.cuts += new
+            return bool(new)
+
+        def prepare(witness):
+            self.witness = witness
+            if cut is not None:
+                cut(witness, is_order)
+
+        self.report = chaos.run(
+            subject, 3, seconds, venues=(venue, other), faults=faults, prepare=prepare,
+        )  # fmt: skip
+        self.accepted = Counter(order["cl_ord_id"] for order in self.witness.world.orders()[venue])
+        self.left = [one for one, link in self.witness.left.items() if link.startswith(f"{venue}.")]
+        self.on_trade = [one for one in self.left if self.witness.left[one] == f"{venue}.main.trade"]
+        assert not self.report.broken, str(self.report)
+
+
+def after_it_reached_the_venue(witness, is_order):
+    witness.on_send = lambda link, text: not is_order(link, text)
+
+
+def before_it_reached_the_venue(witness, is_order):
+    witness.reaches = lambda link, text: not is_order(link, text)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_cut_after_the_venue_has_it(subject, venue):
+    """Every order of the run: the venue has exactly one of each, all are found and booked, the deals end balanced."""
+    run = Run(subject, venue, after_it_reached_the_venue)
+    assert len(run.cuts) >= 5
+    assert run.cuts == run.on_trade
+    assert run.accepted == Counter(run.left)
+    assert run.report.paths["unknown"] >= len(run.cuts)
+    assert run.report.deals.total() >= 5
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_cut_before_the_venue_has_it(subject, venue):
+    """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is taken back."""
+    run = Run(subject, venue, before_it_reached_the_venue, seconds=60.0)
+    assert len(run.cuts) >= 3
+    assert not any(run.accepted[one] for one in run.cuts)
+    assert run.accepted == Counter([one for one in run.left if one not in run.cuts])
+    assert run.report.paths["proved absent"] == len(run.cuts)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_answer_is_lost(subject, venue):
+    """By socket or by REST (the trade link is never up in the second half): one order per intent."""
+    lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
+
+    def no_trade_link(witness, _):
+        dial = witness.dial
+
+        def only_at_first(link, what):
+            if link == f"{venue}.main.trade" and witness.now_ns > chaos.START_NS + 10**9:
+                witness._later(10**6, lambda: witness.desk.closed(link, "refused by the test", witness.now_ns))
+            else:
+                dial(link, what)
+
+        witness.dial = only_at_first
+
+    run = Run(subject, venue, no_trade_link, [lost])
+    by_rest = [one for one in run.left if one not in run.on_trade]
+    assert len(by_rest) >= 5
+    assert run.report.fired["lose_ack"] >= len(run.left)
+    assert run.accepted == Counter(run.left)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_request_is_lost(subject, venue):
+    """No order arrives, on either channel, before the venue is healed: all are proved absent and none is sent again."""
+    run = Run(subject, venue, None, [Fault(kind="lose_request", venue=venue, count=0)], seconds=60.0)
+    assert len(run.left) >= 3
+    lost = run.report.fired["lose_request"]
+    assert run.accepted.total() + lost == len(run.left)
+    assert run.report.paths["proved absent"] == lost
