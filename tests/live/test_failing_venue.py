@@ -85,7 +85,8 @@ def untouched(run: Any) -> None:
 def trusted(run: Any, venue: str) -> int:
     """How many of a venue's two books are synchronised."""
     prefix = f'arbkit_book_state{{instrument="{venue}:'
-    return round(sum(value for name, value in run.metrics().items() if name.startswith(prefix) and '"synced"' in name))
+    states: dict[str, float] = run.metrics()
+    return round(sum(value for name, value in states.items() if name.startswith(prefix) and '"synced"' in name))
 
 
 def test_a_venue_that_freezes_dies_slams_doors_and_returns(stage: Any, until: Any) -> None:

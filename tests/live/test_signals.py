@@ -11,11 +11,11 @@ from typing import Any
 
 from arbkit.core.journal import DealOpened, decode
 
-# The answer and the private report of one order are lost, and look-ups lag by two seconds.
+# Acknowledgements are lost, private reports too after the first, and look-ups lag: an order is in doubt for a while.
 SILENCE = [
-    {"kind": "mute", "venue": "binance", "on": "user", "at_s": 3.0, "for_s": 4.0},
-    {"kind": "lose_ack", "venue": "binance", "at_s": 3.05},
-    {"kind": "blind", "venue": "binance", "at_s": 3.0, "for_s": 1.5},
+    {"kind": "mute", "venue": "binance", "on": "user", "for_s": 3600},
+    {"kind": "lose_ack", "venue": "binance", "count": 0},
+    {"kind": "blind", "venue": "binance", "for_s": 1.5},
 ]
 
 
@@ -57,11 +57,12 @@ def test_a_second_signal_cuts_it_short_and_says_what_is_left(stage: Any, tmp_pat
     run.stop(signal.SIGINT)
     code, out = run.ended(3)
     assert code == 6, run.text
-    assert "1 unresolved" in out
-    (unknown,) = run.facts("order.unknown")
-    assert f"  unresolved: {unknown['cl_ord_id']} " in out
+    assert ", 0 unresolved" not in out
+    left = [line.split()[1] for line in out.splitlines() if line.startswith("  unresolved: ")]
+    assert left
+    assert {fact["cl_ord_id"] for fact in run.facts("order.unknown")} >= set(left)
     again = stage.run(venues, args=("--seconds", "8"))
-    code, out = again.ended()
+    code, out = again.ended(40)
     assert code == 0, again.text
     assert json.loads(out)["unresolved"] == 0
     assert max(collections.Counter(order["cl_ord_id"] for order in venues.orders()).values()) == 1
