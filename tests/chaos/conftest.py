@@ -20,9 +20,7 @@ def spread() -> Slot:
     return Slot("spread", strategy, TakerExecutor())
 
 
-SUBJECT = Subject(
-    exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread
-)
+SUBJECT = Subject(exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread)
 
 
 @pytest.fixture(scope="session")
