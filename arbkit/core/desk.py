@@ -120,7 +120,7 @@ class Desk:
         self.watchdog = Watchdog()
         self.lines = Lines(
             port, self.watchdog, self._rng, self.counters, self.facts, self._session,
-            self._ask, self._fault,
+            self._ask, self._fault, lambda venue: self.venues[venue].throttle,
         )  # fmt: skip
         self.links = self.lines.links
         self._setups = {each.exchange.venue: each for each in setup.venues}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -116,7 +116,7 @@ class Solo:
 
     def __init__(
         self, exchange: Callable[[VenueSettings], Exchange], dialect: type[Dialect], *, faults: Sequence[Fault] = (),
-        skew_ns: int = 0, secret: str = "", key: str = "", options: dict[str, str] | None = None, seed: int = 7,
+        skew_ns: int = 0, secret: str = "", key: str = "", options: Mapping[str, str] | None = None, seed: int = 7,
     ) -> None:  # fmt: skip
         self.now_ns = START_NS
         self.skew_ns = skew_ns
@@ -449,7 +449,7 @@ class Solo:
                     continue
                 if line.session.due_ns <= self.now_ns:
                     self._say(line, lambda line=line: line.session.tick(self.now_ns))  # type: ignore[misc]  # bound at once
-                if line.up and line.heard_ns + line.spec.silence_ns <= self.now_ns:
+                if line.conn and line.heard_ns + line.spec.silence_ns <= self.now_ns:
                     self._drop(line, "silence")
 
 

@@ -8,8 +8,8 @@ from arbkit.sim.venue import Exchange
 
 __all__ = ["Truth"]
 
-DEPTH = 20
-"""Levels a side that are compared."""
+DEPTHS = (1, 5, 20)
+"""Levels a side that are compared: as many as the book's venue vouches for, 20 at the most."""
 RECENT_NS = 700_000_000
 """How long ago a book may have been true: push interval, latency, a snapshot's way."""
 
@@ -19,8 +19,8 @@ class Truth:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._states: dict[str, dict[tuple[tuple[float, float], ...], int]] = {symbol: {} for symbol in exchange.pairs}
-        """The best levels, and when they were so last, by symbol."""
+        self._states: dict[tuple[str, int], dict[tuple[tuple[float, float], ...], int]] = {}
+        """By symbol and depth: the best levels, and when they were so last."""
         self._tops: dict[tuple[str, int], tuple[float, float, float, float]] = {}
         self._at_ns = 0
         self.compared = 0
@@ -33,18 +33,22 @@ class Truth:
         self._at_ns = now_ns
         for symbol, book in self._exchange.books.items():
             pair = self._exchange.pairs[symbol]
-            bids, asks = book.depth(DEPTH)
-            levels = tuple((float(pair.px_text(px)), float(pair.qty_text(lots))) for px, lots in (*bids, *asks))
-            self._states[symbol][levels] = now_ns
+            bids, asks = (
+                tuple((float(pair.px_text(px)), float(pair.qty_text(lots))) for px, lots in side)
+                for side in book.depth(DEPTHS[-1])
+            )
+            for depth in DEPTHS:
+                self._states.setdefault((symbol, depth), {})[bids[:depth] + asks[:depth]] = now_ns
             if (symbol, book.seq) not in self._tops and bids and asks:
-                self._tops[symbol, book.seq] = (*levels[0], *levels[len(bids)])
+                self._tops[symbol, book.seq] = (*bids[0], *asks[0])
 
     def check(self, symbol: str, book: Book) -> None:
         """Compare a book that its adapter vouches for: it must be one that the venue had a moment ago."""
         if book.state is not BookState.SYNCED:
             return
-        have = (*book.bids.top(DEPTH), *book.asks.top(DEPTH))
-        if self._at_ns - self._states[symbol].get(have, 0) <= RECENT_NS:
+        depth = max((each for each in DEPTHS if each <= (book.depth or each)), default=1)
+        have = (*book.bids.top(depth), *book.asks.top(depth))
+        if self._at_ns - self._states[symbol, depth].get(have, 0) <= RECENT_NS:
             self.compared += 1
         elif len(self.wrong) < 5:
             self.wrong.append(f"{symbol} at seq {book.seq}: bids {have[:1]} and so on were not the venue's of late")

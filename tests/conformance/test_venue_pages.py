@@ -65,6 +65,7 @@ LIMITS: dict[str, dict[str, tuple[int, int, str]]] = {
         "fills": (60, 2 * SECOND, "account"), "balance": (10, 2 * SECOND, "account"),
         "fee": (5, 2 * SECOND, "account"), "currencies": (6, SECOND, "account"),
         "instruments": (20, 2 * SECOND, "ip"), "time": (10, 2 * SECOND, "ip"),
+        "connections": (3, SECOND, "ip"),
     },
     # v5/rate-limit
     "bybit": {
@@ -72,6 +73,7 @@ LIMITS: dict[str, dict[str, tuple[int, int, str]]] = {
         "cancel": (20, SECOND, "account"), "cancel_all": (20, SECOND, "account"), "realtime": (50, SECOND, "account"),
         "history": (50, SECOND, "account"), "executions": (50, SECOND, "account"), "wallet": (50, SECOND, "account"),
         "fee": (5, SECOND, "account"), "assets": (5, SECOND, "account"),
+        "connections": (500, 300 * SECOND, "ip"),
     },
 }  # fmt: skip
 
