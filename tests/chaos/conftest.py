@@ -26,7 +26,6 @@ from arbkit.core.engine import Slot
 from arbkit.core.gate import Gate
 from arbkit.core.limits import Limits
 from arbkit.core.orders import Order, Orders
-from arbkit.core.protocols import NEVER
 from arbkit.core.resolver import Resolver, _Case
 from arbkit.core.types import BookUpdate, RejectReason
 from arbkit.core.view import DeskView
@@ -106,10 +105,11 @@ def _updated(self, instrument, exch_ns, recv_ns):
 
 
 def never_told(self, now_ns):
-    self.due_ns = NEVER
+    _tick(self, now_ns)
     return []
 
 
+_tick = LinkWatch.tick
 _real_updated = LinkWatch.updated
 
 SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
@@ -137,9 +137,6 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "silent books are fresh": ((LinkWatch, "tick", never_told),),
     "what tells no time is new": ((LinkWatch, "undatable", lambda self, now_ns: False),),
     "what waited leaves whatever happened": ((Desk, "_withheld", lambda self, order: ""),),
-    "fees that come later are not awaited": (
-        (Order, "needs_fills", property(lambda self: self.filled_qty != self.cum_qty)),
-    ),
     "fills that never came are not fetched": (
         (Order, "needs_fills", property(lambda self: False)),
     ),
@@ -152,7 +149,14 @@ HIDDEN = (
     Fault(kind="blind", at_s=1.0, for_s=1.9),
 )  # fmt: skip
 """Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
-PLANS = dict.fromkeys(("no wait for the venue's expiry", "one not-found proves absence"), HIDDEN)
+SLOW = (Fault(kind="lose_request", count=0, chance=0.4), Fault(kind="mute", count=0, every_s=9.0, for_s=6.0, on="book"))
+"""Deals stay open for long, and books fall silent."""
+PLANS = {
+    "no wait for the venue's expiry": HIDDEN, "one not-found proves absence": HIDDEN,
+    "fills that never came are not fetched": HIDDEN,
+    "nothing is reserved": SLOW, "silent books are fresh": SLOW,
+}  # fmt: skip
+"""The weather in which a switch shows soonest; the seed's own for the others."""
 
 
 class Off:

@@ -19,10 +19,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="virtual seconds a seed")
     parser.add_argument("--profile", choices=("swarm", "calm", "rough"), default="swarm")
     parser.add_argument("--switches", action="store_true", help="switch safeguards off, too")
+    parser.add_argument(
+        "--only", choices=sorted(SWITCHES), default="", help="switch off this one, and play nothing else"
+    )
     args = parser.parse_args()
-    bad = seeds(args.first, args.seeds, args.seconds, args.profile)
-    if args.switches:
-        bad += switches(args.seeds, args.seconds)
+    bad = 0 if args.only else seeds(args.first, args.seeds, args.seconds, args.profile)
+    if args.switches or args.only:
+        bad += switches(args.seeds, args.seconds, args.only)
     return 1 if bad else 0
 
 
@@ -62,9 +65,9 @@ def seeds(first: int, count: int, seconds: float, profile: str) -> int:
     return bad + len(silent)
 
 
-def switches(most: int, seconds: float) -> int:
+def switches(most: int, seconds: float, only: str) -> int:
     missed = 0
-    for name in SWITCHES:
+    for name in [only] if only else SWITCHES:
         said = ""
         began = time.process_time()
         with Off(name):

@@ -43,14 +43,14 @@ def test_killed_around_a_send(stage: Any, tmp_path: Path, nth: int, ready_s: flo
     assert code == -signal.SIGKILL, first.text
     intents, ended = journal_of(tmp_path)
     open_then = intents.keys() - ended
-    assert len(open_then) == 2
+    assert len(open_then) in (2, 4)  # one deal, or two begun in one turn
     second = stage.run(venues)
     began = datetime.fromisoformat(second.wait("run.metrics")[0]["t"])
     ready = datetime.fromisoformat(second.wait("venue.ready", 2)[1]["t"])
     took = (ready - began).total_seconds()
     second.wait("deal.closed")
     arrived = {order["cl_ord_id"] for order in venues.orders()} & open_then
-    assert len(arrived) == (1 if nth % 2 else 2)
+    assert len(arrived) == (1 if nth == 1 else len(open_then))
     assert took < ready_s, second.text
     halves = nth % 2
     if halves:
