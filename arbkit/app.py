@@ -23,7 +23,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.facts import Facts
 from arbkit.core.gate import GateConfig
 from arbkit.core.gateway import Port
-from arbkit.core.journal import BlockReserved, Intent, RunStart, decode, encode
+from arbkit.core.journal import BlockReserved, Intent, Interrupted, RunStart, decode, encode
 from arbkit.core.limits import LimitsConfig
 from arbkit.core.protocols import Executor, Signer, Strategy
 from arbkit.core.runtime.clock import Clock, seed
@@ -76,6 +76,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     seed: int = 0
     block: int = 0
     unresolved: Sequence[Intent] = ()
+    interrupted: Sequence[Interrupted] = ()
     durability: str = "process"
 
 
@@ -103,7 +104,8 @@ def make_desk(
     name = plan.target.rpartition(":")[2]
     setup = Setup(
         venues=venues, slots=[Slot(name, strategy, executor)], limits=plan.limits, gate=plan.gate, seed=plan.seed,
-        block=plan.block, unresolved=plan.unresolved, durability=plan.durability,
+        block=plan.block, unresolved=plan.unresolved, interrupted=plan.interrupted,
+        durability=plan.durability,
     )  # fmt: skip
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
 
@@ -145,7 +147,10 @@ def run(
         durability=config.state.durability,
     )  # fmt: skip
     accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}
-    folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+    try:
+        folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+    except OSError as error:
+        raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
     try:
         return start(
             plan, strategy, registry=registry, signers=signers, secrets=secrets, folder=folder, seconds=seconds,
@@ -183,12 +188,15 @@ def start(
     ``histograms`` replace the counters' own, for benches)."""
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
-    plan = _recover(plan, journal, clock)
+    plan = _recover(plan, folder.journal, journal, clock)
     tape = None
     if capture is not None:
         head = TapeHead(began_ns=clock.now_ns(), code=_code_version(), seed=plan.seed, journal=journal.position,
                         setup=msgspec.msgpack.encode(plan))  # fmt: skip
-        tape = TapeFile(Path(capture), TapeWriter(head))
+        try:
+            tape = TapeFile(Path(capture), TapeWriter(head))
+        except OSError as error:
+            raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:
             tape.tape.strike(secret)
     log = Log(clock.now_ns, secrets=secrets)
@@ -203,6 +211,8 @@ def start(
         watch = Watch(desk, runtime, screen or log)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
+        if tape is not None and tape.failure:
+            (screen or log).log("run.capture", file=capture, why=tape.failure)
     finally:
         log.close()
     code = exit_code(desk, ending)
@@ -232,11 +242,13 @@ async def _main(
             await served.close()
 
 
-def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
+def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> RunPlan:
     """Read what earlier runs left, cut a torn tail, reserve the next id block before it is used."""
     recovery = decode(journal.read())
     if recovery.damaged:
-        raise ConfigError(f"the journal is damaged: {recovery.text}; settle open orders by hand and move it away")
+        raise ConfigError(
+            f"the journal {path} is damaged: {recovery.text}; settle open orders by hand and move it away"
+        )
     if recovery.torn:
         journal.cut(recovery.good_until)
     block = recovery.next_block()
@@ -252,7 +264,9 @@ def _recover(plan: RunPlan, journal: JournalFile, clock: Clock) -> RunPlan:
         )  # fmt: skip
         journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
     journal.flush()
-    return msgspec.structs.replace(plan, block=block, unresolved=recovery.unresolved())
+    return msgspec.structs.replace(
+        plan, block=block, unresolved=recovery.unresolved(), interrupted=recovery.interrupted()
+    )
 
 
 def _code_version() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -66,12 +67,12 @@ def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"arbkit bench {name}")
+    table = Table(title=f"arbkit bench {name}", box=None, title_justify="left")
     for key in rows[0]:
         table.add_column(key)
     for row in rows:
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 # --- floats -------------------------------------------------------------------------------------------------------

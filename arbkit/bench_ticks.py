@@ -13,6 +13,7 @@ import sys
 import tempfile
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -137,8 +138,9 @@ async def relay(upstream: str, rate: int) -> None:
                     await asyncio.sleep(1 / SLICES)
                     due = int((loop.time() - begun) * rate)
                     if last:
-                        for _ in range(min(due - sent, rate // 10)):
-                            await client.send_str(last)
+                        with suppress(ConnectionError):  # the bench has left
+                            for _ in range(min(due - sent, rate // 10)):
+                                await client.send_str(last)
                     sent = due
 
             tasks = [asyncio.create_task(up()), asyncio.create_task(fill())]
@@ -148,6 +150,8 @@ async def relay(upstream: str, rate: int) -> None:
                         await client.send_str(message.data)
                         if '"depthUpdate"' in message.data:
                             last = message.data
+            except ConnectionError:
+                pass  # the bench has left
             finally:
                 for task in tasks:
                     task.cancel()

@@ -110,6 +110,7 @@ def venues_beside(
             [sys.executable, "-m", "arbkit", "sim", *venues, "--seed", str(seed), "--faults", script.name,
              "--edge-every", str(edge_every_s), "--json"],
             stdout=subprocess.PIPE, text=True,
+            process_group=0,  # Ctrl-C is for us: the venues must outlive the orders that it winds down
         )  # fmt: skip
         try:
             assert process.stdout is not None
@@ -128,9 +129,12 @@ def _announced(stdout: IO[str]) -> dict[str, Any]:
 
 
 def _get(admin: str, page: str) -> dict[str, Any]:
-    with urlopen(f"{admin}/{page}", timeout=10) as answer:  # noqa: S310 - a loopback address of our own
-        found: dict[str, Any] = json.load(answer)
-        return found
+    try:
+        with urlopen(f"{admin}/{page}", timeout=10) as answer:  # noqa: S310 - a loopback address of our own
+            found: dict[str, Any] = json.load(answer)
+    except OSError as error:
+        raise ArbkitError(f"the simulated venues have gone, so the books cannot be compared: {error}") from None
+    return found
 
 
 def differences(desk: Desk, ledger: dict[str, Any]) -> list[str]:

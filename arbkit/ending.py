@@ -17,7 +17,7 @@ __all__ = ["exit_code", "last_line", "last_words"]
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 exposure left, 130 cut short with
     nothing left."""
-    if desk.unresolved() or desk.held() or not desk.idle:
+    if desk.unresolved() or desk.held() or desk.aftermath.left or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
@@ -44,6 +44,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "outcomes": dict(sorted(counters.deals.items())),
         "unresolved": len(desk.unresolved()),
         "held": len(desk.held()),
+        "left_over": len(desk.aftermath.left),
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
@@ -86,7 +87,8 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
         )
     for deal in desk.held():
         said.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    if code == 6:
+    said += [f"  left over: {text}" for text in desk.aftermath.left]
+    if desk.unresolved() or not desk.idle:
         said.append("  Run the same command again to resolve them: the journal remembers.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"

@@ -23,7 +23,9 @@ def load(target: str, registry: Registry) -> Callable[..., Any]:
     """The class that ``target`` names. Raises ``ConfigError`` with the place of what went wrong."""
     module_name, colon, name = target.rpartition(":")
     if not colon:
-        return registry.strategy(target)
+        return _registered(target, registry)
+    if not module_name or not name:
+        raise ConfigError(f"{target}: a target is module:Class, file.py:Class or a registered name")
     module = _module(module_name, target)
     found = getattr(module, name, None)
     where = getattr(module, "__file__", None) or module_name
@@ -37,6 +39,15 @@ def load(target: str, registry: Registry) -> Callable[..., Any]:
         raise ConfigError(f"{target}: {name} is no strategy: it lacks {', '.join(missing) or 'a constructor'}")
     made: Callable[..., Any] = found
     return made
+
+
+def _registered(target: str, registry: Registry) -> Callable[..., Any]:
+    try:
+        return registry.strategy(target)
+    except ConfigError as error:
+        if Path(target).with_suffix(".py").is_file():
+            raise ConfigError(f"{target}: which class of that file? {target}:Class") from None
+        raise error
 
 
 def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:

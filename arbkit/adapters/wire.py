@@ -12,11 +12,11 @@ import msgspec
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
-from arbkit.core.types import HttpAnswer, VenueSettings
+from arbkit.core.types import ClockSample, HttpAnswer, VenueSettings
 
 __all__ = [
-    "MS", "NOTHING", "S", "base_url", "json_text", "number", "options", "ours", "query", "read_json", "retry_ns",
-    "sane", "told",
+    "MS", "NOTHING", "S", "base_url", "json_text", "ms_ns", "number", "options", "ours", "query", "read_json",
+    "retry_ns", "sane", "time_sample", "told", "whole",
 ]  # fmt: skip
 
 MS = 1_000_000
@@ -86,6 +86,24 @@ def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
     if not 0 <= seconds < 1e7:
         seconds = default_s
     return now_ns + int(seconds * S)
+
+
+def ms_ns(text: str) -> int:
+    """Nanoseconds of a time in milliseconds as text; 0 where it is none."""
+    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
+
+
+def time_sample(venue: str, venue_ns: int, step_ns: int, sent_ns: int, recv_ns: int) -> ClockSample:
+    """The venue's clock, read somewhere between sending and receiving and cut down to its ``step_ns``."""
+    offset_ns = venue_ns + step_ns // 2 - (sent_ns + recv_ns) // 2
+    return ClockSample(venue, offset_ns, (recv_ns - sent_ns) // 2 + step_ns // 2, recv_ns)
+
+
+def whole(rows: int, most: int, since_ns: int, memory_ns: int, now_ns: int) -> bool:
+    """Whether a listing since ``since_ns`` is complete: not a full page, and the venue remembers that far back.
+
+    A listing that names no beginning is one of the venue's own memory: it proves nothing of what came before."""
+    return rows < most and since_ns > now_ns - memory_ns
 
 
 def ours(cl_ord_id: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -17,18 +17,30 @@ from arbkit.cli.output import emit, json_option, table
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
 from arbkit.sim import shell
-from arbkit.sim.faults import read_script
+from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.world import World
 
+_FAULTS = f"""\b
+A fault script is a JSON list of objects; each is armed at_s seconds after the start and fires at its next occasion:
+  [{{"kind": "lose_ack", "venue": "okx", "at_s": 5}}, {{"kind": "throttle", "at_s": 9, "for_s": 2}}]
+\b
+kinds   {", ".join(get_args(FaultKind)[:7])},
+        {", ".join(get_args(FaultKind)[7:])}
+fields  {", ".join(Fault.__struct_fields__[:9])},
+        {", ".join(Fault.__struct_fields__[9:])}
+"""
 
-@click.command()
+
+@click.command(epilog=_FAULTS)
 @click.argument("venues", nargs=-1, required=True)
 @click.option(
     "--port", type=click.IntRange(0, 65000), default=0, show_default=True, help="Of the admin pages; 0 = any."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of prices, edges, faults and keys.")
-@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script (JSON).")
+@click.option(
+    "--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script, see below."
+)
 @click.option(
     "--edge-every", type=click.FloatRange(min=0), default=3.0, show_default=True,
     help="Mean seconds between two edges on a symbol; 0 = none.",
@@ -37,7 +49,10 @@ from arbkit.sim.world import World
 def command(
     venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, as_json: bool
 ) -> int:
-    """Serve simulated VENUES on this machine, each in its own wire protocol, until stopped."""
+    """Serve simulated VENUES on this machine, each in its own wire protocol, until stopped.
+
+    The admin URL that it prints answers GET /ledger, /orders and /faults with the simulator's own records (JSON).
+    """
     registry = plugins.load(dialects=True)
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []

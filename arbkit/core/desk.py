@@ -13,20 +13,21 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
+from arbkit.core.aftermath import Aftermath
 from arbkit.core.book import Book
+from arbkit.core.boot import Boot
 from arbkit.core.counters import Counters
 from arbkit.core.deals import Deal, DealState
 from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Engine, Outbox, Slot, wanted
+from arbkit.core.engine import Engine, Outbox, Slot
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
 from arbkit.core.ids import IntentIds
-from arbkit.core.journal import Intent
-from arbkit.core.ledger import Ledger
+from arbkit.core.journal import Intent, Interrupted
+from arbkit.core.ledger import Difference, Ledger
 from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
@@ -68,15 +69,13 @@ from arbkit.core.types import (
     Tif,
     TopUpdate,
 )
-from arbkit.core.venue import EVERY_NS, RETRY_NS, Venue, VenueSetup
+from arbkit.core.venue import RETRY_NS, Venue, VenueSetup
 from arbkit.core.view import DeskView, Marker
 from arbkit.core.watchdog import LinkDead, Watchdog
 
 __all__ = ["Desk", "Setup"]
 
 SECOND = 1_000_000_000
-BOOT_NS = 15 * SECOND
-"""Venues that have not told their instruments by then join later."""
 MARK_EVERY_NS = SECOND
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
@@ -97,6 +96,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """The id block reserved for this run."""
     unresolved: Sequence[Intent] = ()
     """From the journal of earlier runs: proved before anything new."""
+    interrupted: Sequence[Interrupted] = ()
+    """Deals that an earlier run did not see closed."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
 
@@ -119,7 +120,7 @@ class Desk:
         self.watchdog = Watchdog()
         self.lines = Lines(
             port, self.watchdog, self._rng, self.counters, self.facts, self._session,
-            self._ask, self._fault,
+            self._ask, self._fault, lambda venue: self.venues[venue].throttle,
         )  # fmt: skip
         self.links = self.lines.links
         self._setups = {each.exchange.venue: each for each in setup.venues}
@@ -167,6 +168,9 @@ class Desk:
         )  # fmt: skip
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
+        self.aftermath = Aftermath(
+            setup.interrupted, self.orders, self.catalogue, self.dispatch.journal, self.counters, self.facts
+        )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
@@ -180,9 +184,9 @@ class Desk:
             Notice: self._on_notice,
             Ready: self._on_ready,
         }
-        self._boot_ns = now_ns + BOOT_NS
-        self._asked = 0
-        """How many venues were known when the strategies were last asked what they want."""
+        self.boot = Boot(
+            self.venues, self.catalogue, self.books, self.lines, self._trades, self.engine, self.facts, now_ns
+        )
         self._mark_ns = now_ns + MARK_EVERY_NS
         self._cancel_ns = NEVER
         """When resting orders are to be cancelled (again), once the desk stops."""
@@ -303,7 +307,10 @@ class Desk:
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
-        self._select(now_ns)
+        self.boot.select(now_ns)
+        if now_ns >= self._mark_ns:
+            self._mark_ns = now_ns + MARK_EVERY_NS
+            self._mark(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -322,9 +329,6 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
-        if now_ns >= self._mark_ns:
-            self._mark_ns = now_ns + MARK_EVERY_NS
-            self._mark(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -393,7 +397,7 @@ class Desk:
         """When ``wake`` wants to be called."""
         if self._dirty or self.dispatch.dirty:
             self._dirty = self.dispatch.dirty = False
-            due = min(self._mark_ns, self._boot_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
+            due = min(self._mark_ns, self.boot.due_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
@@ -537,28 +541,8 @@ class Desk:
         outputs = self._run(link, lambda: matched.session.answered(ask, answer, now_ns), now_ns, matched.sent_ns)
         if link.phase is Phase.ASKING:
             self.lines.token(link, now_ns)
-        chore = venue.chore(ask.kind, ask.instrument) if link is venue.rest else None
-        if chore is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
-            return  # not a chore, or its next page is asked for
-        good = isinstance(answer, HttpAnswer) and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
-        if venue.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
-            return  # refused credentials: asking on would end in a ban
-        if matched.sent_ns < chore.wanted_ns:
-            return  # asked again since
-        # an account may lack what it asks for (no permission for asset states): not so soon again
-        patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
-        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
-        if not good:
-            return
-        chore.known = True
-        if ask.kind is AskKind.CATALOGUE:
-            venue.catalogued = True
-            self._select(now_ns)
-        elif ask.kind is AskKind.BALANCES:
-            venue.readiness.rest_warm()
-            venue.readiness.balances_listed(matched.sent_ns)
-        elif ask.kind is AskKind.FEES:
-            venue.readiness.fees_known(all(c.known for c in venue.chores if c.kind is AskKind.FEES))
+        if link is venue.rest and venue.answered(ask, isinstance(answer, HttpAnswer), outputs, matched.sent_ns, now_ns):
+            self.boot.select(now_ns)
 
     def _gave_up(self, matched: Answered, now_ns: int) -> None:
         assert isinstance(matched.what, Ask)
@@ -585,77 +569,32 @@ class Desk:
             if isinstance(out, RateReport):
                 self._on_rate(rest, out, now_ns)
 
-    def _select(self, now_ns: int) -> None:
-        """Once the venues have told their instruments: what the strategies want, and the links for it."""
-        known = [venue for venue in self.venues.values() if venue.catalogued]
-        if len(known) < len(self.venues) and now_ns < self._boot_ns:
-            return
-        if now_ns >= self._boot_ns:
-            self._boot_ns = NEVER
-        if len(known) == self._asked:
-            return
-        self._asked = len(known)
-        missing: dict[str, list[str]] = {}
-        for instrument in self._wanted(everything=len(known) == len(self.venues)):
-            if instrument not in self.books:
-                missing.setdefault(instrument.partition(":")[0], []).append(instrument)
-        for venue in known:
-            new = missing.get(venue.exchange.venue, [])
-            if new or (not venue.selected and len(known) == len(self.venues)):
-                self._link_up(venue, new, now_ns)
-
-    def _wanted(self, *, everything: bool) -> dict[str, None]:
-        """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
-        another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
-        asked: dict[str, None] = {}
-        for slot in self.engine.slots:
-            if slot.failed:
-                continue
-            try:
-                asked |= dict.fromkeys(wanted(slot, self.catalogue))
-                slot.placed = True
-            except ConfigError as error:
-                if everything and not slot.placed:
-                    raise
-                self.facts.log("strategy.waits", strategy=slot.name, why=str(error))
-            except Exception as error:  # a bug of that strategy; the others go on
-                self.engine.fault(slot, error)
-        slots = self.engine.slots
-        if slots and all(slot.failed for slot in slots):
-            raise ConfigError(
-                "; ".join(
-                    f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
-                    f"it raised {slot.failed}"
-                    for slot in slots
-                )
-            )
-        return asked
-
-    def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
-        """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""
-        joined = sum(1 for link in self.links.values() if link.spec.venue == venue.exchange.venue)
-        first = not venue.selected
-        venue.selected_instruments(instruments, now_ns)
-        for instrument in instruments:
-            self.books[instrument] = Book(instrument)
-        account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
-        for spec in venue.exchange.links([self.catalogue[i] for i in instruments], account):
-            if spec.role is Role.REST:
-                continue
-            link = self.lines.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
-            if spec.role is Role.TRADE:
-                self._trades[spec.account] = link
-        self._dirty = True
-
     def _mark(self, now_ns: int) -> None:
         """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
         for drift in self.ledger.drifts(now_ns, DRIFT_NS):
+            if not self._is_external(drift, now_ns):
+                continue
             self.ledger.external(drift.account, drift.asset, drift.drift)
             self.counters.alarms["external_movement"] += 1
             self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
+        self.aftermath.tick(now_ns)
         marked = self.ledger.marked(self.marker, self.setup.limits.asset)
         for change in self.limits.pnl(marked, now_ns):
             self.engine.restrict(change.scope, change.mode, change.why)
+
+    def _is_external(self, drift: Difference, now_ns: int) -> bool:
+        """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
+        that is found late must not be booked twice."""
+        venue = self.venues[drift.account.partition(":")[0]]
+        if venue.orders.open():
+            return False
+        chore = venue.chore(AskKind.BALANCES)
+        if chore is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
+            return True
+        if chore.due_ns != NEVER:  # else it is under way
+            chore.due_ns = now_ns
+            self._dirty = True
+        return False
 
     def _stale_all(self, reason: str, now_ns: int) -> None:
         for book in self.books.values():
@@ -691,7 +630,7 @@ class Desk:
         self.view.assets[status.venue, status.asset] = (status.deposit, status.withdraw)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        venue = self.venues[sample.venue]
+        venue = self.venues[link.spec.venue]
         if venue.sample(sample, now_ns):
             signer = venue.setup.signer
             if signer is not None:
@@ -700,9 +639,9 @@ class Desk:
         venue.readiness.clock(venue.clock or sample)
 
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
-        self.venues[report.venue].throttle.report(report, now_ns)
+        self.venues[link.spec.venue].throttle.report(report, now_ns)
         if report.until_ns > now_ns:
-            self.facts.log("venue.throttled", venue=report.venue, bucket=report.bucket,
+            self.facts.log("venue.throttled", venue=link.spec.venue, bucket=report.bucket,
                            ms=(report.until_ns - now_ns) / 1e6)  # fmt: skip
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
@@ -713,6 +652,8 @@ class Desk:
 
     def _on_ready(self, link: Link, ready: Ready, now_ns: int) -> None:
         target = self.links.get(ready.link, link)
+        if target.spec.venue != link.spec.venue:
+            return
         target.ready = True
         target.ready_ns = now_ns
         target.watch.ready(now_ns)
@@ -741,18 +682,6 @@ class Desk:
         self.dispatch.sent_ns = 0
         if self.dispatch.pending:
             self.dispatch.flush()
-
-
-_ANSWERS: dict[AskKind, tuple[type, ...]] = {
-    AskKind.CATALOGUE: (InstrumentUpdate,),
-    AskKind.TIME: (ClockSample,),
-    AskKind.FEES: (FeeUpdate,),
-    AskKind.BALANCES: (Balance,),
-    AskKind.ASSETS: (AssetStatus,),
-}
-
-
-_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
 
 
 def _brief(error: BaseException) -> str:

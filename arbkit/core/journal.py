@@ -7,7 +7,7 @@ body), then msgpack. The first record of a run is ``RunStart``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 from zlib import crc32
@@ -19,8 +19,8 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import Mode, NewOrder, OrdStatus
 
-__all__ = ["BlockReserved", "Control", "DealClosed", "DealOpened", "Intent", "Note", "Outcome", "Record", "Recovery",
-           "RunStart", "decode", "encode"]  # fmt: skip
+__all__ = ["BlockReserved", "Control", "DealClosed", "DealOpened", "Intent", "Interrupted", "Note", "Outcome",
+           "Record", "Recovery", "RunStart", "decode", "encode"]  # fmt: skip
 
 VERSION = 1
 _HEAD = struct.Struct("<BII")
@@ -109,6 +109,15 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
 
+class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
+    """A deal that was begun and never closed, with all its orders and what is proved of them."""
+
+    deal: DealOpened
+    intents: Sequence[Intent]
+    filled: Mapping[str, Decimal]
+    """By client id, of the orders whose end is known."""
+
+
 class Recovery(Struct, frozen=True, kw_only=True):
     """What a journal tells."""
 
@@ -141,6 +150,24 @@ class Recovery(Struct, frozen=True, kw_only=True):
             elif isinstance(record, DealClosed):
                 deals.pop(record.deal, None)
         return list(deals.values())
+
+    def interrupted(self) -> list[Interrupted]:
+        """``open_deals`` with their orders."""
+        intents: dict[int, list[Intent]] = {}
+        filled: dict[str, Decimal] = {}
+        for record in self.records:
+            if isinstance(record, Intent):
+                intents.setdefault(record.order.deal, []).append(record)
+            elif isinstance(record, Outcome):
+                filled[record.cl_ord_id] = record.filled
+        return [
+            Interrupted(
+                deal=deal, intents=orders,
+                filled={o.order.cl_ord_id: filled[o.order.cl_ord_id] for o in orders if o.order.cl_ord_id in filled},
+            )
+            for deal in self.open_deals()
+            for orders in [intents.get(deal.deal, [])]
+        ]  # fmt: skip
 
     def next_block(self) -> int:
         """The id block to reserve next: above every block that was reserved or is seen in an id."""

@@ -18,6 +18,8 @@ __all__ = ["GOING_AWAY", "Lines"]
 
 GOING_AWAY = "going away"
 """The venue announced the end of a connection: the next one is dialled at once."""
+_CONNECTION = (("connections", 1),)
+"""What a dial costs at a venue that counts connections."""
 
 
 class Lines:
@@ -26,7 +28,7 @@ class Lines:
     def __init__(
         self, port: Port, watchdog: Watchdog, rng: Random, counters: Counters, facts: Facts,
         session_of: Callable[[LinkSpec], Session], ask: Callable[[Link, Ask, int], None],
-        fault: Callable[[Link, Exception, int], None],
+        fault: Callable[[Link, Exception, int], None], throttle_of: Callable[[str], Throttle],
     ) -> None:  # fmt: skip
         self.links: dict[str, Link] = {}
         self._port = port
@@ -37,6 +39,7 @@ class Lines:
         self._session_of = session_of
         self._ask = ask
         self._fault = fault
+        self._throttle_of = throttle_of
         self._connects = ConnectLimiter()
         self._waiting: dict[str, list[Send]] = {}
         self._throttles: dict[str, Throttle] = {}
@@ -58,7 +61,7 @@ class Lines:
 
     def _dial(self, link: Link, now_ns: int) -> None:
         """A new connection gets a new session."""
-        ready = self._connects.ready_ns(now_ns)
+        ready = self._may_connect(link, now_ns)
         if ready > now_ns:
             link.dial_ns = ready
             return
@@ -75,7 +78,7 @@ class Lines:
         self._connect(link, dial, now_ns)
 
     def _connect(self, link: Link, dial: Dial, now_ns: int) -> None:
-        self._connects.take(now_ns)
+        self._connected(link, now_ns)
         link.phase = Phase.DIALING
         self._port.dial(link.spec.link, dial)
 
@@ -83,6 +86,20 @@ class Lines:
         """The one guard for all venues (see ``Desk.frame``); a link that is not retired for it is dialled again."""
         link.lost(str(error), now_ns, self._rng)
         self._fault(link, error, now_ns)
+
+    def _may_connect(self, link: Link, now_ns: int) -> int:
+        """When all venues together, and this one by its own limit, allow another connection."""
+        throttle = self._throttle_of(link.spec.venue)
+        ready = self._connects.ready_ns(now_ns)
+        if throttle.limits("connections"):
+            ready = max(ready, throttle.ready_ns(_CONNECTION, Lane.CANCEL, now_ns))
+        return ready
+
+    def _connected(self, link: Link, now_ns: int) -> None:
+        throttle = self._throttle_of(link.spec.venue)
+        self._connects.take(now_ns)
+        if throttle.limits("connections"):
+            throttle.take(_CONNECTION, Lane.CANCEL, now_ns)
 
     def token(self, link: Link, now_ns: int) -> None:
         """The token that a dial needed was answered: dial with it, or try again later."""

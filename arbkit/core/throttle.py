@@ -147,6 +147,10 @@ class Throttle:
                 window.held += units
         return True
 
+    def limits(self, bucket: str) -> bool:
+        """Whether the venue declared such a bucket."""
+        return bucket in self._limits
+
     def release(self, deal: int) -> None:
         """The deal is over: what it still holds is free again."""
         for name, units in self._holds.pop(deal, {}).items():

@@ -641,7 +641,9 @@ Output: TypeAlias = Event | Ask | Send
 
 
 class RateLimit(Struct, frozen=True, gc=False):
-    """``limit`` units in ``window_ns``. A cost names it as ``bucket``, or ``bucket:key`` where it is kept per key."""
+    """``limit`` units in ``window_ns``. A cost names it as ``bucket``, or ``bucket:key`` where it is kept per key.
+
+    The bucket ``connections`` is counted when a link is dialled; no cost names it."""
 
     bucket: str
     limit: int

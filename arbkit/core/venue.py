@@ -7,14 +7,22 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit.core.links import Link
+from arbkit.core.links import Link, Phase
 from arbkit.core.orders import Orders
 from arbkit.core.paper import Paper
 from arbkit.core.protocols import NEVER, Exchange, Signer
 from arbkit.core.readiness import Readiness
 from arbkit.core.resolver import Resolver
 from arbkit.core.throttle import Throttle
-from arbkit.core.types import AskKind, ClockSample
+from arbkit.core.types import (
+    Ask,
+    AskKind,
+    AssetStatus,
+    Balance,
+    ClockSample,
+    FeeUpdate,
+    InstrumentUpdate,
+)
 
 __all__ = ["PaperSetup", "Venue", "VenueSetup"]
 
@@ -26,6 +34,14 @@ EVERY_NS: dict[AskKind, int] = {
     AskKind.BALANCES: 60 * SECOND,
     AskKind.ASSETS: 300 * SECOND,
 }
+_ANSWERS: dict[AskKind, tuple[type, ...]] = {
+    AskKind.CATALOGUE: (InstrumentUpdate,),
+    AskKind.TIME: (ClockSample,),
+    AskKind.FEES: (FeeUpdate,),
+    AskKind.BALANCES: (Balance,),
+    AskKind.ASSETS: (AssetStatus,),
+}
+_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
 RETRY_NS = 2 * SECOND
 """A fact that is missing is asked for again after this."""
 CLOCK_MEMORY_NS = 600 * SECOND
@@ -67,9 +83,9 @@ class Chore(Struct):
 class Venue:
     """State of one venue; the desk moves it."""
 
-    __slots__ = ("account", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns", "list_orders_ns",
-                 "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected", "setup",
-                 "throttle")  # fmt: skip
+    __slots__ = ("account", "balances_ns", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns",
+                 "list_orders_ns", "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected",
+                 "setup", "throttle")  # fmt: skip
 
     def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
         exchange = setup.exchange
@@ -90,6 +106,8 @@ class Venue:
         self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
+        self.balances_ns = 0
+        """When the newest listing of balances was asked for."""
         self.orders_wanted_ns = 0
         """A list asked for before this time does not count (the private stream was not up yet)."""
 
@@ -116,6 +134,32 @@ class Venue:
             if chore.kind is kind and chore.instrument == instrument:
                 return chore
         return None
+
+    def answered(self, ask: Ask, whole: bool, outputs: Sequence[object], sent_ns: int, now_ns: int) -> bool:
+        """A chore was answered by ``outputs`` (``whole``: with a body at all); True when the catalogue is known now."""
+        chore = self.chore(ask.kind, ask.instrument)
+        if chore is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
+            return False  # not a chore, or its next page is asked for
+        good = whole and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
+        if self.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
+            return False  # refused credentials: asking on would end in a ban
+        if sent_ns < chore.wanted_ns:
+            return False  # asked again since
+        # an account may lack what it asks for (no permission for asset states): not so soon again
+        patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
+        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
+        if not good:
+            return False
+        chore.known = True
+        if ask.kind is AskKind.CATALOGUE:
+            self.catalogued = True
+        elif ask.kind is AskKind.BALANCES:
+            self.readiness.rest_warm()
+            self.readiness.balances_listed(sent_ns)
+            self.balances_ns = sent_ns
+        elif ask.kind is AskKind.FEES:
+            self.readiness.fees_known(all(c.known for c in self.chores if c.kind is AskKind.FEES))
+        return ask.kind is AskKind.CATALOGUE
 
     def sample(self, sample: ClockSample, now_ns: int) -> bool:
         """Keep the sharpest recent clock sample; True when this one is now the one to use."""

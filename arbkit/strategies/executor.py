@@ -201,12 +201,13 @@ class TakerExecutor(Executor):
         )
 
     def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
-        """The order that balances most for least, by the books of now; or why there is none."""
+        """The order that balances most for least, by the books of now; or why there is none. A venue that is not ready
+        for new deals is passed over while another gives anything, and used otherwise: unwinds go on."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
         bound = self._bound(deal, side)
         best: NewOrder | None = None
-        best_worth = 0.0
+        best_worth = (False, 0.0)
         whys = []
         for index, leg in enumerate(deal.legs):
             offer = self._offer(deal, leg, side, abs(over), bound, tried, view)
@@ -215,7 +216,9 @@ class TakerExecutor(Executor):
                 continue
             instrument, qty, px, value = offer
             rest = float(abs(over) - qty) * float(bound)
-            worth = sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument))
+            worth = (
+                view.may_trade(instrument.venue), sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument))
+            )  # fmt: skip
             if best is None or worth > best_worth:
                 best_worth = worth
                 best = NewOrder(
@@ -241,8 +244,6 @@ class TakerExecutor(Executor):
         book = view.book(leg.instrument)
         if book is None:
             return "has no trusted book"
-        if not view.may_trade(instrument.venue):
-            return "is not ready"
         if side is Side.BUY and leg.bought:  # as much more as this venue has been seen to take out of a purchase
             missing /= 1 - leg.fees.get(leg.base, _ZERO) / leg.bought
         qty = min(missing, leg.qty - leg.filled if leg.side is side else leg.filled, instrument.max_qty or missing)

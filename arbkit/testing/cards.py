@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -25,10 +25,14 @@ class Subject(Struct, frozen=True):
 
     exchange: Callable[[VenueSettings], Exchange]
     dialect: type[Dialect]
+    options: Mapping[str, str] = {}
+    """The venue's own switches, as in ``VenueSettings``."""
 
     def solo(self, *, faults: tuple[Fault, ...] = (), skew_ns: int = 0, secret: str = "", key: str = "") -> Solo:
         """The adapter alone, not booted yet."""
-        return Solo(self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key)
+        return Solo(
+            self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key, options=self.options
+        )  # fmt: skip
 
 
 Card: TypeAlias = Callable[[Subject], "str | None"]

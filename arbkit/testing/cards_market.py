@@ -18,6 +18,7 @@ from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     ClockSample,
+    Command,
     FeeUpdate,
     ListFills,
     ListOpenOrders,
@@ -50,7 +51,7 @@ def declared(subject: Subject) -> None:
     except ValueError:
         must(False, f"capabilities.checked is no ISO date: {guarantees.checked!r}")
     me, one = solo.account, solo.instrument("BTC-USDT").id
-    commands = (
+    commands: tuple[Ask | Command, ...] = (
         solo.order(), CancelOrder(account=me, instrument=one, cl_ord_id="a"), CancelAll(account=me, instrument=one),
         QueryOrder(account=me, instrument=one, cl_ord_id="a"), ListOpenOrders(account=me),
         ListOpenOrders(account=me, instrument=one), ListFills(account=me, instrument=one),
@@ -93,8 +94,8 @@ def catalogue(subject: Subject) -> None:
 
 def _books(solo: Solo, least: int) -> None:
     """The books are true now, and were each time."""
-    must(not solo.wrong, f"books that the venue never had: {solo.wrong}")
-    must(solo.compared >= least, f"only {solo.compared} books to compare")
+    must(not solo.judge.wrong, f"books that the venue did not have: {solo.judge.wrong}")
+    must(solo.judge.compared >= least, f"only {solo.judge.compared} books to compare")
     for book in solo.books.values():
         must(book.state is BookState.SYNCED, f"{book.instrument} is {book.state.value}: {book.reason}")
 
@@ -146,16 +147,9 @@ def top(subject: Subject) -> str | None:
         return "not fused"
     checked = 0
     for each in tops:
-        symbol = each.instrument.partition(":")[2]
-        true = solo.tops.get((symbol, each.seq))
-        if true is None:
+        want = solo.judge.top(each.instrument.partition(":")[2], each.seq)
+        if want is None:
             continue
-        pair = solo.truth.pairs[symbol]
-        want = tuple(
-            float(text)
-            for px, lots in ((true[0], true[1]), (true[2], true[3]))
-            for text in (pair.px_text(px), pair.qty_text(lots))
-        )
         same((each.bid.px, each.bid.qty, each.ask.px, each.ask.qty), want, f"top at {each.seq}")
         checked += 1
     must(checked >= 10, f"only {checked} tops to compare")
@@ -203,7 +197,7 @@ def fees(subject: Subject) -> None:
     solo.boot()
     for symbol in ("BTC-USDT", "ETH-USDT"):
         one = solo.instrument(symbol).id
-        said = [fee for fee in solo.outs(FeeUpdate, solo.ask(Ask(kind=AskKind.FEES, instrument=one)))]
+        said = solo.outs(FeeUpdate, solo.ask(Ask(kind=AskKind.FEES, instrument=one)))
         must([fee for fee in said if fee.instrument == one], f"no rates of {symbol}")
         for fee in said:
             same((fee.maker, fee.taker), (own.maker, own.taker), f"rates of {fee.instrument}")

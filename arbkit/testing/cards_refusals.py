@@ -148,12 +148,8 @@ def throttled(subject: Subject) -> None:
             solo = subject.solo(faults=(Fault(kind="throttle", at_s=5, for_s=3),)).boot()
             solo.run_for(5.2)
             before = len(solo.said)
-            if isinstance(what, Ask):
-                for wire in solo.line(Role.REST).session.encode(what, solo.now_ns):
-                    solo._leave(solo.line(Role.REST), wire, what)
-                solo.run_for(0.3)
-            else:
-                solo.do(what, role)
+            solo.put(what, role)
+            solo.run_for(0.3)
             said = [spoken.out for spoken in solo.said[before:]]
             throttle = Throttle(solo.exchange.rate_limits)
             for report in solo.outs(RateReport, said):
@@ -190,13 +186,13 @@ _BROKEN = (
 
 def _proofs(outputs: Sequence[Output]) -> list[Output]:
     """What would be taken for the end of an order, or for its absence."""
-    found: list[Output] = []
-    for out in outputs:
-        if isinstance(out, OrderUpdate) and (out.ord_status.terminal or out.last_qty):
-            found.append(out)
-        elif isinstance(out, OrderAbsent) or (isinstance(out, Listing) and out.complete) or isinstance(out, Balance):
-            found.append(out)
-    return found
+    return [
+        out
+        for out in outputs
+        if (isinstance(out, OrderUpdate) and (out.ord_status.terminal or out.last_qty))
+        or (isinstance(out, Listing) and out.complete)
+        or isinstance(out, OrderAbsent | Balance)
+    ]
 
 
 @card
@@ -255,7 +251,7 @@ def server_errors(subject: Subject) -> None:
     """An order whose answer is lost behind a 5xx may live: UNKNOWN until the venue is asked, and then found."""
     for body in ("json", "html"):
         for status in (500, 503, 504):
-            fault = Fault(kind="status", path="POST", status=status, body=body, applied=True)  # type: ignore[arg-type]  # json or html
+            fault = Fault(kind="status", path="POST", status=status, body=body, applied=True)
             solo = subject.solo(faults=(fault,)).boot()
             order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
             said = solo.do(order, Role.REST)
@@ -305,7 +301,7 @@ def secrets(subject: Subject) -> None:
         must(not any(word in text for text in shown), f"shown: {next((t for t in shown if word in t), '')[:200]}")
     ids: set[tuple[str, object, object]] = set()
     for _, link, sent in solo.sent:
-        if isinstance(sent, Send) and isinstance(sent.data, str):
+        if isinstance(sent, Send):
             text = sent.data.reveal() if isinstance(sent.data, Secret) else sent.data
             said = msgspec.json.decode(text) if text.startswith("{") else {}
             name = next((said[key] for key in ("id", "reqId") if key in said), None)

@@ -9,10 +9,9 @@ In a plugin's own tests::
     def test_conforms(name):
         CARDS[name](Subject(MyExchange, MyDialect))
 
-A card raises ``Nonconforming`` (an ``AssertionError``) that says what the adapter told and what the venue has. The judge
-is always the simulated venue's own books, orders and ledger, never the adapter's words. Real rules are a dialect's
-business: an adapter that agrees with a dialect that is wrong conforms to nothing, so let a foreign client trade on the
-dialect as well.
+A card raises ``Nonconforming`` (an ``AssertionError``) that says what the adapter told and what the venue has. The
+judge is always the simulated venue's own books, orders and ledger. An adapter that agrees with a wrong dialect conforms
+to nothing: let a client that you did not write trade on the dialect as well.
 """
 
 from __future__ import annotations

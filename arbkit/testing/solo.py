@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -47,13 +47,13 @@ from arbkit.core.types import (
     Send,
     Side,
     VenueSettings,
-    Wire,
 )
 from arbkit.sim import venue as sim
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault
 from arbkit.sim.wire import Answer, Close, Frame, Ping, Request
 from arbkit.sim.world import ACCOUNT, World
+from arbkit.testing.truth import Truth
 
 __all__ = ["LATENCY_NS", "START_NS", "Solo", "Spoken"]
 
@@ -64,9 +64,6 @@ LATENCY_NS = 2_000_000
 SECOND = 1_000_000_000
 _REDIAL_NS = SECOND
 _TRIES = 6
-_TRUTH_DEPTH = 20
-_RECENT_NS = 700_000_000
-"""How long ago a book may have been true: push interval, latency, a snapshot's way."""
 UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 """What a session may raise for a frame that it cannot read."""
 
@@ -118,8 +115,8 @@ class Solo:
     """
 
     def __init__(
-        self, exchange: Callable[[VenueSettings], Exchange], dialect: type[Dialect], *, faults: Sequence[Fault] = (), skew_ns: int = 0,
-        secret: str = "", key: str = "", options: dict[str, str] | None = None, seed: int = 7,
+        self, exchange: Callable[[VenueSettings], Exchange], dialect: type[Dialect], *, faults: Sequence[Fault] = (),
+        skew_ns: int = 0, secret: str = "", key: str = "", options: Mapping[str, str] | None = None, seed: int = 7,
     ) -> None:  # fmt: skip
         self.now_ns = START_NS
         self.skew_ns = skew_ns
@@ -145,16 +142,8 @@ class Solo:
         self.sent: list[tuple[int, str, Send | HttpRequest | Dial]] = []
         self.faults: list[tuple[str, Exception]] = []
         """What sessions raised for bad frames and broken promises."""
-        self.states: dict[str, dict[tuple[tuple[float, float], ...], int]] = {}
-        """True books by symbol: the best levels, and when they were so last."""
-        self.tops: dict[tuple[str, int], tuple[int, int, int, int]] = {}
-        """The true best bid and ask by (symbol, the book's update id)."""
-        self.compared = 0
-        """Books found to be a true one."""
-        self.wrong: list[str] = []
-        """Books that were never true."""
+        self.judge = Truth(self.truth)
         self._ids = IntentIds(1)
-        self._learned_ns = 0
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._links: dict[int, str] = {}
@@ -207,12 +196,23 @@ class Solo:
     def do(self, command: Command, role: Role | None = None, wait_s: float = 0.3) -> list[Output]:
         """Send a command on its preferred role, or this one; all that was said within ``wait_s``."""
         before = len(self.said)
-        role = role or self.exchange.route(command)[0]
-        line = self.line(role)
-        for wire in line.session.encode([command], self.now_ns):
-            self._leave(line, wire, command)
+        self.put(command, role or self.exchange.route(command)[0])
         self.run_for(wait_s)
         return [spoken.out for spoken in self.said[before:]]
+
+    def put(self, what: Ask | Command, role: Role) -> None:
+        """Have it leave on this role, once, and wait for nothing."""
+        line = self.line(role)
+        for wire in line.session.encode(what if isinstance(what, Ask) else [what], self.now_ns):
+            if isinstance(wire, Send):
+                self._text(line, wire)
+            else:
+                self._http(line, what, wire, _TRIES)
+
+    def hear(self, role: Role, text: str) -> None:
+        """The link of this role receives a frame that the simulated venue did not send."""
+        line = self.line(role)
+        self._say(line, lambda: line.session.receive(text, self.now_ns))
 
     def order(self, **fields: object) -> NewOrder:
         """A limit order of the first pair that buys a little at once, with ``fields`` in their place."""
@@ -312,13 +312,6 @@ class Solo:
             self.world.closed(line.conn, self._venue_ns())
             self._lost(line.conn, reason)
 
-    def _leave(self, line: _Line, wire: Wire, what: Ask | Command) -> None:
-        """A wire of ``encode`` leaves."""
-        if isinstance(wire, Send):
-            self._text(line, wire)
-        else:
-            self._http(line, what, wire, 0)
-
     def _text(self, line: _Line, send: Send) -> None:
         self.sent.append((self.now_ns, line.spec.link, send))
         text, conn = _reveal(send.data), line.conn
@@ -363,27 +356,18 @@ class Solo:
                 self._at(LATENCY_NS, lambda out=out: self._lost(out.conn, f"{out.code} {out.reason}"))  # type: ignore[misc]  # as above
             elif isinstance(out, Answer):
                 self._at(LATENCY_NS, lambda out=out: self._answer(out))  # type: ignore[misc]  # as above
-        self._learn()
+        self.judge.learn(self.now_ns)
 
-    def _learn(self) -> None:
-        """The venue's own books, as they are now."""
-        self._learned_ns = self.now_ns
-        for symbol, book in self.truth.books.items():
-            if (symbol, book.seq) not in self.tops:
-                self.tops[symbol, book.seq] = book.top()
-            self.states.setdefault(symbol, {})[_levels(self.truth, symbol)] = self.now_ns
-
-    def _heard(self, conn: int) -> _Line | None:
-        link = self._links.get(conn)
-        if link is None:
-            return None
-        line = self.lines[link]
-        line.heard_ns = self.now_ns
-        return line
+    def _heard(self, conn: int) -> None:
+        """Bytes, a ping's too."""
+        if conn in self._links:
+            self.lines[self._links[conn]].heard_ns = self.now_ns
 
     def _frame(self, frame: Frame) -> None:
-        line = self._heard(frame.conn)
-        if line is not None:
+        self._heard(frame.conn)
+        link = self._links.get(frame.conn)
+        if link is not None:
+            line = self.lines[link]
             self.frames.append((line.spec.link, frame.text))
             self._say(line, lambda: line.session.receive(frame.text, self.now_ns))
 
@@ -434,24 +418,13 @@ class Solo:
                 case ClockSample():
                     self.signer.offset_ns = out.offset_ns
                 case BookUpdate():
-                    self._book(out)
+                    book = self.books[out.instrument]
+                    book.apply(out)
+                    self.judge.check(out.instrument.partition(":")[2], book)
                 case BookLost():
                     self.books[out.instrument].lose(BookState.LOST, out.reason)
                 case Notice() if out.going_away:
                     self._drop(line, "going away")
-
-    def _book(self, update: BookUpdate) -> None:
-        """After each update the book must be one that the venue really had."""
-        book = self.books[update.instrument]
-        book.apply(update)
-        if book.state is not BookState.SYNCED:
-            return
-        symbol = update.instrument.partition(":")[2]
-        have = (*book.bids.top(_TRUTH_DEPTH), *book.asks.top(_TRUTH_DEPTH))
-        if self._learned_ns - self.states[symbol].get(have, 0) <= _RECENT_NS:
-            self.compared += 1
-        elif len(self.wrong) < 5:
-            self.wrong.append(f"{symbol} at seq {update.seq}: best {have[:1]} ... was not the venue's book of late")
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -476,7 +449,7 @@ class Solo:
                     continue
                 if line.session.due_ns <= self.now_ns:
                     self._say(line, lambda line=line: line.session.tick(self.now_ns))  # type: ignore[misc]  # bound at once
-                if line.up and line.heard_ns + line.spec.silence_ns <= self.now_ns:
+                if line.conn and line.heard_ns + line.spec.silence_ns <= self.now_ns:
                     self._drop(line, "silence")
 
 
@@ -491,12 +464,6 @@ class _Still:
     def eaten(self, exchange: sim.Exchange, now_ns: int) -> None: ...
 
     def shown(self, venue: str, symbol: str, now_ns: int) -> None: ...
-
-
-def _levels(truth: sim.Exchange, symbol: str) -> tuple[tuple[float, float], ...]:
-    pair = truth.pairs[symbol]
-    bids, asks = truth.books[symbol].depth(_TRUTH_DEPTH)
-    return tuple((float(pair.px_text(px)), float(pair.qty_text(lots))) for px, lots in (*bids, *asks))
 
 
 def _reveal(text: str) -> str:

@@ -291,6 +291,9 @@ def test_run_by_registered_name(folder: Path, app: SimpleNamespace) -> None:
         ("strategy:Mine", "class Mine: pass", "is no strategy: it lacks instruments, decide"),
         ("strategy:Mine", STRATEGY.replace("self.min_edge = min_edge", "1 / 0"), "ZeroDivisionError"),
         ("spraed", STRATEGY, "did you mean 'spread'?"),
+        ("strategy", STRATEGY, "which class of that file? strategy:Class"),
+        (":Mine", STRATEGY, "a target is module:Class"),
+        ("strategy:", STRATEGY, "a target is module:Class"),
     ],
 )
 def test_a_target_that_cannot_be_loaded_is_exit_2_with_its_place(

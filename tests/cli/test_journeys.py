@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ARBKIT = Path(sys.executable).parent / "arbkit"
-STRATEGY = '''
-from arbkit.strategies import SpreadArb
-
-
-class Mine(SpreadArb):
-    """The spread of two symbols, from five basis points."""
-
-    symbols = ("BTC-USDT", "ETH-USDT")
-    min_edge = min_edge_immovable = 0.0005
-    max_notional = 200
-'''
 BROKEN = """
 from arbkit import Strategy
 from arbkit.strategies import SpreadArb
@@ -48,69 +31,9 @@ class Names(Strategy):
 """
 
 
-@pytest.fixture(scope="module")
-def venues() -> Iterator[dict[str, Any]]:
-    """A simulated Binance and OKX on loopback, an edge on each symbol about every second."""
-    command = [ARBKIT, "sim", "binance", "okx", "--edge-every", "0.5", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["venues"]
-        finally:
-            process.kill()
-
-
-class Desk:
-    """A stranger's folder: ``strategy.py``, ``broken.py`` and ``arbkit.toml``."""
-
-    def __init__(self, folder: Path, venues: dict[str, Any]) -> None:
-        self.folder = folder
-        self.venues = venues
-        self.env = {key: value for key, value in os.environ.items() if not key.startswith("ARBKIT_")}
-        (folder / "strategy.py").write_text(STRATEGY)
-        (folder / "broken.py").write_text(BROKEN)
-
-    def write(self, mode: str, **changed: str) -> None:
-        """``arbkit.toml``; ``changed`` replaces addresses (``okx="http://..."``)."""
-        lines = [f'mode = "{mode}"', 'distributions = ["arbkit-binance", "arbkit-okx"]', 'state.folder = "state"']
-        for name, venue in self.venues.items():
-            lines += [f"[venues.{name}]", 'environment = "sim"']
-            for field in ("rest", "ws_public", "ws_private", "ws_trade"):
-                lines.append(f'endpoints.{field} = "{changed.get(name, venue[field])}"')
-            if mode == "paper":
-                lines.append("balances = { USDT = 10_000, BTC = 0.03, ETH = 0.5 }")
-            for field in ("key", "secret", "passphrase") if mode == "live" else ():
-                if venue[field]:
-                    lines.append(f'{field} = "env:{name.upper()}_{field.upper()}"')
-                    self.env[f"{name.upper()}_{field.upper()}"] = venue[field]
-        (self.folder / "arbkit.toml").write_text("\n".join(lines))
-
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """``arbkit ARGS`` in the folder."""
-        return subprocess.Popen(
-            [ARBKIT, *args], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def run(self, *args: str) -> tuple[int, str, str]:
-        """Exit code, stdout, stderr; never a traceback."""
-        with self.start(*args) as process:
-            try:
-                out, err = process.communicate(timeout=60)
-            finally:
-                process.kill()
-        assert "Traceback" not in out + err, err
-        return process.returncode, out, err
-
-
-@pytest.fixture
-def desk(tmp_path: Path, venues: dict[str, Any]) -> Desk:
-    """A folder of one's own."""
-    return Desk(tmp_path, venues)
-
-
-def test_a_strategy_of_a_few_lines_makes_deals_on_paper_and_its_tape_replays(desk: Desk) -> None:
+def test_a_strategy_of_a_few_lines_makes_deals_on_paper_and_its_tape_replays(desk: Any) -> None:
     """No key; the first screen says what is made up; simulated fills move the PnL; the tape gives the same commands."""
-    assert len(STRATEGY.strip().splitlines()) <= 15
+    assert len((desk.folder / "strategy.py").read_text().strip().splitlines()) <= 15
     desk.write("paper")
     code, out, err = desk.run("run", "strategy:Mine", "--seconds", "6", "--capture", "run.tape", "--json")
     assert code == 0, err
@@ -130,7 +53,7 @@ def test_a_strategy_of_a_few_lines_makes_deals_on_paper_and_its_tape_replays(des
     assert found["commands_hash"] == line["commands_hash"]
 
 
-def test_the_same_strategy_makes_deals_live(desk: Desk) -> None:
+def test_the_same_strategy_makes_deals_live(desk: Any) -> None:
     """Signed orders at both venues; Ctrl-C ends it with 0 and a last line that says what is left."""
     desk.write("live")
     with desk.start("run", "strategy:Mine", "--live") as process:
@@ -150,7 +73,7 @@ def test_the_same_strategy_makes_deals_live(desk: Desk) -> None:
     assert last.endswith("Left: 0 open orders, 0 unresolved, 0 deals held.")
 
 
-def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Desk) -> None:
+def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Any) -> None:
     """Also a live configuration without --live is paper, and says so."""
     desk.write("live")
     code, out, err = desk.run("run", "strategy:Mine", "--seconds", "2")
@@ -160,25 +83,32 @@ def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Desk) -> N
     assert out.splitlines()[-1].startswith("0 deals (none), 0 orders; nothing booked.")
 
 
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("broken:Lacking", "DOGE-USDT needs two venues, no loaded venue has it"),
-        ("broken:Nothing", "instruments() must return instruments of the catalogue; it raised TypeError"),
-        ("broken:Names", "instruments() must return instruments of the catalogue; it raised AttributeError"),
-    ],
-)
-def test_instruments_that_no_venue_has_are_exit_2_with_a_sentence(desk: Desk, target: str, words: str) -> None:
+def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Any) -> None:
     """The venues' own catalogues decide, so it is told when they have come."""
     desk.write("paper")
-    code, out, err = desk.run("run", target, "--seconds", "30")
+    (desk.folder / "broken.py").write_text(BROKEN)
+    code, out, err = desk.run("run", "broken:Lacking", "--seconds", "30")
     assert (code, out) == (2, ""), err
+    assert "DOGE-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("Nothing", "'NoneType' object is not iterable"), ("Names", "'str' object has no attribute")]
+)
+def test_instruments_that_are_none_are_the_strategys_mistake(desk: Any, target: str, words: str) -> None:
+    """Exit 2 at once, with a sentence and the words that Python has for it."""
+    desk.write("paper")
+    (desk.folder / "broken.py").write_text(BROKEN)
+    code, out, err = desk.run("run", f"broken:{target}", "--seconds", "30")
+    assert (code, out) == (2, ""), err
+    assert f"strategy {target}: instruments() must return instruments of the catalogue; it raised" in err
     assert words in err.splitlines()[-1]
 
 
-def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Desk) -> None:
+def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Any) -> None:
     """One line with the place of the error, a clean end, the reason repeated at the end."""
     desk.write("paper")
+    (desk.folder / "broken.py").write_text(BROKEN)
     began = time.monotonic()
     code, out, err = desk.run("run", "broken:Raising", "--seconds", "50")
     assert code == 1, err
@@ -189,7 +119,7 @@ def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(
     assert "  strategy Raising failed: ValueError: as strangers do\n" in out
 
 
-def test_venues_out_of_reach_are_told_at_once_and_are_exit_4(desk: Desk) -> None:
+def test_venues_out_of_reach_are_told_at_once_and_are_exit_4(desk: Any) -> None:
     """Where nobody listens, the address and the reason are named within seconds and again at the end."""
     desk.write("paper", binance="http://127.0.0.1:9", okx="http://127.0.0.1:9")
     code, out, err = desk.run("run", "strategy:Mine", "--seconds", "3")
@@ -200,7 +130,7 @@ def test_venues_out_of_reach_are_told_at_once_and_are_exit_4(desk: Desk) -> None
     assert "  okx did not trade: 127.0.0.1:9: no connection: Connection refused\n" in out
 
 
-def test_one_refused_key_stops_one_venue_and_is_exit_3(desk: Desk) -> None:
+def test_one_refused_key_stops_one_venue_and_is_exit_3(desk: Any) -> None:
     """The other venue stays; the sentence names the venue's own words; nothing was traded, so the code says keys."""
     desk.write("live")
     desk.env["OKX_PASSPHRASE"] = "wrong"
@@ -212,10 +142,57 @@ def test_one_refused_key_stops_one_venue_and_is_exit_3(desk: Desk) -> None:
     assert "  okx did not trade: stopped: okx refused the key" in out
 
 
-def test_a_port_in_use_is_exit_2(desk: Desk) -> None:
+def test_a_port_in_use_is_exit_2(desk: Any) -> None:
     """The metrics endpoint's, before anything is traded."""
     desk.write("paper")
     port = desk.venues["okx"]["rest"].rpartition(":")[2]
     code, _, err = desk.run("run", "strategy:Mine", "--metrics-port", port)
     assert code == 2
     assert f"127.0.0.1:{port} cannot be opened" in err.splitlines()[-1]
+
+
+def test_a_tape_or_a_state_folder_that_cannot_be_written_is_exit_2(desk: Any) -> None:
+    """The option or key, the path and the reason."""
+    desk.write("paper")
+    code, _, err = desk.run("run", "strategy:Mine", "--capture", "nowhere/run.tape")
+    assert (code, err.splitlines()[-1]) == (
+        2, "arbkit: --capture nowhere/run.tape: cannot be written: No such file or directory"
+    )  # fmt: skip
+    (desk.folder / "file").write_text("")
+    code, _, err = desk.run("run", "strategy:Mine", "--state", "file/state")
+    assert (code, err.splitlines()[-1]) == (2, "arbkit: state.folder file/state: cannot be written: Not a directory")
+
+
+def test_two_runs_on_one_state_folder(desk: Any) -> None:
+    """The second one is exit 2 and names the first; the first goes on."""
+    desk.write("paper")
+    with desk.start("run", "strategy:Mine") as first:
+        assert first.stderr is not None
+        try:
+            for line in first.stderr:
+                if '"link.ready"' in line:
+                    break
+            code, _, err = desk.run("run", "strategy:Mine")
+            assert code == 2
+            assert f"another arbkit (process {first.pid}) runs on" in err.splitlines()[-1]
+            first.send_signal(signal.SIGTERM)
+            first.communicate(timeout=30)
+        finally:
+            first.kill()
+    assert first.returncode == 0
+
+
+def test_a_damaged_journal_is_named_and_nothing_is_traded_on_it(desk: Any) -> None:
+    """A byte changed before whole records: exit 2. A torn tail is what a crash leaves: cut, and on it goes."""
+    desk.write("paper")
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    journal = desk.folder / "state" / "paper" / "sim" / "journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-3])
+    assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
+    changed = bytearray(journal.read_bytes())
+    changed[len(whole) // 3] ^= 0xFF
+    journal.write_bytes(changed)
+    code, out, err = desk.run("run", "strategy:Mine", "--seconds", "1")
+    assert (code, out) == (2, "")
+    assert "arbkit: the journal state/paper/sim/journal is damaged" in err.splitlines()[-1]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.request import urlopen
 
 import pytest
 
 from arbkit import cli
+from arbkit.sim.faults import Fault, FaultKind, read_script
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
 
@@ -70,3 +72,13 @@ def test_a_taken_port_is_exit_2() -> None:
         assert done.returncode == 2
         assert f"--port {port}: cannot be opened" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_help_tells_how_a_fault_script_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every kind and every field is there, and the example is a script."""
+    assert cli._run(["sim", "--help"]) == 0
+    said = capsys.readouterr().out
+    for name in (*get_args(FaultKind), *Fault.__struct_fields__):
+        assert re.search(rf"\b{name}\b", said), name
+    (example,) = [line for line in said.splitlines() if line.lstrip().startswith("[{")]
+    assert [fault.kind for fault in read_script(example.strip().encode())] == ["lose_ack", "throttle"]

@@ -11,7 +11,10 @@ from arbkit_bybit.adapter import Bybit
 from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
 
+from arbkit.core.types import BookState, Role
+from arbkit.sim.faults import Fault, FaultKind
 from arbkit.testing.conformance import CARDS, Result, Subject, run, table
 
 SUBJECTS = {
@@ -26,6 +29,37 @@ SUBJECTS = {
 def test_card(venue: str, name: str, record_property: Callable[[str, object], None]) -> None:
     """The adapter keeps the card's rule; the docstring of the card says which."""
     record_property("note", CARDS[name](SUBJECTS[venue]) or "")
+
+
+FEEDS = [
+    ("binance", {"depth": "100"}), ("binance", {"depth": "5000"}),
+    ("okx", {"channel": "bbo-tbt"}), ("okx", {"channel": "books5"}), ("okx", {"channel": "books-l2-tbt"}),
+    ("bybit", {"depth": "1"}), ("bybit", {"depth": "200"}), ("bybit", {"depth": "1000"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("venue", "options"), FEEDS, ids=[f"{v}-{'-'.join(o.values())}" for v, o in FEEDS])
+def test_other_feeds_are_as_true(venue: str, options: dict[str, str]) -> None:
+    """Each book channel that can be chosen, also one that this account's tier refuses, gives the venue's true book."""
+    CARDS["book_reconnect"](replace(SUBJECTS[venue], options=options))
+
+
+@pytest.mark.parametrize("channel", ["bbo-tbt", "books5"])
+def test_okx_feeds_without_a_keep_alive_stay_up(channel: str) -> None:
+    """These push nothing while nothing changes: our pings alone keep the link from being cut after 30 s."""
+    CARDS["quiet"](replace(SUBJECTS["okx"], options={"channel": channel}))
+
+
+@pytest.mark.parametrize(("venue", "options"), FEEDS, ids=[f"{v}-{'-'.join(o.values())}" for v, o in FEEDS])
+def test_other_feeds_survive_faults(venue: str, options: dict[str, str]) -> None:
+    """Holes, drops, repeats, swaps and cut frames leave no book that was never the venue's, and none unhealed."""
+    kinds: tuple[FaultKind, ...] = ("skip", "drop", "duplicate", "reorder", "corrupt")
+    faults = tuple(Fault(kind=kind, at_s=3 + 8 * n, count=3, every_s=2) for n, kind in enumerate(kinds))
+    solo = replace(SUBJECTS[venue], options=options).solo(faults=faults).boot(roles=(Role.PUBLIC, Role.REST))
+    solo.run_for(120)  # healing again and again waits longer each time
+    assert solo.judge.wrong == []
+    assert solo.judge.compared > 100
+    assert {book.state for book in solo.books.values()} == {BookState.SYNCED}
 
 
 def test_every_card_states_its_rule() -> None:

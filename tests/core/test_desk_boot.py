@@ -164,6 +164,20 @@ def test_strategy_that_raises_in_decide_is_out_and_the_other_trades(kit):
     assert len(rig.facts.of("strategy.failed")) == 1
 
 
+def test_a_venue_that_joins_late_does_not_end_a_run_whose_strategy_has_failed(kit):
+    """Out of service is told once; the deals it left are still being finished when another venue comes."""
+    rig = kit.rig()
+    rig.mute = {"bb"}
+    rig.run(16)
+    rig.open("aa.public")
+    rig.strategy.raises = ZeroDivisionError("bug")
+    rig.book(A, 100.0, 100.1)
+    assert rig.desk.engine.slots[0].failed
+    rig.mute = set()
+    rig.run(30)
+    assert rig.desk.venues["bb"].catalogued
+
+
 def test_catalogue_of_several_pages_is_waited_for(kit):
     """The first page is not the catalogue: strategies are asked when the last one is in."""
     from arbkit.core.types import Ask, AskKind

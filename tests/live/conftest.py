@@ -132,8 +132,8 @@ class Run:
 
     @property
     def text(self) -> str:
-        """All that it has logged."""
-        return "".join(self.lines)
+        """What it has logged, but for deals that went as they should."""
+        return "".join(line for line in self.lines if "deal.closed" not in line or "hedged" not in line)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Send a signal."""
@@ -173,6 +173,7 @@ class Stage(Protocol):
         live: bool = True,
         extra: str = "",
         crash: tuple[str, int] | None = None,
+        as_json: bool = True,
     ) -> Run: ...
 
 
@@ -197,6 +198,7 @@ class _Stage:
         live: bool = True,
         extra: str = "",
         crash: tuple[str, int] | None = None,
+        as_json: bool = True,
     ) -> Run:
         """``arbkit run`` on them, live unless told otherwise, in the same folder each time."""
         params = params or 'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0'
@@ -215,7 +217,9 @@ class _Stage:
         (self.folder / "arbkit.toml").write_text("\n".join(text))
         target = [] if args and not args[0].startswith("-") else ["spread"]
         program = [ARBKIT] if crash is None else [sys.executable, str(CRASH), *map(str, crash)]
-        made = Run(self.folder, env, *program, "run", *target, *args, *(("--live",) if live else ()), "--json")
+        live_flag = ("--live",) if live else ()
+        json_flag = ("--json",) if as_json else ()
+        made = Run(self.folder, env, *program, "run", *target, *args, *live_flag, *json_flag)
         self._stack.callback(made.end)
         return made
 

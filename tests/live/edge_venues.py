@@ -1,6 +1,7 @@
-"""Two simulated venues that plant short edges without end, in a process of their own: ``edge_venues.py ONE OTHER SEED``.
+"""Two simulated venues that plant short edges without end: ``edge_venues.py ONE OTHER SEED``.
 
-Prints what ``arbkit sim --json`` prints. Every edge is noted with the time of the frames that show it.
+A process of its own. Prints what ``arbkit sim --json`` prints. Every edge is noted with the
+time of the frames that show it.
 """
 
 from __future__ import annotations

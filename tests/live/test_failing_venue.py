@@ -13,21 +13,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 HERE = Path(__file__).parent
 
 
-def free_ports(count: int) -> int:
-    """The first of so many neighbouring free ports."""
+def free_ports() -> int:
+    """The first of two neighbouring free ports."""
     for first in range(23_000, 30_000, 11):
-        taken = []
+        taken: list[socket.socket] = []
         with suppress(OSError):
-            for port in range(first, first + count):
-                taken.append(socket.create_server(("127.0.0.1", port)))
+            taken += [socket.create_server(("127.0.0.1", first))]
+            taken += [socket.create_server(("127.0.0.1", first + 1))]
         for one in taken:
             one.close()
-        if len(taken) == count:
+        if len(taken) == 2:
             return first
     raise AssertionError("no free ports")
 
@@ -56,7 +54,7 @@ class Slammer:
                     if keys:
                         self.dials.append(head.split(" ", 2)[1])
                         accept = base64.b64encode(
-                            hashlib.sha1(keys[0].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324
+                            hashlib.sha1(keys[0].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
                         ).decode()
                         peer.sendall(
                             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -84,51 +82,46 @@ def untouched(run: Any) -> None:
     assert not any(counted)
 
 
-def synced(run: Any, venue: str) -> bool:
-    """All books of a venue."""
-    states = [
-        value
-        for name, value in run.metrics().items()
-        if name.startswith(f'arbkit_book_state{{instrument="{venue}:') and 'state="synced"' in name
-    ]
-    return len(states) == 2 and all(states)
+def trusted(run: Any, venue: str) -> int:
+    """How many of a venue's two books are synchronised."""
+    prefix = f'arbkit_book_state{{instrument="{venue}:'
+    states: dict[str, float] = run.metrics()
+    return round(sum(value for name, value in states.items() if name.startswith(prefix) and '"synced"' in name))
 
 
 def test_a_venue_that_freezes_dies_slams_doors_and_returns(stage: Any, until: Any) -> None:
-    """Frozen (SIGSTOP: sockets open, nothing read or written): its books stale within 3 s, its links given up within
-    20 s. Dead: links down at once. Slamming: at most a dial a second and link. Back: books whole again."""
-    port = free_ports(2)
+    """Frozen (SIGSTOP: sockets open, nothing read or written): its books stale within 5 s, the link given up within
+    30 s. Dead: links down at once. Slamming: dials with growing delay. Back: books whole again."""
+    port = free_ports()
     healthy = stage.sim("binance", "okx", "--edge-every", "0.3")
     sick = stage.sim("bybit", "--edge-every", "0", "--port", str(port))
     run = stage.run(healthy, sick)
     run.wait("deal.closed", 2)
-    until(lambda: synced(run, "bybit"), "bybit's books")
+    until(lambda: trusted(run, "bybit") == 2, "bybit's books")
     until(lambda: run.metrics()['arbkit_messages_received_total{link="bybit.public.0"}'] > 300, "a usual rate")
 
     sick.process.send_signal(signal.SIGSTOP)
     frozen = time.monotonic()
-    run.wait("book.stale", 2, seconds=4)
-    assert not synced(run, "bybit")
+    until(lambda: not trusted(run, "bybit"), "both books stale", 5)
     stale_s = time.monotonic() - frozen
-    (drop, *_) = run.wait("link.drop", 1, seconds=25, link="bybit.public.0")
-    drop_s = time.monotonic() - frozen
-    print("stale after", stale_s, "dropped after", drop_s, drop["why"])
+    run.wait("link.drop", 1, seconds=30, link="bybit.public.0")
+    print(f"frozen: stale after {stale_s:.1f} s, given up after {time.monotonic() - frozen:.1f} s")
     untouched(run)
 
     sick.end()
     before = len(run.facts("deal.closed"))
     run.wait("link.down", 1, link="bybit.main.private")
     slammer = Slammer(port + 1)
-    time.sleep(8)
+    time.sleep(4)
     dials = len(slammer.dials)
     slammer.end()
-    print("dials in 8 s", dials, slammer.dials)
-    assert 0 < dials <= 3 * 8
-    assert len(run.facts("deal.closed")) > before + 4
+    print("dials of three links in 4 s:", dials)
+    assert 0 < dials <= 3 * 6
+    assert len(run.facts("deal.closed")) > before + 2
     untouched(run)
 
     again = stage.sim("bybit", "--edge-every", "0", "--port", str(port))
-    until(lambda: synced(run, "bybit"), "bybit's books", 30)
+    until(lambda: trusted(run, "bybit") == 2, "bybit's books", 30)
     untouched(run)
     run.stop()
     code, out = run.ended()
@@ -148,7 +141,7 @@ def test_nonsense_on_a_stream_is_counted_and_costs_no_more_than_that_link(stage:
     run.wait("link.bad_frame", 5)
     run.wait("link.drop", link="bybit.public.0")
     name = 'arbkit_bad_frames_total{link="bybit.public.0"}'
-    until(lambda: run.metrics()[name] >= 9 and synced(run, "bybit"), "nonsense counted, books whole")
+    until(lambda: run.metrics()[name] >= 9 and trusted(run, "bybit") == 2, "nonsense counted, books whole")
     deals = len(run.facts("deal.closed"))
     run.wait("deal.closed", deals + 2)
     untouched(run)

@@ -496,6 +496,13 @@ def test_a_venue_that_is_not_ready_is_passed_over(table):
     assert table.last()[:2] == (Purpose.UNWIND, A)
 
 
+def test_a_venue_that_is_not_ready_is_used_when_there_is_no_other(table):
+    """No venue is ready for new deals (a lost private stream): what is open is unwound all the same."""
+    table.view.down = {"a", "b"}
+    table.report(0, 1).report(1)
+    assert table.last()[0] in (Purpose.HEDGE, Purpose.UNWIND)
+
+
 def test_a_partial_way_out_is_taken(table):
     """Only half can be had within the bound: half is sent now, the rest later."""
     table.view.put(A, [(99.9, 0.5)], [(100.0, 50)])

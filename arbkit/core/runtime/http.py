@@ -204,7 +204,10 @@ def _trouble(request: HttpRequest, answer: HttpAnswer | NoAnswer) -> str:
         reason = f"HTTP {answer.status}"
     else:
         reason = answer.reason
-    url = URL(reveal(request.url), encoded=True)
+    try:
+        url = URL(reveal(request.url), encoded=True)
+    except ValueError:
+        return reason
     return f"{url.host}:{url.port}: {reason}"
 
 

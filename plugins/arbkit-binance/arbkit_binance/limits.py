@@ -110,13 +110,14 @@ def from_array(said: Iterable[LimitSaid], account: str, now_ns: int) -> list[Rat
 
 
 def from_headers(answer: HttpAnswer, account: str, now_ns: int) -> list[RateReport]:
-    """Used weight and order counts of an HTTP answer; after 429 or 418 nothing goes to the venue until it allows."""
+    """Used weight and order counts of an HTTP answer; after 429, 418 and 403 (the firewall, which names no time)
+    nothing goes to the venue until it allows."""
     reports = []
     for header, name in _HEADERS.items():
         text = answer.headers.get(header, "")
         if text.isascii() and text.isdigit():
             reports.append(RateReport(venue=VENUE, bucket=_bucket(name, account), used=int(text), recv_ns=now_ns))
-    if answer.status in (429, 418):
+    if answer.status in (403, 418, 429):
         until = retry_ns(answer, now_ns, 60.0 if answer.status == 429 else 120.0)
         reports.append(RateReport(venue=VENUE, bucket="*", until_ns=until, recv_ns=now_ns))
     return reports

@@ -11,10 +11,11 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
+from arbkit.adapters.rest import NoSocket
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
-from arbkit.adapters.wire import MS, query, read_json, sane
+from arbkit.adapters.wire import MS, query, read_json, sane, time_sample
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER, Signer
+from arbkit.core.protocols import Signer
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -23,7 +24,6 @@ from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     Catalogue,
-    ClockSample,
     Command,
     FeeUpdate,
     HttpAnswer,
@@ -116,37 +116,21 @@ def signature(signer: Signer, text: str, key_type: str) -> str:
     return ed25519_base64(signer, text) if key_type == "ed25519" else hmac_hex(signer, text)
 
 
-class RestSession:
+class RestSession(NoSocket):
     """The account's request channel, or (without a signer) the keyless one."""
-
-    __slots__ = ("_account", "_base", "_catalogue", "_depth", "_instruments", "_key_type", "_signer", "_window_ms",
-                 "due_ns")  # fmt: skip
 
     def __init__(
         self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None, *, base: str, depth: int, key_type: str,
         window_ms: int,
     ) -> None:  # fmt: skip
-        self.due_ns = NEVER
+        super().__init__(link, signer)
         self._account = link.account
         self._instruments = link.instruments
         self._catalogue = catalogue
-        self._signer = signer
         self._base = base
         self._depth = depth
         self._key_type = key_type
         self._window_ms = window_ms
-
-    def dial(self, now_ns: int) -> Ask:
-        raise LocalProtocolError("a REST link is never dialled")
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError("a REST link receives no frames")
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
 
     # --- requests
 
@@ -208,9 +192,7 @@ class RestSession:
         self, method: str, path: str, params: list[tuple[str, str]], now_ns: int, window: int = 0
     ) -> HttpRequest:
         """Everything in the query, in the order in which it is signed; the signature last."""
-        signer = self._signer
-        if signer is None:
-            raise LocalProtocolError(f"{path} needs a key")
+        signer = self._key
         stamp = ("timestamp", str(signer.venue_ns(now_ns) // MS))
         text = query([stamp, *params, ("recvWindow", str(window or self._window_ms))])
         proof = query([("signature", signature(signer, text, self._key_type))])
@@ -251,7 +233,9 @@ class RestSession:
                 return found + limits.from_array(info.rate_limits, account, now_ns)
             case AskKind.TIME:
                 said = read_json(_TIME, body)
-                return None if said is None else [clock(said.server_time, answer.sent_ns, answer.recv_ns)]
+                if said is None:
+                    return None
+                return [time_sample("binance", said.server_time * MS, MS, answer.sent_ns, answer.recv_ns)]
             case AskKind.FEES if ask.instrument:
                 rates = read_json(_COMMISSION, body)
                 return None if rates is None else [rates.update(account, ask.instrument)]
@@ -328,10 +312,3 @@ class RestSession:
             case QueryOrder():
                 return query_failed(self._account, command.instrument, command.cl_ord_id, error, status, now_ns)
         return ()
-
-
-def clock(server_ms: int, sent_ns: int, recv_ns: int) -> ClockSample:
-    """The venue's clock, read somewhere between sending and receiving, cut to the millisecond."""
-    middle = (sent_ns + recv_ns) // 2
-    half_ms = MS // 2
-    return ClockSample("binance", server_ms * MS + half_ms - middle, (recv_ns - sent_ns) // 2 + half_ms, recv_ns)

@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct, field
 
-from arbkit.adapters.wire import MS, NOTHING, S, json_text, sane, told
+from arbkit.adapters.wire import MS, NOTHING, S, json_text, sane, time_sample, told
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
 from arbkit.core.protocols import NEVER, Signer
 from arbkit.core.types import (
@@ -53,7 +53,7 @@ from arbkit_binance.orders import (
     report,
     window_ms,
 )
-from arbkit_binance.rest import ServerTime, clock, signature
+from arbkit_binance.rest import ServerTime, signature
 
 __all__ = ["PrivateSession", "TradeSession"]
 
@@ -278,7 +278,7 @@ class TradeSession:
         if kind == "t":
             if told(frame.result):
                 server_ms = _TIME.decode(frame.result).server_time
-                outputs.append(clock(server_ms, int(str(frame.id)[1:]), now_ns))
+                outputs.append(time_sample(self._link.venue, server_ms * MS, MS, int(str(frame.id)[1:]), now_ns))
             return outputs
         if kind not in ("n", "c", "q"):
             return [*outputs, *_strange(frame, self._link.venue, now_ns)]

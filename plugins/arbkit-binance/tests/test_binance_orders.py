@@ -175,6 +175,8 @@ def test_listed_codes_reject(code: int, msg: str, reason: RejectReason) -> None:
 def test_what_proves_nothing_never_rejects(command: Command, status: int, body: str | bytes) -> None:
     """5xx whatever it says, pages, cut bodies, codes outside the list: UNKNOWN, or nothing at all."""
     for one in answered(command, body, status):
+        if status == 403 and isinstance(one, RateReport):  # the firewall: nothing more for a while
+            continue
         assert isinstance(one, OrderUpdate)
         assert one.ord_status is OrdStatus.UNKNOWN
         assert one.cum_qty is None

@@ -139,7 +139,7 @@ def test_links_that_need_a_key_say_so() -> None:
     for link in venue.links([], ACCOUNT)[:2]:
         with pytest.raises(CredentialsError):
             venue.session(link, Catalogue(), None)
-    with pytest.raises(LocalProtocolError, match="needs a key"):
+    with pytest.raises(LocalProtocolError, match="has no key"):
         rest().encode(Ask(kind=AskKind.BALANCES), NOW)
 
 

@@ -91,6 +91,7 @@ class Bybit:
         RateLimit("wallet", 50, S, "account"),
         RateLimit("fee", 5, S, "account"),
         RateLimit("assets", 5, S, "account"),
+        RateLimit("connections", 500, 300 * S, "ip"),
     )
 
     def __init__(self, settings: VenueSettings) -> None:

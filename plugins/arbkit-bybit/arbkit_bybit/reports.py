@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS, number
+from arbkit.adapters.wire import ms_ns, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -38,11 +38,6 @@ _SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
 _WIRE_SIDES = {side: text for text, side in _SIDES.items()}
 _TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _SECOND_NS = 1_000_000_000
-
-
-def ns(text: str) -> int:
-    """Milliseconds as text; 0 for what is none."""
-    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, symbol: str) -> str:
@@ -86,7 +81,7 @@ def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str,
         reason=reason if status is not OrdStatus.FILLED else None,
         text="" if row.reject_reason in ("", "EC_NoError") else row.reject_reason,
         source=source,
-        exch_ns=ns(row.updated_time),
+        exch_ns=ms_ns(row.updated_time),
         recv_ns=now_ns,
     )
 
@@ -111,7 +106,7 @@ def fill_update(row: ExecutionRow, account: str, catalogue: Catalogue, source: s
         fee_asset=asset if row.exec_fee else "",
         maker=row.is_maker,
         source=source,
-        exch_ns=ns(row.exec_time),
+        exch_ns=ms_ns(row.exec_time),
         recv_ns=now_ns,
     )
 

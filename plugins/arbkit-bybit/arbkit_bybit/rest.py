@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, S, json_text, number, query, read_json
+from arbkit.adapters.rest import NoSocket
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     CancelAll,
     CancelOrder,
-    ClockSample,
     Command,
-    Dial,
     FeeUpdate,
     HttpAnswer,
     HttpRequest,
@@ -47,11 +45,13 @@ if TYPE_CHECKING:
 
 _BLOCKED_NS = 600 * S
 """HTTP 403 "access too frequent": nothing for ten minutes."""
+_FILLS_NS = 7 * 86_400 * S
+"""Without an end, a listing of fills covers so much."""
 _SPOT = ("category", "spot")
 _USUAL_MS = str(login.WINDOW_NS // MS)
 
 
-class RestSession:
+class RestSession(NoSocket):
     """One request channel; keyless without a signer."""
 
     def __init__(
@@ -63,24 +63,10 @@ class RestSession:
         url: str,
         cost: Callable[[Ask | Command, Role], Sequence[tuple[str, int]]],
     ) -> None:
-        self.due_ns = NEVER
-        self._link = link
+        super().__init__(link, signer)
         self._catalogue = catalogue
-        self._signer = signer
         self._url = url
         self._cost = cost
-
-    def dial(self, now_ns: int) -> Dial | Ask:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
 
     # --- out ---
 
@@ -143,17 +129,12 @@ class RestSession:
     def _get(self, path: str, params: list[tuple[str, str]], now_ns: int) -> HttpRequest:
         payload = query(params)
         url = f"{self._url}{path}?{payload}" if payload else self._url + path
-        return HttpRequest("GET", url, login.headers(self._signed(), payload, now_ns, _USUAL_MS))
+        return HttpRequest("GET", url, login.headers(self._key, payload, now_ns, _USUAL_MS))
 
     def _post(self, path: str, body: object, now_ns: int, window: str) -> HttpRequest:
         text = json_text(body)
-        headers = login.headers(self._signed(), text, now_ns, window)
+        headers = login.headers(self._key, text, now_ns, window)
         return HttpRequest("POST", self._url + path, [*headers, ("Content-Type", "application/json")], text.encode())
-
-    def _signed(self) -> Signer:
-        if self._signer is None:
-            raise LocalProtocolError(f"{self._link.link} has no key")
-        return self._signer
 
     # --- in ---
 
@@ -203,11 +184,10 @@ class RestSession:
                 page = wire.order_page(result)
                 orders = [reports.order_update(row, account, catalogue, "poll", now_ns) for row in page.rows]
                 if isinstance(what, ListOpenOrders):
-                    whole = not page.next_page_cursor or len(orders) < 50
                     return (
                         Listing(
                             account=account, kind="open_orders", instrument=what.instrument, updates=orders,
-                            complete=whole, recv_ns=now_ns,
+                            complete=not page.next_page_cursor or len(orders) < 50, recv_ns=now_ns,
                         ),
                     )  # fmt: skip
                 if orders:
@@ -222,7 +202,8 @@ class RestSession:
                 return (
                     Listing(
                         account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, complete=len(fill_page.rows) < 100, recv_ns=now_ns,
+                        since_ns=what.since_ns, recv_ns=now_ns,
+                        complete=whole(len(fill_page.rows), 100, what.since_ns, _FILLS_NS, now_ns),
                     ),
                 )  # fmt: skip
             case Ask(kind=AskKind.CATALOGUE):
@@ -231,9 +212,7 @@ class RestSession:
                     return ()
                 return [InstrumentUpdate(instrument(row)) for row in instruments.rows]
             case Ask(kind=AskKind.TIME):
-                middle_ns = (answer.sent_ns + answer.recv_ns) // 2
-                error_ns = (answer.recv_ns - answer.sent_ns) // 2
-                return (ClockSample(VENUE, wire.time(result).time_nano - middle_ns, error_ns, now_ns),)
+                return (time_sample(VENUE, wire.time(result).time_nano, 0, answer.sent_ns, answer.recv_ns),)
             case Ask(kind=AskKind.FEES):
                 return [
                     FeeUpdate(account, known.id, number(row.maker_fee_rate), number(row.taker_fee_rate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, json_text, read_json
+from arbkit.adapters.wire import MS, json_text, ms_ns, ours, read_json
 from arbkit.core.errors import BadFrame, LocalProtocolError, RemoteProtocolError
 from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
@@ -80,7 +80,7 @@ class TradeSession:
         about = reports.order_answer if frame.op == "order.create" else reports.cancel_answer
         answer = about(
             self._link.account, instrument.id if instrument else "", cl_ord_id, frame.ret_code, frame.text, ids,
-            reports.ns(str(frame.header.get("Timenow", ""))), now_ns,
+            ms_ns(str(frame.header.get("Timenow", ""))), now_ns,
         )  # fmt: skip
         out: list[Output] = [answer]
         exceeded = answer.reason is RejectReason.THROTTLED
@@ -114,7 +114,8 @@ class TradeSession:
         self._count += 1
         return json_text(
             {
-                "reqId": f"{what.cl_ord_id}-{self._count}-{symbol}"[:36],
+                # somebody else's id may be as long as all of it
+                "reqId": f"{ours(what.cl_ord_id)}-{self._count}-{symbol}"[:36],
                 "header": {
                     "X-BAPI-TIMESTAMP": str(self._signer.venue_ns(now_ns) // MS),
                     "X-BAPI-RECV-WINDOW": login.window_ms(deadline_ns, now_ns),

@@ -83,6 +83,7 @@ class Okx:
         RateLimit("currencies", 6, S, "account"),
         RateLimit("instruments", 20, LIMIT_WINDOW_NS, "ip"),
         RateLimit("time", 10, LIMIT_WINDOW_NS, "ip"),
+        RateLimit("connections", 3, S, "ip"),
     )
 
     def __init__(self, settings: VenueSettings) -> None:

@@ -38,6 +38,10 @@ ORDER_WINDOW_NS = 5_000_000_000
 """``expTime`` of orders that name no deadline: OKX has no window of its own."""
 LIMIT_WINDOW_NS = 2_000_000_000
 """Trading limits are counted over 2 s; OKX sends no Retry-After."""
+_ID = 16
+"""Characters of a client id of ours."""
+_FOREIGN = "0" * _ID
+"""In its place, where somebody else's order is cancelled."""
 _SUBSCRIBE = json_text(
     {
         "id": "private",
@@ -127,12 +131,12 @@ class AccountSession:
     def _answer(self, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
         rows = wire.acks(frame.data)
         cl_ord_id = rows[0].cl_ord_id if rows else ""
-        if not cl_ord_id and parse_cl_ord_id(frame.id[:16]) is not None:
-            cl_ord_id = frame.id[:16]
+        if not cl_ord_id and parse_cl_ord_id(frame.id[:_ID]) is not None:
+            cl_ord_id = frame.id[:_ID]
         if not cl_ord_id or frame.op not in ("order", "cancel-order"):
             return (Notice(VENUE, f"{frame.op} {frame.id}: {frame.code} {frame.msg}", recv_ns=now_ns),)
         placed = frame.op == "order"
-        instrument = self._instrument(frame.id[len(cl_ord_id) :])
+        instrument = self._instrument(frame.id[_ID:])
         answer = (reports.order_answer if placed else reports.cancel_answer)(
             self._link.account, instrument, cl_ord_id, frame.code, frame.msg, rows, now_ns
         )
@@ -168,7 +172,7 @@ class AccountSession:
         native = reports.native(self._catalogue, what.instrument)
         ref = known.venue_ref if known is not None else ""
         args: dict[str, str | int] = {"instIdCode": int(ref)} if ref else {"instId": native}
-        request_id = what.cl_ord_id + _letters(native)
+        request_id = (what.cl_ord_id if len(what.cl_ord_id) == _ID else _FOREIGN) + _letters(native)
         if isinstance(what, CancelOrder):
             args.update(reports.cancel_params(what))
             return json_text({"id": request_id, "op": "cancel-order", "args": [args]})

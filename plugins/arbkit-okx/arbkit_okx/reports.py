@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from arbkit.adapters.wire import MS, number
+from arbkit.adapters.wire import ms_ns, number
 from arbkit.core.types import (
     Balance,
     CancelOrder,
@@ -33,10 +33,6 @@ _BY_USER = "1"
 """``cancelSource`` of an order that its owner cancelled, a resting post-only one too."""
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
-
-
-def _ns(text: str) -> int:
-    return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def instrument_id(catalogue: Catalogue, native: str) -> str:
@@ -81,7 +77,7 @@ def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str,
         reason=reason,
         text=f"cancelSource {row.cancel_source}" if row.cancel_source else "",
         source=source,
-        exch_ns=_ns(row.u_time),
+        exch_ns=ms_ns(row.u_time),
         recv_ns=now_ns,
     )
 
@@ -102,7 +98,7 @@ def fill_update(row: FillRow, account: str, catalogue: Catalogue, now_ns: int) -
         fee_asset=row.fee_ccy,
         maker=row.exec_type == "M",
         source="poll",
-        exch_ns=_ns(row.ts),
+        exch_ns=ms_ns(row.ts),
         recv_ns=now_ns,
     )
 
@@ -116,7 +112,7 @@ def balances(rows: Sequence[AccountRow], account: str, margin: bool, snapshot: b
             free=number(row.avail_eq if margin else row.avail_bal),
             locked=number(row.frozen_bal),
             snapshot=snapshot,
-            exch_ns=_ns(row.u_time),
+            exch_ns=ms_ns(row.u_time),
             recv_ns=now_ns,
         )
         for account_row in rows
@@ -140,7 +136,7 @@ def order_answer(
         reason=reason,
         text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
         source="ack",
-        exch_ns=_ns(row.ts),
+        exch_ns=ms_ns(row.ts),
         recv_ns=now_ns,
     )
 
@@ -162,7 +158,7 @@ def cancel_answer(
         about_cancel=code != "0",
         text="" if code == "0" else f"{code} {row.s_msg or msg}".strip(),
         source="ack",
-        exch_ns=_ns(row.ts),
+        exch_ns=ms_ns(row.ts),
         recv_ns=now_ns,
     )
 

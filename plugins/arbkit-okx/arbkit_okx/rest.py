@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, json_text, number, query, read_json
+from arbkit.adapters.rest import NoSocket
+from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     CancelOrder,
-    ClockSample,
     Command,
-    Dial,
     FeeUpdate,
     HttpAnswer,
     HttpRequest,
@@ -45,11 +43,13 @@ if TYPE_CHECKING:
     from arbkit.core.protocols import Signer
     from arbkit.core.types import Catalogue, LinkSpec
 
+_FILLS_NS = 3 * 86_400 * S
+"""``trade/fills`` remembers so much."""
 _PAGE = 100
 """Rows of a full page: a listing that long may go on."""
 
 
-class RestSession:
+class RestSession(NoSocket):
     """One request channel; keyless without a signer."""
 
     def __init__(
@@ -63,26 +63,12 @@ class RestSession:
         demo: bool = False,
         trade_mode: str = "cash",
     ) -> None:
-        self.due_ns = NEVER
-        self._link = link
+        super().__init__(link, signer)
         self._catalogue = catalogue
-        self._signer = signer
         self._url = url
         self._cost = cost
         self._demo = demo
         self._trade_mode = trade_mode
-
-    def dial(self, now_ns: int) -> Dial | Ask:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
 
     # --- out ---
 
@@ -144,12 +130,12 @@ class RestSession:
 
     def _get(self, path: str, params: list[tuple[str, str]], now_ns: int) -> HttpRequest:
         path = f"{path}?{query(params)}" if params else path
-        headers = login.headers(self._signed(), "GET", path, "", now_ns)
+        headers = login.headers(self._key, "GET", path, "", now_ns)
         return HttpRequest("GET", self._url + path, [*headers, *self._environment()])
 
     def _post(self, path: str, body: object, now_ns: int, expires_ns: int = 0) -> HttpRequest:
         text = json_text(body)
-        signer = self._signed()
+        signer = self._key
         headers = login.headers(signer, "POST", path, text, now_ns)
         headers.append(("Content-Type", "application/json"))
         if expires_ns:
@@ -158,11 +144,6 @@ class RestSession:
 
     def _environment(self) -> list[tuple[str, str]]:
         return [("x-simulated-trading", "1")] if self._demo else []
-
-    def _signed(self) -> Signer:
-        if self._signer is None:
-            raise LocalProtocolError(f"{self._link.link} has no key")
-        return self._signer
 
     # --- in ---
 
@@ -221,17 +202,14 @@ class RestSession:
                 return (
                     Listing(
                         account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, complete=len(fills) < _PAGE, recv_ns=now_ns,
+                        since_ns=what.since_ns, recv_ns=now_ns,
+                        complete=whole(len(fills), _PAGE, what.since_ns, _FILLS_NS, now_ns),
                     ),
                 )  # fmt: skip
             case Ask(kind=AskKind.CATALOGUE):
                 return [InstrumentUpdate(instrument(row)) for row in wire.instruments(data)]
             case Ask(kind=AskKind.TIME):
-                # half of the way there and back, and the half millisecond that the stamp rounds away
-                middle_ns = (answer.sent_ns + answer.recv_ns) // 2
-                error_ns = (answer.recv_ns - answer.sent_ns) // 2 + MS // 2
-                offset_ns = wire.times(data)[0].ts * MS + MS // 2 - middle_ns
-                return (ClockSample(VENUE, offset_ns, error_ns, now_ns),)
+                return (time_sample(VENUE, wire.times(data)[0].ts * MS, MS, answer.sent_ns, answer.recv_ns),)
             case Ask(kind=AskKind.FEES):
                 return self._fees(what.instrument, wire.fees(data))
             case Ask(kind=AskKind.BALANCES):

@@ -1,0 +1,42 @@
+"""What every REST session shares: it has no socket, so nothing is dialled, started or received on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arbkit.core.errors import LocalProtocolError
+from arbkit.core.protocols import NEVER, Signer
+from arbkit.core.types import Dial, LinkSpec, Output
+
+__all__ = ["NoSocket"]
+
+
+class NoSocket:
+    """The half of ``core.protocols.Session`` that is about sockets, and the key of the account's request channel.
+
+    A venue's REST session adds ``encode`` and ``answered``.
+    """
+
+    def __init__(self, link: LinkSpec, signer: Signer | None) -> None:
+        self.due_ns = NEVER
+        self._link = link
+        self._signer = signer
+
+    def dial(self, now_ns: int) -> Dial:
+        raise LocalProtocolError(f"{self._link.link} has no socket")
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        raise LocalProtocolError(f"{self._link.link} has no socket")
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    @property
+    def _key(self) -> Signer:
+        """The signer; a keyless channel has none and must not be asked for what needs one."""
+        if self._signer is None:
+            raise LocalProtocolError(f"{self._link.link} has no key")
+        return self._signer

@@ -1,0 +1,75 @@
+"""The wheels, alone: three of the four packages in an empty environment, and a stranger's strategy on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).parent / "uv"
+PACKAGES = ("arbkit", "arbkit-binance", "arbkit-okx")
+
+
+def site_of(environment: Path) -> Path:
+    return environment / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+
+@pytest.fixture(scope="module")
+def arbkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an environment that holds the built wheels and, linked, what they depend on; no index is asked."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for package in PACKAGES:
+        build = [UV, "build", "--quiet", "--offline", "--wheel", "--no-build-isolation", "--package", package,
+                 "--out-dir", folder / "dist", "--python", sys.executable]  # fmt: skip
+        subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    environment = folder / "env"
+    venv.create(environment)
+    for entry in site_of(Path(sys.prefix)).iterdir():
+        if "arbkit" not in entry.name and entry.suffix != ".pth":
+            (site_of(environment) / entry.name).symlink_to(entry)
+    wheels = sorted((folder / "dist").glob("*.whl"))
+    assert len(wheels) == len(PACKAGES)
+    install = [UV, "pip", "install", "--quiet", "--offline", "--no-index", "--no-deps", "--python",
+               environment / "bin" / "python", *wheels]  # fmt: skip
+    subprocess.run(install, check=True, capture_output=True)
+    return environment / "bin" / "arbkit"
+
+
+def test_three_wheels_list_exactly_two_venues(arbkit: Path, tmp_path: Path) -> None:
+    """Nothing of the workspace leaks in: the venue whose wheel is missing is not there; all data files are."""
+    done = subprocess.run(
+        [arbkit, "adapters", "list", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["adapters"]
+    assert [(row["venue"], row["status"]) for row in rows] == [("binance", "ok"), ("okx", "ok")]
+    assert [row["distribution"] for row in rows] == ["arbkit-binance", "arbkit-okx"]
+    package = site_of(arbkit.parents[1]) / "arbkit"
+    assert (package / "py.typed").is_file()
+    assert list((package / "sim" / "data").glob("*.gz"))
+    assert not (package.parent / "tests").exists()
+
+
+def test_a_strategy_runs_on_them_on_paper_and_live(arbkit: Path, tmp_path: Path, serving: Any, desk_of: Any) -> None:
+    """One ``strategy.py`` of at most 15 lines and one ``arbkit.toml`` a mode: both make deals."""
+    with serving(arbkit, "binance", "okx") as venues:
+        runs = {}
+        for mode in ("paper", "live"):
+            (tmp_path / mode).mkdir()
+            desk = desk_of(tmp_path / mode, venues, arbkit)
+            desk.write(mode)
+            flags = ["--live"] if mode == "live" else []
+            runs[mode] = desk.start("run", "strategy:Mine", "--seconds", "8", "--json", *flags)
+        for mode, process in runs.items():
+            with process:
+                out, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err
+            line = json.loads(out)
+            assert line["deals"] >= 1, (mode, line, err)
+            assert (line["unresolved"], line["open_orders"], line["held"]) == (0, 0, 0)

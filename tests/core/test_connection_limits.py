@@ -1,0 +1,56 @@
+"""Links are dialled no faster than their own venue takes connections."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from arbkit.core.counters import Counters
+from arbkit.core.facts import NoFacts
+from arbkit.core.lines import Lines
+from arbkit.core.throttle import Throttle
+from arbkit.core.types import Dial, LinkSpec, RateLimit, Role
+from arbkit.core.watchdog import Watchdog
+
+SECOND = 1_000_000_000
+
+
+class Port:
+    """Counts what is dialled."""
+
+    def __init__(self) -> None:
+        self.dialled: list[str] = []
+
+    def dial(self, link: str, dial: Dial) -> None:
+        self.dialled.append(link)
+
+
+class Session:
+    """Wants to be dialled, and no more."""
+
+    due_ns = 1 << 62
+
+    def dial(self, now_ns: int) -> Dial:
+        return Dial("wss://venue.example")
+
+
+def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
+    """Six links of one venue: three at once, the others a second later; another venue's link does not wait for it."""
+    throttles = {"slow": Throttle([RateLimit("connections", 3, SECOND)]), "quick": Throttle([])}
+    port: Any = Port()
+    session: Any = Session()
+    lines = Lines(
+        port, Watchdog(), Random(1), Counters(), NoFacts(), lambda spec: session, lambda *_: None, lambda *_: None,
+        throttles.__getitem__,
+    )  # fmt: skip
+    specs = [LinkSpec(link=f"slow.{n}", venue="slow", role=Role.PUBLIC) for n in range(6)]
+    specs.append(LinkSpec(link="quick.0", venue="quick", role=Role.PUBLIC))
+    links = [lines.add(spec, 0) for spec in specs]
+    for link in links:
+        lines.wake(link, 0)
+    assert port.dialled == ["slow.0", "slow.1", "slow.2", "quick.0"]
+    due_ns = lines.due_ns(0)
+    assert SECOND <= due_ns <= 2 * SECOND
+    for link in links:
+        lines.wake(link, due_ns)
+    assert port.dialled[4:] == ["slow.3", "slow.4", "slow.5"]

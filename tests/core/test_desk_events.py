@@ -1,0 +1,189 @@
+"""What sessions say, rightly or wrongly: each fact goes to its place, and nonsense goes nowhere."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from arbkit.core.types import (
+    AssetStatus,
+    Balance,
+    BookLost,
+    BookState,
+    BookUpdate,
+    ClockSample,
+    FeeUpdate,
+    InstrumentUpdate,
+    Lane,
+    Level,
+    Listing,
+    Notice,
+    OrderAbsent,
+    OrderUpdate,
+    OrdStatus,
+    RateReport,
+    Ready,
+    RejectReason,
+    Side,
+    TopUpdate,
+    Trade,
+)
+
+D = Decimal
+A, B = "aa:BTC-USDT", "bb:BTC-USDT"
+S, MS = 1_000_000_000, 1_000_000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ClockSample("zz", 0, 1, 0),
+        RateReport(venue="zz", bucket="*", until_ns=1),
+        RateReport(venue="aa", bucket="nonsense", used=5, limit=10),
+        Balance(account="zz:main", asset="BTC", free=D(1)),
+        Balance(account="aa:main", asset="BTC", free=D("NaN")),
+        FeeUpdate("zz:main", "zz:X", D(0), D(0)),
+        AssetStatus("zz", "BTC", True, None),
+        OrderAbsent("zz:main", "zz:X", "nobody"),
+        OrderUpdate(account="zz:main", instrument="zz:X", cl_ord_id="x", ord_status=OrdStatus.FILLED),
+        OrderUpdate(account="aa:main", instrument="aa:X", cl_ord_id="", ord_status=OrdStatus.FILLED, side=Side.BUY,
+                    last_px=D(1), last_qty=D(1), trade_id="1"),
+        Listing(account="zz:main", kind="open_orders"),
+        BookUpdate("zz:X", [Level(1.0, 1.0)], [], snapshot=True),
+        BookLost("zz:X", "?"),
+        TopUpdate("zz:X", Level(1.0, 1.0), Level(2.0, 1.0), 1),
+        Trade("zz:X", Side.BUY, 1.0, 1.0),
+        Ready("zz.link"),
+        Notice("zz", "hello"),
+        object(),
+    ],
+    ids=lambda event: type(event).__name__,
+)  # fmt: skip
+def test_an_event_about_what_does_not_exist_hurts_nobody(rig, event):
+    """A plugin that names another venue, account or instrument: no exception, and trading goes on."""
+    rig.say("aa.public", event)
+    rig.run(1)
+    assert len(rig.trade()) == 2
+
+
+def test_ready_of_one_link_is_not_ready_of_another(rig):
+    """``Ready`` with a name that no link has does not log in the link that said it... nor any other venue's."""
+    rig.close("aa.trade")
+    rig.run(1)
+    rig.open("aa.trade", ready=False)
+    rig.say("aa.trade", Ready("bb.trade", rig.now))
+    assert not rig.desk.links["aa.trade"].ready
+
+
+def test_rate_report_of_a_ban_closes_the_venue(rig):
+    """Nothing until then: reads, entries, everything; the other venue is open."""
+    rig.say("aa.trade", RateReport(venue="aa", bucket="*", until_ns=rig.now + 5 * S))
+    assert rig.desk.venues["aa"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) >= rig.now + 5 * S
+    assert rig.desk.venues["bb"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) == rig.now
+    assert rig.trade() == []
+    assert rig.facts.of("venue.throttled")[0]["venue"] == "aa"
+
+
+def test_refused_key_stops_the_account_and_is_told(rig):
+    """An order refused for the key: no more deals there, an alarm."""
+    ids = rig.trade()
+    rig.say("aa.trade", rig.report(ids[0], OrdStatus.REJECTED, reason=RejectReason.AUTH, text="-2015", source="ack"))
+    assert rig.desk.counters.alarms["credentials"] == 1
+    assert not rig.desk.venues["aa"].may_trade
+    assert rig.desk.venues["bb"].may_trade
+
+
+def test_own_fee_replaces_the_worst(rig):
+    """The account's own rate counts for its instrument; the worst configured one elsewhere."""
+    rig.say("aa.private", FeeUpdate("aa:main", A, D("-0.0001"), D("0.0004")))
+    assert rig.desk.view.taker_fee(A) == 0.0004
+    assert rig.desk.view.taker_fee("aa:ETH-USDT") == 0.001
+
+
+def test_changed_rules_are_the_rules(rig):
+    """A new tick or a halt of an instrument counts from then on."""
+    from msgspec.structs import replace
+
+    rig.say("aa.public", InstrumentUpdate(replace(rig.venues["aa"].instrument(), tradable=False)))
+    assert rig.trade() == []
+    assert rig.desk.counters.opportunities_dropped["instrument"] == 1
+
+
+def test_top_of_book_touches_its_instrument(rig):
+    """A faster best bid and ask is a reason to decide."""
+    decided = len(rig.strategy.touched)
+    rig.say("aa.public", TopUpdate(A, Level(100.0, 2.0), Level(100.05, 1.0), 10**9, recv_ns=rig.now))
+    assert rig.desk.books[A].best_ask()[0] == 100.05
+    assert rig.strategy.touched[decided:] == [[A]]
+
+
+def test_strategies_are_asked_once_a_read(rig):
+    """Three updates of one read are one decision, with the instruments in the order of their first change."""
+    before = len(rig.strategy.touched)
+    rig.say("aa.public", rig.snapshot(A, 99.9, 100.1), rig.snapshot(B, 99.9, 100.1), rig.snapshot(A, 99.8, 100.1))
+    assert rig.strategy.touched[before:] == [[A, B]]
+
+
+def test_known_asset_states_are_seen(rig):
+    """Deposit and withdrawal by venue and asset; None where the venue does not tell."""
+    rig.say("aa.public", AssetStatus("aa", "BTC", False, None))
+    view = rig.desk.view
+    assert view.movable("aa", "BTC", "deposit") is False
+    assert view.movable("aa", "BTC", "withdraw") is None
+    assert view.movable("aa", "DOGE", "withdraw") is None
+
+
+def test_free_is_what_is_not_reserved(rig):
+    """The view's free balance shrinks with an open deal."""
+    view = rig.desk.view
+    free = view.free(A, "USDT")
+    rig.trade()
+    assert view.free(A, "USDT") < free - 10
+    assert view.room(A) > 0
+    assert view.account(A) == "aa:main"
+
+
+def test_marker_prices_by_trusted_books_only(rig):
+    """The mid, its inverse, 1 for itself, None without a trusted book."""
+    marker = rig.desk.marker
+    assert marker("BTC", "USDT") == D("100.05")
+    assert marker("USDT", "BTC") == 1 / D("100.05")
+    assert marker("BTC", "BTC") == 1
+    assert marker("ETH", "USDT") is None
+    for book in rig.desk.books.values():
+        book.lose(BookState.LOST, "test")
+    assert marker("BTC", "USDT") is None
+
+
+# --- a venue's clock and pace
+
+
+def test_sharper_clock_samples_win_until_they_are_old(rig):
+    """A worse sample is kept out for ten minutes; then any sample is better than an old one."""
+    venue = rig.desk.venues["aa"]
+    assert venue.sample(ClockSample("aa", 5, 1000, 0), rig.now)
+    assert not venue.sample(ClockSample("aa", 7, 2000, 0), rig.now + 599 * S)
+    assert venue.clock.offset_ns == 5
+    assert venue.sample(ClockSample("aa", 7, 2000, 0), rig.now + 600 * S)
+    assert venue.sample(ClockSample("aa", 9, 2000, 0), rig.now + 601 * S)
+    assert venue.clock.offset_ns == 9
+
+
+def test_pace_follows_acknowledgements(rig):
+    """An eighth of each difference; the view shows it."""
+    venue = rig.desk.venues["aa"]
+    venue.latency_ns = 80 * MS
+    venue.acknowledged(0)
+    assert rig.desk.view.latency_ns("aa") == 70 * MS
+
+
+def test_ack_time_is_measured_from_send_to_first_report(rig):
+    """Sent at t, reported 40 ms later: the pace moves toward 40 ms."""
+    venue = rig.desk.venues["aa"]
+    before = venue.latency_ns
+    ids = rig.trade()
+    rig.later(40)
+    rig.say("aa.trade", rig.report(ids[0], OrdStatus.NEW, order_id="1", source="ack"))
+    assert venue.latency_ns == before + (40 * MS - before) // 8
+    assert rig.desk.counters.ack.count == 1
