@@ -144,7 +144,7 @@ SLOW = (Fault(kind="lose_request", count=0, chance=0.4), Fault(kind="mute", coun
 PLANS = {
     "no wait for the venue's expiry": HIDDEN, "one not-found proves absence": HIDDEN,
     "fills that never came are not fetched": HIDDEN,
-    "nothing is reserved": SLOW, "what tells no time is new": STALLED,
+    "nothing is reserved": SLOW,
 }  # fmt: skip
 """The weather in which a switch shows soonest; the seed's own for the others."""
 
