@@ -7,7 +7,6 @@ in virtual time: whoever calls the inputs in the same order with the same times 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.core.aftermath import Aftermath
+from arbkit.core.audit import Audit
 from arbkit.core.book import Book
 from arbkit.core.boot import Boot
 from arbkit.core.counters import Counters
@@ -25,9 +25,10 @@ from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemotePr
 from arbkit.core.facts import Facts, NoFacts
 from arbkit.core.gate import Gate, GateConfig
 from arbkit.core.gateway import Answered, Gateway, Port
+from arbkit.core.heard import Heard
 from arbkit.core.ids import IntentIds
 from arbkit.core.journal import Intent, Interrupted
-from arbkit.core.ledger import Difference, Ledger
+from arbkit.core.ledger import Ledger
 from arbkit.core.limits import Limits, LimitsConfig, pair_of
 from arbkit.core.lines import GOING_AWAY, Lines
 from arbkit.core.links import Link, Phase
@@ -76,11 +77,8 @@ from arbkit.core.watchdog import LinkDead, Watchdog
 __all__ = ["Desk", "Setup"]
 
 SECOND = 1_000_000_000
-MARK_EVERY_NS = SECOND
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
-DRIFT_NS = 10 * SECOND
-"""A balance that differs from ours for so long was moved by somebody else."""
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 
@@ -137,6 +135,7 @@ class Desk:
             self.catalogue, self.books, self.limits, accounts,
             lambda venue: self.venues[venue].may_trade, lambda venue: self.venues[venue].latency_ns,
         )  # fmt: skip
+        self.heard = Heard(self.venues, self.view, self.facts)
         self._trades: dict[str, Link] = {}
         self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run, probe)
         self.gateway = Gateway(
@@ -164,7 +163,7 @@ class Desk:
                 question=self.dispatch.question, journal=self.dispatch.journal, hold=self.dispatch.hold,
                 release=self.dispatch.release,
             ),
-            counters=self.counters, facts=self.facts, fee_of=self._fee, allowance=setup.limits.unwind_allowance,
+            counters=self.counters, facts=self.facts, fee_of=self.heard.fee, allowance=setup.limits.unwind_allowance,
         )  # fmt: skip
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
@@ -176,18 +175,22 @@ class Desk:
             BookLost: self._on_book_lost,
             OrderUpdate: self._on_order_update,
             Balance: lambda _, report, now: self.engine.balance(report, now),
-            FeeUpdate: self._on_fee,
+            FeeUpdate: self.heard.fee_update,
             InstrumentUpdate: lambda _, event, now: self.catalogue.add(event.instrument),
-            AssetStatus: self._on_asset,
-            ClockSample: self._on_clock,
-            RateReport: self._on_rate,
+            AssetStatus: self.heard.asset,
+            ClockSample: self.heard.clock,
+            RateReport: self.heard.rate,
             Notice: self._on_notice,
             Ready: self._on_ready,
         }
         self.boot = Boot(
             self.venues, self.catalogue, self.books, self.lines, self._trades, self.engine, self.facts, now_ns
         )
-        self._mark_ns = now_ns + MARK_EVERY_NS
+        self.audit = Audit(
+            self.ledger, self.limits, self.marker, setup.limits.asset, self.venues,
+            lambda change: self.engine.restrict(change.scope, change.mode, change.why), self.counters, self.facts,
+            now_ns,
+        )  # fmt: skip
         self._cancel_ns = NEVER
         """When resting orders are to be cancelled (again), once the desk stops."""
         self._due_ns = now_ns
@@ -308,9 +311,9 @@ class Desk:
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
         self.boot.select(now_ns)
-        if now_ns >= self._mark_ns:
-            self._mark_ns = now_ns + MARK_EVERY_NS
-            self._mark(now_ns)
+        if now_ns >= self.audit.due_ns:
+            self.audit.tick(now_ns)
+            self.aftermath.tick(now_ns)
         for link in list(self.links.values()):
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
@@ -397,7 +400,7 @@ class Desk:
         """When ``wake`` wants to be called."""
         if self._dirty or self.dispatch.dirty:
             self._dirty = self.dispatch.dirty = False
-            due = min(self._mark_ns, self.boot.due_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
+            due = min(self.audit.due_ns, self.boot.due_ns, self._cancel_ns, self.lines.due_ns(self.view.now_ns))
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
@@ -567,43 +570,12 @@ class Desk:
             return
         for out in outputs:
             if isinstance(out, RateReport):
-                self._on_rate(rest, out, now_ns)
-
-    def _mark(self, now_ns: int) -> None:
-        """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
-        for drift in self.ledger.drifts(now_ns, DRIFT_NS):
-            if not self._is_external(drift, now_ns):
-                continue
-            self.ledger.external(drift.account, drift.asset, drift.drift)
-            self.counters.alarms["external_movement"] += 1
-            self.facts.log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
-        self.aftermath.tick(now_ns)
-        marked = self.ledger.marked(self.marker, self.setup.limits.asset)
-        for change in self.limits.pnl(marked, now_ns):
-            self.engine.restrict(change.scope, change.mode, change.why)
-
-    def _is_external(self, drift: Difference, now_ns: int) -> bool:
-        """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
-        that is found late must not be booked twice."""
-        venue = self.venues[drift.account.partition(":")[0]]
-        if venue.orders.open():
-            return False
-        chore = venue.chore(AskKind.BALANCES)
-        if chore is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
-            return True
-        if chore.due_ns != NEVER:  # else it is under way
-            chore.due_ns = now_ns
-            self._dirty = True
-        return False
+                self.heard.rate(rest, out, now_ns)
 
     def _stale_all(self, reason: str, now_ns: int) -> None:
         for book in self.books.values():
             if book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, reason)
-
-    def _fee(self, instrument: str) -> Decimal:
-        fee = self.view.fees.get(instrument)
-        return Decimal(repr(fee)) if fee is not None else self.venues[instrument.partition(":")[0]].setup.taker
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -622,27 +594,6 @@ class Desk:
             self.venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
             self.counters.alarms["credentials"] += 1
         self.engine.order_update(update, now_ns)
-
-    def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
-        self.view.fees[fee.instrument] = float(fee.taker)
-
-    def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
-        self.view.assets[status.venue, status.asset] = (status.deposit, status.withdraw)
-
-    def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        venue = self.venues[link.spec.venue]
-        if venue.sample(sample, now_ns):
-            signer = venue.setup.signer
-            if signer is not None:
-                signer.offset_ns = sample.offset_ns
-            venue.resolver.clock_error_ns = sample.error_ns
-        venue.readiness.clock(venue.clock or sample)
-
-    def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
-        self.venues[link.spec.venue].throttle.report(report, now_ns)
-        if report.until_ns > now_ns:
-            self.facts.log("venue.throttled", venue=link.spec.venue, bucket=report.bucket,
-                           ms=(report.until_ns - now_ns) / 1e6)  # fmt: skip
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.facts.log("venue.notice", venue=notice.venue, text=notice.text)
