@@ -16,6 +16,7 @@ from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
 __all__ = ["Book", "Ladder"]
 
 _SYNCED = BookState.SYNCED
+_ALL = 1 << 60
 _SLACK = 64
 """Keys beyond twice those alive at the last sweep before the next one."""
 
@@ -105,7 +106,7 @@ class Book:
     """The book of one instrument. A strategy gets it only while it is ``trusted``."""
 
     __slots__ = (
-        "asks", "bids", "crossed_ns", "depth", "epoch", "exch_ns", "instrument", "reason", "recv_ns", "seq", "state",
+        "_most", "asks", "bids", "crossed_ns", "depth", "epoch", "exch_ns", "instrument", "reason", "recv_ns", "seq", "state",
         "top", "transit_ns", "updates",
     )  # fmt: skip
 
@@ -125,6 +126,8 @@ class Book:
         """How much later than usual the last frame came (``core.watchdog``): adds to the age."""
         self.depth = 0
         """Levels a side that the venue vouches for; 0 = all."""
+        self._most = _ALL
+        """Keys a side at which the far levels are let go."""
         self.top: TopUpdate | None = None
         """A newer best bid and ask from a faster stream of the same id space."""
         self.crossed_ns = 0
@@ -138,6 +141,7 @@ class Book:
             self.asks.replace(update.asks)
             self.epoch += 1
             self.depth = update.depth
+            self._most = 2 * update.depth + _SLACK if update.depth else _ALL
             self.state = _SYNCED
             self.reason = ""
             self.top = None
@@ -155,11 +159,16 @@ class Book:
         self.updates += 1
         top = self.top
         if top is not None and top.seq <= update.seq:
-            self.top = None
-        depth = self.depth
-        if depth and (len(self.bids.keys) > 2 * depth + _SLACK or len(self.asks.keys) > 2 * depth + _SLACK):
-            self._prune(2 * depth)
-        self._cross(update.recv_ns)
+            self.top = top = None
+        bid, ask = self.bids.keys, self.asks.keys
+        most = self._most
+        if len(bid) > most or len(ask) > most:
+            self._prune(2 * self.depth)
+            bid, ask = self.bids.keys, self.asks.keys
+        if top is None and bid and ask and bid[-1] < -ask[-1]:
+            self.crossed_ns = 0  # the usual case
+        else:
+            self._cross(update.recv_ns)
 
     def _cross(self, recv_ns: int) -> None:
         """Whether bids and asks overlap, in the levels or in the faster stream's top."""

@@ -315,6 +315,7 @@ class Desk:
             self.audit.tick(now_ns)
             self.aftermath.tick(now_ns)
         for link in list(self.links.values()):
+            link.counted.transit_ns = link.watch.transit.excess_ns
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._tick(link, now_ns)
             self.lines.wake(link, now_ns)
@@ -453,7 +454,7 @@ class Desk:
                     book.apply(out)
                     self.engine.touched[out.instrument] = None
                     watch = link.watch
-                    link.counted.transit_ns = book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
+                    book.transit_ns = watch.updated(out.instrument, out.exch_ns, now_ns)
                     if watch.behind or link.behind or now_ns < self.watchdog.drained_ns:
                         self._not_fresh(link, book, now_ns)
                     elif not out.exch_ns and watch.undatable(now_ns):
