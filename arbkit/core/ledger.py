@@ -7,6 +7,7 @@ report that equals the total less our newest flows is merely older than they are
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 
@@ -120,7 +121,7 @@ class Ledger:
         self._listed: set[str] = set()
         """Accounts whose full listing has come: what it lacks is 0."""
         self._rows: dict[tuple[str, str], _Row] = {}
-        self._booked: dict[tuple[str, str, Side, str], None] = {}
+        self._booked: OrderedDict[tuple[str, str, Side, str], None] = OrderedDict()
         self._pnl: dict[str, int] = {}
         self._fees: dict[str, int] = {}
         self._externals: dict[tuple[str, str], int] = {}
@@ -174,7 +175,7 @@ class Ledger:
             return False
         self._booked[key] = None
         if len(self._booked) > _KEYS:
-            del self._booked[next(iter(self._booked))]
+            self._booked.popitem(last=False)
         qty = _int(fill.qty)
         paid = _int(fill.px) * qty // 10**_PLACES
         if fill.side is Side.SELL:

@@ -7,6 +7,7 @@ converge, and a poll can never take back what the stream has proved.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -183,13 +184,13 @@ class Orders:
         self.foreign = 0
         """Reports about orders that are not ours (O24)."""
         self._live: dict[str, Order] = {}
-        self._archive: dict[str, Order] = {}
+        self._archive: OrderedDict[str, Order] = OrderedDict()
         """Finished, oldest first."""
         self._by_order_id: dict[tuple[str, str], Order] = {}
         """By (instrument, order id): some venues number per instrument."""
         self._doubts: dict[str, int] = {}
         """UNKNOWN orders per instrument."""
-        self._foreign_fills: dict[tuple[str, Side, str], None] = {}
+        self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
 
     def add(self, intent: NewOrder, now_ns: int) -> Order:
         """Take a new intent: PENDING_NEW. Raises ``LocalProtocolError`` for an id seen before or another account's."""
@@ -385,7 +386,7 @@ class Orders:
             return Change(order=None)
         self._foreign_fills[key] = None
         if len(self._foreign_fills) > self.keep:
-            del self._foreign_fills[next(iter(self._foreign_fills))]
+            self._foreign_fills.popitem(last=False)
         fill = Fill(
             account=self.account,
             instrument=update.instrument,
@@ -422,7 +423,7 @@ class Orders:
         elif self._live.pop(cl_ord_id, None) is not None:
             self._archive[cl_ord_id] = order
             if len(self._archive) > self.keep:
-                gone = self._archive.pop(next(iter(self._archive)))
+                _, gone = self._archive.popitem(last=False)
                 self._by_order_id.pop((gone.intent.instrument, gone.order_id), None)
 
     def link_lost(self, link: str, now_ns: int) -> list[Order]:
