@@ -1,8 +1,9 @@
 """``arbkit bench frame``: raw text -> book -> decision, beside the usual way of doing it.
 
 Ours is the real path, ``Desk.frame`` and ``Desk.read_end`` as a link calls them, with SpreadArb looking at each change.
-The usual way is json + Decimal + sortedcontainers: the same frames, the same book, both directions priced through it,
-net of fees. Both must end with the same best bid, or the comparison is worth nothing.
+The usual way is json + Decimal + sortedcontainers: the same frames, the same book, and the same order of questions,
+best prices net of fees in both directions and depth only where they cross. It checks neither sequence nor age, which
+ours does. Both must end with the same best bid, or the comparison is worth nothing.
 """
 
 from __future__ import annotations
@@ -356,10 +357,11 @@ def _usual(
                     side[px] = qty
                 else:
                     side.pop(px, None)
-        if price(rival_bids) * (1 - fee) > price(asks) * (1 + fee):
-            edges += 1
-        if price(bids) * (1 - fee) > price(rival_asks) * (1 + fee):
-            edges += 1
+        # as ours does: the best prices first, depth only where they cross by more than the fees
+        if rival_bids.peekitem(0)[0] * (1 - fee) > asks.peekitem(0)[0] * (1 + fee):
+            edges += price(rival_bids) * (1 - fee) > price(asks) * (1 + fee)
+        if bids.peekitem(0)[0] * (1 - fee) > rival_asks.peekitem(0)[0] * (1 + fee):
+            edges += price(bids) * (1 - fee) > price(rival_asks) * (1 + fee)
 
     took = []
     gc.collect()
