@@ -36,10 +36,32 @@ if TYPE_CHECKING:
     from arbkit.strategies import SpreadArb as SpreadArb
 
 __all__ = [
-    "ArbkitError", "BadFrame", "Book", "BookUpdate", "Capabilities", "Catalogue", "ConfigError", "Deal", "Exchange",
-    "Executor", "Instrument", "Leg", "Level", "NewOrder", "Opportunity", "OrderUpdate", "RemoteProtocolError",
-    "Session", "Side", "Signer", "SpreadArb", "Strategy", "VenueSettings", "View", "hookimpl",
-]  # fmt: skip
+    "ArbkitError",
+    "BadFrame",
+    "Book",
+    "BookUpdate",
+    "Capabilities",
+    "Catalogue",
+    "ConfigError",
+    "Deal",
+    "Exchange",
+    "Executor",
+    "Instrument",
+    "Leg",
+    "Level",
+    "NewOrder",
+    "Opportunity",
+    "OrderUpdate",
+    "RemoteProtocolError",
+    "Session",
+    "Side",
+    "Signer",
+    "SpreadArb",
+    "Strategy",
+    "VenueSettings",
+    "View",
+    "hookimpl",
+]
 
 _HOMES = {
     "arbkit.core.book": "Book",

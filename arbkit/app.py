@@ -81,9 +81,17 @@ class RunPlan(Struct, frozen=True, kw_only=True):
 
 
 def make_desk(
-    plan: RunPlan, registry: Registry, strategy: Strategy, signers: Mapping[str, Signer], port: Port, now_ns: int, *,
-    facts: Facts | None = None, counters: Counters | None = None, probe: Callable[[], int] | None = None,
-) -> Desk:  # fmt: skip
+    plan: RunPlan,
+    registry: Registry,
+    strategy: Strategy,
+    signers: Mapping[str, Signer],
+    port: Port,
+    now_ns: int,
+    *,
+    facts: Facts | None = None,
+    counters: Counters | None = None,
+    probe: Callable[[], int] | None = None,
+) -> Desk:
     """The desk of a plan: the same for a run and for its replay."""
     executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
     venues = []
@@ -103,10 +111,16 @@ def make_desk(
         )
     name = plan.target.rpartition(":")[2]
     setup = Setup(
-        venues=venues, slots=[Slot(name, strategy, executor)], limits=plan.limits, gate=plan.gate, seed=plan.seed,
-        block=plan.block, unresolved=plan.unresolved, interrupted=plan.interrupted,
+        venues=venues,
+        slots=[Slot(name, strategy, executor)],
+        limits=plan.limits,
+        gate=plan.gate,
+        seed=plan.seed,
+        block=plan.block,
+        unresolved=plan.unresolved,
+        interrupted=plan.interrupted,
         durability=plan.durability,
-    )  # fmt: skip
+    )
     return Desk(setup, port, now_ns, facts=facts, counters=counters, probe=probe)
 
 
@@ -129,9 +143,16 @@ def _executor(settings: Mapping[str, Any]) -> Executor:
 
 
 def run(
-    config: configuration.Config, strategy: Strategy, *, registry: Registry, live: bool, seconds: float | None,
-    as_json: bool, loop_factory: LoopFactory, capture: str | None = None,
-) -> int:  # fmt: skip
+    config: configuration.Config,
+    strategy: Strategy,
+    *,
+    registry: Registry,
+    live: bool,
+    seconds: float | None,
+    as_json: bool,
+    loop_factory: LoopFactory,
+    capture: str | None = None,
+) -> int:
     """``arbkit run``: until stopped; the exit code."""
     live = live and config.mode == "live"
     signers: dict[str, LocalSigner] = {}
@@ -142,10 +163,14 @@ def run(
         signers[name] = keys.signer()
     plan = RunPlan(
         venues=[_venue_plan(name, venue, live) for name, venue in config.venues.items()],
-        target=config.strategy.target, params=config.strategy.params, limits=config.limits, gate=config.gate,
-        executor=config.executor, seed=seed(),
+        target=config.strategy.target,
+        params=config.strategy.params,
+        limits=config.limits,
+        gate=config.gate,
+        executor=config.executor,
+        seed=seed(),
         durability=config.state.durability,
-    )  # fmt: skip
+    )
     accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}
     try:
         folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
@@ -153,9 +178,18 @@ def run(
         raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
     try:
         return start(
-            plan, strategy, registry=registry, signers=signers, secrets=secrets, folder=folder, seconds=seconds,
-            as_json=as_json, loop_factory=loop_factory, capture=capture, metrics_port=config.metrics.port,
-        ).code  # fmt: skip
+            plan,
+            strategy,
+            registry=registry,
+            signers=signers,
+            secrets=secrets,
+            folder=folder,
+            seconds=seconds,
+            as_json=as_json,
+            loop_factory=loop_factory,
+            capture=capture,
+            metrics_port=config.metrics.port,
+        ).code
     finally:
         folder.close()
 
@@ -163,11 +197,17 @@ def run(
 def _venue_plan(name: str, venue: configuration.VenueConfig, live: bool) -> VenuePlan:
     latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
     return VenuePlan(
-        venue=name, account=f"{name}:{venue.account}", environment=venue.environment, endpoints=venue.endpoints,
-        options=venue.options, signed=live, balances=None if live else venue.balances,
-        latency_ns=round(latency_ms * 1e6), maker=venue.maker_fee if venue.maker_fee is not None else WORST_FEE,
+        venue=name,
+        account=f"{name}:{venue.account}",
+        environment=venue.environment,
+        endpoints=venue.endpoints,
+        options=venue.options,
+        signed=live,
+        balances=None if live else venue.balances,
+        latency_ns=round(latency_ms * 1e6),
+        maker=venue.maker_fee if venue.maker_fee is not None else WORST_FEE,
         taker=venue.taker_fee if venue.taker_fee is not None else WORST_FEE,
-    )  # fmt: skip
+    )
 
 
 class Finished(Struct):
@@ -179,11 +219,21 @@ class Finished(Struct):
 
 
 def start(
-    plan: RunPlan, strategy: Strategy, *, registry: Registry, signers: Mapping[str, LocalSigner],
-    secrets: Sequence[str], folder: StateFolder, seconds: float | None, as_json: bool, loop_factory: LoopFactory,
-    capture: str | None = None, metrics_port: int | None = None, screen: Facts | None = None,
+    plan: RunPlan,
+    strategy: Strategy,
+    *,
+    registry: Registry,
+    signers: Mapping[str, LocalSigner],
+    secrets: Sequence[str],
+    folder: StateFolder,
+    seconds: float | None,
+    as_json: bool,
+    loop_factory: LoopFactory,
+    capture: str | None = None,
+    metrics_port: int | None = None,
+    screen: Facts | None = None,
     histograms: Mapping[str, Histogram] | None = None,
-) -> Finished:  # fmt: skip
+) -> Finished:
     """Recover the journal, make the desk, run it, print the last line (``screen`` takes all that is told instead;
     ``histograms`` replace the counters' own, for benches)."""
     clock = Clock()
@@ -191,8 +241,13 @@ def start(
     plan = _recover(plan, folder.journal, journal, clock)
     tape = None
     if capture is not None:
-        head = TapeHead(began_ns=clock.now_ns(), code=_code_version(), seed=plan.seed, journal=journal.position,
-                        setup=msgspec.msgpack.encode(plan))  # fmt: skip
+        head = TapeHead(
+            began_ns=clock.now_ns(),
+            code=_code_version(),
+            seed=plan.seed,
+            journal=journal.position,
+            setup=msgspec.msgpack.encode(plan),
+        )
         try:
             tape = TapeFile(Path(capture), TapeWriter(head))
         except OSError as error:
@@ -206,8 +261,17 @@ def start(
     try:
         runtime = Runtime(clock, journal, tape=tape)
         began = clock.now_ns() if tape is None else head.began_ns
-        desk = make_desk(plan, registry, strategy, signers, runtime, began, facts=screen or log, counters=counters,
-                         probe=clock.now_ns)  # fmt: skip
+        desk = make_desk(
+            plan,
+            registry,
+            strategy,
+            signers,
+            runtime,
+            began,
+            facts=screen or log,
+            counters=counters,
+            probe=clock.now_ns,
+        )
         watch = Watch(desk, runtime, screen or log)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
@@ -257,11 +321,14 @@ def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> R
         journal.append(
             encode(
                 RunStart(
-                    at_ns=now_ns, mode="paper" if venue.balances is not None else "live", account=venue.account,
-                    environment=venue.environment, code=_code_version(),
+                    at_ns=now_ns,
+                    mode="paper" if venue.balances is not None else "live",
+                    account=venue.account,
+                    environment=venue.environment,
+                    code=_code_version(),
                 )
             )
-        )  # fmt: skip
+        )
         journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
     journal.flush()
     return msgspec.structs.replace(
@@ -293,10 +360,16 @@ def _sources(desk: Desk, log: Log) -> Sources:
         return None if value is None else (asset, value)
 
     return Sources(
-        counters=desk.counters, books=books, headroom=headroom, pnl=desk.ledger.pnl, marked_pnl=marked,
-        open_deals=lambda: len(desk.engine.deals), unresolved=lambda: len(desk.unresolved()),
-        mode=lambda: desk.gate.mode().value, log_dropped=lambda: log.dropped,
-    )  # fmt: skip
+        counters=desk.counters,
+        books=books,
+        headroom=headroom,
+        pnl=desk.ledger.pnl,
+        marked_pnl=marked,
+        open_deals=lambda: len(desk.engine.deals),
+        unresolved=lambda: len(desk.unresolved()),
+        mode=lambda: desk.gate.mode().value,
+        log_dropped=lambda: log.dropped,
+    )
 
 
 # --- replay -------------------------------------------------------------------------------------------------------

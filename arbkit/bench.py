@@ -49,8 +49,11 @@ def run(
 
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
-    return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
-            "processor": _processor()}  # fmt: skip
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
 
 
 def _processor() -> str:

@@ -154,8 +154,15 @@ def _seeded(changes: int) -> Wire:
                 book[px] = qty
             else:
                 book.pop(px, None)
-        data = {"e": "depthUpdate", "E": START_NS // 10**6 + 100 * number, "s": "BTCUSDT", "U": number, "u": number,
-                "b": _rows(sides[0], True), "a": _rows(sides[1], False)}  # fmt: skip
+        data = {
+            "e": "depthUpdate",
+            "E": START_NS // 10**6 + 100 * number,
+            "s": "BTCUSDT",
+            "U": number,
+            "u": number,
+            "b": _rows(sides[0], True),
+            "a": _rows(sides[1], False),
+        }
         texts.append('{"stream":"btcusdt@depth@100ms","data":' + json.dumps(data, separators=(",", ":")) + "}")
     return Wire("binance", "BTCUSDT", texts, snapshot)
 
@@ -255,13 +262,23 @@ def _desk(wire: Wire, tick: Decimal) -> tuple[Desk, _Port, Book]:
     from arbkit.strategies import SpreadArb, TakerExecutor
 
     exchange: Exchange = load().exchange(wire.venue)(VenueSettings())
-    instrument = Instrument(venue=wire.venue, symbol=wire.native, native=wire.native, base="BASE", quote="QUOTE",
-                            tick=tick, lot=Decimal("0.00001"))  # fmt: skip
+    instrument = Instrument(
+        venue=wire.venue,
+        symbol=wire.native,
+        native=wire.native,
+        base="BASE",
+        quote="QUOTE",
+        tick=tick,
+        lot=Decimal("0.00001"),
+    )
     setups = [
-        VenueSetup(exchange=cast("Exchange", _Standing(exchange, venue)), account=f"{venue}:main",
-                   paper=PaperSetup(balances={}))
+        VenueSetup(
+            exchange=cast("Exchange", _Standing(exchange, venue)),
+            account=f"{venue}:main",
+            paper=PaperSetup(balances={}),
+        )
         for venue in (wire.venue, "rival")
-    ]  # fmt: skip
+    ]
     port = _Port()
     slot = Slot("bench", SpreadArb(symbols=(wire.native,)), TakerExecutor())
     desk = Desk(Setup(venues=setups, slots=[slot]), port, START_NS)
@@ -378,10 +395,14 @@ def _measure(wire: Wire, source: str, tick: Decimal = Decimal(0)) -> FrameResult
     ours, first, book, bids, asks = _ours(wire, tick)
     warm = min(WARM_UP, len(ours) // 5)
     result = FrameResult(
-        venue=wire.venue, source=source, levels=statistics.median(text.count('["') for text in wire.texts),
-        book_levels=(len(book.bids) + len(book.asks)) // 2, median_us=_median(ours[warm:]), p99_us=_p99(ours[warm:]),
+        venue=wire.venue,
+        source=source,
+        levels=statistics.median(text.count('["') for text in wire.texts),
+        book_levels=(len(book.bids) + len(book.asks)) // 2,
+        median_us=_median(ours[warm:]),
+        p99_us=_p99(ours[warm:]),
         frames=len(ours) - warm,
-    )  # fmt: skip
+    )
     usual = _usual(wire, first, (bids, asks))
     if usual is None:
         return result

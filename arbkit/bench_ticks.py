@@ -94,10 +94,18 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
             ticks, durable = _Exact(), _Exact()
             try:
                 done = app.start(
-                    plan, SpreadArb(**{**demo.PARAMS, "cooldown_s": 0.02}), registry=registry, signers=signers,
-                    secrets=(), folder=state, seconds=seconds, as_json=True, loop_factory=loop_factory,
-                    screen=demo.Screen(silent=True), histograms={"tick_to_order": ticks, "durable": durable},
-                )  # fmt: skip
+                    plan,
+                    SpreadArb(**{**demo.PARAMS, "cooldown_s": 0.02}),
+                    registry=registry,
+                    signers=signers,
+                    secrets=(),
+                    folder=state,
+                    seconds=seconds,
+                    as_json=True,
+                    loop_factory=loop_factory,
+                    screen=demo.Screen(silent=True),
+                    histograms={"tick_to_order": ticks, "durable": durable},
+                )
             finally:
                 state.close()
         finally:
@@ -107,12 +115,17 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
     messages = sum(link.messages for link in done.desk.counters.links.values())
     return [
         TickResult(
-            venues=" + ".join(venues), messages_per_s=round(messages / seconds),
-            deals=sum(done.desk.counters.deals.values()), p50_us=ticks.at(0.5), p99_us=ticks.at(0.99),
-            worst_us=ticks.at(1.0), durable_p50_us=durable.at(0.5), durable_p99_us=durable.at(0.99),
+            venues=" + ".join(venues),
+            messages_per_s=round(messages / seconds),
+            deals=sum(done.desk.counters.deals.values()),
+            p50_us=ticks.at(0.5),
+            p99_us=ticks.at(0.99),
+            worst_us=ticks.at(1.0),
+            durable_p50_us=durable.at(0.5),
+            durable_p99_us=durable.at(0.99),
             samples=len(ticks.values),
         )
-    ]  # fmt: skip
+    ]
 
 
 async def relay(upstream: str, rate: int) -> None:

@@ -26,9 +26,19 @@ from arbkit.core.types import Secret, VenueSettings
 from arbkit.keys import is_reference, resolve
 
 __all__ = [
-    "BadConfig", "BadCredentials", "Config", "Credentials", "MetricsConfig", "Mistake", "StateConfig", "StrategyConfig",
-    "VenueConfig", "credentials", "fail", "load",
-]  # fmt: skip
+    "BadConfig",
+    "BadCredentials",
+    "Config",
+    "Credentials",
+    "MetricsConfig",
+    "Mistake",
+    "StateConfig",
+    "StrategyConfig",
+    "VenueConfig",
+    "credentials",
+    "fail",
+    "load",
+]
 
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"

@@ -221,8 +221,16 @@ def _words(error: msgspec.ValidationError, kind: Any) -> str:
     return text[0].lower() + text[1:]
 
 
-_PERSON = {"str": "text", "int": "a whole number", "decimal": "a number", "float": "a number", "bool": "true or false",
-           "array": "a list", "object": "a table", "null": "nothing"}  # fmt: skip
+_PERSON = {
+    "str": "text",
+    "int": "a whole number",
+    "decimal": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
 
 
 def _mistake(place: Place, path: str, text: str, credentials: bool = False) -> Mistake:

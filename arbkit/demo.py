@@ -37,14 +37,26 @@ SYMBOLS = ("BTC-USDT", "ETH-USDT")
 EDGE_EVERY_S = 2.0
 PREFERRED = ("binance", "okx", "bybit")
 LIMITS = LimitsConfig(
-    max_order_notional=Decimal(1_000), max_deal_notional=Decimal(1_000), max_open_notional=Decimal(8_000),
-    max_venue_notional=Decimal(8_000), max_asset_notional=Decimal(8_000), max_deals_per_minute=600,
-    cooldown_ns=500_000_000, max_broken=50, max_loss_day=Decimal(5_000), max_loss_run=Decimal(10_000),
-)  # fmt: skip
+    max_order_notional=Decimal(1_000),
+    max_deal_notional=Decimal(1_000),
+    max_open_notional=Decimal(8_000),
+    max_venue_notional=Decimal(8_000),
+    max_asset_notional=Decimal(8_000),
+    max_deals_per_minute=600,
+    cooldown_ns=500_000_000,
+    max_broken=50,
+    max_loss_day=Decimal(5_000),
+    max_loss_run=Decimal(10_000),
+)
 GATE = GateConfig(max_order_notional=Decimal(3_000), orders_per_second=100, notional_per_minute=Decimal(1_000_000))
 PARAMS: dict[str, Any] = {"symbols": SYMBOLS, "min_edge": 0.0003, "max_notional": 500.0}
-_WORDS = {"lose_ack": "ack lost", "skip": "sequence skipped", "close": "socket closed", "partial": "partial fill",
-          "throttle": "429"}  # fmt: skip
+_WORDS = {
+    "lose_ack": "ack lost",
+    "skip": "sequence skipped",
+    "close": "socket closed",
+    "partial": "partial fill",
+    "throttle": "429",
+}
 
 
 def run(
@@ -60,9 +72,11 @@ def run(
         )
     screen = Screen(as_json)
     faults = default_script(venues, seconds)
-    screen.say(f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}. The venues "
-               f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
-               "orders go over real sockets, signed, in each venue's own protocol.\n")  # fmt: skip
+    screen.say(
+        f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}. The venues "
+        f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
+        "orders go over real sockets, signed, in each venue's own protocol.\n"
+    )
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
         venues_beside(venues, seed, faults=faults) as where,
@@ -75,9 +89,18 @@ def run(
         state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
         try:
             done = app.start(
-                plan, SpreadArb(**PARAMS), registry=registry, signers=signers, secrets=secrets, folder=state,
-                seconds=seconds, as_json=as_json, loop_factory=loop_factory, capture=capture, screen=screen,
-            )  # fmt: skip
+                plan,
+                SpreadArb(**PARAMS),
+                registry=registry,
+                signers=signers,
+                secrets=secrets,
+                folder=state,
+                seconds=seconds,
+                as_json=as_json,
+                loop_factory=loop_factory,
+                capture=capture,
+                screen=screen,
+            )
         finally:
             state.close()
         ledger, fired = _get(where["admin"], "ledger"), _get(where["admin"], "faults")
@@ -89,13 +112,20 @@ def plan_of(where: dict[str, Any], seed: int) -> app.RunPlan:
     return app.RunPlan(
         venues=[
             app.VenuePlan(
-                venue=name, account=f"{name}:main", environment="sim", signed=True,
+                venue=name,
+                account=f"{name}:main",
+                environment="sim",
+                signed=True,
                 endpoints={key: url for key, url in said.items() if url and key.startswith(("rest", "ws_"))},
             )
             for name, said in where["venues"].items()
         ],
-        target="spread", params=PARAMS, limits=LIMITS, gate=GATE, seed=seed,
-    )  # fmt: skip
+        target="spread",
+        params=PARAMS,
+        limits=LIMITS,
+        gate=GATE,
+        seed=seed,
+    )
 
 
 @contextmanager
@@ -107,11 +137,24 @@ def venues_beside(
         script.write(msgspec.json.encode(faults))
         script.flush()
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "arbkit", "sim", *venues, "--seed", str(seed), "--faults", script.name,
-             "--edge-every", str(edge_every_s), "--json"],
-            stdout=subprocess.PIPE, text=True,
+            [
+                sys.executable,
+                "-m",
+                "arbkit",
+                "sim",
+                *venues,
+                "--seed",
+                str(seed),
+                "--faults",
+                script.name,
+                "--edge-every",
+                str(edge_every_s),
+                "--json",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
             process_group=0,  # Ctrl-C is for us: the venues must outlive the orders that it winds down
-        )  # fmt: skip
+        )
         try:
             assert process.stdout is not None
             yield _announced(process.stdout)
@@ -205,8 +248,10 @@ class Screen:
             self._deals += 1
             legs = [leg.partition(":") for leg in str(fields["pair"]).split("+")]
             where = f"{legs[0][2]} {'+'.join(venue for venue, _, _ in legs)}"
-            self.say(f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
-                     f"{fields['ms']:4.0f} ms")  # fmt: skip
+            self.say(
+                f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
+                f"{fields['ms']:4.0f} ms"
+            )
         elif event == "venue.waiting":
             self.say(f"  {fields['venue']} cannot trade yet: {fields['why']}")
         elif event == "order.unknown":

@@ -280,9 +280,14 @@ def test_the_page_tells_every_key() -> None:
     """docs/configuration.md names each key that there is; its example is read by the real loader."""
     page = (Path(__file__).parent.parent / "docs/configuration.md").read_text()
     sections = (
-        Config, config.VenueConfig, config.StrategyConfig, config.LimitsConfig, config.GateConfig,
-        config.MetricsConfig, config.StateConfig,
-    )  # fmt: skip
+        Config,
+        config.VenueConfig,
+        config.StrategyConfig,
+        config.LimitsConfig,
+        config.GateConfig,
+        config.MetricsConfig,
+        config.StateConfig,
+    )
     for section in sections:
         for key in keys_of(section):
             assert f"`{key}`" in page or f"`[{key}]`" in page or f"`[{key}.NAME]`" in page, key

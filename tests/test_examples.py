@@ -134,9 +134,14 @@ def test_fifteen_lines_trade_over_real_sockets(tmp_path: Path) -> None:
             (tmp_path / "simulator.toml").write_text(config)
             command = [arbkit, "run", "spread.py:Majors", "--config", "simulator.toml", "--live", "--state", "state"]
             done = subprocess.run(
-                [*command, "--seconds", "8", "--json"], cwd=tmp_path, env=env, capture_output=True, text=True,
-                timeout=60, check=False,
-            )  # fmt: skip
+                [*command, "--seconds", "8", "--json"],
+                cwd=tmp_path,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
         finally:
             sim.kill()
     assert done.returncode == 0, done.stderr

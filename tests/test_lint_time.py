@@ -18,10 +18,24 @@ SOURCES = sorted(
 )
 
 TIME = frozenset(
-    {"time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns",
-     "time.clock_gettime", "time.clock_gettime_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
-     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.date.today"}
-)  # fmt: skip
+    {
+        "time.time",
+        "time.time_ns",
+        "time.monotonic",
+        "time.monotonic_ns",
+        "time.perf_counter",
+        "time.perf_counter_ns",
+        "time.clock_gettime",
+        "time.clock_gettime_ns",
+        "datetime.now",
+        "datetime.utcnow",
+        "datetime.today",
+        "date.today",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "datetime.date.today",
+    }
+)
 ENTROPY = frozenset({"uuid.uuid1", "uuid.uuid4", "uuid4", "uuid1", "os.urandom", "os.getrandom", "random.SystemRandom"})
 MODULES = frozenset({"pickle", "cPickle", "shelve", "marshal", "dill", "yaml", "secrets"})
 CALLS = frozenset({"eval", "exec", "compile", "__import__", "os.system", "os.popen"})
@@ -77,11 +91,22 @@ def test_no_hidden_time_entropy_or_code(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["import time; time.time()", "from time import monotonic_ns", "from datetime import datetime; datetime.now()",
-     "import random; random.random()", "from random import choice", "Random()", "import uuid; uuid.uuid4()",
-     "import os; os.urandom(8)", "import secrets", "import pickle", "from yaml import load", "eval('1')",
-     "run('ls', shell=True)"],
-)  # fmt: skip
+    [
+        "import time; time.time()",
+        "from time import monotonic_ns",
+        "from datetime import datetime; datetime.now()",
+        "import random; random.random()",
+        "from random import choice",
+        "Random()",
+        "import uuid; uuid.uuid4()",
+        "import os; os.urandom(8)",
+        "import secrets",
+        "import pickle",
+        "from yaml import load",
+        "eval('1')",
+        "run('ls', shell=True)",
+    ],
+)
 def test_the_lint_sees(code: str) -> None:
     """Each forbidden thing is found."""
     assert list(faults(ast.parse(code)))

@@ -74,11 +74,12 @@ class ToySession:
         if what.kind is AskKind.CATALOGUE:
             return [
                 InstrumentUpdate(
-                    Instrument(venue="toy", symbol=symbol, native=native, base="", quote="", tick=Decimal(1),
-                               lot=Decimal(1))
+                    Instrument(
+                        venue="toy", symbol=symbol, native=native, base="", quote="", tick=Decimal(1), lot=Decimal(1)
+                    )
                 )
                 for native, symbol in said.items()
-            ]  # fmt: skip
+            ]
         return (BookUpdate(what.instrument, [Level(said["bid"], 1.0)], [], True, 1),)
 
     def encode(self, what: Ask, now_ns: int) -> Sequence[Any]:
@@ -122,9 +123,13 @@ def test_a_line_for_each_frame_that_changed_a_book(tmp_path: Path) -> None:
     )
     first, second, summary = lines(path, top=2)
     assert first == {
-        "i": 1, "symbol": "X", "bid": ["1", "0.00001"], "ask": ["200000", "0.00001"],
-        "bids2": [["1", "0.00001"], ["0.5", "0.00000001"]], "asks2": [["200000", "0.00001"]],
-    }  # fmt: skip
+        "i": 1,
+        "symbol": "X",
+        "bid": ["1", "0.00001"],
+        "ask": ["200000", "0.00001"],
+        "bids2": [["1", "0.00001"], ["0.5", "0.00000001"]],
+        "asks2": [["200000", "0.00001"]],
+    }
     assert second["i"] == 3
     assert summary == {"summary": {"frames": 4, "books": 1, "gaps": 0, "errors": 0}}
 
@@ -149,16 +154,21 @@ def test_answers_find_those_who_asked(tmp_path: Path) -> None:
         ws(do="ask", s="Z"),
     )
     assert [(line["i"], line["symbol"], line["bid"]) for line in lines(path)[:-1]] == [
-        (3, "Y", ["2", "1"]), (4, "X", ["1", "1"]), (6, "Z", ["3", "1"]),
-    ]  # fmt: skip
+        (3, "Y", ["2", "1"]),
+        (4, "X", ["1", "1"]),
+        (6, "Z", ["3", "1"]),
+    ]
 
 
 def test_lost_books_print_nothing_until_they_are_whole(tmp_path: Path) -> None:
     """A gap is counted; deltas on a lost book are no book."""
     path = written(
-        tmp_path, book("X", (1.0, 1.0), snapshot=True), ws(do="lost", s="X"), book("X", (2.0, 1.0)),
+        tmp_path,
+        book("X", (1.0, 1.0), snapshot=True),
+        ws(do="lost", s="X"),
+        book("X", (2.0, 1.0)),
         book("X", (3.0, 1.0), snapshot=True),
-    )  # fmt: skip
+    )
     *found, summary = lines(path)
     assert [line["i"] for line in found] == [0, 3]
     assert summary["summary"]["gaps"] == 1

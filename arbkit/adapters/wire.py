@@ -15,9 +15,23 @@ from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import ClockSample, HttpAnswer, VenueSettings
 
 __all__ = [
-    "MS", "NOTHING", "S", "base_url", "json_text", "ms_ns", "number", "options", "ours", "query", "read_json",
-    "retry_ns", "sane", "time_sample", "told", "whole",
-]  # fmt: skip
+    "MS",
+    "NOTHING",
+    "S",
+    "base_url",
+    "json_text",
+    "ms_ns",
+    "number",
+    "options",
+    "ours",
+    "query",
+    "read_json",
+    "retry_ns",
+    "sane",
+    "time_sample",
+    "told",
+    "whole",
+]
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""

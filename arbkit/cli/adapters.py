@@ -94,5 +94,14 @@ def _cells(row: Row) -> list[str]:
     expiry = "" if row.order_expiry_s is None else f"{row.order_expiry_s:g} s"
     ws_orders = "" if row.ws_orders is None else "yes" if row.ws_orders else "no"
     status = row.status if not row.reason else f"{row.status}: {row.reason}"
-    return [row.venue or "-", row.distribution, row.version, row.client_id.replace("_", " "), expiry, row.book_check,
-            ws_orders, row.checked, status]  # fmt: skip
+    return [
+        row.venue or "-",
+        row.distribution,
+        row.version,
+        row.client_id.replace("_", " "),
+        expiry,
+        row.book_check,
+        ws_orders,
+        row.checked,
+        status,
+    ]

@@ -25,9 +25,15 @@ from arbkit.core.types import plain
 @config_option
 @json_option
 def command(
-    strategy: str | None, live: bool, seconds: float | None, metrics_port: int | None, state_folder: str | None,
-    capture: str | None, config_file: str | None, as_json: bool,
-) -> int:  # fmt: skip
+    strategy: str | None,
+    live: bool,
+    seconds: float | None,
+    metrics_port: int | None,
+    state_folder: str | None,
+    capture: str | None,
+    config_file: str | None,
+    as_json: bool,
+) -> int:
     """Run TARGET: module:Class, file.py:Class or a registered name.
 
     On paper (live books, simulated fills) unless --live and mode = "live" both say otherwise.
@@ -49,9 +55,15 @@ def command(
     from arbkit import app  # here: it brings asyncio and aiohttp, and mistakes should be told before
 
     return app.run(
-        config, made, registry=registry, live=live, seconds=seconds, capture=capture, as_json=as_json,
+        config,
+        made,
+        registry=registry,
+        live=live,
+        seconds=seconds,
+        capture=capture,
+        as_json=as_json,
         loop_factory=loop_factory(),
-    )  # fmt: skip
+    )
 
 
 def _banner(config: Config, live: bool) -> str:

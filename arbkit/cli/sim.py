@@ -42,9 +42,12 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
     "--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script, see below."
 )
 @click.option(
-    "--edge-every", type=click.FloatRange(min=0), default=3.0, show_default=True,
+    "--edge-every",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
     help="Mean seconds between two edges on a symbol; 0 = none.",
-)  # fmt: skip
+)
 @json_option
 def command(
     venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, as_json: bool

@@ -25,9 +25,14 @@ class Aftermath:
     __slots__ = ("_catalogue", "_counters", "_facts", "_journal", "_open", "_orders", "left")
 
     def __init__(
-        self, deals: Sequence[Interrupted], orders: Mapping[str, Orders], catalogue: Catalogue,
-        journal: Callable[[Record], None], counters: Counters, facts: Facts,
-    ) -> None:  # fmt: skip
+        self,
+        deals: Sequence[Interrupted],
+        orders: Mapping[str, Orders],
+        catalogue: Catalogue,
+        journal: Callable[[Record], None],
+        counters: Counters,
+        facts: Facts,
+    ) -> None:
         self._open = list(deals)
         self._orders = orders
         self._catalogue = catalogue

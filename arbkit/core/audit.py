@@ -24,9 +24,17 @@ class Audit:
     """See the module; the desk calls ``tick`` when ``due_ns`` has come."""
 
     def __init__(
-        self, ledger: Ledger, limits: Limits, marker: Marker, asset: str, venues: Mapping[str, Venue],
-        restrict: Callable[[ModeChange], None], counters: Counters, facts: Facts, now_ns: int,
-    ) -> None:  # fmt: skip
+        self,
+        ledger: Ledger,
+        limits: Limits,
+        marker: Marker,
+        asset: str,
+        venues: Mapping[str, Venue],
+        restrict: Callable[[ModeChange], None],
+        counters: Counters,
+        facts: Facts,
+        now_ns: int,
+    ) -> None:
         self._ledger = ledger
         self._limits = limits
         self._marker = marker

@@ -106,9 +106,22 @@ class Book:
     """The book of one instrument. A strategy gets it only while it is ``trusted``."""
 
     __slots__ = (
-        "_most", "asks", "bids", "crossed_ns", "depth", "epoch", "exch_ns", "instrument", "reason", "recv_ns", "seq",
-        "state", "top", "transit_ns", "updates",
-    )  # fmt: skip
+        "_most",
+        "asks",
+        "bids",
+        "crossed_ns",
+        "depth",
+        "epoch",
+        "exch_ns",
+        "instrument",
+        "reason",
+        "recv_ns",
+        "seq",
+        "state",
+        "top",
+        "transit_ns",
+        "updates",
+    )
 
     def __init__(self, instrument: str) -> None:
         self.instrument = instrument

@@ -26,9 +26,16 @@ class Boot:
     """The start of a desk, and of each venue that comes late."""
 
     def __init__(
-        self, venues: Mapping[str, Venue], catalogue: Catalogue, books: dict[str, Book], lines: Lines,
-        trades: dict[str, Link], engine: Engine, facts: Facts, now_ns: int,
-    ) -> None:  # fmt: skip
+        self,
+        venues: Mapping[str, Venue],
+        catalogue: Catalogue,
+        books: dict[str, Book],
+        lines: Lines,
+        trades: dict[str, Link],
+        engine: Engine,
+        facts: Facts,
+        now_ns: int,
+    ) -> None:
         self._venues = venues
         self._catalogue = catalogue
         self._books = books

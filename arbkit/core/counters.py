@@ -73,10 +73,25 @@ class Counters:
     """All of one engine."""
 
     __slots__ = (
-        "ack", "alarms", "book", "coalesced", "deals", "decision", "decode", "durable", "late_turns",
-        "links", "opportunities_dropped", "opportunities_seen", "opportunities_taken", "orders", "refused",
-        "strategy_faults", "tick_to_order", "turns",
-    )  # fmt: skip
+        "ack",
+        "alarms",
+        "book",
+        "coalesced",
+        "deals",
+        "decision",
+        "decode",
+        "durable",
+        "late_turns",
+        "links",
+        "opportunities_dropped",
+        "opportunities_seen",
+        "opportunities_taken",
+        "orders",
+        "refused",
+        "strategy_faults",
+        "tick_to_order",
+        "turns",
+    )
 
     def __init__(self) -> None:
         self.links: dict[str, LinkCounters] = {}

@@ -57,13 +57,36 @@ MOVES: dict[DealState, frozenset[DealState]] = {
 class DealLeg:
     """One leg, exact. Fills of hedge and unwind orders count on the leg whose instrument they trade."""
 
-    __slots__ = ("account", "base", "bought", "fees", "instrument", "maker", "paid", "px", "qty", "quote", "received",
-                 "side", "sold", "wave")  # fmt: skip
+    __slots__ = (
+        "account",
+        "base",
+        "bought",
+        "fees",
+        "instrument",
+        "maker",
+        "paid",
+        "px",
+        "qty",
+        "quote",
+        "received",
+        "side",
+        "sold",
+        "wave",
+    )
 
     def __init__(
-        self, *, account: str, instrument: str, base: str, side: Side, qty: Decimal, px: Decimal, wave: int = 0,
-        maker: bool = False, quote: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        account: str,
+        instrument: str,
+        base: str,
+        side: Side,
+        qty: Decimal,
+        px: Decimal,
+        wave: int = 0,
+        maker: bool = False,
+        quote: str = "",
+    ) -> None:
         self.account = account
         self.instrument = instrument
         self.base = base
@@ -98,8 +121,24 @@ class DealLeg:
 class Deal:
     """One trade over N legs."""
 
-    __slots__ = ("asset", "closed_ns", "created_ns", "deadline_ns", "expected_net", "id", "legs", "opportunity",
-                 "orders", "outcome", "sent_ns", "state", "strategy", "tries", "wave", "why")  # fmt: skip
+    __slots__ = (
+        "asset",
+        "closed_ns",
+        "created_ns",
+        "deadline_ns",
+        "expected_net",
+        "id",
+        "legs",
+        "opportunity",
+        "orders",
+        "outcome",
+        "sent_ns",
+        "state",
+        "strategy",
+        "tries",
+        "wave",
+        "why",
+    )
 
     def __init__(self, opportunity: Opportunity, legs: list[DealLeg], *, created_ns: int, deadline_ns: int) -> None:
         self.id = 0

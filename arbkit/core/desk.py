@@ -104,9 +104,15 @@ class Desk:
     """See the module. ``probe`` tells the time for histograms only; nothing is decided by it."""
 
     def __init__(
-        self, setup: Setup, port: Port, now_ns: int, *, facts: Facts | None = None,
-        counters: Counters | None = None, probe: Callable[[], int] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        setup: Setup,
+        port: Port,
+        now_ns: int,
+        *,
+        facts: Facts | None = None,
+        counters: Counters | None = None,
+        probe: Callable[[], int] | None = None,
+    ) -> None:
         self.setup = setup
         self.facts = facts or NoFacts()
         self.counters = counters or Counters()
@@ -117,9 +123,16 @@ class Desk:
         self.books: dict[str, Book] = {}
         self.watchdog = Watchdog()
         self.lines = Lines(
-            port, self.watchdog, self._rng, self.counters, self.facts, self._session,
-            self._ask, self._fault, lambda venue: self.venues[venue].throttle,
-        )  # fmt: skip
+            port,
+            self.watchdog,
+            self._rng,
+            self.counters,
+            self.facts,
+            self._session,
+            self._ask,
+            self._fault,
+            lambda venue: self.venues[venue].throttle,
+        )
         self.links = self.lines.links
         self._setups = {each.exchange.venue: each for each in setup.venues}
         self.venues: dict[str, Venue] = {}
@@ -132,9 +145,13 @@ class Desk:
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.marker)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.marker)
         self.view = DeskView(
-            self.catalogue, self.books, self.limits, accounts,
-            lambda venue: self.venues[venue].may_trade, lambda venue: self.venues[venue].latency_ns,
-        )  # fmt: skip
+            self.catalogue,
+            self.books,
+            self.limits,
+            accounts,
+            lambda venue: self.venues[venue].may_trade,
+            lambda venue: self.venues[venue].latency_ns,
+        )
         self.heard = Heard(self.venues, self.view, self.facts)
         self._trades: dict[str, Link] = {}
         self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run, probe)
@@ -156,15 +173,29 @@ class Desk:
         self.gateway.withheld = self._withheld
         self.gateway.latency_ns = lambda venue: self.venues[venue].latency_ns
         self.engine = Engine(
-            catalogue=self.catalogue, books=self.books, orders=self.orders, ledger=self.ledger, limits=self.limits,
-            gate=self.gate, view=self.view, slots=setup.slots, ids=IntentIds(setup.block),
+            catalogue=self.catalogue,
+            books=self.books,
+            orders=self.orders,
+            ledger=self.ledger,
+            limits=self.limits,
+            gate=self.gate,
+            view=self.view,
+            slots=setup.slots,
+            ids=IntentIds(setup.block),
             outbox=Outbox(
-                grant=self.dispatch.grant, send=self.dispatch.send, answered=self.gateway.acked,
-                question=self.dispatch.question, journal=self.dispatch.journal, hold=self.dispatch.hold,
+                grant=self.dispatch.grant,
+                send=self.dispatch.send,
+                answered=self.gateway.acked,
+                question=self.dispatch.question,
+                journal=self.dispatch.journal,
+                hold=self.dispatch.hold,
                 release=self.dispatch.release,
             ),
-            counters=self.counters, facts=self.facts, fee_of=self.heard.fee, allowance=setup.limits.unwind_allowance,
-        )  # fmt: skip
+            counters=self.counters,
+            facts=self.facts,
+            fee_of=self.heard.fee,
+            allowance=setup.limits.unwind_allowance,
+        )
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
         self.aftermath = Aftermath(
@@ -187,10 +218,16 @@ class Desk:
             self.venues, self.catalogue, self.books, self.lines, self._trades, self.engine, self.facts, now_ns
         )
         self.audit = Audit(
-            self.ledger, self.limits, self.marker, setup.limits.asset, self.venues,
-            lambda change: self.engine.restrict(change.scope, change.mode, change.why), self.counters, self.facts,
+            self.ledger,
+            self.limits,
+            self.marker,
+            setup.limits.asset,
+            self.venues,
+            lambda change: self.engine.restrict(change.scope, change.mode, change.why),
+            self.counters,
+            self.facts,
             now_ns,
-        )  # fmt: skip
+        )
         self._cancel_ns = NEVER
         """When resting orders are to be cancelled (again), once the desk stops."""
         self._due_ns = now_ns
@@ -209,9 +246,12 @@ class Desk:
         paper = None
         if setup.paper is not None:
             paper = Paper(
-                setup.account, self.catalogue, balances=setup.paper.balances,
-                fees=lambda _: (setup.maker, setup.taker), latency_ns=setup.paper.latency_ns,
-            )  # fmt: skip
+                setup.account,
+                self.catalogue,
+                balances=setup.paper.balances,
+                fees=lambda _: (setup.maker, setup.taker),
+                latency_ns=setup.paper.latency_ns,
+            )
         readiness = Readiness(setup.account, exchange.capabilities, [s for s in specs if s.role is not Role.PUBLIC])
         self.venues[name] = Venue(setup, rest, readiness, paper, now_ns)
 
@@ -374,12 +414,16 @@ class Desk:
         self._cancel_ns = now_ns + RETRY_NS
         self._dirty = True
         resting = [
-            CancelOrder(account=order.intent.account, instrument=order.intent.instrument,
-                        cl_ord_id=order.cl_ord_id, order_id=order.order_id)
+            CancelOrder(
+                account=order.intent.account,
+                instrument=order.intent.instrument,
+                cl_ord_id=order.cl_ord_id,
+                order_id=order.order_id,
+            )
             for table in self.orders.values()
             for order in table.open()
             if order.intent.tif is Tif.GTC and not order.status.terminal
-        ]  # fmt: skip
+        ]
         for command in resting:
             self.orders[command.account].cancel_asked(command.cl_ord_id)
         if resting:

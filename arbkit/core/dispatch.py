@@ -55,10 +55,16 @@ class Dispatch:
     """Both are given by the desk once they are made."""
 
     def __init__(
-        self, port: Port, venues: Mapping[str, Venue], orders: Mapping[str, Orders], view: DeskView,
-        counters: Counters, facts: Facts, run: Callable[..., Sequence[Any]],
+        self,
+        port: Port,
+        venues: Mapping[str, Venue],
+        orders: Mapping[str, Orders],
+        view: DeskView,
+        counters: Counters,
+        facts: Facts,
+        run: Callable[..., Sequence[Any]],
         probe: Callable[[], int] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._port = port
         self._venues = venues
         self._orders = orders
@@ -169,8 +175,9 @@ class Dispatch:
         for leg in deal.legs:
             venue = self._venues[leg.account.partition(":")[0]]
             if venue.paper is None:
-                probe = NewOrder(account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side,
-                                 qty=leg.qty, px=leg.px)  # fmt: skip
+                probe = NewOrder(
+                    account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px
+                )
                 if not venue.throttle.hold(deal.id, venue.exchange.cost(probe, Role.REST), now_ns):
                     return False
         return True
@@ -246,9 +253,11 @@ class Dispatch:
         for order in resting:
             if order.acked_ns < sent_ns and not listed & {order.cl_ord_id, order.order_id}:
                 query = QueryOrder(
-                    account=venue.account, instrument=order.intent.instrument, cl_ord_id=order.cl_ord_id,
+                    account=venue.account,
+                    instrument=order.intent.instrument,
+                    cl_ord_id=order.cl_ord_id,
                     order_id=order.order_id,
-                )  # fmt: skip
+                )
                 self.gateway.ask(venue.rest, query, now_ns)
         return bool(resting)
 

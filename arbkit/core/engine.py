@@ -83,10 +83,23 @@ class Engine:
     """See the module. All collaborators are handed in; the desk reads ``deals`` and ``touched``."""
 
     def __init__(
-        self, *, catalogue: Catalogue, books: Mapping[str, Book], orders: Mapping[str, Orders], ledger: Ledger,
-        limits: Limits, gate: Gate, view: DeskView, slots: Sequence[Slot], ids: IntentIds, outbox: Outbox,
-        counters: Counters, facts: Facts, fee_of: Callable[[str], Decimal], allowance: Decimal,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        catalogue: Catalogue,
+        books: Mapping[str, Book],
+        orders: Mapping[str, Orders],
+        ledger: Ledger,
+        limits: Limits,
+        gate: Gate,
+        view: DeskView,
+        slots: Sequence[Slot],
+        ids: IntentIds,
+        outbox: Outbox,
+        counters: Counters,
+        facts: Facts,
+        fee_of: Callable[[str], Decimal],
+        allowance: Decimal,
+    ) -> None:
         self._catalogue = catalogue
         self._books = books
         self._orders = orders
@@ -239,13 +252,21 @@ class Engine:
     def _first_orders(self, deal: Deal) -> list[NewOrder]:
         return [
             NewOrder(
-                account=leg.account, instrument=leg.instrument, cl_ord_id=format_cl_ord_id(self._ids.next()),
-                side=leg.side, qty=leg.qty, px=leg.px, tif=Tif.GTC if leg.maker else Tif.IOC, post_only=leg.maker,
-                deadline_ns=deal.deadline_ns, deal=deal.id, leg=index,
+                account=leg.account,
+                instrument=leg.instrument,
+                cl_ord_id=format_cl_ord_id(self._ids.next()),
+                side=leg.side,
+                qty=leg.qty,
+                px=leg.px,
+                tif=Tif.GTC if leg.maker else Tif.IOC,
+                post_only=leg.maker,
+                deadline_ns=deal.deadline_ns,
+                deal=deal.id,
+                leg=index,
             )
             for index, leg in enumerate(deal.legs)
             if leg.wave == 0
-        ]  # fmt: skip
+        ]
 
     def _dropped(self, rule: str, text: str, deal: Deal, now_ns: int) -> None:
         """Counted always, told once a second and rule: an edge that cannot be taken comes with every tick."""
@@ -282,9 +303,14 @@ class Engine:
             elif fill.qty:
                 self._counters.alarms["late_fill"] += 1
                 self._facts.log(
-                    "alarm.late_fill", cl_ord_id=intent.cl_ord_id, instrument=fill.instrument, side=fill.side.value,
-                    qty=str(fill.qty), px=str(fill.px), deal=intent.deal,
-                )  # fmt: skip
+                    "alarm.late_fill",
+                    cl_ord_id=intent.cl_ord_id,
+                    instrument=fill.instrument,
+                    side=fill.side.value,
+                    qty=str(fill.qty),
+                    px=str(fill.px),
+                    deal=intent.deal,
+                )
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
             self._facts.log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
@@ -306,9 +332,12 @@ class Engine:
                 self._ledger.fill(fill, instrument, external=True)
         self._counters.alarms["foreign_order"] += 1
         self._facts.log(
-            "order.foreign", account=update.account, instrument=update.instrument, order_id=update.order_id,
+            "order.foreign",
+            account=update.account,
+            instrument=update.instrument,
+            order_id=update.order_id,
             anomalies=list(change.anomalies),
-        )  # fmt: skip
+        )
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""
@@ -329,10 +358,15 @@ class Engine:
         self._counters.orders[intent.account.partition(":")[0], order.status.value] += 1
         self._out.journal(
             OrderOutcome(
-                at_ns=now_ns, account=intent.account, cl_ord_id=intent.cl_ord_id, status=order.status,
-                filled=order.filled_qty, order_id=order.order_id, text=order.text,
+                at_ns=now_ns,
+                account=intent.account,
+                cl_ord_id=intent.cl_ord_id,
+                status=order.status,
+                filled=order.filled_qty,
+                order_id=order.order_id,
+                text=order.text,
             )
-        )  # fmt: skip
+        )
 
     def _advance(self, deal: Deal, update: OrderUpdate, now_ns: int) -> None:
         slot = self._slot_of[deal.id]
@@ -444,10 +478,16 @@ class Engine:
         for change in self._limits.outcome(deal, now_ns):
             self.restrict(change.scope, change.mode, change.why)
         self._facts.log(
-            "deal.closed", deal=deal.id, outcome=outcome.value, why=deal.why, pair=pair_of(deal),
+            "deal.closed",
+            deal=deal.id,
+            outcome=outcome.value,
+            why=deal.why,
+            pair=pair_of(deal),
             net={asset: str(amount) for asset, amount in deal.net().items() if amount},
-            expected=round(deal.expected_net, 8), orders=len(deal.orders), ms=(now_ns - deal.sent_ns) / 1e6,
-        )  # fmt: skip
+            expected=round(deal.expected_net, 8),
+            orders=len(deal.orders),
+            ms=(now_ns - deal.sent_ns) / 1e6,
+        )
 
     def restrict(self, scope: str, mode: Mode, why: str) -> None:
         """A breaker fell."""
@@ -472,9 +512,13 @@ def _told(order: Order, now_ns: int) -> OrderUpdate:
     """A change of ours in the form of a report, for executors."""
     intent = order.intent
     return OrderUpdate(
-        account=intent.account, instrument=intent.instrument, cl_ord_id=intent.cl_ord_id, ord_status=order.status,
-        source="desk", recv_ns=now_ns,
-    )  # fmt: skip
+        account=intent.account,
+        instrument=intent.instrument,
+        cl_ord_id=intent.cl_ord_id,
+        ord_status=order.status,
+        source="desk",
+        recv_ns=now_ns,
+    )
 
 
 def wanted(slot: Slot, catalogue: Catalogue) -> list[str]:

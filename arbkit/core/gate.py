@@ -62,9 +62,13 @@ class Gate:
     ``price_of(held, asset)`` is the ledger's marker; None = no price."""
 
     def __init__(
-        self, config: GateConfig, catalogue: Catalogue, orders: Mapping[str, Orders], books: Mapping[str, Book],
+        self,
+        config: GateConfig,
+        catalogue: Catalogue,
+        orders: Mapping[str, Orders],
+        books: Mapping[str, Book],
         price_of: Callable[[str, str], Decimal | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.config = config
         self.catalogue = catalogue
         self.orders = orders

@@ -40,8 +40,9 @@ class Heard:
     def rate(self, link: Link, report: RateReport, now_ns: int) -> None:
         self._venues[link.spec.venue].throttle.report(report, now_ns)
         if report.until_ns > now_ns:
-            self._facts.log("venue.throttled", venue=link.spec.venue, bucket=report.bucket,
-                           ms=(report.until_ns - now_ns) / 1e6)  # fmt: skip
+            self._facts.log(
+                "venue.throttled", venue=link.spec.venue, bucket=report.bucket, ms=(report.until_ns - now_ns) / 1e6
+            )
 
     def fee(self, instrument: str) -> Decimal:
         """The account's own taker rate, or the worst to assume."""

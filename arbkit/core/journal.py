@@ -19,8 +19,21 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.ids import parse_cl_ord_id
 from arbkit.core.types import Mode, NewOrder, OrdStatus
 
-__all__ = ["BlockReserved", "Control", "DealClosed", "DealOpened", "Intent", "Interrupted", "Note", "Outcome",
-           "Record", "Recovery", "RunStart", "decode", "encode"]  # fmt: skip
+__all__ = [
+    "BlockReserved",
+    "Control",
+    "DealClosed",
+    "DealOpened",
+    "Intent",
+    "Interrupted",
+    "Note",
+    "Outcome",
+    "Record",
+    "Recovery",
+    "RunStart",
+    "decode",
+    "encode",
+]
 
 VERSION = 1
 _HEAD = struct.Struct("<BII")
@@ -162,12 +175,13 @@ class Recovery(Struct, frozen=True, kw_only=True):
                 filled[record.cl_ord_id] = record.filled
         return [
             Interrupted(
-                deal=deal, intents=orders,
+                deal=deal,
+                intents=orders,
                 filled={o.order.cl_ord_id: filled[o.order.cl_ord_id] for o in orders if o.order.cl_ord_id in filled},
             )
             for deal in self.open_deals()
             for orders in [intents.get(deal.deal, [])]
-        ]  # fmt: skip
+        ]
 
     def next_block(self) -> int:
         """The id block to reserve next: above every block that was reserved or is seen in an id."""

@@ -127,9 +127,12 @@ class Limits:
     """Reservations and breakers. ``price_of(held, asset)`` is the same marker as the ledger's; None = no price."""
 
     def __init__(
-        self, config: LimitsConfig, ledger: Ledger, catalogue: Catalogue,
+        self,
+        config: LimitsConfig,
+        ledger: Ledger,
+        catalogue: Catalogue,
         price_of: Callable[[str, str], Decimal | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.config = config
         self.ledger = ledger
         self.catalogue = catalogue

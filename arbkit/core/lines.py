@@ -26,10 +26,17 @@ class Lines:
     """By link id. It dials and sends; what arrives is the desk's business."""
 
     def __init__(
-        self, port: Port, watchdog: Watchdog, rng: Random, counters: Counters, facts: Facts,
-        session_of: Callable[[LinkSpec], Session], ask: Callable[[Link, Ask, int], None],
-        fault: Callable[[Link, Exception, int], None], throttle_of: Callable[[str], Throttle],
-    ) -> None:  # fmt: skip
+        self,
+        port: Port,
+        watchdog: Watchdog,
+        rng: Random,
+        counters: Counters,
+        facts: Facts,
+        session_of: Callable[[LinkSpec], Session],
+        ask: Callable[[Link, Ask, int], None],
+        fault: Callable[[Link, Exception, int], None],
+        throttle_of: Callable[[str], Throttle],
+    ) -> None:
         self.links: dict[str, Link] = {}
         self._port = port
         self._watchdog = watchdog

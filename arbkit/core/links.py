@@ -43,9 +43,20 @@ class Link:
     """State of one link; the desk moves it."""
 
     __slots__ = (
-        "_bad", "attempt", "behind", "counted", "dial_ns", "phase", "ready", "ready_ns", "reason", "session", "spec",
-        "up_ns", "watch",
-    )  # fmt: skip
+        "_bad",
+        "attempt",
+        "behind",
+        "counted",
+        "dial_ns",
+        "phase",
+        "ready",
+        "ready_ns",
+        "reason",
+        "session",
+        "spec",
+        "up_ns",
+        "watch",
+    )
 
     def __init__(self, spec: LinkSpec, session: Session, watch: LinkWatch, counted: LinkCounters, now_ns: int) -> None:
         self.spec = spec

@@ -35,9 +35,27 @@ _EXISTS = _NEW | _PARTIAL | _FILLED | _EXPIRED | _CANCELED
 class Order:
     """One intent and all that is known of it. Live: the table changes it in place; nobody else writes to it."""
 
-    __slots__ = ("acked_ns", "cancel_asked", "channel", "cum_qty", "fees_pending", "filled_qty", "fills", "final",
-                 "intent", "link", "order_id", "paid", "presumed", "reason", "seen", "sent_ns", "status", "terminal_ns",
-                 "text")  # fmt: skip
+    __slots__ = (
+        "acked_ns",
+        "cancel_asked",
+        "channel",
+        "cum_qty",
+        "fees_pending",
+        "filled_qty",
+        "fills",
+        "final",
+        "intent",
+        "link",
+        "order_id",
+        "paid",
+        "presumed",
+        "reason",
+        "seen",
+        "sent_ns",
+        "status",
+        "terminal_ns",
+        "text",
+    )
 
     def __init__(self, intent: NewOrder) -> None:
         self.intent = intent

@@ -78,9 +78,14 @@ class Paper:
     """
 
     def __init__(
-        self, account: str, catalogue: Catalogue, *, balances: Mapping[str, Decimal],
-        fees: Callable[[str], tuple[Decimal, Decimal]], latency_ns: int,
-    ) -> None:  # fmt: skip
+        self,
+        account: str,
+        catalogue: Catalogue,
+        *,
+        balances: Mapping[str, Decimal],
+        fees: Callable[[str], tuple[Decimal, Decimal]],
+        latency_ns: int,
+    ) -> None:
         self.account = account
         self.latency_ns = latency_ns
         self._catalogue = catalogue
@@ -177,11 +182,20 @@ class Paper:
         if reason is not None:
             events.append(
                 OrderUpdate(
-                    account=self.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, side=order.side,
-                    ord_status=OrdStatus.REJECTED, qty=order.qty, px=order.px, reason=reason, source="ack",
-                    text=f"paper: {reason.value}", exch_ns=now_ns, recv_ns=now_ns,
+                    account=self.account,
+                    instrument=order.instrument,
+                    cl_ord_id=order.cl_ord_id,
+                    side=order.side,
+                    ord_status=OrdStatus.REJECTED,
+                    qty=order.qty,
+                    px=order.px,
+                    reason=reason,
+                    source="ack",
+                    text=f"paper: {reason.value}",
+                    exch_ns=now_ns,
+                    recv_ns=now_ns,
                 )
-            )  # fmt: skip
+            )
             return
         assert instrument is not None  # _refusal has looked
         self._count += 1
@@ -289,8 +303,13 @@ class Paper:
         self._count += 1
         update = replace(
             self._report(paper, now_ns, source="stream"),
-            last_px=px, last_qty=qty, trade_id=f"p{self._count}", fee=fee, fee_asset=gets, maker=maker,
-        )  # fmt: skip
+            last_px=px,
+            last_qty=qty,
+            trade_id=f"p{self._count}",
+            fee=fee,
+            fee_asset=gets,
+            maker=maker,
+        )
         paper.fills.append(update)
         return update
 
@@ -301,11 +320,18 @@ class Paper:
             return
         events.append(
             OrderUpdate(
-                account=self.account, instrument=command.instrument, cl_ord_id=command.cl_ord_id, about_cancel=True,
-                ord_status=OrdStatus.REJECTED, reason=RejectReason.UNKNOWN_ORDER, source="ack",
-                text="paper: no such open order", exch_ns=now_ns, recv_ns=now_ns,
+                account=self.account,
+                instrument=command.instrument,
+                cl_ord_id=command.cl_ord_id,
+                about_cancel=True,
+                ord_status=OrdStatus.REJECTED,
+                reason=RejectReason.UNKNOWN_ORDER,
+                source="ack",
+                text="paper: no such open order",
+                exch_ns=now_ns,
+                recv_ns=now_ns,
             )
-        )  # fmt: skip
+        )
 
     def _end(self, paper: _PaperOrder, status: OrdStatus, now_ns: int, events: list[Event]) -> None:
         """The rest of it is over."""
@@ -328,11 +354,20 @@ class Paper:
         order = paper.order
         ended = paper.status is OrdStatus.EXPIRED
         return OrderUpdate(
-            account=self.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, order_id=paper.order_id,
-            ord_status=paper.status, side=order.side, px=order.px, qty=order.qty, cum_qty=paper.cum_qty,
-            reason=RejectReason.NO_MATCH if ended and not paper.cum_qty else None, source=source, exch_ns=now_ns,
+            account=self.account,
+            instrument=order.instrument,
+            cl_ord_id=order.cl_ord_id,
+            order_id=paper.order_id,
+            ord_status=paper.status,
+            side=order.side,
+            px=order.px,
+            qty=order.qty,
+            cum_qty=paper.cum_qty,
+            reason=RejectReason.NO_MATCH if ended and not paper.cum_qty else None,
+            source=source,
+            exch_ns=now_ns,
             recv_ns=now_ns,
-        )  # fmt: skip
+        )
 
     def _listing(self, kind: str, instrument: str, updates: list[OrderUpdate], since_ns: int, now_ns: int) -> Listing:
         return Listing(
@@ -344,9 +379,14 @@ class Paper:
 
     def _balance(self, asset: str, now_ns: int, *, snapshot: bool = False) -> Balance:
         return Balance(
-            account=self.account, asset=asset, free=self._free.get(asset, _ZERO),
-            locked=self._locked.get(asset, _ZERO), snapshot=snapshot, exch_ns=now_ns, recv_ns=now_ns,
-        )  # fmt: skip
+            account=self.account,
+            asset=asset,
+            free=self._free.get(asset, _ZERO),
+            locked=self._locked.get(asset, _ZERO),
+            snapshot=snapshot,
+            exch_ns=now_ns,
+            recv_ns=now_ns,
+        )
 
     def _forget_one(self) -> None:
         oldest = next(name for name in self._orders if name not in self._resting)

@@ -15,8 +15,19 @@ class Readiness:
     ``ready`` is cheap to read: every call keeps it current.
     """
 
-    __slots__ = ("_balances_ns", "_clock_error_ns", "_fees", "_links", "_orders_ns", "_rest", "_stopped", "_unresolved",
-                 "_window_ns", "account", "ready")  # fmt: skip
+    __slots__ = (
+        "_balances_ns",
+        "_clock_error_ns",
+        "_fees",
+        "_links",
+        "_orders_ns",
+        "_rest",
+        "_stopped",
+        "_unresolved",
+        "_window_ns",
+        "account",
+        "ready",
+    )
 
     def __init__(self, account: str, capabilities: Capabilities, links: Sequence[LinkSpec]) -> None:
         """``links``: all of the account's links; private and trade ones count, public ones do not."""

@@ -77,8 +77,21 @@ class _Goal(Enum):
 class _Case:
     """One order in question."""
 
-    __slots__ = ("alarmed", "asked_ns", "goal", "missed", "next_ns", "not_filled", "not_found", "not_open_ns", "order",
-                 "queries", "since_ns", "text", "tries")  # fmt: skip
+    __slots__ = (
+        "alarmed",
+        "asked_ns",
+        "goal",
+        "missed",
+        "next_ns",
+        "not_filled",
+        "not_found",
+        "not_open_ns",
+        "order",
+        "queries",
+        "since_ns",
+        "text",
+        "tries",
+    )
 
     def __init__(self, order: Order, goal: _Goal, now_ns: int) -> None:
         self.order = order
@@ -123,9 +136,13 @@ class Resolver:
     """The open questions of one account."""
 
     def __init__(
-        self, account: str, capabilities: Capabilities, *, known: Callable[[str, str], object] = lambda _, __: None,
+        self,
+        account: str,
+        capabilities: Capabilities,
+        *,
+        known: Callable[[str, str], object] = lambda _, __: None,
         alarm_ns: int = 10_000 * _MS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``known(instrument, order_id)`` is true for a venue order id that belongs to an order of ours
         (``Orders.by_order_id``): its fills are explained, although some venues list fills without the client id."""
         self.account = account

@@ -29,8 +29,26 @@ BLOCK = 256 * 1024
 
 _RECORD = Packer("<BHIq")
 _BLOCK = Packer("<III")
-(_HEAD, _LINK, _OPENED, _TEXT, _BINARY, _READ_END, _ACTIVITY, _CLOSED, _ANSWER, _NO_ANSWER, _WAKE, _LATE, _JUMPED,
- _DURABLE, _STOP, _HALT, _REFUSED, _END) = range(18)  # fmt: skip
+(
+    _HEAD,
+    _LINK,
+    _OPENED,
+    _TEXT,
+    _BINARY,
+    _READ_END,
+    _ACTIVITY,
+    _CLOSED,
+    _ANSWER,
+    _NO_ANSWER,
+    _WAKE,
+    _LATE,
+    _JUMPED,
+    _DURABLE,
+    _STOP,
+    _HALT,
+    _REFUSED,
+    _END,
+) = range(18)
 
 
 class TapeHead(Struct, frozen=True, kw_only=True):

@@ -16,14 +16,68 @@ from typing import Annotated, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 __all__ = [
-    "UNSET", "Ask", "AskKind", "AssetStatus", "Balance", "BookLost", "BookState", "BookUpdate", "CancelAll",
-    "CancelOrder", "Capabilities", "Catalogue", "ClientIdScope", "ClockSample", "Command", "Dial", "Event", "FeeUpdate",
-    "Fill", "Funding", "HttpAnswer", "HttpRequest", "Instrument", "InstrumentUpdate", "Lane", "Leg", "Level",
-    "LinkChange", "LinkSpec", "ListFills", "ListOpenOrders", "Listing", "Mode", "NewOrder", "NoAnswer", "Notice",
-    "Opportunity", "OrdStatus", "OrderAbsent", "OrderUpdate", "Output", "Px", "Purpose", "Qty", "QueryOrder",
-    "RateLimit", "RateReport", "Ready", "RejectReason", "ReplaceOrder", "Role", "Secret", "Send", "Side", "Tif",
-    "TopUpdate", "Trade", "UnsetType", "VenueSettings", "Wire", "plain",
-]  # fmt: skip
+    "UNSET",
+    "Ask",
+    "AskKind",
+    "AssetStatus",
+    "Balance",
+    "BookLost",
+    "BookState",
+    "BookUpdate",
+    "CancelAll",
+    "CancelOrder",
+    "Capabilities",
+    "Catalogue",
+    "ClientIdScope",
+    "ClockSample",
+    "Command",
+    "Dial",
+    "Event",
+    "FeeUpdate",
+    "Fill",
+    "Funding",
+    "HttpAnswer",
+    "HttpRequest",
+    "Instrument",
+    "InstrumentUpdate",
+    "Lane",
+    "Leg",
+    "Level",
+    "LinkChange",
+    "LinkSpec",
+    "ListFills",
+    "ListOpenOrders",
+    "Listing",
+    "Mode",
+    "NewOrder",
+    "NoAnswer",
+    "Notice",
+    "Opportunity",
+    "OrdStatus",
+    "OrderAbsent",
+    "OrderUpdate",
+    "Output",
+    "Px",
+    "Purpose",
+    "Qty",
+    "QueryOrder",
+    "RateLimit",
+    "RateReport",
+    "Ready",
+    "RejectReason",
+    "ReplaceOrder",
+    "Role",
+    "Secret",
+    "Send",
+    "Side",
+    "Tif",
+    "TopUpdate",
+    "Trade",
+    "UnsetType",
+    "VenueSettings",
+    "Wire",
+    "plain",
+]
 
 Px: TypeAlias = Annotated[float, Meta(gt=0, lt=1e15)]
 """A price on the wire, quoted or not: decode with ``strict=False``. NaN, infinity, zero and negatives are refused."""
@@ -495,9 +549,25 @@ class Ready(Struct, frozen=True, gc=False):
 
 
 Event: TypeAlias = (
-    BookUpdate | BookLost | TopUpdate | Trade | Funding | OrderUpdate | OrderAbsent | Listing | NoAnswer | Balance
-    | FeeUpdate | InstrumentUpdate | AssetStatus | ClockSample | RateReport | Notice | LinkChange | Ready
-)  # fmt: skip
+    BookUpdate
+    | BookLost
+    | TopUpdate
+    | Trade
+    | Funding
+    | OrderUpdate
+    | OrderAbsent
+    | Listing
+    | NoAnswer
+    | Balance
+    | FeeUpdate
+    | InstrumentUpdate
+    | AssetStatus
+    | ClockSample
+    | RateReport
+    | Notice
+    | LinkChange
+    | Ready
+)
 
 
 # --- commands: what the engine wants --------------------------------------------------------------------------------

@@ -83,9 +83,26 @@ class Chore(Struct):
 class Venue:
     """State of one venue; the desk moves it."""
 
-    __slots__ = ("account", "balances_ns", "catalogued", "chores", "clock", "clock_at_ns", "exchange", "latency_ns",
-                 "list_orders_ns", "orders", "orders_wanted_ns", "paper", "readiness", "resolver", "rest", "selected",
-                 "setup", "throttle")  # fmt: skip
+    __slots__ = (
+        "account",
+        "balances_ns",
+        "catalogued",
+        "chores",
+        "clock",
+        "clock_at_ns",
+        "exchange",
+        "latency_ns",
+        "list_orders_ns",
+        "orders",
+        "orders_wanted_ns",
+        "paper",
+        "readiness",
+        "resolver",
+        "rest",
+        "selected",
+        "setup",
+        "throttle",
+    )
 
     def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
         exchange = setup.exchange

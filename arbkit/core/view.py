@@ -59,9 +59,14 @@ class DeskView:
     """The one view of a desk; ``now_ns`` is the time of the present turn."""
 
     def __init__(
-        self, catalogue: Catalogue, books: Mapping[str, Book], limits: Limits, accounts: Mapping[str, str],
-        may_trade: Callable[[str], bool], latency_of: Callable[[str], int],
-    ) -> None:  # fmt: skip
+        self,
+        catalogue: Catalogue,
+        books: Mapping[str, Book],
+        limits: Limits,
+        accounts: Mapping[str, str],
+        may_trade: Callable[[str], bool],
+        latency_of: Callable[[str], int],
+    ) -> None:
         self.catalogue = catalogue
         self.now_ns = 0
         self.fees: dict[str, float] = {}

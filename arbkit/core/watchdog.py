@@ -123,8 +123,22 @@ class LinkWatch:
     """What is watched of one link. ``opened``, ``ready`` and ``closed`` follow its life; ``behind`` says that its last
     update came later than the budget allows."""
 
-    __slots__ = ("_budget_ns", "_dog", "behind", "data_ns", "dated_ns", "due_ns", "link", "open_ns", "ready_ns",
-                 "seen_ns", "spec", "symbols", "told", "transit")  # fmt: skip
+    __slots__ = (
+        "_budget_ns",
+        "_dog",
+        "behind",
+        "data_ns",
+        "dated_ns",
+        "due_ns",
+        "link",
+        "open_ns",
+        "ready_ns",
+        "seen_ns",
+        "spec",
+        "symbols",
+        "told",
+        "transit",
+    )
 
     SETUP_NS = 20 * _SECOND
     """From open to ``Ready``: TLS is done, what is left is a login and subscriptions."""
@@ -223,8 +237,10 @@ class LinkWatch:
                 usual = f", usually {_seconds(symbol.mean_ns)} apart" if symbol.beats > symbol.STEADY else ""
                 found.append(BookStale(symbol.instrument, f"no update for {_seconds(silent)}{usual}"))
             if symbol.beats > symbol.STEADY and silent >= 10 * symbol.limit_ns:
-                return [*found, *self._dead(f"{symbol.instrument}: its subscription seems lost, no update for "
-                                            f"{_seconds(silent)}")]  # fmt: skip
+                return [
+                    *found,
+                    *self._dead(f"{symbol.instrument}: its subscription seems lost, no update for {_seconds(silent)}"),
+                ]
         self.due_ns = min(due, now_ns + _PERIOD)
         return found
 

@@ -25,16 +25,31 @@ def orders(exchange: Exchange) -> list[dict[str, Any]]:
 
 def _order(pair: Pair, order: Order) -> dict[str, Any]:
     return {
-        "order_id": str(order.id), "cl_ord_id": order.cl_ord_id, "account": order.account, "symbol": order.symbol,
-        "side": order.side.value, "kind": order.kind, "tif": order.tif.value, "px": pair.px_text(order.px),
-        "qty": pair.qty_text(order.qty), "cum_qty": pair.qty_text(order.cum), "cum_quote": text(order.cum_quote),
-        "status": order.status.value, "reason": order.reason, "ns": order.ns,
+        "order_id": str(order.id),
+        "cl_ord_id": order.cl_ord_id,
+        "account": order.account,
+        "symbol": order.symbol,
+        "side": order.side.value,
+        "kind": order.kind,
+        "tif": order.tif.value,
+        "px": pair.px_text(order.px),
+        "qty": pair.qty_text(order.qty),
+        "cum_qty": pair.qty_text(order.cum),
+        "cum_quote": text(order.cum_quote),
+        "status": order.status.value,
+        "reason": order.reason,
+        "ns": order.ns,
         "fills": [
             {
-                "trade_id": str(fill.id), "px": pair.px_text(fill.px), "qty": pair.qty_text(fill.qty),
-                "quote": text(fill.quote), "fee": text(fill.fee), "fee_asset": fill.fee_asset, "maker": fill.maker,
+                "trade_id": str(fill.id),
+                "px": pair.px_text(fill.px),
+                "qty": pair.qty_text(fill.qty),
+                "quote": text(fill.quote),
+                "fee": text(fill.fee),
+                "fee_asset": fill.fee_asset,
+                "maker": fill.maker,
                 "ns": fill.ns,
             }
             for fill in order.fills
         ],
-    }  # fmt: skip
+    }

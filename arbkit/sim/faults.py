@@ -13,9 +13,21 @@ from arbkit.core.errors import ConfigError
 __all__ = ["Fault", "FaultKind", "Fired", "Script", "default_script", "read_script"]
 
 FaultKind: TypeAlias = Literal[
-    "skip", "drop", "duplicate", "reorder", "corrupt", "close", "mute", "throttle", "status", "delay", "blind",
-    "lose_ack", "lose_request", "partial",
-]  # fmt: skip
+    "skip",
+    "drop",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "close",
+    "mute",
+    "throttle",
+    "status",
+    "delay",
+    "blind",
+    "lose_ack",
+    "lose_request",
+    "partial",
+]
 """What can go wrong:
 
 - ``skip``: the changes since the last book frame are lost and the venue's sequence shows a hole;

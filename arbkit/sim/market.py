@@ -121,9 +121,13 @@ class Market:
     """Moves the synthetic quotes of all venues: the tape, the drift, the planted edges, the refills."""
 
     def __init__(
-        self, exchanges: Mapping[str, Exchange], tracks: Mapping[tuple[str, str], Track], start_ns: int,
-        divergence: Divergence, rng: Random,
-    ) -> None:  # fmt: skip
+        self,
+        exchanges: Mapping[str, Exchange],
+        tracks: Mapping[tuple[str, str], Track],
+        start_ns: int,
+        divergence: Divergence,
+        rng: Random,
+    ) -> None:
         """``tracks``: by (venue, symbol)."""
         self.edges: list[Edge] = []
         """All edges that were ever planted, in the order of planting."""

@@ -11,14 +11,36 @@ from arbkit.sim.matching import Stp
 from arbkit.sim.pair import Pair
 
 __all__ = [
-    "Account", "BalanceReport", "EndReason", "Fill", "Lost", "Order", "OrderReport", "Profile", "Refused", "Report",
-    "ReportKind", "Rule", "TopReport", "TradeReport",
-]  # fmt: skip
+    "Account",
+    "BalanceReport",
+    "EndReason",
+    "Fill",
+    "Lost",
+    "Order",
+    "OrderReport",
+    "Profile",
+    "Refused",
+    "Report",
+    "ReportKind",
+    "Rule",
+    "TopReport",
+    "TradeReport",
+]
 
 Rule: TypeAlias = Literal[
-    "symbol", "halted", "tick", "lot", "min_qty", "max_qty", "min_notional", "balance", "duplicate", "post_only",
-    "expired", "unknown_order",
-]  # fmt: skip
+    "symbol",
+    "halted",
+    "tick",
+    "lot",
+    "min_qty",
+    "max_qty",
+    "min_notional",
+    "balance",
+    "duplicate",
+    "post_only",
+    "expired",
+    "unknown_order",
+]
 
 
 class Refused(Exception):

@@ -28,9 +28,19 @@ from arbkit.sim.records import (
 )
 
 __all__ = [
-    "Account", "BalanceReport", "Exchange", "Fill", "Lost", "Order", "OrderReport", "Profile", "Refused", "Report",
-    "TopReport", "TradeReport",
-]  # fmt: skip
+    "Account",
+    "BalanceReport",
+    "Exchange",
+    "Fill",
+    "Lost",
+    "Order",
+    "OrderReport",
+    "Profile",
+    "Refused",
+    "Report",
+    "TopReport",
+    "TradeReport",
+]
 
 _RATE = 10**8  # fee rates are kept in 1e-8
 
@@ -116,10 +126,22 @@ class Exchange:
     # --- orders -----------------------------------------------------------------------------------------------------
 
     def place(
-        self, account: str, symbol: str, side: Side, *, now_ns: int, qty: Decimal | None = None,
-        px: Decimal | None = None, quote_qty: Decimal | None = None, kind: Literal["limit", "market"] = "limit",
-        tif: Tif = Tif.GTC, post_only: bool = False, cl_ord_id: str = "", stp: Stp | None = None, expire_ns: int = 0,
-    ) -> Order:  # fmt: skip
+        self,
+        account: str,
+        symbol: str,
+        side: Side,
+        *,
+        now_ns: int,
+        qty: Decimal | None = None,
+        px: Decimal | None = None,
+        quote_qty: Decimal | None = None,
+        kind: Literal["limit", "market"] = "limit",
+        tif: Tif = Tif.GTC,
+        post_only: bool = False,
+        cl_ord_id: str = "",
+        stp: Stp | None = None,
+        expire_ns: int = 0,
+    ) -> Order:
         """Check, lock, match. Raises ``Refused``; ``Lost`` under a fault.
 
         A refused order leaves no record. ``expire_ns``: not executed when the exchange handles it later than that.
@@ -146,10 +168,21 @@ class Exchange:
         if crosses and not self.profile.post_only_reports:
             raise Refused("post_only")
         order = Order(
-            id=self._order_id, account=account, symbol=symbol, cl_ord_id=cl_ord_id, side=side, kind=kind, tif=tif,
-            post_only=post_only, px=ticks, qty=lots, ns=now_ns, updated_ns=now_ns, quote_qty=budget,
+            id=self._order_id,
+            account=account,
+            symbol=symbol,
+            cl_ord_id=cl_ord_id,
+            side=side,
+            kind=kind,
+            tif=tif,
+            post_only=post_only,
+            px=ticks,
+            qty=lots,
+            ns=now_ns,
+            updated_ns=now_ns,
+            quote_qty=budget,
             stp=self.profile.stp if stp is None else stp,
-        )  # fmt: skip
+        )
         asset, need = self._need(pair, order)
         if self.ledger.free(account, asset) < need:
             raise Refused("balance", asset)
@@ -372,9 +405,17 @@ class Exchange:
         self._reports.append(TradeReport(trade_id, symbol, side, maker.px, lots, now_ns))
 
     def _settle(
-        self, pair: Pair, account: str, order: Order | None, buy: bool, maker: bool, px: int, lots: int,
-        trade_id: int, now_ns: int,
-    ) -> None:  # fmt: skip
+        self,
+        pair: Pair,
+        account: str,
+        order: Order | None,
+        buy: bool,
+        maker: bool,
+        px: int,
+        lots: int,
+        trade_id: int,
+        now_ns: int,
+    ) -> None:
         """One account's side of an execution: pay, receive, and what the venue takes of it."""
         ledger = self.ledger
         quote, base = px * lots * pair.unit, lots * pair.lot_units
@@ -395,9 +436,20 @@ class Exchange:
         order.updated_ns = now_ns
         order.status = OrdStatus.FILLED if order.cum == order.qty else OrdStatus.PARTIALLY_FILLED
         fill = Fill(
-            trade_id, account, order.symbol, order.id, order.cl_ord_id, order.side, px, lots, quote, fee, get, maker,
+            trade_id,
+            account,
+            order.symbol,
+            order.id,
+            order.cl_ord_id,
+            order.side,
+            px,
+            lots,
+            quote,
+            fee,
+            get,
+            maker,
             now_ns,
-        )  # fmt: skip
+        )
         order.fills.append(fill)
         self.fills.append(fill)
         self._touched[account, give] = None

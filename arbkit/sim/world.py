@@ -77,10 +77,16 @@ class World:
     """
 
     def __init__(
-        self, dialects: Sequence[type[Dialect]], *, seed: int, start_ns: int,
-        prices: Mapping[str, Decimal] = PRICES, purse: Mapping[str, Decimal] = _PURSE,
-        divergence: Divergence | None = None, faults: Sequence[Fault] = (),
-    ) -> None:  # fmt: skip
+        self,
+        dialects: Sequence[type[Dialect]],
+        *,
+        seed: int,
+        start_ns: int,
+        prices: Mapping[str, Decimal] = PRICES,
+        purse: Mapping[str, Decimal] = _PURSE,
+        divergence: Divergence | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         self.start_ns = start_ns
         self.sites: dict[str, Site] = {}
         self._venue_of: dict[int, Site] = {}
@@ -101,9 +107,12 @@ class World:
             maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
             exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
             main = Account(
-                ACCOUNT, key=_text(rng, 32), secret=_text(rng, 48), passphrase=_text(rng, 12),
+                ACCOUNT,
+                key=_text(rng, 32),
+                secret=_text(rng, 48),
+                passphrase=_text(rng, 12),
                 uid=rng.randrange(10**7, 10**8),
-            )  # fmt: skip
+            )
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
             self.sites[venue] = site
@@ -213,8 +222,11 @@ class World:
         site = self.sites[venue]
         main = site.exchange.accounts[ACCOUNT]
         return {
-            **site.dialect.endpoints(http, ws), "key": main.key, "secret": main.secret, "passphrase": main.passphrase,
-        }  # fmt: skip
+            **site.dialect.endpoints(http, ws),
+            "key": main.key,
+            "secret": main.secret,
+            "passphrase": main.passphrase,
+        }
 
     def plant(self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int) -> Edge:
         """See ``Market.plant``."""

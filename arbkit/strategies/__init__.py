@@ -8,9 +8,16 @@ from arbkit.strategies.executor import TakerExecutor
 from arbkit.strategies.spread import SpreadArb, best_spread
 
 __all__ = [
-    "Edge", "SpreadArb", "TakerExecutor", "Terms", "best_spread", "common_lot", "register_strategies", "top_ratio",
+    "Edge",
+    "SpreadArb",
+    "TakerExecutor",
+    "Terms",
+    "best_spread",
+    "common_lot",
+    "register_strategies",
+    "top_ratio",
     "walk",
-]  # fmt: skip
+]
 
 
 @hookimpl

@@ -137,9 +137,16 @@ def top_ratio(buy: Book, sell: Book) -> float:
 
 
 def walk(
-    buy: Book, sell: Book, terms: Terms, now_ns: int, *, least_edge: float = 0.0, most_quote: float = inf,
-    most_base: float = inf, most_notional: float = inf,
-) -> Edge | None:  # fmt: skip
+    buy: Book,
+    sell: Book,
+    terms: Terms,
+    now_ns: int,
+    *,
+    least_edge: float = 0.0,
+    most_quote: float = inf,
+    most_base: float = inf,
+    most_notional: float = inf,
+) -> Edge | None:
     """The size with the largest net profit of which no unit loses and whose edge is at least ``least_edge``.
 
     ``most_quote``: free quote at the buying venue; ``most_base``: free base at the selling one; ``most_notional``: what
@@ -198,9 +205,14 @@ def walk(
 
 
 def _sum(
-    steps: list[tuple[float, float, float]], excess: float, qty: float, terms: Terms, bare: float, buy_penalty: float,
+    steps: list[tuple[float, float, float]],
+    excess: float,
+    qty: float,
+    terms: Terms,
+    bare: float,
+    buy_penalty: float,
     sell_penalty: float,
-) -> Edge | None:  # fmt: skip
+) -> Edge | None:
     """The steps less ``excess`` off their end (what the lot cuts), added up."""
     while excess >= steps[-1][2]:
         excess -= steps.pop()[2]

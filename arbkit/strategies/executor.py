@@ -70,9 +70,15 @@ class TakerExecutor(Executor):
     """
 
     def __init__(
-        self, *, max_unwind_loss: float = 0.01, slippage: float = 0.0005, tries: int = 6, spacing_s: float = 0.05,
-        hold_after_s: float = 10.0, order_life_s: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        max_unwind_loss: float = 0.01,
+        slippage: float = 0.0005,
+        tries: int = 6,
+        spacing_s: float = 0.05,
+        hold_after_s: float = 10.0,
+        order_life_s: float = 1.0,
+    ) -> None:
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
             raise ConfigError(
                 f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} are fractions of price, 0 to 1"
@@ -113,10 +119,15 @@ class TakerExecutor(Executor):
                 return None
             planned.append(
                 DealLeg(
-                    account=view.account(instrument.id), instrument=instrument.id, base=instrument.base, side=leg.side,
-                    qty=qty, px=px, quote=instrument.quote,
+                    account=view.account(instrument.id),
+                    instrument=instrument.id,
+                    base=instrument.base,
+                    side=leg.side,
+                    qty=qty,
+                    px=px,
+                    quote=instrument.quote,
                 )
-            )  # fmt: skip
+            )
         deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
         return Deal(opportunity, planned, created_ns=now_ns, deadline_ns=deadline)
 
@@ -217,15 +228,23 @@ class TakerExecutor(Executor):
             instrument, qty, px, value = offer
             rest = float(abs(over) - qty) * float(bound)
             worth = (
-                view.may_trade(instrument.venue), sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument))
-            )  # fmt: skip
+                view.may_trade(instrument.venue),
+                sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument)),
+            )
             if best is None or worth > best_worth:
                 best_worth = worth
                 best = NewOrder(
-                    account=leg.account, instrument=instrument.id, cl_ord_id="", side=side, qty=qty, px=px,
-                    deadline_ns=now_ns + self.order_life_ns, deal=deal.id, leg=index,
+                    account=leg.account,
+                    instrument=instrument.id,
+                    cl_ord_id="",
+                    side=side,
+                    qty=qty,
+                    px=px,
+                    deadline_ns=now_ns + self.order_life_ns,
+                    deal=deal.id,
+                    leg=index,
                     purpose=Purpose.HEDGE if leg.side is side else Purpose.UNWIND,
-                )  # fmt: skip
+                )
         return best, "; ".join(whys)
 
     def _offer(

@@ -24,10 +24,19 @@ _HEADROOM = 0.02
 
 
 def best_spread(
-    view: View, instruments: Sequence[Instrument], touched: Sequence[str], now_ns: int, *, min_edge: float = 0.001,
-    min_edge_immovable: float = 0.005, max_edge: float = 0.03, max_notional: float = 1_000.0, slippage: float = 0.0001,
-    latency_cost_per_s: float = 0.0002, fee_in_base: bool = True,
-) -> Opportunity | None:  # fmt: skip
+    view: View,
+    instruments: Sequence[Instrument],
+    touched: Sequence[str],
+    now_ns: int,
+    *,
+    min_edge: float = 0.001,
+    min_edge_immovable: float = 0.005,
+    max_edge: float = 0.03,
+    max_notional: float = 1_000.0,
+    slippage: float = 0.0001,
+    latency_cost_per_s: float = 0.0002,
+    fee_in_base: bool = True,
+) -> Opportunity | None:
     """The best trade of this moment between two of ``instruments`` (one symbol), one of them ``touched``.
 
     For a strategy of one's own: it keeps no state, so it has neither the cooldown nor the stock cap of ``SpreadArb``;
@@ -51,9 +60,15 @@ def best_spread(
                 continue
             quote, base, notional = _means(view, buy, sell)
             edge = walk(
-                asks, bids, terms, now_ns, least_edge=least, most_quote=quote, most_base=base,
+                asks,
+                bids,
+                terms,
+                now_ns,
+                least_edge=least,
+                most_quote=quote,
+                most_base=base,
                 most_notional=min(max_notional, notional),
-            )  # fmt: skip
+            )
             if edge is not None and (best is None or edge.net > best.expected_net):
                 best = _opportunity(buy, sell, edge, slippage, now_ns)
     return best
@@ -239,9 +254,15 @@ class SpreadArb(Strategy):
                 return
             notional = min(notional, stock)
         edge = walk(
-            asks, bids, terms, now_ns, least_edge=pair.least_edge, most_quote=quote, most_base=base,
+            asks,
+            bids,
+            terms,
+            now_ns,
+            least_edge=pair.least_edge,
+            most_quote=quote,
+            most_base=base,
             most_notional=notional,
-        )  # fmt: skip
+        )
         if edge is not None:
             found.append((pair, _opportunity(buy, sell, edge, self.slippage, now_ns)))
         elif min(quote, base * ask[0]) <= terms.min_notional or base < terms.min_qty:
@@ -285,11 +306,13 @@ class SpreadArb(Strategy):
 
 def _comparable(one: Instrument, other: Instrument) -> bool:
     """The same thing for the same money: USDT, USDC and USD are three."""
-    return (
-        (one.base, one.quote, one.kind, one.multiplier, one.settle)
-        == (other.base, other.quote, other.kind, other.multiplier, other.settle)
-        and one.venue != other.venue
-    )  # fmt: skip
+    return (one.base, one.quote, one.kind, one.multiplier, one.settle) == (
+        other.base,
+        other.quote,
+        other.kind,
+        other.multiplier,
+        other.settle,
+    ) and one.venue != other.venue
 
 
 def _means(view: View, buy: Instrument, sell: Instrument) -> tuple[float, float, float]:

@@ -32,7 +32,7 @@ class Subject(Struct, frozen=True):
         """The adapter alone, not booted yet."""
         return Solo(
             self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key, options=self.options
-        )  # fmt: skip
+        )
 
 
 Card: TypeAlias = Callable[[Subject], "str | None"]

@@ -52,11 +52,15 @@ def declared(subject: Subject) -> None:
         must(False, f"capabilities.checked is no ISO date: {guarantees.checked!r}")
     me, one = solo.account, solo.instrument("BTC-USDT").id
     commands: tuple[Ask | Command, ...] = (
-        solo.order(), CancelOrder(account=me, instrument=one, cl_ord_id="a"), CancelAll(account=me, instrument=one),
-        QueryOrder(account=me, instrument=one, cl_ord_id="a"), ListOpenOrders(account=me),
-        ListOpenOrders(account=me, instrument=one), ListFills(account=me, instrument=one),
+        solo.order(),
+        CancelOrder(account=me, instrument=one, cl_ord_id="a"),
+        CancelAll(account=me, instrument=one),
+        QueryOrder(account=me, instrument=one, cl_ord_id="a"),
+        ListOpenOrders(account=me),
+        ListOpenOrders(account=me, instrument=one),
+        ListFills(account=me, instrument=one),
         *(Ask(kind=kind, instrument=one) for kind in AskKind if kind is not AskKind.TOKEN),
-    )  # fmt: skip
+    )
     for what in commands:
         roles = (Role.REST,) if isinstance(what, Ask) else exchange.route(what)
         for role in roles:

@@ -38,16 +38,26 @@ _EXCH_NS = SECOND
 def _truth(solo: Solo, fill: Fill) -> dict[str, object]:
     pair = solo.truth.pairs[fill.symbol]
     return {
-        "px": Decimal(pair.px_text(fill.px)), "qty": Decimal(pair.qty_text(fill.qty)), "fee": Decimal(text(fill.fee)),
-        "fee_asset": fill.fee_asset, "side": fill.side, "maker": fill.maker, "order_id": str(fill.order_id),
-    }  # fmt: skip
+        "px": Decimal(pair.px_text(fill.px)),
+        "qty": Decimal(pair.qty_text(fill.qty)),
+        "fee": Decimal(text(fill.fee)),
+        "fee_asset": fill.fee_asset,
+        "side": fill.side,
+        "maker": fill.maker,
+        "order_id": str(fill.order_id),
+    }
 
 
 def _told(update: OrderUpdate) -> dict[str, object]:
     return {
-        "px": update.last_px, "qty": update.last_qty, "fee": update.fee, "fee_asset": update.fee_asset,
-        "side": update.side, "maker": update.maker, "order_id": update.order_id,
-    }  # fmt: skip
+        "px": update.last_px,
+        "qty": update.last_qty,
+        "fee": update.fee,
+        "fee_asset": update.fee_asset,
+        "side": update.side,
+        "maker": update.maker,
+        "order_id": update.order_id,
+    }
 
 
 def judge(solo: Solo, order: NewOrder, status: OrdStatus) -> list[OrderUpdate]:
@@ -262,9 +272,11 @@ def query(subject: Subject) -> None:
     solo = subject.solo().boot()
     bid = solo.best("BTC-USDT", ask=False)
     orders = {
-        OrdStatus.FILLED: solo.order(), OrdStatus.EXPIRED: solo.order(px=bid - 100),
-        OrdStatus.NEW: solo.order(tif=Tif.GTC, px=bid - 500), OrdStatus.CANCELED: solo.order(tif=Tif.GTC, px=bid - 600),
-    }  # fmt: skip
+        OrdStatus.FILLED: solo.order(),
+        OrdStatus.EXPIRED: solo.order(px=bid - 100),
+        OrdStatus.NEW: solo.order(tif=Tif.GTC, px=bid - 500),
+        OrdStatus.CANCELED: solo.order(tif=Tif.GTC, px=bid - 600),
+    }
     for order in orders.values():
         solo.do(order)
     solo.do(_cancel(orders[OrdStatus.CANCELED]))
@@ -287,8 +299,9 @@ def query(subject: Subject) -> None:
         said = solo.do(_query(never), role)
         same(
             [(a.account, a.instrument, a.cl_ord_id) for a in solo.outs(OrderAbsent, said)],
-            [(never.account, never.instrument, never.cl_ord_id)], "an order that never was",
-        )  # fmt: skip
+            [(never.account, never.instrument, never.cl_ord_id)],
+            "an order that never was",
+        )
         must(not solo.outs(OrderUpdate, said), f"an order that never was is told of: {said}")
 
 
@@ -307,9 +320,14 @@ def listings(subject: Subject) -> None:
     for order in mine:
         solo.do(order)
     foreign = solo.truth.place(
-        ACCOUNT, "BTC-USDT", Side.BUY, now_ns=solo.now_ns, qty=Decimal("0.01"),
-        px=solo.best("BTC-USDT", ask=False) - 700, cl_ord_id="byhand1",
-    )  # fmt: skip
+        ACCOUNT,
+        "BTC-USDT",
+        Side.BUY,
+        now_ns=solo.now_ns,
+        qty=Decimal("0.01"),
+        px=solo.best("BTC-USDT", ask=False) - 700,
+        cl_ord_id="byhand1",
+    )
     solo.run_for(0.3)
     others = [update for update in solo.outs(OrderUpdate) if update.order_id == str(foreign.id)]
     must(others and not any(map(_ours, others)), f"an order placed by hand, on the stream: {others}")

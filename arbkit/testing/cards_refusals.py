@@ -140,9 +140,12 @@ def throttled(subject: Subject) -> None:
     """ "Too many requests" closes the buckets of what was asked until a time to come; nothing was executed."""
     probe = subject.solo().boot()
     asked: tuple[Ask | Command, ...] = (
-        probe.order(), _cancel(probe.order()), _query(probe.order()), ListOpenOrders(account=probe.account),
+        probe.order(),
+        _cancel(probe.order()),
+        _query(probe.order()),
+        ListOpenOrders(account=probe.account),
         Ask(kind=AskKind.BALANCES),
-    )  # fmt: skip
+    )
     for what in asked:
         for role in (Role.REST,) if isinstance(what, Ask) else probe.exchange.route(what):
             solo = subject.solo(faults=(Fault(kind="throttle", at_s=5, for_s=3),)).boot()
@@ -179,8 +182,12 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 _BROKEN = (
     *((status, body) for status in (500, 502, 503, 504) for body in (b"", _HTML, b'{"error":"internal"}')),
     *((200, body) for body in (b"", _HTML, b"{", b"{}", b"[{}]", b"null", b"0", b'""', b"\xff\xfe", b"[" * 100_000)),
-    (403, _HTML), (404, _HTML), (408, b""), (301, b""), (204, b""),
-)  # fmt: skip
+    (403, _HTML),
+    (404, _HTML),
+    (408, b""),
+    (301, b""),
+    (204, b""),
+)
 """Answers that prove nothing."""
 
 
@@ -202,9 +209,14 @@ def broken_answers(subject: Subject) -> None:
     order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
     one = order.instrument
     asked: tuple[Ask | Command, ...] = (
-        order, _query(order), _query(solo.order()), ListOpenOrders(account=solo.account),
-        ListFills(account=solo.account, instrument=one), _cancel(order), Ask(kind=AskKind.BALANCES),
-    )  # fmt: skip
+        order,
+        _query(order),
+        _query(solo.order()),
+        ListOpenOrders(account=solo.account),
+        ListFills(account=solo.account, instrument=one),
+        _cancel(order),
+        Ask(kind=AskKind.BALANCES),
+    )
     rest = solo.line(Role.REST)
     for what in asked:
         seen = len(solo.bodies)

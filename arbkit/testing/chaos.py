@@ -50,11 +50,18 @@ HEALED_S = 120.0
 """How long it may take after that."""
 
 LIMITS = LimitsConfig(
-    max_order_notional=Decimal(1_000), max_deal_notional=Decimal(1_000), max_open_deals=3,
-    max_open_notional=Decimal(1_500), max_venue_notional=Decimal(1_500), max_asset_notional=Decimal(1_000),
-    max_deals_per_minute=600, cooldown_ns=500_000_000, max_broken=1_000, max_loss_day=Decimal(10_000),
+    max_order_notional=Decimal(1_000),
+    max_deal_notional=Decimal(1_000),
+    max_open_deals=3,
+    max_open_notional=Decimal(1_500),
+    max_venue_notional=Decimal(1_500),
+    max_asset_notional=Decimal(1_000),
+    max_deals_per_minute=600,
+    cooldown_ns=500_000_000,
+    max_broken=1_000,
+    max_loss_day=Decimal(10_000),
     max_loss_run=Decimal(10_000),
-)  # fmt: skip
+)
 GATE = GateConfig(max_order_notional=Decimal(3_000), orders_per_second=100, notional_per_minute=Decimal(1_000_000))
 
 ROUGH: tuple[Fault, ...] = (
@@ -115,14 +122,17 @@ def _fault(kind: FaultKind, rng: Random) -> Fault:
         case "mute":
             return Fault(
                 kind=kind, every_s=some(5, 20), for_s=some(0.2, 6), on=rng.choice(("any", "book", "user", "reply"))
-            )  # fmt: skip
+            )
         case "throttle":
             return Fault(kind=kind, every_s=some(5, 15), for_s=some(0.1, 3))
         case "status":
             return Fault(
-                kind=kind, chance=some(0.02, 0.3), status=rng.choice((500, 502, 503, 504)),
-                body=rng.choice(("json", "html")), applied=rng.random() < 0.5,
-            )  # fmt: skip
+                kind=kind,
+                chance=some(0.02, 0.3),
+                status=rng.choice((500, 502, 503, 504)),
+                body=rng.choice(("json", "html")),
+                applied=rng.random() < 0.5,
+            )
         case "delay":
             return Fault(kind=kind, every_s=some(4, 12), for_s=some(0.1, 3))
         case "blind":
@@ -139,9 +149,14 @@ def _fault(kind: FaultKind, rng: Random) -> Fault:
 
 
 def run(
-    subject: Subject, seed: int, seconds: float = 60.0, *, faults: Sequence[Fault] | None = None,
-    venues: Sequence[str] = (), prepare: Callable[[Witness], None] = lambda _: None,
-) -> Report:  # fmt: skip
+    subject: Subject,
+    seed: int,
+    seconds: float = 60.0,
+    *,
+    faults: Sequence[Fault] | None = None,
+    venues: Sequence[str] = (),
+    prepare: Callable[[Witness], None] = lambda _: None,
+) -> Report:
     """Play one seed and judge it. ``prepare`` sees the run before it begins (to cut lines, or switch a safeguard off);
     without ``faults`` they are the seed's ``swarm``, without ``venues`` the seed chooses."""
     rng = Random(f"run:{seed}")  # noqa: S311 - as above
@@ -153,9 +168,13 @@ def run(
     poor = rng.random() < 0.3
     purse = {"USDT": Decimal(4_000 if poor else 200_000), "BTC": Decimal(1 if poor else 3), "ETH": Decimal(80)}
     world = World(
-        [dialect for dialect in subject.dialects if dialect.venue in chosen], seed=seed, start_ns=START_NS, faults=plan,
-        divergence=Divergence(edge_every_s=rng.choice((0.7, 1.5, 3.0))), purse=purse,
-    )  # fmt: skip
+        [dialect for dialect in subject.dialects if dialect.venue in chosen],
+        seed=seed,
+        start_ns=START_NS,
+        faults=plan,
+        divergence=Divergence(edge_every_s=rng.choice((0.7, 1.5, 3.0))),
+        purse=purse,
+    )
     told = Told(report)
     witness = Witness(world, lambda port, now_ns: _desk(subject, world, port, now_ns, told, seed), START_NS, report)
     prepare(witness)
@@ -181,8 +200,6 @@ def _desk(subject: Subject, world: World, port: VirtualRun, now_ns: int, told: T
         where = endpoints(world, make.venue)
         keys = [where.pop(name) or "" for name in ("key", "secret", "passphrase")]
         settings = VenueSettings(environment="sim", endpoints={name: url for name, url in where.items() if url})
-        venues.append(
-            VenueSetup(exchange=make(settings), account=f"{make.venue}:main", signer=LocalSigner(*keys))
-        )  # fmt: skip
+        venues.append(VenueSetup(exchange=make(settings), account=f"{make.venue}:main", signer=LocalSigner(*keys)))
     setup = Setup(venues=venues, slots=[subject.slot()], limits=subject.limits, gate=subject.gate, seed=seed)
     return Desk(setup, port, now_ns, facts=told)

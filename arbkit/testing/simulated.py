@@ -28,10 +28,17 @@ START_NS = 1_780_000_000_000_000_000
 
 
 def simulate(
-    strategy: Strategy, venues: Mapping[Callable[[VenueSettings], Exchange], type[Dialect]], *, seed: int = 1,
-    edge_every_s: float = 2.0, faults: Sequence[Fault] = (), limits: LimitsConfig | None = None,
-    gate: GateConfig | None = None, latency_ns: int = LATENCY_NS, facts: Facts | None = None,
-) -> VirtualRun:  # fmt: skip
+    strategy: Strategy,
+    venues: Mapping[Callable[[VenueSettings], Exchange], type[Dialect]],
+    *,
+    seed: int = 1,
+    edge_every_s: float = 2.0,
+    faults: Sequence[Fault] = (),
+    limits: LimitsConfig | None = None,
+    gate: GateConfig | None = None,
+    latency_ns: int = LATENCY_NS,
+    facts: Facts | None = None,
+) -> VirtualRun:
     """``simulate(mine, {Binance: BinanceDialect, Okx: OkxDialect})``: then ``run.run_for(30)`` and ``run.stop()``.
 
     ``edge_every_s``: mean time between two edges on a symbol, 0 = none but those that ``run.world.plant`` makes.
@@ -39,9 +46,12 @@ def simulate(
     one.
     """
     world = World(
-        list(venues.values()), seed=seed, start_ns=START_NS, faults=faults,
+        list(venues.values()),
+        seed=seed,
+        start_ns=START_NS,
+        faults=faults,
         divergence=Divergence(edge_every_s=edge_every_s),
-    )  # fmt: skip
+    )
     executor: Executor = getattr(strategy, "executor", None) or TakerExecutor()
 
     def make(port: VirtualRun, now_ns: int) -> Desk:
@@ -57,9 +67,13 @@ def simulate(
                 )
             )
         setup = Setup(
-            venues=setups, slots=[Slot(type(strategy).__name__, strategy, executor)],
-            limits=limits or LimitsConfig(), gate=gate or GateConfig(), seed=seed, block=1,
-        )  # fmt: skip
+            venues=setups,
+            slots=[Slot(type(strategy).__name__, strategy, executor)],
+            limits=limits or LimitsConfig(),
+            gate=gate or GateConfig(),
+            seed=seed,
+            block=1,
+        )
         return Desk(setup, port, now_ns, facts=facts)
 
     return VirtualRun(world, make, START_NS, latency_ns=latency_ns)

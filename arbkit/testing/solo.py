@@ -115,9 +115,17 @@ class Solo:
     """
 
     def __init__(
-        self, exchange: Callable[[VenueSettings], Exchange], dialect: type[Dialect], *, faults: Sequence[Fault] = (),
-        skew_ns: int = 0, secret: str = "", key: str = "", options: Mapping[str, str] | None = None, seed: int = 7,
-    ) -> None:  # fmt: skip
+        self,
+        exchange: Callable[[VenueSettings], Exchange],
+        dialect: type[Dialect],
+        *,
+        faults: Sequence[Fault] = (),
+        skew_ns: int = 0,
+        secret: str = "",
+        key: str = "",
+        options: Mapping[str, str] | None = None,
+        seed: int = 7,
+    ) -> None:
         self.now_ns = START_NS
         self.skew_ns = skew_ns
         self.venue = dialect.venue
@@ -218,9 +226,14 @@ class Solo:
         """A limit order of the first pair that buys a little at once, with ``fields`` in their place."""
         one = self.instrument("BTC-USDT")
         given = {
-            "account": self.account, "instrument": one.id, "cl_ord_id": self.cl_ord_id(), "side": Side.BUY,
-            "qty": Decimal("0.01"), "px": self.best("BTC-USDT", ask=True) + 100 * one.tick, **fields,
-        }  # fmt: skip
+            "account": self.account,
+            "instrument": one.id,
+            "cl_ord_id": self.cl_ord_id(),
+            "side": Side.BUY,
+            "qty": Decimal("0.01"),
+            "px": self.best("BTC-USDT", ask=True) + 100 * one.tick,
+            **fields,
+        }
         return NewOrder(**given)  # type: ignore[arg-type]  # fields of NewOrder
 
     def best(self, symbol: str, *, ask: bool) -> Decimal:

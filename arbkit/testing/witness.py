@@ -82,11 +82,17 @@ class Told:
     """The desk's facts, read for the paths they prove."""
 
     _PATHS: Mapping[str, str] = {
-        "order.unknown": "unknown", "order.absent": "proved absent", "order.unresolved": "unresolved alarm",
-        "link.down": "link lost", "link.drop": "link dropped", "link.behind": "link behind",
+        "order.unknown": "unknown",
+        "order.absent": "proved absent",
+        "order.unresolved": "unresolved alarm",
+        "link.down": "link lost",
+        "link.drop": "link dropped",
+        "link.behind": "link behind",
         "link.bad_frame": "bad frame",
-        "book.lost": "book lost", "book.stale": "book stale", "venue.throttled": "throttled",
-    }  # fmt: skip
+        "book.lost": "book lost",
+        "book.stale": "book stale",
+        "venue.throttled": "throttled",
+    }
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -152,7 +158,7 @@ class Witness(VirtualRun):
                     tick, lot = pair.tick, pair.lot
                     tops.append(
                         (self.now_ns, (float(bid * tick), float(bids * lot), float(ask * tick), float(asks * lot)))
-                    )  # fmt: skip
+                    )
         super()._drain()
 
     def _look(self, link: str, text: str) -> None:
@@ -194,7 +200,7 @@ class Witness(VirtualRun):
                 if (watch := link.watch.symbols.get(intent.instrument)) is not None
             ),
             default=0,
-        )  # fmt: skip
+        )
         silent_ns = now_ns - book.recv_ns
         if silent_ns > limit_ns + SLACK_NS:
             self._wrong(f"{what}: its book is silent for {silent_ns / 1e6:.0f} ms, the limit is {limit_ns / 1e6:.0f}")

@@ -140,12 +140,17 @@ class Rest:
             return [
                 InstrumentUpdate(
                     arbkit.Instrument(
-                        venue=VENUE, symbol=f"{one.base}-{one.quote}", native=one.symbol, base=one.base,
-                        quote=one.quote, tick=one.tick, lot=one.lot,
+                        venue=VENUE,
+                        symbol=f"{one.base}-{one.quote}",
+                        native=one.symbol,
+                        base=one.base,
+                        quote=one.quote,
+                        tick=one.tick,
+                        lot=one.lot,
                     )
                 )
                 for one in read_json(_LISTED, answer.body) or ()
-            ]  # fmt: skip
+            ]
         told = read_json(_TIME, answer.body)
         if told is None:
             return ()

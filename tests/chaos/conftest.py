@@ -51,8 +51,12 @@ def subject() -> Subject:
 
 _copies = count()
 _fills, _apply, _settle, _sent, _unanswered = (
-    Orders._fills, Orders.apply, TakerExecutor._settle, Orders.sent, Dispatch.unanswered,
-)  # fmt: skip
+    Orders._fills,
+    Orders.apply,
+    TakerExecutor._settle,
+    Orders.sent,
+    Dispatch.unanswered,
+)
 
 
 def every_copy_counts(self, order, update, anomalies):
@@ -109,43 +113,47 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "every copy of a fill counts": ((Orders, "_fills", every_copy_counts),),
     "no answer is a no": ((Orders, "_doubt", doubt_is_a_no),),
     "sent again when nobody answers": (
-        (Dispatch, "unanswered", sent_again), (Orders, "sent", sent_as_often_as_you_like),
+        (Dispatch, "unanswered", sent_again),
+        (Orders, "sent", sent_as_often_as_you_like),
     ),
     "a poll outranks the stream": ((Orders, "apply", a_poll_knows_better),),
     "no wait for the venue's expiry": ((Resolver, "_proof_ns", lambda self, case: 0),),
     "one not-found proves absence": ((_Case, "proved", property(lambda self: self.missed)),),
     "an ack is a fill": ((TakerExecutor, "_settle", an_ack_is_a_fill),),
     "no sequence check": (
-        (Joined, "_follows", lambda self, message: True), (Chained, "update", unchecked),
+        (Joined, "_follows", lambda self, message: True),
+        (Chained, "update", unchecked),
     ),
     "lost books are traded on": (
         (DeskView, "book", lambda self, instrument: self._books.get(instrument)),
         (Gate, "_price", lambda self, command, side, instrument: None),
     ),
     "nothing is reserved": (
-        (Limits, "_exposure", lambda self, deal, held: None), (Limits, "_funds", lambda self, needs, held: None),
-        (Limits, "_pace", lambda self, now_ns: None), (Limits, "room", lambda self, instrument: Decimal(1000)),
+        (Limits, "_exposure", lambda self, deal, held: None),
+        (Limits, "_funds", lambda self, needs, held: None),
+        (Limits, "_pace", lambda self, now_ns: None),
+        (Limits, "room", lambda self, instrument: Decimal(1000)),
     ),
     "late frames are fresh": ((LinkWatch, "updated", _updated),),
-    "fills that never came are not fetched": (
-        (Order, "needs_fills", property(lambda self: False)),
-    ),
-}  # fmt: skip
+    "fills that never came are not fetched": ((Order, "needs_fills", property(lambda self: False)),),
+}
 """Name -> what to patch. None may be missed by the invariants."""
 
 
 HIDDEN = (
-    Fault(kind="lose_ack", count=0, chance=0.5), Fault(kind="mute", count=0, every_s=3.0, for_s=2.5, on="user"),
+    Fault(kind="lose_ack", count=0, chance=0.5),
+    Fault(kind="mute", count=0, every_s=3.0, for_s=2.5, on="user"),
     Fault(kind="blind", at_s=1.0, for_s=1.9),
-)  # fmt: skip
+)
 """Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
 SLOW = (Fault(kind="lose_request", count=0, chance=0.4), Fault(kind="mute", count=0, every_s=9.0, for_s=6.0, on="book"))
 """Deals stay open for long."""
 PLANS = {
-    "no wait for the venue's expiry": HIDDEN, "one not-found proves absence": HIDDEN,
+    "no wait for the venue's expiry": HIDDEN,
+    "one not-found proves absence": HIDDEN,
     "fills that never came are not fetched": HIDDEN,
     "nothing is reserved": SLOW,
-}  # fmt: skip
+}
 """The weather in which a switch shows soonest; the seed's own for the others."""
 
 

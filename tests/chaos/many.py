@@ -53,10 +53,15 @@ def seeds(first: int, count: int, seconds: float, profile: str) -> int:
     print(f"{count} seeds from {first}, {count * seconds / 3600:.2f} virtual hours ({profile}): {bad} broken")
     print(f"faults: {', '.join(f'{kind} {n}' for kind, n in sorted(fired.items())) or 'none'}")
     print(f"paths: {', '.join(f'{path} {n}' for path, n in sorted(paths.items()))}")
-    print(f"{total} deals ({', '.join(f'{n} {name}' for name, n in sorted(deals.items()))}), {orders} orders, "
-          f"{frames} frames; flat within 2 s: {flat / max(total, 1):.2%}")  # fmt: skip
-    print(f"slowest end {finish:.1f} virtual s after the stop; {time.process_time() - began:.0f} s of CPU, "
-          f"{slowest:.1f} s for the slowest seed", flush=True)  # fmt: skip
+    print(
+        f"{total} deals ({', '.join(f'{n} {name}' for name, n in sorted(deals.items()))}), {orders} orders, "
+        f"{frames} frames; flat within 2 s: {flat / max(total, 1):.2%}"
+    )
+    print(
+        f"slowest end {finish:.1f} virtual s after the stop; {time.process_time() - began:.0f} s of CPU, "
+        f"{slowest:.1f} s for the slowest seed",
+        flush=True,
+    )
     silent = set(chaos.KINDS) - set(fired) if profile == "swarm" else set()
     if silent:
         print(f"never fired: {', '.join(sorted(silent))}")

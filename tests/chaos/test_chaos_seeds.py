@@ -24,9 +24,20 @@ def test_seeds_hold_every_invariant_and_meet_every_fault(subject):
         paths += report.paths
     assert set(fired) == set(chaos.KINDS)
     wanted = {
-        "hedged", "completed", "reversed", "unknown", "found again", "proved absent", "link lost", "link dropped",
-        "link behind", "bad frame", "book lost", "book stale", "throttled",
-    }  # fmt: skip
+        "hedged",
+        "completed",
+        "reversed",
+        "unknown",
+        "found again",
+        "proved absent",
+        "link lost",
+        "link dropped",
+        "link behind",
+        "bad frame",
+        "book lost",
+        "book stale",
+        "throttled",
+    }
     assert wanted <= set(paths)
 
 

@@ -34,8 +34,13 @@ class Run:
                 cut(witness, is_order)
 
         self.report = chaos.run(
-            subject, 3, seconds, venues=(venue, other), faults=faults, prepare=prepare,
-        )  # fmt: skip
+            subject,
+            3,
+            seconds,
+            venues=(venue, other),
+            faults=faults,
+            prepare=prepare,
+        )
         self.accepted = Counter(order["cl_ord_id"] for order in self.witness.world.orders()[venue])
         self.left = [one for one, link in self.witness.left.items() if link.startswith(f"{venue}.")]
         self.on_trade = [one for one in self.left if self.witness.left[one] == f"{venue}.main.trade"]

@@ -156,8 +156,9 @@ def test_a_tape_or_a_state_folder_that_cannot_be_written_is_exit_2(desk: Any) ->
     desk.write("paper")
     code, _, err = desk.run("run", "strategy:Mine", "--capture", "nowhere/run.tape")
     assert (code, err.splitlines()[-1]) == (
-        2, "arbkit: --capture nowhere/run.tape: cannot be written: No such file or directory"
-    )  # fmt: skip
+        2,
+        "arbkit: --capture nowhere/run.tape: cannot be written: No such file or directory",
+    )
     (desk.folder / "file").write_text("")
     code, _, err = desk.run("run", "strategy:Mine", "--state", "file/state")
     assert (code, err.splitlines()[-1]) == (2, "arbkit: state.folder file/state: cannot be written: Not a directory")

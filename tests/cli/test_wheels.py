@@ -25,8 +25,20 @@ def arbkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of an environment that holds the built wheels and, linked, what they depend on; no index is asked."""
     folder = tmp_path_factory.mktemp("wheels")
     for package in PACKAGES:
-        build = [UV, "build", "--quiet", "--offline", "--wheel", "--no-build-isolation", "--package", package,
-                 "--out-dir", folder / "dist", "--python", sys.executable]  # fmt: skip
+        build = [
+            UV,
+            "build",
+            "--quiet",
+            "--offline",
+            "--wheel",
+            "--no-build-isolation",
+            "--package",
+            package,
+            "--out-dir",
+            folder / "dist",
+            "--python",
+            sys.executable,
+        ]
         subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     environment = folder / "env"
     venv.create(environment)
@@ -35,8 +47,18 @@ def arbkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (site_of(environment) / entry.name).symlink_to(entry)
     wheels = sorted((folder / "dist").glob("*.whl"))
     assert len(wheels) == len(PACKAGES)
-    install = [UV, "pip", "install", "--quiet", "--offline", "--no-index", "--no-deps", "--python",
-               environment / "bin" / "python", *wheels]  # fmt: skip
+    install = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--offline",
+        "--no-index",
+        "--no-deps",
+        "--python",
+        environment / "bin" / "python",
+        *wheels,
+    ]
     subprocess.run(install, check=True, capture_output=True)
     return environment / "bin" / "arbkit"
 

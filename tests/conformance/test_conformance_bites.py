@@ -77,45 +77,72 @@ def streamed(update: OrderUpdate) -> object:
 
 
 LIES: dict[str, tuple[str, Lie]] = {
-    "a level twice as large": ("book", only(
-        BookUpdate, lambda u: [replace(u, bids=[Level(b.px, 2 * b.qty) for b in u.bids])], lambda u: not u.snapshot)),
+    "a level twice as large": (
+        "book",
+        only(
+            BookUpdate, lambda u: [replace(u, bids=[Level(b.px, 2 * b.qty) for b in u.bids])], lambda u: not u.snapshot
+        ),
+    ),
     "a delta left out": ("book", only(BookUpdate, lambda u: [], lambda u: not u.snapshot and u.seq % 7 == 0)),
     "a gap not told": ("book_faults", only(BookLost, lambda u: [])),
-    "a clock a millisecond off": ("clock", only(
-        ClockSample, lambda s: [replace(s, offset_ns=s.offset_ns + 4_000_000)])),
-    "a coarser tick": ("catalogue", only(
-        InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=u.instrument.tick * 10))])),
+    "a clock a millisecond off": (
+        "clock",
+        only(ClockSample, lambda s: [replace(s, offset_ns=s.offset_ns + 4_000_000)]),
+    ),
+    "a coarser tick": (
+        "catalogue",
+        only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=u.instrument.tick * 10))]),
+    ),
     "fees with the wrong sign": ("fees", only(FeeUpdate, lambda f: [replace(f, taker=-f.taker)])),
     "an asset that moves": ("assets", only(AssetStatus, lambda a: [replace(a, deposit=True)])),
-    "a free balance that is the total": ("balances", only(
-        Balance, lambda b: [replace(b, free=b.free + b.locked)])),
+    "a free balance that is the total": ("balances", only(Balance, lambda b: [replace(b, free=b.free + b.locked)])),
     "a fill twice": ("ioc_full", only(OrderUpdate, lambda u: [u, u], streamed)),
     "a fill never": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, last_qty=Decimal(0))], streamed)),
     "a fee as a rebate": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, fee=-u.fee)], streamed)),
     "a fee in the other asset": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, fee_asset="USDT")], streamed)),
     "a taker as maker": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, maker=True)], streamed)),
     "a maker as taker": ("maker", only(OrderUpdate, lambda u: [replace(u, maker=False)])),
-    "cum_qty of the last fill alone": ("ioc_full", only(
-        OrderUpdate, lambda u: [replace(u, cum_qty=u.last_qty)], streamed)),
+    "cum_qty of the last fill alone": (
+        "ioc_full",
+        only(OrderUpdate, lambda u: [replace(u, cum_qty=u.last_qty)], streamed),
+    ),
     "no time": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, exch_ns=0)])),
-    "an end that is not told": ("ioc_none", only(
-        OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.NEW)], lambda u: u.ord_status.terminal)),
+    "an end that is not told": (
+        "ioc_none",
+        only(OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.NEW)], lambda u: u.ord_status.terminal),
+    ),
     "another client id": ("rest_and_cancel", only(OrderUpdate, lambda u: [replace(u, cl_ord_id="")])),
-    "a cancel's no as the order's": ("cancel_gone", only(
-        OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.REJECTED)], lambda u: u.about_cancel)),
-    "absence of what is there": ("query", only(
-        OrderUpdate, lambda u: [OrderAbsent(u.account, u.instrument, u.cl_ord_id)], lambda u: u.source == "poll")),
+    "a cancel's no as the order's": (
+        "cancel_gone",
+        only(OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.REJECTED)], lambda u: u.about_cancel),
+    ),
+    "absence of what is there": (
+        "query",
+        only(OrderUpdate, lambda u: [OrderAbsent(u.account, u.instrument, u.cl_ord_id)], lambda u: u.source == "poll"),
+    ),
     "a listing short of one": ("listings", only(Listing, lambda one: [replace(one, updates=one.updates[1:])])),
-    "a duplicate as a refusal": ("duplicate", only(
-        OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
-        lambda u: u.reason is RejectReason.DUPLICATE)),
-    "no answer as a refusal": ("broken_answers", only(
-        OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
-        lambda u: u.ord_status is OrdStatus.UNKNOWN)),
+    "a duplicate as a refusal": (
+        "duplicate",
+        only(
+            OrderUpdate,
+            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
+            lambda u: u.reason is RejectReason.DUPLICATE,
+        ),
+    ),
+    "no answer as a refusal": (
+        "broken_answers",
+        only(
+            OrderUpdate,
+            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
+            lambda u: u.ord_status is OrdStatus.UNKNOWN,
+        ),
+    ),
     "no word of a limit": ("throttled", only(RateReport, lambda r: [])),
-    "a login in the open": ("secrets", only(
-        Send, lambda s: [Send(s.data.reveal())], lambda s: isinstance(s.data, Secret))),
-}  # fmt: skip
+    "a login in the open": (
+        "secrets",
+        only(Send, lambda s: [Send(s.data.reveal())], lambda s: isinstance(s.data, Secret)),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -32,10 +32,15 @@ def test_card(venue: str, name: str, record_property: Callable[[str, object], No
 
 
 FEEDS = [
-    ("binance", {"depth": "100"}), ("binance", {"depth": "5000"}),
-    ("okx", {"channel": "bbo-tbt"}), ("okx", {"channel": "books5"}), ("okx", {"channel": "books-l2-tbt"}),
-    ("bybit", {"depth": "1"}), ("bybit", {"depth": "200"}), ("bybit", {"depth": "1000"}),
-]  # fmt: skip
+    ("binance", {"depth": "100"}),
+    ("binance", {"depth": "5000"}),
+    ("okx", {"channel": "bbo-tbt"}),
+    ("okx", {"channel": "books5"}),
+    ("okx", {"channel": "books-l2-tbt"}),
+    ("bybit", {"depth": "1"}),
+    ("bybit", {"depth": "200"}),
+    ("bybit", {"depth": "1000"}),
+]
 
 
 @pytest.mark.parametrize(("venue", "options"), FEEDS, ids=[f"{v}-{'-'.join(o.values())}" for v, o in FEEDS])

@@ -55,27 +55,41 @@ MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 LIMITS: dict[str, dict[str, tuple[int, int, str]]] = {
     # rest-api/limits: weight by address, orders by account; web-socket-streams: connection attempts
     "binance": {
-        "weight": (6000, MINUTE, "ip"), "orders_10s": (50, 10 * SECOND, "account"),
-        "orders_1d": (160_000, DAY, "account"), "connections": (300, 300 * SECOND, "ip"),
+        "weight": (6000, MINUTE, "ip"),
+        "orders_10s": (50, 10 * SECOND, "account"),
+        "orders_1d": (160_000, DAY, "account"),
+        "connections": (300, 300 * SECOND, "ip"),
     },
     # each call's "Rate limit"
     "okx": {
-        "place": (60, 2 * SECOND, "account"), "cancel": (60, 2 * SECOND, "account"),
-        "query": (60, 2 * SECOND, "account"), "pending": (60, 2 * SECOND, "account"),
-        "fills": (60, 2 * SECOND, "account"), "balance": (10, 2 * SECOND, "account"),
-        "fee": (5, 2 * SECOND, "account"), "currencies": (6, SECOND, "account"),
-        "instruments": (20, 2 * SECOND, "ip"), "time": (10, 2 * SECOND, "ip"),
+        "place": (60, 2 * SECOND, "account"),
+        "cancel": (60, 2 * SECOND, "account"),
+        "query": (60, 2 * SECOND, "account"),
+        "pending": (60, 2 * SECOND, "account"),
+        "fills": (60, 2 * SECOND, "account"),
+        "balance": (10, 2 * SECOND, "account"),
+        "fee": (5, 2 * SECOND, "account"),
+        "currencies": (6, SECOND, "account"),
+        "instruments": (20, 2 * SECOND, "ip"),
+        "time": (10, 2 * SECOND, "ip"),
         "connections": (3, SECOND, "ip"),
     },
     # v5/rate-limit
     "bybit": {
-        "ip": (600, 5 * SECOND, "ip"), "ws": (3000, SECOND, "ip"), "create": (20, SECOND, "account"),
-        "cancel": (20, SECOND, "account"), "cancel_all": (20, SECOND, "account"), "realtime": (50, SECOND, "account"),
-        "history": (50, SECOND, "account"), "executions": (50, SECOND, "account"), "wallet": (50, SECOND, "account"),
-        "fee": (5, SECOND, "account"), "assets": (5, SECOND, "account"),
+        "ip": (600, 5 * SECOND, "ip"),
+        "ws": (3000, SECOND, "ip"),
+        "create": (20, SECOND, "account"),
+        "cancel": (20, SECOND, "account"),
+        "cancel_all": (20, SECOND, "account"),
+        "realtime": (50, SECOND, "account"),
+        "history": (50, SECOND, "account"),
+        "executions": (50, SECOND, "account"),
+        "wallet": (50, SECOND, "account"),
+        "fee": (5, SECOND, "account"),
+        "assets": (5, SECOND, "account"),
         "connections": (500, 300 * SECOND, "ip"),
     },
-}  # fmt: skip
+}
 
 
 def spots(venue: str, count: int) -> list[Instrument]:
@@ -83,11 +97,17 @@ def spots(venue: str, count: int) -> list[Instrument]:
     dash = "-" if venue == "okx" else ""
     return [
         Instrument(
-            venue=venue, symbol=f"LONGNAME{n}-USDT", native=f"LONGNAME{n}{dash}USDT", base=f"LONGNAME{n}", quote="USDT",
-            tick=Decimal(1), lot=Decimal(1), venue_ref=str(n),
+            venue=venue,
+            symbol=f"LONGNAME{n}-USDT",
+            native=f"LONGNAME{n}{dash}USDT",
+            base=f"LONGNAME{n}",
+            quote="USDT",
+            tick=Decimal(1),
+            lot=Decimal(1),
+            venue_ref=str(n),
         )
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("venue", SUBJECTS)
@@ -118,11 +138,15 @@ def test_weights_of_binance_calls() -> None:
     me, one = "binance:main", "binance:BTC-USDT"
     weights: list[tuple[Any, int]] = [
         (QueryOrder(account=me, instrument=one, cl_ord_id="a"), 4),
-        (ListOpenOrders(account=me), 80), (ListOpenOrders(account=me, instrument=one), 6),
-        (ListFills(account=me, instrument=one), 20), (ListFills(account=me, instrument=one, order_id="1"), 5),
-        (Ask(kind=AskKind.CATALOGUE), 20), (Ask(kind=AskKind.BALANCES), 20), (Ask(kind=AskKind.FEES), 20),
+        (ListOpenOrders(account=me), 80),
+        (ListOpenOrders(account=me, instrument=one), 6),
+        (ListFills(account=me, instrument=one), 20),
+        (ListFills(account=me, instrument=one, order_id="1"), 5),
+        (Ask(kind=AskKind.CATALOGUE), 20),
+        (Ask(kind=AskKind.BALANCES), 20),
+        (Ask(kind=AskKind.FEES), 20),
         (Ask(kind=AskKind.TIME), 1),
-    ]  # fmt: skip
+    ]
     for what, weight in weights:
         assert dict(exchange.cost(what, Role.REST))["weight"] == weight, what
     for depth, weight in ((100, 5), (500, 25), (1000, 50), (5000, 250)):
@@ -200,7 +224,9 @@ _BYBIT = (
 GOING = {
     "binance raw": ("binance", Role.PUBLIC, '{"e":"serverShutdown","E":1770123456789}'),
     "binance combined": (
-        "binance", Role.PUBLIC, '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
+        "binance",
+        Role.PUBLIC,
+        '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
     ),
     "binance private": ("binance", Role.PRIVATE, _BINANCE),
     "binance trade": ("binance", Role.TRADE, _BINANCE),
@@ -208,7 +234,7 @@ GOING = {
     "okx private": ("okx", Role.PRIVATE, _OKX),
     "okx trade": ("okx", Role.TRADE, _OKX),
     "bybit trade": ("bybit", Role.TRADE, _BYBIT),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GOING)
@@ -341,9 +367,13 @@ def test_an_order_is_sized_and_priced_in_plain_text(venue: str) -> None:
     """No exponent, no float: the smallest lot and tick leave as the digits that they are."""
     solo = SUBJECTS[venue].solo().boot()
     order = NewOrder(
-        account=solo.account, instrument=f"{venue}:BTC-USDT", cl_ord_id=solo.cl_ord_id(), side=solo.order().side,
-        qty=Decimal("1E-8"), px=Decimal("6E+4"),
-    )  # fmt: skip
+        account=solo.account,
+        instrument=f"{venue}:BTC-USDT",
+        cl_ord_id=solo.cl_ord_id(),
+        side=solo.order().side,
+        qty=Decimal("1E-8"),
+        px=Decimal("6E+4"),
+    )
     for role in solo.exchange.route(order):
         [wire] = solo.line(role).session.encode([order], solo.now_ns)
         sent = wire.data if isinstance(wire, Send) else f"{str.__str__(wire.url)}{wire.body.decode()}"

@@ -128,9 +128,12 @@ class FakeVenue:
         self.venue = venue
         self.trade = trade
         self.capabilities = Capabilities(
-            client_id_scope=ClientIdScope.ALWAYS, order_window_ns=1000 * MS, lookup_window_ns=S * 3600,
-            lookup_lag_ns=0, ack_is_final=True,
-        )  # fmt: skip
+            client_id_scope=ClientIdScope.ALWAYS,
+            order_window_ns=1000 * MS,
+            lookup_window_ns=S * 3600,
+            lookup_lag_ns=0,
+            ack_is_final=True,
+        )
         self.rate_limits: Sequence[RateLimit] = (RateLimit("ip", 1000, S), RateLimit("order", 1000, S))
         self.symbols = symbols
         self.sessions: dict[str, FakeSession] = {}
@@ -145,9 +148,16 @@ class FakeVenue:
     def instrument(self, symbol: str = "BTC-USDT") -> Instrument:
         base, quote = symbol.split("-")
         return Instrument(
-            venue=self.venue, symbol=symbol, native=base + quote, base=base, quote=quote, tick=Decimal("0.01"),
-            lot=Decimal("0.0001"), min_qty=Decimal("0.0001"), min_notional=Decimal(5),
-        )  # fmt: skip
+            venue=self.venue,
+            symbol=symbol,
+            native=base + quote,
+            base=base,
+            quote=quote,
+            tick=Decimal("0.01"),
+            lot=Decimal("0.0001"),
+            min_qty=Decimal("0.0001"),
+            min_notional=Decimal(5),
+        )
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
         ids = [one.id for one in instruments]
@@ -244,9 +254,12 @@ class Rig:
     """A desk, its port and the time. Methods are what happens outside, one input each."""
 
     def __init__(
-        self, *venues: FakeVenue, strategies: Sequence[Strategy] | None = None, executor: Executor | None = None,
+        self,
+        *venues: FakeVenue,
+        strategies: Sequence[Strategy] | None = None,
+        executor: Executor | None = None,
         **setup: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.venues = {one.venue: one for one in venues or (FakeVenue("aa"), FakeVenue("bb"))}
         self.strategy = FakeStrategy()
         self.executor = executor or TakerExecutor()
@@ -260,10 +273,13 @@ class Rig:
                     VenueSetup(exchange=one, account=f"{one.venue}:main", signer=FakeSigner())  # type: ignore[arg-type]
                     for one in self.venues.values()
                 ],
-                slots=slots, **{"block": 7, **setup},
+                slots=slots,
+                **{"block": 7, **setup},
             ),
-            self.port, self.now, facts=self.facts,
-        )  # fmt: skip
+            self.port,
+            self.now,
+            facts=self.facts,
+        )
         self.answered: set[int] = set()
         self.mute: set[str] = set()
         """Venues that answer nothing by themselves."""
@@ -300,10 +316,7 @@ class Rig:
 
     def requests(self, part: str = "") -> list[tuple[Any, ...]]:
         """Requests not answered yet: ("request", link, ref, url, timeout)."""
-        return [
-            one for one in self.port.log
-            if one[0] == "request" and one[2] not in self.answered and part in one[3]
-        ]  # fmt: skip
+        return [one for one in self.port.log if one[0] == "request" and one[2] not in self.answered and part in one[3]]
 
     def sends(self, part: str = "") -> list[tuple[str, str]]:
         return [(one[1], one[2]) for one in self.port.log if one[0] == "send" and part in one[2]]
@@ -412,10 +425,13 @@ class Rig:
         """The strategy proposes this at the next decision, which comes now."""
         self.strategy.next = [
             Opportunity(
-                legs=[Leg(instrument=i, side=side, qty=qty, px=px) for i, side, qty, px in legs], expected_net=1.0,
-                asset="USDT", edge=0.01, seen_ns=self.now,
+                legs=[Leg(instrument=i, side=side, qty=qty, px=px) for i, side, qty, px in legs],
+                expected_net=1.0,
+                asset="USDT",
+                edge=0.01,
+                seen_ns=self.now,
             )
-        ]  # fmt: skip
+        ]
         instrument = legs[0][0]
         book = self.desk.books[instrument]
         bid, ask = book.best_bid() or (100.0, 1.0), book.best_ask() or (100.1, 1.0)
@@ -436,9 +452,13 @@ class Rig:
     def report(self, cl_ord_id: str, status: OrdStatus, **fields: Any) -> OrderUpdate:
         intent = self.order(cl_ord_id).intent
         return OrderUpdate(
-            account=intent.account, instrument=intent.instrument, cl_ord_id=cl_ord_id, ord_status=status,
-            recv_ns=self.now, **fields,
-        )  # fmt: skip
+            account=intent.account,
+            instrument=intent.instrument,
+            cl_ord_id=cl_ord_id,
+            ord_status=status,
+            recv_ns=self.now,
+            **fields,
+        )
 
     def filled(self, cl_ord_id: str, *, qty: str = "", px: str = "") -> OrderUpdate:
         """The whole order in one fill at its limit."""
@@ -446,9 +466,16 @@ class Rig:
         amount = Decimal(qty) if qty else intent.qty
         status = OrdStatus.FILLED if amount == intent.qty else OrdStatus.EXPIRED
         return self.report(
-            cl_ord_id, status, order_id="v" + cl_ord_id, last_qty=amount, last_px=Decimal(px) if px else intent.px,
-            cum_qty=amount, trade_id="t" + cl_ord_id, fee=Decimal(0), fee_asset="USDT",
-        )  # fmt: skip
+            cl_ord_id,
+            status,
+            order_id="v" + cl_ord_id,
+            last_qty=amount,
+            last_px=Decimal(px) if px else intent.px,
+            cum_qty=amount,
+            trade_id="t" + cl_ord_id,
+            fee=Decimal(0),
+            fee_asset="USDT",
+        )
 
     def fill(self, cl_ord_id: str, **how: Any) -> None:
         """The venue's stream tells the fill."""

@@ -29,9 +29,16 @@ class Told:
 def intent(instrument: str, side: Side, qty: str, deal: int = 1) -> Intent:
     venue = instrument.partition(":")[0]
     order = NewOrder(
-        account=f"{venue}:main", instrument=instrument, cl_ord_id=format_cl_ord_id(IDS.next()), side=side,
-        qty=Decimal(qty), px=Decimal(100), tif=Tif.IOC, deal=deal, deadline_ns=0,
-    )  # fmt: skip
+        account=f"{venue}:main",
+        instrument=instrument,
+        cl_ord_id=format_cl_ord_id(IDS.next()),
+        side=side,
+        qty=Decimal(qty),
+        px=Decimal(100),
+        tif=Tif.IOC,
+        deal=deal,
+        deadline_ns=0,
+    )
     return Intent(at_ns=1, order=order, channel="trade", link=f"{venue}.trade")
 
 

@@ -40,9 +40,16 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
     port: Any = Port()
     session: Any = Session()
     lines = Lines(
-        port, Watchdog(), Random(1), Counters(), NoFacts(), lambda spec: session, lambda *_: None, lambda *_: None,
+        port,
+        Watchdog(),
+        Random(1),
+        Counters(),
+        NoFacts(),
+        lambda spec: session,
+        lambda *_: None,
+        lambda *_: None,
         throttles.__getitem__,
-    )  # fmt: skip
+    )
     specs = [LinkSpec(link=f"slow.{n}", venue="slow", role=Role.PUBLIC) for n in range(6)]
     specs.append(LinkSpec(link="quick.0", venue="quick", role=Role.PUBLIC))
     links = [lines.add(spec, 0) for spec in specs]

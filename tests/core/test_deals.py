@@ -27,9 +27,17 @@ def make_deal() -> Deal:
 
 def make_fill(leg: DealLeg, qty: str, px: str, fee: str = "0", fee_asset: str = "", side: Side | None = None) -> Fill:
     return Fill(
-        account=leg.account, instrument=leg.instrument, cl_ord_id="", order_id="", trade_id="t", side=side or leg.side,
-        px=Dec(px), qty=Dec(qty), fee=Dec(fee), fee_asset=fee_asset,
-    )  # fmt: skip
+        account=leg.account,
+        instrument=leg.instrument,
+        cl_ord_id="",
+        order_id="",
+        trade_id="t",
+        side=side or leg.side,
+        px=Dec(px),
+        qty=Dec(qty),
+        fee=Dec(fee),
+        fee_asset=fee_asset,
+    )
 
 
 def test_moves_are_the_table() -> None:

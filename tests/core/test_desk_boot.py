@@ -297,10 +297,18 @@ class Maker:
         from arbkit.core.deals import Deal, DealLeg
 
         legs = [
-            DealLeg(account=view.account(leg.instrument), instrument=leg.instrument, base="BTC", side=leg.side,
-                    qty=D(str(leg.qty)), px=D(str(leg.px)), quote="USDT", maker=True)
+            DealLeg(
+                account=view.account(leg.instrument),
+                instrument=leg.instrument,
+                base="BTC",
+                side=leg.side,
+                qty=D(str(leg.qty)),
+                px=D(str(leg.px)),
+                quote="USDT",
+                maker=True,
+            )
             for leg in opportunity.legs
-        ]  # fmt: skip
+        ]
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     def on_order(self, deal, update, view, now_ns):
@@ -327,8 +335,12 @@ def test_restored_intent_is_proved_found_and_never_sent(kit):
     rig.boot()
     assert not rig.desk.venues["aa"].may_trade
     assert rig.trade() == []
-    query = next(one for one in rig.port.log if one[-1] == "QueryOrder a000000000001m01" or
-                 (one[0] == "request" and one[3].endswith("QueryOrder a000000000001m01")))  # fmt: skip
+    query = next(
+        one
+        for one in rig.port.log
+        if one[-1] == "QueryOrder a000000000001m01"
+        or (one[0] == "request" and one[3].endswith("QueryOrder a000000000001m01"))
+    )
     assert query
     rig.say("aa.trade", rig.filled("a000000000001m01"))
     assert order.done
@@ -418,8 +430,9 @@ def test_asset_that_moved_without_us_is_external(rig):
     facts_of = rig.facts_of
     rig.facts_of = lambda venue, kind, rest: (
         [Balance(account="aa:main", asset="USDT", free=D("1000500"), snapshot=True, recv_ns=rig.now)]
-        if kind == "balances" and venue.venue == "aa" else facts_of(venue, kind, rest)
-    )  # fmt: skip
+        if kind == "balances" and venue.venue == "aa"
+        else facts_of(venue, kind, rest)
+    )
     rig.say("aa.private", Ready("aa.private", rig.now))
     for _ in range(40):
         rig.run(2)

@@ -21,10 +21,18 @@ class Maker:
 
     def plan(self, opportunity, view, now_ns):
         legs = [
-            DealLeg(account=view.account(leg.instrument), instrument=leg.instrument, base="BTC", side=leg.side,
-                    qty=D(str(leg.qty)), px=D(str(leg.px)), quote="USDT", maker=True)
+            DealLeg(
+                account=view.account(leg.instrument),
+                instrument=leg.instrument,
+                base="BTC",
+                side=leg.side,
+                qty=D(str(leg.qty)),
+                px=D(str(leg.px)),
+                quote="USDT",
+                maker=True,
+            )
             for leg in opportunity.legs
-        ]  # fmt: skip
+        ]
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     def on_order(self, deal, update, view, now_ns):
@@ -333,8 +341,12 @@ def test_no_wake_is_due_at_once_after_a_wake_and_they_are_few(kit):
             else:
                 rig.no_answer(one[2])
         for one in rig.requests("ListFills"):
-            rig.reply(one[2], Listing(account=one[1][:2] + ":main", kind="fills",
-                                      instrument=one[1][:2] + ":BTC-USDT", recv_ns=rig.now))  # fmt: skip
+            rig.reply(
+                one[2],
+                Listing(
+                    account=one[1][:2] + ":main", kind="fills", instrument=one[1][:2] + ":BTC-USDT", recv_ns=rig.now
+                ),
+            )
         for one in ids[:1]:
             if rig.order(one).status is OrdStatus.PENDING_NEW:
                 rig.fill(one)

@@ -47,8 +47,16 @@ S, MS = 1_000_000_000, 1_000_000
         AssetStatus("zz", "BTC", True, None),
         OrderAbsent("zz:main", "zz:X", "nobody"),
         OrderUpdate(account="zz:main", instrument="zz:X", cl_ord_id="x", ord_status=OrdStatus.FILLED),
-        OrderUpdate(account="aa:main", instrument="aa:X", cl_ord_id="", ord_status=OrdStatus.FILLED, side=Side.BUY,
-                    last_px=D(1), last_qty=D(1), trade_id="1"),
+        OrderUpdate(
+            account="aa:main",
+            instrument="aa:X",
+            cl_ord_id="",
+            ord_status=OrdStatus.FILLED,
+            side=Side.BUY,
+            last_px=D(1),
+            last_qty=D(1),
+            trade_id="1",
+        ),
         Listing(account="zz:main", kind="open_orders"),
         BookUpdate("zz:X", [Level(1.0, 1.0)], [], snapshot=True),
         BookLost("zz:X", "?"),
@@ -59,7 +67,7 @@ S, MS = 1_000_000_000, 1_000_000
         object(),
     ],
     ids=lambda event: type(event).__name__,
-)  # fmt: skip
+)
 def test_an_event_about_what_does_not_exist_hurts_nobody(rig, event):
     """A plugin that names another venue, account or instrument: no exception, and trading goes on."""
     rig.say("aa.public", event)

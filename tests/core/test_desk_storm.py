@@ -33,8 +33,9 @@ class Storm:
     def __init__(self, kit, seed: int) -> None:
         self.rng = Random(seed)
         self.kit = kit
-        limits = LimitsConfig(max_deals_per_minute=10_000, cooldown_ns=0, max_broken=10_000, max_loss_day=D(10**6),
-                              max_loss_run=D(10**6))  # fmt: skip
+        limits = LimitsConfig(
+            max_deals_per_minute=10_000, cooldown_ns=0, max_broken=10_000, max_loss_day=D(10**6), max_loss_run=D(10**6)
+        )
         venues = [kit.venue("aa", trade=self.rng.random() < 0.7), kit.venue("bb")]
         executor = TakerExecutor(hold_after_s=60.0)
         self.rig = kit.rig(*venues, limits=limits, seed=seed, executor=executor)
@@ -85,7 +86,7 @@ class Storm:
             {"last_qty": qty, "last_px": px, "trade_id": "t" + cl_ord_id, "fee": D(0), "fee_asset": "USDT"}
             if qty
             else {}
-        )  # fmt: skip
+        )
         status = OrdStatus.FILLED if qty == intent.qty else OrdStatus.EXPIRED
         return self.rig.report(cl_ord_id, status, order_id="v" + cl_ord_id, cum_qty=qty, source=source, **fill)
 

@@ -41,10 +41,17 @@ class Scripted:
         if "plan" in self.does:
             return self.does["plan"](opportunity, view, now_ns)
         legs = [
-            DealLeg(account=view.account(leg.instrument), instrument=leg.instrument, base="BTC", side=leg.side,
-                    qty=D(str(leg.qty)), px=D(str(leg.px)), quote="USDT")
+            DealLeg(
+                account=view.account(leg.instrument),
+                instrument=leg.instrument,
+                base="BTC",
+                side=leg.side,
+                qty=D(str(leg.qty)),
+                px=D(str(leg.px)),
+                quote="USDT",
+            )
             for leg in opportunity.legs
-        ]  # fmt: skip
+        ]
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     def on_order(self, deal, update, view, now_ns):
@@ -174,9 +181,15 @@ def test_plan_that_is_no_plan_costs_its_strategy_only(kit, what):
     def plan(opportunity, view, now_ns):
         if what == "raises":
             raise KeyError("x")
-        leg = DealLeg(account="zz:main" if what == "account" else "aa:main",
-                      instrument="zz:BTC-USDT" if what == "instrument" else A, base="BTC", side=Side.BUY, qty=D("0.1"),
-                      px=D("100.2"), quote="USDT")  # fmt: skip
+        leg = DealLeg(
+            account="zz:main" if what == "account" else "aa:main",
+            instrument="zz:BTC-USDT" if what == "instrument" else A,
+            base="BTC",
+            side=Side.BUY,
+            qty=D("0.1"),
+            px=D("100.2"),
+            quote="USDT",
+        )
         return Deal(opportunity, [] if what == "no_legs" else [leg], created_ns=now_ns, deadline_ns=now_ns + S)
 
     rig = kit.rig(executor=Scripted(plan=plan)).boot()
@@ -190,8 +203,17 @@ def test_hedge_refused_by_the_gate_is_told_to_its_executor(kit):
 
     def on_order(deal, update, view, now_ns):
         if len(deal.orders) == 2 and update.ord_status is OrdStatus.FILLED:
-            return [NewOrder(account="bb:main", instrument=B, cl_ord_id="", side=Side.SELL, qty=D("0.1"), px=D("50"),
-                             purpose=Purpose.HEDGE)]  # fmt: skip
+            return [
+                NewOrder(
+                    account="bb:main",
+                    instrument=B,
+                    cl_ord_id="",
+                    side=Side.SELL,
+                    qty=D("0.1"),
+                    px=D("50"),
+                    purpose=Purpose.HEDGE,
+                )
+            ]
         return ()
 
     executor = Scripted(on_order=on_order)
@@ -209,8 +231,17 @@ def test_executor_that_asks_again_at_every_refusal_ends_held(kit):
     """An order for every refusal would recurse for ever: it ends as a failure of that executor."""
 
     def on_order(deal, update, view, now_ns):
-        return [NewOrder(account="bb:main", instrument=B, cl_ord_id="", side=Side.SELL, qty=D("0.1"), px=D("50"),
-                         purpose=Purpose.HEDGE)]  # fmt: skip
+        return [
+            NewOrder(
+                account="bb:main",
+                instrument=B,
+                cl_ord_id="",
+                side=Side.SELL,
+                qty=D("0.1"),
+                px=D("50"),
+                purpose=Purpose.HEDGE,
+            )
+        ]
 
     rig = kit.rig(executor=Scripted(on_order=on_order)).boot()
     ids = rig.trade()
@@ -229,17 +260,30 @@ def test_later_entries_need_tokens_too(kit):
     def on_order(deal, update, view, now_ns):
         if update.ord_status is not OrdStatus.FILLED:
             return ()
-        return [NewOrder(account="aa:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D("0.06"), px=D("100.2"))
-                for _ in range(5)]  # fmt: skip
+        return [
+            NewOrder(account="aa:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D("0.06"), px=D("100.2"))
+            for _ in range(5)
+        ]
 
     def plan(opportunity, view, now_ns):
         legs = [
-            DealLeg(account="aa:main", instrument=A, base="BTC", side=Side.BUY, qty=D("0.4"), px=D("100.2"),
-                    quote="USDT", wave=wave)
+            DealLeg(
+                account="aa:main",
+                instrument=A,
+                base="BTC",
+                side=Side.BUY,
+                qty=D("0.4"),
+                px=D("100.2"),
+                quote="USDT",
+                wave=wave,
+            )
             for wave in (1,)
-        ]  # fmt: skip
-        legs.append(DealLeg(account="bb:main", instrument=B, base="BTC", side=Side.SELL, qty=D("0.4"), px=D("99.9"),
-                            quote="USDT"))  # fmt: skip
+        ]
+        legs.append(
+            DealLeg(
+                account="bb:main", instrument=B, base="BTC", side=Side.SELL, qty=D("0.4"), px=D("99.9"), quote="USDT"
+            )
+        )
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     rig = kit.rig(aa, kit.venue("bb"), executor=Scripted(on_order=on_order, plan=plan)).boot()
@@ -294,9 +338,18 @@ def test_timer_reaches_open_deals(kit):
 def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
     """Somebody trades by hand what we have never heard of: an alarm, no crash; what we know moves the balance."""
     foreign = {
-        "account": "aa:main", "cl_ord_id": "", "ord_status": OrdStatus.FILLED, "side": Side.BUY, "qty": D(1),
-        "px": D(5), "last_px": D(5), "last_qty": D(1), "cum_qty": D(1), "fee": D(0), "fee_asset": "USDT",
-    }  # fmt: skip
+        "account": "aa:main",
+        "cl_ord_id": "",
+        "ord_status": OrdStatus.FILLED,
+        "side": Side.BUY,
+        "qty": D(1),
+        "px": D(5),
+        "last_px": D(5),
+        "last_qty": D(1),
+        "cum_qty": D(1),
+        "fee": D(0),
+        "fee_asset": "USDT",
+    }
     rig.say("aa.private", OrderUpdate(instrument="aa:WHAT-USDT", order_id="1", trade_id="1", **foreign))
     rig.say("aa.private", OrderUpdate(instrument=A, order_id="2", trade_id="2", **foreign))
     assert rig.desk.counters.alarms["foreign_order"] == 2
@@ -307,8 +360,10 @@ def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
     """A fill after the end: the ledger has it, an alarm names it, the deal is not opened again."""
     ids = rig.trade()
     for one in ids:
-        rig.say(f"{rig.order(one).intent.account[:2]}.private",
-                rig.report(one, OrdStatus.EXPIRED, order_id="v" + one, cum_qty=D(0)))  # fmt: skip
+        rig.say(
+            f"{rig.order(one).intent.account[:2]}.private",
+            rig.report(one, OrdStatus.EXPIRED, order_id="v" + one, cum_qty=D(0)),
+        )
     assert not rig.deals
     rig.say("aa.private", rig.filled(ids[0], qty="0.05"))
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.05")

@@ -43,9 +43,18 @@ ACCOUNT = "okx:main"
 BTC = "okx:BTC-USDT"
 SECOND = 1_000_000_000
 RULES = Instrument(
-    venue="okx", symbol="BTC-USDT", native="BTC-USDT", base="BTC", quote="USDT", tick=Dec("0.1"), lot=Dec("0.01"),
-    min_qty=Dec("0.02"), max_qty=Dec(50), min_notional=Dec(5), max_notional=Dec(2000),
-)  # fmt: skip
+    venue="okx",
+    symbol="BTC-USDT",
+    native="BTC-USDT",
+    base="BTC",
+    quote="USDT",
+    tick=Dec("0.1"),
+    lot=Dec("0.01"),
+    min_qty=Dec("0.02"),
+    max_qty=Dec(50),
+    min_notional=Dec(5),
+    max_notional=Dec(2000),
+)
 
 
 class Bench:
@@ -89,9 +98,14 @@ class Bench:
 
     def finish(self, number: int, filled: str = "0") -> None:
         self.orders.apply(
-            OrderUpdate(account=ACCOUNT, instrument=BTC, cl_ord_id=f"o{number}", ord_status=OrdStatus.CANCELED,
-                        cum_qty=Dec(filled))
-        )  # fmt: skip
+            OrderUpdate(
+                account=ACCOUNT,
+                instrument=BTC,
+                cl_ord_id=f"o{number}",
+                ord_status=OrdStatus.CANCELED,
+                cum_qty=Dec(filled),
+            )
+        )
 
 
 def test_a_sound_order_passes() -> None:
@@ -112,10 +126,12 @@ def test_what_each_mode_lets_through(mode: Mode) -> None:
     }
     assert passed == expected[mode]
     for command in (
-        CancelOrder(account=ACCOUNT, instrument=BTC, cl_ord_id="x"), CancelAll(account=ACCOUNT),
-        QueryOrder(account=ACCOUNT, instrument=BTC, cl_ord_id="x"), ListOpenOrders(account=ACCOUNT),
+        CancelOrder(account=ACCOUNT, instrument=BTC, cl_ord_id="x"),
+        CancelAll(account=ACCOUNT),
+        QueryOrder(account=ACCOUNT, instrument=BTC, cl_ord_id="x"),
+        ListOpenOrders(account=ACCOUNT),
         ListFills(account=ACCOUNT, instrument=BTC),
-    ):  # fmt: skip
+    ):
         assert bench.gate.check(command, None, 0) is None
 
 
@@ -131,8 +147,10 @@ def test_modes_are_per_scope_and_only_get_stricter() -> None:
     assert not gate.restrict(pair_of(bench.deal), Mode.REDUCING, "again")
     assert gate.why(pair_of(bench.deal)) == "held"
     assert (gate.mode("okx"), gate.mode("binance"), gate.mode("okx", pair_of(bench.deal))) == (
-        Mode.ACTIVE, Mode.HALTED, Mode.REDUCING,
-    )  # fmt: skip
+        Mode.ACTIVE,
+        Mode.HALTED,
+        Mode.REDUCING,
+    )
     assert gate.restricted() == {"binance": (Mode.HALTED, "api key revoked"), BTC: (Mode.REDUCING, "held")}
     gate.allow(pair_of(bench.deal))
     assert (bench.rule(), gate.why(pair_of(bench.deal))) == ("", "")
@@ -170,10 +188,15 @@ def test_each_rule_refuses_what_it_names(kw: dict[str, Any], rule: str) -> None:
 @pytest.mark.parametrize(
     "kw",
     [
-        {"px": "105"}, {"px": "50"}, {"qty": "1"}, {"qty": "0.05"}, {"deadline_ns": 6},
-        {"px": "95", "side": Side.SELL, "purpose": Purpose.UNWIND}, {"qty": "2.49", "purpose": Purpose.HEDGE},
+        {"px": "105"},
+        {"px": "50"},
+        {"qty": "1"},
+        {"qty": "0.05"},
+        {"deadline_ns": 6},
+        {"px": "95", "side": Side.SELL, "purpose": Purpose.UNWIND},
+        {"qty": "2.49", "purpose": Purpose.HEDGE},
     ],
-)  # fmt: skip
+)
 def test_the_edges_of_the_rules_pass(kw: dict[str, Any]) -> None:
     """Exactly at the limit is within it; a price on the gaining side of the mid is nobody's harm."""
     assert Bench().rule(now_ns=5, **kw) == ""
@@ -205,9 +228,12 @@ def test_without_a_trusted_book_nothing_goes_out() -> None:
     assert bench.rule() == "book"
     bench.book.apply(BookUpdate(BTC, [Level(99.9, 1.0)], [], recv_ns=4))
     assert bench.rule() == ""
-    assert Gate(GateConfig(), bench.catalogue, bench.gate.orders, {}, bench.gate.price_of).check(
-        bench.order(), bench.make_deal(1), 0
-    ).rule == "book"  # type: ignore[union-attr]  # fmt: skip
+    assert (
+        Gate(GateConfig(), bench.catalogue, bench.gate.orders, {}, bench.gate.price_of)
+        .check(bench.order(), bench.make_deal(1), 0)
+        .rule
+        == "book"
+    )  # type: ignore[union-attr]
 
 
 def test_no_entry_while_an_order_there_is_unknown() -> None:
@@ -231,9 +257,18 @@ def test_children_never_exceed_their_parent() -> None:
     bench.finish(1, filled="0.2")
     assert bench.rule(qty="0.6") == "children"
     bench.orders.apply(
-        OrderUpdate(account=ACCOUNT, instrument=BTC, cl_ord_id="o1", ord_status=OrdStatus.CANCELED, cum_qty=Dec("0.2"),
-                    trade_id="t", last_qty=Dec("0.2"), last_px=Dec(100), fee=Dec(0))
-    )  # fmt: skip
+        OrderUpdate(
+            account=ACCOUNT,
+            instrument=BTC,
+            cl_ord_id="o1",
+            ord_status=OrdStatus.CANCELED,
+            cum_qty=Dec("0.2"),
+            trade_id="t",
+            last_qty=Dec("0.2"),
+            last_px=Dec(100),
+            fee=Dec(0),
+        )
+    )
     assert bench.rule(qty="0.4") == ""
 
 
@@ -317,12 +352,16 @@ def test_a_replace_is_an_order() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(Purpose), st.sampled_from(Side), st.integers(1, 200), st.integers(900, 1100),
-            st.integers(0, SECOND), st.sampled_from(["", "lost", "reject", "fill"]),
+            st.sampled_from(Purpose),
+            st.sampled_from(Side),
+            st.integers(1, 200),
+            st.integers(900, 1100),
+            st.integers(0, SECOND),
+            st.sampled_from(["", "lost", "reject", "fill"]),
         ),
         max_size=40,
     )
-)  # fmt: skip
+)
 def test_whatever_is_asked_the_caps_hold(asked: list[tuple[Purpose, Side, int, int, int, str]]) -> None:
     """Any sequence of orders and outcomes: plan, hedge bound, rate and order size are never exceeded."""
     config = GateConfig(orders_per_second=6, max_hedges=5)
@@ -345,9 +384,16 @@ def test_whatever_is_asked_the_caps_hold(asked: list[tuple[Purpose, Side, int, i
             bench.orders.apply(update)
         elif then == "fill":
             bench.orders.apply(
-                replace(update, ord_status=OrdStatus.FILLED, reason=None, trade_id=name, last_qty=qty, last_px=px,
-                        fee=Dec(0))
-            )  # fmt: skip
+                replace(
+                    update,
+                    ord_status=OrdStatus.FILLED,
+                    reason=None,
+                    trade_id=name,
+                    last_qty=qty,
+                    last_px=px,
+                    fee=Dec(0),
+                )
+            )
     orders = bench.deal.orders.values()
     assert sum(o.filled_qty + o.leaves for o in orders if o.intent.purpose is Purpose.ENTRY) <= 1
     assert sum(o.filled_qty + o.leaves for o in orders) <= 1 + config.hedge_factor

@@ -175,11 +175,17 @@ class TwoLegs:
 
     def plan(self, opportunity, view, now_ns):
         legs = [
-            DealLeg(account=view.account(leg.instrument), instrument=leg.instrument,
-                    base=leg.instrument.partition(":")[2].partition("-")[0], side=leg.side, qty=D(str(leg.qty)),
-                    px=D(str(leg.px)), quote="USDT")
+            DealLeg(
+                account=view.account(leg.instrument),
+                instrument=leg.instrument,
+                base=leg.instrument.partition(":")[2].partition("-")[0],
+                side=leg.side,
+                qty=D(str(leg.qty)),
+                px=D(str(leg.px)),
+                quote="USDT",
+            )
             for leg in opportunity.legs
-        ]  # fmt: skip
+        ]
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     def on_order(self, deal, update, view, now_ns):

@@ -91,8 +91,10 @@ def test_when_tokens_come_the_better_lane_goes_first(kit):
     rig.run(1.1)
     left = [one[3] for one in rig.port.log[before:] if one[0] == "request" and one[1] == "aa.rest"]
     assert [one.removeprefix("fake://").split("/")[0].split()[0] for one in left[:3]] == [
-        "CancelOrder", "QueryOrder", "snapshot",
-    ]  # fmt: skip
+        "CancelOrder",
+        "QueryOrder",
+        "snapshot",
+    ]
 
 
 def test_a_command_that_waits_is_not_queued_twice(kit):
@@ -184,8 +186,11 @@ def test_timeouts_are_of_the_kind_of_request(kit):
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.trade()
     rig.desk.gateway.ask(rig.desk.venues["aa"].rest, ListOpenOrders(account="aa:main", instrument=A), rig.now)
-    seconds = {one[3].removeprefix("fake://").split("/")[0].split()[0]: one[4] / 1e9
-               for one in rig.port.log if one[0] == "request"}  # fmt: skip
+    seconds = {
+        one[3].removeprefix("fake://").split("/")[0].split()[0]: one[4] / 1e9
+        for one in rig.port.log
+        if one[0] == "request"
+    }
     assert seconds["catalogue"] == 30
     assert seconds["balances"] == 5
     assert seconds["ListOpenOrders"] == 2

@@ -28,11 +28,19 @@ from arbkit.core.types import Mode, NewOrder, OrdStatus, Purpose, Secret, Side, 
 
 IDS = IntentIds(3)
 ORDERS = [
-    NewOrder(account="v:main", instrument="v:BTC-USDT", cl_ord_id=format_cl_ord_id(IDS.next()), side=Side.SELL,
-             qty=Decimal("0.00000001"), px=Decimal("12345.678901234567890"), tif=Tif.IOC, deal=9,
-             purpose=Purpose.UNWIND)
+    NewOrder(
+        account="v:main",
+        instrument="v:BTC-USDT",
+        cl_ord_id=format_cl_ord_id(IDS.next()),
+        side=Side.SELL,
+        qty=Decimal("0.00000001"),
+        px=Decimal("12345.678901234567890"),
+        tif=Tif.IOC,
+        deal=9,
+        purpose=Purpose.UNWIND,
+    )
     for _ in range(2)
-]  # fmt: skip
+]
 RECORDS = [
     RunStart(at_ns=1, mode="live", account="v:main", environment="prod", code="0.1.0"),
     BlockReserved(at_ns=2, account="v:main", block=3),

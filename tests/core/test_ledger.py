@@ -31,9 +31,18 @@ def make_fill(
     trade_id: str, side: Side, qty: str, px: str, *, fee: str = "0", fee_asset: str = "USDT", exch_ns: int = 0
 ) -> Fill:
     return Fill(
-        account=ACCOUNT, instrument=BTC_USDT.id, cl_ord_id="a", order_id="1", trade_id=trade_id, side=side, px=Dec(px),
-        qty=Dec(qty), fee=Dec(fee), fee_asset=fee_asset, exch_ns=exch_ns,
-    )  # fmt: skip
+        account=ACCOUNT,
+        instrument=BTC_USDT.id,
+        cl_ord_id="a",
+        order_id="1",
+        trade_id=trade_id,
+        side=side,
+        px=Dec(px),
+        qty=Dec(qty),
+        fee=Dec(fee),
+        fee_asset=fee_asset,
+        exch_ns=exch_ns,
+    )
 
 
 def opened(btc: str = "1", usdt: str = "1000", exch_ns: int = 0) -> Ledger:
@@ -51,10 +60,17 @@ fees = st.decimals(min_value="-10", max_value="10", places=12)
 @st.composite
 def one_fill(draw: st.DrawFn, number: int) -> Fill:
     return Fill(
-        account=draw(st.sampled_from([ACCOUNT, "bybit:main"])), instrument=draw(st.sampled_from(sorted(INSTRUMENTS))),
-        cl_ord_id="a", order_id="1", trade_id=f"t{number}", side=draw(st.sampled_from(Side)), px=draw(prices),
-        qty=draw(amounts), fee=draw(fees), fee_asset=draw(st.sampled_from(["BTC", "USDT", "BNB"])),
-    )  # fmt: skip
+        account=draw(st.sampled_from([ACCOUNT, "bybit:main"])),
+        instrument=draw(st.sampled_from(sorted(INSTRUMENTS))),
+        cl_ord_id="a",
+        order_id="1",
+        trade_id=f"t{number}",
+        side=draw(st.sampled_from(Side)),
+        px=draw(prices),
+        qty=draw(amounts),
+        fee=draw(fees),
+        fee_asset=draw(st.sampled_from(["BTC", "USDT", "BNB"])),
+    )
 
 
 fills = st.integers(0, 12).flatmap(lambda count: st.tuples(*(one_fill(number) for number in range(count)))).map(list)
@@ -107,9 +123,17 @@ def test_what_the_accounts_lose_is_fees(made: list[Fill]) -> None:
     ledger = Ledger()
     for one in made:
         other = Fill(
-            account="other:x", instrument=one.instrument, cl_ord_id="", order_id="", trade_id=one.trade_id,
-            side=one.side.opposite, px=one.px, qty=one.qty, fee=Dec(0), fee_asset="",
-        )  # fmt: skip
+            account="other:x",
+            instrument=one.instrument,
+            cl_ord_id="",
+            order_id="",
+            trade_id=one.trade_id,
+            side=one.side.opposite,
+            px=one.px,
+            qty=one.qty,
+            fee=Dec(0),
+            fee_asset="",
+        )
         ledger.fill(one, INSTRUMENTS[one.instrument])
         ledger.fill(other, INSTRUMENTS[one.instrument])
     paid = ledger.fees()

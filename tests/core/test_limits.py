@@ -32,9 +32,14 @@ def instrument(venue: str, base: str = "BTC", quote: str = "USDT") -> Instrument
 CATALOGUE = Catalogue([instrument(venue, base) for venue in ("a", "b", "c") for base in ("BTC", "ETH")])
 CATALOGUE.add(instrument("a", "ETH", "BTC"))
 WIDE = LimitsConfig(
-    max_order_notional=Dec(10**6), max_deal_notional=Dec(10**6), max_open_notional=Dec(10**7), max_open_deals=100,
-    max_venue_notional=Dec(10**7), max_asset_notional=Dec(10**7), max_deals_per_minute=10**6,
-)  # fmt: skip
+    max_order_notional=Dec(10**6),
+    max_deal_notional=Dec(10**6),
+    max_open_notional=Dec(10**7),
+    max_open_deals=100,
+    max_venue_notional=Dec(10**7),
+    max_asset_notional=Dec(10**7),
+    max_deals_per_minute=10**6,
+)
 
 
 def make_deal(
@@ -57,9 +62,11 @@ def no_price(held: str, asset: str) -> Dec | None:
 
 
 def make(
-    config: LimitsConfig = WIDE, usdt: str = "1000", btc: str = "10",
+    config: LimitsConfig = WIDE,
+    usdt: str = "1000",
+    btc: str = "10",
     price_of: Callable[[str, str], Dec | None] = no_price,
-) -> Limits:  # fmt: skip
+) -> Limits:
     ledger = Ledger()
     for venue in "abc":
         for asset, amount in (("USDT", usdt), ("BTC", btc), ("ETH", "10")):
@@ -78,9 +85,17 @@ def reserve(limits: Limits, deal: Deal, now_ns: int = 0) -> str:
 
 def fill_of(deal: Deal, leg: DealLeg, qty: Dec, trade_id: str, fee: str = "0", fee_asset: str = "USDT") -> Fill:
     return Fill(
-        account=leg.account, instrument=leg.instrument, cl_ord_id="x", order_id="", trade_id=trade_id, side=leg.side,
-        px=leg.px, qty=qty, fee=Dec(fee), fee_asset=fee_asset,
-    )  # fmt: skip
+        account=leg.account,
+        instrument=leg.instrument,
+        cl_ord_id="x",
+        order_id="",
+        trade_id=trade_id,
+        side=leg.side,
+        px=leg.px,
+        qty=qty,
+        fee=Dec(fee),
+        fee_asset=fee_asset,
+    )
 
 
 def test_the_worst_case_of_a_first_wave() -> None:
@@ -276,9 +291,12 @@ class NeverExceeded(RuleBasedStateMachine):
         self.now = 0
 
     @rule(
-        target=deals, pair=st.permutations("abc"), base=st.sampled_from(["BTC", "ETH"]), qty=st.integers(1, 4),
+        target=deals,
+        pair=st.permutations("abc"),
+        base=st.sampled_from(["BTC", "ETH"]),
+        qty=st.integers(1, 4),
         px=st.integers(10, 120),
-    )  # fmt: skip
+    )
     def reserve(self, pair: list[str], base: str, qty: int, px: int) -> Deal:
         self.count += 1
         self.now += SECOND

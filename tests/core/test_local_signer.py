@@ -73,9 +73,13 @@ def test_nonces_rise() -> None:
 
 @pytest.mark.parametrize(
     ("secret", "encoding", "text"),
-    [("", "utf-8", "empty"), (CANARY, "hex", "not hex"), (CANARY + "!", "base64", "not base64"),
-     (CANARY, "rot13", "unknown secret encoding")],
-)  # fmt: skip
+    [
+        ("", "utf-8", "empty"),
+        (CANARY, "hex", "not hex"),
+        (CANARY + "!", "base64", "not base64"),
+        (CANARY, "rot13", "unknown secret encoding"),
+    ],
+)
 def test_bad_secrets_are_refused_without_being_quoted(secret: str, encoding: str, text: str) -> None:
     """The message names the fault, not the secret."""
     with pytest.raises(CredentialsError, match=text) as caught:

@@ -42,9 +42,17 @@ from arbkit.core.types import (
 MS = 1_000_000
 A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere
 BTC = Instrument(
-    venue="v", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"), lot=Decimal("0.01"),
-    min_qty=Decimal("0.02"), max_qty=Decimal(100), min_notional=Decimal(5),
-)  # fmt: skip
+    venue="v",
+    symbol="BTC-USDT",
+    native="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.1"),
+    lot=Decimal("0.01"),
+    min_qty=Decimal("0.02"),
+    max_qty=Decimal(100),
+    min_notional=Decimal(5),
+)
 START = {"BTC": Decimal(10), "USDT": Decimal(1000)}
 MAKER, TAKER = Decimal("0.0002"), Decimal("0.001")
 
@@ -103,8 +111,9 @@ def test_an_ioc_walks_the_levels_within_its_limit():
     assert statuses == [OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.PARTIALLY_FILLED, OrdStatus.EXPIRED]
     assert fills(events) == [(Decimal("100.1"), 1), (Decimal("100.2"), 2)]
     assert [(u.fee, u.fee_asset) for u in updates(events) if u.last_qty] == [
-        (Decimal("0.001"), "BTC"), (Decimal("0.002"), "BTC")
-    ]  # fmt: skip
+        (Decimal("0.001"), "BTC"),
+        (Decimal("0.002"), "BTC"),
+    ]
     assert updates(events)[-1].cum_qty == 3
     assert bench.free("BTC") == Decimal("12.997")
     assert bench.free("USDT") == Decimal("699.5")
@@ -278,8 +287,9 @@ def test_cancel_all_and_replace():
     bench = Bench()
     order = bench.order(px="99.9", tif=Tif.GTC)
     bench.run(order)
-    replaced = ReplaceOrder(account=A, instrument=I, cl_ord_id=order.cl_ord_id, new_cl_ord_id="b", qty=Decimal(1),
-                            px=Decimal(99))  # fmt: skip
+    replaced = ReplaceOrder(
+        account=A, instrument=I, cl_ord_id=order.cl_ord_id, new_cl_ord_id="b", qty=Decimal(1), px=Decimal(99)
+    )
     assert [u.ord_status for u in updates(bench.run(replaced))] == [OrdStatus.CANCELED, OrdStatus.NEW]
     assert bench.free("USDT") == 901
     assert [u.cl_ord_id for u in updates(bench.run(CancelAll(account=A)))] == ["b"]

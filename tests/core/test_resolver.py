@@ -41,8 +41,14 @@ A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere
 class Desk:
     """An order table, a resolver, and a clock: what the desk does with them, no more."""
 
-    def __init__(self, capabilities: Capabilities = CAPABILITIES, *, status: OrdStatus | None = OrdStatus.UNKNOWN,
-                 tif: Tif = Tif.IOC, deadline: int = 0) -> None:  # fmt: skip
+    def __init__(
+        self,
+        capabilities: Capabilities = CAPABILITIES,
+        *,
+        status: OrdStatus | None = OrdStatus.UNKNOWN,
+        tif: Tif = Tif.IOC,
+        deadline: int = 0,
+    ) -> None:
         self.orders = Orders(A)
         self.resolver = Resolver(A, capabilities, known=self.orders.by_order_id)
         self.resolver.clock_error_ns = ERROR
@@ -56,9 +62,18 @@ class Desk:
 
     def new(self, intent: int, tif: Tif = Tif.IOC, deadline: int = 0) -> Order:
         order = self.orders.add(
-            NewOrder(account=A, instrument=I, cl_ord_id=format_cl_ord_id(intent), side=Side.BUY, qty=Decimal(5),
-                     px=Decimal(100), tif=tif, deadline_ns=deadline), self.now
-        )  # fmt: skip
+            NewOrder(
+                account=A,
+                instrument=I,
+                cl_ord_id=format_cl_ord_id(intent),
+                side=Side.BUY,
+                qty=Decimal(5),
+                px=Decimal(100),
+                tif=tif,
+                deadline_ns=deadline,
+            ),
+            self.now,
+        )
         self.orders.sent(order.cl_ord_id, Role.TRADE, "l", self.now)
         return order
 
@@ -68,9 +83,14 @@ class Desk:
 
     def fill(self, qty: int, trade_id: str, **facts: object) -> OrderUpdate:
         return self.report(
-            ord_status=OrdStatus.PARTIALLY_FILLED, last_qty=Decimal(qty), last_px=Decimal(100), trade_id=trade_id,
-            fee=Decimal(0), fee_asset="BTC", **facts,
-        )  # fmt: skip
+            ord_status=OrdStatus.PARTIALLY_FILLED,
+            last_qty=Decimal(qty),
+            last_px=Decimal(100),
+            trade_id=trade_id,
+            fee=Decimal(0),
+            fee_asset="BTC",
+            **facts,
+        )
 
     def feed(self, update: OrderUpdate) -> None:
         change = self.orders.apply(update)
@@ -134,9 +154,18 @@ class Desk:
             case "failed":
                 self.resolver.failed(item, self.now)
             case "stranger":
-                update = OrderUpdate(account=A, instrument=I, cl_ord_id="", ord_status=OrdStatus.PARTIALLY_FILLED,
-                                     order_id="99", side=Side.BUY, last_qty=Decimal(1), last_px=Decimal(100),
-                                     trade_id="t", exch_ns=T0)  # fmt: skip
+                update = OrderUpdate(
+                    account=A,
+                    instrument=I,
+                    cl_ord_id="",
+                    ord_status=OrdStatus.PARTIALLY_FILLED,
+                    order_id="99",
+                    side=Side.BUY,
+                    last_qty=Decimal(1),
+                    last_px=Decimal(100),
+                    trade_id="t",
+                    exch_ns=T0,
+                )
                 self.listing(kind, update, since_ns=since)
             case "shown":
                 # The order table is not fed here: the listing alone must stop the proof.
@@ -296,8 +325,16 @@ def test_fills_of_our_other_orders_are_explained():
     """Clause 4: a venue that lists fills by its own order id alone does not keep the proof back."""
     desk = Desk()
     other = desk.new(2)
-    desk.feed(OrderUpdate(account=A, instrument=I, cl_ord_id=other.cl_ord_id, ord_status=OrdStatus.FILLED,
-                          order_id="99", cum_qty=Decimal(5)))  # fmt: skip
+    desk.feed(
+        OrderUpdate(
+            account=A,
+            instrument=I,
+            cl_ord_id=other.cl_ord_id,
+            ord_status=OrdStatus.FILLED,
+            order_id="99",
+            cum_qty=Decimal(5),
+        )
+    )
     verdicts = desk.answer(fills="stranger", until=MOMENT + 2 * S)
     assert [verdict.cl_ord_id for verdict in absences(verdicts)] == [desk.order.cl_ord_id]
 

@@ -45,8 +45,10 @@ def test_a_float_means_the_number_it_prints() -> None:
     """0.3 is 0.3, not 0.299999999999999988: it must not lose a tick or a lot."""
     one = instrument(tick=Dec("0.1"), lot=Dec("0.1"))
     assert (one.quantize_px(0.3, Side.BUY), one.quantize_px(0.3, Side.SELL), one.quantize_qty(0.7)) == (
-        Dec("0.3"), Dec("0.3"), Dec("0.7"),
-    )  # fmt: skip
+        Dec("0.3"),
+        Dec("0.3"),
+        Dec("0.7"),
+    )
 
 
 def test_no_step_is_no_rounding() -> None:
@@ -87,11 +89,26 @@ def test_a_wire_level_reads_quoted_and_bare(row: str) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        '["0","1"]', '["-1","1"]', '["NaN","1"]', '["nan","1"]', '["Infinity","1"]', '["1","-1"]', '["1","NaN"]',
-        '["1","inf"]', '["1e400","1"]', "[1e400,1]", '["1e15","1"]', '["1","1e15"]', '[" 1","1"]', '["1_0","1"]',
-        '["","1"]', "[null,1]", '["1"]', '["0x1","1"]',
+        '["0","1"]',
+        '["-1","1"]',
+        '["NaN","1"]',
+        '["nan","1"]',
+        '["Infinity","1"]',
+        '["1","-1"]',
+        '["1","NaN"]',
+        '["1","inf"]',
+        '["1e400","1"]',
+        "[1e400,1]",
+        '["1e15","1"]',
+        '["1","1e15"]',
+        '[" 1","1"]',
+        '["1_0","1"]',
+        '["","1"]',
+        "[null,1]",
+        '["1"]',
+        '["0x1","1"]',
     ],
-)  # fmt: skip
+)
 def test_a_wire_level_refuses_what_is_no_price_or_size(row: str) -> None:
     """D03: bounds hold at decode, so nothing behind it needs to check."""
     with pytest.raises(msgspec.ValidationError):
@@ -126,8 +143,11 @@ def test_the_catalogue_knows_by_id_and_by_native_name() -> None:
 def test_terminal_statuses() -> None:
     """UNKNOWN is not an end."""
     assert {status for status in OrdStatus if status.terminal} == {
-        OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED,
-    }  # fmt: skip
+        OrdStatus.FILLED,
+        OrdStatus.CANCELED,
+        OrdStatus.EXPIRED,
+        OrdStatus.REJECTED,
+    }
 
 
 def test_the_other_side() -> None:

@@ -16,10 +16,18 @@ from aiohttp import web
 CUT = '{"topic":"orderbook.50.BTCUSDT","type":"delta","data":{"s":"BTCU'
 STRANGE = '{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":1,"data":{"b":[["NaN","-1"]],"u":2}}'
 NONSENSE: list[str | bytes] = [
-    b"\x00\xff\xfe\x01" * 40, CUT, "null", "[]", "-1e999",
-    '"\\ud800"', "[" * 50_000, STRANGE,
-    '{"topic":7}', "\x00", "",
-]  # fmt: skip
+    b"\x00\xff\xfe\x01" * 40,
+    CUT,
+    "null",
+    "[]",
+    "-1e999",
+    '"\\ud800"',
+    "[" * 50_000,
+    STRANGE,
+    '{"topic":7}',
+    "\x00",
+    "",
+]
 
 
 async def main(url: str, from_s: float) -> None:

@@ -75,8 +75,12 @@ def test_a_captured_demo_replays_to_the_same_commands(tmp_path: Path) -> None:
     tape = tmp_path / "run.tape"
     done = subprocess.run(
         [ARBKIT, "demo", "--seconds", "9", "--seed", "11", "--capture", str(tape), "--json"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     line = json.loads(done.stdout)
     said = replayed(tape, tmp_path)
@@ -99,9 +103,11 @@ def test_a_captured_run_tells_all_but_its_secrets(stage: Any, until: Any, tmp_pa
     tape = tmp_path / "run.tape"
     extra = "" if live else ", min_edge_immovable = 0.0003, max_stock_immovable = 1e9"
     run = stage.run(
-        venues, live=live, args=("--capture", str(tape)),
+        venues,
+        live=live,
+        args=("--capture", str(tape)),
         params=f'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0{extra}',
-    )  # fmt: skip
+    )
     run.wait("deal.closed", 12)
 
     url = run.wait("run.metrics")[0]["url"]

@@ -75,10 +75,8 @@ def untouched(run: Any) -> None:
         assert [fact for fact in run.facts(event) if not fact["instrument"].startswith("bybit:")] == []
     metrics = run.metrics()
     counted = [
-        value
-        for name, value in metrics.items()
-        if name.startswith("arbkit_reconnects_total") and "bybit" not in name
-    ]  # fmt: skip
+        value for name, value in metrics.items() if name.startswith("arbkit_reconnects_total") and "bybit" not in name
+    ]
     assert not any(counted)
 
 

@@ -121,8 +121,10 @@ def test_every_edge_that_was_sent_is_reported_and_none_is_invented(
         took.append(seen - (second if seen >= second else first))
     took.sort()
     p99 = took[(len(took) * 99 - 1) // 100]
-    print(f"{'+'.join(venues)}: {judged} edges, {unsent} never sent, {excused} while the machine stood still; "
-          f"ms to detect: p50 {took[len(took) // 2] / MS:.1f}, p99 {p99 / MS:.1f}")  # fmt: skip
+    print(
+        f"{'+'.join(venues)}: {judged} edges, {unsent} never sent, {excused} while the machine stood still; "
+        f"ms to detect: p50 {took[len(took) // 2] / MS:.1f}, p99 {p99 / MS:.1f}"
+    )
     assert not missed
     assert [reports[i] for i in range(len(reports)) if i not in owned] == []
     assert judged >= 10

@@ -40,9 +40,14 @@ def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
         lambda log: log.log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
     )
     assert json.loads(line) == {
-        "t": "2023-11-14T22:13:20.123456Z", "event": "deal.closed", "deal": 7, "outcome": "hedged", "net": "0.42",
-        "side": "Side.BUY", "ms": 1.5,
-    }  # fmt: skip
+        "t": "2023-11-14T22:13:20.123456Z",
+        "event": "deal.closed",
+        "deal": 7,
+        "outcome": "hedged",
+        "net": "0.42",
+        "side": "Side.BUY",
+        "ms": 1.5,
+    }
 
 
 def test_a_terminal_gets_readable_text() -> None:

@@ -15,9 +15,13 @@ def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> In
     rest = {"kind", "status", "tradable", "settle"}
     rules = {name: value if name in rest else Decimal(str(value)) for name, value in rules.items()}
     return Instrument(
-        venue=venue, symbol=symbol, native=base + quote, base=base, quote=quote,
+        venue=venue,
+        symbol=symbol,
+        native=base + quote,
+        base=base,
+        quote=quote,
         **{"tick": Decimal("0.01"), "lot": Decimal("0.001"), **rules},
-    )  # fmt: skip
+    )
 
 
 def make_book(instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:

@@ -65,14 +65,21 @@ def search(asks, bids, terms, seconds, least, quote, base, notional):
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(
-    asks=ladder, bids=ladder,
-    fee=st.sampled_from([0.0, 0.001, 0.01, 0.1]), in_base=st.booleans(),
-    slip=st.sampled_from([0.0, 0.002, 0.02]), age=st.integers(0, 20), rate=st.sampled_from([0.0, 0.01]),
+    asks=ladder,
+    bids=ladder,
+    fee=st.sampled_from([0.0, 0.001, 0.01, 0.1]),
+    in_base=st.booleans(),
+    slip=st.sampled_from([0.0, 0.002, 0.02]),
+    age=st.integers(0, 20),
+    rate=st.sampled_from([0.0, 0.01]),
     least=st.sampled_from([0.0, 0.013, 0.21]),
     lot=st.sampled_from([1.0, 0.5, 0.25]),
-    min_qty=st.sampled_from([0.0, 3.0]), min_notional=st.sampled_from([0.0, 25.0]),
-    quote=st.sampled_from([inf, 401.3, 57.7]), base=st.sampled_from([inf, 7.3]), notional=st.sampled_from([inf, 333.3]),
-)  # fmt: skip
+    min_qty=st.sampled_from([0.0, 3.0]),
+    min_notional=st.sampled_from([0.0, 25.0]),
+    quote=st.sampled_from([inf, 401.3, 57.7]),
+    base=st.sampled_from([inf, 7.3]),
+    notional=st.sampled_from([inf, 333.3]),
+)
 def test_walk_finds_the_best_size_of_all(
     made, asks, bids, fee, in_base, slip, age, rate, least, lot, min_qty, min_notional, quote, base, notional
 ):
@@ -80,9 +87,16 @@ def test_walk_finds_the_best_size_of_all(
     asks = sorted((px + 60, size) for px, size in asks)
     bids = sorted(((px + 65, size) for px, size in bids), reverse=True)
     terms = Terms(
-        buy_fee=fee, sell_fee=fee / 2, fee_in_base=in_base, slippage=slip, cost_per_s=rate, lot=lot, buy_lot=lot,
-        min_qty=min_qty, min_notional=min_notional,
-    )  # fmt: skip
+        buy_fee=fee,
+        sell_fee=fee / 2,
+        fee_in_base=in_base,
+        slippage=slip,
+        cost_per_s=rate,
+        lot=lot,
+        buy_lot=lot,
+        min_qty=min_qty,
+        min_notional=min_notional,
+    )
     buy = made.book("a", [], asks, recv_ns=1)
     sell = made.book("b", bids, [], recv_ns=1)
     found = walk(

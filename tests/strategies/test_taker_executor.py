@@ -54,10 +54,16 @@ class Table:
         for index, leg in enumerate(self.deal.legs):
             self.send(
                 NewOrder(
-                    account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px,
-                    deal=7, leg=index,
+                    account=leg.account,
+                    instrument=leg.instrument,
+                    cl_ord_id="",
+                    side=leg.side,
+                    qty=leg.qty,
+                    px=leg.px,
+                    deal=7,
+                    leg=index,
                 )
-            )  # fmt: skip
+            )
         return self
 
     def send(self, command) -> None:
@@ -96,11 +102,16 @@ class Table:
             self.trades += 1
             self.apply(
                 OrderUpdate(
-                    **common, ord_status=OrdStatus.PARTIALLY_FILLED, cum_qty=filled, last_px=order.px, last_qty=filled,
-                    trade_id=str(self.trades), fee_asset="BTC",
+                    **common,
+                    ord_status=OrdStatus.PARTIALLY_FILLED,
+                    cum_qty=filled,
+                    last_px=order.px,
+                    last_qty=filled,
+                    trade_id=str(self.trades),
+                    fee_asset="BTC",
                     fee=self.fee * filled if order.side is Side.BUY else D(0),
                 )
-            )  # fmt: skip
+            )
         if status is None:
             status = OrdStatus.FILLED if filled == order.qty else OrdStatus.EXPIRED
         self.apply(OrderUpdate(**common, ord_status=status, cum_qty=filled, reason=reason))
@@ -163,8 +174,11 @@ def offer(qty=1.0, buy_qty=None, buy_px=100.0, sell_px=101.0) -> Opportunity:
             Leg(instrument=A, side=Side.BUY, qty=buy_qty or qty, px=buy_px),
             Leg(instrument=B, side=Side.SELL, qty=qty, px=sell_px),
         ),
-        expected_net=1.0, asset="USDT", edge=0.01, seen_ns=1,
-    )  # fmt: skip
+        expected_net=1.0,
+        asset="USDT",
+        edge=0.01,
+        seen_ns=1,
+    )
 
 
 @pytest.fixture
@@ -382,10 +396,17 @@ def test_no_timer_runs_while_only_a_fee_is_missing(table):
     table.now += 500 * MS
     table.apply(
         OrderUpdate(
-            account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.FILLED, side=Side.SELL,
-            cum_qty=sale.qty, last_px=sale.px, last_qty=sale.qty, trade_id="x",
+            account=sale.account,
+            instrument=B,
+            cl_ord_id=sale.cl_ord_id,
+            ord_status=OrdStatus.FILLED,
+            side=Side.SELL,
+            cum_qty=sale.qty,
+            last_px=sale.px,
+            last_qty=sale.qty,
+            trade_id="x",
         )
-    )  # fmt: skip
+    )
     assert table.deal.state is DealState.UNWINDING
     assert table.executor.due_ns == NEVER
 
@@ -521,11 +542,19 @@ def test_a_held_deal_that_comes_right_closes(table):
     for cum, state in (("0.75", DealState.HELD), ("1", DealState.CLOSED)):
         table.apply(
             OrderUpdate(
-                account=sale.account, instrument=B, cl_ord_id=sale.cl_ord_id, ord_status=OrdStatus.EXPIRED,
-                cum_qty=D(cum), side=Side.SELL, last_px=D(101), last_qty=D("0.25"), trade_id="late" + cum,
-                fee=D(0), fee_asset="USDT",
+                account=sale.account,
+                instrument=B,
+                cl_ord_id=sale.cl_ord_id,
+                ord_status=OrdStatus.EXPIRED,
+                cum_qty=D(cum),
+                side=Side.SELL,
+                last_px=D(101),
+                last_qty=D("0.25"),
+                trade_id="late" + cum,
+                fee=D(0),
+                fee_asset="USDT",
             )
-        )  # fmt: skip
+        )
         assert table.deal.state is state
     table.closed(Outcome.HEDGED)
 

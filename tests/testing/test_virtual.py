@@ -26,13 +26,17 @@ from arbkit.testing.virtual import VirtualRun, reveal
 VENUES: dict[Any, Any] = {Binance: BinanceDialect, Okx: OkxDialect}
 MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=100)
 FAULTS = (
-    Fault(kind="skip", count=0, every_s=3.0), Fault(kind="lose_ack", at_s=4.0, count=4, every_s=3.0),
+    Fault(kind="skip", count=0, every_s=3.0),
+    Fault(kind="lose_ack", at_s=4.0, count=4, every_s=3.0),
     Fault(kind="lose_request", at_s=9.0, count=2, every_s=9.0),
-    Fault(kind="partial", count=5, every_s=4.0), Fault(kind="close", on="any", count=4, every_s=7.0),
+    Fault(kind="partial", count=5, every_s=4.0),
+    Fault(kind="close", on="any", count=4, every_s=7.0),
     Fault(kind="status", path="/order", status=503, body="html", count=2, every_s=5.0),
-    Fault(kind="throttle", at_s=15.0, for_s=3.0), Fault(kind="corrupt", count=6, every_s=2.0),
-    Fault(kind="mute", on="book", at_s=22.0, for_s=6.0), Fault(kind="blind", at_s=25.0, for_s=1.0),
-)  # fmt: skip
+    Fault(kind="throttle", at_s=15.0, for_s=3.0),
+    Fault(kind="corrupt", count=6, every_s=2.0),
+    Fault(kind="mute", on="book", at_s=22.0, for_s=6.0),
+    Fault(kind="blind", at_s=25.0, for_s=1.0),
+)
 
 
 def made(seed: int, **how: Any) -> VirtualRun:

@@ -86,32 +86,45 @@ class Binance:
         ids = [one.id for one in instruments]
         found = [
             LinkSpec(
-                link=f"binance.public.{number}", venue=self.venue, role=Role.PUBLIC,
-                instruments=ids[start : start + _SYMBOLS_PER_LINK], send_limit=limits.SOCKET_MESSAGES,
-                silence_ns=60 * S, quiet_ns=120 * S,
+                link=f"binance.public.{number}",
+                venue=self.venue,
+                role=Role.PUBLIC,
+                instruments=ids[start : start + _SYMBOLS_PER_LINK],
+                send_limit=limits.SOCKET_MESSAGES,
+                silence_ns=60 * S,
+                quiet_ns=120 * S,
             )
             for number, start in enumerate(range(0, len(ids), _SYMBOLS_PER_LINK))
-        ]  # fmt: skip
+        ]
         if not account:
             return [*found, LinkSpec(link="binance.rest", venue=self.venue, role=Role.REST, instruments=ids)]
         name = account.replace(":", ".")
         roles = (Role.PRIVATE, Role.TRADE, Role.REST)
         return found + [
             LinkSpec(
-                link=f"{name}.{role.value}", venue=self.venue, role=role, account=account, instruments=ids,
+                link=f"{name}.{role.value}",
+                venue=self.venue,
+                role=role,
+                account=account,
+                instruments=ids,
                 silence_ns=60 * S,
             )
             for role in roles
-        ]  # fmt: skip
+        ]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
             return PublicSession(link, catalogue, self._base("ws_public") + _STREAM, self._depth)
         if link.role is Role.REST:
             return RestSession(
-                link, catalogue, signer, base=self._rest, depth=self._depth, key_type=self._key_type,
+                link,
+                catalogue,
+                signer,
+                base=self._rest,
+                depth=self._depth,
+                key_type=self._key_type,
                 window_ms=self._window_ms,
-            )  # fmt: skip
+            )
         if signer is None:
             raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
         name, session = ("ws_trade", TradeSession) if link.role is Role.TRADE else ("ws_private", PrivateSession)

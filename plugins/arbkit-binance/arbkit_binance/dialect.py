@@ -54,9 +54,13 @@ class BinanceDialect:
     venue: ClassVar[str] = "binance"
     # rest-api.md, "newClientOrderId": unique among open orders only. Fees: tier 0, off the received asset.
     profile: ClassVar[Profile] = Profile(
-        maker=Decimal("0.001"), taker=Decimal("0.001"), fee_decimals=8, client_ids="open",
-        first_order_id=30_000_000_000, first_trade_id=4_000_000_000,
-    )  # fmt: skip
+        maker=Decimal("0.001"),
+        taker=Decimal("0.001"),
+        fee_decimals=8,
+        client_ids="open",
+        first_order_id=30_000_000_000,
+        first_trade_id=4_000_000_000,
+    )
 
     def __init__(self, exchange: Exchange, wire: Wire) -> None:
         self._exchange = exchange
@@ -311,9 +315,14 @@ class BinanceDialect:
         if method == "session.logon":
             raise Problem(-4056, "HMAC_SHA256 API key is not supported.")
         if method == "session.status":
-            return {"apiKey": None, "authorizedSince": None, "connectedSince": now_ns // api.div,
-                    "returnRateLimits": api.limits, "serverTime": now_ns // api.div,
-                    "userDataStream": bool(api.users)}  # fmt: skip
+            return {
+                "apiKey": None,
+                "authorizedSince": None,
+                "connectedSince": now_ns // api.div,
+                "returnRateLimits": api.limits,
+                "serverTime": now_ns // api.div,
+                "userDataStream": bool(api.users),
+            }
         raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -331,11 +340,17 @@ class BinanceDialect:
                         event = execution_report(self._exchange, report, now_ns // api.div, api.div, cancel_id)
                         self._event(api, number, event)
                 case BalanceReport():
-                    rows = [{"a": asset, "f": decimal8(free), "l": decimal8(locked)}
-                            for asset, free, locked in report.balances]  # fmt: skip
+                    rows = [
+                        {"a": asset, "f": decimal8(free), "l": decimal8(locked)}
+                        for asset, free, locked in report.balances
+                    ]
                     for api, number in self._users(report.account):
-                        event = {"e": "outboundAccountPosition", "E": now_ns // api.div, "u": report.ns // api.div,
-                                 "B": rows}  # fmt: skip
+                        event = {
+                            "e": "outboundAccountPosition",
+                            "E": now_ns // api.div,
+                            "u": report.ns // api.div,
+                            "B": rows,
+                        }
                         self._event(api, number, event)
 
     def _users(self, account: str) -> list[tuple[_Api, int]]:

@@ -21,8 +21,11 @@ WEIGHT: Final = ("MINUTE", 1, 6000, 60_000_000_000)
 ORDER_WINDOWS: Final = (("SECOND", 10, 100, 10_000_000_000), ("DAY", 1, 200_000, 86_400_000_000_000))
 _RAW: Final = ("MINUTE", 5, 300_000, 300_000_000_000)
 _STPS: Final[Mapping[str, Stp]] = {
-    "NONE": "none", "EXPIRE_TAKER": "taker", "EXPIRE_MAKER": "maker", "EXPIRE_BOTH": "both",
-}  # fmt: skip
+    "NONE": "none",
+    "EXPIRE_TAKER": "taker",
+    "EXPIRE_MAKER": "maker",
+    "EXPIRE_BOTH": "both",
+}
 _PARTS: Final = ("maker", "taker", "buyer", "seller")
 
 
@@ -32,9 +35,12 @@ class Route:
     __slots__ = ("handler", "order", "signed", "weight")
 
     def __init__(
-        self, handler: Callable[[Call], Any], weight: int | Callable[[Call], int], signed: bool = False,
+        self,
+        handler: Callable[[Call], Any],
+        weight: int | Callable[[Call], int],
+        signed: bool = False,
         order: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.handler = handler
         self.weight = weight
         self.signed = signed
@@ -73,7 +79,7 @@ class Calls:
             ("GET", "/api/v3/account/commission", "account.commission", Route(self._commission, 20, signed)),
             ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", Route(self._order_limits, 40, signed)),
             ("GET", "/sapi/v1/capital/config/getall", "", Route(self._coins, 10, signed)),
-        ]  # fmt: skip
+        ]
         self.rest = {(method, path): route for method, path, _, route in table}
         self.ws = {name: route for _, _, name, route in table if name}
 
@@ -99,35 +105,61 @@ class Calls:
 
     def _info(self, call: Call) -> dict[str, Any]:
         return {
-            "timezone": "UTC", "serverTime": call.now_ns // call.div,
+            "timezone": "UTC",
+            "serverTime": call.now_ns // call.div,
             "rateLimits": [
-                _limit("REQUEST_WEIGHT", WEIGHT), *(_limit("ORDERS", window) for window in ORDER_WINDOWS),
+                _limit("REQUEST_WEIGHT", WEIGHT),
+                *(_limit("ORDERS", window) for window in ORDER_WINDOWS),
                 _limit("RAW_REQUESTS", _RAW),
             ],
-            "exchangeFilters": [], "symbols": [self._symbol(symbol) for symbol in self._wanted(call)],
-        }  # fmt: skip
+            "exchangeFilters": [],
+            "symbols": [self._symbol(symbol) for symbol in self._wanted(call)],
+        }
 
     def _symbol(self, symbol: str) -> dict[str, Any]:
         pair = self.exchange.pairs[symbol]
         lot, smallest, largest = text(pair.lot_units, pad=8), f"{pair.min_qty:.8f}", f"{pair.max_qty:.8f}"
         return {
-            "symbol": native(symbol), "status": "HALT" if symbol in self.exchange.halted else "TRADING",
-            "baseAsset": pair.base, "baseAssetPrecision": 8, "quoteAsset": pair.quote, "quotePrecision": 8,
-            "quoteAssetPrecision": 8, "baseCommissionPrecision": 8, "quoteCommissionPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"], "icebergAllowed": False, "ocoAllowed": False,
-            "quoteOrderQtyMarketAllowed": True, "allowTrailingStop": False, "cancelReplaceAllowed": False,
-            "isSpotTradingAllowed": True, "isMarginTradingAllowed": False,
+            "symbol": native(symbol),
+            "status": "HALT" if symbol in self.exchange.halted else "TRADING",
+            "baseAsset": pair.base,
+            "baseAssetPrecision": 8,
+            "quoteAsset": pair.quote,
+            "quotePrecision": 8,
+            "quoteAssetPrecision": 8,
+            "baseCommissionPrecision": 8,
+            "quoteCommissionPrecision": 8,
+            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+            "icebergAllowed": False,
+            "ocoAllowed": False,
+            "quoteOrderQtyMarketAllowed": True,
+            "allowTrailingStop": False,
+            "cancelReplaceAllowed": False,
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
             "filters": [
-                {"filterType": "PRICE_FILTER", "minPrice": text(pair.tick_units, pad=8), "maxPrice": "1000000.00000000",
-                 "tickSize": text(pair.tick_units, pad=8)},
+                {
+                    "filterType": "PRICE_FILTER",
+                    "minPrice": text(pair.tick_units, pad=8),
+                    "maxPrice": "1000000.00000000",
+                    "tickSize": text(pair.tick_units, pad=8),
+                },
                 {"filterType": "LOT_SIZE", "minQty": smallest, "maxQty": largest, "stepSize": lot},
                 {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": largest, "stepSize": "0.00000000"},
-                {"filterType": "NOTIONAL", "minNotional": f"{pair.min_notional:.8f}", "applyMinToMarket": True,
-                 "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
+                {
+                    "filterType": "NOTIONAL",
+                    "minNotional": f"{pair.min_notional:.8f}",
+                    "applyMinToMarket": True,
+                    "maxNotional": "9000000.00000000",
+                    "applyMaxToMarket": False,
+                    "avgPriceMins": 5,
+                },
             ],
-            "permissions": [], "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "NONE",
+            "permissions": [],
+            "permissionSets": [["SPOT"]],
+            "defaultSelfTradePreventionMode": "NONE",
             "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
-        }  # fmt: skip
+        }
 
     def _depth(self, call: Call) -> dict[str, Any]:
         symbol, limit = self.symbol(call), call.limit(100, 5000)
@@ -146,10 +178,15 @@ class Calls:
         for symbol in self._wanted(call):
             pair = self.exchange.pairs[symbol]
             bid, bids, ask, asks = self.exchange.books[symbol].top()
-            rows.append({
-                "symbol": native(symbol), "bidPrice": pair.px_text(bid, 8), "bidQty": pair.qty_text(bids, 8),
-                "askPrice": pair.px_text(ask, 8), "askQty": pair.qty_text(asks, 8),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "symbol": native(symbol),
+                    "bidPrice": pair.px_text(bid, 8),
+                    "bidQty": pair.qty_text(bids, 8),
+                    "askPrice": pair.px_text(ask, 8),
+                    "askQty": pair.qty_text(asks, 8),
+                }
+            )
         return rows[0] if "symbol" in call.params else rows
 
     def _prices(self, call: Call) -> Any:
@@ -167,10 +204,18 @@ class Calls:
             px = row["askPrice"]
             row |= dict.fromkeys(("lastPrice", "openPrice", "highPrice", "lowPrice", "weightedAvgPrice"), px)
             row |= {
-                "prevClosePrice": px, "priceChange": "0.00000000", "priceChangePercent": "0.000", "lastQty": "0",
-                "volume": "0", "quoteVolume": "0", "openTime": now, "closeTime": now, "firstId": -1, "lastId": -1,
+                "prevClosePrice": px,
+                "priceChange": "0.00000000",
+                "priceChangePercent": "0.000",
+                "lastQty": "0",
+                "volume": "0",
+                "quoteVolume": "0",
+                "openTime": now,
+                "closeTime": now,
+                "firstId": -1,
+                "lastId": -1,
                 "count": 0,
-            }  # fmt: skip
+            }
         return tops
 
     # --- orders -----------------------------------------------------------------------------------------------------
@@ -211,9 +256,12 @@ class Calls:
         if stp not in _STPS:
             raise Problem(-1102, "Mandatory parameter 'selfTradePreventionMode' was not sent or malformed.")
         order: dict[str, Any] = {
-            "side": side, "kind": "market" if kind == "MARKET" else "limit", "post_only": kind == "LIMIT_MAKER",
-            "cl_ord_id": call.client_id("newClientOrderId"), "stp": _STPS[stp],
-        }  # fmt: skip
+            "side": side,
+            "kind": "market" if kind == "MARKET" else "limit",
+            "post_only": kind == "LIMIT_MAKER",
+            "cl_ord_id": call.client_id("newClientOrderId"),
+            "stp": _STPS[stp],
+        }
         # trading-endpoints.md: mandatory parameters by type; what a type does not take is refused
         if kind == "MARKET":
             _without(call, "price", "timeInForce")
@@ -300,20 +348,36 @@ class Calls:
             if free or locked or not omit
         ]
         return {
-            "makerCommission": int(maker * 10_000), "takerCommission": int(taker * 10_000), "buyerCommission": 0,
-            "sellerCommission": 0, "commissionRates": _rates(maker, taker), "canTrade": True, "canWithdraw": False,
-            "canDeposit": True, "updateTime": call.now_ns // call.div, "accountType": "SPOT", "balances": balances,
-            "permissions": ["SPOT"], "uid": call.account.uid if call.account else 0,
-        }  # fmt: skip
+            "makerCommission": int(maker * 10_000),
+            "takerCommission": int(taker * 10_000),
+            "buyerCommission": 0,
+            "sellerCommission": 0,
+            "commissionRates": _rates(maker, taker),
+            "canTrade": True,
+            "canWithdraw": False,
+            "canDeposit": True,
+            "updateTime": call.now_ns // call.div,
+            "accountType": "SPOT",
+            "balances": balances,
+            "permissions": ["SPOT"],
+            "uid": call.account.uid if call.account else 0,
+        }
 
     def _commission(self, call: Call) -> dict[str, Any]:
         maker, taker = self.exchange.rates(call.owner)
         none = _rates(Decimal(0), Decimal(0))
         return {
-            "symbol": native(self.symbol(call)), "standardCommission": _rates(maker, taker), "specialCommission": none,
-            "taxCommission": none, "discount": {"enabledForAccount": False, "enabledForSymbol": False,
-                                                "discountAsset": "BNB", "discount": "0.75000000"},
-        }  # fmt: skip
+            "symbol": native(self.symbol(call)),
+            "standardCommission": _rates(maker, taker),
+            "specialCommission": none,
+            "taxCommission": none,
+            "discount": {
+                "enabledForAccount": False,
+                "enabledForSymbol": False,
+                "discountAsset": "BNB",
+                "discount": "0.75000000",
+            },
+        }
 
     def _order_limits(self, call: Call) -> list[dict[str, Any]]:
         return self.order_limits(call.owner, call.now_ns)
@@ -330,15 +394,32 @@ class Calls:
         for asset, free, locked in self.exchange.balances(call.owner):
             deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
             network = {
-                "network": asset, "coin": asset, "name": asset, "isDefault": True, "depositEnable": deposit,
-                "withdrawEnable": withdraw, "withdrawFee": "0", "withdrawMin": "0", "withdrawMax": "1000000",
-                "withdrawIntegerMultiple": "0.00000001", "busy": False,
-            }  # fmt: skip
-            rows.append({
-                "coin": asset, "name": asset, "depositAllEnable": deposit, "withdrawAllEnable": withdraw,
-                "free": decimal8(free), "locked": decimal8(locked), "freeze": "0", "trading": True,
-                "isLegalMoney": False, "networkList": [network],
-            })  # fmt: skip
+                "network": asset,
+                "coin": asset,
+                "name": asset,
+                "isDefault": True,
+                "depositEnable": deposit,
+                "withdrawEnable": withdraw,
+                "withdrawFee": "0",
+                "withdrawMin": "0",
+                "withdrawMax": "1000000",
+                "withdrawIntegerMultiple": "0.00000001",
+                "busy": False,
+            }
+            rows.append(
+                {
+                    "coin": asset,
+                    "name": asset,
+                    "depositAllEnable": deposit,
+                    "withdrawAllEnable": withdraw,
+                    "free": decimal8(free),
+                    "locked": decimal8(locked),
+                    "freeze": "0",
+                    "trading": True,
+                    "isLegalMoney": False,
+                    "networkList": [network],
+                }
+            )
         return rows
 
     def _generated(self) -> str:

@@ -134,11 +134,15 @@ class Streams:
         for state, stream in self._of("trade", report.symbol):
             pair = self._exchange.pairs[report.symbol]
             maker = "true" if report.side is Side.SELL else "false"
-            self._send(state, stream, (
-                f'{{"e":"trade","E":{now_ns // state.div},"s":"{native(report.symbol)}","t":{report.id}'
-                f',"p":"{pair.px_text(report.px, 8)}","q":"{pair.qty_text(report.qty, 8)}"'
-                f',"T":{report.ns // state.div},"m":{maker},"M":true}}'
-            ))  # fmt: skip
+            self._send(
+                state,
+                stream,
+                (
+                    f'{{"e":"trade","E":{now_ns // state.div},"s":"{native(report.symbol)}","t":{report.id}'
+                    f',"p":"{pair.px_text(report.px, 8)}","q":"{pair.qty_text(report.qty, 8)}"'
+                    f',"T":{report.ns // state.div},"m":{maker},"M":true}}'
+                ),
+            )
 
     def _of(self, kind: str, symbol: str) -> list[tuple[_Conn, _Stream]]:
         return [
@@ -181,10 +185,14 @@ class Streams:
             return
         first, last, bids, asks = stream.feed.take()
         pair = self._exchange.pairs[stream.symbol]
-        self._send(state, stream, (
-            f'{{"e":"depthUpdate","E":{now_ns // state.div},"s":"{native(stream.symbol)}","U":{first},"u":{last}'
-            f',"b":{_levels(pair, bids)},"a":{_levels(pair, asks)}}}'
-        ))  # fmt: skip
+        self._send(
+            state,
+            stream,
+            (
+                f'{{"e":"depthUpdate","E":{now_ns // state.div},"s":"{native(stream.symbol)}","U":{first},"u":{last}'
+                f',"b":{_levels(pair, bids)},"a":{_levels(pair, asks)}}}'
+            ),
+        )
 
     def _partial(self, state: _Conn, stream: _Stream, now_ns: int) -> None:
         """Partial depth: the best levels, whole. It names no symbol."""

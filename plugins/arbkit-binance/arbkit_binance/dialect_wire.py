@@ -12,17 +12,28 @@ from arbkit.sim.pair import Pair, text
 from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
 
 __all__ = [
-    "Call", "Problem", "decimal8", "execution_report", "native", "order_ack", "order_row", "refusal", "status_of",
+    "Call",
+    "Problem",
+    "decimal8",
+    "execution_report",
+    "native",
+    "order_ack",
+    "order_row",
+    "refusal",
+    "status_of",
     "trade_row",
-]  # fmt: skip
+]
 
 # binance-spot-api-docs, errors.md and rest-api.md
 _DECIMAL: Final = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$", re.ASCII)
 _CLIENT_ID: Final = re.compile(r"^[a-zA-Z0-9-_]{1,36}$", re.ASCII)
 _STATUS: Final = {
-    OrdStatus.NEW: "NEW", OrdStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED", OrdStatus.FILLED: "FILLED",
-    OrdStatus.CANCELED: "CANCELED", OrdStatus.EXPIRED: "EXPIRED",
-}  # fmt: skip
+    OrdStatus.NEW: "NEW",
+    OrdStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
+    OrdStatus.FILLED: "FILLED",
+    OrdStatus.CANCELED: "CANCELED",
+    OrdStatus.EXPIRED: "EXPIRED",
+}
 _STP: Final = {"none": "NONE", "taker": "EXPIRE_TAKER", "maker": "EXPIRE_MAKER", "both": "EXPIRE_BOTH"}
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (-1121, "Invalid symbol."),
@@ -142,18 +153,24 @@ def _type(order: Order) -> str:
 
 def _fill(pair: Pair, fill: Fill) -> dict[str, Any]:
     return {
-        "price": pair.px_text(fill.px, 8), "qty": pair.qty_text(fill.qty, 8), "commission": decimal8(fill.fee),
-        "commissionAsset": fill.fee_asset, "tradeId": fill.id,
-    }  # fmt: skip
+        "price": pair.px_text(fill.px, 8),
+        "qty": pair.qty_text(fill.qty, 8),
+        "commission": decimal8(fill.fee),
+        "commissionAsset": fill.fee_asset,
+        "tradeId": fill.id,
+    }
 
 
 def order_ack(exchange: Exchange, order: Order, call: Call, kind: str) -> dict[str, Any]:
     """The reply to a new order: ``kind`` ACK, RESULT or FULL."""
     pair = exchange.pairs[order.symbol]
     row = {
-        "symbol": native(order.symbol), "orderId": order.id, "orderListId": -1, "clientOrderId": order.cl_ord_id,
+        "symbol": native(order.symbol),
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.cl_ord_id,
         "transactTime": order.updated_ns // call.div,
-    }  # fmt: skip
+    }
     if kind == "ACK":
         return row
     row |= _common(pair, order)
@@ -166,31 +183,50 @@ def order_ack(exchange: Exchange, order: Order, call: Call, kind: str) -> dict[s
 def order_row(exchange: Exchange, order: Order, call: Call) -> dict[str, Any]:
     """An order as queries give it."""
     return {
-        "symbol": native(order.symbol), "orderId": order.id, "orderListId": -1, "clientOrderId": order.cl_ord_id,
-        **_common(exchange.pairs[order.symbol], order), "stopPrice": "0.00000000", "icebergQty": "0.00000000",
-        "time": order.ns // call.div, "updateTime": order.updated_ns // call.div, "isWorking": True,
+        "symbol": native(order.symbol),
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.cl_ord_id,
+        **_common(exchange.pairs[order.symbol], order),
+        "stopPrice": "0.00000000",
+        "icebergQty": "0.00000000",
+        "time": order.ns // call.div,
+        "updateTime": order.updated_ns // call.div,
+        "isWorking": True,
         "workingTime": order.ns // call.div,
-    }  # fmt: skip
+    }
 
 
 def _common(pair: Pair, order: Order) -> dict[str, Any]:
     return {
-        "price": pair.px_text(order.px, 8), "origQty": pair.qty_text(order.qty, 8),
-        "executedQty": pair.qty_text(order.cum, 8), "origQuoteOrderQty": decimal8(order.quote_qty),
-        "cummulativeQuoteQty": decimal8(order.cum_quote), "status": status_of(order, order.status),
-        "timeInForce": order.tif.name, "type": _type(order), "side": order.side.name,
+        "price": pair.px_text(order.px, 8),
+        "origQty": pair.qty_text(order.qty, 8),
+        "executedQty": pair.qty_text(order.cum, 8),
+        "origQuoteOrderQty": decimal8(order.quote_qty),
+        "cummulativeQuoteQty": decimal8(order.cum_quote),
+        "status": status_of(order, order.status),
+        "timeInForce": order.tif.name,
+        "type": _type(order),
+        "side": order.side.name,
         "selfTradePreventionMode": _STP[order.stp],
-    }  # fmt: skip
+    }
 
 
 def trade_row(exchange: Exchange, fill: Fill, call: Call) -> dict[str, Any]:
     """A fill as ``myTrades`` gives it."""
     row = _fill(exchange.pairs[fill.symbol], fill)
     return {
-        "symbol": native(fill.symbol), "id": row.pop("tradeId"), "orderId": fill.order_id, "orderListId": -1, **row,
-        "quoteQty": decimal8(fill.quote), "time": fill.ns // call.div, "isBuyer": fill.side is Side.BUY,
-        "isMaker": fill.maker, "isBestMatch": True,
-    }  # fmt: skip
+        "symbol": native(fill.symbol),
+        "id": row.pop("tradeId"),
+        "orderId": fill.order_id,
+        "orderListId": -1,
+        **row,
+        "quoteQty": decimal8(fill.quote),
+        "time": fill.ns // call.div,
+        "isBuyer": fill.side is Side.BUY,
+        "isMaker": fill.maker,
+        "isBestMatch": True,
+    }
 
 
 def execution_report(exchange: Exchange, report: OrderReport, now: int, div: int, cancel_id: str) -> dict[str, Any]:
@@ -202,18 +238,41 @@ def execution_report(exchange: Exchange, report: OrderReport, now: int, div: int
     if report.kind == "expired" and order.reason == "stp":
         kind = "TRADE_PREVENTION"
     event = {
-        "e": "executionReport", "E": now, "s": native(order.symbol), "c": cancel_id if canceled else order.cl_ord_id,
-        "S": order.side.name, "o": _type(order), "f": order.tif.name, "q": pair.qty_text(order.qty, 8),
-        "p": pair.px_text(order.px, 8), "P": "0.00000000", "F": "0.00000000", "g": -1,
-        "C": order.cl_ord_id if canceled else "", "x": kind, "X": status_of(order, report.status), "r": "NONE",
-        "i": order.id, "l": pair.qty_text(fill.qty if fill else 0, 8), "z": pair.qty_text(report.cum, 8),
-        "L": pair.px_text(fill.px if fill else 0, 8), "n": decimal8(fill.fee) if fill else "0",
-        "N": fill.fee_asset if fill else None, "T": report.ns // div, "t": fill.id if fill else -1, "I": report.seq,
+        "e": "executionReport",
+        "E": now,
+        "s": native(order.symbol),
+        "c": cancel_id if canceled else order.cl_ord_id,
+        "S": order.side.name,
+        "o": _type(order),
+        "f": order.tif.name,
+        "q": pair.qty_text(order.qty, 8),
+        "p": pair.px_text(order.px, 8),
+        "P": "0.00000000",
+        "F": "0.00000000",
+        "g": -1,
+        "C": order.cl_ord_id if canceled else "",
+        "x": kind,
+        "X": status_of(order, report.status),
+        "r": "NONE",
+        "i": order.id,
+        "l": pair.qty_text(fill.qty if fill else 0, 8),
+        "z": pair.qty_text(report.cum, 8),
+        "L": pair.px_text(fill.px if fill else 0, 8),
+        "n": decimal8(fill.fee) if fill else "0",
+        "N": fill.fee_asset if fill else None,
+        "T": report.ns // div,
+        "t": fill.id if fill else -1,
+        "I": report.seq,
         "w": report.status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED) and order.tif.name == "GTC",
-        "m": fill.maker if fill else False, "M": False, "O": order.ns // div, "Z": decimal8(report.cum_quote),
-        "Y": decimal8(fill.quote if fill else 0), "Q": decimal8(order.quote_qty), "W": order.ns // div,
+        "m": fill.maker if fill else False,
+        "M": False,
+        "O": order.ns // div,
+        "Z": decimal8(report.cum_quote),
+        "Y": decimal8(fill.quote if fill else 0),
+        "Q": decimal8(order.quote_qty),
+        "W": order.ns // div,
         "V": _STP[order.stp],
-    }  # fmt: skip
+    }
     if kind == "EXPIRED":
         event["eR"] = "INSUFFICIENT_LIQUIDITY"
     return event

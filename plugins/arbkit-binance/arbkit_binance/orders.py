@@ -27,9 +27,20 @@ from arbkit.core.types import (
 )
 
 __all__ = [
-    "ApiError", "Execution", "Fill", "MyTrade", "Report", "execution", "key_params", "order_params", "query_failed",
-    "refused", "reject_reason", "report", "window_ms",
-]  # fmt: skip
+    "ApiError",
+    "Execution",
+    "Fill",
+    "MyTrade",
+    "Report",
+    "execution",
+    "key_params",
+    "order_params",
+    "query_failed",
+    "refused",
+    "reject_reason",
+    "report",
+    "window_ms",
+]
 
 _STATUS = {
     "NEW": OrdStatus.NEW,
@@ -117,19 +128,31 @@ def refused(
             return ()
         return (
             OrderUpdate(
-                account=account, instrument=instrument, cl_ord_id=cl_ord_id, ord_status=OrdStatus.UNKNOWN,
-                reason=reason, text=text, about_cancel=True, source="ack", recv_ns=now_ns,
+                account=account,
+                instrument=instrument,
+                cl_ord_id=cl_ord_id,
+                ord_status=OrdStatus.UNKNOWN,
+                reason=reason,
+                text=text,
+                about_cancel=True,
+                source="ack",
+                recv_ns=now_ns,
             ),
-        )  # fmt: skip
+        )
     # a taken client id means that a first copy landed: it is alive until a query shows otherwise
     sure = reason is not None and reason is not RejectReason.DUPLICATE
     return (
         OrderUpdate(
-            account=account, instrument=instrument, cl_ord_id=cl_ord_id,
+            account=account,
+            instrument=instrument,
+            cl_ord_id=cl_ord_id,
             ord_status=OrdStatus.REJECTED if sure else OrdStatus.UNKNOWN,
-            reason=reason, text=text, source="ack", recv_ns=now_ns,
+            reason=reason,
+            text=text,
+            source="ack",
+            recv_ns=now_ns,
         ),
-    )  # fmt: skip
+    )
 
 
 def query_failed(
@@ -143,10 +166,16 @@ def query_failed(
     if error.code == -2026:
         return (
             OrderUpdate(
-                account=account, instrument=instrument_id, cl_ord_id=cl_ord_id, ord_status=OrdStatus.CANCELED,
-                cum_qty=Decimal(0), text=f"{error.code} {error.msg}", source="poll", recv_ns=now_ns,
+                account=account,
+                instrument=instrument_id,
+                cl_ord_id=cl_ord_id,
+                ord_status=OrdStatus.CANCELED,
+                cum_qty=Decimal(0),
+                text=f"{error.code} {error.msg}",
+                source="poll",
+                recv_ns=now_ns,
             ),
-        )  # fmt: skip
+        )
     return ()
 
 
@@ -205,12 +234,22 @@ class MyTrade(Struct, gc=False, rename="camel"):
 
     def update(self, account: str, instrument: str, now_ns: int) -> OrderUpdate:
         return OrderUpdate(
-            account=account, instrument=instrument, cl_ord_id="", ord_status=OrdStatus.PARTIALLY_FILLED,
-            order_id=str(self.order_id), side=Side.BUY if self.is_buyer else Side.SELL,
-            last_px=self.price, last_qty=self.qty, trade_id=str(self.id), fee=self.commission,
-            fee_asset=self.commission_asset, maker=self.is_maker, source="poll",
-            exch_ns=self.time * MS, recv_ns=now_ns,
-        )  # fmt: skip
+            account=account,
+            instrument=instrument,
+            cl_ord_id="",
+            ord_status=OrdStatus.PARTIALLY_FILLED,
+            order_id=str(self.order_id),
+            side=Side.BUY if self.is_buyer else Side.SELL,
+            last_px=self.price,
+            last_qty=self.qty,
+            trade_id=str(self.id),
+            fee=self.commission,
+            fee_asset=self.commission_asset,
+            maker=self.is_maker,
+            source="poll",
+            exch_ns=self.time * MS,
+            recv_ns=now_ns,
+        )
 
 
 def report(
@@ -304,16 +343,26 @@ def execution(said: Execution, account: str, instrument: str, now_ns: int) -> Or
     traded = said.x == "TRADE" and said.l > 0 and said.L > 0
     refusal = "" if said.r in ("", "NONE") else said.r
     return OrderUpdate(
-        account=account, instrument=instrument, cl_ord_id=ours(name), ord_status=status, order_id=str(said.i),
-        side=_SIDE.get(said.S), px=said.p, qty=said.q, cum_qty=said.z,
-        last_px=said.L if traded else Decimal(0), last_qty=said.l if traded else Decimal(0),
+        account=account,
+        instrument=instrument,
+        cl_ord_id=ours(name),
+        ord_status=status,
+        order_id=str(said.i),
+        side=_SIDE.get(said.S),
+        px=said.p,
+        qty=said.q,
+        cum_qty=said.z,
+        last_px=said.L if traded else Decimal(0),
+        last_qty=said.l if traded else Decimal(0),
         trade_id=str(said.t) if traded and said.t >= 0 else "",
         fee=said.n if traded else None,
-        fee_asset=(said.N or "") if traded else "", maker=said.m if traded else False,
+        fee_asset=(said.N or "") if traded else "",
+        maker=said.m if traded else False,
         reason=_stream_reason(refusal) if status is OrdStatus.REJECTED else None,
         text=" ".join(str(word) for word in (said.X, refusal, said.eR or "") if word),
-        exch_ns=said.T * MS, recv_ns=now_ns,
-    )  # fmt: skip
+        exch_ns=said.T * MS,
+        recv_ns=now_ns,
+    )
 
 
 def _stream_reason(word: str) -> RejectReason:

@@ -120,9 +120,16 @@ class RestSession(NoSocket):
     """The account's request channel, or (without a signer) the keyless one."""
 
     def __init__(
-        self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None, *, base: str, depth: int, key_type: str,
+        self,
+        link: LinkSpec,
+        catalogue: Catalogue,
+        signer: Signer | None,
+        *,
+        base: str,
+        depth: int,
+        key_type: str,
         window_ms: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(link, signer)
         self._account = link.account
         self._instruments = link.instruments
@@ -217,8 +224,11 @@ class RestSession(NoSocket):
         events = self._facts(ask, answer, now_ns) if answer.status == 200 else None
         if events is not None:
             return events
-        return [NoAnswer(f"{ask.kind.value}: HTTP {answer.status} {answer.body[:120]!r}", True, answer.status,
-                         recv_ns=now_ns)]  # fmt: skip
+        return [
+            NoAnswer(
+                f"{ask.kind.value}: HTTP {answer.status} {answer.body[:120]!r}", True, answer.status, recv_ns=now_ns
+            )
+        ]
 
     def _facts(self, ask: Ask, answer: HttpAnswer, now_ns: int) -> list[Output] | None:
         body, account = answer.body, self._account
@@ -250,10 +260,17 @@ class RestSession(NoSocket):
                 if holder is None:
                     return None
                 return [
-                    Balance(account=account, asset=one.asset, free=one.free, locked=one.locked, snapshot=True,
-                            exch_ns=holder.update_time * MS, recv_ns=now_ns)
+                    Balance(
+                        account=account,
+                        asset=one.asset,
+                        free=one.free,
+                        locked=one.locked,
+                        snapshot=True,
+                        exch_ns=holder.update_time * MS,
+                        recv_ns=now_ns,
+                    )
                     for one in holder.balances
-                ]  # fmt: skip
+                ]
             case AskKind.ASSETS:
                 coins = read_json(_COINS, body)
                 if coins is None:
@@ -276,9 +293,15 @@ class RestSession(NoSocket):
             case CancelAll():
                 events: list[Output] = []
                 for one in read_json(_CANCELLED, body) or ():
-                    plain_one = Report(one.symbol, one.order_id, one.status, one.client_order_id,
-                                       one.orig_client_order_id, executed_qty=one.executed_qty,
-                                       transact_time=one.transact_time)  # fmt: skip
+                    plain_one = Report(
+                        one.symbol,
+                        one.order_id,
+                        one.status,
+                        one.client_order_id,
+                        one.orig_client_order_id,
+                        executed_qty=one.executed_qty,
+                        transact_time=one.transact_time,
+                    )
                     for order in one.order_reports or [plain_one]:
                         events += report(order, account, command.instrument, now_ns, "ack")
                 return events
@@ -287,16 +310,30 @@ class RestSession(NoSocket):
                 if orders is None:
                     return []
                 updates = [one for order in orders for one in self._told(order, now_ns)]
-                return [Listing(account=account, kind="open_orders", instrument=command.instrument, updates=updates,
-                                recv_ns=now_ns)]  # fmt: skip
+                return [
+                    Listing(
+                        account=account,
+                        kind="open_orders",
+                        instrument=command.instrument,
+                        updates=updates,
+                        recv_ns=now_ns,
+                    )
+                ]
             case ListFills():
                 trades = read_json(_TRADES, body)
                 if trades is None:
                     return []
-                return [Listing(account=account, kind="fills", instrument=command.instrument,
-                                updates=[one.update(account, command.instrument, now_ns) for one in trades],
-                                since_ns=command.since_ns, complete=len(trades) < _MOST_FILLS,
-                                recv_ns=now_ns)]  # fmt: skip
+                return [
+                    Listing(
+                        account=account,
+                        kind="fills",
+                        instrument=command.instrument,
+                        updates=[one.update(account, command.instrument, now_ns) for one in trades],
+                        since_ns=command.since_ns,
+                        complete=len(trades) < _MOST_FILLS,
+                        recv_ns=now_ns,
+                    )
+                ]
         return []
 
     def _told(self, order: Report, now_ns: int) -> list[OrderUpdate]:

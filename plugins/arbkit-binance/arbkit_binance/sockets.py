@@ -197,10 +197,11 @@ class PrivateSession:
             case "outboundAccountPosition":
                 position = _POSITION.decode(payload)
                 return [
-                    Balance(account=account, asset=one.a, free=one.f, locked=one.l, exch_ns=position.u * MS,
-                            recv_ns=now_ns)
+                    Balance(
+                        account=account, asset=one.a, free=one.f, locked=one.l, exch_ns=position.u * MS, recv_ns=now_ns
+                    )
                     for one in position.B
-                ]  # fmt: skip
+                ]
             case "eventStreamTerminated":
                 raise RemoteProtocolError(f"{self._link.link}: the venue ended the event stream")
             case "serverShutdown":

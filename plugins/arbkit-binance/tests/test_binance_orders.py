@@ -56,9 +56,14 @@ NOW = 1_750_000_000_000_000_000
 
 def market(base: str, quote: str) -> Instrument:
     return Instrument(
-        venue="binance", symbol=f"{base}-{quote}", native=base + quote, base=base, quote=quote,
-        tick=Decimal("0.01"), lot=Decimal("0.00001"),
-    )  # fmt: skip
+        venue="binance",
+        symbol=f"{base}-{quote}",
+        native=base + quote,
+        base=base,
+        quote=quote,
+        tick=Decimal("0.01"),
+        lot=Decimal("0.00001"),
+    )
 
 
 CATALOGUE = Catalogue([market("BTC", "USDT"), market("ETH", "USDT"), market("ETH", "BTC"), market("LTC", "BTC")])
@@ -76,9 +81,16 @@ def sample(name: str) -> str:
 
 def new(**changes: Any) -> NewOrder:
     return NewOrder(
-        **{"account": ACCOUNT, "instrument": ID, "cl_ord_id": CL, "side": Side.BUY, "qty": Decimal(1),
-           "px": Decimal(100), **changes}
-    )  # fmt: skip
+        **{
+            "account": ACCOUNT,
+            "instrument": ID,
+            "cl_ord_id": CL,
+            "side": Side.BUY,
+            "qty": Decimal(1),
+            "px": Decimal(100),
+            **changes,
+        }
+    )
 
 
 CANCEL = CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)
@@ -331,9 +343,13 @@ def test_balances() -> None:
     """The stream tells touched assets; the listing is a snapshot."""
     update = event("spot-user-data-json-account-position-wrapped")
     assert update == Balance(
-        account=ACCOUNT, asset="ETH", free=Decimal("10000.000000"), locked=Decimal("0.000000"),
-        exch_ns=1564034571073 * 10**6, recv_ns=NOW,
-    )  # fmt: skip
+        account=ACCOUNT,
+        asset="ETH",
+        free=Decimal("10000.000000"),
+        locked=Decimal("0.000000"),
+        exch_ns=1564034571073 * 10**6,
+        recv_ns=NOW,
+    )
 
 
 def test_stream_start_ready_and_end() -> None:
@@ -383,21 +399,34 @@ def test_socket_rate_limits_and_bans() -> None:
 # --- garbage
 
 TEXTS = [json.dumps(json.loads(path.read_text())["data"]).encode() for path in sorted(DATA.glob("*.json"))]
-WRAPPED = [b'{"id":"%s%sBTCUSDT","status":200,"result":%s}' % (kind, CL.encode(), text)
-           for kind in (b"n", b"c", b"q", b"t") for text in TEXTS]  # fmt: skip
+WRAPPED = [
+    b'{"id":"%s%sBTCUSDT","status":200,"result":%s}' % (kind, CL.encode(), text)
+    for kind in (b"n", b"c", b"q", b"t")
+    for text in TEXTS
+]
 COMMANDS: list[Command | Ask] = [
-    new(), CANCEL, QUERY, CancelAll(account=ACCOUNT, instrument=ID), ListOpenOrders(account=ACCOUNT),
-    ListFills(account=ACCOUNT, instrument=ID), *(Ask(kind=kind) for kind in AskKind if kind is not AskKind.TOKEN),
+    new(),
+    CANCEL,
+    QUERY,
+    CancelAll(account=ACCOUNT, instrument=ID),
+    ListOpenOrders(account=ACCOUNT),
+    ListFills(account=ACCOUNT, instrument=ID),
+    *(Ask(kind=kind) for kind in AskKind if kind is not AskKind.TOKEN),
     Ask(kind=AskKind.FEES, instrument=ID),
-]  # fmt: skip
+]
 
 
 @settings(max_examples=400, deadline=None)
 @given(
-    text=st.sampled_from(TEXTS + WRAPPED), at=st.floats(0, 1), junk=st.sampled_from(
+    text=st.sampled_from(TEXTS + WRAPPED),
+    at=st.floats(0, 1),
+    junk=st.sampled_from(
         [b"", b"null", b'"NaN"', b"1e999", b"-", b"[" * 2000, b'"', b"\xff", b"{}", b"[]", b"99999999999999999999999"]
-    ), cut=st.integers(0, 40), status=st.sampled_from([200, 400, 418, 429, 500]), command=st.sampled_from(COMMANDS),
-)  # fmt: skip
+    ),
+    cut=st.integers(0, 40),
+    status=st.sampled_from([200, 400, 418, 429, 500]),
+    command=st.sampled_from(COMMANDS),
+)
 def test_mutated_answers_and_events_raise_nothing_but_what_the_link_counts(
     text: bytes, at: float, junk: bytes, cut: int, status: int, command: Command | Ask
 ) -> None:

@@ -197,9 +197,21 @@ def test_frames_of_strangers_are_left_alone() -> None:
 def test_numbers_no_market_has_are_refused() -> None:
     """NaN, infinity, negatives, overflow and padding never reach a book; -0 and underflow delete."""
     for px, qty in (
-        ("NaN", "1"), ("Infinity", "1"), ("-1", "1"), ("0", "1"), ("1e400", "1"), (" 1", "1"), ("1_0", "1"),
-        ("1", "NaN"), ("1", "-1"), ("1", "1e15"), ("1e15", "1"), ("", "1"), (None, "1"), ("1", []),
-    ):  # fmt: skip
+        ("NaN", "1"),
+        ("Infinity", "1"),
+        ("-1", "1"),
+        ("0", "1"),
+        ("1e400", "1"),
+        (" 1", "1"),
+        ("1_0", "1"),
+        ("1", "NaN"),
+        ("1", "-1"),
+        ("1", "1e15"),
+        ("1e15", "1"),
+        ("", "1"),
+        (None, "1"),
+        ("1", []),
+    ):
         try:
             session("BTCUSDT").receive(diff(1, 2, b=[[px, qty]]), NOW)
         except ValueError:

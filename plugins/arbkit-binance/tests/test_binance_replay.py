@@ -27,8 +27,11 @@ def test_every_expected_line_is_reproduced(name: str, lines: int) -> None:
     for line in expected:
         assert found[line["i"], line["symbol"]] == line
     assert json.loads(printed[-1])["summary"] == {
-        "frames": summary.frames, "books": len({line["symbol"] for line in expected}), "gaps": 0, "errors": 0,
-    }  # fmt: skip
+        "frames": summary.frames,
+        "books": len({line["symbol"] for line in expected}),
+        "gaps": 0,
+        "errors": 0,
+    }
 
 
 def test_fused_books_follow_the_faster_stream() -> None:

@@ -47,9 +47,14 @@ def signer() -> LocalSigner:
 
 def session(role: Role) -> Any:
     market = Instrument(
-        venue="binance", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT",
-        tick=Decimal("0.01"), lot=Decimal("0.00001"),
-    )  # fmt: skip
+        venue="binance",
+        symbol="BTC-USDT",
+        native="BTCUSDT",
+        base="BTC",
+        quote="USDT",
+        tick=Decimal("0.01"),
+        lot=Decimal("0.00001"),
+    )
     venue = Binance(VenueSettings(options={"recv_window_ms": "10000"}))
     link = LinkSpec(link=f"binance.main.{role.value}", venue="binance", role=role, account=ACCOUNT)
     return venue.session(link, Catalogue([market]), signer())
@@ -98,10 +103,16 @@ def test_new_orders_equal_ccxt(name: str, post_only: bool) -> None:
     wire = sent(
         Role.REST,
         NewOrder(
-            account=ACCOUNT, instrument=ID, cl_ord_id=cl_ord_id, side=Side.BUY, qty=Decimal("0.0123"),
-            px=Decimal("65000.50"), tif=Tif.IOC, post_only=post_only,
+            account=ACCOUNT,
+            instrument=ID,
+            cl_ord_id=cl_ord_id,
+            side=Side.BUY,
+            qty=Decimal("0.0123"),
+            px=Decimal("65000.50"),
+            tif=Tif.IOC,
+            post_only=post_only,
         ),
-    )  # fmt: skip
+    )
     assert isinstance(wire.url, Secret)
     assert wire.method == "POST"
     assert wire.url.reveal().partition("?")[2] == wanted["body"]
@@ -156,8 +167,14 @@ def test_published_examples() -> None:
         "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
     )
     assert signature(theirs, rest, "hmac") == "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
-    place = [("symbol", "BTCUSDT"), ("side", "SELL"), ("type", "LIMIT"), ("timeInForce", "GTC"),
-             ("quantity", "0.01000000"), ("price", "52000.00")]  # fmt: skip
+    place = [
+        ("symbol", "BTCUSDT"),
+        ("side", "SELL"),
+        ("type", "LIMIT"),
+        ("timeInForce", "GTC"),
+        ("quantity", "0.01000000"),
+        ("price", "52000.00"),
+    ]
     wire = _Caller(theirs, "hmac", 100).call("1", "order.place", place, 1645423376532 * 1_000_000)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())["params"]["signature"]
@@ -184,8 +201,15 @@ def test_deadline_shortens_the_window() -> None:
     """recvWindow is the order's own deadline where that is nearer than the venue's window."""
 
     def window(deadline_ns: int) -> str:
-        order = NewOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, side=Side.SELL, qty=Decimal("1E-8"),
-                         px=Decimal(1), deadline_ns=deadline_ns)  # fmt: skip
+        order = NewOrder(
+            account=ACCOUNT,
+            instrument=ID,
+            cl_ord_id=CL,
+            side=Side.SELL,
+            qty=Decimal("1E-8"),
+            px=Decimal(1),
+            deadline_ns=deadline_ns,
+        )
         wire = sent(Role.REST, order)
         assert isinstance(wire.url, Secret)
         return wire.url.reveal().partition("recvWindow=")[2].partition("&")[0]
@@ -198,8 +222,9 @@ def test_deadline_shortens_the_window() -> None:
 
 def test_numbers_are_plain() -> None:
     """No exponent ever reaches the venue."""
-    order = NewOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, side=Side.SELL, qty=Decimal("1E-8"),
-                     px=Decimal("1E+2"))  # fmt: skip
+    order = NewOrder(
+        account=ACCOUNT, instrument=ID, cl_ord_id=CL, side=Side.SELL, qty=Decimal("1E-8"), px=Decimal("1E+2")
+    )
     (wire,) = session(Role.TRADE).encode([order], NOW)
     params = json.loads(wire.data.reveal())["params"]
     assert (params["quantity"], params["price"]) == ("0.00000001", "100")

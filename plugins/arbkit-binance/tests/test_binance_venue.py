@@ -73,10 +73,17 @@ def test_it_is_an_exchange() -> None:
 def test_links_are_cut_and_named() -> None:
     """200 symbols a public socket; one private, trade and REST link an account; keyless: public and one REST."""
     many = [
-        Instrument(venue="binance", symbol=f"C{n}-USDT", native=f"C{n}USDT", base=f"C{n}", quote="USDT",
-                   tick=Decimal(1), lot=Decimal(1))
+        Instrument(
+            venue="binance",
+            symbol=f"C{n}-USDT",
+            native=f"C{n}USDT",
+            base=f"C{n}",
+            quote="USDT",
+            tick=Decimal(1),
+            lot=Decimal(1),
+        )
         for n in range(450)
-    ]  # fmt: skip
+    ]
     venue = Binance(VenueSettings())
     links = venue.links(many, ACCOUNT)
     assert [(one.link, one.role, len(one.instruments)) for one in links] == [
@@ -93,18 +100,37 @@ def test_links_are_cut_and_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "public", "trade", "rest_host"),
     [
-        (VenueSettings(), "wss://stream.binance.com:9443/stream", "wss://ws-api.binance.com:443/ws-api/v3",
-         "https://api.binance.com/api/v3/time"),
-        (VenueSettings(environment="testnet"), "wss://stream.testnet.binance.vision/stream",
-         "wss://ws-api.testnet.binance.vision/ws-api/v3", "https://testnet.binance.vision/api/v3/time"),
-        (VenueSettings(environment="demo"), "wss://demo-stream.binance.com/stream",
-         "wss://demo-ws-api.binance.com/ws-api/v3", "https://demo-api.binance.com/api/v3/time"),
-        (VenueSettings(environment="sim", endpoints={name: f"http://127.0.0.1:1/{name}/" for name in
-                                                     ("rest", "ws_public", "ws_private", "ws_trade")}),
-         "http://127.0.0.1:1/ws_public/stream", "http://127.0.0.1:1/ws_trade/ws-api/v3",
-         "http://127.0.0.1:1/rest/api/v3/time"),
+        (
+            VenueSettings(),
+            "wss://stream.binance.com:9443/stream",
+            "wss://ws-api.binance.com:443/ws-api/v3",
+            "https://api.binance.com/api/v3/time",
+        ),
+        (
+            VenueSettings(environment="testnet"),
+            "wss://stream.testnet.binance.vision/stream",
+            "wss://ws-api.testnet.binance.vision/ws-api/v3",
+            "https://testnet.binance.vision/api/v3/time",
+        ),
+        (
+            VenueSettings(environment="demo"),
+            "wss://demo-stream.binance.com/stream",
+            "wss://demo-ws-api.binance.com/ws-api/v3",
+            "https://demo-api.binance.com/api/v3/time",
+        ),
+        (
+            VenueSettings(
+                environment="sim",
+                endpoints={
+                    name: f"http://127.0.0.1:1/{name}/" for name in ("rest", "ws_public", "ws_private", "ws_trade")
+                },
+            ),
+            "http://127.0.0.1:1/ws_public/stream",
+            "http://127.0.0.1:1/ws_trade/ws-api/v3",
+            "http://127.0.0.1:1/rest/api/v3/time",
+        ),
     ],
-)  # fmt: skip
+)
 def test_endpoints(settings: VenueSettings, public: str, trade: str, rest_host: str) -> None:
     """Each environment's own hosts; any of them can be replaced, the venue's paths are appended."""
     venue = Binance(settings)
@@ -149,10 +175,15 @@ def test_costs_name_declared_buckets() -> None:
     order = NewOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
     cancel = CancelOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x")
     for what, weight in (
-        (Ask(kind=AskKind.SNAPSHOT), 50), (Ask(kind=AskKind.CATALOGUE), 20), (Ask(kind=AskKind.TIME), 1), (order, 1),
-        (cancel, 1), (QueryOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x"), 4),
-        (ListOpenOrders(account=ACCOUNT), 80), (ListOpenOrders(account=ACCOUNT, instrument=BTC.id), 6),
-    ):  # fmt: skip
+        (Ask(kind=AskKind.SNAPSHOT), 50),
+        (Ask(kind=AskKind.CATALOGUE), 20),
+        (Ask(kind=AskKind.TIME), 1),
+        (order, 1),
+        (cancel, 1),
+        (QueryOrder(account=ACCOUNT, instrument=BTC.id, cl_ord_id="x"), 4),
+        (ListOpenOrders(account=ACCOUNT), 80),
+        (ListOpenOrders(account=ACCOUNT, instrument=BTC.id), 6),
+    ):
         costs = dict(venue.cost(what, Role.REST))
         assert costs["weight"] == weight
         assert {name.partition(":")[0] for name in costs} <= {limit.bucket for limit in venue.rate_limits}
@@ -164,9 +195,10 @@ def test_costs_name_declared_buckets() -> None:
 def test_catalogue_of_the_recording() -> None:
     """Exact rules from a real answer, found by filter type, and the limits it names."""
     body = next(
-        frame.data for _, frame in read_frames(DATA / "frames-small2021.jsonl.gz", Summary())
+        frame.data
+        for _, frame in read_frames(DATA / "frames-small2021.jsonl.gz", Summary())
         if frame.url.endswith("exchangeInfo")
-    )  # fmt: skip
+    )
     events = asked(AskKind.CATALOGUE, body.encode())
     found = {one.instrument.native: one.instrument for one in events if isinstance(one, InstrumentUpdate)}
     nkn = found["NKNUSDT"]
@@ -180,8 +212,14 @@ def test_either_notional_filter_and_a_halt() -> None:
     """NOTIONAL, the older MIN_NOTIONAL or none; only TRADING with spot allowed may trade; 0 = no rule."""
 
     def symbol(filters: list[dict[str, str]], status: str = "TRADING", allowed: bool = True) -> Instrument:
-        said = {"symbol": "AB", "baseAsset": "A", "quoteAsset": "B", "status": status, "filters": filters,
-                "isSpotTradingAllowed": allowed}  # fmt: skip
+        said = {
+            "symbol": "AB",
+            "baseAsset": "A",
+            "quoteAsset": "B",
+            "status": status,
+            "filters": filters,
+            "isSpotTradingAllowed": allowed,
+        }
         (update,) = asked(AskKind.CATALOGUE, {"symbols": [said]})
         made: Instrument = update.instrument
         return made
@@ -243,10 +281,13 @@ def test_limits_and_bans_in_headers() -> None:
     assert RateReport(venue="binance", bucket="weight", used=6001, recv_ns=NOW + 10**7) in events
     assert RateReport(venue="binance", bucket=f"orders_10s:{ACCOUNT}", used=3, recv_ns=NOW + 10**7) in events
     bans = {
-        text: next(one.until_ns for one in asked(AskKind.TIME, b"", status=418, retry_after=text)
-                   if isinstance(one, RateReport) and one.bucket == "*")
+        text: next(
+            one.until_ns
+            for one in asked(AskKind.TIME, b"", status=418, retry_after=text)
+            if isinstance(one, RateReport) and one.bucket == "*"
+        )
         for text in ("7", "", "nan", "-1", "1e99")
-    }  # fmt: skip
+    }
     start = NOW + 10**7
     assert bans == {"7": start + 7 * 10**9, **dict.fromkeys(("", "nan", "-1", "1e99"), start + 120 * 10**9)}
 

@@ -52,19 +52,34 @@ _OPTIONS = {
     "depth": ("50", "1", "200", "1000", "full"),
     "gap_check": ("on", "off"),
     "domain": (
-        "bybit.com", "bytick.com", "bybit.nl", "bybit.tr", "bybit.kz", "bybit.ae", "bybit.eu", "bybit.id",
-        "bybitgeorgia.ge", "manepa.jp",
+        "bybit.com",
+        "bytick.com",
+        "bybit.nl",
+        "bybit.tr",
+        "bybit.kz",
+        "bybit.ae",
+        "bybit.eu",
+        "bybit.id",
+        "bybitgeorgia.ge",
+        "manepa.jp",
     ),
-}  # fmt: skip
+}
 """Allowed values, the default first. ``domain``: the site the account was opened on."""
 
 ARGS_PER_LINK = 21_000
 """Characters of all topics that one public connection may subscribe."""
 _BUCKETS = {
-    NewOrder: "create", CancelOrder: "cancel", CancelAll: "cancel_all", QueryOrder: "realtime",
-    ListOpenOrders: "realtime", ListFills: "executions", AskKind.FEES: "fee", AskKind.BALANCES: "wallet",
-    AskKind.ASSETS: "assets", AskKind.ORDER: "history",
-}  # fmt: skip
+    NewOrder: "create",
+    CancelOrder: "cancel",
+    CancelAll: "cancel_all",
+    QueryOrder: "realtime",
+    ListOpenOrders: "realtime",
+    ListFills: "executions",
+    AskKind.FEES: "fee",
+    AskKind.BALANCES: "wallet",
+    AskKind.ASSETS: "assets",
+    AskKind.ORDER: "history",
+}
 
 
 class Bybit:

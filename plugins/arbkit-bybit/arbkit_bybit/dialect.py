@@ -64,15 +64,36 @@ class BybitDialect:
     # v5/order/create-order: orderLinkId is always unique, and an accepted post-only order may still be rejected.
     # Fees: tier 0, off the received asset. The grids are those of v5/market/instrument.
     profile: ClassVar[Profile] = Profile(
-        maker=Decimal("0.001"), taker=Decimal("0.001"), fee_decimals=10, client_ids="always", post_only_reports=True,
+        maker=Decimal("0.001"),
+        taker=Decimal("0.001"),
+        fee_decimals=10,
+        client_ids="always",
+        post_only_reports=True,
         pairs=(
-            Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.000001"), Decimal("0.000001"), Decimal(5),
-                 Decimal(230)),
-            Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5),
-                 Decimal(4000)),
+            Pair(
+                "BTC-USDT",
+                "BTC",
+                "USDT",
+                Decimal("0.1"),
+                Decimal("0.000001"),
+                Decimal("0.000001"),
+                Decimal(5),
+                Decimal(230),
+            ),
+            Pair(
+                "ETH-USDT",
+                "ETH",
+                "USDT",
+                Decimal("0.01"),
+                Decimal("0.00001"),
+                Decimal("0.00001"),
+                Decimal(5),
+                Decimal(4000),
+            ),
         ),
-        first_order_id=1_726_025_498_520_715_008, first_trade_id=2_290_000_001_189_048_101,
-    )  # fmt: skip
+        first_order_id=1_726_025_498_520_715_008,
+        first_trade_id=2_290_000_001_189_048_101,
+    )
 
     def __init__(self, exchange: Exchange, wire: Wire) -> None:
         self._exchange = exchange
@@ -316,10 +337,19 @@ class BybitDialect:
         except Problem as problem:
             code, said = problem.code, problem.msg
         head |= {"Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // _MS)}
-        self._reply(state, {
-            **({"reqId": ref} if ref else {}), "retCode": code, "retMsg": said, "op": op, "data": data,
-            "retExtInfo": extra, "header": head, "connId": state.name,
-        })  # fmt: skip
+        self._reply(
+            state,
+            {
+                **({"reqId": ref} if ref else {}),
+                "retCode": code,
+                "retMsg": said,
+                "op": op,
+                "data": data,
+                "retExtInfo": extra,
+                "header": head,
+                "connId": state.name,
+            },
+        )
 
     def _request(
         self, state: _Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
@@ -371,9 +401,10 @@ class _Limited(Exception):
 def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
     """v5/rate-limit: what is left, and when the limit ends (now, while it is not reached)."""
     return {
-        "X-Bapi-Limit": str(limit), "X-Bapi-Limit-Status": str(left),
+        "X-Bapi-Limit": str(limit),
+        "X-Bapi-Limit-Status": str(left),
         "X-Bapi-Limit-Reset-Timestamp": str(-(-reset_ns // _MS)),
-    }  # fmt: skip
+    }
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

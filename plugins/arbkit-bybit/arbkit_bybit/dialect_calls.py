@@ -144,19 +144,33 @@ class Calls:
             if wanted not in ("", symbol) or symbol in self.exchange.halted:
                 continue
             most = f"{pair.max_qty:f}"
-            rows.append({
-                "symbolId": number, "symbol": native(symbol), "baseCoin": pair.base, "quoteCoin": pair.quote,
-                "innovation": "0", "status": "Trading", "marginTrading": "utaOnly", "stTag": "0",
-                "lotSizeFilter": {
-                    "basePrecision": text(pair.lot_units), "quotePrecision": f"{_QUOTE_STEP:f}",
-                    "minOrderQty": f"{pair.min_qty:f}", "maxOrderQty": most, "minOrderAmt": f"{pair.min_notional:f}",
-                    "maxOrderAmt": "8000000", "maxLimitOrderQty": most, "maxMarketOrderQty": most,
-                    "postOnlyMaxLimitOrderSize": most,
-                },
-                "priceFilter": {"tickSize": text(pair.tick_units)},
-                "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"}, "symbolType": "",
-                "xstockMultiplier": "1",
-            })  # fmt: skip
+            rows.append(
+                {
+                    "symbolId": number,
+                    "symbol": native(symbol),
+                    "baseCoin": pair.base,
+                    "quoteCoin": pair.quote,
+                    "innovation": "0",
+                    "status": "Trading",
+                    "marginTrading": "utaOnly",
+                    "stTag": "0",
+                    "lotSizeFilter": {
+                        "basePrecision": text(pair.lot_units),
+                        "quotePrecision": f"{_QUOTE_STEP:f}",
+                        "minOrderQty": f"{pair.min_qty:f}",
+                        "maxOrderQty": most,
+                        "minOrderAmt": f"{pair.min_notional:f}",
+                        "maxOrderAmt": "8000000",
+                        "maxLimitOrderQty": most,
+                        "maxMarketOrderQty": most,
+                        "postOnlyMaxLimitOrderSize": most,
+                    },
+                    "priceFilter": {"tickSize": text(pair.tick_units)},
+                    "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
+                    "symbolType": "",
+                    "xstockMultiplier": "1",
+                }
+            )
         return {"category": "spot", "list": rows}
 
     def _orderbook(self, call: Call) -> dict[str, Any]:
@@ -170,9 +184,15 @@ class Calls:
             if wanted in ("", symbol):
                 bids, asks = (levels(pair, side) for side in self.exchange.books[symbol].depth(1))
                 (bid, bid_qty), (ask, ask_qty) = (side[0] if side else ["", ""] for side in (bids, asks))
-                rows.append(self._streams.day(symbol) | {
-                    "bid1Price": bid, "bid1Size": bid_qty, "ask1Price": ask, "ask1Size": ask_qty,
-                })  # fmt: skip
+                rows.append(
+                    self._streams.day(symbol)
+                    | {
+                        "bid1Price": bid,
+                        "bid1Size": bid_qty,
+                        "ask1Price": ask,
+                        "ask1Size": ask_qty,
+                    }
+                )
         return {"category": "spot", "list": rows}
 
     # --- orders -----------------------------------------------------------------------------------------------------
@@ -297,9 +317,7 @@ class Calls:
             order = self._named(call)
             order_id = -1 if order is None else order.id
         since, until = _range(call)
-        fills = [
-            fill for fill in self.exchange.fills_of(call.owner, wanted, order_id, since) if fill.ns <= until
-        ]  # fmt: skip
+        fills = [fill for fill in self.exchange.fills_of(call.owner, wanted, order_id, since) if fill.ns <= until]
         page, cursor = _page(call, fills, lambda fill: fill.id, 50, 100)
         rows = [execution_row(self.exchange, self.exchange.orders[fill.order_id], fill) for fill in page]
         return {"category": "spot", "list": rows, "nextPageCursor": cursor}
@@ -311,40 +329,66 @@ class Calls:
         if call.need("accountType") != "UNIFIED":
             raise Problem(10001, "accountType only support UNIFIED.")
         coins = [name for name in call.text("coin").split(",") if name]
-        rows = [
-            row for row in self.exchange.balances(call.owner)
-            if (row[0] in coins if coins else row[1] or row[2])
-        ]  # fmt: skip
-        empty = dict.fromkeys((
-            "totalEquity", "totalWalletBalance", "totalMarginBalance", "totalAvailableBalance", "accountIMRate",
-            "accountMMRate", "totalInitialMargin", "totalMaintenanceMargin", "totalPerpUPL", "accountLTV",
-        ), "")  # fmt: skip
+        rows = [row for row in self.exchange.balances(call.owner) if (row[0] in coins if coins else row[1] or row[2])]
+        empty = dict.fromkeys(
+            (
+                "totalEquity",
+                "totalWalletBalance",
+                "totalMarginBalance",
+                "totalAvailableBalance",
+                "accountIMRate",
+                "accountMMRate",
+                "totalInitialMargin",
+                "totalMaintenanceMargin",
+                "totalPerpUPL",
+                "accountLTV",
+            ),
+            "",
+        )
         return {"list": [{"accountType": "UNIFIED", **empty, "coin": coin_rows(rows)}]}
 
     def _fee_rate(self, call: Call) -> dict[str, Any]:
         wanted = self._wanted(call)
         maker, taker = self.exchange.rates(call.owner)
         return {
-            "category": "spot", "list": [
+            "category": "spot",
+            "list": [
                 {"symbol": native(symbol), "takerFeeRate": f"{taker:f}", "makerFeeRate": f"{maker:f}"}
-                for symbol in self.exchange.pairs if wanted in ("", symbol)
+                for symbol in self.exchange.pairs
+                if wanted in ("", symbol)
             ],
-        }  # fmt: skip
+        }
 
     def _info(self, call: Call) -> dict[str, Any]:
         return {
-            "marginMode": "REGULAR_MARGIN", "updatedTime": ms(call.now_ns), "unifiedMarginStatus": 6,
-            "dcpStatus": "OFF", "timeWindow": 0, "smpGroup": 0, "isMasterTrader": False, "spotHedgingStatus": "OFF",
-        }  # fmt: skip
+            "marginMode": "REGULAR_MARGIN",
+            "updatedTime": ms(call.now_ns),
+            "unifiedMarginStatus": 6,
+            "dcpStatus": "OFF",
+            "timeWindow": 0,
+            "smpGroup": 0,
+            "isMasterTrader": False,
+            "spotHedgingStatus": "OFF",
+        }
 
     def _key(self, call: Call) -> dict[str, Any]:
         """v5/user/apikey-info: a key that may trade spot and read the wallet, of a unified account."""
         assert call.account is not None
         return {
-            "id": str(call.account.uid), "note": "", "apiKey": call.account.key, "readOnly": 0, "secret": "",
-            "permissions": {"Spot": ["SpotTrade"], "Wallet": []}, "ips": ["*"], "type": 1, "unified": 0, "uta": 1,
-            "userID": call.account.uid, "isMaster": True, "vipLevel": "No VIP",
-        }  # fmt: skip
+            "id": str(call.account.uid),
+            "note": "",
+            "apiKey": call.account.key,
+            "readOnly": 0,
+            "secret": "",
+            "permissions": {"Spot": ["SpotTrade"], "Wallet": []},
+            "ips": ["*"],
+            "type": 1,
+            "unified": 0,
+            "uta": 1,
+            "userID": call.account.uid,
+            "isMaster": True,
+            "vipLevel": "No VIP",
+        }
 
     def _coins(self, call: Call) -> dict[str, Any]:
         """v5/asset/coin-info: a chain's deposits and withdrawals, 1 = open."""
@@ -353,10 +397,19 @@ class Calls:
             if only in ("", asset):
                 deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
                 chain = {
-                    "chain": asset, "chainType": asset, "confirmation": "1", "withdrawFee": "0", "depositMin": "0",
-                    "withdrawMin": "0", "chainDeposit": str(int(deposit)), "chainWithdraw": str(int(withdraw)),
-                    "minAccuracy": "8", "withdrawPercentageFee": "0", "contractAddress": "", "safeConfirmNumber": "1",
-                }  # fmt: skip
+                    "chain": asset,
+                    "chainType": asset,
+                    "confirmation": "1",
+                    "withdrawFee": "0",
+                    "depositMin": "0",
+                    "withdrawMin": "0",
+                    "chainDeposit": str(int(deposit)),
+                    "chainWithdraw": str(int(withdraw)),
+                    "minAccuracy": "8",
+                    "withdrawPercentageFee": "0",
+                    "contractAddress": "",
+                    "safeConfirmNumber": "1",
+                }
                 rows.append({"name": asset, "coin": asset, "remainAmount": "1000000", "chains": [chain]})
         return {"rows": rows}
 
@@ -384,9 +437,7 @@ def _range(call: Call) -> tuple[int, int]:
     return since, until
 
 
-def _page(
-    call: Call, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int
-) -> tuple[list[_T], str]:  # fmt: skip
+def _page(call: Call, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int) -> tuple[list[_T], str]:
     """One page, newest first, and the cursor of the next, empty at the end."""
     below = call.integer("cursor", 0)
     rows = [row for row in reversed(rows) if not below or key(row) < below]

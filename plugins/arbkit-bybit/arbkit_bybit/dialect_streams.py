@@ -56,9 +56,7 @@ class Streams:
         self._wire = wire
         self._timers = timers
         self._natives = {native(symbol): symbol for symbol in exchange.pairs}
-        self._books = {
-            (depth, symbol): Topic(depth, symbol) for symbol in exchange.pairs for depth in _INTERVAL
-        }  # fmt: skip
+        self._books = {(depth, symbol): Topic(depth, symbol) for symbol in exchange.pairs for depth in _INTERVAL}
         self._named = {topic.name: topic for topic in self._books.values()}
         self._conns: dict[int, dict[str, None]] = {}
         self._last: dict[str, str] = {}
@@ -136,9 +134,14 @@ class Streams:
             self._catch_up(topic)
         pair, now = self._exchange.pairs[symbol], now_ns // _MS
         return {
-            "s": native(symbol), "b": levels(pair, list(topic.bids.items())[:limit]),
-            "a": levels(pair, list(topic.asks.items())[:limit]), "ts": now, "u": topic.u, "seq": topic.seq, "cts": now,
-        }  # fmt: skip
+            "s": native(symbol),
+            "b": levels(pair, list(topic.bids.items())[:limit]),
+            "a": levels(pair, list(topic.asks.items())[:limit]),
+            "ts": now,
+            "u": topic.u,
+            "seq": topic.seq,
+            "cts": now,
+        }
 
     def _catch_up(self, topic: Topic) -> None:
         """Nobody listened: what changed meanwhile is one update."""
@@ -187,8 +190,12 @@ class Streams:
     ) -> str:
         pair, now = self._exchange.pairs[topic.symbol], now_ns // _MS
         data = {
-            "s": native(topic.symbol), "b": levels(pair, bids), "a": levels(pair, asks), "u": topic.u, "seq": topic.seq,
-        }  # fmt: skip
+            "s": native(topic.symbol),
+            "b": levels(pair, bids),
+            "a": levels(pair, asks),
+            "u": topic.u,
+            "seq": topic.seq,
+        }
         return _encode({"topic": topic.name, "ts": now, "type": kind, "data": data, "cts": now}).decode()
 
     # --- trades and tickers -----------------------------------------------------------------------------------------
@@ -199,11 +206,19 @@ class Streams:
         for report in reports:
             pair = self._exchange.pairs[report.symbol]
             self._last[report.symbol] = px = pair.px_text(report.px)
-            rows.setdefault(report.symbol, []).append({
-                "i": str(report.id), "T": report.ns // _MS, "p": px, "v": pair.qty_text(report.qty),
-                "S": "Buy" if report.side is Side.BUY else "Sell", "seq": self._exchange.books[report.symbol].seq,
-                "s": native(report.symbol), "BT": False, "RPI": False,
-            })  # fmt: skip
+            rows.setdefault(report.symbol, []).append(
+                {
+                    "i": str(report.id),
+                    "T": report.ns // _MS,
+                    "p": px,
+                    "v": pair.qty_text(report.qty),
+                    "S": "Buy" if report.side is Side.BUY else "Sell",
+                    "seq": self._exchange.books[report.symbol].seq,
+                    "s": native(report.symbol),
+                    "BT": False,
+                    "RPI": False,
+                }
+            )
         for symbol, data in rows.items():
             topic = f"publicTrade.{native(symbol)}"
             frame = {"topic": topic, "ts": now_ns // _MS, "type": "snapshot", "data": data}
@@ -218,18 +233,28 @@ class Streams:
     def _ticker(self, symbol: str, now_ns: int) -> str:
         """tickers: spot pushes snapshots only."""
         frame = {
-            "topic": f"tickers.{native(symbol)}", "ts": now_ns // _MS, "type": "snapshot",
-            "cs": self._exchange.books[symbol].seq, "data": self.day(symbol),
-        }  # fmt: skip
+            "topic": f"tickers.{native(symbol)}",
+            "ts": now_ns // _MS,
+            "type": "snapshot",
+            "cs": self._exchange.books[symbol].seq,
+            "data": self.day(symbol),
+        }
         return _encode(frame).decode()
 
     def day(self, symbol: str) -> dict[str, str]:
         """A day's statistics of a market that keeps none: every price is the last trade's, or the best ask."""
         px = self._last.get(symbol) or self._exchange.pairs[symbol].px_text(self._exchange.books[symbol].top()[2])
         return {
-            "symbol": native(symbol), "lastPrice": px, "highPrice24h": px, "lowPrice24h": px, "prevPrice24h": px,
-            "volume24h": "0", "turnover24h": "0", "price24hPcnt": "0", "usdIndexPrice": "",
-        }  # fmt: skip
+            "symbol": native(symbol),
+            "lastPrice": px,
+            "highPrice24h": px,
+            "lowPrice24h": px,
+            "prevPrice24h": px,
+            "volume24h": "0",
+            "turnover24h": "0",
+            "price24hPcnt": "0",
+            "usdIndexPrice": "",
+        }
 
 
 def _changes(old: dict[int, int], new: dict[int, int]) -> list[tuple[int, int]]:

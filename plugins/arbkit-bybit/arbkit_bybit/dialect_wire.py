@@ -12,22 +12,35 @@ from arbkit.sim.pair import Pair, text
 from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
 
 __all__ = [
-    "Call", "Problem", "coin_rows", "execution_row", "fast_row", "levels", "ms", "native", "order_row", "ratio",
+    "Call",
+    "Problem",
+    "coin_rows",
+    "execution_row",
+    "fast_row",
+    "levels",
+    "ms",
+    "native",
+    "order_row",
+    "ratio",
     "refusal",
-]  # fmt: skip
+]
 
 _MS: Final = 1_000_000
 _DECIMAL: Final = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,20})?$", re.ASCII)
 _LINK_ID: Final = re.compile(r"^[a-zA-Z0-9_-]{1,36}$", re.ASCII)  # v5/order/create-order, "orderLinkId"
 _TIF: Final = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _STATUS: Final = {
-    OrdStatus.NEW: "New", OrdStatus.PARTIALLY_FILLED: "PartiallyFilled", OrdStatus.FILLED: "Filled",
-}  # fmt: skip
+    OrdStatus.NEW: "New",
+    OrdStatus.PARTIALLY_FILLED: "PartiallyFilled",
+    OrdStatus.FILLED: "Filled",
+}
 # v5/enum "rejectReason", by why the order ended
 _WHY: Final = {
-    "ioc": "EC_NoImmediateQtyToFill", "no_liquidity": "EC_NoImmediateQtyToFill", "fok": "EC_NoEnoughQtyToFill",
+    "ioc": "EC_NoImmediateQtyToFill",
+    "no_liquidity": "EC_NoImmediateQtyToFill",
+    "fok": "EC_NoEnoughQtyToFill",
     "post_only": "EC_PostOnlyWillTakeLiquidity",
-}  # fmt: skip
+}
 # v5/error, the spot codes (1701xx)
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (170121, "Invalid symbol."),
@@ -159,10 +172,17 @@ def order_row(exchange: Exchange, order: Order, report: OrderReport | None = Non
     ended = status.terminal and status is not OrdStatus.FILLED
     left = order.qty - cum
     return {
-        "category": "spot", "symbol": native(order.symbol), "orderId": str(order.id), "orderLinkId": order.cl_ord_id,
-        "blockTradeId": "", "side": order.side.name.capitalize(),
-        "orderType": "Market" if order.kind == "market" else "Limit", "price": pair.px_text(order.px),
-        "qty": text(order.quote_qty) if by_value else pair.qty_text(order.qty), "isLeverage": "0", "positionIdx": 0,
+        "category": "spot",
+        "symbol": native(order.symbol),
+        "orderId": str(order.id),
+        "orderLinkId": order.cl_ord_id,
+        "blockTradeId": "",
+        "side": order.side.name.capitalize(),
+        "orderType": "Market" if order.kind == "market" else "Limit",
+        "price": pair.px_text(order.px),
+        "qty": text(order.quote_qty) if by_value else pair.qty_text(order.qty),
+        "isLeverage": "0",
+        "positionIdx": 0,
         "marketUnit": "quoteCoin" if by_value else "baseCoin" if order.kind == "market" else "",
         "timeInForce": "PostOnly" if order.post_only else "IOC" if order.kind == "market" else _TIF[order.tif],
         "orderStatus": _status(order, status, cum),
@@ -171,12 +191,23 @@ def order_row(exchange: Exchange, order: Order, report: OrderReport | None = Non
         "avgPrice": ratio(cum_quote, cum * pair.lot_units),
         # the stream's documented sample has no leavesQty once an order is filled
         "leavesQty": "" if report is not None and not left else pair.qty_text(left),
-        "leavesValue": text(left * order.px * pair.unit), "cumExecQty": pair.qty_text(cum),
-        "cumExecValue": text(cum_quote), "cumExecFee": text(sum(fees.values())),
-        "cumFeeDetail": {asset: text(fee) for asset, fee in fees.items()}, "stopOrderType": "", "triggerPrice": "0.0",
-        "smpType": "None", "smpGroup": 0, "smpOrderId": "", "placeType": "", "createType": "CreateByUser",
-        "reduceOnly": False, "closeOnTrigger": False, "createdTime": ms(order.ns), "updatedTime": ms(updated_ns),
-    }  # fmt: skip
+        "leavesValue": text(left * order.px * pair.unit),
+        "cumExecQty": pair.qty_text(cum),
+        "cumExecValue": text(cum_quote),
+        "cumExecFee": text(sum(fees.values())),
+        "cumFeeDetail": {asset: text(fee) for asset, fee in fees.items()},
+        "stopOrderType": "",
+        "triggerPrice": "0.0",
+        "smpType": "None",
+        "smpGroup": 0,
+        "smpOrderId": "",
+        "placeType": "",
+        "createType": "CreateByUser",
+        "reduceOnly": False,
+        "closeOnTrigger": False,
+        "createdTime": ms(order.ns),
+        "updatedTime": ms(updated_ns),
+    }
 
 
 def execution_row(exchange: Exchange, order: Order, fill: Fill) -> dict[str, Any]:
@@ -189,23 +220,41 @@ def execution_row(exchange: Exchange, order: Order, fill: Fill) -> dict[str, Any
         if earlier is fill:
             break
     return fast_row(exchange, fill) | {
-        "orderLinkId": fill.cl_ord_id, "orderPrice": pair.px_text(order.px), "orderQty": pair.qty_text(order.qty),
-        "leavesQty": pair.qty_text(order.qty - cum), "orderType": "Market" if order.kind == "market" else "Limit",
-        "stopOrderType": "", "createType": "CreateByUser", "execType": "Trade", "execValue": text(fill.quote),
-        "execFee": text(fill.fee), "feeRate": f"{maker if fill.maker else taker:f}", "feeCurrency": fill.fee_asset,
-        "isLeverage": "0", "closedSize": "", "blockTradeId": "", "markPrice": "",
-    }  # fmt: skip
+        "orderLinkId": fill.cl_ord_id,
+        "orderPrice": pair.px_text(order.px),
+        "orderQty": pair.qty_text(order.qty),
+        "leavesQty": pair.qty_text(order.qty - cum),
+        "orderType": "Market" if order.kind == "market" else "Limit",
+        "stopOrderType": "",
+        "createType": "CreateByUser",
+        "execType": "Trade",
+        "execValue": text(fill.quote),
+        "execFee": text(fill.fee),
+        "feeRate": f"{maker if fill.maker else taker:f}",
+        "feeCurrency": fill.fee_asset,
+        "isLeverage": "0",
+        "closedSize": "",
+        "blockTradeId": "",
+        "markPrice": "",
+    }
 
 
 def fast_row(exchange: Exchange, fill: Fill) -> dict[str, Any]:
     """v5/websocket/private/fast-execution: no fee; no orderLinkId for maker fills."""
     pair = exchange.pairs[fill.symbol]
     return {
-        "category": "spot", "symbol": native(fill.symbol), "execId": str(fill.id), "execPrice": pair.px_text(fill.px),
-        "execQty": pair.qty_text(fill.qty), "orderId": str(fill.order_id), "isMaker": fill.maker,
-        "orderLinkId": "" if fill.maker else fill.cl_ord_id, "side": "Buy" if fill.side is Side.BUY else "Sell",
-        "execTime": ms(fill.ns), "seq": fill.id % 10**12,
-    }  # fmt: skip
+        "category": "spot",
+        "symbol": native(fill.symbol),
+        "execId": str(fill.id),
+        "execPrice": pair.px_text(fill.px),
+        "execQty": pair.qty_text(fill.qty),
+        "orderId": str(fill.order_id),
+        "isMaker": fill.maker,
+        "orderLinkId": "" if fill.maker else fill.cl_ord_id,
+        "side": "Buy" if fill.side is Side.BUY else "Sell",
+        "execTime": ms(fill.ns),
+        "seq": fill.id % 10**12,
+    }
 
 
 def coin_rows(balances: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]]:
@@ -216,11 +265,26 @@ def coin_rows(balances: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]]:
     rows = []
     for asset, free, locked in balances:
         total = text(free + locked)
-        rows.append({
-            "coin": asset, "equity": total, "usdValue": "", "walletBalance": total, "locked": text(locked),
-            "availableToWithdraw": "", "borrowAmount": "0", "spotBorrow": "0", "accruedInterest": "0",
-            "spotHedgingQty": "0", "totalOrderIM": "0", "totalPositionIM": "0", "totalPositionMM": "0",
-            "unrealisedPnl": "0", "cumRealisedPnl": "0", "bonus": "0", "collateralSwitch": True,
-            "marginCollateral": True,
-        })  # fmt: skip
+        rows.append(
+            {
+                "coin": asset,
+                "equity": total,
+                "usdValue": "",
+                "walletBalance": total,
+                "locked": text(locked),
+                "availableToWithdraw": "",
+                "borrowAmount": "0",
+                "spotBorrow": "0",
+                "accruedInterest": "0",
+                "spotHedgingQty": "0",
+                "totalOrderIM": "0",
+                "totalPositionIM": "0",
+                "totalPositionMM": "0",
+                "unrealisedPnl": "0",
+                "cumRealisedPnl": "0",
+                "bonus": "0",
+                "collateralSwitch": True,
+                "marginCollateral": True,
+            }
+        )
     return rows

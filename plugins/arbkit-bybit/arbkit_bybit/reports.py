@@ -130,10 +130,15 @@ def balances(rows: Sequence[WalletRow], account: str, snapshot: bool, exch_ns: i
         free = number(coin.wallet_balance) - locked - number(coin.spot_borrow)
         found.append(
             Balance(
-                account=account, asset=coin.coin, free=max(free, _ZERO), locked=locked, snapshot=snapshot,
-                exch_ns=exch_ns, recv_ns=now_ns,
+                account=account,
+                asset=coin.coin,
+                free=max(free, _ZERO),
+                locked=locked,
+                snapshot=snapshot,
+                exch_ns=exch_ns,
+                recv_ns=now_ns,
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -186,10 +186,14 @@ class RestSession(NoSocket):
                 if isinstance(what, ListOpenOrders):
                     return (
                         Listing(
-                            account=account, kind="open_orders", instrument=what.instrument, updates=orders,
-                            complete=not page.next_page_cursor or len(orders) < 50, recv_ns=now_ns,
+                            account=account,
+                            kind="open_orders",
+                            instrument=what.instrument,
+                            updates=orders,
+                            complete=not page.next_page_cursor or len(orders) < 50,
+                            recv_ns=now_ns,
                         ),
-                    )  # fmt: skip
+                    )
                 if orders:
                     return orders
                 if isinstance(what, QueryOrder):
@@ -201,11 +205,15 @@ class RestSession(NoSocket):
                 fills = reports.fills(fill_page.rows, account, catalogue, "poll", now_ns)
                 return (
                     Listing(
-                        account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, recv_ns=now_ns,
+                        account=account,
+                        kind="fills",
+                        instrument=what.instrument,
+                        updates=fills,
+                        since_ns=what.since_ns,
+                        recv_ns=now_ns,
                         complete=whole(len(fill_page.rows), 100, what.since_ns, _FILLS_NS, now_ns),
                     ),
-                )  # fmt: skip
+                )
             case Ask(kind=AskKind.CATALOGUE):
                 instruments = wire.instrument_page(result)
                 if instruments.category != "spot":

@@ -79,9 +79,15 @@ class TradeSession:
         instrument = self._catalogue.native(VENUE, rest.partition("-")[2])
         about = reports.order_answer if frame.op == "order.create" else reports.cancel_answer
         answer = about(
-            self._link.account, instrument.id if instrument else "", cl_ord_id, frame.ret_code, frame.text, ids,
-            ms_ns(str(frame.header.get("Timenow", ""))), now_ns,
-        )  # fmt: skip
+            self._link.account,
+            instrument.id if instrument else "",
+            cl_ord_id,
+            frame.ret_code,
+            frame.text,
+            ids,
+            ms_ns(str(frame.header.get("Timenow", ""))),
+            now_ns,
+        )
         out: list[Output] = [answer]
         exceeded = answer.reason is RejectReason.THROTTLED
         report = reports.rate_report(frame.header, _OPS[frame.op], exceeded, now_ns)

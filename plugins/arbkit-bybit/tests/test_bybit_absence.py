@@ -21,13 +21,26 @@ S = 1_000_000_000
 ME = "bybit:main"
 ID = format_cl_ord_id(7)
 SPOT = {
-    "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading",
-    "lotSizeFilter": {"basePrecision": "0.000001", "minOrderAmt": "5"}, "priceFilter": {"tickSize": "0.1"},
-}  # fmt: skip
+    "symbol": "BTCUSDT",
+    "baseCoin": "BTC",
+    "quoteCoin": "USDT",
+    "status": "Trading",
+    "lotSizeFilter": {"basePrecision": "0.000001", "minOrderAmt": "5"},
+    "priceFilter": {"tickSize": "0.1"},
+}
 GONE = {
-    "category": "spot", "symbol": "BTCUSDT", "orderId": "9", "orderLinkId": ID, "side": "Buy", "price": "50000",
-    "qty": "1", "orderStatus": "Cancelled", "timeInForce": "IOC", "cumExecQty": "0", "updatedTime": "1700000000001",
-}  # fmt: skip
+    "category": "spot",
+    "symbol": "BTCUSDT",
+    "orderId": "9",
+    "orderLinkId": ID,
+    "side": "Buy",
+    "price": "50000",
+    "qty": "1",
+    "orderStatus": "Cancelled",
+    "timeInForce": "IOC",
+    "cumExecQty": "0",
+    "updatedTime": "1700000000001",
+}
 
 
 class Outside:

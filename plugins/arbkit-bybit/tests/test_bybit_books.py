@@ -33,9 +33,14 @@ S = 1_000 * MS
 
 def spot(base: str) -> Instrument:
     return Instrument(
-        venue="bybit", symbol=f"{base}-USDT", native=f"{base}USDT", base=base, quote="USDT", tick=Decimal("0.1"),
+        venue="bybit",
+        symbol=f"{base}-USDT",
+        native=f"{base}USDT",
+        base=base,
+        quote="USDT",
+        tick=Decimal("0.1"),
         lot=Decimal("0.1"),
-    )  # fmt: skip
+    )
 
 
 BTC, ETH = spot("BTC"), spot("ETH")
@@ -93,8 +98,13 @@ def test_a_snapshot_and_a_delta() -> None:
     session = opened()
     (first,) = session.receive(book("snapshot", 10), 5)
     assert (first.instrument, first.snapshot, first.seq, first.depth, first.exch_ns, first.recv_ns) == (
-        BTC.id, True, 10, 50, 1672304484976 * MS, 5,
-    )  # fmt: skip
+        BTC.id,
+        True,
+        10,
+        50,
+        1672304484976 * MS,
+        5,
+    )
     (delta,) = session.receive(book("delta", 11, b=[["1", "0"]], a=[]), 6)
     assert (delta.snapshot, delta.seq, delta.bids[0].qty, delta.asks) == (False, 11, 0.0, [])
 
@@ -164,10 +174,16 @@ def test_other_topics_and_unknown_instruments_say_nothing() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        {"b": [["NaN", "1"]]}, {"b": [["-1", "1"]]}, {"a": [["1", "1e400"]]}, {"a": [[" 1", "1"]]}, {"b": [["1"]]},
-        {"b": None}, {"u": "x"}, {"u": 0},
+        {"b": [["NaN", "1"]]},
+        {"b": [["-1", "1"]]},
+        {"a": [["1", "1e400"]]},
+        {"a": [[" 1", "1"]]},
+        {"b": [["1"]]},
+        {"b": None},
+        {"u": "x"},
+        {"u": 0},
     ],
-)  # fmt: skip
+)
 def test_a_book_with_an_impossible_number_is_refused(row: dict[str, Any]) -> None:
     """The link counts it as a bad frame; the next one shows the gap."""
     session = opened()

@@ -25,9 +25,14 @@ T0 = 1_750_000_000_000_000_000
 MS = 1_000_000
 S = 1_000 * MS
 LIMIT = {
-    "category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "60000",
+    "category": "spot",
+    "symbol": "BTCUSDT",
+    "side": "Buy",
+    "orderType": "Limit",
+    "qty": "0.01",
+    "price": "60000",
     "timeInForce": "GTC",
-}  # fmt: skip
+}
 
 
 def _sign(secret: str, payload: str) -> str:
@@ -159,9 +164,17 @@ def test_signature_vectors() -> None:
 
 @pytest.mark.parametrize(
     ("ahead_ms", "window", "code"),
-    [(0, "5000", 0), (999, "5000", 0), (1000, "5000", 10002), (-5000, "5000", 0), (-5001, "5000", 10002),
-     (-100, "99", 10002), (-5000, "", 0), (0, "x", 10001)],
-)  # fmt: skip
+    [
+        (0, "5000", 0),
+        (999, "5000", 0),
+        (1000, "5000", 10002),
+        (-5000, "5000", 0),
+        (-5001, "5000", 10002),
+        (-100, "99", 10002),
+        (-5000, "", 0),
+        (0, "x", 10001),
+    ],
+)
 def test_time_window(ahead_ms: int, window: str, code: int) -> None:
     """server - window <= timestamp < server + 1000, and 5000 where no window is given; over the trade socket alike."""
     client = Client()
@@ -232,8 +245,12 @@ def test_book_is_a_snapshot_then_consecutive_deltas(depth: int) -> None:
     conn, topic = client.open("/v5/public/spot"), f"orderbook.{depth}.BTCUSDT"
     ack, first = client.say(conn, req_id="7", op="subscribe", args=[topic])
     assert ack == {
-        "success": True, "ret_msg": "subscribe", "conn_id": "sim000001-pu", "req_id": "7", "op": "subscribe",
-    }  # fmt: skip
+        "success": True,
+        "ret_msg": "subscribe",
+        "conn_id": "sim000001-pu",
+        "req_id": "7",
+        "op": "subscribe",
+    }
     frames = [first]
     assert list(first) == ["topic", "ts", "type", "data", "cts"]
     for step in range(1, 6):
@@ -706,8 +723,13 @@ def test_silent_private_sockets_are_cut() -> None:
     closed = [out.conn for out in client.run(T0 + 61 * S) if isinstance(out, Close)]
     assert closed == [quick]
     (pong,) = client.say(slow, op="ping")
-    assert pong == {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [str(client.now_ns // MS)],
-                    "connId": "sim000002-tr"}  # fmt: skip
+    assert pong == {
+        "retCode": 0,
+        "retMsg": "OK",
+        "op": "pong",
+        "data": [str(client.now_ns // MS)],
+        "connId": "sim000002-tr",
+    }
 
 
 # --- account and market ---------------------------------------------------------------------------------------------
@@ -735,8 +757,9 @@ def test_market_calls() -> None:
     assert (time["result"]["timeNano"], time["time"]) == (str(T0), T0 // MS)
     rows = client.public("/v5/market/instruments-info")["result"]["list"]
     assert [(r["symbol"], r["priceFilter"]["tickSize"], r["lotSizeFilter"]["basePrecision"]) for r in rows] == [
-        ("BTCUSDT", "0.1", "0.000001"), ("ETHUSDT", "0.01", "0.00001"),
-    ]  # fmt: skip
+        ("BTCUSDT", "0.1", "0.000001"),
+        ("ETHUSDT", "0.01", "0.00001"),
+    ]
     client.exchange.halted["BTC-USDT"] = "maintenance"
     rows = client.public("/v5/market/instruments-info")["result"]["list"]
     assert [row["symbol"] for row in rows] == ["ETHUSDT"]

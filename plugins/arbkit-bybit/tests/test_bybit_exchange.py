@@ -80,9 +80,11 @@ def test_an_account_has_one_private_one_trade_and_one_rest_link() -> None:
     """Without an account: public links and a keyless REST link."""
     roles = {link.role: link for link in BYBIT.links([ONE], ME)}
     assert {role: link.link for role, link in roles.items()} == {
-        Role.PUBLIC: "bybit.public.0", Role.PRIVATE: "bybit.main.private", Role.TRADE: "bybit.main.trade",
+        Role.PUBLIC: "bybit.public.0",
+        Role.PRIVATE: "bybit.main.private",
+        Role.TRADE: "bybit.main.trade",
         Role.REST: "bybit.main.rest",
-    }  # fmt: skip
+    }
     assert [link.link for link in BYBIT.links([ONE], "")] == ["bybit.public.0", "bybit.rest"]
     with pytest.raises(CredentialsError, match=r"bybit\.main\.trade"):
         BYBIT.session(roles[Role.TRADE], Catalogue(), None)
@@ -135,8 +137,9 @@ def test_endpoints() -> None:
     assert urls(Bybit(VenueSettings(environment="testnet")))[Role.TRADE] == "wss://stream-testnet.bybit.com/v5/trade"
     demo = urls(Bybit(VenueSettings(environment="demo")))
     assert (demo[Role.PUBLIC], demo[Role.PRIVATE]) == (
-        "wss://stream.bybit.com/v5/public/spot", "wss://stream-demo.bybit.com/v5/private",
-    )  # fmt: skip
+        "wss://stream.bybit.com/v5/public/spot",
+        "wss://stream-demo.bybit.com/v5/private",
+    )
     site = Bybit(VenueSettings(options={"domain": "bybit.eu"}, endpoints={"ws_trade": "wss://other/"}))
     assert urls(site)[Role.REST] == "https://api.bybit.eu/v5/market/time"
     assert urls(site)[Role.TRADE] == "wss://other/v5/trade"
@@ -171,16 +174,45 @@ def test_importing_the_plugin_loads_no_socket() -> None:
 GUARDED = (ProtocolError, CredentialsError, ValueError, KeyError, RecursionError)
 """What a link takes for a bad frame or a refused key; anything else would be our own fault."""
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
     | st.sampled_from(["orderbook.50.C1USDT", "order", "execution", "wallet", "0", "NaN", "auth", "order.create"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["topic", "type", "data", "b", "a", "u", "ts", "cts", "op", "success", "retCode", "reqId",
-                         "ret_msg", "header", "symbol", "orderId", "orderStatus", "cumExecQty", "coin", "execId"]),
-        inner, max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "topic",
+                    "type",
+                    "data",
+                    "b",
+                    "a",
+                    "u",
+                    "ts",
+                    "cts",
+                    "op",
+                    "success",
+                    "retCode",
+                    "reqId",
+                    "ret_msg",
+                    "header",
+                    "symbol",
+                    "orderId",
+                    "orderStatus",
+                    "cumExecQty",
+                    "coin",
+                    "execId",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -51,9 +51,14 @@ NOW_NS = 1_700_000_000_000 * MS
 ME = "bybit:main"
 ID = format_cl_ord_id(7)
 BTC = Instrument(
-    venue="bybit", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
+    venue="bybit",
+    symbol="BTC-USDT",
+    native="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.1"),
     lot=Decimal("0.000001"),
-)  # fmt: skip
+)
 BYBIT = Bybit(VenueSettings())
 BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.000001"), px=Decimal(50000))
 CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
@@ -80,19 +85,40 @@ def answered(
 
 def order_row(**fields: str) -> dict[str, str]:
     row = {
-        "category": "spot", "symbol": "BTCUSDT", "orderId": "77", "orderLinkId": ID, "side": "Buy",
-        "orderType": "Limit", "price": "50000", "qty": "2", "timeInForce": "IOC", "orderStatus": "New",
-        "cancelType": "UNKNOWN", "rejectReason": "EC_NoError", "cumExecQty": "0", "updatedTime": "1700000000001",
-    }  # fmt: skip
+        "category": "spot",
+        "symbol": "BTCUSDT",
+        "orderId": "77",
+        "orderLinkId": ID,
+        "side": "Buy",
+        "orderType": "Limit",
+        "price": "50000",
+        "qty": "2",
+        "timeInForce": "IOC",
+        "orderStatus": "New",
+        "cancelType": "UNKNOWN",
+        "rejectReason": "EC_NoError",
+        "cumExecQty": "0",
+        "updatedTime": "1700000000001",
+    }
     return {**row, **fields}
 
 
 def execution(**fields: Any) -> dict[str, Any]:
     row = {
-        "category": "spot", "symbol": "BTCUSDT", "execId": "e1", "execPrice": "49999.5", "execQty": "0.5",
-        "execFee": "0.0005", "feeCurrency": "BTC", "execType": "Trade", "isMaker": False, "orderId": "77",
-        "orderLinkId": ID, "side": "Buy", "execTime": "1700000000001",
-    }  # fmt: skip
+        "category": "spot",
+        "symbol": "BTCUSDT",
+        "execId": "e1",
+        "execPrice": "49999.5",
+        "execQty": "0.5",
+        "execFee": "0.0005",
+        "feeCurrency": "BTC",
+        "execType": "Trade",
+        "isMaker": False,
+        "orderId": "77",
+        "orderLinkId": ID,
+        "side": "Buy",
+        "execTime": "1700000000001",
+    }
     return {**row, **fields}
 
 
@@ -139,11 +165,18 @@ def test_an_order_on_the_trade_link() -> None:
         "op": "order.create",
         "args": [
             {
-                "category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.000001",
-                "price": "50000", "timeInForce": "IOC", "orderLinkId": ID, "isLeverage": 0,
+                "category": "spot",
+                "symbol": "BTCUSDT",
+                "side": "Buy",
+                "orderType": "Limit",
+                "qty": "0.000001",
+                "price": "50000",
+                "timeInForce": "IOC",
+                "orderLinkId": ID,
+                "isLeverage": 0,
             }
         ],
-    }  # fmt: skip
+    }
     first, second = (json.loads(link.encode([CANCEL], NOW_NS)[0].data) for _ in range(2))
     assert first["reqId"] != second["reqId"]
     assert first["args"] == [{"category": "spot", "symbol": "BTCUSDT", "orderLinkId": ID}]
@@ -156,9 +189,16 @@ def test_an_order_on_the_trade_link() -> None:
 def test_time_in_force_over_rest(tif: Tif, post_only: bool, word: str) -> None:
     """The same parameters there."""
     order = NewOrder(
-        account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.SELL, qty=Decimal(1), px=Decimal(2), tif=tif,
-        post_only=post_only, deadline_ns=NOW_NS + 250 * MS,
-    )  # fmt: skip
+        account=ME,
+        instrument=BTC.id,
+        cl_ord_id=ID,
+        side=Side.SELL,
+        qty=Decimal(1),
+        px=Decimal(2),
+        tif=tif,
+        post_only=post_only,
+        deadline_ns=NOW_NS + 250 * MS,
+    )
     (request,) = session(Role.REST).encode([order], NOW_NS)
     assert request.url == "https://api.bybit.com/v5/order/create"
     body = json.loads(request.body)
@@ -169,10 +209,15 @@ def test_time_in_force_over_rest(tif: Tif, post_only: bool, word: str) -> None:
 def test_an_accepted_order_is_evidence_of_an_order() -> None:
     """Whatever session reads the answer; the header tells how much of the limit is used."""
     reply = {
-        "reqId": f"{ID}-3-BTCUSDT", "retCode": 0, "retMsg": "OK", "op": "order.create",
-        "data": {"orderId": "9", "orderLinkId": ID}, "retExtInfo": {}, "connId": "c",
+        "reqId": f"{ID}-3-BTCUSDT",
+        "retCode": 0,
+        "retMsg": "OK",
+        "op": "order.create",
+        "data": {"orderId": "9", "orderLinkId": ID},
+        "retExtInfo": {},
+        "connId": "c",
         "header": {"X-Bapi-Limit": "20", "X-Bapi-Limit-Status": "19", "X-Bapi-Limit-Reset-Timestamp": "1"},
-    }  # fmt: skip
+    }
     update, report = told(session(Role.TRADE), reply)
     assert (update.cl_ord_id, update.instrument, update.order_id) == (ID, BTC.id, "9")
     assert (update.ord_status, update.source, update.account) == (OrdStatus.NEW, "ack", ME)
@@ -288,32 +333,37 @@ def test_the_fast_topic_tells_no_fee() -> None:
         ({"orderStatus": "Filled", "cumExecQty": "2"}, OrdStatus.FILLED, None),
         (
             {"orderStatus": "Filled", "cumExecQty": "2", "rejectReason": "EC_OrigClOrdIDDoesNotExist"},
-            OrdStatus.FILLED, None,
+            OrdStatus.FILLED,
+            None,
         ),
         ({"orderStatus": "PartiallyFilledCanceled", "cumExecQty": "1"}, OrdStatus.EXPIRED, None),
         ({"orderStatus": "PartiallyFilledCanceled", "cumExecQty": "1", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
         ({"orderStatus": "Cancelled", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
         (
             {"orderStatus": "Cancelled", "rejectReason": "EC_NoImmediateQtyToFill"},
-            OrdStatus.EXPIRED, RejectReason.NO_MATCH,
+            OrdStatus.EXPIRED,
+            RejectReason.NO_MATCH,
         ),
         (
             {"orderStatus": "Rejected", "rejectReason": "EC_PostOnlyWillTakeLiquidity"},
-            OrdStatus.REJECTED, RejectReason.POST_ONLY,
+            OrdStatus.REJECTED,
+            RejectReason.POST_ONLY,
         ),
         ({"orderStatus": "Rejected", "rejectReason": "EC_New"}, OrdStatus.REJECTED, RejectReason.OTHER),
         (
             {"orderStatus": "Rejected", "rejectReason": "EC_DuplicatedClOrdID"},
-            OrdStatus.UNKNOWN, RejectReason.DUPLICATE,
+            OrdStatus.UNKNOWN,
+            RejectReason.DUPLICATE,
         ),
         (
             {"orderStatus": "Rejected", "rejectReason": "UNKNOWN", "cumExecQty": "1"},
-            OrdStatus.EXPIRED, RejectReason.OTHER,
+            OrdStatus.EXPIRED,
+            RejectReason.OTHER,
         ),
         ({"orderStatus": "Deactivated", "timeInForce": "GTC"}, OrdStatus.CANCELED, None),
         ({"orderStatus": "A new word"}, OrdStatus.UNKNOWN, None),
     ],
-)  # fmt: skip
+)
 def test_states(fields: dict[str, str], status: OrdStatus, reason: RejectReason | None) -> None:
     """Each with its cumulative quantity: the last report may come before the executions."""
     (update,) = push("order", order_row(**fields))
@@ -370,11 +420,15 @@ def test_balances_never_show_more_than_there_is() -> None:
     got = push("wallet", {"accountType": "UNIFIED", "coin": coins})
     assert got == [
         Balance(
-            account=ME, asset=asset, free=Decimal(free), locked=Decimal(locked), exch_ns=1700000000002 * MS,
+            account=ME,
+            asset=asset,
+            free=Decimal(free),
+            locked=Decimal(locked),
+            exch_ns=1700000000002 * MS,
             recv_ns=NOW_NS,
         )
         for asset, free, locked in (("BTC", "0.75", "0.5"), ("USDT", "0", "120"))
-    ]  # fmt: skip
+    ]
     (first, _) = answered(Ask(kind=AskKind.BALANCES), {"list": [{"accountType": "UNIFIED", "coin": coins}]})
     assert (first.free, first.snapshot) == (Decimal("0.75"), True)
 
@@ -392,21 +446,39 @@ def test_fees_movability_clock_and_catalogue() -> None:
     time = {"timeSecond": "1700000000", "timeNano": "1700000000100000000"}
     assert answered(Ask(kind=AskKind.TIME), time) == [ClockSample("bybit", 102 * MS, 2 * MS, NOW_NS)]
     lots = {
-        "basePrecision": "0.000001", "quotePrecision": "0.0000001", "minOrderQty": "0.000011", "maxOrderQty": "83",
-        "minOrderAmt": "5", "maxOrderAmt": "8000000", "maxLimitOrderQty": "83", "maxMarketOrderQty": "41.5",
-    }  # fmt: skip
+        "basePrecision": "0.000001",
+        "quotePrecision": "0.0000001",
+        "minOrderQty": "0.000011",
+        "maxOrderQty": "83",
+        "minOrderAmt": "5",
+        "maxOrderAmt": "8000000",
+        "maxLimitOrderQty": "83",
+        "maxMarketOrderQty": "41.5",
+    }
     row = {
-        "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading", "lotSizeFilter": lots,
+        "symbol": "BTCUSDT",
+        "baseCoin": "BTC",
+        "quoteCoin": "USDT",
+        "status": "Trading",
+        "lotSizeFilter": lots,
         "priceFilter": {"tickSize": "0.1"},
-    }  # fmt: skip
+    }
     assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "spot", "list": [row]}) == [
         InstrumentUpdate(
             Instrument(
-                venue="bybit", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
-                lot=Decimal("0.000001"), min_notional=Decimal(5), max_qty=Decimal(83), status="Trading",
+                venue="bybit",
+                symbol="BTC-USDT",
+                native="BTCUSDT",
+                base="BTC",
+                quote="USDT",
+                tick=Decimal("0.1"),
+                lot=Decimal("0.000001"),
+                min_notional=Decimal(5),
+                max_qty=Decimal(83),
+                status="Trading",
             )
         )
-    ]  # fmt: skip
+    ]
     assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "linear", "list": [row]}) == []
 
 

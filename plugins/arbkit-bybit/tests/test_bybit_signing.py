@@ -26,9 +26,14 @@ from arbkit.core.types import (
 MS = 1_000_000
 SIGNER = LocalSigner("XXXXXXXXXX", "arbkit-test-secret")
 BTC = Instrument(
-    venue="bybit", symbol="BTC-USDT", native="BTCUSDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
+    venue="bybit",
+    symbol="BTC-USDT",
+    native="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.1"),
     lot=Decimal("0.000001"),
-)  # fmt: skip
+)
 BYBIT = Bybit(VenueSettings())
 ME = "bybit:main"
 
@@ -53,9 +58,11 @@ def test_the_auth_frame() -> None:
         "req_id": "auth",
         "op": "auth",
         "args": [
-            "XXXXXXXXXX", 1662350400000, "618fcbd63a5e9271eb720178c2d4a6f8e50c24b52c80c6ce14d797cf901d3f3e",
+            "XXXXXXXXXX",
+            1662350400000,
+            "618fcbd63a5e9271eb720178c2d4a6f8e50c24b52c80c6ce14d797cf901d3f3e",
         ],
-    }  # fmt: skip
+    }
 
 
 def test_a_request_is_signed_as_it_is_sent() -> None:

@@ -54,10 +54,17 @@ BOOKS_PER_LINK = 29
 _REQUESTS = RateLimit("requests", 480, 3600 * S, "link")
 """Subscribe, unsubscribe and login requests on one connection; orders and pings are not counted."""
 _BUCKETS = {
-    NewOrder: "place", CancelOrder: "cancel", QueryOrder: "query", ListOpenOrders: "pending", ListFills: "fills",
-    AskKind.CATALOGUE: "instruments", AskKind.TIME: "time", AskKind.FEES: "fee", AskKind.BALANCES: "balance",
+    NewOrder: "place",
+    CancelOrder: "cancel",
+    QueryOrder: "query",
+    ListOpenOrders: "pending",
+    ListFills: "fills",
+    AskKind.CATALOGUE: "instruments",
+    AskKind.TIME: "time",
+    AskKind.FEES: "fee",
+    AskKind.BALANCES: "balance",
     AskKind.ASSETS: "currencies",
-}  # fmt: skip
+}
 
 
 class Okx:

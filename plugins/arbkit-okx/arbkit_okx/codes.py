@@ -24,9 +24,19 @@ _BY_REASON = {
     RejectReason.THROTTLED: ("50011", "50061", "60014", "50040"),
     RejectReason.CLOCK: ("50102", "50112", "60004", "60006", "50036", "50037"),
     RejectReason.AUTH: (
-        "50113", "50105", "50111", "50119", "50110", "50120", "50101", "60005", "60007", "60009", "60024",
+        "50113",
+        "50105",
+        "50111",
+        "50119",
+        "50110",
+        "50120",
+        "50101",
+        "60005",
+        "60007",
+        "60009",
+        "60024",
     ),
-}  # fmt: skip
+}
 REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
 DUPLICATE = "51016"
 """The client id is taken: the first copy landed, whatever became of it."""

@@ -58,15 +58,21 @@ class OkxDialect:
     # Get fee rates: Lv1, off the received asset. Place order: clOrdId is unique among live orders; post_only that
     # would take is accepted and canceled; stpMode is cancel_maker. Get instruments: no minimum notional on spot.
     profile: ClassVar[Profile] = Profile(
-        maker=Decimal("0.0008"), taker=Decimal("0.001"), fee_decimals=12, client_ids="open", post_only_reports=True,
-        stp="maker", first_order_id=2_510_789_768_709_120_000, first_trade_id=600_000_000,
+        maker=Decimal("0.0008"),
+        taker=Decimal("0.001"),
+        fee_decimals=12,
+        client_ids="open",
+        post_only_reports=True,
+        stp="maker",
+        first_order_id=2_510_789_768_709_120_000,
+        first_trade_id=600_000_000,
         pairs=(
             Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")),
             Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.001")),
             Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.01")),
             Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.000001"), Decimal("0.001")),
         ),
-    )  # fmt: skip
+    )
 
     def __init__(self, exchange: Exchange, wire: Wire) -> None:
         self._exchange = exchange

@@ -23,9 +23,11 @@ _S: Final = 1_000_000_000
 _DAY: Final = 86_400 * _S
 _TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 _OPS: Final = {
-    "order": "order", "batch-orders": "batch-orders", "cancel-order": "cancel-order",
+    "order": "order",
+    "batch-orders": "batch-orders",
+    "cancel-order": "cancel-order",
     "cancel-batch-orders": "batch-cancel-orders",
-}  # fmt: skip
+}
 """The last part of a trade path, and the operation it asks for."""
 
 
@@ -79,9 +81,12 @@ class Route:
     __slots__ = ("by", "handler", "window")
 
     def __init__(
-        self, handler: Callable[[Call], Any], limit: int = 0, seconds: int = 2,
+        self,
+        handler: Callable[[Call], Any],
+        limit: int = 0,
+        seconds: int = 2,
         by: Literal["ip", "user", "instrument", "orders"] = "user",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.handler = handler
         self.window = Window(limit, seconds * _S)
         self.by = by
@@ -117,7 +122,7 @@ class Calls:
             ("GET trade/fills-history", Route(lambda call: self._fills(call, 90), 10)),
             ("POST trade/cancel-all-after", Route(self._cancel_all_after, 1, 1)),
             *((f"POST trade/{name}", Route(self._trade(op), by="orders")) for name, op in _OPS.items()),
-        ]  # fmt: skip
+        ]
         self.routes: dict[tuple[str, str], Route] = {}
         for key, route in table:
             method, path = key.split()
@@ -253,12 +258,28 @@ class Calls:
 
     def _config(self, call: Call) -> list[dict[str, Any]]:
         uid = str(call.account.uid if call.account else 0)
-        return [{
-            "uid": uid, "mainUid": uid, "acctLv": "1", "acctStpMode": "cancel_maker", "posMode": "net_mode",
-            "autoLoan": False, "greeksType": "PA", "level": "Lv1", "levelTmp": "", "perm": "read_only,trade",
-            "roleType": "0", "ip": "", "label": "simulated", "kycLv": "3", "type": "0", "enableSpotBorrow": False,
-            "settleCcy": "USDT", "settleCcyList": ["USDT"],
-        }]  # fmt: skip
+        return [
+            {
+                "uid": uid,
+                "mainUid": uid,
+                "acctLv": "1",
+                "acctStpMode": "cancel_maker",
+                "posMode": "net_mode",
+                "autoLoan": False,
+                "greeksType": "PA",
+                "level": "Lv1",
+                "levelTmp": "",
+                "perm": "read_only,trade",
+                "roleType": "0",
+                "ip": "",
+                "label": "simulated",
+                "kycLv": "3",
+                "type": "0",
+                "enableSpotBorrow": False,
+                "settleCcy": "USDT",
+                "settleCcyList": ["USDT"],
+            }
+        ]
 
     def _fee(self, call: Call) -> list[dict[str, Any]]:
         """Get fee rates: an instrument's group is ``groupId`` of Get instruments; negative = charged."""
@@ -266,11 +287,25 @@ class Calls:
             self.pair(name)
         maker, taker = (plain(-rate) for rate in self.exchange.rates(call.owner))
         groups = [{"groupId": "2", "maker": "0", "taker": "0"}, {"groupId": "1", "maker": maker, "taker": taker}]
-        return [{
-            "instType": call.type(), "level": "Lv1", "ruleType": "normal", "category": "1", "maker": maker,
-            "taker": taker, "makerU": "", "takerU": "", "makerUSDC": "", "takerUSDC": "", "delivery": "",
-            "exercise": "", "fiat": [], "feeGroup": groups, "ts": ms(call.now_ns),
-        }]  # fmt: skip
+        return [
+            {
+                "instType": call.type(),
+                "level": "Lv1",
+                "ruleType": "normal",
+                "category": "1",
+                "maker": maker,
+                "taker": taker,
+                "makerU": "",
+                "takerU": "",
+                "makerUSDC": "",
+                "takerUSDC": "",
+                "delivery": "",
+                "exercise": "",
+                "fiat": [],
+                "feeGroup": groups,
+                "ts": ms(call.now_ns),
+            }
+        ]
 
     def _currencies(self, call: Call) -> list[dict[str, Any]]:
         pairs = self.exchange.pairs.values()
@@ -279,23 +314,61 @@ class Calls:
         rows = []
         for asset in only.split(",") if only else assets:
             deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
-            rows.append({
-                "ccy": asset, "name": asset, "chain": f"{asset}-{asset}", "ctAddr": "", "canDep": deposit,
-                "canWd": withdraw, "canInternal": True, "mainNet": True, "needTag": False, "logoLink": "", "fee": "0",
-                "minFee": "0", "maxFee": "0", "minDep": "0", "minWd": "0", "maxWd": "1000000", "minInternal": "0",
-                "wdTickSz": "8", "wdQuota": "1000000", "usedWdQuota": "0", "depQuotaFixed": "", "usedDepQuotaFixed": "",
-                "depQuoteDailyLayer2": "", "minDepArrivalConfirm": "1", "minWdUnlockConfirm": "1",
-                "burningFeeRate": "",
-            })  # fmt: skip
+            rows.append(
+                {
+                    "ccy": asset,
+                    "name": asset,
+                    "chain": f"{asset}-{asset}",
+                    "ctAddr": "",
+                    "canDep": deposit,
+                    "canWd": withdraw,
+                    "canInternal": True,
+                    "mainNet": True,
+                    "needTag": False,
+                    "logoLink": "",
+                    "fee": "0",
+                    "minFee": "0",
+                    "maxFee": "0",
+                    "minDep": "0",
+                    "minWd": "0",
+                    "maxWd": "1000000",
+                    "minInternal": "0",
+                    "wdTickSz": "8",
+                    "wdQuota": "1000000",
+                    "usedWdQuota": "0",
+                    "depQuotaFixed": "",
+                    "usedDepQuotaFixed": "",
+                    "depQuoteDailyLayer2": "",
+                    "minDepArrivalConfirm": "1",
+                    "minWdUnlockConfirm": "1",
+                    "burningFeeRate": "",
+                }
+            )
         return rows
 
 
 def account_row(details: list[dict[str, Any]], now_ns: int) -> dict[str, Any]:
     """The account around ``details``, which Spot mode leaves nearly empty."""
-    empty = dict.fromkeys((
-        "adjEq", "availEq", "borrowFroz", "imr", "isoEq", "mgnRatio", "mmr", "notionalUsd", "notionalUsdForBorrow",
-        "notionalUsdForFutures", "notionalUsdForOption", "notionalUsdForSwap", "ordFroz", "totalEq", "upl",
-    ), "")  # fmt: skip
+    empty = dict.fromkeys(
+        (
+            "adjEq",
+            "availEq",
+            "borrowFroz",
+            "imr",
+            "isoEq",
+            "mgnRatio",
+            "mmr",
+            "notionalUsd",
+            "notionalUsdForBorrow",
+            "notionalUsdForFutures",
+            "notionalUsdForOption",
+            "notionalUsdForSwap",
+            "ordFroz",
+            "totalEq",
+            "upl",
+        ),
+        "",
+    )
     return {**empty, "uTime": ms(now_ns), "details": details}
 
 
@@ -308,9 +381,17 @@ def _ticker(pair: Pair, book: Book, now_ns: int) -> dict[str, Any]:
     bid, bids, ask, asks = book.top()
     last = pair.px_text(ask)
     row = {
-        "instType": "SPOT", "instId": pair.symbol, "lastSz": "0", "askPx": last, "askSz": pair.qty_text(asks),
-        "bidPx": pair.px_text(bid), "bidSz": pair.qty_text(bids), "vol24h": "0", "volCcy24h": "0", "ts": ms(now_ns),
-    }  # fmt: skip
+        "instType": "SPOT",
+        "instId": pair.symbol,
+        "lastSz": "0",
+        "askPx": last,
+        "askSz": pair.qty_text(asks),
+        "bidPx": pair.px_text(bid),
+        "bidSz": pair.qty_text(bids),
+        "vol24h": "0",
+        "volCcy24h": "0",
+        "ts": ms(now_ns),
+    }
     return row | dict.fromkeys(("last", "open24h", "high24h", "low24h", "sodUtc0", "sodUtc8"), last)
 
 

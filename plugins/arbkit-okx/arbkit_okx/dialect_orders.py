@@ -33,9 +33,11 @@ class Orders:
         """Order id -> the tag that its owner gave it."""
         # "Rate limit": per user and instrument, REST and WebSocket together; many at once count apart from one
         self._limits = {
-            "order": Window(60, _TWO_S), "batch-orders": Window(300, _TWO_S),
-            "cancel-order": Window(60, _TWO_S), "batch-cancel-orders": Window(300, _TWO_S),
-        }  # fmt: skip
+            "order": Window(60, _TWO_S),
+            "batch-orders": Window(300, _TWO_S),
+            "cancel-order": Window(60, _TWO_S),
+            "batch-cancel-orders": Window(300, _TWO_S),
+        }
 
     def run(
         self, op: str, owner: str, items: Sequence[dict[str, Any]], now_ns: int, *, coded: bool, expire_ns: int = 0
@@ -82,9 +84,12 @@ class Orders:
         self, place: bool, owner: str, item: dict[str, Any], now_ns: int, coded: bool, expire_ns: int
     ) -> dict[str, Any]:
         row = {
-            "clOrdId": _echo(item, "clOrdId"), "ordId": "" if place else _echo(item, "ordId"), "ts": ms(now_ns),
-            "sCode": "0", "sMsg": "",
-        }  # fmt: skip
+            "clOrdId": _echo(item, "clOrdId"),
+            "ordId": "" if place else _echo(item, "ordId"),
+            "ts": ms(now_ns),
+            "sCode": "0",
+            "sMsg": "",
+        }
         if place:
             row |= {"tag": _echo(item, "tag"), "subCode": ""}
         try:
@@ -142,10 +147,18 @@ class Orders:
             order["px"] = decimal(item, "px")
         try:
             placed = self._exchange.place(
-                owner, symbol, Side(side), now_ns=now_ns, kind="market" if kind == "market" else "limit",
-                tif=_TIF[kind], post_only=kind == "post_only", cl_ord_id=cl_ord_id, stp=_STP[stp],
-                expire_ns=expire_ns, **order,
-            )  # fmt: skip
+                owner,
+                symbol,
+                Side(side),
+                now_ns=now_ns,
+                kind="market" if kind == "market" else "limit",
+                tif=_TIF[kind],
+                post_only=kind == "post_only",
+                cl_ord_id=cl_ord_id,
+                stp=_STP[stp],
+                expire_ns=expire_ns,
+                **order,
+            )
         except Refused as refused:
             if refused.rule == "max_qty" and kind == "market":
                 raise Problem("51202", "The order amount exceeds the limit of the market order size.") from None

@@ -155,12 +155,17 @@ class Streams:
         pair = self._exchange.pairs[report.symbol]
         side = "buy" if report.side is Side.BUY else "sell"
         for conn, _ in self._of("trades", report.symbol):
-            conn.send((
-                f'{{"arg":{{"channel":"trades","instId":"{report.symbol}"}},"data":[{{"instId":"{report.symbol}"'
-                f',"tradeId":"{report.id}","px":"{pair.px_text(report.px)}","sz":"{pair.qty_text(report.qty)}"'
-                f',"side":"{side}","ts":"{ms(report.ns)}","count":"1","source":"0"'
-                f',"seqId":{self._exchange.books[report.symbol].seq}}}]}}'
-            ), "trades", now_ns, report.symbol)  # fmt: skip
+            conn.send(
+                (
+                    f'{{"arg":{{"channel":"trades","instId":"{report.symbol}"}},"data":[{{"instId":"{report.symbol}"'
+                    f',"tradeId":"{report.id}","px":"{pair.px_text(report.px)}","sz":"{pair.qty_text(report.qty)}"'
+                    f',"side":"{side}","ts":"{ms(report.ns)}","count":"1","source":"0"'
+                    f',"seqId":{self._exchange.books[report.symbol].seq}}}]}}'
+                ),
+                "trades",
+                now_ns,
+                report.symbol,
+            )
 
     def _of(self, channel: str, name: str) -> list[tuple[Conn, Sub]]:
         return list(self._subs.get((channel, name), {}).values())
@@ -169,10 +174,15 @@ class Streams:
         pair = self._exchange.pairs[report.symbol]
         bids = level(pair, report.bid_px, report.bid_qty) if report.bid_qty else ""
         asks = level(pair, report.ask_px, report.ask_qty) if report.ask_qty else ""
-        conn.send((
-            f'{{"arg":{{"channel":"bbo-tbt","instId":"{report.symbol}"}},"data":[{{"asks":[{asks}],"bids":[{bids}]'
-            f',"ts":"{ms(now_ns)}","seqId":{report.seq}}}]}}'
-        ), "book", now_ns, report.symbol)  # fmt: skip
+        conn.send(
+            (
+                f'{{"arg":{{"channel":"bbo-tbt","instId":"{report.symbol}"}},"data":[{{"asks":[{asks}],"bids":[{bids}]'
+                f',"ts":"{ms(now_ns)}","seqId":{report.seq}}}]}}'
+            ),
+            "book",
+            now_ns,
+            report.symbol,
+        )
 
     def _five(self, conn: Conn, sub: Sub, now_ns: int) -> None:
         """books5: the five best levels, whole, when they changed."""
@@ -184,10 +194,15 @@ class Streams:
             return
         sub.shown = shown
         pair = self._exchange.pairs[name]
-        conn.send((
-            f'{{"arg":{{"channel":"books5","instId":"{name}"}},"data":[{{"asks":{_levels(pair, asks)}'
-            f',"bids":{_levels(pair, bids)},"instId":"{name}","ts":"{ms(now_ns)}","seqId":{book.seq}}}]}}'
-        ), "book", now_ns, name)  # fmt: skip
+        conn.send(
+            (
+                f'{{"arg":{{"channel":"books5","instId":"{name}"}},"data":[{{"asks":{_levels(pair, asks)}'
+                f',"bids":{_levels(pair, bids)},"instId":"{name}","ts":"{ms(now_ns)}","seqId":{book.seq}}}]}}'
+            ),
+            "book",
+            now_ns,
+            name,
+        )
 
     def _delta(self, conn: Conn, sub: Sub, now_ns: int) -> None:
         """Order book channel: what changed within 400 levels. ``prevSeqId`` is the ``seqId`` of the message before;
@@ -214,18 +229,29 @@ class Streams:
             self._book(conn, sub, "update", bids, asks, previous, now_ns)
 
     def _book(
-        self, conn: Conn, sub: Sub, action: str, bids: list[tuple[int, int]], asks: list[tuple[int, int]],
-        previous: int, now_ns: int,
-    ) -> None:  # fmt: skip
+        self,
+        conn: Conn,
+        sub: Sub,
+        action: str,
+        bids: list[tuple[int, int]],
+        asks: list[tuple[int, int]],
+        previous: int,
+        now_ns: int,
+    ) -> None:
         """``checksum`` is 0 since 2026."""
         sub.sent_ns = now_ns
         name = sub.arg["instId"]
         pair = self._exchange.pairs[name]
-        conn.send((
-            f'{{"arg":{{"channel":"books","instId":"{name}"}},"action":"{action}","data":[{{'
-            f'"asks":{_levels(pair, asks)},"bids":{_levels(pair, bids)},"ts":"{ms(now_ns)}"'
-            f',"checksum":0,"prevSeqId":{previous},"seqId":{sub.seq}}}]}}'
-        ), "book", now_ns, name)  # fmt: skip
+        conn.send(
+            (
+                f'{{"arg":{{"channel":"books","instId":"{name}"}},"action":"{action}","data":[{{'
+                f'"asks":{_levels(pair, asks)},"bids":{_levels(pair, bids)},"ts":"{ms(now_ns)}"'
+                f',"checksum":0,"prevSeqId":{previous},"seqId":{sub.seq}}}]}}'
+            ),
+            "book",
+            now_ns,
+            name,
+        )
 
 
 def missing(arg: Mapping[str, Any]) -> Problem:

@@ -12,26 +12,58 @@ from arbkit.sim.pair import Pair, text
 from arbkit.sim.venue import Fill, Order, Refused
 
 __all__ = [
-    "ID", "MS", "Problem", "balance_row", "decimal", "fill_row", "instrument_row", "level", "ms", "order_push",
-    "order_row", "refusal",
-]  # fmt: skip
+    "ID",
+    "MS",
+    "Problem",
+    "balance_row",
+    "decimal",
+    "fill_row",
+    "instrument_row",
+    "level",
+    "ms",
+    "order_push",
+    "order_row",
+    "refusal",
+]
 
 MS: Final = 1_000_000
 ID: Final = re.compile(r"^[a-zA-Z0-9]{1,32}$", re.ASCII)
 """Client order ids and request ids: "a combination of case-sensitive alphanumerics ... up to 32 characters"."""
 _DECIMAL: Final = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,12})?$", re.ASCII)
 _STATE: Final = {
-    OrdStatus.NEW: "live", OrdStatus.PARTIALLY_FILLED: "partially_filled", OrdStatus.FILLED: "filled",
-    OrdStatus.CANCELED: "canceled", OrdStatus.EXPIRED: "canceled",
-}  # fmt: skip
+    OrdStatus.NEW: "live",
+    OrdStatus.PARTIALLY_FILLED: "partially_filled",
+    OrdStatus.FILLED: "filled",
+    OrdStatus.CANCELED: "canceled",
+    OrdStatus.EXPIRED: "canceled",
+}
 # "Order channel", cancelSource
 _SOURCE: Final = {"user": "1", "fok": "13", "ioc": "14", "no_liquidity": "14", "post_only": "31", "stp": "32"}
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
-_NOTHING: Final = dict.fromkeys((
-    "algoClOrdId", "algoId", "attachAlgoClOrdId", "cancelSourceReason", "ccy", "lever", "posSide", "pxType", "pxUsd",
-    "pxVol", "quickMgnType", "slOrdPx", "slTriggerPx", "slTriggerPxType", "source", "stpId", "tpOrdPx",
-    "tpTriggerPx", "tpTriggerPxType",
-), "")  # fmt: skip
+_NOTHING: Final = dict.fromkeys(
+    (
+        "algoClOrdId",
+        "algoId",
+        "attachAlgoClOrdId",
+        "cancelSourceReason",
+        "ccy",
+        "lever",
+        "posSide",
+        "pxType",
+        "pxUsd",
+        "pxVol",
+        "quickMgnType",
+        "slOrdPx",
+        "slTriggerPx",
+        "slTriggerPxType",
+        "source",
+        "stpId",
+        "tpOrdPx",
+        "tpTriggerPx",
+        "tpTriggerPxType",
+    ),
+    "",
+)
 """Order fields that spot leaves empty."""
 # "Error Code": REST API, Trade. The words are ours, the codes the venue's
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
@@ -87,19 +119,53 @@ def level(pair: Pair, px: int, lots: int) -> str:
 
 def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
     """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum."""
-    empty = dict.fromkeys((
-        "alias", "auctionEndTime", "ctMult", "ctType", "ctVal", "ctValCcy", "expTime", "instFamily", "lever", "optType",
-        "settleCcy", "stk", "uly", "maxMktSz", "contTdSwTime", "openType",
-    ), "")  # fmt: skip
+    empty = dict.fromkeys(
+        (
+            "alias",
+            "auctionEndTime",
+            "ctMult",
+            "ctType",
+            "ctVal",
+            "ctValCcy",
+            "expTime",
+            "instFamily",
+            "lever",
+            "optType",
+            "settleCcy",
+            "stk",
+            "uly",
+            "maxMktSz",
+            "contTdSwTime",
+            "openType",
+        ),
+        "",
+    )
     largest = plain(pair.max_qty)
     return {
-        **empty, "instType": "SPOT", "instId": pair.symbol, "instIdCode": code, "baseCcy": pair.base,
-        "quoteCcy": pair.quote, "tradeQuoteCcyList": [pair.quote], "tickSz": plain(pair.tick), "lotSz": plain(pair.lot),
-        "minSz": plain(pair.min_qty), "maxLmtSz": largest, "maxLmtAmt": "20000000", "maxMktAmt": "1000000",
-        "maxIcebergSz": largest, "maxStopSz": "", "maxTriggerSz": largest, "maxTwapSz": largest, "category": "1",
-        "groupId": "1", "state": "suspend" if halted else "live", "ruleType": "normal", "listTime": "1606468572000",
+        **empty,
+        "instType": "SPOT",
+        "instId": pair.symbol,
+        "instIdCode": code,
+        "baseCcy": pair.base,
+        "quoteCcy": pair.quote,
+        "tradeQuoteCcyList": [pair.quote],
+        "tickSz": plain(pair.tick),
+        "lotSz": plain(pair.lot),
+        "minSz": plain(pair.min_qty),
+        "maxLmtSz": largest,
+        "maxLmtAmt": "20000000",
+        "maxMktAmt": "1000000",
+        "maxIcebergSz": largest,
+        "maxStopSz": "",
+        "maxTriggerSz": largest,
+        "maxTwapSz": largest,
+        "category": "1",
+        "groupId": "1",
+        "state": "suspend" if halted else "live",
+        "ruleType": "normal",
+        "listTime": "1606468572000",
         "upcChg": [],
-    }  # fmt: skip
+    }
 
 
 def _signed(fee: int) -> str:
@@ -126,65 +192,171 @@ def order_row(
     market = order.kind == "market"
     state = _STATE[status]
     return {
-        **_NOTHING, "instType": "SPOT", "instId": order.symbol, "ordId": str(order.id), "clOrdId": order.cl_ord_id,
-        "tag": tag, "side": order.side.value, "ordType": _order_type(order), "tdMode": "cash", "state": state,
+        **_NOTHING,
+        "instType": "SPOT",
+        "instId": order.symbol,
+        "ordId": str(order.id),
+        "clOrdId": order.cl_ord_id,
+        "tag": tag,
+        "side": order.side.value,
+        "ordType": _order_type(order),
+        "tdMode": "cash",
+        "state": state,
         "px": "" if market else pair.px_text(order.px),
         "sz": text(order.quote_qty) if order.quote_qty else pair.qty_text(order.qty),
         "tgtCcy": ("quote_ccy" if order.quote_qty else "base_ccy") if market else "",
-        "accFillSz": pair.qty_text(cum), "avgPx": "" if average is None else plain(average),
-        "fee": _signed(fee), "feeCcy": got, "rebate": text(rebate), "rebateCcy": gave, "pnl": "0",
-        "category": "normal", "reduceOnly": "false", "isTpLimit": "false", "attachAlgoOrds": [],
-        "linkedAlgoOrd": {"algoId": ""}, "tradeQuoteCcy": pair.quote, "stpMode": _STP[order.stp],
+        "accFillSz": pair.qty_text(cum),
+        "avgPx": "" if average is None else plain(average),
+        "fee": _signed(fee),
+        "feeCcy": got,
+        "rebate": text(rebate),
+        "rebateCcy": gave,
+        "pnl": "0",
+        "category": "normal",
+        "reduceOnly": "false",
+        "isTpLimit": "false",
+        "attachAlgoOrds": [],
+        "linkedAlgoOrd": {"algoId": ""},
+        "tradeQuoteCcy": pair.quote,
+        "stpMode": _STP[order.stp],
         "cancelSource": _SOURCE.get(order.reason, "") if state == "canceled" else "",
-        "fillPx": pair.px_text(last.px) if last else "", "fillSz": pair.qty_text(last.qty) if last else "0",
-        "fillTime": ms(last.ns) if last else "", "tradeId": str(last.id) if last else "",
-        "cTime": ms(order.ns), "uTime": ms(ns),
-    }  # fmt: skip
+        "fillPx": pair.px_text(last.px) if last else "",
+        "fillSz": pair.qty_text(last.qty) if last else "0",
+        "fillTime": ms(last.ns) if last else "",
+        "tradeId": str(last.id) if last else "",
+        "cTime": ms(order.ns),
+        "uTime": ms(ns),
+    }
 
 
 def order_push(row: Mapping[str, Any], fill: Fill | None, pair: Pair) -> dict[str, Any]:
     """The Order channel's row: a query's, with the fill that it reports; no fill, no ``tradeId``."""
     push = {
-        **row, "fillPx": "", "fillSz": "0", "fillTime": "", "tradeId": "", "fillFee": "0", "fillFeeCcy": "",
-        "execType": "", "fillPnl": "0", "fillNotionalUsd": "", "fillPxVol": "", "fillPxUsd": "", "fillFwdPx": "",
-        "fillMarkVol": "", "fillMarkPx": "", "fillIdxPx": "", "lastPx": row["fillPx"], "notionalUsd": "",
-        "amendResult": "", "amendSource": "", "reqId": "", "code": "0", "msg": "",
-    }  # fmt: skip
+        **row,
+        "fillPx": "",
+        "fillSz": "0",
+        "fillTime": "",
+        "tradeId": "",
+        "fillFee": "0",
+        "fillFeeCcy": "",
+        "execType": "",
+        "fillPnl": "0",
+        "fillNotionalUsd": "",
+        "fillPxVol": "",
+        "fillPxUsd": "",
+        "fillFwdPx": "",
+        "fillMarkVol": "",
+        "fillMarkPx": "",
+        "fillIdxPx": "",
+        "lastPx": row["fillPx"],
+        "notionalUsd": "",
+        "amendResult": "",
+        "amendSource": "",
+        "reqId": "",
+        "code": "0",
+        "msg": "",
+    }
     if fill is not None:
         push |= {
-            "fillPx": pair.px_text(fill.px), "fillSz": pair.qty_text(fill.qty), "fillTime": ms(fill.ns),
-            "tradeId": str(fill.id), "fillFee": _signed(fill.fee), "fillFeeCcy": fill.fee_asset,
+            "fillPx": pair.px_text(fill.px),
+            "fillSz": pair.qty_text(fill.qty),
+            "fillTime": ms(fill.ns),
+            "tradeId": str(fill.id),
+            "fillFee": _signed(fill.fee),
+            "fillFeeCcy": fill.fee_asset,
             "execType": "M" if fill.maker else "T",
-        }  # fmt: skip
+        }
     return push
 
 
 def fill_row(pair: Pair, fill: Fill, tag: str, bill: int) -> dict[str, Any]:
     """Get transaction details."""
     return {
-        "instType": "SPOT", "instId": fill.symbol, "tradeId": str(fill.id), "ordId": str(fill.order_id),
-        "clOrdId": fill.cl_ord_id, "billId": str(bill), "subType": "1" if fill.side is Side.BUY else "2", "tag": tag,
-        "fillPx": pair.px_text(fill.px), "fillSz": pair.qty_text(fill.qty), "side": fill.side.value, "posSide": "net",
-        "execType": "M" if fill.maker else "T", "feeCcy": fill.fee_asset, "fee": _signed(fill.fee), "fillPnl": "0",
-        "fillIdxPx": "", "fillPxVol": "", "fillPxUsd": "", "fillMarkVol": "", "fillFwdPx": "", "fillMarkPx": "",
-        "tradeQuoteCcy": pair.quote, "ts": ms(fill.ns), "fillTime": ms(fill.ns),
-    }  # fmt: skip
+        "instType": "SPOT",
+        "instId": fill.symbol,
+        "tradeId": str(fill.id),
+        "ordId": str(fill.order_id),
+        "clOrdId": fill.cl_ord_id,
+        "billId": str(bill),
+        "subType": "1" if fill.side is Side.BUY else "2",
+        "tag": tag,
+        "fillPx": pair.px_text(fill.px),
+        "fillSz": pair.qty_text(fill.qty),
+        "side": fill.side.value,
+        "posSide": "net",
+        "execType": "M" if fill.maker else "T",
+        "feeCcy": fill.fee_asset,
+        "fee": _signed(fill.fee),
+        "fillPnl": "0",
+        "fillIdxPx": "",
+        "fillPxVol": "",
+        "fillPxUsd": "",
+        "fillMarkVol": "",
+        "fillFwdPx": "",
+        "fillMarkPx": "",
+        "tradeQuoteCcy": pair.quote,
+        "ts": ms(fill.ns),
+        "fillTime": ms(fill.ns),
+    }
 
 
 def balance_row(asset: str, free: int, locked: int, ns: int) -> dict[str, Any]:
     """One of ``details`` (Get balance, Account channel); Spot mode: free is ``availBal``, locked ``frozenBal``."""
     total = text(free + locked)
-    empty = dict.fromkeys((
-        "accAvgPx", "borrowFroz", "clSpotInUseAmt", "coinUsdPrice", "crossLiab", "eqUsd", "interest", "liab", "maxLoan",
-        "maxSpotInUseAmt", "mgnRatio", "openAvgPx", "spotBal", "spotInUseAmt", "spotUpl", "spotUplRatio", "totalPnl",
-        "totalPnlRatio", "uplLiab",
-    ), "")  # fmt: skip
-    zero = dict.fromkeys((
-        "disEq", "fixedBal", "imr", "isoEq", "isoUpl", "mmr", "notionalLever", "rewardBal", "smtSyncEq",
-        "spotCopyTradingEq", "spotIsoBal", "stgyEq", "twap", "upl",
-    ), "0")  # fmt: skip
+    empty = dict.fromkeys(
+        (
+            "accAvgPx",
+            "borrowFroz",
+            "clSpotInUseAmt",
+            "coinUsdPrice",
+            "crossLiab",
+            "eqUsd",
+            "interest",
+            "liab",
+            "maxLoan",
+            "maxSpotInUseAmt",
+            "mgnRatio",
+            "openAvgPx",
+            "spotBal",
+            "spotInUseAmt",
+            "spotUpl",
+            "spotUplRatio",
+            "totalPnl",
+            "totalPnlRatio",
+            "uplLiab",
+        ),
+        "",
+    )
+    zero = dict.fromkeys(
+        (
+            "disEq",
+            "fixedBal",
+            "imr",
+            "isoEq",
+            "isoUpl",
+            "mmr",
+            "notionalLever",
+            "rewardBal",
+            "smtSyncEq",
+            "spotCopyTradingEq",
+            "spotIsoBal",
+            "stgyEq",
+            "twap",
+            "upl",
+        ),
+        "0",
+    )
     return {
-        **empty, **zero, "ccy": asset, "cashBal": total, "eq": total, "availBal": text(free), "availEq": text(free),
-        "frozenBal": text(locked), "ordFrozen": text(locked), "collateralEnabled": False, "collateralRestrict": False,
+        **empty,
+        **zero,
+        "ccy": asset,
+        "cashBal": total,
+        "eq": total,
+        "availBal": text(free),
+        "availEq": text(free),
+        "frozenBal": text(locked),
+        "ordFrozen": text(locked),
+        "collateralEnabled": False,
+        "collateralRestrict": False,
         "uTime": ms(ns),
-    }  # fmt: skip
+    }

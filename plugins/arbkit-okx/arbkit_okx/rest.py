@@ -193,19 +193,27 @@ class RestSession(NoSocket):
                 ]
                 return (
                     Listing(
-                        account=account, kind="open_orders", instrument=what.instrument, updates=orders,
-                        complete=len(orders) < _PAGE, recv_ns=now_ns,
+                        account=account,
+                        kind="open_orders",
+                        instrument=what.instrument,
+                        updates=orders,
+                        complete=len(orders) < _PAGE,
+                        recv_ns=now_ns,
                     ),
-                )  # fmt: skip
+                )
             case ListFills():
                 fills = [reports.fill_update(row, account, self._catalogue, now_ns) for row in wire.fills(data)]
                 return (
                     Listing(
-                        account=account, kind="fills", instrument=what.instrument, updates=fills,
-                        since_ns=what.since_ns, recv_ns=now_ns,
+                        account=account,
+                        kind="fills",
+                        instrument=what.instrument,
+                        updates=fills,
+                        since_ns=what.since_ns,
+                        recv_ns=now_ns,
                         complete=whole(len(fills), _PAGE, what.since_ns, _FILLS_NS, now_ns),
                     ),
-                )  # fmt: skip
+                )
             case Ask(kind=AskKind.CATALOGUE):
                 return [InstrumentUpdate(instrument(row)) for row in wire.instruments(data)]
             case Ask(kind=AskKind.TIME):

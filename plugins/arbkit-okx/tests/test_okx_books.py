@@ -74,8 +74,12 @@ def test_a_snapshot_and_a_delta() -> None:
     (first,) = session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 5)
     assert first.snapshot
     assert (first.instrument, first.seq, first.depth, first.exch_ns, first.recv_ns) == (
-        "okx:BTC-USDT", 10, 400, 1597026383085 * MS, 5,
-    )  # fmt: skip
+        "okx:BTC-USDT",
+        10,
+        400,
+        1597026383085 * MS,
+        5,
+    )
     assert (first.bids[0].px, first.asks[0].qty) == (8476.97, 415.0)
     (delta,) = session.receive(book("books", "update", prevSeqId=10, seqId=12, bids=[["1.5", "0", "0", "0"]]), 6)
     assert (delta.snapshot, delta.seq, delta.bids[0].qty) == (False, 12, 0.0)
@@ -137,10 +141,16 @@ def test_other_channels_and_unknown_instruments_say_nothing() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        {"bids": [["NaN", "1"]]}, {"bids": [["-1", "1"]]}, {"asks": [["1", "1e400"]]}, {"asks": [[" 1", "1"]]},
-        {"bids": [["1"]]}, {"bids": None}, {"seqId": "x"}, {"ts": {}},
+        {"bids": [["NaN", "1"]]},
+        {"bids": [["-1", "1"]]},
+        {"asks": [["1", "1e400"]]},
+        {"asks": [[" 1", "1"]]},
+        {"bids": [["1"]]},
+        {"bids": None},
+        {"seqId": "x"},
+        {"ts": {}},
     ],
-)  # fmt: skip
+)
 def test_a_book_with_an_impossible_number_is_refused(row: dict[str, Any]) -> None:
     """A ``ValueError``, which the link counts as a bad frame; the next one shows the gap."""
     session = opened()

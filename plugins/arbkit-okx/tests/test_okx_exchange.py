@@ -74,9 +74,11 @@ def test_an_account_has_one_private_one_trade_and_one_rest_link() -> None:
     """Without an account: public links and a keyless REST link."""
     roles = {link.role: link for link in OKX.links([ONE], ME)}
     assert {role: link.link for role, link in roles.items()} == {
-        Role.PUBLIC: "okx.public.0", Role.PRIVATE: "okx.main.private", Role.TRADE: "okx.main.trade",
+        Role.PUBLIC: "okx.public.0",
+        Role.PRIVATE: "okx.main.private",
+        Role.TRADE: "okx.main.trade",
         Role.REST: "okx.main.rest",
-    }  # fmt: skip
+    }
     assert [link.link for link in OKX.links([ONE], "")] == ["okx.public.0", "okx.rest"]
     with pytest.raises(CredentialsError, match=r"okx\.main\.trade"):
         OKX.session(roles[Role.TRADE], Catalogue(), None)
@@ -158,16 +160,46 @@ def test_importing_the_plugin_loads_no_socket() -> None:
 GUARDED = (ProtocolError, CredentialsError, ValueError, KeyError, RecursionError)
 """What a link takes for a bad frame or a refused key; anything else would be our own fault."""
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
     | st.sampled_from(["books", "BTC-USDT", "0", "1e400", "NaN", "-1", "order", "login", "subscribe", "error"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["arg", "channel", "instId", "data", "action", "bids", "asks", "ts", "seqId", "prevSeqId",
-                         "event", "code", "op", "id", "msg", "ordId", "state", "details", "ccy", "tradeId", "sCode"]),
-        inner, max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "arg",
+                    "channel",
+                    "instId",
+                    "data",
+                    "action",
+                    "bids",
+                    "asks",
+                    "ts",
+                    "seqId",
+                    "prevSeqId",
+                    "event",
+                    "code",
+                    "op",
+                    "id",
+                    "msg",
+                    "ordId",
+                    "state",
+                    "details",
+                    "ccy",
+                    "tradeId",
+                    "sCode",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -51,9 +51,16 @@ NOW_NS = 1_700_000_000_000 * MS
 ME = "okx:main"
 ID = format_cl_ord_id(7)
 BTC = Instrument(
-    venue="okx", symbol="BTC-USDT", native="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
-    lot=Decimal("0.00001"), venue_ref="123456", fee_group="1",
-)  # fmt: skip
+    venue="okx",
+    symbol="BTC-USDT",
+    native="BTC-USDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.1"),
+    lot=Decimal("0.00001"),
+    venue_ref="123456",
+    fee_group="1",
+)
 OKX = Okx(VenueSettings())
 BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00000001"), px=Decimal(50000))
 CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
@@ -77,10 +84,26 @@ def answered(what: Any, data: object = (), code: str = "0", status: int = 200, m
 
 def order_row(**fields: str) -> dict[str, str]:
     row = {
-        "instId": "BTC-USDT", "ordId": "77", "clOrdId": ID, "side": "buy", "ordType": "ioc", "px": "50000", "sz": "2",
-        "state": "live", "accFillSz": "0", "fillPx": "", "fillSz": "", "tradeId": "", "execType": "", "fillFee": "0",
-        "fillFeeCcy": "", "fee": "0", "feeCcy": "BTC", "cancelSource": "", "uTime": "1700000000001",
-    }  # fmt: skip
+        "instId": "BTC-USDT",
+        "ordId": "77",
+        "clOrdId": ID,
+        "side": "buy",
+        "ordType": "ioc",
+        "px": "50000",
+        "sz": "2",
+        "state": "live",
+        "accFillSz": "0",
+        "fillPx": "",
+        "fillSz": "",
+        "tradeId": "",
+        "execType": "",
+        "fillFee": "0",
+        "fillFeeCcy": "",
+        "fee": "0",
+        "feeCcy": "BTC",
+        "cancelSource": "",
+        "uTime": "1700000000001",
+    }
     return {**row, **fields}
 
 
@@ -130,12 +153,17 @@ def test_an_order_travels_with_its_number_and_its_deadline() -> None:
         "op": "order",
         "args": [
             {
-                "instIdCode": 123456, "tdMode": "cash", "side": "buy", "ordType": "ioc", "px": "50000",
-                "sz": "0.00000001", "clOrdId": ID,
+                "instIdCode": 123456,
+                "tdMode": "cash",
+                "side": "buy",
+                "ordType": "ioc",
+                "px": "50000",
+                "sz": "0.00000001",
+                "clOrdId": ID,
             }
         ],
         "expTime": "1700000005000",
-    }  # fmt: skip
+    }
     assert json.loads(wire.data)["id"].isalnum()
     assert len(json.loads(wire.data)["id"]) <= 32
 
@@ -147,9 +175,16 @@ def test_an_order_travels_with_its_number_and_its_deadline() -> None:
 def test_order_types(tif: Tif, post_only: bool, word: str) -> None:
     """OKX folds time in force and post-only into ``ordType``."""
     order = NewOrder(
-        account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.SELL, qty=Decimal(1), px=Decimal(2), tif=tif,
-        post_only=post_only, deadline_ns=NOW_NS + 250 * MS,
-    )  # fmt: skip
+        account=ME,
+        instrument=BTC.id,
+        cl_ord_id=ID,
+        side=Side.SELL,
+        qty=Decimal(1),
+        px=Decimal(2),
+        tif=tif,
+        post_only=post_only,
+        deadline_ns=NOW_NS + 250 * MS,
+    )
     frame = json.loads(session(Role.TRADE, trade_mode="cross").encode([order], NOW_NS)[0].data)
     assert (frame["args"][0]["ordType"], frame["args"][0]["side"], frame["args"][0]["tdMode"]) == (
         word,
@@ -254,9 +289,16 @@ def test_cancel_answers() -> None:
 def test_a_fill_push() -> None:
     """``fillFee`` is negative when charged; ours is positive when paid."""
     update = push(
-        state="partially_filled", accFillSz="0.5", fillPx="49999.5", fillSz="0.5", tradeId="242589207", execType="T",
-        fillFee="-0.0005", fillFeeCcy="BTC", fee="-0.0005",
-    )  # fmt: skip
+        state="partially_filled",
+        accFillSz="0.5",
+        fillPx="49999.5",
+        fillSz="0.5",
+        tradeId="242589207",
+        execType="T",
+        fillFee="-0.0005",
+        fillFeeCcy="BTC",
+        fee="-0.0005",
+    )
     assert (update.ord_status, update.cum_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal("0.5"))
     assert (update.trade_id, update.last_px, update.last_qty) == ("242589207", Decimal("49999.5"), Decimal("0.5"))
     assert (update.fee, update.fee_asset, update.maker) == (Decimal("0.0005"), "BTC", False)
@@ -297,8 +339,11 @@ def test_a_polled_order_tells_no_fill() -> None:
     row = order_row(state="filled", accFillSz="2", fillPx="5", fillSz="1", tradeId="9", fee="-3")
     (update,) = answered(QUERY, [row])
     assert (update.ord_status, update.cum_qty, update.last_qty, update.source) == (
-        OrdStatus.FILLED, Decimal(2), Decimal(0), "poll",
-    )  # fmt: skip
+        OrdStatus.FILLED,
+        Decimal(2),
+        Decimal(0),
+        "poll",
+    )
 
 
 def test_an_order_that_okx_does_not_know() -> None:
@@ -317,9 +362,18 @@ def test_listings() -> None:
     (long,) = answered(ListOpenOrders(account=ME), [order_row()] * 100)
     assert not long.complete
     fill = {
-        "instId": "BTC-USDT", "tradeId": "5", "ordId": "77", "clOrdId": ID, "side": "sell", "fillPx": "10",
-        "fillSz": "2", "execType": "M", "fee": "-0.01", "feeCcy": "USDT", "ts": "1700000000000",
-    }  # fmt: skip
+        "instId": "BTC-USDT",
+        "tradeId": "5",
+        "ordId": "77",
+        "clOrdId": ID,
+        "side": "sell",
+        "fillPx": "10",
+        "fillSz": "2",
+        "execType": "M",
+        "fee": "-0.01",
+        "feeCcy": "USDT",
+        "ts": "1700000000000",
+    }
     command = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS, order_id="77")
     (fills,) = answered(command, [fill])
     (update,) = fills.updates
@@ -335,9 +389,13 @@ def test_balances_of_a_push_and_of_a_listing() -> None:
     ]
     frame = {"arg": {"channel": "account"}, "data": [{"details": details}]}
     want = Balance(
-        account=ME, asset="USDT", free=Decimal("4834.31"), locked=Decimal("158.57"),
-        exch_ns=1705449605015 * MS, recv_ns=NOW_NS,
-    )  # fmt: skip
+        account=ME,
+        asset="USDT",
+        free=Decimal("4834.31"),
+        locked=Decimal("158.57"),
+        exch_ns=1705449605015 * MS,
+        recv_ns=NOW_NS,
+    )
     assert told(session(Role.PRIVATE), frame) == [want]
     assert told(session(Role.PRIVATE, trade_mode="cross"), frame)[0].free == Decimal(4000)
     (listed,) = answered(Ask(kind=AskKind.BALANCES), [{"details": details}])
@@ -366,17 +424,35 @@ def test_movability_clock_and_catalogue() -> None:
     (sample,) = answered(Ask(kind=AskKind.TIME), [{"ts": stamp}])
     assert sample == ClockSample("okx", 102 * MS + MS // 2, 2 * MS + MS // 2, NOW_NS)
     row = {
-        "instType": "SPOT", "instId": "BTC-USDT", "instIdCode": 1000000000, "baseCcy": "BTC", "quoteCcy": "USDT",
-        "tickSz": "0.1", "lotSz": "0.00000001", "minSz": "0.00001", "maxLmtSz": "9999999999", "groupId": "1",
-        "state": "live", "maxMktSz": "",
-    }  # fmt: skip
+        "instType": "SPOT",
+        "instId": "BTC-USDT",
+        "instIdCode": 1000000000,
+        "baseCcy": "BTC",
+        "quoteCcy": "USDT",
+        "tickSz": "0.1",
+        "lotSz": "0.00000001",
+        "minSz": "0.00001",
+        "maxLmtSz": "9999999999",
+        "groupId": "1",
+        "state": "live",
+        "maxMktSz": "",
+    }
     (update,) = answered(Ask(kind=AskKind.CATALOGUE), [row])
     assert isinstance(update, InstrumentUpdate)
     assert update.instrument == Instrument(
-        venue="okx", symbol="BTC-USDT", native="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
-        lot=Decimal("0.00000001"), min_qty=Decimal("0.00001"), max_qty=Decimal(9999999999), status="live",
-        venue_ref="1000000000", fee_group="1",
-    )  # fmt: skip
+        venue="okx",
+        symbol="BTC-USDT",
+        native="BTC-USDT",
+        base="BTC",
+        quote="USDT",
+        tick=Decimal("0.1"),
+        lot=Decimal("0.00000001"),
+        min_qty=Decimal("0.00001"),
+        max_qty=Decimal(9999999999),
+        status="live",
+        venue_ref="1000000000",
+        fee_group="1",
+    )
     assert not answered(Ask(kind=AskKind.CATALOGUE), [{**row, "state": "suspend"}])[0].instrument.tradable
 
 

@@ -35,9 +35,15 @@ MADE = json.loads((Path(__file__).parent / "data" / "signing.json").read_text())
 NOW_NS = MADE["clock_ms"] * 1_000_000
 SIGNER = LocalSigner(MADE["credentials"]["apiKey"], MADE["credentials"]["secret"], MADE["credentials"]["password"])
 BTC = Instrument(
-    venue="okx", symbol="BTC-USDT", native="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.1"),
-    lot=Decimal("0.00001"), venue_ref="1000000000",
-)  # fmt: skip
+    venue="okx",
+    symbol="BTC-USDT",
+    native="BTC-USDT",
+    base="BTC",
+    quote="USDT",
+    tick=Decimal("0.1"),
+    lot=Decimal("0.00001"),
+    venue_ref="1000000000",
+)
 OKX = Okx(VenueSettings())
 ME = "okx:main"
 

@@ -310,8 +310,10 @@ def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> Non
     """SIGTERM winds down, SIGINT after it cuts; on both event loops, without a traceback."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", CHILD, str(tmp_path / "journal"), *loop],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGTERM)
@@ -343,8 +345,10 @@ async def test_a_run_is_taped(running: Any, make_desk: Any, tmp_path: Path) -> N
     reader = TapeReader(data)
     again = make_desk()
     replay(reader, again, ReplayPort(reader.head))
-    struck = [(*entry[:2], entry[2].replace(token, "*" * len(token))) if entry[0] == "frame" else entry
-              for entry in desk.inputs]  # fmt: skip
+    struck = [
+        (*entry[:2], entry[2].replace(token, "*" * len(token))) if entry[0] == "frame" else entry
+        for entry in desk.inputs
+    ]
     assert again.inputs == struck
     assert again.times == desk.times
     assert reader.commands_hash == "no commands"

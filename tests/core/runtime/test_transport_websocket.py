@@ -367,13 +367,13 @@ async def test_a_ping_flood_is_a_fault(running: Any) -> None:
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 19\r\n\r\n<html>blocked</html"[:-1], ["403"]),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 20\r\n\r\n<html>blocked</html>", ["403", "HTML", "proxy"]),
         (b"HTTP/1.1 302 Found\r\nLocation: wss://elsewhere\r\nContent-Length: 0\r\n\r\n", ["302", "not followed"]),
-        (b"HTTP/1.1 429 Slow\r\nContent-Length: 15\r\n\r\n{\"code\": -1003}", ["429", "-1003"]),
+        (b'HTTP/1.1 429 Slow\r\nContent-Length: 15\r\n\r\n{"code": -1003}', ["429", "-1003"]),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ["200"]),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", ["Accept"]),
         (b"\x15\x03\x01 not http at all\r\n\r\n", ["handshake failed"]),
         (b"", ["ended during the handshake"]),
     ],
-)  # fmt: skip
+)
 async def test_refused_handshakes_say_why(running: Any, answer: bytes, words: list[str]) -> None:
     """Status, proxy, block page, redirect: the reason names it, the link is closed, and nothing was opened."""
 
