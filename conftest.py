@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
-from arbkit import config
+from arbkit.config import load as config
 
 
 class ConfigParser(CodeBlockParser):

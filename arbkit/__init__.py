@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from arbkit.core.book import Book as Book
-    from arbkit.core.deals import Deal as Deal
     from arbkit.core.errors import ArbkitError as ArbkitError
     from arbkit.core.errors import BadFrame as BadFrame
     from arbkit.core.errors import ConfigError as ConfigError
     from arbkit.core.errors import RemoteProtocolError as RemoteProtocolError
+    from arbkit.core.market.book import Book as Book
+    from arbkit.core.orders.deals import Deal as Deal
     from arbkit.core.protocols import Exchange as Exchange
     from arbkit.core.protocols import Executor as Executor
     from arbkit.core.protocols import Session as Session
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from arbkit.core.types import OrderUpdate as OrderUpdate
     from arbkit.core.types import Side as Side
     from arbkit.core.types import VenueSettings as VenueSettings
-    from arbkit.hooks import hookimpl as hookimpl
+    from arbkit.plugins.hooks import hookimpl as hookimpl
     from arbkit.strategies import SpreadArb as SpreadArb
 
 __all__ = [
@@ -64,13 +64,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "arbkit.core.book": "Book",
-    "arbkit.core.deals": "Deal",
+    "arbkit.core.market.book": "Book",
+    "arbkit.core.orders.deals": "Deal",
     "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
     "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
     "arbkit.core.types": "BookUpdate Capabilities Catalogue Instrument Leg Level NewOrder Opportunity OrderUpdate Side "
     "VenueSettings",
-    "arbkit.hooks": "hookimpl",
+    "arbkit.plugins.hooks": "hookimpl",
     "arbkit.strategies": "SpreadArb",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from arbkit import bench_frame, cli
+from arbkit import cli
+from arbkit.bench import frame as bench_frame
 
 Bench = Callable[..., list[dict[str, Any]]]
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from arbkit import config
-from arbkit.config import BadConfig, BadCredentials, Config
+from arbkit.config import load as config
+from arbkit.config.load import BadConfig, BadCredentials, Config
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.types import Secret
 

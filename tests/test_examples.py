@@ -17,9 +17,11 @@ from arbkit_binance.dialect import BinanceDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
-from arbkit import Strategy, VenueSettings, plugins, target
-from arbkit.config import StrategyConfig
-from arbkit.testing.recording import Frame, Replay
+from arbkit import Strategy, VenueSettings
+from arbkit.app import target
+from arbkit.config.load import StrategyConfig
+from arbkit.plugins import registry as plugins
+from arbkit.testing.recording import RecordedFrame, Replay
 from arbkit.testing.simulated import differences, simulate
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -103,7 +105,9 @@ def test_the_plugins_venue_keeps_a_book() -> None:
     replay = Replay(runpy.run_path(str(EXAMPLES / "plugin/arbkit_toy.py"))["Toy"](VenueSettings()))
 
     def feed(**fields: object) -> list[str]:
-        return replay.feed(Frame(dir="in", kind="ws", data=json.dumps({"symbol": "BTCUSDT", "bids": [], **fields})))
+        return replay.feed(
+            RecordedFrame(dir="in", kind="ws", data=json.dumps({"symbol": "BTCUSDT", "bids": [], **fields}))
+        )
 
     assert feed(seq=7, bids=[["100", "1"]], asks=[["101", "2"], ["102", "1"]]) == ["toy:BTCUSDT"]
     assert feed(seq=8, prev=7, asks=[["101", "0"]]) == ["toy:BTCUSDT"]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from arbkit import cli
 from arbkit.cli import run as run_command
-from arbkit.core.deals import MOVES
+from arbkit.core.orders.deals import MOVES
 from arbkit.core.protocols import View
 from arbkit.sim.faults import FaultKind, read_script
 from arbkit.strategies import SpreadArb
@@ -80,7 +80,7 @@ def test_the_first_screen_of_the_readme_is_the_one_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The paper configuration of the README gives its first screen."""
-    from arbkit import config
+    from arbkit.config import load as config
 
     (tmp_path / "arbkit.toml").write_text(block(README, "## A strategy", "toml"))
     monkeypatch.chdir(tmp_path)

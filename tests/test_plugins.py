@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from arbkit import plugins
 from arbkit.core.errors import ConfigError, PluginError
+from arbkit.plugins import registry as plugins
 
 GOOD = """
 import arbkit

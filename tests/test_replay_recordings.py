@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from arbkit import replay
 from arbkit.core.errors import BadFrame
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
+    NEVER,
     Ask,
     AskKind,
     BookLost,
@@ -30,7 +29,8 @@ from arbkit.core.types import (
     Role,
     TopUpdate,
 )
-from arbkit.testing.recording import Frame, Replay, Summary, read_frames
+from arbkit.testing import recording
+from arbkit.testing.recording import RecordedFrame, Replay, Summary, read_frames
 
 
 class Toy:
@@ -108,7 +108,7 @@ def written(tmp_path: Path, *frames: dict[str, Any], tail: str = "") -> Path:
 
 def lines(path: Path, **options: Any) -> list[dict[str, Any]]:
     found: list[str] = []
-    replay.run(path, Toy(), out=found.append, **options)  # type: ignore[arg-type]
+    recording.print_books(path, Toy(), out=found.append, **options)  # type: ignore[arg-type]
     return [json.loads(text) for text in found]
 
 
@@ -224,7 +224,7 @@ def test_each_connection_has_its_session() -> None:
 
     played = Replay(Old())  # type: ignore[arg-type]
     for conn in ("a", "b", "a"):
-        played.feed(msgspec.convert(ws(conn, do="top", s="X"), Frame))
+        played.feed(msgspec.convert(ws(conn, do="top", s="X"), RecordedFrame))
     assert Old.made == 2
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import BookLost, BookState, BookUpdate, Level, Send
+from arbkit.core.types import NEVER, BookLost, BookState, BookUpdate, Level, Send
 
 __all__ = ["Chained", "Depth", "Resync"]
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Level
 
-__all__ = ["Difference", "Joined", "Snapshot"]
+__all__ = ["JoinedDepth", "Joined", "Snapshot"]
 
 _MOST_BUFFERED = 2_000
 """Differences kept while the snapshot is on its way: 200 s of a 100 ms stream."""
@@ -20,7 +20,7 @@ _LONGEST_DELAY_NS = 30_000_000_000
 _SYNCED = BookState.SYNCED
 
 
-class Difference(Protocol):
+class JoinedDepth(Protocol):
     """What a venue's decoded message offers: the ids it covers, the id before it (0 = not told) and the levels."""
 
     @property
@@ -61,11 +61,11 @@ class Joined:
         """The id up to which the book is complete."""
         self._spliced = False
         """A difference has followed the snapshot: from here on ``prev`` must match exactly."""
-        self._buffer: list[Difference] = []
+        self._buffer: list[JoinedDepth] = []
         self._asking = False
         self._attempt = 0
 
-    def update(self, message: Difference, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+    def update(self, message: JoinedDepth, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """One difference. Old and doubled ones change nothing; one that does not follow loses the book."""
         if self.state is _SYNCED:
             if not message.prev and self.last < message.last and message.first <= self.last + 1:
@@ -115,20 +115,20 @@ class Joined:
         self._asking = False
         return () if self.state is BookState.SYNCED else self._ask(now_ns)
 
-    def _old(self, message: Difference) -> bool:
+    def _old(self, message: JoinedDepth) -> bool:
         """Whether the book holds it already. Where ids name their predecessor (futures), the difference that ends on
         the snapshot's own id is still taken: the venue's rule drops only what ends before it."""
         if message.last < self.last:
             return True
         return message.last == self.last and (self._spliced or not message.prev)
 
-    def _follows(self, message: Difference) -> bool:
+    def _follows(self, message: JoinedDepth) -> bool:
         """Whether ``message``, which is not old, leaves no hole after ``last``."""
         if message.prev:
             return message.prev == self.last if self._spliced else message.prev <= self.last
         return message.first <= self.last + 1
 
-    def _take(self, message: Difference, now_ns: int) -> BookUpdate:
+    def _take(self, message: JoinedDepth, now_ns: int) -> BookUpdate:
         self.last = message.last
         self._spliced = True
         return BookUpdate(self.instrument, message.bids, message.asks, False, message.last, message.exch_ns, now_ns)

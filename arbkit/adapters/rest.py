@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER, Signer
-from arbkit.core.types import Dial, LinkSpec, Output
+from arbkit.core.protocols import Signer
+from arbkit.core.types import NEVER, Dial, LinkSpec, Output
 
 __all__ = ["NoSocket"]
 

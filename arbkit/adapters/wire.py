@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import ClockSample, HttpAnswer, VenueSettings
 
 __all__ = [
@@ -23,14 +23,14 @@ __all__ = [
     "ms_ns",
     "number",
     "options",
-    "ours",
+    "own_id",
     "query",
     "read_json",
     "retry_ns",
-    "sane",
+    "check_amount",
     "time_sample",
-    "told",
-    "whole",
+    "is_present",
+    "is_complete",
 ]
 
 MS = 1_000_000
@@ -46,7 +46,7 @@ NOTHING = msgspec.Raw()
 T = TypeVar("T")
 
 
-def sane(*values: Decimal | None) -> None:
+def check_amount(*values: Decimal | None) -> None:
     """For ``__post_init__`` of decoded structs: ``ValueError`` for NaN, infinity and sizes no market has.
 
     (msgspec bounds floats and ints, but takes any text that ``Decimal`` takes.)"""
@@ -63,7 +63,7 @@ def number(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"not a number: {text[:40]!r}") from None
-    sane(value)
+    check_amount(value)
     return value
 
 
@@ -75,7 +75,7 @@ def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
         return None
 
 
-def told(field: msgspec.Raw) -> bool:
+def is_present(field: msgspec.Raw) -> bool:
     """Whether a field that is decoded later was there and not null."""
     return bytes(field) not in (b"", b"null")
 
@@ -113,14 +113,14 @@ def time_sample(venue: str, venue_ns: int, step_ns: int, sent_ns: int, recv_ns: 
     return ClockSample(venue, offset_ns, (recv_ns - sent_ns) // 2 + step_ns // 2, recv_ns)
 
 
-def whole(rows: int, most: int, since_ns: int, memory_ns: int, now_ns: int) -> bool:
+def is_complete(rows: int, most: int, since_ns: int, memory_ns: int, now_ns: int) -> bool:
     """Whether a listing since ``since_ns`` is complete: not a full page, and the venue remembers that far back.
 
     A listing that names no beginning is one of the venue's own memory: it proves nothing of what came before."""
     return rows < most and since_ns > now_ns - memory_ns
 
 
-def ours(cl_ord_id: str) -> str:
+def own_id(cl_ord_id: str) -> str:
     """The client id if it is one of ours, "" for a foreign one."""
     return cl_ord_id if parse_cl_ord_id(cl_ord_id) is not None else ""
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from arbkit import plugins
 from arbkit.cli.output import emit, json_option, table
 from arbkit.core.errors import PluginError
 from arbkit.core.types import Capabilities, VenueSettings
+from arbkit.plugins import registry as plugins
 
 
 class Row(Struct, kw_only=True):

@@ -16,6 +16,6 @@ def command(name: str, frames: str | None, as_json: bool) -> int:
     """Measure this machine; --json prints one line."""
     if frames is not None and name != "frame":
         raise click.UsageError("--frames goes with: arbkit bench frame")
-    from arbkit import bench
+    from arbkit.bench.report import run
 
-    return bench.run(name, loop_factory=loop_factory(), frames=frames, as_json=as_json)
+    return run(name, loop_factory=loop_factory(), frames=frames, as_json=as_json)

@@ -6,8 +6,8 @@ import click
 
 from arbkit.cli import CREDENTIALS, OK, USAGE, settings
 from arbkit.cli.output import config_option, emit, json_option, safe
-from arbkit.config import BadConfig, BadCredentials
-from arbkit.config import load as load_config
+from arbkit.config.load import BadConfig, BadCredentials
+from arbkit.config.load import load as load_config
 
 
 @click.group()

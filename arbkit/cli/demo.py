@@ -15,6 +15,6 @@ from arbkit.cli.output import json_option
 @json_option
 def command(seconds: float, seed: int, capture: str | None, as_json: bool) -> int:
     """Trade on simulated venues over real sockets, with faults; then compare the books of both sides."""
-    from arbkit import demo
+    from arbkit.app import demo
 
     return demo.run(seconds=seconds, seed=seed, capture=capture, as_json=as_json, loop_factory=loop_factory())

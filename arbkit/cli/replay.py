@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from arbkit import plugins
 from arbkit.cli import BUG, OK, USAGE
 from arbkit.cli.output import emit, json_option, safe, say
 from arbkit.core.types import VenueSettings
+from arbkit.plugins import registry as plugins
 
 
 @click.command()
@@ -26,11 +26,11 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
         return _tape(recording, as_json)
     if venue is None:
         raise click.UsageError("--venue NAME says whose frames these are")
-    from arbkit import replay
+    from arbkit.testing.recording import print_books
 
     exchange = plugins.load().exchange(venue)(VenueSettings())
     show = _as_is if as_json else _for_people
-    summary = replay.run(
+    summary = print_books(
         recording, exchange, top=top, fused=fused, out=lambda line: sys.stdout.write(show(line) + "\n")
     )
     if summary.torn is not None:
@@ -42,9 +42,9 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
 
 def _tape(recording: Path, as_json: bool) -> int:
     """A captured run, again: the commands must be the same, byte for byte."""
-    from arbkit import app
+    from arbkit.app.replay import replay
 
-    found = app.replay(str(recording), plugins.load())
+    found = replay(str(recording), plugins.load())
     if as_json:
         emit(found)
     else:

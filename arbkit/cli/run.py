@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from arbkit import target
+from arbkit.app import target
 from arbkit.cli import settings
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option, say
-from arbkit.config import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
+from arbkit.config.load import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import plain
 
@@ -52,9 +52,9 @@ def command(
         raise ConfigError("no venues: name them in arbkit.toml, as [venues.binance]")
     made = target.make(target.load(config.strategy.target, registry), config.strategy)
     say(_banner(config, live))
-    from arbkit import app  # here: it brings asyncio and aiohttp, and mistakes should be told before
+    from arbkit.app.launch import run  # here: it brings asyncio and aiohttp, and mistakes should be told before
 
-    return app.run(
+    return run(
         config,
         made,
         registry=registry,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from arbkit import config, plugins
+from arbkit.config import load as config
 from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.plugins import registry as plugins
 
 __all__ = ["load"]
 

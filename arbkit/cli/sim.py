@@ -10,12 +10,12 @@ from typing import Any, get_args
 
 import click
 
-from arbkit import plugins
 from arbkit.cli import OK
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import emit, json_option, table
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
+from arbkit.plugins import registry as plugins
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence

@@ -6,8 +6,8 @@ import inspect
 
 import click
 
-from arbkit import plugins
 from arbkit.cli.output import emit, json_option, table
+from arbkit.plugins import registry as plugins
 
 
 @click.group()

@@ -13,30 +13,29 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from arbkit.core.aftermath import Aftermath
-from arbkit.core.audit import Audit
-from arbkit.core.book import Book
-from arbkit.core.boot import Boot
 from arbkit.core.counters import Counters
-from arbkit.core.deals import Deal, DealState
-from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Engine, Outbox, Slot
 from arbkit.core.errors import BadFrame, ConfigError, CredentialsError, RemoteProtocolError
-from arbkit.core.facts import Facts, NoFacts
-from arbkit.core.gate import Gate, GateConfig
-from arbkit.core.gateway import Answered, Gateway, Port
-from arbkit.core.heard import Heard
-from arbkit.core.ids import IntentIds
-from arbkit.core.journal import Intent, Interrupted
-from arbkit.core.ledger import Ledger
-from arbkit.core.limits import Limits, LimitsConfig, pair_of
-from arbkit.core.lines import GOING_AWAY, Lines
-from arbkit.core.links import Link, Phase
-from arbkit.core.orders import Order
-from arbkit.core.paper import Paper
-from arbkit.core.protocols import NEVER, Session
-from arbkit.core.readiness import Readiness
+from arbkit.core.execution.dialer import GOING_AWAY, Dialer
+from arbkit.core.execution.requests import Answered, Gateway, Port
+from arbkit.core.execution.tracker import Dispatch
+from arbkit.core.log import Log, no_log
+from arbkit.core.market.book import Book
+from arbkit.core.market.watchdog import LinkDead, Watchdog
+from arbkit.core.money.gate import Gate, GateConfig
+from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.limits import Limits, LimitsConfig, pair_of
+from arbkit.core.orders.deals import Deal, DealState
+from arbkit.core.orders.ids import IntentIds
+from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.orders.orders import Order
+from arbkit.core.protocols import Session
+from arbkit.core.startup import Boot
+from arbkit.core.trading.audit import Audit
+from arbkit.core.trading.engine import Engine, Outbox, RunningStrategy
+from arbkit.core.trading.interrupted import InterruptedDeals
+from arbkit.core.trading.view import DeskView, Prices
 from arbkit.core.types import (
+    NEVER,
     Ask,
     AskKind,
     AssetStatus,
@@ -70,9 +69,11 @@ from arbkit.core.types import (
     Tif,
     TopUpdate,
 )
-from arbkit.core.venue import RETRY_NS, Venue, VenueSetup
-from arbkit.core.view import DeskView, Marker
-from arbkit.core.watchdog import LinkDead, Watchdog
+from arbkit.core.venues.heard import Heard
+from arbkit.core.venues.link import Link, Phase
+from arbkit.core.venues.paper import Paper
+from arbkit.core.venues.readiness import Readiness
+from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
 
 __all__ = ["Desk", "Setup"]
 
@@ -86,7 +87,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     """All that a run depends on besides its inputs."""
 
     venues: Sequence[VenueSetup]
-    slots: Sequence[Slot]
+    slots: Sequence[RunningStrategy]
     limits: LimitsConfig = LimitsConfig()
     gate: GateConfig = GateConfig()
     seed: int = 0
@@ -109,12 +110,12 @@ class Desk:
         port: Port,
         now_ns: int,
         *,
-        facts: Facts | None = None,
+        log: Log | None = None,
         counters: Counters | None = None,
         probe: Callable[[], int] | None = None,
     ) -> None:
         self.setup = setup
-        self.facts = facts or NoFacts()
+        self.log = log or no_log
         self.counters = counters or Counters()
         self._port = port
         self._probe = probe
@@ -122,12 +123,12 @@ class Desk:
         self.catalogue = Catalogue()
         self.books: dict[str, Book] = {}
         self.watchdog = Watchdog()
-        self.lines = Lines(
+        self.lines = Dialer(
             port,
             self.watchdog,
             self._rng,
             self.counters,
-            self.facts,
+            self.log,
             self._session,
             self._ask,
             self._fault,
@@ -141,7 +142,7 @@ class Desk:
         accounts = {name: venue.account for name, venue in self.venues.items()}
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
         self.ledger = Ledger()
-        self.marker = Marker(self.books, self.catalogue)
+        self.marker = Prices(self.books, self.catalogue)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.marker)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.marker)
         self.view = DeskView(
@@ -152,9 +153,9 @@ class Desk:
             lambda venue: self.venues[venue].may_trade,
             lambda venue: self.venues[venue].latency_ns,
         )
-        self.heard = Heard(self.venues, self.view, self.facts)
+        self.heard = Heard(self.venues, self.view, self.log)
         self._trades: dict[str, Link] = {}
-        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.facts, self._run, probe)
+        self.dispatch = Dispatch(port, self.venues, self.orders, self.view, self.counters, self.log, self._run, probe)
         self.gateway = Gateway(
             port,
             {name: venue.exchange for name, venue in self.venues.items()},
@@ -192,14 +193,14 @@ class Desk:
                 release=self.dispatch.release,
             ),
             counters=self.counters,
-            facts=self.facts,
+            log=self.log,
             fee_of=self.heard.fee,
             allowance=setup.limits.unwind_allowance,
         )
         self.dispatch.gateway = self.gateway
         self.dispatch.engine = self.engine
-        self.aftermath = Aftermath(
-            setup.interrupted, self.orders, self.catalogue, self.dispatch.journal, self.counters, self.facts
+        self.aftermath = InterruptedDeals(
+            setup.interrupted, self.orders, self.catalogue, self.dispatch.journal, self.counters, self.log
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             TopUpdate: self._on_top,
@@ -215,7 +216,7 @@ class Desk:
             Ready: self._on_ready,
         }
         self.boot = Boot(
-            self.venues, self.catalogue, self.books, self.lines, self._trades, self.engine, self.facts, now_ns
+            self.venues, self.catalogue, self.books, self.lines, self._trades, self.engine, self.log, now_ns
         )
         self.audit = Audit(
             self.ledger,
@@ -225,7 +226,7 @@ class Desk:
             self.venues,
             lambda change: self.engine.restrict(change.scope, change.mode, change.why),
             self.counters,
-            self.facts,
+            self.log,
             now_ns,
         )
         self._cancel_ns = NEVER
@@ -287,7 +288,7 @@ class Desk:
             return
         link.opened(now_ns)
         self._dirty = True
-        self.facts.log("link.up", link=link_id, attempt=link.attempt)
+        self.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, lambda: link.session.start(now_ns), now_ns)
         self._end(now_ns)
 
@@ -369,7 +370,7 @@ class Desk:
                 self._drop(self.links[verdict.link], verdict.reason, now_ns)
             elif (book := self.books.get(verdict.instrument)) is not None and book.state is BookState.SYNCED:
                 book.lose(BookState.STALE, verdict.reason)
-                self.facts.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
+                self.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
@@ -381,13 +382,13 @@ class Desk:
         if self.watchdog.late(lag_ns, now_ns):
             self.counters.late_turns += 1
             self._stale_all("the loop was late", now_ns)
-            self.facts.log("loop.late", ms=lag_ns / 1e6)
+            self.log("loop.late", ms=lag_ns / 1e6)
 
     def jumped(self, now_ns: int) -> None:
         """The wall clock jumped or the machine slept: nothing held is current."""
         self._stale_all("clock jump or suspend", now_ns)
         self.watchdog.drained_ns = max(self.watchdog.drained_ns, now_ns + JUMP_NS)  # sockets hold frames of before
-        self.facts.log("clock.jumped")
+        self.log("clock.jumped")
         for venue in self.venues.values():
             venue.clock = None
             venue.readiness.clock(ClockSample(venue.exchange.venue, 0, NEVER, now_ns))
@@ -405,7 +406,7 @@ class Desk:
         if self.engine.stopping:
             return
         self.engine.stopping = True
-        self.facts.log("desk.stopping", deals=len(self.engine.deals))
+        self.log("desk.stopping", deals=len(self.engine.deals))
         self._cancel_resting(now_ns)
         self._end(now_ns)
 
@@ -433,7 +434,7 @@ class Desk:
         """Nothing more is sent but cancels (of all that rests) and queries."""
         self.engine.stopping = True
         self.gate.kill("halted by hand")
-        self.facts.log("desk.halted")
+        self.log("desk.halted")
         self.gateway.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
         self._end(now_ns)
@@ -525,7 +526,7 @@ class Desk:
         """An old frame read now must not make a book look young."""
         behind = link.watch.behind
         if behind and not link.behind:
-            self.facts.log("link.behind", link=link.spec.link, ms=book.transit_ns / 1e6)
+            self.log("link.behind", link=link.spec.link, ms=book.transit_ns / 1e6)
             for instrument in link.spec.instruments:
                 other = self.books.get(instrument)
                 if other is not None and other.state is BookState.SYNCED:
@@ -549,11 +550,11 @@ class Desk:
         name = link.spec.link
         if isinstance(error, CredentialsError):
             self.counters.alarms["credentials"] += 1
-            self.facts.log("link.refused", link=name, why=str(error))
+            self.log("link.refused", link=name, why=str(error))
             self.lines.retire(link, Phase.CLOSED, str(error))
             self.venues[link.spec.venue].readiness.stop(str(error))
         elif isinstance(error, _UNREADABLE):
-            self.facts.log("link.bad_frame", link=name, why=_brief(error))
+            self.log("link.bad_frame", link=name, why=_brief(error))
             if link.bad_frame(now_ns):
                 self._drop(link, "too many unreadable frames", now_ns)
         elif isinstance(error, RemoteProtocolError):
@@ -561,7 +562,7 @@ class Desk:
         else:
             reason = f"plugin fault: {_brief(error)}"
             self.counters.alarms["plugin_fault"] += 1
-            self.facts.log("link.quarantined", link=name, why=reason)
+            self.log("link.quarantined", link=name, why=reason)
             self.lines.retire(link, Phase.QUARANTINED, reason)
             self._lose_books(link, reason, now_ns)
             self.venues[link.spec.venue].readiness.stop(reason)
@@ -631,7 +632,7 @@ class Desk:
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
-        self.facts.log("book.lost", instrument=lost.instrument, why=lost.reason)
+        self.log("book.lost", instrument=lost.instrument, why=lost.reason)
         self.engine.book_lost(lost, now_ns)
 
     def _on_order_update(self, link: Link, update: OrderUpdate, now_ns: int) -> None:
@@ -641,7 +642,7 @@ class Desk:
         self.engine.order_update(update, now_ns)
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
-        self.facts.log("venue.notice", venue=notice.venue, text=notice.text)
+        self.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP:
             link.reason = GOING_AWAY
             self._drop(link, GOING_AWAY, now_ns)
@@ -653,7 +654,7 @@ class Desk:
         target.ready = True
         target.ready_ns = now_ns
         target.watch.ready(now_ns)
-        self.facts.log("link.ready", link=target.spec.link)
+        self.log("link.ready", link=target.spec.link)
         venue = self.venues[target.spec.venue]
         venue.readiness.link_ready(target.spec.link, now_ns)
         if target.spec.role is Role.PRIVATE:

@@ -34,11 +34,8 @@ from arbkit.core.types import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from arbkit.core.book import Book
-    from arbkit.core.deals import Deal
-
-NEVER = 1 << 62
-"""A ``due_ns`` that does not come."""
+    from arbkit.core.market.book import Book
+    from arbkit.core.orders.deals import Deal
 
 
 @runtime_checkable
@@ -189,7 +186,7 @@ class View(Protocol):
         ...
 
     def may_trade(self, venue: str) -> bool:
-        """The venue is ready for new orders (see ``core.readiness``)."""
+        """The venue is ready for new orders (see ``core.venues.readiness``)."""
         ...
 
     def room(self, instrument: str) -> Decimal:
@@ -210,7 +207,7 @@ class Strategy(Protocol):
 
 
 class Executor(Protocol):
-    """Carries a deal out. UNKNOWN orders are not its business: ``core.resolver`` proves them for everybody."""
+    """Carries a deal out. UNKNOWN orders are not its business: ``core.venues.resolver`` proves them for everybody."""
 
     due_ns: int
 

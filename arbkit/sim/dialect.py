@@ -1,4 +1,4 @@
-"""A dialect: one venue's wire, spoken from the venue's side over an ``Exchange``.
+"""A dialect: one venue's wire, spoken from the venue's side over an ``SimExchange``.
 
 A dialect turns HTTP requests and client frames into calls on ``arbkit.sim.venue.Exchange``, and the exchange's reports
 and book changes into the venue's own JSON. It is synchronous and pure: bytes and time in, bytes out.
@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from arbkit.sim.venue import Exchange, Profile, Report
-from arbkit.sim.wire import Reply, Request, Wire
+from arbkit.sim.venue import Profile, Report, SimExchange
+from arbkit.sim.wire import Reply, Request, SimWire
 
 __all__ = ["Dialect"]
 
@@ -38,7 +38,7 @@ class Dialect(Protocol):
     profile: ClassVar[Profile]
     """The rules that the exchange applies for this venue: client-id scope, fees, decimals."""
 
-    def __init__(self, exchange: Exchange, wire: Wire) -> None: ...
+    def __init__(self, exchange: SimExchange, wire: SimWire) -> None: ...
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.venue import Exchange, Order
+from arbkit.sim.venue import SimExchange, SimOrder
 
 __all__ = ["ledger", "orders"]
 
 
-def ledger(exchange: Exchange) -> dict[str, Any]:
+def ledger(exchange: SimExchange) -> dict[str, Any]:
     """Balances of all accounts as decimal text; ``conserved``: nothing appeared or vanished."""
     accounts: dict[str, Any] = {}
     for account, asset, free, locked in exchange.ledger.rows():
@@ -18,12 +18,12 @@ def ledger(exchange: Exchange) -> dict[str, Any]:
     return {"conserved": exchange.ledger.conserved, "accounts": accounts}
 
 
-def orders(exchange: Exchange) -> list[dict[str, Any]]:
+def orders(exchange: SimExchange) -> list[dict[str, Any]]:
     """Every order ever accepted, oldest first, with its fills."""
     return [_order(exchange.pairs[order.symbol], order) for order in exchange.orders.values()]
 
 
-def _order(pair: Pair, order: Order) -> dict[str, Any]:
+def _order(pair: Pair, order: SimOrder) -> dict[str, Any]:
     return {
         "order_id": str(order.id),
         "cl_ord_id": order.cl_ord_id,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["FEES", "Ledger"]
+__all__ = ["FEES", "SimLedger"]
 
 FEES: Final = "fees"
 """The account that collects the venue's fees."""
 
 
-class Ledger:
+class SimLedger:
     """Free and locked amounts by (account, asset).
 
     Money enters by ``deposit`` alone and then only moves, so the sum over all accounts of an asset, ``total``, equals

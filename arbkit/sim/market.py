@@ -11,9 +11,9 @@ from typing import Final
 
 from arbkit.sim.tape import Track
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Exchange
+from arbkit.sim.venue import SimExchange
 
-__all__ = ["MAKER", "Divergence", "Edge", "Market"]
+__all__ = ["MAKER", "Divergence", "PlantedEdge", "Market"]
 
 MAKER: Final = "maker"
 """The synthetic account that quotes the tape on each venue."""
@@ -36,7 +36,7 @@ class Divergence:
 
 
 @dataclass(slots=True)
-class Edge:
+class PlantedEdge:
     """A planted edge: buy at ``buy_venue``, sell at ``sell_venue``, ``net`` of both taker fees, at the best prices."""
 
     symbol: str
@@ -59,7 +59,7 @@ class _Quoter:
 
     __slots__ = ("asks", "bids", "drift", "exchange", "frame", "lap_ns", "shift", "symbol", "track")
 
-    def __init__(self, exchange: Exchange, symbol: str, track: Track, start_ns: int) -> None:
+    def __init__(self, exchange: SimExchange, symbol: str, track: Track, start_ns: int) -> None:
         self.exchange = exchange
         self.symbol = symbol
         self.track = track
@@ -122,20 +122,20 @@ class Market:
 
     def __init__(
         self,
-        exchanges: Mapping[str, Exchange],
+        exchanges: Mapping[str, SimExchange],
         tracks: Mapping[tuple[str, str], Track],
         start_ns: int,
         divergence: Divergence,
         rng: Random,
     ) -> None:
         """``tracks``: by (venue, symbol)."""
-        self.edges: list[Edge] = []
+        self.edges: list[PlantedEdge] = []
         """All edges that were ever planted, in the order of planting."""
         self._rng = rng
         self._divergence = divergence
         self._timers = Timers()
         self._quoters: dict[tuple[str, str], _Quoter] = {}
-        self._active: dict[str, Edge] = {}
+        self._active: dict[str, PlantedEdge] = {}
         for (venue, symbol), tape in tracks.items():
             quoter = self._quoters[venue, symbol] = _Quoter(exchanges[venue], symbol, tape, start_ns)
             self._play(quoter, start_ns)
@@ -153,7 +153,7 @@ class Market:
         """Do what is due."""
         self._timers.tick(now_ns)
 
-    def eaten(self, exchange: Exchange, now_ns: int) -> None:
+    def eaten(self, exchange: SimExchange, now_ns: int) -> None:
         """Takers met synthetic quotes: they come back later."""
         for symbol, levels in exchange.eaten.items():
             if levels:
@@ -161,7 +161,9 @@ class Market:
                 levels.clear()
                 self._timers.at(now_ns + _REFILL_NS, partial(quoter.refill, taken))
 
-    def plant(self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int) -> Edge:
+    def plant(
+        self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int
+    ) -> PlantedEdge:
         """Open an edge at ``start_ns``: the buying venue's prices go down and the selling venue's up, half each.
 
         ``net`` is a fraction, after both venues' default taker fees, at the best prices. One edge a symbol at a time
@@ -173,7 +175,7 @@ class Market:
         for venue in (buy_venue, sell_venue):
             if (venue, symbol) not in self._quoters:
                 raise ValueError(f"{venue} has no {symbol}")
-        edge = Edge(symbol, buy_venue, sell_venue, net, start_ns, end_ns)
+        edge = PlantedEdge(symbol, buy_venue, sell_venue, net, start_ns, end_ns)
         self.edges.append(edge)
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
@@ -233,7 +235,7 @@ class Market:
     def _rest(quoter: _Quoter) -> int:
         return round(quoter.drift * max(quoter.track.bids))
 
-    def _begin(self, edge: Edge, now_ns: int) -> None:
+    def _begin(self, edge: PlantedEdge, now_ns: int) -> None:
         self._active[edge.symbol] = edge
         edge.begun_ns = now_ns
         buy, sell = (self._quoters[venue, edge.symbol] for venue in (edge.buy_venue, edge.sell_venue))
@@ -246,7 +248,7 @@ class Market:
         buy.move(buy.shift - ceil(half / buy_tick), now_ns)
         sell.move(sell.shift + ceil(half / sell_tick), now_ns)
 
-    def _end(self, edge: Edge, now_ns: int) -> None:
+    def _end(self, edge: PlantedEdge, now_ns: int) -> None:
         edge.ended_ns = now_ns
         for venue in (edge.buy_venue, edge.sell_venue):
             quoter = self._quoters[venue, edge.symbol]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Literal, TypeAlias
 
-__all__ = ["Book", "Feed", "Match", "Resting", "Stp"]
+__all__ = ["SimBook", "Feed", "Match", "Resting", "Stp"]
 
 Stp: TypeAlias = Literal["none", "taker", "maker", "both"]
 """Self-trade prevention: which of two orders of one owner is cancelled when they would meet."""
@@ -53,7 +53,7 @@ class Feed:
 
     __slots__ = ("_asks", "_bids", "_book", "_last")
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: SimBook) -> None:
         self._book = book
         self._last = book.seq
         self._bids: dict[int, int] = {}
@@ -87,7 +87,7 @@ class Feed:
         self._book.feeds.remove(self)
 
 
-class Book:
+class SimBook:
     """One pair's book."""
 
     __slots__ = ("_ask_px", "_asks", "_bid_px", "_bids", "feeds", "seq")

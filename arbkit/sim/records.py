@@ -14,9 +14,9 @@ __all__ = [
     "Account",
     "BalanceReport",
     "EndReason",
-    "Fill",
+    "SimFill",
     "Lost",
-    "Order",
+    "SimOrder",
     "OrderReport",
     "Profile",
     "Refused",
@@ -92,7 +92,7 @@ class Account:
 
 
 @dataclass(slots=True)
-class Fill:
+class SimFill:
     """One execution, from one account's side. ``px`` in ticks, ``qty`` in lots, ``quote`` and ``fee`` in units."""
 
     id: int
@@ -115,7 +115,7 @@ ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired"]
 
 
 @dataclass(slots=True)
-class Order:
+class SimOrder:
     """One order. ``px`` in ticks (0 for market), ``qty`` and ``cum`` in lots, ``cum_quote`` in ledger units."""
 
     id: int
@@ -140,7 +140,7 @@ class Order:
     updated_ns: int = 0
     locked: int = 0
     stp: Stp = "none"
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[SimFill] = field(default_factory=list)
 
 
 @dataclass(slots=True, frozen=True)
@@ -148,11 +148,11 @@ class OrderReport:
     """An order changed; the values are those after this change, also when ``order`` has moved on since."""
 
     kind: ReportKind
-    order: Order
+    order: SimOrder
     status: OrdStatus
     cum: int
     cum_quote: int
-    fill: Fill | None
+    fill: SimFill | None
     ns: int
     seq: int
     """Rises by one a report, per exchange."""

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from arbkit.sim.timers import NEVER
-from arbkit.sim.wire import Answer, Close, Frame, Ping, Reply, Request
+from arbkit.sim.wire import Answer, Close, Ping, Reply, Request, SimFrame
 from arbkit.sim.world import World
 
 __all__ = ["serve"]
@@ -67,7 +67,7 @@ class _Client:
     def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
         self.socket = socket
         self.request = request
-        self.outs: list[Frame | Ping | Close] = []
+        self.outs: list[SimFrame | Ping | Close] = []
         self.wake = asyncio.Event()
 
     def cut(self) -> None:
@@ -174,7 +174,7 @@ class _Shell:
             try:
                 for out in outs:
                     match out:
-                        case Frame():
+                        case SimFrame():
                             await client.socket.send_str(out.text)
                         case Ping():
                             await client.socket.ping()

@@ -8,21 +8,21 @@ from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim import rules
-from arbkit.sim.ledger import FEES, Ledger
-from arbkit.sim.matching import Book, Match, Resting, Stp
+from arbkit.sim.ledger import FEES, SimLedger
+from arbkit.sim.matching import Match, Resting, SimBook, Stp
 from arbkit.sim.pair import SCALE, Pair, units
 from arbkit.sim.records import (
     Account,
     BalanceReport,
     EndReason,
-    Fill,
     Lost,
-    Order,
     OrderReport,
     Profile,
     Refused,
     Report,
     ReportKind,
+    SimFill,
+    SimOrder,
     TopReport,
     TradeReport,
 )
@@ -30,10 +30,10 @@ from arbkit.sim.records import (
 __all__ = [
     "Account",
     "BalanceReport",
-    "Exchange",
-    "Fill",
+    "SimExchange",
+    "SimFill",
     "Lost",
-    "Order",
+    "SimOrder",
     "OrderReport",
     "Profile",
     "Refused",
@@ -45,7 +45,7 @@ __all__ = [
 _RATE = 10**8  # fee rates are kept in 1e-8
 
 
-class Exchange:
+class SimExchange:
     """One venue's accounts, orders and books.
 
     ``place`` and ``cancel`` act at once; what happened is returned and also queued as reports. Ids are the venue's
@@ -59,12 +59,12 @@ class Exchange:
         """By canonical symbol."""
         self.accounts: dict[str, Account] = {}
         """By name."""
-        self.ledger = Ledger()
-        self.books = {symbol: Book(seq=1000) for symbol in self.pairs}
+        self.ledger = SimLedger()
+        self.books = {symbol: SimBook(seq=1000) for symbol in self.pairs}
         """By canonical symbol; ``books[s].feed()`` collects changed levels for a stream."""
-        self.orders: dict[int, Order] = {}
+        self.orders: dict[int, SimOrder] = {}
         """All orders of accounts that are not synthetic, by id, oldest first."""
-        self.fills: list[Fill] = []
+        self.fills: list[SimFill] = []
         """All fills of accounts that are not synthetic, oldest first."""
         self.halted: dict[str, str] = {}
         """Symbols that cannot be traded now, with the reason."""
@@ -84,7 +84,7 @@ class Exchange:
         """(buy, px) of synthetic quotes that takers consumed, until the market maker takes note."""
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
-        self._by_client: dict[tuple[str, str], list[Order]] = {}
+        self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
         self._rates: dict[tuple[str, bool], int] = {}
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
@@ -141,7 +141,7 @@ class Exchange:
         cl_ord_id: str = "",
         stp: Stp | None = None,
         expire_ns: int = 0,
-    ) -> Order:
+    ) -> SimOrder:
         """Check, lock, match. Raises ``Refused``; ``Lost`` under a fault.
 
         A refused order leaves no record. ``expire_ns``: not executed when the exchange handles it later than that.
@@ -167,7 +167,7 @@ class Exchange:
         crosses = post_only and book.crosses(buy, ticks)
         if crosses and not self.profile.post_only_reports:
             raise Refused("post_only")
-        order = Order(
+        order = SimOrder(
             id=self._order_id,
             account=account,
             symbol=symbol,
@@ -201,7 +201,7 @@ class Exchange:
         self._flush_balances(now_ns)
         return order
 
-    def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> Order:
+    def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> SimOrder:
         """End an open order; ``Refused("unknown_order")`` when none such is open."""
         order = self._newest(account, order_id, cl_ord_id, symbol, 1 << 62)
         if order is None or order.status.terminal:
@@ -210,7 +210,7 @@ class Exchange:
         self._flush_balances(now_ns)
         return order
 
-    def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[Order]:
+    def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[SimOrder]:
         """End all open orders, of one symbol or all."""
         orders = [
             order
@@ -222,11 +222,11 @@ class Exchange:
         self._flush_balances(now_ns)
         return orders
 
-    def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> Order | None:
+    def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> SimOrder | None:
         """An order in any state; by client id the newest that carried it. For queries: to cancel, ``cancel``."""
         return self._newest(account, order_id, cl_ord_id, symbol, self.visible_ns)
 
-    def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> Order | None:
+    def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> SimOrder | None:
         if order_id:
             order = self.orders.get(order_id)
             found = [order] if order is not None and order.account == account else []
@@ -237,11 +237,11 @@ class Exchange:
                 return order
         return None
 
-    def open_orders(self, account: str, symbol: str = "") -> list[Order]:
+    def open_orders(self, account: str, symbol: str = "") -> list[SimOrder]:
         """Open orders, oldest first."""
         return [order for order in self.orders_of(account, symbol) if not order.status.terminal]
 
-    def orders_of(self, account: str, symbol: str = "") -> list[Order]:
+    def orders_of(self, account: str, symbol: str = "") -> list[SimOrder]:
         """All orders, oldest first."""
         return [
             order
@@ -249,7 +249,7 @@ class Exchange:
             if order.account == account and symbol in ("", order.symbol) and order.ns <= self.visible_ns
         ]
 
-    def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[Fill]:
+    def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[SimFill]:
         """Fills, oldest first."""
         return [
             fill
@@ -330,7 +330,7 @@ class Exchange:
             return True
         return self.profile.client_ids == "window" and now_ns - orders[-1].ns < self.profile.client_id_window_ns
 
-    def _need(self, pair: Pair, order: Order) -> tuple[str, int]:
+    def _need(self, pair: Pair, order: SimOrder) -> tuple[str, int]:
         """What an order ties up: (asset, units)."""
         if order.side is Side.SELL:
             if order.quote_qty:
@@ -344,12 +344,12 @@ class Exchange:
         met = self.books[pair.symbol].makers(True, None, order.qty)
         return pair.quote, sum(resting.px * lots for resting, lots in met) * pair.unit
 
-    def _lock(self, order: Order, asset: str, amount: int) -> None:
+    def _lock(self, order: SimOrder, asset: str, amount: int) -> None:
         self.ledger.lock(order.account, asset, amount)
         order.locked = amount
         self._touched[order.account, asset] = None
 
-    def _match(self, pair: Pair, order: Order, now_ns: int) -> None:
+    def _match(self, pair: Pair, order: SimOrder, now_ns: int) -> None:
         book = self.books[pair.symbol]
         buy = order.side is Side.BUY
         limit = order.px if order.kind == "limit" else None
@@ -380,14 +380,14 @@ class Exchange:
         else:
             book.add(Resting(order.id, order.account, buy, order.px, result.left))
 
-    def _book_fills(self, pair: Pair, order: Order, result: Match, now_ns: int) -> None:
+    def _book_fills(self, pair: Pair, order: SimOrder, result: Match, now_ns: int) -> None:
         for own in result.cancelled:
             self._end(self.orders[own.id], "stp", OrdStatus.EXPIRED, now_ns)
         for maker, lots in result.fills:
             self._trade(pair, order.account, order, order.side is Side.BUY, maker, lots, now_ns)
 
     def _trade(
-        self, pair: Pair, taker: str, order: Order | None, buy: bool, maker: Resting, lots: int, now_ns: int
+        self, pair: Pair, taker: str, order: SimOrder | None, buy: bool, maker: Resting, lots: int, now_ns: int
     ) -> None:
         """Settle one execution; ``order`` is the taker's, None for a synthetic taker."""
         self._trade_id += 1
@@ -408,7 +408,7 @@ class Exchange:
         self,
         pair: Pair,
         account: str,
-        order: Order | None,
+        order: SimOrder | None,
         buy: bool,
         maker: bool,
         px: int,
@@ -435,7 +435,7 @@ class Exchange:
         order.cum_quote += quote
         order.updated_ns = now_ns
         order.status = OrdStatus.FILLED if order.cum == order.qty else OrdStatus.PARTIALLY_FILLED
-        fill = Fill(
+        fill = SimFill(
             trade_id,
             account,
             order.symbol,
@@ -463,14 +463,14 @@ class Exchange:
         fee -= fee % step
         return -fee if rate < 0 else fee
 
-    def _cancel(self, order: Order, now_ns: int) -> None:
+    def _cancel(self, order: SimOrder, now_ns: int) -> None:
         self.books[order.symbol].remove(self._resting(order))
         self._end(order, "user", OrdStatus.CANCELED, now_ns)
 
-    def _resting(self, order: Order) -> Resting:
+    def _resting(self, order: SimOrder) -> Resting:
         return self.books[order.symbol].resting(order.id, order.side is Side.BUY, order.px)
 
-    def _end(self, order: Order, reason: EndReason, status: OrdStatus, now_ns: int) -> None:
+    def _end(self, order: SimOrder, reason: EndReason, status: OrdStatus, now_ns: int) -> None:
         pair = self.pairs[order.symbol]
         if order.locked:
             asset = pair.quote if order.side is Side.BUY else pair.base
@@ -480,7 +480,7 @@ class Exchange:
         order.status, order.reason, order.updated_ns = status, reason, now_ns
         self._report("canceled" if status is OrdStatus.CANCELED else "expired", order, None, now_ns)
 
-    def _report(self, kind: ReportKind, order: Order, fill: Fill | None, now_ns: int) -> None:
+    def _report(self, kind: ReportKind, order: SimOrder, fill: SimFill | None, now_ns: int) -> None:
         self._seq += 1
         report = OrderReport(kind, order, order.status, order.cum, order.cum_quote, fill, now_ns, self._seq)
         self._reports.append(report)

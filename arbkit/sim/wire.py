@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-__all__ = ["Answer", "Close", "Frame", "Out", "Ping", "Reply", "Request", "Wire"]
+__all__ = ["Answer", "Close", "SimFrame", "Out", "Ping", "Reply", "Request", "SimWire"]
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -35,7 +35,7 @@ class Reply(Struct, frozen=True, gc=False):
     """Sent so much later than the request was handled."""
 
 
-class Frame(Struct, frozen=True, gc=False):
+class SimFrame(Struct, frozen=True, gc=False):
     """A text frame to a client."""
 
     conn: int
@@ -68,10 +68,10 @@ class Answer(Struct, frozen=True, gc=False):
     reply: Reply | None
 
 
-Out: TypeAlias = Frame | Ping | Close | Answer
+Out: TypeAlias = SimFrame | Ping | Close | Answer
 
 
-class Wire:
+class SimWire:
     """The outbox that a dialect writes to; the world empties it after each call."""
 
     __slots__ = ("outs",)
@@ -80,8 +80,8 @@ class Wire:
         self.outs: list[Out] = []
 
     def send(self, conn: int, text: str, kind: str = "control", symbol: str = "") -> None:
-        """Send a text frame; see ``Frame`` for the kinds."""
-        self.outs.append(Frame(conn, text, kind, symbol))
+        """Send a text frame; see ``SimFrame`` for the kinds."""
+        self.outs.append(SimFrame(conn, text, kind, symbol))
 
     def ping(self, conn: int) -> None:
         self.outs.append(Ping(conn))

@@ -19,12 +19,12 @@ from arbkit.core.errors import ConfigError
 from arbkit.sim import dump
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, Script
-from arbkit.sim.market import MAKER, Divergence, Edge, Market
+from arbkit.sim.market import MAKER, Divergence, Market, PlantedEdge
 from arbkit.sim.pair import Pair
 from arbkit.sim.tape import track
 from arbkit.sim.timers import NEVER
-from arbkit.sim.venue import Account, Exchange, Lost
-from arbkit.sim.wire import Answer, Close, Frame, Out, Ping, Reply, Request, Wire
+from arbkit.sim.venue import Account, Lost, SimExchange
+from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, SimWire
 
 __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
 
@@ -53,9 +53,9 @@ class Site:
 
     __slots__ = ("blind_ns", "conns", "dialect", "exchange", "faults", "held", "muted", "reordered", "wire")
 
-    def __init__(self, exchange: Exchange, dialect: type[Dialect], faults: Script) -> None:
+    def __init__(self, exchange: SimExchange, dialect: type[Dialect], faults: Script) -> None:
         self.exchange = exchange
-        self.wire = Wire()
+        self.wire = SimWire()
         self.dialect = dialect(exchange, self.wire)
         self.faults = faults
         self.conns: dict[int, set[str]] = {}
@@ -66,7 +66,7 @@ class Site:
         """Connections that carry nothing, or nothing of one kind, until a time."""
         self.blind_ns = 0
         """How far queries lag."""
-        self.reordered: dict[tuple[int, str], Frame] = {}
+        self.reordered: dict[tuple[int, str], SimFrame] = {}
 
 
 class World:
@@ -102,7 +102,7 @@ class World:
             venue, rng = dialect.venue, Random(f"{seed}:{dialect.venue}")
             own = {pair.symbol: pair for pair in dialect.profile.pairs}
             pairs = [own.get(symbol) or PAIRS[symbol] for symbol in prices]
-            exchange = Exchange(venue, dialect.profile, pairs)
+            exchange = SimExchange(venue, dialect.profile, pairs)
             assets = list(dict.fromkeys(asset for pair in pairs for asset in (pair.base, pair.quote)))
             maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
             exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
@@ -228,7 +228,9 @@ class World:
             "passphrase": main.passphrase,
         }
 
-    def plant(self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int) -> Edge:
+    def plant(
+        self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int
+    ) -> PlantedEdge:
         """See ``Market.plant``."""
         return self.market.plant(symbol, buy_venue, sell_venue, net, start_ns, duration_ns)
 
@@ -348,7 +350,7 @@ class World:
         for out in site.wire.take():
             if site.muted and not isinstance(out, Answer) and self._is_muted(site, out, now_ns):
                 continue
-            if isinstance(out, Frame):
+            if isinstance(out, SimFrame):
                 if mute == out.conn and only in ("", out.kind):
                     continue
                 kinds = site.conns.get(out.conn)
@@ -371,17 +373,17 @@ class World:
             self._emit(site, out, now_ns)
 
     @staticmethod
-    def _is_muted(site: Site, out: Frame | Ping | Close, now_ns: int) -> bool:
+    def _is_muted(site: Site, out: SimFrame | Ping | Close, now_ns: int) -> bool:
         until_ns, on = site.muted.get(out.conn, (0, ""))
         return now_ns < until_ns and not isinstance(out, Close) and (on == "any" or getattr(out, "kind", "") == on)
 
-    def _book(self, site: Site, frame: Frame, now_ns: int) -> None:
+    def _book(self, site: Site, frame: SimFrame, now_ns: int) -> None:
         """One book frame passes the faults."""
         faults, symbol = site.faults, frame.symbol
         if faults.take("drop", now_ns, symbol):
             return
         if faults.take("corrupt", now_ns, symbol):
-            frame = Frame(frame.conn, frame.text[: len(frame.text) * 2 // 3], frame.kind, symbol)
+            frame = SimFrame(frame.conn, frame.text[: len(frame.text) * 2 // 3], frame.kind, symbol)
         key = (frame.conn, symbol)
         if key not in site.reordered and faults.take("reorder", now_ns, symbol):
             site.reordered[key] = frame

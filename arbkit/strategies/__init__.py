@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arbkit.hooks import RegisterStrategy, hookimpl
+from arbkit.plugins.hooks import RegisterStrategy, hookimpl
 from arbkit.strategies.edge import Edge, Terms, common_lot, top_ratio, walk
 from arbkit.strategies.executor import TakerExecutor
 from arbkit.strategies.spread import SpreadArb, best_spread

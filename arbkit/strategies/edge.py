@@ -12,7 +12,7 @@ from math import gcd, inf, lcm
 
 from msgspec import Struct
 
-from arbkit.core.book import Book
+from arbkit.core.market.book import Book
 from arbkit.core.protocols import View
 from arbkit.core.types import Instrument
 

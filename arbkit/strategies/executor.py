@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import ConfigError, LocalProtocolError
-from arbkit.core.protocols import NEVER, Executor, View
+from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
+from arbkit.core.protocols import Executor, View
 from arbkit.core.types import (
+    NEVER,
     Command,
     Instrument,
     NewOrder,

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from itertools import combinations
 from math import isfinite
 
-from arbkit.core.book import Book
 from arbkit.core.errors import ConfigError
+from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
 from arbkit.core.types import Catalogue, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk

@@ -8,18 +8,20 @@ itself would have asked for, by the last part of the path and the instrument's n
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from arbkit.core.book import Book
 from arbkit.core.errors import ProtocolError
+from arbkit.core.market.book import Book
 from arbkit.core.protocols import Exchange, Session
 from arbkit.core.types import (
     Ask,
@@ -37,12 +39,13 @@ from arbkit.core.types import (
     Role,
     Secret,
     TopUpdate,
+    plain,
 )
 
-__all__ = ["AnyCatalogue", "Frame", "Replay", "Summary", "read_frames"]
+__all__ = ["AnyCatalogue", "RecordedFrame", "Replay", "Summary", "read_frames"]
 
 
-class Frame(Struct, frozen=True, gc=False):
+class RecordedFrame(Struct, frozen=True, gc=False):
     """One line of a recording."""
 
     dir: str
@@ -94,10 +97,10 @@ class AnyCatalogue(Catalogue):
         return known
 
 
-_FRAME = msgspec.json.Decoder(Frame)
+_FRAME = msgspec.json.Decoder(RecordedFrame)
 
 
-def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, Frame]]:
+def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, RecordedFrame]]:
     """(line number, frame). A bad line counts as an error; a broken end is noted and ends the reading."""
     number = -1
     path = Path(path)
@@ -142,7 +145,7 @@ class Replay:
         self._natives: dict[str, str] = {}
         self._want(self._rest, Ask(kind=AskKind.CATALOGUE), 0)
 
-    def feed(self, frame: Frame) -> list[str]:
+    def feed(self, frame: RecordedFrame) -> list[str]:
         """The instruments whose books this frame changed and that are in step with the venue."""
         if frame.dir != "in":
             return []
@@ -156,7 +159,7 @@ class Replay:
     def native(self, instrument_id: str) -> str:
         return self._natives[instrument_id]
 
-    def _socket(self, frame: Frame) -> list[tuple[Session, Output]]:
+    def _socket(self, frame: RecordedFrame) -> list[tuple[Session, Output]]:
         name = f"{frame.conn}|{frame.url}"
         session = self._sessions.get(name)
         outputs: list[tuple[Session, Output]] = []
@@ -169,7 +172,7 @@ class Replay:
         outputs += [(session, output) for output in session.receive(frame.payload, frame.now_ns)]
         return outputs
 
-    def _http(self, frame: Frame) -> list[tuple[Session, Output]]:
+    def _http(self, frame: RecordedFrame) -> list[tuple[Session, Output]]:
         payload = frame.payload
         body = payload.encode() if isinstance(payload, str) else payload
         now_ns = frame.now_ns
@@ -238,3 +241,44 @@ def _words(url: str) -> list[str]:
     """The last part of the path, then every query value: what tells two requests of a venue apart."""
     parts = urlsplit(url)
     return [parts.path.rstrip("/").rpartition("/")[2], *(value for _, value in parse_qsl(parts.query))]
+
+
+def print_books(
+    path: str | Path, exchange: Exchange, *, top: int = 5, fused: bool = False, out: Callable[[str], object] = print
+) -> Summary:
+    """Replay a recording; one JSON line goes to ``out`` for each frame that changed a book, and one with the summary.
+
+    ``fused`` joins the best-bid-ask stream in where the venue has one. Raises ``OSError`` for a file that cannot be
+    opened."""
+    summary = Summary()
+    replay = Replay(exchange, fused=fused)
+    for number, frame in read_frames(path, summary):
+        summary.frames += 1
+        for instrument_id in replay.feed(frame):
+            out(json.dumps({"i": number, **book_line(replay.native(instrument_id), replay.books[instrument_id], top)}))
+    summary.gaps = replay.gaps
+    summary.errors += replay.errors
+    summary.books = sum(1 for book in replay.books.values() if book.epoch)
+    out(json.dumps({"summary": summary.as_dict()}))
+    return summary
+
+
+def book_line(native: str, book: Book, top: int) -> dict[str, Any]:
+    """A book's best levels with numbers as plain decimal text."""
+    bids = _levels(book.levels_to_sell(), top)
+    asks = _levels(book.levels_to_buy(), top)
+    return {
+        "symbol": native,
+        "bid": bids[0] if bids else None,
+        "ask": asks[0] if asks else None,
+        f"bids{top}": bids[:top],
+        f"asks{top}": asks[:top],
+    }
+
+
+def _levels(levels: Iterator[tuple[float, float]], top: int) -> list[list[str]]:
+    return [[_text(px), _text(qty)] for (px, qty), _ in zip(levels, range(max(top, 1)), strict=False)]
+
+
+def _text(value: float) -> str:
+    return plain(Decimal(repr(value)))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from arbkit.core.desk import Desk, Setup
-from arbkit.core.engine import Slot
-from arbkit.core.facts import Facts
-from arbkit.core.gate import GateConfig
-from arbkit.core.limits import LimitsConfig
+from arbkit.core.log import Log
+from arbkit.core.money.gate import GateConfig
+from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.protocols import Exchange, Executor, Strategy
-from arbkit.core.signer import LocalSigner
+from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import VenueSettings
-from arbkit.core.venue import VenueSetup
+from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
@@ -21,7 +22,7 @@ from arbkit.sim.world import World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.virtual import LATENCY_NS, VirtualRun, endpoints
 
-__all__ = ["START_NS", "differences", "simulate"]
+__all__ = ["START_NS", "differences", "simulate", "unequal"]
 
 START_NS = 1_780_000_000_000_000_000
 """When virtual runs begin."""
@@ -37,13 +38,12 @@ def simulate(
     limits: LimitsConfig | None = None,
     gate: GateConfig | None = None,
     latency_ns: int = LATENCY_NS,
-    facts: Facts | None = None,
+    log: Log | None = None,
 ) -> VirtualRun:
     """``simulate(mine, {Binance: BinanceDialect, Okx: OkxDialect})``: then ``run.run_for(30)`` and ``run.stop()``.
 
     ``edge_every_s``: mean time between two edges on a symbol, 0 = none but those that ``run.world.plant`` makes.
-    ``facts``: what takes the log, a thing with ``log(event, **fields)``. A strategy's ``executor`` is used if it has
-    one.
+    ``log``: called as ``log(event, **fields)``. A strategy's ``executor`` is used if it has one.
     """
     world = World(
         list(venues.values()),
@@ -68,27 +68,32 @@ def simulate(
             )
         setup = Setup(
             venues=setups,
-            slots=[Slot(type(strategy).__name__, strategy, executor)],
+            slots=[RunningStrategy(type(strategy).__name__, strategy, executor)],
             limits=limits or LimitsConfig(),
             gate=gate or GateConfig(),
             seed=seed,
             block=1,
         )
-        return Desk(setup, port, now_ns, facts=facts)
+        return Desk(setup, port, now_ns, log=log)
 
     return VirtualRun(world, make, START_NS, latency_ns=latency_ns)
 
 
 def differences(run: VirtualRun) -> list[str]:
     """Every balance on which the desk's ledger and a venue's own disagree, in words; empty = equal to the last unit."""
+    return unequal(run.desk, run.world.ledger())
+
+
+def unequal(desk: Desk, ledger: Mapping[str, Any]) -> list[str]:
+    """The same for any desk; ``ledger``: by venue, as the simulator's admin page ``/ledger`` gives it."""
     found = []
-    for name, venue in run.world.ledger().items():
-        said = venue["accounts"]["main"]
+    for name, venue in desk.venues.items():
+        said = ledger[name]["accounts"]["main"]
         theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in said.items()}
         found += [
             f"{name} {one.asset}: ours {one.ours}, the venue's {one.reported}"
-            for one in run.desk.ledger.compare(f"{name}:main", theirs)
+            for one in desk.ledger.compare(venue.account, theirs)
         ]
-        if not venue["conserved"]:
+        if not ledger[name]["conserved"]:
             found.append(f"{name}: the venue's own ledger does not add up")
     return found

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from arbkit.core.book import Book
 from arbkit.core.errors import ProtocolError
+from arbkit.core.market.book import Book
 from arbkit.core.protocols import Exchange, Session
 from arbkit.core.types import (
     Ask,
@@ -30,16 +30,16 @@ from arbkit.core.types import (
     Secret,
     Send,
 )
-from arbkit.testing.recording import Frame, Replay
+from arbkit.testing.recording import RecordedFrame, Replay
 
-__all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "Truth"]
+__all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "TrueTop"]
 
 MUTATIONS = ("dropped", "truncated", "swapped", "doubled")
 _LATER_NS = 60_000_000_000
 """How far time is moved on at the end, so that delayed requests are carried out."""
 
 
-class Truth(Struct, frozen=True, gc=False):
+class TrueTop(Struct, frozen=True, gc=False):
     """The true book of one symbol after a frame: the best levels a side, best first."""
 
     native: str
@@ -56,11 +56,11 @@ class Teller(Protocol):
         """The native symbol of a frame that changes a book, "" for any other frame."""
         ...
 
-    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         """The body of a 200 answer, None = 503."""
         ...
 
-    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         """Frames that answer a client's message: acknowledgements, snapshots of what it subscribed."""
         ...
 
@@ -72,7 +72,7 @@ class Moment(Struct, gc=False):
     """Position in ``TapeServer.frames``; -1 = after the start, ``len(frames)`` = time has moved on at the end."""
     books: Mapping[str, Book]
     """By native symbol."""
-    truths: Mapping[str, Truth]
+    truths: Mapping[str, TrueTop]
     lost: Sequence[str]
     """Symbols flagged in this step, healed in it or not."""
     errors: int
@@ -83,25 +83,31 @@ class TapeServer:
     """``levels`` a side are held and told; ``compared`` of them must agree. Only book frames are kept."""
 
     def __init__(
-        self, exchange: Exchange, teller: Teller, recording: Sequence[Frame], *, levels: int = 100, compared: int = 20
+        self,
+        exchange: Exchange,
+        teller: Teller,
+        recording: Sequence[RecordedFrame],
+        *,
+        levels: int = 100,
+        compared: int = 20,
     ) -> None:
         self.exchange = exchange
         self.teller = teller
         self.compared = compared
-        self.frames: list[Frame] = []
+        self.frames: list[RecordedFrame] = []
         """The book frames."""
         self.symbols: list[str] = []
         """Of each of them."""
-        self.truths: list[dict[str, Truth]] = []
+        self.truths: list[dict[str, TrueTop]] = []
         """All symbols' true books after each of them; a symbol is there once its reference is in step."""
         reference = Replay(exchange)
-        known: dict[str, Truth] = {}
+        known: dict[str, TrueTop] = {}
         for frame in recording:
             changed = reference.feed(frame)
             for instrument in changed:
                 book = reference.books[instrument]
                 native = reference.native(instrument)
-                truth = Truth(native, book.seq, book.bids.top(levels), book.asks.top(levels), book.exch_ns)
+                truth = TrueTop(native, book.seq, book.bids.top(levels), book.asks.top(levels), book.exch_ns)
                 known = {**known, native: truth}
             symbol = teller.symbol(frame.payload) if frame.kind == "ws" and frame.dir == "in" else ""
             if symbol:
@@ -185,7 +191,7 @@ class TapeServer:
                 return {index: (self.frames[following].payload,), following: (payload,)}
         return {}
 
-    def equal(self, book: Book, truth: Truth) -> bool:
+    def equal(self, book: Book, truth: TrueTop) -> bool:
         """Whether the best levels agree."""
         count = self.compared
         return book.bids.top(count) == list(truth.bids[:count]) and book.asks.top(count) == list(truth.asks[:count])
@@ -196,7 +202,7 @@ class _Client:
 
     def __init__(self, server: TapeServer, start: int) -> None:
         self.server = server
-        self.truths: dict[str, Truth] = server.truths[start - 1] if start else {}
+        self.truths: dict[str, TrueTop] = server.truths[start - 1] if start else {}
         self.now_ns = server.frames[start].now_ns if server.frames else 0
         self.books: dict[str, Book] = {}
         self.lost: list[str] = []

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from arbkit.core.desk import Desk
 from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
-from arbkit.sim.wire import Answer, Close, Frame, Request
+from arbkit.sim.wire import Answer, Close, Request, SimFrame
 from arbkit.sim.world import World
 
 __all__ = ["VirtualRun", "endpoints", "reveal"]
@@ -150,14 +150,14 @@ class VirtualRun:
     def _drain(self) -> None:
         """What the venues sent is on its way; a line keeps its order."""
         for out in self.world.drain():
-            if isinstance(out, Frame):
+            if isinstance(out, SimFrame):
                 self._later(self.latency_ns, lambda out=out: self._frame(out))  # type: ignore[misc]  # bound at once
             elif isinstance(out, Close):
                 self._later(self.latency_ns, lambda out=out: self._lost(out.conn, f"closed {out.code} {out.reason}"))  # type: ignore[misc]  # as above
             elif isinstance(out, Answer):
                 self._later(self.latency_ns, lambda out=out: self._answer(out))  # type: ignore[misc]  # as above
 
-    def _frame(self, frame: Frame) -> None:
+    def _frame(self, frame: SimFrame) -> None:
         link = self._links.get(frame.conn)
         if link is not None and self._conns.get(link) == frame.conn:
             self.desk.frame(link, frame.text, self.now_ns)

@@ -14,8 +14,9 @@ import arbkit
 import msgspec
 from arbkit.adapters.chained import Chained, Depth
 from arbkit.adapters.wire import MS, S, base_url, json_text, read_json
-from arbkit.core.protocols import NEVER, Session
+from arbkit.core.protocols import Session
 from arbkit.core.types import (
+    NEVER,
     Ask,
     AskKind,
     Catalogue,

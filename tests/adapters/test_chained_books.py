@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.adapters.chained import Chained, Depth
-from arbkit.core.book import Book
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import BookLost, BookState, BookUpdate, Level, Send
+from arbkit.core.market.book import Book
+from arbkit.core.types import NEVER, BookLost, BookState, BookUpdate, Level, Send
 
 S = 1_000_000_000
 AGAIN = (Send("unsubscribe"), Send("subscribe"))

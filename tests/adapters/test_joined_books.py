@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from arbkit.adapters.joined import Joined
-from arbkit.core.book import Book
+from arbkit.core.market.book import Book
 from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Level
 
 ID = "venue:A-B"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from arbkit.adapters.chained import Depth
 from arbkit.adapters.snapshot_only import SnapshotOnly
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import BookState, Level, Send
+from arbkit.core.types import NEVER, BookState, Level, Send
 
 
 def test_each_message_replaces_the_book() -> None:

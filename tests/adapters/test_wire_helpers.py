@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
-from arbkit.adapters.wire import S, base_url, json_text, ours, query, read_json, retry_ns, sane, told
+from arbkit.adapters.wire import S, base_url, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
 from arbkit.core.errors import ConfigError
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.signer import LocalSigner
+from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
+from arbkit.core.venues.signer import LocalSigner
 
 
 def test_query_keeps_order_and_encodes() -> None:
@@ -34,12 +34,12 @@ def test_bodies_that_are_not_json_prove_nothing() -> None:
 def test_numbers_no_market_has(text: str) -> None:
     """Not finite, or beyond any market."""
     with pytest.raises(ValueError, match="not a number a market has"):
-        sane(Decimal(1), None, Decimal(text))
+        check_amount(Decimal(1), None, Decimal(text))
 
 
 def test_ordinary_numbers_pass() -> None:
     """None stands for "not told"."""
-    sane(None, Decimal(0), Decimal("-5"), Decimal("1e17"), Decimal("1e-30"))
+    check_amount(None, Decimal(0), Decimal("-5"), Decimal("1e17"), Decimal("1e-30"))
 
 
 def test_retry_after() -> None:
@@ -57,16 +57,16 @@ def test_retry_after() -> None:
 
 def test_foreign_client_ids_read_as_nobody() -> None:
     """Only ids that pass their own check are ours."""
-    assert ours(format_cl_ord_id(7)) == format_cl_ord_id(7)
+    assert own_id(format_cl_ord_id(7)) == format_cl_ord_id(7)
     for text in ("", "x-TKT5PX2F", format_cl_ord_id(7)[:-1] + "!", format_cl_ord_id(7).upper()):
-        assert ours(text) == ""
+        assert own_id(text) == ""
 
 
 def test_fields_decoded_later() -> None:
-    """Absent and null are not told."""
-    assert told(msgspec.Raw(b'{"a":1}'))
-    assert not told(msgspec.Raw(b"null"))
-    assert not told(msgspec.Raw())
+    """Absent and null are not present."""
+    assert is_present(msgspec.Raw(b'{"a":1}'))
+    assert not is_present(msgspec.Raw(b"null"))
+    assert not is_present(msgspec.Raw())
 
 
 def test_base_urls() -> None:

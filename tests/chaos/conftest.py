@@ -19,31 +19,33 @@ from msgspec.structs import replace
 
 from arbkit.adapters.chained import Chained
 from arbkit.adapters.joined import Joined
-from arbkit.core.deals import Outcome
-from arbkit.core.dispatch import Dispatch
-from arbkit.core.engine import Slot
-from arbkit.core.gate import Gate
-from arbkit.core.limits import Limits
-from arbkit.core.orders import Order, Orders
-from arbkit.core.resolver import Resolver, _Case
+from arbkit.core.execution.tracker import Dispatch
+from arbkit.core.market.watchdog import LinkWatch
+from arbkit.core.money.gate import Gate
+from arbkit.core.money.limits import Limits
+from arbkit.core.orders.deals import Outcome
+from arbkit.core.orders.orders import Order, Orders
+from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.view import DeskView
 from arbkit.core.types import BookUpdate, RejectReason
-from arbkit.core.view import DeskView
-from arbkit.core.watchdog import LinkWatch
+from arbkit.core.venues.resolver import Resolver, _Case
 from arbkit.sim.faults import Fault
 from arbkit.strategies import SpreadArb, TakerExecutor
-from arbkit.testing.chaos import Subject
+from arbkit.testing.chaos.runner import DeskUnderTest
 
 
-def spread() -> Slot:
+def spread() -> RunningStrategy:
     strategy = SpreadArb(symbols=("BTC-USDT", "ETH-USDT"), min_edge=0.0003, max_notional=500.0)
-    return Slot("spread", strategy, TakerExecutor())
+    return RunningStrategy("spread", strategy, TakerExecutor())
 
 
-SUBJECT = Subject(exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread)
+SUBJECT = DeskUnderTest(
+    exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread
+)
 
 
 @pytest.fixture(scope="session")
-def subject() -> Subject:
+def subject() -> DeskUnderTest:
     return SUBJECT
 
 

@@ -46,10 +46,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands for the composition root and notes what it was called with."""
     calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
-    fake = ModuleType("arbkit.app")
+    fake = ModuleType("arbkit.app.launch")
     fake.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
     fake.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
-    demo = ModuleType("arbkit.demo")
+    demo = ModuleType("arbkit.app.demo")
     demo.run = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
     for name, module in (("app", fake), ("demo", demo)):
         monkeypatch.setitem(sys.modules, f"arbkit.{name}", module)
@@ -138,9 +138,9 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     frames = tmp_path / "frames.jsonl"
     frames.write_text("not a frame\n" * 10)
     script = (
-        "import sys\nfrom arbkit import cli, replay\n"
+        "import sys\nfrom arbkit import cli\nfrom arbkit.testing import recording\n"
         "def talk(*args, out, **named):\n    for _ in range(100000): out('x' * 100)\n"
-        "replay.run = talk\n"
+        "recording.print_books = talk\n"
         f"cli.main(['replay', {str(frames)!r}, '--venue', 'binance', '--json'])\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from arbkit.demo import Screen, _amounts
+from arbkit.app.demo import Screen, _amounts
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
 
@@ -58,5 +58,5 @@ def test_amounts_are_rounded_and_dust_is_left_out() -> None:
 def test_the_screen_says_why_a_venue_does_not_trade(capsys: object) -> None:
     """In words, once it is told."""
     screen = Screen(silent=False)
-    screen.log("venue.waiting", venue="okx", why="own fees unknown")
+    screen("venue.waiting", venue="okx", why="own fees unknown")
     assert capsys.readouterr().out == "  okx cannot trade yet: own fees unknown\n"  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Prints the capability card: venue by venue, what each card found."""
+"""Prints the conformance table: venue by venue, what each rule found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-_CARD = re.compile(r"test_conformance_cards\.py::test_card\[(\w+)-(\w+)\]")
+_RULE = re.compile(r"test_conformance_rules\.py::test_rule\[(\w+)-(\w+)\]")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -14,14 +14,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     found: dict[str, dict[str, str]] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
-            match = _CARD.search(report.nodeid)
+            match = _RULE.search(report.nodeid)
             if match is not None and report.when == "call":
                 note = dict(report.user_properties).get("note", "")
                 found.setdefault(match[2], {})[match[1]] = note or {"passed": "yes", "failed": "FAIL"}[outcome]
     if not found:
         return
     venues = sorted({venue for row in found.values() for venue in row})
-    terminalreporter.section("capability card")
+    terminalreporter.section("conformance rules")
     terminalreporter.write_line(f"{'':<16} " + " ".join(f"{venue:<12}" for venue in venues))
     for name, row in found.items():
         terminalreporter.write_line(f"{name:<16} " + " ".join(f"{row.get(venue, '-'):<12}" for venue in venues))

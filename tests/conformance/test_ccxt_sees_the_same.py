@@ -17,8 +17,7 @@ from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.signer import LocalSigner
+from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -41,6 +40,7 @@ from arbkit.core.types import (
     Tif,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
 

@@ -1,4 +1,4 @@
-"""The kit is a judge: an adapter that is made to lie fails the card that is about the lie."""
+"""The kit is a judge: an adapter that is made to lie fails the rule that is about the lie."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from arbkit.core.types import (
     Send,
     VenueSettings,
 )
-from arbkit.testing.conformance import CARDS, Nonconforming, Subject
+from arbkit.testing.conformance import RULES, Nonconforming, VenueUnderTest
 
 Lie = Callable[[Any], Sequence[Any]]
 
@@ -146,14 +146,14 @@ LIES: dict[str, tuple[str, Lie]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_lie_fails_its_card(name: str) -> None:
-    """Without the lie the card passes (test_conformance_cards); with it, it does not."""
-    card, lie = LIES[name]
+def test_a_lie_fails_its_rule(name: str) -> None:
+    """Without the lie the rule passes (test_conformance_rules); with it, it does not."""
+    rule, lie = LIES[name]
     with pytest.raises(Nonconforming):
-        CARDS[card](Subject(lying(lie), OkxDialect))
+        RULES[rule](VenueUnderTest(lying(lie), OkxDialect))
 
 
-def test_an_answer_taken_for_absence_fails_its_card() -> None:
+def test_an_answer_taken_for_absence_fails_its_rule() -> None:
     """An adapter that reads any answer to a query as "no such order" is caught by the broken answers."""
 
     class Hasty(Okx):
@@ -173,4 +173,4 @@ def test_an_answer_taken_for_absence_fails_its_card() -> None:
             return session
 
     with pytest.raises(Nonconforming, match="QueryOrder"):
-        CARDS["broken_answers"](Subject(Hasty, OkxDialect))
+        RULES["broken_answers"](VenueUnderTest(Hasty, OkxDialect))

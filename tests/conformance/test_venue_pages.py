@@ -16,7 +16,6 @@ from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
-from arbkit.core.throttle import Throttle
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -41,14 +40,15 @@ from arbkit.core.types import (
     Tif,
     VenueSettings,
 )
+from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.world import ACCOUNT
-from arbkit.testing.conformance import Subject
-from arbkit.testing.solo import SECOND, Solo
+from arbkit.testing.conformance import VenueUnderTest
+from arbkit.testing.conformance.rig import SECOND, Rig
 
 SUBJECTS = {
-    "binance": Subject(Binance, BinanceDialect),
-    "okx": Subject(Okx, OkxDialect),
-    "bybit": Subject(Bybit, BybitDialect),
+    "binance": VenueUnderTest(Binance, BinanceDialect),
+    "okx": VenueUnderTest(Okx, OkxDialect),
+    "bybit": VenueUnderTest(Bybit, BybitDialect),
 }
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
@@ -241,7 +241,7 @@ GOING = {
 def test_a_link_that_will_end_is_replaced(name: str) -> None:
     """The venue's own words for "this connection ends soon" ask for a new connection, and it serves."""
     venue, role, text = GOING[name]
-    solo = SUBJECTS[venue].solo().boot()
+    solo = SUBJECTS[venue].rig().boot()
     line = solo.line(role)
     solo.hear(role, text)
     assert solo.outs(Notice)[-1].going_away
@@ -252,7 +252,7 @@ def test_a_link_that_will_end_is_replaced(name: str) -> None:
 
 def test_binance_links_outlive_their_24_hours() -> None:
     """Each socket is cut after a day: all come back ready, and orders go on."""
-    solo = SUBJECTS["binance"].solo().boot(roles=(Role.PRIVATE, Role.TRADE, Role.REST))
+    solo = SUBJECTS["binance"].rig().boot(roles=(Role.PRIVATE, Role.TRADE, Role.REST))
     solo.freeze()
     solo.run_for(25 * 3600)
     for role in (Role.PRIVATE, Role.TRADE):
@@ -265,7 +265,7 @@ def test_binance_links_outlive_their_24_hours() -> None:
 
 def test_bybit_ban_of_an_address_closes_all_calls_for_ten_minutes() -> None:
     """More than 600 requests in 5 s: HTTP 403, and nothing may be asked over HTTP for 10 minutes."""
-    solo = SUBJECTS["bybit"].solo().boot(roles=(Role.REST,))
+    solo = SUBJECTS["bybit"].rig().boot(roles=(Role.REST,))
     rest = solo.line(Role.REST)
     for _ in range(610):
         solo.put(Ask(kind=AskKind.TIME), Role.REST)
@@ -286,7 +286,7 @@ def test_bybit_ban_of_an_address_closes_all_calls_for_ten_minutes() -> None:
 @pytest.mark.parametrize(("venue", "days"), [("okx", 3), ("bybit", 7)])
 def test_fills_beyond_the_venues_memory_prove_nothing(venue: str, days: int) -> None:
     """A listing that goes back further than the call does is not complete: no order is proved absent by it."""
-    solo = SUBJECTS[venue].solo().boot()
+    solo = SUBJECTS[venue].rig().boot()
     for since_ns, complete in (
         (solo.now_ns - days * DAY + HOUR, True),
         (solo.now_ns - days * DAY - HOUR, False),
@@ -299,7 +299,7 @@ def test_fills_beyond_the_venues_memory_prove_nothing(venue: str, days: int) -> 
 
 def test_bybit_looks_elsewhere_for_our_ids_only() -> None:
     """Without an id of ours the history would give every order there is: it is not asked."""
-    solo = SUBJECTS["bybit"].solo().boot()
+    solo = SUBJECTS["bybit"].rig().boot()
     solo.do(solo.order())
     said = solo.do(QueryOrder(account=solo.account, instrument="bybit:BTC-USDT", cl_ord_id="", order_id="77"))
     assert solo.outs(OrderUpdate, said) == []
@@ -312,7 +312,7 @@ def test_an_order_of_somebody_else_can_be_cancelled(venue: str, name: str) -> No
     """By the venue's id, whatever client id it has, over every way in: the request is well formed and is answered."""
     subject = SUBJECTS[venue]
     for role in (Role.TRADE, Role.REST):
-        solo = subject.solo().boot()
+        solo = subject.rig().boot()
         order = _by_hand(solo, name)
         command = CancelOrder(
             account=solo.account, instrument=f"{venue}:BTC-USDT", cl_ord_id=name, order_id=str(order.id)
@@ -322,7 +322,7 @@ def test_an_order_of_somebody_else_can_be_cancelled(venue: str, name: str) -> No
         assert not name or not solo.outs(Notice, said)
 
 
-def _by_hand(solo: Solo, name: str) -> Any:
+def _by_hand(solo: Rig, name: str) -> Any:
     px = solo.best("BTC-USDT", ask=False) - 500
     order = solo.order(tif=Tif.GTC)
     return solo.truth.place(
@@ -333,7 +333,7 @@ def _by_hand(solo: Solo, name: str) -> Any:
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_pings_keep_to_the_venues_rhythm(venue: str) -> None:
     """Quiet private links: OKX a text ping within its 30 s, Bybit one each 20 s, Binance none of ours (it pings)."""
-    solo = SUBJECTS[venue].solo().boot()
+    solo = SUBJECTS[venue].rig().boot()
     solo.freeze()
     began = len(solo.sent)
     solo.run_for(600)
@@ -355,7 +355,7 @@ def test_pings_keep_to_the_venues_rhythm(venue: str) -> None:
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_a_link_is_ready_once_a_connection(venue: str) -> None:
     """Ready is said once, when all is confirmed; a desk lists orders and balances each time."""
-    solo = SUBJECTS[venue].solo().boot(("BTC-USDT", "ETH-USDT"))
+    solo = SUBJECTS[venue].rig().boot(("BTC-USDT", "ETH-USDT"))
     solo.run_for(30)
     assert sorted(ready.link for ready in solo.outs(Ready)) == sorted(
         line.spec.link for line in solo.lines.values() if line.spec.role is not Role.REST
@@ -365,7 +365,7 @@ def test_a_link_is_ready_once_a_connection(venue: str) -> None:
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_an_order_is_sized_and_priced_in_plain_text(venue: str) -> None:
     """No exponent, no float: the smallest lot and tick leave as the digits that they are."""
-    solo = SUBJECTS[venue].solo().boot()
+    solo = SUBJECTS[venue].rig().boot()
     order = NewOrder(
         account=solo.account,
         instrument=f"{venue}:BTC-USDT",

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from arbkit.core.deals import Deal
 from arbkit.core.desk import Desk, Setup
-from arbkit.core.engine import Slot
 from arbkit.core.errors import JournalFailed
-from arbkit.core.journal import decode
-from arbkit.core.protocols import NEVER, Executor, Strategy
+from arbkit.core.orders.deals import Deal
+from arbkit.core.orders.journal import decode
+from arbkit.core.protocols import Executor, Strategy
+from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import (
+    NEVER,
     Ask,
     AskKind,
     AssetStatus,
@@ -51,7 +52,7 @@ from arbkit.core.types import (
     Send,
     Side,
 )
-from arbkit.core.venue import VenueSetup
+from arbkit.core.venues.venue import VenueSetup
 from arbkit.strategies import TakerExecutor
 
 settings.register_profile("arbkit", deadline=None, derandomize=True, database=None)
@@ -236,18 +237,18 @@ class FakePort:
         return self.written
 
 
-class FactLog:
+class LogRows:
     def __init__(self) -> None:
-        self.facts: list[tuple[str, dict[str, object]]] = []
+        self.rows: list[tuple[str, dict[str, object]]] = []
 
-    def log(self, event: str, **fields: object) -> None:
-        self.facts.append((event, fields))
+    def __call__(self, event: str, /, **fields: object) -> None:
+        self.rows.append((event, fields))
 
     def names(self) -> list[str]:
-        return [name for name, _ in self.facts]
+        return [name for name, _ in self.rows]
 
     def of(self, event: str) -> list[dict[str, object]]:
-        return [fields for name, fields in self.facts if name == event]
+        return [fields for name, fields in self.rows if name == event]
 
 
 class Rig:
@@ -264,9 +265,9 @@ class Rig:
         self.strategy = FakeStrategy()
         self.executor = executor or TakerExecutor()
         self.port = FakePort()
-        self.facts = FactLog()
+        self.log = LogRows()
         self.now = START
-        slots = [Slot(f"s{i}", one, self.executor) for i, one in enumerate(strategies or [self.strategy])]
+        slots = [RunningStrategy(f"s{i}", one, self.executor) for i, one in enumerate(strategies or [self.strategy])]
         self.desk = Desk(
             Setup(
                 venues=[
@@ -278,7 +279,7 @@ class Rig:
             ),
             self.port,
             self.now,
-            facts=self.facts,
+            log=self.log,
         )
         self.answered: set[int] = set()
         self.mute: set[str] = set()

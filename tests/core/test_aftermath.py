@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from arbkit.core.aftermath import Aftermath
 from arbkit.core.counters import Counters
-from arbkit.core.ids import IntentIds, format_cl_ord_id
-from arbkit.core.journal import DealClosed, DealOpened, Intent, Outcome, decode, encode
-from arbkit.core.orders import Orders
+from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
+from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, OrderOutcome, decode, encode
+from arbkit.core.orders.orders import Orders
+from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.types import Catalogue, NewOrder, OrdStatus, Side, Tif
 
 IDS = IntentIds(7)
@@ -20,10 +20,10 @@ class Told:
     """Facts."""
 
     def __init__(self) -> None:
-        self.facts: list[tuple[str, dict[str, Any]]] = []
+        self.rows: list[tuple[str, dict[str, Any]]] = []
 
-    def log(self, event: str, **fields: Any) -> None:
-        self.facts.append((event, fields))
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        self.rows.append((event, fields))
 
 
 def intent(instrument: str, side: Side, qty: str, deal: int = 1) -> Intent:
@@ -42,19 +42,19 @@ def intent(instrument: str, side: Side, qty: str, deal: int = 1) -> Intent:
     return Intent(at_ns=1, order=order, channel="trade", link=f"{venue}.trade")
 
 
-def outcome(one: Intent, filled: str) -> Outcome:
+def outcome(one: Intent, filled: str) -> OrderOutcome:
     order = one.order
-    return Outcome(
+    return OrderOutcome(
         at_ns=2, account=order.account, cl_ord_id=order.cl_ord_id, status=OrdStatus.CANCELED, filled=Decimal(filled)
     )
 
 
-def after(*records: Any, orders: dict[str, Orders] | None = None) -> tuple[Aftermath, Told, list[Any]]:
+def after(*records: Any, orders: dict[str, Orders] | None = None) -> tuple[InterruptedDeals, Told, list[Any]]:
     """The aftermath of a journal, looked at once."""
     opened = DealOpened(at_ns=1, deal=1, strategy="spread", instruments=[A, B])
     deals = decode(b"".join(encode(record) for record in (opened, *records))).interrupted()
     told, journal = Told(), list[Any]()
-    made = Aftermath(deals, orders or {}, Catalogue(), journal.append, Counters(), told)
+    made = InterruptedDeals(deals, orders or {}, Catalogue(), journal.append, Counters(), told)
     made.tick(5)
     return made, told, journal
 
@@ -63,20 +63,20 @@ def test_one_leg_filled_and_the_other_not_is_told_once() -> None:
     """An alarm that names asset and quantity, the deal closed in the journal, and nothing at the second look."""
     buy, sell = intent(A, Side.BUY, "0.5"), intent(B, Side.SELL, "0.5")
     made, told, journal = after(buy, sell, outcome(buy, "0.5"), outcome(sell, "0"))
-    ((event, fields),) = told.facts
+    ((event, fields),) = told.rows
     assert (event, fields["why"]) == ("alarm.deal_interrupted", "0.5 BTC bought and not sold")
     assert len(made.left) == 1
     (closed,) = journal
     assert isinstance(closed, DealClosed)
     made.tick(6)
-    assert len(told.facts) == len(journal) == 1
+    assert len(told.rows) == len(journal) == 1
 
 
 def test_both_legs_filled_alike_but_for_the_fee_is_no_news() -> None:
     """A buyer's fee in the base asset is bought on top."""
     buy, sell = intent(A, Side.BUY, "0.5005"), intent(B, Side.SELL, "0.5")
     made, told, journal = after(buy, sell, outcome(buy, "0.5005"), outcome(sell, "0.5"))
-    assert (made.left, told.facts, len(journal)) == ([], [], 1)
+    assert (made.left, told.rows, len(journal)) == ([], [], 1)
 
 
 def test_nothing_is_told_before_every_order_is_proved() -> None:
@@ -85,11 +85,11 @@ def test_nothing_is_told_before_every_order_is_proved() -> None:
     tables = {"two:main": Orders("two:main", fill_ids=True)}
     tables["two:main"].add(sell.order, 1)
     made, told, journal = after(buy, sell, outcome(buy, "0.5"), orders=tables)
-    assert (made.left, told.facts, journal) == ([], [], [])
+    assert (made.left, told.rows, journal) == ([], [], [])
 
 
 def test_a_deal_that_was_closed_is_not_looked_at() -> None:
     """However it ended: held deals were told by the run that held them."""
     buy = intent(A, Side.BUY, "0.5")
     made, told, journal = after(buy, outcome(buy, "0.5"), DealClosed(at_ns=3, deal=1, outcome="held"))
-    assert (made.left, told.facts, journal) == ([], [], [])
+    assert (made.left, told.rows, journal) == ([], [], [])

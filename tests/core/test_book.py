@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sortedcontainers import SortedDict
 
-from arbkit.core.book import _SLACK, Book, Ladder
+from arbkit.core.market.book import _SLACK, Book, Ladder
 from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
 
 BTC = "okx:BTC-USDT"

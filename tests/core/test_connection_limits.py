@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 from arbkit.core.counters import Counters
-from arbkit.core.facts import NoFacts
-from arbkit.core.lines import Lines
-from arbkit.core.throttle import Throttle
+from arbkit.core.execution.dialer import Dialer
+from arbkit.core.log import no_log
+from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import Dial, LinkSpec, RateLimit, Role
-from arbkit.core.watchdog import Watchdog
+from arbkit.core.venues.throttle import Throttle
 
 SECOND = 1_000_000_000
 
@@ -39,12 +39,12 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
     throttles = {"slow": Throttle([RateLimit("connections", 3, SECOND)]), "quick": Throttle([])}
     port: Any = Port()
     session: Any = Session()
-    lines = Lines(
+    lines = Dialer(
         port,
         Watchdog(),
         Random(1),
         Counters(),
-        NoFacts(),
+        no_log,
         lambda spec: session,
         lambda *_: None,
         lambda *_: None,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.deals import MOVES, Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.orders import Orders
+from arbkit.core.orders.deals import MOVES, Deal, DealLeg, DealState, Outcome
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import Fill, Leg, NewOrder, Opportunity, Role, Side
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.journal import Intent
+from arbkit.core.orders.journal import Intent
 from arbkit.core.types import (
     Balance,
     ClockSample,
@@ -67,7 +67,7 @@ def test_strategy_that_needs_both_venues_waits_for_the_second(kit):
     rig = kit.rig(strategies=[strategy])
     rig.mute = {"bb"}
     rig.run(16)
-    waits = rig.facts.of("strategy.waits")
+    waits = rig.log.of("strategy.waits")
     assert len(waits) == 1
     assert "one venue only" in str(waits[0]["why"])
     rig.mute = set()
@@ -137,7 +137,7 @@ def test_config_error_of_a_strategy_that_has_traded_is_a_fact(kit):
     assert A in rig.desk.books
     rig.mute = set()
     rig.run(30)
-    assert rig.facts.of("strategy.waits")
+    assert rig.log.of("strategy.waits")
 
 
 def test_strategy_bug_at_boot_takes_out_that_strategy(kit):
@@ -161,7 +161,7 @@ def test_strategy_that_raises_in_decide_is_out_and_the_other_trades(kit):
     assert len(rig.trade()) == 2
     rig.trade()
     assert rig.desk.counters.strategy_faults == {"s0": 1}
-    assert len(rig.facts.of("strategy.failed")) == 1
+    assert len(rig.log.of("strategy.failed")) == 1
 
 
 def test_a_venue_that_joins_late_does_not_end_a_run_whose_strategy_has_failed(kit):
@@ -294,7 +294,7 @@ class Maker:
     due_ns = 1 << 62
 
     def plan(self, opportunity, view, now_ns):
-        from arbkit.core.deals import Deal, DealLeg
+        from arbkit.core.orders.deals import Deal, DealLeg
 
         legs = [
             DealLeg(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from arbkit.core.deals import Deal, DealLeg
+from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.types import BookState, Listing, OrderAbsent, OrdStatus
 
 D = Decimal
@@ -36,7 +36,7 @@ class Maker:
         return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
 
     def on_order(self, deal, update, view, now_ns):
-        from arbkit.core.deals import Outcome
+        from arbkit.core.orders.deals import Outcome
 
         if all(order.done for order in deal.orders.values()):
             deal.close(Outcome.NOTHING, "over", now_ns)
@@ -296,7 +296,7 @@ def test_link_that_falls_behind_makes_its_books_stale_and_heals(kit):
     rig.later(100)
     rig.book(A, 100.0, 100.1, exch_ns=rig.now - 5 * MS)
     assert rig.desk.view.book(A) is not None
-    assert len(rig.facts.of("link.behind")) == 1
+    assert len(rig.log.of("link.behind")) == 1
 
 
 def test_old_book_is_absent_from_the_view(rig):

@@ -90,7 +90,7 @@ def test_rate_report_of_a_ban_closes_the_venue(rig):
     assert rig.desk.venues["aa"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) >= rig.now + 5 * S
     assert rig.desk.venues["bb"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) == rig.now
     assert rig.trade() == []
-    assert rig.facts.of("venue.throttled")[0]["venue"] == "aa"
+    assert rig.log.of("venue.throttled")[0]["venue"] == "aa"
 
 
 def test_refused_key_stops_the_account_and_is_told(rig):

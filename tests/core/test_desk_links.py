@@ -7,7 +7,6 @@ import itertools
 import pytest
 
 from arbkit.core.errors import BadFrame, CredentialsError, RemoteProtocolError
-from arbkit.core.links import Phase
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -20,6 +19,7 @@ from arbkit.core.types import (
     Ready,
     Send,
 )
+from arbkit.core.venues.link import Phase
 
 A, B = "aa:BTC-USDT", "bb:BTC-USDT"
 S, MS = 1_000_000_000, 1_000_000

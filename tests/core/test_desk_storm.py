@@ -7,10 +7,9 @@ from random import Random
 
 import pytest
 
-from arbkit.core.deals import DealState
 from arbkit.core.errors import BadFrame
-from arbkit.core.limits import LimitsConfig
-from arbkit.core.links import Phase
+from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.orders.deals import DealState
 from arbkit.core.types import (
     Balance,
     Listing,
@@ -20,6 +19,7 @@ from arbkit.core.types import (
     RateReport,
     Side,
 )
+from arbkit.core.venues.link import Phase
 from arbkit.strategies import TakerExecutor
 
 D = Decimal

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
-from arbkit.core.gate import GateConfig
-from arbkit.core.ids import parse_cl_ord_id
+from arbkit.core.money.gate import GateConfig
+from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
+from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import (
     CancelOrder,
     Mode,
@@ -134,13 +134,13 @@ def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
     rig.say("bb.private", rig.report(ids[1], OrdStatus.REJECTED, reason=RejectReason.OTHER))
     rig.run(25)
     assert [deal.state for deal in rig.deals] == [DealState.HELD]
-    assert len(rig.facts.of("alarm.deal_held")) == 1
+    assert len(rig.log.of("alarm.deal_held")) == 1
     assert rig.desk.counters.deals == {"held": 1}
     assert rig.desk.limits.open_deals == 1
     assert rig.desk.held() == rig.deals
     for _ in range(5):
         rig.say("bb.private", rig.report(ids[1], OrdStatus.REJECTED, reason=RejectReason.OTHER))
-    assert len(rig.facts.of("alarm.deal_held")) == 1
+    assert len(rig.log.of("alarm.deal_held")) == 1
     assert rig.desk.idle
 
 
@@ -168,7 +168,7 @@ def test_broken_executor_costs_its_deal_and_its_strategy_only(kit, does):
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.1")
     assert [deal.state for deal in rig.deals] == [DealState.HELD]
     assert rig.desk.engine.slots[0].failed
-    assert len(rig.facts.of("alarm.deal_held")) == 1
+    assert len(rig.log.of("alarm.deal_held")) == 1
     rig.fill(ids[1])
     rig.run(3)
     assert rig.trade() == []
@@ -381,7 +381,7 @@ def test_the_best_opportunity_is_taken_first(kit):
     """Ranked by expected net over all strategies: with room for one deal the dearest is it."""
     from msgspec.structs import replace
 
-    from arbkit.core.limits import LimitsConfig
+    from arbkit.core.money.limits import LimitsConfig
 
     rig = kit.rig(limits=LimitsConfig(max_open_deals=1)).boot()
     rig.propose((A, Side.BUY, 0.1, 100.2), (B, Side.SELL, 0.1, 99.9))

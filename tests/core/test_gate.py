@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from arbkit.core.book import Book
-from arbkit.core.deals import Deal, DealLeg
-from arbkit.core.gate import Gate, GateConfig
-from arbkit.core.limits import pair_of
-from arbkit.core.orders import Orders
+from arbkit.core.market.book import Book
+from arbkit.core.money.gate import Gate, GateConfig
+from arbkit.core.money.limits import pair_of
+from arbkit.core.orders.deals import Deal, DealLeg
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     BookState,
     BookUpdate,

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from arbkit.core.deals import Deal, DealLeg, DealState
-from arbkit.core.journal import decode
+from arbkit.core.orders.deals import Deal, DealLeg, DealState
+from arbkit.core.orders.journal import decode
 from arbkit.core.types import (
     Lane,
     OrderAbsent,
@@ -260,7 +260,7 @@ def test_leg_that_cannot_be_encoded_keeps_the_other_from_leaving(rig):
     """A plugin that cannot encode: no leg of the deal leaves, its link is quarantined, the desk goes on."""
     rig.venues["bb"].encode_raises[Role.TRADE] = TypeError("bug")
     assert rig.trade() == []
-    assert "link.quarantined" in rig.facts.names()
+    assert "link.quarantined" in rig.log.names()
     assert not rig.deals
     assert rig.desk.limits.open_deals == 0
     assert rig.desk.counters.deals["nothing"] == 1
@@ -273,7 +273,7 @@ def test_wires_that_do_not_match_the_orders_leave_nothing(rig):
     encode = link.session.encode
     link.session.encode = lambda what, now_ns: [*encode(what, now_ns)] * 2 if len(what) == 1 else encode(what, now_ns)
     assert rig.trade() == []
-    assert "link.quarantined" in rig.facts.names()
+    assert "link.quarantined" in rig.log.names()
 
 
 def test_batch_is_one_wire_and_every_order_is_watched(kit):

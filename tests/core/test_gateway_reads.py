@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from arbkit.core.gateway import lane_of
+from arbkit.core.execution.requests import lane_of
 from arbkit.core.types import (
     Ask,
     AskKind,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.ids import IntentIds, format_cl_ord_id, parse_cl_ord_id
+from arbkit.core.orders.ids import IntentIds, format_cl_ord_id, parse_cl_ord_id
 
 intents = st.integers(0, (1 << 64) - 1)
 ALPHABET = string.digits + string.ascii_lowercase

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.ids import IntentIds, format_cl_ord_id
-from arbkit.core.journal import (
+from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
+from arbkit.core.orders.journal import (
     BlockReserved,
     Control,
     DealClosed,
     DealOpened,
     Intent,
     Note,
-    Outcome,
+    OrderOutcome,
     RunStart,
     decode,
     encode,
@@ -47,7 +47,9 @@ RECORDS = [
     DealOpened(at_ns=3, deal=9, strategy="spread", instruments=["v:BTC-USDT", "w:BTC-USDT"]),
     Intent(at_ns=4, order=ORDERS[0], channel="trade", link="v.main.trade"),
     Intent(at_ns=5, order=ORDERS[1], channel="rest", link="v.main.rest"),
-    Outcome(at_ns=6, account="v:main", cl_ord_id=ORDERS[0].cl_ord_id, status=OrdStatus.EXPIRED, filled=Decimal("0.5")),
+    OrderOutcome(
+        at_ns=6, account="v:main", cl_ord_id=ORDERS[0].cl_ord_id, status=OrdStatus.EXPIRED, filled=Decimal("0.5")
+    ),
     Control(at_ns=7, mode=Mode.HALTED, venue="v", who="person", why="stop"),
     DealOpened(at_ns=8, deal=10, strategy="spread", instruments=[]),
     DealClosed(at_ns=9, deal=9, outcome="hedged"),

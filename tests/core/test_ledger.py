@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arbkit.core import ledger as ledger_module
-from arbkit.core.ledger import Difference, Ledger
+from arbkit.core.money import ledger as ledger_module
+from arbkit.core.money.ledger import Difference, Ledger
 from arbkit.core.types import Balance, Fill, Instrument, Side
 
 ACCOUNT = "okx:main"

@@ -12,10 +12,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
-from arbkit.core.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.ledger import Ledger
-from arbkit.core.limits import Limits, LimitsConfig, Need, needs_of, pair_of
+from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of, pair_of
+from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.types import Balance, Catalogue, Fill, Instrument, Leg, Mode, Opportunity, Side
 
 SECOND = 1_000_000_000

@@ -5,10 +5,9 @@ from __future__ import annotations
 from random import Random
 
 from arbkit.core.counters import LinkCounters
-from arbkit.core.links import BACKOFF_CAP_NS, Link, Phase
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import LinkSpec, Role
-from arbkit.core.watchdog import Watchdog
+from arbkit.core.market.watchdog import Watchdog
+from arbkit.core.types import NEVER, LinkSpec, Role
+from arbkit.core.venues.link import BACKOFF_CAP_NS, Link, Phase
 
 S = 1_000_000_000
 

@@ -6,11 +6,11 @@ from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 
 from arbkit.core.desk import Desk, Setup
-from arbkit.core.engine import Slot
-from arbkit.core.signer import LocalSigner
+from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import Catalogue, HttpRequest, Instrument, Secret, VenueSettings
-from arbkit.core.venue import VenueSetup
-from arbkit.sim.wire import Answer, Frame
+from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.venue import VenueSetup
+from arbkit.sim.wire import Answer, SimFrame
 from arbkit.sim.world import World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.virtual import Make, VirtualRun, endpoints
@@ -49,7 +49,7 @@ class LateLists(VirtualRun):
         else:
             super()._answer(out)
 
-    def _frame(self, frame: Frame) -> None:
+    def _frame(self, frame: SimFrame) -> None:
         super()._frame(frame)
         if self.held and self.desk.links["binance.main.private"].ready:
             late, self.held = self.held, []
@@ -68,7 +68,7 @@ def test_a_list_from_before_the_private_stream_is_asked_for_again() -> None:
         exchange = Binance(VenueSettings(environment="sim", endpoints=urls))
         signer = LocalSigner(where["key"] or "", where["secret"] or "")
         venue = VenueSetup(exchange=exchange, account="binance:main", signer=signer)
-        return Desk(Setup(venues=[venue], slots=[Slot("w", Watcher(), TakerExecutor())]), port, now_ns)
+        return Desk(Setup(venues=[venue], slots=[RunningStrategy("w", Watcher(), TakerExecutor())]), port, now_ns)
 
     run = LateLists(world, make, START)
     run.run_for(6)

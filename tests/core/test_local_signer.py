@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 from arbkit.core.errors import CredentialsError
 from arbkit.core.protocols import Signer
-from arbkit.core.signer import LocalSigner
+from arbkit.core.venues.signer import LocalSigner
 
 CANARY = "canary-7f3a-secret"
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from arbkit.core import orders as orders_module
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.orders import Change, Order, Orders
+from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.types import Fill, NewOrder, OrderUpdate, OrdStatus, RejectReason, Role, Side
 
 ACCOUNT = "okx:main"

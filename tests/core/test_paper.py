@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.book import Book
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.orders import Orders
-from arbkit.core.paper import LOOK_NS, Paper
-from arbkit.core.protocols import NEVER
+from arbkit.core.market.book import Book
+from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
+    NEVER,
     Balance,
     BookUpdate,
     CancelAll,
@@ -38,6 +37,7 @@ from arbkit.core.types import (
     Tif,
     TopUpdate,
 )
+from arbkit.core.venues.paper import LOOK_NS, Paper
 
 MS = 1_000_000
 A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from arbkit.core.readiness import Readiness
 from arbkit.core.types import Capabilities, ClientIdScope, ClockSample, LinkSpec, Role
+from arbkit.core.venues.readiness import Readiness
 
 S = 1_000_000_000
 CAPABILITIES = Capabilities(client_id_scope=ClientIdScope.NONE, order_window_ns=2 * S)

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.orders import Order, Orders
-from arbkit.core.protocols import NEVER
-from arbkit.core.resolver import ProvedAbsent, Resolver, Unresolved
+from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.orders.orders import Order, Orders
 from arbkit.core.types import (
+    NEVER,
     Capabilities,
     ClientIdScope,
     ListFills,
@@ -28,6 +27,7 @@ from arbkit.core.types import (
     Side,
     Tif,
 )
+from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 
 MS = 1_000_000
 S = 1000 * MS

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import NEVER
-from arbkit.core.throttle import ConnectLimiter, Throttle
-from arbkit.core.types import Lane, RateLimit, RateReport
+from arbkit.core.types import NEVER, Lane, RateLimit, RateReport
+from arbkit.core.venues.throttle import ConnectLimiter, Throttle
 
 S = 1_000_000_000
 FAST, SLOW = RateLimit("orders", 20, S), RateLimit("orders", 60, 10 * S)

@@ -7,9 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import LinkSpec, Role
-from arbkit.core.watchdog import BookStale, LinkDead, LinkWatch, SymbolWatch, Transit, Watchdog
+from arbkit.core.market.watchdog import BookStale, LinkDead, LinkWatch, SymbolWatch, Transit, Watchdog
+from arbkit.core.types import NEVER, LinkSpec, Role
 
 MS = 1_000_000
 S = 1000 * MS

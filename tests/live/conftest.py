@@ -118,7 +118,7 @@ class Run:
         """Until so many lines of an event are there."""
 
         def there() -> list[dict[str, Any]]:
-            found = self.facts(event, **fields)
+            found = self.log(event, **fields)
             assert len(found) >= count or self.process.poll() is None, f"ended:\n{self.text}"
             return found if len(found) >= count else []
 

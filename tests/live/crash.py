@@ -11,7 +11,7 @@ import signal
 import sys
 
 from arbkit.cli import main
-from arbkit.core.journal import Intent, decode
+from arbkit.core.orders.journal import Intent, decode
 from arbkit.core.runtime.supervisor import Runtime
 
 where, nth, args = sys.argv[1], int(sys.argv[2]), sys.argv[3:]

@@ -10,8 +10,8 @@ import asyncio
 import json
 import sys
 
-from arbkit import plugins
 from arbkit.core.runtime.clock import Clock
+from arbkit.plugins import registry as plugins
 from arbkit.sim.market import Divergence
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World

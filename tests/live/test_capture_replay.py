@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from arbkit import plugins
 from arbkit.core.tape import MAGIC
+from arbkit.plugins import registry as plugins
 from arbkit.sim.world import World
 
 ARBKIT = str(Path(sys.executable).parent / "arbkit")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from arbkit.core.journal import Intent, Outcome, decode
+from arbkit.core.orders.journal import Intent, OrderOutcome, decode
 
 HERE = Path(__file__).parent
 
@@ -25,7 +25,7 @@ def journal_of(folder: Path) -> tuple[dict[str, Intent], set[str]]:
     intents = [record for record in recovery.records if isinstance(record, Intent)]
     by_id = {intent.order.cl_ord_id: intent for intent in intents}
     assert len(by_id) == len(intents)
-    return by_id, {record.cl_ord_id for record in recovery.records if isinstance(record, Outcome)}
+    return by_id, {record.cl_ord_id for record in recovery.records if isinstance(record, OrderOutcome)}
 
 
 @pytest.mark.parametrize(("nth", "ready_s"), [(1, 12.0), (4, 5.0)])

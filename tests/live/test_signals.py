@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from arbkit.core.journal import DealOpened, decode
+from arbkit.core.orders.journal import DealOpened, decode
 
 # Acknowledgements are lost, private reports too after the first, and look-ups lag: an order is in doubt for a while.
 SILENCE = [

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from arbkit.core.types import Secret, Side
-from arbkit.monitor.log import Log, Redactor, capture_libraries
+from arbkit.monitor.log_writer import LogWriter, Redactor, capture_libraries
 
 CANARY = "CANARYdeadbeef0123"
 NOON = 1_700_000_000_123_456_789
@@ -26,9 +26,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def lines(say: Callable[[Log], None], **settings: Any) -> list[str]:
+def lines(say: Callable[[LogWriter], None], **settings: Any) -> list[str]:
     stream = settings.pop("stream", None) or io.StringIO()
-    log = Log(lambda: NOON, stream, **settings)
+    log = LogWriter(lambda: NOON, stream, **settings)
     say(log)
     log.close()
     return list(stream.getvalue().splitlines())
@@ -37,7 +37,7 @@ def lines(say: Callable[[Log], None], **settings: Any) -> list[str]:
 def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
     """Time, event and fields; exact numbers as text."""
     (line,) = lines(
-        lambda log: log.log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
+        lambda log: log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
     )
     assert json.loads(line) == {
         "t": "2023-11-14T22:13:20.123456Z",
@@ -52,7 +52,7 @@ def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
 
 def test_a_terminal_gets_readable_text() -> None:
     """Not JSON, and still one line a fact."""
-    (line,) = lines(lambda log: log.log("link.up", link="okx.public.0"), stream=Terminal())
+    (line,) = lines(lambda log: log("link.up", link="okx.public.0"), stream=Terminal())
     assert "link.up" in line
     assert "okx.public.0" in line
     assert not line.startswith("{")
@@ -79,7 +79,7 @@ def test_a_terminal_gets_readable_text() -> None:
 )
 def test_no_secret_is_ever_written(fields: dict[str, Any], human: bool) -> None:
     """By field name, by type, by shape and by its known text: a planted key never reaches the stream."""
-    written = "\n".join(lines(lambda log: log.log("x", **fields), secrets=[Secret(CANARY)], human=human))
+    written = "\n".join(lines(lambda log: log("x", **fields), secrets=[Secret(CANARY)], human=human))
     assert CANARY not in written
     assert "***" in written
 
@@ -93,7 +93,7 @@ def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
 @pytest.mark.parametrize("human", [False, True])
 def test_control_characters_are_escaped(human: bool) -> None:
     """A venue's text cannot forge a line or drive the terminal."""
-    (line,) = lines(lambda log: log.log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
+    (line,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
     body = line.replace("\x1b[0m", "").replace("\x1b[1m", "") if human else line
     for character in ("\x1b[2J", "\x9b", "\u2028", "\u202e"):
         assert character not in body
@@ -110,9 +110,9 @@ def test_a_full_queue_drops_and_counts_and_never_waits() -> None:
             return super().write(text)
 
     stream = Stuck()
-    log = Log(lambda: NOON, stream, most_waiting=10)
+    log = LogWriter(lambda: NOON, stream, most_waiting=10)
     for i in range(100):
-        log.log("x", i=i)
+        log("x", i=i)
     assert log.dropped >= 88
     gate.set()
     log.close()
@@ -128,16 +128,16 @@ def test_a_field_that_cannot_be_written_costs_its_line_only() -> None:
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    found = lines(lambda log: (log.log("bad", x=Bad()), log.log("good", x=1)))  # type: ignore[func-returns-value]
+    found = lines(lambda log: (log("bad", x=Bad()), log("good", x=1)))  # type: ignore[func-returns-value]
     assert [json.loads(line)["event"] for line in found] == ["log.dropped", "good"]
 
 
 def test_a_closed_stream_stops_nobody() -> None:
     """stderr is gone (a closed pipe): facts are dropped and counted."""
     stream = io.StringIO()
-    log = Log(lambda: NOON, stream)
+    log = LogWriter(lambda: NOON, stream)
     stream.close()
-    log.log("x")
+    log("x")
     log.close()
     assert log.dropped == 1
 
@@ -145,7 +145,7 @@ def test_a_closed_stream_stops_nobody() -> None:
 def test_warnings_of_libraries_become_facts() -> None:
     """aiohttp and asyncio speak through ``logging``: from WARNING up it lands in the same lines, redacted."""
 
-    def say(log: Log) -> None:
+    def say(log: LogWriter) -> None:
         handler = capture_libraries(log.log)
         try:
             logging.getLogger("aiohttp.client").warning("bad header token=%s", CANARY)

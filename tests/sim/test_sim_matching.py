@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.ledger import FEES
-from arbkit.sim.matching import Book, Resting
+from arbkit.sim.matching import Resting, SimBook
 from arbkit.sim.pair import Pair, text, units
-from arbkit.sim.venue import Account, Exchange, OrderReport, Profile, Refused
+from arbkit.sim.venue import Account, OrderReport, Profile, Refused, SimExchange
 
 PAIR = Pair("BTC-USDT", "BTC", "USDT", Decimal("0.5"), Decimal("0.001"), Decimal("0.001"))
 
@@ -52,7 +52,7 @@ class Oracle:
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 def test_priority_equals_the_oracle(steps: list[tuple[bool, int, int, int]]) -> None:
     """Fills and depth are those of a brute-force book; size 0 stands for a cancel of an earlier order."""
-    book, oracle = Book(), Oracle()
+    book, oracle = SimBook(), Oracle()
     feed = book.feed()
     seen: dict[bool, dict[int, int]] = {True: {}, False: {}}
     live: dict[int, Resting] = {}
@@ -78,8 +78,8 @@ def test_priority_equals_the_oracle(steps: list[tuple[bool, int, int, int]]) -> 
         assert {px: q for px, q in seen[False].items() if q} == dict(asks)
 
 
-def exchange(**rules: Any) -> Exchange:
-    venue = Exchange("sim", Profile(**rules), [PAIR])
+def exchange(**rules: Any) -> SimExchange:
+    venue = SimExchange("sim", Profile(**rules), [PAIR])
     for name in ("ann", "bob"):
         venue.open(Account(name), [("BTC", Decimal(10)), ("USDT", Decimal(10_000))])
     venue.open(

@@ -17,7 +17,7 @@ from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, default_script, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.tape import track
-from arbkit.sim.wire import Answer, Close, Frame, Out, Request
+from arbkit.sim.wire import Answer, Close, Out, Request, SimFrame
 from arbkit.sim.world import PAIRS, PRICES, World
 
 T0 = 1_780_000_000_000_000_000
@@ -45,7 +45,7 @@ def depth(world: World, venue: str = "binance", streams: str = "btcusdt@depth@10
 
 
 def frames(outs: Sequence[tuple[int, Out]], conn: int) -> list[Any]:
-    return [json.loads(out.text) for _, out in outs if isinstance(out, Frame) and out.conn == conn]
+    return [json.loads(out.text) for _, out in outs if isinstance(out, SimFrame) and out.conn == conn]
 
 
 def holes(events: list[Any]) -> int:
@@ -263,7 +263,7 @@ def test_throttle_status_and_delay() -> None:
     assert ping(T0 + 6 * S).body.startswith(b"<html>")
     assert ping(T0 + 6 * S).status == 200
     outs = run(world, T0 + 9 * S)
-    times = [at for at, out in outs if isinstance(out, Frame) and out.conn == conn]
+    times = [at for at, out in outs if isinstance(out, SimFrame) and out.conn == conn]
     assert max(b - a for a, b in pairwise(times)) > 400 * MS
     assert holes(frames(outs, conn)) == 0
 

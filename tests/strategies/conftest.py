@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from arbkit.core.book import Book
+from arbkit.core.market.book import Book
 from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level
 
 

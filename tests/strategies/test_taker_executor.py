@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arbkit.core.deals import DealState, Outcome
 from arbkit.core.errors import ConfigError, LocalProtocolError
-from arbkit.core.orders import Orders
-from arbkit.core.protocols import NEVER
+from arbkit.core.orders.deals import DealState, Outcome
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
+    NEVER,
     Leg,
     NewOrder,
     Opportunity,

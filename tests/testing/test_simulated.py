@@ -18,11 +18,11 @@ from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
 from arbkit import Opportunity, SpreadArb, View
-from arbkit.core.deals import Deal
 from arbkit.core.desk import Desk
-from arbkit.core.engine import Slot
-from arbkit.core.journal import decode
-from arbkit.core.limits import LimitsConfig
+from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.orders.deals import Deal
+from arbkit.core.orders.journal import decode
+from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import Command, OrderUpdate
 from arbkit.sim.faults import default_script
 from arbkit.strategies import TakerExecutor
@@ -157,7 +157,7 @@ def test_a_process_that_dies_with_orders_in_flight_is_taken_up_by_the_next(arriv
         first.desk.setup,
         unresolved=intents,
         block=recovery.next_block(),
-        slots=[Slot("next", spread(), TakerExecutor())],
+        slots=[RunningStrategy("next", spread(), TakerExecutor())],
     )
     second = VirtualRun(first.world, lambda port, now_ns: Desk(setup, port, now_ns), first.now_ns + 1_000_000_000)
     second.run_for(60)

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from arbkit import SpreadArb
 from arbkit.core.desk import Desk
-from arbkit.core.limits import LimitsConfig
-from arbkit.core.links import Phase
+from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.venues.link import Phase
 from arbkit.sim.faults import Fault
 from arbkit.testing.simulated import differences, simulate
 from arbkit.testing.virtual import VirtualRun, reveal

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from arbkit.core.protocols import NEVER
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.tape import DeskInputs
-from arbkit.core.types import HttpAnswer, NoAnswer
+from arbkit.core.types import NEVER, HttpAnswer, NoAnswer
 
 __all__ = ["BEAT_NS", "Inputs", "Runnable"]
 

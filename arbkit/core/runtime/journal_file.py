@@ -1,7 +1,7 @@
 """The journal on disk: an append-only file that survives our death at once and the machine's a moment later.
 
 ``append`` writes to the page cache, on the loop's thread; a thread of its own makes it durable in groups. What a record
-is, and how a torn one is told, is the business of ``core.journal``.
+is, and how a torn one is told, is the business of ``core.orders.journal``.
 """
 
 from __future__ import annotations

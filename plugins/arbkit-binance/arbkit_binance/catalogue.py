@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit.adapters.wire import sane
+from arbkit.adapters.wire import check_amount
 from arbkit.core.types import FeeUpdate, Instrument
 from arbkit_binance.limits import LimitSaid
 
@@ -23,7 +23,7 @@ class Filter(Struct, gc=False, rename="camel"):
     max_notional: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        sane(self.tick_size, self.step_size, self.min_qty, self.min_notional)
+        check_amount(self.tick_size, self.step_size, self.min_qty, self.min_notional)
 
 
 class Symbol(Struct, gc=False, rename="camel"):
@@ -72,7 +72,7 @@ class Rates(Struct, frozen=True, gc=False):
     seller: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        sane(self.maker, self.taker, self.buyer, self.seller)
+        check_amount(self.maker, self.taker, self.buyer, self.seller)
 
     def fees(self) -> tuple[Decimal, Decimal]:
         """(maker, taker) with the dearer of the buyer's and the seller's part."""

@@ -15,8 +15,8 @@ import msgspec
 
 from arbkit.sim.limits import Window
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TopReport, TradeReport
-from arbkit.sim.wire import Reply, Request, Wire
+from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
+from arbkit.sim.wire import Reply, Request, SimWire
 
 from .dialect_calls import WEIGHT, Calls, Route
 from .dialect_streams import Streams
@@ -62,7 +62,7 @@ class BinanceDialect:
         first_trade_id=4_000_000_000,
     )
 
-    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
         self._exchange = exchange
         self._wire = wire
         self._timers = Timers()

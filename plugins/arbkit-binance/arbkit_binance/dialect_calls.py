@@ -10,7 +10,7 @@ from arbkit.core.types import Side, Tif
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import text
-from arbkit.sim.venue import Exchange, Order, Refused
+from arbkit.sim.venue import Refused, SimExchange, SimOrder
 
 from .dialect_wire import Call, Problem, decimal8, native, order_ack, order_row, refusal, trade_row
 
@@ -51,12 +51,12 @@ class Route:
 class Calls:
     """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the WS API's method."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: SimExchange) -> None:
         self.exchange = exchange
         self.symbols = {native(symbol): symbol for symbol in exchange.pairs}
         self.order_counts = [Window(limit, window_ns) for _, _, limit, window_ns in ORDER_WINDOWS]
         self.cancel_ids: dict[int, str] = {}
-        """Order id -> the id of the cancel that ended it."""
+        """SimOrder id -> the id of the cancel that ended it."""
         self._ids = 0
         signed = True
         table = [
@@ -228,7 +228,7 @@ class Calls:
         self._read_order(call)
         return {}
 
-    def _new(self, call: Call) -> Order:
+    def _new(self, call: Call) -> SimOrder:
         symbol, order = self._read_order(call)
         for window, (interval, count, limit, _) in zip(self.order_counts, ORDER_WINDOWS, strict=True):
             if window.used(call.owner, call.now_ns) >= limit:
@@ -292,7 +292,7 @@ class Calls:
         symbol, order_id, cl_ord_id = self._which(call)
         order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
         if order is None or cl_ord_id not in ("", order.cl_ord_id):
-            raise Problem(-2013, "Order does not exist.")
+            raise Problem(-2013, "SimOrder does not exist.")
         return order_row(self.exchange, order, call)
 
     def _cancel(self, call: Call) -> dict[str, Any]:
@@ -304,7 +304,7 @@ class Calls:
             raise refusal(refused) from None
         return self._cancelled(order, call, cancel_id)
 
-    def _cancelled(self, order: Order, call: Call, cancel_id: str) -> dict[str, Any]:
+    def _cancelled(self, order: SimOrder, call: Call, cancel_id: str) -> dict[str, Any]:
         # the reply and the report carry the id of the cancel, and the order's own as the original one
         cancel_id = self.cancel_ids[order.id] = cancel_id or self._generated()
         row = order_ack(self.exchange, order, call, "RESULT")

@@ -13,8 +13,8 @@ from arbkit.sim.limits import Window
 from arbkit.sim.matching import Feed
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import Exchange, TopReport, TradeReport
-from arbkit.sim.wire import Wire
+from arbkit.sim.venue import SimExchange, TopReport, TradeReport
+from arbkit.sim.wire import SimWire
 
 from .dialect_wire import native
 
@@ -55,7 +55,7 @@ class _Stream:
 class Streams:
     """web-socket-streams.md: connections, subscriptions and payloads."""
 
-    def __init__(self, exchange: Exchange, wire: Wire, timers: Timers) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire, timers: Timers) -> None:
         self._exchange = exchange
         self._wire = wire
         self._timers = timers

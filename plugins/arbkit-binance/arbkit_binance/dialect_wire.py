@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
+from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimFill, SimOrder
 
 __all__ = [
     "Call",
@@ -45,7 +45,7 @@ _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "min_notional": (-1013, "Filter failure: NOTIONAL"),
     "balance": (-2010, "Account has insufficient balance for requested action."),
     "duplicate": (-2010, "Duplicate order sent."),
-    "post_only": (-2010, "Order would immediately match and take."),
+    "post_only": (-2010, "SimOrder would immediately match and take."),
     "expired": (-1021, "Timestamp for this request is outside of the recvWindow."),
     "unknown_order": (-2011, "Unknown order sent."),
 }
@@ -138,20 +138,20 @@ def decimal8(units: int) -> str:
     return text(units, pad=8)
 
 
-def status_of(order: Order, status: OrdStatus) -> str:
+def status_of(order: SimOrder, status: OrdStatus) -> str:
     """Binance's word for a status (enums.md)."""
     if status is OrdStatus.EXPIRED and order.reason == "stp":
         return "EXPIRED_IN_MATCH"
     return _STATUS[status]
 
 
-def _type(order: Order) -> str:
+def _type(order: SimOrder) -> str:
     if order.kind == "market":
         return "MARKET"
     return "LIMIT_MAKER" if order.post_only else "LIMIT"
 
 
-def _fill(pair: Pair, fill: Fill) -> dict[str, Any]:
+def _fill(pair: Pair, fill: SimFill) -> dict[str, Any]:
     return {
         "price": pair.px_text(fill.px, 8),
         "qty": pair.qty_text(fill.qty, 8),
@@ -161,7 +161,7 @@ def _fill(pair: Pair, fill: Fill) -> dict[str, Any]:
     }
 
 
-def order_ack(exchange: Exchange, order: Order, call: Call, kind: str) -> dict[str, Any]:
+def order_ack(exchange: SimExchange, order: SimOrder, call: Call, kind: str) -> dict[str, Any]:
     """The reply to a new order: ``kind`` ACK, RESULT or FULL."""
     pair = exchange.pairs[order.symbol]
     row = {
@@ -180,7 +180,7 @@ def order_ack(exchange: Exchange, order: Order, call: Call, kind: str) -> dict[s
     return row
 
 
-def order_row(exchange: Exchange, order: Order, call: Call) -> dict[str, Any]:
+def order_row(exchange: SimExchange, order: SimOrder, call: Call) -> dict[str, Any]:
     """An order as queries give it."""
     return {
         "symbol": native(order.symbol),
@@ -197,7 +197,7 @@ def order_row(exchange: Exchange, order: Order, call: Call) -> dict[str, Any]:
     }
 
 
-def _common(pair: Pair, order: Order) -> dict[str, Any]:
+def _common(pair: Pair, order: SimOrder) -> dict[str, Any]:
     return {
         "price": pair.px_text(order.px, 8),
         "origQty": pair.qty_text(order.qty, 8),
@@ -212,7 +212,7 @@ def _common(pair: Pair, order: Order) -> dict[str, Any]:
     }
 
 
-def trade_row(exchange: Exchange, fill: Fill, call: Call) -> dict[str, Any]:
+def trade_row(exchange: SimExchange, fill: SimFill, call: Call) -> dict[str, Any]:
     """A fill as ``myTrades`` gives it."""
     row = _fill(exchange.pairs[fill.symbol], fill)
     return {
@@ -229,7 +229,7 @@ def trade_row(exchange: Exchange, fill: Fill, call: Call) -> dict[str, Any]:
     }
 
 
-def execution_report(exchange: Exchange, report: OrderReport, now: int, div: int, cancel_id: str) -> dict[str, Any]:
+def execution_report(exchange: SimExchange, report: OrderReport, now: int, div: int, cancel_id: str) -> dict[str, Any]:
     """The user stream's executionReport (user-data-stream.md). On a cancel ``c`` is its own id, ``C`` the order's."""
     order, fill = report.order, report.fill
     pair = exchange.pairs[order.symbol]

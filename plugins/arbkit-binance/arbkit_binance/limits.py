@@ -31,13 +31,13 @@ __all__ = ["LIMITS", "SOCKET_MESSAGES", "LimitSaid", "cost", "from_array", "from
 VENUE = "binance"
 
 LIMITS = (
-    RateLimit("weight", 6000, 60 * S, "ip"),
-    RateLimit("orders_10s", 50, 10 * S, "account"),
-    RateLimit("orders_1d", 160_000, 86_400 * S, "account"),
-    RateLimit("connections", 300, 300 * S, "ip"),
+    RateLimit("weight", 6000, 60 * S),
+    RateLimit("orders_10s", 50, 10 * S),
+    RateLimit("orders_1d", 160_000, 86_400 * S),
+    RateLimit("connections", 300, 300 * S),
 )
 """The smaller of the figures in circulation; ``exchangeInfo`` and each answer tell the real ones."""
-SOCKET_MESSAGES = RateLimit("binance.messages", 4, S, "link")
+SOCKET_MESSAGES = RateLimit("binance.messages", 4, S)
 """The venue cuts a socket at more than 5 a second, pongs included: one is left for them."""
 
 _WEIGHTS = {

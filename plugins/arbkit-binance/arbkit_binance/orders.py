@@ -1,4 +1,4 @@
-"""Binance's words for orders, fills and refusals, put into ours. Shared by REST and the WebSocket API.
+"""Binance's words for orders, fills and refusals, in arbkit's terms. Shared by REST and the WebSocket API.
 
 Codes: https://developers.binance.com/docs/binance-spot-api-docs/errors, enums: .../enums.
 """
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from arbkit.adapters.wire import MS, ours, sane
+from arbkit.adapters.wire import MS, check_amount, own_id
 from arbkit.core.types import (
     CancelOrder,
     Command,
@@ -192,7 +192,7 @@ class Fill(Struct, gc=False):
     tradeId: int = -1  # noqa: N815
 
     def __post_init__(self) -> None:
-        sane(self.price, self.qty, self.commission)
+        check_amount(self.price, self.qty, self.commission)
 
 
 class Report(Struct, gc=False, rename="camel"):
@@ -212,7 +212,7 @@ class Report(Struct, gc=False, rename="camel"):
     fills: list[Fill] = []
 
     def __post_init__(self) -> None:
-        sane(self.price, self.orig_qty, self.executed_qty)
+        check_amount(self.price, self.orig_qty, self.executed_qty)
 
 
 class MyTrade(Struct, gc=False, rename="camel"):
@@ -230,7 +230,7 @@ class MyTrade(Struct, gc=False, rename="camel"):
     is_maker: bool = False
 
     def __post_init__(self) -> None:
-        sane(self.price, self.qty, self.commission)
+        check_amount(self.price, self.qty, self.commission)
 
     def update(self, account: str, instrument: str, now_ns: int) -> OrderUpdate:
         return OrderUpdate(
@@ -256,7 +256,7 @@ def report(
     said: Report, account: str, instrument: str, now_ns: int, source: str, cl_ord_id: str = ""
 ) -> list[OrderUpdate]:
     """One update a fill, then the order's state. ``cl_ord_id`` is what was asked about, else the answer tells it."""
-    cl_ord_id = cl_ord_id or ours(said.orig_client_order_id or said.client_order_id)
+    cl_ord_id = cl_ord_id or own_id(said.orig_client_order_id or said.client_order_id)
     exch_ns = (said.transact_time or said.update_time) * MS
     order_id = str(said.order_id)
     side = _SIDE.get(said.side)
@@ -332,7 +332,7 @@ class Execution(Struct, gc=False):
     eR: str | int | None = None  # noqa: N815
 
     def __post_init__(self) -> None:
-        sane(self.q, self.p, self.l, self.z, self.L, self.n)
+        check_amount(self.q, self.p, self.l, self.z, self.L, self.n)
 
 
 def execution(said: Execution, account: str, instrument: str, now_ns: int) -> OrderUpdate:
@@ -345,7 +345,7 @@ def execution(said: Execution, account: str, instrument: str, now_ns: int) -> Or
     return OrderUpdate(
         account=account,
         instrument=instrument,
-        cl_ord_id=ours(name),
+        cl_ord_id=own_id(name),
         ord_status=status,
         order_id=str(said.i),
         side=_SIDE.get(said.S),
@@ -393,7 +393,7 @@ def order_params(command: NewOrder, native: str) -> list[tuple[str, str]]:
 
 
 def key_params(command: CancelOrder | QueryOrder, native: str) -> list[tuple[str, str]]:
-    """Which order: by the venue's id where we know it (its fastest look-up), else by ours."""
+    """Which order: by the venue's id where we know it (its fastest look-up), else by our own id."""
     if command.order_id:
         return [("symbol", native), ("orderId", command.order_id)]
     return [("symbol", native), ("origClientOrderId", command.cl_ord_id)]

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from arbkit.adapters.joined import Joined
-from arbkit.adapters.wire import MS, NOTHING, S, json_text, read_json, told
+from arbkit.adapters.wire import MS, NOTHING, S, is_present, json_text, read_json
 from arbkit.core.errors import BadFrame, RemoteProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
+    NEVER,
     Ask,
     BookUpdate,
     Catalogue,
@@ -271,10 +271,10 @@ class PublicSession:
             return (Notice(self._link.venue, "the venue announces its shutdown", going_away=True, recv_ns=now_ns),)
         if frame.stream:
             channel = frame.stream.partition("@")[2]
-            if not told(frame.data) or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
+            if not is_present(frame.data) or channel not in _CHANNELS or data[:11] in ('{"stream":"', b'{"stream":"'):
                 return ()
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
-        if frame.code is not None or told(frame.error):
+        if frame.code is not None or is_present(frame.error):
             if isinstance(frame.id, int):  # asking again would be refused again
                 self._acks.pop(frame.id, None)
                 self._due()

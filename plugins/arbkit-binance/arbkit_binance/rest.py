@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from arbkit.adapters.rest import NoSocket
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
-from arbkit.adapters.wire import MS, query, read_json, sane, time_sample
+from arbkit.adapters.wire import MS, check_amount, query, read_json, time_sample
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.protocols import Signer
 from arbkit.core.types import (
@@ -71,7 +71,7 @@ class Held(Struct, gc=False):
     locked: Decimal
 
     def __post_init__(self) -> None:
-        sane(self.free, self.locked)
+        check_amount(self.free, self.locked)
 
 
 class Account(Struct, gc=False, rename="camel"):

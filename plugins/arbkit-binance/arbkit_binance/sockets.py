@@ -14,10 +14,11 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct, field
 
-from arbkit.adapters.wire import MS, NOTHING, S, json_text, sane, time_sample, told
+from arbkit.adapters.wire import MS, NOTHING, S, check_amount, is_present, json_text, time_sample
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.protocols import NEVER, Signer
+from arbkit.core.protocols import Signer
 from arbkit.core.types import (
+    NEVER,
     Ask,
     Balance,
     CancelOrder,
@@ -88,7 +89,7 @@ class Asset(Struct, gc=False):
     l: Decimal  # noqa: E741 - the venue's letter
 
     def __post_init__(self) -> None:
-        sane(self.f, self.l)
+        check_amount(self.f, self.l)
 
 
 class Position(Struct, gc=False):
@@ -164,7 +165,7 @@ class PrivateSession:
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
         frame = _FRAME.decode(data)
         for payload in (frame.event, frame.data):
-            if told(payload):
+            if is_present(payload):
                 return self._event(payload, now_ns)
         if frame.e:
             return self._event(data, now_ns)
@@ -274,10 +275,10 @@ class TradeSession:
             self._caller.logged_on = True
             return [*outputs, *self._ask_clock(now_ns), Ready(self._link.link, now_ns)]
         kind, cl_ord_id, instrument = self._asked(frame.id)
-        if told(frame.event) and _KIND.decode(frame.event).e == "serverShutdown":
+        if is_present(frame.event) and _KIND.decode(frame.event).e == "serverShutdown":
             return [*outputs, _going(self._link.venue, now_ns)]
         if kind == "t":
-            if told(frame.result):
+            if is_present(frame.result):
                 server_ms = _TIME.decode(frame.result).server_time
                 outputs.append(time_sample(self._link.venue, server_ms * MS, MS, int(str(frame.id)[1:]), now_ns))
             return outputs
@@ -288,7 +289,7 @@ class TradeSession:
                 return [*outputs, *query_failed(account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
             sort = NewOrder if kind == "n" else CancelOrder
             return [*outputs, *refused(sort, account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
-        if frame.status == 200 and told(frame.result):
+        if frame.status == 200 and is_present(frame.result):
             said = _REPORT.decode(frame.result)
             source = "poll" if kind == "q" else "ack"
             outputs += report(said, account, instrument, now_ns, source, cl_ord_id)

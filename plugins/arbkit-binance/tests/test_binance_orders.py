@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arbkit.core.errors import CredentialsError, ProtocolError, RemoteProtocolError
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.signer import LocalSigner
+from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -46,6 +45,7 @@ from arbkit.core.types import (
     Side,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 DATA = Path(__file__).parent / "data" / "orders"
 CL = format_cl_ord_id(4711)

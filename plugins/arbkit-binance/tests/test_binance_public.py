@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arbkit.core.errors import BadFrame
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
+    NEVER,
     Ask,
     AskKind,
     BookUpdate,

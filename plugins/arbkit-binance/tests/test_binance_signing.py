@@ -13,7 +13,6 @@ from arbkit_binance.rest import signature
 from arbkit_binance.sockets import _Caller
 
 from arbkit.adapters.wire import query
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -33,6 +32,7 @@ from arbkit.core.types import (
     Tif,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 VECTORS = json.loads((Path(__file__).parent / "data" / "signing.json").read_text())
 NOW = VECTORS["clock_ms"] * 1_000_000

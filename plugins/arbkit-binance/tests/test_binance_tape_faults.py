@@ -13,7 +13,7 @@ from arbkit_binance.adapter import Binance
 from arbkit.adapters.joined import Joined
 from arbkit.core.types import BookLost, BookState, HttpRequest, VenueSettings
 from arbkit.testing.recording import Summary, read_frames
-from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
+from arbkit.testing.tapeserver import MUTATIONS, TapeServer, TrueTop
 
 DATA = Path(__file__).parent / "data"
 
@@ -25,7 +25,7 @@ class BinanceTeller:
         frame = json.loads(data)
         return frame["data"]["s"] if "@depth" in frame["stream"] else ""
 
-    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
         truth = truths.get(query["symbol"])
         if truth is None:
@@ -37,7 +37,7 @@ class BinanceTeller:
         }
         return json.dumps({"lastUpdateId": truth.seq, **sides}).encode()
 
-    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
 
 

@@ -14,7 +14,6 @@ from arbkit_binance.adapter import Binance
 
 from arbkit.core.errors import ConfigError, CredentialsError, LocalProtocolError
 from arbkit.core.protocols import Exchange
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -42,6 +41,7 @@ from arbkit.core.types import (
     Side,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 from arbkit.testing.recording import Summary, read_frames
 
 DATA = Path(__file__).parent / "data"

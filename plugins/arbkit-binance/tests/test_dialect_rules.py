@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.venue import Account
-from arbkit.sim.wire import Answer, Close, Frame, Request
+from arbkit.sim.wire import Answer, Close, Request, SimFrame
 from arbkit.sim.world import World
 
 T0 = 1_750_000_000_000_000_000
@@ -75,7 +75,7 @@ class Client:
             payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
             params["signature"] = hmac.new(self.secret.encode(), payload.encode(), "sha256").hexdigest()
         self.world.frame(conn, json.dumps({"id": "r1", "method": method, "params": params}), self.now_ns)
-        return [json.loads(o.text) for o in self.world.drain() if isinstance(o, Frame) and o.conn == conn]
+        return [json.loads(o.text) for o in self.world.drain() if isinstance(o, SimFrame) and o.conn == conn]
 
     def place(self, conn: int, **params: Any) -> list[Any]:
         ask = Decimal(self.exchange.books["BTC-USDT"].top()[2]) / 100
@@ -292,7 +292,7 @@ def test_stream_control_and_keep_alive() -> None:
     def say(**message: Any) -> list[Any]:
         client.now_ns += 300 * MS
         client.world.frame(conn, json.dumps(message), client.now_ns)
-        return [json.loads(o.text) for o in client.world.drain() if isinstance(o, Frame)]
+        return [json.loads(o.text) for o in client.world.drain() if isinstance(o, SimFrame)]
 
     names = ["btcusdt@depth@100ms", "nopeusdt@depth", "ethusdt@depth5@100ms"]
     assert say(method="SUBSCRIBE", params=names, id=1) == [{"result": None, "id": 1}]
@@ -305,7 +305,7 @@ def test_stream_control_and_keep_alive() -> None:
     while client.world.due_ns < T0 + 21 * S:
         client.world.tick(client.world.due_ns)
         outs += client.world.drain()
-    seen = {json.loads(o.text)["stream"] for o in outs if isinstance(o, Frame)}
+    seen = {json.loads(o.text)["stream"] for o in outs if isinstance(o, SimFrame)}
     assert seen == {"btcusdt@depth@100ms", "ethusdt@depth5@100ms"}
     assert any(type(o).__name__ == "Ping" for o in outs)
     client.now_ns = T0 + 22 * S

@@ -95,18 +95,18 @@ class Bybit:
         checked="2026-07-24",
     )
     rate_limits: Sequence[RateLimit] = (
-        RateLimit("ip", 600, 5 * S, "ip"),  # all REST calls; beyond: HTTP 403 for ten minutes
-        RateLimit("ws", 3000, S, "ip"),
-        RateLimit("create", 20, S, "account"),  # WebSocket and REST together
-        RateLimit("cancel", 20, S, "account"),
-        RateLimit("cancel_all", 20, S, "account"),
-        RateLimit("realtime", 50, S, "account"),
-        RateLimit("history", 50, S, "account"),
-        RateLimit("executions", 50, S, "account"),
-        RateLimit("wallet", 50, S, "account"),
-        RateLimit("fee", 5, S, "account"),
-        RateLimit("assets", 5, S, "account"),
-        RateLimit("connections", 500, 300 * S, "ip"),
+        RateLimit("ip", 600, 5 * S),  # all REST calls; beyond: HTTP 403 for ten minutes
+        RateLimit("ws", 3000, S),
+        RateLimit("create", 20, S),  # WebSocket and REST together
+        RateLimit("cancel", 20, S),
+        RateLimit("cancel_all", 20, S),
+        RateLimit("realtime", 50, S),
+        RateLimit("history", 50, S),
+        RateLimit("executions", 50, S),
+        RateLimit("wallet", 50, S),
+        RateLimit("fee", 5, S),
+        RateLimit("assets", 5, S),
+        RateLimit("connections", 500, 300 * S),
     )
 
     def __init__(self, settings: VenueSettings) -> None:

@@ -17,8 +17,8 @@ import msgspec
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TradeReport
-from arbkit.sim.wire import Reply, Request, Wire
+from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TradeReport
+from arbkit.sim.wire import Reply, Request, SimWire
 
 from .dialect_calls import Calls, Rolling, Route, orders_of
 from .dialect_private import Private
@@ -95,7 +95,7 @@ class BybitDialect:
         first_trade_id=2_290_000_001_189_048_101,
     )
 
-    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
         self._exchange = exchange
         self._wire = wire
         self._timers = Timers()

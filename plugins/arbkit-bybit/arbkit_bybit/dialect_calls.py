@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.pair import text
-from arbkit.sim.venue import Exchange, Order, Refused
+from arbkit.sim.venue import Refused, SimExchange, SimOrder
 
 from .dialect_private import Private
 from .dialect_streams import Streams
@@ -78,7 +78,7 @@ class Route:
 class Calls:
     """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the trade socket's op."""
 
-    def __init__(self, exchange: Exchange, streams: Streams, private: Private) -> None:
+    def __init__(self, exchange: SimExchange, streams: Streams, private: Private) -> None:
         self.exchange = exchange
         self._streams = streams
         self._private = private
@@ -237,7 +237,7 @@ class Calls:
             unit = call.text("marketUnit") or ("quoteCoin" if side is Side.BUY else "baseCoin")
             if unit == "quoteCoin":
                 if qty % _QUOTE_STEP:
-                    raise Problem(170137, "Order volume decimal too long.")
+                    raise Problem(170137, "SimOrder volume decimal too long.")
                 order["quote_qty"] = order.pop("qty")
             return symbol, order | {"kind": "market"}
         if kind != "Limit":
@@ -260,7 +260,7 @@ class Calls:
             return 0, link_id
         raise Problem(10001, "params error: orderId or orderLinkId missing.")
 
-    def _named(self, call: Call) -> Order | None:
+    def _named(self, call: Call) -> SimOrder | None:
         """The order that a query names."""
         order_id, link_id = self._which(call)
         return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
@@ -306,7 +306,7 @@ class Calls:
             orders = [o for o in self.exchange.orders_of(call.owner, wanted) if since <= o.ns <= until]
         return self._orders(call, [order for order in orders if order.status.terminal])
 
-    def _orders(self, call: Call, orders: list[Order]) -> dict[str, Any]:
+    def _orders(self, call: Call, orders: list[SimOrder]) -> dict[str, Any]:
         page, cursor = _page(call, orders, lambda order: order.id, 20, 50)
         return {"category": "spot", "list": [order_row(self.exchange, o) for o in page], "nextPageCursor": cursor}
 
@@ -422,7 +422,7 @@ def orders_of(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return orders
 
 
-def _ids(order: Order) -> dict[str, Any]:
+def _ids(order: SimOrder) -> dict[str, Any]:
     return {"orderId": str(order.id), "orderLinkId": order.cl_ord_id}
 
 

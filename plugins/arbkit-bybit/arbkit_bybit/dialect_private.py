@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from arbkit.sim.venue import BalanceReport, Exchange, Order, OrderReport
-from arbkit.sim.wire import Wire
+from arbkit.sim.venue import BalanceReport, OrderReport, SimExchange, SimOrder
+from arbkit.sim.wire import SimWire
 
 from .dialect_wire import coin_rows, execution_row, fast_row, order_row
 
@@ -24,7 +24,7 @@ _SPOT: Final = ("order.spot", "execution.spot", "execution.fast.spot")
 class Private:
     """v5/websocket/private/*: no snapshots, changes only."""
 
-    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
         self._exchange = exchange
         self._wire = wire
         self._conns: dict[int, tuple[str, dict[str, None]]] = {}
@@ -89,7 +89,7 @@ class Private:
         rows = [order_row(self._exchange, report.order, report)]
         self._send(report.order.account, ("order", "order.spot"), rows, now_ns)
 
-    def too_late(self, order: Order, now_ns: int) -> None:
+    def too_late(self, order: SimOrder, now_ns: int) -> None:
         """v5/websocket/private/order: a cancel that met a filled order makes it come a second time."""
         row = order_row(self._exchange, order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
         self._send(order.account, ("order", "order.spot"), [row], now_ns)

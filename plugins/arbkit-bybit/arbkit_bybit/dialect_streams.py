@@ -11,8 +11,8 @@ import msgspec
 from arbkit.core.types import Side
 from arbkit.sim.matching import Feed
 from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import Exchange, TradeReport
-from arbkit.sim.wire import Wire
+from arbkit.sim.venue import SimExchange, TradeReport
+from arbkit.sim.wire import SimWire
 
 from .dialect_wire import levels, native
 
@@ -51,7 +51,7 @@ class Topic:
 class Streams:
     """v5/ws/connect, v5/websocket/public/{orderbook,trade,ticker}: subscriptions and payloads."""
 
-    def __init__(self, exchange: Exchange, wire: Wire, timers: Timers) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire, timers: Timers) -> None:
         self._exchange = exchange
         self._wire = wire
         self._timers = timers

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.venue import Account, Exchange, Fill, Order, OrderReport, Refused
+from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimFill, SimOrder
 
 __all__ = [
     "Call",
@@ -45,14 +45,14 @@ _WHY: Final = {
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (170121, "Invalid symbol."),
     "halted": (170151, "This trading pair is not available yet."),
-    "tick": (170134, "Order price has too many decimals."),
-    "lot": (170137, "Order quantity has too many decimals."),
-    "min_qty": (170136, "Order quantity exceeded lower limit."),
-    "max_qty": (170124, "Order amount too large."),
-    "min_notional": (170140, "Order value exceeded lower limit."),
+    "tick": (170134, "SimOrder price has too many decimals."),
+    "lot": (170137, "SimOrder quantity has too many decimals."),
+    "min_qty": (170136, "SimOrder quantity exceeded lower limit."),
+    "max_qty": (170124, "SimOrder amount too large."),
+    "min_notional": (170140, "SimOrder value exceeded lower limit."),
     "balance": (170131, "Insufficient balance."),
     "duplicate": (170141, "Duplicate clientOrderId"),
-    "unknown_order": (170213, "Order does not exist."),
+    "unknown_order": (170213, "SimOrder does not exist."),
 }
 
 
@@ -142,7 +142,7 @@ def levels(pair: Pair, rows: Iterable[tuple[int, int]]) -> list[list[str]]:
     return [[pair.px_text(px), pair.qty_text(lots)] for px, lots in rows]
 
 
-def _status(order: Order, status: OrdStatus, cum: int) -> str:
+def _status(order: SimOrder, status: OrdStatus, cum: int) -> str:
     """v5/enum "orderStatus"; PartiallyFilledCanceled is spot's word for any end after a partial fill."""
     if status in _STATUS:
         return _STATUS[status]
@@ -151,7 +151,7 @@ def _status(order: Order, status: OrdStatus, cum: int) -> str:
     return "PartiallyFilledCanceled" if cum else "Cancelled"
 
 
-def order_row(exchange: Exchange, order: Order, report: OrderReport | None = None) -> dict[str, Any]:
+def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
     """An order as v5/order/open-order gives it and v5/websocket/private/order streams it.
 
     ``report``: as the order was after that change; else as it is.
@@ -210,7 +210,7 @@ def order_row(exchange: Exchange, order: Order, report: OrderReport | None = Non
     }
 
 
-def execution_row(exchange: Exchange, order: Order, fill: Fill) -> dict[str, Any]:
+def execution_row(exchange: SimExchange, order: SimOrder, fill: SimFill) -> dict[str, Any]:
     """A fill as v5/order/execution gives it and v5/websocket/private/execution streams it."""
     pair = exchange.pairs[fill.symbol]
     maker, taker = exchange.rates(fill.account)
@@ -239,7 +239,7 @@ def execution_row(exchange: Exchange, order: Order, fill: Fill) -> dict[str, Any
     }
 
 
-def fast_row(exchange: Exchange, fill: Fill) -> dict[str, Any]:
+def fast_row(exchange: SimExchange, fill: SimFill) -> dict[str, Any]:
     """v5/websocket/private/fast-execution: no fee; no orderLinkId for maker fills."""
     pair = exchange.pairs[fill.symbol]
     return {

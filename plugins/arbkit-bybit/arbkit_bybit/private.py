@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from arbkit.adapters.wire import MS, json_text
 from arbkit.core.errors import BadFrame, LocalProtocolError, RemoteProtocolError
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import Ask, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
+from arbkit.core.types import NEVER, Ask, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
 from arbkit_bybit import codes, login, reports, wire
 from arbkit_bybit.public import PING, PING_NS
 from arbkit_bybit.wire import VENUE

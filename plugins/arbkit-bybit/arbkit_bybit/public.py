@@ -11,8 +11,8 @@ from arbkit.adapters.chained import Chained, Depth
 from arbkit.adapters.joined import Joined
 from arbkit.adapters.wire import MS, json_text, read_json
 from arbkit.core.errors import BadFrame
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
+    NEVER,
     Ask,
     BookLost,
     Command,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from arbkit.adapters.rest import NoSocket
-from arbkit.adapters.wire import MS, S, json_text, number, query, read_json, time_sample, whole
+from arbkit.adapters.wire import MS, S, is_complete, json_text, number, query, read_json, time_sample
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import (
     Ask,
@@ -211,7 +211,7 @@ class RestSession(NoSocket):
                         updates=fills,
                         since_ns=what.since_ns,
                         recv_ns=now_ns,
-                        complete=whole(len(fill_page.rows), 100, what.since_ns, _FILLS_NS, now_ns),
+                        complete=is_complete(len(fill_page.rows), 100, what.since_ns, _FILLS_NS, now_ns),
                     ),
                 )
             case Ask(kind=AskKind.CATALOGUE):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.wire import MS, json_text, ms_ns, ours, read_json
+from arbkit.adapters.wire import MS, json_text, ms_ns, own_id, read_json
 from arbkit.core.errors import BadFrame, LocalProtocolError, RemoteProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.types import (
+    NEVER,
     Ask,
     CancelOrder,
     Command,
@@ -121,7 +121,7 @@ class TradeSession:
         return json_text(
             {
                 # somebody else's id may be as long as all of it
-                "reqId": f"{ours(what.cl_ord_id)}-{self._count}-{symbol}"[:36],
+                "reqId": f"{own_id(what.cl_ord_id)}-{self._count}-{symbol}"[:36],
                 "header": {
                     "X-BAPI-TIMESTAMP": str(self._signer.venue_ns(now_ns) // MS),
                     "X-BAPI-RECV-WINDOW": login.window_ms(deadline_ns, now_ns),

@@ -10,11 +10,11 @@ import pytest
 from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.desk import Desk, Setup
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.journal import Intent
-from arbkit.core.signer import LocalSigner
+from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.orders.journal import Intent
 from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NewOrder, OrdStatus, Side, VenueSettings
-from arbkit.core.venue import VenueSetup
+from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.venue import VenueSetup
 
 START_NS = 1_700_000_000_000_000_000
 S = 1_000_000_000

@@ -18,7 +18,7 @@ from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.venue import Account
-from arbkit.sim.wire import Answer, Close, Frame, Reply, Request
+from arbkit.sim.wire import Answer, Close, Reply, Request, SimFrame
 from arbkit.sim.world import World
 
 T0 = 1_750_000_000_000_000_000
@@ -106,7 +106,7 @@ class Client:
         return self.heard(conn)
 
     def heard(self, conn: int) -> list[Any]:
-        return [json.loads(out.text) for out in self.outs if isinstance(out, Frame) and out.conn == conn]
+        return [json.loads(out.text) for out in self.outs if isinstance(out, SimFrame) and out.conn == conn]
 
     def auth(self, conn: int, secret: str = "", after_ms: int = 1000, key: str = "") -> Any:
         expires = self.now_ns // MS + after_ms
@@ -326,7 +326,7 @@ def test_orderbook_1_repeats_itself_when_nothing_happens() -> None:
     frames = []
     while dialect.due_ns <= T0 + 7 * S:  # the venue's own timers alone: the market stands still
         dialect.tick(dialect.due_ns)
-        frames += [json.loads(out.text) for out in client.world.sites["bybit"].wire.take() if isinstance(out, Frame)]
+        frames += [json.loads(out.text) for out in client.world.sites["bybit"].wire.take() if isinstance(out, SimFrame)]
     assert [frame["data"]["u"] for frame in frames] == [first["data"]["u"]] * 2
     assert [frame["ts"] - T0 // MS for frame in frames] == [3000, 6000]
 
@@ -474,7 +474,7 @@ def test_ack_says_accepted_and_the_stream_says_the_rest() -> None:
     assert (ack["reqId"], ack["retCode"], ack["op"]) == ("r1", 0, "order.create")
     assert ack["data"] == {"orderId": str(next(iter(client.exchange.orders))), "orderLinkId": "take"}
     assert (ack["header"]["X-Bapi-Limit"], ack["header"]["X-Bapi-Limit-Status"]) == ("20", "19")
-    frames = [out for out in client.outs if isinstance(out, Frame)]
+    frames = [out for out in client.outs if isinstance(out, SimFrame)]
     assert frames[0].conn == conn
     told = client.heard(events)
     fills = [row for frame in told if frame["topic"] == "execution" for row in frame["data"]]

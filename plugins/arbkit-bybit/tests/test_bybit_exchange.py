@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from arbkit.core.errors import ConfigError, CredentialsError, ProtocolError
 from arbkit.core.protocols import Exchange
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -32,6 +31,7 @@ from arbkit.core.types import (
     Side,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 ME = "bybit:main"
 

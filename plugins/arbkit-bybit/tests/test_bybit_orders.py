@@ -10,8 +10,7 @@ import pytest
 from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.ids import format_cl_ord_id
-from arbkit.core.signer import LocalSigner
+from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -45,6 +44,7 @@ from arbkit.core.types import (
     Tif,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 MS = 1_000_000
 NOW_NS = 1_700_000_000_000 * MS

@@ -11,7 +11,7 @@ import pytest
 from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.types import VenueSettings
-from arbkit.replay import run
+from arbkit.testing.recording import print_books as run
 
 DATA = Path(__file__).parent / "data"
 

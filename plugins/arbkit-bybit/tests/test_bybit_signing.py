@@ -8,7 +8,6 @@ from decimal import Decimal
 from arbkit_bybit import login
 from arbkit_bybit.adapter import Bybit
 
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -22,6 +21,7 @@ from arbkit.core.types import (
     Side,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 MS = 1_000_000
 SIGNER = LocalSigner("XXXXXXXXXX", "arbkit-test-secret")

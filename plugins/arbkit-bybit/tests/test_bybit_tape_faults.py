@@ -11,7 +11,7 @@ from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.types import HttpRequest, VenueSettings
 from arbkit.testing.recording import Summary, read_frames
-from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
+from arbkit.testing.tapeserver import MUTATIONS, TapeServer, TrueTop
 
 DATA = Path(__file__).parent / "data"
 
@@ -23,10 +23,10 @@ class BybitTeller:
         frame = json.loads(data)
         return frame["data"]["s"] if frame.get("topic", "").startswith("orderbook.") else ""
 
-    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         return None
 
-    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         request = json.loads(text)
         frames = [json.dumps({"success": True, "ret_msg": "", "req_id": request["req_id"], "op": request["op"]})]
         for topic in request.get("args", ()) if request["op"] == "subscribe" else ():

@@ -51,7 +51,7 @@ _OPTIONS = {
 
 BOOKS_PER_LINK = 29
 """OKX recommends fewer than 30 deep channels on one connection."""
-_REQUESTS = RateLimit("requests", 480, 3600 * S, "link")
+_REQUESTS = RateLimit("requests", 480, 3600 * S)
 """Subscribe, unsubscribe and login requests on one connection; orders and pings are not counted."""
 _BUCKETS = {
     NewOrder: "place",
@@ -80,17 +80,17 @@ class Okx:
         checked="2026-06-27",
     )
     rate_limits: Sequence[RateLimit] = (
-        RateLimit("place", 60, LIMIT_WINDOW_NS, "account"),  # per instrument; WebSocket and REST together
-        RateLimit("cancel", 60, LIMIT_WINDOW_NS, "account"),  # per instrument
-        RateLimit("query", 60, LIMIT_WINDOW_NS, "account"),
-        RateLimit("pending", 60, LIMIT_WINDOW_NS, "account"),
-        RateLimit("fills", 60, LIMIT_WINDOW_NS, "account"),
-        RateLimit("balance", 10, LIMIT_WINDOW_NS, "account"),
-        RateLimit("fee", 5, LIMIT_WINDOW_NS, "account"),
-        RateLimit("currencies", 6, S, "account"),
-        RateLimit("instruments", 20, LIMIT_WINDOW_NS, "ip"),
-        RateLimit("time", 10, LIMIT_WINDOW_NS, "ip"),
-        RateLimit("connections", 3, S, "ip"),
+        RateLimit("place", 60, LIMIT_WINDOW_NS),  # per instrument; WebSocket and REST together
+        RateLimit("cancel", 60, LIMIT_WINDOW_NS),  # per instrument
+        RateLimit("query", 60, LIMIT_WINDOW_NS),
+        RateLimit("pending", 60, LIMIT_WINDOW_NS),
+        RateLimit("fills", 60, LIMIT_WINDOW_NS),
+        RateLimit("balance", 10, LIMIT_WINDOW_NS),
+        RateLimit("fee", 5, LIMIT_WINDOW_NS),
+        RateLimit("currencies", 6, S),
+        RateLimit("instruments", 20, LIMIT_WINDOW_NS),
+        RateLimit("time", 10, LIMIT_WINDOW_NS),
+        RateLimit("connections", 3, S),
     )
 
     def __init__(self, settings: VenueSettings) -> None:

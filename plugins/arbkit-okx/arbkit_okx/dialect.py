@@ -19,8 +19,8 @@ import msgspec
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, Exchange, OrderReport, Profile, Report, TopReport, TradeReport
-from arbkit.sim.wire import Reply, Request, Wire
+from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
+from arbkit.sim.wire import Reply, Request, SimWire
 
 from .dialect_calls import Call, Calls, Route
 from .dialect_orders import Orders
@@ -74,7 +74,7 @@ class OkxDialect:
         ),
     )
 
-    def __init__(self, exchange: Exchange, wire: Wire) -> None:
+    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
         self._exchange = exchange
         self._wire = wire
         self._timers = Timers()

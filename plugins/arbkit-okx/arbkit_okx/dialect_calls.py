@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, TypeVar
 
 from arbkit.core.types import plain
 from arbkit.sim.limits import Window
-from arbkit.sim.matching import Book
+from arbkit.sim.matching import SimBook
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import Account, Exchange, Order
+from arbkit.sim.venue import Account, SimExchange, SimOrder
 
 from .dialect_orders import Orders
 from .dialect_wire import MS, Problem, balance_row, fill_row, instrument_row, ms
@@ -96,7 +96,7 @@ class Route:
 class Calls:
     """The calls over one exchange. A handler gives the reply's ``data``; order entry its whole reply."""
 
-    def __init__(self, exchange: Exchange, orders: Orders, timers: Timers) -> None:
+    def __init__(self, exchange: SimExchange, orders: Orders, timers: Timers) -> None:
         self.exchange = exchange
         self.orders = orders
         self._timers = timers
@@ -198,7 +198,7 @@ class Calls:
         pair = self.pair(call.need("instId"))
         order = self.orders.find(call.owner, pair.symbol, dict(call.params))
         if order is None or _vanished(order, call.now_ns):
-            raise Problem("51603", "Order does not exist")
+            raise Problem("51603", "SimOrder does not exist")
         return [self.orders.row(order)]
 
     def _listed(self, call: Call, *, open_only: bool) -> list[dict[str, Any]]:
@@ -376,7 +376,7 @@ def _levels(pair: Pair, side: list[tuple[int, int]]) -> list[list[str]]:
     return [[pair.px_text(px), pair.qty_text(lots), "0", "1"] for px, lots in side]
 
 
-def _ticker(pair: Pair, book: Book, now_ns: int) -> dict[str, Any]:
+def _ticker(pair: Pair, book: SimBook, now_ns: int) -> dict[str, Any]:
     """Statistics of a market that keeps none: every price is the best ask."""
     bid, bids, ask, asks = book.top()
     last = pair.px_text(ask)
@@ -395,7 +395,7 @@ def _ticker(pair: Pair, book: Book, now_ns: int) -> dict[str, Any]:
     return row | dict.fromkeys(("last", "open24h", "high24h", "low24h", "sodUtc0", "sodUtc8"), last)
 
 
-def _vanished(order: Order, now_ns: int) -> bool:
+def _vanished(order: SimOrder, now_ns: int) -> bool:
     """Cancelled orders without a fill can be looked up for two hours."""
     return order.status.terminal and not order.cum and now_ns - order.updated_ns > 7200 * _S
 

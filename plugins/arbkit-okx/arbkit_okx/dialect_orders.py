@@ -1,4 +1,4 @@
-"""Order entry as OKX takes it: REST and WebSocket send the same items, and get the same rows back."""
+"""SimOrder entry as OKX takes it: REST and WebSocket send the same items, and get the same rows back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from arbkit.core.types import Side, Tif
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
-from arbkit.sim.venue import Exchange, Order, OrderReport, Refused
+from arbkit.sim.venue import OrderReport, Refused, SimExchange, SimOrder
 
 from .dialect_wire import ID, Problem, decimal, ms, order_row, refusal
 
@@ -22,15 +22,15 @@ _BATCH: Final = 20
 
 
 class Orders:
-    """Place and cancel, one or many (Order Book Trading > Trade)."""
+    """Place and cancel, one or many (SimOrder Book Trading > Trade)."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: SimExchange) -> None:
         self._exchange = exchange
         self.codes = {symbol: _CODE + 1_000 * i + 7 for i, symbol in enumerate(exchange.pairs)}
         """``instIdCode`` by instrument: an integer that says nothing about the name."""
         self._symbols = {code: symbol for symbol, code in self.codes.items()}
         self.tags: dict[int, str] = {}
-        """Order id -> the tag that its owner gave it."""
+        """SimOrder id -> the tag that its owner gave it."""
         # "Rate limit": per user and instrument, REST and WebSocket together; many at once count apart from one
         self._limits = {
             "order": Window(60, _TWO_S),
@@ -63,7 +63,7 @@ class Orders:
         failed = sum(row["sCode"] != "0" for row in rows)
         return "0" if not failed else "1" if failed == len(rows) else "2", rows
 
-    def row(self, order: Order) -> dict[str, Any]:
+    def row(self, order: SimOrder) -> dict[str, Any]:
         """An order as it is now."""
         pair = self._exchange.pairs[order.symbol]
         tag = self.tags.get(order.id, "")
@@ -119,7 +119,7 @@ class Orders:
             raise refusal(Refused("symbol"))
         return symbol
 
-    def _place(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int, expire_ns: int) -> Order:
+    def _place(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int, expire_ns: int) -> SimOrder:
         mode, side, kind = (_word(item, name) for name in ("tdMode", "side", "ordType"))
         if mode != "cash":
             raise Problem("51010", "This operation is not supported in the current account mode.")
@@ -167,7 +167,7 @@ class Orders:
             self.tags[placed.id] = tag
         return placed
 
-    def find(self, owner: str, symbol: str, item: dict[str, Any]) -> Order | None:
+    def find(self, owner: str, symbol: str, item: dict[str, Any]) -> SimOrder | None:
         """By ``ordId`` or ``clOrdId``; the first counts where both are given. A reused client id: its newest order."""
         order_id, cl_ord_id = _echo(item, "ordId"), _echo(item, "clOrdId")
         if not order_id and not cl_ord_id:
@@ -178,7 +178,7 @@ class Orders:
             return self._exchange.find(owner, order_id=int(order_id), symbol=symbol) if int(order_id) else None
         return self._exchange.find(owner, cl_ord_id=cl_ord_id, symbol=symbol)
 
-    def _cancel(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int) -> Order:
+    def _cancel(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int) -> SimOrder:
         order = self.find(owner, symbol, item)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")

@@ -12,8 +12,8 @@ from arbkit.sim.limits import Window
 from arbkit.sim.matching import Feed
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import Exchange, TopReport, TradeReport
-from arbkit.sim.wire import Wire
+from arbkit.sim.venue import SimExchange, TopReport, TradeReport
+from arbkit.sim.wire import SimWire
 
 from .dialect_wire import Problem, level, ms
 
@@ -57,7 +57,7 @@ class Conn:
 
     __slots__ = ("account", "conn", "id", "last_ns", "path", "requests", "subs", "uid", "wire")
 
-    def __init__(self, conn: int, path: str, wire: Wire, now_ns: int) -> None:
+    def __init__(self, conn: int, path: str, wire: SimWire, now_ns: int) -> None:
         self.conn = conn
         self.id = f"{conn:08x}"
         self.path = path
@@ -97,7 +97,7 @@ def channel_key(arg: Mapping[str, Any]) -> Key:
 class Streams:
     """Order book, best bid and offer, and trades channels (Order Book Trading > Market Data)."""
 
-    def __init__(self, exchange: Exchange, timers: Timers) -> None:
+    def __init__(self, exchange: SimExchange, timers: Timers) -> None:
         self._exchange = exchange
         self._timers = timers
         self._subs: dict[tuple[str, str], dict[int, tuple[Conn, Sub]]] = {}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from arbkit.adapters.wire import MS, json_text
 from arbkit.core.errors import BadFrame, LocalProtocolError, RemoteProtocolError
-from arbkit.core.ids import parse_cl_ord_id
-from arbkit.core.protocols import NEVER
+from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import (
+    NEVER,
     Ask,
     CancelOrder,
     Command,

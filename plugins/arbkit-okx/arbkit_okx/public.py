@@ -12,8 +12,20 @@ from arbkit.adapters.checksummed import CheckedDepth, Checksummed
 from arbkit.adapters.snapshot_only import SnapshotOnly
 from arbkit.adapters.wire import MS, json_text
 from arbkit.core.errors import BadFrame
-from arbkit.core.protocols import NEVER
-from arbkit.core.types import Ask, BookLost, Command, Dial, HttpAnswer, NoAnswer, Notice, Output, Ready, Send, Wire
+from arbkit.core.types import (
+    NEVER,
+    Ask,
+    BookLost,
+    Command,
+    Dial,
+    HttpAnswer,
+    NoAnswer,
+    Notice,
+    Output,
+    Ready,
+    Send,
+    Wire,
+)
 from arbkit_okx import login, wire
 from arbkit_okx.wire import VENUE
 

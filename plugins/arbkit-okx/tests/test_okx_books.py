@@ -10,7 +10,6 @@ import pytest
 from arbkit_okx.adapter import Okx
 
 from arbkit.core.errors import BadFrame
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     BookLost,
     BookUpdate,
@@ -24,6 +23,7 @@ from arbkit.core.types import (
     Send,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -16,8 +16,8 @@ from arbkit_okx.dialect import OkxDialect
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import MAKER, Divergence
-from arbkit.sim.venue import Account, Exchange
-from arbkit.sim.wire import Answer, Close, Frame, Request, Wire
+from arbkit.sim.venue import Account, SimExchange
+from arbkit.sim.wire import Answer, Close, Request, SimFrame, SimWire
 from arbkit.sim.world import World
 
 T0 = 1_750_000_000_000_000_000
@@ -105,7 +105,7 @@ class Client:
         """Send a frame; what comes at once on that connection: JSON, or what it is."""
         self.world.frame(conn, text, self.now_ns)
         return [
-            json.loads(out.text) if isinstance(out, Frame) and out.text != "pong" else out
+            json.loads(out.text) if isinstance(out, SimFrame) and out.text != "pong" else out
             for out in self.world.drain()
             if not isinstance(out, Answer) and out.conn == conn
         ]
@@ -262,7 +262,7 @@ def test_subscribing() -> None:
     )
     assert client.subscribe(conn, BOOKS)[0]["event"] == "subscribe"
     assert client.say(conn, op="unsubscribe", args=[BOOKS])[0]["event"] == "unsubscribe"
-    assert not any(isinstance(out, Frame) for out in client.run(0.5))
+    assert not any(isinstance(out, SimFrame) for out in client.run(0.5))
     assert client.subscribe(conn, BOOKS)[1]["action"] == "snapshot"
     for text in ("nonsense", "[]", '{"op":"dance","args":[]}', '{"op":"subscribe","args":[1]}'):
         assert client.text(conn, text)[0]["code"] == "60012"
@@ -323,9 +323,9 @@ class Quiet:
 
     def __init__(self) -> None:
         pairs = [pair for pair in OkxDialect.profile.pairs if pair.symbol == "BTC-USDT"]
-        self.exchange = Exchange("okx", OkxDialect.profile, pairs)
+        self.exchange = SimExchange("okx", OkxDialect.profile, pairs)
         self.exchange.open(Account("maker", synthetic=True), [("BTC", Decimal(10**9)), ("USDT", Decimal(10**12))])
-        self.wire = Wire()
+        self.wire = SimWire()
         self.dialect = OkxDialect(self.exchange, self.wire)
         self.now_ns = T0
         for i in range(500):
@@ -346,7 +346,7 @@ class Quiet:
 
     def take(self) -> list[Any]:
         self.dialect.reports(self.exchange.take_reports(), self.now_ns)
-        return [json.loads(o.text) if isinstance(o, Frame) and o.text != "pong" else o for o in self.wire.take()]
+        return [json.loads(o.text) if isinstance(o, SimFrame) and o.text != "pong" else o for o in self.wire.take()]
 
     def open(self, *args: Any) -> list[Any]:
         assert self.dialect.connect(1, "/ws/v5/public", {}, self.now_ns) is None
@@ -365,7 +365,7 @@ def test_quiet_book_is_kept_alive() -> None:
         frames += venue.run(20)
     updates = [f["data"][0] for f in frames if isinstance(f, dict)]
     assert [(u["prevSeqId"], u["seqId"], u["bids"], u["asks"]) for u in updates] == [(seq, seq, [], [])] * 2
-    assert sum(isinstance(f, Frame) for f in frames) == 7
+    assert sum(isinstance(f, SimFrame) for f in frames) == 7
 
 
 def test_books_show_400_levels() -> None:
@@ -426,7 +426,7 @@ def test_public_trades() -> None:
     code = client.code("BTC-USDT")
     item = {"instIdCode": code} | limit(ordType="ioc", side="sell", px="60000")
     client.world.frame(private, json.dumps({"id": "1", "op": "order", "args": [item]}), client.now_ns)
-    frames = [json.loads(out.text) for out in client.world.drain() if isinstance(out, Frame) and out.conn == conn]
+    frames = [json.loads(out.text) for out in client.world.drain() if isinstance(out, SimFrame) and out.conn == conn]
     assert {frame["data"][0]["side"] for frame in frames} == {"sell"}
     assert sum(Decimal(frame["data"][0]["sz"]) for frame in frames) == Decimal("0.01")
 
@@ -581,7 +581,7 @@ def test_maker_fills_and_sell_fees() -> None:
     size = Decimal(pair.qty_text(lots)) + Decimal("0.01")  # what was there before, and this
     client.exchange.place("other", "BTC-USDT", Side.BUY, qty=size, px=Decimal(px), tif=Tif.IOC, now_ns=T0)
     client.world.tick(client.now_ns)
-    rows = [json.loads(out.text)["data"][0] for out in client.world.drain() if isinstance(out, Frame)]
+    rows = [json.loads(out.text)["data"][0] for out in client.world.drain() if isinstance(out, SimFrame)]
     (row,) = [row for row in rows if row.get("tradeId")]
     assert (row["state"], row["execType"], row["fillFeeCcy"]) == ("filled", "M", "USDT")
     assert Decimal(row["fillFee"]) == -Decimal(px) * Decimal("0.01") * Decimal("0.0008")
@@ -710,7 +710,7 @@ def test_account_channel() -> None:
     assert (row["ccy"], row["availBal"], row["frozenBal"], row["cashBal"]) == ("USDT", "194000", "6000", "200000")
     (rest,) = client.get("account/balance", "ccy=USDT")["data"]
     assert rest["details"] == [row]
-    assert not any(isinstance(out, Frame) for out in client.run(20))
+    assert not any(isinstance(out, SimFrame) for out in client.run(20))
     client.text(conn, "ping")
     client.say(conn, op="unsubscribe", args=[arg])
     assert client.subscribe(conn, {"channel": "account"})[-1]["eventType"] == "snapshot"

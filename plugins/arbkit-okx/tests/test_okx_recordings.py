@@ -11,8 +11,8 @@ import pytest
 from arbkit_okx.adapter import Okx
 
 from arbkit.core.types import BookLost, BookUpdate, LinkSpec, Role, VenueSettings
-from arbkit.replay import run
 from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
+from arbkit.testing.recording import print_books as run
 
 DATA = Path(__file__).parent / "data"
 

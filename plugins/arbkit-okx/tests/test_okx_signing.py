@@ -11,7 +11,6 @@ import pytest
 from arbkit_okx import login
 from arbkit_okx.adapter import Okx
 
-from arbkit.core.signer import LocalSigner
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -30,6 +29,7 @@ from arbkit.core.types import (
     Side,
     VenueSettings,
 )
+from arbkit.core.venues.signer import LocalSigner
 
 MADE = json.loads((Path(__file__).parent / "data" / "signing.json").read_text())
 NOW_NS = MADE["clock_ms"] * 1_000_000

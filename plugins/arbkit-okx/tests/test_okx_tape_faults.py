@@ -11,7 +11,7 @@ from arbkit_okx.adapter import Okx
 
 from arbkit.core.types import HttpRequest, VenueSettings
 from arbkit.testing.recording import Summary, read_frames
-from arbkit.testing.tapeserver import MUTATIONS, TapeServer, Truth
+from arbkit.testing.tapeserver import MUTATIONS, TapeServer, TrueTop
 
 DATA = Path(__file__).parent / "data"
 
@@ -23,10 +23,10 @@ class OkxTeller:
         frame = json.loads(data)
         return frame["arg"]["instId"] if "action" in frame else ""
 
-    def http(self, request: HttpRequest, truths: Mapping[str, Truth]) -> bytes | None:
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         return None
 
-    def ws(self, text: str, truths: Mapping[str, Truth]) -> Sequence[str]:
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         if text == "ping":
             return ["pong"]
         request = json.loads(text)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from arbkit.core.protocols import NEVER
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.supervisor import Ending, Runtime, run
+from arbkit.core.types import NEVER
 
 
 class FakeDesk:

@@ -15,7 +15,6 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from arbkit.core.errors import JournalFailed, LocalProtocolError
-from arbkit.core.protocols import NEVER
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.heap import Heap
 from arbkit.core.runtime.journal_file import JournalFile
@@ -23,7 +22,7 @@ from arbkit.core.runtime.supervisor import Ending, Runtime, run
 from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import Receiver
 from arbkit.core.tape import ReplayPort, TapeHead, TapeReader, TapeWriter, replay
-from arbkit.core.types import Dial, HttpRequest, NoAnswer, Secret
+from arbkit.core.types import NEVER, Dial, HttpRequest, NoAnswer, Secret
 
 SECOND = 1_000_000_000
 MS = 1_000_000

@@ -1,0 +1,41 @@
+"""What the metrics read of a desk."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from arbkit.core.desk import Desk
+from arbkit.monitor.log_writer import LogWriter
+from arbkit.monitor.metrics import BookFact, Headroom, Sources
+
+__all__ = ["sources"]
+
+
+def sources(desk: Desk, log: LogWriter) -> Sources:
+    def books() -> list[BookFact]:
+        now_ns = desk.view.now_ns
+        return [BookFact(name, book.state, book.age_ns(now_ns)) for name, book in desk.books.items()]
+
+    def headroom() -> list[Headroom]:
+        return [
+            Headroom(name, bucket, free)
+            for name, venue in desk.venues.items()
+            for bucket, free in venue.throttle.headroom(desk.view.now_ns).items()
+        ]
+
+    def marked() -> tuple[str, Decimal] | None:
+        asset = desk.setup.limits.asset
+        value = desk.ledger.marked(desk.marker, asset)
+        return None if value is None else (asset, value)
+
+    return Sources(
+        counters=desk.counters,
+        books=books,
+        headroom=headroom,
+        pnl=desk.ledger.pnl,
+        marked_pnl=marked,
+        open_deals=lambda: len(desk.engine.deals),
+        unresolved=lambda: len(desk.unresolved()),
+        mode=lambda: desk.gate.mode().value,
+        log_dropped=lambda: log.dropped,
+    )

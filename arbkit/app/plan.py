@@ -1,0 +1,152 @@
+"""The plan of a run: everything it depends on but its inputs and its secrets. A desk is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+from msgspec import Struct
+
+from arbkit.config.load import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
+from arbkit.core.counters import Counters
+from arbkit.core.desk import Desk, Setup
+from arbkit.core.errors import ConfigError
+from arbkit.core.execution.requests import Port
+from arbkit.core.log import Log
+from arbkit.core.money.gate import GateConfig
+from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.protocols import Executor, Signer, Strategy
+from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.types import VenueSettings
+from arbkit.core.venues.venue import PaperSetup, VenueSetup
+from arbkit.plugins.registry import Registry
+
+__all__ = ["RunPlan", "VenuePlan", "make_desk", "plan_of"]
+
+
+class VenuePlan(Struct, frozen=True, kw_only=True):
+    """One venue of a run, without its secrets."""
+
+    venue: str
+    account: str
+    environment: str
+    endpoints: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
+    signed: bool = False
+    balances: Mapping[str, Decimal] | None = None
+    """Paper: what the account starts with. None = live orders."""
+    latency_ns: int = 0
+    maker: Decimal = WORST_FEE
+    taker: Decimal = WORST_FEE
+
+
+class RunPlan(Struct, frozen=True, kw_only=True):
+    """All that a run depends on besides its inputs and its secrets: the head of its tape."""
+
+    venues: Sequence[VenuePlan]
+    target: str
+    params: Mapping[str, Any] = {}
+    limits: LimitsConfig = LimitsConfig()
+    gate: GateConfig = GateConfig()
+    executor: Mapping[str, Any] = {}
+    """Arguments of the executor."""
+    seed: int = 0
+    block: int = 0
+    unresolved: Sequence[Intent] = ()
+    interrupted: Sequence[Interrupted] = ()
+    durability: str = "process"
+
+
+def make_desk(
+    plan: RunPlan,
+    registry: Registry,
+    strategy: Strategy,
+    signers: Mapping[str, Signer],
+    port: Port,
+    now_ns: int,
+    *,
+    log: Log | None = None,
+    counters: Counters | None = None,
+    probe: Callable[[], int] | None = None,
+) -> Desk:
+    """The desk of a plan: the same for a run and for its replay."""
+    executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
+    venues = []
+    for venue in plan.venues:
+        settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
+        venues.append(
+            VenueSetup(
+                exchange=registry.exchange(venue.venue)(settings),
+                account=venue.account,
+                signer=signers.get(venue.venue),
+                paper=None
+                if venue.balances is None
+                else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
+                maker=venue.maker,
+                taker=venue.taker,
+            )
+        )
+    name = plan.target.rpartition(":")[2]
+    setup = Setup(
+        venues=venues,
+        slots=[RunningStrategy(name, strategy, executor)],
+        limits=plan.limits,
+        gate=plan.gate,
+        seed=plan.seed,
+        block=plan.block,
+        unresolved=plan.unresolved,
+        interrupted=plan.interrupted,
+        durability=plan.durability,
+    )
+    return Desk(setup, port, now_ns, log=log, counters=counters, probe=probe)
+
+
+def _executor(settings: Mapping[str, Any]) -> Executor:
+    """The executor with its settings from the configuration; raises ``ConfigError`` for one that it lacks."""
+    from inspect import signature
+
+    from arbkit.strategies import TakerExecutor
+
+    known = list(signature(TakerExecutor).parameters)
+    for name in settings:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            raise ConfigError(f"executor.{name}: unknown key; {hint}")
+    try:
+        return TakerExecutor(**settings)
+    except TypeError as error:
+        raise ConfigError(f"executor: {error}") from None
+
+
+def plan_of(config: Config, live: bool, seed: int) -> RunPlan:
+    """The plan that a configuration asks for."""
+    return RunPlan(
+        venues=[_venue_plan(name, venue, live) for name, venue in config.venues.items()],
+        target=config.strategy.target,
+        params=config.strategy.params,
+        limits=config.limits,
+        gate=config.gate,
+        executor=config.executor,
+        seed=seed,
+        durability=config.state.durability,
+    )
+
+
+def _venue_plan(name: str, venue: VenueConfig, live: bool) -> VenuePlan:
+    latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
+    return VenuePlan(
+        venue=name,
+        account=f"{name}:{venue.account}",
+        environment=venue.environment,
+        endpoints=venue.endpoints,
+        options=venue.options,
+        signed=live,
+        balances=None if live else venue.balances,
+        latency_ns=round(latency_ms * 1e6),
+        maker=venue.maker_fee if venue.maker_fee is not None else WORST_FEE,
+        taker=venue.taker_fee if venue.taker_fee is not None else WORST_FEE,
+    )

@@ -1,0 +1,100 @@
+"""What ``arbkit run TARGET`` means: a registered name, ``module:Class`` or ``file.py:Class``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from arbkit.config.load import StrategyConfig
+from arbkit.core.errors import ConfigError
+from arbkit.core.protocols import Strategy
+from arbkit.plugins.registry import Registry, raised_at
+
+__all__ = ["load", "make"]
+
+
+def load(target: str, registry: Registry) -> Callable[..., Any]:
+    """The class that ``target`` names. Raises ``ConfigError`` with the place of what went wrong."""
+    module_name, colon, name = target.rpartition(":")
+    if not colon:
+        return _registered(target, registry)
+    if not module_name or not name:
+        raise ConfigError(f"{target}: a target is module:Class, file.py:Class or a registered name")
+    module = _module(module_name, target)
+    found = getattr(module, name, None)
+    where = getattr(module, "__file__", None) or module_name
+    if found is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        near = get_close_matches(name, classes, 1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{target}: {where} has no {name!r}{hint}")
+    missing = [method for method in ("instruments", "decide") if not callable(getattr(found, method, None))]
+    if not callable(found) or missing:
+        raise ConfigError(f"{target}: {name} is no strategy: it lacks {', '.join(missing) or 'a constructor'}")
+    made: Callable[..., Any] = found
+    return made
+
+
+def _registered(target: str, registry: Registry) -> Callable[..., Any]:
+    try:
+        return registry.strategy(target)
+    except ConfigError as error:
+        if Path(target).with_suffix(".py").is_file():
+            raise ConfigError(f"{target}: which class of that file? {target}:Class") from None
+        raise error
+
+
+def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:
+    """The strategy with its params; raises ``ConfigError`` when the class does not take them."""
+    try:
+        made: Strategy = cls(**config.params)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"strategy {config.target} with params {sorted(config.params)}: {raised_at(error)}") from None
+    return made
+
+
+def _module(name: str, target: str) -> ModuleType:
+    here = Path.cwd()
+    file = here / name if name.endswith(".py") else here.joinpath(*name.split(".")).with_suffix(".py")
+    # At the end: a neighbour called ssl.py must not shadow the standard one.
+    if str(here) not in sys.path:
+        sys.path.append(str(here))
+    try:
+        if file.is_file():
+            return _load_file(file)
+        if name.endswith(".py"):
+            raise ConfigError(f"{target}: there is no file {file}")
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigError(f"{target}: there is no {file} and no module {name!r}") from None
+        raise ConfigError(f"{target}: {raised_at(error)}") from None
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{target}: {raised_at(error)}") from None
+
+
+def _load_file(file: Path) -> ModuleType:
+    name = file.stem
+    if name in sys.modules or name in sys.stdlib_module_names:
+        name = f"arbkit_target_{name}"
+    spec = spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{file}: cannot be imported")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

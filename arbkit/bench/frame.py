@@ -1,0 +1,427 @@
+"""``arbkit bench frame``: raw text -> book -> decision, beside the usual way of doing it.
+
+Ours is the real path, ``Desk.frame`` and ``Desk.read_end`` as a link calls them, with SpreadArb looking at each change.
+The usual way is json + Decimal + sortedcontainers: the same frames, the same book, and the same order of questions,
+best prices net of fees in both directions and depth only where they cross. It checks neither sequence nor age, which
+ours does. Both must end with the same best bid, or the comparison is worth nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from operator import neg
+from pathlib import Path
+from random import Random
+from typing import Any, TypeAlias, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from arbkit.core.desk import Desk, Setup
+from arbkit.core.errors import ConfigError
+from arbkit.core.market.book import Book
+from arbkit.core.protocols import Exchange
+from arbkit.core.runtime.clock import Clock
+from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.types import (
+    NEVER,
+    BookState,
+    BookUpdate,
+    Dial,
+    HttpAnswer,
+    HttpRequest,
+    Instrument,
+    Level,
+    LinkSpec,
+    Role,
+    Secret,
+    VenueSettings,
+)
+from arbkit.core.venues.venue import PaperSetup, VenueSetup
+from arbkit.testing.recording import Summary, read_frames
+
+__all__ = ["FrameResult", "frame"]
+
+BOOK_LEVELS = 400
+CHANGES = (2, 10, 40)
+SEEDED_FRAMES = 4_000
+WARM_UP = 200
+START_NS = 1_723_161_255_000_000_000
+
+perf_ns = Clock().perf_ns
+Rows: TypeAlias = Sequence[Sequence[str]]
+
+
+class FrameResult(Struct, kw_only=True):
+    """One row. Times are microseconds a frame, from the text to the decision."""
+
+    venue: str
+    source: str
+    levels: float
+    """Changes in the median frame."""
+    book_levels: int
+    """A side, in the mean of both at the end."""
+    median_us: float
+    p99_us: float
+    usual_us: float | None = None
+    """Median of the usual way; None where sortedcontainers is not installed."""
+    usual_p99_us: float | None = None
+    ratio: float | None = None
+    """Usual over ours, of the medians."""
+    ratio_p99: float | None = None
+    frames: int = 0
+
+
+class BookStream(Struct):
+    """One market-data socket of one symbol, as it came: what both ways are fed with."""
+
+    venue: str
+    native: str
+    texts: list[str]
+    snapshot: str = ""
+    """The answer to the REST snapshot request, where the venue has one."""
+
+
+# --- what a frame says, read the usual way ----------------------------------------------------------------------
+
+
+def _binance(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    data = said.get("data", said)
+    if not isinstance(data, dict) or data.get("e") != "depthUpdate":
+        return None
+    return data["s"], False, data["b"], data["a"]
+
+
+def _okx(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    if not str(said.get("arg", {}).get("channel", "")).startswith("books") or "data" not in said:
+        return None
+    row = said["data"][0]
+    return said["arg"]["instId"], said.get("action") == "snapshot", row["bids"], row["asks"]
+
+
+def _bybit(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    if not str(said.get("topic", "")).startswith("orderbook.") or "data" not in said:
+        return None
+    data = said["data"]
+    return data["s"], said["type"] == "snapshot", data["b"], data["a"]
+
+
+_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[str, bool, Rows, Rows] | None]] = {
+    "binance": _binance,
+    "okx": _okx,
+    "bybit": _bybit,
+}
+
+
+def frame(recording: str | None = None) -> list[FrameResult]:
+    """Seeded frames of 2, 10 and 40 changes against 400 levels a side; or a recording."""
+    if recording is not None:
+        return [_measure(_recorded(Path(recording)), Path(recording).name)]
+    return [_measure(_seeded(changes), "seeded", Decimal("0.01")) for changes in CHANGES]
+
+
+# --- frames -----------------------------------------------------------------------------------------------------
+
+
+def _seeded(changes: int) -> BookStream:
+    """Depth frames in Binance's wire form; changes cluster at the top of the book, as they do live."""
+    rng = Random(changes)  # noqa: S311 - made-up prices
+    mid = 6_000_000
+    books = [
+        {mid - 1 - i * 3: rng.randint(1, 10**6) for i in range(BOOK_LEVELS)},
+        {mid + 1 + i * 3: rng.randint(1, 10**6) for i in range(BOOK_LEVELS)},
+    ]
+    snapshot = json.dumps({"lastUpdateId": 1, "bids": _rows(books[0], True), "asks": _rows(books[1], False)})
+    texts = []
+    for number in range(2, SEEDED_FRAMES + WARM_UP + 2):
+        sides: list[dict[int, int]] = [{}, {}]
+        while len(sides[0]) + len(sides[1]) < changes:
+            side = rng.randint(0, 1)
+            book = books[side]
+            if rng.random() < 0.4:
+                away = 1 + int(rng.expovariate(0.02)) % 1200
+                px, qty = mid + (away if side else -away), rng.randint(1, 10**6)
+            else:
+                px = rng.choice(sorted(book, reverse=not side)[:60])
+                qty = rng.randint(1, 10**6) if len(book) < BOOK_LEVELS or rng.random() < 0.5 else 0
+            sides[side][px] = qty
+            if qty:
+                book[px] = qty
+            else:
+                book.pop(px, None)
+        data = {
+            "e": "depthUpdate",
+            "E": START_NS // 10**6 + 100 * number,
+            "s": "BTCUSDT",
+            "U": number,
+            "u": number,
+            "b": _rows(sides[0], True),
+            "a": _rows(sides[1], False),
+        }
+        texts.append('{"stream":"btcusdt@depth@100ms","data":' + json.dumps(data, separators=(",", ":")) + "}")
+    return BookStream("binance", "BTCUSDT", texts, snapshot)
+
+
+def _rows(side: dict[int, int], descending: bool) -> list[list[str]]:
+    return [[f"{px / 100:.8f}", f"{qty / 10**5:.8f}"] for px, qty in sorted(side.items(), reverse=descending)]
+
+
+def _recorded(path: Path) -> BookStream:
+    """The busiest book of a recording."""
+    frames = [one for _, one in read_frames(path, Summary()) if one.dir == "in"]
+    venue = next((name for name in _READERS if any(name in one.url for one in frames)), "")
+    if not venue:
+        raise ConfigError(f"{path}: no frames of {', '.join(_READERS)} in it (told by the url of each line)")
+    read = _READERS[venue]
+    heard: dict[str, list[tuple[str, str]]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    snapshots: dict[str, str] = {}
+    for one in frames:
+        text = one.payload if isinstance(one.payload, str) else one.payload.decode("utf-8", "replace")
+        if one.kind == "http":
+            snapshots.update({word: text for word in one.url.replace("&", "=").split("=") if '"lastUpdateId"' in text})
+            continue
+        try:
+            said = read(json.loads(text))
+        except (ValueError, LookupError, AttributeError):
+            said = None
+        symbol = said[0] if said else ""
+        heard.setdefault(one.conn, []).append((symbol, text))
+        counts[one.conn, symbol] += bool(symbol)
+    (conn, native), count = counts.most_common(1)[0] if counts else (("", ""), 0)
+    if count < 20:
+        raise ConfigError(f"{path}: holds too few book frames to measure ({count})")
+    return BookStream(
+        venue, native, [text for symbol, text in heard[conn] if symbol == native], snapshots.get(native, "")
+    )
+
+
+# --- ours -------------------------------------------------------------------------------------------------------
+
+
+class _Port:
+    """Goes nowhere; remembers what was dialled and which snapshot was asked for."""
+
+    def __init__(self) -> None:
+        self.dialled: list[str] = []
+        self.requests: list[tuple[int, str]] = []
+
+    def dial(self, link: str, dial: Dial) -> None:
+        self.dialled.append(link)
+
+    def send(self, link: str, text: str) -> bool:
+        return True
+
+    def drop(self, link: str, reason: str) -> None: ...
+    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
+        self.requests.append((ref, request.url.reveal() if isinstance(request.url, Secret) else request.url))
+
+    def journal(self, record: bytes) -> int:
+        return 0
+
+
+class _Mute:
+    """A session without a wire."""
+
+    due_ns = NEVER
+
+    def encode(self, what: object, now_ns: int) -> tuple[()]:
+        return ()
+
+
+class _Standing:
+    """An exchange around another: the rival whose one book only stands there, or the venue read for a recording."""
+
+    def __init__(self, exchange: Exchange, venue: str) -> None:
+        self.venue = venue
+        self.capabilities = exchange.capabilities
+        self.rate_limits = exchange.rate_limits
+        self._exchange = exchange
+        self._read = getattr(exchange, "replay_session", exchange.session)
+
+    def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
+        if self.venue == self._exchange.venue:
+            return self._exchange.links(instruments, account)
+        return [LinkSpec(link=f"{self.venue}.rest", venue=self.venue, role=Role.REST)]
+
+    def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
+        if self.venue != self._exchange.venue:
+            return _Mute()
+        return (self._exchange.session if link.role is Role.REST else self._read)(link, catalogue, signer)
+
+    def cost(self, what: Any, role: Role) -> Sequence[tuple[str, int]]:
+        return ()
+
+
+def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
+    """A desk whose one public link is up; its book has nothing yet."""
+    from arbkit.plugins.registry import load
+    from arbkit.strategies import SpreadArb, TakerExecutor
+
+    exchange: Exchange = load().exchange(wire.venue)(VenueSettings())
+    instrument = Instrument(
+        venue=wire.venue,
+        symbol=wire.native,
+        native=wire.native,
+        base="BASE",
+        quote="QUOTE",
+        tick=tick,
+        lot=Decimal("0.00001"),
+    )
+    setups = [
+        VenueSetup(
+            exchange=cast("Exchange", _Standing(exchange, venue)),
+            account=f"{venue}:main",
+            paper=PaperSetup(balances={}),
+        )
+        for venue in (wire.venue, "rival")
+    ]
+    port = _Port()
+    slot = RunningStrategy("bench", SpreadArb(symbols=(wire.native,)), TakerExecutor())
+    desk = Desk(Setup(venues=setups, slots=[slot]), port, START_NS)
+    for known in (instrument, replace(instrument, venue="rival")):
+        desk.catalogue.add(known)
+    for venue in desk.venues.values():
+        venue.catalogued = True
+    desk.wake(START_NS)
+    desk.wake(START_NS)
+    desk.opened(port.dialled[0], START_NS)
+    return desk, port, desk.books[instrument.id]
+
+
+def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[tuple[float, float]], list[Any]]:
+    """(ns a frame, index of the first timed frame, the book at the end, its bids and asks when timing began)."""
+    desk, port, book = _desk(wire, tick)
+    link = port.dialled[0]
+    now_ns = START_NS
+    first = 0
+    while book.state is not BookState.SYNCED:
+        if first == len(wire.texts):
+            raise ConfigError(f"the book of {wire.native} never came into step: {book.reason}")
+        now_ns += 100_000_000
+        desk.frame(link, wire.texts[first], now_ns)
+        first += 1
+        for ref, url in port.requests:
+            if wire.snapshot and wire.native in url:
+                desk.answered(ref, HttpAnswer(200, {}, wire.snapshot.encode(), now_ns, now_ns), now_ns)
+        port.requests.clear()
+        desk.read_end(link, now_ns)
+    bids, asks = list(book.bids), list(book.asks)
+    rival = desk.books[f"rival:{wire.native}"]
+    px = bids[0][0]
+    rival.apply(BookUpdate(rival.instrument, [Level(px, 1.0)], [Level(px * 1.0001, 1.0)], True, 1, now_ns, now_ns))
+    took = []
+    gc.collect()
+    gc.freeze()
+    for text in wire.texts[first:]:
+        now_ns += 100_000_000
+        rival.recv_ns = now_ns
+        began = perf_ns()
+        desk.frame(link, text, now_ns)
+        desk.read_end(link, now_ns)
+        took.append(perf_ns() - began)
+    gc.unfreeze()
+    return took, first, book, bids, asks
+
+
+# --- the usual way ----------------------------------------------------------------------------------------------
+
+
+def _usual(
+    wire: BookStream, first: int, start: tuple[Sequence[tuple[float, float]], Sequence[tuple[float, float]]]
+) -> tuple[list[int], Decimal] | None:
+    """(ns a frame, best bid at the end), from the same book on."""
+    try:
+        from sortedcontainers import SortedDict
+    except ImportError:
+        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
+        return None
+    read = _READERS[wire.venue]
+    bids = SortedDict(neg, {Decimal(repr(px)): Decimal(repr(qty)) for px, qty in start[0]})
+    asks = SortedDict({Decimal(repr(px)): Decimal(repr(qty)) for px, qty in start[1]})
+    top = bids.peekitem(0)[0]
+    rival_bids = SortedDict(neg, {top: Decimal(1)})
+    rival_asks = SortedDict({top * Decimal("1.0001"): Decimal(1)})
+    fee, size = Decimal("0.001"), Decimal("0.01")
+    edges = 0
+
+    def price(side: Any) -> Decimal:
+        """The mean price of ``size``, from the best level outward."""
+        left, paid = size, Decimal(0)
+        for px, qty in side.items():
+            take = min(left, qty)
+            paid += px * take
+            left -= take
+            if not left:
+                break
+        return paid / (size - left)
+
+    def one(text: str) -> None:
+        nonlocal edges
+        said = read(json.loads(text))
+        if said is None:
+            return
+        _, snapshot, new_bids, new_asks = said
+        for side, rows in ((bids, new_bids), (asks, new_asks)):
+            if snapshot:
+                side.clear()
+            for row in rows:
+                px, qty = Decimal(row[0]), Decimal(row[1])
+                if qty:
+                    side[px] = qty
+                else:
+                    side.pop(px, None)
+        # as ours does: the best prices first, depth only where they cross by more than the fees
+        if rival_bids.peekitem(0)[0] * (1 - fee) > asks.peekitem(0)[0] * (1 + fee):
+            edges += price(rival_bids) * (1 - fee) > price(asks) * (1 + fee)
+        if bids.peekitem(0)[0] * (1 - fee) > rival_asks.peekitem(0)[0] * (1 + fee):
+            edges += price(bids) * (1 - fee) > price(rival_asks) * (1 + fee)
+
+    took = []
+    gc.collect()
+    gc.freeze()
+    for text in wire.texts[first:]:
+        began = perf_ns()
+        one(text)
+        took.append(perf_ns() - began)
+    gc.unfreeze()
+    return took, bids.peekitem(0)[0]
+
+
+def _measure(wire: BookStream, source: str, tick: Decimal = Decimal(0)) -> FrameResult:
+    ours, first, book, bids, asks = _ours(wire, tick)
+    warm = min(WARM_UP, len(ours) // 5)
+    result = FrameResult(
+        venue=wire.venue,
+        source=source,
+        levels=statistics.median(text.count('["') for text in wire.texts),
+        book_levels=(len(book.bids) + len(book.asks)) // 2,
+        median_us=_median(ours[warm:]),
+        p99_us=_p99(ours[warm:]),
+        frames=len(ours) - warm,
+    )
+    usual = _usual(wire, first, (bids, asks))
+    if usual is None:
+        return result
+    took, theirs = usual
+    best = book.bids.best()
+    if best is None or float(theirs) != best[0]:
+        raise AssertionError(f"the two ways disagree on the best bid of {wire.native}: {theirs} and {best}")
+    result.usual_us, result.usual_p99_us = _median(took[warm:]), _p99(took[warm:])
+    result.ratio = round(result.usual_us / result.median_us, 2)
+    result.ratio_p99 = round(result.usual_p99_us / result.p99_us, 2)
+    return result
+
+
+def _median(took: Sequence[int]) -> float:
+    return round(statistics.median(took) / 1000, 3)
+
+
+def _p99(took: Sequence[int]) -> float:
+    return round(sorted(took)[int(len(took) * 0.99)] / 1000, 3)

@@ -1,0 +1,70 @@
+"""Benchmarks: each figure beside the usual way of doing the same, measured in the same run on the same frames."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+__all__ = ["machine", "run"]
+
+
+def run(
+    name: str, *, loop_factory: Callable[[], AbstractEventLoop], frames: str | None = None, as_json: bool = False
+) -> int:
+    """``arbkit bench NAME``: print the results; the exit code."""
+    if name == "frame":
+        from arbkit.bench.frame import frame
+
+        results: Sequence[Any] = frame(frames)
+    elif name == "floats":
+        from arbkit.bench.floats import floats
+
+        results = floats()
+    else:
+        from arbkit.bench.ticks import tick_to_order
+
+        results = tick_to_order(loop_factory)
+    rows: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
+    if as_json:
+        print(json.dumps({"machine": machine(), "results": rows}))  # noqa: T201 - this is what the command is for
+    else:
+        _show(name, rows)
+    return 0
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"arbkit bench {name}", box=None, title_justify="left")
+    for key in rows[0]:
+        table.add_column(key)
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)

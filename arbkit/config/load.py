@@ -1,0 +1,303 @@
+"""TOML file + ``ARBKIT_*`` variables + flags -> one frozen ``Config``, or every mistake at once.
+
+Precedence: flags > environment > file > default. ``ARBKIT_VENUES__BINANCE__TAKER_FEE=0.001`` sets
+``venues.binance.taker_fee``. Keys of venues are given by reference (``env:NAME``, ``file:PATH``), never as text.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from arbkit.config.reader import Mistake, Place, Reader, find_lines
+from arbkit.config.secrets import is_reference, resolve
+from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.core.money.gate import GateConfig
+from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.types import Secret, VenueSettings
+from arbkit.core.venues.signer import LocalSigner
+
+__all__ = [
+    "BadConfig",
+    "BadCredentials",
+    "Config",
+    "Credentials",
+    "MetricsConfig",
+    "Mistake",
+    "StateConfig",
+    "StrategyConfig",
+    "VenueConfig",
+    "credentials",
+    "fail",
+    "load",
+]
+
+PREFIX = "ARBKIT_"
+DEFAULT_FILE = "arbkit.toml"
+WORST_FEE = Decimal("0.001")
+"""The taker fee believed until the venue tells the account's own."""
+PAPER_LATENCY_MS = 50.0
+"""How long a paper order takes where the configuration does not say."""
+_SECRETS = ("key", "secret", "passphrase")
+
+
+class VenueConfig(Struct, frozen=True, kw_only=True):
+    """``[venues.NAME]``"""
+
+    environment: Literal["prod", "testnet", "demo", "sim"] = "prod"
+    account: str = "main"
+    key: str = ""
+    """``env:NAME`` or ``file:PATH``, as the next two."""
+    secret: str = ""
+    passphrase: str = ""
+    encoding: Literal["utf-8", "base64", "hex", "pem"] = "utf-8"
+    """How the secret's text stands for its bytes."""
+    taker_fee: Decimal | None = None
+    """A fraction (0.001 = 10 bps): what paper fills cost, and what is believed until the venue tells."""
+    maker_fee: Decimal | None = None
+    balances: Mapping[str, Decimal] = {}
+    """What a paper account starts with, by asset."""
+    latency_ms: float | None = None
+    """Order latency of paper fills; measured when not given."""
+    endpoints: Mapping[str, str] = {}
+    """Base URLs that replace the venue's own: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
+    options: Mapping[str, str] = {}
+    """The venue's own switches; its README lists them."""
+    i_trust_host: tuple[str, ...] = ()
+    """Hosts other than the venue's own that may see live orders and signatures."""
+
+    @property
+    def settings(self) -> VenueSettings:
+        """What the exchange class is made with."""
+        return VenueSettings(environment=self.environment, endpoints=self.endpoints, options=self.options)
+
+
+class StrategyConfig(Struct, frozen=True, kw_only=True):
+    """``[strategy]``"""
+
+    target: str = ""
+    """``module:Class`` or a registered name; ``arbkit run TARGET`` wins."""
+    params: Mapping[str, Any] = {}
+    """Arguments of the class."""
+
+
+class MetricsConfig(Struct, frozen=True, kw_only=True):
+    """``[metrics]``: Prometheus text on the loopback interface."""
+
+    port: int | None = None
+    """None = no endpoint; 0 = any free port, printed at the start."""
+
+
+class StateConfig(Struct, frozen=True, kw_only=True):
+    """``[state]``"""
+
+    folder: str = ""
+    """Journal, id block and lock; "" = ``$XDG_STATE_HOME/arbkit``."""
+    durability: Literal["process", "power"] = "process"
+    """``process``: an intent survives our death before its first byte leaves. ``power``: also the machine's."""
+
+    @property
+    def path(self) -> Path:
+        if self.folder:
+            return Path(self.folder).expanduser()
+        return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "arbkit"
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """All of ``arbkit.toml``."""
+
+    mode: Literal["paper", "live"] = "paper"
+    """Orders leave only with ``mode = "live"`` and the flag ``--live``."""
+    venues: Mapping[str, VenueConfig] = {}
+    strategy: StrategyConfig = StrategyConfig()
+    limits: LimitsConfig = LimitsConfig()
+    gate: GateConfig = GateConfig()
+    executor: Mapping[str, Any] = {}
+    """Arguments of the executor."""
+    metrics: MetricsConfig = MetricsConfig()
+    state: StateConfig = StateConfig()
+    distributions: tuple[str, ...] = ()
+    """The plugin distributions that live mode loads; no others."""
+
+
+class Credentials(Struct, frozen=True):
+    """The key of one account, read from where the config says. Prints as ``***``."""
+
+    key: Secret
+    secret: Secret
+    passphrase: Secret
+    encoding: str = "utf-8"
+
+    def signer(self) -> LocalSigner:
+        """What signs with it; raises ``CredentialsError`` when the secret does not fit its encoding."""
+        return LocalSigner(self.key.reveal(), self.secret.reveal(), self.passphrase.reveal(), encoding=self.encoding)
+
+
+class BadConfig(ConfigError):
+    """The mistakes, all of them."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = mistakes
+        head = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        super().__init__("\n".join([f"{head} in the configuration:", *(f"  {mistake}" for mistake in mistakes)]))
+
+
+class BadCredentials(BadConfig, CredentialsError):
+    """Nothing is wrong but keys."""
+
+
+def load(
+    path: str | Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    live: bool = False,
+    venues: Callable[[Collection[str] | None], Collection[str]] | None = None,
+) -> Config:
+    """Read and check everything.
+
+    ``path``: the file; None = ``arbkit.toml`` of the current folder if there is one. ``flags``: dotted key -> value.
+    ``live``: the run would send orders: keys, distributions and hosts are checked too. ``venues``: given the
+    distributions that may load (None = all), returns the venues that exist; then unknown ones are mistakes.
+    Raises ``BadConfig`` (``BadCredentials`` when only keys are wrong).
+    """
+    env = os.environ if env is None else env
+    reader = Reader(secrets=_SECRETS)
+    file = _file(path)
+    if file is not None:
+        reader.file(file, *_read(file))
+    for name in sorted(env):
+        if name.startswith(PREFIX) and name != "ARBKIT_CONFIG":
+            reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
+    for dotted, value in (flags or {}).items():
+        reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
+    config = reader.build(Config)
+    _check(config, reader, live)
+    if venues is not None:
+        _check_venues(config, reader, venues(config.distributions if live else None))
+    fail(reader.mistakes)
+    return config
+
+
+def fail(mistakes: Collection[Mistake]) -> None:
+    """Raise what the mistakes amount to, if there are any, in the order of the file."""
+    if mistakes:
+        only_keys = all(mistake.credentials for mistake in mistakes)
+        raise (BadCredentials if only_keys else BadConfig)(sorted(set(mistakes), key=lambda mistake: mistake.order))
+
+
+def credentials(name: str, venue: VenueConfig) -> Credentials:
+    """The venue's key, secret and passphrase; raises ``CredentialsError`` that says which and what to do."""
+    read = {}
+    for field in _SECRETS:
+        reference = getattr(venue, field)
+        try:
+            read[field] = resolve(reference) if reference else Secret("")
+        except CredentialsError as error:
+            raise CredentialsError(f"venues.{name}.{field}: {error}") from None
+    return Credentials(read["key"], read["secret"], read["passphrase"], venue.encoding)
+
+
+def _file(path: str | Path | None) -> Path | None:
+    if path is not None:
+        return Path(path)
+    default = Path(DEFAULT_FILE)
+    return default if default.is_file() else None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    try:
+        return tomllib.loads(text, parse_float=Decimal), find_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from None
+
+
+def _check(config: Config, reader: Reader, live: bool) -> None:
+    for section, caps in (("limits", config.limits), ("gate", config.gate)):
+        for cap in caps.__struct_fields__:
+            value = getattr(caps, cap)
+            if isinstance(value, (int, Decimal)) and value < 0:
+                reader.wrong((section, cap), "must not be negative")
+    if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
+        reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    for name, venue in config.venues.items():
+        for asset, amount in venue.balances.items():
+            if amount < 0:
+                reader.wrong(("venues", name, "balances", asset), "must not be negative")
+        for field in ("taker_fee", "maker_fee"):
+            fee = getattr(venue, field)
+            if fee is not None and not -Decimal("0.01") <= fee < Decimal("0.05"):
+                reader.wrong(("venues", name, field), "is a fraction: 0.001 is 0.1 %")
+        for field in _SECRETS:
+            reference = getattr(venue, field)
+            if reference and not is_reference(reference):
+                continue
+            if live:
+                _check_secret(reader, name, field, reference)
+        for field, url in venue.endpoints.items():
+            _check_url(reader, ("venues", name, "endpoints", field), url, venue, live)
+    if live and config.mode != "live":
+        reader.wrong(("mode",), 'is "paper": --live needs mode = "live" in the configuration too')
+    if live and not config.distributions:
+        reader.wrong(("distributions",), 'is empty: live mode loads only what it names, as ["arbkit-binance"]')
+    if live and not config.venues:
+        reader.wrong(("venues",), "is empty: live mode trades only on the venues it names")
+
+
+def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None:
+    path = ("venues", name, field)
+    if not reference:
+        if field != "passphrase":
+            reader.wrong(path, "is missing: live mode needs env:NAME or file:PATH", credentials=True)
+        return
+    try:
+        resolve(reference)
+    except CredentialsError as error:
+        reader.wrong(path, str(error), credentials=True)
+
+
+def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https", "ws", "wss") or not host:
+        reader.wrong(path, "is no URL: https://HOST or wss://HOST")
+    elif parts.username or parts.password:
+        reader.wrong(path, "holds a user or password: a URL is printed and logged")
+    elif parts.scheme in ("http", "ws") and not _loopback(host):
+        reader.wrong(path, f"is not encrypted: use {parts.scheme}s (plain {parts.scheme} only to this machine)")
+    elif live and venue.environment == "prod" and host not in venue.i_trust_host:
+        reader.wrong(
+            path,
+            f"sends live orders to {host} instead of the venue's own host: "
+            f'if that is meant, i_trust_host = ["{host}"] in [{".".join(path[:2])}]',
+        )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_venues(config: Config, reader: Reader, known: Collection[str]) -> None:
+    for name in config.venues:
+        if name not in known:
+            reader.unknown(("venues", name), known, "no plugin registers this venue")

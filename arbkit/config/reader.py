@@ -1,0 +1,237 @@
+"""Raw keys from file, environment and flags -> structs, with every mistake placed (file:line) and named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from arbkit.config.secrets import is_reference
+
+__all__ = ["Mistake", "Place", "Reader", "find_lines"]
+
+T = TypeVar("T")
+_WRONG = object()
+"""A value that could not be read: noted, and left out."""
+
+
+class Place(Struct, frozen=True):
+    """Where a value came from."""
+
+    name: str
+    """A file, a variable or a flag."""
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+class Mistake(Struct, frozen=True):
+    """One thing to mend. Never holds a value, which may be a secret."""
+
+    place: str
+    path: str
+    text: str
+    credentials: bool = False
+    order: tuple[bool, str, int, str] = (False, "", 0, "")
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.path}: {self.text}" if self.place else f"{self.path}: {self.text}"
+
+
+class Reader:
+    """Collects raw values by path, later ones winning, then builds structs and notes what is wrong."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self.mistakes: list[Mistake] = []
+        self._secrets = secrets
+        self._raw: dict[str, Any] = {}
+        self._places: dict[tuple[str, ...], Place] = {}
+        self._from_text: set[tuple[str, ...]] = set()
+
+    def file(self, file: Path, raw: dict[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
+        """A parsed TOML file and the lines of its keys."""
+        self._raw = raw
+        self._places[()] = Place(str(file))
+        for path, line in lines.items():
+            self._places[path] = Place(str(file), line)
+
+    def text(self, path: Sequence[str], text: str, place: Place) -> None:
+        """A value from a variable: a list or table as TOML writes it, else text for the field to read."""
+        value: Any = text
+        if text[:1] in ("[", "{"):
+            try:
+                value = tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
+            except tomllib.TOMLDecodeError:
+                self.mistakes.append(_mistake(place, ".".join(path), "is neither plain text nor a TOML list"))
+                return
+        self._set(path, value, place)
+        self._from_text.add(tuple(path))
+
+    def value(self, path: Sequence[str], value: Any, place: Place) -> None:
+        """A value from a flag."""
+        self._set(path, value, place)
+
+    def _set(self, path: Sequence[str], value: Any, place: Place) -> None:
+        table = self._raw
+        for i, key in enumerate(path[:-1]):
+            inner = table.setdefault(_same(table, key), {})
+            if not isinstance(inner, dict):
+                self.mistakes.append(
+                    _mistake(place, ".".join(path), f"goes through {'.'.join(path[: i + 1])}, no table")
+                )
+                return
+            table = inner
+        key = _same(table, path[-1])
+        table[key] = value
+        self._places[tuple(path)] = place
+
+    def build(self, cls: type[T]) -> T:
+        """The struct; fields that are wrong keep their default and are noted in ``mistakes``."""
+        return self._struct(cls, self._raw, ())
+
+    def wrong(self, path: tuple[str, ...], text: str, *, credentials: bool = False) -> None:
+        """Note a mistake at ``path``; what follows from an earlier one there is not worth a line."""
+        dotted = ".".join(path)
+        if all(mistake.path != dotted for mistake in self.mistakes):
+            self.mistakes.append(_mistake(self._place(path), dotted, text, credentials))
+
+    def unknown(self, path: tuple[str, ...], known: Collection[str], text: str) -> None:
+        """Note a name that is not there, with the nearest that is."""
+        near = get_close_matches(path[-1].lower(), sorted(known), 1, 0.5)
+        if near:
+            text += f", did you mean {near[0]!r}?"
+        elif known:
+            text += f"; there are: {', '.join(sorted(known))}"
+        self.wrong(path, text)
+
+    def _place(self, path: tuple[str, ...]) -> Place:
+        while path and path not in self._places:
+            path = path[:-1]
+        return self._places.get(path, Place(""))
+
+    def _struct(self, cls: type[T], raw: object, path: tuple[str, ...]) -> T:
+        if not isinstance(raw, dict):
+            self.wrong(path, "must be a table")
+            return cls()
+        fields = get_type_hints(cls)
+        made: dict[str, Any] = {}
+        for key, value in raw.items():
+            here = (*path, key)
+            if key not in fields:
+                self.unknown(here, fields, "is no key of the configuration")
+                continue
+            made[key] = self._value(fields[key], value, here)
+        return cls(**{key: value for key, value in made.items() if value is not _WRONG})
+
+    def _value(self, kind: Any, value: object, path: tuple[str, ...]) -> Any:
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            return self._struct(kind, value, path)
+        if get_origin(kind) is not None and issubclass(_class(kind), Mapping):
+            if not isinstance(value, dict):
+                self.wrong(path, "must be a table")
+                return _WRONG
+            inner = get_args(kind)[1]
+            items = {self._key(path, key): self._value(inner, item, (*path, key)) for key, item in value.items()}
+            return {key: item for key, item in items.items() if item is not _WRONG}
+        if path[-1] in self._secrets:
+            if not isinstance(value, str) or not (value == "" or is_reference(value)):
+                self.wrong(
+                    path, "holds the secret itself: keep it out of the configuration, write env:NAME or file:PATH"
+                )
+                return _WRONG
+            return value
+        if kind is Any:
+            return _plain(_scalar(value) if path in self._from_text else value)
+        try:
+            return msgspec.convert(value, kind, strict=path not in self._from_text)
+        except msgspec.ValidationError as error:
+            self.wrong(path, _words(error, kind))
+            return _WRONG
+
+    def _key(self, path: tuple[str, ...], key: str) -> str:
+        return key.upper() if path[-1] == "balances" else key
+
+
+def find_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Key path -> line, by a scan of the text (``tomllib`` tells none). Keys inside inline tables are not found."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = tuple(_keys(header[1]))
+            found.setdefault(table, number)
+        elif assignment := _ASSIGNMENT.match(line):
+            found.setdefault((*table, *_keys(assignment[1])), number)
+    return found
+
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_HEADER = re.compile(rf"\s*\[\[?\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]")
+_ASSIGNMENT = re.compile(rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*=")
+
+
+def _keys(dotted: str) -> Iterable[str]:
+    return (key.strip("\"'") for key in re.findall(_KEY, dotted))
+
+
+def _class(kind: Any) -> type:
+    origin = get_origin(kind)
+    return origin if isinstance(origin, type) else object
+
+
+def _same(table: Mapping[str, Any], key: str) -> str:
+    """The key as the file spells it: variables have no lower case."""
+    return next((known for known in table if known.lower() == key), key)
+
+
+def _plain(value: Any) -> Any:
+    """Free parameters are floats, as their class expects; exact numbers are for our own fields."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _scalar(value: object) -> object:
+    """Text of a variable for a free parameter: a number or a truth if it reads as one."""
+    try:
+        return tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _words(error: msgspec.ValidationError, kind: Any) -> str:
+    choices = [choice for choice in get_args(kind) if isinstance(choice, str)]
+    if choices:
+        return f"must be one of: {', '.join(choices)}"
+    text = str(error).partition(" - at ")[0].replace("`", "").replace("Invalid decimal string", "expected a number")
+    for machine, person in _PERSON.items():
+        text = re.sub(rf"\b{machine}\b", person, text)
+    return text[0].lower() + text[1:]
+
+
+_PERSON = {
+    "str": "text",
+    "int": "a whole number",
+    "decimal": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+def _mistake(place: Place, path: str, text: str, credentials: bool = False) -> Mistake:
+    return Mistake(str(place), path, text, credentials, (place.line == 0, place.name, place.line, path))

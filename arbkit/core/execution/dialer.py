@@ -1,0 +1,186 @@
+"""All links of a desk: when each is dialled, what waits to be sent on it, and what its end means for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from arbkit.core.counters import Counters
+from arbkit.core.execution.requests import Port
+from arbkit.core.log import Log
+from arbkit.core.market.watchdog import Watchdog
+from arbkit.core.protocols import Session
+from arbkit.core.types import NEVER, Ask, Dial, Lane, LinkSpec, Role, Send
+from arbkit.core.venues.link import Link, Phase
+from arbkit.core.venues.throttle import ConnectLimiter, Throttle
+
+__all__ = ["GOING_AWAY", "Dialer"]
+
+GOING_AWAY = "going away"
+"""The venue announced the end of a connection: the next one is dialled at once."""
+_CONNECTION = (("connections", 1),)
+"""What a dial costs at a venue that counts connections."""
+
+
+class Dialer:
+    """By link id. It dials and sends; what arrives is the desk's business."""
+
+    def __init__(
+        self,
+        port: Port,
+        watchdog: Watchdog,
+        rng: Random,
+        counters: Counters,
+        log: Log,
+        session_of: Callable[[LinkSpec], Session],
+        ask: Callable[[Link, Ask, int], None],
+        fault: Callable[[Link, Exception, int], None],
+        throttle_of: Callable[[str], Throttle],
+    ) -> None:
+        self.links: dict[str, Link] = {}
+        self._port = port
+        self._watchdog = watchdog
+        self._rng = rng
+        self._counters = counters
+        self._log = log
+        self._session_of = session_of
+        self._ask = ask
+        self._fault = fault
+        self._throttle_of = throttle_of
+        self._connects = ConnectLimiter()
+        self._waiting: dict[str, list[Send]] = {}
+        self._throttles: dict[str, Throttle] = {}
+
+    def add(self, spec: LinkSpec, now_ns: int) -> Link:
+        """A link to hold from now on."""
+        link = Link(spec, self._session_of(spec), self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
+        self.links[spec.link] = link
+        if spec.send_limit is not None:
+            self._throttles[spec.link] = Throttle((spec.send_limit,))
+        return link
+
+    def wake(self, link: Link, now_ns: int) -> None:
+        """Dial what is due, send what may go now."""
+        if link.phase is Phase.WAITING and link.dial_ns <= now_ns:
+            self._dial(link, now_ns)
+        elif link.phase is Phase.UP:
+            self._flush(link, now_ns)
+
+    def _dial(self, link: Link, now_ns: int) -> None:
+        """A new connection gets a new session."""
+        ready = self._may_connect(link, now_ns)
+        if ready > now_ns:
+            link.dial_ns = ready
+            return
+        try:
+            link.session = self._session_of(link.spec)
+            dial = link.session.dial(now_ns)
+        except Exception as error:
+            self._cannot_dial(link, error, now_ns)
+            return
+        if isinstance(dial, Ask):
+            link.phase = Phase.ASKING
+            self._ask(link, dial, now_ns)
+            return
+        self._connect(link, dial, now_ns)
+
+    def _connect(self, link: Link, dial: Dial, now_ns: int) -> None:
+        self._connected(link, now_ns)
+        link.phase = Phase.DIALING
+        self._port.dial(link.spec.link, dial)
+
+    def _cannot_dial(self, link: Link, error: Exception, now_ns: int) -> None:
+        """The one guard for all venues (see ``Desk.frame``); a link that is not retired for it is dialled again."""
+        link.lost(str(error), now_ns, self._rng)
+        self._fault(link, error, now_ns)
+
+    def _may_connect(self, link: Link, now_ns: int) -> int:
+        """When all venues together, and this one by its own limit, allow another connection."""
+        throttle = self._throttle_of(link.spec.venue)
+        ready = self._connects.ready_ns(now_ns)
+        if throttle.limits("connections"):
+            ready = max(ready, throttle.ready_ns(_CONNECTION, Lane.CANCEL, now_ns))
+        return ready
+
+    def _connected(self, link: Link, now_ns: int) -> None:
+        throttle = self._throttle_of(link.spec.venue)
+        self._connects.take(now_ns)
+        if throttle.limits("connections"):
+            throttle.take(_CONNECTION, Lane.CANCEL, now_ns)
+
+    def token(self, link: Link, now_ns: int) -> None:
+        """The token that a dial needed was answered: dial with it, or try again later."""
+        try:
+            dial = link.session.dial(now_ns)
+        except Exception as error:
+            self._cannot_dial(link, error, now_ns)
+            return
+        if isinstance(dial, Ask):
+            link.lost("no token", now_ns, self._rng)
+        else:
+            self._connect(link, dial, now_ns)
+
+    def send(self, link: Link, send: Send, now_ns: int) -> None:
+        """As soon as the venue's per-connection message limit allows."""
+        self._waiting.setdefault(link.spec.link, []).append(send)
+        self._flush(link, now_ns)
+
+    def _flush(self, link: Link, now_ns: int) -> None:
+        waiting = self._waiting.get(link.spec.link)
+        limit = link.spec.send_limit
+        while waiting:
+            if limit is not None:
+                throttle = self._throttles[link.spec.link]
+                if not throttle.take(((limit.bucket, waiting[0].cost),), Lane.CANCEL, now_ns):
+                    return
+            if not self._port.send(link.spec.link, waiting[0].data):
+                waiting.clear()  # its end is about to be told, and the next connection begins anew
+                return
+            link.counted.sent += 1
+            del waiting[0]
+
+    def due_ns(self, now_ns: int) -> int:
+        """When the next link wants something."""
+        due = NEVER
+        for link in self.links.values():
+            if link.phase is Phase.WAITING:
+                due = min(due, link.dial_ns)
+            elif link.phase is Phase.UP:
+                due = min(due, link.session.due_ns)
+                waiting = self._waiting.get(link.spec.link)
+                limit = link.spec.send_limit
+                if waiting and limit is not None:
+                    cost = ((limit.bucket, waiting[0].cost),)
+                    due = min(due, self._throttles[link.spec.link].ready_ns(cost, Lane.CANCEL, now_ns))
+        return due
+
+    def drop(self, link: Link, reason: str) -> None:
+        """End the connection; it is dialled again."""
+        if link.spec.role is not Role.REST and link.phase is Phase.UP:
+            self._log("link.drop", link=link.spec.link, why=reason)
+            link.phase = Phase.CLOSING
+            self._port.drop(link.spec.link, reason)
+
+    def retire(self, link: Link, phase: Phase, reason: str) -> None:
+        """End it for good: refused credentials, a broken plugin."""
+        link.phase = phase
+        link.ready = False
+        link.reason = reason
+        link.dial_ns = NEVER
+        if link.spec.role is not Role.REST:
+            self._port.drop(link.spec.link, reason)
+
+    def closed(self, link: Link, reason: str, now_ns: int) -> None:
+        """It is down, or could not be dialled. Said again of a link that waits already, it means nothing."""
+        if link.phase in (Phase.WAITING, Phase.ASKING):
+            return
+        if link.phase in (Phase.QUARANTINED, Phase.CLOSED):
+            reason = link.reason
+        else:
+            link.lost(reason, now_ns, self._rng, planned=link.reason == GOING_AWAY)
+        link.counted.up = 0
+        link.counted.reconnects += 1
+        link.watch.closed()
+        self._waiting.pop(link.spec.link, None)
+        retry_ms = 0.0 if link.dial_ns == NEVER else max(0, link.dial_ns - now_ns) / 1e6
+        self._log("link.down", link=link.spec.link, why=reason, retry_ms=retry_ms)

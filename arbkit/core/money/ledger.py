@@ -1,0 +1,273 @@
+"""Balances, positions, fees, PnL: exact.
+
+Money is int, 10**-24 of a unit, behind a Decimal face. The ledger keeps its *own* totals: an opening snapshot plus
+flows (fills, fees, external movements). A balance report never overwrites a total; it is compared with it, and a
+report that equals the total less our newest flows is merely older than they are.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal
+
+from msgspec import Struct
+
+from arbkit.core.types import Balance, Fill, Instrument, Side, is_amount
+
+__all__ = ["Difference", "Ledger"]
+
+
+_PLACES = 24
+_WIDE = Context(prec=96)
+"""The default context rounds at 28 digits, also in ``scaleb``."""
+
+
+def _int(value: Decimal) -> int:
+    """In units of 10**-24; finer digits, which no venue has, are cut."""
+    return int(value.scaleb(_PLACES, _WIDE))
+
+
+def _decimal(units: int) -> Decimal:
+    value = _WIDE.normalize(Decimal(units).scaleb(-_PLACES, _WIDE))
+    exponent = value.as_tuple().exponent
+    return value.quantize(Decimal(1), context=_WIDE) if isinstance(exponent, int) and exponent > 0 else value
+
+
+class Difference(Struct, frozen=True, gc=False):
+    """One asset on which we and the venue disagree."""
+
+    account: str
+    asset: str
+    ours: Decimal
+    reported: Decimal
+    since_ns: int = 0
+    """``recv_ns`` of the first report that differed without a break, 0 where that is not known."""
+
+    @property
+    def drift(self) -> Decimal:
+        """What the venue has more than we expect."""
+        return self.reported - self.ours
+
+
+class _Row:
+    """One asset of one account."""
+
+    __slots__ = ("differs_ns", "exch_ns", "flows", "locked", "opened", "opened_ns", "reported", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.opened = False
+        self.opened_ns = 0
+        """Flows up to this venue time are inside the opening."""
+        self.reported = 0
+        self.locked = 0
+        self.exch_ns = 0
+        """Of the newest report."""
+        self.differs_ns = 0
+        """Since when the newest report cannot be explained; 0 = it can."""
+        self.flows: list[tuple[int, int]] = []
+        """The newest movements as (venue time, units), ascending by time, at most ``_RECENT``."""
+
+    def move(self, units: int, exch_ns: int) -> None:
+        """One movement; those before the opening are in it already."""
+        if self.opened and 0 < exch_ns <= self.opened_ns:
+            return
+        flows = self.flows
+        place = len(flows)
+        while exch_ns and place and flows[place - 1][0] > exch_ns:
+            place -= 1
+        flows.insert(place, (exch_ns or (flows[-1][0] if flows else 0), units))
+        if len(flows) > _RECENT:
+            del flows[0]
+        self.total += units
+        if self.differs_ns and self.explained():
+            self.differs_ns = 0
+
+    def explained(self) -> bool:
+        """Whether the newest report is our total now, or was before the newest flows."""
+        total = self.total
+        if total == self.reported:
+            return True
+        for _, units in reversed(self.flows):
+            total -= units
+            if total == self.reported:
+                return True
+        return False
+
+    def open(self, exch_ns: int) -> None:
+        """Begin at the newest report."""
+        self.opened = True
+        self.opened_ns = exch_ns
+        self.flows = [flow for flow in self.flows if flow[0] > exch_ns] if exch_ns else []
+        self.total = self.reported + sum(units for _, units in self.flows)
+        self.differs_ns = 0
+
+
+_RECENT = 64
+_KEYS = 100_000
+"""Fill keys remembered (about 250 B each)."""
+
+
+class Ledger:
+    """All accounts. Paper accounts are seeded by ``balance`` with a ``Balance`` made from the config."""
+
+    def __init__(self) -> None:
+        self._listed: set[str] = set()
+        """Accounts whose full listing has come: what it lacks is 0."""
+        self._rows: dict[tuple[str, str], _Row] = {}
+        self._booked: OrderedDict[tuple[str, str, Side, str], None] = OrderedDict()
+        self._pnl: dict[str, int] = {}
+        self._fees: dict[str, int] = {}
+        self._externals: dict[tuple[str, str], int] = {}
+        self._positions: dict[tuple[str, str], int] = {}
+
+    def _row(self, account: str, asset: str, *, opening: bool = False) -> _Row:
+        row = self._rows.get((account, asset))
+        if row is None:
+            row = self._rows[account, asset] = _Row()
+            row.opened = not opening and account in self._listed
+        return row
+
+    def balance(self, report: Balance) -> Difference | None:
+        """A balance report. The first one of an (account, asset) opens it; later ones are compared (one that the venue
+        stamped earlier than the newest is ignored). Returns the difference if the report cannot be explained, which is
+        normal while a fill is still under way: see ``drifts``.
+
+        A fill stamped (``exch_ns``) up to the opening's own stamp is inside it, whenever it is told. Where the opening
+        has no stamp, a fill told after it counts as later: ``rebase`` when orders were unresolved at the time. An asset
+        that a full listing (``snapshot``) lacks opens with 0. A report that is no amount is ignored."""
+        if not is_amount(report.free) or not is_amount(report.locked):
+            return None
+        row = self._row(report.account, report.asset, opening=report.snapshot)
+        if report.snapshot:
+            self._listed.add(report.account)
+        if row.opened and 0 < report.exch_ns < row.exch_ns:
+            return None
+        row.exch_ns = report.exch_ns or row.exch_ns
+        row.locked = _int(report.locked)
+        row.reported = _int(report.free) + row.locked
+        if not row.opened:
+            row.open(report.exch_ns)
+            return None
+        if row.explained():
+            row.differs_ns = 0
+            return None
+        row.differs_ns = row.differs_ns or report.recv_ns or 1
+        return self._difference(report.account, report.asset, row)
+
+    def _difference(self, account: str, asset: str, row: _Row) -> Difference:
+        return Difference(account, asset, _decimal(row.total), _decimal(row.reported), row.differs_ns)
+
+    def fill(self, fill: Fill, instrument: Instrument, *, external: bool = False) -> bool:
+        """Book a fill once, by (account, instrument, side, trade_id); False for a copy. (The side is in the key because
+        a trade with oneself is two fills.)
+
+        A fill from before the account's opening snapshot (``exch_ns``) counts in PnL and not in the total, which
+        already holds it. ``external`` (a foreign order's): moves the total and no PnL."""
+        key = (fill.account, fill.instrument, fill.side, fill.trade_id)
+        if key in self._booked:
+            return False
+        self._booked[key] = None
+        if len(self._booked) > _KEYS:
+            self._booked.popitem(last=False)
+        qty = _int(fill.qty)
+        paid = _int(fill.px) * qty // 10**_PLACES
+        if fill.side is Side.SELL:
+            qty, paid = -qty, -paid
+        flows = {instrument.base: qty}
+        flows[instrument.quote] = flows.get(instrument.quote, 0) - paid
+        if fill.fee:
+            fee = _int(fill.fee)
+            flows[fill.fee_asset] = flows.get(fill.fee_asset, 0) - fee
+            if not external:
+                self._fees[fill.fee_asset] = self._fees.get(fill.fee_asset, 0) + fee
+        position = (fill.account, fill.instrument)
+        self._positions[position] = self._positions.get(position, 0) + qty
+        for asset, units in flows.items():
+            if not units:
+                continue
+            self._row(fill.account, asset).move(units, fill.exch_ns)
+            if external:
+                self._externals[fill.account, asset] = self._externals.get((fill.account, asset), 0) + units
+            else:
+                self._pnl[asset] = self._pnl.get(asset, 0) + units
+        return True
+
+    def external(self, account: str, asset: str, amount: Decimal) -> None:
+        """A deposit, withdrawal or manual trade: moves the total, is no PnL, and is added up in ``externals``."""
+        units = _int(amount)
+        self._externals[account, asset] = self._externals.get((account, asset), 0) + units
+        self._row(account, asset).move(units, 0)
+
+    def rebase(self, account: str) -> None:
+        """The next report of each asset of this account opens it anew (start-up, once all intents are resolved).
+        PnL is untouched."""
+        for (owner, _), row in self._rows.items():
+            if owner == account:
+                row.opened = False
+
+    def drifts(self, now_ns: int, older_ns: int) -> list[Difference]:
+        """Differences that have stood for ``older_ns`` or longer: no fill explained them. Book them by ``external``
+        and say so."""
+        return [
+            self._difference(account, asset, row)
+            for (account, asset), row in self._rows.items()
+            if row.differs_ns and now_ns - row.differs_ns >= older_ns
+        ]
+
+    def total(self, account: str, asset: str) -> Decimal:
+        """Ours: opening plus flows; 0 for an unknown asset."""
+        row = self._rows.get((account, asset))
+        return _decimal(row.total) if row is not None else Decimal(0)
+
+    def available(self, account: str, asset: str) -> Decimal:
+        """What may be used now, before ``Limits`` reservations, never below 0: our total less what the newest report
+        calls locked; the reported total where that is lower and not explained; nothing before the opening."""
+        row = self._rows.get((account, asset))
+        if row is None or not row.opened:
+            return Decimal(0)
+        total = min(row.total, row.reported) if row.differs_ns else row.total
+        return _decimal(max(total - row.locked, 0))
+
+    def totals(self, account: str) -> dict[str, Decimal]:
+        """All assets of one account, zero ones too."""
+        return {asset: _decimal(row.total) for (owner, asset), row in self._rows.items() if owner == account}
+
+    def position(self, account: str, instrument: str) -> Decimal:
+        """Net base bought by fills of this instrument since the start (the seat of derivatives)."""
+        return _decimal(self._positions.get((account, instrument), 0))
+
+    def pnl(self) -> dict[str, Decimal]:
+        """Per asset, from fills and fees alone, over all accounts."""
+        return {asset: _decimal(units) for asset, units in self._pnl.items()}
+
+    def fees(self) -> dict[str, Decimal]:
+        """Paid per asset (negative: earned); part of ``pnl``."""
+        return {asset: _decimal(units) for asset, units in self._fees.items()}
+
+    def externals(self) -> dict[tuple[str, str], Decimal]:
+        """External movements per (account, asset)."""
+        return {key: _decimal(units) for key, units in self._externals.items()}
+
+    def marked(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
+        """PnL in ``asset`` by ``price_of(held, asset)``; None when an asset with PnL has no price (unknown, not 0)."""
+        worth = Decimal(0)
+        for held, units in self._pnl.items():
+            if not units:
+                continue
+            price = Decimal(1) if held == asset else price_of(held, asset)
+            if price is None:
+                return None
+            worth += _decimal(units) * price
+        return worth
+
+    def compare(self, account: str, reported: Mapping[str, Decimal]) -> list[Difference]:
+        """Every asset, ours or theirs, whose totals are not equal to the last unit (an asset one side lacks is 0)."""
+        ours = self.totals(account)
+        zero = Decimal(0)
+        return [
+            Difference(account, asset, ours.get(asset, zero), reported.get(asset, zero))
+            for asset in sorted(ours.keys() | reported.keys())
+            if ours.get(asset, zero) != reported.get(asset, zero)
+        ]

@@ -1,0 +1,497 @@
+"""The order life cycle: evidence in, one state out, whatever its order of arrival.
+
+One ``Orders`` table per account. Every report (stream, ack, poll) only *adds* facts: statuses seen, the largest
+cumulative quantity, a set of fills. The state is computed from the facts, so that late, repeated and reordered reports
+converge, and a poll can never take back what the stream has proved.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from arbkit.core.errors import LocalProtocolError
+from arbkit.core.orders.ids import parse_cl_ord_id
+from arbkit.core.types import Fill, NewOrder, OrderUpdate, OrdStatus, RejectReason, Role, Side, is_amount, plain
+
+__all__ = ["Change", "Order", "Orders"]
+
+
+_ZERO = Decimal(0)
+_NONE: frozenset[str] = frozenset()
+_BIT = {status: 1 << place for place, status in enumerate(OrdStatus)}
+_FILLED, _EXPIRED, _CANCELED = _BIT[OrdStatus.FILLED], _BIT[OrdStatus.EXPIRED], _BIT[OrdStatus.CANCELED]
+_REJECTED, _PARTIAL, _NEW = _BIT[OrdStatus.REJECTED], _BIT[OrdStatus.PARTIALLY_FILLED], _BIT[OrdStatus.NEW]
+_UNKNOWN = _BIT[OrdStatus.UNKNOWN]
+_EXISTS = _NEW | _PARTIAL | _FILLED | _EXPIRED | _CANCELED
+"""Statuses that only an order can have which the venue has taken."""
+
+
+class Order:
+    """One intent and all that is known of it. Live: the table changes it in place; nobody else writes to it."""
+
+    __slots__ = (
+        "acked_ns",
+        "cancel_asked",
+        "channel",
+        "cum_qty",
+        "fees_pending",
+        "filled_qty",
+        "fills",
+        "final",
+        "intent",
+        "link",
+        "order_id",
+        "paid",
+        "presumed",
+        "reason",
+        "seen",
+        "sent_ns",
+        "status",
+        "terminal_ns",
+        "text",
+    )
+
+    def __init__(self, intent: NewOrder) -> None:
+        self.intent = intent
+        self.status = OrdStatus.PENDING_NEW
+        self.order_id = ""
+        self.cum_qty = _ZERO
+        """All that has filled by the best evidence; never falls."""
+        self.filled_qty = _ZERO
+        """What is counted fill by fill in ``fills``; ``cum_qty`` never stays below it."""
+        self.paid = _ZERO
+        """Sum of px * qty over ``fills``."""
+        self.fills: dict[str, Fill] = {}
+        """By trade id."""
+        self.fees_pending = _NONE
+        """Trade ids whose fee has not been told yet."""
+        self.sent_ns = 0
+        self.acked_ns = 0
+        """When the venue first proved that it has the order (an ack, a fill, a poll)."""
+        self.terminal_ns = 0
+        self.channel: Role | None = None
+        """Chosen once per intent; never changed once a byte may have left."""
+        self.link = ""
+        self.cancel_asked = False
+        """A cancel is out and has not been refused."""
+        self.reason: RejectReason | None = None
+        """Why it was rejected or ended."""
+        self.text = ""
+        """The venue's words to ``reason``."""
+        self.final = False
+        """A terminal report told its cumulative quantity: ``cum_qty`` is proved."""
+        self.presumed = False
+        """REJECTED is our own conclusion (``not_sent``, ``absent``): any sign of life outweighs it."""
+        self.seen = 0
+        """Statuses reported, as bits: the facts behind ``status``."""
+
+    @property
+    def cl_ord_id(self) -> str:
+        return self.intent.cl_ord_id
+
+    @property
+    def avg_px(self) -> Decimal:
+        """Volume-weighted price of the counted fills, 0 without one."""
+        return self.paid / self.filled_qty if self.filled_qty else _ZERO
+
+    @property
+    def unknown(self) -> bool:
+        """Its existence or end is unproved: full exposure, to be queried, nothing is to be sent for its deal."""
+        return self.status is OrdStatus.UNKNOWN
+
+    @property
+    def missing_fills(self) -> Decimal:
+        """Quantity that is proved to have filled but whose fills have not come: ask ``ListFills``."""
+        return self.cum_qty - self.filled_qty
+
+    @property
+    def needs_fills(self) -> bool:
+        """Fills or fees are missing: ask ``ListFills`` (a plain ``QueryOrder`` does not bring them)."""
+        return self.filled_qty != self.cum_qty or bool(self.fees_pending)
+
+    @property
+    def done(self) -> bool:
+        """Terminal, its final quantity proved, all its fills and their fees counted."""
+        if self.status is OrdStatus.REJECTED:
+            return True
+        return self.final and self.status.terminal and not self.needs_fills
+
+    @property
+    def leaves(self) -> Decimal:
+        """The worst case that may still be added to ``filled_qty``."""
+        proved = self.status is OrdStatus.REJECTED or (self.final and self.status.terminal)
+        most = self.cum_qty if proved else max(self.intent.qty, self.cum_qty)
+        return most - self.filled_qty
+
+    def __repr__(self) -> str:
+        intent = self.intent
+        return (
+            f"<Order {intent.cl_ord_id} {intent.instrument} {intent.side.value} {plain(intent.qty)} at "
+            f"{plain(intent.px)}: {self.status.value}, {plain(self.filled_qty)} of {plain(self.cum_qty)} counted>"
+        )
+
+
+def _status(order: Order) -> OrdStatus:
+    """The state that the facts add up to; a function of them alone, so that their order of arrival is nothing."""
+    seen = order.seen
+    cum = order.cum_qty
+    if seen & _FILLED or cum >= order.intent.qty:
+        return OrdStatus.FILLED
+    if seen & _EXPIRED:
+        return OrdStatus.EXPIRED
+    if seen & _CANCELED:
+        return OrdStatus.CANCELED
+    if seen & _REJECTED and not (order.presumed and (cum or seen & _EXISTS)):
+        # A rejected order has no fills. Told both, we know nothing but that somebody must ask.
+        return OrdStatus.UNKNOWN if cum else OrdStatus.REJECTED
+    if cum or seen & _PARTIAL:
+        return OrdStatus.PARTIALLY_FILLED
+    if seen & _NEW:
+        return OrdStatus.NEW
+    return OrdStatus.UNKNOWN if seen & _UNKNOWN else OrdStatus.PENDING_NEW
+
+
+class Change(Struct, frozen=True, gc=False, kw_only=True):
+    """What one report changed."""
+
+    order: Order | None
+    """None: a foreign order (manual, or of another program)."""
+    fills: tuple[Fill, ...] = ()
+    """To be booked now, each exactly once (``Ledger.fill``, ``Deal.fill``, ``Limits.fill``).
+
+    A fill told without its fee is here at once with fee 0 (a hedge must not wait for a fee). When a later copy tells
+    the fee, a second row comes: same trade id with ``/fee`` behind it, qty 0, the fee. Both book like any fill.
+    """
+    old: OrdStatus = OrdStatus.UNKNOWN
+    new: OrdStatus = OrdStatus.UNKNOWN
+    changed: bool = False
+    """Anything became known: status, quantity, fill, fee, order id. False: an echo, ignore it."""
+    ask: bool = False
+    """Ask for the final state now (``QueryOrder``): duplicate id, a cancel refused, a contradiction."""
+    anomalies: tuple[str, ...] = ()
+    """For a person and an alarm; the facts are counted all the same."""
+
+
+def _readable(update: OrderUpdate) -> bool:
+    """Comparing a NaN raises, and one of a million digits takes the turn: neither gets further than here."""
+    if update.last_qty and not (is_amount(update.last_qty) and is_amount(update.last_px)):
+        return False
+    cum, fee = update.cum_qty, update.fee
+    return (cum is None or is_amount(cum)) and (fee is None or is_amount(fee))
+
+
+class Orders:
+    """All orders of one account.
+
+    ``fill_ids`` (``Capabilities.fill_ids``): with it, a fill counts only by trade id, and a report without one is
+    evidence of quantity whose fills are missing. Without it, a fill's key is made from the cumulative quantity.
+    The last ``keep`` finished orders are kept (about 2 kB each) and still take late fills; a report on an older one
+    counts as foreign, with an anomaly that says so.
+    """
+
+    def __init__(self, account: str, *, fill_ids: bool = True, keep: int = 50_000) -> None:
+        self.account = account
+        self.fill_ids = fill_ids
+        self.keep = keep
+        self.foreign = 0
+        """Reports about orders that are not ours (O24)."""
+        self._live: dict[str, Order] = {}
+        self._archive: OrderedDict[str, Order] = OrderedDict()
+        """Finished, oldest first."""
+        self._by_order_id: dict[tuple[str, str], Order] = {}
+        """By (instrument, order id): some venues number per instrument."""
+        self._doubts: dict[str, int] = {}
+        """UNKNOWN orders per instrument."""
+        self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
+
+    def add(self, intent: NewOrder, now_ns: int) -> Order:
+        """Take a new intent: PENDING_NEW. Raises ``LocalProtocolError`` for an id seen before or another account's."""
+        cl_ord_id = intent.cl_ord_id
+        if not cl_ord_id or cl_ord_id in self._live or cl_ord_id in self._archive:
+            raise LocalProtocolError(
+                f"{self.account}: client order id {cl_ord_id!r} is empty or used: one id per intent"
+            )
+        if intent.account != self.account:
+            raise LocalProtocolError(f"order {cl_ord_id} of {intent.account} given to the table of {self.account}")
+        if intent.qty <= 0:
+            raise LocalProtocolError(f"order {cl_ord_id}: quantity {intent.qty} is not positive")
+        order = self._live[cl_ord_id] = Order(intent)
+        return order
+
+    def sent(self, cl_ord_id: str, role: Role, link: str, now_ns: int) -> None:
+        """A byte may have left on this link. Raises ``LocalProtocolError`` the second time: an order is sent once."""
+        order = self._live[cl_ord_id]
+        if order.sent_ns:
+            raise LocalProtocolError(
+                f"order {cl_ord_id} was sent on {order.link} before: query it, never send it again"
+            )
+        order.sent_ns = now_ns
+        order.channel = role
+        order.link = link
+
+    def not_sent(self, cl_ord_id: str, why: str, now_ns: int) -> Change:
+        """Provably nothing left (gate, no link, journal failed): REJECTED with reason GATE."""
+        order = self._live[cl_ord_id]
+        return self._conclude(order, RejectReason.GATE, why, now_ns)
+
+    def absent(self, cl_ord_id: str, now_ns: int) -> Change:
+        """The resolver has *proof* that the venue has no such order: REJECTED (CANCELED where it was once seen)."""
+        order = self._live.get(cl_ord_id) or self._archive[cl_ord_id]
+        return self._conclude(order, RejectReason.UNKNOWN_ORDER, "proved absent", now_ns)
+
+    def _conclude(self, order: Order, reason: RejectReason, text: str, now_ns: int) -> Change:
+        old = order.status
+        if old.terminal:
+            return Change(order=order, old=old, new=old)
+        if order.cum_qty or order.seen & _EXISTS:
+            order.seen |= _CANCELED
+            order.final = True
+        else:
+            order.seen |= _REJECTED
+            order.presumed = True
+        order.reason = reason
+        order.text = text
+        self._settle(order, now_ns)
+        return Change(order=order, old=old, new=order.status, changed=True)
+
+    def apply(self, update: OrderUpdate) -> Change:
+        """Add one report's facts. Never raises for what a venue says."""
+        order = self.get(update.cl_ord_id) if update.cl_ord_id else None
+        if order is None and update.order_id:
+            order = self._by_order_id.get((update.instrument, update.order_id))
+        if not _readable(update):
+            text = f"{update.cl_ord_id or update.order_id}: a report with numbers that are no amounts was dropped"
+            status = order.status if order is not None else OrdStatus.UNKNOWN
+            return Change(order=order, old=status, new=status, ask=order is not None, anomalies=(text,))
+        if order is None:
+            return self._not_ours(update)
+        old = order.status
+        if update.instrument != order.intent.instrument:
+            text = f"{order.cl_ord_id}: report names {update.instrument}, the order is on {order.intent.instrument}"
+            return Change(order=order, old=old, new=old, ask=True, anomalies=(text,))
+        before = (order.seen, order.cum_qty, order.final, order.order_id)
+        if update.order_id and not order.order_id:
+            order.order_id = update.order_id
+            self._by_order_id[update.instrument, update.order_id] = order
+        if update.about_cancel:
+            asked, order.cancel_asked = order.cancel_asked, False
+            return Change(order=order, old=old, new=old, changed=asked, ask=not order.done)
+
+        anomalies: list[str] = []
+        fills = self._fills(order, update, anomalies) if update.last_qty > 0 else ()
+        self._facts(order, update, anomalies)
+        self._settle(order, update.recv_ns)
+        ask = order.unknown and (update.reason is RejectReason.DUPLICATE or bool(order.cum_qty))
+        return Change(
+            order=order,
+            fills=fills,
+            old=old,
+            new=order.status,
+            changed=bool(fills) or before != (order.seen, order.cum_qty, order.final, order.order_id),
+            ask=ask,
+            anomalies=tuple(anomalies),
+        )
+
+    def _facts(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> None:
+        """Status and cumulative quantity."""
+        status = update.ord_status
+        if status is OrdStatus.REJECTED and update.reason is RejectReason.DUPLICATE:
+            status = OrdStatus.UNKNOWN  # the first copy landed: its state is what a query will say
+        cum = max(order.cum_qty, order.filled_qty, update.cum_qty or _ZERO, update.last_qty)
+        if status is OrdStatus.FILLED and update.cum_qty is None:
+            cum = max(cum, order.intent.qty)
+        bit = _BIT[status]
+        if order.presumed and not order.seen & _EXISTS and (bit & _EXISTS or cum):
+            anomalies.append(
+                f"{order.cl_ord_id}: held for {order.text or 'never sent'}, but the venue says {status.value}"
+            )
+            order.reason, order.text = None, ""
+        if cum > order.cum_qty:
+            if cum > order.intent.qty:
+                anomalies.append(f"{order.cl_ord_id}: filled {plain(cum)} of {plain(order.intent.qty)}")
+            order.cum_qty = cum
+        if status is OrdStatus.PENDING_NEW:
+            bit = 0
+        new_fact = bit & ~order.seen
+        order.seen |= bit
+        if new_fact and order.seen & _REJECTED and cum and not order.presumed:
+            anomalies.append(f"{order.cl_ord_id}: rejected, and filled {plain(cum)}")
+        if status.terminal:
+            if update.reason is not None:
+                order.reason = update.reason
+                order.text = update.text
+            if status is not OrdStatus.REJECTED:
+                order.final = order.final or status is OrdStatus.FILLED or update.cum_qty is not None
+        if order.cum_qty >= order.intent.qty:
+            order.final = True
+        if not order.acked_ns and order.seen & (_EXISTS | _REJECTED):
+            order.acked_ns = update.recv_ns
+
+    def _fills(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> tuple[Fill, ...]:
+        """The new rows of one report's fill: the fill, or the fee that an earlier copy lacked, or nothing."""
+        trade_id = update.trade_id
+        if update.last_px <= 0:
+            anomalies.append(
+                f"{order.cl_ord_id}: fill {trade_id or '?'} at price {update.last_px}: only its size counts"
+            )
+            return ()
+        if not trade_id:
+            if self.fill_ids:
+                return ()
+            cum = update.cum_qty
+            trade_id = (
+                f"{order.cl_ord_id}@{plain(cum)}"
+                if cum is not None
+                else f"{order.cl_ord_id}@{update.exch_ns}:{plain(update.last_px)}:{plain(update.last_qty)}"
+            )
+        known = order.fills.get(trade_id)
+        if known is not None:
+            if known.qty != update.last_qty or known.px != update.last_px:
+                anomalies.append(f"{order.cl_ord_id}: fill {trade_id} told twice with different size or price")
+            if update.fee is None or trade_id not in order.fees_pending:
+                return ()
+            order.fees_pending -= {trade_id}
+            order.fills[trade_id] = replace(known, fee=update.fee, fee_asset=update.fee_asset)
+            return (replace(known, trade_id=trade_id + "/fee", qty=_ZERO, fee=update.fee, fee_asset=update.fee_asset),)
+        intent = order.intent
+        fill = Fill(
+            account=self.account,
+            instrument=intent.instrument,
+            cl_ord_id=intent.cl_ord_id,
+            order_id=order.order_id or update.order_id,
+            trade_id=trade_id,
+            side=intent.side,
+            px=update.last_px,
+            qty=update.last_qty,
+            fee=_ZERO if update.fee is None else update.fee,
+            fee_asset=update.fee_asset,
+            maker=update.maker,
+            exch_ns=update.exch_ns,
+        )
+        if update.fee is None:
+            order.fees_pending |= {trade_id}
+        if update.side is not None and update.side is not intent.side:
+            anomalies.append(
+                f"{order.cl_ord_id}: fill {trade_id} is a {update.side.value}, the order a {intent.side.value}"
+            )
+        if fill.px > intent.px if intent.side is Side.BUY else fill.px < intent.px:
+            limit = plain(intent.px)
+            anomalies.append(
+                f"{order.cl_ord_id}: {intent.side.value} at {plain(fill.px)}, worse than its limit {limit}"
+            )
+        order.fills[trade_id] = fill
+        order.filled_qty += fill.qty
+        order.paid += fill.qty * fill.px
+        return (fill,)
+
+    def _not_ours(self, update: OrderUpdate) -> Change:
+        self.foreign += 1
+        anomalies: tuple[str, ...] = ()
+        if update.cl_ord_id and parse_cl_ord_id(update.cl_ord_id) is not None:
+            anomalies = (
+                f"{update.cl_ord_id} is an id of ours that this table does not know (older, or another run's)",
+            )
+        if update.last_qty <= 0 or update.last_px <= 0 or not update.trade_id or update.side is None:
+            return Change(order=None, anomalies=anomalies)
+        key = (update.instrument, update.side, update.trade_id)
+        if key in self._foreign_fills:
+            return Change(order=None)
+        self._foreign_fills[key] = None
+        if len(self._foreign_fills) > self.keep:
+            self._foreign_fills.popitem(last=False)
+        fill = Fill(
+            account=self.account,
+            instrument=update.instrument,
+            cl_ord_id=update.cl_ord_id,
+            order_id=update.order_id,
+            trade_id=update.trade_id,
+            side=update.side,
+            px=update.last_px,
+            qty=update.last_qty,
+            fee=update.fee or _ZERO,
+            fee_asset=update.fee_asset,
+            maker=update.maker,
+            exch_ns=update.exch_ns,
+        )
+        return Change(order=None, fills=(fill,), changed=True, anomalies=anomalies)
+
+    def _settle(self, order: Order, now_ns: int) -> None:
+        """Compute the state from the facts, and keep the indexes true to it."""
+        old = order.status
+        new = _status(order)
+        if new is not old:
+            order.status = new
+            instrument = order.intent.instrument
+            if old is OrdStatus.UNKNOWN:
+                self._doubts[instrument] -= 1
+            elif new is OrdStatus.UNKNOWN:
+                self._doubts[instrument] = self._doubts.get(instrument, 0) + 1
+        if new.terminal and not order.terminal_ns:
+            order.terminal_ns = now_ns
+        cl_ord_id = order.cl_ord_id
+        if not order.done:
+            if self._archive.pop(cl_ord_id, None) is not None:
+                self._live[cl_ord_id] = order
+        elif self._live.pop(cl_ord_id, None) is not None:
+            self._archive[cl_ord_id] = order
+            if len(self._archive) > self.keep:
+                _, gone = self._archive.popitem(last=False)
+                self._by_order_id.pop((gone.intent.instrument, gone.order_id), None)
+
+    def link_lost(self, link: str, now_ns: int) -> list[Order]:
+        """Intents in flight there (sent, not acked) are UNKNOWN from now on, and returned; acked ones stay."""
+        lost = [order for order in self._live.values() if order.link == link and order.status is OrdStatus.PENDING_NEW]
+        for order in lost:
+            self._doubt(order, now_ns)
+        return lost
+
+    def timed_out(self, cl_ord_id: str, now_ns: int) -> Order | None:
+        """No answer in time: UNKNOWN; returned when that changed it, None when it was answered before."""
+        order = self._live.get(cl_ord_id)
+        if order is None or order.status is not OrdStatus.PENDING_NEW:
+            return None
+        self._doubt(order, now_ns)
+        return order
+
+    def _doubt(self, order: Order, now_ns: int) -> None:
+        order.seen |= _UNKNOWN
+        self._settle(order, now_ns)
+
+    def cancel_asked(self, cl_ord_id: str) -> None:
+        """A cancel goes out for it. Cancel means please: the status waits for the venue's word."""
+        order = self._live.get(cl_ord_id)
+        if order is not None:
+            order.cancel_asked = True
+
+    def get(self, cl_ord_id: str) -> Order | None:
+        """Also finished ones, while the archive keeps them."""
+        return self._live.get(cl_ord_id) or self._archive.get(cl_ord_id)
+
+    def by_order_id(self, instrument: str, order_id: str) -> Order | None:
+        """By the venue's id, which some venues number per instrument."""
+        return self._by_order_id.get((instrument, order_id))
+
+    def open(self) -> list[Order]:
+        """Not ``done``, in the order of ``add`` (one that late evidence reopened comes last)."""
+        return list(self._live.values())
+
+    def unresolved(self) -> list[Order]:
+        """Those that ``core.venues.resolver`` works on: UNKNOWN, fills or fees missing, or terminal without a
+        proved quantity. Fresh ones are among them (a fill's fee may be a millisecond away): give them a moment."""
+        return [order for order in self._live.values() if order.unknown or order.needs_fills or order.status.terminal]
+
+    def in_doubt(self, instrument: str) -> bool:
+        """Whether an order of this instrument is UNKNOWN. O(1): the gate asks before each entry."""
+        return self._doubts.get(instrument, 0) > 0
+
+    def __len__(self) -> int:
+        """Orders that are not archived."""
+        return len(self._live)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._live.values())

@@ -1,0 +1,88 @@
+"""Deals that an earlier run began and did not see closed: once all their orders are proved, what is left of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from arbkit.core.counters import Counters
+from arbkit.core.log import Log
+from arbkit.core.orders.journal import DealClosed, Interrupted, Record
+from arbkit.core.orders.orders import Orders
+from arbkit.core.types import Catalogue, Side, plain
+
+__all__ = ["InterruptedDeals"]
+
+_FEES = Decimal("0.005")
+"""Of what was bought: a larger difference between the two sides is no fee taken in the base asset."""
+_ZERO = Decimal(0)
+
+
+class InterruptedDeals:
+    """The desk calls ``tick`` from time to time. It hedges nothing: the books that made the deal worth it are long
+    gone, and a person knows better whether to keep what is left."""
+
+    __slots__ = ("_catalogue", "_counters", "_journal", "_log", "_open", "_orders", "left")
+
+    def __init__(
+        self,
+        deals: Sequence[Interrupted],
+        orders: Mapping[str, Orders],
+        catalogue: Catalogue,
+        journal: Callable[[Record], None],
+        counters: Counters,
+        log: Log,
+    ) -> None:
+        self._open = list(deals)
+        self._orders = orders
+        self._catalogue = catalogue
+        self._journal = journal
+        self._counters = counters
+        self._log = log
+        self.left: list[str] = []
+        """What a person must settle, in words."""
+
+    def tick(self, now_ns: int) -> None:
+        """Close the deals whose orders are all proved; each is told once."""
+        for deal in list(self._open):
+            left = self._left(deal)
+            if left is None:
+                continue
+            self._open.remove(deal)
+            why = ", ".join(f"{plain(abs(qty))} {asset} {_word(qty)}" for asset, qty in left.items())
+            self._journal(DealClosed(at_ns=now_ns, deal=deal.deal.deal, outcome="interrupted", why=why))
+            if why:
+                pair = "+".join(deal.deal.instruments)
+                self.left.append(f"deal {deal.deal.deal} {pair} of an earlier run: {why}")
+                self._counters.alarms["deal_interrupted"] += 1
+                self._log("alarm.deal_interrupted", deal=deal.deal.deal, pair=pair, why=why)
+
+    def _left(self, deal: Interrupted) -> dict[str, Decimal] | None:
+        """Bought less sold by base asset, where it is more than fees and dust; None = an order is not proved yet."""
+        bought: dict[str, Decimal] = {}
+        sold: dict[str, Decimal] = {}
+        dust: dict[str, Decimal] = {}
+        for intent in deal.intents:
+            wanted = intent.order
+            filled = deal.filled.get(wanted.cl_ord_id)
+            if filled is None:
+                table = self._orders.get(wanted.account)
+                order = None if table is None else table.get(wanted.cl_ord_id)
+                if order is None or not order.done:
+                    return None
+                filled = order.filled_qty
+            instrument = self._catalogue.get(wanted.instrument)
+            asset = instrument.base if instrument else wanted.instrument.partition(":")[2].partition("-")[0]
+            side = bought if wanted.side is Side.BUY else sold
+            side[asset] = side.get(asset, _ZERO) + filled
+            dust[asset] = max(dust.get(asset, _ZERO), instrument.min_qty if instrument else _ZERO)
+        net = {asset: bought.get(asset, _ZERO) - sold.get(asset, _ZERO) for asset in dust}
+        return {
+            asset: qty
+            for asset, qty in net.items()
+            if abs(qty) > max(dust[asset], _FEES * max(bought.get(asset, _ZERO), sold.get(asset, _ZERO)))
+        }
+
+
+def _word(qty: Decimal) -> str:
+    return "bought and not sold" if qty > 0 else "sold and not bought"

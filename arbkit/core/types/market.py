@@ -1,0 +1,200 @@
+"""Instruments, prices and opportunities: the nouns of the market.
+
+Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from the executor on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import Enum
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "BookState",
+    "Catalogue",
+    "Instrument",
+    "Leg",
+    "Level",
+    "Opportunity",
+    "Px",
+    "Qty",
+    "Side",
+    "Tif",
+    "is_amount",
+    "plain",
+]
+
+
+Px: TypeAlias = Annotated[float, Meta(gt=0, lt=1e15)]
+"""A price on the wire, quoted or not: decode with ``strict=False``. NaN, infinity, zero and negatives are refused."""
+
+
+Qty: TypeAlias = Annotated[float, Meta(ge=0, lt=1e15)]
+"""A size on the wire; 0 (also "-0" and underflow) deletes a level."""
+
+
+class Side(Enum):
+    """FIX Side(54)."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Tif(Enum):
+    """FIX TimeInForce(59)."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class BookState(Enum):
+    SYNCING = "syncing"
+    SYNCED = "synced"
+    STALE = "stale"
+    LOST = "lost"
+
+
+def plain(value: Decimal) -> str:
+    """Decimal text as venues want it: never an exponent, no trailing zeros (``str(Decimal("1E-8"))`` is a trap)."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def is_amount(value: Decimal) -> bool:
+    """Whether it can be money: finite and below 10**18. ``NaN``, ``Infinity`` and ``1e999999`` are refused."""
+    return value.is_finite() and value.adjusted() < 18
+
+
+class Level(Struct, array_like=True, frozen=True, gc=False):
+    """One price level; ``[px, qty, ...]`` on the wire decodes straight into it and further columns are ignored."""
+
+    px: Px
+    qty: Qty
+
+
+class Instrument(Struct, frozen=True, gc=False, kw_only=True):
+    """What can be traded and by which rules. Rules are exact; a rule that the venue lacks is 0 (minimum) or None."""
+
+    venue: str
+    symbol: str
+    """Canonical ``BASE-QUOTE``; perpetuals ``BASE-QUOTE-PERP``."""
+    native: str
+    """The venue's own name, as on its wire."""
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    min_qty: Decimal = Decimal(0)
+    max_qty: Decimal | None = None
+    min_notional: Decimal = Decimal(0)
+    max_notional: Decimal | None = None
+    tradable: bool = True
+    status: str = ""
+    """The venue's word for it."""
+    venue_ref: str = ""
+    """A second id some wires want (OKX ``instIdCode``)."""
+    fee_group: str = ""
+    kind: str = "spot"
+    multiplier: Decimal = Decimal(1)
+    settle: str = ""
+    inverse: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.venue}:{self.symbol}"
+
+    def quantize_px(self, px: float | Decimal, side: Side) -> Decimal:
+        """The price on the tick, rounded toward safety: a buy never pays more, a sell never asks less."""
+        return _step(px, self.tick, ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+
+    def quantize_qty(self, qty: float | Decimal) -> Decimal:
+        """The size on the lot, rounded down; 0 when less than one lot is left."""
+        return _step(qty, self.lot, ROUND_FLOOR)
+
+
+def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not step:
+        return exact
+    return (exact / step).quantize(Decimal(1), rounding=rounding) * step
+
+
+class Catalogue:
+    """The instruments known now, by id and by each venue's own name."""
+
+    __slots__ = ("_by_id", "_by_native")
+
+    def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
+        self._by_id: dict[str, Instrument] = {}
+        self._by_native: dict[tuple[str, str], Instrument] = {}
+        for instrument in instruments:
+            self.add(instrument)
+
+    def add(self, instrument: Instrument) -> None:
+        """Learn an instrument, or its changed rules."""
+        self._by_id[instrument.id] = instrument
+        self._by_native[instrument.venue, instrument.native] = instrument
+
+    def __getitem__(self, instrument_id: str) -> Instrument:
+        return self._by_id[instrument_id]
+
+    def __contains__(self, instrument_id: str) -> bool:
+        return instrument_id in self._by_id
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, instrument_id: str) -> Instrument | None:
+        return self._by_id.get(instrument_id)
+
+    def native(self, venue: str, name: str) -> Instrument | None:
+        """The instrument that ``venue`` calls ``name``."""
+        return self._by_native.get((venue, name))
+
+    def venue(self, venue: str) -> list[Instrument]:
+        """All of one venue."""
+        return [instrument for instrument in self._by_id.values() if instrument.venue == venue]
+
+    def symbol(self, symbol: str) -> list[Instrument]:
+        """One canonical symbol on every venue that has it, in the order the venues were loaded."""
+        return [instrument for instrument in self._by_id.values() if instrument.symbol == symbol]
+
+
+class Leg(Struct, frozen=True, gc=False, kw_only=True):
+    """One side of an opportunity, in floats: the executor makes it exact."""
+
+    instrument: str
+    side: Side
+    qty: float
+    px: float
+    """The worst price still worth taking: the last level walked, with the slippage allowance."""
+    wave: int = 0
+    maker: bool = False
+
+
+class Opportunity(Struct, frozen=True, gc=False, kw_only=True):
+    """A trade that a strategy proposes; ranked by ``expected_net``."""
+
+    legs: Sequence[Leg]
+    expected_net: float
+    """In ``asset``, after fees, slippage allowance and latency penalty."""
+    asset: str
+    edge: float
+    """expected_net over the notional."""
+    seen_ns: int
+    """The time of the event that showed it."""
+    deadline_ns: int = 0
+    note: str = ""

@@ -1,0 +1,223 @@
+"""Finds plugins by the entry-point group ``arbkit`` and keeps what they register.
+
+Each entry point is loaded and called alone: a broken one is listed with its reason and stops nobody else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from msgspec import Struct
+
+from arbkit.core.errors import ConfigError, PluginError
+from arbkit.plugins import hooks
+
+__all__ = ["GROUP", "Plugin", "Registry", "load", "normal_name", "raised_at"]
+
+GROUP = "arbkit"
+_VENUE = re.compile(r"[a-z][a-z0-9_]*\Z")
+_OURS = "arbkit"
+_MACHINERY = re.compile(r"[/\\](importlib|pluggy)[/\\]")
+
+
+class Plugin(Struct, kw_only=True):
+    """One entry point of one distribution, and how it went."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    error: str = ""
+    """Why it is broken; "" = it loaded."""
+    venues: list[str] = []
+    dialects: list[str] = []
+    strategies: list[str] = []
+
+
+class Registry:
+    """What the plugins brought: classes by venue, simulated venues, strategies by name."""
+
+    def __init__(self) -> None:
+        self.plugins: list[Plugin] = []
+        self.exchanges: dict[str, type[Any]] = {}
+        self.dialects: dict[str, type[Any]] = {}
+        self.strategies: dict[str, Callable[..., Any]] = {}
+        self.home: dict[str, Plugin] = {}
+        """The plugin of each venue."""
+        self.refused: dict[str, str] = {}
+        """Venue -> why nobody gets it (two distributions claim it)."""
+        self.only: tuple[str, ...] | None = None
+        """The distributions that might load, None = all."""
+
+    def exchange(self, venue: str) -> type[Any]:
+        """The class of ``venue``; raises ``ConfigError`` that names the nearest venue, or why this one is not there."""
+        cls: type[Any] = self._pick(self.exchanges, venue, "venue")
+        return cls
+
+    def dialect(self, venue: str) -> type[Any]:
+        """The simulated ``venue``; raises like ``exchange``."""
+        cls: type[Any] = self._pick(self.dialects, venue, "simulated venue")
+        return cls
+
+    def strategy(self, name: str) -> Callable[..., Any]:
+        """The registered strategy ``name``; raises like ``exchange``."""
+        cls: Callable[..., Any] = self._pick(self.strategies, name, "strategy")
+        return cls
+
+    def _pick(self, table: dict[str, Any], name: str, noun: str) -> Any:
+        found = table.get(name)
+        if found is not None:
+            return found
+        if name in self.refused:
+            raise PluginError(f"{noun} {name!r}: {self.refused[name]}")
+        text = f"no plugin registers the {noun} {name!r}"
+        near = get_close_matches(name, table, 1)
+        if near:
+            text += f", did you mean {near[0]!r}?"
+        elif table:
+            text += f"; there are: {', '.join(sorted(table))}"
+        broken = [f"{plugin.distribution} ({plugin.error})" for plugin in self.plugins if plugin.error]
+        if broken:
+            text += f"; broken: {'; '.join(broken)}"
+        if self.only is not None:
+            text += f"; live mode loads only the distributions that the config names: {', '.join(self.only) or 'none'}"
+        raise ConfigError(text)
+
+
+def load(only: Collection[str] | None = None, *, dialects: bool = False) -> Registry:
+    """Load the installed plugins, or ``only`` those of the named distributions (live mode); ours always.
+
+    ``dialects`` also loads the simulated venues, which nothing but ``arbkit sim``, the demo and tests needs.
+    """
+    registry = Registry()
+    wanted = None if only is None else {normal_name(name) for name in only} | {_OURS}
+    registry.only = None if only is None else tuple(only)
+    claims = _Claims()
+    for entry in sorted(entry_points(group=GROUP), key=_order):
+        plugin = _describe(entry)
+        if wanted is not None and normal_name(plugin.distribution) not in wanted:
+            continue
+        registry.plugins.append(plugin)
+        claims.take(plugin, entry, dialects)
+    claims.settle(registry)
+    if only is not None:
+        there = {normal_name(plugin.distribution) for plugin in registry.plugins}
+        missing = [name for name in only if normal_name(name) not in there | {_OURS}]
+        if missing:
+            raise PluginError(f"distributions: not installed, or no arbkit plugin: {', '.join(missing)}")
+    return registry
+
+
+class _Claims:
+    """Who registered which name, before two that want the same one are both refused."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, dict[str, list[tuple[Plugin, Any]]]] = {"exchanges": {}, "dialects": {}, "strategies": {}}
+
+    def take(self, plugin: Plugin, entry: EntryPoint, dialects: bool) -> None:
+        """Load one entry point and call its hooks; all that it registered counts, or (it raised) nothing."""
+        mine: list[tuple[str, str, Any]] = []
+
+        def exchange(cls: type[Any]) -> None:
+            venue = _venue_of(cls)
+            missing = [name for name in ("links", "session", "route") if not hasattr(cls, name)]
+            if missing:
+                raise PluginError(f"exchange {cls.__name__} lacks {', '.join(missing)}")
+            mine.append(("exchanges", venue, cls))
+
+        def dialect(cls: type[Any]) -> None:
+            mine.append(("dialects", _venue_of(cls), cls))
+
+        def strategy(name: str, cls: Callable[..., Any]) -> None:
+            if not callable(cls):
+                raise PluginError(f"strategy {name!r} is no class")
+            mine.append(("strategies", name, cls))
+
+        try:
+            module = entry.load()
+            if not isinstance(module, ModuleType):
+                raise PluginError(f"the entry point must name a module, not {entry.value!r}")
+            manager = pluggy.PluginManager(GROUP)
+            manager.add_hookspecs(hooks)
+            manager.register(module)
+            manager.check_pending()
+            manager.hook.register_exchanges(register=exchange)
+            manager.hook.register_strategies(register=strategy)
+            if dialects:
+                manager.hook.register_dialects(register=dialect)
+        except (Exception, SystemExit) as error:
+            plugin.error = raised_at(error)
+            return
+        for table, name, cls in mine:
+            self.made[table].setdefault(name, []).append((plugin, cls))
+
+    def settle(self, registry: Registry) -> None:
+        """Give each name to its only claimant; a name with two is nobody's."""
+        for kind, claims in self.made.items():
+            table: dict[str, Any] = getattr(registry, kind)
+            for name, claimants in claims.items():
+                if len(claimants) > 1:
+                    who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin, _ in claimants)
+                    why = f"{who} both register it: both are refused, uninstall one"
+                    registry.refused[name] = why
+                    for plugin, _ in claimants:
+                        plugin.error = f"{name}: {why}"
+                    continue
+                plugin, cls = claimants[0]
+                table[name] = cls
+                if kind == "exchanges":
+                    registry.home[name] = plugin
+                    plugin.venues.append(name)
+                else:
+                    getattr(plugin, kind).append(name)
+
+
+def _venue_of(cls: type[Any]) -> str:
+    if not isinstance(cls, type):
+        raise PluginError(f"register takes a class, not {cls!r}")
+    venue = getattr(cls, "venue", None)
+    if not isinstance(venue, str) or not _VENUE.match(venue):
+        raise PluginError(f"{cls.__name__}.venue must be a lower-case name, not {venue!r}")
+    return venue
+
+
+def _order(entry: EntryPoint) -> tuple[bool, str, str]:
+    """Ours first, then by distribution: the same order on every machine."""
+    plugin = _describe(entry)
+    return plugin.distribution != _OURS, plugin.distribution, plugin.name
+
+
+def _describe(entry: EntryPoint) -> Plugin:
+    name = version = "?"
+    if entry.dist is not None:
+        name = entry.dist.metadata["Name"] or "?"
+        version = entry.dist.metadata["Version"] or "?"
+    return Plugin(name=entry.name, distribution=name, version=version, module=entry.value)
+
+
+def normal_name(distribution: str) -> str:
+    """A distribution's name as the index compares it: ``Arbkit_Binance`` is ``arbkit-binance``."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def raised_at(error: BaseException) -> str:
+    """``ImportError: no module named x (plugin.py:3)``: what was raised, and where outside Python's own machinery."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = str(Path(__file__).parent)
+    outside = [
+        frame for frame in frames if not frame.filename.startswith(own) and not _MACHINERY.search(frame.filename)
+    ]
+    if outside:
+        text += f" ({outside[-1].filename}:{outside[-1].lineno})"
+    return text

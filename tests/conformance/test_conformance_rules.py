@@ -1,0 +1,82 @@
+"""Every rule of the conformance kit for every venue of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.adapter import Bybit
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
+
+from arbkit.core.types import BookState, Role
+from arbkit.sim.faults import Fault, FaultKind
+from arbkit.testing.conformance import RULES, Result, VenueUnderTest, run, table
+
+SUBJECTS = {
+    "binance": VenueUnderTest(Binance, BinanceDialect),
+    "okx": VenueUnderTest(Okx, OkxDialect),
+    "bybit": VenueUnderTest(Bybit, BybitDialect),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("venue", SUBJECTS)
+def test_rule(venue: str, name: str, record_property: Callable[[str, object], None]) -> None:
+    """The adapter keeps the rule; its docstring says which."""
+    record_property("note", RULES[name](SUBJECTS[venue]) or "")
+
+
+FEEDS = [
+    ("binance", {"depth": "100"}),
+    ("binance", {"depth": "5000"}),
+    ("okx", {"channel": "bbo-tbt"}),
+    ("okx", {"channel": "books5"}),
+    ("okx", {"channel": "books-l2-tbt"}),
+    ("bybit", {"depth": "1"}),
+    ("bybit", {"depth": "200"}),
+    ("bybit", {"depth": "1000"}),
+]
+
+
+@pytest.mark.parametrize(("venue", "options"), FEEDS, ids=[f"{v}-{'-'.join(o.values())}" for v, o in FEEDS])
+def test_other_feeds_are_as_true(venue: str, options: dict[str, str]) -> None:
+    """Each book channel that can be chosen, also one that this account's tier refuses, gives the venue's true book."""
+    RULES["book_reconnect"](replace(SUBJECTS[venue], options=options))
+
+
+@pytest.mark.parametrize("channel", ["bbo-tbt", "books5"])
+def test_okx_feeds_without_a_keep_alive_stay_up(channel: str) -> None:
+    """These push nothing while nothing changes: our pings alone keep the link from being cut after 30 s."""
+    RULES["quiet"](replace(SUBJECTS["okx"], options={"channel": channel}))
+
+
+@pytest.mark.parametrize(("venue", "options"), FEEDS, ids=[f"{v}-{'-'.join(o.values())}" for v, o in FEEDS])
+def test_other_feeds_survive_faults(venue: str, options: dict[str, str]) -> None:
+    """Holes, drops, repeats, swaps and cut frames leave no book that was never the venue's, and none unhealed."""
+    kinds: tuple[FaultKind, ...] = ("skip", "drop", "duplicate", "reorder", "corrupt")
+    faults = tuple(Fault(kind=kind, at_s=3 + 8 * n, count=3, every_s=2) for n, kind in enumerate(kinds))
+    solo = replace(SUBJECTS[venue], options=options).rig(faults=faults).boot(roles=(Role.PUBLIC, Role.REST))
+    solo.run_for(120)  # healing again and again waits longer each time
+    assert solo.judge.wrong == []
+    assert solo.judge.compared > 100
+    assert {book.state for book in solo.books.values()} == {BookState.SYNCED}
+
+
+def test_every_rule_states_itself() -> None:
+    """A rule without a docstring would be one that nobody can read."""
+    assert [name for name, rule in RULES.items() if not rule.__doc__] == []
+
+
+def test_a_run_reports_each_rule_and_stops_at_none() -> None:
+    """A rule that fails is a line of the table, with what was seen; the others still run."""
+    results = run(VenueUnderTest(Binance, OkxDialect), ["declared"])
+    assert [result.passed for result in results] == [False]
+    assert table([*results, Result("book", True), Result("top", True, "not fused")]).splitlines()[1:] == [
+        "pass  book",
+        "pass  top              not fused",
+    ]
