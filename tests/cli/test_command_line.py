@@ -46,14 +46,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands for the composition root and notes what it was called with."""
     calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
-    fake = ModuleType("arbkit.app.launch")
-    fake.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
-    fake.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
-    demo = ModuleType("arbkit.app.demo")
+    launch, replay, demo = (ModuleType(f"arbkit.app.{name}") for name in ("launch", "replay", "demo"))
+    launch.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
+    replay.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
     demo.run = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
-    for name, module in (("app", fake), ("demo", demo)):
-        monkeypatch.setitem(sys.modules, f"arbkit.{name}", module)
-        monkeypatch.setattr(f"arbkit.{name}", module, raising=False)
+    for module in (launch, replay, demo):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(module.__name__, module, raising=False)
     return calls
 
 

@@ -52,42 +52,42 @@ SUBJECTS = {
 }
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
-LIMITS: dict[str, dict[str, tuple[int, int, str]]] = {
+LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # rest-api/limits: weight by address, orders by account; web-socket-streams: connection attempts
     "binance": {
-        "weight": (6000, MINUTE, "ip"),
-        "orders_10s": (50, 10 * SECOND, "account"),
-        "orders_1d": (160_000, DAY, "account"),
-        "connections": (300, 300 * SECOND, "ip"),
+        "weight": (6000, MINUTE),
+        "orders_10s": (50, 10 * SECOND),
+        "orders_1d": (160_000, DAY),
+        "connections": (300, 300 * SECOND),
     },
     # each call's "Rate limit"
     "okx": {
-        "place": (60, 2 * SECOND, "account"),
-        "cancel": (60, 2 * SECOND, "account"),
-        "query": (60, 2 * SECOND, "account"),
-        "pending": (60, 2 * SECOND, "account"),
-        "fills": (60, 2 * SECOND, "account"),
-        "balance": (10, 2 * SECOND, "account"),
-        "fee": (5, 2 * SECOND, "account"),
-        "currencies": (6, SECOND, "account"),
-        "instruments": (20, 2 * SECOND, "ip"),
-        "time": (10, 2 * SECOND, "ip"),
-        "connections": (3, SECOND, "ip"),
+        "place": (60, 2 * SECOND),
+        "cancel": (60, 2 * SECOND),
+        "query": (60, 2 * SECOND),
+        "pending": (60, 2 * SECOND),
+        "fills": (60, 2 * SECOND),
+        "balance": (10, 2 * SECOND),
+        "fee": (5, 2 * SECOND),
+        "currencies": (6, SECOND),
+        "instruments": (20, 2 * SECOND),
+        "time": (10, 2 * SECOND),
+        "connections": (3, SECOND),
     },
     # v5/rate-limit
     "bybit": {
-        "ip": (600, 5 * SECOND, "ip"),
-        "ws": (3000, SECOND, "ip"),
-        "create": (20, SECOND, "account"),
-        "cancel": (20, SECOND, "account"),
-        "cancel_all": (20, SECOND, "account"),
-        "realtime": (50, SECOND, "account"),
-        "history": (50, SECOND, "account"),
-        "executions": (50, SECOND, "account"),
-        "wallet": (50, SECOND, "account"),
-        "fee": (5, SECOND, "account"),
-        "assets": (5, SECOND, "account"),
-        "connections": (500, 300 * SECOND, "ip"),
+        "ip": (600, 5 * SECOND),
+        "ws": (3000, SECOND),
+        "create": (20, SECOND),
+        "cancel": (20, SECOND),
+        "cancel_all": (20, SECOND),
+        "realtime": (50, SECOND),
+        "history": (50, SECOND),
+        "executions": (50, SECOND),
+        "wallet": (50, SECOND),
+        "fee": (5, SECOND),
+        "assets": (5, SECOND),
+        "connections": (500, 300 * SECOND),
     },
 }
 
@@ -112,9 +112,9 @@ def spots(venue: str, count: int) -> list[Instrument]:
 
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_limits_are_those_of_the_pages(venue: str) -> None:
-    """Each bucket has the page's figure, window and scope, and no other bucket is declared."""
+    """Each bucket has the page's figure and window, and no other bucket is declared."""
     exchange = SUBJECTS[venue].exchange(VenueSettings())
-    declared = {limit.bucket: (limit.limit, limit.window_ns, limit.scope) for limit in exchange.rate_limits}
+    declared = {limit.bucket: (limit.limit, limit.window_ns) for limit in exchange.rate_limits}
     assert declared == LIMITS[venue]
 
 

@@ -347,7 +347,7 @@ def test_restored_intent_is_proved_found_and_never_sent(kit):
     rig.run(0.1)
     assert rig.desk.venues["aa"].may_trade
     assert "a000000000001m01" not in rig.orders()
-    assert [r.cl_ord_id for r in rig.records("Outcome")] == ["a000000000001m01"]
+    assert [r.cl_ord_id for r in rig.records("OrderOutcome")] == ["a000000000001m01"]
 
 
 def test_restored_intent_is_proved_absent_by_the_full_proof_only(kit):

@@ -202,7 +202,7 @@ def test_a_storm_ends_with_the_venues_own_truth(kit, seed):
     assert all(deal.state is DealState.HELD for deal in rig.deals)
     assert rig.desk.counters.alarms["external_movement"] == 0
     intents = [one.order.cl_ord_id for one in rig.records("Intent")]
-    outcomes = [one.cl_ord_id for one in rig.records("Outcome")]
+    outcomes = [one.cl_ord_id for one in rig.records("OrderOutcome")]
     assert len(intents) == len(set(intents))
     assert set(rig.orders()) <= set(intents)
     assert sorted(set(intents)) == sorted(set(outcomes) & set(intents))

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from arbkit.core import orders as orders_module
 from arbkit.core.errors import LocalProtocolError
+from arbkit.core.orders import orders as orders_module
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.types import Fill, NewOrder, OrderUpdate, OrdStatus, RejectReason, Role, Side

@@ -278,7 +278,7 @@ async def test_the_second_stop_cuts(tmp_path: Path, make_desk: Any) -> None:
 CHILD = """
 import asyncio, sys
 from pathlib import Path
-from arbkit.core.protocols import NEVER
+from arbkit.core.types import NEVER
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.supervisor import Runtime, run
