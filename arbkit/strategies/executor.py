@@ -99,7 +99,7 @@ class TakerExecutor(Executor):
         """Exact legs of one size on the common lot (the purchase larger where the opportunity asks for it: its fee is
         taken out of it); None when a minimum is not met. Raises ``LocalProtocolError`` for legs it is not made for."""
         legs = opportunity.legs
-        if len(legs) != 2 or legs[0].side is legs[1].side or any(leg.wave or leg.maker for leg in legs):
+        if len(legs) != 2 or legs[0].side is legs[1].side or [leg for leg in legs if leg.wave or leg.maker]:
             raise LocalProtocolError(f"TakerExecutor takes one purchase and one sale, at once; got {legs}")
         buy, sell = legs if legs[0].side is Side.BUY else (legs[1], legs[0])
         to_buy, to_sell = view.catalogue.get(buy.instrument), view.catalogue.get(sell.instrument)
@@ -109,7 +109,7 @@ class TakerExecutor(Executor):
             raise LocalProtocolError(f"TakerExecutor trades one asset for one other; got {to_buy.id} and {to_sell.id}")
         bought, sold = Decimal(repr(buy.qty)), Decimal(repr(sell.qty))
         lot = common_lot(to_buy.lot, to_sell.lot)
-        sell_qty = _floor(min(bought, sold, *(i.max_qty for i in (to_buy, to_sell) if i.max_qty is not None)), lot)
+        sell_qty = _floor(min(bought, sold, to_buy.max_qty or bought, to_sell.max_qty or sold), lot)
         if not sell_qty:
             return None
         buy_qty = to_buy.quantize_qty(max(sell_qty * bought / sold, sell_qty))
@@ -120,8 +120,8 @@ class TakerExecutor(Executor):
                 return None
             planned.append(
                 DealLeg(
-                    account=view.account(instrument.id),
-                    instrument=instrument.id,
+                    account=view.account(leg.instrument),
+                    instrument=leg.instrument,
                     base=instrument.base,
                     side=leg.side,
                     qty=qty,
