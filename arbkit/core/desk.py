@@ -404,9 +404,12 @@ class Desk:
 
     def _run(self, link: Link, call: Callable[..., Sequence[Any]], *args: object, sent_ns: int = 0) -> Sequence[Any]:
         """Call into a session under the guard and act on what it says. The last argument is the time."""
-        outputs = self.guard.run(link, call, *args) or ()
         now_ns = args[-1]
         assert isinstance(now_ns, int)
+        outputs = self.guard.run(link, call, *args)
+        if outputs is None:
+            self._faults(now_ns)
+            return ()
         self._outputs(link, outputs, now_ns, sent_ns)
         return outputs
 

@@ -117,16 +117,21 @@ class Throttle:
     def begin(self, costs: Sequence[Cost], unwind: Sequence[Cost], deal: int, now_ns: int) -> bool:
         """Take the tokens of an entry (``costs``) and set those of its worst-case ``unwind`` aside for ``deal``, or do
         neither. Held tokens count as used until they are spent (``take(..., deal=deal)``) or released."""
-        both = _summed((*costs, *unwind))
-        if self._ready_ns(both, Lane.ORDER, now_ns, 0) > now_ns:
+        if self._ready_ns(unwind, Lane.ORDER, now_ns, 0) > now_ns:
+            return False
+        self._hold(deal, unwind, 1)
+        if self._ready_ns(costs, Lane.ORDER, now_ns, 0) > now_ns:
+            self._hold(deal, unwind, -1)
             return False
         self._take(costs, now_ns, 0)
-        holds = self._holds.setdefault(deal, {})
-        for name, units in unwind:
-            holds[name] = holds.get(name, 0) + units
-            for window in self._windows.get(name) or self._find(name):
-                window.held += units
         return True
+
+    def _hold(self, deal: int, costs: Sequence[Cost], sign: int) -> None:
+        holds = self._holds.setdefault(deal, {})
+        for name, units in costs:
+            holds[name] = holds.get(name, 0) + sign * units
+            for window in self._windows.get(name) or self._find(name):
+                window.held += sign * units
 
     def _take(self, costs: Sequence[Cost], now_ns: int, deal: int) -> None:
         for name, units in costs:
