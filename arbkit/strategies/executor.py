@@ -43,7 +43,7 @@ _LASTING = frozenset(
     }
 )
 """A "no" that the same venue would say again: that side of that instrument is not tried once more."""
-_UNTRIED = frozenset({RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
+_UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """An order that the market never saw: it says nothing about the price, and is no try."""
 _PATIENCE = 3
 """So many orders for each try, whatever became of them."""

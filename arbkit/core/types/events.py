@@ -75,6 +75,7 @@ class RejectReason(Enum):
     NO_MATCH = "no_match"
     """An IOC or FOK that found nothing."""
     THROTTLED = "throttled"
+    """Too many requests. The venue may have taken a new order all the same: never a reason to try again; query."""
     CLOCK = "clock"
     """Outside the venue's time window, or past its own expiry: not executed."""
     AUTH = "auth"
@@ -86,6 +87,11 @@ class RejectReason(Enum):
     GATE = "gate"
     """Refused here, before a byte left."""
     OTHER = "other"
+
+    @property
+    def definite(self) -> bool:
+        """A new order refused for this reason does not exist: REJECTED. For any other reason it may: UNKNOWN."""
+        return self not in (RejectReason.DUPLICATE, RejectReason.THROTTLED)
 
 
 class BookUpdate(Struct, frozen=True, gc=False):
@@ -137,7 +143,7 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     """FIX ExecutionReport. One per fill; a report without a fill has ``last_qty`` 0.
 
     It may come from a stream, an ack or a poll, late, twice or out of order: ``core.orders.orders`` sorts that out.
-    ``ord_status`` UNKNOWN says that the venue itself did not tell (a timeout code, a 5xx).
+    ``ord_status`` UNKNOWN says that the venue itself did not tell (a timeout code, a throttle, a 5xx).
     """
 
     account: str

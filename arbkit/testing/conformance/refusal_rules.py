@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from arbkit.core.errors import CredentialsError
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -35,9 +36,10 @@ from arbkit.core.types import (
     Send,
     Tif,
 )
+from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.faults import Fault
-from arbkit.testing.conformance.rig import UNREADABLE, Rig
+from arbkit.testing.conformance.rig import SECOND, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 
 __all__: list[str] = []
@@ -137,7 +139,8 @@ def login_refused(subject: VenueUnderTest) -> None:
 
 @rule
 def throttled(subject: VenueUnderTest) -> None:
-    """ "Too many requests" closes the buckets of what was asked until a time to come; nothing was executed."""
+    """ "Too many requests" closes the buckets of what was asked until a time to come, and ends no order: a new one is
+    UNKNOWN until its absence is proved."""
     probe = subject.rig().boot()
     asked: tuple[Ask | Command, ...] = (
         probe.order(),
@@ -161,13 +164,43 @@ def throttled(subject: VenueUnderTest) -> None:
             must(ready_ns > solo.now_ns, f"{type(what).__name__} over {role.value} closed no bucket: {said}")
             for update in solo.outs(OrderUpdate, said):
                 must(update.reason in (None, RejectReason.THROTTLED), f"told as {update.reason}")
-                must(update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN), f"told as {update}")
-                must(isinstance(what, NewOrder) or update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
+                must(update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
             must(
                 not solo.outs(OrderAbsent, said) and not solo.outs(Listing, said),
                 f"a refusal told as an answer: {said}",
             )
             same(len(solo.truth.orders), 0, "orders that the venue took")
+            if isinstance(what, NewOrder):
+                must(_proved_absent(solo, what, role), "no proof of absence after the throttle")
+
+
+def _proved_absent(solo: Rig, order: NewOrder, role: Role) -> bool:
+    """Ask about an order sent just now as a desk does, until its absence is proved."""
+    orders = Orders(solo.account)
+    resolver = Resolver(solo.account, solo.exchange.capabilities)
+    orders.add(order, solo.now_ns)
+    orders.sent(order.cl_ord_id, role, "", solo.now_ns)
+    known = orders.timed_out(order.cl_ord_id, solo.now_ns)
+    assert known is not None
+    resolver.see(known, solo.now_ns)
+    until_ns = solo.now_ns + 60 * SECOND
+    while solo.now_ns < until_ns:
+        for question in resolver.tick(solo.now_ns):
+            if isinstance(question, ProvedAbsent):
+                return True
+            if isinstance(question, Unresolved):
+                continue
+            sent_ns = solo.now_ns
+            said = solo.do(question)
+            for out in said:
+                if isinstance(out, OrderAbsent):
+                    resolver.absent(out, sent_ns, solo.now_ns)
+                elif isinstance(out, Listing):
+                    resolver.listed(out, sent_ns, solo.now_ns)
+            if not any(isinstance(out, OrderAbsent | Listing) for out in said):
+                resolver.failed(question, solo.now_ns)
+        solo.run_for(0.1)
+    return False
 
 
 def _cancel(order: NewOrder) -> CancelOrder:
