@@ -32,14 +32,8 @@ class Run:
 
         def prepare(witness):
             self.witness = witness
-            gateway = witness.desk.gateway
-            told = gateway.sent
-
-            def sent(order, *rest):
-                self.sends[order.cl_ord_id] += 1
-                told(order, *rest)
-
-            gateway.sent = sent
+            for table in witness.desk.orders.values():
+                table.sent = self.counting(table.sent)
             if cut is not None:
                 cut(witness, is_order)
 
@@ -94,6 +88,15 @@ def test_cut_before_the_venue_has_it(subject, venue):
 def test_every_answer_is_lost(subject, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
+
+    def counting(self, told):
+        """Count how often each order is said to have left."""
+
+        def sent(cl_ord_id, *rest):
+            self.sends[cl_ord_id] += 1
+            told(cl_ord_id, *rest)
+
+        return sent
 
     def no_trade_link(witness, _):
         dial = witness.dial

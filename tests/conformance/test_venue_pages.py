@@ -477,7 +477,7 @@ def unclear(venue: str, cl_ord_id: str) -> list[HttpAnswer | str]:
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_an_answer_that_does_not_say_whether_an_order_was_taken_leaves_it_unknown(venue: str) -> None:
     """A throttle or a failure may come after the order was taken: by no code, status or channel is it REJECTED."""
-    solo = SUBJECTS[venue].solo().boot()
+    solo = SUBJECTS[venue].rig().boot()
     order = solo.order()
     for answer in unclear(venue, order.cl_ord_id):
         if isinstance(answer, str):
