@@ -13,6 +13,16 @@ from arbkit.testing import chaos
 VENUES = ("binance", "okx", "bybit")
 
 
+def counting(sends, told):
+    """Count how often each order is said to have left."""
+
+    def sent(cl_ord_id, *rest):
+        sends[cl_ord_id] += 1
+        told(cl_ord_id, *rest)
+
+    return sent
+
+
 class Run:
     """A run of ``venue`` and another one, prepared by ``cut(witness, is_order)``."""
 
@@ -33,7 +43,7 @@ class Run:
         def prepare(witness):
             self.witness = witness
             for table in witness.desk.orders.values():
-                table.sent = self.counting(table.sent)
+                table.sent = counting(self.sends, table.sent)
             if cut is not None:
                 cut(witness, is_order)
 
@@ -88,15 +98,6 @@ def test_cut_before_the_venue_has_it(subject, venue):
 def test_every_answer_is_lost(subject, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
-
-    def counting(self, told):
-        """Count how often each order is said to have left."""
-
-        def sent(cl_ord_id, *rest):
-            self.sends[cl_ord_id] += 1
-            told(cl_ord_id, *rest)
-
-        return sent
 
     def no_trade_link(witness, _):
         dial = witness.dial
