@@ -168,7 +168,7 @@ class Ask(Struct, frozen=True, gc=False, kw_only=True):
     repeats it.
 
     The REST session of the account encodes it. The session that asked gets the answer in ``answered``.
-    Order queries and listings are commands (``QueryOrder``, ``ListOpenOrders``, ``ListFills``) and are sent the same way.
+    Order queries and listings are commands (``QueryOrder``, ``ListOpenOrders``, ``ListFills``), sent the same way.
     """
 
     kind: AskKind
