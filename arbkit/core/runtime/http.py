@@ -123,7 +123,7 @@ class HttpLink:
         # Already encoded: normalising the URL would invalidate its signature.
         url = URL(reveal(request.url), encoded=True)
         if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host or "")):
-            return NoAnswer(f"{url.scheme}://{url.host}: no TLS is allowed for this machine only", sent=False)
+            return NoAnswer(f"{url.scheme}://{url.host}: plain HTTP is allowed for this machine only", sent=False)
         session = self._opened()
         async with session.request(
             request.method,
