@@ -32,7 +32,7 @@ def main(seed: int = 1) -> None:
     print(f"gained     { {asset: str(amount) for asset, amount in desk.ledger.pnl().items()} }")
     print(f"faults     {run.world.faults()['counts']}")
     print(f"unresolved {len(desk.unresolved())}, finished {finished}")
-    print(f"ledger     {differences(run) or 'equal to the last unit on every venue'}")
+    print(f"ledger     {differences(run) or 'exactly equal on every venue'}")
     print(f"commands   {desk.commands_hash()}")  # the same for the same seed, on every machine
 
 

@@ -98,7 +98,7 @@ def test_simulated_venues_load_only_when_asked_for(shelf: Shelf) -> None:
         ("x = 1\n\nraise ValueError('not today')", r"ValueError: not today \(.*bad_venue\.py:3\)"),
         ("def f(:\n", r"SyntaxError: .*bad_venue\.py:1"),
         ("raise SystemExit(3)", "SystemExit"),
-        ("import arbkit\n@arbkit.hookimpl\ndef register_exchanges(register): register(3)", "takes a class"),
+        ("import arbkit\n@arbkit.hookimpl\ndef register_exchanges(register): register(3)", "needs a class"),
         (
             "import arbkit\nclass A: venue = 'A B'\n@arbkit.hookimpl\ndef register_exchanges(register): register(A)",
             "lower-case",
