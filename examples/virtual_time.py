@@ -1,7 +1,7 @@
-"""A minute of trading in less than a second: real adapters, simulated venues, no socket, no clock, one seed.
+"""A minute of trading in virtual time, with the real adapters and simulated venues. It takes less than a second.
 
-``python virtual_time.py [seed]``. The faults are those of ``arbkit demo``: a skipped sequence, a closed socket, a lost
-answer, a partial fill, "too many requests". The judge is the venues' own ledger.
+``python virtual_time.py [seed]``. The faults are those of ``arbkit demo``: a sequence gap, a closed socket, a lost
+answer, a partial fill, "too many requests". At the end arbkit's ledger is compared with the venues' own ledgers.
 """
 
 import sys
