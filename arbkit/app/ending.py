@@ -17,7 +17,7 @@ __all__ = ["exit_code", "last_line", "last_words"]
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
     130 ended by a second stop with nothing left."""
-    if desk.unresolved() or desk.held() or desk.aftermath.left or not desk.idle:
+    if desk.unresolved() or desk.held() or desk.interrupted.left or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
@@ -27,14 +27,14 @@ def exit_code(desk: Desk, ending: Ending) -> int:
         return 4
     if desk.gate.mode() is not Mode.ACTIVE:
         return 5
-    return 1 if any(slot.failed for slot in desk.engine.slots) else 0
+    return 1 if any(slot.failed for slot in desk.engine.strategies) else 0
 
 
 def last_line(desk: Desk) -> dict[str, Any]:
     """The summary of a run, as plain data."""
     counters = desk.counters
     asset = desk.setup.limits.asset
-    marked = desk.ledger.marked(desk.marker, asset)
+    marked = desk.ledger.marked(desk.prices, asset)
     tick = counters.tick_to_order
     return {
         "deals": sum(counters.deals.values()),
@@ -44,7 +44,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "outcomes": dict(sorted(counters.deals.items())),
         "unresolved": len(desk.unresolved()),
         "held": len(desk.held()),
-        "left_over": len(desk.aftermath.left),
+        "left_over": len(desk.interrupted.left),
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
@@ -59,7 +59,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
 def _skipped(desk: Desk) -> dict[str, int]:
     """Number of skipped opportunities by reason, of the strategies that have a ``skipped`` counter (``SpreadArb``)."""
     found: dict[str, int] = {}
-    for slot in desk.engine.slots:
+    for slot in desk.engine.strategies:
         counts = getattr(slot.strategy, "skipped", None)
         for reason, count in counts.items() if isinstance(counts, Mapping) else ():
             found[str(reason)] = found.get(str(reason), 0) + int(count)
@@ -74,7 +74,7 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
     if as_json:
         return json.dumps({**line, "waiting": idle, "ending": ending.value, "exit": code})
     lines = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
-    lines += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.slots if slot.failed]
+    lines += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.strategies if slot.failed]
     if line["skipped"] and not line["deals"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")
@@ -88,7 +88,7 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
         )
     for deal in desk.held():
         lines.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    lines += [f"  left over: {text}" for text in desk.aftermath.left]
+    lines += [f"  left over: {text}" for text in desk.interrupted.left]
     if desk.unresolved() or not desk.idle:
         lines.append("  Run the same command again: it reads the journal and resolves them.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"

@@ -27,7 +27,7 @@ def sources(desk: Desk, log: LogWriter) -> Sources:
 
     def marked() -> tuple[str, Decimal] | None:
         asset = desk.setup.limits.asset
-        value = desk.ledger.marked(desk.marker, asset)
+        value = desk.ledger.marked(desk.prices, asset)
         return None if value is None else (asset, value)
 
     return Sources(

@@ -16,11 +16,11 @@ from arbkit.config.load import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
 from arbkit.core.counters import Counters
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.errors import ConfigError
-from arbkit.core.execution.requests import Port
 from arbkit.core.log import Log
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.port import Port
 from arbkit.core.protocols import Executor, Signer, Strategy
 from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import VenueSettings
@@ -95,7 +95,7 @@ def make_desk(
     name = plan.target.rpartition(":")[2]
     setup = Setup(
         venues=venues,
-        slots=[RunningStrategy(name, strategy, executor)],
+        strategies=[RunningStrategy(name, strategy, executor)],
         limits=plan.limits,
         gate=plan.gate,
         seed=plan.seed,

@@ -33,7 +33,7 @@ def replay(path: str, registry: Registry) -> dict[str, Any]:
     inputs = replay_tape(reader, desk, port)
     return {
         "inputs": inputs,
-        "commands": desk.dispatch.commands,
+        "commands": desk.sender.commands,
         "commands_hash": desk.commands_hash(),
         "recorded_hash": getattr(reader, "commands_hash", ""),
         "same": getattr(reader, "commands_hash", "") == desk.commands_hash(),

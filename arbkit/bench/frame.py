@@ -286,7 +286,7 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
     ]
     port = _Port()
     slot = RunningStrategy("bench", SpreadArb(symbols=(wire.native,)), TakerExecutor())
-    desk = Desk(Setup(venues=setups, slots=[slot]), port, START_NS)
+    desk = Desk(Setup(venues=setups, strategies=[slot]), port, START_NS)
     for known in (instrument, replace(instrument, venue="rival")):
         desk.catalogue.add(known)
     for venue in desk.venues.values():
@@ -317,7 +317,9 @@ def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[t
     bids, asks = list(book.bids), list(book.asks)
     rival = desk.books[f"rival:{wire.native}"]
     px = bids[0][0]
-    rival.apply(BookUpdate(rival.instrument, [Level(px, 1.0)], [Level(px * 1.0001, 1.0)], True, 1, now_ns, now_ns))
+    desk.market.apply(
+        BookUpdate(rival.instrument, [Level(px, 1.0)], [Level(px * 1.0001, 1.0)], True, 1, now_ns, now_ns)
+    )
     took = []
     gc.collect()
     gc.freeze()

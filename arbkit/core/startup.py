@@ -1,4 +1,8 @@
-"""From catalogues to links: once the venues have told their instruments, what the strategies want is linked."""
+"""The start of a desk and of each venue that comes late: from catalogues to links.
+
+``Startup.select`` asks the strategies what they want once the venues have told their instruments, and makes the books
+and links for it. ``make_venue`` makes the one ``Venue`` of each venue. The desk calls both.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,33 @@ from msgspec.structs import replace
 from arbkit.core.errors import ConfigError
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.trading.engine import Engine, wanted
 from arbkit.core.types import NEVER, Catalogue, Role
-from arbkit.core.venues.link import Link
-from arbkit.core.venues.venue import Venue
+from arbkit.core.venues.venue import Venue, VenueSetup, rest_spec
 
-__all__ = ["BOOT_NS", "Boot"]
+__all__ = ["START_NS", "Startup", "make_venue"]
 
-BOOT_NS = 15_000_000_000
+START_NS = 15_000_000_000
 """Venues that have not told their instruments by then join later."""
 
 
-class Boot:
-    """The start of a desk, and of each venue that comes late."""
+def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, now_ns: int) -> Venue:
+    """A venue and its REST link: enough to read its clock and its catalogue."""
+    spec = rest_spec(setup)
+    rest = dialer.add(spec, now_ns, setup.exchange.session(spec, catalogue, setup.signer))
+    return Venue(setup, catalogue, rest, now_ns)
+
+
+class Startup:
+    """``due_ns``: when to go on without the venues that are still missing."""
 
     def __init__(
         self,
         venues: Mapping[str, Venue],
         catalogue: Catalogue,
-        books: dict[str, Book],
-        lines: Dialer,
-        trades: dict[str, Link],
+        books: Books,
+        dialer: Dialer,
         engine: Engine,
         log: Log,
         now_ns: int,
@@ -38,11 +47,10 @@ class Boot:
         self._venues = venues
         self._catalogue = catalogue
         self._books = books
-        self._lines = lines
-        self._trades = trades
+        self._dialer = dialer
         self._engine = engine
         self._log = log
-        self.due_ns = now_ns + BOOT_NS
+        self.due_ns = now_ns + START_NS
         self._asked = 0
         """How many venues were known when the strategies were last asked what they want."""
 
@@ -58,7 +66,7 @@ class Boot:
         self._asked = len(known)
         missing: dict[str, list[str]] = {}
         for instrument in self._wanted(everything=len(known) == len(self._venues)):
-            if instrument not in self._books:
+            if instrument not in self._books.by_id:
                 missing.setdefault(instrument.partition(":")[0], []).append(instrument)
         for venue in known:
             new = missing.get(venue.exchange.venue, [])
@@ -69,40 +77,40 @@ class Boot:
         """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
         another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
         asked: dict[str, None] = {}
-        for slot in self._engine.slots:
-            if slot.failed:
+        for running in self._engine.strategies:
+            if running.failed:
                 continue
             try:
-                asked |= dict.fromkeys(wanted(slot, self._catalogue))
-                slot.placed = True
+                asked |= dict.fromkeys(wanted(running, self._catalogue))
+                running.placed = True
             except ConfigError as error:
-                if everything and not slot.placed:
+                if everything and not running.placed:
                     raise
-                self._log("strategy.waits", strategy=slot.name, why=str(error))
+                self._log("strategy.waits", strategy=running.name, why=str(error))
             except Exception as error:  # a bug of that strategy; the others go on
-                self._engine.fault(slot, error)
-        slots = self._engine.slots
-        if slots and all(slot.failed and not slot.placed for slot in slots):
+                self._engine.fault(running, error)
+        strategies = self._engine.strategies
+        if strategies and all(running.failed and not running.placed for running in strategies):
             raise ConfigError(
                 "; ".join(
-                    f"strategy {slot.name}: instruments() must return instruments of the catalogue; "
-                    f"it raised {slot.failed}"
-                    for slot in slots
+                    f"strategy {running.name}: instruments() must return instruments of the catalogue; "
+                    f"it raised {running.failed}"
+                    for running in strategies
                 )
             )
         return asked
 
     def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
         """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""
-        joined = sum(1 for link in self._lines.links.values() if link.spec.venue == venue.exchange.venue)
+        joined = sum(1 for link in self._dialer.links.values() if link.spec.venue == venue.exchange.venue)
         first = not venue.selected
-        venue.selected_instruments(instruments, now_ns)
         for instrument in instruments:
-            self._books[instrument] = Book(instrument)
+            self._books.create(instrument)
         account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
-        for spec in venue.exchange.links([self._catalogue[i] for i in instruments], account):
+        specs = venue.exchange.links([self._catalogue[i] for i in instruments], account)
+        venue.linked(instruments, specs, now_ns)
+        for spec in specs:
             if spec.role is Role.REST:
-                continue
-            link = self._lines.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
-            if spec.role is Role.TRADE:
-                self._trades[spec.account] = link
+                continue  # there since the start: ``make_venue``
+            link = self._dialer.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
+            venue.joined(link)

@@ -11,15 +11,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from struct import Struct as Packer
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from arbkit.core.desk import Desk
 from arbkit.core.errors import ConfigError, RemoteProtocolError
 from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer
 
-__all__ = ["BLOCK", "MAGIC", "DeskInputs", "ReplayPort", "TapeHead", "TapeReader", "TapeWriter", "TapingDesk", "replay"]
+__all__ = ["BLOCK", "MAGIC", "ReplayPort", "TapeHead", "TapeReader", "TapeWriter", "TapingDesk", "replay"]
 
 MAGIC = b"arbkit tape 1\n"
 MAX_BLOCK = 256 * 1024 * 1024
@@ -60,23 +61,6 @@ class TapeHead(Struct, frozen=True, kw_only=True):
     journal: int = 0
     """The journal's position at the start."""
     setup: bytes = b""
-
-
-class DeskInputs(Protocol):
-    """The inputs of the desk: all that can change it."""
-
-    def opened(self, link: str, now_ns: int) -> None: ...
-    def frame(self, link: str, data: str | bytes, now_ns: int) -> None: ...
-    def read_end(self, link: str, now_ns: int) -> None: ...
-    def activity(self, link: str, now_ns: int) -> None: ...
-    def closed(self, link: str, reason: str, now_ns: int) -> None: ...
-    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None: ...
-    def wake(self, now_ns: int) -> None: ...
-    def late(self, lag_ns: int, now_ns: int) -> None: ...
-    def jumped(self, now_ns: int) -> None: ...
-    def durable(self, position: int, now_ns: int) -> None: ...
-    def stop(self, now_ns: int) -> None: ...
-    def halt(self, now_ns: int) -> None: ...
 
 
 class TapeWriter:
@@ -139,68 +123,48 @@ class TapeWriter:
 
 
 class TapingDesk:
-    """Writes down each input and passes it on."""
+    """Has the inputs of a desk (``INPUTS``). Writes each one down and passes it on."""
 
-    def __init__(self, desk: DeskInputs, tape: TapeWriter) -> None:
-        self._desk = desk
-        self._tape = tape
-        # Bound once: these run for every frame.
+    def __init__(self, desk: Desk, tape: TapeWriter) -> None:
+        self._frame = desk.frame  # bound once: it runs for every frame
         self._add = tape.add
         self._link = tape.link
-        self._frame = desk.frame
-        self._read_end = desk.read_end
+        for kind, one in INPUTS.items():
+            if one.name not in ("frame", "answered"):
+                setattr(self, one.name, self._taped(kind, one, getattr(desk, one.name)))
+        self._answered = {
+            HttpAnswer: self._taped(_ANSWER, INPUTS[_ANSWER], desk.answered),
+            NoAnswer: self._taped(_NO_ANSWER, INPUTS[_NO_ANSWER], desk.answered),
+        }
+
+    if TYPE_CHECKING:  # the other inputs are made in __init__
+
+        def __getattr__(self, name: str) -> Callable[..., None]: ...
 
     def frame(self, link: str, data: str | bytes, now_ns: int) -> None:
-        if type(data) is str:
+        """See ``Desk.frame``."""
+        if isinstance(data, str):
             self._add(_TEXT, self._link(link), data.encode(), now_ns)
         else:
-            self._add(_BINARY, self._link(link), data, now_ns)  # type: ignore[arg-type]  # str was the other branch
+            self._add(_BINARY, self._link(link), data, now_ns)
         self._frame(link, data, now_ns)
 
-    def read_end(self, link: str, now_ns: int) -> None:
-        self._add(_READ_END, self._link(link), b"", now_ns)
-        self._read_end(link, now_ns)
-
-    def opened(self, link: str, now_ns: int) -> None:
-        self._add(_OPENED, self._link(link), b"", now_ns)
-        self._desk.opened(link, now_ns)
-
-    def activity(self, link: str, now_ns: int) -> None:
-        self._add(_ACTIVITY, self._link(link), b"", now_ns)
-        self._desk.activity(link, now_ns)
-
-    def closed(self, link: str, reason: str, now_ns: int) -> None:
-        self._add(_CLOSED, self._link(link), reason.encode(), now_ns)
-        self._desk.closed(link, reason, now_ns)
-
     def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
-        kind = _ANSWER if isinstance(answer, HttpAnswer) else _NO_ANSWER
-        self._add(kind, 0, msgspec.msgpack.encode((ref, answer)), now_ns)
-        self._desk.answered(ref, answer, now_ns)
+        """See ``Desk.answered``."""
+        self._answered[type(answer)](ref, answer, now_ns)
 
-    def wake(self, now_ns: int) -> None:
-        self._add(_WAKE, 0, b"", now_ns)
-        self._desk.wake(now_ns)
+    def _taped(self, kind: int, one: _Input, call: Callable[..., None]) -> Callable[..., None]:
+        add, link, payload = self._add, self._link, one.payload
 
-    def late(self, lag_ns: int, now_ns: int) -> None:
-        self._add(_LATE, 0, b"%d" % lag_ns, now_ns)
-        self._desk.late(lag_ns, now_ns)
+        def about_link(name: str, *arguments: Any) -> None:
+            add(kind, link(name), payload(*arguments[:-1]), arguments[-1])
+            call(name, *arguments)
 
-    def jumped(self, now_ns: int) -> None:
-        self._add(_JUMPED, 0, b"", now_ns)
-        self._desk.jumped(now_ns)
+        def about_none(*arguments: Any) -> None:
+            add(kind, 0, payload(*arguments[:-1]), arguments[-1])
+            call(*arguments)
 
-    def durable(self, position: int, now_ns: int) -> None:
-        self._add(_DURABLE, 0, b"%d" % position, now_ns)
-        self._desk.durable(position, now_ns)
-
-    def stop(self, now_ns: int) -> None:
-        self._add(_STOP, 0, b"", now_ns)
-        self._desk.stop(now_ns)
-
-    def halt(self, now_ns: int) -> None:
-        self._add(_HALT, 0, b"", now_ns)
-        self._desk.halt(now_ns)
+        return about_link if one.about_link else about_none
 
 
 class TapeReader:
@@ -265,9 +229,9 @@ class TapeReader:
             else:
                 if held is not None:
                     yield held
-                name, about_link, arguments = _INPUTS[kind]
-                link = (names[number],) if about_link else ()
-                held = name, (*link, *arguments(payload), now_ns)
+                one = INPUTS[kind]
+                link = (names[number],) if one.about_link else ()
+                held = one.name, (*link, *one.arguments(payload), now_ns)
         if held is not None:
             yield held
 
@@ -284,23 +248,60 @@ def _records(raw: bytes) -> Iterator[tuple[int, int, bytes, int]]:
 _ANSWERED = msgspec.msgpack.Decoder(tuple[int, HttpAnswer])
 _NOT_ANSWERED = msgspec.msgpack.Decoder(tuple[int, NoAnswer])
 
-_INPUTS: dict[int, tuple[str, bool, Callable[[bytes], tuple[Any, ...]]]] = {
-    _OPENED: ("opened", True, lambda _: ()),
-    _TEXT: ("frame", True, lambda payload: (payload.decode(),)),
-    _BINARY: ("frame", True, lambda payload: (payload,)),
-    _READ_END: ("read_end", True, lambda _: ()),
-    _ACTIVITY: ("activity", True, lambda _: ()),
-    _CLOSED: ("closed", True, lambda payload: (payload.decode(),)),
-    _ANSWER: ("answered", False, _ANSWERED.decode),
-    _NO_ANSWER: ("answered", False, _NOT_ANSWERED.decode),
-    _WAKE: ("wake", False, lambda _: ()),
-    _LATE: ("late", False, lambda payload: (int(payload),)),
-    _JUMPED: ("jumped", False, lambda _: ()),
-    _DURABLE: ("durable", False, lambda payload: (int(payload),)),
-    _STOP: ("stop", False, lambda _: ()),
-    _HALT: ("halt", False, lambda _: ()),
+
+class _Input(NamedTuple):
+    """How an input of the desk stands on a tape. Its last argument is always the time."""
+
+    name: str
+    about_link: bool
+    """Its first argument is a link."""
+    payload: Callable[..., bytes]
+    """Its other arguments as bytes."""
+    arguments: Callable[[bytes], tuple[Any, ...]]
+    """And back."""
+
+
+def _nothing(*_: object) -> bytes:
+    return b""
+
+
+def _no_arguments(_: bytes) -> tuple[Any, ...]:
+    return ()
+
+
+def _number(value: int) -> bytes:
+    return b"%d" % value
+
+
+def _numbers(payload: bytes) -> tuple[Any, ...]:
+    return (int(payload),)
+
+
+def _text(payload: bytes) -> tuple[Any, ...]:
+    return (payload.decode(),)
+
+
+def _answer(*arguments: object) -> bytes:
+    return msgspec.msgpack.encode(arguments)
+
+
+INPUTS: dict[int, _Input] = {
+    _OPENED: _Input("opened", True, _nothing, _no_arguments),
+    _TEXT: _Input("frame", True, str.encode, _text),
+    _BINARY: _Input("frame", True, bytes, lambda payload: (payload,)),
+    _READ_END: _Input("read_end", True, _nothing, _no_arguments),
+    _ACTIVITY: _Input("activity", True, _nothing, _no_arguments),
+    _CLOSED: _Input("closed", True, str.encode, _text),
+    _ANSWER: _Input("answered", False, _answer, _ANSWERED.decode),
+    _NO_ANSWER: _Input("answered", False, _answer, _NOT_ANSWERED.decode),
+    _WAKE: _Input("wake", False, _nothing, _no_arguments),
+    _LATE: _Input("late", False, _number, _numbers),
+    _JUMPED: _Input("jumped", False, _nothing, _no_arguments),
+    _DURABLE: _Input("durable", False, _number, _numbers),
+    _STOP: _Input("stop", False, _nothing, _no_arguments),
+    _HALT: _Input("halt", False, _nothing, _no_arguments),
 }
-"""Kind -> the desk's input, whether it is about a link, and its other arguments out of the payload."""
+"""Every input of the desk by its kind of record. ``frame`` and ``answered`` have two kinds, by the type of the data."""
 
 
 class ReplayPort:
@@ -330,7 +331,7 @@ class ReplayPort:
         return self._journal
 
 
-def replay(reader: TapeReader, desk: DeskInputs, port: ReplayPort) -> int:
+def replay(reader: TapeReader, desk: Desk, port: ReplayPort) -> int:
     """Run a fresh desk, made with ``port``, through all inputs of a tape; how many there were."""
     count = 0
     for name, arguments in reader.inputs(port.refuse):

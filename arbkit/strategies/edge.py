@@ -123,17 +123,7 @@ def common_lot(one: Decimal, other: Decimal) -> Decimal:
 
 def top_ratio(buy: Book, sell: Book) -> float:
     """Best bid of ``sell`` divided by best ask of ``buy``; 0 if a side is empty. A cheap first test."""
-    top = buy.top
-    if top is not None:
-        ask = top.ask.px
-    elif keys := buy.asks.keys:
-        ask = -keys[-1]
-    else:
-        return 0.0
-    top = sell.top
-    if top is not None:
-        return top.bid.px / ask
-    return keys[-1] / ask if (keys := sell.bids.keys) else 0.0
+    return sell.bid_px / buy.ask_px
 
 
 def walk(

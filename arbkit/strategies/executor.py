@@ -46,7 +46,7 @@ _LASTING = frozenset(
     }
 )
 """Rejections that would be repeated: that side of that instrument is not tried again for the deal."""
-_UNTRIED = frozenset({RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
+_UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
 """Maximum number of orders, rejected ones included, per allowed try."""
@@ -106,7 +106,7 @@ class TakerExecutor(Executor):
         opportunity's legs, for a fee in base. None if a rule of a venue is not met. Raises ``LocalProtocolError`` for
         legs that this executor does not support."""
         legs = opportunity.legs
-        if len(legs) != 2 or legs[0].side is legs[1].side or any(leg.wave or leg.maker for leg in legs):
+        if len(legs) != 2 or legs[0].side is legs[1].side or [leg for leg in legs if leg.wave or leg.maker]:
             raise LocalProtocolError(f"TakerExecutor needs one purchase and one sale in the same wave; got {legs}")
         buy, sell = legs if legs[0].side is Side.BUY else (legs[1], legs[0])
         to_buy, to_sell = view.catalogue.get(buy.instrument), view.catalogue.get(sell.instrument)
@@ -118,7 +118,7 @@ class TakerExecutor(Executor):
             )
         bought, sold = Decimal(repr(buy.qty)), Decimal(repr(sell.qty))
         lot = common_lot(to_buy.lot, to_sell.lot)
-        sell_qty = _floor(min(bought, sold, *(i.max_qty for i in (to_buy, to_sell) if i.max_qty is not None)), lot)
+        sell_qty = _floor(min(bought, sold, to_buy.max_qty or bought, to_sell.max_qty or sold), lot)
         if not sell_qty:
             return None
         buy_qty = to_buy.quantize_qty(max(sell_qty * bought / sold, sell_qty))
@@ -129,8 +129,8 @@ class TakerExecutor(Executor):
                 return None
             planned.append(
                 DealLeg(
-                    account=view.account(instrument.id),
-                    instrument=instrument.id,
+                    account=view.account(leg.instrument),
+                    instrument=leg.instrument,
                     base=instrument.base,
                     side=leg.side,
                     qty=qty,

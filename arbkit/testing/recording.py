@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from arbkit.core.errors import ProtocolError
 from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.protocols import Exchange, Session
 from arbkit.core.types import (
     Ask,
@@ -127,7 +128,8 @@ class Replay:
         self.exchange = exchange
         self.fused = fused
         self.catalogue = AnyCatalogue()
-        self.books: dict[str, Book] = {}
+        self._market = Books()
+        self.books = self._market.by_id
         """By instrument id."""
         self.gaps = 0
         self.errors = 0
@@ -210,15 +212,16 @@ class Replay:
             session, output = waiting.pop(0)
             match output:
                 case BookUpdate():
-                    book = self._book(output.instrument)
-                    book.apply(output)
+                    self._name(output.instrument)
+                    book = self._market.apply(output)
                     if book.state is BookState.SYNCED:
                         changed[output.instrument] = None
-                case TopUpdate() if self.fused and self._book(output.instrument).overlay(output):
+                case TopUpdate() if self.fused and self._market.overlay(output):
                     changed[output.instrument] = None
                 case BookLost():
                     self.gaps += 1
-                    self._book(output.instrument).lose(BookState.LOST, output.reason)
+                    self._name(output.instrument)
+                    self._market.lose(output.instrument, output.reason)
                     changed.pop(output.instrument, None)
                 case InstrumentUpdate():
                     self.catalogue.add(output.instrument)
@@ -228,13 +231,12 @@ class Replay:
                     pass
         return list(changed)
 
-    def _book(self, instrument_id: str) -> Book:
-        book = self.books.get(instrument_id)
-        if book is None:
-            book = self.books[instrument_id] = Book(instrument_id)
+    def _name(self, instrument_id: str) -> None:
+        """Make the book of an instrument that is seen for the first time, and remember the venue's name of it."""
+        if instrument_id not in self.books:
+            self._market.create(instrument_id)
             known = self.catalogue.get(instrument_id)
             self._natives[instrument_id] = known.native if known else instrument_id.partition(":")[2]
-        return book
 
 
 def _words(url: str) -> list[str]:

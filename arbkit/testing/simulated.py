@@ -69,7 +69,7 @@ def simulate(
             )
         setup = Setup(
             venues=setups,
-            slots=[RunningStrategy(type(strategy).__name__, strategy, executor)],
+            strategies=[RunningStrategy(type(strategy).__name__, strategy, executor)],
             limits=limits or LimitsConfig(),
             gate=gate or GateConfig(),
             seed=seed,

@@ -17,11 +17,11 @@ from msgspec import Struct
 
 from arbkit.core.errors import ProtocolError
 from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.protocols import Exchange, Session
 from arbkit.core.types import (
     Ask,
     BookLost,
-    BookState,
     BookUpdate,
     HttpAnswer,
     HttpRequest,
@@ -205,7 +205,9 @@ class _Client:
         self.server = server
         self.truths: dict[str, TrueTop] = server.truths[start - 1] if start else {}
         self.now_ns = server.frames[start].now_ns if server.frames else 0
+        self._kept = Books()
         self.books: dict[str, Book] = {}
+        """By the venue's own name."""
         self.lost: list[str] = []
         self.errors = 0
         self.waiting: list[Ask] = []
@@ -267,9 +269,10 @@ class _Client:
         for output in outputs:
             match output:
                 case BookUpdate():
-                    self._book(output.instrument).apply(output)
+                    native = self.server.catalogue[output.instrument].native
+                    self.books[native] = self._kept.apply(output)
                 case BookLost():
-                    self._book(output.instrument).lose(BookState.LOST, output.reason)
+                    self._kept.lose(output.instrument, output.reason)
                     self.lost.append(self.server.catalogue[output.instrument].native)
                 case Ask():
                     self.waiting.append(output)
@@ -279,10 +282,3 @@ class _Client:
                         self._receive(reply)
                 case _:
                     pass
-
-    def _book(self, instrument_id: str) -> Book:
-        native = self.server.catalogue[instrument_id].native
-        book = self.books.get(native)
-        if book is None:
-            book = self.books[native] = Book(instrument_id)
-        return book

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.adapters.chained import Chained, Depth
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.types import NEVER, BookLost, BookState, BookUpdate, Level, Send
 
 S = 1_000_000_000
@@ -113,7 +113,8 @@ def test_the_check_can_be_switched_off() -> None:
 def test_a_synced_book_is_always_the_true_one(fates: Sequence[int]) -> None:
     """Whatever is dropped, doubled or swapped: while it says SYNCED, it equals the venue's book at that message."""
     truth = {1: 1.0}
-    book, ours = chained(), Book("x:A-B")
+    market = Books()
+    book, ours = chained(), market.create("x:A-B")
     told = [(0, -1, dict(truth))]
     for number in range(1, len(fates) + 1):
         truth[number % 5 + 1] = float(number)
@@ -135,6 +136,6 @@ def test_a_synced_book_is_always_the_true_one(fates: Sequence[int]) -> None:
             out = book.update(Depth([Level(float(changed), levels[changed])], [], seq, prev), 0)
         for event in out:
             if isinstance(event, BookUpdate):
-                ours.apply(event)
+                market.apply(event)
         if book.state is BookState.SYNCED:
             assert dict(ours.bids.top(99)) == {float(px): qty for px, qty in told[ours.seq][2].items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from arbkit.adapters.joined import Joined
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Level
 
 ID = "venue:A-B"
@@ -179,7 +179,8 @@ def test_a_synced_book_is_the_truth_at_its_id(data: st.DataObject, chained: bool
             case "swap" if at + 1 < len(order):
                 order[at], order[at + 1] = order[at + 1], order[at]
     normalizer = Joined(ID)
-    book = Book(ID)
+    market = Books()
+    book = market.create(ID)
     waiting = False
 
     def take(outputs: Sequence[BookUpdate | BookLost | Ask]) -> None:
@@ -187,9 +188,9 @@ def test_a_synced_book_is_the_truth_at_its_id(data: st.DataObject, chained: bool
         for output in outputs:
             match output:
                 case BookUpdate():
-                    book.apply(output)
+                    market.apply(output)
                 case BookLost():
-                    book.lose(BookState.LOST, output.reason)
+                    market.lose(ID, output.reason)
                 case Ask():
                     assert not waiting, "two requests at once"
                     waiting = True

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from arbkit.adapters.chained import Chained
 from arbkit.adapters.joined import Joined
-from arbkit.core.execution.tracker import Dispatch
+from arbkit.core.execution.sender import Outgoing
+from arbkit.core.execution.tracker import Tracker
 from arbkit.core.market.watchdog import LinkWatch
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.limits import Limits
@@ -52,12 +53,12 @@ def subject() -> DeskUnderTest:
 # --- safeguards, each switched off by a patch -----------------------------------------------------------------------
 
 _copies = count()
-_fills, _apply, _settle, _sent, _unanswered = (
+_fills, _apply, _settle, _sent, _timed_out = (
     Orders._fills,
     Orders.apply,
     TakerExecutor._settle,
     Orders.sent,
-    Dispatch.unanswered,
+    Tracker._timed_out,
 )
 
 
@@ -71,11 +72,11 @@ def doubt_is_a_no(self, order, now_ns):
     self._conclude(order, RejectReason.OTHER, "no answer", now_ns)
 
 
-def sent_again(self, cl_ord_id, now_ns):
-    order = next((found for table in self._orders.values() if (found := table.get(cl_ord_id)) is not None), None)
+def sent_again(self, venue, cl_ord_id, now_ns):
+    order = venue.orders.get(cl_ord_id)
     if order is not None and order.status.value == "pending_new":
-        self.gateway._send_orders([([order.intent], order.channel)], now_ns)
-    _unanswered(self, cl_ord_id, now_ns)
+        self._sender._send([Outgoing(order.intent, venue, order.channel, "")], now_ns)
+    return _timed_out(self, venue, cl_ord_id, now_ns)
 
 
 def sent_as_often_as_you_like(self, cl_ord_id, role, link, now_ns):
@@ -115,7 +116,7 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "every copy of a fill counts": ((Orders, "_fills", every_copy_counts),),
     "no answer is a no": ((Orders, "_doubt", doubt_is_a_no),),
     "sent again when nobody answers": (
-        (Dispatch, "unanswered", sent_again),
+        (Tracker, "_timed_out", sent_again),
         (Orders, "sent", sent_as_often_as_you_like),
     ),
     "a poll outranks the stream": ((Orders, "apply", a_poll_knows_better),),

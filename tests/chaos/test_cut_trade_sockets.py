@@ -1,4 +1,4 @@
-"""The trade socket is cut between send and ack for every order of a run: each venue counts one order per intent."""
+"""Orders whose answer is lost, or does not say whether they were taken: each venue counts one order per intent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from arbkit.core.types import RejectReason
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
 
@@ -19,6 +20,7 @@ class Run:
         other = VENUES[VENUES.index(venue) - 1]
         self.account = f"{venue}:main"
         self.cuts = []
+        self.sends = Counter()
 
         def is_order(link, text):
             """The first frame on the trade link that carries a new client id is the order."""
@@ -30,6 +32,8 @@ class Run:
 
         def prepare(witness):
             self.witness = witness
+            for table in witness.desk.orders.values():
+                table.sent = self.counting(table.sent)
             if cut is not None:
                 cut(witness, is_order)
 
@@ -85,6 +89,15 @@ def test_every_answer_is_lost(subject, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
 
+    def counting(self, told):
+        """Count how often each order is said to have left."""
+
+        def sent(cl_ord_id, *rest):
+            self.sends[cl_ord_id] += 1
+            told(cl_ord_id, *rest)
+
+        return sent
+
     def no_trade_link(witness, _):
         dial = witness.dial
 
@@ -111,3 +124,39 @@ def test_every_request_is_lost(subject, venue):
     lost = run.report.fired["lose_request"]
     assert run.accepted.total() + lost == len(run.left)
     assert run.report.paths["proved absent"] == lost
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_throttled_orders_are_never_sent_again(subject, venue):
+    """ "Too many requests" in answer to an order: UNKNOWN, asked for, proved absent, and sent once."""
+    throttle = Fault(kind="throttle", venue=venue, at_s=2.0, every_s=9.0, for_s=0.5, count=0)
+    run = Run(subject, venue, None, [throttle], seconds=60.0)
+    throttled = [one for one in run.left if not run.accepted[one]]
+    table = run.witness.desk.orders[run.account]
+    assert len(throttled) >= 3
+    assert {table.get(one).reason for one in throttled} == {RejectReason.UNKNOWN_ORDER}
+    assert run.report.paths["proved absent"] == len(throttled)
+    assert set(run.sends.values()) == {1}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("venue", VENUES)
+def test_orders_taken_behind_an_error_are_found(subject, venue, status):
+    """A throttle or a 5xx in answer to orders over REST that the venue took: each is found, none is doubled."""
+
+    def over_rest(witness, _):
+        dial = witness.dial
+
+        def refused(link, what):
+            if link == f"{venue}.main.trade":
+                witness._later(10**6, lambda: witness.desk.closed(link, "refused by the test", witness.now_ns))
+            else:
+                dial(link, what)
+
+        witness.dial = refused
+
+    fault = Fault(kind="status", venue=venue, path="POST", status=status, applied=True, count=0)
+    run = Run(subject, venue, over_rest, [fault])
+    assert run.report.fired["status"] == len(run.left) >= 1
+    assert run.accepted == Counter(run.left)
+    assert set(run.sends.values()) == {1}

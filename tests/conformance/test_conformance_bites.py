@@ -137,6 +137,14 @@ LIES: dict[str, tuple[str, Lie]] = {
             lambda u: u.ord_status is OrdStatus.UNKNOWN,
         ),
     ),
+    "a throttle as a refusal": (
+        "throttled",
+        only(
+            OrderUpdate,
+            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
+            lambda u: u.reason is RejectReason.THROTTLED,
+        ),
+    ),
     "no word of a limit": ("throttled", only(RateReport, lambda r: [])),
     "a login in the open": (
         "secrets",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import msgspec
@@ -15,7 +16,12 @@ from arbkit_bybit.adapter import Bybit
 from arbkit_bybit.dialect import BybitDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
+from msgspec.structs import replace
 
+from arbkit.core.counters import Counters
+from arbkit.core.execution.dialer import Dialer
+from arbkit.core.log import no_log
+from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -32,6 +38,7 @@ from arbkit.core.types import (
     NewOrder,
     Notice,
     OrderUpdate,
+    OrdStatus,
     QueryOrder,
     RateReport,
     Ready,
@@ -40,6 +47,8 @@ from arbkit.core.types import (
     Tif,
     VenueSettings,
 )
+from arbkit.core.venues.guard import Guard
+from arbkit.core.venues.link import Phase
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.world import ACCOUNT
 from arbkit.testing.conformance import VenueUnderTest
@@ -185,6 +194,7 @@ def test_many_subscriptions_are_cut_as_the_venue_wants_them(venue: str) -> None:
         if venue == "binance":
             streams = [name for each in asked for name in each["params"]]
             assert len(streams) == 2 * len(link.instruments) <= 1024
+            assert all(len(text.encode()) <= 4_000 for text in texts)
             assert link.send_limit is not None
             # 5 messages a second, pongs included
             assert (link.send_limit.limit, link.send_limit.window_ns) == (4, SECOND)
@@ -202,12 +212,43 @@ def test_many_subscriptions_are_cut_as_the_venue_wants_them(venue: str) -> None:
 
 
 def test_binance_is_not_flooded_with_subscriptions() -> None:
-    """A link's first messages, all at once, stay under 5 in a second: no more than the limit lets out."""
+    """A link that begins with many messages sends no more than 4 of them in a second."""
     exchange = Binance(VenueSettings())
-    instruments = spots("binance", 700)
-    for link in exchange.links(instruments, ""):
-        if link.role is Role.PUBLIC:
-            assert len(list(exchange.session(link, Catalogue(instruments), None).start(0))) <= 4
+    instruments = spots("binance", 512)
+    spec = replace(exchange.links(instruments, "")[0], instruments=[one.id for one in instruments])
+    port = Sent()
+    dialer = Dialer(
+        port,  # type: ignore[arg-type]  # the part of a port that is used here
+        {},
+        None,  # type: ignore[arg-type]  # no session here asks for anything
+        Guard(),
+        Watchdog(),
+        Random(1),
+        Counters(),
+        no_log,
+    )
+    link = dialer.add(spec, 0, exchange.session(spec, Catalogue(instruments), None))
+    link.phase = Phase.UP
+    begin = [out for out in link.session.start(0) if isinstance(out, Send)]
+    for send in begin:
+        dialer.send(link, send, 0)
+    while len(port.times) < len(begin):
+        port.now_ns = dialer.due_ns(port.now_ns)
+        dialer.wake(link, port.now_ns)
+    assert len(begin) > 4
+    assert all(later - first >= SECOND for first, later in zip(port.times, port.times[4:], strict=False))
+
+
+class Sent:
+    """A port that notes when each message left."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.times: list[int] = []
+
+    def send(self, link: str, text: str) -> bool:
+        self.times.append(self.now_ns)
+        return True
 
 
 # --- notices that a link will end -----------------------------------------------------------------------------------
@@ -382,3 +423,68 @@ def test_an_order_is_sized_and_priced_in_plain_text(venue: str) -> None:
         assert "60000" in text
         assert "E-8" not in text
         assert "E+4" not in text
+
+
+# --- answers to a new order that do not say whether it was taken ----------------------------------------------------
+
+_BUSY: dict[str, tuple[int, ...]] = {
+    "binance": (-1001, -1003, -1006, -1007, -1008, -1015),
+    "okx": (50001, 50004, 50011, 50013, 50026, 50040, 50061, 51149, 60014),
+    "bybit": (10000, 10006, 10016, 10019, 10403, 10429, 20003, 170005, 170007, 170032, 170146, 170147, 170222),
+}
+"""Throttled, busy, timed out: the pages do not say that nothing was executed."""
+_NO = {"binance": -2015, "okx": 51008, "bybit": 170131}
+"""A definite "no" where it comes as a usual answer."""
+_LIMITED = {"binance": (403, 418, 429), "okx": (429,), "bybit": (403, 429)}
+"""HTTP statuses of what stands before the order book: a body of any kind may come with them."""
+_BODIES = {
+    "binance": ('{"code":%(code)s,"msg":"words"}',),
+    "okx": (
+        '{"code":"%(code)s","msg":"words","data":[]}',
+        '{"code":"1","data":[{"clOrdId":"%(id)s","sCode":"%(code)s","sMsg":"words"}]}',
+    ),
+    "bybit": ('{"retCode":%(code)s,"retMsg":"words","result":{},"time":1}',),
+}
+_FRAMES = {
+    "binance": ('{"id":"n%(id)sBTCUSDT","status":%(status)s,"error":{"code":%(code)s,"msg":"words"}}',),
+    "okx": (
+        '{"id":"%(id)sBTCUSDT","op":"order","code":"%(code)s","msg":"words","data":[]}',
+        '{"id":"%(id)sBTCUSDT","op":"order","code":"1","data":[{"clOrdId":"%(id)s","sCode":"%(code)s","sMsg":"words"}]}',
+    ),
+    "bybit": ('{"reqId":"%(id)s-1-BTCUSDT","op":"order.create","retCode":%(code)s,"retMsg":"words","data":{}}',),
+}
+
+
+def unclear(venue: str, cl_ord_id: str) -> list[HttpAnswer | str]:
+    """All such answers to an order: over HTTP, and as frames of the trade socket."""
+    limited, server = _LIMITED[venue], (500, 502, 503, 504)
+    codes = [(status, code) for code in _BUSY[venue] for status in (200 if venue != "binance" else 400, *limited)]
+    codes += [(status, _NO[venue]) for status in (*limited, *server)]
+    found: list[HttpAnswer | str] = [
+        HttpAnswer(status, {}, (form % {"id": cl_ord_id, "code": code}).encode())
+        for status, code in codes
+        for form in _BODIES[venue]
+    ]
+    found += [HttpAnswer(status, {}, body) for status in (*limited, *server) for body in (b"", b"{}", b"<html></html>")]
+    if venue != "binance":  # their frames carry no status
+        codes = [(0, code) for code in _BUSY[venue]]
+    found += [
+        form % {"id": cl_ord_id, "code": code, "status": status} for status, code in codes for form in _FRAMES[venue]
+    ]
+    return found
+
+
+@pytest.mark.parametrize("venue", SUBJECTS)
+def test_an_answer_that_does_not_say_whether_an_order_was_taken_leaves_it_unknown(venue: str) -> None:
+    """A throttle or a failure may come after the order was taken: by no code, status or channel is it REJECTED."""
+    solo = SUBJECTS[venue].rig().boot()
+    order = solo.order()
+    for answer in unclear(venue, order.cl_ord_id):
+        if isinstance(answer, str):
+            said = solo.line(Role.TRADE).session.receive(answer, solo.now_ns)
+            assert solo.outs(OrderUpdate, said), answer
+        else:
+            said = solo.line(Role.REST).session.answered(order, answer, solo.now_ns)
+        for update in solo.outs(OrderUpdate, said):
+            assert update.cl_ord_id == order.cl_ord_id
+            assert update.ord_status is OrdStatus.UNKNOWN, answer

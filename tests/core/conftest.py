@@ -274,7 +274,7 @@ class Rig:
                     VenueSetup(exchange=one, account=f"{one.venue}:main", signer=FakeSigner())  # type: ignore[arg-type]
                     for one in self.venues.values()
                 ],
-                slots=slots,
+                strategies=slots,
                 **{"block": 7, **setup},
             ),
             self.port,

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sortedcontainers import SortedDict
 
-from arbkit.core.market.book import _SLACK, Book, Ladder
+from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books, _mark
+from arbkit.core.market.ladder import SLACK, Ladder, change, prune, replace
 from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
 
 BTC = "okx:BTC-USDT"
@@ -21,10 +23,9 @@ def update(bids: Pairs, asks: Pairs, **kw: object) -> BookUpdate:
     return BookUpdate(BTC, [Level(*one) for one in bids], [Level(*one) for one in asks], **kw)  # type: ignore[arg-type]
 
 
-def synced(bids: Pairs, asks: Pairs, **kw: object) -> Book:
-    book = Book(BTC)
-    book.apply(update(bids, asks, snapshot=True, **kw))
-    return book
+def synced(bids: Pairs, asks: Pairs, **kw: object) -> tuple[Books, Book]:
+    market = Books()
+    return market, market.apply(update(bids, asks, snapshot=True, **kw))
 
 
 def expected(side: dict[float, float], sign: int) -> Pairs:
@@ -36,11 +37,11 @@ def expected(side: dict[float, float], sign: int) -> Pairs:
 def test_a_ladder_equals_a_dict(sign: int, first: list[Level], rest: list[list[Level]]) -> None:
     """Absolute sizes, the last word on a price wins, 0 deletes also what is not there."""
     ladder = Ladder(float(sign))
-    ladder.replace(first)
+    replace(ladder, first)
     truth = {level.px: level.qty for level in first if level.qty}
     # A snapshot that names a price twice keeps its last nonzero size, as a dict of the nonzero ones does.
     for batch in rest:
-        ladder.apply(batch)
+        change(ladder, batch)
         for level in batch:
             truth[level.px] = level.qty
             if not level.qty:
@@ -64,7 +65,7 @@ def test_a_long_random_session_equals_sortedcontainers() -> None:
         for _ in range(10):
             px = (mid + int(rng.expovariate(0.05))) / 100
             batch.append(Level(px, rng.choice([0.0, rng.random()])))
-        ladder.apply(batch)
+        change(ladder, batch)
         for level in batch:
             if level.qty:
                 truth[level.px] = level.qty
@@ -78,9 +79,9 @@ def test_a_long_random_session_equals_sortedcontainers() -> None:
 def test_pruning_drops_only_the_worst(first: list[Level], most: int) -> None:
     """The best ``most`` stay, in both structures."""
     ladder = Ladder(1.0)
-    ladder.replace(first)
+    replace(ladder, first)
     best = list(ladder)[:most]
-    ladder.prune(most)
+    prune(ladder, most)
     assert list(ladder) == best
     assert len(ladder.sizes) == len(ladder.keys) == len(best)
 
@@ -88,7 +89,7 @@ def test_pruning_drops_only_the_worst(first: list[Level], most: int) -> None:
 def test_the_oracle_sees_a_delete_that_is_off() -> None:
     """A ladder that forgot to delete would differ from the dict at once."""
     ladder = Ladder(1.0)
-    ladder.apply([Level(1.0, 1.0), Level(1.0, 0.0)])
+    change(ladder, [Level(1.0, 1.0), Level(1.0, 0.0)])
     assert list(ladder) == []
     ladder.sizes[1.0] = 1.0
     ladder.keys.append(1.0)
@@ -97,51 +98,52 @@ def test_the_oracle_sees_a_delete_that_is_off() -> None:
 
 def test_a_snapshot_makes_an_epoch() -> None:
     """Levels of two epochs never mix; a delta before any snapshot is ignored."""
-    book = Book(BTC)
-    book.apply(update([(1.0, 1.0)], []))
+    market = Books()
+    book = market.create(BTC)
+    market.apply(update([(1.0, 1.0)], []))
     assert (len(book.bids), book.state, book.updates, book.trusted) == (0, BookState.SYNCING, 0, False)
-    book.apply(update([(1.0, 1.0)], [(2.0, 1.0)], snapshot=True, seq=5, exch_ns=6, recv_ns=7))
-    book.apply(update([(0.9, 1.0)], [(2.1, 1.0)], snapshot=True, seq=9))
+    market.apply(update([(1.0, 1.0)], [(2.0, 1.0)], snapshot=True, seq=5, exch_ns=6, recv_ns=7))
+    market.apply(update([(0.9, 1.0)], [(2.1, 1.0)], snapshot=True, seq=9))
     assert (book.epoch, book.seq, list(book.bids), list(book.asks)) == (2, 9, [(0.9, 1.0)], [(2.1, 1.0)])
 
 
 @pytest.mark.parametrize("state", [BookState.LOST, BookState.SYNCING])
 def test_a_lost_book_needs_a_snapshot(state: BookState) -> None:
     """Deltas do not heal it; the reason says why."""
-    book = synced([(1.0, 1.0)], [(2.0, 1.0)])
-    book.lose(state, "gap 5..7")
-    book.apply(update([(1.1, 1.0)], []))
+    market, book = synced([(1.0, 1.0)], [(2.0, 1.0)])
+    _mark(book, state, "gap 5..7")
+    market.apply(update([(1.1, 1.0)], []))
     assert (book.trusted, book.reason, book.best_bid()) == (False, "gap 5..7", (1.0, 1.0))
-    book.apply(update([(1.1, 1.0)], [(2.0, 1.0)], snapshot=True))
+    market.apply(update([(1.1, 1.0)], [(2.0, 1.0)], snapshot=True))
     assert (book.trusted, book.reason) == (True, "")
 
 
 def test_a_stale_book_is_healed_by_its_next_update() -> None:
     """Stale is about time: the next update in sequence brings it back."""
-    book = synced([(1.0, 1.0)], [(2.0, 1.0)])
-    book.lose(BookState.STALE, "silent")
+    market, book = synced([(1.0, 1.0)], [(2.0, 1.0)])
+    market.stale((BTC,), "silent")
     assert not book.trusted
-    book.apply(update([(1.1, 1.0)], []))
+    market.apply(update([(1.1, 1.0)], []))
     assert book.trusted
 
 
 def test_a_crossed_book_is_not_trusted_and_says_since_when() -> None:
     """Locked counts as crossed; the time is that of the first crossed frame."""
-    book = synced([(1.0, 1.0)], [(2.0, 1.0)], recv_ns=5)
-    book.apply(update([(2.0, 1.0)], [], recv_ns=6))
-    book.apply(update([(2.1, 1.0)], [], recv_ns=7))
+    market, book = synced([(1.0, 1.0)], [(2.0, 1.0)], recv_ns=5)
+    market.apply(update([(2.0, 1.0)], [], recv_ns=6))
+    market.apply(update([(2.1, 1.0)], [], recv_ns=7))
     assert (book.trusted, book.crossed_ns) == (False, 6)
-    book.apply(update([(2.0, 0.0), (2.1, 0.0)], [], recv_ns=8))
+    market.apply(update([(2.0, 0.0), (2.1, 0.0)], [], recv_ns=8))
     assert (book.trusted, book.crossed_ns) == (True, 0)
 
 
 def test_memory_is_bounded_and_walks_stop_at_the_depth() -> None:
     """Pruned well beyond the depth that the venue vouches for; what is kept beyond the depth is never walked."""
-    book = synced([(1.0, 1.0)], [(200.0, 1.0)], depth=5)
+    market, book = synced([(1.0, 1.0)], [(200.0, 1.0)], depth=5)
     for number in range(190):
-        book.apply(update([(1.0 + number / 10, 1.0)], [(300.0 - number, 1.0)]))
-        assert len(book.bids.keys) <= 10 + _SLACK
-        assert len(book.bids.sizes) <= 10 + _SLACK
+        market.apply(update([(1.0 + number / 10, 1.0)], [(300.0 - number, 1.0)]))
+        assert len(book.bids.keys) <= 10 + SLACK
+        assert len(book.bids.sizes) <= 10 + SLACK
         assert len(list(book.levels_to_sell())) <= 5
         assert len(list(book.levels_to_buy())) <= 5
     assert [px for px, _ in book.levels_to_sell()] == [19.9, 19.8, 19.7, 19.6, 19.5]
@@ -154,48 +156,48 @@ def top(bid: tuple[float, float], ask: tuple[float, float], seq: int, recv_ns: i
 
 def test_a_newer_top_overlays_until_the_book_knows_more() -> None:
     """It counts while its seq is newer; older and equal ones are refused; the depth feed takes over by its own seq."""
-    book = synced([(10.0, 1.0), (9.0, 2.0)], [(11.0, 1.0), (12.0, 2.0)], seq=100, recv_ns=1)
-    assert not book.overlay(top((10.5, 1.0), (11.0, 1.0), 100))
-    assert book.overlay(top((10.5, 3.0), (11.5, 4.0), 105, recv_ns=9))
-    assert not book.overlay(top((10.6, 3.0), (11.5, 4.0), 105))
+    market, book = synced([(10.0, 1.0), (9.0, 2.0)], [(11.0, 1.0), (12.0, 2.0)], seq=100, recv_ns=1)
+    assert not market.overlay(top((10.5, 1.0), (11.0, 1.0), 100))
+    assert market.overlay(top((10.5, 3.0), (11.5, 4.0), 105, recv_ns=9))
+    assert not market.overlay(top((10.6, 3.0), (11.5, 4.0), 105))
     assert (book.best_bid(), book.best_ask(), book.recv_ns) == ((10.5, 3.0), (11.5, 4.0), 9)
     assert list(book.levels_to_sell()) == [(10.5, 3.0), (10.0, 1.0), (9.0, 2.0)]
     assert list(book.levels_to_buy()) == [(11.5, 4.0), (12.0, 2.0)]
-    book.apply(update([(10.0, 5.0)], [], seq=104))
+    market.apply(update([(10.0, 5.0)], [], seq=104))
     assert book.best_bid() == (10.5, 3.0)
-    book.apply(update([(10.0, 6.0)], [], seq=105))
+    market.apply(update([(10.0, 6.0)], [], seq=105))
     assert (book.best_bid(), book.top) == ((10.0, 6.0), None)
 
 
 def test_a_top_replaces_the_size_at_its_price_and_hides_what_is_better() -> None:
     """A bid of the depth feed above the newer best bid is gone."""
-    book = synced([(10.0, 1.0), (9.0, 2.0)], [(11.0, 1.0)], seq=100)
-    book.overlay(top((9.0, 7.0), (11.0, 8.0), 101))
+    market, book = synced([(10.0, 1.0), (9.0, 2.0)], [(11.0, 1.0)], seq=100)
+    market.overlay(top((9.0, 7.0), (11.0, 8.0), 101))
     assert list(book.levels_to_sell()) == [(9.0, 7.0)]
     assert list(book.levels_to_buy()) == [(11.0, 8.0)]
 
 
 def test_only_a_synced_book_is_overlaid() -> None:
     """A lost book drops its overlay and takes none."""
-    book = synced([(10.0, 1.0)], [(11.0, 1.0)], seq=1)
-    book.overlay(top((10.5, 1.0), (11.0, 1.0), 5))
-    book.lose(BookState.LOST, "gap")
+    market, book = synced([(10.0, 1.0)], [(11.0, 1.0)], seq=1)
+    market.overlay(top((10.5, 1.0), (11.0, 1.0), 5))
+    market.lose(BTC, "gap")
     assert book.top is None
-    assert not book.overlay(top((10.5, 1.0), (11.0, 1.0), 6))
+    assert not market.overlay(top((10.5, 1.0), (11.0, 1.0), 6))
 
 
 def test_a_crossed_top_is_not_trusted() -> None:
     """A best bid at or over the best ask, from whichever stream, is no book to trade on."""
-    book = synced([(10.0, 1.0)], [(11.0, 1.0)], seq=1)
-    book.overlay(top((11.0, 1.0), (11.0, 1.0), 2, recv_ns=4))
+    market, book = synced([(10.0, 1.0)], [(11.0, 1.0)], seq=1)
+    market.overlay(top((11.0, 1.0), (11.0, 1.0), 2, recv_ns=4))
     assert (book.trusted, book.crossed_ns) == (False, 4)
-    book.overlay(top((10.5, 1.0), (11.0, 1.0), 3))
+    market.overlay(top((10.5, 1.0), (11.0, 1.0), 3))
     assert book.trusted
 
 
 def test_the_age_is_the_larger_of_silence_and_transit() -> None:
     """A reader that falls behind does not make old frames young."""
-    book = synced([(10.0, 1.0)], [(11.0, 1.0)], recv_ns=100)
+    _, book = synced([(10.0, 1.0)], [(11.0, 1.0)], recv_ns=100)
     assert book.age_ns(150) == 50
     book.transit_ns = 70
     assert (book.age_ns(150), book.age_ns(200)) == (70, 100)
@@ -203,5 +205,5 @@ def test_the_age_is_the_larger_of_silence_and_transit() -> None:
 
 def test_an_empty_side_has_no_best() -> None:
     """One-sided and empty books are data, not errors (D20)."""
-    book = synced([], [(1.0, 1.0)])
+    _, book = synced([], [(1.0, 1.0)])
     assert (book.best_bid(), book.best_ask(), list(book.levels_to_sell()), book.trusted) == (None, (1.0, 1.0), [], True)

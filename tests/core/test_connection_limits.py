@@ -10,6 +10,7 @@ from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import no_log
 from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import Dial, LinkSpec, RateLimit, Role
+from arbkit.core.venues.guard import Guard
 from arbkit.core.venues.throttle import Throttle
 
 SECOND = 1_000_000_000
@@ -34,21 +35,33 @@ class Session:
         return Dial("wss://venue.example")
 
 
+class Venue:
+    """What the dialer wants of one."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self.throttle = throttle
+
+    def session(self, spec: LinkSpec) -> Session:
+        return Session()
+
+
 def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
     """Six links of one venue: three at once, the others a second later; another venue's link does not wait for it."""
-    throttles = {"slow": Throttle([RateLimit("connections", 3, SECOND)]), "quick": Throttle([])}
+    venues: Any = {
+        "slow": Venue(Throttle([RateLimit("connections", 3, SECOND)])),
+        "quick": Venue(Throttle([])),
+    }
     port: Any = Port()
-    session: Any = Session()
+    requests: Any = None  # no session here asks for anything
     lines = Dialer(
         port,
+        venues,
+        requests,
+        Guard(),
         Watchdog(),
         Random(1),
         Counters(),
         no_log,
-        lambda spec: session,
-        lambda *_: None,
-        lambda *_: None,
-        throttles.__getitem__,
     )
     specs = [LinkSpec(link=f"slow.{n}", venue="slow", role=Role.PUBLIC) for n in range(6)]
     specs.append(LinkSpec(link="quick.0", venue="quick", role=Role.PUBLIC))

@@ -147,7 +147,7 @@ def test_strategy_bug_at_boot_takes_out_that_strategy(kit):
     rig = kit.rig(strategies=[bad, good])
     rig.strategy = good
     rig.boot()
-    assert rig.desk.engine.slots[0].failed
+    assert rig.desk.engine.strategies[0].failed
     assert len(rig.trade()) == 2
 
 
@@ -172,7 +172,7 @@ def test_a_venue_that_joins_late_does_not_end_a_run_whose_strategy_has_failed(ki
     rig.open("aa.public")
     rig.strategy.raises = ZeroDivisionError("bug")
     rig.book(A, 100.0, 100.1)
-    assert rig.desk.engine.slots[0].failed
+    assert rig.desk.engine.strategies[0].failed
     rig.mute = set()
     rig.run(30)
     assert rig.desk.venues["bb"].catalogued
@@ -386,15 +386,15 @@ def test_ban_closes_the_venue_for_reads_and_piles_up_nothing(rig):
     rig.close("aa.private")
     rig.run(5)
     rig.open("aa.private")
-    before = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest")
+    before = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest")
     for _ in range(300):
         rig.run(10)
         for link in ("aa.public", "bb.public", "aa.private", "aa.trade", "bb.private", "bb.trade"):
             rig.desk.activity(link, rig.now)
-    assert sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest") == before
-    assert len(rig.desk.gateway._waiting) < 12
+    assert sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest") == before
+    assert len(rig.desk.requests._waiting) < 12
     rig.run(700)
-    asked = [one[3] for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest"][before:]
+    asked = [one[3] for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest"][before:]
     assert 0 < len(asked) < 200
 
 

@@ -355,12 +355,11 @@ def test_no_wake_is_due_at_once_after_a_wake_and_they_are_few(kit):
             rig.book(one, 100.0, 100.1)
     assert wakes < 600 * 60
     desk = rig.desk
-    gateway = desk.gateway
-    assert len(gateway._waiting) < 50
-    assert len(gateway._flying) < 50
-    assert len(gateway._acks) < 20
-    assert not gateway._held
-    assert all(len(waiting) < 10 for waiting in desk.lines._waiting.values())
-    assert len(desk.engine.deals) == len(desk.engine._slot_of) <= 8
+    assert len(desk.requests._waiting) + len(desk.sender._waiting) < 50
+    assert len(desk.requests._flying) < 50
+    assert len(desk.sender._acks) < 20
+    assert not desk.sender._held
+    assert all(len(waiting) < 10 for waiting in desk.dialer._waiting.values())
+    assert len(desk.engine.deals) == len(desk.engine._owners) <= 8
     assert len(desk.engine._unended) < 30
     assert all(rig.orders().count(one) == 1 for one in set(rig.orders()))

@@ -10,7 +10,6 @@ from arbkit.core.types import (
     AssetStatus,
     Balance,
     BookLost,
-    BookState,
     BookUpdate,
     ClockSample,
     FeeUpdate,
@@ -154,13 +153,13 @@ def test_free_is_what_is_not_reserved(rig):
 
 def test_marker_prices_by_trusted_books_only(rig):
     """The mid, its inverse, 1 for itself, None without a trusted book."""
-    marker = rig.desk.marker
+    marker = rig.desk.prices
     assert marker("BTC", "USDT") == D("100.05")
     assert marker("USDT", "BTC") == 1 / D("100.05")
     assert marker("BTC", "BTC") == 1
     assert marker("ETH", "USDT") is None
-    for book in rig.desk.books.values():
-        book.lose(BookState.LOST, "test")
+    for instrument in rig.desk.books:
+        rig.desk.market.lose(instrument, "test")
     assert marker("BTC", "USDT") is None
 
 
@@ -170,11 +169,12 @@ def test_marker_prices_by_trusted_books_only(rig):
 def test_sharper_clock_samples_win_until_they_are_old(rig):
     """A worse sample is kept out for ten minutes; then any sample is better than an old one."""
     venue = rig.desk.venues["aa"]
-    assert venue.sample(ClockSample("aa", 5, 1000, 0), rig.now)
-    assert not venue.sample(ClockSample("aa", 7, 2000, 0), rig.now + 599 * S)
+    venue.clock_sample(ClockSample("aa", 5, 1000, 0), rig.now)
+    venue.clock_sample(ClockSample("aa", 7, 2000, 0), rig.now + 599 * S)
     assert venue.clock.offset_ns == 5
-    assert venue.sample(ClockSample("aa", 7, 2000, 0), rig.now + 600 * S)
-    assert venue.sample(ClockSample("aa", 9, 2000, 0), rig.now + 601 * S)
+    venue.clock_sample(ClockSample("aa", 7, 2000, 0), rig.now + 600 * S)
+    assert venue.clock.offset_ns == 7
+    venue.clock_sample(ClockSample("aa", 9, 2000, 0), rig.now + 601 * S)
     assert venue.clock.offset_ns == 9
 
 

@@ -130,7 +130,7 @@ def test_quarantine_while_dialling_is_not_undone_by_the_connection(rig):
     rig.run(1)
     link = rig.desk.links["aa.private"]
     assert link.phase is Phase.DIALING
-    rig.desk.lines.retire(link, Phase.CLOSED, "refused")
+    rig.desk.dialer.retire(link, Phase.CLOSED, "refused")
     rig.desk.opened("aa.private", rig.now)
     assert link.phase is Phase.CLOSED
     assert not link.up
@@ -156,15 +156,15 @@ def test_refused_credentials_of_a_rest_call_leave_public_reads(kit):
     for _, link, ref, url, _ in rig.requests():
         rig.reply(ref, *rig.facts_of(rig.venues[link[:2]], *url.removeprefix("fake://").split("/")))
     rig.run(0)
-    balances = next(one for one in rig.requests("balances") if one[1] == "aa.rest")
+    balances = next(one for one in rig.requests("balances") if one[1] == "aa.main.rest")
     rig.reply(balances[2], CredentialsError("bad key"), status=401)
     rig.auto = True
     rig.mute = set()
-    asked = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest" and "balances" in one[3])
+    asked = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest" and "balances" in one[3])
     rig.run(60)
-    again = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest" and "balances" in one[3])
+    again = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest" and "balances" in one[3])
     assert again == asked
-    times = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.rest" and "time" in one[3])
+    times = sum(1 for one in rig.port.log if one[0] == "request" and one[1] == "aa.main.rest" and "time" in one[3])
     assert times >= 3
 
 

@@ -147,7 +147,7 @@ class Storm:
             case 0 | 1 | 2 | 3:
                 self.quote()
                 for scope in rig.desk.gate.restricted():  # a person looks after what is held
-                    rig.desk.gate.allow(scope)
+                    rig.desk.gate._modes.pop(scope, None)
                 rig.trade(rng.choice((0.1, 0.5, 1.0)))
             case 4 if links:
                 rig.close(rng.choice(links).spec.link)

@@ -81,7 +81,7 @@ def nothing_held(rig):
     assert limits.free("bb:main", "BTC") == rig.desk.ledger.totals("bb:main")["BTC"]
     for venue in rig.desk.venues.values():
         assert not venue.throttle._holds
-    assert not rig.desk.engine._slot_of
+    assert not rig.desk.engine._owners
 
 
 # --- every way to end
@@ -167,7 +167,7 @@ def test_broken_executor_costs_its_deal_and_its_strategy_only(kit, does):
     rig.fill(ids[0])
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.1")
     assert [deal.state for deal in rig.deals] == [DealState.HELD]
-    assert rig.desk.engine.slots[0].failed
+    assert rig.desk.engine.strategies[0].failed
     assert len(rig.log.of("alarm.deal_held")) == 1
     rig.fill(ids[1])
     rig.run(3)
@@ -303,7 +303,7 @@ def test_refused_edges_use_up_no_ids(kit):
     rig.desk.gate.restrict("", Mode.REDUCING, "test")
     for _ in range(50):
         assert rig.trade() == []
-    rig.desk.gate.allow("")
+    rig.desk.gate._modes.pop("", None)
     first = rig.trade()
     assert parse_cl_ord_id(first[0]) & 0xFFFFFF < 2
     assert rig.deals[0].id & 0xFFFFFF < 2

@@ -10,13 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.money.gate import Gate, GateConfig
-from arbkit.core.money.limits import pair_of
 from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
-    BookState,
     BookUpdate,
     CancelAll,
     CancelOrder,
@@ -62,8 +60,10 @@ class Bench:
 
     def __init__(self, config: GateConfig | None = None, rules: Instrument = RULES, price: Dec | None = None) -> None:
         self.catalogue = Catalogue([rules])
-        self.book = Book(BTC)
-        self.book.apply(BookUpdate(BTC, [Level(99.9, 1.0)], [Level(100.1, 1.0)], snapshot=True, recv_ns=1))
+        self.market = Books()
+        self.book = self.market.apply(
+            BookUpdate(BTC, [Level(99.9, 1.0)], [Level(100.1, 1.0)], snapshot=True, recv_ns=1)
+        )
         self.orders = Orders(ACCOUNT)
         self.gate = Gate(
             config or GateConfig(), self.catalogue, {ACCOUNT: self.orders}, {BTC: self.book}, lambda held, asset: price
@@ -136,26 +136,23 @@ def test_what_each_mode_lets_through(mode: Mode) -> None:
 
 
 def test_modes_are_per_scope_and_only_get_stricter() -> None:
-    """Venue and pair count beside everything; a breaker never loosens; a person does; kill stays."""
+    """Venue and pair count beside everything; a breaker never loosens; kill stays."""
     bench = Bench()
     gate = bench.gate
     assert gate.restrict("binance", Mode.HALTED, "api key revoked")
     assert bench.rule() == ""
-    assert gate.restrict(pair_of(bench.deal), Mode.REDUCING, "held")
+    assert gate.restrict(bench.deal.pair, Mode.REDUCING, "held")
     assert bench.rule() == "mode"
-    assert not gate.restrict(pair_of(bench.deal), Mode.ACTIVE, "no")
-    assert not gate.restrict(pair_of(bench.deal), Mode.REDUCING, "again")
-    assert gate.why(pair_of(bench.deal)) == "held"
-    assert (gate.mode("okx"), gate.mode("binance"), gate.mode("okx", pair_of(bench.deal))) == (
+    assert not gate.restrict(bench.deal.pair, Mode.ACTIVE, "no")
+    assert not gate.restrict(bench.deal.pair, Mode.REDUCING, "again")
+    assert gate.why(bench.deal.pair) == "held"
+    assert (gate.mode("okx"), gate.mode("binance"), gate.mode("okx", bench.deal.pair)) == (
         Mode.ACTIVE,
         Mode.HALTED,
         Mode.REDUCING,
     )
     assert gate.restricted() == {"binance": (Mode.HALTED, "api key revoked"), BTC: (Mode.REDUCING, "held")}
-    gate.allow(pair_of(bench.deal))
-    assert (bench.rule(), gate.why(pair_of(bench.deal))) == ("", "")
     gate.kill("Ctrl-C")
-    gate.allow("")
     gate.kill("again")
     assert (bench.rule(purpose=Purpose.UNWIND), gate.why(), gate.mode()) == ("mode", "Ctrl-C", Mode.HALTED)
 
@@ -220,13 +217,13 @@ def test_an_order_needs_a_deal_and_a_leg() -> None:
 def test_without_a_trusted_book_nothing_goes_out() -> None:
     """Stale, crossed, one-sided or missing: I6 holds for hedges too."""
     bench = Bench()
-    bench.book.lose(BookState.STALE, "test")
+    bench.market.stale((BTC,), "test")
     assert (bench.rule(), bench.rule(purpose=Purpose.HEDGE)) == ("book", "book")
-    bench.book.apply(BookUpdate(BTC, [Level(101.0, 1.0)], [], recv_ns=2))
+    bench.market.apply(BookUpdate(BTC, [Level(101.0, 1.0)], [], recv_ns=2))
     assert bench.rule() == "book"
-    bench.book.apply(BookUpdate(BTC, [], [Level(100.1, 1.0)], snapshot=True, recv_ns=3))
+    bench.market.apply(BookUpdate(BTC, [], [Level(100.1, 1.0)], snapshot=True, recv_ns=3))
     assert bench.rule() == "book"
-    bench.book.apply(BookUpdate(BTC, [Level(99.9, 1.0)], [], recv_ns=4))
+    bench.market.apply(BookUpdate(BTC, [Level(99.9, 1.0)], [], recv_ns=4))
     assert bench.rule() == ""
     assert (
         Gate(GateConfig(), bench.catalogue, bench.gate.orders, {}, bench.gate.price_of)

@@ -51,7 +51,7 @@ def test_rest_carries_orders_when_the_trade_link_cannot(kit, how):
     ids = rig.trade()
     assert len(ids) == 2 == len(rig.orders())
     channels = {r.order.cl_ord_id: (r.channel, r.link) for r in rig.records("Intent")}
-    assert channels[ids[1]] == ("rest", "aa.rest") or channels[ids[0]] == ("rest", "aa.rest")
+    assert channels[ids[1]] == ("rest", "aa.main.rest") or channels[ids[0]] == ("rest", "aa.main.rest")
     assert rig.sends("NewOrder")[-1][0] == "bb.trade"
     assert len(rig.requests("NewOrder")) == 1
 
@@ -137,7 +137,7 @@ def test_rest_order_whose_answer_cannot_be_read_is_unknown(kit):
     request = rig.requests("NewOrder")[0]
     rig.reply(request[2], ValueError("<html>"))
     assert rig.order(request[3].rpartition(" ")[2]).status is OrdStatus.UNKNOWN
-    assert rig.desk.links["aa.rest"].counted.bad_frames == 1
+    assert rig.desk.links["aa.main.rest"].counted.bad_frames == 1
 
 
 def test_legs_that_the_tokens_do_not_carry_together_are_not_begun(kit):

@@ -69,7 +69,7 @@ def test_queries_and_cancels_pass_while_reads_wait(kit):
         rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=f"{A}.{i}"))
     reads = len(asked(rig, "snapshot"))
     assert reads <= 12
-    gateway, rest = rig.desk.gateway, rig.desk.venues["aa"].rest
+    gateway, rest = rig.desk.requests, rig.desk.venues["aa"].rest
     gateway.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
     gateway.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
     assert asked(rig, "QueryOrder q")
@@ -83,13 +83,13 @@ def test_when_tokens_come_the_better_lane_goes_first(kit):
     """After a ban a cancel leaves before a query before a read, whatever came first."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.say("aa.public", RateReport(venue="aa", bucket="*", until_ns=rig.now + S))
-    gateway, rest = rig.desk.gateway, rig.desk.venues["aa"].rest
+    gateway, rest = rig.desk.requests, rig.desk.venues["aa"].rest
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     gateway.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
     gateway.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
     before = len(rig.port.log)
     rig.run(1.1)
-    left = [one[3] for one in rig.port.log[before:] if one[0] == "request" and one[1] == "aa.rest"]
+    left = [one[3] for one in rig.port.log[before:] if one[0] == "request" and one[1] == "aa.main.rest"]
     assert [one.removeprefix("fake://").split("/")[0].split()[0] for one in left[:3]] == [
         "CancelOrder",
         "QueryOrder",
@@ -103,10 +103,10 @@ def test_a_command_that_waits_is_not_queued_twice(kit):
     rig.say("aa.public", RateReport(venue="aa", bucket="*", until_ns=rig.now + S))
     query = QueryOrder(account="aa:main", instrument=A, cl_ord_id="q")
     for _ in range(50):
-        rig.desk.gateway.ask(rig.desk.venues["aa"].rest, query, rig.now)
+        rig.desk.requests.ask(rig.desk.venues["aa"].rest, query, rig.now)
     rig.run(1.5)
     assert len(asked(rig, "QueryOrder q")) == 1
-    rig.desk.gateway.ask(rig.desk.venues["aa"].rest, query, rig.now)
+    rig.desk.requests.ask(rig.desk.venues["aa"].rest, query, rig.now)
     assert len(asked(rig, "QueryOrder q")) == 2
 
 
@@ -175,7 +175,7 @@ def test_more_than_a_limit_at_once_never_blocks_the_rest(kit):
     rig = kit.rig().boot()
     cost = rig.venues["aa"].cost
     rig.venues["aa"].cost = lambda what, role: (("ip", 5000),) if isinstance(what, ListFills) else cost(what, role)
-    rig.desk.gateway.ask(rig.desk.venues["aa"].rest, ListFills(account="aa:main", instrument=A), rig.now)
+    rig.desk.requests.ask(rig.desk.venues["aa"].rest, ListFills(account="aa:main", instrument=A), rig.now)
     rig.run(3)
     assert not asked(rig, "ListFills")
     assert len(rig.trade()) == 2
@@ -185,7 +185,7 @@ def test_timeouts_are_of_the_kind_of_request(kit):
     """Catalogues are long, queries short, orders a second more than an acknowledgement may take."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.trade()
-    rig.desk.gateway.ask(rig.desk.venues["aa"].rest, ListOpenOrders(account="aa:main", instrument=A), rig.now)
+    rig.desk.requests.ask(rig.desk.venues["aa"].rest, ListOpenOrders(account="aa:main", instrument=A), rig.now)
     seconds = {
         one[3].removeprefix("fake://").split("/")[0].split()[0]: one[4] / 1e9
         for one in rig.port.log

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
-from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of, pair_of
+from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.types import Balance, Catalogue, Fill, Instrument, Leg, Mode, Opportunity, Side
 
@@ -75,7 +75,7 @@ def make(
 
 
 def needs(deal: Deal) -> list[Need]:
-    return needs_of(deal, CATALOGUE, lambda instrument: FEE, WIDE.unwind_allowance)
+    return needs_of(deal, CATALOGUE, [FEE] * len(deal.legs), WIDE.unwind_allowance)
 
 
 def reserve(limits: Limits, deal: Deal, now_ns: int = 0) -> str:
@@ -257,8 +257,8 @@ def test_a_held_deal_reduces_its_pair_and_stays_counted() -> None:
     for state in (DealState.RESERVED, DealState.SENT, DealState.HELD):
         deal.move(state)
     (change,) = limits.outcome(deal, 0)
-    assert (change.scope, change.mode) == (pair_of(deal), Mode.REDUCING)
-    assert (limits.notional, pair_of(deal)) == (100, "a:BTC-USDT+b:BTC-USDT")
+    assert (change.scope, change.mode) == (deal.pair, Mode.REDUCING)
+    assert (limits.notional, deal.pair) == (100, "a:BTC-USDT+b:BTC-USDT")
 
 
 def test_losses_trip_the_day_and_the_run() -> None:
@@ -346,7 +346,11 @@ TestNeverExceeded.settings = settings(max_examples=60, stateful_step_count=30)
 
 def test_the_invariant_sees_a_limits_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Switch the reservations off: two deals get the same coin, which the invariant above would name."""
-    monkeypatch.setattr(Limits, "reserved", lambda self, account, asset: Dec(0))
+    monkeypatch.setattr(
+        Limits,
+        "_funds",
+        lambda self, needs, held: held.reserved.update({(n.account, n.asset): n.amount for n in needs}),
+    )
     limits = make(usdt="150")
     assert [reserve(limits, make_deal(number)) for number in (1, 2)] == ["", ""]
     assert limits._reserved["a:main", "USDT"] > limits.ledger.available("a:main", "USDT")

@@ -68,7 +68,7 @@ def test_a_list_from_before_the_private_stream_is_asked_for_again() -> None:
         exchange = Binance(VenueSettings(environment="sim", endpoints=urls))
         signer = LocalSigner(where["key"] or "", where["secret"] or "")
         venue = VenueSetup(exchange=exchange, account="binance:main", signer=signer)
-        return Desk(Setup(venues=[venue], slots=[RunningStrategy("w", Watcher(), TakerExecutor())]), port, now_ns)
+        return Desk(Setup(venues=[venue], strategies=[RunningStrategy("w", Watcher(), TakerExecutor())]), port, now_ns)
 
     run = LateLists(world, make, START)
     run.run_for(6)

@@ -332,6 +332,14 @@ def test_a_duplicate_id_means_that_the_first_copy_landed() -> None:
     assert (order.status, change.ask) == (S.NEW, False)
 
 
+def test_a_throttle_answer_is_no_refusal() -> None:
+    """A venue may throttle after it took the order: UNKNOWN until somebody has asked, never REJECTED."""
+    orders, order = table()
+    change = orders.apply(report(S.REJECTED, reason=RejectReason.THROTTLED, source="ack"))
+    assert (order.status, order.unknown, change.changed, order.leaves) == (S.UNKNOWN, True, True, 10)
+    assert orders.apply(report(S.NEW)).new is S.NEW
+
+
 def test_a_refused_cancel_says_nothing_of_the_order_but_ask() -> None:
     """about_cancel never moves the status; the final state is to be asked for, and a cancel may be sent again."""
     orders, order = table()

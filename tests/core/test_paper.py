@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
@@ -65,17 +65,18 @@ class Bench:
     """A paper account, one book, one clock."""
 
     def __init__(self, latency: int = 10 * MS) -> None:
-        self.paper = Paper(A, Catalogue([BTC]), balances=START, fees=lambda _: (MAKER, TAKER), latency_ns=latency)
-        self.book = Book(I)
+        self.paper = Paper(A, Catalogue([BTC]), balances=START, maker=MAKER, taker=TAKER, latency_ns=latency)
+        self.market = Books()
+        self.book = self.market.create(I)
         self.now = 1000 * MS
         self.ids = 0
         self.snapshot([(99.9, 1), (99.8, 2)], [(100.1, 1), (100.2, 2), (100.4, 5)])
 
     def snapshot(self, bids: list[tuple[float, float]], asks: list[tuple[float, float]]) -> None:
-        self.book.apply(BookUpdate(I, levels(*bids), levels(*asks), snapshot=True, recv_ns=self.now))
+        self.market.apply(BookUpdate(I, levels(*bids), levels(*asks), snapshot=True, recv_ns=self.now))
 
     def delta(self, bids: list[tuple[float, float]] = [], asks: list[tuple[float, float]] = []) -> None:  # noqa: B006
-        self.book.apply(BookUpdate(I, levels(*bids), levels(*asks), recv_ns=self.now))
+        self.market.apply(BookUpdate(I, levels(*bids), levels(*asks), recv_ns=self.now))
 
     def order(self, side: Side = Side.BUY, qty: str = "2", px: str = "100.2", **more: object) -> NewOrder:
         self.ids += 1
@@ -171,7 +172,7 @@ def test_the_same_liquidity_is_not_taken_twice():
 def test_liquidity_of_the_faster_stream_is_not_taken_twice_either():
     """The overlaid best ask is remembered like a level of the book."""
     bench = Bench()
-    bench.book.overlay(TopUpdate(I, Level(99.9, 1), Level(100.0, 0.5), seq=9))
+    bench.market.overlay(TopUpdate(I, Level(99.9, 1), Level(100.0, 0.5), seq=9))
     assert fills(bench.run(bench.order(px="100", qty="1"))) == [(Decimal(100), Decimal("0.5"))]
     assert fills(bench.run(bench.order(px="100", qty="1"))) == []
 

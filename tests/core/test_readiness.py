@@ -14,7 +14,8 @@ LINKS = [LinkSpec(link=role.value, venue="v", role=role, account="v:main") for r
 
 def ready(*skip: str) -> Readiness:
     """An account with all facts but those of ``skip``."""
-    table = Readiness("v:main", CAPABILITIES, LINKS)
+    table = Readiness("v:main", CAPABILITIES)
+    table.expect(LINKS)
     steps = {
         "private": lambda: table.link_ready("private", 10),
         "trade": lambda: table.link_ready("trade", 11),

@@ -87,7 +87,7 @@ def test_linked_windows_are_granted_together_or_not_at_all():
 def test_held_tokens_are_there_for_the_hedge():
     """What a deal holds is nobody else's, and its hedge spends it although everything else is used up."""
     throttle = Throttle([FAST])
-    assert throttle.hold(7, [("orders", 4)], 0)
+    assert throttle.begin((), [("orders", 4)], 7, 0)
     taken = sum(throttle.take([("orders", 1)], Lane.CANCEL, 0) for _ in range(30))
     assert taken == 16
     assert not throttle.take([("orders", 1)], Lane.CANCEL, 0)
@@ -98,7 +98,7 @@ def test_held_tokens_are_there_for_the_hedge():
 def test_released_tokens_are_free_again():
     """A deal that needed no unwind gives back what it held; what it spent stays spent."""
     throttle = Throttle([FAST])
-    assert throttle.hold(7, [("orders", 4)], 0)
+    assert throttle.begin((), [("orders", 4)], 7, 0)
     assert throttle.take([("orders", 1)], Lane.HEDGE, 0, deal=7)
     throttle.release(7)
     assert throttle.headroom(0) == {"orders": pytest.approx(19 / 20)}
@@ -108,7 +108,7 @@ def test_a_hold_that_does_not_fit_takes_nothing():
     """A deal whose unwind could not be sent is not to be begun."""
     throttle = Throttle([FAST, WEIGHT])
     assert throttle.take([("orders", 17)], Lane.ORDER, 0)
-    assert not throttle.hold(2, [("weight", 10), ("orders", 4)], 0)
+    assert not throttle.begin((), [("weight", 10), ("orders", 4)], 2, 0)
     assert throttle.headroom(0)["weight"] == 1.0
 
 

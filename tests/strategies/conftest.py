@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level
 
 
@@ -24,9 +25,8 @@ def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> In
     )
 
 
-def make_book(instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
-    book = Book(instrument)
-    book.apply(
+def make_book(instrument: str, bids: list, asks: list, recv_ns: int = 0, market: Books | None = None) -> Book:
+    return (market or Books()).apply(
         BookUpdate(
             instrument,
             [Level(*level) for level in bids],
@@ -35,7 +35,6 @@ def make_book(instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book
             recv_ns=recv_ns,
         )
     )
-    return book
 
 
 class FakeView:
@@ -43,7 +42,8 @@ class FakeView:
 
     def __init__(self, *instruments: Instrument) -> None:
         self.catalogue = Catalogue(instruments)
-        self.books: dict[str, Book] = {}
+        self.market = Books()
+        self.books = self.market.by_id
         self.balances: dict[tuple[str, str], Decimal] = {}
         self.fees: dict[str, float] = {}
         self.latency = 0
@@ -53,11 +53,7 @@ class FakeView:
         self.calls = 0
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
-        book = make_book(instrument, bids, asks, recv_ns)
-        old = self.books.get(instrument)
-        book.epoch += old.epoch if old else 0
-        self.books[instrument] = book
-        return book
+        return make_book(instrument, bids, asks, recv_ns, self.market)
 
     def book(self, instrument: str) -> Book | None:
         book = self.books.get(instrument)

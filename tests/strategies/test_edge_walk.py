@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arbkit.core.types import Level, TopUpdate
+from arbkit.core.market.books import Books
+from arbkit.core.types import BookUpdate, Level, TopUpdate
 from arbkit.strategies.edge import Terms, common_lot, top_ratio, walk
 
 ladder = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 12)), min_size=1, max_size=6, unique_by=lambda x: x[0])
@@ -171,8 +172,9 @@ def test_transit_excess_counts_as_age(made):
 
 def test_a_faster_top_is_walked_first(made):
     """The best-bid-ask stream overlays the depth book: gone levels are not counted."""
-    buy = made.book("a", [], [(100.0, 5.0), (101.0, 5.0)])
-    buy.overlay(TopUpdate("a", Level(99.0, 1.0), Level(101.0, 2.0), seq=7))
+    market = Books()
+    buy = market.apply(BookUpdate("a", [], [Level(100.0, 5.0), Level(101.0, 5.0)], snapshot=True))
+    market.overlay(TopUpdate("a", Level(99.0, 1.0), Level(101.0, 2.0), seq=7))
     sell = made.book("b", [(103.0, 9.0)], [])
     found = walk(buy, sell, Terms(buy_fee=0.0, sell_fee=0.0), 0)
     assert (found.qty, found.buy_px) == (2.0, 101.0)

@@ -160,7 +160,9 @@ def test_what_balances_bind_can_be_reserved(view, scarce, in_base):
     view.balances[venue, asset] = Decimal(amount)
     (found,) = start(view, fee_in_base=in_base, slippage=0.0003).decide(view, (A,), NOW)
     deal = TakerExecutor().plan(found, view, NOW)
-    needs = needs_of(deal, view.catalogue, lambda name: Decimal(repr(view.taker_fee(name))), Decimal("0.01"))
+    needs = needs_of(
+        deal, view.catalogue, [Decimal(repr(view.taker_fee(leg.instrument))) for leg in deal.legs], Decimal("0.01")
+    )
     for need in needs:
         if need.account == f"{venue}:main" and need.asset == asset:
             assert need.amount <= Decimal(amount)
@@ -198,7 +200,7 @@ def test_the_same_levels_are_not_taken_twice(view, order):
     assert strategy.decide(view, (A,), later) == ()
     for name in order:
         assert strategy.decide(view, (A, B), later) == ()
-        view.books[name].apply(BookUpdate(name, [], [Level(150.0, 1.0)], recv_ns=later))
+        view.market.apply(BookUpdate(name, [], [Level(150.0, 1.0)], recv_ns=later))
     assert strategy.decide(view, (A,), later)
     assert strategy.skipped == {"cooldown": 4}
 

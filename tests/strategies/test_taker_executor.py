@@ -294,7 +294,7 @@ def test_a_short_sale_is_reversed_where_that_is_cheaper(table):
 
 def test_a_short_purchase_is_completed_or_reversed_by_cost(table):
     """Sold 1, bought none: buying at 100 completes; when that book has risen, buying back at 101.1 reverses."""
-    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED).report(1, 1)
+    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.CLOCK).report(1, 1)
     assert table.last() == (Purpose.HEDGE, A, Side.BUY, D(1), D(100))
     table.view.put(A, [(101.5, 50)], [(101.9, 50)])
     table.report(2).tick()
@@ -336,10 +336,17 @@ def test_a_proved_fill_that_has_not_come_is_waited_for(table):
     assert table.last()[3] == D("0.6")
 
 
+def test_a_throttled_hedge_is_not_sent_again(table):
+    """Nobody knows yet whether the venue took it: the deal is in doubt, and nothing more is sent for it."""
+    table.report(0, 1).report(1)
+    table.report(2, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED)
+    assert (table.deal.state, len(table.sent), table.executor.due_ns) == (DealState.IN_DOUBT, 3, NEVER)
+
+
 def test_a_leg_whose_order_is_not_made_yet_is_waited_for(table):
     """The first order is refused before the second is in the deal: that is not the end."""
     del table.deal.orders["o1"]
-    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED)
+    table.report(0, status=OrdStatus.REJECTED, reason=RejectReason.GATE)
     assert table.deal.state is DealState.SENT
 
 
@@ -467,9 +474,9 @@ def test_tries_are_spaced_and_bounded(table):
     assert table.executor.due_ns == NEVER
 
 
-@pytest.mark.parametrize("reason", [RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK])
+@pytest.mark.parametrize("reason", [RejectReason.GATE, RejectReason.CLOCK])
 def test_an_order_that_never_met_the_market_is_no_try(table, reason):
-    """A venue that throttles for seconds must not use up the tries, nor the price: the next one that passes hedges. All
+    """A gate that is shut for seconds must not use up the tries, nor the price: the next one that passes hedges. All
     the same the orders are bounded: three times the tries."""
     table.report(0, 1).report(1)
     for index in range(2, 2 + 9):
@@ -585,9 +592,9 @@ def test_two_broken_deals_keep_their_own_timers(made):
 share = st.sampled_from([0, 0, 1, 1, 0.5, 0.33, 0.999, 0.001])
 price = st.sampled_from([85, 98.5, 99, 99.5, 100, 100.5, 101, 102, 115])
 
-UNTRIED = {RejectReason.THROTTLED, RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER}
-noes = st.sampled_from([reason for reason in RejectReason if reason is not RejectReason.DUPLICATE])
-"""Definitive ones: a duplicate id is a question, not an end."""
+UNTRIED = {RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER}
+noes = st.sampled_from([reason for reason in RejectReason if reason.definite])
+"""A duplicate id and a throttle are questions, not ends."""
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -107,7 +107,7 @@ def test_a_strategy_that_raises_is_taken_out_and_its_deals_are_finished() -> Non
     """The desk lives on: books are kept, no new deal begins, nothing is left open, and the reason is there."""
     run = simulate(Clumsy(symbols=("BTC-USDT",), min_edge=0.0003), VENUES, limits=MANY)
     run.run_for(30)
-    (slot,) = run.desk.engine.slots
+    (slot,) = run.desk.engine.strategies
     assert slot.failed == "ZeroDivisionError: out of ideas"
     assert run.desk.counters.strategy_faults[slot.name] == 1
     assert sum(run.desk.counters.deals.values()) == 2
@@ -157,7 +157,7 @@ def test_a_process_that_dies_with_orders_in_flight_is_taken_up_by_the_next(arriv
         first.desk.setup,
         unresolved=intents,
         block=recovery.next_block(),
-        slots=[RunningStrategy("next", spread(), TakerExecutor())],
+        strategies=[RunningStrategy("next", spread(), TakerExecutor())],
     )
     second = VirtualRun(first.world, lambda port, now_ns: Desk(setup, port, now_ns), first.now_ns + 1_000_000_000)
     second.run_for(60)

@@ -80,8 +80,8 @@ def test_loop_never_spins_and_nothing_grows(seed: int) -> None:
         wakes += 1
         wake(now_ns)
         assert desk.due_ns > now_ns
-        assert len(desk.gateway._waiting) < 40
-        assert len(desk.gateway._flying) < 60
+        assert len(desk.requests._waiting) < 40
+        assert len(desk.requests._flying) < 60
 
     desk.wake = counted  # type: ignore[method-assign]
     run.run_for(60)
@@ -90,13 +90,13 @@ def test_loop_never_spins_and_nothing_grows(seed: int) -> None:
     assert differences(run) == []
     assert wakes < 70 * 400
     run.run_for(5)
-    assert not desk.gateway._acks
-    assert not desk.gateway._held
+    assert not desk.sender._acks
+    assert not desk.sender._held
     assert not desk.engine._unended
     assert len(desk.engine.deals) == len(desk.held())
     assert desk.limits.open_deals == len(desk.held())
-    assert not any(desk.lines._waiting.values())
-    assert len(desk.gateway._flying) < 10
+    assert not any(desk.dialer._waiting.values())
+    assert len(desk.requests._flying) < 10
 
 
 def test_power_durability_in_a_whole_run() -> None:

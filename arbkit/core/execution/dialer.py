@@ -1,18 +1,24 @@
-"""All links of a desk: when each is dialled, what waits to be sent on it, and what its end means for it."""
+"""All links of a desk: when each is dialled, what waits to be sent on it, and what its end means for it.
+
+The desk calls it. What arrives on a link is the desk's business.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from random import Random
 
 from arbkit.core.counters import Counters
-from arbkit.core.execution.requests import Port
+from arbkit.core.execution.requests import Requests
 from arbkit.core.log import Log
 from arbkit.core.market.watchdog import Watchdog
+from arbkit.core.port import Port
 from arbkit.core.protocols import Session
 from arbkit.core.types import NEVER, Ask, Dial, Lane, LinkSpec, Role, Send
+from arbkit.core.venues.guard import Guard, brief
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.throttle import ConnectLimiter, Throttle
+from arbkit.core.venues.venue import Venue
 
 __all__ = ["GOING_AWAY", "Dialer"]
 
@@ -23,37 +29,35 @@ _CONNECTION = (("connections", 1),)
 
 
 class Dialer:
-    """By link id. It dials and sends; what arrives is the desk's business."""
+    """Links by id in ``links``. A link of this dict is its own; the desk reads its phase."""
 
     def __init__(
         self,
         port: Port,
+        venues: Mapping[str, Venue],
+        requests: Requests,
+        guard: Guard,
         watchdog: Watchdog,
         rng: Random,
         counters: Counters,
         log: Log,
-        session_of: Callable[[LinkSpec], Session],
-        ask: Callable[[Link, Ask, int], None],
-        fault: Callable[[Link, Exception, int], None],
-        throttle_of: Callable[[str], Throttle],
     ) -> None:
         self.links: dict[str, Link] = {}
         self._port = port
+        self._venues = venues
+        self._requests = requests
+        self._guard = guard
         self._watchdog = watchdog
         self._rng = rng
         self._counters = counters
         self._log = log
-        self._session_of = session_of
-        self._ask = ask
-        self._fault = fault
-        self._throttle_of = throttle_of
         self._connects = ConnectLimiter()
         self._waiting: dict[str, list[Send]] = {}
         self._throttles: dict[str, Throttle] = {}
 
-    def add(self, spec: LinkSpec, now_ns: int) -> Link:
-        """A link to hold from now on."""
-        link = Link(spec, self._session_of(spec), self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
+    def add(self, spec: LinkSpec, now_ns: int, session: Session | None = None) -> Link:
+        """A link to hold from now on. A REST link comes with its session, a socket gets one when it is dialled."""
+        link = Link(spec, session, self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
         self.links[spec.link] = link
         if spec.send_limit is not None:
             self._throttles[spec.link] = Throttle((spec.send_limit,))
@@ -72,53 +76,42 @@ class Dialer:
         if ready > now_ns:
             link.dial_ns = ready
             return
-        try:
-            link.session = self._session_of(link.spec)
-            dial = link.session.dial(now_ns)
-        except Exception as error:
-            self._cannot_dial(link, error, now_ns)
-            return
-        if isinstance(dial, Ask):
+        session = self._guard.run(link, self._venues[link.spec.venue].session, link.spec)
+        dial = None
+        if session is not None:
+            link.session = session
+            dial = self._guard.run(link, session.dial, now_ns)
+        if dial is None:
+            link.lost(brief(self._guard.raised[-1].error), now_ns, self._rng)
+        elif isinstance(dial, Ask):
             link.phase = Phase.ASKING
-            self._ask(link, dial, now_ns)
-            return
-        self._connect(link, dial, now_ns)
+            self._requests.ask(link, dial, now_ns)
+        else:
+            self._connect(link, dial, now_ns)
 
     def _connect(self, link: Link, dial: Dial, now_ns: int) -> None:
-        self._connected(link, now_ns)
+        throttle = self._venues[link.spec.venue].throttle
+        self._connects.take(now_ns)
+        if throttle.limits("connections"):
+            throttle.take(_CONNECTION, Lane.CANCEL, now_ns)
         link.phase = Phase.DIALING
         self._port.dial(link.spec.link, dial)
 
-    def _cannot_dial(self, link: Link, error: Exception, now_ns: int) -> None:
-        """The one guard for all venues (see ``Desk.frame``); a link that is not retired for it is dialled again."""
-        link.lost(str(error), now_ns, self._rng)
-        self._fault(link, error, now_ns)
-
     def _may_connect(self, link: Link, now_ns: int) -> int:
         """When all venues together, and this one by its own limit, allow another connection."""
-        throttle = self._throttle_of(link.spec.venue)
+        throttle = self._venues[link.spec.venue].throttle
         ready = self._connects.ready_ns(now_ns)
         if throttle.limits("connections"):
             ready = max(ready, throttle.ready_ns(_CONNECTION, Lane.CANCEL, now_ns))
         return ready
 
-    def _connected(self, link: Link, now_ns: int) -> None:
-        throttle = self._throttle_of(link.spec.venue)
-        self._connects.take(now_ns)
-        if throttle.limits("connections"):
-            throttle.take(_CONNECTION, Lane.CANCEL, now_ns)
-
     def token(self, link: Link, now_ns: int) -> None:
         """The token that a dial needed was answered: dial with it, or try again later."""
-        try:
-            dial = link.session.dial(now_ns)
-        except Exception as error:
-            self._cannot_dial(link, error, now_ns)
-            return
-        if isinstance(dial, Ask):
-            link.lost("no token", now_ns, self._rng)
-        else:
+        dial = self._guard.run(link, link.session.dial, now_ns)
+        if isinstance(dial, Dial):
             self._connect(link, dial, now_ns)
+        else:
+            link.lost("no token", now_ns, self._rng)
 
     def send(self, link: Link, send: Send, now_ns: int) -> None:
         """As soon as the venue's per-connection message limit allows."""
@@ -171,7 +164,7 @@ class Dialer:
             self._port.drop(link.spec.link, reason)
 
     def closed(self, link: Link, reason: str, now_ns: int) -> None:
-        """It is down, or could not be dialled. Said again of a link that waits already, it means nothing."""
+        """It is down, or could not be dialled. Ignored for a link that waits already."""
         if link.phase in (Phase.WAITING, Phase.ASKING):
             return
         if link.phase in (Phase.QUARANTINED, Phase.CLOSED):

@@ -3,9 +3,8 @@
 Hot path: ``watch = watchdog.add(spec)`` once a link, then ``watch.heard(now)`` per frame and
 ``excess = watch.updated(instrument, exch_ns, recv_ns)`` per book update. The rest runs on ``due_ns`` and ``tick``.
 
-A book is fresh only while ``not watch.behind`` and ``now >= watchdog.drained_ns``; otherwise the desk calls
-``book.lose(BookState.STALE, ...)`` after ``book.apply`` (a delta alone makes a STALE book SYNCED again).
-When ``watch.behind`` turns True all books of the link are to be marked, not just the one updated.
+``market.books`` calls it for each update: a book is fresh only while ``not watch.behind`` and
+``now >= watchdog.drained_ns``. When ``watch.behind`` turns True all books of the link are marked STALE.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class LinkDead(Struct, frozen=True, gc=False):
 
 
 class BookStale(Struct, frozen=True, gc=False):
-    """This book has been silent for too long: ``book.lose(STALE, reason)``; its next update heals it."""
+    """This book has been silent for too long: ``Books.stale``; its next update heals it."""
 
     instrument: str
     reason: str

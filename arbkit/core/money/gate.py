@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import inf
 
 from msgspec import Struct
 
 from arbkit.core.market.book import Book
-from arbkit.core.money.limits import Refusal, pair_of
+from arbkit.core.money.limits import Refusal
 from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.orders.orders import Order, Orders
 from arbkit.core.types import (
+    BookState,
     Catalogue,
     Command,
     Instrument,
@@ -119,7 +121,7 @@ class Gate:
     def _may(self, intent: NewOrder, deal: Deal, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
         """Modes, deadlines, doubt."""
         if self._modes or self.killed:
-            mode = self.mode(instrument.venue, pair_of(deal))
+            mode = self.mode(instrument.venue, deal.pair)
             if mode is Mode.HALTED or (entry and mode is Mode.REDUCING):
                 return Refusal("mode", f"{mode.value}: no {intent.purpose.value} on {instrument.id} now")
         deadline_ns = intent.deadline_ns
@@ -133,7 +135,7 @@ class Gate:
                 return Refusal("account", f"{intent.account} has no order table")
             if table.in_doubt(intent.instrument):
                 return Refusal("in_doubt", f"an order on {intent.instrument} is unknown: no entry until it is proved")
-        if deal.in_doubt:
+        if deal.orders and deal.in_doubt:
             return Refusal("in_doubt", f"an order of deal {deal.id} is unknown: nothing is sent for it until proof")
         return None
 
@@ -193,12 +195,11 @@ class Gate:
     def _price(self, command: NewOrder | ReplaceOrder, side: Side, instrument: Instrument) -> Refusal | None:
         """The band around the mid of a book that is trusted now; without such a book nothing new goes out."""
         book = self.books.get(command.instrument)
-        if book is None or not book.trusted:
+        if book is None or book.state is not BookState.SYNCED or book.crossed_ns:
             return Refusal("book", f"{instrument.id}: no trusted book")
-        bid, ask = book.best_bid(), book.best_ask()
-        if bid is None or ask is None:
+        mid = (book.bid_px + book.ask_px) / 2
+        if not book.bid_px or mid == inf:
             return Refusal("book", f"{instrument.id}: the book has an empty side")
-        mid = (bid[0] + ask[0]) / 2
         px = float(command.px)
         if px > mid * self._band_high if side is Side.BUY else px < mid * self._band_low:
             return Refusal("price_band", f"{instrument.id}: {side.value} at {plain(command.px)}, the mid is {mid!r}")
@@ -239,12 +240,8 @@ class Gate:
         self._modes[scope] = (mode, why)
         return True
 
-    def allow(self, scope: str) -> None:
-        """A person (through ``Control``) sets the scope back to ACTIVE."""
-        self._modes.pop(scope, None)
-
     def kill(self, why: str) -> None:
-        """HALTED everywhere until the process ends; ``allow`` does not undo it."""
+        """HALTED everywhere until the process ends."""
         self.killed = self.killed or why or "killed"
 
     def mode(self, venue: str = "", pair: str = "") -> Mode:

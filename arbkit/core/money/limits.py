@@ -18,10 +18,11 @@ from arbkit.core.money.ledger import Ledger
 from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
-__all__ = ["Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of", "pair_of"]
+__all__ = ["Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of"]
 
 _K = TypeVar("_K")
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
 
@@ -37,7 +38,7 @@ class ModeChange(Struct, frozen=True, gc=False):
     """A breaker wants a stricter mode: ``Gate.restrict(scope, mode, why)``."""
 
     scope: str
-    """"" = everything, a venue (``binance``), or a pair as ``pair_of(deal)`` names it."""
+    """"" = everything, a venue (``binance``), or a pair as ``Deal.pair`` names it."""
     mode: Mode
     why: str
 
@@ -78,18 +79,18 @@ class Need(Struct, frozen=True, gc=False, kw_only=True):
     amount: Decimal
 
 
-def needs_of(deal: Deal, catalogue: Catalogue, fee_of: Callable[[str], Decimal], allowance: Decimal) -> list[Need]:
+def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[Need]:
     """Wave 0 and its worst unwind: a buy needs its quote at the limit price made worse by ``allowance``, with the fee;
     a sell needs its base, and the quote by which buying back may cost more than it brought.
 
-    ``fee_of`` gives the taker fee of an instrument id as a fraction."""
+    ``takers``: the taker fee of each leg as a fraction."""
     needs = []
-    for leg in deal.legs:
+    for leg, taker in zip(deal.legs, takers, strict=True):
         if leg.wave:
             continue
-        quote = catalogue[leg.instrument].quote
+        quote = leg.quote or catalogue[leg.instrument].quote
         notional = leg.qty * leg.px
-        fee = max(fee_of(leg.instrument), _ZERO)
+        fee = max(taker, _ZERO)
         if leg.side is Side.BUY:
             needs.append(Need(account=leg.account, asset=quote, amount=notional * (1 + allowance) * (1 + fee)))
         else:
@@ -97,11 +98,6 @@ def needs_of(deal: Deal, catalogue: Catalogue, fee_of: Callable[[str], Decimal],
             back = notional * ((1 + allowance) * (1 + fee) - (1 - fee))
             needs.append(Need(account=leg.account, asset=quote, amount=back))
     return needs
-
-
-def pair_of(deal: Deal) -> str:
-    """The instruments of a deal, sorted and joined by ``+``: what cools down and halts together."""
-    return "+".join(sorted(leg.instrument for leg in deal.legs))
 
 
 class _Held:
@@ -166,7 +162,7 @@ class Limits:
             raise LocalProtocolError(f"deal {deal.id}: no id, or reserved twice")
         held = _Held()
         refusal = (
-            self.pair_may_trade(pair_of(deal), now_ns)
+            self.pair_may_trade(deal.pair, now_ns)
             or self._pace(now_ns)
             or self._exposure(deal, held)
             or self._funds(needs, held)
@@ -197,26 +193,27 @@ class Limits:
         """The caps on notional and stock; fills ``held`` with what the deal would add."""
         config = self.config
         for leg in deal.legs:
-            instrument = self.catalogue[leg.instrument]
-            price = self._price(instrument.quote)
+            quote = leg.quote or self.catalogue[leg.instrument].quote
+            venue = leg.account.partition(":")[0]
+            price = _ONE if quote == config.asset else self.price_of(quote, config.asset)
             if price is None:
-                return Refusal("no_price", f"{instrument.quote} has no price in {config.asset}: {leg.instrument}")
+                return Refusal("no_price", f"{quote} has no price in {config.asset}: {leg.instrument}")
             notional = leg.qty * leg.px * price
             if notional > config.max_order_notional:
                 return _over("max_order_notional", leg.instrument, notional, config.max_order_notional)
             held.notional = max(held.notional, notional)
-            held.venues[instrument.venue] = held.venues.get(instrument.venue, _ZERO) + notional
+            held.venues[venue] = held.venues.get(venue, _ZERO) + notional
             held.assets[leg.base] = max(held.assets.get(leg.base, _ZERO), notional)
             if leg.side is Side.BUY:
                 key = (leg.account, leg.base)
                 held.incoming[key] = held.incoming.get(key, _ZERO) + leg.qty
-                most = config.max_stock.get(f"{instrument.venue}:{leg.base}")
+                most = config.max_stock.get(f"{venue}:{leg.base}")
                 if most is not None:
                     stock = self.ledger.total(*key) + self._incoming.get(key, _ZERO) + held.incoming[key]
                     if stock > most:
-                        return _over("max_stock", f"{instrument.venue}:{leg.base}", stock, most)
+                        return _over("max_stock", f"{venue}:{leg.base}", stock, most)
         if held.notional > config.max_deal_notional:
-            return _over("max_deal_notional", pair_of(deal), held.notional, config.max_deal_notional)
+            return _over("max_deal_notional", deal.pair, held.notional, config.max_deal_notional)
         if self.notional + held.notional > config.max_open_notional:
             return _over("max_open_notional", "all", self.notional + held.notional, config.max_open_notional)
         for venue, notional in held.venues.items():
@@ -234,9 +231,9 @@ class Limits:
             key = (need.account, need.asset)
             held.reserved[key] = held.reserved.get(key, _ZERO) + need.amount
         for (account, asset), amount in held.reserved.items():
-            free = self.free(account, asset)
+            free = self.ledger.available(account, asset) - self._reserved.get((account, asset), _ZERO)
             if amount > free:
-                return Refusal("funds", f"{account} needs {plain(amount)} {asset}, free are {plain(free)}")
+                return Refusal("funds", f"{account} needs {plain(amount)} {asset}, free are {plain(max(free, _ZERO))}")
         return None
 
     def fill(self, deal_id: int, fill: Fill, instrument: Instrument) -> None:
@@ -326,7 +323,7 @@ class Limits:
             self.broken = 0
         if outcome is None or outcome in (Outcome.HEDGED, Outcome.NOTHING):
             return []
-        pair = pair_of(deal)
+        pair = deal.pair
         self._rests[pair] = now_ns + self.config.cooldown_ns
         if outcome is Outcome.COMPLETED:
             return []

@@ -132,6 +132,7 @@ class Deal:
         "opportunity",
         "orders",
         "outcome",
+        "pair",
         "sent_ns",
         "state",
         "strategy",
@@ -146,6 +147,8 @@ class Deal:
         self.strategy = ""
         self.opportunity = opportunity
         self.legs = legs
+        self.pair = "+".join(sorted([leg.instrument for leg in legs]))
+        """Its instruments, sorted: what cools down and is restricted together."""
         self.state = DealState.PLANNED
         self.asset = opportunity.asset
         self.expected_net = opportunity.expected_net
@@ -178,6 +181,11 @@ class Deal:
         self.outcome = outcome
         self.why = why
         self.closed_ns = now_ns
+
+    def hold(self, why: str) -> None:
+        """Neither completed nor reversed: the exposure stays, with its reason."""
+        self.move(DealState.HELD)
+        self.why = why
 
     def fill(self, fill: Fill) -> None:
         """Count a fill on the leg of its instrument and account (the order table has made sure that it is new).

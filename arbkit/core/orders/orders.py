@@ -300,8 +300,8 @@ class Orders:
     def _facts(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> None:
         """Status and cumulative quantity."""
         status = update.ord_status
-        if status is OrdStatus.REJECTED and update.reason is RejectReason.DUPLICATE:
-            status = OrdStatus.UNKNOWN  # the first copy landed: its state is what a query will say
+        if status is OrdStatus.REJECTED and update.reason is not None and not update.reason.definite:
+            status = OrdStatus.UNKNOWN  # a copy may have landed: its state is what a query will say
         cum = max(order.cum_qty, order.filled_qty, update.cum_qty or _ZERO, update.last_qty)
         if status is OrdStatus.FILLED and update.cum_qty is None:
             cum = max(cum, order.intent.qty)

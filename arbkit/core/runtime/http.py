@@ -7,18 +7,18 @@ import os
 import ssl
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
-from typing import Protocol
 
 import aiohttp
 from aiohttp import ClientTimeout, TraceConfig
 from yarl import URL
 
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.inputs import Inputs
 from arbkit.core.runtime.reasons import reveal
 from arbkit.core.runtime.transport import is_loopback
 from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
-__all__ = ["HttpInputs", "HttpLink"]
+__all__ = ["HttpLink"]
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum bytes of a response after decompression. Some venues' catalogues have 20 MB."""
@@ -31,10 +31,6 @@ WARM = 2
 """Connections kept open: two, so that two orders at one venue need no new connection."""
 WARM_EVERY_S = 10.0
 CONNECT_S = 5.0
-
-
-class HttpInputs(Protocol):
-    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None: ...
 
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
@@ -68,7 +64,7 @@ class HttpLink:
     def __init__(
         self,
         name: str,
-        inputs: HttpInputs,
+        inputs: Inputs,
         clock: Clock,
         tls: ssl.SSLContext,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
@@ -115,7 +111,7 @@ class HttpLink:
         self.trouble = _trouble(request, answer)
         if isinstance(answer, NoAnswer):
             answer = NoAnswer(answer.reason, answer.sent, answer.status, answer.retry_ns, now_ns)
-        self._inputs.answered(ref, answer, now_ns)
+        self._inputs.turn(self._inputs.desk.answered, ref, answer, now_ns)
         if cancelled is not None:
             raise cancelled
 

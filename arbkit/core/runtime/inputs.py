@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
+from arbkit.core.desk import Desk
 from arbkit.core.runtime.clock import Clock
-from arbkit.core.tape import DeskInputs
-from arbkit.core.types import NEVER, HttpAnswer, NoAnswer
+from arbkit.core.tape import TapingDesk
+from arbkit.core.types import NEVER
 
-__all__ = ["BEAT_NS", "Inputs", "Runnable"]
+__all__ = ["BEAT_NS", "Inputs"]
 
 LATE_NS = 50_000_000
 """If the event loop is later than this, the frames in the socket buffers are old and books become STALE."""
@@ -21,18 +21,6 @@ BEAT_NS = 25_000_000
 """Interval of the check for lateness and clock jumps."""
 WAKE_FLOOR_S = 0.0005
 """Minimum time between two wake-ups, so that a desk that is always due does not starve the sockets."""
-
-
-class Runnable(DeskInputs, Protocol):
-    """What the supervisor needs from a desk, in addition to its inputs."""
-
-    @property
-    def due_ns(self) -> int: ...
-    @property
-    def idle(self) -> bool: ...
-    @property
-    def calm(self) -> bool: ...
-    def commands_hash(self) -> str: ...
 
 
 class Inputs:
@@ -45,26 +33,27 @@ class Inputs:
         "_armed_ns",
         "_beat_ns",
         "_clock",
-        "_desk",
-        "_inputs",
+        "_due",
         "_loop",
         "_timer",
         "after",
         "broke",
+        "desk",
         "shut_down",
     )
 
     def __init__(
         self,
-        desk: Runnable,
-        inputs: DeskInputs,
+        desk: Desk,
+        taping: TapingDesk | None,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         after: Callable[[], None],
         broke: Callable[[Exception], None],
     ) -> None:
-        self._desk = desk
-        self._inputs = inputs
+        self.desk: Desk | TapingDesk = taping or desk
+        """Takes the inputs: the desk, behind its tape where there is one."""
+        self._due = desk
         self._clock = clock
         self._loop = loop
         self._beat_ns = clock.now_ns()
@@ -83,48 +72,35 @@ class Inputs:
             self.beat(now_ns)
         if not self.shut_down:
             try:
-                self._inputs.frame(link, data, now_ns)
+                self.desk.frame(link, data, now_ns)
             except Exception as error:  # a bug in arbkit: the run ends
                 self._broke(error)
 
-    def read_end(self, link: str, now_ns: int) -> None:
-        self._turn(self._inputs.read_end, link, now_ns)
-
-    def opened(self, link: str, now_ns: int) -> None:
-        self._turn(self._inputs.opened, link, now_ns)
-
-    def activity(self, link: str, now_ns: int) -> None:
-        self._turn(self._inputs.activity, link, now_ns)
-
-    def closed(self, link: str, reason: str, now_ns: int) -> None:
-        self._turn(self._inputs.closed, link, reason, now_ns)
-
-    def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
-        self._turn(self._inputs.answered, ref, answer, now_ns)
-
-    def durable(self, position: int) -> None:
-        self._turn(self._inputs.durable, position, self._clock.now_ns())
-
-    def stop(self) -> None:
-        self._turn(self._inputs.stop, self._clock.now_ns())
-
-    def halt(self) -> None:
-        self._turn(self._inputs.halt, self._clock.now_ns())
+    def turn(self, call: Callable[..., None], *arguments: object) -> None:
+        """Deliver any input except a frame: ``inputs.turn(inputs.desk.closed, link, reason, now_ns)``."""
+        if self.shut_down:
+            return
+        try:
+            call(*arguments)
+            self.rearm()
+            self.after()
+        except Exception as error:  # a bug in arbkit: the run ends
+            self._broke(error)
 
     def beat(self, now_ns: int) -> None:
         """Check for a late loop and a clock jump. Called every ``BEAT_NS``, and before a frame after a pause."""
         lag_ns = now_ns - self._beat_ns - BEAT_NS
         self._beat_ns = now_ns
         if lag_ns > LATE_NS:
-            self._turn(self._inputs.late, lag_ns, now_ns)
+            self.turn(self.desk.late, lag_ns, now_ns)
         if self._clock.jump_ns():
-            self._turn(self._inputs.jumped, now_ns)
+            self.turn(self.desk.jumped, now_ns)
 
     # --- timers
 
     def rearm(self) -> None:
         """Move the timer if the desk is due earlier than it is set. A timer that fires too early sets itself again."""
-        due_ns = self._desk.due_ns
+        due_ns = self._due.due_ns
         if due_ns < self._armed_ns:
             self._arm(due_ns, 0.0)
 
@@ -149,23 +125,11 @@ class Inputs:
         self._armed_ns = NEVER
         if self.shut_down:
             return
-        woken = now_ns >= self._desk.due_ns
+        woken = now_ns >= self._due.due_ns
         if woken:
-            self._turn(self._inputs.wake, now_ns)
+            self.turn(self.desk.wake, now_ns)
         if not self.shut_down:
-            self._arm(self._desk.due_ns, WAKE_FLOOR_S if woken else 0.0)
-
-    # --- inside
-
-    def _turn(self, call: Callable[..., None], *arguments: object) -> None:
-        if self.shut_down:
-            return
-        try:
-            call(*arguments)
-            self.rearm()
-            self.after()
-        except Exception as error:  # a bug in arbkit: the run ends
-            self._broke(error)
+            self._arm(self._due.due_ns, WAKE_FLOOR_S if woken else 0.0)
 
     def _broke(self, error: Exception) -> None:
         self.shut()

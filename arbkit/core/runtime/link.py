@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Protocol
 
 from arbkit.core.errors import ArbkitError, LocalProtocolError
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.inputs import Inputs
 from arbkit.core.runtime.transport import Connect, Transport
 from arbkit.core.types import Dial
 
-__all__ = ["PING_NS", "LinkInputs", "SocketLink"]
+__all__ = ["PING_NS", "SocketLink"]
 
 PING_NS = 15_000_000_000
 """A link without traffic for this time is pinged. It is half of the default ``LinkSpec.silence_ns``."""
-
-
-class LinkInputs(Protocol):
-    """The receiver of a link's events: ``Inputs``."""
-
-    def opened(self, link: str, now_ns: int) -> None: ...
-    def frame(self, link: str, data: str | bytes, now_ns: int) -> None: ...
-    def read_end(self, link: str, now_ns: int) -> None: ...
-    def activity(self, link: str, now_ns: int) -> None: ...
-    def closed(self, link: str, reason: str, now_ns: int) -> None: ...
 
 
 class SocketLink:
@@ -35,7 +25,7 @@ class SocketLink:
     def __init__(
         self,
         name: str,
-        inputs: LinkInputs,
+        inputs: Inputs,
         connect: Connect,
         clock: Clock,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
@@ -85,7 +75,7 @@ class SocketLink:
     def _closed(self, connection: _Connection, reason: str) -> None:
         if self._connection is connection:
             self._connection = None
-            self._inputs.closed(self.name, reason, self._clock.now_ns())
+            self._inputs.turn(self._inputs.desk.closed, self.name, reason, self._clock.now_ns())
 
 
 class _Connection:
@@ -132,7 +122,7 @@ class _Connection:
         self.transport = self._link._transport = transport
         self._last_recv_ns = now_ns
         self._arm()
-        self._inputs.opened(self._name, now_ns)
+        self._inputs.turn(self._inputs.desk.opened, self._name, now_ns)
 
     def message(self, data: str | bytes, now_ns: int) -> None:
         if not self.over:
@@ -141,12 +131,12 @@ class _Connection:
     def read_end(self, now_ns: int) -> None:
         if not self.over:
             self._last_recv_ns = now_ns
-            self._inputs.read_end(self._name, now_ns)
+            self._inputs.turn(self._inputs.desk.read_end, self._name, now_ns)
 
     def control(self, now_ns: int) -> None:
         if not self.over:
             self._last_recv_ns = now_ns
-            self._inputs.activity(self._name, now_ns)
+            self._inputs.turn(self._inputs.desk.activity, self._name, now_ns)
 
     def closed(self, reason: str, now_ns: int) -> None:
         if not self.over:
@@ -155,7 +145,7 @@ class _Connection:
                 self._ping.cancel()
             link = self._link
             link._connection = None
-            self._inputs.closed(self._name, reason, now_ns)
+            self._inputs.turn(self._inputs.desk.closed, self._name, reason, now_ns)
 
     # --- inside
 

@@ -13,10 +13,11 @@ import ssl
 from collections.abc import Coroutine
 from enum import Enum
 
+from arbkit.core.desk import Desk
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.heap import Heap
 from arbkit.core.runtime.http import HttpLink
-from arbkit.core.runtime.inputs import BEAT_NS, Inputs, Runnable
+from arbkit.core.runtime.inputs import BEAT_NS, Inputs
 from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.link import SocketLink
 from arbkit.core.runtime.reasons import pieces
@@ -115,21 +116,22 @@ class Runtime:
         loop's thread."""
         self.stops += 1
         inputs = self._running()
-        if self.stops == 1:
-            inputs.stop()
-        else:
-            inputs.halt()
+        inputs.turn(inputs.desk.stop if self.stops == 1 else inputs.desk.halt, self.clock.now_ns())
 
     def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
         """Connect the runtime to the event loop and start the journal's thread."""
         self._inputs, self._group = inputs, group
         loop = asyncio.get_running_loop()
+
+        def durable(position: int) -> None:
+            inputs.turn(inputs.desk.durable, position, self.clock.now_ns())
+
         self.journal_file.start(
-            lambda position: loop.call_soon_threadsafe(inputs.durable, position),
+            lambda position: loop.call_soon_threadsafe(durable, position),
             lambda _: loop.call_soon_threadsafe(self._journal_failed),
         )
 
-    async def end(self, desk: Runnable) -> None:
+    async def end(self, desk: Desk) -> None:
         """Cancel running requests (the desk gets an answer for each), then close sockets, tape and journal."""
         self._over = True
         try:
@@ -163,7 +165,7 @@ class Runtime:
         return task
 
 
-async def run(desk: Runnable, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals: bool = True) -> Ending:
+async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals: bool = True) -> Ending:
     """Run ``desk`` until it is stopped and idle, or until the grace time after the stop is over.
 
     SIGINT and SIGTERM stop it; a second signal ends it at once. Raises any exception of the desk (``JournalFailed``
@@ -200,8 +202,8 @@ async def run(desk: Runnable, runtime: Runtime, *, grace_ns: int = GRACE_NS, sig
             runtime.tape.flush(BLOCK if now_ns % SECOND >= BEAT_NS else 1)
         pulse[:] = [loop.call_later(BEAT_NS / 1e9, beat)]
 
-    taped = desk if runtime.tape is None else TapingDesk(desk, runtime.tape.tape)
-    inputs = Inputs(desk, taped, clock, loop, after, broke)
+    taping = None if runtime.tape is None else TapingDesk(desk, runtime.tape.tape)
+    inputs = Inputs(desk, taping, clock, loop, after, broke)
     caught = (signal.SIGINT, signal.SIGTERM) if signals else ()
     for number in caught:
         loop.add_signal_handler(number, runtime.stop)

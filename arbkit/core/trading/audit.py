@@ -1,14 +1,17 @@
-"""The books of account, looked over every second: marked PnL for the breakers, and what moved without us."""
+"""Looks over the ledger once a second: marked PnL for the breakers, and balances that moved without us.
+
+The desk calls ``tick`` when ``due_ns`` has come.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from arbkit.core.counters import Counters
 from arbkit.core.log import Log
+from arbkit.core.market.prices import Prices
 from arbkit.core.money.ledger import Difference, Ledger
 from arbkit.core.money.limits import Limits, ModeChange
-from arbkit.core.trading.view import Prices
 from arbkit.core.types import NEVER, AskKind
 from arbkit.core.venues.venue import Venue
 
@@ -20,32 +23,31 @@ DRIFT_NS = 10_000_000_000
 
 
 class Audit:
-    """See the module; the desk calls ``tick`` when ``due_ns`` has come."""
+    """See the module."""
 
     def __init__(
         self,
         ledger: Ledger,
         limits: Limits,
-        marker: Prices,
+        prices: Prices,
         asset: str,
         venues: Mapping[str, Venue],
-        restrict: Callable[[ModeChange], None],
         counters: Counters,
         log: Log,
         now_ns: int,
     ) -> None:
         self._ledger = ledger
         self._limits = limits
-        self._marker = marker
+        self._prices = prices
         self._asset = asset
         self._venues = venues
-        self._restrict = restrict
         self._counters = counters
         self._log = log
         self.due_ns = now_ns + EVERY_NS
 
-    def tick(self, now_ns: int) -> None:
-        """PnL for the breakers; and what moved our balances without us: deposits, withdrawals, manual trades."""
+    def tick(self, now_ns: int) -> list[ModeChange]:
+        """Book what moved our balances without us (deposits, withdrawals, manual trades); the breakers that the marked
+        PnL sets off."""
         self.due_ns = now_ns + EVERY_NS
         for drift in self._ledger.drifts(now_ns, DRIFT_NS):
             if not self._is_external(drift, now_ns):
@@ -53,9 +55,8 @@ class Audit:
             self._ledger.external(drift.account, drift.asset, drift.drift)
             self._counters.alarms["external_movement"] += 1
             self._log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
-        marked = self._ledger.marked(self._marker, self._asset)
-        for change in self._limits.pnl(marked, now_ns):
-            self._restrict(change)
+        marked = self._ledger.marked(self._prices, self._asset)
+        return self._limits.pnl(marked, now_ns)
 
     def _is_external(self, drift: Difference, now_ns: int) -> bool:
         """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
@@ -63,9 +64,9 @@ class Audit:
         venue = self._venues[drift.account.partition(":")[0]]
         if venue.orders.open():
             return False
-        chore = venue.chore(AskKind.BALANCES)
-        if chore is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
+        poll = venue.poll(AskKind.BALANCES)
+        if poll is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
             return True
-        if chore.due_ns != NEVER:  # else it is under way
-            chore.due_ns = now_ns
+        if poll.due_ns != NEVER:  # else it is under way
+            poll.due_ns = now_ns
         return False

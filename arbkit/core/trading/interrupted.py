@@ -1,13 +1,17 @@
-"""Deals that an earlier run began and did not see closed: once all their orders are proved, what is left of each."""
+"""Deals that an earlier run began and did not see closed: what is left of each, once all its orders are proved.
+
+It hedges nothing: the prices that the deal was made for are gone, and a person must decide whether to keep what is
+left. The desk calls ``tick`` from time to time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from arbkit.core.counters import Counters
 from arbkit.core.log import Log
-from arbkit.core.orders.journal import DealClosed, Interrupted, Record
+from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Orders
 from arbkit.core.types import Catalogue, Side, plain
 
@@ -19,8 +23,7 @@ _ZERO = Decimal(0)
 
 
 class InterruptedDeals:
-    """The desk calls ``tick`` from time to time. It hedges nothing: the books that made the deal worth it are long
-    gone, and a person knows better whether to keep what is left."""
+    """See the module."""
 
     __slots__ = ("_catalogue", "_counters", "_journal", "_log", "_open", "_orders", "left")
 
@@ -29,33 +32,33 @@ class InterruptedDeals:
         deals: Sequence[Interrupted],
         orders: Mapping[str, Orders],
         catalogue: Catalogue,
-        journal: Callable[[Record], None],
         counters: Counters,
         log: Log,
     ) -> None:
         self._open = list(deals)
         self._orders = orders
         self._catalogue = catalogue
-        self._journal = journal
         self._counters = counters
         self._log = log
         self.left: list[str] = []
         """What a person must settle, in words."""
 
-    def tick(self, now_ns: int) -> None:
-        """Close the deals whose orders are all proved; each is told once."""
+    def tick(self, now_ns: int) -> list[DealClosed]:
+        """Close the deals whose orders are all proved; each is told once. Journal what it returns."""
+        closed: list[DealClosed] = []
         for deal in list(self._open):
             left = self._left(deal)
             if left is None:
                 continue
             self._open.remove(deal)
             why = ", ".join(f"{plain(abs(qty))} {asset} {_word(qty)}" for asset, qty in left.items())
-            self._journal(DealClosed(at_ns=now_ns, deal=deal.deal.deal, outcome="interrupted", why=why))
+            closed.append(DealClosed(at_ns=now_ns, deal=deal.deal.deal, outcome="interrupted", why=why))
             if why:
                 pair = "+".join(deal.deal.instruments)
                 self.left.append(f"deal {deal.deal.deal} {pair} of an earlier run: {why}")
                 self._counters.alarms["deal_interrupted"] += 1
                 self._log("alarm.deal_interrupted", deal=deal.deal.deal, pair=pair, why=why)
+        return closed
 
     def _left(self, deal: Interrupted) -> dict[str, Decimal] | None:
         """Bought less sold by base asset, where it is more than fees and dust; None = an order is not proved yet."""

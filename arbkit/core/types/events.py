@@ -75,6 +75,7 @@ class RejectReason(Enum):
     NO_MATCH = "no_match"
     """An IOC or FOK that could not match."""
     THROTTLED = "throttled"
+    """Too many requests. The venue may still have accepted a new order. Do not send it again; query it."""
     CLOCK = "clock"
     """The request was outside the venue's time window or past its expiry; it was not executed."""
     AUTH = "auth"
@@ -86,6 +87,11 @@ class RejectReason(Enum):
     GATE = "gate"
     """Refused by our own gate; nothing was sent."""
     OTHER = "other"
+
+    @property
+    def definite(self) -> bool:
+        """Whether this reason proves that a new order does not exist (REJECTED). Otherwise it is UNKNOWN."""
+        return self not in (RejectReason.DUPLICATE, RejectReason.THROTTLED)
 
 
 class BookUpdate(Struct, frozen=True, gc=False):
@@ -139,7 +145,7 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
 
     It may come from a stream, an acknowledgement or a poll. It may be late, duplicated or out of order;
     ``core.orders.orders`` handles that. ``ord_status`` UNKNOWN: the venue did not report the outcome (a timeout code,
-    a 5xx).
+    a throttle, a 5xx).
     """
 
     account: str

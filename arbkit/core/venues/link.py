@@ -1,18 +1,32 @@
-"""One link's life: dial, up, lost, dialled again, without end and without a storm.
+"""The life of one link: dialled, up, lost, dialled again with growing delay. ``execution.dialer`` and the desk move it.
 
 A link holds the session of its present connection and nothing about orders. Each connection gets a session of its own,
-so that two connections are never merged into one book.
+so two connections are never merged into one book.
+
+===========  ==============================================  =========================================
+phase        entered by                                      left by
+===========  ==============================================  =========================================
+WAITING      creation; ``lost``                              ``dial_ns`` comes -> ASKING or DIALING
+ASKING       the session needs a token first                 the token came -> DIALING; none -> WAITING
+DIALING      the port was told to connect                    ``opened`` -> UP; ``lost`` -> WAITING
+UP           ``opened``; a REST link from its creation       ``lost`` -> WAITING; we drop it -> CLOSING
+CLOSING      we end the connection                           ``lost`` -> WAITING
+QUARANTINED  its plugin broke the session contract           never
+CLOSED       the venue refused the credentials               never
+===========  ==============================================  =========================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from random import Random
 
 from arbkit.core.counters import LinkCounters
+from arbkit.core.errors import LocalProtocolError
 from arbkit.core.market.watchdog import LinkWatch
 from arbkit.core.protocols import Session
-from arbkit.core.types import NEVER, LinkSpec, Role
+from arbkit.core.types import NEVER, Ask, Command, Dial, HttpAnswer, LinkSpec, NoAnswer, Output, Role, Wire
 
 __all__ = ["BACKOFF_CAP_NS", "Link", "Phase"]
 
@@ -27,25 +41,47 @@ BAD_WINDOW_NS = 10_000_000_000
 
 class Phase(Enum):
     WAITING = "waiting"
-    """To be dialled at ``dial_ns``."""
     ASKING = "asking"
-    """A token comes first."""
     DIALING = "dialing"
     UP = "up"
     CLOSING = "closing"
-    """We end it; what it still says is not heard."""
     QUARANTINED = "quarantined"
-    """Its plugin broke its contract; shown, not dialled again."""
     CLOSED = "closed"
 
 
+class _NotDialled:
+    """The session of a socket that was never dialled: there is nothing to ask it."""
+
+    due_ns = NEVER
+
+    def dial(self, now_ns: int) -> Dial | Ask:
+        raise LocalProtocolError("this link has no session: it was not dialled yet")
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        return ()
+
+
+NOT_DIALLED: Session = _NotDialled()
+
+
 class Link:
-    """State of one link; the desk moves it."""
+    """State of one link. A REST link has its session from the start; a socket gets one with each dial."""
 
     __slots__ = (
         "_bad",
         "attempt",
-        "behind",
         "counted",
         "dial_ns",
         "phase",
@@ -58,13 +94,13 @@ class Link:
         "watch",
     )
 
-    def __init__(self, spec: LinkSpec, session: Session, watch: LinkWatch, counted: LinkCounters, now_ns: int) -> None:
+    def __init__(
+        self, spec: LinkSpec, session: Session | None, watch: LinkWatch, counted: LinkCounters, now_ns: int
+    ) -> None:
         self.spec = spec
-        self.session = session
+        self.session: Session = NOT_DIALLED if session is None else session
         self.watch = watch
         self.counted = counted
-        self.behind = False
-        """Its frames come late: its books are STALE."""
         self.phase = Phase.UP if spec.role is Role.REST else Phase.WAITING
         self.dial_ns = now_ns if self.phase is Phase.WAITING else NEVER
         self.attempt = 0
@@ -85,7 +121,6 @@ class Link:
         self.phase = Phase.UP
         self.up_ns = now_ns
         self.reason = ""
-        self.behind = False
         self._bad.clear()
         self.watch.opened(now_ns)
         self.counted.up = 1
@@ -102,6 +137,16 @@ class Link:
         else:
             self.dial_ns = now_ns + int(rng.random() * min(BACKOFF_CAP_NS, BACKOFF_FIRST_NS << min(self.attempt, 20)))
         self.attempt += 1
+
+    def confirmed(self, now_ns: int) -> None:
+        """``Ready`` came: subscribed, streaming or logged in."""
+        self.ready = True
+        self.ready_ns = now_ns
+        self.watch.ready(now_ns)
+
+    def leave(self, reason: str) -> None:
+        """The venue announced the end of this connection."""
+        self.reason = reason
 
     def bad_frame(self, now_ns: int) -> bool:
         """Count an unreadable frame; True when there were too many of late."""

@@ -73,8 +73,7 @@ class Paper:
     """One paper account at one venue.
 
     ``latency_ns`` is the time from ``submit`` to execution (it may be set while running, to what was measured); the
-    report comes in the same instant. ``fees`` gives (maker, taker) of an instrument id as fractions; they are taken in
-    the asset received.
+    report comes in the same instant. ``maker`` and ``taker`` are rates as fractions, taken in the asset received.
     """
 
     def __init__(
@@ -83,13 +82,14 @@ class Paper:
         catalogue: Catalogue,
         *,
         balances: Mapping[str, Decimal],
-        fees: Callable[[str], tuple[Decimal, Decimal]],
+        maker: Decimal,
+        taker: Decimal,
         latency_ns: int,
     ) -> None:
         self.account = account
         self.latency_ns = latency_ns
         self._catalogue = catalogue
-        self._fees = fees
+        self._rates = (maker, taker)
         self._free = dict(balances)
         self._locked: dict[str, Decimal] = {}
         self._way: deque[tuple[int, Command]] = deque()
@@ -268,7 +268,7 @@ class Paper:
         top = (book.best_ask() if buy else book.best_bid()) or (0.0, 0.0)
         ladder = book.asks if buy else book.bids
         for level_px, (size, _) in list(eaten.items()):
-            if ladder.sizes.get(ladder.sign * level_px) != size and (level_px, size) != top:
+            if ladder.size_at(level_px) != size and (level_px, size) != top:
                 del eaten[level_px]  # the venue's size there changed
         takes = []
         for level in book.levels_to_buy() if buy else book.levels_to_sell():
@@ -288,7 +288,7 @@ class Paper:
         self, paper: _PaperOrder, instrument: Instrument, px: Decimal, qty: Decimal, now_ns: int, *, maker: bool
     ) -> OrderUpdate:
         order = paper.order
-        rate = self._fees(instrument.id)[0 if maker else 1]
+        rate = self._rates[0 if maker else 1]
         notional = qty * px
         self._lock(paper, instrument, -qty)
         if order.side is Side.BUY:

@@ -1,4 +1,21 @@
-"""May an account trade? A table of facts; losing one stops new deals there, never unwinds."""
+"""May an account trade? The venue keeps it; losing one condition stops new deals there, never unwinds.
+
+``ready`` is True when all of these hold:
+
+=====================================  ==========================================================
+condition                              told by
+=====================================  ==========================================================
+links known                            ``expect``
+each private link confirmed            ``link_ready``, undone by ``link_lost``
+trade link logged in, or REST works    ``link_ready``, ``rest_warm``
+balances listed after the stream       ``balances_listed``
+open orders listed after the stream    ``orders_listed``
+no order of unknown outcome            ``unresolved``
+own fees known                         ``fees_known``
+clock error under window / 4           ``clock``
+not stopped                            ``stop``
+=====================================  ==========================================================
+"""
 
 from __future__ import annotations
 
@@ -10,7 +27,7 @@ __all__ = ["Readiness"]
 
 
 class Readiness:
-    """The facts of one account. Books are the view's business: they are per symbol.
+    """The conditions of one account. Books are judged by the view: they are per symbol.
 
     ``ready`` is cheap to read: every call keeps it current.
     """
@@ -19,6 +36,7 @@ class Readiness:
         "_balances_ns",
         "_clock_error_ns",
         "_fees",
+        "_linked",
         "_links",
         "_orders_ns",
         "_rest",
@@ -29,14 +47,12 @@ class Readiness:
         "ready",
     )
 
-    def __init__(self, account: str, capabilities: Capabilities, links: Sequence[LinkSpec]) -> None:
-        """``links``: all of the account's links; private and trade ones count, public ones do not."""
+    def __init__(self, account: str, capabilities: Capabilities) -> None:
         self.account = account
         self.ready = False
         self._window_ns = capabilities.order_window_ns
-        self._links: dict[str, tuple[Role, int]] = {
-            spec.link: (spec.role, 0) for spec in links if spec.role in (Role.PRIVATE, Role.TRADE)
-        }
+        self._linked = False
+        self._links: dict[str, tuple[Role, int]] = {}
         """Role, and since when it can do its work (0 = it cannot)."""
         self._rest = False
         self._balances_ns = 0
@@ -45,6 +61,12 @@ class Readiness:
         self._fees = False
         self._clock_error_ns: int | None = None
         self._stopped = ""
+
+    def expect(self, links: Sequence[LinkSpec]) -> None:
+        """All links of the account, told once. Private and trade links count, public ones do not."""
+        self._linked = True
+        self._links = {spec.link: (spec.role, 0) for spec in links if spec.role in (Role.PRIVATE, Role.TRADE)}
+        self._settle()
 
     def link_ready(self, link: str, now_ns: int) -> None:
         """``Ready`` came from this link."""
@@ -100,6 +122,8 @@ class Readiness:
         words: list[str] = []
         if self._stopped:
             words.append(f"stopped: {self._stopped}")
+        if not self._linked:
+            words.append("its links are not known yet")
         private = {link: since for link, (role, since) in self._links.items() if role is Role.PRIVATE}
         down = [link for link, since in private.items() if not since]
         if down:

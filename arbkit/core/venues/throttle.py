@@ -107,15 +107,38 @@ class Throttle:
 
     def take(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int = 0) -> bool:
         """Take the tokens or none. With ``deal``, what that deal holds is spent first."""
-        costs = _summed(costs)
+        if len(costs) > 1:
+            costs = _summed(costs)
         if self._ready_ns(costs, lane, now_ns, deal) > now_ns:
             return False
+        self._take(costs, now_ns, deal)
+        return True
+
+    def begin(self, costs: Sequence[Cost], unwind: Sequence[Cost], deal: int, now_ns: int) -> bool:
+        """Take the tokens of an entry (``costs``) and set those of its worst-case ``unwind`` aside for ``deal``, or do
+        neither. Held tokens count as used until they are spent (``take(..., deal=deal)``) or released."""
+        if self._ready_ns(unwind, Lane.ORDER, now_ns, 0) > now_ns:
+            return False
+        self._hold(deal, unwind, 1)
+        if self._ready_ns(costs, Lane.ORDER, now_ns, 0) > now_ns:
+            self._hold(deal, unwind, -1)
+            return False
+        self._take(costs, now_ns, 0)
+        return True
+
+    def _hold(self, deal: int, costs: Sequence[Cost], sign: int) -> None:
+        holds = self._holds.setdefault(deal, {})
+        for name, units in costs:
+            holds[name] = holds.get(name, 0) + sign * units
+            for window in self._windows.get(name) or self._find(name):
+                window.held += sign * units
+
+    def _take(self, costs: Sequence[Cost], now_ns: int, deal: int) -> None:
         for name, units in costs:
             if deal:
                 self._unhold(deal, name, units)
-            for window in self._find(name):
+            for window in self._windows.get(name) or self._find(name):
                 window.add(units, now_ns)
-        return True
 
     def _ready_ns(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int) -> int:
         percent = _PERCENT[lane]
@@ -126,25 +149,13 @@ class Throttle:
             if closed:
                 ready = max(ready, closed.get(name, 0), closed.get(name.partition(":")[0], 0))
             own = min(units, holds.get(name, 0)) if holds else 0
-            for window in self._find(name):
+            for window in self._windows.get(name) or self._find(name):
+                if not own and window.used + window.held + units <= percent * window.limit // 100:
+                    continue  # it fits, also when some grants have expired
                 at = window.ready_ns(units, own, percent, now_ns)
                 if at > ready:
                     ready = at
         return ready
-
-    def hold(self, deal: int, costs: Sequence[Cost], now_ns: int) -> bool:
-        """Set tokens aside for a deal's worst-case unwind (adds to what it holds); False = nothing was set aside.
-
-        They count as used until they are spent (``take(..., deal=deal)``) or released."""
-        costs = _summed(costs)
-        if self._ready_ns(costs, Lane.ORDER, now_ns, 0) > now_ns:
-            return False
-        holds = self._holds.setdefault(deal, {})
-        for name, units in costs:
-            holds[name] = holds.get(name, 0) + units
-            for window in self._find(name):
-                window.held += units
-        return True
 
     def limits(self, bucket: str) -> bool:
         """Whether the venue declared such a bucket."""

@@ -1,4 +1,8 @@
-"""What the desk keeps of one venue: its links' account, its chores, its clock, its readiness."""
+"""What is known of one venue: fees, latency, clock, asset states, readiness, its account's orders, its polls.
+
+The desk makes one ``Venue`` for each venue and writes to it what the venue says. Everybody else reads its attributes:
+there is no second copy of a fee or a latency.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,20 @@ from decimal import Decimal
 from msgspec import Struct
 
 from arbkit.core.orders.orders import Orders
-from arbkit.core.protocols import Exchange, Signer
+from arbkit.core.protocols import Exchange, Session, Signer
 from arbkit.core.types import (
     NEVER,
     Ask,
     AskKind,
     AssetStatus,
     Balance,
+    Catalogue,
     ClockSample,
+    Command,
     FeeUpdate,
     InstrumentUpdate,
+    LinkSpec,
+    Role,
 )
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
@@ -25,7 +33,7 @@ from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.resolver import Resolver
 from arbkit.core.venues.throttle import Throttle
 
-__all__ = ["PaperSetup", "Venue", "VenueSetup"]
+__all__ = ["PaperSetup", "Venue", "VenueSetup", "rest_spec"]
 
 SECOND = 1_000_000_000
 EVERY_NS: dict[AskKind, int] = {
@@ -44,7 +52,7 @@ _ANSWERS: dict[AskKind, tuple[type, ...]] = {
 }
 _PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
 RETRY_NS = 2 * SECOND
-"""A fact that is missing is asked for again after this."""
+"""A missing answer is asked for again after this."""
 CLOCK_MEMORY_NS = 600 * SECOND
 FIRST_LATENCY_NS = 50_000_000
 
@@ -67,11 +75,11 @@ class VenueSetup(Struct, frozen=True, kw_only=True):
     """None: live orders."""
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
-    """Fractions: the truth in paper, the worst to assume in live until the own rates are known."""
+    """Fractions. On paper: the rates charged. Live: the rates assumed until the account's own are known."""
 
 
 class Poll(Struct):
-    """A fact asked for at start and again from time to time."""
+    """Something that is asked for at start and again from time to time."""
 
     kind: AskKind
     instrument: str
@@ -81,47 +89,76 @@ class Poll(Struct):
     """An answer to a question sent before this time is too old to count (the private stream was not up yet)."""
 
 
+def rest_spec(setup: VenueSetup) -> LinkSpec:
+    """The REST link of a venue's account: the one link that needs no catalogue, so the desk makes it by itself."""
+    venue = setup.exchange.venue
+    account = "" if setup.signer is None else setup.account
+    return LinkSpec(link=f"{account.replace(':', '.') or venue}.rest", venue=venue, role=Role.REST, account=account)
+
+
 class Venue:
-    """State of one venue; the desk moves it."""
+    """State of one venue. ``rest`` is its REST link, ``trade`` its order-entry socket once there is one."""
 
     __slots__ = (
+        "_clock_at_ns",
+        "_unknown_fee",
         "account",
+        "assets",
         "balances_ns",
+        "catalogue",
         "catalogued",
-        "chores",
         "clock",
-        "clock_at_ns",
         "exchange",
+        "fees",
         "latency_ns",
         "list_orders_ns",
         "orders",
         "orders_wanted_ns",
         "paper",
+        "polls",
         "readiness",
         "resolver",
         "rest",
         "selected",
         "setup",
         "throttle",
+        "trade",
     )
 
-    def __init__(self, setup: VenueSetup, rest: Link, readiness: Readiness, paper: Paper | None, now_ns: int) -> None:
+    def __init__(self, setup: VenueSetup, catalogue: Catalogue, rest: Link, now_ns: int) -> None:
         exchange = setup.exchange
         self.setup = setup
         self.exchange = exchange
+        self.catalogue = catalogue
         self.account = setup.account
         self.rest = rest
+        self.trade: Link | None = None
         self.throttle = Throttle(exchange.rate_limits)
-        self.readiness = readiness
-        self.paper = paper
+        self.readiness = Readiness(setup.account, exchange.capabilities)
+        self.paper: Paper | None = None
+        if setup.paper is not None:
+            self.paper = Paper(
+                setup.account,
+                catalogue,
+                balances=setup.paper.balances,
+                maker=setup.maker,
+                taker=setup.taker,
+                latency_ns=setup.paper.latency_ns,
+            )
         self.orders = Orders(setup.account, fill_ids=exchange.capabilities.fill_ids)
         self.resolver = Resolver(setup.account, exchange.capabilities, known=self.orders.by_order_id)
-        self.chores = [Poll(AskKind.TIME, "", now_ns), Poll(AskKind.CATALOGUE, "", now_ns)]
+        self.polls = [Poll(AskKind.TIME, "", now_ns), Poll(AskKind.CATALOGUE, "", now_ns)]
         self.catalogued = False
         self.selected = False
+        self.fees: dict[str, FeeUpdate] = {}
+        """The account's own rates by instrument, as far as they are known."""
+        self._unknown_fee = FeeUpdate(setup.account, "", setup.maker, setup.taker)
+        self.assets: dict[str, AssetStatus] = {}
+        """Whether an asset can be moved, by asset."""
         self.clock: ClockSample | None = None
-        self.clock_at_ns = 0
+        self._clock_at_ns = 0
         self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
+        """Typical time from sending an order to its acknowledgement."""
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
         self.balances_ns = 0
@@ -129,46 +166,91 @@ class Venue:
         self.orders_wanted_ns = 0
         """A list asked for before this time does not count (the private stream was not up yet)."""
 
-    def selected_instruments(self, instruments: Sequence[str], now_ns: int) -> None:
-        """Books are wanted here (or more of them): learn what a deal needs to know."""
+    # --- to read
+
+    def fee(self, instrument: str) -> FeeUpdate:
+        """The account's own rates of an instrument; the assumed ones while they are not known."""
+        return self.fees.get(instrument, self._unknown_fee)
+
+    @property
+    def may_trade(self) -> bool:
+        """New deals may begin here."""
+        return self.paper is not None or self.readiness.ready
+
+    def session(self, spec: LinkSpec) -> Session:
+        """A new session for one connection of a link. Raises what the adapter raises."""
+        return self.setup.exchange.session(spec, self.catalogue, self.setup.signer)
+
+    def channel(self, command: Command) -> Role:
+        """The role that a command goes out on now: the adapter's first choice that is ready, REST otherwise."""
+        trade = self.trade
+        for role in self.exchange.route(command):
+            if role is Role.REST or (
+                role is Role.TRADE and trade is not None and trade.ready and trade.phase is Phase.UP
+            ):
+                return role
+        return Role.REST
+
+    def poll(self, kind: AskKind, instrument: str = "") -> Poll | None:
+        """The poll of this kind, if there is one."""
+        for poll in self.polls:
+            if poll.kind is kind and poll.instrument == instrument:
+                return poll
+        return None
+
+    def due_ns(self) -> int:
+        """When the venue wants something done: a poll, a listing, a question, paper."""
+        due = self.list_orders_ns
+        if self.catalogued:
+            due = min(due, self.resolver.due_ns)
+        if self.paper is not None:
+            due = min(due, self.paper.due_ns)
+        for poll in self.polls:
+            due = min(due, poll.due_ns)
+        return due
+
+    # --- what happens
+
+    def linked(self, instruments: Sequence[str], specs: Sequence[LinkSpec], now_ns: int) -> None:
+        """Books are wanted here (or more of them), over these links: poll what a deal needs to know."""
         first, self.selected = not self.selected, True
         if first and self.setup.signer is not None:
-            self.chores.append(Poll(AskKind.ASSETS, "", now_ns))
+            self.polls.append(Poll(AskKind.ASSETS, "", now_ns))
         if self.paper is None:
             if first:
-                self.chores.append(Poll(AskKind.BALANCES, "", now_ns))
+                self.readiness.expect(specs)
+                self.polls.append(Poll(AskKind.BALANCES, "", now_ns))
                 self.list_orders_ns = now_ns
-            self.chores.extend(Poll(AskKind.FEES, instrument, now_ns) for instrument in instruments)
+            self.polls.extend(Poll(AskKind.FEES, instrument, now_ns) for instrument in instruments)
+
+    def joined(self, link: Link) -> None:
+        """A link of this venue was made."""
+        if link.spec.role is Role.TRADE:
+            self.trade = link
 
     def streaming(self, now_ns: int) -> None:
         """The private stream is up (again): what was listed before it, or is being listed, may miss something."""
         self.list_orders_ns = self.orders_wanted_ns = now_ns
-        balances = self.chore(AskKind.BALANCES)
+        balances = self.poll(AskKind.BALANCES)
         if balances is not None:
             balances.due_ns = balances.wanted_ns = now_ns
 
-    def chore(self, kind: AskKind, instrument: str = "") -> Poll | None:
-        for chore in self.chores:
-            if chore.kind is kind and chore.instrument == instrument:
-                return chore
-        return None
-
-    def answered(self, ask: Ask, whole: bool, outputs: Sequence[object], sent_ns: int, now_ns: int) -> bool:
-        """A chore was answered by ``outputs`` (``whole``: with a body at all); True when the catalogue is known now."""
-        chore = self.chore(ask.kind, ask.instrument)
-        if chore is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
-            return False  # not a chore, or its next page is asked for
-        good = whole and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
+    def answered(self, ask: Ask, has_body: bool, outputs: Sequence[object], sent_ns: int, now_ns: int) -> bool:
+        """A poll was answered by ``outputs``; True when the catalogue is known now."""
+        poll = self.poll(ask.kind, ask.instrument)
+        if poll is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
+            return False  # not a poll, or its next page is asked for
+        good = has_body and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
         if self.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
             return False  # refused credentials: asking on would end in a ban
-        if sent_ns < chore.wanted_ns:
+        if sent_ns < poll.wanted_ns:
             return False  # asked again since
-        # an account may lack what it asks for (no permission for asset states): not so soon again
+        # an account may have no permission for asset states: not so soon again
         patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
-        chore.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
+        poll.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
         if not good:
             return False
-        chore.known = True
+        poll.known = True
         if ask.kind is AskKind.CATALOGUE:
             self.catalogued = True
         elif ask.kind is AskKind.BALANCES:
@@ -176,32 +258,28 @@ class Venue:
             self.readiness.balances_listed(sent_ns)
             self.balances_ns = sent_ns
         elif ask.kind is AskKind.FEES:
-            self.readiness.fees_known(all(c.known for c in self.chores if c.kind is AskKind.FEES))
+            self.readiness.fees_known(all(p.known for p in self.polls if p.kind is AskKind.FEES))
         return ask.kind is AskKind.CATALOGUE
 
-    def sample(self, sample: ClockSample, now_ns: int) -> bool:
-        """Keep the sharpest recent clock sample; True when this one is now the one to use."""
+    def clock_sample(self, sample: ClockSample, now_ns: int) -> None:
+        """Use the sharpest recent sample of the venue's clock: signatures, proofs and readiness depend on it."""
         best = self.clock
-        if best is not None and best.error_ns < sample.error_ns and now_ns - self.clock_at_ns < CLOCK_MEMORY_NS:
-            return False
-        self.clock = sample
-        self.clock_at_ns = now_ns
-        return True
+        if best is None or best.error_ns >= sample.error_ns or now_ns - self._clock_at_ns >= CLOCK_MEMORY_NS:
+            self.clock = sample
+            self._clock_at_ns = now_ns
+            if self.setup.signer is not None:
+                self.setup.signer.offset_ns = sample.offset_ns
+            self.resolver.clock_error_ns = sample.error_ns
+        self.readiness.clock(self.clock or sample)
+
+    def clock_jumped(self, now_ns: int) -> None:
+        """Our own clock jumped: the measured offset is worth nothing."""
+        self.clock = None
+        self.readiness.clock(ClockSample(self.exchange.venue, 0, NEVER, now_ns))
+        for poll in self.polls:
+            if poll.kind is AskKind.TIME:
+                poll.due_ns = now_ns
 
     def acknowledged(self, latency_ns: int) -> None:
-        """An order was answered: the venue's pace, smoothed."""
+        """An order was answered: the latency, smoothed over the last eight or so."""
         self.latency_ns += (latency_ns - self.latency_ns) // 8
-
-    @property
-    def may_trade(self) -> bool:
-        return self.paper is not None or self.readiness.ready
-
-    def due_ns(self) -> int:
-        due = self.list_orders_ns
-        if self.catalogued:
-            due = min(due, self.resolver.due_ns)
-        if self.paper is not None:
-            due = min(due, self.paper.due_ns)
-        for chore in self.chores:
-            due = min(due, chore.due_ns)
-        return due

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arbkit.testing.chaos.invariants import SeedReport, WatchedRun
-from arbkit.testing.chaos.runner import ROUGH, DeskUnderTest, run, swarm
+from arbkit.testing.chaos.invariants import SeedReport, WatchedRun, client_ids
+from arbkit.testing.chaos.runner import KINDS, ROUGH, DeskUnderTest, run, swarm
 
-__all__ = ["ROUGH", "DeskUnderTest", "SeedReport", "WatchedRun", "run", "swarm"]
+__all__ = ["KINDS", "ROUGH", "DeskUnderTest", "SeedReport", "WatchedRun", "client_ids", "run", "swarm"]

@@ -202,5 +202,5 @@ def _desk(subject: DeskUnderTest, world: World, port: VirtualRun, now_ns: int, l
         keys = [where.pop(name) or "" for name in ("key", "secret", "passphrase")]
         settings = VenueSettings(environment="sim", endpoints={name: url for name, url in where.items() if url})
         venues.append(VenueSetup(exchange=make(settings), account=f"{make.venue}:main", signer=LocalSigner(*keys)))
-    setup = Setup(venues=venues, slots=[subject.slot()], limits=subject.limits, gate=subject.gate, seed=seed)
+    setup = Setup(venues=venues, strategies=[subject.slot()], limits=subject.limits, gate=subject.gate, seed=seed)
     return Desk(setup, port, now_ns, log=log)

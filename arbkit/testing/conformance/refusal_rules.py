@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from arbkit.core.errors import CredentialsError
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -35,9 +36,10 @@ from arbkit.core.types import (
     Send,
     Tif,
 )
+from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.faults import Fault
-from arbkit.testing.conformance.rig import UNREADABLE, Rig
+from arbkit.testing.conformance.rig import SECOND, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 
 __all__: list[str] = []
@@ -140,7 +142,8 @@ def login_refused(subject: VenueUnderTest) -> None:
 
 @rule
 def throttled(subject: VenueUnderTest) -> None:
-    """After "too many requests" the buckets of the request are closed until a later time; nothing was executed."""
+    """After "too many requests" the buckets of the request are closed until a later time, and no order is ended: a new
+    order is UNKNOWN until its absence is proved."""
     probe = subject.rig().boot()
     asked: tuple[Ask | Command, ...] = (
         probe.order(),
@@ -164,13 +167,43 @@ def throttled(subject: VenueUnderTest) -> None:
             must(ready_ns > rig.now_ns, f"{type(what).__name__} over {role.value} closed no bucket: {reported}")
             for update in rig.outs(OrderUpdate, reported):
                 must(update.reason in (None, RejectReason.THROTTLED), f"reported as {update.reason}")
-                must(update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN), f"reported as {update}")
-                must(isinstance(what, NewOrder) or update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
+                must(update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
             must(
                 not rig.outs(OrderAbsent, reported) and not rig.outs(Listing, reported),
                 f"a refusal reported as an answer: {reported}",
             )
             same(len(rig.truth.orders), 0, "orders that the venue took")
+            if isinstance(what, NewOrder):
+                must(_proved_absent(rig, what, role), "no proof of absence after the throttle")
+
+
+def _proved_absent(rig: Rig, order: NewOrder, role: Role) -> bool:
+    """Query an order that was just sent, as a desk does, until its absence is proved."""
+    orders = Orders(rig.account)
+    resolver = Resolver(rig.account, rig.exchange.capabilities)
+    orders.add(order, rig.now_ns)
+    orders.sent(order.cl_ord_id, role, "", rig.now_ns)
+    known = orders.timed_out(order.cl_ord_id, rig.now_ns)
+    assert known is not None
+    resolver.see(known, rig.now_ns)
+    until_ns = rig.now_ns + 60 * SECOND
+    while rig.now_ns < until_ns:
+        for question in resolver.tick(rig.now_ns):
+            if isinstance(question, ProvedAbsent):
+                return True
+            if isinstance(question, Unresolved):
+                continue
+            sent_ns = rig.now_ns
+            reported = rig.do(question)
+            for out in reported:
+                if isinstance(out, OrderAbsent):
+                    resolver.absent(out, sent_ns, rig.now_ns)
+                elif isinstance(out, Listing):
+                    resolver.listed(out, sent_ns, rig.now_ns)
+            if not any(isinstance(out, OrderAbsent | Listing) for out in reported):
+                resolver.failed(question, rig.now_ns)
+        rig.run_for(0.1)
+    return False
 
 
 def _cancel(order: NewOrder) -> CancelOrder:

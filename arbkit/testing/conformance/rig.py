@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import BadFrame, CredentialsError, RemoteProtocolError
-from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.protocols import Exchange, Session
 from arbkit.core.types import (
@@ -25,7 +25,6 @@ from arbkit.core.types import (
     Ask,
     AskKind,
     BookLost,
-    BookState,
     BookUpdate,
     Catalogue,
     ClockSample,
@@ -144,7 +143,8 @@ class Rig:
         self.account = f"{self.venue}:{ACCOUNT}"
         self.catalogue = Catalogue()
         self.lines: dict[str, _Line] = {}
-        self.books: dict[str, Book] = {}
+        self._market = Books()
+        self.books = self._market.by_id
         self.said: list[Spoken] = []
         self.frames: list[tuple[str, str]] = []
         self.bodies: list[tuple[Ask | Command, HttpAnswer]] = []
@@ -180,7 +180,7 @@ class Rig:
         line = self.lines[spec.link] = _Line(spec, self.exchange.session(spec, self.catalogue, self.signer))
         line.ready = spec.role is Role.REST
         for instrument in spec.instruments:
-            self.books.setdefault(instrument, Book(instrument))
+            self._market.create(instrument)
         return line
 
     def line(self, role: Role) -> _Line:
@@ -317,7 +317,7 @@ class Rig:
         line.conn = 0
         line.ends.append(reason)
         for instrument in line.spec.instruments if line.spec.role is Role.PUBLIC else ():
-            self.books[instrument].lose(BookState.LOST, reason)
+            self._market.lose(instrument, reason)
         if not line.closed:
             self._at(_REDIAL_NS, lambda: self._dial(line))
 
@@ -432,11 +432,10 @@ class Rig:
                 case ClockSample():
                     self.signer.offset_ns = out.offset_ns
                 case BookUpdate():
-                    book = self.books[out.instrument]
-                    book.apply(out)
+                    book = self._market.apply(out)
                     self.judge.check(out.instrument.partition(":")[2], book)
                 case BookLost():
-                    self.books[out.instrument].lose(BookState.LOST, out.reason)
+                    self._market.lose(out.instrument, out.reason)
                 case Notice() if out.going_away:
                     self._drop(line, "going away")
 

@@ -23,6 +23,8 @@ __all__ = ["Streams"]
 _encode: Final = msgspec.json.Encoder().encode
 _NAME: Final = re.compile(r"^([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker|trade)(@100ms)?$")
 _MS: Final = 1_000_000
+_MOST_BYTES: Final = 4_088
+"""A longer control message gets no answer at all."""
 
 
 class _Conn:
@@ -82,6 +84,8 @@ class Streams:
         state = self._conns[conn]
         if not self._incoming.add(str(conn), 1, now_ns):
             self._wire.close(conn, 1008, "Too many requests")
+            return
+        if len(text.encode()) > _MOST_BYTES:
             return
         try:
             message = msgspec.json.decode(text)

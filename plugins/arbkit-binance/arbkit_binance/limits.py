@@ -26,7 +26,7 @@ from arbkit.core.types import (
     ReplaceOrder,
 )
 
-__all__ = ["LIMITS", "SOCKET_MESSAGES", "LimitSaid", "cost", "from_array", "from_headers", "snapshot_weight"]
+__all__ = ["LIMITED", "LIMITS", "SOCKET_MESSAGES", "LimitSaid", "cost", "from_array", "from_headers", "snapshot_weight"]
 
 VENUE = "binance"
 
@@ -39,6 +39,9 @@ LIMITS = (
 """The smallest of the documented values; ``exchangeInfo`` and each answer report the real ones."""
 SOCKET_MESSAGES = RateLimit("binance.messages", 4, S)
 """The venue closes a socket with more than 5 messages per second, pongs included; one is left for pongs."""
+
+LIMITED = (403, 418, 429)
+"""HTTP statuses of the firewall, a ban and a limit: they say nothing of the request itself."""
 
 _WEIGHTS = {
     AskKind.CATALOGUE: 20,
@@ -117,7 +120,7 @@ def from_headers(answer: HttpAnswer, account: str, now_ns: int) -> list[RateRepo
         text = answer.headers.get(header, "")
         if text.isascii() and text.isdigit():
             reports.append(RateReport(venue=VENUE, bucket=_bucket(name, account), used=int(text), recv_ns=now_ns))
-    if answer.status in (403, 418, 429):
+    if answer.status in LIMITED:
         until = retry_ns(answer, now_ns, 60.0 if answer.status == 429 else 120.0)
         reports.append(RateReport(venue=VENUE, bucket="*", until_ns=until, recv_ns=now_ns))
     return reports

@@ -25,6 +25,7 @@ from arbkit.core.types import (
     Tif,
     plain,
 )
+from arbkit_binance.limits import LIMITED
 
 __all__ = [
     "ApiError",
@@ -81,7 +82,8 @@ _REASONS = {
     -1106: RejectReason.OTHER,
     -1121: RejectReason.INSTRUMENT,
 }
-"""Codes that say the request was not executed."""
+"""Why a request was refused. A code that is not here proves nothing, and a throttle does not prove that a new order
+was not executed."""
 
 _FILTERS = (
     ("MIN_NOTIONAL", RejectReason.MIN_NOTIONAL),
@@ -120,7 +122,9 @@ def reject_reason(error: ApiError) -> RejectReason | None:
 def refused(
     kind: type[Command], account: str, instrument: str, cl_ord_id: str, error: ApiError, status: int, now_ns: int
 ) -> Sequence[OrderUpdate]:
-    """What an error in answer to a new order or a cancel says. 5xx and codes outside the list prove nothing."""
+    """What an error in answer to a new order or a cancel says.
+
+    5xx and codes outside the list prove nothing; a limit, a ban and the firewall prove nothing of a new order."""
     reason = reject_reason(error) if status < 500 else None
     text = f"{error.code} {error.msg}"
     if kind is CancelOrder:
@@ -139,8 +143,7 @@ def refused(
                 recv_ns=now_ns,
             ),
         )
-    # a taken client id means that a first copy landed: it is alive until a query shows otherwise
-    sure = reason is not None and reason is not RejectReason.DUPLICATE
+    sure = reason is not None and reason.definite and status not in LIMITED
     return (
         OrderUpdate(
             account=account,

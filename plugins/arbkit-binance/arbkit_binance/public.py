@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -38,6 +38,8 @@ __all__ = ["SUBSCRIBE_BATCH", "Depth", "PublicSession"]
 
 SUBSCRIBE_BATCH = 200
 """Streams in one SUBSCRIBE: the venue names no cap; small enough that one lost acknowledgement costs little."""
+SUBSCRIBE_BYTES = 4_000
+"""In one SUBSCRIBE: the venue never answers a text of more than about 4,090 bytes."""
 _ACK_NS = 10 * S
 
 
@@ -275,8 +277,9 @@ class PublicSession:
                 return ()
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
         if frame.code is not None or is_present(frame.error):
-            if isinstance(frame.id, int):  # asking again would be refused again
-                self._acks.pop(frame.id, None)
+            if isinstance(frame.id, int) and frame.id in self._acks:
+                # asking again would be refused again, and a link that lacks it is not ready
+                self._acks[frame.id] = ([], NEVER)
                 self._due()
             said = frame.msg or bytes(frame.error).decode()
             return (Notice(self._link.venue, f"subscription refused: {frame.code or ''} {said}", recv_ns=now_ns),)
@@ -308,13 +311,35 @@ class PublicSession:
 
     def _subscribe(self, streams: Sequence[str], now_ns: int) -> list[Output]:
         sends: list[Output] = []
-        for start in range(0, len(streams), SUBSCRIBE_BATCH):
-            batch = list(streams[start : start + SUBSCRIBE_BATCH])
+        for batch in _batches(streams):
             self._request += 1
             self._acks[self._request] = (batch, now_ns + _ACK_NS)
-            sends.append(Send(json_text({"method": "SUBSCRIBE", "params": batch, "id": self._request})))
+            sends.append(Send(_subscribe_text(batch, self._request)))
         self._due()
         return sends
 
     def _due(self) -> None:
         self.due_ns = min((deadline for _, deadline in self._acks.values()), default=NEVER)
+
+
+def _subscribe_text(streams: Sequence[str], request: int) -> str:
+    return json_text({"method": "SUBSCRIBE", "params": streams, "id": request})
+
+
+_BARE_BYTES = len(_subscribe_text((), 1 << 53))
+"""Of a SUBSCRIBE without its streams."""
+
+
+def _batches(streams: Sequence[str]) -> Iterator[list[str]]:
+    """The streams of each SUBSCRIBE: as many as the count and the bytes of one allow."""
+    batch: list[str] = []
+    size = _BARE_BYTES
+    for stream in streams:
+        more = len(json_text(stream).encode()) + 1  # its comma
+        if batch and (len(batch) == SUBSCRIBE_BATCH or size + more > SUBSCRIBE_BYTES):
+            yield batch
+            batch, size = [], _BARE_BYTES
+        batch.append(stream)
+        size += more
+    if batch:
+        yield batch

@@ -130,7 +130,7 @@ class _Caller:
         full["timestamp"] = signer.venue_ns(now_ns) // MS
         if not self.logged_on:
             full["apiKey"] = signer.key
-            text = "&".join(f"{name}={full[name]}" for name in sorted(full))
+            text = "&".join([f"{name}={full[name]}" for name in sorted(full)])
             full["signature"] = signature(signer, text, self._key_type)
         return Send(Secret(json_text({"id": request, "method": method, "params": full})))
 

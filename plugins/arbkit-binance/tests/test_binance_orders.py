@@ -146,8 +146,6 @@ REFUSALS = [
     (-1021, "Timestamp for this request is outside of the recvWindow.", RejectReason.CLOCK),
     (-1022, "Signature for this request is not valid.", RejectReason.AUTH),
     (-2015, "Invalid API-key, IP, or permissions for action.", RejectReason.AUTH),
-    (-1003, "Too much request weight used.", RejectReason.THROTTLED),
-    (-1015, "Too many new orders.", RejectReason.THROTTLED),
 ]
 
 
@@ -192,6 +190,18 @@ def test_what_proves_nothing_never_rejects(command: Command, status: int, body: 
         assert isinstance(one, OrderUpdate)
         assert one.ord_status is OrdStatus.UNKNOWN
         assert one.cum_qty is None
+
+
+@pytest.mark.parametrize("code", [-1003, -1015])
+def test_throttle_codes_leave_an_order_unknown(code: int) -> None:
+    """The venue may have taken it; over REST and over the socket. A cancel is refused by them."""
+    for command, about_cancel in ((new(), False), (CANCEL, True)):
+        (update,) = [one for one in answered(command, error(code, "Too many."), 400) if isinstance(one, OrderUpdate)]
+        assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
+        assert update.about_cancel is about_cancel
+        letter = "c" if about_cancel else "n"
+        frame = f'{{"id":"{letter}{CL}BTCUSDT","status":400,"error":{error(code, "Too many.")}}}'
+        assert list(session(Role.TRADE).receive(frame, NOW)) == [update]
 
 
 def test_taken_client_id_is_no_rejection() -> None:
@@ -393,7 +403,7 @@ def test_socket_rate_limits_and_bans() -> None:
     ban = {"code": -1003, "msg": "Way too much.", "data": {"retryAfter": retry}}
     found = trade.receive(json.dumps({"id": f"n{CL}BTCUSDT", "status": 429, "error": ban}), NOW)
     assert found[0] == RateReport(venue="binance", bucket="*", until_ns=retry * 10**6, recv_ns=NOW)
-    assert found[1].reason is RejectReason.THROTTLED
+    assert (found[1].ord_status, found[1].reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
 
 
 # --- garbage

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from arbkit_binance.adapter import Binance
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arbkit.core.errors import BadFrame
@@ -67,25 +69,51 @@ def diff(first: int, last: int, **more: Any) -> str:
 # --- subscriptions
 
 
-def test_streams_are_subscribed_in_batches_and_ready_comes_with_the_last_acknowledgement() -> None:
-    """Two streams a symbol, 200 a message."""
-    public = session(*(f"C{number}USDT" for number in range(150)))
-    sends = public.start(NOW)
-    assert [len(json.loads(one.data)["params"]) for one in sends] == [200, 100]
-    assert json.loads(sends[0].data)["params"][:2] == ["c0usdt@depth@100ms", "c0usdt@bookTicker"]
-    assert public.receive('{"result":null,"id":1}', NOW) == ()
-    assert public.receive('{"result":null,"id":2}', NOW) == (Ready("binance.public.0", NOW),)
+def asked(natives: Sequence[str], sends: Sequence[Send]) -> list[Any]:
+    """The SUBSCRIBE texts, after what must hold for any of them: the venue answers it, and each stream is in one."""
+    assert max(len(one.data.encode()) for one in sends) <= 4_000
+    texts = [json.loads(one.data) for one in sends]
+    assert max(len(text["params"]) for text in texts) <= 200
+    wanted = [f"{native.lower()}@{channel}" for native in natives for channel in ("depth@100ms", "bookTicker")]
+    assert [stream for text in texts for stream in text["params"]] == wanted
+    assert len({text["id"] for text in texts}) == len(texts)
+    return texts
+
+
+@pytest.mark.parametrize(("streams", "texts"), [(100, 1), (300, 2), (1024, 6)])
+def test_a_subscription_is_cut_into_texts_that_the_venue_answers(streams: int, texts: int) -> None:
+    """Binance never answers a SUBSCRIBE of more than about 4,090 bytes; ready comes with the last acknowledgement."""
+    natives = [f"C{number}USDT" for number in range(streams // 2)]
+    public = session(*natives)
+    ids = [text["id"] for text in asked(natives, public.start(NOW))]
+    assert len(ids) == texts
+    for done in reversed(ids[1:]):
+        assert public.receive(f'{{"result":null,"id":{done}}}', NOW) == ()
+    assert public.receive(f'{{"result":null,"id":{ids[0]}}}', NOW) == (Ready("binance.public.0", NOW),)
     assert public.due_ns == NEVER
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 512), st.text(st.sampled_from("AZ币安人生"), max_size=40))
+@example(512, "币" * 40)
+def test_no_subscription_text_is_too_long_whatever_the_names(count: int, name: str) -> None:
+    """Symbols may be of any script: it is the bytes on the wire that count, also when they are asked for again."""
+    natives = [f"{name}{number}" for number in range(count)]
+    public = session(*natives)
+    first = asked(natives, public.start(NOW))
+    again = asked(natives, public.tick(public.due_ns))
+    assert not {text["id"] for text in first} & {text["id"] for text in again}
+
+
 def test_only_what_was_not_acknowledged_is_subscribed_again() -> None:
-    """A lost acknowledgement costs one message, under a new id."""
+    """A lost acknowledgement costs one message, under a new id; a late one for the old id counts for nothing."""
     public = session(*(f"C{number}USDT" for number in range(150)))
     sends = public.start(NOW)
     public.receive('{"result":null,"id":1}', NOW)
     (again,) = public.tick(public.due_ns)
     assert json.loads(again.data)["params"] == json.loads(sends[1].data)["params"]
     assert json.loads(again.data)["id"] == 3
+    assert public.receive('{"result":null,"id":2}', NOW) == ()
     assert public.receive('{"result":null,"id":3}', NOW) == (Ready("binance.public.0", NOW),)
 
 
@@ -97,6 +125,16 @@ def test_refused_subscription_is_told_and_not_repeated() -> None:
     assert isinstance(notice, Notice)
     assert "Invalid request" in notice.text
     assert public.due_ns == NEVER
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_a_link_with_a_refused_subscription_is_not_ready(refused: int) -> None:
+    """Ready says that all was acknowledged, in whatever order the answers come."""
+    public = session(*(f"C{number}USDT" for number in range(150)))
+    public.start(NOW)
+    answers = {1: '{"result":null,"id":1}', 2: '{"result":null,"id":2}', refused: f'{{"code":2,"id":{refused}}}'}
+    said = [out for text in answers.values() for out in public.receive(text, NOW)]
+    assert [type(out) for out in said] == [Notice]
 
 
 def test_shutdown_notice_in_each_of_its_forms() -> None:

@@ -298,6 +298,7 @@ def test_stream_control_and_keep_alive() -> None:
     assert say(method="SUBSCRIBE", params=names, id=1) == [{"result": None, "id": 1}]
     assert say(method="LIST_SUBSCRIPTIONS", id="two") == [{"result": names, "id": "two"}]
     assert say(method="DANCE", id=3)[0]["code"] == 2
+    assert say(method="SUBSCRIBE", params=["x" * 4_090], id=4) == []  # too long: not answered, not even refused
     client.now_ns += 1
     client.world.frame(conn, "not json", client.now_ns)
     client.world.drain()

@@ -1,4 +1,5 @@
-"""What Bybit's return codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN.
+"""What Bybit's return codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN, and so
+do the codes of a throttle.
 
 Source: https://bybit-exchange.github.io/docs/v5/error
 """
@@ -20,6 +21,7 @@ _BY_REASON = {
     RejectReason.OTHER: (10001, 170810),
 }
 REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
+"""Why a request was refused."""
 DUPLICATES = frozenset({170141, 110072, 10014})
 """The client id is taken: the first copy landed, whatever became of it."""
 UNKNOWN_ORDER = frozenset({170213, 110001, 170143})
@@ -45,4 +47,4 @@ def verdict(code: int | None) -> tuple[OrdStatus, RejectReason | None]:
     if code in DUPLICATES:
         return OrdStatus.UNKNOWN, RejectReason.DUPLICATE
     reason = REJECTS.get(code) if code is not None else None
-    return (OrdStatus.REJECTED, reason) if reason is not None else (OrdStatus.UNKNOWN, None)
+    return OrdStatus.REJECTED if reason is not None and reason.definite else OrdStatus.UNKNOWN, reason

@@ -141,9 +141,9 @@ class RestSession(NoSocket):
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         if isinstance(answer, NoAnswer):
             return self._limits(what, None, answer.status, {}, now_ns)
-        reply = read_json(wire.REPLY, answer.body) if answer.status < 500 else None
+        reply = read_json(wire.REPLY, answer.body) if answer.status < 500 and answer.status != 403 else None
         code = reply.ret_code if reply is not None else None
-        if answer.status == 429 and code in (None, 0):
+        if answer.status == 429 and (code is None or codes.REJECTS.get(code) is not RejectReason.THROTTLED):
             code = 10429
         msg = reply.ret_msg if reply is not None else f"HTTP {answer.status}"
         out = self._limits(what, code, answer.status, answer.headers, now_ns)

@@ -85,7 +85,7 @@ def run(history: list[dict[str, str]], seconds: int) -> tuple[Desk, Outside]:
     )
     intent = Intent(at_ns=START_NS - S, order=order, channel="trade", link="bybit.main.trade")
     venue = VenueSetup(exchange=Bybit(VenueSettings()), account=ME, signer=LocalSigner("k", "s"))
-    desk = Desk(Setup(venues=[venue], slots=[], unresolved=[intent], block=1), outside, START_NS)
+    desk = Desk(Setup(venues=[venue], strategies=[], unresolved=[intent], block=1), outside, START_NS)
     now_ns = START_NS
     while now_ns < START_NS + seconds * S:
         now_ns = max(now_ns + 5_000_000, min(desk.due_ns, now_ns + S) if not outside.waiting else now_ns)

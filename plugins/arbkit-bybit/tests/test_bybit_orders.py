@@ -264,10 +264,11 @@ def test_a_server_error_leaves_the_order_unknown(status: int, body: bytes) -> No
     assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
 
 
-def test_throttling_rejects_and_reports() -> None:
-    """10006 or a bare 429: not executed, nothing more in this bucket for a second. 403: no REST for ten minutes."""
+def test_throttling_leaves_the_order_unknown_and_reports() -> None:
+    """10006 or a bare 429: the venue may have taken it; nothing more in this bucket for a second. 403: no REST for ten
+    minutes."""
     update, report = answered(BUY, code=10006, headers={"x-bapi-limit": "20", "x-bapi-limit-status": "0"})
-    assert (update.ord_status, update.reason) == (OrdStatus.REJECTED, RejectReason.THROTTLED)
+    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
     assert report == RateReport(
         venue="bybit", bucket="create", used=20, limit=20, until_ns=NOW_NS + 1000 * MS, recv_ns=NOW_NS
     )

@@ -32,15 +32,15 @@ from arbkit_okx.wire import VENUE
 
 _PROD = {
     "rest": "https://openapi.okx.com",
-    "ws_public": "wss://ws.okx.com:8443",
-    "ws_private": "wss://ws.okx.com:8443",
-    "ws_trade": "wss://ws.okx.com:8443",
+    "ws_public": "wss://ws.okx.com:443",
+    "ws_private": "wss://ws.okx.com:443",
+    "ws_trade": "wss://ws.okx.com:443",
 }
-_DEMO = {**_PROD, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), "wss://wspap.okx.com:8443")}
+_DEMO = {**_PROD, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), "wss://wspap.okx.com:443")}
 ENVIRONMENTS = {"prod": _PROD, "demo": _DEMO}
 _REGIONS = {
-    "us": ("https://us.okx.com", "wss://wsus.okx.com:8443"),
-    "eea": ("https://eea.okx.com", "wss://wseea.okx.com:8443"),
+    "us": ("https://us.okx.com", "wss://wsus.okx.com:443"),
+    "eea": ("https://eea.okx.com", "wss://wseea.okx.com:443"),
 }
 _OPTIONS = {
     "channel": tuple(CHANNELS),

@@ -1,4 +1,5 @@
-"""What OKX's error codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN.
+"""What OKX's error codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN, and so do
+the codes of a throttle.
 
 Source: the "Error Code" section of https://www.okx.com/docs-v5/en/.
 """
@@ -38,6 +39,7 @@ _BY_REASON = {
     ),
 }
 REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
+"""Why a request was refused."""
 DUPLICATE = "51016"
 """The client id is taken: the first copy landed, whatever became of it."""
 
@@ -49,4 +51,4 @@ def verdict(code: str) -> tuple[OrdStatus, RejectReason | None]:
     if code == DUPLICATE:
         return OrdStatus.UNKNOWN, RejectReason.DUPLICATE
     reason = REJECTS.get(code)
-    return (OrdStatus.REJECTED, reason) if reason is not None else (OrdStatus.UNKNOWN, None)
+    return OrdStatus.REJECTED if reason is not None and reason.definite else OrdStatus.UNKNOWN, reason

@@ -158,7 +158,8 @@ class RestSession(NoSocket):
         if codes.REJECTS.get(code) is RejectReason.THROTTLED:
             out += self._throttled(what, now_ns)
         msg = reply.msg if reply is not None else f"HTTP {answer.status}"
-        data = reply.data if reply is not None else None
+        # beside a 429, a row says nothing of the order
+        data = reply.data if reply is not None and answer.status != 429 else None
         if isinstance(what, NewOrder | CancelOrder):
             rows = (read_json(wire.ACKS, data) if data is not None else None) or []
             about = reports.order_answer if isinstance(what, NewOrder) else reports.cancel_answer

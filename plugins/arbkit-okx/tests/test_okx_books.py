@@ -56,7 +56,7 @@ def book(channel: str, action: str = "", native: str = "BTC-USDT", **row: Any) -
 def test_each_book_is_subscribed_and_ready_when_all_are_confirmed() -> None:
     """One request a book: a refusal names its own."""
     session = opened()
-    assert session.dial(0) == Dial("wss://ws.okx.com:8443/ws/v5/public")
+    assert session.dial(0) == Dial("wss://ws.okx.com:443/ws/v5/public")
     sent = [json.loads(send.data) for send in session.start(0)]
     assert [request["args"][0] for request in sent] == [
         {"channel": "books", "instId": "BTC-USDT"},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 from arbkit_okx.adapter import Okx
@@ -120,17 +121,25 @@ def urls(exchange: Okx) -> dict[Role, str]:
 def test_endpoints() -> None:
     """Production, demo, a region; each replaceable."""
     assert urls(OKX) == {
-        Role.PUBLIC: "wss://ws.okx.com:8443/ws/v5/public",
-        Role.PRIVATE: "wss://ws.okx.com:8443/ws/v5/private",
-        Role.TRADE: "wss://ws.okx.com:8443/ws/v5/private",
+        Role.PUBLIC: "wss://ws.okx.com:443/ws/v5/public",
+        Role.PRIVATE: "wss://ws.okx.com:443/ws/v5/private",
+        Role.TRADE: "wss://ws.okx.com:443/ws/v5/private",
         Role.REST: "https://openapi.okx.com/api/v5/public/time",
     }
-    assert urls(Okx(VenueSettings(environment="demo")))[Role.PUBLIC] == "wss://wspap.okx.com:8443/ws/v5/public"
+    assert urls(Okx(VenueSettings(environment="demo")))[Role.PUBLIC] == "wss://wspap.okx.com:443/ws/v5/public"
     eea = Okx(VenueSettings(options={"region": "eea"}, endpoints={"ws_trade": "wss://other/"}))
     assert urls(eea)[Role.REST] == "https://eea.okx.com/api/v5/public/time"
     assert urls(eea)[Role.TRADE] == "wss://other/ws/v5/private"
     sim = dict.fromkeys(("rest", "ws_public", "ws_private", "ws_trade"), "ws://127.0.0.1:1")
     assert urls(Okx(VenueSettings(environment="sim", endpoints=sim)))[Role.TRADE] == "ws://127.0.0.1:1/ws/v5/private"
+
+
+@pytest.mark.parametrize("environment", ["prod", "demo"])
+@pytest.mark.parametrize("region", ["global", "us", "eea"])
+def test_sockets_use_port_443(environment: str, region: str) -> None:
+    """OKX closed port 8443 on 2026-10-31: every socket of every environment and region goes to 443."""
+    found = urls(Okx(VenueSettings(environment=environment, options={"region": region})))
+    assert {urlsplit(url).port for role, url in found.items() if role is not Role.REST} == {443}
 
 
 @pytest.mark.parametrize(

@@ -256,11 +256,11 @@ def test_a_server_error_leaves_the_order_unknown(status: int, body: bytes) -> No
     assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
 
 
-def test_throttling_rejects_and_reports_the_bucket() -> None:
-    """50011 or a bare 429: not executed, nothing more in this bucket for the 2 s window."""
+def test_throttling_leaves_the_order_unknown_and_reports_the_bucket() -> None:
+    """50011 or a bare 429: the venue may have taken it; nothing more in this bucket for the 2 s window."""
     row = {"clOrdId": ID, "sCode": "50011", "sMsg": "Rate limit reached"}
     update, report = told(session(Role.TRADE), {"id": ID + "BTCUSDT", "op": "order", "data": [row], "code": "1"})
-    assert (update.ord_status, update.reason) == (OrdStatus.REJECTED, RejectReason.THROTTLED)
+    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
     assert report == RateReport(venue="okx", bucket="place:okx:BTC-USDT", until_ns=NOW_NS + 2_000 * MS, recv_ns=NOW_NS)
     out = session(Role.REST).answered(BUY, HttpAnswer(429, {}, b""), NOW_NS)
     assert report in out

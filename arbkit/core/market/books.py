@@ -1,0 +1,170 @@
+"""All books of a desk, and the only code that changes one. The desk calls it; everybody else reads ``Book``.
+
+``market.book`` has the table of states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+
+from arbkit.core.market import ladder
+from arbkit.core.market.book import ALL, Book
+from arbkit.core.market.watchdog import LinkWatch, Watchdog
+from arbkit.core.types import BookState, BookUpdate, TopUpdate
+
+__all__ = ["Books"]
+
+_SYNCED = BookState.SYNCED
+
+
+class Books:
+    """See the module."""
+
+    __slots__ = ("_watchdog", "by_id", "touched")
+
+    def __init__(self, watchdog: Watchdog | None = None) -> None:
+        self._watchdog = watchdog or Watchdog()
+        self.by_id: dict[str, Book] = {}
+        """By instrument id. Readers are given this mapping; only this class adds to it."""
+        self.touched: dict[str, None] = {}
+        """Instruments whose book changed since the last decision, in order."""
+
+    def create(self, instrument: str) -> Book:
+        """A new, empty book; the same one when it is there already."""
+        book = self.by_id.get(instrument)
+        if book is None:
+            book = self.by_id[instrument] = Book(instrument)
+        return book
+
+    def update(self, update: BookUpdate, watch: LinkWatch, now_ns: int) -> bool:
+        """One update of a link's session: apply it, and mark the book STALE where the data is late.
+
+        True when the link has just turned late; all its books are STALE then, not only this one. An update of an
+        unknown instrument is ignored."""
+        book = self.by_id.get(update.instrument)
+        if book is None:
+            return False
+        _apply(book, update)
+        self.touched[update.instrument] = None
+        was_behind = watch.behind
+        book.transit_ns = watch.updated(update.instrument, update.exch_ns, now_ns)
+        if watch.behind:  # an old frame that is read now must not make its book look fresh
+            _stale(book, "its link is behind")
+            if not was_behind:
+                self.stale(watch.spec.instruments, "its link is behind")
+                return True
+        elif now_ns < self._watchdog.drained_ns:
+            _stale(book, "the loop was late")
+        elif not update.exch_ns and watch.undatable(now_ns):
+            _stale(book, "the update has no exchange timestamp and no recent update of its link had one")
+        return False
+
+    def apply(self, update: BookUpdate) -> Book:
+        """Apply an update without looking at how late it is (recordings, tests). The book is created when missing."""
+        book = self.create(update.instrument)
+        _apply(book, update)
+        self.touched[update.instrument] = None
+        return book
+
+    def overlay(self, top: TopUpdate) -> bool:
+        """Lay a faster best bid and ask over the book; False when the book has newer data already."""
+        book = self.by_id.get(top.instrument)
+        if book is None or book.state is not _SYNCED or top.seq <= book.seq:
+            return False
+        if book.top is not None and top.seq <= book.top.seq:
+            return False
+        book.top = top
+        book.recv_ns = top.recv_ns
+        _settle_top(book, top.recv_ns)
+        self.touched[top.instrument] = None
+        return True
+
+    def lose(self, instrument: str, reason: str) -> None:
+        """The book may be wrong from now on: LOST until a snapshot comes."""
+        book = self.by_id.get(instrument)
+        if book is not None and book.state is not BookState.LOST:
+            _mark(book, BookState.LOST, reason)
+
+    def stale(self, instruments: Iterable[str], reason: str) -> bool:
+        """Mark these STALE where they are SYNCED; True when that changed one."""
+        changed = False
+        for instrument in instruments:
+            book = self.by_id.get(instrument)
+            changed = (book is not None and _stale(book, reason)) or changed
+        return changed
+
+    def stale_all(self, reason: str) -> None:
+        """Mark all SYNCED books STALE: nothing held is current."""
+        self.stale(self.by_id, reason)
+
+
+def _stale(book: Book, reason: str) -> bool:
+    if book.state is not _SYNCED:
+        return False
+    _mark(book, BookState.STALE, reason)
+    return True
+
+
+def _mark(book: Book, state: BookState, reason: str) -> None:
+    book.state = state
+    book.reason = reason
+    if book.top is not None:
+        book.top = None
+        _settle_top(book, book.recv_ns)
+
+
+def _apply(book: Book, update: BookUpdate) -> None:
+    """A snapshot makes a book SYNCED. A delta changes a SYNCED book, heals a STALE one, is ignored on any other."""
+    if update.snapshot:
+        ladder.replace(book.bids, update.bids)
+        ladder.replace(book.asks, update.asks)
+        book.epoch += 1
+        book.depth = update.depth
+        book.most = 2 * update.depth + ladder.SLACK if update.depth else ALL
+        book.state = _SYNCED
+        book.reason = ""
+        book.top = None
+    else:
+        if book.state is not _SYNCED:
+            if book.state is not BookState.STALE or not book.epoch:
+                return
+            book.state = _SYNCED
+            book.reason = ""
+        ladder.change(book.bids, update.bids)
+        ladder.change(book.asks, update.asks)
+    book.seq = update.seq
+    book.exch_ns = update.exch_ns
+    book.recv_ns = update.recv_ns
+    book.updates += 1
+    top = book.top
+    if top is not None and top.seq <= update.seq:
+        book.top = top = None
+    bids, asks = book.bids.keys, book.asks.keys
+    most = book.most
+    if len(bids) > most or len(asks) > most:
+        # levels far beyond what the venue vouches for only get old
+        ladder.prune(book.bids, 2 * book.depth)
+        ladder.prune(book.asks, 2 * book.depth)
+        bids, asks = book.bids.keys, book.asks.keys
+    if top is None and bids and asks:  # the usual case
+        book.bid_px = bid = bids[-1]
+        book.ask_px = ask = -asks[-1]
+        if bid < ask:
+            book.crossed_ns = 0
+        else:
+            book.crossed_ns = book.crossed_ns or update.recv_ns or 1
+    else:
+        _settle_top(book, update.recv_ns)
+
+
+def _settle_top(book: Book, recv_ns: int) -> None:
+    """Best prices, and whether bids and asks overlap, in the levels or in the faster stream's top."""
+    bids, asks, top = book.bids.keys, book.asks.keys, book.top
+    bid = bids[-1] if bids else 0.0
+    ask = -asks[-1] if asks else inf
+    book.bid_px, book.ask_px = (bid, ask) if top is None else (top.bid.px, top.ask.px)
+    if bid >= ask or book.bid_px >= book.ask_px:
+        book.crossed_ns = book.crossed_ns or recv_ns or 1
+    else:
+        book.crossed_ns = 0

@@ -1,0 +1,108 @@
+"""One side of a book. ``market.books`` writes it; everybody else reads.
+
+Keys are kept sorted with the best price at the *end*, where nearly all changes happen, and sizes in a dict. A deleted
+level keeps its key with size 0 until it reaches the end of the list or the side is swept: a delete is one assignment,
+and nothing is linear in the size of the book but a memory move.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from arbkit.core.types import Level
+
+__all__ = ["Ladder", "change", "prune", "replace"]
+
+SLACK = 64
+"""A sweep is due when there are so many keys beyond twice those alive at the last sweep."""
+
+
+class Ladder:
+    """One side of a book. ``sign`` is +1 for bids (best = highest) and -1 for asks (best = lowest)."""
+
+    __slots__ = ("keys", "sign", "sizes", "sweep_at")
+
+    def __init__(self, sign: float) -> None:
+        self.sign = sign
+        self.keys: list[float] = []
+        """``sign * price``, ascending. The last key is the best price and alive; others may be deleted (size 0)."""
+        self.sizes: dict[float, float] = {}
+        """Sizes by key."""
+        self.sweep_at = SLACK
+
+    def __len__(self) -> int:
+        """Number of levels alive. Linear: for people and tests."""
+        return sum(1 for size in self.sizes.values() if size)
+
+    def best(self) -> tuple[float, float] | None:
+        """(price, size) of the best level; None when the side is empty."""
+        keys = self.keys
+        if not keys:
+            return None
+        key = keys[-1]
+        return self.sign * key, self.sizes[key]
+
+    def size_at(self, px: float) -> float:
+        """The size at a price, 0 where there is none."""
+        return self.sizes.get(self.sign * px, 0.0)
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        """(price, size) from the best level outward. Do not hold the iterator across a change of the book."""
+        sign = self.sign
+        sizes = self.sizes
+        for key in reversed(self.keys):
+            if size := sizes[key]:
+                yield sign * key, size
+
+    def top(self, count: int) -> list[tuple[float, float]]:
+        """The best ``count`` levels."""
+        return list(islice(self, count))
+
+
+def replace(ladder: Ladder, levels: Sequence[Level]) -> None:
+    """Take these levels in place of all that was there."""
+    sign = ladder.sign
+    ladder.sizes = {sign * level.px: level.qty for level in levels if level.qty}
+    ladder.keys = sorted(ladder.sizes)
+    ladder.sweep_at = 2 * len(ladder.keys) + SLACK
+
+
+def change(ladder: Ladder, levels: Sequence[Level]) -> None:
+    """Set absolute sizes. 0 deletes, also a level that is not there (normal on every venue)."""
+    sign = ladder.sign
+    sizes = ladder.sizes
+    keys = ladder.keys
+    for level in levels:
+        key = sign * level.px
+        if key in sizes:
+            sizes[key] = level.qty
+        elif qty := level.qty:
+            sizes[key] = qty
+            if not keys or key > keys[-1]:
+                keys.append(key)
+            else:
+                insort(keys, key)
+    while keys and not sizes[keys[-1]]:
+        del sizes[keys.pop()]
+    if len(keys) > ladder.sweep_at:
+        _sweep(ladder)
+
+
+def prune(ladder: Ladder, most: int) -> None:
+    """Drop the worst levels beyond ``most``."""
+    _sweep(ladder)
+    surplus = len(ladder.keys) - most
+    if surplus > 0:
+        for key in ladder.keys[:surplus]:
+            del ladder.sizes[key]
+        del ladder.keys[:surplus]
+
+
+def _sweep(ladder: Ladder) -> None:
+    """Forget the deleted levels, many in one pass."""
+    sizes = ladder.sizes
+    ladder.keys = keys = [key for key in ladder.keys if sizes[key]]
+    ladder.sizes = {key: sizes[key] for key in keys}
+    ladder.sweep_at = 2 * len(keys) + SLACK
