@@ -1,4 +1,4 @@
-# The workshop. `make demo` shows arbkit at work, `make test` runs every gate; both set up what they need.
+# `make demo` runs the demo, `make test` runs all checks; both set up the environment first.
 # Needs Python 3.11 or newer (with venv), make and git. PYTHON=/path/to/python chooses the interpreter.
 
 SHELL := /bin/sh
@@ -10,7 +10,7 @@ READY := .venv/.ready
 PACKAGES := arbkit arbkit-binance arbkit-okx arbkit-bybit
 WORKSPACE := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 
-# uv works in .venv, with the Python that made it, and never fetches another one.
+# uv uses .venv with its Python, and never downloads another one.
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
@@ -18,12 +18,12 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 .PHONY: help setup demo test format lint types floors tests chaos bench dist lock clean
 
 help:
-	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
-	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
-	@echo "make chaos    many seeds of everything going wrong, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
-	@echo "make bench    the speed figures"
-	@echo "make dist     wheels and sdists of all packages into dist/"
-	@echo "make lock     bring uv.lock up to pyproject.toml"
+	@echo "make demo     trade on simulated exchanges (no keys, no network)"
+	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
+	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
+	@echo "make bench    measure the speed"
+	@echo "make dist     build wheels and sdists of all packages into dist/"
+	@echo "make lock     update uv.lock from pyproject.toml"
 	@echo "make clean    remove .venv, dist and caches"
 
 setup: $(READY)

@@ -1,6 +1,6 @@
-"""arbkit: cross-exchange arbitrage. Everything a strategy or a venue plugin needs is named here.
+"""arbkit: cross-exchange arbitrage. The public names for strategies and venue plugins.
 
-Names load when first used, so importing a plugin costs little and never loads asyncio, ssl or a socket.
+Names are imported on first use. So importing a plugin is fast and does not load asyncio, ssl or socket.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m arbkit``; with ``-P``, so that nothing in the current folder shadows a module."""
+"""``python -m arbkit``. Use ``python -P -m arbkit``, so that files in the current folder do not shadow modules."""
 
 from arbkit.cli import main
 

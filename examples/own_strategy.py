@@ -1,6 +1,6 @@
-"""Deciding by hand: ``arbkit run own_strategy.py:Patient``.
+"""A strategy with its own ``decide``: ``arbkit run own_strategy.py:Patient``.
 
-A strategy sees what changed and says what it would do. It computes and returns; it never sends, waits or logs.
+``decide`` gets the changed instruments and returns the trades that it proposes. It must not send, wait or do I/O.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from arbkit.strategies import best_spread
 
 
 class Patient(Strategy):
-    """Takes an edge only once it has stood for 50 ms, and then rests."""
+    """Trades an edge only after it has existed for 50 ms, and then pauses for 1 s."""
 
     symbol = "BTC-USDT"
     stand_ns = 50_000_000

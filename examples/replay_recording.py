@@ -1,6 +1,6 @@
-"""Recorded frames through an adapter: what ``arbkit replay FILE --venue binance`` does, in code.
+"""Feeds recorded frames to an adapter, as ``arbkit replay FILE --venue binance`` does.
 
-``python replay_recording.py FRAMES.jsonl[.gz]``. A recording is one JSON object a line: ``t`` (seconds), ``dir``
+``python replay_recording.py FRAMES.jsonl[.gz]``. A recording has one JSON object per line: ``t`` (seconds), ``dir``
 (``in`` or ``out``), ``kind`` (``ws`` or ``http``), ``url``, ``data`` and ``b64``.
 """
 

@@ -1,7 +1,7 @@
-"""A minute of trading in less than a second: real adapters, simulated venues, no socket, no clock, one seed.
+"""A minute of trading in virtual time, with the real adapters and simulated venues. It takes less than a second.
 
-``python virtual_time.py [seed]``. The faults are those of ``arbkit demo``: a skipped sequence, a closed socket, a lost
-answer, a partial fill, "too many requests". The judge is the venues' own ledger.
+``python virtual_time.py [seed]``. The faults are those of ``arbkit demo``: a sequence gap, a closed socket, a lost
+answer, a partial fill, "too many requests". At the end arbkit's ledger is compared with the venues' own ledgers.
 """
 
 import sys
@@ -32,7 +32,7 @@ def main(seed: int = 1) -> None:
     print(f"gained     { {asset: str(amount) for asset, amount in desk.ledger.pnl().items()} }")
     print(f"faults     {run.world.faults()['counts']}")
     print(f"unresolved {len(desk.unresolved())}, finished {finished}")
-    print(f"ledger     {differences(run) or 'equal to the last unit on every venue'}")
+    print(f"ledger     {differences(run) or 'exactly equal on every venue'}")
     print(f"commands   {desk.commands_hash()}")  # the same for the same seed, on every machine
 
 

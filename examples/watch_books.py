@@ -10,7 +10,7 @@ from arbkit import Catalogue, Instrument, Opportunity, Strategy, View
 
 
 class Watch(Strategy):
-    """One line a second: each venue's best bid and ask, or why there is none to show."""
+    """Prints one line per second: each venue's best bid and ask, or "no trusted book"."""
 
     symbol = "BTC-USDT"
 

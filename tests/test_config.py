@@ -114,7 +114,7 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
     found = mistakes(file, {"ARBKIT_LIMITS__MAX_OPEN_DEAL": "3"}, venues=lambda only: ["binance", "okx"])
     wanted = [
         (f"{file}:1: mode", "must be one of: paper, live"),
-        (f"{file}:2: tyop", "is no key"),
+        (f"{file}:2: tyop", "is not a configuration key"),
         (f"{file}:4: venues.binnance", "no plugin registers this venue, did you mean 'binance'?"),
         (f"{file}:5: venues.binnance.takr_fee", "did you mean 'taker_fee'?"),
         (f"{file}:6: venues.binnance.taker_fee", "expected a number"),
@@ -124,7 +124,7 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
         (f"{file}:11: limits.max_loss_day", "must not be negative"),
         (f"{file}:13: strategy.target", "expected text, got a whole number"),
         (f"{file}:15: metrics.port", "must be 0 to 65535"),
-        (f"{file}:17: venues.okx.maker_fee", "is a fraction"),
+        (f"{file}:17: venues.okx.maker_fee", "must be a fraction"),
         ("ARBKIT_LIMITS__MAX_OPEN_DEAL: limits.max_open_deal", "did you mean 'max_open_deals'?"),
     ]
     assert len(found) == len(wanted), "\n".join(found)
@@ -142,7 +142,7 @@ def test_a_literal_secret_is_refused_and_never_printed(tmp_path: Path, field: st
     flags = {f"venues.binance.{field}": CANARY} if source == "flag" else {}
     found = mistakes(write(tmp_path, text), env, flags=flags)
     assert len(found) == 1
-    assert f"venues.binance.{field}: holds the secret itself" in found[0]
+    assert f"venues.binance.{field}: contains the secret itself" in found[0]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_no_mistake_ever_quotes_a_value(tmp_path: Path, text: str) -> None:
 def test_a_secret_in_an_unknown_variable_is_not_printed(tmp_path: Path) -> None:
     """``ARBKIT_BINANCE_SECRET`` is no key: the message names the variable alone."""
     found = mistakes(write(tmp_path, ""), {"ARBKIT_BINANCE_SECRET": CANARY})
-    assert found[0].startswith("ARBKIT_BINANCE_SECRET: binance_secret: is no key")
+    assert found[0].startswith("ARBKIT_BINANCE_SECRET: binance_secret: is not a configuration key")
 
 
 def test_torn_toml_tells_the_line(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_virtual_time_survives_its_faults_and_repeats_itself(capsys: pytest.Capt
     for fault in ("skip", "close", "lose_ack", "partial", "throttle"):
         assert f"'{fault}': " in once
     assert "unresolved 0, finished True" in once
-    assert "equal to the last unit on every venue" in once
+    assert "exactly equal on every venue" in once
     assert once == again
 
 

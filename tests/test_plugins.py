@@ -98,7 +98,7 @@ def test_simulated_venues_load_only_when_asked_for(shelf: Shelf) -> None:
         ("x = 1\n\nraise ValueError('not today')", r"ValueError: not today \(.*bad_venue\.py:3\)"),
         ("def f(:\n", r"SyntaxError: .*bad_venue\.py:1"),
         ("raise SystemExit(3)", "SystemExit"),
-        ("import arbkit\n@arbkit.hookimpl\ndef register_exchanges(register): register(3)", "takes a class"),
+        ("import arbkit\n@arbkit.hookimpl\ndef register_exchanges(register): register(3)", "needs a class"),
         (
             "import arbkit\nclass A: venue = 'A B'\n@arbkit.hookimpl\ndef register_exchanges(register): register(A)",
             "lower-case",
@@ -109,7 +109,7 @@ def test_simulated_venues_load_only_when_asked_for(shelf: Shelf) -> None:
             "import arbkit\nclass A: venue = 'abc'\n@arbkit.hookimpl\ndef register_exchanges(register): register(A)",
             "lacks",
         ),
-        ("import arbkit\n@arbkit.hookimpl\ndef register_strategies(register): register('x', 3)", "is no class"),
+        ("import arbkit\n@arbkit.hookimpl\ndef register_strategies(register): register('x', 3)", "is not a class"),
         ("import arbkit\n@arbkit.hookimpl\ndef register_strategies(register): 1 / 0", "ZeroDivisionError"),
     ],
 )
@@ -158,7 +158,7 @@ def test_live_imports_only_the_distributions_that_are_named(shelf: Shelf) -> Non
 
 def test_a_named_distribution_that_is_not_installed(shelf: Shelf) -> None:
     """A typo in ``distributions`` is told, not ignored."""
-    with pytest.raises(PluginError, match="not installed, or no arbkit plugin: arbkit-krakn"):
+    with pytest.raises(PluginError, match="not installed or not an arbkit plugin: arbkit-krakn"):
         plugins.load(["arbkit-krakn"])
 
 

@@ -1,6 +1,7 @@
-"""Books whose deltas name their predecessor, and that get a fresh snapshot by subscribing again.
+"""Book normalizer for feeds whose deltas contain the previous sequence number, and that send a snapshot on subscribing.
 
-The venue's own frames are turned into ``Depth`` first; one rule is left: ``prev`` must be the last ``seq`` seen.
+Venue adapters convert their messages to ``Depth`` and pass them to ``Chained``. A delta is applied only if its ``prev``
+equals the last ``seq``.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ Normalized = Sequence[BookUpdate | BookLost | Send]
 _FIRST_DELAY_NS = 1_000_000_000
 _MAX_DELAY_NS = 60_000_000_000
 _PATIENCE_NS = 10_000_000_000
-"""How long a snapshot may take after the subscription before it is asked for again."""
+"""If no snapshot has arrived after this time, the subscription is repeated."""
 
 
 class Depth(Struct, gc=False):
-    """A venue's depth message in neutral words."""
+    """A depth message in a venue-independent form."""
 
     bids: Sequence[Level]
     asks: Sequence[Level]
     seq: int = 0
-    """After this message."""
+    """Sequence number after this message."""
     prev: int = 0
-    """Before it; a snapshot has none."""
+    """Sequence number before it; 0 in a snapshot."""
     exch_ns: int = 0
 
 
 class Resync:
-    """When to ask for a fresh snapshot: at once, then with growing delay while that does not help."""
+    """Decides when to request a new snapshot: immediately, then with growing delay (1 s to 60 s)."""
 
     __slots__ = ("_again", "_delay_ns", "_not_before_ns", "due_ns")
 
@@ -45,15 +46,15 @@ class Resync:
         self.due_ns = NEVER
 
     def expect(self, now_ns: int) -> None:
-        """A subscription was just sent: its snapshot is due."""
+        """A subscription was sent; a snapshot should follow."""
         self.due_ns = now_ns + _PATIENCE_NS
 
     def arrived(self) -> None:
-        """The snapshot is here."""
+        """The snapshot has arrived."""
         self.due_ns = NEVER
 
     def ask(self, now_ns: int) -> Sequence[Send]:
-        """Ask again, or be ``due_ns`` when that is allowed."""
+        """Request a snapshot now. If it is too early, set ``due_ns`` to the earliest time."""
         if now_ns < self._not_before_ns:
             self.due_ns = min(self.due_ns, self._not_before_ns)
             return ()
@@ -65,10 +66,11 @@ class Resync:
 
 
 class Chained:
-    """A delta is applied only if its ``prev`` is the ``seq`` of the last message; else the book waits for a snapshot.
+    """Applies a delta only if its ``prev`` is the ``seq`` of the last message; otherwise the book is LOST until the
+    next snapshot.
 
-    A message that repeats the last one is ignored. ``seq`` may fall (a venue's reset) as long as the chain holds.
-    ``check=False`` drops the test, for a venue that does not promise the chain.
+    A repetition of the last message is ignored. ``seq`` may decrease (a reset by the venue) if ``prev`` matches.
+    ``check=False`` disables the check, for a venue that does not guarantee ``prev``.
     """
 
     __slots__ = ("_check", "_depth", "_prev", "_seq", "instrument", "resync", "state")
@@ -89,7 +91,7 @@ class Chained:
         return self.resync.due_ns
 
     def snapshot(self, message: Depth, now_ns: int) -> Normalized:
-        """Replaces the book, whenever it comes."""
+        """Replace the book. A snapshot is accepted at any time."""
         self._seq = message.seq
         self._prev = message.prev
         self.state = BookState.SYNCED
@@ -101,23 +103,23 @@ class Chained:
         )
 
     def update(self, message: Depth, now_ns: int) -> Normalized:
-        """A delta: applied, ignored (a repeat, or the book is waiting for its snapshot), or the proof of a gap."""
+        """Apply a delta. It is ignored if it is a repetition or the book waits for a snapshot. A gap loses the book."""
         if self.state is not BookState.SYNCED:
             return self.resync.ask(now_ns)
         seq, prev = message.seq, message.prev
         if prev != self._seq and self._check:
             if seq == self._seq and prev == self._prev:
                 return ()
-            return self.lose(f"sequence gap: after {self._seq} came a delta on {prev}", now_ns)
+            return self.lose(f"sequence gap: the last seq is {self._seq}, the delta has prev {prev}", now_ns)
         self._seq = seq
         self._prev = prev
         return (BookUpdate(self.instrument, message.bids, message.asks, False, seq, message.exch_ns, now_ns),)
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
-        """Not to be trusted from here on; asks for a snapshot."""
+        """Mark the book as LOST and request a snapshot."""
         self.state = BookState.LOST
         return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
-        """The snapshot has not come."""
+        """``due_ns`` was reached without a snapshot: request it again."""
         return self.resync.ask(now_ns)

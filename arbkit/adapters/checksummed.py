@@ -1,4 +1,7 @@
-"""Books that carry a checksum of their best levels: the only family that keeps the raw text of numbers."""
+"""Book normalizer for feeds with a checksum of the best levels.
+
+Venue adapters use ``Checksummed``. It keeps prices and sizes as received text, because the checksum is made of them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ TextLevel = Sequence[str]
 
 
 class CheckedDepth(Struct, gc=False):
-    """A depth message with the text that its checksum is made of."""
+    """A depth message with prices and sizes as text, and the venue's checksum."""
 
     bids: Sequence[TextLevel]
     asks: Sequence[TextLevel]
@@ -29,9 +32,10 @@ class CheckedDepth(Struct, gc=False):
 
 
 def interleaved_crc32(bids: Iterator[TextLevel], asks: Iterator[TextLevel]) -> int:
-    """Signed CRC32 of ``bid:size:ask:size:...`` over the best 25 levels a side, a missing side skipped.
+    """Signed CRC32 of ``bid:size:ask:size:...`` over the best 25 levels per side. If one side has fewer levels, its
+    part is skipped.
 
-    OKX until 2026 and Bitget; the sheets of both give examples.
+    Used by OKX until 2026 and by Bitget; their documentation has examples.
     """
     pairs = zip_longest(islice(bids, 25), islice(asks, 25), fillvalue=())
     text = ":".join(part for level in chain.from_iterable(pairs) for part in level[:2])
@@ -40,7 +44,7 @@ def interleaved_crc32(bids: Iterator[TextLevel], asks: Iterator[TextLevel]) -> i
 
 
 class _Texts:
-    """One side: the raw levels, best last, found by number."""
+    """One side of the book: the levels as text, by price, with the best price last."""
 
     __slots__ = ("keys", "sign", "texts")
 
@@ -64,7 +68,7 @@ class _Texts:
                 del self.keys[bisect_left(self.keys, key)]
 
     def prune(self, most: int) -> None:
-        """Forget the worst levels beyond ``most``."""
+        """Remove the worst levels, so that ``most`` remain."""
         for key in self.keys[:-most]:
             del self.texts[key]
         del self.keys[:-most]
@@ -74,7 +78,8 @@ class _Texts:
 
 
 class Checksummed:
-    """Every message is applied to the text book first; a wrong checksum loses the book until a snapshot."""
+    """Applies each message to the book of texts and compares the checksum. If it differs, the book is LOST until the
+    next snapshot."""
 
     __slots__ = ("_asks", "_bids", "_checksum", "_depth", "instrument", "resync", "state")
 
@@ -96,7 +101,7 @@ class Checksummed:
 
     @property
     def held(self) -> int:
-        """Levels kept on the longer side."""
+        """Number of levels on the longer side."""
         return max(len(self._bids.keys), len(self._asks.keys))
 
     @property
@@ -104,7 +109,7 @@ class Checksummed:
         return self.resync.due_ns
 
     def snapshot(self, message: CheckedDepth, now_ns: int) -> Normalized:
-        """Replaces the book, if its own checksum holds."""
+        """Replace the book, if the snapshot's checksum is right."""
         self._bids.clear()
         self._asks.clear()
         return self._apply(message, True, now_ns)
@@ -128,14 +133,14 @@ class Checksummed:
         if snapshot:
             self.state = BookState.SYNCED
             self.resync.arrived()
-        told = depth if snapshot else 0
-        return (BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, told),)
+        levels = depth if snapshot else 0
+        return (BookUpdate(self.instrument, bids, asks, snapshot, message.seq, message.exch_ns, now_ns, levels),)
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
-        """Not to be trusted from here on; asks for a snapshot."""
+        """Mark the book as LOST and request a snapshot."""
         self.state = BookState.LOST
         return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
-        """The snapshot has not come."""
+        """``due_ns`` was reached without a snapshot: request it again."""
         return self.resync.ask(now_ns)

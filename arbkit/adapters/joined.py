@@ -1,7 +1,7 @@
-"""Books that need a REST snapshot joined to a stream of numbered differences (Binance and its kin).
+"""Book normalizer for feeds that combine a REST snapshot with a stream of numbered deltas (as Binance does).
 
-The rule: buffer the stream, ask for a snapshot, drop what it already holds, and go on from there only while every
-message follows the last one. Anything else is a gap: the book is lost and starts again.
+Venue adapters use ``Joined``. It buffers the deltas, requests a snapshot, drops the deltas that the snapshot already
+contains, and applies the rest. Each delta must follow the last one; otherwise there is a gap and the book is LOST.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Lev
 __all__ = ["JoinedDepth", "Joined", "Snapshot"]
 
 _MOST_BUFFERED = 2_000
-"""Differences kept while the snapshot is on its way: 200 s of a 100 ms stream."""
+"""Maximum number of buffered deltas while waiting for the snapshot: 200 s of a 100 ms stream."""
 _FIRST_DELAY_NS = 250_000_000
 _LONGEST_DELAY_NS = 30_000_000_000
 _SYNCED = BookState.SYNCED
 
 
 class JoinedDepth(Protocol):
-    """What a venue's decoded message offers: the ids it covers, the id before it (0 = not told) and the levels."""
+    """A decoded delta: the first and last update id, the previous id (0 = not in the message) and the levels."""
 
     @property
     def first(self) -> int: ...
@@ -49,7 +49,7 @@ class Snapshot(Protocol):
 
 
 class Joined:
-    """A ``BookNormalizer`` for one instrument. ``depth`` is how many levels a side a full snapshot holds."""
+    """A ``BookNormalizer`` for one instrument. ``depth`` is the number of levels per side of a full snapshot."""
 
     __slots__ = ("_asking", "_attempt", "_buffer", "_spliced", "depth", "instrument", "last", "state")
 
@@ -58,18 +58,18 @@ class Joined:
         self.depth = depth
         self.state = BookState.SYNCING
         self.last = 0
-        """The id up to which the book is complete."""
+        """The last update id in the book."""
         self._spliced = False
-        """A difference has followed the snapshot: from here on ``prev`` must match exactly."""
+        """A delta was applied after the snapshot; from then on ``prev`` must match exactly."""
         self._buffer: list[JoinedDepth] = []
         self._asking = False
         self._attempt = 0
 
     def update(self, message: JoinedDepth, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
-        """One difference. Old and doubled ones change nothing; one that does not follow loses the book."""
+        """Apply one delta. An old or repeated one is ignored; one after a gap makes the book LOST."""
         if self.state is _SYNCED:
             if not message.prev and self.last < message.last and message.first <= self.last + 1:
-                return (self._take(message, now_ns),)  # the usual case, in one comparison
+                return (self._take(message, now_ns),)  # the usual case
             if self._old(message):
                 return ()
             if self._follows(message):
@@ -85,11 +85,12 @@ class Joined:
         return self._ask(now_ns)
 
     def snapshot(self, message: Snapshot, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
-        """The answer to our ask: the book and everything buffered after it, or a new ask when it is too old."""
+        """The requested snapshot arrived. Returns the book and the buffered deltas after it, or a new ``Ask`` if the
+        snapshot is too old."""
         self._asking = False
         if self.state is BookState.SYNCED:
             return ()
-        # neighbours may have been swapped on the way: the ids tell the order
+        # Messages may have arrived out of order, so sort them by id.
         self.last = message.last
         self._spliced = False
         waiting = sorted((held for held in self._buffer if not self._old(held)), key=lambda held: held.first)
@@ -111,19 +112,19 @@ class Joined:
         return updates
 
     def refused(self, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
-        """The snapshot could not be had: ask again, later."""
+        """The snapshot request failed: request it again later."""
         self._asking = False
         return () if self.state is BookState.SYNCED else self._ask(now_ns)
 
     def _old(self, message: JoinedDepth) -> bool:
-        """Whether the book holds it already. Where ids name their predecessor (futures), the difference that ends on
-        the snapshot's own id is still taken: the venue's rule drops only what ends before it."""
+        """Whether the book already contains the delta. With ``prev`` ids (futures), a delta that ends at the snapshot's
+        id is still applied, because the venue's rule drops only deltas that end before it."""
         if message.last < self.last:
             return True
         return message.last == self.last and (self._spliced or not message.prev)
 
     def _follows(self, message: JoinedDepth) -> bool:
-        """Whether ``message``, which is not old, leaves no hole after ``last``."""
+        """Whether ``message``, which is not old, continues after ``last`` without a gap."""
         if message.prev:
             return message.prev == self.last if self._spliced else message.prev <= self.last
         return message.first <= self.last + 1
@@ -134,7 +135,7 @@ class Joined:
         return BookUpdate(self.instrument, message.bids, message.asks, False, message.last, message.exch_ns, now_ns)
 
     def _ask(self, now_ns: int) -> Sequence[Ask]:
-        """Ask for a snapshot unless one is on its way; each further attempt waits twice as long."""
+        """Request a snapshot, unless a request is running. The delay doubles with each attempt."""
         if self._asking:
             return ()
         self._asking = True

@@ -1,4 +1,4 @@
-"""What every REST session shares: it has no socket, so nothing is dialled, started or received on it."""
+"""Base class of REST sessions. They have no socket, so ``dial``, ``start`` and ``receive`` are not used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["NoSocket"]
 
 
 class NoSocket:
-    """The half of ``core.protocols.Session`` that is about sockets, and the key of the account's request channel.
+    """The socket methods of ``core.protocols.Session`` for a REST session, and access to the signer.
 
     A venue's REST session adds ``encode`` and ``answered``.
     """
@@ -36,7 +36,7 @@ class NoSocket:
 
     @property
     def _key(self) -> Signer:
-        """The signer; a keyless channel has none and must not be asked for what needs one."""
+        """The signer. Raises ``LocalProtocolError`` on a link without key."""
         if self._signer is None:
             raise LocalProtocolError(f"{self._link.link} has no key")
         return self._signer

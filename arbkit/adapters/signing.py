@@ -1,4 +1,4 @@
-"""Signing recipes that more than one venue uses. The signer keeps the secret; these shape its raw digests."""
+"""Signature encodings that several venues use. The ``Signer`` makes the raw digest; these functions encode it."""
 
 from __future__ import annotations
 

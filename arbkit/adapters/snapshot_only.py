@@ -1,4 +1,4 @@
-"""Books that come whole in every message."""
+"""Book normalizer for feeds in which every message is a full snapshot. Venue adapters use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SnapshotOnly"]
 
 
 class SnapshotOnly:
-    """Each message replaces the book. One that is older by number and by the venue's time is ignored."""
+    """Each message replaces the book. A message with a lower ``seq`` and an earlier ``exch_ns`` is ignored."""
 
     __slots__ = ("_depth", "_exch_ns", "_seq", "instrument", "resync", "state")
 
@@ -43,10 +43,10 @@ class SnapshotOnly:
     update = snapshot
 
     def lose(self, reason: str, now_ns: int) -> Normalized:
-        """Not to be trusted until the next message."""
+        """Mark the book as LOST until the next message."""
         self.state = BookState.LOST
         return (BookLost(self.instrument, reason, now_ns), *self.resync.ask(now_ns))
 
     def tick(self, now_ns: int) -> Normalized:
-        """Nothing has come since the subscription."""
+        """``due_ns`` was reached without a message: subscribe again."""
         return self.resync.ask(now_ns)

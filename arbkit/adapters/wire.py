@@ -1,4 +1,4 @@
-"""Small helpers that nearly every venue's wire needs. All pure."""
+"""Helper functions for venue adapters: decoding, query strings, times, options. None of them does I/O."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ S = 1_000_000_000
 _HUGE = Decimal(10) ** 18
 
 NOTHING = msgspec.Raw()
-"""Default of a field that is decoded later."""
+"""Default of a ``msgspec.Raw`` field that is decoded later."""
 
 T = TypeVar("T")
 
 
 def check_amount(*values: Decimal | None) -> None:
-    """For ``__post_init__`` of decoded structs: ``ValueError`` for NaN, infinity and sizes no market has.
+    """For ``__post_init__`` of decoded structs: raises ``ValueError`` for NaN, infinity and values from 10**18.
 
-    (msgspec bounds floats and ints, but takes any text that ``Decimal`` takes.)"""
+    Needed because msgspec accepts any text for a ``Decimal`` field that ``Decimal`` accepts."""
     for value in values:
         if value is not None and not (value.is_finite() and -_HUGE < value < _HUGE):
-            raise ValueError(f"not a number a market has: {value}")
+            raise ValueError(f"not a finite number below 10**18: {value}")
 
 
 def number(text: str) -> Decimal:
-    """Decimal of wire text where "" stands for none (0); ``ValueError`` for what is no number a market has."""
+    """The ``Decimal`` of a text field; "" gives 0. Raises ``ValueError`` as ``check_amount`` does."""
     if not text:
         return Decimal(0)
     try:
@@ -68,7 +68,7 @@ def number(text: str) -> Decimal:
 
 
 def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
-    """Typed decoding of an HTTP body; None for what is not it (an HTML page, a cut body): it proves nothing."""
+    """Decode an HTTP body. None if it does not have the type (an HTML page, a truncated body): it proves nothing."""
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -76,7 +76,7 @@ def read_json(decoder: msgspec.json.Decoder[T], data: str | bytes) -> T | None:
 
 
 def is_present(field: msgspec.Raw) -> bool:
-    """Whether a field that is decoded later was there and not null."""
+    """Whether a ``msgspec.Raw`` field was in the message and not null."""
     return bytes(field) not in (b"", b"null")
 
 
@@ -91,7 +91,7 @@ def query(params: Iterable[tuple[str, str]]) -> str:
 
 
 def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
-    """When ``Retry-After`` (seconds) ends; ``default_s`` from now where the header is missing or not a number."""
+    """The time at which ``Retry-After`` (seconds) ends. Without a valid header: ``default_s`` from now."""
     text = answer.headers.get("retry-after", "")
     try:
         seconds = float(text)
@@ -103,32 +103,32 @@ def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
 
 
 def ms_ns(text: str) -> int:
-    """Nanoseconds of a time in milliseconds as text; 0 where it is none."""
+    """Nanoseconds of a time given as text in milliseconds; 0 if the text is not a number."""
     return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
 
 
 def time_sample(venue: str, venue_ns: int, step_ns: int, sent_ns: int, recv_ns: int) -> ClockSample:
-    """The venue's clock, read somewhere between sending and receiving and cut down to its ``step_ns``."""
+    """A clock sample from the venue's time ``venue_ns`` (truncated to ``step_ns``), which was read between ``sent_ns``
+    and ``recv_ns``."""
     offset_ns = venue_ns + step_ns // 2 - (sent_ns + recv_ns) // 2
     return ClockSample(venue, offset_ns, (recv_ns - sent_ns) // 2 + step_ns // 2, recv_ns)
 
 
 def is_complete(rows: int, most: int, since_ns: int, memory_ns: int, now_ns: int) -> bool:
-    """Whether a listing since ``since_ns`` is complete: not a full page, and the venue remembers that far back.
-
-    A listing that names no beginning is one of the venue's own memory: it proves nothing of what came before."""
+    """Whether a listing since ``since_ns`` is complete: it is not a full page of ``most`` rows, and ``since_ns`` is
+    within the venue's history of ``memory_ns``. A listing without a start time (0) is never complete."""
     return rows < most and since_ns > now_ns - memory_ns
 
 
 def own_id(cl_ord_id: str) -> str:
-    """The client id if it is one of ours, "" for a foreign one."""
+    """The client order id if it is one of ours, else ""."""
     return cl_ord_id if parse_cl_ord_id(cl_ord_id) is not None else ""
 
 
 def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, str]], name: str, venue: str) -> str:
-    """The base URL ``name`` of the settings' environment, or the one that ``settings.endpoints`` puts in its place.
+    """The base URL ``name``: from ``settings.endpoints`` if it is there, else from the environment.
 
-    Raises ``ConfigError`` for an environment the venue lacks (``sim`` has none of its own: its endpoints are given)."""
+    Raises ``ConfigError`` for an unknown environment. ``sim`` has no URLs; its endpoints must be given."""
     given = settings.endpoints.get(name)
     if given:
         return given.rstrip("/")
@@ -136,15 +136,15 @@ def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, st
     if known is None:
         raise ConfigError(
             f"venues.{venue}: environment {settings.environment!r} needs endpoints.{name} "
-            f"(known without: {', '.join(environments)})"
+            f"(environments with built-in endpoints: {', '.join(environments)})"
         )
     return known[name]
 
 
 def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:
-    """The settings' options, each checked against its allowed values (none listed = the venue checks it itself).
+    """The settings' options, checked against their allowed values (an empty list = the adapter checks the value).
 
-    Raises ``ConfigError`` for an unknown one, with the nearest name, and for a value that is not allowed."""
+    Raises ``ConfigError`` for an unknown option, with the nearest name, and for a value that is not allowed."""
     for name, value in settings.options.items():
         if name not in allowed:
             near = get_close_matches(name, allowed, 1)

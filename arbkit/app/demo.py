@@ -1,7 +1,7 @@
-"""The demo: real orders over real sockets at simulated venues, five faults on the way, and both sides' books compared.
+"""``arbkit demo``: runs the live engine against simulated venues with five faults, then compares the balances.
 
-The venues run in a process of their own (``arbkit sim``), with their own clock, ledger and matching; the engine runs as
-it does live. At the end every balance must be equal on both sides, to the last unit.
+The venues run in a separate process (``arbkit sim``) with their own clock, ledger and matching, and are reached over
+real sockets. At the end every balance must be exactly equal in arbkit's ledger and in the venues' ledgers.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ _WORDS = {
 def run(
     *, seconds: float, seed: int, capture: str | None, as_json: bool, loop_factory: Callable[[], AbstractEventLoop]
 ) -> int:
-    """``arbkit demo``; the exit code: 0 only if everything is resolved and every balance is equal on both sides."""
+    """Run the demo. Returns the exit code: 0 only if deals were made, everything is resolved and all balances are
+    equal."""
     registry = plugins.load(dialects=True)
     venues = [name for name in PREFERRED if name in registry.exchanges and name in registry.dialects]
     if len(venues) < 2:
         raise ConfigError(
-            f"the demo needs two venues with a simulator, installed: {', '.join(venues) or 'none'}; "
+            f"the demo needs two venues with a simulator; installed: {', '.join(venues) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
     screen = Screen(as_json)
@@ -61,9 +62,9 @@ def run(
         venues_beside(venues, seed, faults=faults) as where,
     ):
         signers = {
-            name: LocalSigner(said["key"], said["secret"], said["passphrase"]) for name, said in where["venues"].items()
+            name: LocalSigner(site["key"], site["secret"], site["passphrase"]) for name, site in where["venues"].items()
         }
-        secrets = [said[part] for said in where["venues"].values() for part in ("key", "secret", "passphrase")]
+        secrets = [site[part] for site in where["venues"].values() for part in ("key", "secret", "passphrase")]
         plan = plan_of(where, seed)
         state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
         try:
@@ -97,24 +98,24 @@ def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], pla
         return code
     tick = line["tick_to_order_us"]
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
-    survived = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
+    handled = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
     click.echo(
         f"\ndeals    {line['deals']} closed ({outcomes}) with {line['legs']} orders; {line['unresolved']} unresolved\n"
-        f"gained   {_amounts(line['pnl'])}: the edges were planted, so it says nothing about any market\n"
-        f"faults   {len(fired)} of {planted} met and survived: {survived}\n"
+        f"gained   {_amounts(line['pnl'])}: from planted edges, no forecast for a real market\n"
+        f"faults   {len(fired)} of {planted} handled: {handled}\n"
         f"speed    {line['messages']} messages; tick to order {tick['p50'] / 1000:.1f} ms median, "
         f"{tick['p99'] / 1000:.1f} ms p99\n"
-        f"ledger   {'equal to the last unit: every asset, every venue' if not differences else 'NOT EQUAL'}"
+        f"ledger   {'exactly equal: every asset, every venue' if not differences else 'NOT EQUAL'}"
     )
     for text in differences:
         click.echo(f"  {text}")
     if not line["deals"]:
-        click.echo("No deal was made: that is no good run, whatever else went well.")
+        click.echo("No deal was made, so the run counts as failed.")
     return code
 
 
 def _amounts(net: Mapping[str, str]) -> str:
-    """What is worth showing of a gain: dollars to the cent, coins to a ten-thousandth; dust is left out."""
+    """A gain as text: dollar assets to 0.01, other assets to 0.0001. Smaller amounts are left out."""
     shown = []
     for asset, text in net.items():
         amount = Decimal(text).quantize(Decimal("0.01" if asset.startswith("USD") else "0.0001"))
@@ -124,7 +125,7 @@ def _amounts(net: Mapping[str, str]) -> str:
 
 
 class Screen:
-    """The facts of the run in a newcomer's words, as they come."""
+    """A ``Log`` that prints the run's log events as plain text."""
 
     def __init__(self, silent: bool) -> None:
         self._silent = silent
@@ -147,13 +148,13 @@ class Screen:
             self.say(f"  {fields['venue']} cannot trade yet: {fields['why']}")
         elif event == "order.unknown":
             self.say(
-                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): asking the venue, not sending twice"
+                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): querying it, not sending it again"
             )
         elif event == "book.lost":
-            self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until it is whole again")
+            self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until the next snapshot")
         elif event == "link.down":
             self.say(f"  {fields['link']} down: {fields['why']}; dialled again in {fields['retry_ms']:.0f} ms")
         elif event == "venue.throttled":
-            self.say(f"  {fields['venue']} says too many requests: {fields['ms'] / 1000:.1f} s of silence kept")
+            self.say(f"  {fields['venue']} answered too many requests: no requests for {fields['ms'] / 1000:.1f} s")
         elif event.startswith("alarm.") or event in ("strategy.failed", "risk.restricted", "link.quarantined"):
             self.say(f"  {event}: {fields}")

@@ -1,4 +1,4 @@
-"""The end of a run: its exit code, its last line, and what a person has to do about what is left."""
+"""The end of a run: exit code, summary, and the list of what is left for the operator. ``app.launch`` uses it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["exit_code", "last_line", "last_words"]
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
-    """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 exposure left, 130 cut short with
-    nothing left."""
+    """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
+    130 ended by a second stop with nothing left."""
     if desk.unresolved() or desk.held() or desk.interrupted.left or not desk.idle:
         return 6
     if ending is Ending.CUT:
@@ -31,7 +31,7 @@ def exit_code(desk: Desk, ending: Ending) -> int:
 
 
 def last_line(desk: Desk) -> dict[str, Any]:
-    """What was done and what is left."""
+    """The summary of a run, as plain data."""
     counters = desk.counters
     asset = desk.setup.limits.asset
     marked = desk.ledger.marked(desk.prices, asset)
@@ -57,7 +57,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
 
 
 def _skipped(desk: Desk) -> dict[str, int]:
-    """What the strategies that count it (``skipped``, as ``SpreadArb`` has it) passed over, by reason."""
+    """Number of skipped opportunities by reason, of the strategies that have a ``skipped`` counter (``SpreadArb``)."""
     found: dict[str, int] = {}
     for slot in desk.engine.strategies:
         counts = getattr(slot.strategy, "skipped", None)
@@ -67,33 +67,34 @@ def _skipped(desk: Desk) -> dict[str, int]:
 
 
 def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str], as_json: bool) -> str:
-    """The last line of ``arbkit run``, and under it what is left and why it ended so."""
+    """The final text of ``arbkit run``: what is left and why the run ended, then the summary line. One JSON line with
+    ``as_json``."""
     line = last_line(desk)
     idle = {venue: why for venue, why in waiting.items() if why}
     if as_json:
         return json.dumps({**line, "waiting": idle, "ending": ending.value, "exit": code})
-    said = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
-    said += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.strategies if slot.failed]
+    lines = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
+    lines += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.strategies if slot.failed]
     if line["skipped"] and not line["deals"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
-        said.append(f"  passed over: {reasons}")
+        lines.append(f"  skipped: {reasons}")
     if code == 5:
-        said.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
+        lines.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
     for order in desk.unresolved():
         intent = order.intent
-        said.append(
+        lines.append(
             f"  unresolved: {intent.cl_ord_id} {intent.side.value} {plain(intent.qty)} {intent.instrument}"
             f" at {plain(intent.px)}: {order.status.value}"
         )
     for deal in desk.held():
-        said.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    said += [f"  left over: {text}" for text in desk.interrupted.left]
+        lines.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
+    lines += [f"  left over: {text}" for text in desk.interrupted.left]
     if desk.unresolved() or not desk.idle:
-        said.append("  Run the same command again to resolve them: the journal remembers.")
+        lines.append("  Run the same command again: it reads the journal and resolves them.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
-    said.append(
+    lines.append(
         f"{line['deals']} deals ({outcomes}), {line['legs']} orders; {pnl}. Left: {line['open_orders']} open orders, "
         f"{line['unresolved']} unresolved, {line['held']} deals held."
     )
-    return "\n".join(said)
+    return "\n".join(lines)

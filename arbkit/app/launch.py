@@ -1,6 +1,6 @@
-"""Launches a run: recovers the journal, makes the desk, runs it on the runtime, prints the last line.
+"""Starts a run: recovers the journal, creates the desk, runs it on the runtime, prints the summary.
 
-``arbkit run`` calls ``run``; the demo and the benches call ``start`` with a plan of their own.
+``arbkit run`` calls ``run``. The demo and the benchmarks call ``start`` with their own plan.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run(
     loop_factory: LoopFactory,
     capture: str | None = None,
 ) -> int:
-    """``arbkit run``: until stopped; the exit code."""
+    """Run the strategy until stopped, or for ``seconds``. Returns the exit code. Raises ``ConfigError``."""
     live = live and config.mode == "live"
     signers: dict[str, LocalSigner] = {}
     secrets: list[str] = []
@@ -85,7 +85,7 @@ def run(
 
 
 class Finished(Struct):
-    """What is left of a run."""
+    """The result of a run."""
 
     desk: Desk
     ending: Ending
@@ -108,8 +108,11 @@ def start(
     screen: Log | None = None,
     histograms: Mapping[str, Histogram] | None = None,
 ) -> Finished:
-    """Recover the journal, make the desk, run it, print the last line (``screen`` takes all that is told instead;
-    ``histograms`` replace the counters' own, for benches)."""
+    """Recover the journal, create the desk, run it and print the summary.
+
+    ``screen`` receives the log events instead of the log, and nothing is printed. ``histograms`` replace those of the
+    counters (for benchmarks). Raises ``ConfigError`` for a damaged journal or an unwritable capture file.
+    """
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
     plan = _recover(plan, folder.journal, journal, clock)
@@ -181,11 +184,11 @@ async def _main(
 
 
 def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> RunPlan:
-    """Read what earlier runs left, cut a torn tail, reserve the next id block before it is used."""
+    """Read the journal of earlier runs, remove a torn last record, and reserve the next id block."""
     recovery = decode(journal.read())
     if recovery.damaged:
         raise ConfigError(
-            f"the journal {path} is damaged: {recovery.text}; settle open orders by hand and move it away"
+            f"the journal {path} is damaged: {recovery.text}; close open orders by hand, then move the file away"
         )
     if recovery.torn:
         journal.cut(recovery.good_until)

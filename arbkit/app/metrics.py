@@ -1,4 +1,4 @@
-"""What the metrics read of a desk."""
+"""Connects the metrics to a desk. ``app.launch`` uses it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ __all__ = ["sources"]
 
 
 def sources(desk: Desk, log: LogWriter) -> Sources:
+    """The inputs of the metrics collector, read from ``desk`` and ``log``."""
+
     def books() -> list[BookFact]:
         now_ns = desk.view.now_ns
         return [BookFact(name, book.state, book.age_ns(now_ns)) for name, book in desk.books.items()]

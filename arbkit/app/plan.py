@@ -1,4 +1,7 @@
-"""The plan of a run: everything it depends on but its inputs and its secrets. A desk is made from it."""
+"""The plan of a run: everything it depends on except its inputs and secrets. ``make_desk`` creates the desk from it.
+
+A run and its replay use the same plan.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +40,14 @@ class VenuePlan(Struct, frozen=True, kw_only=True):
     options: Mapping[str, str] = {}
     signed: bool = False
     balances: Mapping[str, Decimal] | None = None
-    """Paper: what the account starts with. None = live orders."""
+    """Initial balances of a paper account; None = live orders."""
     latency_ns: int = 0
     maker: Decimal = WORST_FEE
     taker: Decimal = WORST_FEE
 
 
 class RunPlan(Struct, frozen=True, kw_only=True):
-    """All that a run depends on besides its inputs and its secrets: the head of its tape."""
+    """Everything that a run depends on except its inputs and secrets. It is stored at the start of the tape."""
 
     venues: Sequence[VenuePlan]
     target: str
@@ -52,7 +55,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     limits: LimitsConfig = LimitsConfig()
     gate: GateConfig = GateConfig()
     executor: Mapping[str, Any] = {}
-    """Arguments of the executor."""
+    """Settings of the executor."""
     seed: int = 0
     block: int = 0
     unresolved: Sequence[Intent] = ()
@@ -72,7 +75,7 @@ def make_desk(
     counters: Counters | None = None,
     probe: Callable[[], int] | None = None,
 ) -> Desk:
-    """The desk of a plan: the same for a run and for its replay."""
+    """Create the desk of a plan, for a run or its replay. Raises ``ConfigError`` for wrong executor settings."""
     executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
     venues = []
     for venue in plan.venues:
@@ -105,7 +108,7 @@ def make_desk(
 
 
 def _executor(settings: Mapping[str, Any]) -> Executor:
-    """The executor with its settings from the configuration; raises ``ConfigError`` for one that it lacks."""
+    """A ``TakerExecutor`` with the configured settings. Raises ``ConfigError`` for an unknown setting."""
     from inspect import signature
 
     from arbkit.strategies import TakerExecutor
@@ -114,7 +117,7 @@ def _executor(settings: Mapping[str, Any]) -> Executor:
     for name in settings:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(known)}"
             raise ConfigError(f"executor.{name}: unknown key; {hint}")
     try:
         return TakerExecutor(**settings)
@@ -123,7 +126,7 @@ def _executor(settings: Mapping[str, Any]) -> Executor:
 
 
 def plan_of(config: Config, live: bool, seed: int) -> RunPlan:
-    """The plan that a configuration asks for."""
+    """The plan of a configuration."""
     return RunPlan(
         venues=[_venue_plan(name, venue, live) for name, venue in config.venues.items()],
         target=config.strategy.target,

@@ -1,4 +1,7 @@
-"""Replay of a captured run: the same plan, a fresh desk, the inputs from the tape."""
+"""Replays a captured run: creates a new desk from the tape's plan and feeds it the tape's inputs.
+
+``arbkit replay`` calls it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ __all__ = ["replay"]
 
 
 def replay(path: str, registry: Registry) -> dict[str, Any]:
-    """Feed a captured run to a fresh desk: the hash of its commands, beside the one that the run wrote down."""
+    """Replay the tape ``path``. Returns the hash of the replayed commands and the recorded one; ``same`` compares
+    them."""
     reader = TapeReader(Path(path).read_bytes())
     plan = msgspec.msgpack.decode(reader.head.setup, type=RunPlan)
     strategy = target.make(target.load(plan.target, registry), StrategyConfig(target=plan.target, params=plan.params))

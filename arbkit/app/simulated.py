@@ -1,4 +1,7 @@
-"""Simulated venues in a process of their own, and the plan of a run against them. The demo and the benches use it."""
+"""Starts simulated venues in a separate process, and makes the plan of a run against them.
+
+The demo and the benchmarks use it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ PARAMS: dict[str, Any] = {"symbols": SYMBOLS, "min_edge": 0.0003, "max_notional"
 
 
 def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
-    """SpreadArb, live, at the simulated venues that ``arbkit sim --json`` announced."""
+    """The plan of a live run of ``SpreadArb``. ``where``: the JSON that ``arbkit sim --json`` prints at its start."""
     return RunPlan(
         venues=[
             VenuePlan(
@@ -50,9 +53,9 @@ def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
                 account=f"{name}:main",
                 environment="sim",
                 signed=True,
-                endpoints={key: url for key, url in said.items() if url and key.startswith(("rest", "ws_"))},
+                endpoints={key: url for key, url in site.items() if url and key.startswith(("rest", "ws_"))},
             )
-            for name, said in where["venues"].items()
+            for name, site in where["venues"].items()
         ],
         target="spread",
         params=PARAMS,
@@ -66,7 +69,7 @@ def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
 def venues_beside(
     venues: Sequence[str], seed: int, *, faults: Sequence[Fault], edge_every_s: float = EDGE_EVERY_S
 ) -> Iterator[dict[str, Any]]:
-    """``arbkit sim`` in a process of its own; it ends with us. Gives what it announced."""
+    """Run ``arbkit sim`` in a separate process until the block ends. Yields the JSON that it prints at its start."""
     with tempfile.NamedTemporaryFile(prefix="arbkit-faults-", suffix=".json") as script:
         script.write(msgspec.json.encode(faults))
         script.flush()
@@ -87,7 +90,7 @@ def venues_beside(
             ],
             stdout=subprocess.PIPE,
             text=True,
-            process_group=0,  # Ctrl-C is for us: the venues must outlive the orders that it winds down
+            process_group=0,  # Ctrl-C must not stop the venues: the engine still needs them to finish its deals
         )
         try:
             assert process.stdout is not None
@@ -101,14 +104,15 @@ def _announced(stdout: IO[str]) -> dict[str, Any]:
     line = stdout.readline()
     if not line:
         raise ArbkitError("the simulated venues did not start; see the message above")
-    said: dict[str, Any] = json.loads(line)
-    return said
+    announced: dict[str, Any] = json.loads(line)
+    return announced
 
 
 def admin(admin: str, page: str) -> dict[str, Any]:
+    """The JSON of an admin page (``ledger``, ``orders``, ``faults``). Raises ``ArbkitError`` if it is unreachable."""
     try:
         with urlopen(f"{admin}/{page}", timeout=10) as answer:  # noqa: S310 - a loopback address of our own
             found: dict[str, Any] = json.load(answer)
     except OSError as error:
-        raise ArbkitError(f"the simulated venues have gone, so the books cannot be compared: {error}") from None
+        raise ArbkitError(f"the simulated venues cannot be reached, so nothing can be compared: {error}") from None
     return found

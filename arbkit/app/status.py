@@ -1,6 +1,7 @@
-"""Tells a person why nothing happens: a venue out of reach, a key that is refused, a fact that has not come.
+"""Reports why a venue does not trade: no connection, a refused key, missing data. ``app.launch`` runs it.
 
-Reads the desk once a second and writes nothing but lines; it stops the run only when nothing can come of it.
+It reads the desk once per second and writes log events. It stops the run if all keys were refused or all strategies
+failed.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ __all__ = ["Watch"]
 
 LOOK_S = 1.0
 REPEAT_LOOKS = 10
-"""A venue that waits for something else than before is told about again after so many looks."""
+"""Minimum number of checks between two events of a venue that waits for changing reasons."""
 _STOPPED = "stopped: "
-"""How ``Readiness.missing`` begins when the venue refused the key, or its plugin failed."""
+"""Prefix in ``Readiness.missing`` if the venue refused the key or its plugin failed."""
 
 
 class Watch:
-    """``why`` tells of each venue what keeps it from trading, in words; "" = nothing does."""
+    """``why``: for each venue why it cannot trade, as text; "" = it can."""
 
     def __init__(self, desk: Desk, runtime: Runtime, log: Log) -> None:
         self.why: dict[str, str] = {}
         self._desk = desk
         self._runtime = runtime
         self._log = log
-        self._told: dict[str, tuple[str, int]] = {}
+        self._logged: dict[str, tuple[str, int]] = {}
         self._looks = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check once per second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
@@ -41,15 +42,15 @@ class Watch:
                 self._runtime.stop()
 
     def look(self) -> None:
-        """One look; what changed is told."""
+        """Check all venues once and log the changes."""
         self._looks += 1
         for name in self._desk.venues:
             self.why[name] = why = self._reason(name)
             kind = re.sub(r"\d+", "", why)
-            told, at = self._told.get(name, (None, -REPEAT_LOOKS))
-            if kind == told or (why and self._looks < at + REPEAT_LOOKS):
+            logged, at = self._logged.get(name, (None, -REPEAT_LOOKS))
+            if kind == logged or (why and self._looks < at + REPEAT_LOOKS):
                 continue
-            self._told[name] = kind, self._looks
+            self._logged[name] = kind, self._looks
             if why:
                 self._log("venue.waiting", venue=name, why=why)
             else:
@@ -60,16 +61,16 @@ class Watch:
         rest = self._runtime.rests.get(venue.rest.spec.link)
         trouble = rest.trouble if rest is not None else ""
         if not venue.catalogued:
-            return trouble or "its instruments have not come yet"
+            return trouble or "its instruments have not arrived yet"
         if venue.paper is not None:
             return ""
         missing = venue.readiness.missing()
         if missing and missing[0].startswith(_STOPPED):
-            return missing[0]  # all else follows from it
+            return missing[0]  # the other reasons are consequences
         return "; ".join([*missing, trouble] if missing and trouble else missing)
 
     def _hopeless(self) -> bool:
-        """Every key refused, or every strategy failed."""
+        """Whether all keys were refused or all strategies failed."""
         live = [name for name, venue in self._desk.venues.items() if venue.paper is None]
         refused = bool(live) and all(self.why[name].startswith(_STOPPED) for name in live)
         return refused or all(slot.failed for slot in self._desk.engine.strategies)

@@ -1,4 +1,4 @@
-"""What ``arbkit run TARGET`` means: a registered name, ``module:Class`` or ``file.py:Class``."""
+"""Loads the TARGET of ``arbkit run``: a registered name, ``module:Class`` or ``file.py:Class``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["load", "make"]
 
 
 def load(target: str, registry: Registry) -> Callable[..., Any]:
-    """The class that ``target`` names. Raises ``ConfigError`` with the place of what went wrong."""
+    """The class that ``target`` names. Raises ``ConfigError`` with the place of the error."""
     module_name, colon, name = target.rpartition(":")
     if not colon:
         return _registered(target, registry)
@@ -36,7 +36,7 @@ def load(target: str, registry: Registry) -> Callable[..., Any]:
         raise ConfigError(f"{target}: {where} has no {name!r}{hint}")
     missing = [method for method in ("instruments", "decide") if not callable(getattr(found, method, None))]
     if not callable(found) or missing:
-        raise ConfigError(f"{target}: {name} is no strategy: it lacks {', '.join(missing) or 'a constructor'}")
+        raise ConfigError(f"{target}: {name} is not a strategy: it lacks {', '.join(missing) or 'a constructor'}")
     made: Callable[..., Any] = found
     return made
 
@@ -46,12 +46,12 @@ def _registered(target: str, registry: Registry) -> Callable[..., Any]:
         return registry.strategy(target)
     except ConfigError as error:
         if Path(target).with_suffix(".py").is_file():
-            raise ConfigError(f"{target}: which class of that file? {target}:Class") from None
+            raise ConfigError(f"{target}: name the class in this file, as {target}:Class") from None
         raise error
 
 
 def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:
-    """The strategy with its params; raises ``ConfigError`` when the class does not take them."""
+    """Create the strategy with its params. Raises ``ConfigError`` if the constructor fails."""
     try:
         made: Strategy = cls(**config.params)
     except ConfigError:
@@ -64,7 +64,7 @@ def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:
 def _module(name: str, target: str) -> ModuleType:
     here = Path.cwd()
     file = here / name if name.endswith(".py") else here.joinpath(*name.split(".")).with_suffix(".py")
-    # At the end: a neighbour called ssl.py must not shadow the standard one.
+    # Appended, so that a file like ssl.py in the folder does not shadow the standard library.
     if str(here) not in sys.path:
         sys.path.append(str(here))
     try:

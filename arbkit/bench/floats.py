@@ -1,4 +1,4 @@
-"""``arbkit bench floats``: quoted numbers into floats, the usual ways against typed decoding."""
+"""``arbkit bench floats``: decoding numbers in JSON strings to floats, in several ways."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ perf_ns = Clock().perf_ns
 
 
 class FloatResult(Struct, kw_only=True):
-    """One way to turn a frame's quoted numbers into numbers."""
+    """One way of decoding."""
 
     way: str
     us: float
-    """A frame of 40 levels, best of several rounds."""
+    """Microseconds for a frame of 40 levels, the best of several rounds."""
     ratio: float
-    """Against json + float()."""
+    """Speed relative to json + float()."""
 
 
 def floats() -> list[FloatResult]:
-    """Quoted numbers to floats: typed decoding against the usual ways, on one frame of 40 levels."""
+    """Measure typed decoding and the usual ways on one frame of 40 levels."""
     rng = Random(1)  # noqa: S311 - made-up prices
     rows = [[f"{rng.uniform(10_000, 60_000):.2f}", f"{rng.uniform(0, 5):.5f}"] for _ in range(40)]
     raw = json.dumps(rows).encode()

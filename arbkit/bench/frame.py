@@ -1,9 +1,9 @@
-"""``arbkit bench frame``: raw text -> book -> decision, beside the usual way of doing it.
+"""``arbkit bench frame``: time from raw text to decision, for arbkit and for a simple implementation.
 
-Ours is the real path, ``Desk.frame`` and ``Desk.read_end`` as a link calls them, with SpreadArb looking at each change.
-The usual way is json + Decimal + sortedcontainers: the same frames, the same book, and the same order of questions,
-best prices net of fees in both directions and depth only where they cross. It checks neither sequence nor age, which
-ours does. Both must end with the same best bid, or the comparison is worth nothing.
+arbkit: the real path, ``Desk.frame`` and ``Desk.read_end`` as a link calls them, with ``SpreadArb`` deciding after each
+frame. The simple implementation uses json, ``Decimal`` and sortedcontainers. It gets the same frames and makes the same
+comparisons: best prices after fees in both directions, and depth only if they cross. It does not check sequence and
+age, which arbkit does. Both must end with the same best bid.
 """
 
 from __future__ import annotations
@@ -59,57 +59,57 @@ Rows: TypeAlias = Sequence[Sequence[str]]
 
 
 class FrameResult(Struct, kw_only=True):
-    """One row. Times are microseconds a frame, from the text to the decision."""
+    """One result. Times are microseconds per frame, from the text to the decision."""
 
     venue: str
     source: str
     levels: float
-    """Changes in the median frame."""
+    """Changed levels in the median frame."""
     book_levels: int
-    """A side, in the mean of both at the end."""
+    """Levels per side at the end, mean of both sides."""
     median_us: float
     p99_us: float
     usual_us: float | None = None
-    """Median of the usual way; None where sortedcontainers is not installed."""
+    """Median of the simple implementation; None if sortedcontainers is not installed."""
     usual_p99_us: float | None = None
     ratio: float | None = None
-    """Usual over ours, of the medians."""
+    """``usual_us`` divided by ``median_us``."""
     ratio_p99: float | None = None
     frames: int = 0
 
 
 class BookStream(Struct):
-    """One market-data socket of one symbol, as it came: what both ways are fed with."""
+    """The messages of one market-data socket for one symbol: the input of both implementations."""
 
     venue: str
     native: str
     texts: list[str]
     snapshot: str = ""
-    """The answer to the REST snapshot request, where the venue has one."""
+    """The answer to the REST snapshot request; "" if the venue sends snapshots on the socket."""
 
 
-# --- what a frame says, read the usual way ----------------------------------------------------------------------
+# --- parsers of the simple implementation: message -> (symbol, is a snapshot, bids, asks) ------------------------
 
 
-def _binance(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    data = said.get("data", said)
+def _binance(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    data = message.get("data", message)
     if not isinstance(data, dict) or data.get("e") != "depthUpdate":
         return None
     return data["s"], False, data["b"], data["a"]
 
 
-def _okx(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    if not str(said.get("arg", {}).get("channel", "")).startswith("books") or "data" not in said:
+def _okx(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    if not str(message.get("arg", {}).get("channel", "")).startswith("books") or "data" not in message:
         return None
-    row = said["data"][0]
-    return said["arg"]["instId"], said.get("action") == "snapshot", row["bids"], row["asks"]
+    row = message["data"][0]
+    return message["arg"]["instId"], message.get("action") == "snapshot", row["bids"], row["asks"]
 
 
-def _bybit(said: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    if not str(said.get("topic", "")).startswith("orderbook.") or "data" not in said:
+def _bybit(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
+    if not str(message.get("topic", "")).startswith("orderbook.") or "data" not in message:
         return None
-    data = said["data"]
-    return data["s"], said["type"] == "snapshot", data["b"], data["a"]
+    data = message["data"]
+    return data["s"], message["type"] == "snapshot", data["b"], data["a"]
 
 
 _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[str, bool, Rows, Rows] | None]] = {
@@ -120,7 +120,8 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], tuple[str, bool, Rows, Rows] |
 
 
 def frame(recording: str | None = None) -> list[FrameResult]:
-    """Seeded frames of 2, 10 and 40 changes against 400 levels a side; or a recording."""
+    """Measure generated frames of 2, 10 and 40 changes on 400 levels per side, or a recording. Raises ``ConfigError``
+    for an unusable recording."""
     if recording is not None:
         return [_measure(_recorded(Path(recording)), Path(recording).name)]
     return [_measure(_seeded(changes), "seeded", Decimal("0.01")) for changes in CHANGES]
@@ -130,7 +131,7 @@ def frame(recording: str | None = None) -> list[FrameResult]:
 
 
 def _seeded(changes: int) -> BookStream:
-    """Depth frames in Binance's wire form; changes cluster at the top of the book, as they do live."""
+    """Generated depth frames in Binance's format. Most changes are near the top of the book, as in real data."""
     rng = Random(changes)  # noqa: S311 - made-up prices
     mid = 6_000_000
     books = [
@@ -173,13 +174,13 @@ def _rows(side: dict[int, int], descending: bool) -> list[list[str]]:
 
 
 def _recorded(path: Path) -> BookStream:
-    """The busiest book of a recording."""
+    """The book of a recording with the most frames."""
     frames = [one for _, one in read_frames(path, Summary()) if one.dir == "in"]
     venue = next((name for name in _READERS if any(name in one.url for one in frames)), "")
     if not venue:
-        raise ConfigError(f"{path}: no frames of {', '.join(_READERS)} in it (told by the url of each line)")
+        raise ConfigError(f"{path}: contains no frames of {', '.join(_READERS)} (recognized by the url of each line)")
     read = _READERS[venue]
-    heard: dict[str, list[tuple[str, str]]] = {}
+    by_conn: dict[str, list[tuple[str, str]]] = {}
     counts: Counter[tuple[str, str]] = Counter()
     snapshots: dict[str, str] = {}
     for one in frames:
@@ -188,25 +189,25 @@ def _recorded(path: Path) -> BookStream:
             snapshots.update({word: text for word in one.url.replace("&", "=").split("=") if '"lastUpdateId"' in text})
             continue
         try:
-            said = read(json.loads(text))
+            change = read(json.loads(text))
         except (ValueError, LookupError, AttributeError):
-            said = None
-        symbol = said[0] if said else ""
-        heard.setdefault(one.conn, []).append((symbol, text))
+            change = None
+        symbol = change[0] if change else ""
+        by_conn.setdefault(one.conn, []).append((symbol, text))
         counts[one.conn, symbol] += bool(symbol)
     (conn, native), count = counts.most_common(1)[0] if counts else (("", ""), 0)
     if count < 20:
-        raise ConfigError(f"{path}: holds too few book frames to measure ({count})")
+        raise ConfigError(f"{path}: contains too few book frames to measure ({count})")
     return BookStream(
-        venue, native, [text for symbol, text in heard[conn] if symbol == native], snapshots.get(native, "")
+        venue, native, [text for symbol, text in by_conn[conn] if symbol == native], snapshots.get(native, "")
     )
 
 
-# --- ours -------------------------------------------------------------------------------------------------------
+# --- arbkit -----------------------------------------------------------------------------------------------------
 
 
 class _Port:
-    """Goes nowhere; remembers what was dialled and which snapshot was asked for."""
+    """A ``Port`` that sends nothing. It records dialled links and requests."""
 
     def __init__(self) -> None:
         self.dialled: list[str] = []
@@ -227,7 +228,7 @@ class _Port:
 
 
 class _Mute:
-    """A session without a wire."""
+    """A session that sends nothing."""
 
     due_ns = NEVER
 
@@ -236,7 +237,8 @@ class _Mute:
 
 
 class _Standing:
-    """An exchange around another: the rival whose one book only stands there, or the venue read for a recording."""
+    """Wraps an exchange: as the measured venue (with its session for recordings), or as a second venue whose book does
+    not change."""
 
     def __init__(self, exchange: Exchange, venue: str) -> None:
         self.venue = venue
@@ -260,7 +262,7 @@ class _Standing:
 
 
 def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
-    """A desk whose one public link is up; its book has nothing yet."""
+    """A desk with one open public link and an empty book."""
     from arbkit.plugins.registry import load
     from arbkit.strategies import SpreadArb, TakerExecutor
 
@@ -296,14 +298,14 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
 
 
 def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[tuple[float, float]], list[Any]]:
-    """(ns a frame, index of the first timed frame, the book at the end, its bids and asks when timing began)."""
+    """(ns per frame, index of the first timed frame, the book at the end, its bids and asks when timing began)."""
     desk, port, book = _desk(wire, tick)
     link = port.dialled[0]
     now_ns = START_NS
     first = 0
     while book.state is not BookState.SYNCED:
         if first == len(wire.texts):
-            raise ConfigError(f"the book of {wire.native} never came into step: {book.reason}")
+            raise ConfigError(f"the book of {wire.native} was never SYNCED: {book.reason}")
         now_ns += 100_000_000
         desk.frame(link, wire.texts[first], now_ns)
         first += 1
@@ -332,17 +334,17 @@ def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[t
     return took, first, book, bids, asks
 
 
-# --- the usual way ----------------------------------------------------------------------------------------------
+# --- the simple implementation ----------------------------------------------------------------------------------
 
 
 def _usual(
     wire: BookStream, first: int, start: tuple[Sequence[tuple[float, float]], Sequence[tuple[float, float]]]
 ) -> tuple[list[int], Decimal] | None:
-    """(ns a frame, best bid at the end), from the same book on."""
+    """(ns per frame, best bid at the end), starting with the same book; None without sortedcontainers."""
     try:
         from sortedcontainers import SortedDict
     except ImportError:
-        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for a person
+        print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for the user
         return None
     read = _READERS[wire.venue]
     bids = SortedDict(neg, {Decimal(repr(px)): Decimal(repr(qty)) for px, qty in start[0]})
@@ -366,10 +368,10 @@ def _usual(
 
     def one(text: str) -> None:
         nonlocal edges
-        said = read(json.loads(text))
-        if said is None:
+        change = read(json.loads(text))
+        if change is None:
             return
-        _, snapshot, new_bids, new_asks = said
+        _, snapshot, new_bids, new_asks = change
         for side, rows in ((bids, new_bids), (asks, new_asks)):
             if snapshot:
                 side.clear()
@@ -379,7 +381,7 @@ def _usual(
                     side[px] = qty
                 else:
                     side.pop(px, None)
-        # as ours does: the best prices first, depth only where they cross by more than the fees
+        # As in arbkit: best prices first, depth only if they cross by more than the fees.
         if rival_bids.peekitem(0)[0] * (1 - fee) > asks.peekitem(0)[0] * (1 + fee):
             edges += price(rival_bids) * (1 - fee) > price(asks) * (1 + fee)
         if bids.peekitem(0)[0] * (1 - fee) > rival_asks.peekitem(0)[0] * (1 + fee):
@@ -414,7 +416,7 @@ def _measure(wire: BookStream, source: str, tick: Decimal = Decimal(0)) -> Frame
     took, theirs = usual
     best = book.bids.best()
     if best is None or float(theirs) != best[0]:
-        raise AssertionError(f"the two ways disagree on the best bid of {wire.native}: {theirs} and {best}")
+        raise AssertionError(f"the implementations differ in the best bid of {wire.native}: {theirs} and {best}")
     result.usual_us, result.usual_p99_us = _median(took[warm:]), _p99(took[warm:])
     result.ratio = round(result.usual_us / result.median_us, 2)
     result.ratio_p99 = round(result.usual_p99_us / result.p99_us, 2)

@@ -1,4 +1,4 @@
-"""Benchmarks: each figure beside the usual way of doing the same, measured in the same run on the same frames."""
+"""Runs a benchmark and prints its results. ``arbkit bench`` calls ``run``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["machine", "run"]
 def run(
     name: str, *, loop_factory: Callable[[], AbstractEventLoop], frames: str | None = None, as_json: bool = False
 ) -> int:
-    """``arbkit bench NAME``: print the results; the exit code."""
+    """Run the benchmark ``name`` and print the results. Returns the exit code."""
     if name == "frame":
         from arbkit.bench.frame import frame
 
@@ -40,7 +40,7 @@ def run(
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
+    """The Python version and the machine of the measurement."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

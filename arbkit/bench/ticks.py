@@ -1,8 +1,9 @@
-"""``arbkit bench tick-to-order``: from the receive stamp of a frame to both orders handed to the transport.
+"""``arbkit bench tick-to-order``: time from the receive timestamp of a frame until both orders are passed to the
+transport.
 
-The real engine, over real sockets, against simulated venues in another process, while a relay between them fills one
-market-data link up to 5,000 messages a second with frames that cost their full decoding (repeated depth frames, which
-the book must recognise and ignore). Each order's intent is written to the journal before it leaves.
+The real engine runs over real sockets against simulated venues in another process. A relay between them fills one
+market-data link up to 5,000 messages per second with repeated depth frames, which are decoded and then ignored. Each
+order's intent is written to the journal before it is sent.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ __all__ = ["relay", "tick_to_order"]
 RATE = 5_000
 SECONDS = 25.0
 SLICES = 1000
-"""Small bursts a second, as even as timers allow."""
+"""Number of bursts per second into which the filling frames are divided."""
 
 
 class TickResult(Struct, kw_only=True):
-    """One run."""
+    """The result of one run, in microseconds."""
 
     venues: str
     messages_per_s: int
@@ -48,13 +49,13 @@ class TickResult(Struct, kw_only=True):
     p99_us: float
     worst_us: float
     durable_p50_us: float
-    """Intent written to intent on the disk; no order waits for it in the default durability."""
+    """Time from writing an intent until it is on the disk. By default no order waits for it."""
     durable_p99_us: float
     samples: int
 
 
 class _Exact(Histogram):
-    """Keeps every value: a bench reads quantiles off the data, not off buckets."""
+    """Keeps every value, for exact quantiles."""
 
     __slots__ = ("values",)
 
@@ -71,7 +72,7 @@ class _Exact(Histogram):
 
 
 def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float = SECONDS) -> list[TickResult]:
-    """Run it once; the warm-up (first fifth of the samples) is left out."""
+    """Run the benchmark once. The first fifth of the samples (warm-up) is left out."""
     registry = plugins.load(dialects=True)
     venues = [name for name in simulated.PREFERRED if name in registry.exchanges and name in registry.dialects][:2]
     flooded = venues[0]
@@ -91,8 +92,8 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
                 limits=replace(simulated.LIMITS, max_deals_per_minute=6_000, max_open_deals=50),
             )
             signers = {
-                name: LocalSigner(said["key"], said["secret"], said["passphrase"])
-                for name, said in where["venues"].items()
+                name: LocalSigner(site["key"], site["secret"], site["passphrase"])
+                for name, site in where["venues"].items()
             }
             state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
             ticks, durable = _Exact(), _Exact()
@@ -133,7 +134,7 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
 
 
 async def relay(upstream: str, rate: int) -> None:
-    """Pass a venue's public socket on, and fill it up with repetitions of its last depth frame."""
+    """Relay a venue's public socket, and fill it up to ``rate`` messages per second with its last depth frame."""
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
         client = web.WebSocketResponse(compress=False)
@@ -155,7 +156,7 @@ async def relay(upstream: str, rate: int) -> None:
                     await asyncio.sleep(1 / SLICES)
                     due = int((loop.time() - begun) * rate)
                     if last:
-                        with suppress(ConnectionError):  # the bench has left
+                        with suppress(ConnectionError):  # the benchmark has disconnected
                             for _ in range(min(due - sent, rate // 10)):
                                 await client.send_str(last)
                     sent = due
@@ -168,7 +169,7 @@ async def relay(upstream: str, rate: int) -> None:
                         if '"depthUpdate"' in message.data:
                             last = message.data
             except ConnectionError:
-                pass  # the bench has left
+                pass  # the benchmark has disconnected
             finally:
                 for task in tasks:
                     task.cancel()
@@ -183,7 +184,7 @@ async def relay(upstream: str, rate: int) -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    print(f"ws://{host}:{port}", flush=True)  # noqa: T201 - what the bench reads
+    print(f"ws://{host}:{port}", flush=True)  # noqa: T201 - read by the benchmark
     await asyncio.Event().wait()
 
 

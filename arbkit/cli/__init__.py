@@ -1,4 +1,4 @@
-"""The command line. Each command lives in a module of its own, imported when it is called."""
+"""The command line. Each command is a separate module that is imported when the command is called."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from arbkit.core.errors import (
 __all__ = ["main"]
 
 OK, BUG, USAGE, CREDENTIALS, UNREACHABLE, RISK_STOP, UNRESOLVED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
-"""Exit codes; documented in the README."""
+"""Exit codes; see the README."""
 
 _COMMANDS = {
-    "adapters": ("arbkit.cli.adapters", "The venues that are installed, and what each guarantees."),
+    "adapters": ("arbkit.cli.adapters", "The installed venues and their guarantees."),
     "bench": ("arbkit.cli.bench", "Measure this machine: frame, tick-to-order or floats."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
     "replay": ("arbkit.cli.replay", "Replay recorded frames, or a captured run."),
-    "run": ("arbkit.cli.run", "Run a strategy; on paper unless told otherwise twice."),
+    "run": ("arbkit.cli.run", "Run a strategy, on paper by default."),
     "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),
-    "strategies": ("arbkit.cli.strategies", "The strategies that are installed."),
+    "strategies": ("arbkit.cli.strategies", "The installed strategies."),
 }
 
 
 class _Lazy(click.Group):
-    """Lists commands from the table; imports only the one that is called."""
+    """Lists the commands from ``_COMMANDS``, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -55,7 +55,8 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The reader (`| head`) has gone: no error of ours, and nothing left to say, also not at interpreter exit.
+            # The reader of the pipe (`| head`) has closed it. That is no error. Redirect stdout, so that the flush at
+            # interpreter exit does not fail either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
 
@@ -66,7 +67,7 @@ class _Lazy(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], _COMMANDS, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(sorted(_COMMANDS))}."
+            hint = f" Did you mean {near[0]!r}?" if near else f" The commands are: {', '.join(sorted(_COMMANDS))}."
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -82,11 +83,11 @@ def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def group() -> None:
-    """Arbitrage between crypto exchanges: trusted books, exact edges, orders that are never lost."""
+    """Arbitrage between crypto exchanges."""
 
 
 def main(args: list[str] | None = None) -> None:
-    """The entry point: runs a command and exits with its code. A user's mistake is one text, never a traceback."""
+    """The entry point: runs a command and exits with its code. A user error is printed as text, without a traceback."""
     sys.exit(_run(args))
 
 

@@ -1,4 +1,4 @@
-"""``arbkit adapters list``"""
+"""``arbkit adapters list``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arbkit.plugins import registry as plugins
 
 
 class Row(Struct, kw_only=True):
-    """One venue, or one distribution that is broken."""
+    """One venue, or one broken distribution."""
 
     venue: str = ""
     distribution: str
@@ -30,13 +30,13 @@ class Row(Struct, kw_only=True):
 
 @click.group()
 def command() -> None:
-    """The venues that are installed, and what each guarantees."""
+    """The installed venues and their guarantees."""
 
 
 @command.command("list")
 @json_option
 def listing(as_json: bool) -> None:
-    """All installed adapters; a broken one with its reason."""
+    """List all installed adapters; a broken one with its error."""
     rows = _rows(plugins.load())
     if as_json:
         emit({"adapters": rows})
@@ -82,7 +82,7 @@ def _guarantees(row: Row, cls: type[Any]) -> None:
     if not isinstance(found, Capabilities):
         found = cls(VenueSettings()).capabilities
     if not isinstance(found, Capabilities):
-        raise PluginError(f"{cls.__name__}.capabilities is no arbkit.Capabilities")
+        raise PluginError(f"{cls.__name__}.capabilities is not an arbkit.Capabilities")
     row.client_id = found.client_id_scope.value
     row.order_expiry_s = found.order_window_ns / 1e9
     row.book_check = found.book_check

@@ -1,4 +1,4 @@
-"""``arbkit bench``"""
+"""``arbkit bench``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arbkit.cli.output import json_option
 def command(name: str, frames: str | None, as_json: bool) -> int:
     """Measure this machine; --json prints one line."""
     if frames is not None and name != "frame":
-        raise click.UsageError("--frames goes with: arbkit bench frame")
+        raise click.UsageError("--frames is only for: arbkit bench frame")
     from arbkit.bench.report import run
 
     return run(name, loop_factory=loop_factory(), frames=frames, as_json=as_json)

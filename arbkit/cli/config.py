@@ -1,4 +1,4 @@
-"""``arbkit config check``"""
+"""``arbkit config check``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--live", is_flag=True, help='As for a live run; also when mode = "live".')
+@click.option("--live", is_flag=True, help='Check as for a live run; implied by mode = "live".')
 @config_option
 @json_option
 def check(config_file: str | None, live: bool, as_json: bool) -> int:
-    """Every mistake at once; exit 2 (3 when only keys are wrong)."""
+    """Print all mistakes; exit 2 (3 if only keys are wrong)."""
     try:
         read, _ = settings.load(config_file, live=live or _wants_live(config_file))
     except BadConfig as error:

@@ -1,4 +1,4 @@
-"""Which event loop: uvloop where it is installed, else Python's own. Nothing below the command line knows."""
+"""Chooses the event loop: uvloop if it is installed, else asyncio's own. Only the command line imports uvloop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["loop_factory"]
 
 
 def loop_factory() -> Callable[[], AbstractEventLoop]:
-    """What ``asyncio.Runner`` makes its loop with."""
+    """The loop factory for ``asyncio.Runner``."""
     try:
         import uvloop
     except ImportError:

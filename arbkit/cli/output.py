@@ -1,4 +1,4 @@
-"""What commands print: JSON lines, or tables that are coloured only on a terminal."""
+"""The output of the commands: JSON lines, tables and messages."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ import msgspec
 
 __all__ = ["config_option", "emit", "json_option", "safe", "say", "table"]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 config_option = click.option(
-    "--config", "config_file", type=click.Path(), envvar="ARBKIT_CONFIG", help="The file; default ./arbkit.toml."
+    "--config",
+    "config_file",
+    type=click.Path(),
+    envvar="ARBKIT_CONFIG",
+    help="The configuration file; default ./arbkit.toml.",
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def safe(text: str) -> str:
-    """Text from elsewhere with its control characters escaped: it must not drive the terminal."""
+    """External text with escaped control characters, so that it cannot control the terminal."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def emit(document: Any) -> None:
-    """One JSON line on stdout."""
+    """Print one JSON line on stdout."""
     click.echo(msgspec.json.encode(document).decode())
 
 
 def say(text: str) -> None:
-    """A message for the person, on stderr."""
+    """Print a message for the user on stderr."""
     click.echo(safe(text), err=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table: drawn on a terminal, columns padded with blanks elsewhere."""
+    """Print a table: formatted on a terminal, with columns padded by blanks elsewhere."""
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table

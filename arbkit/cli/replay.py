@@ -1,4 +1,4 @@
-"""``arbkit replay``"""
+"""``arbkit replay``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from arbkit.plugins import registry as plugins
 
 @click.command()
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--venue", help="Whose frames these are (not for a .tape).")
-@click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="Levels a side to print.")
-@click.option("--fused", is_flag=True, help="Join the venue's faster best-bid-ask stream in.")
+@click.option("--venue", help="The venue of the recording (not for a .tape).")
+@click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="Levels per side to print.")
+@click.option("--fused", is_flag=True, help="Also use the venue's best bid-ask stream.")
 @json_option
 def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
-    """Print the book after each frame that changed one; or, for a run's .tape, the hash of its commands."""
+    """Print the book after each frame that changed it; or, for a run's .tape, the hash of its commands."""
     if recording.suffix == ".tape":
         return _tape(recording, as_json)
     if venue is None:
-        raise click.UsageError("--venue NAME says whose frames these are")
+        raise click.UsageError("give the venue of the recording: --venue NAME")
     from arbkit.testing.recording import print_books
 
     exchange = plugins.load().exchange(venue)(VenueSettings())
@@ -34,14 +34,14 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
         recording, exchange, top=top, fused=fused, out=lambda line: sys.stdout.write(show(line) + "\n")
     )
     if summary.torn is not None:
-        say(f"{recording}: breaks off at line {summary.torn + 1}; what came before was read")
+        say(f"{recording}: line {summary.torn + 1} cannot be read; the lines before it were used")
     if not summary.frames:
-        say(f"{recording}: holds no frame: one JSON object a line, with t, dir, kind, url and data")
+        say(f"{recording}: contains no frames; expected one JSON object per line, with t, dir, kind, url and data")
     return OK if summary.frames else USAGE
 
 
 def _tape(recording: Path, as_json: bool) -> int:
-    """A captured run, again: the commands must be the same, byte for byte."""
+    """Replay a captured run. The commands must be identical, byte for byte."""
     from arbkit.app.replay import replay
 
     found = replay(str(recording), plugins.load())
@@ -50,7 +50,7 @@ def _tape(recording: Path, as_json: bool) -> int:
     else:
         click.echo("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
     if not found["same"]:
-        say("the commands differ from those of the run: other code, another strategy, or a bug")
+        say("the commands differ from those of the run: different code, a different strategy, or a bug")
     return OK if found["same"] else BUG
 
 

@@ -1,4 +1,4 @@
-"""``arbkit run``"""
+"""``arbkit run``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from arbkit.core.types import plain
 @click.command()
 @click.argument("strategy", metavar="TARGET", required=False)
 @click.option("--live", is_flag=True, help='Send real orders; needs mode = "live" in the configuration too.')
-@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long; default: until Ctrl-C.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this time; default: until Ctrl-C.")
 @click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this loopback port.")
-@click.option("--state", "state_folder", type=click.Path(file_okay=False), help="Where journal and lock live.")
+@click.option("--state", "state_folder", type=click.Path(file_okay=False), help="Folder of journal and lock.")
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @config_option
 @json_option
@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Run TARGET: module:Class, file.py:Class or a registered name.
 
-    On paper (live books, simulated fills) unless --live and mode = "live" both say otherwise.
+    The run is on paper (live books, simulated fills). Live orders need --live and mode = "live" in the configuration.
     """
     flags: dict[str, Any] = {
         "strategy.target": strategy,
@@ -47,12 +47,12 @@ def command(
         config_file, {key: value for key, value in flags.items() if value is not None}, live=live
     )
     if not config.strategy.target:
-        raise ConfigError("which strategy? arbkit run module:Class, or target = ... in [strategy]")
+        raise ConfigError("no strategy: use arbkit run module:Class, or set target in [strategy]")
     if not config.venues:
-        raise ConfigError("no venues: name them in arbkit.toml, as [venues.binance]")
+        raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
     made = target.make(target.load(config.strategy.target, registry), config.strategy)
     say(_banner(config, live))
-    from arbkit.app.launch import run  # here: it brings asyncio and aiohttp, and mistakes should be told before
+    from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp
 
     return run(
         config,
@@ -67,7 +67,7 @@ def command(
 
 
 def _banner(config: Config, live: bool) -> str:
-    """The first screen: which mode, which venues, which limits; on paper also what is made up."""
+    """The text at the start: mode, venues and limits; on paper also the configured balances, fees and latency."""
     limits = config.limits
     head = "LIVE - real orders, real money" if live else "PAPER - live books, simulated fills"
     if config.mode == "live" and not live:
@@ -85,7 +85,7 @@ def _banner(config: Config, live: bool) -> str:
 
 
 def _paper(name: str, venue: VenueConfig) -> str:
-    """Balances, fee and latency are the configuration's, not the venue's: say so."""
+    """Balances, fee and latency of a paper account, which come from the configuration."""
     held = ", ".join(f"{plain(amount)} {asset}" for asset, amount in venue.balances.items())
     if not held:
         held = f"nothing, so nothing can be traded (balances = {{ USDT = 1000 }} in [venues.{name}])"

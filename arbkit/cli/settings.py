@@ -1,4 +1,4 @@
-"""Configuration and plugins together, as ``run`` and ``config check`` need them."""
+"""Loads configuration and plugins together, for ``arbkit run`` and ``arbkit config check``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ __all__ = ["load"]
 def load(
     path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False
 ) -> tuple[config.Config, plugins.Registry]:
-    """Read the configuration against the plugins that it may load, and check each venue's own options."""
+    """Read the configuration, load the plugins that it allows, and check each venue's own options. Raises
+    ``ConfigError`` with all mistakes."""
     registries: list[plugins.Registry] = []
 
     def venues(only: Collection[str] | None) -> Collection[str]:

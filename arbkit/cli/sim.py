@@ -1,4 +1,4 @@
-"""``arbkit sim``"""
+"""``arbkit sim``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from arbkit.sim.market import Divergence
 from arbkit.sim.world import World
 
 _FAULTS = f"""\b
-A fault script is a JSON list of objects; each is armed at_s seconds after the start and fires at its next occasion:
+A fault script is a JSON list of objects. Each is armed at_s seconds after the start, and fires when it next applies:
   [{{"kind": "lose_ack", "venue": "okx", "at_s": 5}}, {{"kind": "throttle", "at_s": 9, "for_s": 2}}]
 \b
 kinds   {", ".join(get_args(FaultKind)[:7])},
@@ -35,9 +35,13 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
 @click.command(epilog=_FAULTS)
 @click.argument("venues", nargs=-1, required=True)
 @click.option(
-    "--port", type=click.IntRange(0, 65000), default=0, show_default=True, help="Of the admin pages; 0 = any."
+    "--port",
+    type=click.IntRange(0, 65000),
+    default=0,
+    show_default=True,
+    help="Port of the admin pages; the venues use the next ports; 0 = any.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of prices, edges, faults and keys.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of prices, edges, faults and keys.")
 @click.option(
     "--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A fault script, see below."
 )
@@ -52,9 +56,9 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
 def command(
     venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, as_json: bool
 ) -> int:
-    """Serve simulated VENUES on this machine, each in its own wire protocol, until stopped.
+    """Serve simulated VENUES on this machine, each with its own protocol, until stopped.
 
-    The admin URL that it prints answers GET /ledger, /orders and /faults with the simulator's own records (JSON).
+    It prints an admin URL that answers GET /ledger, /orders and /faults with the simulator's records (JSON).
     """
     registry = plugins.load(dialects=True)
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
@@ -68,7 +72,7 @@ def command(
 
 
 async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str, Any]], None]) -> None:
-    """Until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

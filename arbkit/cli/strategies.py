@@ -1,4 +1,4 @@
-"""``arbkit strategies list``"""
+"""``arbkit strategies list``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from arbkit.plugins import registry as plugins
 
 @click.group()
 def command() -> None:
-    """The strategies that are installed."""
+    """The installed strategies."""
 
 
 @command.command("list")
 @json_option
 def listing(as_json: bool) -> None:
-    """All registered names; ``arbkit run NAME`` runs one."""
+    """List the registered names; ``arbkit run NAME`` runs one."""
     registry = plugins.load()
     rows = []
     for plugin in registry.plugins:

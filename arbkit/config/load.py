@@ -1,7 +1,8 @@
-"""TOML file + ``ARBKIT_*`` variables + flags -> one frozen ``Config``, or every mistake at once.
+"""Reads the configuration: TOML file, ``ARBKIT_*`` variables and flags become one ``Config``. The CLI calls ``load``.
 
-Precedence: flags > environment > file > default. ``ARBKIT_VENUES__BINANCE__TAKER_FEE=0.001`` sets
-``venues.binance.taker_fee``. Keys of venues are given by reference (``env:NAME``, ``file:PATH``), never as text.
+All mistakes are reported at once. Precedence: flags, then environment, then file, then default.
+``ARBKIT_VENUES__BINANCE__TAKER_FEE=0.001`` sets ``venues.binance.taker_fee``. Keys of venues are given by reference
+(``env:NAME``, ``file:PATH``), never as text.
 """
 
 from __future__ import annotations
@@ -43,66 +44,67 @@ __all__ = [
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"
 WORST_FEE = Decimal("0.001")
-"""The taker fee believed until the venue tells the account's own."""
+"""The default fee, used until the venue reports the account's own fees."""
 PAPER_LATENCY_MS = 50.0
-"""How long a paper order takes where the configuration does not say."""
+"""The default latency of a paper order."""
 _SECRETS = ("key", "secret", "passphrase")
 
 
 class VenueConfig(Struct, frozen=True, kw_only=True):
-    """``[venues.NAME]``"""
+    """The table ``[venues.NAME]``."""
 
     environment: Literal["prod", "testnet", "demo", "sim"] = "prod"
     account: str = "main"
     key: str = ""
-    """``env:NAME`` or ``file:PATH``, as the next two."""
+    """``env:NAME`` or ``file:PATH``; likewise ``secret`` and ``passphrase``."""
     secret: str = ""
     passphrase: str = ""
     encoding: Literal["utf-8", "base64", "hex", "pem"] = "utf-8"
-    """How the secret's text stands for its bytes."""
+    """How the secret's text encodes its bytes."""
     taker_fee: Decimal | None = None
-    """A fraction (0.001 = 10 bps): what paper fills cost, and what is believed until the venue tells."""
+    """A fraction (0.001 = 10 bps). Used for paper fills, and in live mode until the venue reports the fees."""
     maker_fee: Decimal | None = None
     balances: Mapping[str, Decimal] = {}
-    """What a paper account starts with, by asset."""
+    """Initial balances of a paper account, by asset."""
     latency_ms: float | None = None
-    """Order latency of paper fills; measured when not given."""
+    """Latency of paper orders; None = ``PAPER_LATENCY_MS``."""
     endpoints: Mapping[str, str] = {}
     """Base URLs that replace the venue's own: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
     options: Mapping[str, str] = {}
-    """The venue's own switches; its README lists them."""
+    """Venue-specific options; listed in the README of the venue's plugin."""
     i_trust_host: tuple[str, ...] = ()
-    """Hosts other than the venue's own that may see live orders and signatures."""
+    """Hosts other than the venue's own to which live orders may be sent."""
 
     @property
     def settings(self) -> VenueSettings:
-        """What the exchange class is made with."""
+        """The constructor argument of the exchange class."""
         return VenueSettings(environment=self.environment, endpoints=self.endpoints, options=self.options)
 
 
 class StrategyConfig(Struct, frozen=True, kw_only=True):
-    """``[strategy]``"""
+    """The table ``[strategy]``."""
 
     target: str = ""
-    """``module:Class`` or a registered name; ``arbkit run TARGET`` wins."""
+    """``module:Class``, ``file.py:Class`` or a registered name. ``arbkit run TARGET`` overrides it."""
     params: Mapping[str, Any] = {}
-    """Arguments of the class."""
+    """Constructor arguments of the class."""
 
 
 class MetricsConfig(Struct, frozen=True, kw_only=True):
-    """``[metrics]``: Prometheus text on the loopback interface."""
+    """The table ``[metrics]``: Prometheus metrics on the loopback interface."""
 
     port: int | None = None
-    """None = no endpoint; 0 = any free port, printed at the start."""
+    """None = no endpoint; 0 = any free port, which is logged (``run.metrics``)."""
 
 
 class StateConfig(Struct, frozen=True, kw_only=True):
-    """``[state]``"""
+    """The table ``[state]``."""
 
     folder: str = ""
-    """Journal, id block and lock; "" = ``$XDG_STATE_HOME/arbkit``."""
+    """Folder of journal, id block and lock; "" = ``$XDG_STATE_HOME/arbkit``."""
     durability: Literal["process", "power"] = "process"
-    """``process``: an intent survives our death before its first byte leaves. ``power``: also the machine's."""
+    """``process``: before an order is sent, its intent survives a crash of the process. ``power``: it also survives a
+    power failure."""
 
     @property
     def path(self) -> Path:
@@ -112,24 +114,24 @@ class StateConfig(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """All of ``arbkit.toml``."""
+    """The whole ``arbkit.toml``."""
 
     mode: Literal["paper", "live"] = "paper"
-    """Orders leave only with ``mode = "live"`` and the flag ``--live``."""
+    """Orders are sent only with ``mode = "live"`` and the flag ``--live``."""
     venues: Mapping[str, VenueConfig] = {}
     strategy: StrategyConfig = StrategyConfig()
     limits: LimitsConfig = LimitsConfig()
     gate: GateConfig = GateConfig()
     executor: Mapping[str, Any] = {}
-    """Arguments of the executor."""
+    """Settings of the executor."""
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
-    """The plugin distributions that live mode loads; no others."""
+    """The only plugin distributions that live mode loads."""
 
 
 class Credentials(Struct, frozen=True):
-    """The key of one account, read from where the config says. Prints as ``***``."""
+    """The resolved key of one account. Prints as ``***``."""
 
     key: Secret
     secret: Secret
@@ -137,12 +139,12 @@ class Credentials(Struct, frozen=True):
     encoding: str = "utf-8"
 
     def signer(self) -> LocalSigner:
-        """What signs with it; raises ``CredentialsError`` when the secret does not fit its encoding."""
+        """A signer with this key. Raises ``CredentialsError`` if the secret does not match its encoding."""
         return LocalSigner(self.key.reveal(), self.secret.reveal(), self.passphrase.reveal(), encoding=self.encoding)
 
 
 class BadConfig(ConfigError):
-    """The mistakes, all of them."""
+    """All mistakes of a configuration."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         self.mistakes = mistakes
@@ -151,7 +153,7 @@ class BadConfig(ConfigError):
 
 
 class BadCredentials(BadConfig, CredentialsError):
-    """Nothing is wrong but keys."""
+    """All mistakes of a configuration in which only keys are wrong."""
 
 
 def load(
@@ -162,12 +164,12 @@ def load(
     live: bool = False,
     venues: Callable[[Collection[str] | None], Collection[str]] | None = None,
 ) -> Config:
-    """Read and check everything.
+    """Read and check the configuration.
 
-    ``path``: the file; None = ``arbkit.toml`` of the current folder if there is one. ``flags``: dotted key -> value.
-    ``live``: the run would send orders: keys, distributions and hosts are checked too. ``venues``: given the
-    distributions that may load (None = all), returns the venues that exist; then unknown ones are mistakes.
-    Raises ``BadConfig`` (``BadCredentials`` when only keys are wrong).
+    ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
+    ``live``: also check keys, distributions and hosts. ``venues``: a function from the distributions that may be loaded
+    (None = all) to the existing venues; if given, unknown venues are mistakes.
+    Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
     env = os.environ if env is None else env
     reader = Reader(secrets=_SECRETS)
@@ -188,14 +190,14 @@ def load(
 
 
 def fail(mistakes: Collection[Mistake]) -> None:
-    """Raise what the mistakes amount to, if there are any, in the order of the file."""
+    """Raise ``BadConfig`` or ``BadCredentials`` with the mistakes in the order of the file, if there are any."""
     if mistakes:
         only_keys = all(mistake.credentials for mistake in mistakes)
         raise (BadCredentials if only_keys else BadConfig)(sorted(set(mistakes), key=lambda mistake: mistake.order))
 
 
 def credentials(name: str, venue: VenueConfig) -> Credentials:
-    """The venue's key, secret and passphrase; raises ``CredentialsError`` that says which and what to do."""
+    """Resolve the venue's key, secret and passphrase. Raises ``CredentialsError``; the text names the field."""
     read = {}
     for field in _SECRETS:
         reference = getattr(venue, field)
@@ -241,7 +243,7 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         for field in ("taker_fee", "maker_fee"):
             fee = getattr(venue, field)
             if fee is not None and not -Decimal("0.01") <= fee < Decimal("0.05"):
-                reader.wrong(("venues", name, field), "is a fraction: 0.001 is 0.1 %")
+                reader.wrong(("venues", name, field), "must be a fraction from -0.01 to below 0.05 (0.001 is 0.1 %)")
         for field in _SECRETS:
             reference = getattr(venue, field)
             if reference and not is_reference(reference):
@@ -253,9 +255,9 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
     if live and config.mode != "live":
         reader.wrong(("mode",), 'is "paper": --live needs mode = "live" in the configuration too')
     if live and not config.distributions:
-        reader.wrong(("distributions",), 'is empty: live mode loads only what it names, as ["arbkit-binance"]')
+        reader.wrong(("distributions",), 'is empty: name the plugins to load in live mode, as ["arbkit-binance"]')
     if live and not config.venues:
-        reader.wrong(("venues",), "is empty: live mode trades only on the venues it names")
+        reader.wrong(("venues",), "is empty: name the venues to trade on, as [venues.binance]")
 
 
 def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None:
@@ -277,16 +279,16 @@ def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConf
         parts = urlsplit("")
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https", "ws", "wss") or not host:
-        reader.wrong(path, "is no URL: https://HOST or wss://HOST")
+        reader.wrong(path, "is not a URL: write https://HOST or wss://HOST")
     elif parts.username or parts.password:
-        reader.wrong(path, "holds a user or password: a URL is printed and logged")
+        reader.wrong(path, "contains a user or password: remove it, because URLs are printed and logged")
     elif parts.scheme in ("http", "ws") and not _loopback(host):
-        reader.wrong(path, f"is not encrypted: use {parts.scheme}s (plain {parts.scheme} only to this machine)")
+        reader.wrong(path, f"is not encrypted: use {parts.scheme}s ({parts.scheme} is allowed for this machine only)")
     elif live and venue.environment == "prod" and host not in venue.i_trust_host:
         reader.wrong(
             path,
             f"sends live orders to {host} instead of the venue's own host: "
-            f'if that is meant, i_trust_host = ["{host}"] in [{".".join(path[:2])}]',
+            f'to allow it, set i_trust_host = ["{host}"] in [{".".join(path[:2])}]',
         )
 
 

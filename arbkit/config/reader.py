@@ -1,4 +1,7 @@
-"""Raw keys from file, environment and flags -> structs, with every mistake placed (file:line) and named."""
+"""Converts raw keys from file, environment and flags to structs, and collects mistakes with their place (file:line).
+
+``config.load`` uses it.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ __all__ = ["Mistake", "Place", "Reader", "find_lines"]
 
 T = TypeVar("T")
 _WRONG = object()
-"""A value that could not be read: noted, and left out."""
+"""Marks a value that could not be read. Its mistake is recorded, and the field keeps its default."""
 
 
 class Place(Struct, frozen=True):
-    """Where a value came from."""
+    """The origin of a value."""
 
     name: str
     """A file, a variable or a flag."""
@@ -34,7 +37,7 @@ class Place(Struct, frozen=True):
 
 
 class Mistake(Struct, frozen=True):
-    """One thing to mend. Never holds a value, which may be a secret."""
+    """One mistake. It never contains the value, which may be a secret."""
 
     place: str
     path: str
@@ -47,7 +50,7 @@ class Mistake(Struct, frozen=True):
 
 
 class Reader:
-    """Collects raw values by path, later ones winning, then builds structs and notes what is wrong."""
+    """Collects raw values by path (later ones override earlier ones), then builds structs and records mistakes."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self.mistakes: list[Mistake] = []
@@ -57,26 +60,26 @@ class Reader:
         self._from_text: set[tuple[str, ...]] = set()
 
     def file(self, file: Path, raw: dict[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
-        """A parsed TOML file and the lines of its keys."""
+        """Add a parsed TOML file and the lines of its keys."""
         self._raw = raw
         self._places[()] = Place(str(file))
         for path, line in lines.items():
             self._places[path] = Place(str(file), line)
 
     def text(self, path: Sequence[str], text: str, place: Place) -> None:
-        """A value from a variable: a list or table as TOML writes it, else text for the field to read."""
+        """Add a value from a variable: a list or table in TOML syntax, or text that the field's type decodes."""
         value: Any = text
         if text[:1] in ("[", "{"):
             try:
                 value = tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
             except tomllib.TOMLDecodeError:
-                self.mistakes.append(_mistake(place, ".".join(path), "is neither plain text nor a TOML list"))
+                self.mistakes.append(_mistake(place, ".".join(path), "is neither plain text nor a TOML list or table"))
                 return
         self._set(path, value, place)
         self._from_text.add(tuple(path))
 
     def value(self, path: Sequence[str], value: Any, place: Place) -> None:
-        """A value from a flag."""
+        """Add a value from a flag."""
         self._set(path, value, place)
 
     def _set(self, path: Sequence[str], value: Any, place: Place) -> None:
@@ -84,9 +87,7 @@ class Reader:
         for i, key in enumerate(path[:-1]):
             inner = table.setdefault(_same(table, key), {})
             if not isinstance(inner, dict):
-                self.mistakes.append(
-                    _mistake(place, ".".join(path), f"goes through {'.'.join(path[: i + 1])}, no table")
-                )
+                self.mistakes.append(_mistake(place, ".".join(path), f"{'.'.join(path[: i + 1])} is not a table"))
                 return
             table = inner
         key = _same(table, path[-1])
@@ -94,22 +95,22 @@ class Reader:
         self._places[tuple(path)] = place
 
     def build(self, cls: type[T]) -> T:
-        """The struct; fields that are wrong keep their default and are noted in ``mistakes``."""
+        """Build the struct. Wrong fields keep their default and are recorded in ``mistakes``."""
         return self._struct(cls, self._raw, ())
 
     def wrong(self, path: tuple[str, ...], text: str, *, credentials: bool = False) -> None:
-        """Note a mistake at ``path``; what follows from an earlier one there is not worth a line."""
+        """Record a mistake at ``path``, unless one is recorded there already."""
         dotted = ".".join(path)
         if all(mistake.path != dotted for mistake in self.mistakes):
             self.mistakes.append(_mistake(self._place(path), dotted, text, credentials))
 
     def unknown(self, path: tuple[str, ...], known: Collection[str], text: str) -> None:
-        """Note a name that is not there, with the nearest that is."""
+        """Record an unknown name, with the nearest known one."""
         near = get_close_matches(path[-1].lower(), sorted(known), 1, 0.5)
         if near:
             text += f", did you mean {near[0]!r}?"
         elif known:
-            text += f"; there are: {', '.join(sorted(known))}"
+            text += f"; known: {', '.join(sorted(known))}"
         self.wrong(path, text)
 
     def _place(self, path: tuple[str, ...]) -> Place:
@@ -126,7 +127,7 @@ class Reader:
         for key, value in raw.items():
             here = (*path, key)
             if key not in fields:
-                self.unknown(here, fields, "is no key of the configuration")
+                self.unknown(here, fields, "is not a configuration key")
                 continue
             made[key] = self._value(fields[key], value, here)
         return cls(**{key: value for key, value in made.items() if value is not _WRONG})
@@ -143,9 +144,7 @@ class Reader:
             return {key: item for key, item in items.items() if item is not _WRONG}
         if path[-1] in self._secrets:
             if not isinstance(value, str) or not (value == "" or is_reference(value)):
-                self.wrong(
-                    path, "holds the secret itself: keep it out of the configuration, write env:NAME or file:PATH"
-                )
+                self.wrong(path, "contains the secret itself: write a reference instead, env:NAME or file:PATH")
                 return _WRONG
             return value
         if kind is Any:
@@ -161,7 +160,8 @@ class Reader:
 
 
 def find_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Key path -> line, by a scan of the text (``tomllib`` tells none). Keys inside inline tables are not found."""
+    """Key path -> line number, from a scan of the text, because ``tomllib`` gives no lines. Keys inside inline tables
+    are not found."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
@@ -188,12 +188,12 @@ def _class(kind: Any) -> type:
 
 
 def _same(table: Mapping[str, Any], key: str) -> str:
-    """The key as the file spells it: variables have no lower case."""
+    """The key with the file's upper and lower case. (Keys from variables are lower case.)"""
     return next((known for known in table if known.lower() == key), key)
 
 
 def _plain(value: Any) -> Any:
-    """Free parameters are floats, as their class expects; exact numbers are for our own fields."""
+    """Convert ``Decimal`` to float, for parameters of strategies and executors."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, dict):
@@ -204,7 +204,7 @@ def _plain(value: Any) -> Any:
 
 
 def _scalar(value: object) -> object:
-    """Text of a variable for a free parameter: a number or a truth if it reads as one."""
+    """The text of a variable as a number or boolean, if it is one; else the text."""
     try:
         return tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""Where keys come from: ``env:NAME`` or ``file:PATH``. The text itself never stands in a configuration."""
+"""Resolves references to secrets: ``env:NAME`` or ``file:PATH``. ``config.load`` uses it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MOST = 64 * 1024
 
 
 def is_reference(text: str) -> bool:
-    """``env:NAME`` or ``file:PATH``."""
+    """Whether ``text`` has the form ``env:NAME`` or ``file:PATH``."""
     return _REFERENCE.match(text) is not None
 
 
 def resolve(reference: str, env: Mapping[str, str] | None = None) -> Secret:
-    """The secret behind a reference. Raises ``CredentialsError``, which never holds its text."""
+    """The secret of a reference. Raises ``CredentialsError``, whose text never contains the secret."""
     kind, _, name = reference.partition(":")
     if kind == "env":
         text = (os.environ if env is None else env).get(name, "")
@@ -36,7 +36,8 @@ def resolve(reference: str, env: Mapping[str, str] | None = None) -> Secret:
 
 
 def _read(path: Path) -> str:
-    """A file that only its owner, us, can read: checked on the open file, so that it cannot be swapped in between."""
+    """Read a file that is ours and that only we can read. The checks use the open file, so that it cannot be replaced
+    between check and read."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -61,7 +62,7 @@ def _read(path: Path) -> str:
 
 def _check(path: Path, facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise CredentialsError(f"{path}: is no regular file")
+        raise CredentialsError(f"{path}: is not a regular file")
     if facts.st_uid != os.geteuid():
         raise CredentialsError(f"{path}: belongs to another user: chown it to yours")
     if facts.st_mode & 0o077:

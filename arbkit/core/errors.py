@@ -1,28 +1,29 @@
-"""What can go wrong, drawn once.
+"""The exception classes of arbkit.
 
 ArbkitError
-├── ConfigError               the user's file, flag or environment; exit 2 (3 for credentials)
+├── ConfigError               an error in the user's file, flag or environment; exit 2 (3 for credentials)
 │   ├── CredentialsError      a key that is missing, unreadable, refused or in the wrong place; exit 3
-│   └── PluginError           a distribution that cannot be loaded or breaks its contract
+│   └── PluginError           a distribution that cannot be loaded or violates the plugin interface
 ├── ProtocolError
-│   ├── LocalProtocolError    our bug: a frame we must not send, a state we must not reach
-│   └── RemoteProtocolError   the venue broke its promise
-│       └── BadFrame          a frame that cannot be read
-└── TransportError
-    ├── ConnectFailed         nothing was ever sent
-    ├── LinkLost              bytes may have left
-    └── TimedOut              bytes may have left, no answer came
+│   ├── LocalProtocolError    our bug: an invalid message or an invalid state
+│   └── RemoteProtocolError   the venue violated its protocol
+│       └── BadFrame          a message that cannot be read
+├── TransportError
+│   ├── ConnectFailed         nothing was sent
+│   ├── LinkLost              data may have been sent
+│   └── TimedOut              data may have been sent, no answer came
+└── JournalFailed             the journal could not be written
 
-A venue's "no" is not here: it is data, an ``OrderUpdate`` with a reason.
+A rejection by a venue is not an exception. It is an ``OrderUpdate`` with a reason.
 """
 
 
 class ArbkitError(Exception):
-    """Base of all; its text is written for the person who meets it."""
+    """Base class. The text is written for the user."""
 
 
 class ConfigError(ArbkitError):
-    """The configuration cannot be used; the text names the key path and what to do."""
+    """The configuration cannot be used. The text names the key path and what to do."""
 
 
 class CredentialsError(ConfigError):
@@ -30,40 +31,40 @@ class CredentialsError(ConfigError):
 
 
 class PluginError(ConfigError):
-    """A plugin cannot be loaded or breaks its contract; the text names the distribution."""
+    """A plugin cannot be loaded or violates the plugin interface. The text names the distribution."""
 
 
 class ProtocolError(ArbkitError):
-    """A conversation left its rules; see the two children for whose fault it was."""
+    """A protocol violation; the subclass says on which side."""
 
 
 class LocalProtocolError(ProtocolError):
-    """We are at fault."""
+    """The error is ours."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The venue is at fault; the link is dropped and dialled again."""
+    """The error is the venue's. The link is dropped and dialled again."""
 
 
 class BadFrame(RemoteProtocolError):
-    """A frame that cannot be read: counted, never applied."""
+    """A message that cannot be read. It is counted and not applied."""
 
 
 class TransportError(ArbkitError):
-    """Bytes did not travel."""
+    """A network failure."""
 
 
 class ConnectFailed(TransportError):
-    """No connection was made: provably nothing was sent."""
+    """No connection was made, so nothing was sent."""
 
 
 class LinkLost(TransportError):
-    """The connection ended while something may have been in flight."""
+    """The connection ended. Data may have been sent before."""
 
 
 class TimedOut(TransportError):
-    """No answer within the deadline; the request may have arrived."""
+    """No answer before the deadline. The request may have arrived."""
 
 
 class JournalFailed(ArbkitError):
-    """The journal could not take a record: what it announced must not be sent, and trading must stop."""
+    """A record could not be written to the journal. The command of that record must not be sent; trading must stop."""

@@ -1,7 +1,7 @@
-"""What a venue, a strategy and an executor must offer. All synchronous; time is passed in; results compare with ``==``.
+"""The interfaces of venue adapters, strategies and executors. All methods are synchronous; the time is an argument.
 
-These are ``typing.Protocol`` classes with defaults: ``class Mine(Strategy)`` and a class that merely has the methods
-both work.
+These are ``typing.Protocol`` classes with default methods. A subclass (``class Mine(Strategy)``) and an unrelated class
+with the same methods both work.
 """
 
 from __future__ import annotations
@@ -40,22 +40,25 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Signer(Protocol):
-    """Makes signatures without handing out the secret. It keeps honest adapters from logging it; it is no sandbox."""
+    """Signs requests without giving the secret to the adapter, so that the adapter cannot log it by mistake.
+
+    It does not protect against malicious code in the same process.
+    """
 
     offset_ns: int
-    """Venue clock less ours, as measured; the desk sets it."""
+    """Measured venue clock minus our clock. The desk sets it."""
 
     @property
     def key(self) -> str:
-        """The public part: goes into headers and login frames."""
+        """The API key, for headers and login messages."""
         ...
 
     def passphrase(self) -> str:
-        """The passphrase as a ``Secret``, "" where there is none."""
+        """The passphrase as a ``Secret``, or "" if there is none."""
         ...
 
     def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        """Raw HMAC digest (``sha256``, ``sha384``, ``sha512``) of ``payload`` under the secret."""
+        """Raw HMAC digest of ``payload`` with the secret. ``algorithm``: ``sha256``, ``sha384`` or ``sha512``."""
         ...
 
     def ed25519(self, payload: bytes) -> bytes: ...
@@ -63,29 +66,29 @@ class Signer(Protocol):
     def ecdsa(self, payload: bytes) -> bytes: ...
 
     def nonce(self, now_ns: int) -> int:
-        """A number that rises with each call, never below ``now_ns``."""
+        """A number that increases with each call and is at least ``now_ns``."""
         ...
 
     def venue_ns(self, now_ns: int) -> int:
-        """``now_ns`` on the venue's clock (the measured offset added): what a signature must carry."""
+        """``now_ns`` converted to the venue's clock (plus the measured offset). Use it for timestamps in signatures."""
         ...
 
 
 class Session(Protocol):
-    """One conversation with a venue over one link: bytes in, facts out.
+    """The protocol state machine of one link: takes messages, returns events. The desk calls it.
 
-    It holds login, subscriptions and sequences, and nothing about orders. Request ids on the wire are made from the
-    client order id, so that any session, also one born after a reconnect, can read any answer.
-    It raises ``BadFrame`` for a frame it cannot read and ``RemoteProtocolError`` when the link should be dropped;
-    ``ValueError``, ``KeyError`` and ``RecursionError`` out of ``receive`` count as ``BadFrame`` (one guard for all
-    venues), so a plugin needs no ``try``.
+    It keeps login, subscriptions and sequence numbers, but no order state. Request ids are derived from the client
+    order id, so that a session created after a reconnect can read the answers to earlier requests.
+    It raises ``BadFrame`` for a message it cannot read, and ``RemoteProtocolError`` when the link should be dropped.
+    ``ValueError``, ``KeyError`` and ``RecursionError`` from ``receive`` count as ``BadFrame``, so a plugin needs no
+    ``try`` around its decoding.
     """
 
     due_ns: int
-    """When ``tick`` wants to be called, ``NEVER`` if not."""
+    """When ``tick`` should be called next; ``NEVER`` if not."""
 
     def dial(self, now_ns: int) -> Dial | Ask:
-        """Where to connect, or what must be asked first (a token). REST sessions are never dialled."""
+        """The address to connect to, or a request that must be answered first (a token). Not called for REST links."""
         ...
 
     def start(self, now_ns: int) -> Sequence[Output]:
@@ -93,56 +96,59 @@ class Session(Protocol):
         ...
 
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        """One whole message."""
+        """Handle one complete message."""
         ...
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        """The outcome of something this session asked, or (REST session) of a command it encoded.
+        """Handle the answer to an ``Ask`` of this session, or (REST session) to a command that it encoded.
 
-        A ``NoAnswer`` for an Ask comes only when the gateway has given up on it. Every command gets a verdict:
-        ``OrderUpdate``, ``OrderAbsent``, ``Listing``; what proves nothing is ``()``, and the order stays UNKNOWN.
+        A ``NoAnswer`` for an ``Ask`` comes only after the gateway has stopped retrying. For a command, return what the
+        answer proves (``OrderUpdate``, ``OrderAbsent``, ``Listing``). If it proves nothing, return ``()``; the order
+        then stays UNKNOWN.
         """
         ...
 
     def tick(self, now_ns: int) -> Sequence[Output]:
-        """A timer of the session's own came due (keep-alive, a lost acknowledgement)."""
+        """``due_ns`` was reached (keep-alive, a missing acknowledgement)."""
         ...
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
-        """The wire form, called only once tokens are granted, so that no signature ages. Commands of one turn for one
-        account come together (a batch where the venue has one). One wire per command, or one for all of them."""
+        """The wire form. Called only after rate tokens were granted, so that a signature is never old when it is sent.
+        Commands of one turn for one account come together, so that they can form a batch. Return one wire per command,
+        or one wire for all of them."""
         ...
 
 
 @runtime_checkable
 class Exchange(Protocol):
-    """A venue: what it guarantees, which links it needs, how to talk on each. Made as ``Exchange(VenueSettings)``."""
+    """A venue adapter: its guarantees, its links, and a session for each link. Made as ``Exchange(VenueSettings)``."""
 
     venue: str
     capabilities: Capabilities
     rate_limits: Sequence[RateLimit]
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
-        """All links wanted for these instruments; without an account ("") only public ones and the keyless REST link.
+        """All links needed for these instruments. Without an account (""): only public links and a REST link without
+        key.
 
-        Subscriptions are cut by the venue's per-connection limits. Exactly one REST link."""
+        Subscriptions are split by the venue's per-connection limits. There is exactly one REST link."""
         ...
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session: ...
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Which roles can carry it, preferred first."""
+        """The link roles that can carry the command, preferred first."""
         ...
 
     def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        """(bucket or ``bucket:key``, units) that it takes from ``rate_limits``."""
+        """The rate-limit units it uses: (bucket or ``bucket:key`` of ``rate_limits``, units)."""
         ...
 
 
 class BookNormalizer(Protocol):
-    """Keeps one book's sequence: turns a venue's depth messages into updates that are right, or says that it cannot.
+    """Checks the sequence of one book: turns a venue's depth messages into ``BookUpdate``, or returns ``BookLost``.
 
-    It asks for its own snapshot, again with growing delay when refused (``Ask.not_before_ns``)."""
+    It requests its own snapshot, and repeats the request with growing delay after a refusal (``Ask.not_before_ns``)."""
 
     state: BookState
 
@@ -157,12 +163,12 @@ class Fees(Protocol):
 
 
 class View(Protocol):
-    """What a strategy and an executor may see: trusted books and the facts of the account. Reading is cheap."""
+    """What a strategy and an executor can read: trusted books and the state of the accounts. Reading is cheap."""
 
     catalogue: Catalogue
 
     def book(self, instrument: str) -> Book | None:
-        """The book if it is SYNCED, young and not crossed, else None."""
+        """The book if it is SYNCED, not stale and not crossed, else None."""
         ...
 
     def account(self, instrument: str) -> str:
@@ -170,11 +176,11 @@ class View(Protocol):
         ...
 
     def free(self, instrument: str, asset: str) -> Decimal:
-        """Free balance of ``asset`` on the account that trades ``instrument``, less what is reserved."""
+        """Free balance of ``asset`` on the account that trades ``instrument``, minus reservations of open deals."""
         ...
 
     def taker_fee(self, instrument: str) -> float:
-        """The account's own rate as a fraction; the venue's worst known tier where it is not known."""
+        """The account's taker fee as a fraction. If it is not known: the venue's worst known tier."""
         ...
 
     def latency_ns(self, venue: str) -> int:
@@ -182,7 +188,7 @@ class View(Protocol):
         ...
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
-        """Whether ``asset`` can be moved (``deposit`` into or ``withdraw`` out of the venue); None = unknown."""
+        """Whether ``asset`` can be moved. ``direction``: ``deposit`` or ``withdraw``. None = unknown."""
         ...
 
     def may_trade(self, venue: str) -> bool:
@@ -190,33 +196,33 @@ class View(Protocol):
         ...
 
     def room(self, instrument: str) -> Decimal:
-        """Notional (in quote) that the limits still allow for a new order of this instrument."""
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument."""
         ...
 
 
 class Strategy(Protocol):
-    """Finds trades. ``decide`` runs once per socket read that touched a book and must only compute."""
+    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O."""
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
-        """What to hold books of."""
+        """The instruments whose books the strategy needs."""
         ...
 
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
-        """Opportunities among the ``touched`` instruments, any number; the engine ranks them by ``expected_net``."""
+        """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
 
 
 class Executor(Protocol):
-    """Carries a deal out. UNKNOWN orders are not its business: ``core.venues.resolver`` proves them for everybody."""
+    """Executes a deal. UNKNOWN orders are handled by ``core.venues.resolver``, not by the executor."""
 
     due_ns: int
 
     def plan(self, opportunity: Opportunity, view: View, now_ns: int) -> Deal | None:
-        """Exact, rounded legs in waves; None when nothing tradable is left after rounding."""
+        """A deal with legs rounded to tick and lot; None if nothing tradable is left after rounding."""
         ...
 
     def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
-        """An order of the deal changed: hedge from fills, never from acks."""
+        """An order of the deal changed. Hedge on fills only, not on acknowledgements."""
         ...
 
     def on_book(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
@@ -224,5 +230,5 @@ class Executor(Protocol):
         return ()
 
     def on_timer(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
-        """``due_ns`` came."""
+        """``due_ns`` was reached."""
         return ()

@@ -1,6 +1,7 @@
-"""Structured lines: JSON where a program reads, coloured text on a terminal; written by a thread of its own.
+"""Writes log events: JSON lines to a file or pipe, coloured text to a terminal. ``app`` creates it.
 
-A call only appends to a queue. When the writer cannot follow, lines are dropped and counted, never waited for.
+A call only appends to a queue; a separate thread writes. If the queue is full, lines are dropped and counted, so the
+caller never waits.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class Redactor:
-    """Strikes secrets out of an event: by field name, by shape (``signature=...``), and the known texts themselves."""
+    """Removes secrets from an event: by field name, by pattern (``signature=...``), and by their known texts."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         texts = [secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets]
@@ -88,24 +89,24 @@ class LogWriter:
         self._render = _human() if (self._stream.isatty() if human is None else human) else _json
         self._overflowed = 0
         self._failed = 0
-        self._told = 0
+        self._reported = 0
         self._thread = threading.Thread(target=self._run, name="arbkit-log", daemon=True)
         self._thread.start()
 
     @property
     def dropped(self) -> int:
-        """Lines lost: the writer could not follow, or could not write them."""
+        """Number of lost lines: the queue was full, or writing failed."""
         return self._overflowed + self._failed
 
     def __call__(self, event: str, /, **fields: object) -> None:
-        """One event; see ``core.log.Log``."""
+        """Log one event; see ``core.log.Log``."""
         if self._queue.qsize() >= self._most:
             self._overflowed += 1
         else:
             self._queue.put((self._now_ns(), event, fields))
 
     def close(self) -> None:
-        """Write what waits, at most 2 s, and stop."""
+        """Write the queued lines, for at most 2 s, and stop."""
         self._queue.put(None)
         self._thread.join(2.0)
 
@@ -114,11 +115,11 @@ class LogWriter:
             if not self._write(*item):
                 self._failed += 1
             dropped = self.dropped
-            if dropped > self._told and self._write(item[0], "log.dropped", {"count": dropped - self._told}):
-                self._told = dropped
+            if dropped > self._reported and self._write(item[0], "log.dropped", {"count": dropped - self._reported}):
+                self._reported = dropped
 
     def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
-        """False when it could not be: a full disk, a closed pipe, a field whose text raises. Trading goes on."""
+        """False if writing failed (a full disk, a closed pipe, a field whose ``str`` raises)."""
         try:
             line = self._render({"t": _iso(now_ns), "event": event, **self._redact(None, "", fields)})
             self._stream.write(line + "\n")
@@ -129,7 +130,7 @@ class LogWriter:
 
 
 def capture_libraries(log: Callable[..., None]) -> logging.Handler:
-    """Send warnings of the standard ``logging`` (aiohttp, websockets, asyncio) through ``log``; returns the handler."""
+    """Pass warnings of standard ``logging`` (aiohttp, websockets, asyncio) to ``log``. Returns the handler."""
     handler = _Forward(log)
     root = logging.getLogger()
     root.addHandler(handler)
@@ -162,7 +163,7 @@ def _json(event: Event) -> str:
 
 
 def _human() -> Callable[[Event], str]:
-    from structlog.dev import ConsoleRenderer  # here: it takes 250 ms to import, and programs read JSON
+    from structlog.dev import ConsoleRenderer  # imported here because it takes 250 ms and JSON does not need it
 
     console = ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
 

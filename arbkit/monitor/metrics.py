@@ -1,7 +1,7 @@
-"""Prometheus metrics: what the engine counted, turned into samples when somebody scrapes.
+"""Prometheus metrics, made from the engine's counters at each scrape.
 
-The engine never sees Prometheus: ``Sources`` hands over its counters and four callbacks. ``METRICS`` is the list of all
-names; ``docs/metrics.md`` shows it.
+The engine does not depend on Prometheus: ``app`` passes its counters and some callbacks in ``Sources``. ``METRICS`` is
+the list of all metrics; ``docs/metrics.md`` shows it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["METRICS", "BookFact", "EngineCollector", "Headroom", "MetricInfo", "
 
 
 class BookFact(Struct, frozen=True):
-    """One book as it is now."""
+    """The present state of one book."""
 
     instrument: str
     state: BookState
@@ -30,7 +30,7 @@ class BookFact(Struct, frozen=True):
 
 
 class Headroom(Struct, frozen=True):
-    """One rate bucket: the share (0 to 1) that is still free."""
+    """One rate-limit bucket and its free share (0 to 1)."""
 
     venue: str
     bucket: str
@@ -38,7 +38,7 @@ class Headroom(Struct, frozen=True):
 
 
 class Sources(Struct, kw_only=True):
-    """Where the collector reads. Callbacks run on the scrape, on the engine's thread; they must only read."""
+    """The inputs of the collector. Callbacks run at each scrape on the engine's thread; they only read."""
 
     counters: Counters
     books: Callable[[], Iterable[BookFact]] = tuple
@@ -46,12 +46,12 @@ class Sources(Struct, kw_only=True):
     pnl: Callable[[], Mapping[str, Decimal]] = dict
     """Booked gain per asset."""
     marked_pnl: Callable[[], tuple[str, Decimal] | None] = lambda: None
-    """All of it in the reporting asset, marked by books; None while a book for it is missing."""
+    """(reporting asset, total gain at the present book prices); None while a book for it is missing."""
     open_deals: Callable[[], int] = lambda: 0
     unresolved: Callable[[], int] = lambda: 0
-    """Orders whose outcome nobody has proved."""
+    """Number of orders whose outcome is not proved."""
     mode: Callable[[], str] = lambda: ""
-    """The gate's: active, reducing or halted."""
+    """The gate's mode: active, reducing or halted."""
     log_dropped: Callable[[], int] = lambda: 0
 
 
@@ -63,51 +63,54 @@ class MetricInfo(Struct, frozen=True):
 
 
 _LINK = {
-    "messages": ("messages_received_total", "Whole messages received."),
-    "bytes": ("bytes_received_total", "Bytes of those messages, after inflation."),
-    "sent": ("messages_sent_total", "Messages and requests handed to the transport."),
-    "gaps": ("book_gaps_total", "Books lost for a hole in their sequence or a wrong checksum."),
-    "reconnects": ("reconnects_total", "Times the link was dialled again."),
-    "bad_frames": ("bad_frames_total", "Frames that could not be read; none was applied."),
+    "messages": ("messages_received_total", "Messages received."),
+    "bytes": ("bytes_received_total", "Bytes of the received messages, after decompression."),
+    "sent": ("messages_sent_total", "Messages and requests passed to the transport."),
+    "gaps": ("book_gaps_total", "Books lost because of a sequence gap or a wrong checksum."),
+    "reconnects": ("reconnects_total", "Reconnects of the link."),
+    "bad_frames": ("bad_frames_total", "Frames that could not be read. They were not applied."),
 }
 _HISTOGRAMS = {
-    "decode": ("decode_seconds", "Message text to events."),
-    "book": ("book_seconds", "Events into books."),
-    "decision": ("decision_seconds", "Strategies and ranking, once a socket read."),
-    "tick_to_order": ("tick_to_order_seconds", "Receive stamp of a read to the last order of its turn handed over."),
-    "durable": ("durable_seconds", "Intent written to intent on the disk."),
-    "ack": ("ack_seconds", "Order sent to its first report."),
+    "decode": ("decode_seconds", "Time to decode a message into events."),
+    "book": ("book_seconds", "Time to apply events to books."),
+    "decision": ("decision_seconds", "Time of strategies and ranking, per socket read."),
+    "tick_to_order": (
+        "tick_to_order_seconds",
+        "Time from the receive timestamp of a socket read until its last order is passed to the transport.",
+    ),
+    "durable": ("durable_seconds", "Time from writing an intent until it is on the disk."),
+    "ack": ("ack_seconds", "Time from sending an order to its first report."),
 }
 _COUNTS = {
-    "turns": ("decisions_total", "Decisions run."),
+    "turns": ("decisions_total", "Decisions made."),
     "coalesced": ("decisions_coalesced_total", "Book changes that shared a decision with a later one."),
-    "late_turns": ("late_turns_total", "Times the loop came back too late to trust what it had."),
+    "late_turns": ("late_turns_total", "Times the event loop was so late that books became stale."),
     "opportunities_seen": ("opportunities_seen_total", "Opportunities that strategies proposed."),
-    "opportunities_taken": ("opportunities_taken_total", "Those that became deals."),
+    "opportunities_taken": ("opportunities_taken_total", "Opportunities that became deals."),
 }
 _BY_LABEL = {
-    "opportunities_dropped": ("opportunities_dropped_total", "reason", "Opportunities not taken."),
+    "opportunities_dropped": ("opportunities_dropped_total", "reason", "Opportunities that did not become deals."),
     "deals": ("deals_total", "outcome", "Closed deals."),
     "refused": ("commands_refused_total", "rule", "Commands that the gate refused."),
-    "strategy_faults": ("strategy_faults_total", "strategy", "Exceptions out of a strategy."),
-    "alarms": ("alarms_total", "kind", "Things a person must see."),
+    "strategy_faults": ("strategy_faults_total", "strategy", "Exceptions raised by a strategy."),
+    "alarms": ("alarms_total", "kind", "Alarms: conditions that need an operator."),
 }
 _GAUGES = (
-    MetricInfo("link_up", "gauge", ("link",), "1 while the link can do its work."),
-    MetricInfo("transit_excess_seconds", "gauge", ("link",), "How much later than usual the last frame came."),
+    MetricInfo("link_up", "gauge", ("link",), "1 while the link is ready for use."),
+    MetricInfo("transit_excess_seconds", "gauge", ("link",), "How much later than usual the last frame arrived."),
     MetricInfo("book_state", "gauge", ("instrument", "state"), "1 for the state that the book is in."),
     MetricInfo(
         "book_age_seconds", "gauge", ("instrument",), "Time since the last frame, or its transit excess if larger."
     ),
     MetricInfo("rate_headroom_ratio", "gauge", ("venue", "bucket"), "Share of a rate limit that is free."),
-    MetricInfo("pnl", "gauge", ("asset",), "Booked gain per asset, fees taken off."),
-    MetricInfo("pnl_marked", "gauge", ("asset",), "All of it in the reporting asset, marked by books."),
+    MetricInfo("pnl", "gauge", ("asset",), "Booked gain per asset, after fees."),
+    MetricInfo("pnl_marked", "gauge", ("asset",), "Total gain in the reporting asset, at present book prices."),
     MetricInfo("open_deals", "gauge", (), "Deals that are not closed."),
-    MetricInfo("orders_unresolved", "gauge", (), "Orders whose outcome nobody has proved yet."),
+    MetricInfo("orders_unresolved", "gauge", (), "Orders whose outcome is not proved yet."),
     MetricInfo("gate_mode", "gauge", ("mode",), "1 for the mode that the gate is in."),
 )
 _ORDERS = MetricInfo("orders_total", "counter", ("venue", "status"), "Orders by venue and final (or unknown) status.")
-_LOG = MetricInfo("log_dropped_total", "counter", (), "Log lines lost because the writer could not follow.")
+_LOG = MetricInfo("log_dropped_total", "counter", (), "Log lines lost because the writer was too slow or failed.")
 
 METRICS: tuple[MetricInfo, ...] = tuple(
     MetricInfo(f"arbkit_{info.name}", info.kind, info.labels, info.help)
@@ -121,12 +124,12 @@ METRICS: tuple[MetricInfo, ...] = tuple(
         _LOG,
     )
 )
-"""Every metric there is; label values are links, venues, instruments and fixed words, so the set is bounded."""
+"""All metrics. Label values are links, venues, instruments, assets and fixed words, so the number is bounded."""
 _INFO = {info.name: info for info in METRICS}
 
 
 class EngineCollector(Collector):
-    """Reads the engine on each scrape."""
+    """Reads the engine at each scrape."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -169,7 +172,7 @@ class EngineCollector(Collector):
 
 
 def exposition(sources: Sources) -> Callable[[], bytes]:
-    """A function that gives the text of one scrape."""
+    """A function that returns the text of one scrape."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(EngineCollector(sources))
     return lambda: generate_latest(registry)

@@ -1,4 +1,4 @@
-"""The loopback HTTP endpoint: ``GET /metrics``, nothing else. It reads; nothing can be changed through it."""
+"""The HTTP endpoint ``GET /metrics`` on loopback. It is read-only. ``app`` starts it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MetricsServer:
 
 
 async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
-    """Serve ``text()`` on 127.0.0.1. Raises ``ConfigError`` when the port is taken."""
+    """Serve ``text()`` on 127.0.0.1. Raises ``ConfigError`` if the port cannot be opened."""
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=text(), headers={"Content-Type": _TYPE, "Cache-Control": "no-store"})
@@ -50,7 +50,8 @@ async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
 async def _only_this_machine(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """A web page that rebinds its name to 127.0.0.1 sends its own name as Host: it gets nothing."""
+    """Refuse other Host headers. This stops DNS rebinding: a web page whose name resolves to 127.0.0.1 sends its own
+    name as Host."""
     host = request.headers.get("Host", "").lower()
     name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
     if name not in _NAMES or not (port.isdecimal() or not port):

@@ -1,4 +1,4 @@
-"""The hooks by which a plugin hands in its venues, simulated venues and strategies (pluggy, at assembly only)."""
+"""The pluggy hooks with which a plugin registers venues, simulated venues and strategies. Called at startup only."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RegisterStrategy: TypeAlias = Callable[[str, Callable[..., Any]], None]
 
 @hookspec
 def register_exchanges(register: Register) -> None:
-    """Call ``register(ExchangeClass)`` for each venue; the class has the attribute ``venue``."""
+    """Call ``register(ExchangeClass)`` for each venue. The class has the attribute ``venue``."""
 
 
 @hookspec
 def register_dialects(register: Register) -> None:
-    """Call ``register(DialectClass)`` for each simulated venue; import its module inside the hook."""
+    """Call ``register(DialectClass)`` for each simulated venue. Import its module inside the hook."""
 
 
 @hookspec

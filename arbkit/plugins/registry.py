@@ -1,6 +1,6 @@
-"""Finds plugins by the entry-point group ``arbkit`` and keeps what they register.
+"""Finds plugins by the entry-point group ``arbkit`` and keeps the classes that they register.
 
-Each entry point is loaded and called alone: a broken one is listed with its reason and stops nobody else.
+Each entry point is loaded separately. A broken one is listed with its error; the others still work.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ __all__ = ["GROUP", "Plugin", "Registry", "load", "normal_name", "raised_at"]
 
 GROUP = "arbkit"
 _VENUE = re.compile(r"[a-z][a-z0-9_]*\Z")
-_OURS = "arbkit"
+_CORE = "arbkit"
 _MACHINERY = re.compile(r"[/\\](importlib|pluggy)[/\\]")
 
 
 class Plugin(Struct, kw_only=True):
-    """One entry point of one distribution, and how it went."""
+    """One entry point of a distribution, and the result of loading it."""
 
     name: str
     distribution: str
     version: str
     module: str
     error: str = ""
-    """Why it is broken; "" = it loaded."""
+    """The error; "" = it was loaded."""
     venues: list[str] = []
     dialects: list[str] = []
     strategies: list[str] = []
 
 
 class Registry:
-    """What the plugins brought: classes by venue, simulated venues, strategies by name."""
+    """The registered classes: venues and simulated venues by venue name, strategies by name."""
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
@@ -51,24 +51,24 @@ class Registry:
         self.dialects: dict[str, type[Any]] = {}
         self.strategies: dict[str, Callable[..., Any]] = {}
         self.home: dict[str, Plugin] = {}
-        """The plugin of each venue."""
+        """The plugin that registered each venue."""
         self.refused: dict[str, str] = {}
-        """Venue -> why nobody gets it (two distributions claim it)."""
+        """Name -> why it is refused (two distributions register it)."""
         self.only: tuple[str, ...] | None = None
-        """The distributions that might load, None = all."""
+        """The distributions that were allowed; None = all."""
 
     def exchange(self, venue: str) -> type[Any]:
-        """The class of ``venue``; raises ``ConfigError`` that names the nearest venue, or why this one is not there."""
+        """The class of ``venue``. Raises ``ConfigError`` with the nearest venue name, or why this one is missing."""
         cls: type[Any] = self._pick(self.exchanges, venue, "venue")
         return cls
 
     def dialect(self, venue: str) -> type[Any]:
-        """The simulated ``venue``; raises like ``exchange``."""
+        """The dialect of the simulated ``venue``. Raises as ``exchange`` does."""
         cls: type[Any] = self._pick(self.dialects, venue, "simulated venue")
         return cls
 
     def strategy(self, name: str) -> Callable[..., Any]:
-        """The registered strategy ``name``; raises like ``exchange``."""
+        """The registered strategy ``name``. Raises as ``exchange`` does."""
         cls: Callable[..., Any] = self._pick(self.strategies, name, "strategy")
         return cls
 
@@ -83,7 +83,7 @@ class Registry:
         if near:
             text += f", did you mean {near[0]!r}?"
         elif table:
-            text += f"; there are: {', '.join(sorted(table))}"
+            text += f"; registered: {', '.join(sorted(table))}"
         broken = [f"{plugin.distribution} ({plugin.error})" for plugin in self.plugins if plugin.error]
         if broken:
             text += f"; broken: {'; '.join(broken)}"
@@ -93,12 +93,13 @@ class Registry:
 
 
 def load(only: Collection[str] | None = None, *, dialects: bool = False) -> Registry:
-    """Load the installed plugins, or ``only`` those of the named distributions (live mode); ours always.
+    """Load the installed plugins, or ``only`` those of the named distributions (live mode) and arbkit's own.
 
-    ``dialects`` also loads the simulated venues, which nothing but ``arbkit sim``, the demo and tests needs.
+    ``dialects`` also loads the simulated venues, for ``arbkit sim``, the demo and tests. Raises ``PluginError`` if a
+    named distribution is missing.
     """
     registry = Registry()
-    wanted = None if only is None else {normal_name(name) for name in only} | {_OURS}
+    wanted = None if only is None else {normal_name(name) for name in only} | {_CORE}
     registry.only = None if only is None else tuple(only)
     claims = _Claims()
     for entry in sorted(entry_points(group=GROUP), key=_order):
@@ -110,20 +111,20 @@ def load(only: Collection[str] | None = None, *, dialects: bool = False) -> Regi
     claims.settle(registry)
     if only is not None:
         there = {normal_name(plugin.distribution) for plugin in registry.plugins}
-        missing = [name for name in only if normal_name(name) not in there | {_OURS}]
+        missing = [name for name in only if normal_name(name) not in there | {_CORE}]
         if missing:
-            raise PluginError(f"distributions: not installed, or no arbkit plugin: {', '.join(missing)}")
+            raise PluginError(f"distributions: not installed or not an arbkit plugin: {', '.join(missing)}")
     return registry
 
 
 class _Claims:
-    """Who registered which name, before two that want the same one are both refused."""
+    """The plugins that registered each name. A name that two plugins register is refused to both."""
 
     def __init__(self) -> None:
         self.made: dict[str, dict[str, list[tuple[Plugin, Any]]]] = {"exchanges": {}, "dialects": {}, "strategies": {}}
 
     def take(self, plugin: Plugin, entry: EntryPoint, dialects: bool) -> None:
-        """Load one entry point and call its hooks; all that it registered counts, or (it raised) nothing."""
+        """Load one entry point and call its hooks. If it raises, none of its registrations counts."""
         mine: list[tuple[str, str, Any]] = []
 
         def exchange(cls: type[Any]) -> None:
@@ -138,7 +139,7 @@ class _Claims:
 
         def strategy(name: str, cls: Callable[..., Any]) -> None:
             if not callable(cls):
-                raise PluginError(f"strategy {name!r} is no class")
+                raise PluginError(f"strategy {name!r} is not a class")
             mine.append(("strategies", name, cls))
 
         try:
@@ -160,7 +161,7 @@ class _Claims:
             self.made[table].setdefault(name, []).append((plugin, cls))
 
     def settle(self, registry: Registry) -> None:
-        """Give each name to its only claimant; a name with two is nobody's."""
+        """Enter each name in the registry if exactly one plugin registered it; refuse it otherwise."""
         for kind, claims in self.made.items():
             table: dict[str, Any] = getattr(registry, kind)
             for name, claimants in claims.items():
@@ -182,7 +183,7 @@ class _Claims:
 
 def _venue_of(cls: type[Any]) -> str:
     if not isinstance(cls, type):
-        raise PluginError(f"register takes a class, not {cls!r}")
+        raise PluginError(f"register needs a class, not {cls!r}")
     venue = getattr(cls, "venue", None)
     if not isinstance(venue, str) or not _VENUE.match(venue):
         raise PluginError(f"{cls.__name__}.venue must be a lower-case name, not {venue!r}")
@@ -190,9 +191,9 @@ def _venue_of(cls: type[Any]) -> str:
 
 
 def _order(entry: EntryPoint) -> tuple[bool, str, str]:
-    """Ours first, then by distribution: the same order on every machine."""
+    """Sort key: arbkit's own entry points first, then by distribution."""
     plugin = _describe(entry)
-    return plugin.distribution != _OURS, plugin.distribution, plugin.name
+    return plugin.distribution != _CORE, plugin.distribution, plugin.name
 
 
 def _describe(entry: EntryPoint) -> Plugin:
@@ -204,12 +205,12 @@ def _describe(entry: EntryPoint) -> Plugin:
 
 
 def normal_name(distribution: str) -> str:
-    """A distribution's name as the index compares it: ``Arbkit_Binance`` is ``arbkit-binance``."""
+    """The normalized name of a distribution: ``Arbkit_Binance`` becomes ``arbkit-binance``."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def raised_at(error: BaseException) -> str:
-    """``ImportError: no module named x (plugin.py:3)``: what was raised, and where outside Python's own machinery."""
+    """The exception as text, with the place in the plugin's code: ``ImportError: no module named x (plugin.py:3)``."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"

@@ -1,11 +1,12 @@
-"""Wire-level simulated exchanges: matching, ledger and market tape behind each venue's real protocol.
+"""Simulated exchanges that speak each venue's real protocol, with their own matching, ledger and market data.
 
-Pure and synchronous but for ``shell``: bytes and ``now_ns`` in, bytes and times out. It imports nothing of what it
-judges (orders, ledger, executor, adapters).
+All modules except ``shell`` are synchronous and do no I/O: messages and ``now_ns`` in, messages and times out. The
+package does not import the code that is tested with it (orders, ledger, executor, adapters).
 
-- ``pair``, ``matching``, ``ledger``, ``records``, ``venue``: one exchange, in integers;
-- ``wire``, ``dialect``, ``timers``, ``limits``: what a venue's own protocol is written against;
-- ``tape``, ``market``: recorded quotes, a little apart on each venue, with edges planted on order;
-- ``faults``, ``world``: several venues in one market, and what goes wrong there;
+- ``pair``, ``matching``, ``ledger``, ``records``, ``rules``, ``venue``: one exchange, in integer units;
+- ``wire``, ``dialect``, ``timers``, ``limits``: the interfaces that a venue's dialect uses;
+- ``tape``, ``market``: recorded quotes, slightly different on each venue, with planted edges;
+- ``faults``, ``world``: several venues in one market, with injected faults;
+- ``dump``: the exchanges' records as plain data;
 - ``shell``: a world on loopback sockets.
 """

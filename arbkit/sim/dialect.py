@@ -1,22 +1,21 @@
-"""A dialect: one venue's wire, spoken from the venue's side over an ``SimExchange``.
+"""The interface of a dialect: the server side of one venue's protocol, on top of a ``SimExchange``.
 
-A dialect turns HTTP requests and client frames into calls on ``arbkit.sim.venue.Exchange``, and the exchange's reports
-and book changes into the venue's own JSON. It is synchronous and pure: bytes and time in, bytes out.
+A dialect turns HTTP requests and client frames into calls on ``arbkit.sim.venue.SimExchange``, and the exchange's
+reports and book changes into the venue's own JSON. It is synchronous and does no I/O.
 
 Life of a call (``World`` does this):
 
 1. ``http`` / ``connect`` / ``frame`` / ``closed`` / ``tick`` is called with ``now_ns``, the venue's clock;
 2. the dialect calls the exchange, and writes frames with ``self.wire.send(conn, text, kind, symbol)``;
    an answer to a client frame has kind ``reply``, a private event ``user``, a depth frame ``book``, a best bid-ask
-   frame ``top`` (both with their canonical symbol): faults choose by these;
-3. the world hands the exchange's reports (``exchange.take_reports()``) to ``reports``: order and balance changes of
-   accounts that trade through the wire, and public trades. A dialect that must answer before it reports need do
-   nothing: replies written in step 2 come first;
+   frame ``top`` (both with their canonical symbol); faults select frames by kind and symbol;
+3. the world passes the exchange's reports (``exchange.take_reports()``) to ``reports``: order and balance changes of
+   client accounts, and public trades. Replies written in step 2 are therefore sent before reports;
 4. the world takes ``wire.outs``.
 
-Never catch ``Lost`` (raised by ``exchange.place`` when a fault loses the request on its way): it passes through to the
-world, and nobody answers. ``Refused`` is the exchange's "no": turn it into the venue's own error.
-Time-driven frames (depth every 100 ms, pings, keep-alive timeouts) come from a ``Timers``: ``due_ns`` and ``tick``.
+Do not catch ``Lost`` (raised by ``exchange.place`` when a fault loses the request): the world catches it, and the
+request gets no answer. ``Refused`` is the exchange's rejection; translate it into the venue's own error.
+Frames sent by time (depth every 100 ms, pings, keep-alive timeouts) use a ``Timers`` object: ``due_ns`` and ``tick``.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ __all__ = ["Dialect"]
 
 
 class Dialect(Protocol):
-    """Made as ``cls(exchange, wire)`` by the world; one instance a simulated venue."""
+    """Made as ``cls(exchange, wire)`` by the world; one instance per simulated venue."""
 
     venue: ClassVar[str]
-    """The venue's name, as its adapter declares it."""
+    """The venue's name, the same as in its adapter."""
     profile: ClassVar[Profile]
-    """The rules that the exchange applies for this venue: client-id scope, fees, decimals."""
+    """The exchange rules of this venue: client-id scope, fees, decimals."""
 
     def __init__(self, exchange: SimExchange, wire: SimWire) -> None: ...
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
-        """Base URLs by name: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``; None where the venue has none.
+        """Base URLs by name: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``; None if the venue has none.
 
         ``http`` and ``ws`` are the server's origin (``http://127.0.0.1:1234``, ``ws://127.0.0.1:1234``). A client
-        appends the venue's own paths to a base, so ``connect`` and ``http`` tell the endpoints apart by path.
+        appends the venue's own paths to a base URL, so ``connect`` and ``http`` distinguish the endpoints by path.
         """
         ...
 
@@ -54,13 +53,13 @@ class Dialect(Protocol):
         ...
 
     def limited(self, now_ns: int, retry_ns: int) -> Reply:
-        """The venue's "too many requests" reply, with the headers and body it really sends (used by a fault)."""
+        """The venue's "too many requests" reply, with its real headers and body. Used by a fault."""
         ...
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
         """A WebSocket handshake for ``target`` (path and query). A ``Reply`` refuses it; None accepts.
 
-        ``conn`` names the connection until ``closed``. Frames may be sent at once.
+        ``conn`` identifies the connection until ``closed``. Frames may be sent in this call.
         """
         ...
 
@@ -69,16 +68,16 @@ class Dialect(Protocol):
         ...
 
     def closed(self, conn: int, now_ns: int) -> None:
-        """The connection is gone (either side ended it): forget it and its feeds. Unknown ``conn`` is no error."""
+        """The connection ended, by either side: remove it and its feeds. An unknown ``conn`` is ignored."""
         ...
 
     def reports(self, reports: Sequence[Report], now_ns: int) -> None:
-        """Tell subscribers what happened at the exchange."""
+        """Send the exchange's reports to the subscribers."""
         ...
 
     @property
     def due_ns(self) -> int:
-        """When ``tick`` wants to be called next; ``NEVER`` where nothing is due."""
+        """When ``tick`` should be called next; ``NEVER`` if nothing is due."""
         ...
 
     def tick(self, now_ns: int) -> None:

@@ -1,4 +1,4 @@
-"""A simulated exchange's own records as plain data: what a run is judged by."""
+"""A simulated exchange's records as plain data. Tests and the demo compare arbkit's ledger with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ledger", "orders"]
 
 
 def ledger(exchange: SimExchange) -> dict[str, Any]:
-    """Balances of all accounts as decimal text; ``conserved``: nothing appeared or vanished."""
+    """Balances of all accounts as decimal text. ``conserved``: the sum of each asset equals the deposits."""
     accounts: dict[str, Any] = {}
     for account, asset, free, locked in exchange.ledger.rows():
         accounts.setdefault(account, {})[asset] = {"free": text(free), "locked": text(locked)}
@@ -19,7 +19,7 @@ def ledger(exchange: SimExchange) -> dict[str, Any]:
 
 
 def orders(exchange: SimExchange) -> list[dict[str, Any]]:
-    """Every order ever accepted, oldest first, with its fills."""
+    """All orders that were accepted, oldest first, with their fills."""
     return [_order(exchange.pairs[order.symbol], order) for order in exchange.orders.values()]
 
 

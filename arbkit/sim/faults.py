@@ -1,4 +1,4 @@
-"""Fault scripts: what goes wrong at a simulated venue, when, and how often. Seeded; each one that fires is logged."""
+"""Fault scripts: which faults happen at a simulated venue, when and how often. Seeded. Fired faults are recorded."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ FaultKind: TypeAlias = Literal[
     "lose_request",
     "partial",
 ]
-"""What can go wrong:
+"""The kinds of fault:
 
-- ``skip``: the changes since the last book frame are lost and the venue's sequence shows a hole;
-- ``drop``, ``duplicate``, ``reorder`` (sent after the next one of its symbol), ``corrupt`` (cut short): a book frame;
-- ``close``: a connection is cut; ``on`` chooses one that carries ``book``, ``user``, ``reply`` frames, or ``any``;
-- ``mute``: such a connection stays open and carries no frames of that kind for ``for_s`` (``any``: no pings either);
+- ``skip``: the changes since the last book frame are lost, and the venue's sequence numbers have a gap;
+- ``drop``, ``duplicate``, ``reorder`` (sent after the next frame of its symbol), ``corrupt`` (truncated): a book frame;
+- ``close``: a connection is cut; ``on`` selects one that carries ``book``, ``user``, ``reply`` frames, or ``any``;
+- ``mute``: such a connection stays open and carries no frames of that kind for ``for_s`` (``any``: also no pings);
 - ``throttle``: everything is refused as "too many requests" for ``for_s``;
-- ``status``: an HTTP request gets ``status`` with a JSON or HTML ``body``; ``applied`` = after it was executed;
-- ``delay``: what the venue sends arrives ``for_s`` later, in order;
-- ``blind``: from now on queries and listings do not know what happened in the last ``for_s`` (a replica that lags);
-- ``lose_ack``: an order is accepted and its answer lost; ``cut`` closes the socket too (a REST call is always cut);
-- ``lose_request``: an order never arrives, and nobody answers;
-- ``partial``: before an order matches, all but ``fraction`` of what it would have met is gone.
+- ``status``: an HTTP request gets ``status`` with a JSON or HTML ``body``; with ``applied`` it was executed before;
+- ``delay``: all frames and answers of the venue arrive ``for_s`` later, in order;
+- ``blind``: from now on queries and listings do not show the last ``for_s`` (a lagging replica);
+- ``lose_ack``: an order is accepted and its answer is lost; ``cut`` also closes the socket (a REST call is always cut);
+- ``lose_request``: an order does not arrive and gets no answer;
+- ``partial``: before an order matches, all of its matching liquidity except ``fraction`` is removed.
 """
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a script. It is armed at ``at_s`` seconds after the start and fires at the next occasion."""
+    """One entry of a script. It is armed ``at_s`` seconds after the start, and fires at the next possible moment."""
 
     kind: FaultKind
     venue: str = ""
-    """"" = every venue, each counting by itself."""
+    """"" = every venue, each with its own count."""
     at_s: float = 0.0
     count: int = 1
-    """How often it fires; 0 = without end."""
+    """How often it fires; 0 = no limit."""
     every_s: float = 0.0
-    """From one firing until it is armed again."""
+    """Seconds from one firing until it is armed again."""
     chance: float = 1.0
-    """Of firing at an occasion."""
+    """Probability of firing at each possible moment."""
     symbol: str = ""
-    """Book faults: this canonical symbol only."""
+    """Book faults: only this canonical symbol; "" = all."""
     on: Literal["any", "book", "user", "reply"] = "any"
     for_s: float = 1.0
     path: str = ""
@@ -93,7 +93,7 @@ class Script:
 
     def __init__(self, faults: Sequence[Fault], venue: str, start_ns: int, rng: Random) -> None:
         self.fired: list[Fired] = []
-        """In the order of firing."""
+        """The faults that fired, in order."""
         self._venue = venue
         self._rng = rng
         self._armed: dict[str, list[_Armed]] = {}
@@ -102,7 +102,7 @@ class Script:
                 self._armed.setdefault(fault.kind, []).append(_Armed(fault, start_ns))
 
     def take(self, kind: FaultKind, now_ns: int, symbol: str = "", detail: str = "", on: str = "any") -> Fault | None:
-        """The fault of this kind that fires at this occasion (``detail`` says which), if one does."""
+        """The fault of this kind that fires now, or None. ``detail`` describes the request or connection."""
         for armed in self._armed.get(kind, ()):
             fault = armed.fault
             if now_ns < armed.next_ns or fault.symbol not in ("", symbol) or fault.on != on:
@@ -124,16 +124,16 @@ class Script:
         return bool(self._armed.get(kind))
 
     def disarm(self) -> None:
-        """Nothing fires any more."""
+        """No fault fires any more."""
         self._armed.clear()
 
     def due_ns(self, kind: FaultKind) -> int:
-        """When the next fault of this kind is armed; ``NEVER``-like where none is."""
+        """When the next fault of this kind is armed; ``1 << 62`` if there is none."""
         return min((armed.next_ns for armed in self._armed.get(kind, ())), default=1 << 62)
 
 
 def default_script(venues: Sequence[str], seconds: float) -> list[Fault]:
-    """The five faults of a demo run, spread over its first two thirds and over the venues."""
+    """The five faults of a demo run, distributed over the venues and over the first two thirds of the run."""
     plan: list[Fault] = []
     kinds: list[FaultKind] = ["skip", "partial", "lose_ack", "throttle", "close"]
     for i, kind in enumerate(kinds):
@@ -144,9 +144,9 @@ def default_script(venues: Sequence[str], seconds: float) -> list[Fault]:
 
 
 def read_script(text: bytes) -> list[Fault]:
-    """A script from its JSON: a list of objects with the fields of ``Fault``. Raises ``ConfigError``."""
+    """Read a script: a JSON list of objects with the fields of ``Fault``. Raises ``ConfigError``."""
     try:
         return json.decode(text, type=list[Fault])
     except (ValidationError, DecodeError) as error:
         kinds = ", ".join(get_args(FaultKind))
-        raise ConfigError(f"fault script: {error}. It is a JSON list of objects; kinds are {kinds}.") from None
+        raise ConfigError(f"fault script: {error}. It must be a JSON list of objects. The kinds are {kinds}.") from None

@@ -1,4 +1,4 @@
-"""Who owns what, in integer units of 1e-12, and the proof that nothing appears or vanishes."""
+"""The balances of a simulated exchange, in integer units of 1e-12. ``SimExchange`` owns one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FEES: Final = "fees"
 class SimLedger:
     """Free and locked amounts by (account, asset).
 
-    Money enters by ``deposit`` alone and then only moves, so the sum over all accounts of an asset, ``total``, equals
-    ``deposited``. An amount never gets negative: such a move is a bug of the simulator, ``ArithmeticError``.
+    Only ``deposit`` adds money; all other calls move it. So the sum of an asset over all accounts (``total``) equals
+    ``deposited``. A negative amount is a bug of the simulator and raises ``ArithmeticError``.
     """
 
     __slots__ = ("_rows", "deposited")
@@ -22,10 +22,10 @@ class SimLedger:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[int]] = {}
         self.deposited: dict[str, int] = {}
-        """All that was ever paid in, by asset."""
+        """Sum of all deposits, by asset."""
 
     def deposit(self, account: str, asset: str, amount: int) -> None:
-        """Pay in from outside."""
+        """Add money from outside the exchange."""
         self.credit(account, asset, amount)
         self.deposited[asset] = self.deposited.get(asset, 0) + amount
 
@@ -36,24 +36,24 @@ class SimLedger:
         return self._row(account, asset)[1]
 
     def credit(self, account: str, asset: str, amount: int) -> None:
-        """Add to what is free; the other half of a move."""
+        """Add to the free amount. The caller takes it from another account (``spend``)."""
         self._row(account, asset)[0] += amount
 
     def lock(self, account: str, asset: str, amount: int) -> None:
-        """Free to locked; a negative amount back."""
+        """Move from free to locked; a negative amount moves back."""
         row = self._row(account, asset)
         row[0] -= amount
         row[1] += amount
         self._check(row, account, asset)
 
     def spend(self, account: str, asset: str, amount: int) -> None:
-        """Take from what is locked; the other half of a move."""
+        """Take from the locked amount. The caller credits it to other accounts."""
         row = self._row(account, asset)
         row[1] -= amount
         self._check(row, account, asset)
 
     def rows(self, account: str = "") -> list[tuple[str, str, int, int]]:
-        """(account, asset, free, locked), sorted; of one account or all."""
+        """(account, asset, free, locked), sorted, for one account or all."""
         return sorted((a, asset, row[0], row[1]) for (a, asset), row in self._rows.items() if account in ("", a))
 
     def total(self, asset: str) -> int:
@@ -62,7 +62,7 @@ class SimLedger:
 
     @property
     def conserved(self) -> bool:
-        """Whether the sum of each asset is what was paid in."""
+        """Whether the sum of each asset equals its deposits."""
         return all(self.total(asset) == self.deposited.get(asset, 0) for asset in self.assets())
 
     def assets(self) -> list[str]:

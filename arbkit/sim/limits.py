@@ -1,4 +1,4 @@
-"""Rate-limit windows of a simulated venue."""
+"""Rate-limit windows of a simulated venue. Dialects use them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ __all__ = ["Window"]
 
 
 class Window:
-    """``limit`` units in each ``window_ns``, counted per key (address, account) in windows on the clock's grid."""
+    """``limit`` units per ``window_ns``, counted per key (address, account). Windows start at multiples of
+    ``window_ns``."""
 
     __slots__ = ("_used", "limit", "window_ns")
 
@@ -21,11 +22,11 @@ class Window:
         return used if window == now_ns // self.window_ns else 0
 
     def add(self, key: str, cost: int, now_ns: int) -> bool:
-        """Count ``cost`` (negative gives back); False when the window is now over its limit."""
+        """Count ``cost`` units (negative = give back). False if the window is now over its limit."""
         used = max(0, self.used(key, now_ns) + cost)
         self._used[key] = (now_ns // self.window_ns, used)
         return used <= self.limit
 
     def wait_ns(self, now_ns: int) -> int:
-        """Until the current window ends."""
+        """Time until the current window ends."""
         return self.window_ns - now_ns % self.window_ns

@@ -1,4 +1,7 @@
-"""The market that simulated venues share: one tape, quoted a little apart on each, with edges planted on order."""
+"""The quotes of all simulated venues: one recorded tape with a small offset per venue, and planted edges.
+
+``World`` owns the ``Market`` and ticks it.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +25,24 @@ _REFILL_NS: Final = 400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """How far and how often venues part. Fractions of the price, seconds."""
+    """How much and how often the prices of the venues differ: fractions of the price, and seconds."""
 
     noise: float = 0.0003
-    """Each venue drifts within plus or minus this. Keep twice of it under two taker fees, or edges arise unplanted."""
+    """Each venue drifts within plus or minus this. Twice this must be less than two taker fees, or the drift itself
+    makes edges."""
     step_s: float = 2.0
-    """Mean time between two drifts of one venue's price."""
+    """Mean time between two drift steps of one venue's price."""
     edge_every_s: float = 0.0
-    """Mean time between two edges planted at random on a symbol; 0 = none but those planted by ``Market.plant``."""
+    """Mean time between two randomly planted edges on a symbol; 0 = only edges planted with ``Market.plant``."""
     edge: tuple[float, float] = (0.001, 0.004)
-    """Net of both taker fees."""
+    """Range of the net edge, after both taker fees."""
     lasting_s: tuple[float, float] = (0.15, 1.5)
 
 
 @dataclass(slots=True)
 class PlantedEdge:
-    """A planted edge: buy at ``buy_venue``, sell at ``sell_venue``, ``net`` of both taker fees, at the best prices."""
+    """A planted edge: buy at ``buy_venue``, sell at ``sell_venue``. ``net`` is the gain at the best prices, as a
+    fraction, after both taker fees."""
 
     symbol: str
     buy_venue: str
@@ -49,13 +54,13 @@ class PlantedEdge:
     """When the books changed."""
     ended_ns: int = 0
     shown_ns: dict[str, int] = field(default_factory=dict)
-    """When the first book frame that shows it was sent, by venue."""
+    """When the first book frame with the edge was sent, by venue."""
     gone_ns: dict[str, int] = field(default_factory=dict)
     """When the first book frame after its end was sent, by venue."""
 
 
 class _Quoter:
-    """The synthetic maker of one pair on one venue: the tape, shifted by some ticks."""
+    """Quotes one pair on one venue for the synthetic account: the tape, shifted by some ticks."""
 
     __slots__ = ("asks", "bids", "drift", "exchange", "frame", "lap_ns", "shift", "symbol", "track")
 
@@ -73,7 +78,7 @@ class _Quoter:
             exchange.quote(MAKER, symbol, buy, px, lots, start_ns)
 
     def play(self, now_ns: int) -> int:
-        """Apply the frames that are due; when the next one is."""
+        """Apply the frames that are due and return the time of the next one."""
         frames = self.track.frames
         while (due_ns := self.lap_ns + frames[self.frame][0]) <= now_ns:
             _, bids, asks = frames[self.frame]
@@ -87,7 +92,7 @@ class _Quoter:
         return due_ns
 
     def move(self, shift: int, now_ns: int) -> None:
-        """Quote everything ``shift`` ticks off the tape."""
+        """Move all quotes to ``shift`` ticks from the tape."""
         if shift == self.shift:
             return
         old = [(buy, px) for buy, px, lots in self._all() if lots]
@@ -97,12 +102,12 @@ class _Quoter:
         self._quote(gone + [(buy, px - shift, lots) for (buy, px), lots in new.items()], now_ns)
 
     def refill(self, eaten: Sequence[tuple[bool, int]], now_ns: int) -> None:
-        """Quote again what was taken, where the tape still has it."""
+        """Quote consumed levels again, if the tape still has them."""
         levels = [(buy, px - self.shift) for buy, px in eaten]
         self._quote([(buy, px, (self.bids if buy else self.asks).get(px, 0)) for buy, px in levels], now_ns)
 
     def _quote(self, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
-        """Less first, then more: the quotes of one moment never meet those of the moment before."""
+        """Remove levels first, then add, so that new quotes never cross old ones."""
         quote, symbol, shift = self.exchange.quote, self.symbol, self.shift
         for buy, px, lots in levels:
             if not lots:
@@ -118,7 +123,7 @@ class _Quoter:
 
 
 class Market:
-    """Moves the synthetic quotes of all venues: the tape, the drift, the planted edges, the refills."""
+    """Changes the synthetic quotes of all venues: tape, drift, planted edges, refills."""
 
     def __init__(
         self,
@@ -130,7 +135,7 @@ class Market:
     ) -> None:
         """``tracks``: by (venue, symbol)."""
         self.edges: list[PlantedEdge] = []
-        """All edges that were ever planted, in the order of planting."""
+        """All planted edges, in the order of planting."""
         self._rng = rng
         self._divergence = divergence
         self._timers = Timers()
@@ -154,7 +159,7 @@ class Market:
         self._timers.tick(now_ns)
 
     def eaten(self, exchange: SimExchange, now_ns: int) -> None:
-        """Takers met synthetic quotes: they come back later."""
+        """Schedule the refill of the synthetic quotes that takers consumed."""
         for symbol, levels in exchange.eaten.items():
             if levels:
                 quoter, taken = self._quoters[exchange.name, symbol], list(levels)
@@ -164,14 +169,14 @@ class Market:
     def plant(
         self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int
     ) -> PlantedEdge:
-        """Open an edge at ``start_ns``: the buying venue's prices go down and the selling venue's up, half each.
+        """Open an edge at ``start_ns``: half of it lowers the buying venue's prices, half raises the selling venue's.
 
-        ``net`` is a fraction, after both venues' default taker fees, at the best prices. One edge a symbol at a time
-        (``ValueError``). A third venue in between sees a smaller edge to both: ``net`` over the fees shows it too.
+        ``net`` is a fraction at the best prices, after both venues' default taker fees. Raises ``ValueError`` if the
+        symbol has another edge at that time. A third venue's price lies between, so there can be a smaller edge to it.
         """
         end_ns = start_ns + duration_ns
         if self._taken(symbol, start_ns, end_ns):
-            raise ValueError(f"{symbol} has a planted edge already between {start_ns} and {end_ns}")
+            raise ValueError(f"{symbol} already has a planted edge between {start_ns} and {end_ns}")
         for venue in (buy_venue, sell_venue):
             if (venue, symbol) not in self._quoters:
                 raise ValueError(f"{venue} has no {symbol}")
@@ -185,7 +190,7 @@ class Market:
         return any(e.symbol == symbol and start_ns < e.end_ns and e.start_ns < end_ns for e in self.edges)
 
     def net(self, symbol: str, buy_venue: str, sell_venue: str) -> float:
-        """The edge there is now at the best prices, as a fraction net of both default taker fees."""
+        """The present edge at the best prices, as a fraction, after both default taker fees."""
         buy, sell = self._quoters[buy_venue, symbol].exchange, self._quoters[sell_venue, symbol].exchange
         ask = buy.books[symbol].top()[2] * float(buy.pairs[symbol].tick)
         bid = sell.books[symbol].top()[0] * float(sell.pairs[symbol].tick)
@@ -195,7 +200,7 @@ class Market:
         return (bid * (1 - float(sell.profile.taker)) - cost) / ask
 
     def shown(self, venue: str, symbol: str, now_ns: int) -> None:
-        """A book frame of ``symbol`` was sent: note it for the edges that it shows, or shows the end of."""
+        """A book frame of ``symbol`` was sent: record its time on the edge that it shows the start or the end of."""
         edge = self._active.get(symbol)
         if edge is None or venue not in (edge.buy_venue, edge.sell_venue):
             return

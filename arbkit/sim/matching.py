@@ -1,4 +1,7 @@
-"""An order book with price-time priority, in ticks and lots, and the feeds that report its changes."""
+"""The matching engine: an order book with price-time priority, in ticks and lots, and feeds of its changes.
+
+``SimExchange`` owns one ``SimBook`` per pair; dialects take ``Feed`` objects from it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from typing import Literal, TypeAlias
 __all__ = ["SimBook", "Feed", "Match", "Resting", "Stp"]
 
 Stp: TypeAlias = Literal["none", "taker", "maker", "both"]
-"""Self-trade prevention: which of two orders of one owner is cancelled when they would meet."""
+"""Self-trade prevention: which of two orders of one owner is cancelled when they would match."""
 
 
 class Resting:
-    """An order in the book; ``qty`` is what is left of it."""
+    """An order in the book; ``qty`` is the remaining quantity."""
 
     __slots__ = ("buy", "id", "owner", "px", "qty")
 
@@ -25,7 +28,7 @@ class Resting:
 
 
 class Match:
-    """What an incoming order met."""
+    """The result of matching an incoming order."""
 
     __slots__ = ("cancelled", "fills", "left", "stopped")
 
@@ -49,7 +52,7 @@ class _Level:
 
 
 class Feed:
-    """The levels of one book that changed since the last ``take``: what an incremental stream sends."""
+    """Collects the levels of one book that changed since the last ``take``, for an incremental stream."""
 
     __slots__ = ("_asks", "_bids", "_book", "_last")
 
@@ -61,13 +64,14 @@ class Feed:
 
     @property
     def pending(self) -> bool:
-        """Something changed."""
+        """Whether something changed since the last ``take``."""
         return self._book.seq != self._last
 
     def take(self) -> tuple[int, int, list[tuple[int, int]], list[tuple[int, int]]]:
-        """``(first, last, bids, asks)``: the update ids covered, and (px ticks, total lots) of each changed level,
-        0 lots = gone. ``first == last + 1`` when nothing changed. A venue that chains by the previous id sends
-        ``first - 1`` as that.
+        """``(first, last, bids, asks)``: the range of update ids, and (px ticks, total lots) of each changed level.
+
+        0 lots = the level is gone. ``first == last + 1`` if nothing changed. A venue whose messages contain the
+        previous id sends ``first - 1``.
         """
         first = self._last + 1
         self._last = last = self._book.seq
@@ -77,7 +81,7 @@ class Feed:
         return first, last, bids, asks
 
     def skip(self) -> None:
-        """Lose what is pending: the next ``take`` leaves a hole in the ids."""
+        """Drop the pending changes (a fault). The ids of the next ``take`` then have a gap."""
         self._last = self._book.seq
         self._bids.clear()
         self._asks.clear()
@@ -94,7 +98,7 @@ class SimBook:
 
     def __init__(self, seq: int = 0) -> None:
         self.seq = seq
-        """The venue's update id: rises by one a changed level."""
+        """The venue's update id; increases by one per changed level."""
         self.feeds: list[Feed] = []
         self._bids: dict[int, _Level] = {}
         self._asks: dict[int, _Level] = {}
@@ -102,13 +106,13 @@ class SimBook:
         self._ask_px: list[int] = []
 
     def feed(self) -> Feed:
-        """A new collector of changes, from ``seq`` on."""
+        """A new ``Feed`` of the changes after ``seq``."""
         feed = Feed(self)
         self.feeds.append(feed)
         return feed
 
     def skip(self) -> None:
-        """Burn an update id: every feed loses what is pending and shows a hole (a fault)."""
+        """Skip an update id and drop the pending changes of every feed (a fault)."""
         self.seq += 1
         for feed in self.feeds:
             feed.skip()
@@ -120,19 +124,20 @@ class SimBook:
         return bids, asks
 
     def top(self) -> tuple[int, int, int, int]:
-        """``(bid px, bid lots, ask px, ask lots)``, zeros where a side is empty."""
+        """``(bid px, bid lots, ask px, ask lots)``; zeros for an empty side."""
         bid = self._bid_px[-1] if self._bid_px else 0
         ask = self._ask_px[0] if self._ask_px else 0
         return bid, self._bids[bid].total if bid else 0, ask, self._asks[ask].total if ask else 0
 
     def crosses(self, buy: bool, px: int) -> bool:
-        """Whether an order at ``px`` would take."""
+        """Whether an order at ``px`` would match."""
         if buy:
             return bool(self._ask_px) and self._ask_px[0] <= px
         return bool(self._bid_px) and self._bid_px[-1] >= px
 
     def makers(self, buy: bool, px: int | None, qty: int) -> list[tuple[Resting, int]]:
-        """What ``qty`` lots would meet now, in order of priority; nothing changes. ``px`` None = at any price."""
+        """The resting orders that ``qty`` lots would match now, in priority order. Changes nothing. ``px`` None = any
+        price."""
         met: list[tuple[Resting, int]] = []
         for level_px in self._ask_px if buy else reversed(self._bid_px):
             if px is not None and (level_px > px if buy else level_px < px):
@@ -147,9 +152,9 @@ class SimBook:
     def match(
         self, owner: str, buy: bool, px: int | None, qty: int, stp: Stp = "none", budget: int | None = None
     ) -> Match:
-        """Take up to ``qty`` lots at ``px`` or better (None = at any price), best price first, oldest order first.
+        """Match up to ``qty`` lots at ``px`` or better (None = any price), best price first, oldest order first.
 
-        ``budget``: spend at most so many ticks times lots.
+        ``budget``: the maximum to spend, in ticks times lots.
         """
         result = Match(qty)
         prices = self._ask_px if buy else self._bid_px
@@ -177,11 +182,11 @@ class SimBook:
         return result
 
     def resting(self, order_id: int, buy: bool, px: int) -> Resting:
-        """The order ``order_id``, which rests at ``px``; ``KeyError`` when it does not."""
+        """The order ``order_id`` that rests at ``px``. Raises ``KeyError`` if there is none."""
         return (self._bids if buy else self._asks)[px].orders[order_id]
 
     def add(self, resting: Resting) -> None:
-        """Rest an order at the back of its level. It must not cross: ``match`` first."""
+        """Add an order at the end of its level's queue. It must not cross; call ``match`` first."""
         levels = self._bids if resting.buy else self._asks
         level = levels.get(resting.px)
         if level is None:
@@ -192,7 +197,7 @@ class SimBook:
         self._changed(resting.buy, resting.px, level.total)
 
     def resize(self, resting: Resting, qty: int) -> None:
-        """Change what is left of an order: less keeps its place in the queue, more moves it to the back, 0 removes."""
+        """Change the remaining quantity. Less keeps the place in the queue, more moves to the end, 0 removes."""
         levels = self._bids if resting.buy else self._asks
         level = levels[resting.px]
         level.total += qty - resting.qty
@@ -209,7 +214,7 @@ class SimBook:
         self._changed(resting.buy, resting.px, level.total)
 
     def remove(self, resting: Resting) -> None:
-        """Take an order out; what was left of it stays in ``resting.qty``."""
+        """Remove an order; ``resting.qty`` keeps its remaining quantity."""
         left = resting.qty
         self.resize(resting, 0)
         resting.qty = left

@@ -1,4 +1,4 @@
-"""A traded pair and its integer grid: prices in ticks, sizes in lots, money in units of 1e-12."""
+"""A traded pair and its integer units: prices in ticks, sizes in lots, amounts in units of 1e-12."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["SCALE", "UNIT", "Pair", "text", "units"]
 SCALE: Final = 12
 """Decimals of the ledger."""
 UNIT: Final = 10**SCALE
-"""Ledger units in one whole of any asset."""
+"""Ledger units per 1 of any asset."""
 
 
 def units(value: Decimal | int | str) -> int:
-    """A decimal amount in ledger units; ``ValueError`` where it is finer than one unit."""
+    """A decimal amount in ledger units. Raises ``ValueError`` if it is not a whole number of units."""
     scaled = Decimal(value) * UNIT
     whole = int(scaled)
     if whole != scaled:
@@ -24,9 +24,9 @@ def units(value: Decimal | int | str) -> int:
     return whole
 
 
-@lru_cache(maxsize=1 << 14)  # a book prints the same prices and sizes again and again
+@lru_cache(maxsize=1 << 14)  # books contain the same prices and sizes many times
 def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
-    """``value * 10**-scale`` as plain text, trailing zeros cut down to ``pad`` decimals.
+    """``value * 10**-scale`` as plain text, with at least ``pad`` decimals and no further trailing zeros.
 
     ``text(150, 2)`` is ``1.5``; ``text(150, 2, pad=8)`` is ``1.50000000``.
     """
@@ -39,7 +39,7 @@ def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """What can be traded and by which rules. ``tick`` times ``lot`` must be a whole number of ledger units."""
+    """A traded pair and its rules. ``tick`` times ``lot`` must be a whole number of ledger units."""
 
     symbol: str
     """Canonical ``BASE-QUOTE``."""
@@ -53,7 +53,7 @@ class Pair:
     tick_units: int = field(init=False)
     lot_units: int = field(init=False)
     unit: int = field(init=False)
-    """Ledger units of quote in one tick times one lot: ``px * qty * unit`` is a notional, exactly."""
+    """Ledger units of quote per tick times lot: ``px * qty * unit`` is the exact notional."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tick_units", units(self.tick))
@@ -61,12 +61,12 @@ class Pair:
         object.__setattr__(self, "unit", units(self.tick * self.lot))
 
     def ticks(self, px: Decimal) -> int | None:
-        """The price in ticks; None when it is off the grid."""
+        """The price in ticks; None if it is not a multiple of the tick."""
         count = px / self.tick
         return int(count) if count == int(count) else None
 
     def lots(self, qty: Decimal) -> int | None:
-        """The size in lots; None when it is off the grid."""
+        """The size in lots; None if it is not a multiple of the lot."""
         count = qty / self.lot
         return int(count) if count == int(count) else None
 

@@ -1,4 +1,4 @@
-"""What a simulated exchange writes down: accounts, orders, fills, and the reports of what changed."""
+"""The records of a simulated exchange: accounts, orders, fills, and reports of changes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Rule: TypeAlias = Literal[
 
 
 class Refused(Exception):
-    """The exchange's definitive "no"; ``rule`` names the broken rule, the dialect words it."""
+    """A rejection by the exchange. ``rule`` names the violated rule; the dialect makes the venue's text."""
 
     def __init__(self, rule: Rule, text: str = "") -> None:
         super().__init__(text or rule)
@@ -52,33 +52,34 @@ class Refused(Exception):
 
 
 class Lost(Exception):
-    """A fault lost the request before it arrived: nobody answers. Only the world catches it."""
+    """A fault lost the request before it arrived, so it gets no answer. Only the world catches it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where venues differ below the wire."""
+    """The exchange rules in which venues differ."""
 
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
-    """Default fee rates, fractions; taken from the received asset, rounded down to ``fee_decimals``."""
+    """Default fee rates as fractions. Fees are taken from the received asset and rounded down to ``fee_decimals``."""
     fee_decimals: int = 8
     client_ids: Literal["open", "window", "always"] = "open"
-    """How long a client order id stays taken: while open, ``client_id_window_ns`` after it was placed, for good."""
+    """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after
+    placing, or always."""
     client_id_window_ns: int = 0
     post_only_reports: bool = False
-    """True: a post-only order that would take is accepted, then cancelled (OKX, Bybit); False: refused (Binance)."""
+    """A post-only order that would match: True = accepted, then cancelled (OKX, Bybit); False = refused (Binance)."""
     stp: Stp = "none"
     """Default self-trade prevention."""
     pairs: tuple[Pair, ...] = ()
-    """The venue's own grids, where they differ from the world's."""
+    """Pairs with the venue's own tick and lot, if they differ from the world's."""
     first_order_id: int = 1_000_000
     first_trade_id: int = 5_000_000
 
 
 @dataclass(slots=True)
 class Account:
-    """Who trades. ``synthetic`` accounts quote the tape and get no reports."""
+    """A trading account. ``synthetic`` accounts quote the tape and get no reports."""
 
     name: str
     key: str = ""
@@ -93,7 +94,7 @@ class Account:
 
 @dataclass(slots=True)
 class SimFill:
-    """One execution, from one account's side. ``px`` in ticks, ``qty`` in lots, ``quote`` and ``fee`` in units."""
+    """One account's side of an execution. ``px`` in ticks, ``qty`` in lots, ``quote`` and ``fee`` in ledger units."""
 
     id: int
     account: str
@@ -134,9 +135,9 @@ class SimOrder:
     cum: int = 0
     cum_quote: int = 0
     quote_qty: int = 0
-    """For a market order given by its quote amount, in ledger units; else 0."""
+    """The quote amount of a market order that has one, in ledger units; else 0."""
     reason: EndReason = ""
-    """Why it ended unfilled."""
+    """Why it ended before it was filled."""
     updated_ns: int = 0
     locked: int = 0
     stp: Stp = "none"
@@ -145,7 +146,7 @@ class SimOrder:
 
 @dataclass(slots=True, frozen=True)
 class OrderReport:
-    """An order changed; the values are those after this change, also when ``order`` has moved on since."""
+    """An order changed. The fields are the values after this change; ``order`` itself may have changed again."""
 
     kind: ReportKind
     order: SimOrder
@@ -155,12 +156,12 @@ class OrderReport:
     fill: SimFill | None
     ns: int
     seq: int
-    """Rises by one a report, per exchange."""
+    """Increases by one per report, per exchange."""
 
 
 @dataclass(slots=True, frozen=True)
 class BalanceReport:
-    """Absolute balances of the assets that one action touched: (asset, free, locked), in ledger units."""
+    """Absolute balances of the assets that one action changed: (asset, free, locked), in ledger units."""
 
     account: str
     balances: tuple[tuple[str, int, int], ...]
@@ -182,7 +183,7 @@ class TradeReport:
 
 @dataclass(slots=True, frozen=True)
 class TopReport:
-    """The best bid or ask changed (price or size): what real-time best-bid-ask streams send."""
+    """The best bid or ask changed (price or size). For best bid-ask streams."""
 
     symbol: str
     seq: int

@@ -1,4 +1,4 @@
-"""The filters of a simulated exchange: what a pair allows. Each raises ``Refused`` with the rule's name."""
+"""Order checks of a simulated exchange. Each function raises ``Refused`` with the rule's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["lots", "notional", "ticks"]
 
 
 def ticks(pair: Pair, px: Decimal | None) -> int:
-    """The price in ticks: positive, on the grid."""
+    """Check the price (positive, a multiple of the tick) and return it in ticks."""
     count = None if px is None or px <= 0 else pair.ticks(px)
     if count is None:
         raise Refused("tick")
@@ -19,7 +19,7 @@ def ticks(pair: Pair, px: Decimal | None) -> int:
 
 
 def lots(pair: Pair, qty: Decimal | None) -> int:
-    """The size in lots: within its bounds, on the grid."""
+    """Check the size (minimum, maximum, a multiple of the lot) and return it in lots."""
     if qty is None or qty < pair.min_qty:
         raise Refused("min_qty")
     if qty > pair.max_qty:
@@ -31,6 +31,6 @@ def lots(pair: Pair, qty: Decimal | None) -> int:
 
 
 def notional(pair: Pair, amount: int) -> None:
-    """The worth of an order, in ledger units of quote."""
+    """Check the notional ``amount``, in ledger units of quote."""
     if amount < units(pair.min_notional):
         raise Refused("min_notional")

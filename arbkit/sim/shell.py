@@ -1,4 +1,7 @@
-"""A world on loopback sockets: one port a venue for HTTP and WebSocket, and one for the admin pages."""
+"""Serves a world on loopback sockets: one port per venue for HTTP and WebSocket, and one for the admin pages.
+
+``arbkit sim``, ``arbkit demo`` and the socket tests call ``serve``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from arbkit.sim.world import World
 __all__ = ["serve"]
 
 _BACKLOG: Final = 20_000
-"""Frames that may wait for one slow client before its connection is cut."""
+"""Maximum number of frames that wait for one slow client; above it the connection is cut."""
 _NAP_S: Final = 0.01
 
 
@@ -25,11 +28,11 @@ _NAP_S: Final = 0.01
 async def serve(
     world: World, *, now_ns: Callable[[], int], host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[dict[str, Any]]:
-    """Serve a world until the block ends. Gives its addresses and keys:
+    """Serve a world until the block ends. Yields its addresses and keys:
 
     ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``.
-    The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, the venues take the
-    ones after it; 0 = any free ports. ``now_ns`` is the venues' clock.
+    The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, and the venues use
+    the next ones; 0 = any free ports. ``now_ns`` is the venues' clock.
     """
     shell = _Shell(world, now_ns)
     runners: list[web.ServerRunner] = []
@@ -60,7 +63,7 @@ async def serve(
 
 
 class _Client:
-    """One WebSocket client: frames wait here for its writer."""
+    """One WebSocket client and its queue of frames to send."""
 
     __slots__ = ("outs", "request", "socket", "wake")
 
@@ -71,7 +74,7 @@ class _Client:
         self.wake = asyncio.Event()
 
     def cut(self) -> None:
-        """End the TCP connection without a word."""
+        """End the TCP connection without a closing handshake."""
         if self.request.transport is not None:
             self.request.transport.abort()
 
@@ -155,7 +158,7 @@ class _Shell:
                     self._world.frame(conn, message.data, self._now_ns())
                     self._deliver()
         except ConnectionError:
-            pass  # the client went away in the handshake
+            pass  # the client disconnected during the handshake
         finally:
             self._clients.pop(conn, None)
             if writer is not None:
@@ -163,7 +166,7 @@ class _Shell:
             self._world.closed(conn, self._now_ns())
         if not socket.prepared:
             client.cut()
-            return web.Response()  # to nobody: aiohttp wants an answer that it can end
+            return web.Response()  # not sent: aiohttp requires a response object
         return socket
 
     async def _write(self, client: _Client) -> None:

@@ -1,4 +1,4 @@
-"""The recorded market that synthetic accounts quote: a short tape, scaled to any pair, played to and fro for ever."""
+"""The recorded market data that synthetic accounts quote: a short tape, scaled to any pair, played in a loop."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _LOT: Final = Decimal("0.00001")
 
 
 class Track:
-    """A tape on one pair's grid: the levels at its start, and the changes of each frame.
+    """A tape in one pair's ticks and lots: the levels at its start, and the changes of each frame.
 
-    Played forward and then backward, so that its end meets its start: a jump there would be an edge nobody planted.
+    It contains the recording forward and then backward, so that the end equals the start. A price jump there would
+    make an edge that was not planted.
     """
 
     __slots__ = ("asks", "bids", "frames", "length_ns")
@@ -47,7 +48,7 @@ class Track:
 
 
 def track(pair: Pair, price: Decimal) -> Track:
-    """The shipped tape around ``price`` on the pair's grid; sizes are worth what they were on the recording."""
+    """The recorded tape scaled to ``price`` and the pair's ticks and lots. The notional of each size is unchanged."""
     return _scaled(pair.tick, pair.lot, price)
 
 
@@ -65,7 +66,7 @@ def _scaled(tick: Decimal, lot: Decimal, price: Decimal) -> Track:
         for side, changes in enumerate(sides):
             touched: dict[int, None] = {}
             for px, qty in changes:
-                # several recorded prices may share a tick; bids round down and asks up, so that they never cross
+                # Several recorded prices can share a tick. Bids are rounded down and asks up, so they never cross.
                 ticks = px * px_num // px_den if side == 0 else -(-px * px_num // px_den)
                 lots = max(1, qty * lot_num // lot_den) if qty else 0
                 levels[side][ticks] = levels[side].get(ticks, 0) + lots - raw[side].get(px, 0)

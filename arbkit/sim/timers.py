@@ -1,4 +1,4 @@
-"""Timers over ``now_ns``: what a dialect does later, and again."""
+"""Timers driven by ``now_ns``, for dialects and the market: single and periodic calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 __all__ = ["NEVER", "Timer", "Timers"]
 
 NEVER: Final = 1 << 62
-"""Later than any time that matters, in nanoseconds."""
+"""The ``due_ns`` if nothing is scheduled, in nanoseconds."""
 
 
 class Timer:
-    """One thing to do; ``cancel`` it, or let it repeat each ``period_ns`` (0 = once)."""
+    """One scheduled call. It repeats every ``period_ns`` (0 = once) until ``cancel``."""
 
     __slots__ = ("active", "call", "period_ns")
 
@@ -27,7 +27,7 @@ class Timer:
 
 
 class Timers:
-    """A heap of timers. Those due at one time run in the order they were made: no order depends on hashes."""
+    """A heap of timers. Timers due at the same time run in the order in which they were created."""
 
     __slots__ = ("_count", "_heap")
 
@@ -43,9 +43,9 @@ class Timers:
         return heap[0][0] if heap else NEVER
 
     def at(self, due_ns: int, call: Callable[[int], None], period_ns: int = 0) -> Timer:
-        """Call ``call(now_ns)`` at ``due_ns``, then every ``period_ns`` where given.
+        """Call ``call(now_ns)`` at ``due_ns``, then every ``period_ns`` if it is not 0.
 
-        A late tick runs a periodic timer once, and its next time stays on the period's grid.
+        A late tick runs a periodic timer once. Its next time is still ``due_ns`` plus a multiple of the period.
         """
         timer = Timer(call, period_ns)
         self._push(due_ns, timer)

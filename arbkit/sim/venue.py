@@ -1,4 +1,4 @@
-"""The simulated exchange behind a dialect: accounts, orders, fills and the books they meet in. Pure, integers only."""
+"""The simulated exchange behind a dialect: accounts, orders, fills and order books. Integer arithmetic, no I/O."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ __all__ = [
     "TradeReport",
 ]
 
-_RATE = 10**8  # fee rates are kept in 1e-8
+_RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
 class SimExchange:
     """One venue's accounts, orders and books.
 
-    ``place`` and ``cancel`` act at once; what happened is returned and also queued as reports. Ids are the venue's
-    own and rise. Nothing here reads a clock: ``now_ns`` is the venue's time.
+    ``place`` and ``cancel`` act immediately. They return the order and queue reports. Order and trade ids increase.
+    ``now_ns`` is the venue's time.
     """
 
     def __init__(self, name: str, profile: Profile, pairs: Iterable[Pair]) -> None:
@@ -61,7 +61,7 @@ class SimExchange:
         """By name."""
         self.ledger = SimLedger()
         self.books = {symbol: SimBook(seq=1000) for symbol in self.pairs}
-        """By canonical symbol; ``books[s].feed()`` collects changed levels for a stream."""
+        """By canonical symbol; ``books[s].feed()`` makes a feed of changed levels for a stream."""
         self.orders: dict[int, SimOrder] = {}
         """All orders of accounts that are not synthetic, by id, oldest first."""
         self.fills: list[SimFill] = []
@@ -69,19 +69,19 @@ class SimExchange:
         self.halted: dict[str, str] = {}
         """Symbols that cannot be traded now, with the reason."""
         self.immovable: dict[str, tuple[bool, bool]] = {}
-        """Assets that are not free to move: (deposit, withdraw) open; others are open both ways."""
+        """Assets that cannot be moved freely: (deposit open, withdraw open). All others are open."""
         self.accepted = 0
-        """Orders accepted so far: how a fault knows that a call placed one."""
+        """Number of accepted orders. A fault uses it to detect that a call placed an order."""
         self.limited_until_ns = 0
-        """Set by a fault: until then the dialect answers everything as throttled (HTTP through ``limited``)."""
+        """Set by a fault: until this time the dialect answers everything as throttled (HTTP with ``limited``)."""
         self.visible_ns = 1 << 62
-        """Queries and listings know nothing newer than this (a fault: the replica that answers them lags)."""
+        """Queries and listings show nothing newer than this (a fault: a lagging replica)."""
         self.on_arrival: Callable[[], None] | None = None
-        """A fault's hook, called as an order arrives; may raise ``Lost``."""
+        """Hook of a fault, called when an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
-        """A fault's hook, called just before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
+        """Hook of a fault, called before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
-        """(buy, px) of synthetic quotes that takers consumed, until the market maker takes note."""
+        """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
@@ -120,7 +120,7 @@ class SimExchange:
         )
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
-        """(asset, free, locked) of every asset that the account ever held, sorted by asset, in ledger units."""
+        """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
         return [(asset, free, locked) for _, asset, free, locked in self.ledger.rows(account)]
 
     # --- orders -----------------------------------------------------------------------------------------------------
@@ -142,10 +142,10 @@ class SimExchange:
         stp: Stp | None = None,
         expire_ns: int = 0,
     ) -> SimOrder:
-        """Check, lock, match. Raises ``Refused``; ``Lost`` under a fault.
+        """Check the order, lock the balance and match. Raises ``Refused``, or ``Lost`` under a fault.
 
-        A refused order leaves no record. ``expire_ns``: not executed when the exchange handles it later than that.
-        ``px`` for limit orders; for market orders ``qty`` (base) or ``quote_qty``.
+        A refused order leaves no record. ``expire_ns``: refused if the exchange handles it later than this.
+        Limit orders need ``px`` and ``qty``; market orders need ``qty`` (base) or ``quote_qty``.
         """
         if self.on_arrival is not None:
             self.on_arrival()
@@ -202,7 +202,7 @@ class SimExchange:
         return order
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> SimOrder:
-        """End an open order; ``Refused("unknown_order")`` when none such is open."""
+        """Cancel an open order. Raises ``Refused("unknown_order")`` if there is no such open order."""
         order = self._newest(account, order_id, cl_ord_id, symbol, 1 << 62)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
@@ -211,7 +211,7 @@ class SimExchange:
         return order
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[SimOrder]:
-        """End all open orders, of one symbol or all."""
+        """Cancel all open orders, of one symbol or all."""
         orders = [
             order
             for order in self.orders.values()
@@ -223,7 +223,7 @@ class SimExchange:
         return orders
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> SimOrder | None:
-        """An order in any state; by client id the newest that carried it. For queries: to cancel, ``cancel``."""
+        """An order in any state; by client id the newest with this id. Only for queries: it lags by ``visible_ns``."""
         return self._newest(account, order_id, cl_ord_id, symbol, self.visible_ns)
 
     def _newest(self, account: str, order_id: int, cl_ord_id: str, symbol: str, until_ns: int) -> SimOrder | None:
@@ -261,7 +261,7 @@ class SimExchange:
         ]
 
     def take_reports(self) -> list[Report]:
-        """Reports since the last call; the world hands them to the dialect."""
+        """Reports since the last call; the world passes them to the dialect."""
         reports, self._reports = self._reports, []
         for symbol, book in self.books.items():
             seen = self._tops.get(symbol)
@@ -275,9 +275,9 @@ class SimExchange:
     # --- synthetic quotes -------------------------------------------------------------------------------------------
 
     def quote(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
-        """Set a synthetic account's whole size at a price (0 = none).
+        """Set a synthetic account's total size at a price (0 = none).
 
-        It takes from others where it crosses them, and shows no more than the account owns.
+        If it crosses other orders, it matches them. The size is limited by the account's balance.
         """
         quotes = self._quotes[symbol]
         resting = quotes.get((buy, px))
@@ -309,7 +309,7 @@ class SimExchange:
                 del quotes[buy, px]
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
-        """Take ``lots`` off a synthetic quote (a fault: the liquidity was gone a moment before)."""
+        """Remove ``lots`` from a synthetic quote (a fault)."""
         self._unlock_quote(pair, resting, lots)
         self.books[pair.symbol].resize(resting, resting.qty - lots)
         if not resting.qty:
@@ -331,7 +331,7 @@ class SimExchange:
         return self.profile.client_ids == "window" and now_ns - orders[-1].ns < self.profile.client_id_window_ns
 
     def _need(self, pair: Pair, order: SimOrder) -> tuple[str, int]:
-        """What an order ties up: (asset, units)."""
+        """The amount that an order locks: (asset, units)."""
         if order.side is Side.SELL:
             if order.quote_qty:
                 bid = self.books[pair.symbol].top()[0]
@@ -416,7 +416,7 @@ class SimExchange:
         trade_id: int,
         now_ns: int,
     ) -> None:
-        """One account's side of an execution: pay, receive, and what the venue takes of it."""
+        """One account's side of an execution: pay, receive, fee."""
         ledger = self.ledger
         quote, base = px * lots * pair.unit, lots * pair.lot_units
         give, paid, get, got = (pair.quote, quote, pair.base, base) if buy else (pair.base, base, pair.quote, quote)
@@ -457,7 +457,7 @@ class SimExchange:
         self._report("trade", order, fill, now_ns)
 
     def _fee(self, received: int, rate: int) -> int:
-        """Rounded toward zero to the venue's fee decimals."""
+        """The fee in ledger units, rounded toward zero to the venue's fee decimals."""
         step: int = 10 ** (SCALE - self.profile.fee_decimals)
         fee = received * abs(rate) // _RATE
         fee -= fee % step
@@ -486,7 +486,7 @@ class SimExchange:
         self._reports.append(report)
 
     def _flush_balances(self, now_ns: int) -> None:
-        """One report an account of all that the action touched."""
+        """Queue one balance report per account with all assets that the action changed."""
         by_account: dict[str, list[tuple[str, int, int]]] = {}
         for account, asset in self._touched:
             row = (asset, self.ledger.free(account, asset), self.ledger.locked(account, asset))

@@ -1,4 +1,4 @@
-"""What travels between a simulated venue and its clients: requests, replies, frames. Bytes and times, no sockets."""
+"""The messages between a simulated venue and its clients: requests, replies, frames. Plain data, no sockets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Reply(Struct, frozen=True, gc=False):
     body: bytes
     headers: Mapping[str, str] = {}
     delay_ns: int = 0
-    """Sent so much later than the request was handled."""
+    """Delay between handling the request and sending the reply."""
 
 
 class SimFrame(Struct, frozen=True, gc=False):
@@ -42,9 +42,9 @@ class SimFrame(Struct, frozen=True, gc=False):
     text: str
     kind: str = "control"
     """``book`` (public depth), ``top`` (best bid-ask), ``trades``, ``reply`` (answer to a client frame),
-    ``user`` (private events), ``control``. Faults choose by it."""
+    ``user`` (private events), ``control``. Faults select frames by it."""
     symbol: str = ""
-    """Canonical symbol of a book or trades frame."""
+    """Canonical symbol of a ``book``, ``top`` or ``trades`` frame."""
 
 
 class Ping(Struct, frozen=True, gc=False):
@@ -54,7 +54,7 @@ class Ping(Struct, frozen=True, gc=False):
 
 
 class Close(Struct, frozen=True, gc=False):
-    """The venue ends the connection; code 1006 = the TCP connection is cut without a closing handshake."""
+    """The venue closes the connection. Code 1006 = the TCP connection is cut without a closing handshake."""
 
     conn: int
     code: int = 1000
@@ -62,7 +62,7 @@ class Close(Struct, frozen=True, gc=False):
 
 
 class Answer(Struct, frozen=True, gc=False):
-    """The reply to the HTTP request ``ref``; None = the connection ends without one."""
+    """The reply to the HTTP request ``ref``; None = the connection is closed without a reply."""
 
     ref: int
     reply: Reply | None
@@ -72,7 +72,7 @@ Out: TypeAlias = SimFrame | Ping | Close | Answer
 
 
 class SimWire:
-    """The outbox that a dialect writes to; the world empties it after each call."""
+    """The output queue of a dialect. The world takes its content after each call."""
 
     __slots__ = ("outs",)
 
@@ -90,6 +90,6 @@ class SimWire:
         self.outs.append(Close(conn, code, reason))
 
     def take(self) -> list[Out]:
-        """All that was written since the last call."""
+        """Everything that was written since the last call."""
         outs, self.outs = self.outs, []
         return outs

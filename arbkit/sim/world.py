@@ -1,8 +1,8 @@
-"""Several simulated venues in one market, pure: requests, frames and time in; replies and frames out.
+"""Several simulated venues in one market: requests, frames and time in; replies and frames out. No I/O.
 
-A caller (the virtual-time runner, or ``arbkit.sim.shell`` on real sockets) hands in what clients send, calls ``tick``
-when ``due_ns`` has come, and after each call delivers what ``drain`` gives. All venues share one clock, the
-``now_ns`` passed in, which must not go back. The same seed and the same calls give the same answers.
+A caller (``arbkit.testing.virtual`` in virtual time, ``arbkit.sim.shell`` on real sockets) passes in the clients'
+messages, calls ``tick`` when ``due_ns`` is reached, and after each call delivers what ``drain`` returns. All venues
+share one clock, the argument ``now_ns``, which must not go back. The same seed and calls give the same answers.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, 
 __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
 
 ACCOUNT: Final = "main"
-"""The account that each venue has for its client."""
+"""The client's account at each venue."""
 PRICES: Final[Mapping[str, Decimal]] = {"BTC-USDT": Decimal(61800), "ETH-USDT": Decimal(2400)}
-"""Symbols of a default world, and where their tape plays."""
+"""Symbols of a default world, and the price to which the tape is scaled."""
 PAIRS: Final[Mapping[str, Pair]] = {
     pair.symbol: pair
     for pair in (
@@ -41,7 +41,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
         Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.0001"), Decimal("0.0001"), Decimal("0.0001")),
     )
 }
-"""Grids of the symbols a world can have, unless a venue's profile has its own."""
+"""The symbols that a world can have, with tick and lot. A venue's profile can replace them."""
 _STOCK: Final = Decimal(10**6)
 _PURSE: Final[Mapping[str, Decimal]] = {"USDT": Decimal(200_000), "BTC": Decimal(3), "ETH": Decimal(80)}
 _KEY_CHARS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -49,7 +49,7 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>
 
 
 class Site:
-    """One venue of a world: its exchange, its wire, its faults."""
+    """One venue of a world: exchange, dialect, output queue, faults."""
 
     __slots__ = ("blind_ns", "conns", "dialect", "exchange", "faults", "held", "muted", "reordered", "wire")
 
@@ -59,21 +59,21 @@ class Site:
         self.dialect = dialect(exchange, self.wire)
         self.faults = faults
         self.conns: dict[int, set[str]] = {}
-        """Open connections, with the kinds of frame each has carried."""
+        """Open connections, with the kinds of frame that each has carried."""
         self.held = 0
-        """Nothing leaves before this time (a delay)."""
+        """Nothing is sent before this time (fault ``delay``)."""
         self.muted: dict[int, tuple[int, str]] = {}
-        """Connections that carry nothing, or nothing of one kind, until a time."""
+        """(until_ns, kind) of connections on which no frames of that kind are sent (fault ``mute``)."""
         self.blind_ns = 0
-        """How far queries lag."""
+        """How far queries lag (fault ``blind``)."""
         self.reordered: dict[tuple[int, str], SimFrame] = {}
 
 
 class World:
     """``World([BinanceDialect, OkxDialect], seed=1, start_ns=now)``.
 
-    Every venue lists ``prices``' symbols and has one client account, ``main``, with ``purse``; keys are made from the
-    seed. A synthetic account quotes the tape on each.
+    Every venue lists the symbols of ``prices``. It has one client account, ``main``, with the balances of ``purse`` and
+    keys made from the seed, and one synthetic account that quotes the tape.
     """
 
     def __init__(
@@ -96,7 +96,9 @@ class World:
         known = [dialect.venue for dialect in dialects]
         for fault in faults:
             if fault.venue and fault.venue not in known:
-                raise ConfigError(f"fault script: no venue {fault.venue!r} in this run; it has {', '.join(known)}")
+                raise ConfigError(
+                    f"fault script: no venue {fault.venue!r} in this run; the venues are {', '.join(known)}"
+                )
         tracks = {}
         for dialect in dialects:
             venue, rng = dialect.venue, Random(f"{seed}:{dialect.venue}")
@@ -127,7 +129,7 @@ class World:
     # --- in ---------------------------------------------------------------------------------------------------------
 
     def http(self, venue: str, request: Request, ref: int, now_ns: int) -> None:
-        """An HTTP request arrived; ``drain`` will give an ``Answer`` with the caller's ``ref``."""
+        """An HTTP request arrived. ``drain`` will return an ``Answer`` with the caller's ``ref``."""
         self._begin(now_ns)
         site = self.sites[venue]
         reply = self._http(site, request, now_ns)
@@ -136,7 +138,7 @@ class World:
         self._emit(site, Answer(ref, reply), now_ns + delay_ns)
 
     def connect(self, venue: str, target: str, headers: Mapping[str, str], now_ns: int) -> tuple[int, Reply | None]:
-        """A WebSocket handshake: the number of the new connection, and the reply that refuses it (None = accepted)."""
+        """A WebSocket handshake. Returns the connection's number, and the reply that refuses it (None = accepted)."""
         self._begin(now_ns)
         site = self.sites[venue]
         self._count += 1
@@ -149,7 +151,7 @@ class World:
         return conn, refused
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        """A text frame from a client. Frames on a connection that is closed are ignored, as on a cut wire."""
+        """A text frame from a client. Frames on a closed connection are ignored."""
         site = self._venue_of.get(conn)
         if site is None:
             return
@@ -165,14 +167,14 @@ class World:
         if not lost:
             self._flush(site)
         elif lost.cut:
-            # what the client had coming on this socket, private events too, dies with it
+            # All frames to this socket are lost, private events too.
             self._flush(site, mute=conn)
             self._cut(site, conn)
         else:
             self._flush(site, mute=conn, only="reply")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        """The client's side ended a connection. Unknown ones are ignored."""
+        """The client closed a connection. An unknown one is ignored."""
         site = self._venue_of.pop(conn, None)
         if site is not None:
             self._begin(now_ns)
@@ -183,8 +185,8 @@ class World:
 
     @property
     def due_ns(self) -> int:
-        """When ``tick`` wants to be called next. Timed faults fire at the first tick after their time: the tape alone
-        ticks ten times a second."""
+        """When ``tick`` should be called next. Timed faults fire at the first tick after their time; the tape causes
+        ten ticks per second."""
         due = self._later[0][0] if self._later else NEVER
         due = min(due, self.market.due_ns)
         for site in self.sites.values():
@@ -192,7 +194,7 @@ class World:
         return due
 
     def tick(self, now_ns: int) -> None:
-        """Do all that is due: the market moves, depth frames and pings leave, faults fire."""
+        """Do everything that is due: change quotes, send depth frames and pings, fire faults."""
         self._begin(now_ns)
         self.market.tick(now_ns)
         for site in self.sites.values():
@@ -203,7 +205,7 @@ class World:
                 self._flush(site)
 
     def heal(self) -> None:
-        """No more faults, and none that is still going on; what is delayed already comes late, in order."""
+        """End all faults, also those in progress. Frames that are already delayed still come late, in order."""
         for site in self.sites.values():
             site.faults.disarm()
             site.muted.clear()
@@ -213,12 +215,12 @@ class World:
     # --- out --------------------------------------------------------------------------------------------------------
 
     def drain(self) -> list[Out]:
-        """What leaves now, in order; connections and refs are unique over all venues."""
+        """The messages to deliver now, in order. Connection numbers and refs are unique over all venues."""
         outs, self._out = self._out, []
         return outs
 
     def endpoints(self, venue: str, http: str, ws: str) -> dict[str, str | None]:
-        """The venue's base URLs at a server's origins, with the client account's key, secret and passphrase."""
+        """The venue's base URLs for a server's origins, with the client account's key, secret and passphrase."""
         site = self.sites[venue]
         main = site.exchange.accounts[ACCOUNT]
         return {
@@ -235,15 +237,15 @@ class World:
         return self.market.plant(symbol, buy_venue, sell_venue, net, start_ns, duration_ns)
 
     def ledger(self) -> dict[str, Any]:
-        """Each venue's own books of account, as decimal text; ``conserved`` says that nothing appeared or vanished."""
+        """The balances of each venue; see ``dump.ledger``."""
         return {venue: dump.ledger(site.exchange) for venue, site in self.sites.items()}
 
     def orders(self) -> dict[str, list[dict[str, Any]]]:
-        """Every order that each venue ever accepted, with its fills."""
+        """All orders that each venue accepted, with their fills; see ``dump.orders``."""
         return {venue: dump.orders(site.exchange) for venue, site in self.sites.items()}
 
     def faults(self) -> dict[str, Any]:
-        """Faults that fired, counted by kind and listed; edges that were planted."""
+        """The fired faults, as counts by kind and as a list, and the planted edges."""
         fired = sorted((f for site in self.sites.values() for f in site.faults.fired), key=lambda f: (f.ns, f.venue))
         counts: dict[str, int] = {}
         for one in fired:
@@ -253,7 +255,7 @@ class World:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _begin(self, now_ns: int) -> None:
-        """A call at ``now_ns``: what was delayed until now leaves before anything newer."""
+        """Start a call at ``now_ns``: send delayed messages that are due before anything newer."""
         self._now_ns = now_ns
         while self._later and self._later[0][0] <= now_ns:
             self._out.append(heapq.heappop(self._later)[2])
@@ -295,7 +297,7 @@ class World:
             if fault is None:
                 return
             keep = min(have - 1, max(1, int(have * fault.fraction)))
-            # all that the order could reach beyond what it is to get, the whole size of each level
+            # Remove everything that the order could match beyond ``keep``, on all levels.
             reach = exchange.books[pair.symbol].makers(buy, px, 1 << 62)
             for resting, _ in reach:
                 stay = min(keep, resting.qty)
@@ -309,7 +311,7 @@ class World:
             exchange.on_match = match
 
     def _faults(self, site: Site, now_ns: int) -> None:
-        """Faults that fire by time."""
+        """Fire the faults that depend on time only."""
         faults, exchange = site.faults, site.exchange
         if faults.has("skip"):
             for symbol, book in exchange.books.items():
@@ -338,9 +340,9 @@ class World:
         self._emit(site, Close(conn, 1006), self._now_ns)
 
     def _flush(self, site: Site, mute: int = 0, only: str = "") -> None:
-        """Turn what happened into frames, let book faults at them, and send.
+        """Turn the exchange's reports into frames, apply book faults, and send.
 
-        ``mute``: frames to this connection are lost (``only``: those of one kind).
+        ``mute``: frames to this connection are lost; with ``only``, just the frames of that kind.
         """
         now_ns, dialect = self._now_ns, site.dialect
         self.market.eaten(site.exchange, now_ns)
@@ -378,7 +380,7 @@ class World:
         return now_ns < until_ns and not isinstance(out, Close) and (on == "any" or getattr(out, "kind", "") == on)
 
     def _book(self, site: Site, frame: SimFrame, now_ns: int) -> None:
-        """One book frame passes the faults."""
+        """Apply the book faults to one frame and send it."""
         faults, symbol = site.faults, frame.symbol
         if faults.take("drop", now_ns, symbol):
             return
@@ -396,7 +398,7 @@ class World:
             self._emit(site, frame, now_ns)
 
     def _emit(self, site: Site, out: Out, at_ns: int) -> None:
-        """Send at ``at_ns``, or after the delay that is on: a stalled line keeps its order."""
+        """Send at ``at_ns``, or at the end of the present delay if it is later. The order is kept."""
         if at_ns < site.held:
             at_ns = site.held
         if at_ns <= self._now_ns:

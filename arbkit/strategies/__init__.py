@@ -1,4 +1,4 @@
-"""Strategies that come with arbkit, and what one of your own is built from."""
+"""The strategies and the executor of arbkit, and the functions to build your own."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ __all__ = [
 
 @hookimpl
 def register_strategies(register: RegisterStrategy) -> None:
-    """The built-ins come in by the hook that strangers use."""
+    """Register the built-in strategies with the same hook that plugins use."""
     register("spread", SpreadArb)

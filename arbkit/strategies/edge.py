@@ -1,8 +1,8 @@
-"""What a trade between two books is worth, after everything that it is known to cost.
+"""The net profit of buying on one book and selling on another, after fees, slippage and latency penalty.
 
-Pure functions in floats. Buying eats the asks of one book and selling the bids of the other, each from the best
-outward, so one more unit never earns more than the one before: taking units while the next one pays is the best size
-there is, and no search is needed.
+Pure functions in floats, used by strategies. ``walk`` takes the asks of one book and the bids of the other, from the
+best level outward. Each further unit earns no more than the one before, so the best size is reached when the next unit
+no longer pays.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ __all__ = ["Edge", "Terms", "common_lot", "top_ratio", "walk"]
 
 
 class Terms(Struct, frozen=True, gc=False, kw_only=True):
-    """What it costs to buy on one instrument and sell on another, in fractions of price, and what their rules allow."""
+    """The costs of buying one instrument and selling another, as fractions of price, and their order rules."""
 
     buy_fee: float
-    """The account's own taker fee where it buys."""
+    """The account's taker fee at the buying venue."""
     sell_fee: float
     fee_in_base: bool = False
-    """The buying venue takes its fee out of what is bought: to own one unit, 1 / (1 - fee) must be bought."""
+    """The buying venue takes its fee from the bought asset, so 1 / (1 - fee) must be bought to receive 1."""
     slippage: float = 0.0
-    """How far beyond its last level each order may fill; the edge pays for it on both legs."""
+    """How far beyond its last level each order may fill. It is subtracted from the profit for both legs."""
     cost_per_s: float = 0.0
-    """What a leg's price is expected to move against us in a second of book age and order latency."""
+    """Expected price move against each leg per second of book age and order latency."""
     buy_latency_ns: int = 0
     sell_latency_ns: int = 0
     lot: float = 0.0
-    """The common lot of both; 0 = none."""
+    """The common lot of both instruments; 0 = none."""
     buy_lot: float = 0.0
     min_qty: float = 0.0
-    """The larger of both; so is ``min_notional``."""
+    """The larger minimum of both instruments; likewise ``min_notional``."""
     min_notional: float = 0.0
     max_qty: float = inf
-    """The smaller of both; so is ``max_notional``."""
+    """The smaller maximum of both instruments; likewise ``max_notional``."""
     max_notional: float = inf
 
     @classmethod
     def between(
         cls, view: View, buy: Instrument, sell: Instrument, *, slippage: float, cost_per_s: float, fee_in_base: bool
     ) -> Terms:
-        """The terms of this moment."""
+        """The terms with the present fees, latencies and rules."""
         return cls(
             buy_fee=view.taker_fee(buy.id),
             sell_fee=view.taker_fee(sell.id),
@@ -66,43 +66,43 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def gross_up(self) -> float:
-        """Units to order for one unit owned."""
+        """Units to order per unit received."""
         return 1.0 / (1.0 - self.buy_fee) if self.fee_in_base else 1.0
 
     @property
     def pays(self) -> float:
-        """What one unit costs per unit of ask, before latency."""
+        """Cost of one received unit as a multiple of the ask, without latency penalty."""
         return (self.gross_up if self.fee_in_base else 1.0 + self.buy_fee) + self.slippage
 
     @property
     def keeps(self) -> float:
-        """What one unit brings per unit of bid, before latency."""
+        """Proceeds of one unit as a multiple of the bid, without latency penalty."""
         return 1.0 - self.sell_fee - self.slippage
 
     def hurdle(self, edge: float) -> float:
-        """The ratio of bid to ask at which a trade on fresh books earns ``edge``."""
+        """The ratio of bid to ask at which a trade earns ``edge``, without latency penalty."""
         return (self.pays + edge) / self.keeps
 
 
 class Edge(Struct, frozen=True, gc=False, kw_only=True):
-    """The best trade between two books. Money is in the quote asset."""
+    """The best trade between two books. Amounts are in the quote asset."""
 
     qty: float
-    """To be sold, and what is left of the purchase after a fee in base."""
+    """The quantity to sell; also what remains of the purchase after a fee in base."""
     buy_qty: float
-    """To be ordered: more than ``qty`` where the fee is taken in base, down to the buying instrument's lot
-    (so it never costs more than is there; what is missing is less than one lot)."""
+    """The quantity to buy. It is larger than ``qty`` if the fee is taken in base. It is rounded down to the buying
+    instrument's lot, so the purchase can be short by less than one lot."""
     buy_px: float
-    """The worst level needed, without slippage."""
+    """The price of the worst level used, without slippage."""
     sell_px: float
     cost: float
-    """Of ``qty`` at the levels walked: what ``edge`` is a fraction of."""
+    """Cost of ``qty`` at the levels used; ``edge`` is ``net`` divided by it."""
     gross: float
-    """Proceeds less cost."""
+    """Proceeds minus cost."""
     fees: float
     slippage: float
     penalty: float
-    """For book age and order latency."""
+    """Latency penalty, for book age and order latency."""
 
     @property
     def net(self) -> float:
@@ -114,7 +114,7 @@ class Edge(Struct, frozen=True, gc=False, kw_only=True):
 
 
 def common_lot(one: Decimal, other: Decimal) -> Decimal:
-    """The smallest size that stands on both lots (0 = no lot): the coarser of the two, where one divides the other."""
+    """The smallest size that is a multiple of both lots (0 = no lot)."""
     if not one or not other:
         return one or other
     (a, b), (c, d) = one.as_integer_ratio(), other.as_integer_ratio()
@@ -122,7 +122,7 @@ def common_lot(one: Decimal, other: Decimal) -> Decimal:
 
 
 def top_ratio(buy: Book, sell: Book) -> float:
-    """Best bid of ``sell`` over best ask of ``buy``; 0 where a side is empty. The first and cheapest question."""
+    """Best bid of ``sell`` divided by best ask of ``buy``; 0 if a side is empty. A cheap first test."""
     return sell.bid_px / buy.ask_px
 
 
@@ -137,10 +137,10 @@ def walk(
     most_base: float = inf,
     most_notional: float = inf,
 ) -> Edge | None:
-    """The size with the largest net profit of which no unit loses and whose edge is at least ``least_edge``.
+    """The trade with the largest net profit of which no unit loses and whose edge is at least ``least_edge``.
 
-    ``most_quote``: free quote at the buying venue; ``most_base``: free base at the selling one; ``most_notional``: what
-    the limits leave. They bind at the order's limit price, as a reservation does. None when nothing tradable pays.
+    ``most_quote``: free quote at the buying venue; ``most_base``: free base at the selling venue; ``most_notional``:
+    what the limits allow. They apply at the order's limit price. None if nothing tradable is profitable.
     """
     slippage = terms.slippage
     gross_up = terms.gross_up
@@ -169,7 +169,7 @@ def walk(
             break
         take = min(asked, wanted, room)
         short = least_edge * ask - gain
-        if short > 0.0:  # this level lowers the average: only so far as it stays at least_edge
+        if short > 0.0:  # this level lowers the average edge: take only so much that it stays at least_edge
             take = min(take, (net - least_edge * cost) / short)
             if take <= 0.0:
                 break
@@ -203,7 +203,7 @@ def _sum(
     buy_penalty: float,
     sell_penalty: float,
 ) -> Edge | None:
-    """The steps less ``excess`` off their end (what the lot cuts), added up."""
+    """The ``Edge`` of ``steps``, after removing ``excess`` (from rounding to the lot) from their end."""
     while excess >= steps[-1][2]:
         excess -= steps.pop()[2]
     buy_px, sell_px, take = steps[-1]
@@ -228,7 +228,7 @@ def _sum(
 
 
 def _floor(qty: float, lot: float) -> float:
-    """On the lot, rounded down; a billionth of a lot is a rounding error of floats, not a missing lot."""
+    """Round down to a multiple of the lot. A difference of 1e-9 lots is treated as a float rounding error."""
     return round(int(qty / lot + 1e-9) * lot, 12) if lot else qty
 
 

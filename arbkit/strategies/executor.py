@@ -1,10 +1,13 @@
-"""Two taker legs at once, and what happens when they do not fill alike.
+"""The default executor: sends two taker legs at once, and repairs the deal if they fill differently.
 
-Entry: one purchase and one sale of one asset, both priced IOC orders of one size, sent together. When everything that
-was sent has ended and its fills are counted, either the deal is balanced within what can be traded (dust) and closes,
-or one more priced IOC order is sent for the difference: where it costs least by the books of that moment, completing
-the short leg or taking back the long one, never at a worse price than ``max_unwind_loss`` allows. After ``tries`` of
-them, or ``hold_after_s`` without a possible one, the deal is HELD with its reason.
+Entry: one purchase and one sale of the same asset, both priced IOC orders, sent together. When all orders have ended
+and their fills are counted, there are two cases:
+
+- the legs are balanced, or the difference is too small to trade: the deal closes;
+- otherwise one more priced IOC order is sent for the difference. It completes the smaller leg (hedge) or reverses a
+  part of the larger one (unwind), whichever is cheaper by the present books, within ``max_unwind_loss``.
+
+After ``tries`` such orders, or after ``hold_after_s`` without a possible one, the deal is HELD. The engine calls it.
 """
 
 from __future__ import annotations
@@ -42,15 +45,15 @@ _LASTING = frozenset(
         RejectReason.MIN_NOTIONAL,
     }
 )
-"""A "no" that the same venue would say again: that side of that instrument is not tried once more."""
+"""Rejections that would be repeated: that side of that instrument is not tried again for the deal."""
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
-"""An order that the market never saw: it says nothing about the price, and is no try."""
+"""Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
-"""So many orders for each try, whatever became of them."""
+"""Maximum number of orders, rejected ones included, per allowed try."""
 
 
 class _Repair:
-    """A broken deal: since when, when the next order may go, and when to look again."""
+    """State of an unbalanced deal: since when, when the next order may be sent, and when to check again."""
 
     __slots__ = ("due_ns", "next_ns", "since_ns", "waiting")
 
@@ -59,15 +62,17 @@ class _Repair:
         self.next_ns = now_ns
         self.due_ns = NEVER
         self.waiting = False
-        """No order is possible by the books of now: any change of one is worth a look."""
+        """No order is possible with the present books; check again when one changes."""
 
 
 class TakerExecutor(Executor):
-    """Carries out deals of one purchase and one sale.
+    """Executes deals of one purchase and one sale. Raises ``ConfigError`` for invalid settings.
 
-    ``max_unwind_loss``: how much worse than the leg it answers a hedge or unwind may trade, as a fraction of price.
-    ``slippage``: how far beyond the last level needed such an order may fill, once more with each try.
-    ``spacing_s``: between tries, doubling. ``order_life_s``: the time in which a venue must execute an order.
+    ``max_unwind_loss``: how much worse than the opposite leg a hedge or unwind may trade, as a fraction of price.
+    ``slippage``: how far beyond the last level used such an order may fill; it is multiplied by the number of the try.
+    ``tries``: maximum number of hedge and unwind orders. ``spacing_s``: seconds between tries; doubles each time.
+    ``hold_after_s``: seconds without a possible order until HELD. ``order_life_s``: seconds in which the venue must
+    execute an order.
     """
 
     def __init__(
@@ -82,10 +87,11 @@ class TakerExecutor(Executor):
     ) -> None:
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
             raise ConfigError(
-                f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} are fractions of price, 0 to 1"
+                f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} must be fractions of price, from "
+                f"0 to below 1"
             )
         if tries < 1 or min(spacing_s, hold_after_s) < 0.0 or order_life_s <= 0.0:
-            raise ConfigError("executor: tries must be at least 1, times 0 or more, order_life_s above 0")
+            raise ConfigError("executor: tries must be at least 1, times at least 0, order_life_s more than 0")
         self.max_unwind_loss = Decimal(repr(max_unwind_loss))
         self.slippage = slippage
         self.tries = tries
@@ -96,17 +102,20 @@ class TakerExecutor(Executor):
         self._repairs: dict[int, _Repair] = {}
 
     def plan(self, opportunity: Opportunity, view: View, now_ns: int) -> Deal | None:
-        """Exact legs of one size on the common lot (the purchase larger where the opportunity asks for it: its fee is
-        taken out of it); None when a minimum is not met. Raises ``LocalProtocolError`` for legs it is not made for."""
+        """A deal with two legs of one size, rounded to the common lot. The purchase is larger in the ratio of the
+        opportunity's legs, for a fee in base. None if a rule of a venue is not met. Raises ``LocalProtocolError`` for
+        legs that this executor does not support."""
         legs = opportunity.legs
         if len(legs) != 2 or legs[0].side is legs[1].side or [leg for leg in legs if leg.wave or leg.maker]:
-            raise LocalProtocolError(f"TakerExecutor takes one purchase and one sale, at once; got {legs}")
+            raise LocalProtocolError(f"TakerExecutor needs one purchase and one sale in the same wave; got {legs}")
         buy, sell = legs if legs[0].side is Side.BUY else (legs[1], legs[0])
         to_buy, to_sell = view.catalogue.get(buy.instrument), view.catalogue.get(sell.instrument)
         if to_buy is None or to_sell is None:
             return None
         if (to_buy.base, to_buy.quote) != (to_sell.base, to_sell.quote):
-            raise LocalProtocolError(f"TakerExecutor trades one asset for one other; got {to_buy.id} and {to_sell.id}")
+            raise LocalProtocolError(
+                f"TakerExecutor needs the same base and quote on both legs; got {to_buy.id} and {to_sell.id}"
+            )
         bought, sold = Decimal(repr(buy.qty)), Decimal(repr(sell.qty))
         lot = common_lot(to_buy.lot, to_sell.lot)
         sell_qty = _floor(min(bought, sold, to_buy.max_qty or bought, to_sell.max_qty or sold), lot)
@@ -133,11 +142,11 @@ class TakerExecutor(Executor):
         return Deal(opportunity, planned, created_ns=now_ns, deadline_ns=deadline)
 
     def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
-        """Waits until everything sent has ended; then the deal closes, or the difference is hedged."""
+        """When all orders have ended, close the deal or return an order for the difference."""
         return self._settle(deal, view, now_ns)
 
     def on_book(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
-        """Looks again when a broken deal was waiting for a book."""
+        """Check again if an unbalanced deal waits for a book."""
         repair = self._repairs.get(deal.id)
         if repair is None or not repair.waiting:
             return ()
@@ -145,7 +154,7 @@ class TakerExecutor(Executor):
         return self._settle(deal, view, now_ns)
 
     def on_timer(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
-        """The next try of a broken deal is due, or its patience ends."""
+        """The next try of an unbalanced deal is due, or its time is over."""
         repair = self._repairs.get(deal.id)
         if repair is None or repair.due_ns > now_ns:
             return ()
@@ -167,7 +176,7 @@ class TakerExecutor(Executor):
             return ()
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
         if self._dust(deal, abs(over), view):
-            if deal.open_orders:  # a fee is still to come: it may be in base
+            if deal.open_orders:  # wait for missing fees: a fee may be in base
                 self._wake(deal, NEVER)
             else:
                 self._close(deal, over, now_ns)
@@ -177,23 +186,24 @@ class TakerExecutor(Executor):
         return self._repair(deal, over, view, now_ns)
 
     def _repair(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> Sequence[Command]:
-        """``over`` base too much (negative: too little) over all legs: one order, a wait, or the end of patience."""
+        """``over``: surplus of base over all legs (negative: a shortage). Returns one order, or waits, or holds the
+        deal."""
         deal.move(DealState.UNWINDING)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
         if now_ns < repair.next_ns:
             self._wake(deal, repair.next_ns)
             return ()
-        left = f"{plain(over)} {deal.legs[0].base} unhedged"
+        unhedged = f"{plain(over)} {deal.legs[0].base} unhedged"
         tried = self._tried(deal)
         if tried >= self.tries or deal.tries >= _PATIENCE * self.tries:
-            self._hold(deal, f"{left} after {deal.tries} hedge and unwind orders")
+            self._hold(deal, f"{unhedged} after {deal.tries} hedge and unwind orders")
             return ()
         order, why = self._cheapest(deal, over, tried, view, now_ns)
         repair.waiting = order is None
         if order is None:
             end_ns = repair.since_ns + self.hold_after_ns
             if now_ns >= end_ns:
-                self._hold(deal, f"{left}: {why}")
+                self._hold(deal, f"{unhedged}: {why}")
                 return ()
             repair.next_ns = min(now_ns + max(self.spacing_ns, 1), end_ns)
             self._wake(deal, repair.next_ns)
@@ -205,7 +215,7 @@ class TakerExecutor(Executor):
 
     @staticmethod
     def _tried(deal: Deal) -> int:
-        """Hedges and unwinds that met the market."""
+        """Number of hedge and unwind orders that reached matching."""
         return sum(
             order.intent.purpose is not Purpose.ENTRY
             and not (order.status is OrdStatus.REJECTED and order.reason in _UNTRIED)
@@ -213,8 +223,8 @@ class TakerExecutor(Executor):
         )
 
     def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
-        """The order that balances most for least, by the books of now; or why there is none. A venue that is not ready
-        for new deals is passed over while another gives anything, and used otherwise: unwinds go on."""
+        """The cheapest order that reduces the difference, by the present books, or (None, why there is none). A venue
+        that is not ready for new deals is used only if no other venue is possible."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
         bound = self._bound(deal, side)
@@ -251,7 +261,8 @@ class TakerExecutor(Executor):
     def _offer(
         self, deal: Deal, leg: DealLeg, side: Side, missing: Decimal, bound: Decimal, tried: int, view: View
     ) -> tuple[Instrument, Decimal, Decimal, float] | str:
-        """(instrument, size, limit price, value at the levels) of what this leg's book gives within the bound."""
+        """(instrument, size, limit price, value at the levels) of the possible order on this leg's instrument within
+        the price bound, or the reason why there is none."""
         instrument = view.catalogue[leg.instrument]
         if any(
             order.status is OrdStatus.REJECTED
@@ -260,11 +271,11 @@ class TakerExecutor(Executor):
             and order.intent.side is side
             for order in deal.orders.values()
         ):
-            return "has refused this before"
+            return "has rejected such an order before"
         book = view.book(leg.instrument)
         if book is None:
             return "has no trusted book"
-        if side is Side.BUY and leg.bought:  # as much more as this venue has been seen to take out of a purchase
+        if side is Side.BUY and leg.bought:  # add the fee in base, at the rate that this venue took before
             missing /= 1 - leg.fees.get(leg.base, _ZERO) / leg.bought
         qty = min(missing, leg.qty - leg.filled if leg.side is side else leg.filled, instrument.max_qty or missing)
         limit = float(bound)
@@ -279,7 +290,7 @@ class TakerExecutor(Executor):
             value += take * px
             worst = px
         if not got:
-            return f"asks for a price beyond {plain(instrument.quantize_px(bound, side))}"
+            return f"has no level within {plain(instrument.quantize_px(bound, side))}"
         if got < wanted:
             qty = instrument.quantize_qty(got)
         else:
@@ -291,11 +302,13 @@ class TakerExecutor(Executor):
             limit = min(worst * (1.0 + further), limit)
         limit_px = instrument.quantize_px(limit, side)
         if not _allowed(instrument, qty, limit_px):
-            return f"takes no order of {plain(qty)} at {plain(limit_px)}, all that its book gives within the bound"
+            return (
+                f"allows no order of {plain(qty)} at {plain(limit_px)}, which is all that the book has within the bound"
+            )
         return instrument, qty, limit_px, value * float(qty) / got
 
     def _bound(self, deal: Deal, side: Side) -> Decimal:
-        """The worst price: what was paid for the surplus (or got for what is missing), less the risk budget."""
+        """The worst allowed price: the average price of the opposite leg, plus or minus ``max_unwind_loss``."""
         if side is Side.SELL:
             legs = [leg for leg in deal.legs if leg.side is Side.BUY]
             bought = sum((leg.bought for leg in legs), _ZERO)
@@ -307,7 +320,7 @@ class TakerExecutor(Executor):
         return px * (1 + self.max_unwind_loss)
 
     def _dust(self, deal: Deal, qty: Decimal, view: View) -> bool:
-        """No leg's instrument can trade so little, at the worst price in the risk budget."""
+        """Whether ``qty`` is too small to trade on every leg's instrument, at the worst allowed price."""
         for leg in deal.legs:
             instrument = view.catalogue[leg.instrument]
             if _large_enough(instrument, instrument.quantize_qty(qty), leg.px * (1 - self.max_unwind_loss)):
@@ -324,13 +337,13 @@ class TakerExecutor(Executor):
         if not any(leg.bought or leg.sold for leg in deal.legs):
             outcome, why = Outcome.NOTHING, "no leg filled"
         elif reversed_ > completed:
-            outcome, why = Outcome.REVERSED, f"{plain(reversed_)} taken back"
+            outcome, why = Outcome.REVERSED, f"{plain(reversed_)} reversed"
         elif completed:
             outcome, why = Outcome.COMPLETED, f"{plain(completed)} completed"
         else:
-            outcome, why = Outcome.HEDGED, "both legs filled alike"
+            outcome, why = Outcome.HEDGED, "both legs filled equally"
         if over:
-            why += f"; {plain(over)} {deal.legs[0].base} left: less than any leg can trade"
+            why += f"; {plain(over)} {deal.legs[0].base} left, too little to trade"
         deal.close(outcome, why, now_ns)
         self._forget(deal)
 
@@ -360,7 +373,7 @@ def _large_enough(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
 
 
 def _allowed(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
-    """The venue takes an order of this size at this price."""
+    """Whether the venue's rules allow an order of this size at this price."""
     return (
         px > 0
         and _large_enough(instrument, qty, px)

@@ -1,4 +1,8 @@
-"""Buy where it is cheaper and sell where it is dearer, at once, with stock held on both venues."""
+"""The spread strategy: buy on the cheaper venue and sell on the dearer one at the same time.
+
+It uses balances that are already on both venues; nothing is transferred. ``SpreadArb`` is the strategy,
+``best_spread`` a stateless function for own strategies.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,11 @@ from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 __all__ = ["SpreadArb", "best_spread"]
 
 _FRESH_NS = 1_000_000_000
-"""Fees, rules, latencies and whether an asset moves are read again after this time, and fees at each crossing."""
+"""Fees, rules, latencies and asset status are read again after this time. Fees are also read at each crossing."""
 
 _HEADROOM = 0.02
-"""Left free of balances and limits: a deal reserves its worst unwind too, and a hedge may cost more than its entry."""
+"""Share of balances and limits that stays free, because a deal also reserves its worst unwind and a hedge may cost more
+than the entry."""
 
 
 def best_spread(
@@ -37,10 +42,10 @@ def best_spread(
     latency_cost_per_s: float = 0.0002,
     fee_in_base: bool = True,
 ) -> Opportunity | None:
-    """The best trade of this moment between two of ``instruments`` (one symbol), one of them ``touched``.
+    """The best trade now between two of ``instruments`` (of one symbol), at least one of them ``touched``; or None.
 
-    For a strategy of one's own: it keeps no state, so it has neither the cooldown nor the stock cap of ``SpreadArb``;
-    the settings mean the same. An instrument is skipped while its book is not trusted or its venue not ready.
+    For your own strategies. It keeps no state, so it has no cooldown and no stock limit. The settings have the same
+    meaning as in ``SpreadArb``. An instrument is skipped while its book is not trusted or its venue is not ready.
     """
     best: Opportunity | None = None
     books = [(instrument, book) for instrument in instruments if (book := view.book(instrument.id)) is not None]
@@ -75,7 +80,7 @@ def best_spread(
 
 
 class _Market:
-    """One instrument, and until when each side of its book is spoken for by a deal of ours."""
+    """One instrument, and from when each side of its book may be used again after a trade of ours."""
 
     __slots__ = ("asks_from_ns", "bids_from_ns", "id", "instrument", "pairs")
 
@@ -89,7 +94,8 @@ class _Market:
 
 
 class _Pair:
-    """Buying on one market and selling on another: what is worked out ahead, so that a look costs one comparison."""
+    """Buying on one market and selling on another. The hurdle is computed in advance, so that a check is one
+    comparison."""
 
     __slots__ = ("buy", "ceiling", "fresh_ns", "hurdle", "least_edge", "movable", "sell", "terms", "tradable")
 
@@ -104,43 +110,45 @@ class _Pair:
 
 
 class SpreadArb(Strategy):
-    """Takes the spread of one symbol between two venues, both legs at once.
+    """Trades the spread of each symbol between two venues, both legs at once.
 
     Subclass it and set attributes, or pass them by name (``SpreadArb(symbols=("BTC-USDT",))``). Amounts are in the
-    quote asset, edges are fractions of what the purchase costs, after depth, fees, slippage and latency.
+    quote asset. Edges are fractions of the purchase cost, after depth, fees, slippage and latency penalty.
 
-    After an opportunity the two sides of the books that it eats are left alone until a frame of that book came in later
-    than our order can have reached the venue plus ``cooldown_s``: the same levels are not sold twice.
+    After an opportunity the two book sides that it used are not used again until a book update arrives that is later
+    than the expected arrival of our order at the venue plus ``cooldown_s``. So the same levels are not traded twice.
     """
 
     symbols: Sequence[str] = ()
     min_edge: float = 0.001
-    """The least net edge of a whole trade."""
+    """Minimum net edge of a trade."""
     min_edge_immovable: float = 0.005
-    """The same where the asset cannot be moved out of the buying venue or into the selling one, or nobody knows:
-    closed deposits are the commonest reason for a spread that stays."""
+    """Minimum net edge if the asset cannot be withdrawn from the buying venue or deposited at the selling venue, or if
+    that is not known. Closed deposits often cause a spread that stays."""
     max_stock_immovable: float = 5_000.0
-    """Such a trade leaves no more of the asset than this on the buying venue."""
+    """Such a trade leaves at most this much of the asset (in quote) on the buying venue."""
     max_edge: float = 0.03
-    """A better edge than this is a bad quote or another asset: counted, not taken."""
+    """A larger edge is probably a wrong quote or a different asset. It is counted and not traded."""
     max_notional: float = 1_000.0
-    """Of one leg."""
+    """Maximum notional of one leg."""
     slippage: float = 0.0001
-    """How far beyond the last level each order may fill."""
+    """How far beyond the last level used each order may fill, as a fraction of price."""
     latency_cost_per_s: float = 0.0002
-    """Expected move against each leg in a second of book age and order latency."""
+    """Expected price move against each leg per second of book age and order latency, as a fraction of price."""
     cooldown_s: float = 0.1
+    """See the class."""
     fee_in_base: bool = True
-    """A buyer's fee is taken out of what is bought (Binance, OKX and Bybit do, unless it is paid in another coin)."""
+    """The fee of a purchase is taken from the bought asset (true for Binance, OKX and Bybit, unless it is paid in
+    another coin)."""
 
     def __init__(self, **settings: object) -> None:
-        """Raises ``ConfigError`` for an unknown setting or a value that makes no sense."""
+        """Raises ``ConfigError`` for an unknown setting or an invalid value."""
         name = type(self).__name__
         known = [key for key in SpreadArb.__annotations__ if not key.startswith("_")]
         for key, value in settings.items():
             if key not in known:
                 near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}"
+                hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
                 raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
             setattr(self, key, value)
         if isinstance(self.symbols, str):
@@ -159,32 +167,32 @@ class SpreadArb(Strategy):
                     raise ConfigError(f"strategy {name}: fee_in_base = {value!r} is not true or false")
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number of 0 or more")
+                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number from 0 up")
         if not self.min_edge <= self.max_edge < 1.0:
             raise ConfigError(
                 f"strategy {name}: edges are fractions (0.001 = 10 bps); min_edge {self.min_edge} must not be above "
                 f"max_edge {self.max_edge}"
             )
         self.seen = 0
-        """Crossings that would pay on fresh books of any depth."""
+        """Number of crossings above the hurdle, before depth and latency penalty."""
         self.taken = 0
-        """Opportunities handed to the engine."""
+        """Number of opportunities returned to the engine."""
         self.skipped: Counter[str] = Counter()
-        """The other crossings by reason."""
+        """Number of the other crossings, by reason."""
         self.suspect = ""
-        """The last edge that was too good to be true."""
+        """The last edge above ``max_edge``, as text."""
         self._markets: dict[str, _Market] = {}
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
-        """The symbols on every venue that has them. Raises ``ConfigError`` for one that fewer than two have."""
+        """The instruments of the symbols on all venues. Raises ``ConfigError`` if a symbol is not on two venues."""
         self._markets = {}
         for symbol in self.symbols:
             listed = catalogue.symbol(symbol)
             if len(listed) < 2:
-                where = f"only {listed[0].venue} has it" if listed else "no loaded venue has it"
+                found = f"only {listed[0].venue} has it" if listed else "no loaded venue has it"
                 near = get_close_matches(symbol, {instrument.symbol for instrument in catalogue} - {symbol}, 1)
                 hint = f" (did you mean {near[0]}?)" if near and not listed else ""
-                raise ConfigError(f"strategy {type(self).__name__}: {symbol} needs two venues, {where}{hint}")
+                raise ConfigError(f"strategy {type(self).__name__}: {symbol} needs two venues, {found}{hint}")
             markets = [_Market(instrument) for instrument in listed]
             self._markets.update((market.id, market) for market in markets)
             for one, other in combinations(markets, 2):
@@ -195,7 +203,7 @@ class SpreadArb(Strategy):
         return [market.instrument for market in self._markets.values()]
 
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
-        """All trades that pay now, no two of them from one side of one book."""
+        """All profitable trades, at most one per side of a book."""
         found: list[tuple[_Pair, Opportunity]] = []
         looked: list[_Pair] = []
         for instrument in touched:
@@ -220,7 +228,7 @@ class SpreadArb(Strategy):
     def _look(
         self, pair: _Pair, asks: Book, bids: Book, view: View, now_ns: int, found: list[tuple[_Pair, Opportunity]]
     ) -> None:
-        """The top of the books crosses: find out what can be had of it."""
+        """The best prices cross: compute the best trade, or count why there is none."""
         buy, sell = pair.buy.instrument, pair.sell.instrument
         terms = pair.terms
         if view.taker_fee(buy.id) != terms.buy_fee or view.taker_fee(sell.id) != terms.sell_fee:
@@ -273,7 +281,7 @@ class SpreadArb(Strategy):
             self.skipped["thin"] += 1
 
     def _choose(self, found: list[tuple[_Pair, Opportunity]], view: View, now_ns: int) -> Sequence[Opportunity]:
-        """The best first; what would eat the same side of a book again waits."""
+        """Sort by profit and drop trades that would use a book side again."""
         found.sort(key=lambda item: -item[1].expected_net)
         chosen: list[Opportunity] = []
         cooldown = int(self.cooldown_s * 1e9)
@@ -289,7 +297,7 @@ class SpreadArb(Strategy):
         return chosen
 
     def _refresh(self, pair: _Pair, view: View, now_ns: int) -> None:
-        """Read again what changes seldom."""
+        """Read rules, fees, latencies and asset status again."""
         for market in (pair.buy, pair.sell):
             market.instrument = view.catalogue.get(market.id) or market.instrument
         buy, sell = pair.buy.instrument, pair.sell.instrument
@@ -305,7 +313,7 @@ class SpreadArb(Strategy):
 
 
 def _comparable(one: Instrument, other: Instrument) -> bool:
-    """The same thing for the same money: USDT, USDC and USD are three."""
+    """Whether both trade the same asset in the same quote asset. USDT, USDC and USD are different assets."""
     return (one.base, one.quote, one.kind, one.multiplier, one.settle) == (
         other.base,
         other.quote,
@@ -316,8 +324,8 @@ def _comparable(one: Instrument, other: Instrument) -> bool:
 
 
 def _means(view: View, buy: Instrument, sell: Instrument) -> tuple[float, float, float]:
-    """(free quote to buy with, free base to sell, notional that the limits allow), less the headroom for an unwind:
-    buying back what was sold takes some quote at the selling venue as well."""
+    """(free quote for the purchase, free base for the sale, notional that the limits allow), with headroom for an
+    unwind: buying back also needs some quote at the selling venue."""
     return (
         float(view.free(buy.id, buy.quote)) * (1.0 - _HEADROOM),
         float(view.free(sell.id, sell.base)),
@@ -329,7 +337,7 @@ def _means(view: View, buy: Instrument, sell: Instrument) -> tuple[float, float,
 
 
 def _movable(view: View, buy: Instrument, sell: Instrument) -> bool:
-    """What piles up where it is bought can be brought to where it is sold, for certain."""
+    """Whether it is known that the asset can be moved from the buying venue to the selling venue."""
     return (
         view.movable(buy.venue, buy.base, "withdraw") is True and view.movable(sell.venue, sell.base, "deposit") is True
     )

@@ -1,1 +1,1 @@
-"""What arbkit is tested with, for your own adapters and strategies too."""
+"""Test tools of arbkit, also for your own adapters and strategies."""

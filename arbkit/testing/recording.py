@@ -1,8 +1,8 @@
-"""Recorded frames, and an exchange's sessions fed with them.
+"""Reads recorded frames and feeds them to an exchange's sessions. ``arbkit replay`` and tests use it.
 
-The recorded-frames format: one JSON object a line, ``{"t": seconds, "dir": "in"|"out", "kind": "ws"|"http", "url",
-"conn", "data", "b64"}``, gzipped or not. Nothing here knows a venue: answers over HTTP are matched to what the adapter
-itself would have asked for, by the last part of the path and the instrument's native name.
+The format: one JSON object per line, ``{"t": seconds, "dir": "in"|"out", "kind": "ws"|"http", "url", "conn", "data",
+"b64"}``, gzipped or not. The module contains no venue-specific code. A recorded HTTP answer is matched to the request
+that the adapter makes, by the last part of the path and the instrument's native name.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RecordedFrame(Struct, frozen=True, gc=False):
 
     @property
     def payload(self) -> str | bytes:
-        """As it came from the wire."""
+        """The received text or bytes."""
         return b64decode(self.data) if self.b64 else self.data
 
     @property
@@ -71,14 +71,14 @@ class RecordedFrame(Struct, frozen=True, gc=False):
 
 
 class Summary(Struct, omit_defaults=False):
-    """``books`` that were synchronised at least once, ``gaps`` found, ``errors``: lines or frames nobody could read."""
+    """Counts of a replay. ``books``: synchronized at least once. ``errors``: lines or frames that could not be read."""
 
     frames: int = 0
     books: int = 0
     gaps: int = 0
     errors: int = 0
     torn: int | None = None
-    """The line, from 0, at which the file breaks off; what came before was read."""
+    """The line, counted from 0, at which the file is truncated; the lines before it were read."""
 
     def as_dict(self) -> dict[str, int]:
         found = {"frames": self.frames, "books": self.books, "gaps": self.gaps, "errors": self.errors}
@@ -86,7 +86,7 @@ class Summary(Struct, omit_defaults=False):
 
 
 class AnyCatalogue(Catalogue):
-    """Knows every instrument: one that nobody described is made up from its native name."""
+    """A catalogue that makes an instrument for each unknown native name."""
 
     def native(self, venue: str, name: str) -> Instrument | None:
         known = super().native(venue, name)
@@ -102,7 +102,7 @@ _FRAME = msgspec.json.Decoder(RecordedFrame)
 
 
 def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, RecordedFrame]]:
-    """(line number, frame). A bad line counts as an error; a broken end is noted and ends the reading."""
+    """Yield (line number, frame). A bad line counts in ``summary.errors``; a truncated end sets ``summary.torn``."""
     number = -1
     path = Path(path)
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
@@ -122,7 +122,7 @@ def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, Recor
 
 
 class Replay:
-    """An exchange's sessions fed with a recording, and the books that come of it."""
+    """Feeds a recording to an exchange's sessions and keeps the resulting books."""
 
     def __init__(self, exchange: Exchange, *, fused: bool = False) -> None:
         self.exchange = exchange
@@ -134,21 +134,21 @@ class Replay:
         self.gaps = 0
         self.errors = 0
         self._session = getattr(exchange, "replay_session", exchange.session)
-        """A venue that must also read frames it no longer serves offers ``replay_session`` for it."""
+        """An exchange can have ``replay_session`` to read old message formats that the venue no longer sends."""
         self._sessions: dict[str, Session] = {}
-        """Public ones, by the recording's connection."""
+        """Public sessions, by the recording's connection."""
         self._rest = exchange.session(
             LinkSpec(link=f"{exchange.venue}.rest", venue=exchange.venue, role=Role.REST), self.catalogue, None
         )
         self._asked: dict[tuple[str, str], tuple[Session, Ask]] = {}
-        """Waiting for an answer, by (last part of the path, native name)."""
+        """Requests without an answer, by (last part of the path, native name)."""
         self._early: dict[tuple[str, str], HttpAnswer] = {}
-        """Answers that nobody has asked for yet."""
+        """Recorded answers that were not requested yet."""
         self._natives: dict[str, str] = {}
         self._want(self._rest, Ask(kind=AskKind.CATALOGUE), 0)
 
     def feed(self, frame: RecordedFrame) -> list[str]:
-        """The instruments whose books this frame changed and that are in step with the venue."""
+        """Process one frame. Returns the instruments whose books it changed and that are SYNCED."""
         if frame.dir != "in":
             return []
         try:
@@ -189,7 +189,7 @@ class Replay:
         return []
 
     def _want(self, session: Session, ask: Ask, now_ns: int) -> list[tuple[Session, Output]]:
-        """Note what the adapter asked; answer at once when the recording has told it already."""
+        """Record the adapter's request; answer it now if the answer was already in the recording."""
         outputs: list[tuple[Session, Output]] = []
         known = self.catalogue.get(ask.instrument)
         for wire in self._rest.encode(ask, now_ns):
@@ -240,7 +240,7 @@ class Replay:
 
 
 def _words(url: str) -> list[str]:
-    """The last part of the path, then every query value: what tells two requests of a venue apart."""
+    """The last part of the path, then all query values. They identify a request."""
     parts = urlsplit(url)
     return [parts.path.rstrip("/").rpartition("/")[2], *(value for _, value in parse_qsl(parts.query))]
 
@@ -248,10 +248,9 @@ def _words(url: str) -> list[str]:
 def print_books(
     path: str | Path, exchange: Exchange, *, top: int = 5, fused: bool = False, out: Callable[[str], object] = print
 ) -> Summary:
-    """Replay a recording; one JSON line goes to ``out`` for each frame that changed a book, and one with the summary.
+    """Replay a recording. Calls ``out`` with one JSON line per changed book and frame, and then one with the summary.
 
-    ``fused`` joins the best-bid-ask stream in where the venue has one. Raises ``OSError`` for a file that cannot be
-    opened."""
+    ``fused``: also use the venue's best bid-ask stream. Raises ``OSError`` if the file cannot be opened."""
     summary = Summary()
     replay = Replay(exchange, fused=fused)
     for number, frame in read_frames(path, summary):
@@ -266,7 +265,7 @@ def print_books(
 
 
 def book_line(native: str, book: Book, top: int) -> dict[str, Any]:
-    """A book's best levels with numbers as plain decimal text."""
+    """A book's best levels, with numbers as decimal text."""
     bids = _levels(book.levels_to_sell(), top)
     asks = _levels(book.levels_to_buy(), top)
     return {

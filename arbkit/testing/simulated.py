@@ -1,4 +1,4 @@
-"""A strategy at work on simulated venues in virtual time, in one call, and the check of its books against theirs."""
+"""Runs a strategy on simulated venues in virtual time, and compares the ledgers. For tests of strategies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from arbkit.testing.virtual import LATENCY_NS, VirtualRun, endpoints
 __all__ = ["START_NS", "differences", "simulate", "unequal"]
 
 START_NS = 1_780_000_000_000_000_000
-"""When virtual runs begin."""
+"""Start time of virtual runs."""
 
 
 def simulate(
@@ -40,10 +40,11 @@ def simulate(
     latency_ns: int = LATENCY_NS,
     log: Log | None = None,
 ) -> VirtualRun:
-    """``simulate(mine, {Binance: BinanceDialect, Okx: OkxDialect})``: then ``run.run_for(30)`` and ``run.stop()``.
+    """Create a run: ``run = simulate(mine, {Binance: BinanceDialect, Okx: OkxDialect})``.
 
-    ``edge_every_s``: mean time between two edges on a symbol, 0 = none but those that ``run.world.plant`` makes.
-    ``log``: called as ``log(event, **fields)``. A strategy's ``executor`` is used if it has one.
+    Then call ``run.run_for(30)`` and ``run.stop()``. ``edge_every_s``: mean seconds between two edges on a symbol; 0 =
+    only edges planted with ``run.world.plant``. ``latency_ns``: one-way latency. ``log``: called as
+    ``log(event, **fields)``. The strategy's attribute ``executor`` is used if it has one.
     """
     world = World(
         list(venues.values()),
@@ -57,11 +58,11 @@ def simulate(
     def make(port: VirtualRun, now_ns: int) -> Desk:
         setups = []
         for exchange, dialect in venues.items():
-            said = {name: text for name, text in endpoints(world, dialect.venue).items() if text}
-            key, secret, passphrase = (said.pop(part, "") for part in ("key", "secret", "passphrase"))
+            urls = {name: text for name, text in endpoints(world, dialect.venue).items() if text}
+            key, secret, passphrase = (urls.pop(part, "") for part in ("key", "secret", "passphrase"))
             setups.append(
                 VenueSetup(
-                    exchange=exchange(VenueSettings(environment="sim", endpoints=said)),
+                    exchange=exchange(VenueSettings(environment="sim", endpoints=urls)),
                     account=f"{dialect.venue}:main",
                     signer=LocalSigner(key, secret, passphrase),
                 )
@@ -80,16 +81,16 @@ def simulate(
 
 
 def differences(run: VirtualRun) -> list[str]:
-    """Every balance on which the desk's ledger and a venue's own disagree, in words; empty = equal to the last unit."""
+    """The balances that differ between the desk's ledger and the venues' ledgers, as text; empty = exactly equal."""
     return unequal(run.desk, run.world.ledger())
 
 
 def unequal(desk: Desk, ledger: Mapping[str, Any]) -> list[str]:
-    """The same for any desk; ``ledger``: by venue, as the simulator's admin page ``/ledger`` gives it."""
+    """Like ``differences``, for any desk. ``ledger``: the content of the simulator's admin page ``/ledger``."""
     found = []
     for name, venue in desk.venues.items():
-        said = ledger[name]["accounts"]["main"]
-        theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in said.items()}
+        rows = ledger[name]["accounts"]["main"]
+        theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in rows.items()}
         found += [
             f"{name} {one.asset}: ours {one.ours}, the venue's {one.reported}"
             for one in desk.ledger.compare(venue.account, theirs)

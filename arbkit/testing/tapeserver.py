@@ -1,10 +1,11 @@
-"""A venue played from a recording: it holds the true book and answers snapshot requests and subscriptions, so that a
-session can lose frames and must notice and heal.
+"""A market-data server that plays a recording, for tests of how a session handles lost and wrong frames.
+
+It knows the true book and answers snapshot requests and subscriptions, so that a session can recover.
 
     server = TapeServer(exchange, teller, frames)
     assert not server.faults("dropped")
 
-``Teller`` is the little that is the venue's own: what a book frame is, and how the true book is told.
+``Teller`` is the venue-specific part: which frames change a book, and how the true book is encoded.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ __all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "TrueTop"]
 
 MUTATIONS = ("dropped", "truncated", "swapped", "doubled")
 _LATER_NS = 60_000_000_000
-"""How far time is moved on at the end, so that delayed requests are carried out."""
+"""Time step at the end of a play, so that delayed requests are made."""
 
 
 class TrueTop(Struct, frozen=True, gc=False):
-    """The true book of one symbol after a frame: the best levels a side, best first."""
+    """The true book of one symbol after a frame: the best levels per side, best first."""
 
     native: str
     seq: int
@@ -50,37 +51,37 @@ class TrueTop(Struct, frozen=True, gc=False):
 
 
 class Teller(Protocol):
-    """The venue's words. All pure."""
+    """The venue's message formats. The methods have no side effects."""
 
     def symbol(self, data: str | bytes) -> str:
         """The native symbol of a frame that changes a book, "" for any other frame."""
         ...
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        """The body of a 200 answer, None = 503."""
+        """The body of a 200 answer; None = answer 503."""
         ...
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
-        """Frames that answer a client's message: acknowledgements, snapshots of what it subscribed."""
+        """The frames that answer a client's message: acknowledgements, snapshots of the subscribed books."""
         ...
 
 
 class Moment(Struct, gc=False):
-    """What the client holds after a step, beside the truth."""
+    """The client's books and the true books after a step."""
 
     index: int
-    """Position in ``TapeServer.frames``; -1 = after the start, ``len(frames)`` = time has moved on at the end."""
+    """Position in ``TapeServer.frames``; -1 = after the start, ``stop`` = after the extra time at the end."""
     books: Mapping[str, Book]
     """By native symbol."""
     truths: Mapping[str, TrueTop]
     lost: Sequence[str]
-    """Symbols flagged in this step, healed in it or not."""
+    """Symbols that were declared lost in this step, also if they recovered in it."""
     errors: int
-    """Frames that could not be read, so far."""
+    """Number of frames so far that could not be read."""
 
 
 class TapeServer:
-    """``levels`` a side are held and told; ``compared`` of them must agree. Only book frames are kept."""
+    """``levels`` per side are kept and sent; the best ``compared`` of them must agree. Only book frames are played."""
 
     def __init__(
         self,
@@ -97,9 +98,9 @@ class TapeServer:
         self.frames: list[RecordedFrame] = []
         """The book frames."""
         self.symbols: list[str] = []
-        """Of each of them."""
+        """The symbol of each frame."""
         self.truths: list[dict[str, TrueTop]] = []
-        """All symbols' true books after each of them; a symbol is there once its reference is in step."""
+        """The true books of all symbols after each frame. A symbol is missing until its book was SYNCED once."""
         reference = Replay(exchange)
         known: dict[str, TrueTop] = {}
         for frame in recording:
@@ -119,7 +120,7 @@ class TapeServer:
     def play(
         self, changes: Mapping[int, Sequence[str | bytes]], start: int = 0, stop: int | None = None
     ) -> Iterator[Moment]:
-        """Feed a fresh session frames ``start`` to ``stop``; those in ``changes`` are replaced by what stands there."""
+        """Feed frames ``start`` to ``stop`` to a new session. Frames in ``changes`` are replaced by the given ones."""
         client = _Client(self, start)
         stop = len(self.frames) if stop is None else stop
         yield client.begin()
@@ -129,10 +130,10 @@ class TapeServer:
         yield client.finish(stop)
 
     def faults(self, mutation: str, *, window: int | None = None, only: Sequence[int] | None = None) -> list[str]:
-        """Every rule that is broken when each book frame in turn suffers ``mutation``; [] is what you want.
+        """Apply ``mutation`` to each book frame in turn and return all violations as text; [] = none.
 
-        ``window`` frames before and after are played (None = the whole recording); a frame whose book is not in step
-        by then is passed over."""
+        ``window`` frames before and after are played (None = the whole recording). A frame whose book is not SYNCED at
+        that point is skipped."""
         found: list[str] = []
         for index in range(len(self.frames)) if only is None else only:
             first = 0 if window is None else max(0, index - window)
@@ -155,17 +156,17 @@ class TapeServer:
             if moment.index == index - 1 or (index == first and moment.index == -1):
                 epochs = {name: book.epoch for name, book in moment.books.items() if book.trusted}
                 if symbol not in epochs:
-                    return []  # nothing to lose yet
+                    return []  # the book is not SYNCED yet
             if epochs is None or moment.index < index:
                 continue
             flagged = flagged or symbol in moment.lost
-            found += [f"{name} was flagged at {moment.index}" for name in moment.lost if name != symbol]
+            found += [f"{name} was declared lost at {moment.index}" for name in moment.lost if name != symbol]
             if mutation in ("dropped", "truncated") and moment.index == following and not flagged:
                 found.append(f"{symbol} was still trusted after its next frame {moment.index}")
         assert moment is not None
         assert epochs is not None
         if mutation == "doubled" and (flagged or moment.books[symbol].epoch != epochs[symbol]):
-            found.append(f"{symbol} was flagged")
+            found.append(f"{symbol} was declared lost")
         if mutation in ("dropped", "truncated") and following is None:
             return found
         for name, epoch in epochs.items():
@@ -173,9 +174,9 @@ class TapeServer:
             if name != symbol and book.epoch != epoch:
                 found.append(f"{name} changed its epoch")
             if not book.trusted:
-                found.append(f"{name} was not healed: {book.state.value} {book.reason}")
+                found.append(f"{name} did not recover: {book.state.value} {book.reason}")
             elif not self.equal(book, moment.truths[name]):
-                found.append(f"{name} differs from the truth")
+                found.append(f"{name} differs from the true book")
         return found
 
     def _changes(self, mutation: str, index: int, following: int | None) -> dict[int, Sequence[str | bytes]]:
@@ -192,13 +193,13 @@ class TapeServer:
         return {}
 
     def equal(self, book: Book, truth: TrueTop) -> bool:
-        """Whether the best levels agree."""
+        """Whether the best levels are equal."""
         count = self.compared
         return book.bids.top(count) == list(truth.bids[:count]) and book.asks.top(count) == list(truth.asks[:count])
 
 
 class _Client:
-    """One session, its books, and the requests it has open."""
+    """One session, its books and its open requests."""
 
     def __init__(self, server: TapeServer, start: int) -> None:
         self.server = server
@@ -253,7 +254,7 @@ class _Client:
         self._take(outputs)
 
     def _answer(self) -> None:
-        """Carry out the requests whose time has come."""
+        """Answer the requests that are due."""
         due = [ask for ask in self.waiting if ask.not_before_ns <= self.now_ns]
         self.waiting = [ask for ask in self.waiting if ask.not_before_ns > self.now_ns]
         for ask in due:

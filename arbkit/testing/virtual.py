@@ -1,6 +1,7 @@
-"""Virtual time: a real desk and simulated venues, joined by links that have a latency and no sockets.
+"""Virtual time: runs a real desk against simulated venues, without sockets, threads, asyncio or a real clock.
 
-Our own loop over ``due_ns``: no asyncio, no threads, no clock. The same seed gives the same run.
+The loop always jumps to the next ``due_ns``. Links have a latency. The same seed gives the same run.
+``arbkit.testing.simulated`` and the chaos runner use it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LATENCY_NS = 2_000_000
 
 
 def endpoints(world: World, venue: str) -> dict[str, str | None]:
-    """The simulated venue's base URLs and keys, as ``VirtualRun`` understands them."""
+    """The simulated venue's base URLs and keys for a ``VirtualRun``."""
     return world.endpoints(venue, f"http://{venue}.sim", f"ws://{venue}.sim")
 
 
@@ -30,7 +31,7 @@ class Make(Protocol):
 
 
 class VirtualRun:
-    """The port of the desk, the client of the world, and the loop."""
+    """The desk's ``Port``, the client of the world, and the event loop in virtual time."""
 
     def __init__(self, world: World, make: Make, start_ns: int, *, latency_ns: int = LATENCY_NS) -> None:
         self.world = world
@@ -46,11 +47,11 @@ class VirtualRun:
         self.journal_bytes = 0
         self.records: list[bytes] = []
         self.sent: list[tuple[int, str, str]] = []
-        """Every text that left: (time, link, text)."""
+        """All sent texts: (time, link, text)."""
         self.on_send: Callable[[str, str], bool] = lambda link, text: True
-        """A test's hook: False cuts the link right after this send reached the venue."""
+        """Hook for tests: False cuts the link directly after this text reached the venue."""
         self.reaches: Callable[[str, str], bool] = lambda link, text: True
-        """Another: False cuts the link before this send reached the venue."""
+        """Hook for tests: False cuts the link before this text reaches the venue."""
         self.desk = make(self, start_ns)
 
     # --- the port
@@ -65,7 +66,7 @@ class VirtualRun:
 
         def arrive() -> None:
             if self._dials.get(link) != dialled:
-                return  # given up meanwhile
+                return  # dropped or dialled again in the meantime
             conn, refused = self.world.connect(venue, target, headers, self.now_ns)
             if refused is None:
                 self._conns[link] = conn
@@ -122,15 +123,15 @@ class VirtualRun:
         headers = {name.lower(): reveal(value) for name, value in request.headers}
         wire = Request(request.method, parts.path, parts.query, headers, request.body)
         self._count += 1
-        mine = self._count
-        self._refs[mine] = (ref, self.now_ns)
+        world_ref = self._count
+        self._refs[world_ref] = (ref, self.now_ns)
 
         def arrive() -> None:
-            self.world.http(venue, wire, mine, self.now_ns)
+            self.world.http(venue, wire, world_ref, self.now_ns)
             self._drain()
 
         def overdue() -> None:
-            if self._refs.pop(mine, None) is not None:
+            if self._refs.pop(world_ref, None) is not None:
                 self.desk.answered(ref, NoAnswer("no answer in time", recv_ns=self.now_ns), self.now_ns)
 
         self._later(self.latency_ns, arrive)
@@ -148,7 +149,7 @@ class VirtualRun:
         heapq.heappush(self.events, (self.now_ns + delay_ns, self._count, call))
 
     def _drain(self) -> None:
-        """What the venues sent is on its way; a line keeps its order."""
+        """Schedule the delivery of everything the venues sent. The order per link is kept."""
         for out in self.world.drain():
             if isinstance(out, SimFrame):
                 self._later(self.latency_ns, lambda out=out: self._frame(out))  # type: ignore[misc]  # bound at once
@@ -170,7 +171,7 @@ class VirtualRun:
         ref, sent_ns = flight
         answer: HttpAnswer | NoAnswer
         if out.reply is None:
-            answer = NoAnswer("the connection ended without an answer", recv_ns=self.now_ns)
+            answer = NoAnswer("the connection closed without a response", recv_ns=self.now_ns)
         else:
             headers = {name.lower(): value for name, value in out.reply.headers.items()}
             answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
@@ -192,16 +193,16 @@ class VirtualRun:
                 self.desk.wake(self.now_ns)
 
     def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
-        """``seconds`` more of virtual time."""
+        """Run ``seconds`` of virtual time, or until ``done``."""
         self.run(self.now_ns + round(seconds * 1e9), done)
 
     def stop(self, seconds: float = 30.0) -> bool:
-        """Stop the desk and let it finish; True when nothing is left open."""
+        """Stop the desk and run until it is idle, for at most ``seconds``. True if nothing is left open."""
         self.desk.stop(self.now_ns)
         self.run_for(seconds, lambda: self.desk.idle)
         return self.desk.idle
 
 
 def reveal(text: str) -> str:
-    """As it goes on the wire."""
+    """The text for the wire."""
     return text.reveal() if isinstance(text, Secret) else text

@@ -1,7 +1,8 @@
-"""A third-party plugin: a venue (invented, books only) and a strategy, found by their entry point.
+"""A third-party plugin with an invented venue (books only) and a strategy. arbkit finds it by its entry point.
 
-The venue's wire: ``{"op": "subscribe", "symbols": ["BTCUSDT"]}`` is answered by a snapshot, a frame without ``prev``,
-and then by changes, each naming the sequence before it. Prices and sizes are quoted; size 0 deletes.
+The venue's protocol: ``{"op": "subscribe", "symbols": ["BTCUSDT"]}`` is answered by a snapshot (a frame without
+``prev``) and then by changes, each with the previous sequence number in ``prev``. Prices and sizes are strings; size 0
+deletes a level.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ENVIRONMENTS = {"prod": {"rest": "https://api.toy.example", "ws_public": "wss://
 
 
 class Book(msgspec.Struct):
-    """One ``book`` frame: the field names are ours, so decoding is nearly all there is to do."""
+    """One ``book`` frame."""
 
     symbol: str
     seq: int
@@ -84,7 +85,7 @@ class Public:
         return (_request("subscribe", *natives), Ready(self._link.link, now_ns))
 
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        frame = _BOOK.decode(data)  # what cannot be read raises, and the desk counts it: no try here
+        frame = _BOOK.decode(data)  # no try needed: the desk catches and counts decoding errors
         book = self._books.get(frame.symbol)
         if book is None:
             known = self._catalogue.native(VENUE, frame.symbol)
@@ -110,7 +111,7 @@ class Public:
 
 
 class Rest:
-    """Reads over HTTP: which instruments there are, and what time it is over there."""
+    """Requests over HTTP: the instruments and the venue's time."""
 
     due_ns = NEVER
 
@@ -152,15 +153,15 @@ class Rest:
                 )
                 for one in read_json(_LISTED, answer.body) or ()
             ]
-        told = read_json(_TIME, answer.body)
-        if told is None:
+        time = read_json(_TIME, answer.body)
+        if time is None:
             return ()
         round_ns = answer.recv_ns - answer.sent_ns
-        return (ClockSample(VENUE, told["ms"] * MS - answer.sent_ns - round_ns // 2, round_ns // 2 + MS, now_ns),)
+        return (ClockSample(VENUE, time["ms"] * MS - answer.sent_ns - round_ns // 2, round_ns // 2 + MS, now_ns),)
 
 
 class Toy:
-    """The venue as arbkit sees it."""
+    """The venue adapter."""
 
     venue = VENUE
     capabilities = arbkit.Capabilities(client_id_scope=ClientIdScope.NONE, order_window_ns=5 * S, checked="2026-11-22")
@@ -181,14 +182,14 @@ class Toy:
         return Rest(self._rest) if link.role is Role.REST else Public(link, catalogue, self._ws)
 
     def route(self, command: Command) -> Sequence[Role]:
-        return ()  # books only: it can be watched and traded on paper, not live
+        return ()  # no orders: the venue can be used on paper, not live
 
     def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
         return (("requests", 1),)
 
 
 class Widest(arbkit.SpreadArb):
-    """Only the widest spreads of one symbol."""
+    """Trades only wide spreads of one symbol."""
 
     symbols = ("BTC-USDT",)
     min_edge = 0.003

@@ -204,8 +204,8 @@ def test_config_check_tells_all_mistakes_with_exit_2(folder: Path, capsys: pytes
     text = capsys.readouterr().err
     assert "3 mistakes" in text
     assert "arbkit.toml:1: venues.binanse: no plugin registers this venue, did you mean 'binance'?" in text
-    assert "arbkit.toml:2: venues.binanse.takr_fee: is no key of the configuration, did you mean 'taker_fee'?" in text
-    assert "arbkit.toml:3: limts: is no key of the configuration, did you mean 'limits'?" in text
+    assert "arbkit.toml:2: venues.binanse.takr_fee: is not a configuration key, did you mean 'taker_fee'?" in text
+    assert "arbkit.toml:3: limts: is not a configuration key, did you mean 'limits'?" in text
     assert run("config", "check", "--json") == 2
     said = json.loads(capsys.readouterr().out)
     assert [mistake["key"] for mistake in said["mistakes"]] == ["venues.binanse", "venues.binanse.takr_fee", "limts"]
@@ -287,10 +287,10 @@ def test_run_by_registered_name(folder: Path, app: SimpleNamespace) -> None:
         ("strategy:Mine", "a = 1\nraise ValueError('no')\n", "strategy.py:2"),
         ("strategy:Mine", "def f(:\n", "strategy.py:1"),
         ("strategy:Mine", "raise SystemExit", "SystemExit"),
-        ("strategy:Mine", "class Mine: pass", "is no strategy: it lacks instruments, decide"),
+        ("strategy:Mine", "class Mine: pass", "is not a strategy: it lacks instruments, decide"),
         ("strategy:Mine", STRATEGY.replace("self.min_edge = min_edge", "1 / 0"), "ZeroDivisionError"),
         ("spraed", STRATEGY, "did you mean 'spread'?"),
-        ("strategy", STRATEGY, "which class of that file? strategy:Class"),
+        ("strategy", STRATEGY, "name the class in this file, as strategy:Class"),
         (":Mine", STRATEGY, "a target is module:Class"),
         ("strategy:", STRATEGY, "a target is module:Class"),
     ],
@@ -364,7 +364,7 @@ def test_run_without_venues_or_target_says_what_is_missing(
     assert run("run", "spread") == 2
     assert "[venues.binance]" in capsys.readouterr().err
     assert run("run") == 2
-    assert "which strategy?" in capsys.readouterr().err
+    assert "no strategy: use" in capsys.readouterr().err
 
 
 def test_the_demo_gets_its_options(app: SimpleNamespace) -> None:
@@ -406,7 +406,7 @@ def test_a_file_that_is_no_recording_is_exit_2(folder: Path, capsys: pytest.Capt
     assert run("replay", str(file), "--venue", "binance", "--json") == 2
     printed = capsys.readouterr()
     assert json.loads(printed.out)["summary"] == {"frames": 0, "books": 0, "gaps": 0, "errors": 3}
-    assert "holds no frame" in printed.err
+    assert "contains no frames" in printed.err
 
 
 def test_replay_reads_up_to_a_torn_line_and_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -417,4 +417,4 @@ def test_replay_reads_up_to_a_torn_line_and_says_so(folder: Path, capsys: pytest
     run("replay", str(frames), "--venue", "binance", "--json")
     printed = capsys.readouterr()
     assert json.loads(printed.out.splitlines()[-1])["summary"]["frames"] == 1
-    assert "breaks off at line 2" in printed.err
+    assert "line 2 cannot be read" in printed.err

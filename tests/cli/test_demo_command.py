@@ -45,7 +45,7 @@ def test_ctrl_c_ends_the_demo_as_cleanly_as_time_does() -> None:
             process.kill()
     assert process.returncode == 0, out + err
     assert err == ""
-    assert out.splitlines()[-1] == "ledger   equal to the last unit: every asset, every venue"
+    assert out.splitlines()[-1] == "ledger   exactly equal: every asset, every venue"
 
 
 def test_amounts_are_rounded_and_dust_is_left_out() -> None:

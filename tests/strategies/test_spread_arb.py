@@ -54,10 +54,10 @@ def test_class_attributes_are_the_defaults():
     ("settings", "text"),
     [
         ({"min_egde": 0.1}, "unknown setting 'min_egde'; did you mean 'min_edge'?"),
-        ({"colour": 1}, "unknown setting 'colour'; it knows cooldown_s, fee_in_base"),
+        ({"colour": 1}, "unknown setting 'colour'; the settings are cooldown_s, fee_in_base"),
         ({"symbols": ()}, "set symbols, for example"),
         ({"symbols": 5}, "symbols = 5 is not a list of names"),
-        ({"max_notional": "many"}, "max_notional = 'many' is not a number of 0 or more"),
+        ({"max_notional": "many"}, "max_notional = 'many' is not a number from 0 up"),
         ({"slippage": -0.1}, "slippage = -0.1 is not a number"),
         ({"min_edge": float("nan")}, "min_edge = nan is not a number"),
         ({"min_edge": True}, "min_edge = True is not a number"),

@@ -499,9 +499,7 @@ def test_beyond_the_budget_it_waits_then_holds(table):
     assert len(table.sent) == 2
     assert table.now == started + 10 * 10**9
     assert (table.deal.state, table.deal.outcome) == (DealState.HELD, Outcome.HELD)
-    assert table.deal.why == (
-        "1 BTC unhedged: a:BTC-USDT asks for a price beyond 99; b:BTC-USDT asks for a price beyond 99"
-    )
+    assert table.deal.why == ("1 BTC unhedged: a:BTC-USDT has no level within 99; b:BTC-USDT has no level within 99")
 
 
 def test_a_book_that_returns_ends_the_wait(table):

@@ -1,4 +1,4 @@
-"""Garbage collection at chosen moments: never while a deal is open."""
+"""Runs the garbage collector when no deal is open, so that it does not delay orders. The supervisor calls it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from arbkit.core.runtime.clock import Clock
 __all__ = ["Heap"]
 
 WARM_UP_NS = 10_000_000_000
-"""Until then the imports, catalogues and first books come to stay; they are frozen after it."""
+"""Objects made before this time (imports, catalogues, first books) are long-lived. They are then frozen."""
 YOUNG_EVERY_NS = 1_000_000_000
 FULL_EVERY_NS = 60_000_000_000
 OVERDUE_NS = 600_000_000_000
-"""A deal that stays open for so long does not hold a collection up any more."""
+"""After this time a full collection runs even if a deal is open."""
 
 
 class Heap:
-    """Takes the collector over after the warm-up, and gives it back in ``close``."""
+    """Disables automatic collection after the warm-up; ``close`` enables it again."""
 
     def __init__(self, clock: Clock, now_ns: int) -> None:
         self._perf_ns = clock.perf_ns
@@ -26,11 +26,12 @@ class Heap:
         self._ours = False
         self.collections = 0
         self.pause_ns = 0
-        """The last full collection, and the worst."""
+        """Duration of the last full collection."""
         self.worst_pause_ns = 0
+        """Longest full collection."""
 
     def tick(self, calm: bool, now_ns: int) -> None:
-        """Collect if it is due and nothing is going on."""
+        """Collect if a collection is due and ``calm`` (no open deal)."""
         if not self._ours:
             if calm and now_ns >= self._freeze_ns:
                 self._ours = True
@@ -47,7 +48,7 @@ class Heap:
             self._young_ns = now_ns
 
     def close(self) -> None:
-        """The collector as it was."""
+        """Restore automatic collection."""
         if self._ours:
             self._ours = False
             gc.unfreeze()

@@ -1,4 +1,4 @@
-"""REST calls: one pooled, warm session a link. A request goes out once or not at all; nothing here repeats it."""
+"""REST calls: one pooled aiohttp session per link. A request is sent at most once; retries are decided by the desk."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 __all__ = ["HttpLink"]
 
 MAX_BODY = 64 * 1024 * 1024
-"""Bytes of an answer, after inflation: some venues' catalogues take 20 MB."""
+"""Maximum bytes of a response after decompression. Some venues' catalogues have 20 MB."""
 CONNECTIONS = 16
-"""At once to one host."""
+"""Maximum number of connections at one time."""
 KEEP_NS = 50_000_000_000
-"""An idle connection is given up before the usual 60 s of a load balancer: a request must not meet a closing socket."""
+"""Idle connections are closed after this time. Load balancers usually close them after 60 s, and a request must not be
+sent on a socket that is closing."""
 WARM = 2
-"""Connections kept open, so that both legs of a deal at one venue find one."""
+"""Connections kept open: two, so that two orders at one venue need no new connection."""
 WARM_EVERY_S = 10.0
 CONNECT_S = 5.0
 
@@ -37,28 +38,28 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientSSLError, "TLS failed"),
     (aiohttp.ClientConnectorDNSError, "name not found"),
     (aiohttp.ClientConnectorError, "no connection"),
-    (aiohttp.ServerDisconnectedError, "the connection ended without an answer"),
-    (aiohttp.ClientPayloadError, "the answer was cut short or is badly packed"),
+    (aiohttp.ServerDisconnectedError, "the connection closed without a response"),
+    (aiohttp.ClientPayloadError, "the response is truncated or badly encoded"),
     (aiohttp.ClientOSError, "the connection was lost"),
-    (aiohttp.ClientResponseError, "not a readable HTTP answer"),
-    (aiohttp.InvalidURL, "not a usable address"),
+    (aiohttp.ClientResponseError, "not a valid HTTP response"),
+    (aiohttp.InvalidURL, "not a valid URL"),
     (asyncio.CancelledError, "cancelled: the run ended"),
 )
-"""First match counts. The error's own text is never used: it may quote a signed address."""
+"""The first match is used. The exception's own text is never shown, because it may contain a signed URL."""
 
 
 class _Flight:
-    """What is known of one request while it is under way."""
+    """State of one request while it is running."""
 
     __slots__ = ("sent_ns",)
 
     def __init__(self) -> None:
         self.sent_ns = 0
-        """When its first byte was about to leave; 0 = provably not yet."""
+        """When sending began; 0 = it is certain that nothing was sent."""
 
 
 class HttpLink:
-    """The request channel of one REST link. Exactly one ``answered`` follows each ``request``."""
+    """The request channel of one REST link. Each ``request`` is followed by exactly one ``inputs.answered``."""
 
     def __init__(
         self,
@@ -78,14 +79,14 @@ class HttpLink:
         self._session: aiohttp.ClientSession | None = None
         self._warm: dict[URL, asyncio.Task[None]] = {}
         self.trouble = ""
-        """Why the last request brought nothing, for a person; "" = it did."""
+        """Why the last request failed, as text for the user; "" = it succeeded."""
 
     def request(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        """Send it; ``timeout_ns`` covers everything from the name look-up to the last byte."""
+        """Send a request. ``timeout_ns`` covers everything from the DNS lookup to the last byte of the response."""
         self._spawn(self._carry(ref, request, timeout_ns))
 
     async def close(self) -> None:
-        """Close all connections. Requests under way were cancelled by whoever spawned them."""
+        """Close all connections. The owner of the tasks has already cancelled running requests."""
         for task in self._warm.values():
             task.cancel()
         if self._session is not None:
@@ -104,7 +105,7 @@ class HttpLink:
         except asyncio.CancelledError as error:
             cancelled = error
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
-        except Exception as error:  # every failure is an answer of a kind; none may end the run
+        except Exception as error:  # every failure becomes a NoAnswer; none may end the run
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
         now_ns = self._clock.now_ns()
         self.trouble = _trouble(request, answer)
@@ -115,10 +116,10 @@ class HttpLink:
             raise cancelled
 
     async def _ask(self, request: HttpRequest, flight: _Flight) -> HttpAnswer | NoAnswer:
-        # Encoded already: a URL normalised after signing is a URL with a wrong signature.
+        # Already encoded: normalising the URL would invalidate its signature.
         url = URL(reveal(request.url), encoded=True)
         if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host or "")):
-            return NoAnswer(f"{url.scheme}://{url.host}: plain http is for this machine only", sent=False)
+            return NoAnswer(f"{url.scheme}://{url.host}: plain HTTP is allowed for this machine only", sent=False)
         session = self._opened()
         async with session.request(
             request.method,
@@ -156,12 +157,12 @@ class HttpLink:
                 trust_env=False,
                 trace_configs=[trace],
             )
-            # The library repeats PUT and DELETE by itself on a kept-alive connection that died: never here.
+            # By default aiohttp repeats PUT and DELETE when a kept-alive connection is closed. That must not happen.
             self._session._retry_connection = False
         return self._session
 
     async def _on_sending(self, session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-        """Called before the head is handed to the socket: until then provably nothing left."""
+        """Called before the request head is written to the socket; before this call nothing was sent."""
         context.trace_request_ctx.sent_ns = self._clock.now_ns()
 
     def _keep_warm(self, origin: URL) -> None:
@@ -169,7 +170,7 @@ class HttpLink:
             self._warm[origin] = self._spawn(self._warmer(origin))
 
     async def _warmer(self, origin: URL) -> None:
-        """Keep connections open by taking and giving them back: nothing goes over the wire but the handshake."""
+        """Keep connections open by acquiring and releasing them. Only handshakes are sent."""
         pause = WARM_EVERY_S
         while True:
             try:

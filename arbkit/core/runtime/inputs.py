@@ -1,4 +1,7 @@
-"""The way into the desk: one guard, one timer and one look at the clock for everything that happens outside."""
+"""Passes all external events to the desk: sockets, HTTP answers, timers, signals. The supervisor creates it.
+
+It has the only exception guard around the desk, the desk's only timer, and the check for a late loop or a clock jump.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,17 @@ from arbkit.core.types import NEVER
 __all__ = ["BEAT_NS", "Inputs"]
 
 LATE_NS = 50_000_000
-"""A loop that comes back so late has old frames in its buffers."""
+"""If the event loop is later than this, the frames in the socket buffers are old and books become STALE."""
 BEAT_NS = 25_000_000
+"""Interval of the check for lateness and clock jumps."""
 WAKE_FLOOR_S = 0.0005
-"""A desk that wants to be woken at once, again and again, must not starve the sockets."""
+"""Minimum time between two wake-ups, so that a desk that is always due does not starve the sockets."""
 
 
 class Inputs:
-    """The desk as the sockets, requests and timers see it.
+    """The desk's inputs with an exception guard.
 
-    An exception out of the desk is a bug of ours: ``broke`` is told and nothing goes in any more.
+    An exception from the desk is a bug in arbkit: ``broke`` is called with it, and no further input is delivered.
     """
 
     __slots__ = (
@@ -57,9 +61,9 @@ class Inputs:
         self._armed_ns = NEVER
         self.shut_down = False
         self.after = after
-        """Called after each turn but those of single frames."""
+        """Called after each input except ``frame``."""
         self.broke = broke
-        """Told the exception that came out of the desk."""
+        """Called with an exception from the desk."""
 
     # --- the desk's inputs
 
@@ -69,22 +73,22 @@ class Inputs:
         if not self.shut_down:
             try:
                 self.desk.frame(link, data, now_ns)
-            except Exception as error:  # a bug of ours: the run ends
+            except Exception as error:  # a bug in arbkit: the run ends
                 self._broke(error)
 
     def turn(self, call: Callable[..., None], *arguments: object) -> None:
-        """One input of the desk but a frame: ``inputs.turn(inputs.desk.closed, link, reason, now_ns)``."""
+        """Deliver any input except a frame: ``inputs.turn(inputs.desk.closed, link, reason, now_ns)``."""
         if self.shut_down:
             return
         try:
             call(*arguments)
             self.rearm()
             self.after()
-        except Exception as error:  # a bug of ours: the run ends
+        except Exception as error:  # a bug in arbkit: the run ends
             self._broke(error)
 
     def beat(self, now_ns: int) -> None:
-        """Look whether time went on as it should: at every beat, and before a frame that came after a pause."""
+        """Check for a late loop and a clock jump. Called every ``BEAT_NS``, and before a frame after a pause."""
         lag_ns = now_ns - self._beat_ns - BEAT_NS
         self._beat_ns = now_ns
         if lag_ns > LATE_NS:
@@ -95,13 +99,13 @@ class Inputs:
     # --- timers
 
     def rearm(self) -> None:
-        """One timer, moved only when the desk wants to be woken earlier; one that fires too early moves itself."""
+        """Move the timer if the desk is due earlier than it is set. A timer that fires too early sets itself again."""
         due_ns = self._due.due_ns
         if due_ns < self._armed_ns:
             self._arm(due_ns, 0.0)
 
     def shut(self) -> None:
-        """Nothing goes in any more."""
+        """Deliver no further input."""
         self.shut_down = True
         if self._timer is not None:
             self._timer.cancel()

@@ -1,7 +1,8 @@
-"""The journal on disk: an append-only file that survives our death at once and the machine's a moment later.
+"""The journal on disk: an append-only file, and the state folder with its lock. Used by the supervisor.
 
-``append`` writes to the page cache, on the loop's thread; a thread of its own makes it durable in groups. What a record
-is, and how a torn one is told, is the business of ``core.orders.journal``.
+``append`` writes to the page cache on the loop's thread, so the record survives a crash of the process. A separate
+thread calls ``fdatasync`` for groups of records, so that they also survive a power failure. The record format, and how
+a torn record is detected, is defined in ``core.orders.journal``.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from arbkit.core.runtime.clock import Clock
 __all__ = ["JournalFile", "StateFolder"]
 
 BALLAST = 1024 * 1024
-"""Bytes kept aside: on a full disk they are given up, so that open deals can be ended with a journal."""
+"""Bytes of a reserve file. On a full disk it is deleted, so that the records of open deals can still be written."""
 
 
 class StateFolder:
-    """The folder of one run: mode and environments name it, a lock guards it, a list pins each account's environment.
+    """The state folder of a run, named by mode and environments. It is locked against other processes.
 
-    Raises ``ConfigError`` when another process holds it, when an account was used in another environment, or when it
-    belongs to somebody else.
+    A file records the environment of each account. Raises ``ConfigError`` if another process holds the lock, if an
+    account was used in another environment, or if the folder belongs to another user.
     """
 
     __slots__ = ("_lock", "path")
@@ -52,7 +53,7 @@ class StateFolder:
         return self.path / "journal"
 
     def close(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         os.close(self._lock)
 
     def _take_lock(self) -> int:
@@ -93,10 +94,10 @@ class StateFolder:
 
 
 class JournalFile:
-    """Appends records; tells what became durable.
+    """Appends records and reports what is durable.
 
-    ``on_durable(position)`` and ``on_failure(reason)`` are called on the writer's thread: hand them a
-    ``call_soon_threadsafe``. After a failure every ``append`` raises ``JournalFailed``.
+    ``on_durable(position)`` and ``on_failure(reason)`` are called on the writer's thread, so use
+    ``call_soon_threadsafe`` in them. After a failure every ``append`` raises ``JournalFailed``.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -106,12 +107,12 @@ class JournalFile:
         self.position = os.fstat(self._fd).st_size
         """Bytes written."""
         self.durable = 0
-        """Bytes that a power cut would leave."""
+        """Bytes that would survive a power failure."""
         self.failure = ""
-        """Why it cannot be trusted any more; "" = it can."""
+        """Why the journal cannot be used any more; "" = no failure."""
         self.syncs = 0
         self.sync_ns = 0
-        """The last ``fdatasync``, and over all of them."""
+        """Duration of the last ``fdatasync``; then the sum and the maximum of all of them."""
         self.sync_total_ns = 0
         self.sync_worst_ns = 0
         self._ballast = path.with_name(path.name + ".reserve")
@@ -125,11 +126,11 @@ class JournalFile:
     # --- before the run
 
     def read(self) -> bytes:
-        """All that earlier runs left."""
+        """The records of earlier runs."""
         return self._path.read_bytes()
 
     def cut(self, position: int) -> None:
-        """Drop a torn tail: the file ends at ``position``."""
+        """Truncate the file to ``position`` to remove a torn last record."""
         os.ftruncate(self._fd, position)
         _fdatasync(self._fd)
         self.position = position
@@ -144,12 +145,12 @@ class JournalFile:
     # --- the run
 
     def append(self, record: bytes) -> int:
-        """Write, so that it survives our death; the position after it. Raises ``JournalFailed`` when it did not."""
+        """Write a record to the page cache and return the position after it. Raises ``JournalFailed`` on failure."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
         try:
             written = os.write(self._fd, record)
-            if written != len(record):  # the write of the rest tells why
+            if written != len(record):  # writing the rest raises the reason
                 written += os.write(self._fd, record[written:])
             if written != len(record):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -160,13 +161,13 @@ class JournalFile:
         return self.position
 
     def flush(self) -> None:
-        """Make all of it durable now, waiting for the disk. Raises ``JournalFailed``."""
+        """Make all records durable now; blocks until the disk has them. Raises ``JournalFailed``."""
         self._sync(self.position)
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
 
     def close(self) -> None:
-        """Flush and let go; never raises: look at ``failure``."""
+        """Flush and close. Does not raise; see ``failure``."""
         if self._thread is not None:
             self._wanted.put(-1)
             self._thread.join(10)
@@ -178,7 +179,7 @@ class JournalFile:
     # --- inside
 
     def _rescue(self, record: bytes, error: OSError) -> None:
-        """A write failed or was cut short: undo it, give up the ballast, try once more, say that trading must stop."""
+        """A write failed or was incomplete: undo it, delete the reserve file, try once more, and report the failure."""
         try:
             os.ftruncate(self._fd, self.position)
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._ballast.exists():
@@ -222,7 +223,7 @@ class JournalFile:
         try:
             _fdatasync(self._fd)
         except OSError as error:
-            # A second fdatasync may "succeed" over lost pages: there is no way back from this.
+            # A second fdatasync can succeed although pages were lost, so this failure is final.
             self._fail(f"fdatasync failed: {error.strerror}")
             return False
         self.sync_ns = self._clock.perf_ns() - begun
@@ -250,7 +251,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _sync_folder(path: Path) -> None:
-    """A new file's name is durable only when its folder is."""
+    """A new file survives a power failure only after its folder was synced."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -1,4 +1,4 @@
-"""A socket link: the one connection that a link name has now, or none. The desk says when to dial and when to drop."""
+"""A socket link: at most one WebSocket connection per link name. The desk decides when to dial and when to drop it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from arbkit.core.types import Dial
 __all__ = ["PING_NS", "SocketLink"]
 
 PING_NS = 15_000_000_000
-"""A link silent for so long is pinged, so that the pong breaks the silence: half of ``LinkSpec.silence_ns``."""
+"""A link without traffic for this time is pinged. It is half of the default ``LinkSpec.silence_ns``."""
 
 
 class SocketLink:
-    """For each ``dial`` exactly one ``closed`` follows, at most one ``opened`` before it, and nothing after it."""
+    """Each ``dial`` leads to at most one ``opened`` and then exactly one ``closed``; no event follows ``closed``."""
 
     __slots__ = ("_clock", "_connect", "_connection", "_inputs", "_spawn", "_transport", "name")
 
@@ -37,7 +37,7 @@ class SocketLink:
         self._spawn = spawn
         self._connection: _Connection | None = None
         self._transport: Transport | None = None
-        """The latest, perhaps still saying goodbye."""
+        """The latest transport; it may still be closing."""
 
     @property
     def state(self) -> str:
@@ -46,26 +46,26 @@ class SocketLink:
         return "down" if connection is None else "dialing" if connection.transport is None else "up"
 
     def dial(self, dial: Dial) -> None:
-        """Begin to connect. Raises ``LocalProtocolError`` while the connection before is not closed."""
+        """Start to connect. Raises ``LocalProtocolError`` if the previous connection is not closed."""
         if self._connection is not None:
             raise LocalProtocolError(f"link {self.name} was dialled while it is {self.state}: drop it first")
         connection = self._connection = _Connection(self)
         connection.task = self._spawn(connection.run(dial))
 
     def send(self, text: str) -> bool:
-        """Hand one message to the socket. False: provably nothing left."""
+        """Pass one message to the socket. False: it is certain that nothing was sent."""
         connection = self._connection
         return connection is not None and connection.transport is not None and connection.transport.send(text)
 
     def drop(self, reason: str) -> None:
-        """End it. ``closed`` follows in a turn of its own; frames that come meanwhile are not delivered."""
+        """Close the connection. ``closed`` is called later by the event loop; no more frames are delivered."""
         connection = self._connection
         if connection is not None and not connection.over:
             connection.detach()
             asyncio.get_running_loop().call_soon(self._closed, connection, reason)
 
     async def close(self) -> None:
-        """The run is over: end it without telling anybody, and wait until the socket is gone."""
+        """End of the run: close without calling ``closed``, and wait until the socket is closed."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.detach()
@@ -79,32 +79,32 @@ class SocketLink:
 
 
 class _Connection:
-    """One dialled connection, and what it tells the link while it is the link's present one."""
+    """One dialled connection. It delivers events while it is the link's current one."""
 
-    __slots__ = ("_heard_ns", "_inputs", "_link", "_name", "_ping", "over", "task", "transport")
+    __slots__ = ("_inputs", "_last_recv_ns", "_link", "_name", "_ping", "over", "task", "transport")
 
     def __init__(self, link: SocketLink) -> None:
         self._link = link
         self._inputs = link._inputs
         self._name = link.name
-        self._heard_ns = 0
+        self._last_recv_ns = 0
         self._ping: asyncio.TimerHandle | None = None
         self.over = False
-        """Nothing more is delivered."""
+        """No more events are delivered."""
         self.task: asyncio.Task[None] | None = None
         self.transport: Transport | None = None
 
     async def run(self, dial: Dial) -> None:
-        """Connect, once; a failure is the link's news, never an exception of the run."""
+        """Connect once. A failure is reported by ``closed``, never as an exception."""
         try:
             await self._link._connect(dial, self)
         except ArbkitError as error:
             self.closed(f"{type(error).__name__}: {error}", self._link._clock.now_ns())
-        except Exception as error:  # whatever it is, it stays with this link; its text may quote what was sent
+        except Exception as error:  # the text is not shown: it may contain what was sent
             self.closed(f"connecting failed: {type(error).__name__}", self._link._clock.now_ns())
 
     def detach(self) -> None:
-        """Deliver nothing more and end the connection in the background."""
+        """Deliver no more events and close the connection in the background."""
         self.over = True
         if self._ping is not None:
             self._ping.cancel()
@@ -120,7 +120,7 @@ class _Connection:
             transport.close()
             return
         self.transport = self._link._transport = transport
-        self._heard_ns = now_ns
+        self._last_recv_ns = now_ns
         self._arm()
         self._inputs.turn(self._inputs.desk.opened, self._name, now_ns)
 
@@ -130,12 +130,12 @@ class _Connection:
 
     def read_end(self, now_ns: int) -> None:
         if not self.over:
-            self._heard_ns = now_ns
+            self._last_recv_ns = now_ns
             self._inputs.turn(self._inputs.desk.read_end, self._name, now_ns)
 
     def control(self, now_ns: int) -> None:
         if not self.over:
-            self._heard_ns = now_ns
+            self._last_recv_ns = now_ns
             self._inputs.turn(self._inputs.desk.activity, self._name, now_ns)
 
     def closed(self, reason: str, now_ns: int) -> None:
@@ -151,12 +151,12 @@ class _Connection:
 
     def _arm(self) -> None:
         now_ns = self._link._clock.now_ns()
-        silent = max(0, now_ns - self._heard_ns)
+        silent = max(0, now_ns - self._last_recv_ns)
         self._ping = asyncio.get_running_loop().call_later(max(PING_NS - silent, 0) / 1e9, self._on_timer)
 
     def _on_timer(self) -> None:
         now_ns = self._link._clock.now_ns()
-        if now_ns - self._heard_ns >= PING_NS and self.transport is not None:
+        if now_ns - self._last_recv_ns >= PING_NS and self.transport is not None:
             self.transport.ping()
             self._ping = asyncio.get_running_loop().call_later(PING_NS / 1e9, self._on_timer)
         else:

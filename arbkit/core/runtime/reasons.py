@@ -1,4 +1,4 @@
-"""Failures of the network in words for a person, and secrets kept out of them."""
+"""Texts for network failures, without secrets."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def reveal(text: str) -> str:
 
 
 def pieces(secret: str) -> list[str]:
-    """What must not be shown of a secret text: all of it, and the parts of an address that can be a token."""
+    """The parts of a secret text that must not be shown: all of it, and the parts of a URL that may be tokens."""
     text = reveal(secret)
     return [text, *re.findall(r"=([^&\s]{8,})", text), *re.findall(r"[\w-]{16,}", text)] if text else []
 
 
 def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
-    """Foreign text made fit to be shown: no secret, no control characters, one bounded line."""
+    """External text made safe to display: no secrets, no control characters, one line of at most ``limit`` chars."""
     for secret in secrets:
         if isinstance(secret, Secret):
             for piece in pieces(secret):
@@ -38,7 +38,7 @@ def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
 
 
 def cause(error: BaseException) -> str:
-    """An error of the network in words, never with an address of ours in it."""
+    """The text of a network error, without our addresses."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS certificate refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -51,7 +51,7 @@ def cause(error: BaseException) -> str:
 
 
 def refusal(error: Exception, secrets: Sequence[str]) -> str:
-    """Why a handshake failed, for the person who must do something about it."""
+    """Why a WebSocket handshake failed, as text for the user."""
     if not isinstance(error, InvalidStatus):
         cause = error.__cause__
         if isinstance(cause, EOFError):

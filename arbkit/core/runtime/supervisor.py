@@ -1,7 +1,7 @@
-"""Runs a desk: sockets, requests, journal and timers around one synchronous core. It moves bytes and time.
+"""Runs a desk on asyncio: owns the sockets, HTTP sessions, journal, tape and timers. ``app`` calls ``run``.
 
-Whatever fails outside of the desk is an input of the desk; what fails *inside* of it is a bug, and the run ends: the
-journal knows how to go on.
+A failure outside the desk (network, disk) is passed to the desk as an input. An exception inside the desk is a bug: the
+run ends, and the next run recovers from the journal.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ __all__ = ["Ending", "Runtime", "run"]
 
 SECOND = 1_000_000_000
 GRACE_NS = 10 * SECOND
-"""From the first stop signal to the end, whatever is open."""
+"""Maximum time from the first stop signal to the end of the run."""
 
 
 class Ending(Enum):
     """How a run ended."""
 
     IDLE = "idle"
-    """Stopped, and nothing was open any more."""
+    """Stopped; nothing is open."""
     GRACE = "grace"
-    """Stopped, and something was still open when the grace time was over."""
+    """Stopped; something was still open at the end of the grace time."""
     CUT = "cut"
-    """Stopped twice: cut short."""
+    """Stopped twice: ended at once."""
 
 
 class Runtime:
-    """The outside of a desk (its ``Port``). Make it, make the desk with it, then ``run(desk, runtime)``."""
+    """The desk's ``Port``: everything the desk sends goes through it. Create it, create the desk with it, then call
+    ``run(desk, runtime)``."""
 
     def __init__(
         self,
@@ -63,14 +64,14 @@ class Runtime:
         self.rests: dict[str, HttpLink] = {}
         self.heap = Heap(clock, clock.now_ns())
         self.stops = 0
-        """How often a stop was asked for."""
+        """Number of stop requests."""
         self._tls = tls or tls_context()
         self._opener: Connect = opener or functools.partial(connect, clock=clock, tls=self._tls)
         self._inputs: Inputs | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
-        """Nothing leaves any more."""
+        """Nothing more is sent."""
 
     # --- Port
 
@@ -111,13 +112,14 @@ class Runtime:
     # --- the run
 
     def stop(self) -> None:
-        """Ask the run to end: once to wind down, twice to be cut short. Call it on the loop's thread."""
+        """Request the end of the run. The first call finishes open deals, the second ends at once. Call it on the
+        loop's thread."""
         self.stops += 1
         inputs = self._running()
         inputs.turn(inputs.desk.stop if self.stops == 1 else inputs.desk.halt, self.clock.now_ns())
 
     def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
-        """From now on the outside exists."""
+        """Connect the runtime to the event loop and start the journal's thread."""
         self._inputs, self._group = inputs, group
         loop = asyncio.get_running_loop()
 
@@ -130,7 +132,7 @@ class Runtime:
         )
 
     async def end(self, desk: Desk) -> None:
-        """Cut what is under way (the desk is told of each request), then close sockets, tape and journal."""
+        """Cancel running requests (the desk gets an answer for each), then close sockets, tape and journal."""
         self._over = True
         try:
             for task in self._tasks:
@@ -147,12 +149,12 @@ class Runtime:
             self.journal_file.close()
 
     def _journal_failed(self) -> None:
-        """What is open is ended from memory and on the last reserve; nothing new begins."""
+        """Stop the run: no new deals. Open deals are finished; their records use the reserve or are not written."""
         if not self.stops:
             self.stop()
 
     def _running(self) -> Inputs:
-        assert self._inputs is not None, "the runtime runs no desk yet"
+        assert self._inputs is not None, "the runtime has no desk yet"
         return self._inputs
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -164,10 +166,10 @@ class Runtime:
 
 
 async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals: bool = True) -> Ending:
-    """Run ``desk`` until it is stopped and idle, or the grace time after the stop is over.
+    """Run ``desk`` until it is stopped and idle, or until the grace time after the stop is over.
 
-    SIGINT and SIGTERM stop it; a second one cuts it short. Raises what came out of the desk, if it was a bug of ours
-    (``JournalFailed`` too: then something could not be written and was not sent). The journal is flushed in any case.
+    SIGINT and SIGTERM stop it; a second signal ends it at once. Raises any exception of the desk (``JournalFailed``
+    too: a record could not be written, and its command was not sent). The journal is always flushed.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Ending] = loop.create_future()

@@ -1,4 +1,4 @@
-"""Writes a run tape to a file on a thread of its own. When it cannot, the recording ends and the trading does not."""
+"""Writes a run's tape to a file, on its own thread. If writing fails, the recording ends and trading continues."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from arbkit.core.tape import BLOCK, MAGIC, TapeWriter
 __all__ = ["TapeFile"]
 
 BEHIND = 64
-"""Full blocks waiting for the disk at which the recording is given up rather than the memory."""
+"""If more blocks than this wait for the disk, the recording ends, to bound the memory."""
 
 
 class TapeFile:
-    """A tape on its way to the disk."""
+    """The file of one tape and its writer thread."""
 
     def __init__(self, path: Path, tape: TapeWriter) -> None:
         self.tape = tape
         self.failure = ""
-        """Why the recording ended early; "" = it did not."""
+        """Why the recording ended early; "" = no failure."""
         self._file = open(  # noqa: SIM115 - closed in close
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb", buffering=0
         )
@@ -31,7 +31,7 @@ class TapeFile:
         self._thread.start()
 
     def flush(self, at_least: int = BLOCK) -> None:
-        """Hand what was collected to the thread, if it is worth a block."""
+        """Pass the collected bytes to the thread if there are ``at_least`` so many."""
         if self.tape.size >= at_least:
             raw = self.tape.take()
             if not self.failure:
@@ -40,7 +40,7 @@ class TapeFile:
                     self.failure = "the disk does not keep up"
 
     def close(self) -> None:
-        """Write the rest and let go."""
+        """Write the rest and close the file."""
         self.flush(1)
         self._blocks.put(None)
         self._thread.join(30)

@@ -1,7 +1,7 @@
-"""One WebSocket connection: bytes to whole messages and back. It decides nothing.
+"""One WebSocket connection: converts between bytes and complete messages. ``core.runtime.link`` uses it.
 
-``websockets``' sans-I/O client sits directly in an ``asyncio.Protocol``, so that a read is one plain call whose end
-is known. ``Transport`` and ``Receiver`` are the seam: any pair like it can stand in.
+It runs the sans-I/O client of ``websockets`` inside an ``asyncio.Protocol``, so that all messages of one socket read
+are handled in one call. Other implementations of ``Transport`` can replace it (tests do).
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from arbkit.core.types import Dial, Secret
 __all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
 
 MAX_MESSAGE = 16 * 1024 * 1024
-"""Bytes of one message, after inflation: several times the largest full-depth snapshot."""
+"""Maximum bytes of one message after decompression; several times the largest full-depth snapshot."""
 CONNECT_S = 10.0
-"""For name, TCP, TLS and handshake together."""
+"""Timeout for DNS, TCP, TLS and WebSocket handshake together."""
 LINGER_S = 1.0
-"""How long a closing handshake may take before the socket is cut."""
+"""Timeout of the closing handshake; then the socket is aborted."""
 STUCK_S = 5.0
-"""A peer that takes nothing for so long is gone."""
+"""If the peer reads nothing for this time, the connection is closed."""
 HIGH_WATER = 64 * 1024
-"""Unsent bytes above which nothing more is accepted."""
+"""If more bytes than this wait to be sent, ``send`` refuses."""
 PINGS_A_SECOND = 50
-"""More than this is a flood, not a heartbeat."""
+"""If the peer sends more pings per second, the connection is closed."""
 
 
 class Receiver(Protocol):
-    """What a transport calls, on the loop's thread, each with the time of the read that began it."""
+    """The callbacks of a transport, called on the loop's thread. ``now_ns`` is the time of the socket read."""
 
     def opened(self, transport: Transport, now_ns: int) -> None:
-        """Up: sending works from inside this call on."""
+        """The connection is open; ``transport.send`` may be called in this call."""
         ...
 
     def message(self, data: str | bytes, now_ns: int) -> None:
-        """One whole message: text as ``str``, binary as ``bytes``."""
+        """One complete message: text as ``str``, binary as ``bytes``."""
         ...
 
     def read_end(self, now_ns: int) -> None:
-        """All messages of one socket read were given (not called for a read that completed none)."""
+        """All messages of one socket read were delivered. Not called for a read without a complete message."""
         ...
 
     def control(self, now_ns: int) -> None:
-        """A ping or pong came: a sign of life, not data."""
+        """A ping or pong arrived."""
         ...
 
     def closed(self, reason: str, now_ns: int) -> None:
-        """The end, once, and nothing after it. Not called when ``Transport.close`` began it."""
+        """The connection ended. Called at most once, as the last call. Not called after ``Transport.close``."""
         ...
 
 
@@ -70,19 +70,19 @@ class Transport(Protocol):
     """An open connection."""
 
     def send(self, text: str) -> bool:
-        """Hand one text message to the socket. False: provably no byte of it left."""
+        """Pass one text message to the socket. False: it is certain that no byte of it was sent."""
         ...
 
     def ping(self) -> None:
-        """Provoke a sign of life."""
+        """Send a ping; the peer answers with a pong."""
         ...
 
     def close(self) -> None:
-        """End it politely; the receiver hears nothing more."""
+        """Close with a closing handshake. The receiver is not called any more."""
         ...
 
     async def wait_closed(self) -> None:
-        """Until the socket is gone; soon after ``close`` or ``Receiver.closed``."""
+        """Wait until the socket is closed, after ``close`` or ``Receiver.closed``."""
         ...
 
 
@@ -91,14 +91,14 @@ Connect: TypeAlias = Callable[[Dial, Receiver], Awaitable[None]]
 
 
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Verification is always on, TLS 1.2 at least; ``ca_file`` replaces the system's authorities."""
+    """A TLS context with certificate verification and at least TLS 1.2. ``ca_file`` replaces the system's CAs."""
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 def is_loopback(host: str) -> bool:
-    """Whether plain, unencrypted traffic to ``host`` stays on this machine."""
+    """Whether ``host`` is this machine, so that unencrypted traffic is allowed."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -106,7 +106,7 @@ def is_loopback(host: str) -> bool:
 
 
 class WebSocket(asyncio.Protocol):
-    """A client connection; ``connect`` makes it."""
+    """A client connection; made by ``connect``."""
 
     def __init__(self, uri: WebSocketURI, dial: Dial, receiver: Receiver, clock: Clock, max_message: int) -> None:
         self._secrets = [dial.url, *(value for _, value in dial.headers)]
@@ -165,7 +165,7 @@ class WebSocket(asyncio.Protocol):
                 continue
             opcode = event.opcode
             if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-                message = self._whole(event)
+                message = self._complete_message(event)
                 if message is not None:
                     delivered = True
                     receiver.message(message, now_ns)
@@ -232,7 +232,7 @@ class WebSocket(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Cut it without a word."""
+        """Close the socket without a closing handshake."""
         self._receiver = None
         self.handshake.cancel()
         self._cancel_timer()
@@ -241,8 +241,8 @@ class WebSocket(asyncio.Protocol):
 
     # --- inside
 
-    def _whole(self, frame: Frame) -> str | bytes | None:
-        """The message that this frame completes."""
+    def _complete_message(self, frame: Frame) -> str | bytes | None:
+        """The message that this frame completes, else None."""
         data = frame.data
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
@@ -273,7 +273,7 @@ class WebSocket(asyncio.Protocol):
             receiver.opened(self, now_ns)
 
     def _on_end(self, now_ns: int) -> None:
-        """The conversation is over, or never began: say why, once."""
+        """The connection ended or was never established: report the reason."""
         ws = self._ws
         if ws.handshake_exc is not None:
             self._fail(refusal(ws.handshake_exc, self._secrets), now_ns)
@@ -297,7 +297,7 @@ class WebSocket(asyncio.Protocol):
             receiver.closed(scrub(reason, self._secrets), now_ns)
 
     def _flush(self) -> bool:
-        """Hand over what the protocol wants written. False: none of it was taken."""
+        """Write the protocol's pending bytes to the socket. False: nothing was written."""
         transport, waiting = self._transport, self._ws.data_to_send()
         if transport is None or transport.is_closing():
             return False
@@ -307,7 +307,7 @@ class WebSocket(asyncio.Protocol):
                     transport.write(data)
                 else:
                     transport.close()
-        except RuntimeError:  # uvloop: the handle is gone, and connection_lost is on its way
+        except RuntimeError:  # uvloop: the handle is closed; connection_lost follows
             return False
         return True
 
@@ -318,7 +318,7 @@ class WebSocket(asyncio.Protocol):
             self._timer = self._loop.call_later(LINGER_S, transport.abort)
 
     def _on_stuck(self) -> None:
-        self._fail(f"a write was stuck for {STUCK_S:g} s", self._now())
+        self._fail(f"the peer read nothing for {STUCK_S:g} s", self._now())
         self.abort()
 
     def _cancel_timer(self) -> None:
@@ -337,9 +337,9 @@ class WebSocket(asyncio.Protocol):
 async def connect(
     dial: Dial, receiver: Receiver, *, clock: Clock, tls: ssl.SSLContext, max_message: int = MAX_MESSAGE
 ) -> None:
-    """Open a WebSocket; returns once ``receiver.opened`` was called.
+    """Open a WebSocket; returns after ``receiver.opened`` was called.
 
-    Raises ``ConfigError`` for an address that must not be dialled, ``ConnectFailed`` with a reason for everything else.
+    Raises ``ConfigError`` for an address that is not allowed, ``ConnectFailed`` with a reason for any other failure.
     """
     uri = _vet(dial)
     made = WebSocket(uri, dial, receiver, clock, max_message)
@@ -360,7 +360,7 @@ async def connect(
     else:
         return
     made.abort()
-    # Never "from": the cause may quote what was sent.
+    # "from None": the cause may contain what was sent.
     raise ConnectFailed(scrub(f"{uri.host}:{uri.port}: {reason}", [dial.url, *(v for _, v in dial.headers)])) from None
 
 
@@ -371,12 +371,12 @@ def _vet(dial: Dial) -> WebSocketURI:
         shown = dial.url if not isinstance(dial.url, Secret) else "***"
         raise ConfigError(f"not a ws:// or wss:// address: {shown}") from None
     if not uri.secure and not is_loopback(uri.host):
-        raise ConfigError(f"plain ws:// is for this machine only: use wss:// for {uri.host}")
+        raise ConfigError(f"ws:// is allowed for this machine only; use wss:// for {uri.host}")
     for name, value in dial.headers:
         if not (name + reveal(value)).isprintable():
-            raise ConfigError(f"header {name!r} for {uri.host} holds control characters")
+            raise ConfigError(f"header {name!r} for {uri.host} contains control characters")
     return uri
 
 
 _SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - see below
-"""Kept out of the logging tree: at DEBUG the library logs every frame and header, secrets included."""
+"""Not connected to the logging tree, because at DEBUG the library logs every frame and header, secrets included."""

@@ -1,7 +1,8 @@
-"""The nouns: what flows from a venue to a strategy and back. ``from arbkit.core.types import ...`` has them all.
+"""The data types shared by adapters, core, strategies and executors. Import them from ``arbkit.core.types``.
 
-Time is int nanoseconds: ``recv_ns`` is ours, ``exch_ns`` the venue's (0 where it tells none). An *instrument id* is
-``venue:SYMBOL`` (``binance:BTC-USDT``), an *account id* ``venue:name`` (``binance:main``).
+Times are int nanoseconds since 1970: ``recv_ns`` by our clock, ``exch_ns`` by the venue's clock (0 if the message has
+no timestamp). An *instrument id* is ``venue:SYMBOL`` (``binance:BTC-USDT``), an *account id* is ``venue:name``
+(``binance:main``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands of the engine, and the requests and texts that a session makes of them."""
+"""Commands of the engine, and the wire requests that a session encodes them into."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ __all__ = [
 ]
 
 NEVER = 1 << 62
-"""A ``due_ns`` that does not come."""
+"""The ``due_ns`` of a component that has nothing scheduled."""
 
 
 class Mode(Enum):
-    """What the gate lets through: everything, only what lowers exposure, or cancels and queries alone."""
+    """What the gate accepts. ACTIVE: everything. REDUCING: only orders that lower exposure. HALTED: only cancels and
+    queries."""
 
     ACTIVE = "active"
     REDUCING = "reducing"
@@ -49,7 +50,7 @@ class Mode(Enum):
 
 
 class Lane(Enum):
-    """Who goes first when tokens are short; the value is the share of a bucket that a lane may use up to."""
+    """Priority when rate-limit tokens are short. The value is the share of a bucket that the lane may use."""
 
     CANCEL = 1.0
     HEDGE = 0.98
@@ -65,15 +66,16 @@ class Purpose(Enum):
 
 
 class Secret(str):
-    """Wire text that holds a secret. It is the text for the wire, and ``***`` wherever it is shown.
+    """Text for the wire that contains a secret.
 
-    ``str(secret)`` and formatting give ``***``, and msgspec refuses to encode it; ``reveal()`` at the socket only.
+    ``str()``, ``repr()`` and formatting give ``***``, and msgspec refuses to encode it. Call ``reveal()`` only where
+    the text is written to a socket.
     """
 
     __slots__ = ()
 
     def reveal(self) -> str:
-        """The text itself."""
+        """The secret text."""
         return "".join(self)
 
     def __repr__(self) -> str:
@@ -87,7 +89,7 @@ class Secret(str):
 
 
 class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
-    """FIX NewOrderSingle. Exact: price and size already stand on tick and lot."""
+    """FIX NewOrderSingle. Price and size are already multiples of tick and lot."""
 
     account: str
     instrument: str
@@ -99,7 +101,7 @@ class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
     post_only: bool = False
     reduce_only: bool = False
     deadline_ns: int = 0
-    """Our time after which the venue must not execute it (0 = the venue's own window)."""
+    """The venue must not execute the order after this time, by our clock (0 = the venue's default window)."""
     deal: int = 0
     leg: int = 0
     purpose: Purpose = Purpose.ENTRY
@@ -158,35 +160,36 @@ class AskKind(Enum):
     BALANCES = "balances"
     ASSETS = "assets"
     ORDER = "order"
-    """The second place to look for an order (``ref`` = its client id) that a ``QueryOrder`` did not find."""
+    """Query a second endpoint for an order that ``QueryOrder`` did not find. ``ref`` is its client order id."""
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):
-    """A read that a session (or the desk) wants done. The gateway grants, sends, times out and repeats it.
+    """A read request from a session or the desk. The gateway takes rate tokens for it, sends it, applies a timeout and
+    repeats it.
 
-    The REST session of the account encodes it; whoever asked gets the answer in ``answered``.
-    Order queries and listings are commands (``QueryOrder``, ``ListOpenOrders``, ``ListFills``) and travel the same way.
+    The REST session of the account encodes it. The session that asked gets the answer in ``answered``.
+    Order queries and listings are commands (``QueryOrder``, ``ListOpenOrders``, ``ListFills``), sent the same way.
     """
 
     kind: AskKind
     instrument: str = ""
     ref: str = ""
-    """Free for the asker: a page cursor, an attempt number."""
+    """For the requester's own use, for example a page cursor or an attempt number."""
     lane: Lane = Lane.READ
     not_before_ns: int = 0
-    """Do not send earlier (a snapshot asked again, with growing delay)."""
+    """Do not send before this time. Used to repeat a snapshot request with growing delay."""
 
 
 class Send(Struct, frozen=True, gc=False):
-    """Text for the link that this session speaks on (login, subscription, ping)."""
+    """Text to send on the session's own link (login, subscription, ping)."""
 
     data: str | Secret
     cost: int = 1
-    """Messages it counts as under the venue's per-connection limit."""
+    """How many messages it counts as under the venue's per-connection limit."""
 
 
 class HttpRequest(Struct, frozen=True, gc=False):
-    """One REST call; ``url`` is whole. A signed URL or header value is a ``Secret``."""
+    """One REST call; ``url`` is the complete URL. A signed URL or header value is a ``Secret``."""
 
     method: str
     url: str
@@ -195,7 +198,7 @@ class HttpRequest(Struct, frozen=True, gc=False):
 
 
 class HttpAnswer(Struct, frozen=True, gc=False):
-    """A whole answer, whatever its status. Header names are lower case."""
+    """A complete HTTP response with any status. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -205,12 +208,12 @@ class HttpAnswer(Struct, frozen=True, gc=False):
 
 
 class Dial(Struct, frozen=True, gc=False):
-    """Where to connect. A url or header value with a token in it is a ``Secret``."""
+    """The address of a WebSocket connection. A URL or header value that contains a token is a ``Secret``."""
 
     url: str
     headers: Sequence[tuple[str, str]] = ()
     deflate: bool = False
-    """Offer permessage-deflate: fewer bytes for more time; only where the venue's volume asks for it."""
+    """Offer permessage-deflate. It saves bandwidth but costs CPU time, so use it only for high-volume feeds."""
 
 
 Wire: TypeAlias = Send | HttpRequest

@@ -1,6 +1,6 @@
-"""Events: what a session says. A closed union; each event carries ids, never objects.
+"""Events: what a session returns to the desk. ``Event`` is the closed union of them.
 
-Events compare with ``==``, hash fast and print well.
+An event refers to instruments, accounts and orders by id only.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = [
 
 
 class OrdStatus(Enum):
-    """FIX OrdStatus(39), and UNKNOWN: an outcome nobody has proved yet. UNKNOWN counts as full exposure."""
+    """FIX OrdStatus(39), plus UNKNOWN: the outcome is not proved yet. UNKNOWN counts as full exposure."""
 
     PENDING_NEW = "pending_new"
-    """The intent is written; nothing has answered."""
+    """The intent is in the journal; no report has arrived."""
     NEW = "new"
     PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
     CANCELED = "canceled"
     EXPIRED = "expired"
-    """Ended by the venue: the rest of an IOC or FOK, self-trade prevention, a price band."""
+    """Ended by the venue: the unfilled part of an IOC or FOK, self-trade prevention, a price band."""
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
@@ -61,7 +61,7 @@ _TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, 
 
 
 class RejectReason(Enum):
-    """FIX OrdRejReason(103) in words: why a definitive "no" was said."""
+    """The reason of a definitive rejection; compare FIX OrdRejReason(103)."""
 
     INSUFFICIENT_FUNDS = "insufficient_funds"
     BAD_PRICE = "bad_price"
@@ -70,32 +70,32 @@ class RejectReason(Enum):
     """Lot, minimum, maximum or precision."""
     MIN_NOTIONAL = "min_notional"
     DUPLICATE = "duplicate"
-    """The client id is taken: the first copy landed. Never a reason to try again; query."""
+    """The client order id is in use, so the first copy of the order arrived. Do not send again; query it."""
     POST_ONLY = "post_only"
     NO_MATCH = "no_match"
-    """An IOC or FOK that found nothing."""
+    """An IOC or FOK that could not match."""
     THROTTLED = "throttled"
-    """Too many requests. The venue may have taken a new order all the same: never a reason to try again; query."""
+    """Too many requests. The venue may still have accepted a new order. Do not send it again; query it."""
     CLOCK = "clock"
-    """Outside the venue's time window, or past its own expiry: not executed."""
+    """The request was outside the venue's time window or past its expiry; it was not executed."""
     AUTH = "auth"
     """Key, signature, permission, address or environment: fatal for the account."""
     INSTRUMENT = "instrument"
     """Halted, unknown or closed to this account."""
     UNKNOWN_ORDER = "unknown_order"
-    """A cancel or replace that found no open order: ask for the final state."""
+    """A cancel or replace found no open order; query the final state."""
     GATE = "gate"
-    """Refused here, before a byte left."""
+    """Refused by our own gate; nothing was sent."""
     OTHER = "other"
 
     @property
     def definite(self) -> bool:
-        """A new order refused for this reason does not exist: REJECTED. For any other reason it may: UNKNOWN."""
+        """Whether this reason proves that a new order does not exist (REJECTED). Otherwise it is UNKNOWN."""
         return self not in (RejectReason.DUPLICATE, RejectReason.THROTTLED)
 
 
 class BookUpdate(Struct, frozen=True, gc=False):
-    """Absolute sizes; 0 deletes. ``snapshot`` replaces the whole book and gives it a new epoch."""
+    """Absolute sizes per level; 0 deletes the level. ``snapshot`` replaces the whole book and starts a new epoch."""
 
     instrument: str
     bids: Sequence[Level]
@@ -106,11 +106,11 @@ class BookUpdate(Struct, frozen=True, gc=False):
     exch_ns: int = 0
     recv_ns: int = 0
     depth: int = 0
-    """Levels a side that the venue vouches for, 0 = all it sends. Given with a snapshot."""
+    """Levels per side that the feed keeps up to date (0 = all that it sends). Set with a snapshot."""
 
 
 class BookLost(Struct, frozen=True, gc=False):
-    """The book may be wrong from now on: not to be traded on until a snapshot."""
+    """The book may be wrong from now on. It is not used for trading until the next snapshot."""
 
     instrument: str
     reason: str
@@ -118,7 +118,8 @@ class BookLost(Struct, frozen=True, gc=False):
 
 
 class TopUpdate(Struct, frozen=True, gc=False):
-    """Best bid and ask from a faster stream of the same id space: overlays the book while ``seq`` is newer."""
+    """Best bid and ask from a faster stream with the same sequence numbers. It overlays the book while its ``seq`` is
+    newer."""
 
     instrument: str
     bid: Level
@@ -142,34 +143,35 @@ class Trade(Struct, frozen=True, gc=False):
 class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     """FIX ExecutionReport. One per fill; a report without a fill has ``last_qty`` 0.
 
-    It may come from a stream, an ack or a poll, late, twice or out of order: ``core.orders.orders`` sorts that out.
-    ``ord_status`` UNKNOWN says that the venue itself did not tell (a timeout code, a throttle, a 5xx).
+    It may come from a stream, an acknowledgement or a poll. It may be late, duplicated or out of order;
+    ``core.orders.orders`` handles that. ``ord_status`` UNKNOWN: the venue did not report the outcome (a timeout code,
+    a throttle, a 5xx).
     """
 
     account: str
     instrument: str
     cl_ord_id: str
-    """Ours, unwrapped. A foreign order has its own id or "", as the venue tells: an id that is not ours proves that it
-    is not our order, "" proves nothing."""
+    """Our id, without a venue's prefix. An order that is not ours has its own id or "". An id that is not ours proves
+    that the order is not ours; "" proves nothing."""
     ord_status: OrdStatus
     order_id: str = ""
     side: Side | None = None
     px: Decimal | None = None
     qty: Decimal | None = None
     cum_qty: Decimal | None = None
-    """All that has filled, where this report tells it."""
+    """Total filled quantity; None if the report does not contain it."""
     last_px: Decimal = Decimal(0)
     last_qty: Decimal = Decimal(0)
     trade_id: str = ""
     fee: Decimal | None = None
-    """Of this fill: positive = paid, negative = rebate; None = not told here."""
+    """Fee of this fill: positive = paid, negative = rebate, None = not in this report."""
     fee_asset: str = ""
     maker: bool = False
     reason: RejectReason | None = None
     text: str = ""
-    """The venue's own words and code."""
+    """The venue's message and code."""
     about_cancel: bool = False
-    """The "no" (reason UNKNOWN_ORDER, THROTTLED, ...) answers a cancel or replace, not the order."""
+    """The rejection (UNKNOWN_ORDER, THROTTLED, ...) is about a cancel or replace, not about the order itself."""
     source: str = "stream"
     """``stream``, ``ack`` or ``poll``."""
     exch_ns: int = 0
@@ -177,7 +179,7 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class OrderAbsent(Struct, frozen=True, gc=False):
-    """The venue says it knows no such order *now*: evidence, not proof (replicas lag)."""
+    """The venue answered that it does not know the order now. This is no proof of absence, because replicas lag."""
 
     account: str
     instrument: str
@@ -186,7 +188,7 @@ class OrderAbsent(Struct, frozen=True, gc=False):
 
 
 class Fill(Struct, frozen=True, gc=False, kw_only=True):
-    """One execution, booked once: the key is (account, instrument, trade_id)."""
+    """One execution. It is booked once; the key is (account, instrument, trade_id)."""
 
     account: str
     instrument: str
@@ -203,30 +205,30 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Listing(Struct, frozen=True, gc=False, kw_only=True):
-    """A complete answer to "what is there": open orders, or fills since ``since_ns``."""
+    """The answer to a listing request: open orders, or fills since ``since_ns``."""
 
     account: str
     kind: str
     """``open_orders`` or ``fills``."""
     instrument: str = ""
-    """Restricted to one instrument, or "" for all."""
+    """The instrument that was asked for, or "" for all."""
     updates: Sequence[OrderUpdate] = ()
     since_ns: int = 0
     complete: bool = True
-    """False: the venue cut the list; absence from it proves nothing."""
+    """False: the venue truncated the list, so absence from it proves nothing."""
     recv_ns: int = 0
 
 
 class NoAnswer(Struct, frozen=True, gc=False):
-    """A request that got no usable answer."""
+    """The result of a request without a usable answer."""
 
     reason: str
     sent: bool = True
-    """False only when provably no byte left."""
+    """False only if it is certain that no byte was sent."""
     status: int = 0
     """The HTTP status, where there was one."""
     retry_ns: int = 0
-    """Not before this time, where the venue told."""
+    """Do not retry before this time (0 = the venue gave none)."""
     recv_ns: int = 0
 
 
@@ -242,7 +244,7 @@ class Balance(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FeeUpdate(Struct, frozen=True, gc=False):
-    """The account's own rates as fractions (0.001 = 10 bps; negative = rebate)."""
+    """The account's own fee rates as fractions (0.001 = 10 bps; negative = rebate)."""
 
     account: str
     instrument: str
@@ -255,7 +257,7 @@ class InstrumentUpdate(Struct, frozen=True, gc=False):
 
 
 class AssetStatus(Struct, frozen=True, gc=False):
-    """Whether an asset can be moved; None = the venue does not tell."""
+    """Whether an asset can be deposited and withdrawn; None = the venue does not say."""
 
     venue: str
     asset: str
@@ -264,7 +266,7 @@ class AssetStatus(Struct, frozen=True, gc=False):
 
 
 class ClockSample(Struct, frozen=True, gc=False):
-    """The venue's clock is ours + ``offset_ns``, give or take ``error_ns``."""
+    """The venue's clock is our clock plus ``offset_ns``, with an error of up to ``error_ns``."""
 
     venue: str
     offset_ns: int
@@ -273,11 +275,12 @@ class ClockSample(Struct, frozen=True, gc=False):
 
 
 class RateReport(Struct, frozen=True, gc=False, kw_only=True):
-    """What the venue says of a limit: used and limit from headers, or "nothing until" after a 429 or a ban."""
+    """State of a rate limit as reported by the venue: used and limit from headers, or ``until_ns`` (send nothing
+    before it) after a 429 or a ban."""
 
     venue: str
     bucket: str
-    """A ``RateLimit.bucket``, with ``:key`` where it is kept per key; "*" = everything at this venue."""
+    """A ``RateLimit.bucket``, as ``bucket:key`` if it is counted per key; "*" = all limits of this venue."""
     used: int | None = None
     limit: int | None = None
     until_ns: int = 0
@@ -285,7 +288,7 @@ class RateReport(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Notice(Struct, frozen=True, gc=False):
-    """Something a person should read. ``going_away``: the venue will close this link, dial a new one now."""
+    """A message for the operator. ``going_away``: the venue will close this link soon; the desk dials a new one now."""
 
     venue: str
     text: str
@@ -294,7 +297,7 @@ class Notice(Struct, frozen=True, gc=False):
 
 
 class Ready(Struct, frozen=True, gc=False):
-    """This link can do its work: subscribed (public), streaming (private), logged in (trade)."""
+    """The link is ready for use: subscribed (public), streaming (private) or logged in (trade)."""
 
     link: str
     recv_ns: int = 0

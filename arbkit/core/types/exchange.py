@@ -1,4 +1,4 @@
-"""What an exchange adapter declares: its links, its rate limits, what the venue guarantees."""
+"""What an exchange adapter declares: its links, its rate limits and the venue's guarantees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Capabilities", "ClientIdScope", "LinkSpec", "RateLimit", "Role", "Ve
 
 
 class Role(Enum):
-    """What a link is for. A REST link has no socket and never dies."""
+    """The purpose of a link. A REST link is not one socket and is never down."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -20,9 +20,10 @@ class Role(Enum):
 
 
 class RateLimit(Struct, frozen=True, gc=False):
-    """``limit`` units in ``window_ns``. A cost names it as ``bucket``, or ``bucket:key`` where it is kept per key.
+    """``limit`` units per ``window_ns``. ``Exchange.cost`` names it as ``bucket``, or ``bucket:key`` if it is counted
+    per key.
 
-    The bucket ``connections`` is counted when a link is dialled; no cost names it."""
+    The bucket ``connections`` is counted when a link is dialled; ``Exchange.cost`` does not name it."""
 
     bucket: str
     limit: int
@@ -30,7 +31,7 @@ class RateLimit(Struct, frozen=True, gc=False):
 
 
 class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
-    """One link to hold: a socket, or (role REST) the account's request channel."""
+    """One link that the desk keeps open: a socket, or (role REST) the account's request channel."""
 
     link: str
     """Unique and stable: ``binance.public.0``, ``binance.main.trade``."""
@@ -39,15 +40,15 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     account: str = ""
     instruments: Sequence[str] = ()
     send_limit: RateLimit | None = None
-    """Client messages on this socket."""
+    """Limit of client messages on this socket."""
     silence_ns: int = 30_000_000_000
-    """The socket counts as dead after so long without a byte (pings and pongs are bytes)."""
+    """The socket counts as dead after this time without any byte (pings and pongs count)."""
     quiet_ns: int = 0
-    """The subscription counts as dead after so long without data of any of its instruments (0 = no such promise)."""
+    """The subscription counts as dead after this time without data for any of its instruments (0 = no limit)."""
 
 
 class ClientIdScope(Enum):
-    """How long a client order id stays taken: the truth that idempotency may lean on."""
+    """How long the venue rejects a second order with the same client order id."""
 
     ALWAYS = "always"
     WINDOW = "window"
@@ -56,15 +57,15 @@ class ClientIdScope(Enum):
 
 
 class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
-    """What the venue really guarantees; the weaker of two readings until proved."""
+    """What the venue guarantees. If the documentation allows two readings, declare the weaker one."""
 
     client_id_scope: ClientIdScope
     order_window_ns: int
-    """An order not executed within this time of its signing never will be (recvWindow, expTime)."""
+    """An order that is not executed within this time after signing is never executed (recvWindow, expTime)."""
     lookup_window_ns: int = 0
-    """How long a finished order is found by client id; 0 = not at all."""
+    """How long a terminal order can be queried by client order id (0 = not at all)."""
     lookup_lag_ns: int = 0
-    """How long a fresh order may be missing from queries."""
+    """How long a new order may be missing from queries."""
     cancel_on_disconnect: bool = False
     dead_man_timer: bool = False
     fill_ids: bool = True
@@ -76,15 +77,15 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     replace: bool = False
     batch: int = 1
     checked: str = ""
-    """Date (ISO) at which this was compared with the venue's pages."""
+    """ISO date of the last comparison with the venue's documentation."""
 
 
 class VenueSettings(Struct, frozen=True, gc=False, kw_only=True):
-    """What an exchange class is made with."""
+    """The constructor argument of an exchange class."""
 
     environment: str = "prod"
     """``prod``, ``testnet``, ``demo`` or ``sim``."""
     endpoints: Mapping[str, str] = {}
-    """Base URLs that replace the environment's: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
+    """Base URLs that replace those of the environment: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
     options: Mapping[str, str] = {}
-    """The venue's own switches (book channel, regional host); an unknown one is a ``ConfigError``."""
+    """Venue-specific options (book channel, regional host). An unknown one raises ``ConfigError``."""

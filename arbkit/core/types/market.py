@@ -1,6 +1,6 @@
-"""Instruments, prices and opportunities: the nouns of the market.
+"""Instruments, prices, the catalogue and opportunities.
 
-Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from the executor on.
+Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from the executor to the wire.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ __all__ = [
 
 
 Px: TypeAlias = Annotated[float, Meta(gt=0, lt=1e15)]
-"""A price on the wire, quoted or not: decode with ``strict=False``. NaN, infinity, zero and negatives are refused."""
+"""A price in a message, as a JSON number or string (decode with ``strict=False``). NaN, infinity, zero and negative
+values are rejected."""
 
 
 Qty: TypeAlias = Annotated[float, Meta(ge=0, lt=1e15)]
-"""A size on the wire; 0 (also "-0" and underflow) deletes a level."""
+"""A size in a message; 0 (also "-0" and underflow) deletes a level."""
 
 
 class Side(Enum):
@@ -63,7 +64,7 @@ class BookState(Enum):
 
 
 def plain(value: Decimal) -> str:
-    """Decimal text as venues want it: never an exponent, no trailing zeros (``str(Decimal("1E-8"))`` is a trap)."""
+    """Decimal text as venues expect it: no exponent, no trailing zeros. (``str(Decimal("1E-8"))`` has an exponent.)"""
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -71,25 +72,25 @@ def plain(value: Decimal) -> str:
 
 
 def is_amount(value: Decimal) -> bool:
-    """Whether it can be money: finite and below 10**18. ``NaN``, ``Infinity`` and ``1e999999`` are refused."""
+    """Whether ``value`` is a valid amount: finite and below 10**18 (not ``NaN``, ``Infinity`` or ``1e999999``)."""
     return value.is_finite() and value.adjusted() < 18
 
 
 class Level(Struct, array_like=True, frozen=True, gc=False):
-    """One price level; ``[px, qty, ...]`` on the wire decodes straight into it and further columns are ignored."""
+    """One price level. ``[px, qty, ...]`` in a message decodes directly into it; further columns are ignored."""
 
     px: Px
     qty: Qty
 
 
 class Instrument(Struct, frozen=True, gc=False, kw_only=True):
-    """What can be traded and by which rules. Rules are exact; a rule that the venue lacks is 0 (minimum) or None."""
+    """A tradable instrument and its order rules. A rule that the venue does not have is 0 (minimum) or None."""
 
     venue: str
     symbol: str
     """Canonical ``BASE-QUOTE``; perpetuals ``BASE-QUOTE-PERP``."""
     native: str
-    """The venue's own name, as on its wire."""
+    """The venue's own symbol, as in its messages."""
     base: str
     quote: str
     tick: Decimal
@@ -100,9 +101,9 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
     max_notional: Decimal | None = None
     tradable: bool = True
     status: str = ""
-    """The venue's word for it."""
+    """The venue's own trading status."""
     venue_ref: str = ""
-    """A second id some wires want (OKX ``instIdCode``)."""
+    """A second id that some APIs require (OKX ``instIdCode``)."""
     fee_group: str = ""
     kind: str = "spot"
     multiplier: Decimal = Decimal(1)
@@ -114,11 +115,11 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
         return f"{self.venue}:{self.symbol}"
 
     def quantize_px(self, px: float | Decimal, side: Side) -> Decimal:
-        """The price on the tick, rounded toward safety: a buy never pays more, a sell never asks less."""
+        """The price as a multiple of the tick. Rounded down for a buy and up for a sell, so never worse than ``px``."""
         return _step(px, self.tick, ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
 
     def quantize_qty(self, qty: float | Decimal) -> Decimal:
-        """The size on the lot, rounded down; 0 when less than one lot is left."""
+        """The size as a multiple of the lot, rounded down; 0 if it is less than one lot."""
         return _step(qty, self.lot, ROUND_FLOOR)
 
 
@@ -130,7 +131,7 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
 
 
 class Catalogue:
-    """The instruments known now, by id and by each venue's own name."""
+    """The known instruments, by instrument id and by the venue's own symbol."""
 
     __slots__ = ("_by_id", "_by_native")
 
@@ -141,7 +142,7 @@ class Catalogue:
             self.add(instrument)
 
     def add(self, instrument: Instrument) -> None:
-        """Learn an instrument, or its changed rules."""
+        """Add an instrument, or replace its rules."""
         self._by_id[instrument.id] = instrument
         self._by_native[instrument.venue, instrument.native] = instrument
 
@@ -165,36 +166,36 @@ class Catalogue:
         return self._by_native.get((venue, name))
 
     def venue(self, venue: str) -> list[Instrument]:
-        """All of one venue."""
+        """All instruments of one venue."""
         return [instrument for instrument in self._by_id.values() if instrument.venue == venue]
 
     def symbol(self, symbol: str) -> list[Instrument]:
-        """One canonical symbol on every venue that has it, in the order the venues were loaded."""
+        """The instruments with this canonical symbol on all venues, in the order in which the venues were loaded."""
         return [instrument for instrument in self._by_id.values() if instrument.symbol == symbol]
 
 
 class Leg(Struct, frozen=True, gc=False, kw_only=True):
-    """One side of an opportunity, in floats: the executor makes it exact."""
+    """One order of an opportunity, in floats. The executor rounds it to tick and lot."""
 
     instrument: str
     side: Side
     qty: float
     px: float
-    """The worst price still worth taking: the last level walked, with the slippage allowance."""
+    """The worst acceptable price: the price of the last level used, plus the slippage allowance."""
     wave: int = 0
     maker: bool = False
 
 
 class Opportunity(Struct, frozen=True, gc=False, kw_only=True):
-    """A trade that a strategy proposes; ranked by ``expected_net``."""
+    """A trade that a strategy proposes. The engine ranks opportunities by ``expected_net``."""
 
     legs: Sequence[Leg]
     expected_net: float
-    """In ``asset``, after fees, slippage allowance and latency penalty."""
+    """Expected profit in ``asset``, after fees, slippage allowance and latency penalty."""
     asset: str
     edge: float
-    """expected_net over the notional."""
+    """``expected_net`` divided by the notional."""
     seen_ns: int
-    """The time of the event that showed it."""
+    """The time of the event that caused the decision."""
     deadline_ns: int = 0
     note: str = ""

@@ -1,6 +1,6 @@
-"""Who sees everything: a run whose orders are looked at as they leave, and the verdict at its end.
+"""Checks the invariants I1 to I7 of a chaos run: on each order when it is sent, and at the end of the run.
 
-See ``arbkit.testing.chaos.runner`` for what must hold.
+``arbkit.testing.chaos.runner`` lists the invariants and uses this module.
 """
 
 from __future__ import annotations
@@ -28,39 +28,40 @@ __all__ = ["START_NS", "SeedReport", "LogRows", "WatchedRun", "client_ids", "jud
 
 START_NS = 1_763_000_000_000_000_000
 LAG_NS = 500_000_000
-"""A book's top must have been the venue's so long before its last frame at most: the transit budget, and a frame."""
+"""A book's top must be one that the venue had at most this long before the book's last frame: the transit limit of the
+watchdog plus one frame interval."""
 SLACK_NS = 250_000_000
-"""The watchdog looks at its symbols by timer, not at every moment."""
+"""Tolerance of the silence check, because the watchdog checks symbols by timer."""
 
 
 class SeedReport(Struct, kw_only=True):
-    """One seed's run and its verdict."""
+    """The result of one seed's run."""
 
     seed: int
     seconds: float
     venues: list[str]
     faults: list[Fault]
-    """The expanded plan: ``run(subject, seed, seconds, faults=..., venues=...)`` plays it again."""
+    """The fault plan. ``run(subject, seed, seconds, faults=..., venues=...)`` repeats the run."""
     broken: list[str] = field(default_factory=list)
-    """Invariants that did not hold, in words; empty = the run is good."""
+    """Violated invariants, as text; empty = the run is good."""
     fired: Counter[str] = field(default_factory=Counter)
-    """Faults that fired, by kind."""
+    """Number of fired faults, by kind."""
     paths: Counter[str] = field(default_factory=Counter)
-    """Recovery paths that were entered, by name."""
+    """Number of recovery paths that were taken, by name."""
     deals: Counter[str] = field(default_factory=Counter)
-    """By outcome."""
+    """Number of closed deals, by outcome."""
     times_ms: list[float] = field(default_factory=list)
-    """Of each deal that ended flat: from its first order to its end."""
+    """Duration of each deal that ended without exposure, from its first order to its end."""
     orders: int = 0
-    """That left."""
+    """Number of sent orders."""
     frames: int = 0
     finish_s: float = 0.0
-    """From the stop to nothing open."""
+    """Seconds from the stop until nothing was open."""
     commands_hash: str = ""
 
     @property
     def flat_in_time(self) -> int:
-        """Deals without exposure within 2 s of their first order."""
+        """Number of deals that ended without exposure within 2 s of their first order."""
         return sum(ms <= 2_000 for ms in self.times_ms)
 
     def __str__(self) -> str:
@@ -73,13 +74,13 @@ class SeedReport(Struct, kw_only=True):
 
 
 def trimmed(fault: Fault) -> dict[str, Any]:
-    """A fault's fields that are not the defaults."""
+    """A fault's fields that differ from the defaults."""
     whole, plain = msgspec.to_builtins(fault), msgspec.to_builtins(Fault(kind=fault.kind))
     return {key: value for key, value in whole.items() if key == "kind" or value != plain[key]}
 
 
 class LogRows:
-    """The desk's facts, read for the paths they prove."""
+    """The desk's log. It counts recovery paths and collects log events that must not occur."""
 
     _PATHS: Mapping[str, str] = {
         "order.unknown": "unknown",
@@ -100,7 +101,7 @@ class LogRows:
         self.absent: dict[str, None] = {}
         self.held: set[int] = set()
         self.wrong: list[str] = []
-        """What must not be told in any run."""
+        """Log events that must not occur in any run."""
 
     def __call__(self, event: str, /, **fields: Any) -> None:
         report = self._report
@@ -118,20 +119,20 @@ class LogRows:
         elif event == "alarm.deal_held":
             self.held.add(fields["deal"])
         elif event in ("strategy.failed", "link.quarantined", "link.refused", "order.anomaly", "alarm.late_fill"):
-            self.wrong.append(f"told: {event} {fields}")
+            self.wrong.append(f"logged: {event} {fields}")
         elif event == "alarm.external_movement":
             self.wrong.append(f"I1: a balance was corrected from a report: {fields}")
 
 
 class WatchedRun(VirtualRun):
-    """A run whose venues' true tops are kept, and whose every order is looked at as it leaves."""
+    """A run that records the venues' true best prices and checks each order when it is sent."""
 
     def __init__(self, world: World, make: Make, start_ns: int, report: SeedReport) -> None:
         self.report = report
         self._tops: dict[str, deque[tuple[int, tuple[float, ...]]]] = {}
         self._seqs: dict[str, int] = {}
         self.left: dict[str, str] = {}
-        """The link on which each client id left."""
+        """The link on which each client order id was sent."""
         self.deals: dict[int, Deal] = {}
         """Every deal that sent an order."""
         super().__init__(world, make, start_ns)
@@ -162,7 +163,7 @@ class WatchedRun(VirtualRun):
         super()._drain()
 
     def _look(self, link: str, text: str) -> None:
-        """A client id seen for the first time is an order that leaves now."""
+        """Check each order whose client order id appears in a sent text for the first time."""
         for cl_ord_id in client_ids(text):
             if cl_ord_id in self.left:
                 continue
@@ -177,14 +178,14 @@ class WatchedRun(VirtualRun):
         self.report.orders += 1
         deal = self.desk.engine.deals.get(intent.deal)
         if deal is None:
-            self._wrong(f"I5: {intent.cl_ord_id} left for deal {intent.deal}, which is not open")
+            self._wrong(f"I5: {intent.cl_ord_id} was sent for deal {intent.deal}, which is not open")
             return
         self.deals[deal.id] = deal
         self._book(order)
         self._caps(intent.cl_ord_id)
 
     def _book(self, order: Order) -> None:
-        """I6."""
+        """Check I6: the order's book."""
         intent, now_ns, desk = order.intent, self.now_ns, self.desk
         book = desk.books[intent.instrument]
         what = f"I6: {intent.purpose.value} {intent.cl_ord_id} on {intent.instrument}"
@@ -192,7 +193,7 @@ class WatchedRun(VirtualRun):
             self._wrong(f"{what}: its book is {book.state.value} ({book.reason})")
             return
         if intent.deadline_ns and now_ns > intent.deadline_ns:
-            self._wrong(f"{what}: it left {(now_ns - intent.deadline_ns) / 1e6:.1f} ms after its deadline")
+            self._wrong(f"{what}: it was sent {(now_ns - intent.deadline_ns) / 1e6:.1f} ms after its deadline")
         limit_ns = min(
             (
                 watch.limit_ns
@@ -212,7 +213,7 @@ class WatchedRun(VirtualRun):
             self._wrong(f"{what}: its top {seen} was never true in the last {(silent_ns + LAG_NS) / 1e6:.0f} ms")
 
     def _caps(self, cl_ord_id: str) -> None:
-        """I7, from the open deals and orders alone."""
+        """Check I7, computed from the open deals only."""
         desk, config = self.desk, self.desk.setup.limits
         total = Decimal(0)
         venues: Counter[str] = Counter()
@@ -232,7 +233,7 @@ class WatchedRun(VirtualRun):
             ("max_asset_notional", max(assets.values(), default=0), config.max_asset_notional),
         ):
             if value > most:
-                self._wrong(f"I7: {name}: {value} of {most} when {cl_ord_id} left")
+                self._wrong(f"I7: {name}: {value} of {most} when {cl_ord_id} was sent")
 
     def _wrong(self, text: str) -> None:
         if len(self.report.broken) < 20:
@@ -243,7 +244,7 @@ _IDS = re.compile(r"(?<![0-9a-z])a[0-9a-z]{15}(?![0-9a-z])")
 
 
 def client_ids(text: str) -> list[str]:
-    """Ids of ours in a wire text, each once."""
+    """Our client order ids in a sent text, each once."""
     return [found for found in dict.fromkeys(_IDS.findall(text)) if parse_cl_ord_id(found) is not None]
 
 
@@ -251,20 +252,21 @@ def _same(true: Sequence[float], seen: Sequence[float]) -> bool:
     return all(abs(ours - theirs) <= 1e-9 * theirs for ours, theirs in zip(seen, true, strict=True))
 
 
-# --- the verdict ------------------------------------------------------------------------------------------------------
+# --- the check at the end ---------------------------------------------------------------------------------------------
 
 
-def judge(witness: WatchedRun, told: LogRows, report: SeedReport) -> None:
-    desk, world = witness.desk, witness.world
+def judge(watched: WatchedRun, log: LogRows, report: SeedReport) -> None:
+    """Check I1 to I5 and I7 at the end of a run, and add the violations to ``report.broken``."""
+    desk, world = watched.desk, watched.world
     broken = report.broken
-    broken += told.wrong[:20]
-    for cl_ord_id in told.unknown:
-        report.paths["found again"] += cl_ord_id not in told.absent
+    broken += log.wrong[:20]
+    for cl_ord_id in log.unknown:
+        report.paths["found again"] += cl_ord_id not in log.absent
     ledger = world.ledger()
     for name, orders in world.orders().items():
         account = desk.venues[name].account
-        said = ledger[name]["accounts"]["main"]
-        theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in said.items()}
+        rows = ledger[name]["accounts"]["main"]
+        theirs = {asset: Decimal(row["free"]) + Decimal(row["locked"]) for asset, row in rows.items()}
         if not ledger[name]["conserved"]:
             broken.append(f"I1: {name}'s own ledger does not add up: the simulator is wrong")
         broken += [
@@ -281,22 +283,22 @@ def judge(witness: WatchedRun, told: LogRows, report: SeedReport) -> None:
     broken += [f"I4: {order!r} is not proved" for order in desk.unresolved()]
     for table in desk.orders.values():
         broken += [f"I4: {order!r} is open here" for order in table.open()]
-    for deal in witness.deals.values():
-        _judge_deal(desk, deal, told, broken)
+    for deal in watched.deals.values():
+        _judge_deal(desk, deal, log, broken)
 
 
 def _judge_fills(desk: Desk, account: str, orders: Sequence[dict[str, Any]], broken: list[str]) -> None:
-    """I3 and the venue's half of I4: each order there against ours, fill by fill."""
+    """Check I3, and I4 at the venue: compare each order of the venue with ours, fill by fill."""
     table = desk.orders[account]
     there = {order["cl_ord_id"] for order in orders}
     for order in orders:
         ours = table.get(order["cl_ord_id"])
         name = f"{account} {order['cl_ord_id']}"
         if ours is None:
-            broken.append(f"I3: {name} is unknown here")
+            broken.append(f"I3: {name} is unknown to arbkit")
             continue
         if order["status"] in ("new", "partially_filled"):
-            broken.append(f"I4: {name} is open there")
+            broken.append(f"I4: {name} is open at the venue")
         true = {
             fill["trade_id"]: (Decimal(fill["qty"]), Decimal(fill["px"]), Decimal(fill["fee"]), fill["fee_asset"])
             for fill in order["fills"]
@@ -306,18 +308,19 @@ def _judge_fills(desk: Desk, account: str, orders: Sequence[dict[str, Any]], bro
             broken.append(f"I3: {name} ({ours.status.value}): booked {booked}, filled {true}")
     for known in table:
         if known.cl_ord_id not in there and known.filled_qty:
-            broken.append(f"I3: {known!r} is filled here, the venue has none such")
+            broken.append(f"I3: {known!r} is filled in arbkit, the venue has no such order")
         if known.reason is RejectReason.INSUFFICIENT_FUNDS:
-            broken.append(f"I7: {known!r}: {known.text or 'no money for it'}")
+            broken.append(f"I7: {known!r}: {known.text or 'insufficient funds'}")
 
 
 def _worth(fills: Mapping[str, tuple[Decimal, Decimal, Decimal, str]]) -> list[tuple[Any, ...]]:
-    """Without trade ids, which a venue may write in more than one way; fees only where there are any."""
+    """The fills without trade ids, which a venue may format differently in different messages. The fee asset is left
+    out if the fee is 0."""
     return sorted((qty, px, fee, asset if fee else "") for qty, px, fee, asset in fills.values())
 
 
-def _judge_deal(desk: Desk, deal: Deal, told: LogRows, broken: list[str]) -> None:
-    """I5, from the orders' fills."""
+def _judge_deal(desk: Desk, deal: Deal, log: LogRows, broken: list[str]) -> None:
+    """Check I5, computed from the orders' fills."""
     over = Decimal(0)
     base = deal.legs[0].base
     for order in deal.orders.values():
@@ -327,7 +330,7 @@ def _judge_deal(desk: Desk, deal: Deal, told: LogRows, broken: list[str]) -> Non
                 over -= fill.fee
     held = deal.state is DealState.HELD
     if held:
-        if deal.id not in told.held:
+        if deal.id not in log.held:
             broken.append(f"I5: deal {deal.id} is held without an alarm")
         return
     if deal.state is not DealState.CLOSED:

@@ -1,19 +1,19 @@
-"""Chaos: a real desk against simulated venues at which things go wrong, in virtual time, judged by the venues' records.
+"""Chaos runs: a real desk in virtual time against simulated venues with random faults, checked by invariants.
 
-``run(subject, seed)`` plays one seed: it draws a market, 2 or more of the subject's venues and a random half of the
-fault kinds (all at once would hide each other), trades for ``seconds``, stops the desk, heals the venues and judges.
-The same seed gives the same run; a report whose ``broken`` is not empty prints its whole fault plan, which ``run`` also
-takes as ``faults``. ``make chaos SEEDS=500 SECONDS=60`` plays many seeds and then the safeguards, each switched off.
+``run(subject, seed)`` plays one seed. It chooses a market, 2 or more of the subject's venues and a random half of the
+fault kinds (all kinds together would hide each other). It trades for ``seconds``, stops the desk, ends the faults and
+checks the invariants. The same seed gives the same run. A report with violations prints its fault plan, which ``run``
+accepts as ``faults``. ``make chaos SEEDS=500 SECONDS=60`` plays many seeds, and then some with one safeguard disabled.
 
-What must hold after every seed:
+The invariants:
 
-- I1 every balance of ours equals the venue's, to the last unit, and none was corrected from a report;
+- I1 each of our balances exactly equals the venue's, and none was corrected from a report;
 - I2 no intent has two accepted orders;
-- I3 every fill of the venue is booked once, and no other;
-- I4 no order is left open, here or there, and none unproved;
-- I5 each deal's fills balance to less than any leg can trade, or it is held with an alarm;
-- I6 no order left on a book that was not SYNCED, silent beyond its limit, or showed a top that the venue did not have;
-- I7 no cap was exceeded when an order left, and no venue lacked the money for one.
+- I3 each fill of the venue is booked once, and nothing else is booked;
+- I4 no order is open, in arbkit or at the venue, and none is unproved;
+- I5 the fills of each deal balance to less than any leg can trade, or the deal is held with an alarm;
+- I6 no order was sent on a book that was not SYNCED, was silent beyond its limit, or had a top that was never true;
+- I7 no limit was exceeded when an order was sent, and no order was rejected for insufficient funds.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ __all__ = ["ROUGH", "START_NS", "SeedReport", "DeskUnderTest", "WatchedRun", "cl
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 STORM_S = 10.0
-"""How long a stopping desk is left with the faults before the venues are healed."""
+"""After the stop, the faults continue for this time."""
 HEALED_S = 120.0
-"""How long it may take after that."""
+"""After the end of the faults, the desk must be idle within this time."""
 
 LIMITS = LimitsConfig(
     max_order_notional=Decimal(1_000),
@@ -70,7 +70,7 @@ ROUGH: tuple[Fault, ...] = (
     Fault(kind="close", at_s=20.0, every_s=600.0, count=0, on="book"),
     Fault(kind="close", at_s=40.0, every_s=600.0, count=0, on="reply"),
 )
-"""A rough day: 1 % of the orders lost, half a percent of the answers, each connection cut every ten minutes."""
+"""A moderate plan: 1 % of the orders and 0.5 % of the answers are lost; connections are cut every ten minutes."""
 
 
 class MakeExchange(Protocol):
@@ -80,14 +80,14 @@ class MakeExchange(Protocol):
 
 
 class DeskUnderTest(Struct, frozen=True, kw_only=True):
-    """What is put to the test."""
+    """The adapters and the strategy to test."""
 
     exchanges: Sequence[MakeExchange]
-    """Adapters, as their plugins register them."""
+    """Exchange classes, as their plugins register them."""
     dialects: Sequence[type[Dialect]]
     """Their simulated venues."""
     slot: Callable[[], RunningStrategy]
-    """A strategy and its executor, new for each run."""
+    """Makes the running strategy (a strategy and its executor), new for each run."""
     limits: LimitsConfig = LIMITS
     gate: GateConfig = GATE
 
@@ -96,8 +96,9 @@ class DeskUnderTest(Struct, frozen=True, kw_only=True):
 
 
 def swarm(seed: int, venues: Sequence[str], kinds: Sequence[FaultKind] = KINDS) -> list[Fault]:
-    """A random half of ``kinds``, one or two lines of each, without end. No query lags longer than venues say."""
-    rng = Random(f"chaos:{seed}")  # noqa: S311 - a plan, no secret
+    """A random half of ``kinds``, with one or two faults each that fire without limit. The lag of ``blind`` stays below
+    the venues' ``lookup_lag_ns``."""
+    rng = Random(f"chaos:{seed}")  # noqa: S311 - not a secret
     plan: list[Fault] = []
     for kind in sorted(rng.sample(kinds, (len(kinds) + 1) // 2)):
         for _ in range(rng.choice((1, 1, 2))):
@@ -157,8 +158,8 @@ def run(
     venues: Sequence[str] = (),
     prepare: Callable[[WatchedRun], None] = lambda _: None,
 ) -> SeedReport:
-    """Play one seed and judge it. ``prepare`` sees the run before it begins (to cut lines, or switch a safeguard off);
-    without ``faults`` they are the seed's ``swarm``, without ``venues`` the seed chooses."""
+    """Play one seed and check it. ``prepare`` is called with the run before it begins (to cut links or to disable a
+    safeguard). Without ``faults`` the plan is ``swarm(seed)``; without ``venues`` the seed chooses them."""
     rng = Random(f"run:{seed}")  # noqa: S311 - as above
     known = [dialect.venue for dialect in subject.dialects]
     drawn = rng.sample(known, rng.randint(min(2, len(known)), len(known)))
@@ -175,24 +176,24 @@ def run(
         divergence=Divergence(edge_every_s=rng.choice((0.7, 1.5, 3.0))),
         purse=purse,
     )
-    told = LogRows(report)
-    witness = WatchedRun(world, lambda port, now_ns: _desk(subject, world, port, now_ns, told, seed), START_NS, report)
-    prepare(witness)
-    witness.run_for(seconds)
-    witness.desk.stop(witness.now_ns)
-    stopped_ns = witness.now_ns
-    witness.run_for(STORM_S, lambda: witness.desk.idle)
+    log = LogRows(report)
+    watched = WatchedRun(world, lambda port, now_ns: _desk(subject, world, port, now_ns, log, seed), START_NS, report)
+    prepare(watched)
+    watched.run_for(seconds)
+    watched.desk.stop(watched.now_ns)
+    stopped_ns = watched.now_ns
+    watched.run_for(STORM_S, lambda: watched.desk.idle)
     world.heal()
-    witness.run_for(HEALED_S, lambda: witness.desk.idle)
-    report.finish_s = (witness.now_ns - stopped_ns) / 1e9
+    watched.run_for(HEALED_S, lambda: watched.desk.idle)
+    report.finish_s = (watched.now_ns - stopped_ns) / 1e9
     report.fired.update(world.faults()["counts"])
-    report.frames = sum(link.messages for link in witness.desk.counters.links.values())
-    report.commands_hash = witness.desk.commands_hash()
-    judge(witness, told, report)
+    report.frames = sum(link.messages for link in watched.desk.counters.links.values())
+    report.commands_hash = watched.desk.commands_hash()
+    judge(watched, log, report)
     return report
 
 
-def _desk(subject: DeskUnderTest, world: World, port: VirtualRun, now_ns: int, told: LogRows, seed: int) -> Desk:
+def _desk(subject: DeskUnderTest, world: World, port: VirtualRun, now_ns: int, log: LogRows, seed: int) -> Desk:
     venues = []
     for make in subject.exchanges:
         if make.venue not in world.sites:
@@ -202,4 +203,4 @@ def _desk(subject: DeskUnderTest, world: World, port: VirtualRun, now_ns: int, t
         settings = VenueSettings(environment="sim", endpoints={name: url for name, url in where.items() if url})
         venues.append(VenueSetup(exchange=make(settings), account=f"{make.venue}:main", signer=LocalSigner(*keys)))
     setup = Setup(venues=venues, strategies=[subject.slot()], limits=subject.limits, gate=subject.gate, seed=seed)
-    return Desk(setup, port, now_ns, log=told)
+    return Desk(setup, port, now_ns, log=log)

@@ -1,4 +1,4 @@
-"""Rules about what an adapter reads without trading: rules, books, clock, facts of the account."""
+"""Conformance rules about reading: declarations, instruments, books, clock, balances, fees and asset status."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ _PUBLIC = (Role.PUBLIC, Role.REST)
 
 @rule
 def declared(subject: VenueUnderTest) -> None:
-    """Guarantees are dated, orders expire, and every cost falls under a declared limit that can be granted at once."""
-    solo = subject.rig().boot(roles=(Role.REST,))
-    exchange = solo.exchange
+    """Capabilities have a date, orders expire, and each cost names a declared limit that is large enough for it."""
+    rig = subject.rig().boot(roles=(Role.REST,))
+    exchange = rig.exchange
     guarantees = exchange.capabilities
-    must(guarantees.order_window_ns > 0, "order_window_ns is 0: an unknown order could never be proved absent")
-    must(guarantees.lookup_lag_ns > 0, "lookup_lag_ns is 0: no venue's replicas are that fast")
+    must(guarantees.order_window_ns > 0, "order_window_ns is 0: the absence of an unknown order cannot be proved")
+    must(guarantees.lookup_lag_ns > 0, "lookup_lag_ns is 0: every venue's queries have some lag")
     try:
         date.fromisoformat(guarantees.checked)
     except ValueError:
-        must(False, f"capabilities.checked is no ISO date: {guarantees.checked!r}")
-    me, one = solo.account, solo.instrument("BTC-USDT").id
+        must(False, f"capabilities.checked is not an ISO date: {guarantees.checked!r}")
+    me, one = rig.account, rig.instrument("BTC-USDT").id
     commands: tuple[Ask | Command, ...] = (
-        solo.order(),
+        rig.order(),
         CancelOrder(account=me, instrument=one, cl_ord_id="a"),
         CancelAll(account=me, instrument=one),
         QueryOrder(account=me, instrument=one, cl_ord_id="a"),
@@ -74,14 +74,14 @@ def declared(subject: VenueUnderTest) -> None:
 
 @rule
 def catalogue(subject: VenueUnderTest) -> None:
-    """Every pair of the venue is listed with its exact rules; a halted one is not tradable."""
-    solo = subject.rig()
-    solo.truth.halted["ETH-USDT"] = "for the test"
-    solo.boot(roles=(Role.REST,))
-    for symbol, pair in solo.truth.pairs.items():
-        known = solo.catalogue.get(f"{solo.venue}:{symbol}")
-        if symbol in solo.truth.halted:
-            must(known is None or not known.tradable, f"{symbol} is halted, and tradable to the adapter")
+    """Each pair of the venue is in the catalogue with its exact order rules; a halted pair is not tradable."""
+    rig = subject.rig()
+    rig.truth.halted["ETH-USDT"] = "for the test"
+    rig.boot(roles=(Role.REST,))
+    for symbol, pair in rig.truth.pairs.items():
+        known = rig.catalogue.get(f"{rig.venue}:{symbol}")
+        if symbol in rig.truth.halted:
+            must(known is None or not known.tradable, f"{symbol} is halted, but tradable in the adapter's catalogue")
             continue
         if known is None:
             must(False, f"{symbol} is missing")
@@ -93,65 +93,69 @@ def catalogue(subject: VenueUnderTest) -> None:
         must(max(known.min_qty, known.lot) == pair.min_qty, f"smallest size of {symbol}: {known.min_qty}")
         must(known.tradable and known.kind == "spot", f"{symbol} is not tradable spot")
         rules = (known.tick, known.lot, known.min_qty, known.min_notional)
-        must(all(isinstance(value, Decimal) for value in rules), f"{symbol}: a rule that is no Decimal")
+        must(all(isinstance(value, Decimal) for value in rules), f"{symbol}: an order rule is not a Decimal")
 
 
-def _books(solo: Rig, least: int) -> None:
-    """The books are true now, and were each time."""
-    must(not solo.judge.wrong, f"books that the venue did not have: {solo.judge.wrong}")
-    must(solo.judge.compared >= least, f"only {solo.judge.compared} books to compare")
-    for book in solo.books.values():
+def _books(rig: Rig, least: int) -> None:
+    """Check that the books are SYNCED, and that every compared book was a true one."""
+    must(not rig.judge.wrong, f"books that the venue did not have: {rig.judge.wrong}")
+    must(rig.judge.compared >= least, f"only {rig.judge.compared} books to compare")
+    for book in rig.books.values():
         must(book.state is BookState.SYNCED, f"{book.instrument} is {book.state.value}: {book.reason}")
 
 
 @rule
 def book(subject: VenueUnderTest) -> None:
-    """Snapshot and deltas give the venue's true book, 20 levels deep, after each update of 30 seconds."""
-    solo = subject.rig().boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
-    solo.run_for(30)
-    _books(solo, 200)
+    """Snapshot and deltas give the venue's true book, 20 levels deep, after each update during 30 seconds."""
+    rig = subject.rig().boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
+    rig.run_for(30)
+    _books(rig, 200)
 
 
 @rule
 def book_faults(subject: VenueUnderTest) -> None:
-    """Holes, drops, repeats, swaps and cut frames: the book is lost and heals, and is never wrong in between."""
+    """Sequence gaps and dropped, repeated, reordered and truncated frames: the book is lost and recovers, and is never
+    wrong while it is SYNCED."""
     kinds = ("skip", "drop", "duplicate", "reorder", "corrupt")
     faults = tuple(
         Fault(kind=kind, at_s=3 + 11 * number, count=4, every_s=2, symbol="BTC-USDT")  # type: ignore[arg-type]  # kinds
         for number, kind in enumerate(kinds)
     )
-    solo = subject.rig(faults=faults).boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
-    solo.run_for(150)
-    fired = solo.world.faults()["counts"]
+    rig = subject.rig(faults=faults).boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
+    rig.run_for(150)
+    fired = rig.world.faults()["counts"]
     must(all(fired.get(kind, 0) == 4 for kind in kinds), f"faults that fired: {fired}")
-    must(solo.outs(BookLost), "no book was declared lost")
-    _books(solo, 500)
+    must(rig.outs(BookLost), "no book was declared lost")
+    _books(rig, 500)
 
 
 @rule
 def book_reconnect(subject: VenueUnderTest) -> None:
-    """A cut connection: the new one brings every book back, from a snapshot of its own."""
-    solo = subject.rig().boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
+    """After a cut connection, the new one restores every book from a new snapshot."""
+    rig = subject.rig().boot(("BTC-USDT", "ETH-USDT"), _PUBLIC)
     for _ in range(3):
-        link = solo.line(Role.PUBLIC).spec.link
-        solo.cut(link)
-        must(all(b.state is BookState.LOST for b in solo.books.values()), "a book outlived its connection")
-        solo.run_for(20)
-        must(solo.lines[link].ready, f"{link} did not come back")
-        _books(solo, 1)
+        link = rig.line(Role.PUBLIC).spec.link
+        rig.cut(link)
+        must(
+            all(b.state is BookState.LOST for b in rig.books.values()),
+            "a book stayed trusted after its connection was cut",
+        )
+        rig.run_for(20)
+        must(rig.lines[link].ready, f"{link} did not come back")
+        _books(rig, 1)
 
 
 @rule
 def top(subject: VenueUnderTest) -> str | None:
-    """A faster best bid and ask, where the adapter fuses one, is the venue's own at that very update id."""
-    solo = subject.rig().boot(("BTC-USDT",), _PUBLIC)
-    solo.run_for(10)
-    tops = solo.outs(TopUpdate)
+    """If the adapter uses a best bid-ask stream, each update equals the venue's best prices at that update id."""
+    rig = subject.rig().boot(("BTC-USDT",), _PUBLIC)
+    rig.run_for(10)
+    tops = rig.outs(TopUpdate)
     if not tops:
         return "not fused"
     checked = 0
     for each in tops:
-        want = solo.judge.top(each.instrument.partition(":")[2], each.seq)
+        want = rig.judge.top(each.instrument.partition(":")[2], each.seq)
         if want is None:
             continue
         same((each.bid.px, each.bid.qty, each.ask.px, each.ask.qty), want, f"top at {each.seq}")
@@ -162,73 +166,73 @@ def top(subject: VenueUnderTest) -> str | None:
 
 @rule
 def clock(subject: VenueUnderTest) -> None:
-    """A venue's clock that is five seconds off is measured within the error that the sample admits."""
+    """A venue clock that is wrong by five seconds is measured within the error stated in the sample."""
     for skew_ns in (5 * SECOND, -5 * SECOND, 0):
-        solo = subject.rig(skew_ns=skew_ns).boot()
-        samples = solo.outs(ClockSample)
+        rig = subject.rig(skew_ns=skew_ns).boot()
+        samples = rig.outs(ClockSample)
         must(samples, "no clock sample")
         for sample in samples:
             off = abs(sample.offset_ns - skew_ns)
             must(off <= sample.error_ns, f"offset {sample.offset_ns} at a skew of {skew_ns}, error {sample.error_ns}")
             must(sample.error_ns <= LATENCY_NS + 1_000_000, f"an error of {sample.error_ns} ns at {LATENCY_NS} ns away")
-        must(all(line.ready for line in solo.lines.values()), f"not ready at a skew of {skew_ns}")
-        bought = solo.order()
-        solo.do(bought)
-        must(solo.true_order(bought.cl_ord_id), f"no order arrived at a skew of {skew_ns}")
+        must(all(line.ready for line in rig.lines.values()), f"not ready at a skew of {skew_ns}")
+        bought = rig.order()
+        rig.do(bought)
+        must(rig.true_order(bought.cl_ord_id), f"no order arrived at a skew of {skew_ns}")
 
 
 @rule
 def balances(subject: VenueUnderTest) -> None:
-    """The listing is whole, marked as a snapshot, exact, and tells what is locked."""
-    solo = subject.rig().boot()
-    resting = solo.order(px=solo.best("BTC-USDT", ask=False) / 2 // 1, tif=Tif.GTC)
-    solo.do(resting)
-    said = solo.outs(Balance, solo.ask(Ask(kind=AskKind.BALANCES)))
-    must(all(balance.snapshot for balance in said), "a listed balance is not marked as part of a snapshot")
-    must(all(balance.account == solo.account for balance in said), "a balance of another account")
-    have = {balance.asset: (units(balance.free), units(balance.locked)) for balance in said}
-    want = {asset: (free, locked) for asset, free, locked in solo.truth.balances(ACCOUNT) if free or locked}
+    """The balance listing is complete, exact, marked as a snapshot, and contains the locked amounts."""
+    rig = subject.rig().boot()
+    resting = rig.order(px=rig.best("BTC-USDT", ask=False) / 2 // 1, tif=Tif.GTC)
+    rig.do(resting)
+    reported = rig.outs(Balance, rig.ask(Ask(kind=AskKind.BALANCES)))
+    must(all(balance.snapshot for balance in reported), "a listed balance is not marked as part of a snapshot")
+    must(all(balance.account == rig.account for balance in reported), "a balance of another account")
+    have = {balance.asset: (units(balance.free), units(balance.locked)) for balance in reported}
+    want = {asset: (free, locked) for asset, free, locked in rig.truth.balances(ACCOUNT) if free or locked}
     same({asset: both for asset, both in have.items() if any(both)}, want, "balances")
-    must(want["USDT"][1] >= UNIT, "nothing was locked: no judge")
+    must(want["USDT"][1] >= UNIT, "nothing was locked, so the rule cannot be tested")
 
 
 @rule
 def fees(subject: VenueUnderTest) -> None:
-    """The account's own rates are exact fractions, positive where the venue charges."""
-    solo = subject.rig()
-    own = solo.truth.accounts[ACCOUNT]
+    """The account's own fee rates are exact fractions; positive = the venue charges, negative = rebate."""
+    rig = subject.rig()
+    own = rig.truth.accounts[ACCOUNT]
     own.maker, own.taker = Decimal("-0.00005"), Decimal("0.00075")
-    solo.boot()
+    rig.boot()
     for symbol in ("BTC-USDT", "ETH-USDT"):
-        one = solo.instrument(symbol).id
-        said = solo.outs(FeeUpdate, solo.ask(Ask(kind=AskKind.FEES, instrument=one)))
-        must([fee for fee in said if fee.instrument == one], f"no rates of {symbol}")
-        for fee in said:
+        one = rig.instrument(symbol).id
+        reported = rig.outs(FeeUpdate, rig.ask(Ask(kind=AskKind.FEES, instrument=one)))
+        must([fee for fee in reported if fee.instrument == one], f"no rates of {symbol}")
+        for fee in reported:
             same((fee.maker, fee.taker), (own.maker, own.taker), f"rates of {fee.instrument}")
 
 
 @rule
 def assets(subject: VenueUnderTest) -> None:
-    """An asset that cannot be deposited or withdrawn is told so, each way by itself."""
-    solo = subject.rig()
-    solo.truth.immovable.update({"BTC": (False, True), "USDT": (True, False)})
-    solo.boot()
-    said = {
-        each.asset: (each.deposit, each.withdraw) for each in solo.outs(AssetStatus, solo.ask(Ask(kind=AskKind.ASSETS)))
+    """Closed deposits and closed withdrawals of an asset are reported separately."""
+    rig = subject.rig()
+    rig.truth.immovable.update({"BTC": (False, True), "USDT": (True, False)})
+    rig.boot()
+    reported = {
+        each.asset: (each.deposit, each.withdraw) for each in rig.outs(AssetStatus, rig.ask(Ask(kind=AskKind.ASSETS)))
     }
     want = {"BTC": (False, True), "USDT": (True, False), "ETH": (True, True)}
-    same({asset: said.get(asset) for asset in want}, want, "deposits and withdrawals open")
+    same({asset: reported.get(asset) for asset in want}, want, "deposits and withdrawals open")
 
 
 @rule
 def quiet(subject: VenueUnderTest) -> None:
-    """Ten minutes without data: every link stays up, or is dialled again and serves; nothing is cut as idle."""
-    solo = subject.rig().boot()
-    solo.freeze()
-    solo.run_for(660)
-    for line in solo.lines.values():
-        must(line.ready, f"{line.spec.link} is down after ten quiet minutes: {line.ends}")
+    """During eleven minutes without market data no link is cut as idle, and trading works afterwards."""
+    rig = subject.rig().boot()
+    rig.freeze()
+    rig.run_for(660)
+    for line in rig.lines.values():
+        must(line.ready, f"{line.spec.link} is down after eleven minutes without data: {line.ends}")
         must(not line.ends, f"{line.spec.link} was cut: {line.ends}")
-    bought = solo.order()
-    solo.do(bought)
-    must(any(update.ord_status.terminal for update in solo.updates(bought.cl_ord_id)), "no order after the silence")
+    bought = rig.order()
+    rig.do(bought)
+    must(any(update.ord_status.terminal for update in rig.updates(bought.cl_ord_id)), "no order after the silence")

@@ -1,4 +1,4 @@
-"""Rules about what goes wrong: refusals, limits, broken answers, lost connections, secrets."""
+"""Conformance rules about failures: rejections, rate limits, unreadable answers, lost connections, secrets."""
 
 from __future__ import annotations
 
@@ -45,47 +45,50 @@ from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 __all__: list[str] = []
 
 
-def _refused(solo: Rig, order: NewOrder, role: Role, reason: RejectReason) -> None:
-    placed = len(solo.truth.orders)
-    solo.do(order, role)
-    said = solo.updates(order.cl_ord_id)
-    must(said, f"no answer to an order that breaks {reason.value}")
-    last = said[-1]
+def _refused(rig: Rig, order: NewOrder, role: Role, reason: RejectReason) -> None:
+    placed = len(rig.truth.orders)
+    rig.do(order, role)
+    reported = rig.updates(order.cl_ord_id)
+    must(reported, f"no answer to an order that breaks {reason.value}")
+    last = reported[-1]
     same((last.ord_status, last.reason), (OrdStatus.REJECTED, reason), f"{role.value}: {last.text}")
     same(last.instrument, order.instrument, "instrument of the refusal")
-    same(len(solo.truth.orders), placed, "orders that the venue took")
+    same(len(rig.truth.orders), placed, "orders that the venue took")
 
 
 @rule
 def rejects(subject: VenueUnderTest) -> None:
-    """Each definite "no" is told with its reason, on every way in."""
+    """Each definitive rejection is reported with its reason, on each role."""
     for role in _ways(subject):
-        solo = subject.rig()
-        solo.truth.halted["ETH-USDT"] = "for the test"
-        solo.boot()
-        one = solo.instrument("BTC-USDT")
+        rig = subject.rig()
+        rig.truth.halted["ETH-USDT"] = "for the test"
+        rig.boot()
+        one = rig.instrument("BTC-USDT")
         eth = "ETH-USDT"
-        bid = solo.best("BTC-USDT", ask=False)
-        _refused(solo, solo.order(qty=Decimal(50)), role, RejectReason.INSUFFICIENT_FUNDS)
-        _refused(solo, solo.order(qty=Decimal("0.01") + one.lot / 10), role, RejectReason.BAD_QTY)
+        bid = rig.best("BTC-USDT", ask=False)
+        _refused(rig, rig.order(qty=Decimal(50)), role, RejectReason.INSUFFICIENT_FUNDS)
+        _refused(rig, rig.order(qty=Decimal("0.01") + one.lot / 10), role, RejectReason.BAD_QTY)
         if one.min_notional:
             least = max(one.min_qty, one.lot)
-            must(least * bid < one.min_notional, "the least size is worth enough: no judge")
-            _refused(solo, solo.order(qty=least), role, RejectReason.MIN_NOTIONAL)
+            must(
+                least * bid < one.min_notional,
+                "the smallest size is above the minimum notional, so the rule cannot be tested",
+            )
+            _refused(rig, rig.order(qty=least), role, RejectReason.MIN_NOTIONAL)
         else:
-            _refused(solo, solo.order(qty=one.min_qty - one.lot), role, RejectReason.BAD_QTY)
-        off = solo.order(px=bid + one.tick / 10)
-        placed = len(solo.truth.orders)
-        solo.do(off, role)
-        last = solo.updates(off.cl_ord_id)[-1]
-        # some venues call it a bad parameter and no more
+            _refused(rig, rig.order(qty=one.min_qty - one.lot), role, RejectReason.BAD_QTY)
+        off = rig.order(px=bid + one.tick / 10)
+        placed = len(rig.truth.orders)
+        rig.do(off, role)
+        last = rig.updates(off.cl_ord_id)[-1]
+        # some venues answer only "bad parameter"
         must(last.ord_status is OrdStatus.REJECTED, f"off the tick: {last}")
         must(last.reason in (RejectReason.BAD_PRICE, RejectReason.OTHER), f"off the tick: {last}")
-        same(len(solo.truth.orders), placed, "orders that the venue took")
-        if solo.catalogue.get(f"{solo.venue}:{eth}") is not None:
-            px = solo.best(eth, ask=True)
-            halted = solo.order(instrument=f"{solo.venue}:{eth}", px=px, qty=Decimal("0.1"))
-            _refused(solo, halted, role, RejectReason.INSTRUMENT)
+        same(len(rig.truth.orders), placed, "orders that the venue took")
+        if rig.catalogue.get(f"{rig.venue}:{eth}") is not None:
+            px = rig.best(eth, ask=True)
+            halted = rig.order(instrument=f"{rig.venue}:{eth}", px=px, qty=Decimal("0.1"))
+            _refused(rig, halted, role, RejectReason.INSTRUMENT)
 
 
 def _ways(subject: VenueUnderTest) -> Sequence[Role]:
@@ -95,52 +98,52 @@ def _ways(subject: VenueUnderTest) -> Sequence[Role]:
 
 @rule
 def duplicate(subject: VenueUnderTest) -> None:
-    """A client id that is taken says nothing against the first order: never REJECTED, never ended."""
+    """A duplicate client order id is reported as UNKNOWN with reason DUPLICATE; it does not end the first order."""
     for role in _ways(subject):
-        solo = subject.rig().boot()
-        order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
-        solo.do(order, role)
-        before = len(solo.updates(order.cl_ord_id))
-        solo.do(order, role)
-        said = solo.updates(order.cl_ord_id)[before:]
-        must(said, "no answer to a second order of one id")
-        for update in said:
+        rig = subject.rig().boot()
+        order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
+        rig.do(order, role)
+        before = len(rig.updates(order.cl_ord_id))
+        rig.do(order, role)
+        reported = rig.updates(order.cl_ord_id)[before:]
+        must(reported, "no answer to a second order of one id")
+        for update in reported:
             same((update.ord_status, update.reason), (OrdStatus.UNKNOWN, RejectReason.DUPLICATE), update.text)
-        true = solo.true_order(order.cl_ord_id)
+        true = rig.true_order(order.cl_ord_id)
         must(true is not None and not true.status.terminal, "the first order is gone")
 
 
 @rule
 def deadline(subject: VenueUnderTest) -> None:
-    """An order that arrives after its deadline is not executed, and told so."""
+    """An order that arrives after its deadline is not executed, and is rejected with reason CLOCK."""
     for role in _ways(subject):
-        solo = subject.rig(skew_ns=3_000_000_000).boot()
-        _refused(solo, solo.order(deadline_ns=solo.now_ns + 1_000_000), role, RejectReason.CLOCK)
-        solo.signer.offset_ns -= 60_000_000_000
-        _refused(solo, solo.order(deadline_ns=solo.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        rig = subject.rig(skew_ns=3_000_000_000).boot()
+        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        rig.signer.offset_ns -= 60_000_000_000
+        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
 
 
 @rule
 def login_refused(subject: VenueUnderTest) -> None:
-    """A wrong key or secret is told as such, no link of it is ready, and nothing quotes the secret."""
+    """A wrong key or secret raises ``CredentialsError``; the private link is not ready; no text contains the secret."""
     for wrong in ({"secret": "not-the-secret-at-all"}, {"key": "notTheKeyAtAll"}):
-        solo = subject.rig(**wrong).boot()  # type: ignore[arg-type]  # secret or key
-        private = solo.line(Role.PRIVATE)
+        rig = subject.rig(**wrong).boot()  # type: ignore[arg-type]  # secret or key
+        private = rig.line(Role.PRIVATE)
         must(not private.ready and private.closed, f"{private.spec.link} is open with wrong {list(wrong)}")
-        errors = [error for link, error in solo.faults if link == private.spec.link]
-        must(isinstance(errors[-1], CredentialsError), f"told as {errors}")
-        must("not-the-secret" not in str(errors), "the error quotes the secret")
-        must(solo.line(Role.PUBLIC).ready, "public books stopped with it")
-        order = solo.order()
-        for role in solo.exchange.route(order):
-            if solo.line(role).up:
-                _refused(solo, solo.order(), role, RejectReason.AUTH)
+        errors = [error for link, error in rig.faults if link == private.spec.link]
+        must(isinstance(errors[-1], CredentialsError), f"reported as {errors}")
+        must("not-the-secret" not in str(errors), "the error contains the secret")
+        must(rig.line(Role.PUBLIC).ready, "public books stopped with it")
+        order = rig.order()
+        for role in rig.exchange.route(order):
+            if rig.line(role).up:
+                _refused(rig, rig.order(), role, RejectReason.AUTH)
 
 
 @rule
 def throttled(subject: VenueUnderTest) -> None:
-    """ "Too many requests" closes the buckets of what was asked until a time to come, and ends no order: a new one is
-    UNKNOWN until its absence is proved."""
+    """After "too many requests" the buckets of the request are closed until a later time, and no order is ended: a new
+    order is UNKNOWN until its absence is proved."""
     probe = subject.rig().boot()
     asked: tuple[Ask | Command, ...] = (
         probe.order(),
@@ -151,55 +154,55 @@ def throttled(subject: VenueUnderTest) -> None:
     )
     for what in asked:
         for role in (Role.REST,) if isinstance(what, Ask) else probe.exchange.route(what):
-            solo = subject.rig(faults=(Fault(kind="throttle", at_s=5, for_s=3),)).boot()
-            solo.run_for(5.2)
-            before = len(solo.said)
-            solo.put(what, role)
-            solo.run_for(0.3)
-            said = [spoken.out for spoken in solo.said[before:]]
-            throttle = Throttle(solo.exchange.rate_limits)
-            for report in solo.outs(RateReport, said):
-                throttle.report(report, solo.now_ns)
-            ready_ns = throttle.ready_ns(solo.exchange.cost(what, role), Lane.CANCEL, solo.now_ns)
-            must(ready_ns > solo.now_ns, f"{type(what).__name__} over {role.value} closed no bucket: {said}")
-            for update in solo.outs(OrderUpdate, said):
-                must(update.reason in (None, RejectReason.THROTTLED), f"told as {update.reason}")
+            rig = subject.rig(faults=(Fault(kind="throttle", at_s=5, for_s=3),)).boot()
+            rig.run_for(5.2)
+            before = len(rig.said)
+            rig.put(what, role)
+            rig.run_for(0.3)
+            reported = [spoken.out for spoken in rig.said[before:]]
+            throttle = Throttle(rig.exchange.rate_limits)
+            for report in rig.outs(RateReport, reported):
+                throttle.report(report, rig.now_ns)
+            ready_ns = throttle.ready_ns(rig.exchange.cost(what, role), Lane.CANCEL, rig.now_ns)
+            must(ready_ns > rig.now_ns, f"{type(what).__name__} over {role.value} closed no bucket: {reported}")
+            for update in rig.outs(OrderUpdate, reported):
+                must(update.reason in (None, RejectReason.THROTTLED), f"reported as {update.reason}")
                 must(update.ord_status is OrdStatus.UNKNOWN, f"ends an order: {update}")
             must(
-                not solo.outs(OrderAbsent, said) and not solo.outs(Listing, said),
-                f"a refusal told as an answer: {said}",
+                not rig.outs(OrderAbsent, reported) and not rig.outs(Listing, reported),
+                f"a refusal reported as an answer: {reported}",
             )
-            same(len(solo.truth.orders), 0, "orders that the venue took")
+            same(len(rig.truth.orders), 0, "orders that the venue took")
             if isinstance(what, NewOrder):
-                must(_proved_absent(solo, what, role), "no proof of absence after the throttle")
+                must(_proved_absent(rig, what, role), "no proof of absence after the throttle")
 
 
-def _proved_absent(solo: Rig, order: NewOrder, role: Role) -> bool:
-    """Ask about an order sent just now as a desk does, until its absence is proved."""
-    orders = Orders(solo.account)
-    resolver = Resolver(solo.account, solo.exchange.capabilities)
-    orders.add(order, solo.now_ns)
-    orders.sent(order.cl_ord_id, role, "", solo.now_ns)
-    known = orders.timed_out(order.cl_ord_id, solo.now_ns)
+def _proved_absent(rig: Rig, order: NewOrder, role: Role) -> bool:
+    """Query an order that was just sent, as a desk does, until its absence is proved."""
+    orders = Orders(rig.account)
+    resolver = Resolver(rig.account, rig.exchange.capabilities)
+    orders.add(order, rig.now_ns)
+    orders.sent(order.cl_ord_id, role, "", rig.now_ns)
+    known = orders.timed_out(order.cl_ord_id, rig.now_ns)
     assert known is not None
-    resolver.see(known, solo.now_ns)
-    until_ns = solo.now_ns + 60 * SECOND
-    while solo.now_ns < until_ns:
-        for question in resolver.tick(solo.now_ns):
+    resolver.see(known, rig.now_ns)
+    until_ns = rig.now_ns + 60 * SECOND
+    while rig.now_ns < until_ns:
+        for question in resolver.tick(rig.now_ns):
             if isinstance(question, ProvedAbsent):
                 return True
             if isinstance(question, Unresolved):
                 continue
-            sent_ns = solo.now_ns
-            said = solo.do(question)
-            for out in said:
+            sent_ns = rig.now_ns
+            reported = rig.do(question)
+            for out in reported:
                 if isinstance(out, OrderAbsent):
-                    resolver.absent(out, sent_ns, solo.now_ns)
+                    resolver.absent(out, sent_ns, rig.now_ns)
                 elif isinstance(out, Listing):
-                    resolver.listed(out, sent_ns, solo.now_ns)
-            if not any(isinstance(out, OrderAbsent | Listing) for out in said):
-                resolver.failed(question, solo.now_ns)
-        solo.run_for(0.1)
+                    resolver.listed(out, sent_ns, rig.now_ns)
+            if not any(isinstance(out, OrderAbsent | Listing) for out in reported):
+                resolver.failed(question, rig.now_ns)
+        rig.run_for(0.1)
     return False
 
 
@@ -225,7 +228,7 @@ _BROKEN = (
 
 
 def _proofs(outputs: Sequence[Output]) -> list[Output]:
-    """What would be taken for the end of an order, or for its absence."""
+    """The outputs that would prove the end or the absence of an order."""
     return [
         out
         for out in outputs
@@ -237,122 +240,129 @@ def _proofs(outputs: Sequence[Output]) -> list[Output]:
 
 @rule
 def broken_answers(subject: VenueUnderTest) -> None:
-    """5xx, HTML, empty, cut or strange answers: an order is never REJECTED by them, nor absent, nor ended."""
-    solo = subject.rig().boot()
-    order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
+    """5xx, HTML, empty, truncated or unexpected answers prove nothing: no rejection, no end, no absence."""
+    rig = subject.rig().boot()
+    order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
     one = order.instrument
     asked: tuple[Ask | Command, ...] = (
         order,
         _query(order),
-        _query(solo.order()),
-        ListOpenOrders(account=solo.account),
-        ListFills(account=solo.account, instrument=one),
+        _query(rig.order()),
+        ListOpenOrders(account=rig.account),
+        ListFills(account=rig.account, instrument=one),
         _cancel(order),
         Ask(kind=AskKind.BALANCES),
     )
-    rest = solo.line(Role.REST)
+    rest = rig.line(Role.REST)
     for what in asked:
-        seen = len(solo.bodies)
+        seen = len(rig.bodies)
         if isinstance(what, Ask):
-            solo.ask(what)
+            rig.ask(what)
         else:
-            solo.do(what, Role.REST)
-        same(len(solo.bodies) > seen, True, f"{type(what).__name__} was answered")
-        for asked_of, good in solo.bodies[seen:]:
+            rig.do(what, Role.REST)
+        same(len(rig.bodies) > seen, True, f"{type(what).__name__} was answered")
+        for asked_of, good in rig.bodies[seen:]:
             whole = good.body
             cut = [(good.status, whole[:end]) for end in range(0, len(whole), max(1, len(whole) // 150))]
             also = [(500, whole), (503, whole)]
             for status, body in (*_BROKEN, *cut, *also):
-                answer = HttpAnswer(status, {}, body, solo.now_ns, solo.now_ns)
+                answer = HttpAnswer(status, {}, body, rig.now_ns, rig.now_ns)
                 try:
-                    said = rest.session.answered(asked_of, answer, solo.now_ns)
+                    reported = rest.session.answered(asked_of, answer, rig.now_ns)
                 except UNREADABLE:
-                    said = ()
-                must(not _proofs(said), f"{type(asked_of).__name__} answered HTTP {status} {body[:60]!r}: {said}")
+                    reported = ()
+                must(
+                    not _proofs(reported), f"{type(asked_of).__name__} answered HTTP {status} {body[:60]!r}: {reported}"
+                )
         for sent in (True, False):
-            said = rest.session.answered(what, NoAnswer("timed out", sent=sent), solo.now_ns)
-            must(not _proofs(said), f"{type(what).__name__} without an answer: {said}")
+            reported = rest.session.answered(what, NoAnswer("timed out", sent=sent), rig.now_ns)
+            must(not _proofs(reported), f"{type(what).__name__} without an answer: {reported}")
 
 
 @rule
 def broken_frames(subject: VenueUnderTest) -> None:
-    """A frame that is cut short is refused as unreadable: no other error, no order ended by it."""
-    solo = subject.rig().boot()
-    for order in (solo.order(), solo.order(qty=Decimal(50)), solo.order(tif=Tif.GTC, px=Decimal(1000))):
-        solo.do(order)
-        solo.do(_cancel(order))
-    for link, text in solo.frames:
-        session = solo.reborn(link)
+    """A truncated frame raises only the errors of ``UNREADABLE``, and ends no order."""
+    rig = subject.rig().boot()
+    for order in (rig.order(), rig.order(qty=Decimal(50)), rig.order(tif=Tif.GTC, px=Decimal(1000))):
+        rig.do(order)
+        rig.do(_cancel(order))
+    for link, text in rig.frames:
+        session = rig.reborn(link)
         for end in range(0, len(text), max(1, len(text) // 12)):
             try:
-                said = session.receive(text[:end], solo.now_ns)
+                reported = session.receive(text[:end], rig.now_ns)
             except UNREADABLE:
                 continue
-            must(not _proofs(said), f"{link}: {text[:end]!r} told {said}")
+            must(not _proofs(reported), f"{link}: {text[:end]!r} gave {reported}")
 
 
 @rule
 def server_errors(subject: VenueUnderTest) -> None:
-    """An order whose answer is lost behind a 5xx may live: UNKNOWN until the venue is asked, and then found."""
+    """An order answered with a 5xx may have been accepted: it is UNKNOWN, and a query finds it."""
     for body in ("json", "html"):
         for status in (500, 503, 504):
             fault = Fault(kind="status", path="POST", status=status, body=body, applied=True)
-            solo = subject.rig(faults=(fault,)).boot()
-            order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
-            said = solo.do(order, Role.REST)
-            must(solo.world.faults()["counts"].get("status"), "no order was posted: no judge")
-            acks = [u for u in solo.outs(OrderUpdate, said) if u.source == "ack"]
-            must(all(update.ord_status is OrdStatus.UNKNOWN for update in acks), f"HTTP {status} told as {acks}")
-            found = solo.outs(OrderUpdate, solo.do(_query(order)))
+            rig = subject.rig(faults=(fault,)).boot()
+            order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
+            reported = rig.do(order, Role.REST)
+            must(rig.world.faults()["counts"].get("status"), "no order was posted, so the rule cannot be tested")
+            acks = [u for u in rig.outs(OrderUpdate, reported) if u.source == "ack"]
+            must(all(update.ord_status is OrdStatus.UNKNOWN for update in acks), f"HTTP {status} reported as {acks}")
+            found = rig.outs(OrderUpdate, rig.do(_query(order)))
             must(found and found[-1].ord_status is OrdStatus.NEW, f"not found after HTTP {status}: {found}")
 
 
 @rule
 def reconnect(subject: VenueUnderTest) -> None:
-    """Private and trade links come back after a cut, and trade as before; what ended meanwhile can be found."""
-    solo = subject.rig().boot()
-    order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
-    solo.do(order)
+    """Private and trade links recover after a cut and work as before; orders that ended meanwhile can be queried."""
+    rig = subject.rig().boot()
+    order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
+    rig.do(order)
     for role in (Role.PRIVATE, Role.TRADE):
-        solo.cut(solo.line(role).spec.link)
-    solo.do(_cancel(order), Role.REST)
-    solo.run_for(10)
+        rig.cut(rig.line(role).spec.link)
+    rig.do(_cancel(order), Role.REST)
+    rig.run_for(10)
     for role in (Role.PRIVATE, Role.TRADE):
-        must(solo.line(role).ready, f"{role.value} did not come back: {solo.faults}")
-    found = solo.outs(OrderUpdate, solo.do(_query(order)))
-    must(found and found[-1].ord_status is OrdStatus.CANCELED, f"cancelled while cut off, told as {found}")
-    again = solo.order()
-    solo.do(again)
-    must(any(u.ord_status is OrdStatus.FILLED and u.source == "stream" for u in solo.updates(again.cl_ord_id)), "deaf")
+        must(rig.line(role).ready, f"{role.value} did not come back: {rig.faults}")
+    found = rig.outs(OrderUpdate, rig.do(_query(order)))
+    must(found and found[-1].ord_status is OrdStatus.CANCELED, f"cancelled during the cut, reported as {found}")
+    again = rig.order()
+    rig.do(again)
+    must(
+        any(u.ord_status is OrdStatus.FILLED and u.source == "stream" for u in rig.updates(again.cl_ord_id)), "no fill"
+    )
 
 
 @rule
 def secrets(subject: VenueUnderTest) -> None:
-    """Nothing that is said or sent shows a secret, a passphrase or a signature where it is printed; ids are unique."""
-    solo = subject.rig().boot()
-    order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
-    for role in solo.exchange.route(order):
-        order = solo.order(tif=Tif.GTC, px=solo.best("BTC-USDT", ask=False) - 500)
-        solo.do(order, role)
-        solo.do(_query(order))
-        solo.do(_cancel(order), role)
-        solo.do(solo.order(), role)
+    """The repr of outputs and requests contains no secret, passphrase or signature; request ids are unique."""
+    rig = subject.rig().boot()
+    order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
+    for role in rig.exchange.route(order):
+        order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
+        rig.do(order, role)
+        rig.do(_query(order))
+        rig.do(_cancel(order), role)
+        rig.do(rig.order(), role)
     for kind in (AskKind.BALANCES, AskKind.FEES, AskKind.ASSETS):
-        solo.ask(Ask(kind=kind, instrument=order.instrument))
-    shown = [repr(each) for _, _, each in solo.sent] + [repr(spoken.out) for spoken in solo.said]
-    shown += [repr(line.session) + str(line.spec) for line in solo.lines.values()] + [repr(solo.signer)]
-    must(solo.signer.made, "nothing was signed: no judge")
-    for word in (*solo.secrets, *solo.signer.made):
+        rig.ask(Ask(kind=kind, instrument=order.instrument))
+    shown = [repr(each) for _, _, each in rig.sent] + [repr(spoken.out) for spoken in rig.said]
+    shown += [repr(line.session) + str(line.spec) for line in rig.lines.values()] + [repr(rig.signer)]
+    must(rig.signer.made, "nothing was signed, so the rule cannot be tested")
+    for word in (*rig.secrets, *rig.signer.made):
         must(not any(word in text for text in shown), f"shown: {next((t for t in shown if word in t), '')[:200]}")
     ids: set[tuple[str, object, object]] = set()
-    for _, link, sent in solo.sent:
+    for _, link, sent in rig.sent:
         if isinstance(sent, Send):
             text = sent.data.reveal() if isinstance(sent.data, Secret) else sent.data
-            said = msgspec.json.decode(text) if text.startswith("{") else {}
-            name = next((said[key] for key in ("id", "reqId") if key in said), None)
-            if name is not None and solo.line(Role.TRADE).spec.link == link:
-                one = (link, said.get("op") or said.get("method"), name)
+            message = msgspec.json.decode(text) if text.startswith("{") else {}
+            name = next((message[key] for key in ("id", "reqId") if key in message), None)
+            if name is not None and rig.line(Role.TRADE).spec.link == link:
+                one = (link, message.get("op") or message.get("method"), name)
                 must(one not in ids, f"a request id was used twice: {one}")
                 ids.add(one)
-    must(all(isinstance(sent, (Send, HttpRequest)) or sent.url for _, _, sent in solo.sent), "a wire of no kind")
-    must(len({spoken.link for spoken in solo.said if isinstance(spoken.out, Ready)}) >= 3, "links told ready")
+    must(all(isinstance(sent, (Send, HttpRequest)) or sent.url for _, _, sent in rig.sent), "a wire of an unknown type")
+    must(
+        len({spoken.link for spoken in rig.said if isinstance(spoken.out, Ready)}) >= 3,
+        "fewer than three links became ready",
+    )

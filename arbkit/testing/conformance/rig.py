@@ -1,7 +1,7 @@
-"""One adapter alone against its simulated venue, in virtual time: the sessions, no desk.
+"""Runs the sessions of one adapter against its simulated venue in virtual time, without a desk.
 
-What a desk would decide (retries of orders, trust in books, rate tokens) is left out, so that whatever comes out of it
-is the adapter's own doing. Links have a latency; the venue's clock may run beside ours.
+The conformance rules use it. It does not do what a desk does (retries of orders, trust in books, rate tokens), so every
+result comes from the adapter. Links have a latency, and the venue's clock can differ from ours.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ SECOND = 1_000_000_000
 _REDIAL_NS = SECOND
 _TRIES = 6
 UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
-"""What a session may raise for a frame that it cannot read."""
+"""The exceptions that a session may raise for a frame that it cannot read."""
 
 
 class WatchedSigner(LocalSigner):
-    """Remembers every signature that it made, so that none is found where it can be read."""
+    """A signer that records its signatures, so that a rule can search for them in printed texts."""
 
     __slots__ = ("made",)
 
@@ -84,7 +84,7 @@ class WatchedSigner(LocalSigner):
 
 
 class Spoken(Struct, frozen=True):
-    """One thing that a session said."""
+    """One output of a session."""
 
     ns: int
     link: str
@@ -92,7 +92,7 @@ class Spoken(Struct, frozen=True):
 
 
 class _Line:
-    """One link and the session of its present connection."""
+    """One link and its present session."""
 
     def __init__(self, spec: LinkSpec, session: Session) -> None:
         self.spec = spec
@@ -101,17 +101,17 @@ class _Line:
         self.up = spec.role is Role.REST
         self.ready = False
         self.closed = False
-        """Its credentials were refused: not dialled again."""
-        self.heard_ns = 0
+        """The credentials were refused; the link is not dialled again."""
+        self.last_recv_ns = 0
         self.ends: list[str] = []
-        """Why each of its connections ended."""
+        """Why each connection ended."""
 
 
 class Rig:
-    """An adapter's sessions and the venue that they talk to.
+    """An adapter's sessions and their simulated venue.
 
-    ``skew_ns``: the venue's clock less ours. ``secret`` and ``key`` replace the right ones. Everything said is in
-    ``said``, every frame that came is in ``frames``, everything that left is in ``sent``.
+    ``skew_ns``: the venue's clock minus ours. ``secret`` and ``key`` replace the correct ones. ``said`` contains all
+    outputs of the sessions, ``frames`` all received frames, ``bodies`` all HTTP answers, ``sent`` everything sent.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Rig:
         self.bodies: list[tuple[Ask | Command, HttpAnswer]] = []
         self.sent: list[tuple[int, str, Send | HttpRequest | Dial]] = []
         self.faults: list[tuple[str, Exception]] = []
-        """What sessions raised for bad frames and broken promises."""
+        """Exceptions raised by sessions, by link."""
         self.judge = TrueBooks(self.truth)
         self._ids = IntentIds(1)
         self._later: list[tuple[int, int, Callable[[], None]]] = []
@@ -161,7 +161,7 @@ class Rig:
     # --- start ------------------------------------------------------------------------------------------------------
 
     def boot(self, symbols: Iterable[str] = ("BTC-USDT",), roles: Iterable[Role] = tuple(Role)) -> Rig:
-        """Learn the clock and the instruments, then hold the links of these roles and wait until they are ready."""
+        """Request time and catalogue, then open the links of ``roles`` and wait until they are ready."""
         rest = next(spec for spec in self.exchange.links((), self.account) if spec.role is Role.REST)
         self._add(rest)
         for kind in (AskKind.TIME, AskKind.CATALOGUE):
@@ -193,24 +193,24 @@ class Rig:
     def cl_ord_id(self) -> str:
         return format_cl_ord_id(self._ids.next())
 
-    # --- what a desk would do ---------------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------------
 
     def ask(self, what: Ask) -> list[Output]:
-        """Have the REST session ask, and what it said of the answer."""
+        """Send a request over REST and return the outputs for its answer."""
         before = len(self.said)
         self._request(self.line(Role.REST), what, 0)
         self.run_for(30, lambda: not self._flying)
         return [spoken.out for spoken in self.said[before:]]
 
     def do(self, command: Command, role: Role | None = None, wait_s: float = 0.3) -> list[Output]:
-        """Send a command on its preferred role, or this one; all that was said within ``wait_s``."""
+        """Send a command on ``role`` (None = the preferred one) and return all outputs within ``wait_s`` seconds."""
         before = len(self.said)
         self.put(command, role or self.exchange.route(command)[0])
         self.run_for(wait_s)
         return [spoken.out for spoken in self.said[before:]]
 
     def put(self, what: Ask | Command, role: Role) -> None:
-        """Have it leave on this role, once, and wait for nothing."""
+        """Send it once on ``role``, without waiting."""
         line = self.line(role)
         for wire in line.session.encode(what if isinstance(what, Ask) else [what], self.now_ns):
             if isinstance(wire, Send):
@@ -219,12 +219,12 @@ class Rig:
                 self._http(line, what, wire, _TRIES)
 
     def hear(self, role: Role, text: str) -> None:
-        """The link of this role receives a frame that the simulated venue did not send."""
+        """Deliver a frame to the link of ``role`` that the simulated venue did not send."""
         line = self.line(role)
         self._say(line, lambda: line.session.receive(text, self.now_ns))
 
     def order(self, **fields: object) -> NewOrder:
-        """A limit order of the first pair that buys a little at once, with ``fields`` in their place."""
+        """A small IOC limit buy of BTC-USDT that matches at once; ``fields`` replace its fields."""
         one = self.instrument("BTC-USDT")
         given = {
             "account": self.account,
@@ -238,35 +238,35 @@ class Rig:
         return NewOrder(**given)  # type: ignore[arg-type]  # fields of NewOrder
 
     def best(self, symbol: str, *, ask: bool) -> Decimal:
-        """The true best price."""
+        """The venue's best price."""
         top = self.truth.books[symbol].top()
         return top[2 if ask else 0] * self.truth.pairs[symbol].tick
 
     def updates(self, cl_ord_id: str) -> list[OrderUpdate]:
-        """All that was said of one order."""
+        """All updates of one order."""
         return [each for each in self.outs(OrderUpdate) if each.cl_ord_id == cl_ord_id]
 
     def outs(self, kind: type[T], outputs: Iterable[Output] | None = None) -> list[T]:
-        """What was said of one kind, ever or among ``outputs``."""
+        """The outputs of one type, among ``outputs`` or (None) all so far."""
         return [out for out in ([s.out for s in self.said] if outputs is None else outputs) if isinstance(out, kind)]
 
     def true_order(self, cl_ord_id: str) -> sim.SimOrder | None:
-        """What the venue has under this client id, the newest."""
+        """The venue's newest order with this client order id."""
         found = [order for order in self.truth.orders.values() if order.cl_ord_id == cl_ord_id]
         return found[-1] if found else None
 
     def freeze(self) -> None:
-        """Nothing moves on the venue's market from here on."""
-        self.world.market = _Still()  # type: ignore[assignment]  # the few things that a world asks of its market
+        """From now on no quotes change on the venue."""
+        self.world.market = _Still()  # type: ignore[assignment]  # has all that a world uses of its market
 
     def cut(self, link: str) -> None:
-        """The connection breaks."""
+        """Cut the link's connection."""
         line = self.lines[link]
         self.world.closed(line.conn, self._venue_ns())
         self._lost(line.conn, "cut")
 
     def reborn(self, link: str) -> Session:
-        """A session as it is after a reconnect: it has seen nothing of what went before."""
+        """A new session, as after a reconnect."""
         return self.exchange.session(self.lines[link].spec, self.catalogue, self.signer)
 
     # --- links ------------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ class Rig:
     def _opened(self, line: _Line, conn: int) -> None:
         if line.conn == conn:
             line.up = True
-            line.heard_ns = self.now_ns
+            line.last_recv_ns = self.now_ns
             self._say(line, lambda: line.session.start(self.now_ns))
 
     def _lost(self, conn: int, reason: str) -> None:
@@ -365,20 +365,20 @@ class Rig:
             if isinstance(out, SimFrame):
                 self._at(LATENCY_NS, lambda out=out: self._frame(out))  # type: ignore[misc]  # bound at once
             elif isinstance(out, Ping):
-                self._at(LATENCY_NS, lambda out=out: self._heard(out.conn))  # type: ignore[misc]  # as above
+                self._at(LATENCY_NS, lambda out=out: self._received(out.conn))  # type: ignore[misc]  # as above
             elif isinstance(out, Close):
                 self._at(LATENCY_NS, lambda out=out: self._lost(out.conn, f"{out.code} {out.reason}"))  # type: ignore[misc]  # as above
             elif isinstance(out, Answer):
                 self._at(LATENCY_NS, lambda out=out: self._answer(out))  # type: ignore[misc]  # as above
         self.judge.learn(self.now_ns)
 
-    def _heard(self, conn: int) -> None:
-        """Bytes, a ping's too."""
+    def _received(self, conn: int) -> None:
+        """Record that the connection received something."""
         if conn in self._links:
-            self.lines[self._links[conn]].heard_ns = self.now_ns
+            self.lines[self._links[conn]].last_recv_ns = self.now_ns
 
     def _frame(self, frame: SimFrame) -> None:
-        self._heard(frame.conn)
+        self._received(frame.conn)
         link = self._links.get(frame.conn)
         if link is not None:
             line = self.lines[link]
@@ -388,7 +388,7 @@ class Rig:
     def _answer(self, out: Answer) -> None:
         link, what, sent_ns, tries = self._flying.pop(out.ref)
         line = self.lines[link]
-        answer: HttpAnswer | NoAnswer = NoAnswer("the connection ended without an answer", recv_ns=self.now_ns)
+        answer: HttpAnswer | NoAnswer = NoAnswer("the connection closed without a response", recv_ns=self.now_ns)
         if out.reply is not None:
             headers = {name.lower(): value for name, value in out.reply.headers.items()}
             answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
@@ -403,7 +403,7 @@ class Rig:
         self._say(line, lambda: line.session.answered(what, answer, self.now_ns))
 
     def _say(self, line: _Line, call: Callable[[], Sequence[Output]]) -> None:
-        """Call a session under the guard that a desk has, and act on what it says."""
+        """Call a session with the exception guard of a desk, and process its outputs."""
         try:
             outputs = call()
         except CredentialsError as error:
@@ -442,13 +442,13 @@ class Rig:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
-        """``seconds`` more of virtual time, or until ``done``."""
+        """Run ``seconds`` of virtual time, or until ``done``."""
         until_ns = self.now_ns + round(seconds * SECOND)
         while not done():
             due_ns = min(self._later[0][0] if self._later else NEVER, self.world.due_ns - self.skew_ns)
             for line in self.lines.values():
                 if line.up and line.spec.role is not Role.REST:
-                    due_ns = min(due_ns, line.session.due_ns, line.heard_ns + line.spec.silence_ns)
+                    due_ns = min(due_ns, line.session.due_ns, line.last_recv_ns + line.spec.silence_ns)
             self.now_ns = max(self.now_ns, min(due_ns, until_ns))
             if self.now_ns >= until_ns:
                 return
@@ -462,12 +462,12 @@ class Rig:
                     continue
                 if line.session.due_ns <= self.now_ns:
                     self._say(line, lambda line=line: line.session.tick(self.now_ns))  # type: ignore[misc]  # bound at once
-                if line.conn and line.heard_ns + line.spec.silence_ns <= self.now_ns:
+                if line.conn and line.last_recv_ns + line.spec.silence_ns <= self.now_ns:
                     self._drop(line, "silence")
 
 
 class _Still:
-    """A market in which nothing happens."""
+    """A market without changes."""
 
     due_ns = NEVER
     edges: Sequence[object] = ()

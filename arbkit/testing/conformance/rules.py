@@ -1,4 +1,4 @@
-"""What a rule is: one promise that an adapter must keep, tried against its simulated venue."""
+"""The definition of a conformance rule, the registry ``RULES``, and the checks ``must`` and ``same``."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ __all__ = ["RULES", "Rule", "Nonconforming", "VenueUnderTest", "rule", "must", "
 
 
 class Nonconforming(AssertionError):
-    """The adapter broke a rule; the text says what was seen and what the venue has."""
+    """The adapter violates a rule. The text contains what the adapter reported and what the venue has."""
 
 
 class VenueUnderTest(Struct, frozen=True):
-    """An adapter and the simulated venue that it is tried on."""
+    """An adapter and its simulated venue."""
 
     exchange: Callable[[VenueSettings], Exchange]
     dialect: type[Dialect]
     options: Mapping[str, str] = {}
-    """The venue's own switches, as in ``VenueSettings``."""
+    """Venue-specific options, as in ``VenueSettings``."""
 
     def rig(self, *, faults: tuple[Fault, ...] = (), skew_ns: int = 0, secret: str = "", key: str = "") -> Rig:
-        """The adapter alone, not booted yet."""
+        """A new rig; call ``boot`` on it."""
         return Rig(
             self.exchange, self.dialect, faults=faults, skew_ns=skew_ns, secret=secret, key=key, options=self.options
         )
 
 
 Rule: TypeAlias = Callable[[VenueUnderTest], "str | None"]
-"""Raises ``Nonconforming``; returns a note for the table ("not offered: ..."), or None."""
+"""Raises ``Nonconforming`` if the adapter violates it; returns a note for the table ("not offered"), or None."""
 
 RULES: dict[str, Rule] = {}
-"""By name, in the order of definition."""
+"""All rules by name, in the order of definition."""
 
 
 def rule(check: Rule) -> Rule:
-    """Register a rule under its function's name; its docstring is the rule."""
+    """Register a rule under its function's name. The docstring states the rule."""
     RULES[check.__name__] = check
     return check
 
 
 def must(condition: object, text: str) -> None:
-    """Raise unless the condition holds."""
+    """Raise ``Nonconforming`` if the condition is false."""
     if not condition:
         raise Nonconforming(text)
 
 
 def same(got: object, want: object, what: str) -> None:
-    """Raise unless the adapter says what the venue has."""
+    """Raise ``Nonconforming`` if the adapter's value differs from the venue's."""
     if got != want:
-        raise Nonconforming(f"{what}: the adapter says {got!r}, the venue has {want!r}")
+        raise Nonconforming(f"{what}: the adapter has {got!r}, the venue has {want!r}")

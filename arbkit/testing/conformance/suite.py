@@ -1,4 +1,4 @@
-"""The conformance kit: one adapter against its simulated venue, rule by rule. Also for venues of other packages.
+"""The conformance kit: checks one adapter against its simulated venue, rule by rule. Plugins can use it too.
 
 In a plugin's own tests::
 
@@ -9,9 +9,9 @@ In a plugin's own tests::
     def test_conforms(name):
         RULES[name](VenueUnderTest(MyExchange, MyDialect))
 
-A rule raises ``Nonconforming`` (an ``AssertionError``) that says what the adapter told and what the venue has. The
-judge is always the simulated venue's own books, orders and ledger. An adapter that agrees with a wrong dialect conforms
-to nothing: let a client that you did not write trade on the dialect as well.
+A rule raises ``Nonconforming`` (an ``AssertionError``) with what the adapter reported and what the venue has. The
+reference is always the simulated venue's own books, orders and ledger. The result is only as good as the dialect, so
+also test the dialect with an independent client (ccxt, for example).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _PARTS = (market_rules, order_rules, refusal_rules)  # importing them fills RULE
 
 
 class Result(Struct, frozen=True):
-    """How one rule went."""
+    """The result of one rule."""
 
     rule: str
     passed: bool
     note: str = ""
-    """What was seen, or "not offered" and the like."""
+    """The error, or a note such as "not offered"."""
 
 
 def run(subject: VenueUnderTest, names: Iterable[str] = ()) -> list[Result]:
-    """Try these rules, or all. A rule that fails stops no other."""
+    """Check the rules ``names``, or all. A failing rule does not stop the others."""
     results = []
     for name in names or RULES:
         try:
@@ -49,5 +49,5 @@ def run(subject: VenueUnderTest, names: Iterable[str] = ()) -> list[Result]:
 
 
 def table(results: Iterable[Result]) -> str:
-    """The capability card: one line a rule."""
+    """The results as text, one line per rule."""
     return "\n".join(f"{'pass' if r.passed else 'FAIL'}  {r.rule:<16} {r.note}".rstrip() for r in results)

@@ -1,4 +1,4 @@
-"""What a simulated venue's books really were, moment by moment: the judge of the books that an adapter makes."""
+"""Records the true books of a simulated venue, to check the books of an adapter. ``Rig`` uses it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from arbkit.sim.venue import SimExchange
 __all__ = ["TrueBooks"]
 
 DEPTHS = (1, 5, 20)
-"""Levels a side that are compared: as many as the book's venue vouches for, 20 at the most."""
+"""Levels per side that are compared: the largest of these that is not more than the book's depth."""
 RECENT_NS = 700_000_000
-"""How long ago a book may have been true: push interval, latency, a snapshot's way."""
+"""A book must equal a true book of at most this long ago: push interval, latency and the time of a snapshot request."""
 
 
 class TrueBooks:
-    """Remembers every state of every book of one exchange."""
+    """Records every state of all books of one exchange."""
 
     def __init__(self, exchange: SimExchange) -> None:
         self._exchange = exchange
         self._states: dict[tuple[str, int], dict[tuple[tuple[float, float], ...], int]] = {}
-        """By symbol and depth: the best levels, and when they were so last."""
+        """By symbol and depth: the best levels, and the last time at which the book had them."""
         self._tops: dict[tuple[str, int], tuple[float, float, float, float]] = {}
         self._at_ns = 0
         self.compared = 0
-        """Books found to be a true one."""
+        """Number of books that equalled a true book."""
         self.wrong: list[str] = []
-        """Books that were not, the first few."""
+        """The first books that did not, as text."""
 
     def learn(self, now_ns: int) -> None:
-        """The books as they are now."""
+        """Record the present books."""
         self._at_ns = now_ns
         for symbol, book in self._exchange.books.items():
             pair = self._exchange.pairs[symbol]
@@ -43,7 +43,7 @@ class TrueBooks:
                 self._tops[symbol, book.seq] = (*bids[0], *asks[0])
 
     def check(self, symbol: str, book: Book) -> None:
-        """Compare a book that its adapter vouches for: it must be one that the venue had a moment ago."""
+        """Check a SYNCED book: it must equal a book that the venue had within ``RECENT_NS``."""
         if book.state is not BookState.SYNCED:
             return
         depth = max((each for each in DEPTHS if each <= (book.depth or each)), default=1)
@@ -51,8 +51,8 @@ class TrueBooks:
         if self._at_ns - self._states[symbol, depth].get(have, 0) <= RECENT_NS:
             self.compared += 1
         elif len(self.wrong) < 5:
-            self.wrong.append(f"{symbol} at seq {book.seq}: bids {have[:1]} and so on were not the venue's of late")
+            self.wrong.append(f"{symbol} at seq {book.seq}: the venue had no such book recently; best bid {have[:1]}")
 
     def top(self, symbol: str, seq: int) -> tuple[float, float, float, float] | None:
-        """Best bid, its size, best ask, its size at the book's update id; None where nobody looked then."""
+        """(best bid, its size, best ask, its size) at the update id; None if it was not recorded."""
         return self._tops.get((symbol, seq))

@@ -1,4 +1,4 @@
-"""Binance spot: what it guarantees, which links it needs, how to talk on each. The only plugin entry."""
+"""The Binance spot adapter: capabilities, rate limits, links and sessions. ``register_exchanges`` registers it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _SOCKET_API = "/ws-api/v3"
 _OPTIONS: dict[str, tuple[str, ...]] = {"depth": (), "key_type": ("hmac", "ed25519"), "recv_window_ms": ()}
 _DEFAULTS = {"depth": "1000", "key_type": "hmac", "recv_window_ms": "5000"}
 _SYMBOLS_PER_LINK = 200
-"""400 streams of the 1024 a connection may carry: a lost socket takes fewer books with it."""
+"""Two streams per symbol: 400 of the 1024 allowed per connection, so that a lost socket affects fewer books."""
 
 
 class Binance:
@@ -132,7 +132,7 @@ class Binance:
         return session(link, catalogue, signer, url=url, key_type=self._key_type, window=self._window_ms)
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Empty for what the venue lacks: replacing in place, and cancel-all over all symbols."""
+        """Empty for commands that the venue does not have: replace, and cancel-all over all symbols."""
         match command:
             case NewOrder() | CancelOrder() | QueryOrder():
                 return (Role.TRADE, Role.REST)

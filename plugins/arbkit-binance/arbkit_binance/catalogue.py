@@ -1,4 +1,4 @@
-"""``exchangeInfo`` and the account's fees, put into instruments and rates."""
+"""Decodes ``exchangeInfo`` and the account's commissions into instruments and fee rates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ExchangeInfo(Struct, gc=False, rename="camel"):
 
 
 def instrument(said: Symbol) -> Instrument:
-    """Filters are found by type, each may be missing, and 0 means that the rule is off."""
+    """The instrument of a symbol. Each filter may be missing; 0 means that its rule is disabled."""
     rules = {one.filter_type: one for one in said.filters}
     none = Filter("")
     lot = rules.get("LOT_SIZE", none)
@@ -75,13 +75,13 @@ class Rates(Struct, frozen=True, gc=False):
         check_amount(self.maker, self.taker, self.buyer, self.seller)
 
     def fees(self) -> tuple[Decimal, Decimal]:
-        """(maker, taker) with the dearer of the buyer's and the seller's part."""
+        """(maker, taker), with the higher of the buyer's and the seller's part."""
         side = max(self.buyer, self.seller)
         return self.maker + side, self.taker + side
 
 
 class Commission(Struct, gc=False, rename="camel"):
-    """``/api/v3/account/commission``. The discount for paying in BNB is left out: the dearer reading."""
+    """``/api/v3/account/commission``. The BNB discount is ignored, so the rates are not too low."""
 
     standard_commission: Rates
     special_commission: Rates = Rates()

@@ -1,6 +1,6 @@
-"""Binance spot, from the venue's side: REST, market streams and the WS API over a simulated exchange.
+"""The Binance spot dialect of the simulator: REST, market streams and the WS API over a ``SimExchange``.
 
-Rules are cited by page of the venue's documentation (github.com/binance/binance-spot-api-docs).
+Rules name the page of the venue's documentation (github.com/binance/binance-spot-api-docs).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 _JSON: Final = {"content-type": "application/json;charset=UTF-8"}
 _BAN_AFTER: Final = 20
-"""Requests in spite of a 429 that turn it into a ban; the venue names no number."""
+"""Number of requests after a 429 that lead to a ban. The venue does not document a number."""
 
 
 class _Api:
@@ -42,9 +42,9 @@ class _Api:
         self.conn = conn
         self.div = div
         self.limits = limits
-        """Replies carry ``rateLimits``."""
+        """Whether replies contain ``rateLimits``."""
         self.users: dict[int, str] = {}
-        """Subscription id -> account whose events it gets."""
+        """Subscription id -> account whose events are sent."""
         self.next_id = 0
 
 
@@ -77,7 +77,7 @@ class BinanceDialect:
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
-        """One host; market streams live under ``/ws`` and ``/stream``, the WS API under ``/ws-api/v3``."""
+        """One host; market streams use the paths ``/ws`` and ``/stream``, the WS API ``/ws-api/v3``."""
         return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
 
     @property
@@ -95,7 +95,7 @@ class BinanceDialect:
         account: Account | None = None
         try:
             if request.path == "/api/v3/userDataStream":
-                # CHANGELOG 2026-02-20: listen keys of spot are gone
+                # CHANGELOG 2026-02-20: listen keys of spot were removed
                 raise Problem(-1000, "This endpoint has been retired; use the WebSocket API.", 410)
             if route is None:
                 raise Problem(-1000, "No such endpoint.", 404)
@@ -150,7 +150,7 @@ class BinanceDialect:
             raise self._too_many(now_ns)
 
     def _check_limits(self, now_ns: int) -> None:
-        """limits.md: 429 over the limit; going on in spite of it gets the address banned (418)."""
+        """limits.md: 429 over the limit; further requests lead to an IP ban (418)."""
         if now_ns < self._banned_until_ns:
             until = self._banned_until_ns // _MS
             raise Problem(
@@ -293,7 +293,7 @@ class BinanceDialect:
         return self._signed(params.get("apiKey", ""), params, payload, now_ns)
 
     def _session(self, api: _Api, method: str, params: Mapping[str, str], now_ns: int) -> Any:
-        """session-authentication and user-data-stream requests; keys here are HMAC keys, which cannot log on."""
+        """session-authentication and user-data-stream requests. The keys here are HMAC keys, which cannot log on."""
         self._spend(2, now_ns)
         if method == "userDataStream.subscribe.signature":
             account = self._signed_ws(params, now_ns)
@@ -361,7 +361,7 @@ class BinanceDialect:
 
 
 def _unsigned(raw: str) -> str:
-    """A query or body without its signature, which request-security.md wants last."""
+    """A query or body without its signature, which is the last parameter (request-security.md)."""
     head, found, _ = raw.rpartition("signature=")
     if not found:
         return raw

@@ -1,4 +1,4 @@
-"""What Binance answers: each call of the REST API, which the WS API knows by another name."""
+"""The calls of Binance's REST API and the same calls of the WS API, for the dialect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PARTS: Final = ("maker", "taker", "buyer", "seller")
 
 
 class Route:
-    """A call: its handler, its weight (a number, or counted from the call), and whether it is signed."""
+    """A call: its handler, its weight (a number, or a function of the call), and whether it is signed."""
 
     __slots__ = ("handler", "order", "signed", "weight")
 
@@ -45,18 +45,18 @@ class Route:
         self.weight = weight
         self.signed = signed
         self.order = order
-        """Writes an order: costs nothing when it succeeds (since 2026-04-02), its weight when it fails."""
+        """Whether it writes an order: then its weight counts only if it fails (since 2026-04-02)."""
 
 
 class Calls:
-    """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the WS API's method."""
+    """The calls of one exchange: ``rest`` by (method, path), ``ws`` by the WS API's method."""
 
     def __init__(self, exchange: SimExchange) -> None:
         self.exchange = exchange
         self.symbols = {native(symbol): symbol for symbol in exchange.pairs}
         self.order_counts = [Window(limit, window_ns) for _, _, limit, window_ns in ORDER_WINDOWS]
         self.cancel_ids: dict[int, str] = {}
-        """SimOrder id -> the id of the cancel that ended it."""
+        """Order id -> the id of the cancel that ended it."""
         self._ids = 0
         signed = True
         table = [
@@ -93,7 +93,7 @@ class Calls:
         return symbol
 
     def _wanted(self, call: Call) -> list[str]:
-        """The symbols that a call names by ``symbol`` or ``symbols``; all when by neither."""
+        """The symbols in the call's ``symbol`` or ``symbols``; all if it has neither."""
         if "symbol" in call.params:
             return [self.symbol(call)]
         if "symbols" in call.params:
@@ -197,7 +197,7 @@ class Calls:
         return rows[0] if "symbol" in call.params else rows
 
     def _day(self, call: Call) -> Any:
-        """A day's statistics of a market that keeps none: every price is the best ask."""
+        """24-hour statistics. The simulator has none, so every price is the best ask."""
         tops, now = self._tops(call), call.now_ns // call.div
         rows = [tops] if isinstance(tops, dict) else tops
         for row in rows:
@@ -262,7 +262,7 @@ class Calls:
             "cl_ord_id": call.client_id("newClientOrderId"),
             "stp": _STPS[stp],
         }
-        # trading-endpoints.md: mandatory parameters by type; what a type does not take is refused
+        # trading-endpoints.md: mandatory parameters per type; parameters that a type does not have are refused
         if kind == "MARKET":
             _without(call, "price", "timeInForce")
             if ("quantity" in call.params) == ("quoteOrderQty" in call.params):
@@ -292,7 +292,7 @@ class Calls:
         symbol, order_id, cl_ord_id = self._which(call)
         order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
         if order is None or cl_ord_id not in ("", order.cl_ord_id):
-            raise Problem(-2013, "SimOrder does not exist.")
+            raise Problem(-2013, "Order does not exist.")
         return order_row(self.exchange, order, call)
 
     def _cancel(self, call: Call) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class Calls:
         return self._cancelled(order, call, cancel_id)
 
     def _cancelled(self, order: SimOrder, call: Call, cancel_id: str) -> dict[str, Any]:
-        # the reply and the report carry the id of the cancel, and the order's own as the original one
+        # the reply and the report contain the cancel's id, and the order's id as the original id
         cancel_id = self.cancel_ids[order.id] = cancel_id or self._generated()
         row = order_ack(self.exchange, order, call, "RESULT")
         del row["workingTime"]
@@ -333,7 +333,7 @@ class Calls:
         fills = self.exchange.fills_of(call.owner, symbol, call.integer("orderId"), since)
         first, limit = call.integer("fromId"), call.limit(500, 1000)
         fills = [fill for fill in fills if fill.id >= first]
-        # from the oldest when a beginning is named, else the newest
+        # from the oldest if a start is given, else the newest
         fills = fills[:limit] if first or since else fills[-limit:]
         return [trade_row(self.exchange, fill, call) for fill in fills]
 

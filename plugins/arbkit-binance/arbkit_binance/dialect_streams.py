@@ -1,4 +1,4 @@
-"""Binance's public streams: what a market stream connection is subscribed to, and the frames it gets."""
+"""Binance's public streams for the dialect: subscriptions of market stream connections, and their frames."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class _Conn:
     def __init__(self, conn: int, combined: bool, div: int) -> None:
         self.conn = conn
         self.combined = combined
-        """Payloads are wrapped with the name of their stream."""
+        """Whether payloads are wrapped with the name of their stream."""
         self.div = div
         self.streams: dict[str, _Stream | None] = {}
-        """By name; None where the name is of no stream that has data (the venue does not report unknown symbols)."""
+        """By name; None for a stream without data (the venue does not report unknown symbols)."""
 
 
 class _Stream:
@@ -121,7 +121,7 @@ class Streams:
         self._reply(conn, {"result": result, "id": ref})
 
     def top(self, report: TopReport, now_ns: int) -> None:
-        """bookTicker: pushed at every change of the best bid or ask; ``u`` is of the depth stream's id space."""
+        """bookTicker: pushed at every change of the best bid or ask; ``u`` is an update id of the depth stream."""
         body = ""
         for state, stream in self._of("bookTicker", report.symbol):
             if not body:
@@ -199,7 +199,7 @@ class Streams:
         )
 
     def _partial(self, state: _Conn, stream: _Stream, now_ns: int) -> None:
-        """Partial depth: the best levels, whole. It names no symbol."""
+        """Partial depth: a snapshot of the best levels. It contains no symbol."""
         book, pair = self._exchange.books[stream.symbol], self._exchange.pairs[stream.symbol]
         bids, asks = book.depth(int(stream.kind[5:]))
         body = f'{{"lastUpdateId":{book.seq},"bids":{_levels(pair, bids)},"asks":{_levels(pair, asks)}}}'

@@ -1,4 +1,4 @@
-"""How Binance words things: number and order texts, errors, and the parameters of a call."""
+"""Binance's formats for the dialect: numbers, orders, errors, and the parameters of a call."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "min_notional": (-1013, "Filter failure: NOTIONAL"),
     "balance": (-2010, "Account has insufficient balance for requested action."),
     "duplicate": (-2010, "Duplicate order sent."),
-    "post_only": (-2010, "SimOrder would immediately match and take."),
+    "post_only": (-2010, "Order would immediately match and take."),
     "expired": (-1021, "Timestamp for this request is outside of the recvWindow."),
     "unknown_order": (-2011, "Unknown order sent."),
 }
 
 
 class Problem(Exception):
-    """An error reply: HTTP status (also the WS API's), code and words as in errors.md."""
+    """An error reply: HTTP status (also the WS API's), code and message as in errors.md."""
 
     def __init__(self, code: int, msg: str, status: int = 400, data: Mapping[str, int] | None = None) -> None:
         super().__init__(msg)
@@ -63,12 +63,12 @@ class Problem(Exception):
 
 
 def refusal(refused: Refused) -> Problem:
-    """The exchange's "no" in the venue's words."""
+    """The venue's error for a rejection of the exchange."""
     return Problem(*_REFUSED[refused.rule])
 
 
 class Call:
-    """One request, from REST or the WS API alike: its parameters as text, who asks, and when."""
+    """One request, from REST or the WS API: its parameters as text, the account and the time."""
 
     __slots__ = ("account", "conn", "div", "now_ns", "params")
 
@@ -77,7 +77,7 @@ class Call:
         self.account = account
         self.now_ns = now_ns
         self.div = div
-        """Nanoseconds in one unit of the times that this client reads (milliseconds, or microseconds on request)."""
+        """Nanoseconds per unit of the times in replies (milliseconds, or microseconds on request)."""
         self.conn = conn
         """The WS API connection; 0 = REST."""
 
@@ -139,7 +139,7 @@ def decimal8(units: int) -> str:
 
 
 def status_of(order: SimOrder, status: OrdStatus) -> str:
-    """Binance's word for a status (enums.md)."""
+    """Binance's name of a status (enums.md)."""
     if status is OrdStatus.EXPIRED and order.reason == "stp":
         return "EXPIRED_IN_MATCH"
     return _STATUS[status]
@@ -181,7 +181,7 @@ def order_ack(exchange: SimExchange, order: SimOrder, call: Call, kind: str) -> 
 
 
 def order_row(exchange: SimExchange, order: SimOrder, call: Call) -> dict[str, Any]:
-    """An order as queries give it."""
+    """An order as queries return it."""
     return {
         "symbol": native(order.symbol),
         "orderId": order.id,
@@ -213,7 +213,7 @@ def _common(pair: Pair, order: SimOrder) -> dict[str, Any]:
 
 
 def trade_row(exchange: SimExchange, fill: SimFill, call: Call) -> dict[str, Any]:
-    """A fill as ``myTrades`` gives it."""
+    """A fill as ``myTrades`` returns it."""
     row = _fill(exchange.pairs[fill.symbol], fill)
     return {
         "symbol": native(fill.symbol),

@@ -1,4 +1,4 @@
-"""Binance's rate limits: our names for its buckets, what each call costs, what its answers say of them.
+"""Binance's rate limits: bucket names, the cost of each call, and the usage that answers report.
 
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits
 """
@@ -36,9 +36,9 @@ LIMITS = (
     RateLimit("orders_1d", 160_000, 86_400 * S),
     RateLimit("connections", 300, 300 * S),
 )
-"""The smaller of the figures in circulation; ``exchangeInfo`` and each answer tell the real ones."""
+"""The smallest of the documented values; ``exchangeInfo`` and each answer report the real ones."""
 SOCKET_MESSAGES = RateLimit("binance.messages", 4, S)
-"""The venue cuts a socket at more than 5 a second, pongs included: one is left for them."""
+"""The venue closes a socket with more than 5 messages per second, pongs included; one is left for pongs."""
 
 LIMITED = (403, 418, 429)
 """HTTP statuses of the firewall, a ban and a limit: they say nothing of the request itself."""
@@ -73,12 +73,12 @@ class LimitSaid(Struct, gc=False, rename="camel"):
 
 
 def snapshot_weight(depth: int) -> int:
-    """Of ``GET /api/v3/depth``."""
+    """The weight of ``GET /api/v3/depth``."""
     return 5 if depth <= 100 else 25 if depth <= 500 else 50 if depth <= 1000 else 250
 
 
 def cost(what: Ask | Command, depth: int) -> tuple[tuple[str, int], ...]:
-    """A placement or cancel that succeeds weighs nothing since April 2026; one that fails weighs 1: that is counted."""
+    """Since April 2026 an order or cancel has weight 0 if it succeeds and 1 if it fails; 1 is counted."""
     match what:
         case Ask():
             weight = snapshot_weight(depth) if what.kind is AskKind.SNAPSHOT else _WEIGHTS.get(what.kind, 1)
@@ -101,7 +101,7 @@ def _bucket(name: str, account: str) -> str:
 
 
 def from_array(said: Iterable[LimitSaid], account: str, now_ns: int) -> list[RateReport]:
-    """What ``rateLimits`` (of ``exchangeInfo``, and of each answer over the WebSocket API) says."""
+    """The reports in ``rateLimits`` (of ``exchangeInfo`` and of each answer over the WebSocket API)."""
     reports = []
     for one in said:
         name = _ARRAY.get((one.rate_limit_type, one.interval, one.interval_num))
@@ -113,8 +113,8 @@ def from_array(said: Iterable[LimitSaid], account: str, now_ns: int) -> list[Rat
 
 
 def from_headers(answer: HttpAnswer, account: str, now_ns: int) -> list[RateReport]:
-    """Used weight and order counts of an HTTP answer; after 429, 418 and 403 (the firewall, which names no time)
-    nothing goes to the venue until it allows."""
+    """Used weight and order counts of an HTTP answer. After 429, 418 and 403 (the firewall, which gives no time)
+    nothing is sent to the venue until the reported time."""
     reports = []
     for header, name in _HEADERS.items():
         text = answer.headers.get(header, "")

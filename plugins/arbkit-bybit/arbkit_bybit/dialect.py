@@ -1,6 +1,6 @@
-"""Bybit spot, from the venue's side: the v5 REST API and its three sockets over a simulated exchange.
+"""The Bybit spot dialect of the simulator: the v5 REST API and its three sockets over a ``SimExchange``.
 
-Rules are cited by page of the venue's documentation (bybit-exchange.github.io/docs).
+Rules name the page of the venue's documentation (bybit-exchange.github.io/docs).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Conn:
         self.id = conn
         self.kind = kind
         self.idle_ns = idle_ns
-        """Cut after so long without a ping or a push; 0 = never."""
+        """Closed after this time without a ping or a push; 0 = never."""
         self.heard_ns = now_ns
         self.account: Account | None = None
         self.refs: set[str] = set()  # asked for membership only
@@ -123,9 +123,9 @@ class BybitDialect:
     # --- REST -------------------------------------------------------------------------------------------------------
 
     def http(self, request: Request, now_ns: int) -> Reply:
-        """v5/guide: HTTP 200 with a ``retCode`` is the normal way to say no."""
+        """v5/guide: errors are normally HTTP 200 with a ``retCode``."""
         if now_ns >= self._banned_until_ns and not self._requests.take(_IP, 1, now_ns):
-            # v5/rate-limit "IP": 403, and all stays shut for 10 minutes
+            # v5/rate-limit "IP": 403, and all requests are refused for 10 minutes
             self._banned_until_ns = now_ns + 600 * _S
         if now_ns < self._banned_until_ns:
             return Reply(403, b"access too frequent", {"content-type": "text/plain"})
@@ -178,7 +178,7 @@ class BybitDialect:
             raise Problem(10004, "Error sign, please check your signature generation algorithm.")
 
     def _check_time(self, stamp: str, window: str, now_ns: int) -> None:
-        """v5/guide: ``server - window <= timestamp < server + 1000``, 5000 where no window is given."""
+        """v5/guide: ``server - window <= timestamp < server + 1000``; the default window is 5000."""
         window = window or "5000"
         if not (_DIGITS.match(stamp) and _DIGITS.match(window)):
             raise Problem(10001, "params error: timestamp or recv_window invalid.")
@@ -188,7 +188,7 @@ class BybitDialect:
             raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
 
     def _count(self, route: Route, account: Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
-        """Count a call against its limit: the headers that tell what is left. Raises ``_Limited``."""
+        """Count a call against its limit and return the limit headers. Raises ``_Limited``."""
         limit = route.limit
         if limit is None:
             return {}
@@ -213,7 +213,7 @@ class BybitDialect:
         if kind == "public":
             self._streams.connect(conn)
         else:
-            # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; looked at every 30 s
+            # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
             number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
             idle_ns = min(max(int(number) * unit, 30 * _S), 600 * _S) if _DIGITS.match(number) and unit else 600 * _S
@@ -260,7 +260,7 @@ class BybitDialect:
         self._wire.send(state.id, _encode(body).decode(), "reply")
 
     def _pong(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
-        """v5/ws/connect "heartbeat": each socket answers in its own words; the public one keeps op ``ping``."""
+        """v5/ws/connect "heartbeat": each socket has its own format; the public one keeps op ``ping``."""
         now, ref = str(now_ns // _MS), _echo(message, "req_id")
         if state.kind == "public":
             self._reply(state, {"success": True, "ret_msg": "pong", "conn_id": state.name, **ref, "op": "ping"})
@@ -270,7 +270,7 @@ class BybitDialect:
             self._reply(state, {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [now], "connId": state.name})
 
     def _auth(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
-        """v5/ws/connect "Authentication": HMAC-SHA256 over ``GET/realtime`` and the expiry, a time to come."""
+        """v5/ws/connect "Authentication": HMAC-SHA256 over ``GET/realtime`` and the expiry, a future time."""
         ref = _echo(message, "reqId" if state.kind == "trade" else "req_id")
         try:
             args = message.get("args")
@@ -296,7 +296,7 @@ class BybitDialect:
         self._reply(state, {"success": True, "ret_msg": "", "op": "auth", **ref, "conn_id": state.name})
 
     def _subscription(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
-        """v5/ws/connect "How to Subscribe": one answer to a request, before the first frame of its topics."""
+        """v5/ws/connect "How to Subscribe": one answer per request, before the first frame of its topics."""
         args = message.get("args")
         ref = _echo(message, "req_id")
         body = {
@@ -323,7 +323,7 @@ class BybitDialect:
             self._private.subscribe(state.id, args)
 
     def _trade(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
-        """v5/websocket/trade/guideline: an answer says that the request was accepted; the rest is on the stream."""
+        """v5/websocket/trade/guideline: an answer means that the request was accepted; the stream reports the order."""
         ref = message.get("reqId", "")
         head: dict[str, str] = {}
         data, extra, code, said = {}, {}, 0, "OK"
@@ -391,7 +391,7 @@ class BybitDialect:
 
 
 class _Limited(Exception):
-    """Over a limit; the headers say when it ends."""
+    """A limit was exceeded; the headers contain its end."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         super().__init__(_TOO_MANY)
@@ -399,7 +399,7 @@ class _Limited(Exception):
 
 
 def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
-    """v5/rate-limit: what is left, and when the limit ends (now, while it is not reached)."""
+    """v5/rate-limit: the remaining requests, and when the limit ends (now, if it is not reached)."""
     return {
         "X-Bapi-Limit": str(limit),
         "X-Bapi-Limit-Status": str(left),

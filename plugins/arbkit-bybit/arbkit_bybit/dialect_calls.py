@@ -1,4 +1,4 @@
-"""What Bybit answers: the calls of its REST API, and those that the trade socket knows by another name."""
+"""The calls of Bybit's REST API and of its trade socket, for the dialect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _S: Final = 1_000_000_000
 _MS: Final = 1_000_000
 _WEEK: Final = 7 * 86_400 * _S
 _QUOTE_STEP: Final = Decimal("0.0000001")
-_RECENT: Final = 500  # v5/order/open-order: ended orders that it still knows
+_RECENT: Final = 500  # v5/order/open-order: number of ended orders that it still returns
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
 _ID: Final = re.compile(r"^[0-9]{1,19}$", re.ASCII)
 _T = TypeVar("_T")
@@ -41,7 +41,7 @@ class Rolling:
         self._times: dict[str, deque[int]] = {}
 
     def take(self, key: str, cost: int, now_ns: int) -> bool:
-        """Count a request; False, and nothing counted, when it is over the limit."""
+        """Count a request. False, and nothing is counted, if it would exceed the limit."""
         times = self._times.setdefault(key, deque())
         while times and times[0] <= now_ns - self.window_ns:
             times.popleft()
@@ -51,7 +51,7 @@ class Rolling:
         return True
 
     def left(self, key: str) -> int:
-        """Requests left, as of the last ``take``."""
+        """Remaining requests after the last ``take``."""
         return self.limit - len(self._times.get(key, ()))
 
     def reset_ns(self, key: str, now_ns: int) -> int:
@@ -61,7 +61,7 @@ class Rolling:
 
 
 class Route:
-    """A call: its handler, whether it is signed, the limit it counts against, and how much."""
+    """A call: its handler, whether it is signed, its limit and its cost."""
 
     __slots__ = ("batch", "handler", "limit", "signed")
 
@@ -72,11 +72,11 @@ class Route:
         self.limit = limit
         self.signed = signed
         self.batch = batch
-        """The handler gives ``(result, retExtInfo)``, and each order of the request counts."""
+        """Whether the handler returns ``(result, retExtInfo)`` and each order of the request counts."""
 
 
 class Calls:
-    """The calls over one exchange. ``rest`` goes by (method, path), ``ws`` by the trade socket's op."""
+    """The calls of one exchange: ``rest`` by (method, path), ``ws`` by the trade socket's op."""
 
     def __init__(self, exchange: SimExchange, streams: Streams, private: Private) -> None:
         self.exchange = exchange
@@ -114,7 +114,7 @@ class Calls:
     # --- market -----------------------------------------------------------------------------------------------------
 
     def _spot(self, call: Call) -> None:
-        """This venue here trades spot only."""
+        """Check the category: the simulator supports spot only."""
         if call.need("category") != "spot":
             raise Problem(10001, "params error: category must be spot.")
 
@@ -127,7 +127,7 @@ class Calls:
         return symbol
 
     def _wanted(self, call: Call) -> str:
-        """The canonical symbol where the call names one, else nothing."""
+        """The canonical symbol if the call has one, else ""."""
         if call.text("symbol"):
             return self._symbol(call)
         self._spot(call)
@@ -137,7 +137,7 @@ class Calls:
         return {"timeSecond": str(call.now_ns // _S), "timeNano": str(call.now_ns)}
 
     def _instruments(self, call: Call) -> dict[str, Any]:
-        """v5/market/instrument: every spot symbol is ``Trading``; those that cannot be traded are not listed."""
+        """v5/market/instrument: every listed spot symbol is ``Trading``; others are not listed."""
         wanted = self._wanted(call)
         rows = []
         for number, (symbol, pair) in enumerate(self.exchange.pairs.items(), 9):
@@ -198,7 +198,7 @@ class Calls:
     # --- orders -----------------------------------------------------------------------------------------------------
 
     def _create(self, call: Call) -> dict[str, Any]:
-        """v5/order/create-order: the answer says that the request was accepted, and no more."""
+        """v5/order/create-order: the answer means only that the request was accepted."""
         symbol, order = self._read_order(call)
         if len(self.exchange.open_orders(call.owner)) >= _OPEN_MAX:
             raise Problem(170810, "Cannot exceed maximum of 500 conditional, TP/SL and active orders.")
@@ -209,7 +209,7 @@ class Calls:
         return _ids(placed)
 
     def _create_batch(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-        """v5/order/batch-place: each order by itself; its code and words are in ``retExtInfo``."""
+        """v5/order/batch-place: each order is processed separately; its code and message are in ``retExtInfo``."""
         self._spot(call)
         rows, notes = [], []
         for params in orders_of(call.params):
@@ -233,11 +233,11 @@ class Calls:
         kind, qty = call.need("orderType"), call.decimal("qty")
         order: dict[str, Any] = {"side": side, "cl_ord_id": call.link_id(), "qty": qty}
         if kind == "Market":
-            # "qty": a market buy is sized in quote unless marketUnit says baseCoin
+            # "qty": the size of a market buy is in quote unless marketUnit is baseCoin
             unit = call.text("marketUnit") or ("quoteCoin" if side is Side.BUY else "baseCoin")
             if unit == "quoteCoin":
                 if qty % _QUOTE_STEP:
-                    raise Problem(170137, "SimOrder volume decimal too long.")
+                    raise Problem(170137, "Order volume decimal too long.")
                 order["quote_qty"] = order.pop("qty")
             return symbol, order | {"kind": "market"}
         if kind != "Limit":
@@ -251,10 +251,10 @@ class Calls:
 
     @staticmethod
     def _which(call: Call) -> tuple[int, str]:
-        """The order that a call names: its id or 0, its client id or ""; ``orderId`` wins where both are given."""
+        """The order in a call: its id or 0, its client id or "". ``orderId`` is used if both are given."""
         order_id, link_id = call.text("orderId"), call.text("orderLinkId")
         if order_id:
-            # ids are numbers; what is none names no order
+            # ids are numbers; another text matches no order
             return int(order_id) if _ID.match(order_id) else -1, ""
         if link_id:
             return 0, link_id
@@ -266,7 +266,7 @@ class Calls:
         return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
 
     def _cancel(self, call: Call) -> dict[str, Any]:
-        """v5/order/cancel-order: accepted; that the order ended comes on the stream."""
+        """v5/order/cancel-order: the answer means accepted; the stream reports the end of the order."""
         symbol, (order_id, link_id) = self._symbol(call), self._which(call)
         which: dict[str, Any] = {"order_id": order_id, "cl_ord_id": link_id, "symbol": symbol}
         try:
@@ -278,12 +278,12 @@ class Calls:
             raise refusal(refused) from None
 
     def _cancel_all(self, call: Call) -> dict[str, Any]:
-        """v5/order/cancel-all: ``success`` is the unified account's word."""
+        """v5/order/cancel-all: ``success`` is returned for unified accounts."""
         orders = self.exchange.cancel_all(call.owner, self._wanted(call), now_ns=call.now_ns)
         return {"list": [_ids(order) for order in orders], "success": "1"}
 
     def _realtime(self, call: Call) -> dict[str, Any]:
-        """v5/order/open-order: what is open; with an id, or ``openOnly=1``, also the 500 newest that ended."""
+        """v5/order/open-order: open orders; with an id, or ``openOnly=1``, also the 500 newest ended ones."""
         wanted = self._wanted(call)
         named = bool(call.text("orderId") or call.text("orderLinkId"))
         if named or call.text("openOnly") == "1":
@@ -296,7 +296,7 @@ class Calls:
         return self._orders(call, self.exchange.open_orders(call.owner, wanted))
 
     def _history(self, call: Call) -> dict[str, Any]:
-        """v5/order/order-list: what ended."""
+        """v5/order/order-list: ended orders."""
         wanted = self._wanted(call)
         if call.text("orderId") or call.text("orderLinkId"):
             order = self._named(call)
@@ -311,7 +311,7 @@ class Calls:
         return {"category": "spot", "list": [order_row(self.exchange, o) for o in page], "nextPageCursor": cursor}
 
     def _executions(self, call: Call) -> dict[str, Any]:
-        """v5/order/execution: newest first, the last 7 days unless a time is named."""
+        """v5/order/execution: newest first, the last 7 days unless a time is given."""
         wanted, order_id = self._wanted(call), 0
         if call.text("orderId") or call.text("orderLinkId"):
             order = self._named(call)
@@ -325,7 +325,7 @@ class Calls:
     # --- account ----------------------------------------------------------------------------------------------------
 
     def _wallet(self, call: Call) -> dict[str, Any]:
-        """v5/account/wallet-balance: coins with nothing in them are left out unless asked for."""
+        """v5/account/wallet-balance: coins with a zero balance are left out unless they are requested."""
         if call.need("accountType") != "UNIFIED":
             raise Problem(10001, "accountType only support UNIFIED.")
         coins = [name for name in call.text("coin").split(",") if name]
@@ -415,7 +415,7 @@ class Calls:
 
 
 def orders_of(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The orders of a batch (10001: none, too many, or something else)."""
+    """The orders of a batch (10001: none, too many, or not a list of orders)."""
     orders = params.get("request")
     if not isinstance(orders, list) or not 0 < len(orders) <= BATCH or not all(isinstance(o, dict) for o in orders):
         raise Problem(10001, f"params error: request must hold 1 to {BATCH} orders.")
@@ -427,7 +427,7 @@ def _ids(order: SimOrder) -> dict[str, Any]:
 
 
 def _range(call: Call) -> tuple[int, int]:
-    """``startTime`` and ``endTime``; 7 days at most (10001), the last 7 where neither is given."""
+    """``startTime`` and ``endTime``; at most 7 days (10001); the last 7 days if neither is given."""
     until = call.integer("endTime", 0) * _MS
     since = call.integer("startTime", 0) * _MS
     since = since or (until or call.now_ns) - _WEEK

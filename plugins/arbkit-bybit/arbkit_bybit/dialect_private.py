@@ -1,4 +1,4 @@
-"""Bybit's private stream: who listens to what, and the frames of orders, executions and the wallet."""
+"""Bybit's private stream for the dialect: subscriptions, and frames of orders, executions and the wallet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Private:
         self._exchange = exchange
         self._wire = wire
         self._conns: dict[int, tuple[str, dict[str, None]]] = {}
-        """Connection -> account, topics."""
+        """Connection -> (account, topics)."""
         self._ids = 0
 
     def login(self, conn: int, account: str) -> None:
@@ -38,7 +38,7 @@ class Private:
         self._conns.pop(conn, None)
 
     def refuses(self, conn: int, args: Sequence[str]) -> str:
-        """Why a subscription is refused, or nothing."""
+        """Why a subscription is refused, or ""."""
         if conn not in self._conns:
             return "Request not authorized"
         mine = self._conns[conn][1]
@@ -47,7 +47,7 @@ class Private:
                 return f"Invalid topic: {name}"
             if name in mine:
                 return f"error:already subscribed,topic:{name}"
-        # v5/websocket/private/order: all-in-one topics and those of a category do not go into one request
+        # v5/websocket/private/order: all-in-one topics and topics of a category cannot be in one request
         if any(name in _SPOT for name in args) and any(name in _PLAIN and name != "wallet" for name in args):
             return "Invalid topic: all-in-one and categorised topics in one request"
         return ""
@@ -63,10 +63,10 @@ class Private:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def reports(self, reports: Sequence[OrderReport | BalanceReport], now_ns: int) -> None:
-        """One action's reports.
+        """Send the reports of one action.
 
-        The venue promises no order between ``order`` and ``execution``: here orders of even id tell every step, each
-        execution before the order that it changed; those of odd id tell the last state only, before its executions.
+        The venue guarantees no sequence between ``order`` and ``execution``. Here orders with an even id report every
+        step, each execution before its order; orders with an odd id report only the last state, before the executions.
         """
         for _, group in groupby(reports, lambda r: r.order.id if isinstance(r, OrderReport) else 0):
             batch = list(group)
@@ -90,7 +90,7 @@ class Private:
         self._send(report.order.account, ("order", "order.spot"), rows, now_ns)
 
     def too_late(self, order: SimOrder, now_ns: int) -> None:
-        """v5/websocket/private/order: a cancel that met a filled order makes it come a second time."""
+        """v5/websocket/private/order: after a cancel of a filled order, the order is sent a second time."""
         row = order_row(self._exchange, order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
         self._send(order.account, ("order", "order.spot"), [row], now_ns)
 

@@ -1,4 +1,4 @@
-"""Bybit's public spot stream: what a connection is subscribed to, and the frames it gets."""
+"""Bybit's public spot stream for the dialect: subscriptions of connections, and their frames."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LENGTH: Final = 21_000  # v5/ws/connect: characters of all args on one connecti
 
 
 class Topic:
-    """A book topic, one for all its subscribers: the window it last published, and its own count of updates."""
+    """A book topic, shared by all its subscribers: the last published levels, and its update count."""
 
     __slots__ = ("asks", "bids", "conns", "depth", "feed", "kind", "name", "sent_ns", "seq", "symbol", "timer", "u")
 
@@ -72,7 +72,7 @@ class Streams:
             self._leave(conn, name)
 
     def refuses(self, conn: int, args: Sequence[str]) -> str:
-        """Why a subscription is refused, or nothing. One bad topic refuses the request: the venue says no more."""
+        """Why a subscription is refused, or "". One bad topic refuses the whole request (not fully documented)."""
         mine = self._conns[conn]
         if len(args) > _ARGS:
             return f"args size >{_ARGS}"
@@ -87,7 +87,7 @@ class Streams:
         return ""
 
     def subscribe(self, conn: int, args: Sequence[str], now_ns: int) -> None:
-        """Join topics that ``refuses`` let pass: a snapshot of each book comes at once."""
+        """Subscribe topics that ``refuses`` accepted. A snapshot of each book is sent immediately."""
         for name in args:
             self._conns[conn][name] = None
             topic = self._named.get(name)
@@ -98,7 +98,7 @@ class Streams:
                 self._wire.send(conn, self._ticker(symbol, now_ns), "control", symbol)
 
     def unsubscribe(self, conn: int, args: Sequence[str]) -> None:
-        """Leave topics; names that were not subscribed are ignored."""
+        """Unsubscribe topics; names that are not subscribed are ignored."""
         for name in args:
             if name in self._conns[conn]:
                 del self._conns[conn][name]
@@ -128,7 +128,7 @@ class Streams:
     # --- books ------------------------------------------------------------------------------------------------------
 
     def book(self, symbol: str, limit: int, now_ns: int) -> dict[str, Any]:
-        """v5/market/orderbook: ``u`` is in the id space of the 1000-level stream."""
+        """v5/market/orderbook: ``u`` uses the update ids of the 1000-level stream."""
         topic = self._books[1000, symbol]
         if topic.feed is None:
             self._catch_up(topic)
@@ -144,7 +144,7 @@ class Streams:
         }
 
     def _catch_up(self, topic: Topic) -> None:
-        """Nobody listened: what changed meanwhile is one update."""
+        """The topic had no subscriber: the changes since then count as one update."""
         book = self._exchange.books[topic.symbol]
         if topic.seq != book.seq:
             topic.u += 1
@@ -155,7 +155,7 @@ class Streams:
         topic.bids, topic.asks, topic.seq = dict(bids), dict(asks), seq
 
     def _push(self, topic: Topic, now_ns: int) -> None:
-        """One interval is over. ``u`` rises by one a frame; only level changes inside the window make a frame."""
+        """One interval is over. ``u`` increases by one per frame; only level changes within the depth make a frame."""
         assert topic.feed is not None
         first, last, _, _ = topic.feed.take()
         if first > last:
@@ -163,7 +163,7 @@ class Streams:
             if topic.depth == 1 and now_ns - topic.sent_ns >= 3 * _S:
                 self._publish(topic, self._snapshot(topic, now_ns), now_ns)
             return
-        lost = first != topic.seq + 1  # a fault burnt an id: this frame's changes never leave
+        lost = first != topic.seq + 1  # a fault skipped an id: this frame's changes are not sent
         bids, asks = topic.bids, topic.asks
         self._take(topic, last)
         if not lost and bids == topic.bids and asks == topic.asks:
@@ -201,7 +201,7 @@ class Streams:
     # --- trades and tickers -----------------------------------------------------------------------------------------
 
     def trades(self, reports: Sequence[TradeReport], now_ns: int) -> None:
-        """publicTrade: the trades of one moment in one frame a symbol; ``S`` is the taker's side."""
+        """publicTrade: the trades of one moment in one frame per symbol; ``S`` is the taker's side."""
         rows: dict[str, list[dict[str, Any]]] = {}
         for report in reports:
             pair = self._exchange.pairs[report.symbol]
@@ -242,7 +242,7 @@ class Streams:
         return _encode(frame).decode()
 
     def day(self, symbol: str) -> dict[str, str]:
-        """A day's statistics of a market that keeps none: every price is the last trade's, or the best ask."""
+        """24-hour statistics. The simulator has none, so every price is the last trade's, or the best ask."""
         px = self._last.get(symbol) or self._exchange.pairs[symbol].px_text(self._exchange.books[symbol].top()[2])
         return {
             "symbol": native(symbol),
@@ -258,6 +258,6 @@ class Streams:
 
 
 def _changes(old: dict[int, int], new: dict[int, int]) -> list[tuple[int, int]]:
-    """Levels that differ, 0 lots = gone from the window."""
+    """Levels that differ; 0 lots = no longer within the depth."""
     gone = [(px, 0) for px in old if px not in new]
     return gone + [(px, lots) for px, lots in new.items() if old.get(px) != lots]

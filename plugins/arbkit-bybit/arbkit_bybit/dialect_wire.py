@@ -1,4 +1,4 @@
-"""How Bybit words things: number and order texts, errors, and the parameters of a call."""
+"""Bybit's formats for the dialect: numbers, orders, errors, and the parameters of a call."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _WHY: Final = {
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (170121, "Invalid symbol."),
     "halted": (170151, "This trading pair is not available yet."),
-    "tick": (170134, "SimOrder price has too many decimals."),
-    "lot": (170137, "SimOrder quantity has too many decimals."),
-    "min_qty": (170136, "SimOrder quantity exceeded lower limit."),
-    "max_qty": (170124, "SimOrder amount too large."),
-    "min_notional": (170140, "SimOrder value exceeded lower limit."),
+    "tick": (170134, "Order price has too many decimals."),
+    "lot": (170137, "Order quantity has too many decimals."),
+    "min_qty": (170136, "Order quantity exceeded lower limit."),
+    "max_qty": (170124, "Order amount too large."),
+    "min_notional": (170140, "Order value exceeded lower limit."),
     "balance": (170131, "Insufficient balance."),
     "duplicate": (170141, "Duplicate clientOrderId"),
-    "unknown_order": (170213, "SimOrder does not exist."),
+    "unknown_order": (170213, "Order does not exist."),
 }
 
 
@@ -66,12 +66,12 @@ class Problem(Exception):
 
 
 def refusal(refused: Refused) -> Problem:
-    """The exchange's "no" in the venue's words."""
+    """The venue's error for a rejection of the exchange."""
     return Problem(*_REFUSED[refused.rule])
 
 
 class Call:
-    """One request, from REST or the trade socket alike: its parameters, who asks, and when."""
+    """One request, from REST or the trade socket: its parameters, account and time."""
 
     __slots__ = ("account", "now_ns", "params")
 
@@ -87,7 +87,7 @@ class Call:
         return self.account.name
 
     def text(self, name: str, default: str = "") -> str:
-        """A parameter given as text; a number in its place is refused (10001), as the venue does at times."""
+        """A text parameter; a number is refused (10001), as the venue sometimes does."""
         value = self.params.get(name, default)
         if not isinstance(value, str):
             raise Problem(10001, f"params error: {name} must be a string.")
@@ -128,12 +128,12 @@ def native(symbol: str) -> str:
 
 
 def ms(ns: int) -> str:
-    """A time as Bybit gives it in rows: milliseconds, as text."""
+    """A time in rows: milliseconds as text."""
     return str(ns // _MS)
 
 
 def ratio(quote: int, base: int) -> str:
-    """An average price of ledger amounts, to 8 decimals; empty where nothing was traded."""
+    """An average price of ledger amounts, with 8 decimals; "" if nothing was traded."""
     return text(quote * 10**8 // base, 8) if base else ""
 
 
@@ -143,7 +143,7 @@ def levels(pair: Pair, rows: Iterable[tuple[int, int]]) -> list[list[str]]:
 
 
 def _status(order: SimOrder, status: OrdStatus, cum: int) -> str:
-    """v5/enum "orderStatus"; PartiallyFilledCanceled is spot's word for any end after a partial fill."""
+    """v5/enum "orderStatus". For spot, PartiallyFilledCanceled is any end after a partial fill."""
     if status in _STATUS:
         return _STATUS[status]
     if order.reason == "post_only" and order.id % 4 < 2:
@@ -152,9 +152,9 @@ def _status(order: SimOrder, status: OrdStatus, cum: int) -> str:
 
 
 def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
-    """An order as v5/order/open-order gives it and v5/websocket/private/order streams it.
+    """An order as v5/order/open-order returns it and v5/websocket/private/order sends it.
 
-    ``report``: as the order was after that change; else as it is.
+    ``report``: the state after that change; None = the present state.
     """
     pair = exchange.pairs[order.symbol]
     status, cum, cum_quote = order.status, order.cum, order.cum_quote
@@ -211,7 +211,7 @@ def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None
 
 
 def execution_row(exchange: SimExchange, order: SimOrder, fill: SimFill) -> dict[str, Any]:
-    """A fill as v5/order/execution gives it and v5/websocket/private/execution streams it."""
+    """A fill as v5/order/execution returns it and v5/websocket/private/execution sends it."""
     pair = exchange.pairs[fill.symbol]
     maker, taker = exchange.rates(fill.account)
     cum = 0

@@ -1,4 +1,4 @@
-"""Signatures: REST headers and the auth frame. https://bybit-exchange.github.io/docs/v5/guide"""
+"""Signatures of Bybit requests: REST headers and the auth message. https://bybit-exchange.github.io/docs/v5/guide"""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from arbkit.core.types import RejectReason, Secret, Send
 from arbkit_bybit import codes
 
 WINDOW_NS = 5_000_000_000
-"""recv_window: a request that reaches Bybit later than this after its timestamp is refused."""
+"""recv_window: Bybit refuses a request that arrives later than this after its timestamp."""
 _AUTH_NS = 10_000_000_000
 
 
 def window_ms(deadline_ns: int, now_ns: int) -> str:
-    """The recv_window that ends at the deadline, if that is sooner than the usual one."""
+    """The recv_window in ms as text; it ends at the deadline if that is earlier than ``WINDOW_NS``."""
     if not deadline_ns:
         return str(WINDOW_NS // MS)
     return str(max(1, min(deadline_ns - now_ns, WINDOW_NS) // MS))
 
 
 def headers(signer: Signer, payload: str, now_ns: int, window: str) -> list[tuple[str, str]]:
-    """``payload``: the query string, or the body, exactly as sent."""
+    """The headers of a signed request. ``payload``: the query string or the body, exactly as sent."""
     stamp = str(signer.venue_ns(now_ns) // MS)
     return [
         ("X-BAPI-API-KEY", signer.key),
@@ -39,7 +39,7 @@ def frame(signer: Signer, now_ns: int) -> Send:
 
 
 def refused(code: int | None, msg: str) -> CredentialsError | None:
-    """The error that a refused login is, None when the code says something else (a clock, a limit)."""
+    """The error if the code refuses the key; None for other codes (clock, rate limit)."""
     if code is None or codes.REJECTS.get(code) is not RejectReason.AUTH:
         return None
     return CredentialsError(f"bybit refused the key: {code} {msg} (key, permissions, IP list, environment?)")

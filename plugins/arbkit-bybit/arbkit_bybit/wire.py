@@ -1,4 +1,4 @@
-"""Bybit v5 messages as typed structures, decoded in one pass."""
+"""Bybit v5 messages as typed structures for msgspec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class BookRow(Struct, gc=False):
-    """``data`` of an ``orderbook`` push; of other topics nothing is read."""
+    """``data`` of an ``orderbook`` push; other topics are not read."""
 
     s: str = ""
     bids: list[Level] | UnsetType = field(default=UNSET, name="b")
@@ -33,7 +33,7 @@ class FullBook(Struct, gc=False):
 
 
 class PublicFrame(Struct, gc=False):
-    """Anything a public link says; ``ts`` and ``cts`` (the matching engine's) are ms."""
+    """Any message of a public link; ``ts`` and ``cts`` (of the matching engine) are in ms."""
 
     topic: str = ""
     type: str = ""
@@ -47,7 +47,7 @@ class PublicFrame(Struct, gc=False):
 
 
 class OrderRow(Struct, rename="camel", gc=False):
-    """One order of the ``order`` topic, ``order/realtime`` or ``order/history``. Only the topic names a category."""
+    """One order of the ``order`` topic, ``order/realtime`` or ``order/history``. Only the topic has a category."""
 
     symbol: str
     order_id: str
@@ -95,9 +95,9 @@ class WalletRow(Struct, rename="camel", gc=False):
 
 
 class PrivateFrame(Struct, rename="camel", gc=False):
-    """Anything a private or trade link says; ``data`` is typed by the topic or the operation.
+    """Any message of a private or trade link; the type of ``data`` depends on the topic or operation.
 
-    The private link writes ``ret_msg`` and ``req_id``, the trade link ``retMsg`` and ``reqId``.
+    The private link uses ``ret_msg`` and ``req_id``, the trade link ``retMsg`` and ``reqId``.
     """
 
     topic: str = ""
@@ -117,14 +117,14 @@ class PrivateFrame(Struct, rename="camel", gc=False):
 
 
 class Ids(Struct, rename="camel", gc=False):
-    """What an accepted order, or a cancel, is answered with."""
+    """The result of an accepted order or cancel."""
 
     order_id: str = ""
     order_link_id: str = ""
 
 
 class Reply(Struct, rename="camel", gc=False):
-    """A REST answer; ``result`` is typed by what was asked."""
+    """A REST answer; the type of ``result`` depends on the request."""
 
     ret_code: int
     ret_msg: str = ""

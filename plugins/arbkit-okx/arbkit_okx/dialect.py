@@ -1,6 +1,6 @@
-"""OKX v5 spot, from the venue's side: REST, public and private WebSocket over a simulated exchange.
+"""The OKX v5 spot dialect of the simulator: REST, public and private WebSocket over a ``SimExchange``.
 
-Rules are cited by the section of the venue's documentation (www.okx.com/docs-v5/en).
+Rules name the section of the venue's documentation (www.okx.com/docs-v5/en).
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class OkxDialect:
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
-        """One host, told apart by path: ``/api/v5/...``, ``/ws/v5/public``, ``/ws/v5/private``. Orders go over the
-        private socket."""
+        """One host with the paths ``/api/v5/...``, ``/ws/v5/public`` and ``/ws/v5/private``. Orders use the private
+        socket."""
         return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
 
     @property
@@ -117,11 +117,11 @@ class OkxDialect:
         return Reply(200, body, dict(_JSON))
 
     def limited(self, now_ns: int, retry_ns: int) -> Reply:
-        """Error Code: 50011 with HTTP 429; nothing says how long to wait."""
+        """Error Code: 50011 with HTTP 429, without a waiting time."""
         return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
 
     def _count(self, route: Route, call: Call) -> None:
-        """Rate limits: by address for public calls, by user (some by user and instrument) for private ones."""
+        """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
         if route.by == "orders":
             return
         key = "ip" if route.by == "ip" else call.owner
@@ -175,7 +175,7 @@ class OkxDialect:
                 self._streams.forget(state, key)
 
     def _idle(self, state: Conn, now_ns: int) -> None:
-        """Connect: closed (4004) where nothing was sent to the client for 30 seconds; ``ping`` is answered ``pong``."""
+        """Connect: closed (4004) if nothing was sent to the client for 30 seconds; ``ping`` is answered by ``pong``."""
         if self._conns.get(state.conn) is not state:
             return
         if now_ns - state.last_ns >= _IDLE_NS:
@@ -265,7 +265,7 @@ class OkxDialect:
         state.account, state.uid = account.name, str(account.uid)
 
     def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
-        """WS / Place order and its kin: one answer, with the client's id; what happens comes on the orders channel."""
+        """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
         body: dict[str, Any] = {"id": message.id, "op": message.op}
         try:
             if state.path != "private":
@@ -323,7 +323,7 @@ def _body(request: Request) -> Any:
 
 
 def _expiry(value: str) -> int:
-    """expTime: milliseconds; the request is dropped when the venue's clock is past it."""
+    """expTime in milliseconds; the request is dropped if the venue's clock is later."""
     if not value:
         return 0
     if not (value.isascii() and value.isdigit()):

@@ -1,4 +1,4 @@
-"""What OKX answers over REST: each call by method and path."""
+"""OKX's REST calls for the dialect, by method and path."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _OPS: Final = {
     "cancel-order": "cancel-order",
     "cancel-batch-orders": "batch-cancel-orders",
 }
-"""The last part of a trade path, and the operation it asks for."""
+"""The last part of a trade path -> the operation."""
 
 
 class Call:
-    """One request: its query, its body, who asks, and when."""
+    """One request: its query, body, account and time."""
 
     __slots__ = ("account", "body", "expire_ns", "now_ns", "params")
 
@@ -76,7 +76,7 @@ class Call:
 
 
 class Route:
-    """A call: its handler, its rate limit, and by what that counts. All but those by ``ip`` are signed."""
+    """A call: its handler, its rate limit, and the key by which it counts. Calls not counted by ``ip`` are signed."""
 
     __slots__ = ("by", "handler", "window")
 
@@ -90,11 +90,11 @@ class Route:
         self.handler = handler
         self.window = Window(limit, seconds * _S)
         self.by = by
-        """``orders``: order entry counts for itself, together with WebSocket."""
+        """The key of the limit. ``orders``: order entry has its own limits, shared with WebSocket."""
 
 
 class Calls:
-    """The calls over one exchange. A handler gives the reply's ``data``; order entry its whole reply."""
+    """The calls of one exchange. A handler returns the reply's ``data``; for order entry the whole reply."""
 
     def __init__(self, exchange: SimExchange, orders: Orders, timers: Timers) -> None:
         self.exchange = exchange
@@ -180,7 +180,7 @@ class Calls:
         return run
 
     def _cancel_all_after(self, call: Call) -> list[dict[str, Any]]:
-        """Cancel All After: all orders end unless it is called again within ``timeOut`` seconds; 0 = never mind."""
+        """Cancel All After: all orders end unless it is called again within ``timeOut`` seconds; 0 = disable."""
         given = call.body.get("timeOut") if isinstance(call.body, dict) else None
         if not isinstance(given, str) or not re.fullmatch("0|[1-9][0-9]|1[01][0-9]|120", given, re.ASCII):
             raise Problem("51000", "Parameter timeOut error", 400)
@@ -198,7 +198,7 @@ class Calls:
         pair = self.pair(call.need("instId"))
         order = self.orders.find(call.owner, pair.symbol, dict(call.params))
         if order is None or _vanished(order, call.now_ns):
-            raise Problem("51603", "SimOrder does not exist")
+            raise Problem("51603", "Order does not exist")
         return [self.orders.row(order)]
 
     def _listed(self, call: Call, *, open_only: bool) -> list[dict[str, Any]]:
@@ -234,7 +234,7 @@ class Calls:
         begin, end = _since(call)
         begin = max(begin, call.now_ns - days * _DAY)
         fills = self.exchange.fills_of(call.owner, name, call.integer("ordId"), begin)
-        # a trade with oneself has two fills of one trade id; bills are unique
+        # a self-trade has two fills with the same trade id; bill ids are unique
         bills = [(fill.id * 10 + (1 if fill.maker else 2), fill) for fill in fills if fill.ns <= end]
         tags, pairs = self.orders.tags, self.exchange.pairs
         return [
@@ -348,7 +348,7 @@ class Calls:
 
 
 def account_row(details: list[dict[str, Any]], now_ns: int) -> dict[str, Any]:
-    """The account around ``details``, which Spot mode leaves nearly empty."""
+    """The account row with ``details``; most fields are empty in Spot mode."""
     empty = dict.fromkeys(
         (
             "adjEq",
@@ -377,7 +377,7 @@ def _levels(pair: Pair, side: list[tuple[int, int]]) -> list[list[str]]:
 
 
 def _ticker(pair: Pair, book: SimBook, now_ns: int) -> dict[str, Any]:
-    """Statistics of a market that keeps none: every price is the best ask."""
+    """24-hour statistics. The simulator has none, so every price is the best ask."""
     bid, bids, ask, asks = book.top()
     last = pair.px_text(ask)
     row = {
@@ -396,7 +396,7 @@ def _ticker(pair: Pair, book: SimBook, now_ns: int) -> dict[str, Any]:
 
 
 def _vanished(order: SimOrder, now_ns: int) -> bool:
-    """Cancelled orders without a fill can be looked up for two hours."""
+    """Whether the order cannot be queried any more: two hours after a cancel without a fill."""
     return order.status.terminal and not order.cum and now_ns - order.updated_ns > 7200 * _S
 
 

@@ -1,4 +1,4 @@
-"""SimOrder entry as OKX takes it: REST and WebSocket send the same items, and get the same rows back."""
+"""OKX's order entry for the dialect. REST and WebSocket use the same items and rows."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BATCH: Final = 20
 
 
 class Orders:
-    """Place and cancel, one or many (SimOrder Book Trading > Trade)."""
+    """Place and cancel orders, single or in batches (Order Book Trading > Trade)."""
 
     def __init__(self, exchange: SimExchange) -> None:
         self._exchange = exchange
         self.codes = {symbol: _CODE + 1_000 * i + 7 for i, symbol in enumerate(exchange.pairs)}
-        """``instIdCode`` by instrument: an integer that says nothing about the name."""
+        """``instIdCode`` by instrument: an arbitrary integer."""
         self._symbols = {code: symbol for symbol, code in self.codes.items()}
         self.tags: dict[int, str] = {}
-        """SimOrder id -> the tag that its owner gave it."""
-        # "Rate limit": per user and instrument, REST and WebSocket together; many at once count apart from one
+        """Order id -> the tag given by its owner."""
+        # "Rate limit": per user and instrument, REST and WebSocket together; batches have a limit of their own
         self._limits = {
             "order": Window(60, _TWO_S),
             "batch-orders": Window(300, _TWO_S),
@@ -44,14 +44,14 @@ class Orders:
     ) -> tuple[str, list[dict[str, Any]]]:
         """Do ``order``, ``batch-orders``, ``cancel-order`` or ``batch-cancel-orders``.
 
-        Gives the reply's code (0 = all, 1 = none, 2 = some succeeded) and a row an item. ``coded``: instruments are
-        named by ``instIdCode`` (WebSocket), else by ``instId`` (REST). Raises ``Problem`` where nothing was looked at.
+        Returns the reply's code (0 = all, 1 = none, 2 = some succeeded) and one row per item. ``coded``: instruments
+        are given by ``instIdCode`` (WebSocket), else by ``instId`` (REST). Raises ``Problem`` if no item was processed.
         """
         if len(items) > _BATCH:
             raise Problem("50025", f"Parameter args count exceeds the limit {_BATCH}.", 400)
         if expire_ns and now_ns > expire_ns:
             raise Problem("50036", "The expTime can't be earlier than the current system time.")
-        # a batch of one is counted as the single call
+        # a batch of one counts as a single call
         limit = self._limits[op.removeprefix("batch-").removesuffix("s") if len(items) == 1 else op]
         place = op in ("order", "batch-orders")
         for item in items:
@@ -64,13 +64,13 @@ class Orders:
         return "0" if not failed else "1" if failed == len(rows) else "2", rows
 
     def row(self, order: SimOrder) -> dict[str, Any]:
-        """An order as it is now."""
+        """The present state of an order."""
         pair = self._exchange.pairs[order.symbol]
         tag = self.tags.get(order.id, "")
         return order_row(pair, order, tag, order.status, order.cum, order.cum_quote, order.fills, order.updated_ns)
 
     def reported(self, report: OrderReport) -> dict[str, Any]:
-        """An order as it was when ``report`` was made."""
+        """The state of an order at ``report``."""
         order, cum, fills = report.order, 0, []
         for fill in order.fills:
             if cum == report.cum:
@@ -105,7 +105,7 @@ class Orders:
         return row | {"ordId": str(order.id), "clOrdId": order.cl_ord_id}
 
     def _symbol(self, item: dict[str, Any], coded: bool) -> str:
-        """WebSocket order entry takes ``instIdCode`` alone since 2026-02-03, REST ``instId``."""
+        """Since 2026-02-03 WebSocket order entry accepts only ``instIdCode``; REST uses ``instId``."""
         name = "instIdCode" if coded else "instId"
         given = item.get(name)
         if given is None or given == "":
@@ -137,7 +137,7 @@ class Orders:
             raise Problem("51000", "Parameter stpMode error")
         order: dict[str, Any] = {"qty": decimal(item, "sz")}
         if kind == "market":
-            # "tgtCcy": what sz counts; by default the quote currency for a buy and the base currency for a sell
+            # "tgtCcy": the unit of sz; by default the quote currency for a buy and the base currency for a sell
             target = item.get("tgtCcy") or ("quote_ccy" if side == "buy" else "base_ccy")
             if target not in ("base_ccy", "quote_ccy"):
                 raise Problem("51000", "Parameter tgtCcy error")
@@ -168,7 +168,7 @@ class Orders:
         return placed
 
     def find(self, owner: str, symbol: str, item: dict[str, Any]) -> SimOrder | None:
-        """By ``ordId`` or ``clOrdId``; the first counts where both are given. A reused client id: its newest order."""
+        """By ``ordId`` or ``clOrdId``; ``ordId`` if both are given. For a reused client id: the newest order."""
         order_id, cl_ord_id = _echo(item, "ordId"), _echo(item, "clOrdId")
         if not order_id and not cl_ord_id:
             raise Problem("51003", "Either client order ID or order ID is required.", 400)

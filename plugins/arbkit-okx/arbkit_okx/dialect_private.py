@@ -1,4 +1,4 @@
-"""OKX's private channels: an account's orders and balances."""
+"""OKX's private channels for the dialect: orders and balances of an account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Private:
         self._pairs = calls.exchange.pairs
 
     def check(self, arg: Mapping[str, Any]) -> None:
-        """Raises ``Problem`` where the venue refuses a subscription."""
+        """Raises ``Problem`` if the venue refuses the subscription."""
         if arg.get("channel") == "account":
             _interval(arg)
             return
@@ -41,12 +41,13 @@ class Private:
             raise missing(arg)
 
     def subscribe(self, conn: Conn, arg: Mapping[str, Any], now_ns: int) -> None:
-        """Orders begin with nothing, the account with all of it. Asked twice they go on as they were."""
+        """Subscribe: the orders channel sends no snapshot, the account channel does. A repeated subscription changes
+        nothing."""
         key = channel_key(arg)
         if key in conn.subs:
             return
         sub = conn.subs[key] = Sub(arg, now_ns)
-        # Connection count limit: both channels tell how many connections carry them
+        # Connection count limit: both channels report the number of their connections
         count = len(list(self._of(conn.account, key[0])))
         conn.event("channel-conn-count", "", now_ns, channel=key[0], connCount=str(count))
         if key[0] != "account":
@@ -59,7 +60,7 @@ class Private:
             )
 
     def order(self, report: OrderReport, now_ns: int) -> None:
-        """A push a change, one for each fill."""
+        """One push per change, one for each fill."""
         order = report.order
         row: dict[str, Any] | None = None
         for conn, sub in self._of(order.account, "orders"):
@@ -70,7 +71,7 @@ class Private:
             _push(conn, sub, now_ns, data=[row])
 
     def balance(self, report: BalanceReport, now_ns: int) -> None:
-        """The currencies that one event touched."""
+        """The currencies that one event changed."""
         for asset, _, _ in report.balances:
             self._calls.balance_ns[report.account, asset] = report.ns
         for conn, sub in self._of(report.account, "account"):
@@ -93,7 +94,7 @@ class Private:
 
 
 def _interval(arg: Mapping[str, Any]) -> str:
-    """``updateInterval`` of ``extraParams``, which is JSON within JSON."""
+    """``updateInterval`` of ``extraParams``, which is JSON text inside JSON."""
     try:
         return str(msgspec.json.decode(arg.get("extraParams") or "{}", type=dict[str, Any]).get("updateInterval", ""))
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""OKX's public channels, and the connections that all channels share."""
+"""OKX's public channels for the dialect, and the connections shared by all channels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .dialect_wire import Problem, level, ms
 __all__ = ["Conn", "Key", "Streams", "Sub", "channel_key"]
 
 Key = tuple[str, str, str, str, str]
-"""What a channel is subscribed by: channel, instType, instFamily, instId, ccy."""
+"""The key of a subscription: channel, instType, instFamily, instId, ccy."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _PUSH_NS: Final = 100_000_000
@@ -40,9 +40,9 @@ class Sub:
         self.seq = 0
         """The last ``seqId`` sent."""
         self.taken = 0
-        """The book's update id up to which changes were taken."""
+        """The book's update id up to which changes were sent."""
         self.shown: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        """The levels that the client has now, if it follows."""
+        """The levels that a correct client has now."""
         self.sent_ns = now_ns
 
     def end(self) -> None:
@@ -64,7 +64,7 @@ class Conn:
         """``public``, ``private`` or ``business``."""
         self.wire = wire
         self.account = ""
-        """Who logged in."""
+        """The account that logged in, or ""."""
         self.uid = ""
         self.subs: dict[Key, Sub] = {}
         self.last_ns = now_ns
@@ -87,7 +87,7 @@ class Conn:
 
 
 def channel_key(arg: Mapping[str, Any]) -> Key:
-    """Two args that ask for one thing have one key."""
+    """The key of a subscription argument. Equivalent arguments have the same key."""
     channel, kind, family, name, ccy = (
         str(arg.get(k, "")) for k in ("channel", "instType", "instFamily", "instId", "ccy")
     )
@@ -104,7 +104,7 @@ class Streams:
         """(channel, instId) -> connection number -> subscription."""
 
     def check(self, arg: Mapping[str, Any]) -> None:
-        """Raises ``Problem`` where the venue refuses a subscription."""
+        """Raises ``Problem`` if the venue refuses the subscription."""
         channel, name = arg.get("channel"), arg.get("instId")
         if channel in ("books-l2-tbt", "books50-l2-tbt") and name in self._exchange.pairs:
             raise Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
@@ -112,7 +112,7 @@ class Streams:
             raise missing(arg)
 
     def subscribe(self, conn: Conn, arg: Mapping[str, Any], now_ns: int) -> None:
-        """Begin to send, a snapshot first where the channel has one. Asked twice it goes on as it was."""
+        """Subscribe; a snapshot comes first if the channel has one. A repeated subscription changes nothing."""
         key = channel_key(arg)
         if key in conn.subs:
             return
@@ -146,7 +146,7 @@ class Streams:
             self._subs.get((key[0], key[3]), {}).pop(conn.conn, None)
 
     def top(self, report: TopReport, now_ns: int) -> None:
-        """bbo-tbt: pushed when the best level changes; ``seqId`` is of the book channels' id space."""
+        """bbo-tbt: pushed when the best level changes; ``seqId`` uses the numbers of the book channels."""
         for conn, sub in self._of("bbo-tbt", report.symbol):
             self._top(conn, sub, report, now_ns)
 
@@ -185,7 +185,7 @@ class Streams:
         )
 
     def _five(self, conn: Conn, sub: Sub, now_ns: int) -> None:
-        """books5: the five best levels, whole, when they changed."""
+        """books5: a snapshot of the five best levels, when they changed."""
         name = sub.arg["instId"]
         book = self._exchange.books[name]
         bids, asks = book.depth(5)
@@ -205,8 +205,9 @@ class Streams:
         )
 
     def _delta(self, conn: Conn, sub: Sub, now_ns: int) -> None:
-        """Order book channel: what changed within 400 levels. ``prevSeqId`` is the ``seqId`` of the message before;
-        ids jump. After 60 quiet seconds comes an update without levels whose two ids are equal.
+        """Order book channel: the changes within 400 levels. ``prevSeqId`` is the ``seqId`` of the previous message;
+        ids are not consecutive. After 60 seconds without a change, an update without levels and with two equal ids is
+        sent.
         """
         assert sub.feed is not None
         book = self._exchange.books[sub.arg["instId"]]
@@ -218,7 +219,7 @@ class Streams:
         hole = first != sub.taken + 1
         sub.taken = last
         now = tuple(dict(side) for side in book.depth(_DEPTH))
-        if hole:  # a fault: what changed before is lost, and the chain shows it
+        if hole:  # a fault: earlier changes are lost, and prevSeqId shows the gap
             previous = first - 1
         else:
             previous = sub.seq
@@ -255,17 +256,17 @@ class Streams:
 
 
 def missing(arg: Mapping[str, Any]) -> Problem:
-    """60018: no such channel here, or no such instrument."""
-    said = ",".join(f"{name}:{value}" for name, value in arg.items())
+    """60018: unknown channel or instrument."""
+    wanted = ",".join(f"{name}:{value}" for name, value in arg.items())
     return Problem(
         "60018",
-        f"Wrong URL or {said} doesn't exist. Please use the correct URL, channel and parameters referring to API"
+        f"Wrong URL or {wanted} doesn't exist. Please use the correct URL, channel and parameters referring to API"
         " document.",
     )
 
 
 def _changes(old: Mapping[int, int], new: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Levels that came, went (0 lots) or changed."""
+    """Levels that were added, removed (0 lots) or changed."""
     return [(px, 0) for px in old if px not in new] + [(px, lots) for px, lots in new.items() if old.get(px) != lots]
 
 

@@ -1,4 +1,4 @@
-"""How OKX words things: errors, orders, fills, balances and instruments as its JSON (docs-v5, page by page)."""
+"""OKX's formats for the dialect: errors, orders, fills, balances and instruments as JSON (docs-v5)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATE: Final = {
     OrdStatus.CANCELED: "canceled",
     OrdStatus.EXPIRED: "canceled",
 }
-# "SimOrder channel", cancelSource
+# "Order channel", cancelSource
 _SOURCE: Final = {"user": "1", "fok": "13", "ioc": "14", "no_liquidity": "14", "post_only": "31", "stp": "32"}
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
 _NOTHING: Final = dict.fromkeys(
@@ -64,17 +64,17 @@ _NOTHING: Final = dict.fromkeys(
     ),
     "",
 )
-"""SimOrder fields that spot leaves empty."""
-# "Error Code": REST API, Trade. The words are ours, the codes the venue's
+"""Order fields that are empty for spot."""
+# "Error Code": REST API, Trade. The codes are the venue's, the texts are ours.
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "symbol": ("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist."),
     "halted": ("51022", "Instrument is suspended."),
     "tick": ("51000", "Parameter px error"),
-    "lot": ("51121", "SimOrder quantity must be a multiple of the lot size."),
+    "lot": ("51121", "Order quantity must be a multiple of the lot size."),
     "min_qty": ("51020", "Your order should meet or exceed the minimum order amount."),
     "min_notional": ("51020", "Your order should meet or exceed the minimum order amount."),
     "max_qty": ("51203", "The order amount exceeds the limit of the limit order size."),
-    "balance": ("51008", "SimOrder failed. Insufficient {} balance in account."),
+    "balance": ("51008", "Order failed. Insufficient {} balance in account."),
     "duplicate": ("51016", "Duplicated client order ID."),
     "expired": ("50037", "The order expired: its expTime passed before it was executed."),
     "unknown_order": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
@@ -82,7 +82,7 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class Problem(Exception):
-    """An error: the venue's code and words, and the HTTP status where the whole request fails by it."""
+    """An error: the venue's code and message, and the HTTP status if the whole request fails."""
 
     def __init__(self, code: str, msg: str, status: int = 200, sub: str = "") -> None:
         super().__init__(msg)
@@ -93,13 +93,13 @@ class Problem(Exception):
 
 
 def refusal(refused: Refused) -> Problem:
-    """The exchange's "no" in the venue's words."""
+    """The venue's error for a rejection of the exchange."""
     code, msg = _REFUSED[refused.rule]
     return Problem(code, msg.format(refused), sub="1000" if refused.rule == "balance" else "")
 
 
 def decimal(item: Mapping[str, Any], name: str) -> Decimal:
-    """A positive number as text ("all values are strings"); 50014 when missing, 51000 when it is not one."""
+    """A positive number as text ("all values are strings"); 50014 if missing, 51000 if invalid."""
     value = item.get(name)
     if value is None or value == "":
         raise Problem("50014", f"Parameter {name} can not be empty.", 400)
@@ -169,7 +169,7 @@ def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
 
 
 def _signed(fee: int) -> str:
-    """Fees as OKX signs them: negative = charged, positive = rebate."""
+    """A fee with OKX's sign: negative = charged, positive = rebate."""
     return text(-fee) if fee else "0"
 
 
@@ -189,7 +189,7 @@ def order_row(
     fills: Iterable[SimFill],
     ns: int,
 ) -> dict[str, Any]:
-    """An order as queries give it, in the state after ``fills``. Spot fees are taken from what is received."""
+    """An order as queries return it, in the state after ``fills``. Spot fees are taken from the received asset."""
     fills = list(fills)
     last = fills[-1] if fills else None
     fee, rebate = sum(max(f.fee, 0) for f in fills), sum(max(-f.fee, 0) for f in fills)
@@ -237,7 +237,7 @@ def order_row(
 
 
 def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair) -> dict[str, Any]:
-    """The SimOrder channel's row: a query's, with the fill that it reports; no fill, no ``tradeId``."""
+    """A row of the Order channel: the row of a query, plus the reported fill; without a fill no ``tradeId``."""
     push = {
         **row,
         "fillPx": "",

@@ -1,4 +1,4 @@
-"""Signatures: REST headers and the login frame.
+"""Signatures of OKX requests: REST headers and the login message.
 
 https://www.okx.com/docs-v5/en/#overview-rest-authentication and #overview-websocket-login
 """
@@ -16,7 +16,7 @@ from arbkit_okx import codes
 
 
 def headers(signer: Signer, method: str, path: str, body: str, now_ns: int) -> list[tuple[str, str]]:
-    """``path`` with its query, exactly as sent."""
+    """The headers of a signed request. ``path``: with its query, exactly as sent."""
     stamp = iso(signer.venue_ns(now_ns))
     return [
         ("OK-ACCESS-KEY", signer.key),
@@ -38,7 +38,7 @@ def frame(signer: Signer, now_ns: int) -> Send:
 
 
 def refused(code: str, msg: str) -> CredentialsError | None:
-    """The error that a refused login is, None when the code says something else (a clock, a limit)."""
+    """The error if the code refuses the key; None for other codes (clock, rate limit)."""
     if codes.REJECTS.get(code) is not RejectReason.AUTH:
         return None
     return CredentialsError(f"okx refused the key: {code} {msg} (key, passphrase, permissions, IP list, environment?)")

@@ -1,4 +1,4 @@
-"""OKX v5 messages as typed structures, decoded in one pass."""
+"""OKX v5 messages as typed structures for msgspec."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ VENUE = "okx"
 
 
 class Arg(Struct, rename="camel", gc=False):
-    """What a subscription or a push is about."""
+    """The argument of a subscription or a push."""
 
     channel: str = ""
     inst_id: str = ""
 
 
 class BookRow(Struct, rename="camel", gc=False):
-    """Numbers of a book push. Fields that a channel lacks stay unset; ``ts`` is ms."""
+    """The data of a book push. Fields that a channel does not have stay unset; ``ts`` is in ms."""
 
     bids: list[Level] | UnsetType = UNSET
     asks: list[Level] | UnsetType = UNSET
@@ -28,7 +28,7 @@ class BookRow(Struct, rename="camel", gc=False):
 
 
 class PublicFrame(Struct, gc=False):
-    """Anything a public link says but ``pong``."""
+    """Any message of a public link except ``pong``."""
 
     arg: Arg | None = None
     action: str = ""
@@ -40,7 +40,7 @@ class PublicFrame(Struct, gc=False):
 
 
 class TextRow(Struct, gc=False):
-    """A book row of 2022: no sequence ids, a CRC32 over the text of the levels."""
+    """A book row of 2022: without sequence ids, with a CRC32 of the levels' text."""
 
     bids: list[list[str]]
     asks: list[list[str]]
@@ -115,7 +115,7 @@ class AckRow(Struct, rename="camel", gc=False):
 
 
 class PrivateFrame(Struct, gc=False):
-    """Anything a private link says but ``pong``; ``data`` is typed by the channel or the operation."""
+    """Any message of a private link except ``pong``; the type of ``data`` depends on the channel or operation."""
 
     arg: Arg | None = None
     op: str = ""
@@ -127,7 +127,7 @@ class PrivateFrame(Struct, gc=False):
 
 
 class Reply(Struct, gc=False):
-    """A REST answer; ``data`` is typed by what was asked."""
+    """A REST answer; the type of ``data`` depends on the request."""
 
     code: str
     msg: str = ""
