@@ -76,7 +76,6 @@ class Counters:
         "ack",
         "alarms",
         "book",
-        "coalesced",
         "deals",
         "decision",
         "decode",
@@ -109,8 +108,6 @@ class Counters:
         """Order sent to its first report."""
         self.turns = 0
         """Decisions run."""
-        self.coalesced = 0
-        """Book changes that shared a decision with a later one."""
         self.late_turns = 0
         """Times the loop came back too late to trust what it had."""
         self.opportunities_seen = 0
