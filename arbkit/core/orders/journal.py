@@ -1,5 +1,5 @@
-"""Journal records: what must survive a crash, and how to read it back. Sender and desk write them, startup reads them.
-This module does not touch files.
+"""Journal records: what must survive a crash, and how to read it back. The sender encodes them, ``app.launch`` reads
+them at startup. This module does not touch files.
 
 On disk a record is version (1 byte), length and CRC32 (4 bytes each, little endian; the CRC covers version, length and
 body), then the body as msgpack. The first record of a run is ``RunStart``.

@@ -1,5 +1,5 @@
-"""The order table of one account: it turns reports into one state per order. Tracker, sender, requests, resolver and
-gate use it.
+"""The order table of one account: it turns reports into one state per order. Engine and tracker add orders, the sender
+marks them as sent, the tracker applies reports, resolver and gate read the state.
 
 Reports come from the stream, from acks and from polls; they can be late, repeated or out of order. A report only *adds*
 facts: statuses seen, the largest cumulative quantity, a set of fills. The state is computed from the facts, so the
