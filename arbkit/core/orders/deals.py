@@ -1,4 +1,5 @@
-"""One deal: its legs, its orders and its state. The engine creates and closes it; the executor moves it.
+"""One deal: its legs, its orders and its state. The executor plans, moves and closes it; the engine reserves
+funds and sends its first orders.
 
 States (``DealState``). ``MOVES`` lists the allowed moves:
 
