@@ -34,11 +34,11 @@ from arbkit.core.types import (
     OrdStatus,
     Output,
     QueryOrder,
-    Role,
     Secret,
     Side,
     Tif,
     VenueSettings,
+    rest_link,
 )
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim.shell import serve
@@ -72,7 +72,7 @@ class Over:
         adapter = exchange(VenueSettings(environment="sim", endpoints=hosts))
         self.account = f"{adapter.venue}:main"
         self.catalogue = Catalogue()
-        link = next(one for one in adapter.links((), self.account) if one.role is Role.REST)
+        link = rest_link(adapter.venue, self.account)
         signer = LocalSigner(site["key"], site["secret"], site["passphrase"] or "")
         self._session = adapter.session(link, self.catalogue, signer)
         self._http = http

@@ -76,9 +76,7 @@ class Binance:
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.OPEN_ONLY,
             order_window_ns=self._window_ms * MS,
-            lookup_window_ns=90 * 86_400 * S,
             lookup_lag_ns=2 * S,
-            ack_is_final=True,
             checked="2026-07-21",
         )
 
@@ -97,9 +95,8 @@ class Binance:
             for number, start in enumerate(range(0, len(ids), _SYMBOLS_PER_LINK))
         ]
         if not account:
-            return [*found, LinkSpec(link="binance.rest", venue=self.venue, role=Role.REST, instruments=ids)]
+            return found
         name = account.replace(":", ".")
-        roles = (Role.PRIVATE, Role.TRADE, Role.REST)
         return found + [
             LinkSpec(
                 link=f"{name}.{role.value}",
@@ -109,7 +106,7 @@ class Binance:
                 instruments=ids,
                 silence_ns=60 * S,
             )
-            for role in roles
+            for role in (Role.PRIVATE, Role.TRADE)
         ]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:

@@ -89,7 +89,6 @@ class Bybit:
     capabilities = Capabilities(
         client_id_scope=ClientIdScope.OPEN_ONLY,  # the page says "always unique"; the weaker reading until proved
         order_window_ns=WINDOW_NS,
-        lookup_window_ns=24 * 3600 * S,
         lookup_lag_ns=2 * S,
         book_check="sequence",
         checked="2026-07-24",
@@ -141,8 +140,7 @@ class Bybit:
             links.append(LinkSpec(link=f"{VENUE}.{name}.private", venue=VENUE, role=Role.PRIVATE, account=account))
             if self._endpoints["ws_trade"]:
                 links.append(LinkSpec(link=f"{VENUE}.{name}.trade", venue=VENUE, role=Role.TRADE, account=account))
-        rest = f"{VENUE}.{name}.rest" if account else f"{VENUE}.rest"
-        return [*links, LinkSpec(link=rest, venue=VENUE, role=Role.REST, account=account)]
+        return links
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:

@@ -74,7 +74,6 @@ class Okx:
     capabilities = Capabilities(
         client_id_scope=ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
         order_window_ns=ORDER_WINDOW_NS,  # expTime, set on every order
-        lookup_window_ns=2 * 3600 * S,  # an order cancelled without a fill is forgotten after about 2 h
         lookup_lag_ns=2 * S,
         book_check="sequence",
         checked="2026-06-27",
@@ -130,8 +129,7 @@ class Okx:
                 )
                 for role in (Role.PRIVATE, Role.TRADE)
             ]
-        rest = f"{VENUE}.{name}.rest" if account else f"{VENUE}.rest"
-        return [*links, LinkSpec(link=rest, venue=VENUE, role=Role.REST, account=account)]
+        return links
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
