@@ -45,7 +45,7 @@ _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "min_notional": (-1013, "Filter failure: NOTIONAL"),
     "balance": (-2010, "Account has insufficient balance for requested action."),
     "duplicate": (-2010, "Duplicate order sent."),
-    "post_only": (-2010, "SimOrder would immediately match and take."),
+    "post_only": (-2010, "Order would immediately match and take."),
     "expired": (-1021, "Timestamp for this request is outside of the recvWindow."),
     "unknown_order": (-2011, "Unknown order sent."),
 }
