@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -106,13 +105,11 @@ def test_instruments_that_are_none_are_the_strategys_mistake(desk: Any, target: 
 
 
 def test_a_strategy_that_raises_is_taken_out_of_service_and_the_run_ends_with_1(desk: Any) -> None:
-    """One line with the place of the error, a clean end, the reason repeated at the end."""
+    """One line with the place of the error, a clean end long before the hour is over, the reason again at the end."""
     desk.write("paper")
     (desk.folder / "broken.py").write_text(BROKEN)
-    began = time.monotonic()
-    code, out, err = desk.run("run", "broken:Raising", "--seconds", "50")
+    code, out, err = desk.run("run", "broken:Raising", "--seconds", "3600")
     assert code == 1, err
-    assert time.monotonic() - began < 40
     (failed,) = [json.loads(line) for line in err.splitlines() if '"strategy.failed"' in line]
     assert failed["error"] == "ValueError: as strangers do"
     assert failed["where"].endswith("broken.py:11")

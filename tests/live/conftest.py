@@ -17,6 +17,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from arbkit.core.runtime.clock import Clock
+
+CLOCK = Clock()
+
 ARBKIT = str(Path(sys.executable).parent / "arbkit")
 CRASH = Path(__file__).with_name("crash.py")
 DEADLINE_S = 20.0
@@ -42,8 +46,8 @@ notional_per_minute = 1000000
 
 def until(said: Callable[[], Any], what: str, seconds: float = DEADLINE_S) -> Any:
     """Wait until ``said`` gives something true, and return it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end_ns = CLOCK.now_ns() + round(seconds * 1e9)
+    while CLOCK.now_ns() < end_ns:
         if found := said():
             return found
         time.sleep(0.02)
@@ -87,7 +91,6 @@ class Run:
 
     def __init__(self, folder: Path, env: dict[str, str], *command: str) -> None:
         self.folder = folder
-        self.began = time.monotonic()
         self.process = subprocess.Popen(
             command,
             cwd=folder,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from arbkit.core.runtime.clock import Clock
+
+CLOCK = Clock()
 HERE = Path(__file__).parent
 MS = 1_000_000
 PARAMS = (
@@ -51,9 +53,9 @@ class Naps:
         self._thread = threading.Thread(target=self._nap)
 
     def _nap(self) -> None:
-        before = time.time_ns()
+        before = CLOCK.now_ns()
         while not self._over.wait(0.003):
-            now = time.time_ns()
+            now = CLOCK.now_ns()
             if now - before > 20 * MS:
                 self.stalls.append((before - 20 * MS, now + 100 * MS))
             before = now

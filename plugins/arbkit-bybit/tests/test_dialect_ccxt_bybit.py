@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +11,11 @@ import ccxt.pro
 import pytest
 from arbkit_bybit.dialect import BybitDialect
 
+from arbkit.core.runtime.clock import Clock
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +44,8 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([BybitDialect], seed=3, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served:
+    world = World([BybitDialect], seed=3, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served:
         yield world, served["venues"]["bybit"]
 
 
@@ -67,7 +69,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert len(book["bids"]) == len(book["asks"]) == 20
         assert book["bids"][0][0] < book["asks"][0][0]
         assert client.fetch_ticker("BTC/USDT")["ask"] > 0
-        assert abs(client.fetch_time() - time.time() * 1000) < 2000
+        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 2000
         assert client.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
         assert client.fetch_currencies()["BTC"]["deposit"]
         before = client.fetch_balance()

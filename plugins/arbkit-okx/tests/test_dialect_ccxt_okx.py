@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +11,11 @@ import ccxt.pro
 import pytest
 from arbkit_okx.dialect import OkxDialect
 
+from arbkit.core.runtime.clock import Clock
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
@@ -29,8 +31,8 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([OkxDialect], seed=3, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served:
+    world = World([OkxDialect], seed=3, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served:
         yield world, served["venues"]["okx"]
 
 
@@ -56,7 +58,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert book["bids"][0][0] < book["asks"][0][0]
         assert client.fetch_ticker("BTC/USDT")["ask"] > 0
         assert set(client.fetch_tickers()) == {"BTC/USDT", "ETH/USDT"}
-        assert abs(client.fetch_time() - time.time() * 1000) < 2000
+        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 2000
         assert client.fetch_currencies()["BTC"]["deposit"]
         fee = client.fetch_trading_fee("BTC/USDT")
         assert (fee["maker"], fee["taker"]) == (0.0008, 0.001)
