@@ -56,7 +56,7 @@ class Calls:
         self.symbols = {native(symbol): symbol for symbol in exchange.pairs}
         self.order_counts = [Window(limit, window_ns) for _, _, limit, window_ns in ORDER_WINDOWS]
         self.cancel_ids: dict[int, str] = {}
-        """SimOrder id -> the id of the cancel that ended it."""
+        """Order id -> the id of the cancel that ended it."""
         self._ids = 0
         signed = True
         table = [
@@ -292,7 +292,7 @@ class Calls:
         symbol, order_id, cl_ord_id = self._which(call)
         order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
         if order is None or cl_ord_id not in ("", order.cl_ord_id):
-            raise Problem(-2013, "SimOrder does not exist.")
+            raise Problem(-2013, "Order does not exist.")
         return order_row(self.exchange, order, call)
 
     def _cancel(self, call: Call) -> dict[str, Any]:

@@ -237,7 +237,7 @@ class Calls:
             unit = call.text("marketUnit") or ("quoteCoin" if side is Side.BUY else "baseCoin")
             if unit == "quoteCoin":
                 if qty % _QUOTE_STEP:
-                    raise Problem(170137, "SimOrder volume decimal too long.")
+                    raise Problem(170137, "Order volume decimal too long.")
                 order["quote_qty"] = order.pop("qty")
             return symbol, order | {"kind": "market"}
         if kind != "Limit":

@@ -45,14 +45,14 @@ _WHY: Final = {
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (170121, "Invalid symbol."),
     "halted": (170151, "This trading pair is not available yet."),
-    "tick": (170134, "SimOrder price has too many decimals."),
-    "lot": (170137, "SimOrder quantity has too many decimals."),
-    "min_qty": (170136, "SimOrder quantity exceeded lower limit."),
-    "max_qty": (170124, "SimOrder amount too large."),
-    "min_notional": (170140, "SimOrder value exceeded lower limit."),
+    "tick": (170134, "Order price has too many decimals."),
+    "lot": (170137, "Order quantity has too many decimals."),
+    "min_qty": (170136, "Order quantity exceeded lower limit."),
+    "max_qty": (170124, "Order amount too large."),
+    "min_notional": (170140, "Order value exceeded lower limit."),
     "balance": (170131, "Insufficient balance."),
     "duplicate": (170141, "Duplicate clientOrderId"),
-    "unknown_order": (170213, "SimOrder does not exist."),
+    "unknown_order": (170213, "Order does not exist."),
 }
 
 

@@ -198,7 +198,7 @@ class Calls:
         pair = self.pair(call.need("instId"))
         order = self.orders.find(call.owner, pair.symbol, dict(call.params))
         if order is None or _vanished(order, call.now_ns):
-            raise Problem("51603", "SimOrder does not exist")
+            raise Problem("51603", "Order does not exist")
         return [self.orders.row(order)]
 
     def _listed(self, call: Call, *, open_only: bool) -> list[dict[str, Any]]:

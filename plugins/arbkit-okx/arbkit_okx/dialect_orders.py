@@ -1,4 +1,4 @@
-"""SimOrder entry as OKX takes it: REST and WebSocket send the same items, and get the same rows back."""
+"""Order entry as OKX takes it: REST and WebSocket send the same items, and get the same rows back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BATCH: Final = 20
 
 
 class Orders:
-    """Place and cancel, one or many (SimOrder Book Trading > Trade)."""
+    """Place and cancel, one or many (Order Book Trading > Trade)."""
 
     def __init__(self, exchange: SimExchange) -> None:
         self._exchange = exchange
@@ -30,7 +30,7 @@ class Orders:
         """``instIdCode`` by instrument: an integer that says nothing about the name."""
         self._symbols = {code: symbol for symbol, code in self.codes.items()}
         self.tags: dict[int, str] = {}
-        """SimOrder id -> the tag that its owner gave it."""
+        """Order id -> the tag that its owner gave it."""
         # "Rate limit": per user and instrument, REST and WebSocket together; many at once count apart from one
         self._limits = {
             "order": Window(60, _TWO_S),

@@ -37,7 +37,7 @@ _STATE: Final = {
     OrdStatus.CANCELED: "canceled",
     OrdStatus.EXPIRED: "canceled",
 }
-# "SimOrder channel", cancelSource
+# "Order channel", cancelSource
 _SOURCE: Final = {"user": "1", "fok": "13", "ioc": "14", "no_liquidity": "14", "post_only": "31", "stp": "32"}
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
 _NOTHING: Final = dict.fromkeys(
@@ -64,17 +64,17 @@ _NOTHING: Final = dict.fromkeys(
     ),
     "",
 )
-"""SimOrder fields that spot leaves empty."""
+"""Order fields that spot leaves empty."""
 # "Error Code": REST API, Trade. The words are ours, the codes the venue's
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "symbol": ("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist."),
     "halted": ("51022", "Instrument is suspended."),
     "tick": ("51000", "Parameter px error"),
-    "lot": ("51121", "SimOrder quantity must be a multiple of the lot size."),
+    "lot": ("51121", "Order quantity must be a multiple of the lot size."),
     "min_qty": ("51020", "Your order should meet or exceed the minimum order amount."),
     "min_notional": ("51020", "Your order should meet or exceed the minimum order amount."),
     "max_qty": ("51203", "The order amount exceeds the limit of the limit order size."),
-    "balance": ("51008", "SimOrder failed. Insufficient {} balance in account."),
+    "balance": ("51008", "Order failed. Insufficient {} balance in account."),
     "duplicate": ("51016", "Duplicated client order ID."),
     "expired": ("50037", "The order expired: its expTime passed before it was executed."),
     "unknown_order": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
@@ -237,7 +237,7 @@ def order_row(
 
 
 def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair) -> dict[str, Any]:
-    """The SimOrder channel's row: a query's, with the fill that it reports; no fill, no ``tradeId``."""
+    """The Order channel's row: a query's, with the fill that it reports; no fill, no ``tradeId``."""
     push = {
         **row,
         "fillPx": "",
