@@ -21,7 +21,7 @@ help:
 	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
 	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
 	@echo "make chaos    many seeds of everything going wrong, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
-	@echo "make bench    the speed figures"
+	@echo "make bench    the speed figures, and the tests that judge speed (on a machine that does nothing else)"
 	@echo "make dist     wheels and sdists of all packages into dist/"
 	@echo "make lock     bring uv.lock up to pyproject.toml"
 	@echo "make clean    remove .venv, dist and caches"
@@ -64,6 +64,7 @@ chaos: $(READY)
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+	@$(BIN)/pytest -q -m quiet
 
 dist: $(READY)
 	rm -rf dist
