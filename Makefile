@@ -15,16 +15,17 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests chaos bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix chaos bench dist lock clean
 
 help:
 	@echo "make demo     watch arbkit trade on simulated exchanges (no keys, no network)"
 	@echo "make test     every gate: format, lint, strict types, import floors, tests and docs examples"
+	@echo "make matrix   the tests on every Python from 3.11 on that is found, a line for each (TESTS=tests/core)"
 	@echo "make chaos    many seeds of everything going wrong, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
 	@echo "make bench    the speed figures, and the tests that judge speed (on a machine that does nothing else)"
 	@echo "make dist     wheels and sdists of all packages into dist/"
 	@echo "make lock     bring uv.lock up to pyproject.toml"
-	@echo "make clean    remove .venv, dist and caches"
+	@echo "make clean    remove the environments, dist and caches"
 
 setup: $(READY)
 
@@ -56,6 +57,10 @@ floors: $(READY)
 tests: $(READY)
 	$(BIN)/pytest -q -n 2
 
+TESTS ?=
+matrix: $(READY)
+	@.ci/matrix $(TESTS)
+
 SEEDS ?= 100
 SECONDS ?= 60
 FIRST ?= 0
@@ -76,4 +81,4 @@ lock: $(READY)
 	$(BIN)/uv lock --default-index https://pypi.org/simple
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
