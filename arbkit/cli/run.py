@@ -73,8 +73,8 @@ def _banner(config: Config, live: bool) -> str:
         head += ' (mode = "live", but no --live: nothing is sent)'
     lines = [head, f"strategy  {config.strategy.target}"]
     for name, venue in config.venues.items():
-        facts = f"{venue.environment}, account {venue.account}"
-        lines.append(f"venue     {name}: {facts if live else f'{facts}; {_paper(name, venue)}'}")
+        about = f"{venue.environment}, account {venue.account}"
+        lines.append(f"venue     {name}: {about if live else f'{about}; {_paper(name, venue)}'}")
     lines.append(
         f"limits    order {limits.max_order_notional}, deal {limits.max_deal_notional}, "
         f"open {limits.max_open_notional} in {limits.max_open_deals} deals, "

@@ -60,7 +60,8 @@ _SYMBOLS_PER_LINK = 200
 
 
 class Binance:
-    """Options: ``depth`` (levels a side in a snapshot, up to 5000; each size has its weight), ``key_type`` (``hmac`` or
+    """Options: ``depth`` (levels per side in a snapshot, up to 5000; the request weight depends on it), ``key_type``
+    (``hmac`` or
     ``ed25519``), ``recv_window_ms`` (1 to 60000: how long after signing an order may still be executed)."""
 
     venue = "binance"

@@ -89,9 +89,8 @@ def test_links_are_cut_and_named() -> None:
         ("binance.public.2", Role.PUBLIC, 50),
         ("binance.main.private", Role.PRIVATE, 450),
         ("binance.main.trade", Role.TRADE, 450),
-        ("binance.main.rest", Role.REST, 450),
     ]
-    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC, Role.REST]
+    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC]
 
 
 def test_links_that_need_a_key_say_so() -> None:
