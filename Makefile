@@ -15,16 +15,17 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests chaos bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix chaos bench dist lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
 	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
+	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
-	@echo "make bench    measure the speed"
+	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
 	@echo "make lock     update uv.lock from pyproject.toml"
-	@echo "make clean    remove .venv, dist and caches"
+	@echo "make clean    remove the environments, dist and caches"
 
 setup: $(READY)
 
@@ -56,6 +57,10 @@ floors: $(READY)
 tests: $(READY)
 	$(BIN)/pytest -q -n 2
 
+TESTS ?=
+matrix: $(READY)
+	@.ci/matrix $(TESTS)
+
 SEEDS ?= 100
 SECONDS ?= 60
 FIRST ?= 0
@@ -64,6 +69,7 @@ chaos: $(READY)
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+	@$(BIN)/pytest -q -m quiet
 
 dist: $(READY)
 	rm -rf dist
@@ -75,4 +81,4 @@ lock: $(READY)
 	$(BIN)/uv lock --default-index https://pypi.org/simple
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,7 @@ import click
 
 from arbkit.app.ending import last_line
 from arbkit.app.launch import Finished, start
+from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.journal_file import StateFolder
@@ -71,7 +72,7 @@ def run(
             done = start(
                 plan,
                 SpreadArb(**PARAMS),
-                registry=registry,
+                exchanges=make_exchanges(plan, registry),
                 signers=signers,
                 secrets=secrets,
                 folder=state,

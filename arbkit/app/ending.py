@@ -27,7 +27,7 @@ def exit_code(desk: Desk, ending: Ending) -> int:
         return 4
     if desk.gate.mode() is not Mode.ACTIVE:
         return 5
-    return 1 if any(slot.failed for slot in desk.engine.strategies) else 0
+    return 1 if any(running.failed for running in desk.engine.strategies) else 0
 
 
 def last_line(desk: Desk) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def last_line(desk: Desk) -> dict[str, Any]:
 def _skipped(desk: Desk) -> dict[str, int]:
     """Number of skipped opportunities by reason, of the strategies that have a ``skipped`` counter (``SpreadArb``)."""
     found: dict[str, int] = {}
-    for slot in desk.engine.strategies:
-        counts = getattr(slot.strategy, "skipped", None)
+    for running in desk.engine.strategies:
+        counts = getattr(running.strategy, "skipped", None)
         for reason, count in counts.items() if isinstance(counts, Mapping) else ():
             found[str(reason)] = found.get(str(reason), 0) + int(count)
     return dict(sorted(found.items()))
@@ -74,7 +74,9 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
     if as_json:
         return json.dumps({**line, "waiting": idle, "ending": ending.value, "exit": code})
     lines = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
-    lines += [f"  strategy {slot.name} failed: {slot.failed}" for slot in desk.engine.strategies if slot.failed]
+    lines += [
+        f"  strategy {running.name} failed: {running.failed}" for running in desk.engine.strategies if running.failed
+    ]
     if line["skipped"] and not line["deals"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")

@@ -24,7 +24,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.orders.journal import BlockReserved, RunStart, decode, encode
-from arbkit.core.protocols import Strategy
+from arbkit.core.protocols import Exchange, Strategy
 from arbkit.core.runtime.clock import Clock, seed
 from arbkit.core.runtime.journal_file import JournalFile, StateFolder
 from arbkit.core.runtime.supervisor import Ending, Runtime
@@ -34,7 +34,6 @@ from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.monitor.log_writer import LogWriter
 from arbkit.monitor.metrics import exposition
-from arbkit.plugins.registry import Registry
 
 __all__ = ["Finished", "run", "start"]
 
@@ -45,7 +44,7 @@ def run(
     config: Config,
     strategy: Strategy,
     *,
-    registry: Registry,
+    exchanges: Mapping[str, Exchange],
     live: bool,
     seconds: float | None,
     as_json: bool,
@@ -70,7 +69,7 @@ def run(
         return start(
             plan,
             strategy,
-            registry=registry,
+            exchanges=exchanges,
             signers=signers,
             secrets=secrets,
             folder=folder,
@@ -96,7 +95,7 @@ def start(
     plan: RunPlan,
     strategy: Strategy,
     *,
-    registry: Registry,
+    exchanges: Mapping[str, Exchange],
     signers: Mapping[str, LocalSigner],
     secrets: Sequence[str],
     folder: StateFolder,
@@ -140,7 +139,7 @@ def start(
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(
             plan,
-            registry,
+            exchanges,
             strategy,
             signers,
             runtime,

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from arbkit.config.load import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
+from arbkit.config.load import Config, VenueConfig
 from arbkit.core.counters import Counters
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.errors import ConfigError
@@ -21,13 +21,13 @@ from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.journal import Intent, Interrupted
 from arbkit.core.port import Port
-from arbkit.core.protocols import Executor, Signer, Strategy
+from arbkit.core.protocols import Exchange, Executor, Signer, Strategy
 from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import VenueSettings
-from arbkit.core.venues.venue import PaperSetup, VenueSetup
+from arbkit.core.venues.venue import WORST_FEE, PaperSetup, VenueSetup
 from arbkit.plugins.registry import Registry
 
-__all__ = ["RunPlan", "VenuePlan", "make_desk", "plan_of"]
+__all__ = ["RunPlan", "VenuePlan", "make_desk", "make_exchanges", "plan_of"]
 
 
 class VenuePlan(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
 
 def make_desk(
     plan: RunPlan,
-    registry: Registry,
+    exchanges: Mapping[str, Exchange],
     strategy: Strategy,
     signers: Mapping[str, Signer],
     port: Port,
@@ -75,23 +75,21 @@ def make_desk(
     counters: Counters | None = None,
     probe: Callable[[], int] | None = None,
 ) -> Desk:
-    """Create the desk of a plan, for a run or its replay. Raises ``ConfigError`` for wrong executor settings."""
+    """Create the desk of a plan, for a run or its replay. ``exchanges``: by venue, made once (``make_exchanges``).
+
+    Raises ``ConfigError`` for wrong executor settings."""
     executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
-    venues = []
-    for venue in plan.venues:
-        settings = VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
-        venues.append(
-            VenueSetup(
-                exchange=registry.exchange(venue.venue)(settings),
-                account=venue.account,
-                signer=signers.get(venue.venue),
-                paper=None
-                if venue.balances is None
-                else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
-                maker=venue.maker,
-                taker=venue.taker,
-            )
+    venues = [
+        VenueSetup(
+            exchange=exchanges[venue.venue],
+            account=venue.account,
+            signer=signers.get(venue.venue),
+            paper=None if venue.balances is None else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
+            maker=venue.maker,
+            taker=venue.taker,
         )
+        for venue in plan.venues
+    ]
     name = plan.target.rpartition(":")[2]
     setup = Setup(
         venues=venues,
@@ -105,6 +103,16 @@ def make_desk(
         durability=plan.durability,
     )
     return Desk(setup, port, now_ns, log=log, counters=counters, probe=probe)
+
+
+def make_exchanges(plan: RunPlan, registry: Registry) -> dict[str, Exchange]:
+    """The exchange of each venue of a plan. Raises the ``ConfigError`` of an adapter that refuses its settings."""
+    return {
+        venue.venue: registry.exchange(venue.venue)(
+            VenueSettings(environment=venue.environment, endpoints=venue.endpoints, options=venue.options)
+        )
+        for venue in plan.venues
+    }
 
 
 def _executor(settings: Mapping[str, Any]) -> Executor:
@@ -140,7 +148,6 @@ def plan_of(config: Config, live: bool, seed: int) -> RunPlan:
 
 
 def _venue_plan(name: str, venue: VenueConfig, live: bool) -> VenuePlan:
-    latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
     return VenuePlan(
         venue=name,
         account=f"{name}:{venue.account}",
@@ -149,7 +156,7 @@ def _venue_plan(name: str, venue: VenueConfig, live: bool) -> VenuePlan:
         options=venue.options,
         signed=live,
         balances=None if live else venue.balances,
-        latency_ns=round(latency_ms * 1e6),
-        maker=venue.maker_fee if venue.maker_fee is not None else WORST_FEE,
-        taker=venue.taker_fee if venue.taker_fee is not None else WORST_FEE,
+        latency_ns=round(venue.latency_ms * 1e6),
+        maker=venue.maker_fee,
+        taker=venue.taker_fee,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from arbkit.app import target
-from arbkit.app.plan import RunPlan, make_desk
+from arbkit.app.plan import RunPlan, make_desk, make_exchanges
 from arbkit.config.load import StrategyConfig
 from arbkit.core.tape import ReplayPort, TapeReader
 from arbkit.core.tape import replay as replay_tape
@@ -29,7 +29,7 @@ def replay(path: str, registry: Registry) -> dict[str, Any]:
     strategy = target.make(target.load(plan.target, registry), StrategyConfig(target=plan.target, params=plan.params))
     port = ReplayPort(reader.head)
     signers = {venue.venue: LocalSigner("replayed", "replayed", "replayed") for venue in plan.venues if venue.signed}
-    desk = make_desk(plan, registry, strategy, signers, port, reader.head.began_ns)
+    desk = make_desk(plan, make_exchanges(plan, registry), strategy, signers, port, reader.head.began_ns)
     inputs = replay_tape(reader, desk, port)
     return {
         "inputs": inputs,

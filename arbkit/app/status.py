@@ -73,4 +73,4 @@ class Watch:
         """Whether all keys were refused or all strategies failed."""
         live = [name for name, venue in self._desk.venues.items() if venue.paper is None]
         refused = bool(live) and all(self.why[name].startswith(_STOPPED) for name in live)
-        return refused or all(slot.failed for slot in self._desk.engine.strategies)
+        return refused or all(running.failed for running in self._desk.engine.strategies)

@@ -250,7 +250,7 @@ class _Standing:
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
         if self.venue == self._exchange.venue:
             return self._exchange.links(instruments, account)
-        return [LinkSpec(link=f"{self.venue}.rest", venue=self.venue, role=Role.REST)]
+        return []
 
     def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
         if self.venue != self._exchange.venue:

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from arbkit.app import simulated
 from arbkit.app.demo import Screen
 from arbkit.app.launch import start
+from arbkit.app.plan import make_exchanges
 from arbkit.core.counters import Histogram
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
@@ -101,7 +102,7 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
                 done = start(
                     plan,
                     SpreadArb(**{**simulated.PARAMS, "cooldown_s": 0.02}),
-                    registry=registry,
+                    exchanges=make_exchanges(plan, registry),
                     signers=signers,
                     secrets=(),
                     folder=state,

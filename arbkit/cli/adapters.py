@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -9,8 +10,11 @@ from msgspec import Struct
 
 from arbkit.cli.output import emit, json_option, table
 from arbkit.core.errors import PluginError
-from arbkit.core.types import Capabilities, VenueSettings
+from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
 from arbkit.plugins import registry as plugins
+
+_ORDER = NewOrder(account="", instrument="", cl_ord_id="", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
+"""To ask an adapter how it sends orders."""
 
 
 class Row(Struct, kw_only=True):
@@ -78,15 +82,14 @@ def _rows(registry: plugins.Registry) -> list[Row]:
 
 
 def _guarantees(row: Row, cls: type[Any]) -> None:
-    found = getattr(cls, "capabilities", None)
-    if not isinstance(found, Capabilities):
-        found = cls(VenueSettings()).capabilities
+    exchange = cls(VenueSettings())
+    found = exchange.capabilities
     if not isinstance(found, Capabilities):
         raise PluginError(f"{cls.__name__}.capabilities is not an arbkit.Capabilities")
     row.client_id = found.client_id_scope.value
     row.order_expiry_s = found.order_window_ns / 1e9
     row.book_check = found.book_check
-    row.ws_orders = found.ws_orders
+    row.ws_orders = Role.TRADE in exchange.route(_ORDER)
     row.checked = found.checked
 
 

@@ -10,7 +10,7 @@ from arbkit.app import target
 from arbkit.cli import settings
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option, say
-from arbkit.config.load import PAPER_LATENCY_MS, WORST_FEE, Config, VenueConfig
+from arbkit.config.load import Config, VenueConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import plain
 
@@ -43,21 +43,20 @@ def command(
         "metrics.port": metrics_port,
         "state.folder": state_folder,
     }
-    config, registry = settings.load(
-        config_file, {key: value for key, value in flags.items() if value is not None}, live=live
-    )
+    loaded = settings.load(config_file, {key: value for key, value in flags.items() if value is not None}, live=live)
+    config = loaded.config
     if not config.strategy.target:
         raise ConfigError("no strategy: use arbkit run module:Class, or set target in [strategy]")
     if not config.venues:
         raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
-    made = target.make(target.load(config.strategy.target, registry), config.strategy)
+    made = target.make(target.load(config.strategy.target, loaded.registry), config.strategy)
     say(_banner(config, live))
     from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp
 
     return run(
         config,
         made,
-        registry=registry,
+        exchanges=loaded.exchanges,
         live=live,
         seconds=seconds,
         capture=capture,
@@ -74,8 +73,8 @@ def _banner(config: Config, live: bool) -> str:
         head += ' (mode = "live", but no --live: nothing is sent)'
     lines = [head, f"strategy  {config.strategy.target}"]
     for name, venue in config.venues.items():
-        facts = f"{venue.environment}, account {venue.account}"
-        lines.append(f"venue     {name}: {facts if live else f'{facts}; {_paper(name, venue)}'}")
+        about = f"{venue.environment}, account {venue.account}"
+        lines.append(f"venue     {name}: {about if live else f'{about}; {_paper(name, venue)}'}")
     lines.append(
         f"limits    order {limits.max_order_notional}, deal {limits.max_deal_notional}, "
         f"open {limits.max_open_notional} in {limits.max_open_deals} deals, "
@@ -89,6 +88,5 @@ def _paper(name: str, venue: VenueConfig) -> str:
     held = ", ".join(f"{plain(amount)} {asset}" for asset, amount in venue.balances.items())
     if not held:
         held = f"nothing, so nothing can be traded (balances = {{ USDT = 1000 }} in [venues.{name}])"
-    fee = WORST_FEE if venue.taker_fee is None else venue.taker_fee
-    latency_ms = PAPER_LATENCY_MS if venue.latency_ms is None else venue.latency_ms
-    return f"configured: holds {held}; taker fee {plain(fee * 100)} %; orders take {latency_ms:g} ms"
+    fee = plain(venue.taker_fee * 100)
+    return f"configured: holds {held}; taker fee {fee} %; orders take {venue.latency_ms:g} ms"

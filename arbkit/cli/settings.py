@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from arbkit.config import load as config
 from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.core.protocols import Exchange
 from arbkit.plugins import registry as plugins
 
-__all__ = ["load"]
+__all__ = ["Loaded", "load"]
 
 
-def load(
-    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False
-) -> tuple[config.Config, plugins.Registry]:
+class Loaded(Struct, frozen=True):
+    """What ``load`` made: each exchange is made once."""
+
+    config: config.Config
+    registry: plugins.Registry
+    exchanges: Mapping[str, Exchange]
+
+
+def load(path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False) -> Loaded:
     """Read the configuration, load the plugins that it allows, and check each venue's own options. Raises
     ``ConfigError`` with all mistakes."""
     registries: list[plugins.Registry] = []
@@ -25,14 +34,15 @@ def load(
 
     read = config.load(path, flags=flags, live=live, venues=venues)
     registry = registries[0]
+    exchanges: dict[str, Exchange] = {}
     mistakes = []
     for name, venue in read.venues.items():
         try:
-            registry.exchange(name)(venue.settings)
+            exchanges[name] = registry.exchange(name)(venue.settings)
             if live:
                 config.credentials(name, venue).signer()
         except ConfigError as error:
             wrong_key = isinstance(error, CredentialsError)
             mistakes.append(config.Mistake("", f"venues.{name}", str(error), wrong_key))
     config.fail(mistakes)
-    return read, registry
+    return Loaded(read, registry, exchanges)

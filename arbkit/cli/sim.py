@@ -85,6 +85,6 @@ async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str
 
 
 def _show(where: dict[str, Any]) -> None:
-    rows = [(venue, name, value or "-") for venue, facts in where["venues"].items() for name, value in facts.items()]
+    rows = [(venue, name, value or "-") for venue, values in where["venues"].items() for name, value in values.items()]
     table(("venue", "what", "value"), rows)
     click.echo(f"\nadmin {where['admin']}: /ledger /orders /faults; Ctrl-C stops")

@@ -25,6 +25,7 @@ from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.venue import WORST_FEE
 
 __all__ = [
     "BadConfig",
@@ -43,10 +44,6 @@ __all__ = [
 
 PREFIX = "ARBKIT_"
 DEFAULT_FILE = "arbkit.toml"
-WORST_FEE = Decimal("0.001")
-"""The default fee, used until the venue reports the account's own fees."""
-PAPER_LATENCY_MS = 50.0
-"""The default latency of a paper order."""
 _SECRETS = ("key", "secret", "passphrase")
 
 
@@ -61,13 +58,13 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     passphrase: str = ""
     encoding: Literal["utf-8", "base64", "hex", "pem"] = "utf-8"
     """How the secret's text encodes its bytes."""
-    taker_fee: Decimal | None = None
+    taker_fee: Decimal = WORST_FEE
     """A fraction (0.001 = 10 bps). Used for paper fills, and in live mode until the venue reports the fees."""
-    maker_fee: Decimal | None = None
+    maker_fee: Decimal = WORST_FEE
     balances: Mapping[str, Decimal] = {}
     """Initial balances of a paper account, by asset."""
-    latency_ms: float | None = None
-    """Latency of paper orders; None = ``PAPER_LATENCY_MS``."""
+    latency_ms: float = 50.0
+    """Latency of paper orders."""
     endpoints: Mapping[str, str] = {}
     """Base URLs that replace the venue's own: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
     options: Mapping[str, str] = {}
@@ -242,7 +239,7 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
                 reader.wrong(("venues", name, "balances", asset), "must not be negative")
         for field in ("taker_fee", "maker_fee"):
             fee = getattr(venue, field)
-            if fee is not None and not -Decimal("0.01") <= fee < Decimal("0.05"):
+            if not -Decimal("0.01") <= fee < Decimal("0.05"):
                 reader.wrong(("venues", name, field), "must be a fraction from -0.01 to below 0.05 (0.001 is 0.1 %)")
         for field in _SECRETS:
             reference = getattr(venue, field)

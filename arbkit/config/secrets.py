@@ -60,10 +60,10 @@ def _read(path: Path) -> str:
     return text
 
 
-def _check(path: Path, facts: os.stat_result) -> None:
-    if not stat.S_ISREG(facts.st_mode):
+def _check(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise CredentialsError(f"{path}: is not a regular file")
-    if facts.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         raise CredentialsError(f"{path}: belongs to another user: chown it to yours")
-    if facts.st_mode & 0o077:
+    if status.st_mode & 0o077:
         raise CredentialsError(f"{path}: others can read it: chmod 600 {path}")

@@ -128,10 +128,11 @@ class Exchange(Protocol):
     rate_limits: Sequence[RateLimit]
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
-        """All links needed for these instruments. Without an account (""): only public links and a REST link without
-        key.
+        """All sockets needed for these instruments. Without an account (""): only public ones. Asked once for the first
+        instruments, and again without an account for instruments that are wanted later.
 
-        Subscriptions are split by the venue's per-connection limits. There is exactly one REST link."""
+        Subscriptions are split by the venue's per-connection limits. The REST link is not among them: the core makes it
+        (``rest_link``) before the catalogue is known."""
         ...
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session: ...

@@ -15,8 +15,8 @@ from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.trading.engine import Engine, wanted
-from arbkit.core.types import NEVER, Catalogue, Role
-from arbkit.core.venues.venue import Venue, VenueSetup, rest_spec
+from arbkit.core.types import NEVER, Catalogue, rest_link
+from arbkit.core.venues.venue import Venue, VenueSetup
 
 __all__ = ["START_NS", "Startup", "make_venue"]
 
@@ -26,7 +26,7 @@ START_NS = 15_000_000_000
 
 def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, now_ns: int) -> Venue:
     """A venue and its REST link: enough to read its clock and its catalogue."""
-    spec = rest_spec(setup)
+    spec = rest_link(setup.exchange.venue, "" if setup.signer is None else setup.account)
     rest = dialer.add(spec, now_ns, setup.exchange.session(spec, catalogue, setup.signer))
     return Venue(setup, catalogue, rest, now_ns)
 
@@ -110,7 +110,5 @@ class Startup:
         specs = venue.exchange.links([self._catalogue[i] for i in instruments], account)
         venue.linked(instruments, specs, now_ns)
         for spec in specs:
-            if spec.role is Role.REST:
-                continue  # there since the start: ``make_venue``
             link = self._dialer.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
             venue.joined(link)

@@ -41,6 +41,7 @@ from arbkit.core.types import (
     Secret,
     TopUpdate,
     plain,
+    rest_link,
 )
 
 __all__ = ["AnyCatalogue", "RecordedFrame", "Replay", "Summary", "read_frames"]
@@ -137,9 +138,7 @@ class Replay:
         """An exchange can have ``replay_session`` to read old message formats that the venue no longer sends."""
         self._sessions: dict[str, Session] = {}
         """Public sessions, by the recording's connection."""
-        self._rest = exchange.session(
-            LinkSpec(link=f"{exchange.venue}.rest", venue=exchange.venue, role=Role.REST), self.catalogue, None
-        )
+        self._rest = exchange.session(rest_link(exchange.venue), self.catalogue, None)
         self._asked: dict[tuple[str, str], tuple[Session, Ask]] = {}
         """Requests without an answer, by (last part of the path, native name)."""
         self._early: dict[tuple[str, str], HttpAnswer] = {}

@@ -30,6 +30,7 @@ from arbkit.core.types import (
     Role,
     Secret,
     Send,
+    rest_link,
 )
 from arbkit.testing.recording import RecordedFrame, Replay
 
@@ -216,7 +217,7 @@ class _Client:
         found = [server.catalogue.native(venue, native) for native in natives]
         ids = [one.id for one in found if one is not None]
         self.session = self._session(LinkSpec(link=f"{venue}.public.0", venue=venue, role=Role.PUBLIC, instruments=ids))
-        self.rest = self._session(LinkSpec(link=f"{venue}.rest", venue=venue, role=Role.REST))
+        self.rest = self._session(rest_link(venue))
 
     def _session(self, link: LinkSpec) -> Session:
         return self.server.exchange.session(link, self.server.catalogue, None)

@@ -172,11 +172,10 @@ class Toy:
         self._ws = base_url(settings, ENVIRONMENTS, "ws_public", VENUE)
 
     def links(self, instruments: Sequence[arbkit.Instrument], account: str) -> Sequence[LinkSpec]:
-        rest = LinkSpec(link="toy.rest", venue=VENUE, role=Role.REST, account=account)
         ids = [instrument.id for instrument in instruments]
         if not ids:
-            return (rest,)
-        return (LinkSpec(link="toy.public.0", venue=VENUE, role=Role.PUBLIC, instruments=ids), rest)
+            return ()
+        return (LinkSpec(link="toy.public.0", venue=VENUE, role=Role.PUBLIC, instruments=ids),)
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: arbkit.Signer | None) -> Session:
         return Rest(self._rest) if link.role is Role.REST else Public(link, catalogue, self._ws)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+HANGS_S = 120.0
 
 STRATEGY = '''
 from arbkit.strategies import SpreadArb
@@ -62,13 +66,27 @@ class Desk:
             text=True,
         )
 
-    def run(self, *args: str) -> tuple[int, str, str]:
-        """Exit code, stdout, stderr; never a traceback."""
+    def run(self, *args: str, until: Sequence[str] = ()) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr; never a traceback. ``until``: Ctrl-C once stderr has told each of these
+        words, each in a line of its own, in any order. The bounds only catch what hangs."""
         with self.start(*args) as process:
+            assert process.stderr is not None
+            watch = threading.Timer(HANGS_S, process.kill)
+            watch.start()
+            told = ""
             try:
-                out, err = process.communicate(timeout=60)
+                missing = list(until)
+                while missing and (line := process.stderr.readline()):
+                    told += line
+                    for words in [words for words in missing if words in line][:1]:
+                        missing.remove(words)
+                if until:
+                    process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=HANGS_S)
             finally:
+                watch.cancel()
                 process.kill()
+        err = told + err
         assert "Traceback" not in out + err, err
         return process.returncode, out, err
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from arbkit import cli
+from arbkit.app import demo, launch, replay
 from arbkit.core.errors import ConnectFailed, LocalProtocolError, RemoteProtocolError
 
 STRATEGY = """
@@ -46,13 +47,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def app(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands for the composition root and notes what it was called with."""
     calls = SimpleNamespace(run=[], demo=[], replay=[], code=0, replayed={"commands_hash": "ab", "same": True})
-    launch, replay, demo = (ModuleType(f"arbkit.app.{name}") for name in ("launch", "replay", "demo"))
-    launch.run = lambda *args, **named: calls.run.append((args, named)) or calls.code  # type: ignore[attr-defined]
-    replay.replay = lambda *args: calls.replay.append(args) or calls.replayed  # type: ignore[attr-defined]
-    demo.run = lambda **named: calls.demo.append(named) or calls.code  # type: ignore[attr-defined]
-    for module in (launch, replay, demo):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(module.__name__, module, raising=False)
+    monkeypatch.setattr(launch, "run", lambda *args, **named: calls.run.append((args, named)) or calls.code)
+    monkeypatch.setattr(replay, "replay", lambda *args: calls.replay.append(args) or calls.replayed)
+    monkeypatch.setattr(demo, "run", lambda **named: calls.demo.append(named) or calls.code)
     return calls
 
 

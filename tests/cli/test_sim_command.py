@@ -43,10 +43,10 @@ def test_it_prints_one_line_serves_and_stops_with_0(stop: signal.Signals, tmp_pa
         assert set(where["venues"]["binance"]) == names
         assert where["venues"]["binance"]["rest"].startswith("http://127.0.0.1:")
         for page in ("ledger", "orders", "faults"):
-            with urlopen(f"{where['admin']}/{page}", timeout=5) as answer:
+            with urlopen(f"{where['admin']}/{page}", timeout=60) as answer:
                 json.load(answer)
         process.send_signal(stop)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -68,7 +68,7 @@ def test_a_taken_port_is_exit_2() -> None:
     with serving("binance") as (_, where):
         port = where["admin"].rpartition(":")[2]
         command = [ARBKIT, "sim", "binance", "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 2
         assert f"--port {port}: cannot be opened" in done.stderr
         assert "Traceback" not in done.stderr

@@ -45,7 +45,7 @@ def install(folder: Path, name: str, code: str) -> None:
 def arbkit(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(folder)}
     command = [Path(sys.executable).parent / "arbkit", *args]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_strangers_venue_and_strategy_are_listed_and_a_broken_one_stops_nobody(tmp_path: Path) -> None:

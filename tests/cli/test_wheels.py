@@ -87,11 +87,9 @@ def test_a_strategy_runs_on_them_on_paper_and_live(arbkit: Path, tmp_path: Path,
             desk = desk_of(tmp_path / mode, venues, arbkit)
             desk.write(mode)
             flags = ["--live"] if mode == "live" else []
-            runs[mode] = desk.start("run", "strategy:Mine", "--seconds", "8", "--json", *flags)
-        for mode, process in runs.items():
-            with process:
-                out, err = process.communicate(timeout=60)
-            assert process.returncode == 0, err
+            runs[mode] = desk.run("run", "strategy:Mine", "--json", *flags, until=['"deal.closed"'])
+        for mode, (code, out, err) in runs.items():
+            assert code == 0, err
             line = json.loads(out)
             assert line["deals"] >= 1, (mode, line, err)
             assert (line["unresolved"], line["open_orders"], line["held"]) == (0, 0, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +17,7 @@ from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
 from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import (
     Ask,
     AskKind,
@@ -34,15 +34,17 @@ from arbkit.core.types import (
     OrdStatus,
     Output,
     QueryOrder,
-    Role,
     Secret,
     Side,
     Tif,
     VenueSettings,
+    rest_link,
 )
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
 
 
 def _ccxt(venue: str, site: dict[str, Any]) -> Any:
@@ -72,20 +74,20 @@ class Over:
         adapter = exchange(VenueSettings(environment="sim", endpoints=hosts))
         self.account = f"{adapter.venue}:main"
         self.catalogue = Catalogue()
-        link = next(one for one in adapter.links((), self.account) if one.role is Role.REST)
+        link = rest_link(adapter.venue, self.account)
         signer = LocalSigner(site["key"], site["secret"], site["passphrase"] or "")
         self._session = adapter.session(link, self.catalogue, signer)
         self._http = http
 
     async def say(self, what: Ask | Command) -> list[Output]:
-        [wire] = self._session.encode(what if isinstance(what, Ask) else [what], time.time_ns())
+        [wire] = self._session.encode(what if isinstance(what, Ask) else [what], CLOCK.now_ns())
         assert isinstance(wire, HttpRequest)
         headers = {name: _reveal(value) for name, value in wire.headers}
-        sent_ns = time.time_ns()
+        sent_ns = CLOCK.now_ns()
         async with self._http.request(wire.method, _reveal(wire.url), headers=headers, data=wire.body) as answer:
             body = await answer.read()
             names = {name.lower(): value for name, value in answer.headers.items()}
-        now_ns = time.time_ns()
+        now_ns = CLOCK.now_ns()
         return list(self._session.answered(what, HttpAnswer(answer.status, names, body, sent_ns, now_ns), now_ns))
 
 
@@ -104,8 +106,8 @@ _STATES = {OrdStatus.FILLED: "closed", OrdStatus.CANCELED: "canceled", OrdStatus
 async def test_ccxt_sees_our_orders_as_we_do(exchange: type[Any], dialect: type[Any]) -> None:
     """A bought, a resting and a cancelled order: two clients, one truth, to the last digit of the fee."""
     venue = dialect.venue
-    world = World([dialect], seed=5, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served, aiohttp.ClientSession() as http:
+    world = World([dialect], seed=5, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served, aiohttp.ClientSession() as http:
         site = served["venues"][venue]
         ours, theirs = Over(exchange, site, http), _ccxt(venue, site)
         for out in await ours.say(Ask(kind=AskKind.CATALOGUE)):
@@ -146,7 +148,7 @@ async def test_ccxt_sees_our_orders_as_we_do(exchange: type[Any], dialect: type[
         [listing] = [
             out
             for out in await ours.say(
-                ListFills(account=ours.account, instrument=one.id, since_ns=time.time_ns() - 60 * 10**9)
+                ListFills(account=ours.account, instrument=one.id, since_ns=CLOCK.now_ns() - 60 * 10**9)
             )
             if isinstance(out, Listing)
         ]

@@ -1,4 +1,4 @@
-"""Every rule of the conformance kit for every venue of ours."""
+"""Every rule of the conformance kit for every installed venue."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Callable
 
 import pytest
 from arbkit_binance.adapter import Binance
-from arbkit_binance.dialect import BinanceDialect
-from arbkit_bybit.adapter import Bybit
-from arbkit_bybit.dialect import BybitDialect
-from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
 from arbkit.core.types import BookState, Role
+from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault, FaultKind
 from arbkit.testing.conformance import RULES, Result, VenueUnderTest, run, table
 
+INSTALLED = plugins.load(dialects=True)
 SUBJECTS = {
-    "binance": VenueUnderTest(Binance, BinanceDialect),
-    "okx": VenueUnderTest(Okx, OkxDialect),
-    "bybit": VenueUnderTest(Bybit, BybitDialect),
+    venue: VenueUnderTest(INSTALLED.exchange(venue), dialect) for venue, dialect in sorted(INSTALLED.dialects.items())
 }
 
 

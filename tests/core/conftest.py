@@ -131,9 +131,7 @@ class FakeVenue:
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.ALWAYS,
             order_window_ns=1000 * MS,
-            lookup_window_ns=S * 3600,
             lookup_lag_ns=0,
-            ack_is_final=True,
         )
         self.rate_limits: Sequence[RateLimit] = (RateLimit("ip", 1000, S), RateLimit("order", 1000, S))
         self.symbols = symbols
@@ -162,7 +160,7 @@ class FakeVenue:
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
         ids = [one.id for one in instruments]
-        found = [LinkSpec(link=f"{self.venue}.rest", venue=self.venue, role=Role.REST, account=account)]
+        found = []
         if ids:
             found.append(LinkSpec(link=f"{self.venue}.public", venue=self.venue, role=Role.PUBLIC, instruments=ids))
         if account:

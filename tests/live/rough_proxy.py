@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 
 import aiohttp
 from aiohttp import web
+
+from arbkit.core.runtime.clock import Clock
+
+CLOCK = Clock()
 
 CUT = '{"topic":"orderbook.50.BTCUSDT","type":"delta","data":{"s":"BTCU'
 STRANGE = '{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":1,"data":{"b":[["NaN","-1"]],"u":2}}'
@@ -32,7 +35,7 @@ NONSENSE: list[str | bytes] = [
 
 async def main(url: str, from_s: float) -> None:
     """Until killed."""
-    begin = time.monotonic() + from_s
+    begin_ns = CLOCK.now_ns() + round(from_s * 1e9)
     left = list(NONSENSE)
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
@@ -47,7 +50,7 @@ async def main(url: str, from_s: float) -> None:
 
             task = asyncio.create_task(up())
             async for message in theirs:
-                if left and time.monotonic() > begin:
+                if left and CLOCK.now_ns() > begin_ns:
                     junk = left.pop(0)
                     await (ours.send_bytes(junk) if isinstance(junk, bytes) else ours.send_str(junk))
                 await ours.send_str(message.data)

@@ -28,14 +28,22 @@ def journal_of(folder: Path) -> tuple[dict[str, Intent], set[str]]:
     return by_id, {record.cl_ord_id for record in recovery.records if isinstance(record, OrderOutcome)}
 
 
-@pytest.mark.parametrize(("nth", "ready_s"), [(1, 12.0), (4, 5.0)])
-def test_killed_around_a_send(stage: Any, tmp_path: Path, nth: int, ready_s: float) -> None:
+@pytest.mark.parametrize(
+    ("nth", "ready_s"),
+    [
+        (1, None),
+        (4, None),
+        pytest.param(1, 12.0, marks=pytest.mark.quiet),
+        pytest.param(4, 5.0, marks=pytest.mark.quiet),
+    ],
+)
+def test_killed_around_a_send(stage: Any, tmp_path: Path, nth: int, ready_s: float | None) -> None:
     """SIGKILL after an order was handed to its socket: the next run proves what became of each intent and trades
     again, no intent is at a venue twice, and a deal that died with one leg is told.
 
     The first order of a deal: the other leg is in the journal and never left, so the next run must wait until the
     venue could not take it any more (5 s), and as long as its look-ups may lag. The second order: both are found at
-    once.
+    once. How long that takes is judged on a quiet machine only.
     """
     venues = stage.sim("binance", "okx", "--edge-every", "0.3")
     first = stage.run(venues, crash=("sent", nth))
@@ -51,7 +59,7 @@ def test_killed_around_a_send(stage: Any, tmp_path: Path, nth: int, ready_s: flo
     second.wait("deal.closed")
     arrived = {order["cl_ord_id"] for order in venues.orders()} & open_then
     assert len(arrived) == (1 if nth == 1 else len(open_then))
-    assert took < ready_s, second.text
+    assert ready_s is None or took < ready_s, second.text
     halves = nth % 2
     if halves:
         (alarm,) = second.wait("alarm.deal_interrupted")
@@ -93,7 +101,7 @@ def test_an_order_that_cannot_be_proved_is_left_and_said(stage: Any) -> None:
     first.ended()
     venues.process.send_signal(signal.SIGSTOP)
     second = stage.run(venues, args=("--seconds", "2"))
-    code, out = second.ended(40)
+    code, out = second.ended()
     assert code == 6, second.text
     last = json.loads(out)
     assert last["unresolved"] == 2

@@ -55,14 +55,14 @@ def test_a_second_signal_cuts_it_short_and_says_what_is_left(stage: Any, tmp_pat
     run.stop(signal.SIGINT)
     run.wait("desk.stopping")
     run.stop(signal.SIGINT)
-    code, out = run.ended(3)
+    code, out = run.ended()
     assert code == 6, run.text
     assert ", 0 unresolved" not in out
     left = [line.split()[1] for line in out.splitlines() if line.startswith("  unresolved: ")]
     assert left
     assert {fact["cl_ord_id"] for fact in run.facts("order.unknown")} >= set(left)
     again = stage.run(venues, args=("--seconds", "8"))
-    code, out = again.ended(40)
+    code, out = again.ended()
     assert code == 0, again.text
     assert json.loads(out)["unresolved"] == 0
     assert max(collections.Counter(order["cl_ord_id"] for order in venues.orders()).values()) == 1

@@ -61,6 +61,7 @@ from arbkit.core.types.exchange import (
     RateLimit,
     Role,
     VenueSettings,
+    rest_link,
 )
 from arbkit.core.types.market import (
     BookState,
@@ -139,4 +140,5 @@ __all__ = [
     "Wire",
     "is_amount",
     "plain",
+    "rest_link",
 ]

@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-__all__ = ["Capabilities", "ClientIdScope", "LinkSpec", "RateLimit", "Role", "VenueSettings"]
+__all__ = ["Capabilities", "ClientIdScope", "LinkSpec", "RateLimit", "Role", "VenueSettings", "rest_link"]
 
 
 class Role(Enum):
@@ -47,6 +47,14 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     """The subscription counts as dead after this time without data for any of its instruments (0 = no limit)."""
 
 
+def rest_link(venue: str, account: str = "") -> LinkSpec:
+    """The REST link of an account, or the keyless one of a venue: ``binance.main.rest``, ``binance.rest``.
+
+    It needs no catalogue and no subscription, so the core makes it by itself; ``Exchange.links`` lists sockets only."""
+    name = account.replace(":", ".") or venue
+    return LinkSpec(link=f"{name}.rest", venue=venue, role=Role.REST, account=account)
+
+
 class ClientIdScope(Enum):
     """How long the venue rejects a second order with the same client order id."""
 
@@ -62,20 +70,11 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     client_id_scope: ClientIdScope
     order_window_ns: int
     """An order that is not executed within this time after signing is never executed (recvWindow, expTime)."""
-    lookup_window_ns: int = 0
-    """How long a terminal order can be queried by client order id (0 = not at all)."""
     lookup_lag_ns: int = 0
     """How long a new order may be missing from queries."""
-    cancel_on_disconnect: bool = False
-    dead_man_timer: bool = False
     fill_ids: bool = True
-    ack_is_final: bool = False
-    """The answer to a new order carries its final state and fills."""
     book_check: str = "sequence"
     """``sequence``, ``checksum`` or ``none``."""
-    ws_orders: bool = True
-    replace: bool = False
-    batch: int = 1
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
 

@@ -33,7 +33,7 @@ from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.resolver import Resolver
 from arbkit.core.venues.throttle import Throttle
 
-__all__ = ["PaperSetup", "Venue", "VenueSetup", "rest_spec"]
+__all__ = ["PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
 
 SECOND = 1_000_000_000
 EVERY_NS: dict[AskKind, int] = {
@@ -57,6 +57,10 @@ CLOCK_MEMORY_NS = 600 * SECOND
 FIRST_LATENCY_NS = 50_000_000
 
 
+WORST_FEE = Decimal("0.001")
+"""The rate assumed where neither the configuration nor the venue tells one: the venues' highest tier."""
+
+
 class PaperSetup(Struct, frozen=True, kw_only=True):
     """Paper execution at one venue."""
 
@@ -73,8 +77,8 @@ class VenueSetup(Struct, frozen=True, kw_only=True):
     signer: Signer | None = None
     paper: PaperSetup | None = None
     """None: live orders."""
-    maker: Decimal = Decimal("0.001")
-    taker: Decimal = Decimal("0.001")
+    maker: Decimal = WORST_FEE
+    taker: Decimal = WORST_FEE
     """Fractions. On paper: the rates charged. Live: the rates assumed until the account's own are known."""
 
 
@@ -87,13 +91,6 @@ class Poll(Struct):
     known: bool = False
     wanted_ns: int = 0
     """An answer to a question sent before this time is too old to count (the private stream was not up yet)."""
-
-
-def rest_spec(setup: VenueSetup) -> LinkSpec:
-    """The REST link of a venue's account: the one link that needs no catalogue, so the desk makes it by itself."""
-    venue = setup.exchange.venue
-    account = "" if setup.signer is None else setup.account
-    return LinkSpec(link=f"{account.replace(':', '.') or venue}.rest", venue=venue, role=Role.REST, account=account)
 
 
 class Venue:

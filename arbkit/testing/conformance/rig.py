@@ -46,6 +46,7 @@ from arbkit.core.types import (
     Send,
     Side,
     VenueSettings,
+    rest_link,
 )
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim import venue as sim
@@ -162,16 +163,13 @@ class Rig:
 
     def boot(self, symbols: Iterable[str] = ("BTC-USDT",), roles: Iterable[Role] = tuple(Role)) -> Rig:
         """Request time and catalogue, then open the links of ``roles`` and wait until they are ready."""
-        rest = next(spec for spec in self.exchange.links((), self.account) if spec.role is Role.REST)
-        self._add(rest)
+        self._add(rest_link(self.venue, self.account))
         for kind in (AskKind.TIME, AskKind.CATALOGUE):
             self.ask(Ask(kind=kind))
         wanted = [self.instrument(symbol) for symbol in symbols]
         chosen = set(roles)
         for spec in self.exchange.links(wanted, self.account):
-            if spec.role is Role.REST:
-                self.lines[rest.link].session = self.exchange.session(spec, self.catalogue, self.signer)
-            elif spec.role in chosen:
+            if spec.role in chosen:
                 self._dial(self._add(spec))
         self.run_for(20, lambda: all(line.ready or line.closed for line in self.lines.values()))
         return self

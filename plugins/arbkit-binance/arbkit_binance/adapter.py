@@ -60,7 +60,8 @@ _SYMBOLS_PER_LINK = 200
 
 
 class Binance:
-    """Options: ``depth`` (levels a side in a snapshot, up to 5000; each size has its weight), ``key_type`` (``hmac`` or
+    """Options: ``depth`` (levels per side in a snapshot, up to 5000; the request weight depends on it), ``key_type``
+    (``hmac`` or
     ``ed25519``), ``recv_window_ms`` (1 to 60000: how long after signing an order may still be executed)."""
 
     venue = "binance"
@@ -76,9 +77,7 @@ class Binance:
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.OPEN_ONLY,
             order_window_ns=self._window_ms * MS,
-            lookup_window_ns=90 * 86_400 * S,
             lookup_lag_ns=2 * S,
-            ack_is_final=True,
             checked="2026-07-21",
         )
 
@@ -97,9 +96,8 @@ class Binance:
             for number, start in enumerate(range(0, len(ids), _SYMBOLS_PER_LINK))
         ]
         if not account:
-            return [*found, LinkSpec(link="binance.rest", venue=self.venue, role=Role.REST, instruments=ids)]
+            return found
         name = account.replace(":", ".")
-        roles = (Role.PRIVATE, Role.TRADE, Role.REST)
         return found + [
             LinkSpec(
                 link=f"{name}.{role.value}",
@@ -109,7 +107,7 @@ class Binance:
                 instruments=ids,
                 silence_ns=60 * S,
             )
-            for role in roles
+            for role in (Role.PRIVATE, Role.TRADE)
         ]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:

@@ -1,4 +1,5 @@
-"""Binance's words for orders, fills and refusals, in arbkit's terms. Shared by REST and the WebSocket API.
+"""Converts Binance's orders, fills and errors to arbkit events, and commands to parameters. REST and WebSocket API use
+it.
 
 Codes: https://developers.binance.com/docs/binance-spot-api-docs/errors, enums: .../enums.
 """
@@ -53,7 +54,7 @@ _STATUS = {
     "EXPIRED": OrdStatus.EXPIRED,
     "EXPIRED_IN_MATCH": OrdStatus.EXPIRED,
 }
-"""Anything else (PENDING_CANCEL, which the venue says it does not use) is UNKNOWN: ask."""
+"""Any other status is UNKNOWN and must be queried (PENDING_CANCEL is documented as not used)."""
 _SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
 SIDE_WORD = {Side.BUY: "BUY", Side.SELL: "SELL"}
 TIF_WORD = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
@@ -63,7 +64,7 @@ TIF_WORD = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 
 
 class ApiError(Struct, gc=False):
-    """``{"code", "msg"}``, over REST the body, over the socket ``error``."""
+    """``{"code", "msg"}``: the body over REST, ``error`` over the socket."""
 
     code: int
     msg: str = ""
@@ -82,7 +83,7 @@ _REASONS = {
     -1106: RejectReason.OTHER,
     -1121: RejectReason.INSTRUMENT,
 }
-"""Why a request was refused. A code that is not here proves nothing, and a throttle does not prove that a new order
+"""The rejection reason of each code. A code that is not here proves nothing. A throttle does not prove that a new order
 was not executed."""
 
 _FILTERS = (
@@ -93,7 +94,7 @@ _FILTERS = (
     ("quantity", RejectReason.BAD_QTY),
     ("price", RejectReason.BAD_PRICE),
 )
-"""-1013 and -1111 name the filter or the parameter in their text."""
+"""The texts of -1013 and -1111 contain the name of the filter or the parameter."""
 
 _NEW_ORDER = (
     ("insufficient balance", RejectReason.INSUFFICIENT_FUNDS),
@@ -102,11 +103,11 @@ _NEW_ORDER = (
     ("Market is closed", RejectReason.INSTRUMENT),
     ("may not", RejectReason.AUTH),
 )
-"""-2010 is told apart by its text."""
+"""The reason of -2010 is recognized by its text."""
 
 
 def reject_reason(error: ApiError) -> RejectReason | None:
-    """Why the venue definitely did not do it; None when the code proves nothing."""
+    """The reason of a definitive rejection; None if the code proves nothing."""
     known = _REASONS.get(error.code)
     if known is not None:
         return known
@@ -122,9 +123,9 @@ def reject_reason(error: ApiError) -> RejectReason | None:
 def refused(
     kind: type[Command], account: str, instrument: str, cl_ord_id: str, error: ApiError, status: int, now_ns: int
 ) -> Sequence[OrderUpdate]:
-    """What an error in answer to a new order or a cancel says.
+    """The update for an error in answer to a new order or a cancel.
 
-    5xx and codes outside the list prove nothing; a limit, a ban and the firewall prove nothing of a new order."""
+    5xx and unlisted codes prove nothing. A rate limit, a ban and the firewall prove nothing about a new order."""
     reason = reject_reason(error) if status < 500 else None
     text = f"{error.code} {error.msg}"
     if kind is CancelOrder:
@@ -161,7 +162,8 @@ def refused(
 def query_failed(
     account: str, instrument_id: str, cl_ord_id: str, error: ApiError, status: int, now_ns: int
 ) -> Sequence[Output]:
-    """Unknown order: evidence of absence; archived without a fill: final; anything else, and any 5xx, tells nothing."""
+    """The outputs for an error in answer to a query. Unknown order: ``OrderAbsent``. Archived without a fill: final.
+    Other codes and 5xx: nothing."""
     if status >= 500:
         return ()
     if error.code == -2013:
@@ -199,7 +201,7 @@ class Fill(Struct, gc=False):
 
 
 class Report(Struct, gc=False, rename="camel"):
-    """An order as placements, cancels, queries and listings tell it."""
+    """An order in the answers to new orders, cancels, queries and listings."""
 
     symbol: str
     order_id: int
@@ -219,7 +221,7 @@ class Report(Struct, gc=False, rename="camel"):
 
 
 class MyTrade(Struct, gc=False, rename="camel"):
-    """A fill of ``GET /api/v3/myTrades``. It carries no client id."""
+    """A fill of ``GET /api/v3/myTrades``. It has no client order id."""
 
     symbol: str
     id: int
@@ -258,7 +260,7 @@ class MyTrade(Struct, gc=False, rename="camel"):
 def report(
     said: Report, account: str, instrument: str, now_ns: int, source: str, cl_ord_id: str = ""
 ) -> list[OrderUpdate]:
-    """One update a fill, then the order's state. ``cl_ord_id`` is what was asked about, else the answer tells it."""
+    """One update per fill, then the order's state. ``cl_ord_id``: of the request; if "", it is read from the answer."""
     cl_ord_id = cl_ord_id or own_id(said.orig_client_order_id or said.client_order_id)
     exch_ns = (said.transact_time or said.update_time) * MS
     order_id = str(said.order_id)
@@ -339,8 +341,8 @@ class Execution(Struct, gc=False):
 
 
 def execution(said: Execution, account: str, instrument: str, now_ns: int) -> OrderUpdate:
-    """A fill only for execution type TRADE: ``TRADE_PREVENTION`` reports a size that never traded."""
-    # a cancel has an id of its own (c); the order's is then C
+    """A fill only for execution type TRADE. ``TRADE_PREVENTION`` reports a size that was not traded."""
+    # for a cancel, c is the cancel's id and C is the order's id
     name = said.C or said.c
     status = _STATUS.get(said.X, OrdStatus.UNKNOWN)
     traded = said.x == "TRADE" and said.l > 0 and said.L > 0
@@ -396,14 +398,14 @@ def order_params(command: NewOrder, native: str) -> list[tuple[str, str]]:
 
 
 def key_params(command: CancelOrder | QueryOrder, native: str) -> list[tuple[str, str]]:
-    """Which order: by the venue's id where we know it (its fastest look-up), else by our own id."""
+    """The order's key: the venue's id if it is known (the fastest query), else our own id."""
     if command.order_id:
         return [("symbol", native), ("orderId", command.order_id)]
     return [("symbol", native), ("origClientOrderId", command.cl_ord_id)]
 
 
 def window_ms(command: Command, longest_ms: int, now_ns: int) -> int:
-    """``recvWindow``: the venue's promise that nothing happens later; cut to the order's own deadline."""
+    """``recvWindow`` in ms, after which the venue does not execute; limited to the order's own deadline."""
     if isinstance(command, NewOrder) and command.deadline_ns:
         return max(1, min(longest_ms, (command.deadline_ns - now_ns) // MS))
     return longest_ms

@@ -37,14 +37,15 @@ from arbkit_binance import limits
 __all__ = ["SUBSCRIBE_BATCH", "Depth", "PublicSession"]
 
 SUBSCRIBE_BATCH = 200
-"""Streams in one SUBSCRIBE: the venue names no cap; small enough that one lost acknowledgement costs little."""
+"""Maximum streams in one SUBSCRIBE. The venue documents no limit; a small value limits the effect of a lost
+acknowledgement."""
 SUBSCRIBE_BYTES = 4_000
-"""In one SUBSCRIBE: the venue never answers a text of more than about 4,090 bytes."""
+"""Maximum bytes of one SUBSCRIBE. The venue does not answer a message of more than about 4,090 bytes."""
 _ACK_NS = 10 * S
 
 
 class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
-    """``depthUpdate``: absolute sizes. ``pu`` comes on the futures wire only."""
+    """``depthUpdate``: absolute sizes. ``pu`` exists in futures messages only."""
 
     last: int
     first: int
@@ -73,7 +74,7 @@ class Depth(Struct, gc=False, rename={"last": "lastUpdateId"}):
 
 
 class BookTicker(Struct, gc=False):
-    """Prices read 0 when a side is empty."""
+    """Prices are 0 if a side is empty."""
 
     u: int
     s: str
@@ -112,7 +113,7 @@ class TradeEnvelope(Struct, gc=False):
 
 
 class Loose(Struct, gc=False):
-    """Whatever is not a combined frame that begins with its stream name."""
+    """Any message except a combined frame that begins with its stream name."""
 
     stream: str = ""
     data: Raw = NOTHING
@@ -144,8 +145,8 @@ _RAW_EVENTS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "tra
 class PublicSession:
     """One combined-stream socket (https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams).
 
-    A book begins with its first frame: differences are buffered and a snapshot is asked for. ``@depth<N>`` frames are
-    whole books; they count only for symbols whose differences are not subscribed.
+    A book is created at its first frame: deltas are buffered and a snapshot is requested. ``@depth<N>`` frames are
+    full books; they are used only for symbols whose deltas are not subscribed.
     """
 
     __slots__ = (
@@ -171,7 +172,7 @@ class PublicSession:
         self._books: dict[str, Joined] = {}
         """By native symbol."""
         self._diffs: dict[str, tuple[str, Joined]] = {}
-        """(native symbol, book) by stream name: the usual frame is known by it."""
+        """(native symbol, book) by stream name, to find the book of a usual frame quickly."""
         self._partial: dict[str, int] = {}
         """Last ``lastUpdateId`` of whole-book streams, by native symbol."""
         self._ids: dict[str, str] = {}
@@ -216,7 +217,7 @@ class PublicSession:
         return [*limits.from_headers(answer, "", now_ns), *outputs]
 
     def tick(self, now_ns: int) -> Sequence[Output]:
-        """Subscribe again to what was not acknowledged in time."""
+        """Repeat subscriptions that were not acknowledged in time."""
         late = [request for request, (_, deadline) in self._acks.items() if deadline <= now_ns]
         missing = [stream for request in late for stream in self._acks.pop(request)[0]]
         return self._subscribe(missing, now_ns)
@@ -267,7 +268,7 @@ class PublicSession:
         return (BookUpdate(instrument, depth.bids, depth.asks, True, depth.last, depth.exch_ns, now_ns, levels),)
 
     def _loose(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        """Acknowledgements, errors, the venue's notices, and frames in another shape than usual."""
+        """Acknowledgements, errors, notices of the venue, and frames in other formats."""
         frame = _LOOSE.decode(data)
         if frame.e == "serverShutdown" or frame.stream == "!serverShutdown":
             return (Notice(self._link.venue, "the venue announces its shutdown", going_away=True, recv_ns=now_ns),)
@@ -278,7 +279,7 @@ class PublicSession:
             return self._read(channel, b'{"stream":"%b","data":%b}' % (frame.stream.encode(), frame.data), now_ns)
         if frame.code is not None or is_present(frame.error):
             if isinstance(frame.id, int) and frame.id in self._acks:
-                # asking again would be refused again, and a link that lacks it is not ready
+                # a repeated request would be refused again, and the link is not ready without it
                 self._acks[frame.id] = ([], NEVER)
                 self._due()
             said = frame.msg or bytes(frame.error).decode()
@@ -327,15 +328,15 @@ def _subscribe_text(streams: Sequence[str], request: int) -> str:
 
 
 _BARE_BYTES = len(_subscribe_text((), 1 << 53))
-"""Of a SUBSCRIBE without its streams."""
+"""Bytes of a SUBSCRIBE without its streams."""
 
 
 def _batches(streams: Sequence[str]) -> Iterator[list[str]]:
-    """The streams of each SUBSCRIBE: as many as the count and the bytes of one allow."""
+    """Split the streams into SUBSCRIBE messages by the limits of count and bytes."""
     batch: list[str] = []
     size = _BARE_BYTES
     for stream in streams:
-        more = len(json_text(stream).encode()) + 1  # its comma
+        more = len(json_text(stream).encode()) + 1  # the comma
         if batch and (len(batch) == SUBSCRIBE_BATCH or size + more > SUBSCRIBE_BYTES):
             yield batch
             batch, size = [], _BARE_BYTES

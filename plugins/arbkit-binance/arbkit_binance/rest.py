@@ -1,4 +1,4 @@
-"""Binance over HTTP: every read, and orders when no trade socket is ready.
+"""Binance over HTTP: all reads, and orders if no trade socket is ready.
 
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api
 """
@@ -112,12 +112,12 @@ _TRADES = msgspec.json.Decoder(list[MyTrade])
 
 
 def signature(signer: Signer, text: str, key_type: str) -> str:
-    """Of the text exactly as sent: hex for HMAC keys, base64 for Ed25519 ones."""
+    """The signature of the text exactly as sent: hex for HMAC keys, base64 for Ed25519 keys."""
     return ed25519_base64(signer, text) if key_type == "ed25519" else hmac_hex(signer, text)
 
 
 class RestSession(NoSocket):
-    """The account's request channel, or (without a signer) the keyless one."""
+    """The account's request channel; without a signer only public requests."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class RestSession(NoSocket):
             case AskKind.FEES if ask.instrument:
                 return self._signed("GET", "/api/v3/account/commission", [("symbol", self._native(ask))], now_ns)
             case AskKind.FEES | AskKind.BALANCES:
-                # zero balances too: an asset that has left the account must be told as 0
+                # include zero balances, so that an asset that left the account is reported as 0
                 return self._signed("GET", "/api/v3/account", [], now_ns)
             case AskKind.ASSETS:
                 return self._signed("GET", "/sapi/v1/capital/config/getall", [], now_ns)
@@ -198,7 +198,7 @@ class RestSession(NoSocket):
     def _signed(
         self, method: str, path: str, params: list[tuple[str, str]], now_ns: int, window: int = 0
     ) -> HttpRequest:
-        """Everything in the query, in the order in which it is signed; the signature last."""
+        """A signed request: all parameters in the query, in the signed order, the signature last."""
         signer = self._key
         stamp = ("timestamp", str(signer.venue_ns(now_ns) // MS))
         text = query([stamp, *params, ("recvWindow", str(window or self._window_ms))])

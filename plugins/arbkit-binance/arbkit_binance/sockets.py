@@ -2,8 +2,8 @@
 
 https://developers.binance.com/docs/binance-spot-api-docs/websocket-api
 
-Request ids carry all that is needed to read an answer: a letter for what was asked, our client id (16 characters), the
-symbol. ``n`` new order, ``c`` cancel, ``q`` query, ``t`` clock, and the two words below.
+Request ids contain all that is needed to read an answer: a letter for the request, our client order id (16 characters),
+and the symbol. Letters: ``n`` new order, ``c`` cancel, ``q`` query, ``t`` clock; also the two words below.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _FOREIGN = "-" * 16
 
 
 class Frame(Struct, gc=False):
-    """An answer, or an event (wrapped in ``event``; bare on the wire of Binance.US)."""
+    """An answer, or an event (wrapped in ``event``; not wrapped on Binance.US)."""
 
     id: int | str | None = None
     status: int = 0
@@ -93,7 +93,7 @@ class Asset(Struct, gc=False):
 
 
 class Position(Struct, gc=False):
-    """``outboundAccountPosition``: absolute, but only of the assets that were touched."""
+    """``outboundAccountPosition``: absolute balances of the changed assets only."""
 
     B: list[Asset]
     u: int = 0
@@ -108,7 +108,7 @@ _TIME = msgspec.json.Decoder(ServerTime)
 
 
 class _Caller:
-    """Signs requests on this socket; after ``session.logon`` (Ed25519 keys) they go unsigned."""
+    """Signs requests on this socket; after ``session.logon`` (Ed25519 keys) they are not signed."""
 
     __slots__ = ("_key_type", "_signer", "_window_ms", "logged_on")
 
@@ -123,7 +123,7 @@ class _Caller:
         return self._key_type == "ed25519"
 
     def call(self, request: str, method: str, params: Sequence[tuple[str, str]], now_ns: int, window: int = 0) -> Send:
-        """The payload that is signed: all parameters sorted by name, joined as they are, not percent-encoded."""
+        """A request. The signed payload: all parameters sorted by name, not percent-encoded."""
         signer = self._signer
         full: dict[str, str | int] = dict(params)
         full["recvWindow"] = window or self._window_ms
@@ -139,8 +139,8 @@ class _Caller:
 
 
 class PrivateSession:
-    """Orders, fills and balances as they happen. A stream that the venue ends drops the link: what was missed in
-    between is then listed again."""
+    """The event stream of orders, fills and balances. If the venue ends the stream, the link is dropped, and after the
+    reconnect the desk lists what was missed."""
 
     __slots__ = ("_caller", "_catalogue", "_link", "_url", "due_ns")
 
@@ -211,7 +211,7 @@ class PrivateSession:
 
 
 class TradeSession:
-    """Order entry. With an HMAC key every request is signed and the link is ready at once."""
+    """Order entry. With an HMAC key every request is signed and the link is ready immediately."""
 
     __slots__ = ("_caller", "_catalogue", "_link", "_url", "_window_ms", "due_ns")
 
@@ -309,13 +309,13 @@ class TradeSession:
 
 
 def _request_id(letter: str, cl_ord_id: str, native: str) -> str:
-    """A foreign order's id is not repeated, and a symbol that would make it too long is left out."""
+    """A request id. It does not contain the id of a foreign order, nor a symbol that would make it too long."""
     name = f"{letter}{cl_ord_id if len(cl_ord_id) == 16 else _FOREIGN}{native}"
     return name if len(name) <= _MOST_ID else name[:17]
 
 
 def _must(frame: Frame, what: str) -> None:
-    """A login or subscription that fails leaves nothing to talk about on this link."""
+    """Raise if a login or subscription failed: ``CredentialsError`` or ``RemoteProtocolError``."""
     if frame.error is None and frame.status == 200:
         return
     error = frame.error or ApiError(0, "no reason given")
@@ -336,7 +336,7 @@ def _going(venue: str, now_ns: int) -> Notice:
 
 
 def _stop(error: ApiError, status: int, venue: str, now_ns: int) -> RateReport:
-    """After 429 and 418 nothing more until ``retryAfter`` (epoch ms)."""
+    """After 429 and 418: send nothing until ``retryAfter`` (epoch ms)."""
     until = (error.data or {}).get("retryAfter")
     default = now_ns + (60 if status == 429 else 120) * S
     until_ns = until * MS if isinstance(until, int) and 0 < until < 1 << 43 else default

@@ -1,37 +1,16 @@
-"""The books equal what two independent programs made of the same recordings."""
+"""Two streams in one book. The recorded books are compared in ``tests/venues``."""
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
-import pytest
 from arbkit_binance.adapter import Binance
 
 from arbkit.core.types import VenueSettings
 from arbkit.testing import recording
 
 DATA = Path(__file__).parent / "data"
-
-
-@pytest.mark.parametrize(("name", "lines"), [("", 995), ("-small2021", 176), ("-coinm2021", 331)])
-def test_every_expected_line_is_reproduced(name: str, lines: int) -> None:
-    """Best bid, best ask and five levels a side after every depth frame, to the last digit (futures too)."""
-    printed: list[str] = []
-    summary = recording.print_books(DATA / f"frames{name}.jsonl.gz", Binance(VenueSettings()), out=printed.append)
-    found = {(line["i"], line["symbol"]): line for line in map(json.loads, printed[:-1])}
-    with gzip.open(DATA / f"expected{name}.jsonl.gz", "rt") as file:
-        expected = [json.loads(line) for line in file]
-    assert len(expected) == lines
-    for line in expected:
-        assert found[line["i"], line["symbol"]] == line
-    assert json.loads(printed[-1])["summary"] == {
-        "frames": summary.frames,
-        "books": len({line["symbol"] for line in expected}),
-        "gaps": 0,
-        "errors": 0,
-    }
 
 
 def test_fused_books_follow_the_faster_stream() -> None:

@@ -1,10 +1,8 @@
-"""What the venue declares: links, endpoints, options, costs, catalogue, clock, fees, balances."""
+"""What Binance alone declares: links, costs, catalogue, clock, fees, balances."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 from arbkit_binance.adapter import Binance
 
-from arbkit.core.errors import ConfigError, CredentialsError, LocalProtocolError
+from arbkit.core.errors import CredentialsError, LocalProtocolError
 from arbkit.core.protocols import Exchange
 from arbkit.core.types import (
     Ask,
@@ -25,7 +23,6 @@ from arbkit.core.types import (
     ClockSample,
     FeeUpdate,
     HttpAnswer,
-    HttpRequest,
     Instrument,
     InstrumentUpdate,
     LinkSpec,
@@ -92,71 +89,8 @@ def test_links_are_cut_and_named() -> None:
         ("binance.public.2", Role.PUBLIC, 50),
         ("binance.main.private", Role.PRIVATE, 450),
         ("binance.main.trade", Role.TRADE, 450),
-        ("binance.main.rest", Role.REST, 450),
     ]
-    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC, Role.REST]
-
-
-@pytest.mark.parametrize(
-    ("settings", "public", "trade", "rest_host"),
-    [
-        (
-            VenueSettings(),
-            "wss://stream.binance.com:9443/stream",
-            "wss://ws-api.binance.com:443/ws-api/v3",
-            "https://api.binance.com/api/v3/time",
-        ),
-        (
-            VenueSettings(environment="testnet"),
-            "wss://stream.testnet.binance.vision/stream",
-            "wss://ws-api.testnet.binance.vision/ws-api/v3",
-            "https://testnet.binance.vision/api/v3/time",
-        ),
-        (
-            VenueSettings(environment="demo"),
-            "wss://demo-stream.binance.com/stream",
-            "wss://demo-ws-api.binance.com/ws-api/v3",
-            "https://demo-api.binance.com/api/v3/time",
-        ),
-        (
-            VenueSettings(
-                environment="sim",
-                endpoints={
-                    name: f"http://127.0.0.1:1/{name}/" for name in ("rest", "ws_public", "ws_private", "ws_trade")
-                },
-            ),
-            "http://127.0.0.1:1/ws_public/stream",
-            "http://127.0.0.1:1/ws_trade/ws-api/v3",
-            "http://127.0.0.1:1/rest/api/v3/time",
-        ),
-    ],
-)
-def test_endpoints(settings: VenueSettings, public: str, trade: str, rest_host: str) -> None:
-    """Each environment's own hosts; any of them can be replaced, the venue's paths are appended."""
-    venue = Binance(settings)
-    signer = LocalSigner("key", "secret")
-    links = {one.role: one for one in venue.links([BTC], ACCOUNT)}
-    made = {role: venue.session(link, Catalogue([BTC]), signer) for role, link in links.items()}
-    assert made[Role.PUBLIC].dial(NOW).url == public  # type: ignore[union-attr]
-    assert made[Role.TRADE].dial(NOW).url == trade  # type: ignore[union-attr]
-    (wire,) = made[Role.REST].encode(Ask(kind=AskKind.TIME), NOW)
-    assert wire == HttpRequest("GET", rest_host)
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        (VenueSettings(environment="simulated"), "endpoints.rest"),
-        (VenueSettings(options={"dept": "5"}), "did you mean 'depth'"),
-        (VenueSettings(options={"depth": "lots"}), "options.depth"),
-        (VenueSettings(options={"recv_window_ms": "60001"}), "60000"),
-        (VenueSettings(options={"key_type": "rsa"}), "key_type"),
-    ],
-)
-def test_mistakes_in_settings_are_told(settings: VenueSettings, text: str) -> None:
-    """With the key path."""
-    with pytest.raises(ConfigError, match=text):
-        Binance(settings)
+    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC]
 
 
 def test_links_that_need_a_key_say_so() -> None:
@@ -338,13 +272,3 @@ def test_ed25519_event_stream_logs_on_and_then_subscribes() -> None:
     assert ready == Ready("binance.main.private", NOW)
     with pytest.raises(CredentialsError, match="-1022"):
         session.receive('{"id":"logon","status":400,"error":{"code":-1022,"msg":"Signature is not valid."}}', NOW)
-
-
-def test_importing_the_plugin_loads_no_loop_and_no_socket() -> None:
-    """Also not when the exchange class is loaded."""
-    code = (
-        "import sys, arbkit_binance; arbkit_binance.register_exchanges(lambda found: None);"
-        "print([name for name in ('asyncio', 'ssl', 'socket', 'aiohttp') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +11,14 @@ import ccxt.pro
 import pytest
 from arbkit_binance.dialect import BinanceDialect
 
+from arbkit.core.runtime.clock import Clock
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
+HANGS_S = 60
+SUBSCRIBED_S = 1.0
+"""How long the client is given to log in and subscribe: it does not say when it has."""
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
@@ -36,8 +41,8 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([BinanceDialect], seed=3, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served:
+    world = World([BinanceDialect], seed=3, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served:
         yield world, served["venues"]["binance"]
 
 
@@ -60,7 +65,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert len(book["bids"]) == len(book["asks"]) == 20
         assert book["bids"][0][0] < book["asks"][0][0]
         assert client.fetch_ticker("BTC/USDT")["ask"] > 0
-        assert abs(client.fetch_time() - time.time() * 1000) < 2000
+        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 60_000
         before = client.fetch_balance()
 
         resting = client.create_order("BTC/USDT", "limit", "buy", 0.01, 50_000, {"newClientOrderId": "mine-1"})
@@ -106,9 +111,9 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
 
 async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]], pro: Any) -> None:
     """The streaming client joins the diff stream with a REST snapshot, and its book stays equal to the venue's."""
-    book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), 5)
+    book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), HANGS_S)
     for _ in range(20):
-        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), 5)
+        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), HANGS_S)
     exchange = world[0].sites["binance"].exchange
     assert len(book["bids"]) > 90
     # the stream lags by up to 100 ms: wait until it carries the venue's present id
@@ -116,7 +121,7 @@ async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]], pr
         bids, asks = exchange.books["BTC-USDT"].depth(20)
         if book["nonce"] == exchange.books["BTC-USDT"].seq:
             break
-        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), 5)
+        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), HANGS_S)
     assert [[px / 100, lots / 100_000] for px, lots in bids] == [list(level[:2]) for level in book["bids"][:20]]
     assert [[px / 100, lots / 100_000] for px, lots in asks] == [list(level[:2]) for level in book["asks"][:20]]
 
@@ -126,21 +131,21 @@ async def test_ccxt_pro_trades_over_the_ws_api(world: tuple[World, dict[str, Any
     await pro.load_markets()
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     balance = asyncio.create_task(pro.watch_balance())
-    await asyncio.sleep(0.1)
-    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), 5)
+    await asyncio.sleep(SUBSCRIBED_S)
+    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), HANGS_S)
     assert order["status"] == "open"
-    assert (await asyncio.wait_for(watching, 5))[0]["id"] == order["id"]
-    assert (await asyncio.wait_for(balance, 5))["USDT"]["used"] == 500
+    assert (await asyncio.wait_for(watching, HANGS_S))[0]["id"] == order["id"]
+    assert (await asyncio.wait_for(balance, HANGS_S))["USDT"]["used"] == 500
     assert (await pro.fetch_order_ws(order["id"], "BTC/USDT"))["status"] == "open"
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     await asyncio.sleep(0.05)
-    cancelled = await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), 5)
+    cancelled = await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), HANGS_S)
     assert cancelled["status"] == "canceled"
-    seen = (await asyncio.wait_for(watching, 5))[-1]
+    seen = (await asyncio.wait_for(watching, HANGS_S))[-1]
     assert (seen["status"], seen["clientOrderId"]) == ("canceled", order["clientOrderId"])
     trades = asyncio.create_task(pro.watch_my_trades("BTC/USDT"))
     await asyncio.sleep(0.05)
     taken = await pro.create_order_ws("BTC/USDT", "limit", "sell", 0.01, 60_000, {"timeInForce": "IOC"})
     assert taken["status"] == "closed"
-    assert (await asyncio.wait_for(trades, 5))[-1]["fee"]["currency"] == "USDT"
+    assert (await asyncio.wait_for(trades, HANGS_S))[-1]["fee"]["currency"] == "USDT"
     assert world[0].ledger()["binance"]["conserved"]

@@ -1,4 +1,4 @@
-"""Bybit v5, spot: endpoints, guarantees, limits, links. https://bybit-exchange.github.io/docs/v5/intro"""
+"""The Bybit v5 spot adapter: endpoints, capabilities, limits, links. https://bybit-exchange.github.io/docs/v5/intro"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TESTNET = {
     "ws_private": "wss://stream-testnet.bybit.com",
     "ws_trade": "wss://stream-testnet.bybit.com",
 }
-# demo has no order entry over WebSocket, and the real market data
+# demo has no order entry over WebSocket, and uses the real market data
 _DEMO = {**_PROD, "rest": "https://api-demo.bybit.com", "ws_private": "wss://stream-demo.bybit.com", "ws_trade": ""}
 ENVIRONMENTS = {"prod": _PROD, "testnet": _TESTNET, "demo": _DEMO}
 _OPTIONS = {
@@ -64,7 +64,7 @@ _OPTIONS = {
         "manepa.jp",
     ),
 }
-"""Allowed values, the default first. ``domain``: the site the account was opened on."""
+"""Allowed values, the default first. ``domain``: the site on which the account was opened."""
 
 ARGS_PER_LINK = 21_000
 """Characters of all topics that one public connection may subscribe."""
@@ -83,19 +83,18 @@ _BUCKETS = {
 
 
 class Bybit:
-    """The venue as arbkit sees it. Raises ``ConfigError`` for an option or environment that Bybit lacks."""
+    """The venue adapter. Raises ``ConfigError`` for an unknown option or environment."""
 
     venue = VENUE
     capabilities = Capabilities(
-        client_id_scope=ClientIdScope.OPEN_ONLY,  # the page says "always unique"; the weaker reading until proved
+        client_id_scope=ClientIdScope.OPEN_ONLY,  # the page says "always unique"; the weaker guarantee is assumed
         order_window_ns=WINDOW_NS,
-        lookup_window_ns=24 * 3600 * S,
         lookup_lag_ns=2 * S,
         book_check="sequence",
         checked="2026-07-24",
     )
     rate_limits: Sequence[RateLimit] = (
-        RateLimit("ip", 600, 5 * S),  # all REST calls; beyond: HTTP 403 for ten minutes
+        RateLimit("ip", 600, 5 * S),  # all REST calls; above it HTTP 403 for ten minutes
         RateLimit("ws", 3000, S),
         RateLimit("create", 20, S),  # WebSocket and REST together
         RateLimit("cancel", 20, S),
@@ -141,8 +140,7 @@ class Bybit:
             links.append(LinkSpec(link=f"{VENUE}.{name}.private", venue=VENUE, role=Role.PRIVATE, account=account))
             if self._endpoints["ws_trade"]:
                 links.append(LinkSpec(link=f"{VENUE}.{name}.trade", venue=VENUE, role=Role.TRADE, account=account))
-        rest = f"{VENUE}.{name}.rest" if account else f"{VENUE}.rest"
-        return [*links, LinkSpec(link=rest, venue=VENUE, role=Role.REST, account=account)]
+        return links
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
@@ -157,7 +155,7 @@ class Bybit:
         return TradeSession(link, catalogue, signer, url=self._endpoints["ws_trade"] + "/v5/trade")
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Empty for what this adapter does not do (replace)."""
+        """Empty for commands that this adapter does not support (replace)."""
         match command:
             case NewOrder() | CancelOrder():
                 return (Role.TRADE, Role.REST) if self._endpoints["ws_trade"] else (Role.REST,)

@@ -1,5 +1,5 @@
-"""What Bybit's return codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN, and so
-do the codes of a throttle.
+"""The meaning of Bybit's return codes for an order. Only codes listed here are rejections. Any other code, and the
+codes of a throttle, leave the order UNKNOWN.
 
 Source: https://bybit-exchange.github.io/docs/v5/error
 """
@@ -21,14 +21,14 @@ _BY_REASON = {
     RejectReason.OTHER: (10001, 170810),
 }
 REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
-"""Why a request was refused."""
+"""The rejection reason of each code."""
 DUPLICATES = frozenset({170141, 110072, 10014})
-"""The client id is taken: the first copy landed, whatever became of it."""
+"""The client order id is in use, so the first copy of the order arrived."""
 UNKNOWN_ORDER = frozenset({170213, 110001, 170143})
 GONE = frozenset({*UNKNOWN_ORDER, 170139, 170142, 170190, 110008, 110010})
-"""A cancel that found nothing to cancel: the final state must be asked for."""
+"""A cancel found no open order; query the final state."""
 RESTARTING = 10019
-"""This node of the trade socket is going down: take a new connection."""
+"""This node of the trade socket is shutting down; dial a new connection."""
 ALREADY_AUTHED = 20001
 
 REASONS = {
@@ -41,7 +41,7 @@ REASONS = {
 
 
 def verdict(code: int | None) -> tuple[OrdStatus, RejectReason | None]:
-    """Status and reason that the code of a new order's answer proves."""
+    """(status, reason) that the code in the answer to a new order proves."""
     if code == 0:
         return OrdStatus.NEW, None
     if code in DUPLICATES:

@@ -20,7 +20,7 @@ _SUBSCRIBE = Send(json_text({"req_id": "private", "op": "subscribe", "args": ["o
 
 
 class PrivateSession:
-    """``order`` (states), ``execution`` (fills) and ``wallet``; rows of other categories than spot are left out."""
+    """``order`` (states), ``execution`` (fills) and ``wallet``; rows of categories other than spot are ignored."""
 
     def __init__(self, link: LinkSpec, catalogue: Catalogue, signer: Signer, *, url: str) -> None:
         self.due_ns = NEVER

@@ -36,11 +36,11 @@ PING_NS = 20_000_000_000
 PING = Send(json_text({"req_id": "ping", "op": "ping"}), 0)
 ARGS_PER_REQUEST = 10
 _FULL = 10_000
-"""Levels a side of the full book's snapshot."""
+"""Levels per side of the full book's snapshot."""
 
 
 class _Change(Struct, gc=False):
-    """A change of a full book, or the whole of it, as ``Joined`` wants it."""
+    """A delta or a snapshot of a full book, in the form that ``Joined`` needs."""
 
     bids: Sequence[Level]
     asks: Sequence[Level]
@@ -51,10 +51,10 @@ class _Change(Struct, gc=False):
 
 
 class PublicSession:
-    """Subscribes one book depth, tests that ``u`` rises by one, heals a gap by subscribing again.
+    """Subscribes one book depth, checks that ``u`` increases by one, and subscribes a book again after a gap.
 
-    ``orderbook.1`` of spot sends whole books only and repeats ``u``: it is not tested. ``orderbook.full`` sends changes
-    alone, which join a REST snapshot by ``u``.
+    ``orderbook.1`` of spot sends only full books and repeats ``u``, so it is not checked. ``orderbook.full`` sends only
+    changes, which are joined to a REST snapshot by ``u``.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class PublicSession:
         self._gap_check = gap_check
         self._ping_ns = 0
         self._books: dict[str, Chained | Joined | None] = {}
-        """By topic; None = known and not wanted."""
+        """By topic; None = known and ignored."""
         self._depths: dict[str, tuple[int, str]] = {}
-        """Depth and topic that feed each symbol: a deeper one takes over, a shallower one is not read."""
+        """Depth and topic that feed each symbol: a deeper topic replaces it, a shallower one is ignored."""
         self._requests: dict[str, list[str]] = {}
-        """Subscriptions that nobody has answered: topics by request id."""
+        """Subscriptions without an answer: topics by request id."""
         self._count = 0
         self._ready = False
 
@@ -128,7 +128,7 @@ class PublicSession:
         if isinstance(book, Joined):
             return self._change(topic, book, _Change(bids, asks, u, u, 0, exch_ns), now_ns)
         if frame.type == "snapshot" or u == 1:
-            # u = 1 says that the service restarted: whatever the type, it is a whole book
+            # u = 1: the service restarted, and the message is a full book whatever its type
             return book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
         if frame.type != "delta":
             raise BadFrame(f"{topic}: unknown type {frame.type!r}")
@@ -140,7 +140,7 @@ class PublicSession:
     def _change(self, topic: str, book: Joined, change: _Change, now_ns: int) -> Sequence[Output]:
         if change.last != 1:
             return book.update(change, now_ns)
-        # u = 1: the service restarted, the old numbers mean nothing any more
+        # u = 1: the service restarted, so the old numbers are not valid any more
         fresh = self._books[topic] = Joined(book.instrument, book.depth)
         return (BookLost(book.instrument, "the full book restarted", now_ns), *fresh.update(change, now_ns))
 
@@ -153,7 +153,7 @@ class PublicSession:
         out: list[Output] = []
         if frame.success is False:
             if len(topics) > 1:
-                # one bad topic may fail them all
+                # one bad topic may make the whole request fail
                 return [self._subscribe([topic]) for topic in topics]
             out.append(Notice(VENUE, f"{frame.op}: {frame.ret_msg}", recv_ns=now_ns))
             for topic in topics:
@@ -168,7 +168,7 @@ class PublicSession:
         return out
 
     def _book(self, topic: str) -> Chained | Joined | None:
-        """The book that this push feeds, made on first sight."""
+        """The book of this push; created at its first push."""
         name, _, rest = topic.partition(".")
         levels, _, symbol = rest.partition(".")
         depth = _FULL if levels == "full" else int(levels) if levels.isdigit() else 0
@@ -190,7 +190,7 @@ class PublicSession:
         return book
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        """The snapshot that a full book joins."""
+        """The snapshot for a full book."""
         symbol = self._catalogue[what.instrument].native if isinstance(what, Ask) else ""
         book = self._books.get(f"orderbook.full.{symbol}")
         if not isinstance(book, Joined):

@@ -1,4 +1,4 @@
-"""Bybit rows as events, and commands as Bybit parameters: what the private, trade and REST links share."""
+"""Converts Bybit rows to events and commands to Bybit parameters, for the private, trade and REST links."""
 
 from __future__ import annotations
 
@@ -46,22 +46,23 @@ def instrument_id(catalogue: Catalogue, symbol: str) -> str:
 
 
 def native(catalogue: Catalogue, instrument: str) -> str:
-    """Bybit's name. An order of an earlier run may be asked for before the catalogue is here, or after a delisting."""
+    """Bybit's name. Orders of an earlier run may be queried before the catalogue arrives, or after a delisting."""
     known = catalogue.get(instrument)
     return known.native if known is not None else instrument.partition(":")[2].replace("-", "")
 
 
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
-    """One order row. It tells quantities; the fills come from ``execution``, also after the order's last report."""
+    """One order row. It contains quantities; the fills come from ``execution``, possibly after the order's last
+    report."""
     status = _STATUSES.get(row.order_status, OrdStatus.UNKNOWN)
     cum = number(row.cum_exec_qty) if row.cum_exec_qty else None
     reason = codes.REASONS.get(row.reject_reason)
     if status is OrdStatus.REJECTED:
         reason = reason or RejectReason.OTHER
         if reason is RejectReason.DUPLICATE:
-            status = OrdStatus.UNKNOWN  # the first order of that id may be alive
+            status = OrdStatus.UNKNOWN  # the first order with this id may be open
         elif cum:
-            status = OrdStatus.EXPIRED  # seen: "Rejected" after a part had filled
+            status = OrdStatus.EXPIRED  # "Rejected" has been seen after a partial fill
     elif (
         status is OrdStatus.CANCELED
         and row.time_in_force in ("IOC", "FOK", "PostOnly")
@@ -87,7 +88,7 @@ def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str,
 
 
 def fill_update(row: ExecutionRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
-    """One execution. ``execFee`` is positive when paid; where its currency is not told, a buy pays in base."""
+    """One execution. ``execFee`` is positive when paid; without a fee currency, a buy pays in base."""
     instrument = catalogue.native(VENUE, row.symbol)
     asset = row.fee_currency
     if not asset and instrument is not None and row.exec_fee and not row.exec_fee.startswith("-"):
@@ -114,7 +115,7 @@ def fill_update(row: ExecutionRow, account: str, catalogue: Catalogue, source: s
 def fills(
     rows: Iterable[ExecutionRow], account: str, catalogue: Catalogue, source: str, now_ns: int
 ) -> list[OrderUpdate]:
-    """Trades of spot only: funding, settlement and other categories share these rows."""
+    """Spot trades only; funding, settlement and other categories use the same rows."""
     return [
         fill_update(row, account, catalogue, source, now_ns)
         for row in rows
@@ -123,7 +124,7 @@ def fills(
 
 
 def balances(rows: Sequence[WalletRow], account: str, snapshot: bool, exch_ns: int, now_ns: int) -> list[Balance]:
-    """Free is what is neither locked nor borrowed, never below 0: Bybit has been seen to lock more than there is."""
+    """Free is neither locked nor borrowed, and never below 0: the locked amount has been seen to exceed the wallet."""
     found: list[Balance] = []
     for coin in (coin for row in rows for coin in row.coin):
         locked = number(coin.locked)
@@ -145,7 +146,7 @@ def balances(rows: Sequence[WalletRow], account: str, snapshot: bool, exch_ns: i
 def order_answer(
     account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, exch_ns: int, now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a new order: "yes" is evidence of an order, not of its life; it may still end Rejected."""
+    """The venue's answer to a new order. Success means that the order exists; it may still end as Rejected."""
     status, reason = codes.verdict(code)
     return OrderUpdate(
         account=account,
@@ -164,7 +165,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: int | None, msg: str, ids: Ids, exch_ns: int, now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes on ``order``."""
+    """The venue's answer to a cancel. Success means that the order exists; its end is reported on ``order``."""
     reason = None
     if code is not None and code != 0:
         reason = RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -203,7 +204,7 @@ def cancel_params(what: CancelOrder, symbol: str) -> dict[str, object]:
 
 
 def rate_report(headers: Mapping[str, object], bucket: str, exceeded: bool, now_ns: int) -> RateReport | None:
-    """The limit as the venue counts it (``X-Bapi-Limit*`` of REST, the same keys in a trade reply's header)."""
+    """The limit as reported by the venue (``X-Bapi-Limit*`` of REST, the same keys in a trade reply's header)."""
     lower = {name.lower(): str(value) for name, value in headers.items() if name.lower().startswith("x-bapi-limit")}
     limit, left = lower.get("x-bapi-limit", ""), lower.get("x-bapi-limit-status", "")
     known = limit.isdecimal() and left.isdecimal()
@@ -214,7 +215,7 @@ def rate_report(headers: Mapping[str, object], bucket: str, exceeded: bool, now_
         bucket=bucket,
         used=int(limit) - int(left) if known else None,
         limit=int(limit) if known else None,
-        # limits are counted over one second; the reset stamp is on the venue's clock, so it is not used
+        # limits are counted over one second; the reset time is in the venue's clock, so it is not used
         until_ns=now_ns + _SECOND_NS if exceeded else 0,
         recv_ns=now_ns,
     )

@@ -1,4 +1,4 @@
-"""The REST link: all reads, and the other way in for orders."""
+"""The REST link: all reads, and orders if the trade link is not ready."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
     from arbkit.core.types import Catalogue, LinkSpec
 
 _BLOCKED_NS = 600 * S
-"""HTTP 403 "access too frequent": nothing for ten minutes."""
+"""HTTP 403 "access too frequent": nothing is sent for ten minutes."""
 _FILLS_NS = 7 * 86_400 * S
-"""Without an end, a listing of fills covers so much."""
+"""The time span of a fills listing without an end time."""
 _SPOT = ("category", "spot")
 _USUAL_MS = str(login.WINDOW_NS // MS)
 
 
 class RestSession(NoSocket):
-    """One request channel; keyless without a signer."""
+    """The account's request channel; without a signer only public requests."""
 
     def __init__(
         self,
@@ -174,7 +174,8 @@ class RestSession(NoSocket):
         return [report for report in found if report is not None]
 
     def _elsewhere(self, what: QueryOrder) -> Ask:
-        """``realtime`` knows open orders and the last 500 closed ones, until a restart; history knows the others."""
+        """Query ``order/history``: ``order/realtime`` knows only open orders and the last 500 closed ones, until a
+        restart."""
         return Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=what.cl_ord_id, lane=Lane.QUERY)
 
     def _read(self, what: Ask | Command, result: Raw, answer: HttpAnswer, now_ns: int) -> Sequence[Output]:
@@ -197,7 +198,7 @@ class RestSession(NoSocket):
                 if orders:
                     return orders
                 if isinstance(what, QueryOrder):
-                    # only our ids are looked for elsewhere: an empty one would find every order
+                    # only our ids are queried there: an empty id would match every order
                     return (self._elsewhere(what),) if what.cl_ord_id else ()
                 return (OrderAbsent(account, what.instrument, what.ref, now_ns),)
             case ListFills():
@@ -244,7 +245,7 @@ class RestSession(NoSocket):
 
 
 def instrument(row: wire.InstrumentRow) -> Instrument:
-    """A row of the spot list; ``minOrderQty`` and ``maxOrderQty`` are left out: Bybit no longer checks them."""
+    """A row of the spot list; ``minOrderQty`` and ``maxOrderQty`` are ignored, because Bybit no longer checks them."""
     lots = row.lot_size_filter
     return Instrument(
         venue=VENUE,

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from arbkit.core.types import Catalogue, LinkSpec
 
 _OPS = {"order.create": "create", "order.cancel": "cancel"}
-"""Operations and the buckets of their limits."""
+"""Operations and their rate-limit buckets."""
 
 
 class TradeSession:
-    """A request id is client id, counter (Bybit refuses a repeated id) and symbol: any session can read any answer."""
+    """Order entry. A request id is client order id, counter (Bybit refuses a repeated id) and symbol, so that every
+    session can read every answer."""
 
     def __init__(self, link: LinkSpec, catalogue: Catalogue, signer: Signer, *, url: str) -> None:
         self.due_ns = NEVER
@@ -120,7 +121,7 @@ class TradeSession:
         self._count += 1
         return json_text(
             {
-                # somebody else's id may be as long as all of it
+                # a foreign id may use the whole length
                 "reqId": f"{own_id(what.cl_ord_id)}-{self._count}-{symbol}"[:36],
                 "header": {
                     "X-BAPI-TIMESTAMP": str(self._signer.venue_ns(now_ns) // MS),

@@ -256,14 +256,6 @@ def test_only_listed_codes_reject(code: int, status: OrdStatus, reason: RejectRe
     assert (polled.ord_status, polled.reason) == (status, reason)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"retCode":0,"result":{"orderId":"1"}}', b'{"re'])
-def test_a_server_error_leaves_the_order_unknown(status: int, body: bytes) -> None:
-    """Whatever the body says."""
-    (update,) = session(Role.REST).answered(BUY, HttpAnswer(status, {}, body), NOW_NS)
-    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
-
-
 def test_throttling_leaves_the_order_unknown_and_reports() -> None:
     """10006 or a bare 429: the venue may have taken it; nothing more in this bucket for a second. 403: no REST for ten
     minutes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +11,14 @@ import ccxt.pro
 import pytest
 from arbkit_bybit.dialect import BybitDialect
 
+from arbkit.core.runtime.clock import Clock
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
+HANGS_S = 60
+SUBSCRIBED_S = 1.0
+"""How long the client is given to log in and subscribe: it does not say when it has."""
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +47,8 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([BybitDialect], seed=3, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served:
+    world = World([BybitDialect], seed=3, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served:
         yield world, served["venues"]["bybit"]
 
 
@@ -67,7 +72,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert len(book["bids"]) == len(book["asks"]) == 20
         assert book["bids"][0][0] < book["asks"][0][0]
         assert client.fetch_ticker("BTC/USDT")["ask"] > 0
-        assert abs(client.fetch_time() - time.time() * 1000) < 2000
+        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 60_000
         assert client.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
         assert client.fetch_currencies()["BTC"]["deposit"]
         before = client.fetch_balance()
@@ -120,7 +125,7 @@ async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]], pr
     """The streaming client keeps a book from a snapshot and its deltas, equal to the venue's."""
     exchange = world[0].sites["bybit"].exchange
     for _ in range(200):
-        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT", 50), 5)
+        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT", 50), HANGS_S)
         bids, asks = ([[px / 10, lots / 1e6] for px, lots in side] for side in exchange.books["BTC-USDT"].depth(50))
         # the stream lags by up to 20 ms: look when it has caught up
         if [bids, asks] == [[list(level[:2]) for level in book[side]] for side in ("bids", "asks")] and _ > 20:
@@ -134,21 +139,21 @@ async def test_ccxt_pro_trades_over_the_trade_socket(world: tuple[World, dict[st
     await pro.load_markets()
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     balance = asyncio.create_task(pro.watch_balance())
-    await asyncio.sleep(0.3)
-    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), 5)
-    seen = (await asyncio.wait_for(watching, 5))[0]
+    await asyncio.sleep(SUBSCRIBED_S)
+    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), HANGS_S)
+    seen = (await asyncio.wait_for(watching, HANGS_S))[0]
     assert (seen["id"], seen["status"]) == (order["id"], "open")
-    assert (await asyncio.wait_for(balance, 5))["USDT"]["used"] == 500
+    assert (await asyncio.wait_for(balance, HANGS_S))["USDT"]["used"] == 500
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     await asyncio.sleep(0.05)
-    assert (await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), 5))["id"] == order["id"]
-    assert (await asyncio.wait_for(watching, 5))[-1]["status"] == "canceled"
+    assert (await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), HANGS_S))["id"] == order["id"]
+    assert (await asyncio.wait_for(watching, HANGS_S))[-1]["status"] == "canceled"
     trades = asyncio.create_task(pro.watch_my_trades("BTC/USDT"))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(SUBSCRIBED_S)
     await pro.create_order_ws("BTC/USDT", "limit", "sell", 0.01, 60_000, {"timeInForce": "IOC"})
-    assert (await asyncio.wait_for(trades, 5))[-1]["fee"]["currency"] == "USDT"
+    assert (await asyncio.wait_for(trades, HANGS_S))[-1]["fee"]["currency"] == "USDT"
     with pytest.raises(ccxt.InsufficientFunds):
-        await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "sell", 50, 70_000), 5)
+        await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "sell", 50, 70_000), HANGS_S)
     assert world[0].ledger()["bybit"]["conserved"]
 
 
@@ -158,4 +163,4 @@ async def test_ccxt_pro_is_refused_with_a_wrong_secret(world: tuple[World, dict[
     pro.options |= {"enableUnifiedMargin": False, "enableUnifiedAccount": True}
     pro.secret = "wrong" + pro.secret
     with pytest.raises(ccxt.AuthenticationError):
-        await asyncio.wait_for(pro.watch_orders("BTC/USDT"), 5)
+        await asyncio.wait_for(pro.watch_orders("BTC/USDT"), HANGS_S)

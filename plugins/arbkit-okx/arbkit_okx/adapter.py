@@ -1,4 +1,4 @@
-"""OKX v5, spot: endpoints, guarantees, limits, links. https://www.okx.com/docs-v5/en/"""
+"""The OKX v5 spot adapter: endpoints, capabilities, limits, links. https://www.okx.com/docs-v5/en/"""
 
 from __future__ import annotations
 
@@ -68,13 +68,12 @@ _BUCKETS = {
 
 
 class Okx:
-    """The venue as arbkit sees it. Raises ``ConfigError`` for an option or environment that OKX lacks."""
+    """The venue adapter. Raises ``ConfigError`` for an unknown option or environment."""
 
     venue = VENUE
     capabilities = Capabilities(
         client_id_scope=ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
         order_window_ns=ORDER_WINDOW_NS,  # expTime, set on every order
-        lookup_window_ns=2 * 3600 * S,  # an order cancelled without a fill is forgotten after about 2 h
         lookup_lag_ns=2 * S,
         book_check="sequence",
         checked="2026-06-27",
@@ -130,8 +129,7 @@ class Okx:
                 )
                 for role in (Role.PRIVATE, Role.TRADE)
             ]
-        rest = f"{VENUE}.{name}.rest" if account else f"{VENUE}.rest"
-        return [*links, LinkSpec(link=rest, venue=VENUE, role=Role.REST, account=account)]
+        return links
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
@@ -153,11 +151,12 @@ class Okx:
         return AccountSession(link, catalogue, signer, url=url, trade_mode=self._trade_mode)
 
     def replay_session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
-        """What ``arbkit replay`` reads recordings with: also the frames of 2022."""
+        """The session for ``arbkit replay``: it also reads the frames of 2022."""
         return PublicSession(link, catalogue, url="", channel=self._channel, recorded=True)
 
     def route(self, command: Command) -> Sequence[Role]:
-        """Empty for what OKX spot lacks (cancel-all). Demo refuses the instIdCode that it publishes: REST there."""
+        """Empty for commands that OKX spot does not have (cancel-all). In demo, orders use REST, because demo refuses
+        the instIdCode that it publishes."""
         match command:
             case NewOrder() | CancelOrder():
                 return (Role.REST,) if self._demo else (Role.TRADE, Role.REST)

@@ -1,5 +1,5 @@
-"""What OKX's error codes mean for an order. Only codes listed here reject; every other leaves it UNKNOWN, and so do
-the codes of a throttle.
+"""The meaning of OKX's error codes for an order. Only codes listed here are rejections. Any other code, and the codes
+of a throttle, leave the order UNKNOWN.
 
 Source: the "Error Code" section of https://www.okx.com/docs-v5/en/.
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 from arbkit.core.types import OrdStatus, RejectReason
 
 ORDER_UNKNOWN = "51603"
-"""A query found no such order; it may lag right after placement."""
+"""A query found no such order. It may also come for an order that was just placed."""
 GONE = frozenset({"51400", "51401", "51402", "51410", "51412", "51503", "51509", "51510", ORDER_UNKNOWN})
-"""A cancel that found nothing to cancel, or that the venue gave up on: the final state must be asked for."""
+"""A cancel found no open order or was not completed; query the final state."""
 
 NOT_LOGGED_IN = "60011"
-"""The link has lost its login: the order was not taken."""
+"""The link is not logged in any more; the order was not accepted."""
 
 _BY_REASON = {
     RejectReason.INSUFFICIENT_FUNDS: ("51008", "51127", "51131"),
@@ -39,13 +39,13 @@ _BY_REASON = {
     ),
 }
 REJECTS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
-"""Why a request was refused."""
+"""The rejection reason of each code."""
 DUPLICATE = "51016"
-"""The client id is taken: the first copy landed, whatever became of it."""
+"""The client order id is in use, so the first copy of the order arrived."""
 
 
 def verdict(code: str) -> tuple[OrdStatus, RejectReason | None]:
-    """Status and reason that the code of a new order's answer proves."""
+    """(status, reason) that the code in the answer to a new order proves."""
     if code == "0":
         return OrdStatus.NEW, None
     if code == DUPLICATE:

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from arbkit.core.types import Catalogue, LinkSpec
 
 ORDER_WINDOW_NS = 5_000_000_000
-"""``expTime`` of orders that name no deadline: OKX has no window of its own."""
+"""``expTime`` of orders without a deadline. OKX has no default window."""
 LIMIT_WINDOW_NS = 2_000_000_000
 """Trading limits are counted over 2 s; OKX sends no Retry-After."""
 _ID = 16
-"""Characters of a client id of ours."""
+"""Characters of our client order ids."""
 _FOREIGN = "0" * _ID
-"""In its place, where somebody else's order is cancelled."""
+"""Used in its place if a foreign order is cancelled."""
 _SUBSCRIBE = json_text(
     {
         "id": "private",
@@ -57,8 +57,8 @@ _SUBSCRIBE = json_text(
 class AccountSession:
     """Logs in; then a PRIVATE link subscribes ``orders`` and ``account``, and a TRADE link takes orders.
 
-    Instruments travel as ``instIdCode``; the answer to an order means "accepted", the stream tells the rest. A request
-    id is client id and instrument name, so that any session can read any answer.
+    Instruments are sent as ``instIdCode``. The answer to an order means "accepted"; the stream reports the rest. A
+    request id is the client order id and the instrument name, so that every session can read every answer.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class AccountSession:
         self._heard_ns = 0
         self._awaited = {"orders", "account"}
         self._letters: dict[str, str] = {}
-        """Instrument ids by the letters of their names that a request id carries."""
+        """Instrument ids by the part of their names that a request id contains."""
 
     def dial(self, now_ns: int) -> Dial | Ask:
         return Dial(self._url)
@@ -106,7 +106,8 @@ class AccountSession:
                 return self._event(frame, now_ns)
 
     def _event(self, frame: wire.PrivateFrame, now_ns: int) -> Sequence[Output]:
-        """A refused key is final, a clock or a lost login ends the link, the rest is news."""
+        """A refused key raises ``CredentialsError``, a wrong clock or a lost login ends the link, other events become
+        notices."""
         code, msg = frame.code, frame.msg
         if frame.event == "error":
             error = login.refused(code, msg)
@@ -182,5 +183,5 @@ class AccountSession:
 
 
 def _letters(native: str) -> str:
-    """What fits behind a client id: request ids are letters and digits, at most 32."""
+    """The part of the name that fits into a request id: letters and digits, at most 32 together with the client id."""
     return native.replace("-", "")[:16]

@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from arbkit.core.types import Catalogue, LinkSpec
 
 CHANNELS = {"bbo-tbt": 1, "books5": 5, "books50-l2-tbt": 50, "books": 400, "books-l2-tbt": 400}
-"""Book channels and their levels a side."""
+"""Book channels and their levels per side."""
 SNAPSHOTS = ("bbo-tbt", "books5")
-"""Those of them that push whole books."""
+"""The channels that push full books."""
 PING_NS = 20_000_000_000
-"""OKX closes a link after 30 s without data; a text ``ping`` after 20 to 25 s is its advice."""
+"""OKX closes a link after 30 s without data; it recommends a text ``ping`` after 20 to 25 s."""
 
 _TIER = ("64003", "64004")
 Books = Chained | SnapshotOnly | Checksummed
 
 
 class PublicSession:
-    """Subscribes one book channel, keeps each book's ``prevSeqId`` chain, heals a gap by subscribing again.
+    """Subscribes one book channel, checks ``prevSeqId``, and subscribes a book again after a gap.
 
-    ``recorded`` also reads frames of 2022: a checksum in place of sequence ids. A live session refuses those.
+    ``recorded`` also reads frames of 2022: with a checksum instead of sequence ids. A live session refuses them.
     """
 
     def __init__(
@@ -69,11 +69,12 @@ class PublicSession:
         self._recorded = recorded
         self._heard_ns = 0
         self._books: dict[tuple[str, str], Books | None] = {}
-        """By (channel, instId); None = known and not wanted."""
+        """By (channel, instId); None = known and ignored."""
         self._depths: dict[str, int] = {}
-        """Levels of the channel that feeds each instrument: a deeper one takes over, a shallower one is not read."""
+        """Levels of the channel that feeds each instrument: a deeper channel replaces it, a shallower one is
+        ignored."""
         self._awaited: set[str] = set()
-        """instIds whose subscription nobody has confirmed."""
+        """instIds whose subscription is not confirmed."""
         self._ready = False
 
     def dial(self, now_ns: int) -> Dial | Ask:
@@ -182,7 +183,7 @@ class PublicSession:
             error = login.refused(frame.code, frame.msg)
             if error is not None:
                 raise error
-            # the reply names the request, not its argument: request ids are made from instIds
+            # the reply contains the request id only, so request ids are made from instIds
             native = native or next((name for name in self._awaited if _request_id(name) == frame.id), "")
             out.append(Notice(VENUE, f"{frame.code} {frame.msg}", recv_ns=now_ns))
             book = self._books.get((self._channel, native))
@@ -196,7 +197,7 @@ class PublicSession:
         return out
 
     def _fall_back(self, frame: wire.PublicFrame, now_ns: int) -> Sequence[Output]:
-        """The account's tier does not allow the fast channel, or another one is in its way: take the open one."""
+        """The fast channel is not allowed for the account's tier or conflicts with another one: use ``books``."""
         out: list[Output] = [Notice(VENUE, f"{self._channel}: {frame.code} {frame.msg}; reading books", recv_ns=now_ns)]
         self._channel = "books"
         self._books.clear()
@@ -204,7 +205,7 @@ class PublicSession:
         return [*out, *self._subscribe(now_ns)]
 
     def _book(self, channel: str, native: str) -> Books | None:
-        """The book that this push feeds, made on first sight."""
+        """The book of this push; created at its first push."""
         depth = CHANNELS.get(channel)
         instrument = self._catalogue.native(VENUE, native)
         if instrument is None:
@@ -253,5 +254,5 @@ def _request(op: str, channel: str, native: str) -> Send:
 
 
 def _request_id(native: str) -> str:
-    """Letters and digits only, at most 32."""
+    """The request id of a subscription: letters and digits, at most 32."""
     return "".join(char for char in native if char.isalnum())[:32]

@@ -1,4 +1,4 @@
-"""OKX rows as events, and commands as OKX parameters: what the private, trade and REST links share."""
+"""Converts OKX rows to events and commands to OKX parameters, for the private, trade and REST links."""
 
 from __future__ import annotations
 
@@ -30,25 +30,26 @@ _STATES = {
     "mmp_canceled": OrdStatus.EXPIRED,
 }
 _BY_USER = "1"
-"""``cancelSource`` of an order that its owner cancelled, a resting post-only one too."""
+"""``cancelSource`` of an order that its owner cancelled, also of a resting post-only order."""
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
 
 
 def instrument_id(catalogue: Catalogue, native: str) -> str:
-    """Our id; OKX spot names are BASE-QUOTE, so one that the catalogue lacks still reads right."""
+    """Our instrument id. OKX spot names are BASE-QUOTE, so it is right also for names that are not in the catalogue."""
     instrument = catalogue.native(VENUE, native)
     return instrument.id if instrument is not None else f"{VENUE}:{native}"
 
 
 def native(catalogue: Catalogue, instrument: str) -> str:
-    """OKX's name. An order of an earlier run may be asked for before the catalogue is here, or after a delisting."""
+    """OKX's name. Orders of an earlier run may be queried before the catalogue arrives, or after a delisting."""
     known = catalogue.get(instrument)
     return known.native if known is not None else instrument.partition(":")[2]
 
 
 def order_update(row: OrderRow, account: str, catalogue: Catalogue, source: str, now_ns: int) -> OrderUpdate:
-    """One order row. A push tells the fill that caused it; a polled row only repeats the last one, without its fee."""
+    """One order row. A push contains the fill that caused it; a polled row only repeats the last fill, without its
+    fee."""
     status = _STATES.get(row.state, OrdStatus.UNKNOWN)
     cum = number(row.acc_fill_sz) if row.acc_fill_sz else None
     reason = None
@@ -123,7 +124,7 @@ def balances(rows: Sequence[AccountRow], account: str, margin: bool, snapshot: b
 def order_answer(
     account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a new order; the item's own code counts where there is one."""
+    """The venue's answer to a new order; the item's own code is used if there is one."""
     row = rows[0] if rows else AckRow()
     code = row.s_code or (code if code != "0" else "no item")
     status, reason = codes.verdict(code)
@@ -144,7 +145,7 @@ def order_answer(
 def cancel_answer(
     account: str, instrument: str, cl_ord_id: str, code: str, msg: str, rows: Sequence[AckRow], now_ns: int
 ) -> OrderUpdate:
-    """The venue's answer to a cancel. "Yes" says that there is such an order: its end comes as ``canceled``."""
+    """The venue's answer to a cancel. Success means that the order exists; its end is reported as ``canceled``."""
     row = rows[0] if rows else AckRow()
     code = row.s_code or code
     reason = None if code == "0" else RejectReason.UNKNOWN_ORDER if code in codes.GONE else codes.REJECTS.get(code)
@@ -164,7 +165,7 @@ def cancel_answer(
 
 
 def order_params(what: NewOrder, trade_mode: str) -> dict[str, str]:
-    """All parameters of a new order but the instrument."""
+    """All parameters of a new order except the instrument."""
     return {
         "tdMode": trade_mode,
         "side": what.side.value,

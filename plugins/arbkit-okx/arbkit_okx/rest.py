@@ -1,4 +1,4 @@
-"""The REST link: all reads, and the other way in for orders."""
+"""The REST link: all reads, and orders if the trade link is not ready."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from arbkit.core.types import Catalogue, LinkSpec
 
 _FILLS_NS = 3 * 86_400 * S
-"""``trade/fills`` remembers so much."""
+"""The history of ``trade/fills``."""
 _PAGE = 100
-"""Rows of a full page: a listing that long may go on."""
+"""Rows of a full page. A listing with as many rows may be incomplete."""
 
 
 class RestSession(NoSocket):
-    """One request channel; keyless without a signer."""
+    """The account's request channel; without a signer only public requests."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class RestSession(NoSocket):
         if codes.REJECTS.get(code) is RejectReason.THROTTLED:
             out += self._throttled(what, now_ns)
         msg = reply.msg if reply is not None else f"HTTP {answer.status}"
-        # beside a 429, a row says nothing of the order
+        # with HTTP 429, a row says nothing about the order
         data = reply.data if reply is not None and answer.status != 429 else None
         if isinstance(what, NewOrder | CancelOrder):
             rows = (read_json(wire.ACKS, data) if data is not None else None) or []
@@ -229,7 +229,8 @@ class RestSession(NoSocket):
                 return ()
 
     def _fees(self, instrument_id: str, rows: Sequence[wire.FeeRow]) -> list[FeeUpdate]:
-        """Rates by the instrument's fee group, the dearest group's where it has none; a charge is a negative number."""
+        """Fee rates by the instrument's fee group; without a group the highest rates. OKX gives charges as negative
+        numbers."""
         groups = {group.group_id: group for row in rows for group in row.fee_group}
         if not groups:
             return []
@@ -243,7 +244,7 @@ class RestSession(NoSocket):
 
 
 def assets(rows: Sequence[wire.CurrencyRow]) -> list[AssetStatus]:
-    """One row a chain: an asset moves if any of its chains does."""
+    """One row per chain. An asset can be moved if one of its chains is open."""
     deposit: dict[str, bool] = {}
     withdraw: dict[str, bool] = {}
     for row in rows:
@@ -253,7 +254,7 @@ def assets(rows: Sequence[wire.CurrencyRow]) -> list[AssetStatus]:
 
 
 def instrument(row: wire.InstrumentRow) -> Instrument:
-    """A row of the instruments list. Swaps read as perpetuals, dated contracts keep OKX's name."""
+    """A row of the instruments list. Swaps become perpetuals; dated contracts keep OKX's name."""
     base, quote = row.base_ccy, row.quote_ccy
     if not base:
         base, _, quote = row.uly.partition("-")

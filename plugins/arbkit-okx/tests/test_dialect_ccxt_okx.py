@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,8 +11,14 @@ import ccxt.pro
 import pytest
 from arbkit_okx.dialect import OkxDialect
 
+from arbkit.core.runtime.clock import Clock
 from arbkit.sim.shell import serve
 from arbkit.sim.world import World
+
+CLOCK = Clock()
+HANGS_S = 60
+SUBSCRIBED_S = 1.0
+"""How long the client is given to log in and subscribe: it does not say when it has."""
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
@@ -29,8 +34,8 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([OkxDialect], seed=3, start_ns=time.time_ns())
-    async with serve(world, now_ns=time.time_ns) as served:
+    world = World([OkxDialect], seed=3, start_ns=CLOCK.now_ns())
+    async with serve(world, now_ns=CLOCK.now_ns) as served:
         yield world, served["venues"]["okx"]
 
 
@@ -56,7 +61,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         assert book["bids"][0][0] < book["asks"][0][0]
         assert client.fetch_ticker("BTC/USDT")["ask"] > 0
         assert set(client.fetch_tickers()) == {"BTC/USDT", "ETH/USDT"}
-        assert abs(client.fetch_time() - time.time() * 1000) < 2000
+        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 60_000
         assert client.fetch_currencies()["BTC"]["deposit"]
         fee = client.fetch_trading_fee("BTC/USDT")
         assert (fee["maker"], fee["taker"]) == (0.0008, 0.001)
@@ -112,42 +117,42 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
 async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]], pro: Any) -> None:
     """The streaming client checks the sequence chain of every update, and its book stays equal to the venue's."""
     for _ in range(20):
-        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), 5)
+        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), HANGS_S)
     exchange = world[0].sites["okx"].exchange
     # the stream lags by up to 100 ms: wait until it carries the venue's present id
     for _ in range(200):
         bids, asks = exchange.books["BTC-USDT"].depth(400)
         if book["nonce"] == exchange.books["BTC-USDT"].seq:
             break
-        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), 5)
+        book = await asyncio.wait_for(pro.watch_order_book("BTC/USDT"), HANGS_S)
     pair = exchange.pairs["BTC-USDT"]
     want = [[[float(pair.px_text(px)), float(pair.qty_text(lots))] for px, lots in side] for side in (bids, asks)]
     assert len(bids) > 50
     assert [[level[:2] for level in book[side]] for side in ("bids", "asks")] == want
-    assert (await asyncio.wait_for(pro.watch_order_book("ETH/USDT", 5), 5))["asks"][0][0] > 2000
-    assert len((await asyncio.wait_for(pro.watch_order_book("ETH/USDT", 1), 5))["bids"]) == 1
+    assert (await asyncio.wait_for(pro.watch_order_book("ETH/USDT", 5), HANGS_S))["asks"][0][0] > 2000
+    assert len((await asyncio.wait_for(pro.watch_order_book("ETH/USDT", 1), HANGS_S))["bids"]) == 1
 
 
 async def test_ccxt_pro_trades_on_the_private_socket(world: tuple[World, dict[str, Any]], pro: Any) -> None:
     """Orders by instIdCode over the private socket; orders, fills and balances arrive on its channels."""
     await pro.load_markets()
-    assert (await asyncio.wait_for(pro.watch_balance(), 5))["USDT"]["free"] == 200_000
+    assert (await asyncio.wait_for(pro.watch_balance(), HANGS_S))["USDT"]["free"] == 200_000
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     balance = asyncio.create_task(pro.watch_balance())
-    await asyncio.sleep(0.1)
-    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), 5)
-    seen = (await asyncio.wait_for(watching, 5))[0]
+    await asyncio.sleep(SUBSCRIBED_S)
+    order = await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "buy", 0.01, 50_000), HANGS_S)
+    seen = (await asyncio.wait_for(watching, HANGS_S))[0]
     assert (seen["id"], seen["status"]) == (order["id"], "open")
-    assert (await asyncio.wait_for(balance, 5))["USDT"]["used"] == 500
+    assert (await asyncio.wait_for(balance, HANGS_S))["USDT"]["used"] == 500
     watching = asyncio.create_task(pro.watch_orders("BTC/USDT"))
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), 5)
-    seen = (await asyncio.wait_for(watching, 5))[-1]
+    await asyncio.wait_for(pro.cancel_order_ws(order["id"], "BTC/USDT"), HANGS_S)
+    seen = (await asyncio.wait_for(watching, HANGS_S))[-1]
     assert (seen["status"], seen["clientOrderId"]) == ("canceled", order["clientOrderId"])
     trades = asyncio.create_task(pro.watch_my_trades("BTC/USDT"))
     await asyncio.sleep(0.05)
     taken = await pro.create_order_ws("BTC/USDT", "limit", "sell", 0.01, 60_000, {"timeInForce": "IOC"})
-    fill = (await asyncio.wait_for(trades, 5))[-1]
+    fill = (await asyncio.wait_for(trades, HANGS_S))[-1]
     assert (fill["order"], fill["fee"]["currency"], fill["takerOrMaker"]) == (taken["id"], "USDT", "taker")
     with pytest.raises(ccxt.ExchangeError, match="51008"):
         await pro.create_order_ws("BTC/USDT", "limit", "sell", 500, 60_000)
@@ -159,4 +164,4 @@ async def test_ccxt_pro_login_is_refused(world: tuple[World, dict[str, Any]], pr
     await pro.load_markets()
     pro.password = "wrong"
     with pytest.raises(ccxt.AuthenticationError, match="60024"):
-        await asyncio.wait_for(pro.watch_orders("BTC/USDT"), 5)
+        await asyncio.wait_for(pro.watch_orders("BTC/USDT"), HANGS_S)

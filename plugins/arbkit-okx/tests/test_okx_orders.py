@@ -248,14 +248,6 @@ def test_a_format_error_has_no_item_but_still_its_order() -> None:
     assert (update.cl_ord_id, update.instrument, update.ord_status) == (ID, BTC.id, OrdStatus.REJECTED)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"code":"0","data":[{"sCode":"0"}]}', b'{"co'])
-def test_a_server_error_leaves_the_order_unknown(status: int, body: bytes) -> None:
-    """Whatever the body says."""
-    (update,) = session(Role.REST).answered(BUY, HttpAnswer(status, {}, body), NOW_NS)
-    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
-
-
 def test_throttling_leaves_the_order_unknown_and_reports_the_bucket() -> None:
     """50011 or a bare 429: the venue may have taken it; nothing more in this bucket for the 2 s window."""
     row = {"clOrdId": ID, "sCode": "50011", "sMsg": "Rate limit reached"}

@@ -1,40 +1,15 @@
-"""The adapter against recorded books: every line that independent programs expect."""
+"""The checksummed books of 2022. The recorded books are compared in ``tests/venues``."""
 
 from __future__ import annotations
 
-import gzip
-import json
 from pathlib import Path
-from typing import Any
 
-import pytest
 from arbkit_okx.adapter import Okx
 
 from arbkit.core.types import BookLost, BookUpdate, LinkSpec, Role, VenueSettings
 from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
-from arbkit.testing.recording import print_books as run
 
 DATA = Path(__file__).parent / "data"
-
-
-def lines(name: str) -> list[dict[str, Any]]:
-    with gzip.open(DATA / name, "rt") as file:
-        return [json.loads(line) for line in file]
-
-
-@pytest.mark.parametrize(
-    ("session", "claims", "books"), [("", 290, 3), ("-transcoded-seq", 448, 1)], ids=["crc-2022", "sequence"]
-)
-def test_each_expected_book_is_reproduced(session: str, claims: int, books: int) -> None:
-    """Best five levels a side after each frame; the summary counts no gap and no error."""
-    printed: list[dict[str, Any]] = []
-    run(DATA / f"frames{session}.jsonl.gz", Okx(VenueSettings()), out=lambda text: printed.append(json.loads(text)))
-    expected = lines(f"expected{session}.jsonl.gz")
-    ours = {(line["i"], line["symbol"]): line for line in printed if "i" in line}
-    assert len(expected) == claims
-    assert [ours.get((line["i"], line["symbol"])) for line in expected] == expected
-    summary = printed[-1]["summary"]
-    assert (summary["books"], summary["gaps"], summary["errors"]) == (books, 0, 0)
 
 
 def test_a_live_session_refuses_books_without_prev_seq_id() -> None:

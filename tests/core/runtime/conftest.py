@@ -15,6 +15,9 @@ from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.supervisor import Ending, Runtime, run
 from arbkit.core.types import NEVER
 
+HANGS_S = 60.0
+"""A bound that only catches what hangs; a busy machine keeps far away from it."""
+
 
 class FakeDesk:
     """Records every input as (name, *arguments without the time); ``on[name]`` is called after it."""
@@ -48,7 +51,7 @@ class FakeDesk:
     def named(self, name: str) -> list[tuple[Any, ...]]:
         return [entry[1:] for entry in self.inputs if entry[0] == name]
 
-    async def until(self, name: str, count: int = 1, within: float = 5.0) -> list[tuple[Any, ...]]:
+    async def until(self, name: str, count: int = 1, within: float = HANGS_S) -> list[tuple[Any, ...]]:
         """Wait until the input came ``count`` times."""
         async with asyncio.timeout(within):
             while len(self.named(name)) < count:
@@ -78,6 +81,18 @@ INPUTS = frozenset(
 @pytest.fixture
 def make_desk() -> type[FakeDesk]:
     return FakeDesk
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """``await eventually(said)``: wait until ``said()`` is true, however slow the machine is."""
+
+    async def wait(said: Callable[[], bool]) -> None:
+        async with asyncio.timeout(HANGS_S):
+            while not said():
+                await asyncio.sleep(0.005)
+
+    return wait
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ class Hands:
 
 
 def test_starts_at_the_wall_clock() -> None:
-    """The real one: nanoseconds since 1970, rising."""
+    """The real one: nanoseconds since 1970, rising. The bound is wide, since the machine may pause in between."""
     clock = Clock()
-    assert abs(clock.now_ns() - time.time_ns()) < SECOND
+    assert abs(clock.now_ns() - time.time_ns()) < 60 * SECOND  # noqa: TID251 - what the clock is compared with
     first = clock.now_ns()
     assert clock.now_ns() >= first
     assert clock.jump_ns() == 0

@@ -86,7 +86,7 @@ async def test_certificates_are_verified(running: Any, tmp_path: Path, fault: st
     async with venue(cert, key, heard) as port, running(tls=tls) as (desk, runtime):
         runtime.dial("a", Dial(f"wss://127.0.0.1:{port}/"))
         (closed,) = await desk.until("closed")
-        runtime.request("rest", 1, HttpRequest("POST", f"https://127.0.0.1:{port}/"), 5 * SECOND)
+        runtime.request("rest", 1, HttpRequest("POST", f"https://127.0.0.1:{port}/"), 60 * SECOND)
         ((_, answer),) = await desk.until("answered")
         if fault == "none":
             assert "refused with 200" in closed[1]

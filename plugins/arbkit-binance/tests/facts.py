@@ -1,0 +1,150 @@
+"""What the tests of every venue (``tests/venues``) must know about Binance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from arbkit.core.types import HttpRequest, Role, VenueSettings
+from arbkit.testing.tapeserver import TrueTop
+
+
+def native(number: int) -> str:
+    return f"C{number}USDT"
+
+
+class BinanceTeller:
+    """Binance's side: depth over REST, acknowledgements on the socket."""
+
+    def symbol(self, data: str | bytes) -> str:
+        frame = json.loads(data)
+        return frame["data"]["s"] if "@depth" in frame["stream"] else ""
+
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
+        query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
+        truth = truths.get(query["symbol"])
+        if truth is None:
+            return None
+        count = int(query["limit"])
+        sides = {
+            name: [[repr(px), repr(qty)] for px, qty in levels[:count]]
+            for name, levels in (("bids", truth.bids), ("asks", truth.asks))
+        }
+        return json.dumps({"lastUpdateId": truth.seq, **sides}).encode()
+
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
+        return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
+
+
+RECORDINGS = {"": (995, 1), "-small2021": (176, 4), "-coinm2021": (331, 2)}
+TELLER = BinanceTeller()
+TAPES = {
+    "": {"frames": 997, "symbols": {"BTCUSDT"}, "levels": 200, "options": {"depth": "200"}, "window": 3},
+    "-small2021": {
+        "frames": 177,
+        "symbols": {"BLZETH", "LRCBTC", "NKNUSDT", "RUNEEUR"},
+        "levels": 200,
+        "options": {"depth": "200"},
+    },
+}
+ENDPOINTS = [
+    (
+        VenueSettings(),
+        {
+            Role.PUBLIC: "wss://stream.binance.com:9443/stream",
+            Role.TRADE: "wss://ws-api.binance.com:443/ws-api/v3",
+            Role.REST: "https://api.binance.com/api/v3/time",
+        },
+    ),
+    (
+        VenueSettings(environment="testnet"),
+        {
+            Role.PUBLIC: "wss://stream.testnet.binance.vision/stream",
+            Role.TRADE: "wss://ws-api.testnet.binance.vision/ws-api/v3",
+            Role.REST: "https://testnet.binance.vision/api/v3/time",
+        },
+    ),
+    (
+        VenueSettings(environment="demo"),
+        {
+            Role.PUBLIC: "wss://demo-stream.binance.com/stream",
+            Role.TRADE: "wss://demo-ws-api.binance.com/ws-api/v3",
+            Role.REST: "https://demo-api.binance.com/api/v3/time",
+        },
+    ),
+    (
+        VenueSettings(
+            environment="sim",
+            endpoints={name: f"http://127.0.0.1:1/{name}/" for name in ("rest", "ws_public", "ws_private", "ws_trade")},
+        ),
+        {
+            Role.PUBLIC: "http://127.0.0.1:1/ws_public/stream",
+            Role.TRADE: "http://127.0.0.1:1/ws_trade/ws-api/v3",
+            Role.REST: "http://127.0.0.1:1/rest/api/v3/time",
+        },
+    ),
+]
+BAD_SETTINGS = [
+    (VenueSettings(environment="simulated"), "endpoints.rest"),
+    (VenueSettings(options={"dept": "5"}), "did you mean 'depth'"),
+    (VenueSettings(options={"depth": "lots"}), "options.depth"),
+    (VenueSettings(options={"recv_window_ms": "60001"}), "60000"),
+    (VenueSettings(options={"key_type": "rsa"}), "key_type"),
+]
+WORDS = [
+    "c1usdt@depth@100ms",
+    "depthUpdate",
+    "executionReport",
+    "outboundAccountPosition",
+    "0",
+    "NaN",
+    "logon",
+    "nC1USDT",
+]
+KEYS = [
+    "stream",
+    "data",
+    "e",
+    "E",
+    "s",
+    "U",
+    "u",
+    "b",
+    "a",
+    "B",
+    "A",
+    "id",
+    "status",
+    "result",
+    "error",
+    "code",
+    "msg",
+    "event",
+    "c",
+    "C",
+    "i",
+    "X",
+    "x",
+    "z",
+    "l",
+    "L",
+    "n",
+    "N",
+    "t",
+    "T",
+    "orderId",
+    "price",
+    "qty",
+]
+FRAMES = [
+    (
+        '{"stream":"c1usdt@depth@100ms","data":{"e":"depthUpdate","E":1672515782136,"s":"C1USDT","U":157,"u":160,'
+        '"b":[["0.0024","10"]],"a":[["0.0026","100"]]}}'
+    ),
+    (
+        '{"subscriptionId":0,"event":{"e":"executionReport","E":1499405658658,"s":"C1USDT","c":"a","S":"BUY","o":"LIMIT",'
+        '"f":"IOC","q":"1.0","p":"0.1","C":"","x":"TRADE","X":"FILLED","r":"NONE","i":4293153,"l":"1.0","z":"1.0",'
+        '"L":"0.1","n":"0","N":null,"T":1499405658657,"t":1,"m":false}}'
+    ),
+    '{"id":"naC1USDT","status":200,"result":{"symbol":"C1USDT","orderId":12569099453,"clientOrderId":"a","status":"NEW"}}',
+]

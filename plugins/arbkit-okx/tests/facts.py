@@ -1,0 +1,126 @@
+"""What the tests of every venue (``tests/venues``) must know about OKX."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from arbkit.core.types import HttpRequest, Role, VenueSettings
+from arbkit.testing.tapeserver import TrueTop
+
+
+def native(number: int) -> str:
+    return f"C{number}-USDT"
+
+
+class OkxTeller:
+    """OKX's side: a subscription to ``books`` is acknowledged and answered by a snapshot."""
+
+    def symbol(self, data: str | bytes) -> str:
+        frame = json.loads(data)
+        return frame["arg"]["instId"] if "action" in frame else ""
+
+    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
+        return None
+
+    def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
+        if text == "ping":
+            return ["pong"]
+        request = json.loads(text)
+        frames = []
+        for arg in request["args"]:
+            frames.append(json.dumps({"id": request["id"], "event": request["op"], "arg": arg}))
+            truth = truths.get(arg["instId"])
+            if request["op"] == "subscribe" and truth is not None:
+                sides = {
+                    name: [[repr(px), repr(qty), "0", "1"] for px, qty in levels]
+                    for name, levels in (("bids", truth.bids), ("asks", truth.asks))
+                }
+                row = {**sides, "ts": "1723161254137", "checksum": 0, "prevSeqId": -1, "seqId": truth.seq}
+                frames.append(json.dumps({"arg": arg, "action": "snapshot", "data": [row]}))
+        return frames
+
+
+def keep_alive(data: str | bytes) -> bool:
+    """No levels, and ``seqId`` = ``prevSeqId``."""
+    row = json.loads(data)["data"][0]
+    return bool(row["seqId"] == row["prevSeqId"])
+
+
+RECORDINGS = {"": (290, 3), "-transcoded-seq": (448, 1)}
+TELLER = OkxTeller()
+TAPES = {
+    "-transcoded-seq": {
+        "frames": 452,
+        "symbols": {"BTC-USDT"},
+        "levels": 400,
+        "window": 4,
+        "keep_alive": keep_alive,
+        "keep_alives": 4,
+    },
+}
+ENDPOINTS = [
+    (
+        VenueSettings(),
+        {
+            Role.PUBLIC: "wss://ws.okx.com:443/ws/v5/public",
+            Role.PRIVATE: "wss://ws.okx.com:443/ws/v5/private",
+            Role.TRADE: "wss://ws.okx.com:443/ws/v5/private",
+            Role.REST: "https://openapi.okx.com/api/v5/public/time",
+        },
+    ),
+    (VenueSettings(environment="demo"), {Role.PUBLIC: "wss://wspap.okx.com:443/ws/v5/public"}),
+    (
+        VenueSettings(options={"region": "eea"}, endpoints={"ws_trade": "wss://other/"}),
+        {Role.REST: "https://eea.okx.com/api/v5/public/time", Role.TRADE: "wss://other/ws/v5/private"},
+    ),
+    (
+        VenueSettings(
+            environment="sim",
+            endpoints=dict.fromkeys(("rest", "ws_public", "ws_private", "ws_trade"), "ws://127.0.0.1:1"),
+        ),
+        {Role.TRADE: "ws://127.0.0.1:1/ws/v5/private"},
+    ),
+]
+BAD_SETTINGS = [
+    (VenueSettings(environment="sim"), "needs endpoints"),
+    (VenueSettings(environment="testnet"), "demo"),
+    (VenueSettings(options={"chanel": "books"}), "did you mean 'channel'"),
+    (VenueSettings(options={"channel": "book"}), "books5"),
+]
+WORDS = ["books", "BTC-USDT", "0", "1e400", "NaN", "-1", "order", "login", "subscribe", "error"]
+KEYS = [
+    "arg",
+    "channel",
+    "instId",
+    "data",
+    "action",
+    "bids",
+    "asks",
+    "ts",
+    "seqId",
+    "prevSeqId",
+    "event",
+    "code",
+    "op",
+    "id",
+    "msg",
+    "ordId",
+    "state",
+    "details",
+    "ccy",
+    "tradeId",
+    "sCode",
+]
+FRAMES = [
+    (
+        '{"arg":{"channel":"books","instId":"C1-USDT"},"action":"snapshot","data":[{"asks":[["8476.98","415","0","13"]],'
+        '"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":123456}]}'
+    ),
+    (
+        '{"arg":{"channel":"orders"},"data":[{"instId":"C1-USDT","ordId":"4","clOrdId":"","side":"sell","px":"31527.1",'
+        '"sz":"0.001","state":"filled","accFillSz":"0.001","fillPx":"3","fillSz":"1","tradeId":"2","fillFee":"-0.02"}]}'
+    ),
+    '{"id":"1","op":"order","data":[{"clOrdId":"a","ordId":"1","ts":"16","sCode":"0","sMsg":""}],"code":"0","msg":""}',
+]
+ACCEPTED = b'{"code":"0","data":[{"sCode":"0"}]}'

@@ -1,0 +1,100 @@
+"""Tests that hold for every installed venue.
+
+A venue joins by being installed. What a test must know about it stands in ``plugins/<distribution>/tests/facts.py``:
+
+``native(number)``  the venue's own name of the invented pair ``C<number>-USDT``
+``RECORDINGS``      suffix of ``data/frames<suffix>.jsonl.gz`` -> (lines of ``expected<suffix>.jsonl.gz``, books)
+``TAPES``           suffix of the recording -> what ``tapes`` below describes
+``TELLER``          a ``TapeServer`` teller
+``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
+``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
+``WORDS, KEYS``     texts and field names of the venue's frames
+``FRAMES``          real frames, as text
+``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
+
+A venue without this file, or without one of the names, runs the tests that do not need it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from arbkit.plugins import registry as plugins
+
+ROOT = Path(__file__).parents[2]
+
+
+class Venue(Struct):
+    """An installed venue, its package and its facts."""
+
+    name: str
+    exchange: type[Any]
+    package: str
+    data: Path
+    facts: ModuleType
+
+
+def _load() -> list[Venue]:
+    registry = plugins.load(dialects=True)
+    found = []
+    for name in sorted(registry.dialects):
+        plugin = registry.home[name]
+        folder = ROOT / "plugins" / plugin.distribution / "tests"
+        facts = ModuleType(f"facts of {name}")
+        if (folder / "facts.py").is_file():
+            spec = importlib.util.spec_from_file_location(f"arbkit_facts_{name}", folder / "facts.py")
+            assert spec is not None
+            assert spec.loader is not None
+            facts = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(facts)
+        found.append(Venue(name, registry.exchange(name), plugin.module, folder / "data", facts))
+    return found
+
+
+VENUES = _load()
+
+
+def _rows(table: str) -> list[tuple[Venue, Any]]:
+    """(venue, row) of every venue's ``table``: the pairs of a dict, the elements of a list."""
+    found = []
+    for venue in VENUES:
+        rows = getattr(venue.facts, table, ())
+        found += [(venue, row) for row in (rows.items() if isinstance(rows, dict) else rows)]
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
+    ``recording``, ``tape``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
+    tables = {"recording": "RECORDINGS", "tape": "TAPES", "endpoints": "ENDPOINTS", "mistake": "BAD_SETTINGS"}
+    for fixture, table in tables.items():
+        if fixture in metafunc.fixturenames:
+            rows = _rows(table)
+            assert rows
+            metafunc.parametrize(
+                ("venue", fixture), rows, ids=[_id(venue, n, row) for n, (venue, row) in enumerate(rows)]
+            )
+            return
+    if "venue" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("needs")
+        names = mark.args if mark is not None else ()
+        venues = [venue for venue in VENUES if all(hasattr(venue.facts, name) for name in names)]
+        assert venues
+        metafunc.parametrize("venue", venues, ids=[venue.name for venue in venues])
+
+
+def _id(venue: Venue, number: int, row: Any) -> str:
+    named = isinstance(row[0], str)
+    return f"{venue.name}{row[0]}" if named else f"{venue.name}-{number}"
+
+
+@pytest.fixture
+def venues() -> dict[str, Venue]:
+    """The installed venues by name, for a test of a judge that needs one certain recording."""
+    return {venue.name: venue for venue in VENUES}
