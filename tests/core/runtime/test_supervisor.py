@@ -32,7 +32,7 @@ MS = 1_000_000
 
 
 class MemoryTransport:
-    """The seam's other side, without a socket: what a test gives it is received, what is sent is kept."""
+    """A transport without a socket: it receives what the test gives it and keeps what is sent."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -311,7 +311,7 @@ else:
 
 @pytest.mark.parametrize("loop", [(), ("uvloop",)], ids=["asyncio", "uvloop"])
 def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> None:
-    """SIGTERM winds down, SIGINT after it cuts; on both event loops, without a traceback."""
+    """SIGTERM stops in order, SIGINT after it stops at once; on both event loops, without a traceback."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", CHILD, str(tmp_path / "journal"), *loop],
         stdout=subprocess.PIPE,

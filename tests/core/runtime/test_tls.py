@@ -1,4 +1,4 @@
-"""TLS is verified always: a bad certificate ends the attempt before a byte of ours."""
+"""TLS certificates are always verified: a bad one ends the attempt before we send a byte."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_old_tls_is_refused(running: Any, tmp_path: Path) -> None:
 
 
 def test_the_context_verifies() -> None:
-    """No switch turns it off."""
+    """Verification cannot be switched off."""
     context = tls_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
