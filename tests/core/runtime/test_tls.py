@@ -77,7 +77,7 @@ async def venue(cert: Path, key: Path, heard: list[bytes], newest: ssl.TLSVersio
     [("unknown", "self-signed certificate"), ("other", "not valid for"), ("expired", "expired"), ("none", "")],
 )
 async def test_certificates_are_verified(running: Any, tmp_path: Path, fault: str, words: str) -> None:
-    """Only a certificate of a known authority, for this name, of this time will do: for WebSocket and HTTP alike."""
+    """Only a valid certificate of a known authority for this name is accepted, for WebSocket and HTTP."""
     cert, key = certificate(
         tmp_path, address="127.0.0.2" if fault == "other" else "127.0.0.1", expired=fault == "expired"
     )
