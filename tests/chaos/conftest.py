@@ -1,4 +1,4 @@
-"""What chaos is played with: the three venues with SpreadArb, and the safeguards that can be switched off."""
+"""Chaos runs: the three venues with SpreadArb, and the safeguards that can be switched off."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     "late frames are fresh": ((LinkWatch, "updated", _updated),),
     "fills that never came are not fetched": ((Order, "needs_fills", property(lambda self: False)),),
 }
-"""Name -> what to patch. None may be missed by the invariants."""
+"""Name -> what to patch. The invariants must notice each of them."""
 
 
 HIDDEN = (
@@ -148,16 +148,16 @@ HIDDEN = (
     Fault(kind="mute", count=0, every_s=3.0, for_s=2.5, on="user"),
     Fault(kind="blind", at_s=1.0, for_s=1.9),
 )
-"""Orders whose only witness is a replica that lags: for the switches that this looks for in vain otherwise."""
+"""Orders that only a lagging replica can show. Without these faults, some switches have no visible effect."""
 SLOW = (Fault(kind="lose_request", count=0, chance=0.4), Fault(kind="mute", count=0, every_s=9.0, for_s=6.0, on="book"))
-"""Deals stay open for long."""
+"""Faults with which deals stay open for a long time."""
 PLANS = {
     "no wait for the venue's expiry": HIDDEN,
     "one not-found proves absence": HIDDEN,
     "fills that never came are not fetched": HIDDEN,
     "nothing is reserved": SLOW,
 }
-"""The weather in which a switch shows soonest; the seed's own for the others."""
+"""The faults with which a switch shows soonest; the others use the faults of the seed."""
 
 
 class Off:

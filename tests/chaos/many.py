@@ -12,7 +12,7 @@ from conftest import PLANS, SUBJECT, SWITCHES, Off
 
 
 def main() -> int:
-    """1 when an invariant broke, a fault never fired, or a switch was not noticed."""
+    """Returns 1 if an invariant broke, a fault never fired, or a switch was not noticed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
@@ -78,7 +78,7 @@ def switches(most: int, seconds: float, only: str) -> int:
                 try:
                     report = chaos.run(SUBJECT, seed, seconds, faults=PLANS.get(name))
                     said = report.broken[0] if report.broken else ""
-                except Exception as error:  # a broken desk may well raise: noticed
+                except Exception as error:  # a desk without a safeguard may raise: noticed
                     said = repr(error)
                 if said:
                     break

@@ -1,4 +1,5 @@
-"""The short chaos run: some seeds of everything that can go wrong, and that the judge sees a safeguard fail."""
+"""The short chaos run: some seeds with all kinds of faults, and a check that the invariants notice a missing
+safeguard."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ SECONDS = 20.0
 
 def test_seeds_hold_every_invariant_and_meet_every_fault(subject):
     """Ledgers equal, one order per intent, each fill once, nothing open, deals balanced or held, no stale book, no cap
-    exceeded; and the run counts only if each kind of fault fired and each way out was taken."""
+    exceeded. The run counts only if each kind of fault fired and each outcome occurred."""
     fired: Counter[str] = Counter()
     paths: Counter[str] = Counter()
     for seed in SEEDS:
@@ -51,7 +52,7 @@ def test_seed_repeats_byte_for_byte(subject):
 
 
 def test_failing_seed_prints_a_plan_that_plays_it_again(subject, off):
-    """What a report prints is the whole plan, and it breaks again when it is given back."""
+    """A report prints the whole plan; the same invariant breaks again when the plan is used."""
     with off("every copy of a fill counts"):
         report = chaos.run(subject, 1, 5.0)
     with off("every copy of a fill counts"):
@@ -65,13 +66,14 @@ def test_failing_seed_prints_a_plan_that_plays_it_again(subject, off):
     "name", ["every copy of a fill counts", "an ack is a fill", "lost books are traded on", "late frames are fresh"]
 )
 def test_safeguard_switched_off_is_noticed(subject, off, name):
-    """A judge that never convicts is decoration. ``make chaos`` switches off all the others."""
+    """The invariants must find a missing safeguard. ``make chaos`` switches off all the others."""
     with off(name):
         assert any(chaos.run(subject, seed, 10.0).broken for seed in range(6))
 
 
 def test_rough_day_is_hedged(subject):
-    """1 % of the orders lost, half a percent of the answers, cuts: at least 97 % of the deals are flat within 2 s."""
+    """1 % of the orders and 0.5 % of the answers are lost, links are cut: at least 97 % of the deals are flat within 2
+    s."""
     flat = total = 0
     for seed in range(3):
         report = chaos.run(subject, seed, 60.0, faults=chaos.ROUGH)

@@ -1,4 +1,4 @@
-"""Orders whose answer is lost, or does not say whether they were taken: each venue counts one order per intent."""
+"""Orders whose answer is lost or proves nothing: each venue counts one order per intent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VENUES = ("binance", "okx", "bybit")
 
 
 def counting(sends, told):
-    """Count how often each order is said to have left."""
+    """Count how often each order is marked as sent."""
 
     def sent(cl_ord_id, *rest):
         sends[cl_ord_id] += 1
@@ -24,7 +24,7 @@ def counting(sends, told):
 
 
 class Run:
-    """A run of ``venue`` and another one, prepared by ``cut(witness, is_order)``."""
+    """A run of ``venue`` and another one, prepared by ``cut(watched, is_order)``."""
 
     def __init__(self, subject, venue, cut=None, faults=(), seconds=40.0):
         other = VENUES[VENUES.index(venue) - 1]
@@ -36,16 +36,16 @@ class Run:
             """The first frame on the trade link that carries a new client id is the order."""
             if link != f"{venue}.main.trade":
                 return False
-            new = [one for one in chaos.client_ids(text) if one not in self.witness.left]
+            new = [one for one in chaos.client_ids(text) if one not in self.watched.left]
             self.cuts += new
             return bool(new)
 
-        def prepare(witness):
-            self.witness = witness
-            for table in witness.desk.orders.values():
+        def prepare(watched):
+            self.watched = watched
+            for table in watched.desk.orders.values():
                 table.sent = counting(self.sends, table.sent)
             if cut is not None:
-                cut(witness, is_order)
+                cut(watched, is_order)
 
         self.report = chaos.run(
             subject,
@@ -55,25 +55,26 @@ class Run:
             faults=faults,
             prepare=prepare,
         )
-        self.accepted = Counter(order["cl_ord_id"] for order in self.witness.world.orders()[venue])
-        self.left = [one for one, link in self.witness.left.items() if link.startswith(f"{venue}.")]
-        self.on_trade = [one for one in self.left if self.witness.left[one] == f"{venue}.main.trade"]
+        self.accepted = Counter(order["cl_ord_id"] for order in self.watched.world.orders()[venue])
+        self.left = [one for one, link in self.watched.left.items() if link.startswith(f"{venue}.")]
+        self.on_trade = [one for one in self.left if self.watched.left[one] == f"{venue}.main.trade"]
         assert not self.report.broken, str(self.report)
 
 
-def after_it_reached_the_venue(witness, is_order):
-    witness.on_send = lambda link, text: not is_order(link, text)
+def after_it_reached_the_venue(watched, is_order):
+    watched.on_send = lambda link, text: not is_order(link, text)
 
 
-def before_it_reached_the_venue(witness, is_order):
-    witness.reaches = lambda link, text: not is_order(link, text)
+def before_it_reached_the_venue(watched, is_order):
+    watched.reaches = lambda link, text: not is_order(link, text)
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_cut_after_the_venue_has_it(subject, venue):
     """Every order of the run: the venue has exactly one of each, all are found and booked, the deals end balanced.
 
-    One that was still on the wire when the cut for another one came is lost with it, and proved absent."""
+    An order that was still on the wire when the link was cut for another one is lost with it, and proved absent.
+    """
     run = Run(subject, venue, after_it_reached_the_venue)
     assert len(run.cuts) >= 5
     assert run.cuts == run.on_trade
@@ -86,7 +87,7 @@ def test_cut_after_the_venue_has_it(subject, venue):
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_cut_before_the_venue_has_it(subject, venue):
-    """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is taken back."""
+    """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is reversed."""
     run = Run(subject, venue, before_it_reached_the_venue, seconds=60.0)
     assert len(run.cuts) >= 3
     assert not any(run.accepted[one] for one in run.cuts)
@@ -99,16 +100,16 @@ def test_every_answer_is_lost(subject, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
 
-    def no_trade_link(witness, _):
-        dial = witness.dial
+    def no_trade_link(watched, _):
+        dial = watched.dial
 
         def only_at_first(link, what):
-            if link == f"{venue}.main.trade" and witness.now_ns > chaos.START_NS + 10**9:
-                witness._later(10**6, lambda: witness.desk.closed(link, "refused by the test", witness.now_ns))
+            if link == f"{venue}.main.trade" and watched.now_ns > chaos.START_NS + 10**9:
+                watched._later(10**6, lambda: watched.desk.closed(link, "refused by the test", watched.now_ns))
             else:
                 dial(link, what)
 
-        witness.dial = only_at_first
+        watched.dial = only_at_first
 
     run = Run(subject, venue, no_trade_link, [lost])
     by_rest = [one for one in run.left if one not in run.on_trade]
@@ -119,7 +120,7 @@ def test_every_answer_is_lost(subject, venue):
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_every_request_is_lost(subject, venue):
-    """No order arrives, on either channel, before the venue is healed: all are proved absent and none is sent again."""
+    """No order arrives, on any channel, until the faults end: all are proved absent and none is sent again."""
     run = Run(subject, venue, None, [Fault(kind="lose_request", venue=venue, count=0)], seconds=60.0)
     assert len(run.left) >= 3
     lost = run.report.fired["lose_request"]
@@ -129,11 +130,11 @@ def test_every_request_is_lost(subject, venue):
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_throttled_orders_are_never_sent_again(subject, venue):
-    """ "Too many requests" in answer to an order: UNKNOWN, asked for, proved absent, and sent once."""
+    """A "too many requests" answer to an order: UNKNOWN, queried, proved absent, and sent once."""
     throttle = Fault(kind="throttle", venue=venue, at_s=2.0, every_s=9.0, for_s=0.5, count=0)
     run = Run(subject, venue, None, [throttle], seconds=60.0)
     throttled = [one for one in run.left if not run.accepted[one]]
-    table = run.witness.desk.orders[run.account]
+    table = run.watched.desk.orders[run.account]
     assert len(throttled) >= 3
     assert {table.get(one).reason for one in throttled} == {RejectReason.UNKNOWN_ORDER}
     assert run.report.paths["proved absent"] == len(throttled)
@@ -143,18 +144,18 @@ def test_throttled_orders_are_never_sent_again(subject, venue):
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("venue", VENUES)
 def test_orders_taken_behind_an_error_are_found(subject, venue, status):
-    """A throttle or a 5xx in answer to orders over REST that the venue took: each is found, none is doubled."""
+    """A rate-limit refusal or a 5xx for REST orders that the venue has accepted: each is found, none is sent twice."""
 
-    def over_rest(witness, _):
-        dial = witness.dial
+    def over_rest(watched, _):
+        dial = watched.dial
 
         def refused(link, what):
             if link == f"{venue}.main.trade":
-                witness._later(10**6, lambda: witness.desk.closed(link, "refused by the test", witness.now_ns))
+                watched._later(10**6, lambda: watched.desk.closed(link, "refused by the test", watched.now_ns))
             else:
                 dial(link, what)
 
-        witness.dial = refused
+        watched.dial = refused
 
     fault = Fault(kind="status", venue=venue, path="POST", status=status, applied=True, count=0)
     run = Run(subject, venue, over_rest, [fault])

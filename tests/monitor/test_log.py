@@ -1,4 +1,4 @@
-"""Structured log: one fact a line, no secret in any form, never in the way."""
+"""Structured log: one event per line, no secret in any form, and it never blocks the caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lines(say: Callable[[LogWriter], None], **settings: Any) -> list[str]:
     return list(stream.getvalue().splitlines())
 
 
-def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
+def test_an_event_is_one_json_line_for_programs() -> None:
     """Time, event and fields; exact numbers as text."""
     (line,) = lines(
         lambda log: log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
@@ -51,7 +51,7 @@ def test_a_fact_is_one_json_line_where_a_program_reads() -> None:
 
 
 def test_a_terminal_gets_readable_text() -> None:
-    """Not JSON, and still one line a fact."""
+    """Not JSON, but also one line per event."""
     (line,) = lines(lambda log: log("link.up", link="okx.public.0"), stream=Terminal())
     assert "link.up" in line
     assert "okx.public.0" in line
@@ -78,21 +78,21 @@ def test_a_terminal_gets_readable_text() -> None:
     ],
 )
 def test_no_secret_is_ever_written(fields: dict[str, Any], human: bool) -> None:
-    """By field name, by type, by shape and by its known text: a planted key never reaches the stream."""
+    """By field name, by type, by form and by its known text: a planted key never reaches the stream."""
     written = "\n".join(lines(lambda log: log("x", **fields), secrets=[Secret(CANARY)], human=human))
     assert CANARY not in written
     assert "***" in written
 
 
 def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
-    """Instruments, client ids and the word monkey are facts."""
+    """Instruments, client order ids and the word monkey are not masked."""
     event = {"instrument": "okx:KEY-USDT", "cl_ord_id": "a0000000000000xx", "monkey": "m", "link": "binance.main.trade"}
     assert Redactor()(None, "", dict(event)) == event
 
 
 @pytest.mark.parametrize("human", [False, True])
 def test_control_characters_are_escaped(human: bool) -> None:
-    """A venue's text cannot forge a line or drive the terminal."""
+    """A venue's text cannot fake a line or control the terminal."""
     (line,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
     body = line.replace("\x1b[0m", "").replace("\x1b[1m", "") if human else line
     for character in ("\x1b[2J", "\x9b", "\u2028", "\u202e"):
@@ -122,7 +122,7 @@ def test_a_full_queue_drops_and_counts_and_never_waits() -> None:
 
 
 def test_a_field_that_cannot_be_written_costs_its_line_only() -> None:
-    """An object whose text raises: counted, the next fact is written."""
+    """An object whose ``str`` raises: counted, and the next event is written."""
 
     class Bad:
         def __str__(self) -> str:
@@ -133,7 +133,7 @@ def test_a_field_that_cannot_be_written_costs_its_line_only() -> None:
 
 
 def test_a_closed_stream_stops_nobody() -> None:
-    """stderr is gone (a closed pipe): facts are dropped and counted."""
+    """stderr is closed: log events are dropped and counted."""
     stream = io.StringIO()
     log = LogWriter(lambda: NOON, stream)
     stream.close()
@@ -142,8 +142,8 @@ def test_a_closed_stream_stops_nobody() -> None:
     assert log.dropped == 1
 
 
-def test_warnings_of_libraries_become_facts() -> None:
-    """aiohttp and asyncio speak through ``logging``: from WARNING up it lands in the same lines, redacted."""
+def test_warnings_of_libraries_become_log_events() -> None:
+    """Warnings and errors of aiohttp and asyncio (``logging``) are written to the same log, masked."""
 
     def say(log: LogWriter) -> None:
         handler = capture_libraries(log)
@@ -160,7 +160,7 @@ def test_warnings_of_libraries_become_facts() -> None:
 
 
 def test_the_page_lists_every_event() -> None:
-    """docs/log.md has a row for each event that the code names: alarms are built on these names."""
+    """docs/log.md has a row for each event in the code, because users build alarms on these names."""
     root = Path(__file__).parent.parent.parent
     page = (root / "docs/log.md").read_text()
     named = set()

@@ -1,4 +1,4 @@
-"""Metrics: what was counted is what a Prometheus parser reads, from this machine only."""
+"""Metrics: a Prometheus parser reads what was counted, from this machine only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def busy() -> Sources:
-    """An engine that has seen a bit of everything."""
+    """Counters of every kind with some values."""
     counters = Counters()
     link = counters.link("binance.public.0")
     link.messages, link.bytes, link.gaps, link.reconnects, link.bad_frames, link.up = 5, 1234, 2, 1, 3, 1
@@ -60,7 +60,7 @@ def samples(sources: Sources) -> dict[tuple[str, tuple[str, ...]], float]:
 
 
 def test_a_scrape_reads_back_as_what_was_counted() -> None:
-    """Parsed by prometheus_client's own parser, every number is the engine's."""
+    """With prometheus_client's own parser, every number is that of the counters."""
     found = samples(busy())
     assert found["arbkit_messages_received_total", ("binance.public.0",)] == 5
     assert found["arbkit_messages_received_total", ('odd"name\\',)] == 1
@@ -87,7 +87,7 @@ def test_a_scrape_reads_back_as_what_was_counted() -> None:
 
 
 def test_histograms_are_cumulative_and_in_seconds() -> None:
-    """Buckets rise, the last is +Inf = count; the sum is in seconds."""
+    """Buckets increase, the last is +Inf = count; the sum is in seconds."""
     family = parsed(busy())["arbkit_tick_to_order_seconds"]
     buckets = [(sample.labels["le"], sample.value) for sample in family.samples if sample.name.endswith("_bucket")]
     counts = [value for _, value in buckets]
@@ -102,7 +102,7 @@ def test_histograms_are_cumulative_and_in_seconds() -> None:
 
 
 def test_every_metric_is_in_the_list_with_its_labels() -> None:
-    """``METRICS`` is the whole truth: names, kinds and labels of a scrape are the list's."""
+    """``METRICS`` has the names, kinds and labels of all metrics of a scrape."""
     listed = {info.name.removesuffix("_total") if info.kind == "counter" else info.name: info for info in METRICS}
     found = parsed(busy())
     assert found.keys() == listed.keys()
@@ -113,7 +113,7 @@ def test_every_metric_is_in_the_list_with_its_labels() -> None:
 
 
 def test_the_page_lists_every_metric() -> None:
-    """docs/metrics.md has one row a metric: name, kind, labels and meaning as the code has them."""
+    """docs/metrics.md has one row per metric: name, kind, labels and meaning as in the code."""
     page = (ROOT / "docs/metrics.md").read_text()
     for info in METRICS:
         labels = ", ".join(info.labels) or "-"
@@ -122,7 +122,7 @@ def test_the_page_lists_every_metric() -> None:
 
 
 def test_an_idle_engine_has_a_scrape_too() -> None:
-    """Nothing counted yet: valid text, no series of nobody."""
+    """Nothing counted yet: valid text, and no series with labels."""
     found = samples(Sources(counters=Counters()))
     assert found["arbkit_decisions_total", ()] == 0
     assert not [name for name, _ in found if name.startswith(("arbkit_book_state", "arbkit_pnl", "arbkit_gate"))]
@@ -141,7 +141,7 @@ def test_a_quantile_is_within_one_bucket_of_the_exact_one(values: list[float], s
 
 
 def test_bounds_rise_over_seven_decades() -> None:
-    """1 us to 10 s, five a decade."""
+    """1 us to 10 s, five per decade."""
     assert list(BOUNDS_US) == sorted(set(BOUNDS_US))
     assert (BOUNDS_US[0], BOUNDS_US[-1], len(BOUNDS_US)) == (1.0, 1e7, 36)
 
@@ -153,7 +153,7 @@ async def get(url: str, host: str | None = None, path: str = "") -> tuple[int, s
 
 
 async def test_the_endpoint_answers_this_machine_only() -> None:
-    """A rebound name, a foreign host or a trick of a port gets nothing; other paths are not there."""
+    """A rebound DNS name, a foreign host or a forged port gets nothing; other paths do not exist."""
     server = await serve(exposition(busy()))
     try:
         for good in (None, f"127.0.0.1:{server.port}", f"localhost:{server.port}", "LOCALHOST", "[::1]:9"):
@@ -176,7 +176,7 @@ async def test_the_endpoint_answers_this_machine_only() -> None:
 
 
 async def test_nothing_can_be_changed_through_the_endpoint() -> None:
-    """It reads: other methods are refused."""
+    """It is read-only: other methods are refused."""
     server = await serve(lambda: b"")
     try:
         async with aiohttp.ClientSession() as session, session.post(server.url, data=b"x") as answer:

@@ -1,4 +1,4 @@
-"""The matching engine against a brute-force oracle, and the ledger's conservation of money."""
+"""The matching engine compared with a brute-force one, and conservation of money in the ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAIR = Pair("BTC-USDT", "BTC", "USDT", Decimal("0.5"), Decimal("0.001"), Decimal
 
 
 class Oracle:
-    """Price-time priority in the plainest words: one list, searched whole each time."""
+    """Price-time priority in the simplest form: one list, searched completely each time."""
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
@@ -131,7 +131,7 @@ def test_money_is_conserved(steps: list[Any], maker_fee: str) -> None:
 
 
 def test_time_in_force_and_post_only() -> None:
-    """FOK fills whole or not at all, IOC drops its rest, post-only never takes, a limit order rests."""
+    """FOK fills completely or not at all, IOC drops its rest, post-only never takes, a limit order rests."""
     venue = exchange()
     venue.quote("maker", PAIR.symbol, False, 200, 5, 0)
     buy = {"side": Side.BUY, "px": Decimal(100), "qty": Decimal("0.008"), "now_ns": 1}
@@ -153,7 +153,7 @@ def test_time_in_force_and_post_only() -> None:
     [("open", 0, False, True), ("window", 100, False, False), ("always", 0, False, False)],
 )
 def test_client_id_scopes(scope: Any, window: int, open_again: bool, closed_again: bool) -> None:
-    """A client id is taken while its order is open, for a window, or for good, as the venue's profile says."""
+    """A client order id is reserved while its order is open, for a time window, or for good, by the venue's profile."""
     venue = exchange(client_ids=scope, client_id_window_ns=window)
 
     def again(now_ns: int) -> bool:
@@ -170,7 +170,7 @@ def test_client_id_scopes(scope: Any, window: int, open_again: bool, closed_agai
 
 
 def test_fee_comes_off_what_is_received_and_rounds_down() -> None:
-    """A taker pays its rate of the asset it gets, cut to the venue's decimals."""
+    """A taker pays its fee in the asset that it receives, cut to the venue's decimals."""
     venue = exchange(taker=Decimal("0.001"), fee_decimals=5)
     venue.quote("maker", PAIR.symbol, False, 200, 37, 0)
     order = venue.place("ann", PAIR.symbol, Side.BUY, px=Decimal(100), qty=Decimal("0.037"), tif=Tif.IOC, now_ns=1)
@@ -180,7 +180,7 @@ def test_fee_comes_off_what_is_received_and_rounds_down() -> None:
 
 
 def test_numbers_print_plainly() -> None:
-    """Never an exponent; trailing zeros only where padding asks for them."""
+    """Never with an exponent; trailing zeros only where padding requires them."""
     assert text(units("0.00000001")) == "0.00000001"
     assert text(units("61837.63"), pad=8) == "61837.63000000"
     assert text(-15, 1) == "-1.5"

@@ -1,4 +1,4 @@
-"""The shell: the same world on real sockets, with its admin pages; cut connections look cut."""
+"""The shell: the simulated world on real sockets, with its admin pages; cut connections end without a handshake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOCK = Clock()
 
 
 async def test_admin_pages_and_endpoints() -> None:
-    """The addresses have the promised names; the admin pages give the simulator's own records as JSON."""
+    """The addresses have the documented names; the admin pages give the simulator's own records as JSON."""
     world = World([BinanceDialect], seed=1, start_ns=CLOCK.now_ns())
     async with serve(world, now_ns=CLOCK.now_ns) as served, aiohttp.ClientSession() as http:
         json.dumps(served)
@@ -95,7 +95,7 @@ async def test_many_clients_get_every_frame() -> None:
 
 
 async def test_a_venue_closes_with_its_code() -> None:
-    """A connection that the venue ends in good order tells the client why."""
+    """A connection that the venue closes in order tells the client the reason."""
     world = World([BinanceDialect], seed=1, start_ns=CLOCK.now_ns())
     async with serve(world, now_ns=CLOCK.now_ns) as served, aiohttp.ClientSession() as http:
         async with http.ws_connect(f"{served['venues']['binance']['ws_public']}/ws") as socket:

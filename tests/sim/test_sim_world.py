@@ -1,4 +1,4 @@
-"""The world: one seed one run, the tape's loop, planted edges, and every fault of a script."""
+"""The simulated world: one seed gives one run, the market data loop, planted edges, and every fault of a script."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ S = 1_000 * MS
 
 
 class Second(BinanceDialect):
-    """A second venue that speaks the same wire."""
+    """A second venue with the same wire format."""
 
     venue: ClassVar[str] = "second"
 
 
 def run(world: World, until_ns: int) -> list[tuple[int, Out]]:
-    """Let the world live in virtual time; what left, with its time."""
+    """Run the world in virtual time; returns what it sent, with times."""
     outs: list[tuple[int, Out]] = []
     while (now_ns := world.due_ns) <= until_ns:
         world.tick(now_ns)
@@ -96,7 +96,7 @@ def test_depth_frames_chain_and_rebuild_the_book() -> None:
 
 
 def test_the_tape_loops_without_a_jump() -> None:
-    """After one lap to and fro the levels are those of its start, on every pair's grid, and never cross."""
+    """After one loop the levels are those of the start, on every pair's grid, and they never cross."""
     for symbol, price in {**PRICES, "SOL-USDT": Decimal(150), "ETH-BTC": Decimal("0.0388")}.items():
         tape = track(PAIRS[symbol], price)
         bids, asks = dict(tape.bids), dict(tape.asks)
@@ -111,7 +111,8 @@ def test_the_tape_loops_without_a_jump() -> None:
 
 
 def test_planted_edges_show_for_their_time_and_none_else() -> None:
-    """The best prices give the planted net while it lasts, nothing above the fees otherwise; frames are timed."""
+    """The best prices give the planted net edge while it lasts, and no edge above the fees otherwise; frames are
+    timed."""
     world = World([BinanceDialect, Second], seed=2, start_ns=T0)
     for venue in ("binance", "second"):
         depth(world, venue, "btcusdt@bookTicker")
@@ -144,7 +145,7 @@ def test_planted_edges_show_for_their_time_and_none_else() -> None:
 
 
 def test_takers_eat_depth_and_makers_refill() -> None:
-    """What is taken is gone from the book at once and comes back later; money is conserved."""
+    """A taken quantity disappears from the book at once and comes back later; money is conserved."""
     world = World([BinanceDialect], seed=1, start_ns=T0, divergence=Divergence(noise=0))
     book = world.sites["binance"].exchange.books["BTC-USDT"]
     _, _, ask, lots = book.top()
@@ -169,7 +170,7 @@ def test_a_lost_frame_leaves_a_hole(kind: Any) -> None:
 
 
 def test_duplicate_reorder_and_corrupt() -> None:
-    """A frame comes twice, after its follower, or cut short."""
+    """A frame is repeated, swapped with the next one, or cut off."""
     world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="duplicate", at_s=1)])
     conn = depth(world)
     events = frames(run(world, T0 + 3 * S), conn)
@@ -206,7 +207,7 @@ def test_close_cuts_a_connection_that_carries_books() -> None:
 
 @pytest.mark.parametrize(("on", "pings"), [("book", True), ("any", False)])
 def test_mute_keeps_the_socket_and_loses_the_data(on: Any, pings: bool) -> None:
-    """The books stop while the heartbeat goes on, or everything stops; later the chain shows the hole."""
+    """The books stop while the heartbeat goes on, or everything stops; afterwards the sequence has a gap."""
     world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="mute", on=on, at_s=15, for_s=10)])
     conn = depth(world)
     run(world, T0 + 15 * S)
@@ -239,7 +240,7 @@ def test_blind_queries_miss_what_is_new() -> None:
 
 
 def test_throttle_status_and_delay() -> None:
-    """429 with Retry-After for a while; a 5xx page before or instead of the answer; a stalled line keeps its order."""
+    """429 with Retry-After for a while; a 5xx page before or instead of the answer; a delayed link keeps its order."""
     script = [
         Fault(kind="throttle", at_s=1, for_s=2),
         Fault(kind="status", at_s=5, status=502, body="html"),
@@ -284,7 +285,7 @@ def test_a_5xx_may_come_after_the_order_was_executed() -> None:
 
 
 def test_partial_takes_liquidity_away_before_the_match() -> None:
-    """The order meets a part of what the book showed, and the pulled quotes return."""
+    """The order meets only a part of the shown quantity, and the withdrawn quotes return."""
     world = World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="partial", fraction=0.3)])
     order = buy(world, T0 + 1)
     assert 0 < order.cum <= order.qty * 0.3
@@ -295,7 +296,7 @@ def test_partial_takes_liquidity_away_before_the_match() -> None:
 
 
 def test_scripts_are_checked() -> None:
-    """A script that cannot be read, or names a venue that is not there, is refused with its reason."""
+    """A script that cannot be read, or names an unknown venue, is refused with the reason."""
     assert read_script(b'[{"kind": "drop", "venue": "okx", "at_s": 1.5, "count": 0}]')[0].count == 0
     with pytest.raises(ConfigError, match="kinds are"):
         read_script(b'[{"kind": "meteor"}]')

@@ -1,4 +1,4 @@
-"""Whole desks on simulated venues in virtual time: the helper that ships, and what it shows of the desk."""
+"""Complete desks on simulated venues in virtual time, with the public helper ``arbkit.testing.simulated``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def accepted(run: VirtualRun) -> Counter[str]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed: int) -> None:
-    """Three venues, one minute: all faults fire, nothing is left, no id is accepted twice, the seed gives the hash."""
+    """Three venues, one minute: all faults fire, nothing stays open, no id is accepted twice, and the seed gives the
+    hash."""
 
     def once() -> VirtualRun:
         run = simulate(spread(), VENUES, seed=seed, faults=default_script(["binance", "okx", "bybit"], 60), limits=MANY)
@@ -61,8 +62,8 @@ def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed:
     assert once().desk.commands_hash() == run.desk.commands_hash()
 
 
-def test_a_difference_of_one_unit_is_told() -> None:
-    """The judge is judged: a ledger that is wrong by the smallest unit is found, with venue and asset."""
+def test_a_difference_of_one_unit_is_reported() -> None:
+    """A check of the check: a ledger that is wrong by the smallest unit is found, with venue and asset."""
     run = simulate(spread(), VENUES)
     run.run_for(5)
     assert run.stop()
@@ -73,7 +74,7 @@ def test_a_difference_of_one_unit_is_told() -> None:
 
 @pytest.mark.parametrize("venue", ["binance", "okx", "bybit"])
 def test_the_trade_socket_cut_after_every_order_makes_no_second_one(venue: str) -> None:
-    """Each order of one venue arrives, and its socket dies before the answer: one accepted order an intent."""
+    """Each order of one venue arrives, and its socket is cut before the answer: one accepted order per intent."""
     run = simulate(spread(), VENUES, limits=MANY)
     cuts = 0
 
@@ -104,12 +105,12 @@ class Clumsy(SpreadArb):
 
 
 def test_a_strategy_that_raises_is_taken_out_and_its_deals_are_finished() -> None:
-    """The desk lives on: books are kept, no new deal begins, nothing is left open, and the reason is there."""
+    """The desk goes on: books are kept, no new deal is opened, nothing stays open, and the reason is logged."""
     run = simulate(Clumsy(symbols=("BTC-USDT",), min_edge=0.0003), VENUES, limits=MANY)
     run.run_for(30)
-    (slot,) = run.desk.engine.strategies
-    assert slot.failed == "ZeroDivisionError: out of ideas"
-    assert run.desk.counters.strategy_faults[slot.name] == 1
+    (strategy,) = run.desk.engine.strategies
+    assert strategy.failed == "ZeroDivisionError: out of ideas"
+    assert run.desk.counters.strategy_faults[strategy.name] == 1
     assert sum(run.desk.counters.deals.values()) == 2
     assert all(book.trusted for book in run.desk.books.values())
     assert run.stop()
@@ -117,7 +118,7 @@ def test_a_strategy_that_raises_is_taken_out_and_its_deals_are_finished() -> Non
 
 
 class Broken(TakerExecutor):
-    """Cannot answer for its deals."""
+    """An executor that raises."""
 
     def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
         raise RuntimeError("what now?")
@@ -137,8 +138,8 @@ def test_an_executor_that_raises_leaves_a_held_deal_and_an_alarm() -> None:
 
 
 @pytest.mark.parametrize("arrived", [False, True], ids=["nothing-arrived", "accepted-unheard"])
-def test_a_process_that_dies_with_orders_in_flight_is_taken_up_by_the_next(arrived: bool) -> None:
-    """The next run knows the open intents from the journal, proves each, trades on, and agrees with every venue."""
+def test_a_run_that_dies_with_open_orders_is_recovered_by_the_next(arrived: bool) -> None:
+    """The next run reads the open intents from the journal, proves each, trades again, and agrees with every venue."""
     first = simulate(spread(), VENUES, limits=MANY)
 
     def in_flight() -> bool:

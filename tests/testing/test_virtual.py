@@ -1,4 +1,5 @@
-"""Virtual time: the same seed is the same run, byte for byte; the loop never spins; nothing grows without bound."""
+"""Virtual time: the same seed gives the same run, byte for byte; the loop never repeats a wake; nothing grows without
+limit."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ def digest(seed: int, seconds: float) -> str:
 
 
 def test_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
-    """Commands, journal and every sent text are equal here and in two processes with string hashes of their own."""
+    """Commands, journal and all sent text are equal here and in two processes with different string hashes."""
     here = digest(3, 20.0)
     code = "import sys; from importlib.util import *; s = spec_from_file_location('t', sys.argv[1]); "
     code += "m = module_from_spec(s); s.loader.exec_module(m); print(m.digest(3, 20.0))"
@@ -69,7 +70,8 @@ def test_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_loop_never_spins_and_nothing_grows(seed: int) -> None:
-    """A minute of every fault, then the end: after each wake the next is later, and every queue is as it was."""
+    """A minute with every fault, then the end: each wake is later than the one before, and every queue has its first
+    length."""
     run = made(seed)
     desk = run.desk
     wake = desk.wake
@@ -100,7 +102,8 @@ def test_loop_never_spins_and_nothing_grows(seed: int) -> None:
 
 
 def test_power_durability_in_a_whole_run() -> None:
-    """Every intent waits for a disk of 5 ms: trades go through, ledgers agree, and no order left before it was safe."""
+    """Every intent waits for a disk of 5 ms: trades succeed, ledgers agree, and no order is sent before its intent is
+    durable."""
     run = made(1)
     setup = replace(run.desk.setup, durability="power")
     safe = 0
@@ -136,7 +139,7 @@ def test_power_durability_in_a_whole_run() -> None:
 
 
 def test_a_connection_given_up_while_it_is_dialled_does_not_come_up() -> None:
-    """``drop`` before ``opened``: closed follows, and the connection under way is not handed to the desk."""
+    """``drop`` before ``opened``: ``closed`` follows, and the connection being made is not passed to the desk."""
     run = made(1)
     links = run.desk.links
     opened: list[str] = []
@@ -159,7 +162,7 @@ def test_a_connection_given_up_while_it_is_dialled_does_not_come_up() -> None:
 
 
 def test_a_batch_cut_right_after_it_arrived_is_found_accepted_once() -> None:
-    """``on_send`` False cuts the line when the text has arrived: each such order is UNKNOWN, then proved, once."""
+    """``on_send`` False cuts the link when the text has arrived: each such order is UNKNOWN, then proved, once."""
     run = made(2)
     cuts: list[str] = []
 
