@@ -1,5 +1,5 @@
-"""One deal: its legs, its orders and its state. The executor plans, moves and closes it; the engine reserves
-funds and sends its first orders.
+"""One deal: its legs, its orders and its state. The executor plans, moves and closes it; the engine reserves funds
+and sends its first orders.
 
 States (``DealState``). ``MOVES`` lists the allowed moves:
 

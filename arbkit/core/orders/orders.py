@@ -456,7 +456,7 @@ class Orders:
         return Change(order=None, fills=(fill,), changed=True, anomalies=anomalies)
 
     def _settle(self, order: Order, now_ns: int) -> None:
-        """Compute the state from the facts, and keep the indexes true to it."""
+        """Compute the state from the facts and update the indexes."""
         old = order.status
         new = _status(order)
         if new is not old:
