@@ -55,7 +55,7 @@ types: $(READY)
 floors: $(READY)
 	$(BIN)/lint-imports --no-cache
 tests: $(READY)
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist loadgroup
 
 TESTS ?=
 matrix: $(READY)
