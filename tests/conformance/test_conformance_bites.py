@@ -196,7 +196,7 @@ def declared(**changed: object) -> type[Okx]:
 
 def test_ids_declared_as_taken_for_ever_are_tried_again() -> None:
     """``client_id_scope`` is judged: this venue takes the id of an order that has ended."""
-    with pytest.raises(Nonconforming, match="used again"):
+    with pytest.raises(Nonconforming, match="was reused"):
         RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.ALWAYS), OkxDialect))
     assert "not offered" in str(
         RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.NONE), OkxDialect))
