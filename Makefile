@@ -55,9 +55,11 @@ types: $(READY)
 floors: $(READY)
 	$(BIN)/lint-imports --no-cache
 tests: $(READY)
-	$(BIN)/pytest -q -n 2 --dist loadgroup
+	@# the examples of a page build on each other, so one process runs them
+	$(BIN)/pytest -q docs README.md
+	$(BIN)/pytest -q -n 2 tests plugins
 
-TESTS ?=
+TESTS ?= tests plugins
 matrix: $(READY)
 	@.ci/matrix $(TESTS)
 
