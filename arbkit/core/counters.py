@@ -1,6 +1,6 @@
-"""What the hot path counts: plain ints and int buckets, read by ``monitor.metrics`` when somebody scrapes.
+"""Counters and histograms of the hot path. The core and the runtime count; ``monitor.metrics`` reads them at a scrape.
 
-Nothing here knows of Prometheus. Counting costs about 30 ns, observing about 150 ns.
+They are plain ints and buckets, without any Prometheus code. Counting costs about 30 ns, observing about 150 ns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BOUNDS_US: tuple[float, ...] = (
     *(mantissa * 10.0**exponent for exponent in range(7) for mantissa in (1.0, 1.6, 2.5, 4.0, 6.3)),
     1e7,
 )
-"""Upper bounds in microseconds, five a decade: 1 us to 10 s."""
+"""Upper bounds of the buckets in microseconds: five per decade, 1 us to 10 s."""
 
 
 class Histogram:
@@ -24,7 +24,7 @@ class Histogram:
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS_US) + 1)
-        """One a bound (value <= bound), and one for what is beyond the last."""
+        """One bucket per bound (value <= bound), and one for larger values."""
         self.sum_us = 0.0
 
     def observe(self, us: float) -> None:
@@ -36,7 +36,8 @@ class Histogram:
         return sum(self.buckets)
 
     def quantile(self, share: float) -> float:
-        """The duration under which ``share`` (0 to 1) of all fall, interpolated in its bucket; 0 when there is none."""
+        """The duration in microseconds below which ``share`` (0 to 1) of all values are, interpolated in its bucket. 0
+        if there are no values."""
         wanted = share * self.count
         if not wanted:
             return 0.0
@@ -50,33 +51,32 @@ class Histogram:
 
 
 class LinkCounters:
-    """One link. Counters only rise; ``up`` and ``transit_ns`` are what they are now."""
+    """Counters of one link. They only increase, except ``up`` and ``transit_ns``, which show the present state."""
 
     __slots__ = ("bad_frames", "bytes", "gaps", "messages", "reconnects", "sent", "transit_ns", "up")
 
     def __init__(self) -> None:
         self.messages = 0
-        """Whole messages received."""
+        """Complete messages received."""
         self.bytes = 0
         self.sent = 0
-        """Messages and requests handed to the transport."""
+        """Messages and requests given to the transport."""
         self.gaps = 0
-        """Books lost for a hole in their sequence or a wrong checksum."""
+        """Books lost because of a gap in the sequence or a wrong checksum."""
         self.reconnects = 0
         self.bad_frames = 0
         self.transit_ns = 0
-        """How much later than usual the last frame came."""
+        """How much later than usual the last frame came, in ns."""
         self.up = 0
 
 
 class Counters:
-    """All of one engine."""
+    """All counters of one engine."""
 
     __slots__ = (
         "ack",
         "alarms",
         "book",
-        "coalesced",
         "deals",
         "decision",
         "decode",
@@ -96,23 +96,21 @@ class Counters:
     def __init__(self) -> None:
         self.links: dict[str, LinkCounters] = {}
         self.decode = Histogram()
-        """Message text to events (``Session.receive``)."""
+        """From message text to events (``Session.receive``)."""
         self.book = Histogram()
-        """Events into books."""
+        """Events applied to books."""
         self.decision = Histogram()
-        """Strategies and ranking, once a socket read."""
+        """Strategies and ranking, per socket read."""
         self.tick_to_order = Histogram()
-        """Receive stamp of a read to the last order of its turn handed to the transport."""
+        """From the receive timestamp of a socket read to the last order of its turn given to the transport."""
         self.durable = Histogram()
-        """Intent written to intent on the disk."""
+        """From an intent written to the intent on the disk."""
         self.ack = Histogram()
-        """Order sent to its first report."""
+        """From an order sent to its first report."""
         self.turns = 0
-        """Decisions run."""
-        self.coalesced = 0
-        """Book changes that shared a decision with a later one."""
+        """Decisions made."""
         self.late_turns = 0
-        """Times the loop came back too late to trust what it had."""
+        """Times the event loop was so late that all books were marked STALE."""
         self.opportunities_seen = 0
         self.opportunities_taken = 0
         self.opportunities_dropped: Counter[str] = Counter()
@@ -125,10 +123,10 @@ class Counters:
         """Commands that the gate refused, by reason."""
         self.strategy_faults: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
-        """Things a person must see, by kind."""
+        """Alarms by kind."""
 
     def link(self, name: str) -> LinkCounters:
-        """The counters of a link, made when first asked for."""
+        """The counters of a link; created at the first call."""
         found = self.links.get(name)
         if found is None:
             found = self.links[name] = LinkCounters()

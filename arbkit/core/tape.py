@@ -1,9 +1,12 @@
-"""The run tape: every input of the desk in the order it came, so that the run can be run again.
+"""The run tape: every input of the desk in order, so that a run can be repeated exactly. ``runtime`` writes it through
+``TapingDesk``; ``arbkit replay`` reads it.
 
-A tape is the magic, then blocks, each of its own: sizes and CRC32 (``<III``: packed, raw, CRC of the raw bytes), then
-zlib. A block is whole records, ``<BHIq`` (kind, link, payload length, time) and the payload; the first record is the
-head. A tail torn in writing costs the last block. What the desk *does* is not on it, but for two things: which sends
-were refused (an answer from outside), and the hash of its commands at the end.
+A tape is ``MAGIC``, then blocks. Each block is independent: a header ``<III`` (packed size, raw size, CRC32 of the raw
+bytes), then zlib data. A block holds complete records: a header ``<BHIq`` (kind, link, payload length, time in ns) and
+the payload. The first record is the head. A write that was cut off costs the last block only.
+
+The desk's outputs are not on the tape, with two exceptions: which sends failed (that answer comes from outside), and
+the hash of all commands at the end.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ __all__ = ["BLOCK", "MAGIC", "ReplayPort", "TapeHead", "TapeReader", "TapeWriter
 
 MAGIC = b"arbkit tape 1\n"
 MAX_BLOCK = 256 * 1024 * 1024
-"""Raw bytes that a reader is willing to inflate at once."""
+"""Largest block, in raw bytes, that a reader decompresses."""
 BLOCK = 256 * 1024
-"""Raw bytes at which a block is full."""
+"""Size in raw bytes at which a block is written."""
 
 _RECORD = Packer("<BHIq")
 _BLOCK = Packer("<III")
@@ -53,18 +56,19 @@ _BLOCK = Packer("<III")
 
 
 class TapeHead(Struct, frozen=True, kw_only=True):
-    """What the run depended on besides its inputs. ``setup`` is the caller's own, whatever the desk was made from."""
+    """What the run depended on besides its inputs. ``setup`` belongs to the caller: whatever the desk was made from."""
 
     began_ns: int
     code: str
     seed: int
     journal: int = 0
-    """The journal's position at the start."""
+    """Position of the journal at the start, in bytes."""
     setup: bytes = b""
 
 
 class TapeWriter:
-    """Collects records in memory; ``take`` hands a block to whoever writes it. Pure: no file, no thread, no clock."""
+    """Collects records in memory; the caller takes them with ``take`` and writes them. Uses no file, thread or
+    clock."""
 
     __slots__ = ("_block", "_links", "_sends", "_struck")
 
@@ -77,7 +81,7 @@ class TapeWriter:
 
     @property
     def size(self) -> int:
-        """Bytes waiting."""
+        """Bytes that are not taken yet."""
         return len(self._block)
 
     def add(self, kind: int, link: int, payload: bytes, now_ns: int) -> None:
@@ -86,7 +90,7 @@ class TapeWriter:
         block += payload
 
     def link(self, name: str) -> int:
-        """The number that stands for a link's name."""
+        """The number that stands for a link name on this tape."""
         number = self._links.get(name)
         if number is None:
             number = self._links[name] = len(self._links)
@@ -94,39 +98,39 @@ class TapeWriter:
         return number
 
     def strike(self, secret: str) -> None:
-        """Black out a secret that was learned (a token in an answer), in what waits and in all that comes."""
+        """Mask a secret that became known during the run (a token in an answer), in everything not yet packed."""
         text = secret.encode()
         if text and text not in self._struck:
             self._struck.append(text)
 
     def sent(self, handed_over: bool) -> None:
-        """The desk sent something; whether anything may have left is the one answer that it got from outside."""
+        """The desk sent something. ``handed_over`` is the port's answer; False = nothing left."""
         if not handed_over:
             self.add(_REFUSED, 0, b"%d" % self._sends, 0)
         self._sends += 1
 
     def end(self, commands_hash: str, now_ns: int) -> None:
-        """The hash of all commands, to be compared with that of a replay."""
+        """Write the hash of all commands. A replay compares its own hash with it."""
         self.add(_END, 0, commands_hash.encode(), now_ns)
 
     def take(self) -> bytes | bytearray:
-        """The records collected so far; empty if there are none."""
+        """The records collected so far; empty if there are none. They are removed from the writer."""
         block, self._block = self._block, bytearray()
         return block
 
     def pack(self, raw: bytes | bytearray) -> bytes:
-        """The form of a block on disk, secrets struck. Slow: call it on another thread."""
+        """A block as written to the disk, with secrets masked. Slow: call it on another thread."""
         for secret in self._struck:
-            raw = raw.replace(secret, b"*" * len(secret))  # the same length, so that the records still parse
+            raw = raw.replace(secret, b"*" * len(secret))  # same length, so that the records can still be parsed
         packed = zlib.compress(raw, 3)
         return _BLOCK.pack(len(packed), len(raw), zlib.crc32(raw)) + packed
 
 
 class TapingDesk:
-    """Has the inputs of a desk (``INPUTS``). Writes each one down and passes it on."""
+    """Has the same inputs as a desk (``INPUTS``). Records each input and passes it on."""
 
     def __init__(self, desk: Desk, tape: TapeWriter) -> None:
-        self._frame = desk.frame  # bound once: it runs for every frame
+        self._frame = desk.frame  # bound once: called for every frame
         self._add = tape.add
         self._link = tape.link
         for kind, one in INPUTS.items():
@@ -168,16 +172,17 @@ class TapingDesk:
 
 
 class TapeReader:
-    """Reads a tape. Raises ``ConfigError`` when it is none, ``RemoteProtocolError`` when its middle is damaged."""
+    """Reads a tape. Raises ``ConfigError`` if the data is not a tape, ``RemoteProtocolError`` if a block before the
+    last one is damaged."""
 
     def __init__(self, data: bytes) -> None:
         if not data.startswith(MAGIC):
             raise ConfigError("not an arbkit run tape, or one of another version")
         self._data = data
         self.torn = False
-        """The last block was cut off in writing; everything before it was read."""
+        """The last block is incomplete; everything before it was read."""
         self.commands_hash = ""
-        """Of the run's commands; known once all was read, "" = the run did not end in order."""
+        """Hash of the run's commands. Known after all records were read; "" = the run did not end normally."""
         self._records = self._read()
         first = next(self._records, None)
         if first is None or first[0] != _HEAD:
@@ -215,8 +220,8 @@ class TapeReader:
         return raw
 
     def inputs(self, refuse: Callable[[int], object] = lambda _: None) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """(name of the desk's input, its arguments), in order. ``refuse(n)`` is called before the input in which the
-        run's n-th send left nothing."""
+        """Yields (name of the desk's input, its arguments) in order. ``refuse(n)`` is called before the input during
+        which the run's n-th send (from 0) failed."""
         held: tuple[str, tuple[Any, ...]] | None = None
         names: dict[int, str] = {}
         for kind, number, payload, now_ns in self._records:
@@ -250,15 +255,15 @@ _NOT_ANSWERED = msgspec.msgpack.Decoder(tuple[int, NoAnswer])
 
 
 class _Input(NamedTuple):
-    """How an input of the desk stands on a tape. Its last argument is always the time."""
+    """How an input of the desk is stored on a tape. Its last argument is always the time."""
 
     name: str
     about_link: bool
-    """Its first argument is a link."""
+    """Whether its first argument is a link."""
     payload: Callable[..., bytes]
-    """Its other arguments as bytes."""
+    """Encodes the other arguments."""
     arguments: Callable[[bytes], tuple[Any, ...]]
-    """And back."""
+    """Decodes them."""
 
 
 def _nothing(*_: object) -> bytes:
@@ -301,11 +306,12 @@ INPUTS: dict[int, _Input] = {
     _STOP: _Input("stop", False, _nothing, _no_arguments),
     _HALT: _Input("halt", False, _nothing, _no_arguments),
 }
-"""Every input of the desk by its kind of record. ``frame`` and ``answered`` have two kinds, by the type of the data."""
+"""Every input of the desk by its record kind. ``frame`` and ``answered`` have two kinds each, by the type of the
+data."""
 
 
 class ReplayPort:
-    """The outside of a replayed desk: takes everything, does nothing, refuses what was refused."""
+    """The port of a replayed desk: accepts everything and does nothing. Sends that failed in the run fail again."""
 
     def __init__(self, head: TapeHead) -> None:
         self._journal = head.journal
@@ -313,7 +319,7 @@ class ReplayPort:
         self._refused: set[int] = set()
 
     def refuse(self, send: int) -> None:
-        """The run's n-th send (from 0) left nothing."""
+        """The run's n-th send (from 0) failed."""
         self._refused.add(send)
 
     def dial(self, link: str, dial: Dial) -> None: ...
@@ -332,7 +338,7 @@ class ReplayPort:
 
 
 def replay(reader: TapeReader, desk: Desk, port: ReplayPort) -> int:
-    """Run a fresh desk, made with ``port``, through all inputs of a tape; how many there were."""
+    """Run a new desk, made with ``port``, through all inputs of a tape. Returns the number of inputs."""
     count = 0
     for name, arguments in reader.inputs(port.refuse):
         getattr(desk, name)(*arguments)

@@ -83,7 +83,6 @@ _HISTOGRAMS = {
 }
 _COUNTS = {
     "turns": ("decisions_total", "Decisions made."),
-    "coalesced": ("decisions_coalesced_total", "Book changes that shared a decision with a later one."),
     "late_turns": ("late_turns_total", "Times the event loop was so late that books became stale."),
     "opportunities_seen": ("opportunities_seen_total", "Opportunities that strategies proposed."),
     "opportunities_taken": ("opportunities_taken_total", "Opportunities that became deals."),

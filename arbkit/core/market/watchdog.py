@@ -1,10 +1,14 @@
-"""Four watchdogs: the socket, the subscription, the symbol, and how late frames come.
+"""Timeouts of links and books, and the transit delay of frames. ``market.books``, ``execution.dialer`` and the desk
+call it.
 
-Hot path: ``watch = watchdog.add(spec)`` once a link, then ``watch.heard(now)`` per frame and
-``excess = watch.updated(instrument, exch_ns, recv_ns)`` per book update. The rest runs on ``due_ns`` and ``tick``.
+Four watches: silence of the socket, silence of all data of a link, silence of one symbol, and frames that come late.
 
-``market.books`` calls it for each update: a book is fresh only while ``not watch.behind`` and
-``now >= watchdog.drained_ns``. When ``watch.behind`` turns True all books of the link are marked STALE.
+Hot path: ``watch = watchdog.add(spec)`` once per link, then ``watch.heard(now)`` per frame and
+``excess = watch.updated(instrument, exch_ns, recv_ns)`` per book update. The rest runs in ``tick`` when ``due_ns`` is
+reached.
+
+``market.books`` treats a book as fresh only while ``not watch.behind`` and ``now >= watchdog.drained_ns``. When
+``watch.behind`` becomes True, all books of the link are marked STALE.
 """
 
 from __future__ import annotations
@@ -18,28 +22,30 @@ __all__ = ["BookStale", "LinkDead", "LinkWatch", "SymbolWatch", "Transit", "Watc
 _SECOND = 1_000_000_000
 _HOUR = 3600 * _SECOND
 _PERIOD = _SECOND
-"""Usual rates are looked at anew so often: a symbol that speeds up is held to its new rate."""
+"""Longest time between two checks. Each check also updates the usual rates, so a symbol whose rate rises is soon
+watched by its new rate."""
 
 
 class LinkDead(Struct, frozen=True, gc=False):
-    """Drop this link and dial again."""
+    """This link is dead: drop it and connect again."""
 
     link: str
     reason: str
 
 
 class BookStale(Struct, frozen=True, gc=False):
-    """This book has been silent for too long: ``Books.stale``; its next update heals it."""
+    """No update of this book for too long: call ``Books.stale``. The next update makes it SYNCED again."""
 
     instrument: str
     reason: str
 
 
 class Transit:
-    """How much later than usual the frames of one link come.
+    """Transit delay of the frames of one link, compared with the usual delay.
 
-    The smallest difference between receive and exchange time of the last ``5 * slot_ns`` is "usual": the difference of
-    the two clocks and the shortest way cancel out. It takes minutes to notice that the clocks or the route changed.
+    "Usual" is the smallest difference between receive time and exchange time in the last ``5 * slot_ns``. The offset
+    between the two clocks and the shortest network delay are part of it, so they cancel out. If the clocks or the route
+    change, "usual" follows after at most five slots (five minutes by default).
     """
 
     __slots__ = ("_low", "_lows", "_turn_ns", "excess_ns", "slot_ns", "usual_ns")
@@ -48,14 +54,15 @@ class Transit:
         self.slot_ns = slot_ns
         self.usual_ns = NEVER
         self.excess_ns = 0
-        """Of the last sample."""
+        """Of the last sample, in ns."""
         self._low = NEVER
         self._lows = [NEVER] * 4
-        """Smallest differences of the four slots before this one."""
+        """Smallest differences of the four previous slots."""
         self._turn_ns = 0
 
     def sample(self, exch_ns: int, recv_ns: int) -> int:
-        """Excess of this frame over the usual; the last excess where the venue tells no time (``exch_ns`` 0)."""
+        """How much later than usual this frame came, in ns. If the frame has no exchange time (``exch_ns`` 0): the
+        excess of the last frame that had one."""
         if not exch_ns:
             return self.excess_ns
         took = recv_ns - exch_ns
@@ -63,7 +70,7 @@ class Transit:
             self._turn(recv_ns)
         if took < self._low:
             if took < -_HOUR:
-                return self.excess_ns  # no clock is an hour ahead: a stamp in another unit must not become the usual
+                return self.excess_ns  # a timestamp an hour ahead is in a wrong unit: it must not set "usual"
             self._low = took
             if took < self.usual_ns:
                 self.usual_ns = took
@@ -84,21 +91,23 @@ class Transit:
 
 
 class SymbolWatch:
-    """Age of one symbol against its own usual rate: the mean of its last hundred intervals or so."""
+    """Watches one symbol by its own usual rate: the mean of about its last hundred update intervals."""
 
     __slots__ = ("_counted", "_counted_ns", "beats", "instrument", "last_ns", "limit_ns", "mean_ns", "told")
 
     FACTOR, FLOOR_NS, CAP_NS = 20, 1 * _SECOND, 60 * _SECOND
-    """Silent for 20 usual intervals is stale; never under a second (bursts), never over a minute."""
+    """STALE after 20 usual intervals without update, but at least 1 s (updates come in bursts) and at most 60 s."""
     STEADY = 64
-    """Intervals to see before a symbol's rate is trusted, and about as many to follow a change of it."""
+    """Number of intervals after which a symbol's rate is used. The mean also follows a change of the rate over about
+    this many intervals."""
 
     def __init__(self, instrument: str, now_ns: int) -> None:
         self.instrument = instrument
         self.last_ns = now_ns
-        """The last update. ``LinkWatch.updated`` writes this and ``beats``; the rest is done in ``settle``."""
+        """Receive time of the last update. ``LinkWatch.updated`` writes this and ``beats``; ``settle`` computes the
+        rest."""
         self.beats = 0
-        """Intervals seen; several updates in one read are one."""
+        """Number of intervals; several updates in one socket read count as one."""
         self.mean_ns = 0
         self.limit_ns = self.CAP_NS
         self.told = False
@@ -106,7 +115,7 @@ class SymbolWatch:
         self._counted_ns = now_ns
 
     def settle(self) -> None:
-        """Hold the symbol to its present rate."""
+        """Update the mean interval and the limit of silence."""
         fresh = self.beats - self._counted
         if fresh:
             interval = (self.last_ns - self._counted_ns) // fresh
@@ -118,7 +127,7 @@ class SymbolWatch:
 
 
 class LinkWatch:
-    """What is watched of one link. ``opened``, ``ready`` and ``closed`` follow its life; ``behind`` says that its last
+    """The watches of one link. ``opened``, ``ready`` and ``closed`` follow the link's state. ``behind``: its last
     update came later than the budget allows."""
 
     __slots__ = (
@@ -139,7 +148,7 @@ class LinkWatch:
     )
 
     SETUP_NS = 20 * _SECOND
-    """From open to ``Ready``: TLS is done, what is left is a login and subscriptions."""
+    """Time limit from open to ``Ready``: the login and the subscriptions (TLS is done by then)."""
 
     def __init__(self, spec: LinkSpec, dog: Watchdog) -> None:
         self._dog = dog
@@ -149,18 +158,18 @@ class LinkWatch:
         self.symbols: dict[str, SymbolWatch] = {}
         self.behind = False
         self.open_ns = 0
-        """Since when it is open; 0 = closed."""
+        """Since when the link is open; 0 = closed."""
         self.ready_ns = 0
         self.seen_ns = 0
         self.data_ns = 0
         self.dated_ns = 0
-        """When the last update came that told its time."""
+        """Receive time of the last update that had an exchange time."""
         self.told = False
         self.due_ns = NEVER
         self._budget_ns = dog.budget_ns
 
     def opened(self, now_ns: int) -> None:
-        """The socket is open; everything is watched from now on."""
+        """The socket is open: start all watches."""
         self.open_ns = self.seen_ns = self.data_ns = self.due_ns = now_ns
         self.ready_ns = 0
         self.told = self.behind = False
@@ -168,22 +177,22 @@ class LinkWatch:
         self._dog.settle()
 
     def ready(self, now_ns: int) -> None:
-        """``Ready`` came: subscribed. Without it the link is dead ``SETUP_NS`` after it opened."""
+        """``Ready`` came: subscribed. Without it the link counts as dead ``SETUP_NS`` after it opened."""
         self.ready_ns = self.data_ns = now_ns
 
     def closed(self) -> None:
-        """Nothing is watched until it opens again."""
+        """The link is closed: stop all watches until it opens again."""
         self.open_ns = 0
         self.due_ns = NEVER
         self.behind = False
         self._dog.settle()
 
     def heard(self, now_ns: int) -> None:
-        """Any bytes, pings and pongs too."""
+        """Something was received (any bytes, also pings and pongs)."""
         self.seen_ns = now_ns
 
     def updated(self, instrument: str, exch_ns: int, recv_ns: int) -> int:
-        """A book changed: returns the transit excess (for ``Book.transit_ns``) and sets ``behind``."""
+        """A book changed. Returns the transit excess in ns (for ``Book.transit_ns``) and sets ``behind``."""
         symbol = self.symbols.get(instrument)
         if symbol is None:
             symbol = self.symbols[instrument] = SymbolWatch(instrument, recv_ns)
@@ -198,14 +207,16 @@ class LinkWatch:
         return excess
 
     def undatable(self, now_ns: int) -> bool:
-        """Whether what tells no time cannot be believed to be new: after a stall it comes late and looks young.
+        """Whether an update without exchange time cannot be trusted to be current: after a network stall it comes late,
+        but its receive time is recent.
 
-        Where the venue dates its updates, one of them must have come a moment ago: had it been late, ``behind`` would
-        say so. Where it dates none, nobody can tell."""
+        If the venue timestamps its updates, a timestamped one must have come within the budget; if it had been late,
+        ``behind`` would be set. If the venue timestamps none, this cannot be decided, and the result is False.
+        """
         return self.transit.usual_ns != NEVER and now_ns - self.dated_ns > self._budget_ns
 
     def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
-        """Who has been silent for too long, and when to look again."""
+        """What has been silent for too long. Sets ``due_ns`` to the time of the next check."""
         if not self.open_ns or self.told:
             self.due_ns = NEVER
             return []
@@ -213,7 +224,7 @@ class LinkWatch:
         spec = self.spec
         due = self.seen_ns + spec.silence_ns
         if due <= now_ns:
-            return self._dead(f"not a byte for {_seconds(now_ns - self.seen_ns)}")
+            return self._dead(f"nothing received for {_seconds(now_ns - self.seen_ns)}")
         if not self.ready_ns:
             if self.open_ns + self.SETUP_NS <= now_ns:
                 return self._dead(f"not subscribed {_seconds(now_ns - self.open_ns)} after it opened")
@@ -249,47 +260,50 @@ class LinkWatch:
 
 
 class Watchdog:
-    """All links. ``due_ns`` is ``NEVER`` while no link is open."""
+    """The watches of all links. ``due_ns`` is ``NEVER`` while no link is open."""
 
     __slots__ = ("_links", "budget_ns", "drained_ns", "due_ns", "late_ns")
 
     def __init__(self, *, budget_ns: int = 250_000_000, late_ns: int = 50_000_000) -> None:
         self.budget_ns = budget_ns
-        """How much later than usual a frame may come."""
+        """How much later than usual a frame may come, in ns."""
         self.late_ns = late_ns
-        """How late the loop may run."""
+        """How late the event loop may run, in ns."""
         self.drained_ns = 0
-        """Until then the loop works off a backlog: no book is fresh."""
+        """Until then the event loop works off a backlog, and no book is fresh."""
         self.due_ns = NEVER
         self._links: dict[str, LinkWatch] = {}
 
     def add(self, spec: LinkSpec) -> LinkWatch:
-        """Watch this link from its ``opened`` on; the same object for the same link."""
+        """The watch of this link; it starts with ``opened``. Returns the same object for the same link."""
         watch = self._links.get(spec.link)
         if watch is None:
             watch = self._links[spec.link] = LinkWatch(spec, self)
         return watch
 
     def remove(self, link: str) -> None:
-        """The link is no longer wanted."""
+        """Stop watching a link that is no longer needed."""
         self._links.pop(link, None)
         self.settle()
 
     def settle(self) -> None:
-        """When to look next."""
+        """Set ``due_ns`` from the links."""
         self.due_ns = min((watch.due_ns for watch in self._links.values()), default=NEVER)
 
     def late(self, lag_ns: int, now_ns: int) -> bool:
-        """The loop ran late. True = over the bound: mark all books STALE, and none is fresh before ``drained_ns``.
+        """The event loop ran ``lag_ns`` late. Returns True if that is over the bound: then mark all books STALE; none
+        is fresh before ``drained_ns``.
 
-        Frames piled up for ``lag_ns``; working them off takes no longer than that, or the loop is late again."""
+        Frames piled up for ``lag_ns``. Working them off takes at most as long again; if it takes longer, the loop is
+        late again.
+        """
         if lag_ns <= self.late_ns:
             return False
         self.drained_ns = max(self.drained_ns, now_ns + lag_ns)
         return True
 
     def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
-        """Who has been silent for too long. Each is told once until it is heard again."""
+        """What has been silent for too long. Each is reported once per silence."""
         found: list[LinkDead | BookStale] = []
         for watch in self._links.values():
             if watch.due_ns <= now_ns:

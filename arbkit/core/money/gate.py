@@ -1,7 +1,8 @@
-"""The check that every command passes right before the journal and the socket. There is no way around it.
+"""The check of every command before it is written to the journal and sent. Nothing bypasses it. The engine calls
+``check``; desk, engine and breakers set modes.
 
-Entries need ACTIVE. Hedges and unwinds of open deals pass in ACTIVE and REDUCING. In HALTED only cancels and queries
-pass: HALTED is for when our own numbers or the venue's are not believed, and a wrong unwind doubles an exposure.
+Entries need mode ACTIVE. Hedges and unwinds of open deals pass in ACTIVE and REDUCING. In HALTED only cancels and
+queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind would double an exposure.
 """
 
 from __future__ import annotations
@@ -41,27 +42,29 @@ _STRICT = {Mode.ACTIVE: 0, Mode.REDUCING: 1, Mode.HALTED: 2}
 
 
 class GateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hard caps; the defaults suit a first small run. Notionals are in ``asset``."""
+    """The gate's limits. The defaults suit a first small run. Notionals are in ``asset``."""
 
     asset: str = "USDT"
     max_order_notional: Decimal = Decimal(250)
-    """Of any order, hedges too."""
+    """Of any order, including hedges."""
     orders_per_second: int = 20
-    """New and replaced orders over all venues. Entries may use half of it, so that hedges find room."""
+    """New and replaced orders over all venues. Entries may use half of it, so that hedges always find room."""
     notional_per_minute: Decimal = Decimal(20_000)
-    """Of entries; a hedge counts but is not refused for it."""
+    """Of entries. A hedge counts, but is not refused for it."""
     price_band: Decimal = Decimal("0.05")
-    """How far on the losing side of the book's mid a price may stand, as a fraction."""
+    """How far a price may be beyond the mid of the book on the losing side (above it for a buy, below it for a sell),
+    as a fraction."""
     max_hedges: int = 20
-    """Hedge and unwind orders that a deal may send."""
+    """Number of hedge and unwind orders that a deal may send."""
     hedge_factor: Decimal = Decimal(3)
-    """All orders of a deal on one instrument together never exceed its planned quantity times this."""
+    """The orders of a deal on one instrument together may not exceed its planned quantity times this."""
 
 
 class Gate:
-    """Holds the modes and the counters. ``orders`` (by account) and ``books`` (by instrument) are live mappings.
+    """Holds the modes and the counts. ``orders`` (by account) and ``books`` (by instrument) are live mappings.
 
-    ``price_of(held, asset)`` is the ledger's marker; None = no price."""
+    ``price_of(held, asset)`` gives the same prices as for the ledger; None = no price.
+    """
 
     def __init__(
         self,
@@ -77,23 +80,25 @@ class Gate:
         self.books = books
         self.price_of = price_of
         self.killed = ""
-        """Why, "" = it is not."""
+        """Why the kill switch was used; "" = it was not."""
         self._modes: dict[str, tuple[Mode, str]] = {}
-        """Scopes that are not ACTIVE."""
+        """Scopes that are not ACTIVE, with mode and reason."""
         self._sent: deque[int] = deque()
         """When the orders of the last second passed."""
         self._spent: deque[tuple[int, Decimal]] = deque()
-        """When and what notional passed in the last minute."""
+        """Time and notional of the orders that passed in the last minute."""
         self._minute = _ZERO
         """The sum of ``_spent``."""
         self._band_low = 1 - float(config.price_band)
         self._band_high = 1 + float(config.price_band)
 
     def check(self, command: Command, deal: Deal | None, now_ns: int) -> Refusal | None:
-        """None = pass, and counted; a refusal counts nothing. New and replaced orders need their deal.
+        """Returns None if the command passes; it is then counted. A refusal counts nothing. New and replaced orders
+        need their deal. Cancels, queries and listings always pass.
 
-        Call it after ``cl_ord_id`` is given and before ``Orders.add``, and put each order that passed into
-        ``deal.orders`` before the next one is checked. Cancels, queries and listings always pass."""
+        Call it after ``cl_ord_id`` is set and before ``Orders.add``. Put each order that passed into ``deal.orders``
+        before you check the next one.
+        """
         if isinstance(command, NewOrder):
             intent, replaced = command, None
         elif isinstance(command, ReplaceOrder):
@@ -105,7 +110,7 @@ class Gate:
         else:
             return None
         if deal is None or (intent.deal and intent.deal != deal.id):
-            return Refusal("deal", f"{intent.cl_ord_id}: an order needs its own deal")
+            return Refusal("deal", f"{intent.cl_ord_id}: the order has no deal, or belongs to another one")
         instrument = self.catalogue.get(intent.instrument)
         if instrument is None or not instrument.tradable:
             return Refusal("instrument", f"{intent.instrument} is not tradable")
@@ -119,7 +124,7 @@ class Gate:
         return refusal or self._pace(command, instrument, entry, now_ns)
 
     def _may(self, intent: NewOrder, deal: Deal, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
-        """Modes, deadlines, doubt."""
+        """Modes, deadlines and UNKNOWN orders."""
         if self._modes or self.killed:
             mode = self.mode(instrument.venue, deal.pair)
             if mode is Mode.HALTED or (entry and mode is Mode.REDUCING):
@@ -134,22 +139,22 @@ class Gate:
             if table is None:
                 return Refusal("account", f"{intent.account} has no order table")
             if table.in_doubt(intent.instrument):
-                return Refusal("in_doubt", f"an order on {intent.instrument} is unknown: no entry until it is proved")
+                return Refusal("in_doubt", f"an order on {intent.instrument} is UNKNOWN: no entry until it is proved")
         if deal.orders and deal.in_doubt:
-            return Refusal("in_doubt", f"an order of deal {deal.id} is unknown: nothing is sent for it until proof")
+            return Refusal(
+                "in_doubt", f"an order of deal {deal.id} is UNKNOWN: nothing is sent for the deal until it is proved"
+            )
         return None
 
     @staticmethod
     def _rules(command: NewOrder | ReplaceOrder, instrument: Instrument) -> Refusal | None:
-        """The venue's own rules, exactly; it would refuse a hedge for them too."""
+        """The venue's trading rules, exactly. They apply to hedges too: the venue would refuse them."""
         qty, px = command.qty, command.px
         if qty <= 0 or px <= 0:
-            return Refusal("rules", f"{instrument.id}: {qty} at {px} is no order")
+            return Refusal("rules", f"{instrument.id}: quantity {qty} and price {px} must be positive")
         if (instrument.lot and qty % instrument.lot) or (instrument.tick and px % instrument.tick):
-            text = (
-                f"{plain(qty)} at {plain(px)} is off the lot {plain(instrument.lot)} or tick {plain(instrument.tick)}"
-            )
-            return Refusal("rules", f"{instrument.id}: {text}")
+            steps = f"lot {plain(instrument.lot)} or tick {plain(instrument.tick)}"
+            return Refusal("rules", f"{instrument.id}: {plain(qty)} at {plain(px)} is not a multiple of {steps}")
         notional = qty * px
         if qty < instrument.min_qty or notional < instrument.min_notional:
             return Refusal("rules", f"{instrument.id}: {plain(qty)} at {plain(px)} is below the venue's minimum")
@@ -161,7 +166,7 @@ class Gate:
     def _children(
         self, command: NewOrder | ReplaceOrder, intent: NewOrder, replaced: Order | None, deal: Deal, entry: bool
     ) -> Refusal | None:
-        """The sum of a deal's orders on a leg, each at its worst case, against the leg's plan."""
+        """The sum of a deal's orders on a leg, each at its worst case, against the planned quantity of the leg."""
         leg: DealLeg | None = None
         for leg in deal.legs:
             if leg.instrument == intent.instrument and leg.account == intent.account:
@@ -169,12 +174,12 @@ class Gate:
         else:
             return Refusal("children", f"deal {deal.id} has no leg {intent.instrument} of {intent.account}")
         if entry and intent.side is not leg.side:
-            return Refusal("children", f"deal {deal.id}: an entry {intent.side.value} on a {leg.side.value} leg")
+            return Refusal("children", f"deal {deal.id}: a {intent.side.value} entry on a {leg.side.value} leg")
         worst = command.qty
         hedges = 0
         for order in deal.orders.values():
             if order.reason is RejectReason.GATE and order.done:
-                continue  # it never left, and an executor may ask many times before one may
+                continue  # it never left: an executor may try many times before an order passes
             other = order.intent
             if other.purpose is not Purpose.ENTRY:
                 hedges += 1
@@ -186,14 +191,14 @@ class Gate:
             worst += replaced.filled_qty
         most = leg.qty if entry else leg.qty * self.config.hedge_factor
         if worst > most:
-            text = f"deal {deal.id}: {plain(worst)} on {intent.instrument}, planned {plain(leg.qty)}"
-            return Refusal("children", text)
+            text = f"{plain(worst)} on {intent.instrument} is over {plain(most)}, planned: {plain(leg.qty)}"
+            return Refusal("children", f"deal {deal.id}: {text}")
         if not entry and hedges >= self.config.max_hedges and replaced is None:
-            return Refusal("max_hedges", f"deal {deal.id}: {hedges} hedges and unwinds sent")
+            return Refusal("max_hedges", f"deal {deal.id}: {hedges} hedge and unwind orders sent")
         return None
 
     def _price(self, command: NewOrder | ReplaceOrder, side: Side, instrument: Instrument) -> Refusal | None:
-        """The band around the mid of a book that is trusted now; without such a book nothing new goes out."""
+        """The price band around the mid of a trusted book. Without a trusted book no order passes."""
         book = self.books.get(command.instrument)
         if book is None or book.state is not BookState.SYNCED or book.crossed_ns:
             return Refusal("book", f"{instrument.id}: no trusted book")
@@ -202,13 +207,15 @@ class Gate:
             return Refusal("book", f"{instrument.id}: the book has an empty side")
         px = float(command.px)
         if px > mid * self._band_high if side is Side.BUY else px < mid * self._band_low:
-            return Refusal("price_band", f"{instrument.id}: {side.value} at {plain(command.px)}, the mid is {mid!r}")
+            return Refusal(
+                "price_band", f"{instrument.id}: {side.value} at {plain(command.px)} is too far from the mid {mid!r}"
+            )
         return None
 
     def _pace(
         self, command: NewOrder | ReplaceOrder, instrument: Instrument, entry: bool, now_ns: int
     ) -> Refusal | None:
-        """Size, rate and turnover; the last check, for it counts what passes."""
+        """Order size, order rate and turnover. The last check, because it counts what passes."""
         config = self.config
         quote = instrument.quote
         price = _ONE if quote == config.asset else self.price_of(quote, config.asset)
@@ -216,7 +223,7 @@ class Gate:
             return Refusal("no_price", f"{quote} has no price in {config.asset}: {instrument.id}")
         notional = command.qty * command.px * price
         if notional > config.max_order_notional:
-            return Refusal("max_order_notional", f"{instrument.id}: {plain(notional)} {config.asset} in one order")
+            return Refusal("max_order_notional", f"{instrument.id}: an order of {plain(notional)} {config.asset}")
         sent, spent = self._sent, self._spent
         while sent and now_ns - sent[0] >= _SECOND_NS:
             sent.popleft()
@@ -225,7 +232,7 @@ class Gate:
         while spent and now_ns - spent[0][0] >= _MINUTE_NS:
             self._minute -= spent.popleft()[1]
         if entry and self._minute + notional > config.notional_per_minute:
-            text = f"{plain(self._minute)} {config.asset} in the last minute, {plain(notional)} more asked"
+            text = f"{plain(self._minute)} {config.asset} in the last minute, {plain(notional)} more requested"
             return Refusal("notional_per_minute", text)
         sent.append(now_ns)
         spent.append((now_ns, notional))
@@ -233,7 +240,8 @@ class Gate:
         return None
 
     def restrict(self, scope: str, mode: Mode, why: str) -> bool:
-        """Make a scope stricter ("" = all, a venue, a pair); True when that changed it. Never makes it looser."""
+        """Make a scope stricter ("" = everything, a venue, or a pair). Returns True if that changed it. Never makes it
+        less strict."""
         current = self._modes.get(scope)
         if _STRICT[mode] <= (_STRICT[current[0]] if current is not None else 0):
             return False
@@ -241,11 +249,11 @@ class Gate:
         return True
 
     def kill(self, why: str) -> None:
-        """HALTED everywhere until the process ends."""
+        """Kill switch: HALTED everywhere until the process ends."""
         self.killed = self.killed or why or "killed"
 
     def mode(self, venue: str = "", pair: str = "") -> Mode:
-        """The strictest that applies."""
+        """The strictest mode that applies."""
         if self.killed:
             return Mode.HALTED
         modes = self._modes
@@ -257,12 +265,12 @@ class Gate:
         return strictest
 
     def why(self, scope: str = "") -> str:
-        """What set the scope's mode; "" when it is ACTIVE."""
+        """Why the scope has its mode; "" if it is ACTIVE."""
         if self.killed:
             return self.killed
         found = self._modes.get(scope)
         return found[1] if found is not None else ""
 
     def restricted(self) -> dict[str, tuple[Mode, str]]:
-        """All scopes that are not ACTIVE, with why."""
+        """All scopes that are not ACTIVE, with mode and reason."""
         return dict(self._modes)

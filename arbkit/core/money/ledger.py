@@ -1,8 +1,9 @@
-"""Balances, positions, fees, PnL: exact.
+"""Balances, positions, fees and PnL, exact. The engine books fills here; desk and audit pass balance reports and ask
+for differences.
 
-Money is int, 10**-24 of a unit, behind a Decimal face. The ledger keeps its *own* totals: an opening snapshot plus
-flows (fills, fees, external movements). A balance report never overwrites a total; it is compared with it, and a
-report that equals the total less our newest flows is merely older than they are.
+Amounts are ints in units of 10**-24 of an asset; the methods take and return ``Decimal``. The ledger keeps its *own*
+totals: an opening balance plus movements (fills, fees, external movements). A balance report never overwrites a total;
+it is compared with it. A report that equals the total without our newest movements is only older than they are.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ __all__ = ["Difference", "Ledger"]
 
 _PLACES = 24
 _WIDE = Context(prec=96)
-"""The default context rounds at 28 digits, also in ``scaleb``."""
+"""The default context rounds to 28 digits, also in ``scaleb``."""
 
 
 def _int(value: Decimal) -> int:
-    """In units of 10**-24; finer digits, which no venue has, are cut."""
+    """In units of 10**-24. Finer digits, which no venue has, are cut off."""
     return int(value.scaleb(_PLACES, _WIDE))
 
 
@@ -35,18 +36,18 @@ def _decimal(units: int) -> Decimal:
 
 
 class Difference(Struct, frozen=True, gc=False):
-    """One asset on which we and the venue disagree."""
+    """One asset for which our total and the venue's differ."""
 
     account: str
     asset: str
     ours: Decimal
     reported: Decimal
     since_ns: int = 0
-    """``recv_ns`` of the first report that differed without a break, 0 where that is not known."""
+    """``recv_ns`` of the first of the reports that have differed without interruption; 0 if not known."""
 
     @property
     def drift(self) -> Decimal:
-        """What the venue has more than we expect."""
+        """The venue's total minus ours."""
         return self.reported - self.ours
 
 
@@ -59,18 +60,18 @@ class _Row:
         self.total = 0
         self.opened = False
         self.opened_ns = 0
-        """Flows up to this venue time are inside the opening."""
+        """Movements up to this venue time are part of the opening balance."""
         self.reported = 0
         self.locked = 0
         self.exch_ns = 0
-        """Of the newest report."""
+        """Venue time of the newest report."""
         self.differs_ns = 0
         """Since when the newest report cannot be explained; 0 = it can."""
         self.flows: list[tuple[int, int]] = []
         """The newest movements as (venue time, units), ascending by time, at most ``_RECENT``."""
 
     def move(self, units: int, exch_ns: int) -> None:
-        """One movement; those before the opening are in it already."""
+        """Add one movement. One from before the opening is ignored: the opening balance includes it."""
         if self.opened and 0 < exch_ns <= self.opened_ns:
             return
         flows = self.flows
@@ -85,7 +86,7 @@ class _Row:
             self.differs_ns = 0
 
     def explained(self) -> bool:
-        """Whether the newest report is our total now, or was before the newest flows."""
+        """Whether the newest report equals our total, now or before some of the newest movements."""
         total = self.total
         if total == self.reported:
             return True
@@ -96,7 +97,7 @@ class _Row:
         return False
 
     def open(self, exch_ns: int) -> None:
-        """Begin at the newest report."""
+        """Set the total from the newest report."""
         self.opened = True
         self.opened_ns = exch_ns
         self.flows = [flow for flow in self.flows if flow[0] > exch_ns] if exch_ns else []
@@ -106,15 +107,16 @@ class _Row:
 
 _RECENT = 64
 _KEYS = 100_000
-"""Fill keys remembered (about 250 B each)."""
+"""Number of fill keys kept to recognize repeated fills (about 250 B each)."""
 
 
 class Ledger:
-    """All accounts. Paper accounts are seeded by ``balance`` with a ``Balance`` made from the config."""
+    """The balances of all accounts. Paper accounts are opened by ``balance`` with a ``Balance`` made from the
+    config."""
 
     def __init__(self) -> None:
         self._listed: set[str] = set()
-        """Accounts whose full listing has come: what it lacks is 0."""
+        """Accounts whose full listing has come. An asset that it does not contain is 0."""
         self._rows: dict[tuple[str, str], _Row] = {}
         self._booked: OrderedDict[tuple[str, str, Side, str], None] = OrderedDict()
         self._pnl: dict[str, int] = {}
@@ -130,13 +132,15 @@ class Ledger:
         return row
 
     def balance(self, report: Balance) -> Difference | None:
-        """A balance report. The first one of an (account, asset) opens it; later ones are compared (one that the venue
-        stamped earlier than the newest is ignored). Returns the difference if the report cannot be explained, which is
-        normal while a fill is still under way: see ``drifts``.
+        """Process a balance report. The first one of an (account, asset) opens it. Later ones are compared; one with an
+        earlier venue time than the newest is ignored. Returns the difference if the report cannot be explained. That is
+        normal while a fill has not arrived yet: see ``drifts``.
 
-        A fill stamped (``exch_ns``) up to the opening's own stamp is inside it, whenever it is told. Where the opening
-        has no stamp, a fill told after it counts as later: ``rebase`` when orders were unresolved at the time. An asset
-        that a full listing (``snapshot``) lacks opens with 0. A report that is no amount is ignored."""
+        A fill with a venue time (``exch_ns``) up to that of the opening is part of the opening, even if it arrives
+        later. If the opening has no venue time, a fill that arrives after it counts as later; call ``rebase`` if orders
+        were unresolved at that time. An asset that a full listing (``snapshot``) does not contain opens with 0. A
+        report with an invalid amount is ignored.
+        """
         if not is_amount(report.free) or not is_amount(report.locked):
             return None
         row = self._row(report.account, report.asset, opening=report.snapshot)
@@ -160,11 +164,12 @@ class Ledger:
         return Difference(account, asset, _decimal(row.total), _decimal(row.reported), row.differs_ns)
 
     def fill(self, fill: Fill, instrument: Instrument, *, external: bool = False) -> bool:
-        """Book a fill once, by (account, instrument, side, trade_id); False for a copy. (The side is in the key because
-        a trade with oneself is two fills.)
+        """Book a fill once, by (account, instrument, side, trade_id). Returns False for a repeated one. The side is in
+        the key because a self-trade gives two fills with one trade id.
 
-        A fill from before the account's opening snapshot (``exch_ns``) counts in PnL and not in the total, which
-        already holds it. ``external`` (a foreign order's): moves the total and no PnL."""
+        A fill from before the account's opening (``exch_ns``) counts in the PnL but not in the total, which already
+        includes it. ``external``: a fill of a foreign order; it changes the total but not the PnL.
+        """
         key = (fill.account, fill.instrument, fill.side, fill.trade_id)
         if key in self._booked:
             return False
@@ -195,21 +200,21 @@ class Ledger:
         return True
 
     def external(self, account: str, asset: str, amount: Decimal) -> None:
-        """A deposit, withdrawal or manual trade: moves the total, is no PnL, and is added up in ``externals``."""
+        """Book a deposit, withdrawal or manual trade. It changes the total and ``externals``, but not the PnL."""
         units = _int(amount)
         self._externals[account, asset] = self._externals.get((account, asset), 0) + units
         self._row(account, asset).move(units, 0)
 
     def rebase(self, account: str) -> None:
-        """The next report of each asset of this account opens it anew (start-up, once all intents are resolved).
-        PnL is untouched."""
+        """The next report of each asset of this account opens it again (used at startup, when all intents are
+        resolved). The PnL does not change."""
         for (owner, _), row in self._rows.items():
             if owner == account:
                 row.opened = False
 
     def drifts(self, now_ns: int, older_ns: int) -> list[Difference]:
-        """Differences that have stood for ``older_ns`` or longer: no fill explained them. Book them by ``external``
-        and say so."""
+        """Differences that have lasted for ``older_ns`` or longer, so that no fill explains them. The caller books them
+        with ``external`` and raises an alarm."""
         return [
             self._difference(account, asset, row)
             for (account, asset), row in self._rows.items()
@@ -217,13 +222,14 @@ class Ledger:
         ]
 
     def total(self, account: str, asset: str) -> Decimal:
-        """Ours: opening plus flows; 0 for an unknown asset."""
+        """Our total: opening plus movements; 0 for an unknown asset."""
         row = self._rows.get((account, asset))
         return _decimal(row.total) if row is not None else Decimal(0)
 
     def available(self, account: str, asset: str) -> Decimal:
-        """What may be used now, before ``Limits`` reservations, never below 0: our total less what the newest report
-        calls locked; the reported total where that is lower and not explained; nothing before the opening."""
+        """What can be used now, before reservations of ``Limits``; at least 0. It is our total minus the locked amount
+        of the newest report. If the newest report is lower and not explained, it is used instead of our total. Before
+        the opening: 0."""
         row = self._rows.get((account, asset))
         if row is None or not row.opened:
             return Decimal(0)
@@ -231,19 +237,19 @@ class Ledger:
         return _decimal(max(total - row.locked, 0))
 
     def totals(self, account: str) -> dict[str, Decimal]:
-        """All assets of one account, zero ones too."""
+        """The totals of all assets of one account, including zeros."""
         return {asset: _decimal(row.total) for (owner, asset), row in self._rows.items() if owner == account}
 
     def position(self, account: str, instrument: str) -> Decimal:
-        """Net base bought by fills of this instrument since the start (the seat of derivatives)."""
+        """Net base quantity bought by fills of this instrument since the start."""
         return _decimal(self._positions.get((account, instrument), 0))
 
     def pnl(self) -> dict[str, Decimal]:
-        """Per asset, from fills and fees alone, over all accounts."""
+        """PnL per asset over all accounts, from fills and fees only."""
         return {asset: _decimal(units) for asset, units in self._pnl.items()}
 
     def fees(self) -> dict[str, Decimal]:
-        """Paid per asset (negative: earned); part of ``pnl``."""
+        """Fees paid per asset (negative: earned). They are included in ``pnl``."""
         return {asset: _decimal(units) for asset, units in self._fees.items()}
 
     def externals(self) -> dict[tuple[str, str], Decimal]:
@@ -251,7 +257,8 @@ class Ledger:
         return {key: _decimal(units) for key, units in self._externals.items()}
 
     def marked(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
-        """PnL in ``asset`` by ``price_of(held, asset)``; None when an asset with PnL has no price (unknown, not 0)."""
+        """The PnL valued in ``asset`` with ``price_of(held, asset)``. None (unknown, not 0) if an asset with PnL has no
+        price."""
         worth = Decimal(0)
         for held, units in self._pnl.items():
             if not units:
@@ -263,7 +270,8 @@ class Ledger:
         return worth
 
     def compare(self, account: str, reported: Mapping[str, Decimal]) -> list[Difference]:
-        """Every asset, ours or theirs, whose totals are not equal to the last unit (an asset one side lacks is 0)."""
+        """Every asset whose totals differ, even by the smallest unit. An asset that one side does not have counts as
+        0."""
         ours = self.totals(account)
         zero = Decimal(0)
         return [

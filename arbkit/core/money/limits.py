@@ -1,7 +1,8 @@
-"""How much may be at risk: reservations, caps, breakers.
+"""How much may be at risk: reservations, caps and breakers. The engine asks before each deal and reports fills and
+ends.
 
-A deal reserves what its first wave and the worst unwind of it can use, or nothing. Exposure is counted from the
-reservation to the close of the deal: UNKNOWN orders and HELD deals stay counted in full.
+A deal reserves what its first wave and its worst-case unwind can use, or nothing. Exposure counts from the reservation
+until the deal is closed; deals that are IN_DOUBT or HELD count in full.
 """
 
 from __future__ import annotations
@@ -28,29 +29,30 @@ _DAY_NS = 86_400_000_000_000
 
 
 class Refusal(Struct, frozen=True, gc=False):
-    """Why not. ``rule`` is the config key or the gate's rule (a metric label), ``text`` is for a person."""
+    """A refusal. ``rule`` is the config key or the name of the gate's rule (it is a metric label), ``text`` is for
+    people."""
 
     rule: str
     text: str
 
 
 class ModeChange(Struct, frozen=True, gc=False):
-    """A breaker wants a stricter mode: ``Gate.restrict(scope, mode, why)``."""
+    """A breaker requires a stricter mode: call ``Gate.restrict(scope, mode, why)``."""
 
     scope: str
-    """"" = everything, a venue (``binance``), or a pair as ``Deal.pair`` names it."""
+    """"" = everything; or a venue (``binance``); or a pair (``Deal.pair``)."""
     mode: Mode
     why: str
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The defaults suit a first small run. Notionals are in ``asset``."""
+    """The limits. The defaults suit a first small run. Notionals are in ``asset``."""
 
     asset: str = "USDT"
     """The reporting asset."""
     max_order_notional: Decimal = Decimal(200)
     max_deal_notional: Decimal = Decimal(500)
-    """The largest leg counts, not the sum of legs."""
+    """The largest leg counts, not the sum of the legs."""
     max_open_deals: int = 4
     max_open_notional: Decimal = Decimal(1000)
     max_venue_notional: Decimal = Decimal(1000)
@@ -58,21 +60,22 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Per base asset, over all venues."""
     max_deals_per_minute: int = 30
     cooldown_ns: int = 5_000_000_000
-    """A pair rests so long after a broken deal (one that did not end hedged or with nothing)."""
+    """How long a pair takes no new deals after a broken deal (one that ended neither hedged nor with nothing
+    filled)."""
     max_broken: int = 3
-    """So many deals reversed or held without a hedged one between: REDUCING."""
+    """This many deals reversed or held, without a hedged one in between: mode REDUCING."""
     max_loss_day: Decimal = Decimal(50)
-    """Marked loss since midnight UTC (of the run's clock): REDUCING."""
+    """Marked loss since midnight UTC (of the run's clock): mode REDUCING."""
     max_loss_run: Decimal = Decimal(100)
-    """Marked loss of the run: HALTED."""
+    """Marked loss of the run: mode HALTED."""
     unwind_allowance: Decimal = Decimal("0.01")
-    """How much worse than a leg's own limit price its completion or reversal may be, as a fraction."""
+    """How much worse than its limit price a leg may be completed or reversed, as a fraction."""
     max_stock: Mapping[str, Decimal] = {}
-    """``venue:ASSET`` -> the most of an asset that an account there may hold (for what cannot be moved away)."""
+    """``venue:ASSET`` -> the largest total of an asset on an account there (for assets that cannot be withdrawn)."""
 
 
 class Need(Struct, frozen=True, gc=False, kw_only=True):
-    """What one order may use of one asset, worst case."""
+    """The worst-case amount that one order may use of one asset."""
 
     account: str
     asset: str
@@ -80,10 +83,12 @@ class Need(Struct, frozen=True, gc=False, kw_only=True):
 
 
 def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[Need]:
-    """Wave 0 and its worst unwind: a buy needs its quote at the limit price made worse by ``allowance``, with the fee;
-    a sell needs its base, and the quote by which buying back may cost more than it brought.
+    """What wave 0 and its worst-case unwind can use. A buy needs its quote at the limit price made worse by
+    ``allowance``, plus the fee. A sell needs its base, and the quote that buying it back may cost more than the sale
+    brought.
 
-    ``takers``: the taker fee of each leg as a fraction."""
+    ``takers``: the taker fee of each leg as a fraction.
+    """
     needs = []
     for leg, taker in zip(deal.legs, takers, strict=True):
         if leg.wave:
@@ -101,14 +106,14 @@ def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowa
 
 
 class _Held:
-    """What one open deal holds."""
+    """What one open deal reserves."""
 
     __slots__ = ("assets", "incoming", "notional", "reserved", "venues")
 
     def __init__(self) -> None:
         self.reserved: dict[tuple[str, str], Decimal] = {}
         self.incoming: dict[tuple[str, str], Decimal] = {}
-        """Still to be bought, for the stock caps."""
+        """Base still to be bought, for ``max_stock``."""
         self.notional = _ZERO
         self.venues: dict[str, Decimal] = {}
         self.assets: dict[str, Decimal] = {}
@@ -120,7 +125,7 @@ def _add(into: dict[_K, Decimal], what: Mapping[_K, Decimal], sign: int = 1) -> 
 
 
 class Limits:
-    """Reservations and breakers. ``price_of(held, asset)`` is the same marker as the ledger's; None = no price."""
+    """Reservations and breakers. ``price_of(held, asset)`` gives the same prices as for the ledger; None = no price."""
 
     def __init__(
         self,
@@ -134,18 +139,18 @@ class Limits:
         self.catalogue = catalogue
         self.price_of = price_of
         self.notional = _ZERO
-        """Open, over all deals, in the reporting asset."""
+        """Open notional of all deals, in the reporting asset."""
         self.broken = 0
-        """Deals reversed or held in a row."""
+        """Number of deals reversed or held since the last hedged one."""
         self._deals: dict[int, _Held] = {}
         self._reserved: dict[tuple[str, str], Decimal] = {}
         self._incoming: dict[tuple[str, str], Decimal] = {}
         self._venues: dict[str, Decimal] = {}
         self._assets: dict[str, Decimal] = {}
         self._started: deque[int] = deque()
-        """When the deals of the last minute began."""
+        """Start times of the deals of the last minute."""
         self._rests: dict[str, int] = {}
-        """Pair -> until when it cools down."""
+        """Pair -> end of its cooldown."""
         self._day = -1
         self._day_began = _ZERO
 
@@ -157,9 +162,10 @@ class Limits:
         return Decimal(1) if asset == self.config.asset else self.price_of(asset, self.config.asset)
 
     def reserve(self, deal: Deal, needs: Sequence[Need], now_ns: int) -> Refusal | None:
-        """All of it, or nothing and why. Raises ``LocalProtocolError`` for a deal without id or reserved before."""
+        """Reserve everything and return None, or reserve nothing and return the reason. Raises ``LocalProtocolError``
+        for a deal without id or one that has a reservation already."""
         if not deal.id or deal.id in self._deals:
-            raise LocalProtocolError(f"deal {deal.id}: no id, or reserved twice")
+            raise LocalProtocolError(f"deal {deal.id} has no id, or has a reservation already")
         held = _Held()
         refusal = (
             self.pair_may_trade(deal.pair, now_ns)
@@ -190,7 +196,7 @@ class Limits:
         return None
 
     def _exposure(self, deal: Deal, held: _Held) -> Refusal | None:
-        """The caps on notional and stock; fills ``held`` with what the deal would add."""
+        """Check the caps on notional and stock. Fills ``held`` with what the deal would add."""
         config = self.config
         for leg in deal.legs:
             quote = leg.quote or self.catalogue[leg.instrument].quote
@@ -233,12 +239,12 @@ class Limits:
         for (account, asset), amount in held.reserved.items():
             free = self.ledger.available(account, asset) - self._reserved.get((account, asset), _ZERO)
             if amount > free:
-                return Refusal("funds", f"{account} needs {plain(amount)} {asset}, free are {plain(max(free, _ZERO))}")
+                return Refusal("funds", f"{account} needs {plain(amount)} {asset}, free: {plain(max(free, _ZERO))}")
         return None
 
     def fill(self, deal_id: int, fill: Fill, instrument: Instrument) -> None:
-        """A fill spent some of its deal's reservation, and what it brought is held for the deal until its close, so
-        that a later wave or an unwind finds it. Call it together with ``Ledger.fill``."""
+        """A fill used a part of its deal's reservation. What it brought is reserved for the same deal until the deal is
+        closed, so that a later wave or an unwind can use it. Call it together with ``Ledger.fill``."""
         held = self._deals.get(deal_id)
         if held is None:
             return
@@ -265,19 +271,19 @@ class Limits:
     def _take(
         one: dict[tuple[str, str], Decimal], all_: dict[tuple[str, str], Decimal], key: tuple[str, str], amount: Decimal
     ) -> None:
-        """Lower both by ``amount``, but a deal never gives back more than it holds."""
+        """Reduce both by ``amount``, but by no more than the deal has reserved."""
         amount = min(amount, one.get(key, _ZERO))
         if amount:
             one[key] -= amount
             all_[key] -= amount
 
     def release(self, deal_id: int) -> None:
-        """Give back what is left (the deal is closed). Nothing to do for an unknown deal."""
+        """Release what is left (the deal is closed). Does nothing for an unknown deal."""
         held = self._deals.pop(deal_id, None)
         if held is None:
             return
         if not self._deals:
-            # Decimal sums of 28 digits may leave a crumb: nothing open is nothing reserved.
+            # Sums of Decimals are rounded to 28 digits and may leave a tiny rest: without open deals, everything is 0.
             self.notional = _ZERO
             for sums in (self._reserved, self._incoming, self._venues, self._assets):
                 sums.clear()
@@ -289,20 +295,22 @@ class Limits:
         _add(self._assets, held.assets, -1)
 
     def undo(self, deal_id: int) -> None:
-        """Give back the newest reservation, of a deal that was not begun: it does not count for the pace either."""
+        """Release the newest reservation, of a deal that was not started. It does not count for
+        ``max_deals_per_minute``."""
         self.release(deal_id)
         self._started.pop()
 
     def reserved(self, account: str, asset: str) -> Decimal:
-        """Held by all open deals."""
+        """Reserved by all open deals."""
         return self._reserved.get((account, asset), _ZERO)
 
     def free(self, account: str, asset: str) -> Decimal:
-        """``Ledger.available`` less ``reserved``, never below 0."""
+        """``Ledger.available`` minus ``reserved``, at least 0."""
         return max(self.ledger.available(account, asset) - self.reserved(account, asset), _ZERO)
 
     def room(self, instrument: Instrument) -> Decimal:
-        """Notional (in its quote) that a new order of this instrument may still have; 0 when its quote has no price."""
+        """Notional (in its quote asset) that the limits still allow for a new order of this instrument; 0 if the quote
+        asset has no price."""
         config = self.config
         price = self._price(instrument.quote)
         if not price or len(self._deals) >= config.max_open_deals:
@@ -317,7 +325,7 @@ class Limits:
         return max(room / price, _ZERO)
 
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
-        """A deal closed or is HELD: drives cooldowns and breakers. Releases nothing by itself."""
+        """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""
         outcome = Outcome.HELD if deal.state is DealState.HELD else deal.outcome
         if outcome is Outcome.HEDGED:
             self.broken = 0
@@ -330,14 +338,14 @@ class Limits:
         changes = []
         self.broken += 1
         if outcome is Outcome.HELD:
-            changes.append(ModeChange(pair, Mode.REDUCING, f"deal {deal.id} is held: {deal.why}"))
+            changes.append(ModeChange(pair, Mode.REDUCING, f"deal {deal.id} is HELD: {deal.why}"))
         if self.broken >= self.config.max_broken:
             changes.append(ModeChange("", Mode.REDUCING, f"{self.broken} deals in a row were reversed or held"))
         return changes
 
     def pnl(self, marked: Decimal | None, now_ns: int) -> list[ModeChange]:
-        """The marked PnL of the run in the reporting asset (``Ledger.marked``); call it after deals and now and then.
-        None (an asset has no price now) changes nothing."""
+        """Check the marked PnL of the run in the reporting asset (``Ledger.marked``) against the loss limits. Call it
+        after deals and from time to time. None (an asset has no price now) changes nothing."""
         if marked is None:
             return []
         day = now_ns // _DAY_NS
@@ -347,19 +355,19 @@ class Limits:
         config = self.config
         changes = []
         if -marked >= config.max_loss_run:
-            changes.append(ModeChange("", Mode.HALTED, f"the run has lost {plain(-marked)} {config.asset}"))
+            changes.append(ModeChange("", Mode.HALTED, f"loss of {plain(-marked)} {config.asset} in this run"))
         lost = self._day_began - marked
         if lost >= config.max_loss_day:
-            changes.append(ModeChange("", Mode.REDUCING, f"{plain(lost)} {config.asset} lost today"))
+            changes.append(ModeChange("", Mode.REDUCING, f"loss of {plain(lost)} {config.asset} today"))
         return changes
 
     def pair_may_trade(self, pair: str, now_ns: int) -> Refusal | None:
-        """Cooling down or not; ``reserve`` asks it too."""
+        """A refusal while the pair is in its cooldown. ``reserve`` checks it too."""
         until = self._rests.get(pair)
         if until is None:
             return None
         if now_ns < until:
-            return Refusal("cooldown", f"{pair} rests for another {(until - now_ns) // 1_000_000} ms")
+            return Refusal("cooldown", f"{pair} is in its cooldown for another {(until - now_ns) // 1_000_000} ms")
         del self._rests[pair]
         return None
 

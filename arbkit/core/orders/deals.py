@@ -1,6 +1,23 @@
-"""The deal: N legs in waves, and the one place that knows how far it got.
+"""One deal: its legs, its orders and its state. The executor plans, moves and closes it; the engine reserves
+funds and sends its first orders.
 
-A deal owns all orders sent on its behalf. Its states and moves are one table (``MOVES``); ``docs/design.md`` draws it.
+States (``DealState``). ``MOVES`` lists the allowed moves:
+
+=========  ==========================================  ==============================================================
+state      entered by                                  left by
+=========  ==========================================  ==============================================================
+PLANNED    ``Executor.plan``                           reserved -> RESERVED; given up -> CLOSED
+RESERVED   limits and rate tokens are reserved         first orders sent -> SENT; given up -> CLOSED
+SENT       the first orders are sent                   an order UNKNOWN -> IN_DOUBT; unequal fills -> UNWINDING;
+                                                       the executor failed -> HELD; balanced -> CLOSED
+IN_DOUBT   an order of it is UNKNOWN                   proved -> SENT (UNWINDING after a hedge or unwind order);
+                                                       the executor failed -> HELD; closed by its executor -> CLOSED
+UNWINDING  legs are unequal: complete or reverse them  an order UNKNOWN -> IN_DOUBT; not possible within the risk
+                                                       budget -> HELD; balanced -> CLOSED
+HELD       it could not be balanced, or the executor   a late fill balanced it -> CLOSED; an executor may also go
+           failed: the exposure stays                  back to UNWINDING or IN_DOUBT
+CLOSED     ``Deal.close``                              never
+=========  ==========================================  ==============================================================
 """
 
 from __future__ import annotations
@@ -23,11 +40,12 @@ class DealState(Enum):
     RESERVED = "reserved"
     SENT = "sent"
     IN_DOUBT = "in_doubt"
-    """An order of it is UNKNOWN: nothing is sent for it until the resolver has proof."""
+    """An order of the deal is UNKNOWN. Nothing is sent for the deal until the resolver has proof."""
     UNWINDING = "unwinding"
-    """Legs filled unequally: it is being completed or reversed."""
+    """The legs filled unequally; the deal is being completed or reversed."""
     HELD = "held"
-    """Neither could be done within the risk budget: exposure stays, its pair is halted, an alarm is up."""
+    """Neither was possible within the risk budget. The exposure stays, the pair takes no new deals, an alarm is
+    raised."""
     CLOSED = "closed"
 
 
@@ -35,9 +53,9 @@ class Outcome(Enum):
     HEDGED = "hedged"
     """All legs filled equally by their first orders."""
     COMPLETED = "completed"
-    """Equal after a second order on the short leg."""
+    """Equal after more orders on the short leg."""
     REVERSED = "reversed"
-    """Equal (flat) after the long leg was taken back."""
+    """Equal (flat) after the excess of the long leg was closed again."""
     NOTHING = "nothing"
     """No leg filled."""
     HELD = "held"
@@ -55,7 +73,7 @@ MOVES: dict[DealState, frozenset[DealState]] = {
 
 
 class DealLeg:
-    """One leg, exact. Fills of hedge and unwind orders count on the leg whose instrument they trade."""
+    """One leg, with exact amounts. Fills of hedge and unwind orders count on the leg of their instrument."""
 
     __slots__ = (
         "account",
@@ -95,26 +113,26 @@ class DealLeg:
         self.side = side
         self.qty = qty
         self.px = px
-        """The worst price of the first order."""
+        """Limit price of the first order."""
         self.wave = wave
         self.maker = maker
         self.bought = Decimal(0)
         self.sold = Decimal(0)
         self.paid = Decimal(0)
-        """Quote given for what was bought."""
+        """Quote paid for what was bought."""
         self.received = Decimal(0)
-        """Quote taken for what was sold."""
+        """Quote received for what was sold."""
         self.fees: dict[str, Decimal] = {}
-        """By asset, positive = paid."""
+        """By asset; positive = paid."""
 
     @property
     def net_base(self) -> Decimal:
-        """Base gained on this leg, less fees taken in base."""
+        """Base gained on this leg, minus fees taken in base."""
         return self.bought - self.sold - self.fees.get(self.base, Decimal(0))
 
     @property
     def filled(self) -> Decimal:
-        """What has filled in the leg's own direction, less what was taken back."""
+        """Filled quantity in the leg's direction, minus what was traded back."""
         return self.bought - self.sold if self.side is Side.BUY else self.sold - self.bought
 
 
@@ -143,12 +161,12 @@ class Deal:
 
     def __init__(self, opportunity: Opportunity, legs: list[DealLeg], *, created_ns: int, deadline_ns: int) -> None:
         self.id = 0
-        """Given by the engine."""
+        """Set by the engine."""
         self.strategy = ""
         self.opportunity = opportunity
         self.legs = legs
         self.pair = "+".join(sorted([leg.instrument for leg in legs]))
-        """Its instruments, sorted: what cools down and is restricted together."""
+        """Its instruments, sorted and joined by "+". Cooldowns and modes apply per pair."""
         self.state = DealState.PLANNED
         self.asset = opportunity.asset
         self.expected_net = opportunity.expected_net
@@ -158,39 +176,41 @@ class Deal:
         self.closed_ns = 0
         self.outcome: Outcome | None = None
         self.why = ""
-        """What decided the outcome, for a person."""
+        """What decided the outcome, as text."""
         self.wave = 0
         self.tries = 0
-        """Hedge and unwind orders sent so far."""
+        """Number of hedge and unwind orders sent so far."""
         self.orders: dict[str, Order] = {}
-        """All orders of this deal by ``cl_ord_id``: the live objects of the order table."""
+        """All orders of this deal by ``cl_ord_id``. They are the live objects of the order table."""
 
     def move(self, state: DealState) -> None:
-        """Go to ``state``; a move that the table lacks is our bug."""
+        """Change the state. Raises ``LocalProtocolError`` for a move that ``MOVES`` does not allow."""
         if state is self.state:
             return
         if state not in MOVES[self.state]:
-            raise LocalProtocolError(f"deal {self.id}: {self.state.value} -> {state.value} is no move")
+            raise LocalProtocolError(f"deal {self.id}: the move {self.state.value} -> {state.value} is not allowed")
         self.state = state
 
     def close(self, outcome: Outcome, why: str, now_ns: int) -> None:
-        """The end, once. Raises ``LocalProtocolError`` for a deal that is closed or may not be closed from here."""
+        """Close the deal. Raises ``LocalProtocolError`` if it is closed already or cannot be closed from its state."""
         if self.state is DealState.CLOSED:
-            raise LocalProtocolError(f"deal {self.id} is closed already ({self.why}), now: {why}")
+            raise LocalProtocolError(f"deal {self.id} is already closed ({self.why}); refused: {why}")
         self.move(DealState.CLOSED)
         self.outcome = outcome
         self.why = why
         self.closed_ns = now_ns
 
     def hold(self, why: str) -> None:
-        """Neither completed nor reversed: the exposure stays, with its reason."""
+        """Hold the deal: it was neither completed nor reversed, and its exposure stays."""
         self.move(DealState.HELD)
         self.why = why
 
     def fill(self, fill: Fill) -> None:
-        """Count a fill on the leg of its instrument and account (the order table has made sure that it is new).
+        """Count a fill on the leg of its instrument and account. The order table passes each fill once.
 
-        A row that only tells a fee (``qty`` 0) counts like any. Raises ``LocalProtocolError`` without such a leg."""
+        A row that only brings a fee (``qty`` 0) is counted like any other. Raises ``LocalProtocolError`` if there is no
+        such leg.
+        """
         for leg in self.legs:
             if leg.instrument == fill.instrument and leg.account == fill.account:
                 break
@@ -206,7 +226,7 @@ class Deal:
             leg.fees[fill.fee_asset] = leg.fees.get(fill.fee_asset, Decimal(0)) + fill.fee
 
     def net(self) -> dict[str, Decimal]:
-        """Gained per asset over all legs, fees taken off; a leg that names no ``quote`` has the deal's ``asset``."""
+        """Net gain per asset over all legs, after fees. A leg without ``quote`` uses the deal's ``asset``."""
         net: dict[str, Decimal] = {}
         for leg in self.legs:
             net[leg.base] = net.get(leg.base, Decimal(0)) + leg.bought - leg.sold
@@ -218,7 +238,7 @@ class Deal:
 
     @property
     def open_orders(self) -> list[Order]:
-        """Orders whose story is not over: not terminal, or terminal with fills still to come."""
+        """Orders that are not ``done``: not terminal, or terminal with fills or fees still missing."""
         return [order for order in self.orders.values() if not order.done]
 
     @property

@@ -1,7 +1,9 @@
-"""Client order ids: one 64-bit intent number an order, rising per account and across restarts.
+"""Client order ids: one 64-bit intent number per order, increasing per account, also across restarts. The engine takes
+numbers from ``IntentIds``; adapters only read ids.
 
-On the wire: ``a``, 13 base-36 digits of the number, 2 check digits; 16 characters of ``[0-9a-z]``, which every venue
-takes. The number is block (32 bits), shard (8 bits), counter (24 bits); a block is written down before it is used.
+On the wire an id is ``a``, 13 base-36 digits of the number and 2 check digits: 16 characters of ``[0-9a-z]``, which
+every venue accepts. The number is block (32 bits), shard (8 bits), counter (24 bits). A block is written to the journal
+before it is used.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ __all__ = ["IntentIds", "format_cl_ord_id", "parse_cl_ord_id"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CHECK = 36 * 36 - 5
-"""1291, the largest prime below 36**2: finds every single wrong digit and every swap of neighbours."""
+"""1291, the largest prime below 36**2: detects every single wrong digit and every swap of two neighbours."""
 
 
 def format_cl_ord_id(intent: int) -> str:
-    """The wire form of an intent number; raises ``LocalProtocolError`` outside 0 <= intent < 2**64."""
+    """The wire form of an intent number. Raises ``LocalProtocolError`` outside 0 <= intent < 2**64."""
     if not 0 <= intent < 1 << 64:
         raise LocalProtocolError(f"intent {intent} is not a 64-bit number")
     digits = []
@@ -29,7 +31,7 @@ def format_cl_ord_id(intent: int) -> str:
 
 
 def parse_cl_ord_id(text: str) -> int | None:
-    """The intent number of one of our ids; None for a foreign one."""
+    """The intent number of one of our ids; None for a foreign id."""
     if len(text) != 16 or text[0] != "a" or not text.isascii() or not text.isalnum() or text != text.lower():
         return None
     intent = int(text[1:14], 36)
@@ -39,25 +41,25 @@ def parse_cl_ord_id(text: str) -> int | None:
 
 
 class IntentIds:
-    """Hands out intent numbers of one reserved block."""
+    """Hands out the intent numbers of one reserved block."""
 
     __slots__ = ("_next", "block", "shard")
 
     def __init__(self, block: int, shard: int = 0) -> None:
         if not 0 <= block < 1 << 32 or not 0 <= shard < 1 << 8:
-            raise LocalProtocolError(f"intent block {block} or shard {shard} is out of its 32 or 8 bits")
+            raise LocalProtocolError(f"intent block {block} does not fit 32 bits, or shard {shard} does not fit 8 bits")
         self.block = block
         self.shard = shard
         self._next = ((block << 8) | shard) << 24
 
     def next(self) -> int:
-        """The next number; raises ``LocalProtocolError`` when the block is used up (16 million orders)."""
+        """The next number. Raises ``LocalProtocolError`` when the block is used up (16 million orders)."""
         intent = self._next
         if intent >> 24 != (self.block << 8) | self.shard:
-            raise LocalProtocolError(f"intent block {self.block} is used up: reserve the next one")
+            raise LocalProtocolError(f"intent block {self.block} is used up: reserve the next block")
         self._next += 1
         return intent
 
     def unused(self, count: int) -> None:
-        """Take back the last ``count`` numbers: nothing was written or sent under them."""
+        """Give back the last ``count`` numbers. Only for numbers under which nothing was written or sent."""
         self._next -= count

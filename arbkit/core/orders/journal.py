@@ -1,7 +1,8 @@
-"""Journal records: what must survive our death, and how to read it back. No file is touched here.
+"""Journal records: what must survive a crash, and how to read it back. The sender encodes them, ``app.launch`` reads
+them at startup. This module does not touch files.
 
 On disk a record is version (1 byte), length and CRC32 (4 bytes each, little endian; the CRC covers version, length and
-body), then msgpack. The first record of a run is ``RunStart``.
+body), then the body as msgpack. The first record of a run is ``RunStart``.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ __all__ = [
 VERSION = 1
 _HEAD = struct.Struct("<BII")
 _LONGEST = 1 << 20
-"""No record is near a megabyte: a longer length is damage."""
+"""Longest body in bytes. No record comes near it: a larger length is damage."""
 
 
 class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
-    """A process began to write. Live refuses a journal of another mode, account or environment."""
+    """A run began. Live mode refuses a journal of another mode, account or environment."""
 
     at_ns: int
     mode: str
@@ -54,7 +55,7 @@ class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
 
 
 class BlockReserved(Struct, frozen=True, gc=False, kw_only=True, tag="block"):
-    """Durable before an id of this block is used."""
+    """Reserves a block of client order ids. It is on the disk before an id of the block is used."""
 
     at_ns: int
     account: str
@@ -62,17 +63,17 @@ class BlockReserved(Struct, frozen=True, gc=False, kw_only=True, tag="block"):
 
 
 class Intent(Struct, frozen=True, gc=False, kw_only=True, tag="intent"):
-    """Written before the first byte leaves: what, and over which one link."""
+    """An order, written before its first byte leaves, with the one link that it uses."""
 
     at_ns: int
     order: NewOrder
     channel: str
-    """The link's role (``trade`` or ``rest``): the intent is never sent on another."""
+    """The link's role (``trade`` or ``rest``). The order is never sent on another."""
     link: str
 
 
 class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
-    """An order ended (terminal, all its fills counted), or was proved absent."""
+    """An order ended (terminal, all fills counted) or was proved absent."""
 
     at_ns: int
     account: str
@@ -99,18 +100,18 @@ class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
 
 
 class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
-    """Somebody, or a limit, changed what the gate lets through."""
+    """A person or a breaker changed the mode of the gate."""
 
     at_ns: int
     mode: Mode
     venue: str = ""
-    """"" = all of them."""
+    """"" = all venues."""
     who: str = ""
     why: str = ""
 
 
 class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
-    """For a person who reads the journal later."""
+    """A note for a person who reads the journal."""
 
     at_ns: int
     text: str
@@ -123,29 +124,30 @@ _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
 
 class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
-    """A deal that was begun and never closed, with all its orders and what is proved of them."""
+    """A deal that was opened and never closed, with all its orders and what is proved about them."""
 
     deal: DealOpened
     intents: Sequence[Intent]
     filled: Mapping[str, Decimal]
-    """By client id, of the orders whose end is known."""
+    """Filled quantity by client order id, of the orders whose end is known."""
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
-    """What a journal tells."""
+    """The contents of a journal."""
 
     records: Sequence[Record]
     good_until: int
-    """Bytes that hold whole records: cut the file here before writing on."""
+    """Length in bytes of the complete records. Cut the file here before you append to it."""
     torn: bool = False
-    """The last write was cut short, or its bytes are wrong."""
+    """The last write was cut off, or its bytes are wrong."""
     damaged: bool = False
-    """Whole records follow a bad spot: the file was changed, or the disk lies. Not to be traded on unseen."""
+    """Complete records follow damaged bytes: the file was changed, or the disk returned wrong data. A person must check
+    it before trading."""
     text: str = ""
-    """What was found, for a person; "" = a clean journal."""
+    """What was found, as text; "" = the journal is clean."""
 
     def unresolved(self) -> list[Intent]:
-        """Intents without an outcome, the oldest first: each must be proved before there are new deals."""
+        """Intents without an outcome, the oldest first. Each must be proved before new deals are opened."""
         intents: dict[str, Intent] = {}
         for record in self.records:
             if isinstance(record, Intent):
@@ -155,7 +157,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
         return list(intents.values())
 
     def open_deals(self) -> list[DealOpened]:
-        """Deals begun in the last run and never closed: their exposure may still be there."""
+        """Deals that were opened and never closed. Their exposure may still exist."""
         deals: dict[int, DealOpened] = {}
         for record in self.records:
             if isinstance(record, DealOpened):
@@ -184,7 +186,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
         ]
 
     def next_block(self) -> int:
-        """The id block to reserve next: above every block that was reserved or is seen in an id."""
+        """The id block to reserve next: above every block that was reserved or appears in an id."""
         last = 0
         for record in self.records:
             if isinstance(record, BlockReserved):
@@ -194,24 +196,26 @@ class Recovery(Struct, frozen=True, kw_only=True):
         return last + 1
 
     def run(self) -> RunStart | None:
-        """Whose journal it is: the last ``RunStart``."""
+        """The last ``RunStart``; None if there is none."""
         return next((record for record in reversed(self.records) if isinstance(record, RunStart)), None)
 
 
 def encode(record: Record) -> bytes:
-    """One record, ready to append. A ``Secret`` anywhere in it is refused with ``TypeError``."""
+    """Encode one record for appending. Raises ``TypeError`` if it contains a ``Secret``."""
     body = _encoder.encode(record)
     start = struct.pack("<BI", VERSION, len(body))
     return b"".join((start, struct.pack("<I", crc32(body, crc32(start))), body))
 
 
 def decode(data: bytes) -> Recovery:
-    """Read a journal up to its last good record; zeros after it are space reserved ahead, anything else is said.
+    """Read a journal up to its last good record. Zeros after it are preallocated space; any other rest is reported in
+    the result.
 
-    Raises ``ConfigError`` for a whole record of a version or kind that this code does not know."""
+    Raises ``ConfigError`` for a complete record of a version or kind that this code does not know.
+    """
     records: list[Record] = []
     at = 0
-    while (end := _whole(data, at)) is not None:
+    while (end := _record_end(data, at)) is not None:
         if data[at] != VERSION:
             raise ConfigError(
                 f"the journal holds a record of version {data[at]} at byte {at}; this arbkit reads version {VERSION}: "
@@ -221,23 +225,25 @@ def decode(data: bytes) -> Recovery:
             records.append(_decoder.decode(data[at + _HEAD.size : end]))
         except msgspec.DecodeError as error:
             raise ConfigError(
-                f"the journal record at byte {at} is whole but not one that this arbkit knows ({error}): "
+                f"the journal record at byte {at} is complete, but this arbkit cannot read it ({error}): "
                 "run the version that wrote it"
             ) from None
         at = end
     rest = len(data) - at
     if not data[at:].strip(b"\0"):
         return Recovery(records=records, good_until=at)
-    later = _next_whole(data, at + 1)
+    later = _find_record(data, at + 1)
     if later is not None:
-        text = f"bytes {at} to {later} are damaged and whole records follow: the journal was changed, or the disk lies"
+        text = (
+            f"bytes {at} to {later} are damaged, but complete records follow: the file was changed or the disk failed"
+        )
     else:
-        text = f"the last write was cut short: {rest} bytes after byte {at} are no whole record and do not count"
+        text = f"the last write was cut off: {rest} bytes after byte {at} are not a complete record and are ignored"
     return Recovery(records=records, good_until=at, torn=True, damaged=later is not None, text=text)
 
 
-def _whole(data: bytes, at: int) -> int | None:
-    """The end of the record at ``at``, None where there is no whole one."""
+def _record_end(data: bytes, at: int) -> int | None:
+    """The end of the record at ``at``; None if there is no complete one."""
     body = at + _HEAD.size
     if body > len(data):
         return None
@@ -248,11 +254,12 @@ def _whole(data: bytes, at: int) -> int | None:
     return end if crc32(data[body:end], crc32(data[at : at + 5])) == crc else None
 
 
-def _next_whole(data: bytes, at: int) -> int | None:
-    """Where a whole record of ours begins at or after ``at``. The version byte makes most tries cheap."""
+def _find_record(data: bytes, at: int) -> int | None:
+    """The position of the next complete record at or after ``at``. Searching for the version byte skips most
+    positions."""
     version = bytes((VERSION,))
     while (at := data.find(version, at)) >= 0:
-        if _whole(data, at) is not None:
+        if _record_end(data, at) is not None:
             return at
         at += 1
     return None

@@ -1,8 +1,30 @@
-"""The order life cycle: evidence in, one state out, whatever its order of arrival.
+"""The order table of one account: it turns reports into one state per order. Engine and tracker add orders, the sender
+marks them as sent, the tracker applies reports, resolver and gate read the state.
 
-One ``Orders`` table per account. Every report (stream, ack, poll) only *adds* facts: statuses seen, the largest
-cumulative quantity, a set of fills. The state is computed from the facts, so that late, repeated and reordered reports
-converge, and a poll can never take back what the stream has proved.
+Reports come from the stream, from acks and from polls; they can be late, repeated or out of order. A report only *adds*
+facts: statuses seen, the largest cumulative quantity, a set of fills. The state is computed from the facts, so the
+result does not depend on the order of arrival, and a poll cannot undo what the stream has proved.
+
+States (``OrdStatus``). A state later in the table outweighs the ones before it, except where the text says otherwise:
+
+================  ===================================================  ==========================================
+state             entered by                                           left by
+================  ===================================================  ==========================================
+PENDING_NEW       ``add``                                              a report; no answer -> UNKNOWN;
+                                                                       ``not_sent`` -> REJECTED
+UNKNOWN           sent, and the link was lost or no answer came in     any report of the order -> its state;
+                  time; a rejection that proves nothing (duplicate     ``absent`` -> REJECTED, or CANCELED if the
+                  id, throttled); a rejection and a fill together      venue has shown the order before
+NEW               reported                                             a fill, an end
+PARTIALLY_FILLED  a fill or a cumulative quantity                      an end
+REJECTED          a definite rejection; ``not_sent``; ``absent``       a fill -> UNKNOWN; if REJECTED was our own
+                                                                       conclusion: any report of a living order
+CANCELED          reported; ``absent`` of an order seen before         reported EXPIRED or FILLED
+EXPIRED           reported                                             all filled -> FILLED
+FILLED            reported; cumulative quantity >= order quantity      never
+================  ===================================================  ==========================================
+
+A terminal order is ``done`` only when its final quantity is proved and all fills and fees are counted.
 """
 
 from __future__ import annotations
@@ -28,11 +50,11 @@ _FILLED, _EXPIRED, _CANCELED = _BIT[OrdStatus.FILLED], _BIT[OrdStatus.EXPIRED], 
 _REJECTED, _PARTIAL, _NEW = _BIT[OrdStatus.REJECTED], _BIT[OrdStatus.PARTIALLY_FILLED], _BIT[OrdStatus.NEW]
 _UNKNOWN = _BIT[OrdStatus.UNKNOWN]
 _EXISTS = _NEW | _PARTIAL | _FILLED | _EXPIRED | _CANCELED
-"""Statuses that only an order can have which the venue has taken."""
+"""Statuses that prove that the venue has accepted the order."""
 
 
 class Order:
-    """One intent and all that is known of it. Live: the table changes it in place; nobody else writes to it."""
+    """One intent and everything known about it. The table updates the object in place; nobody else writes to it."""
 
     __slots__ = (
         "acked_ns",
@@ -61,34 +83,34 @@ class Order:
         self.status = OrdStatus.PENDING_NEW
         self.order_id = ""
         self.cum_qty = _ZERO
-        """All that has filled by the best evidence; never falls."""
+        """Total filled quantity by the best evidence. Never decreases."""
         self.filled_qty = _ZERO
-        """What is counted fill by fill in ``fills``; ``cum_qty`` never stays below it."""
+        """Sum of the quantities in ``fills``. ``cum_qty`` is never below it."""
         self.paid = _ZERO
         """Sum of px * qty over ``fills``."""
         self.fills: dict[str, Fill] = {}
         """By trade id."""
         self.fees_pending = _NONE
-        """Trade ids whose fee has not been told yet."""
+        """Trade ids of fills whose fee is not known yet."""
         self.sent_ns = 0
         self.acked_ns = 0
-        """When the venue first proved that it has the order (an ack, a fill, a poll)."""
+        """When the venue first proved that it has received the order (ack, fill or poll)."""
         self.terminal_ns = 0
         self.channel: Role | None = None
-        """Chosen once per intent; never changed once a byte may have left."""
+        """Chosen once per intent. Never changed after a byte may have left."""
         self.link = ""
         self.cancel_asked = False
-        """A cancel is out and has not been refused."""
+        """A cancel was sent and has not been refused."""
         self.reason: RejectReason | None = None
-        """Why it was rejected or ended."""
+        """Why the order was rejected or ended."""
         self.text = ""
-        """The venue's words to ``reason``."""
+        """The venue's text for ``reason``."""
         self.final = False
-        """A terminal report told its cumulative quantity: ``cum_qty`` is proved."""
+        """The final quantity is proved: a terminal report came with its cumulative quantity."""
         self.presumed = False
-        """REJECTED is our own conclusion (``not_sent``, ``absent``): any sign of life outweighs it."""
+        """REJECTED is our own conclusion (``not_sent``, ``absent``). A report of a living order outweighs it."""
         self.seen = 0
-        """Statuses reported, as bits: the facts behind ``status``."""
+        """The reported statuses as bits: ``status`` is computed from them."""
 
     @property
     def cl_ord_id(self) -> str:
@@ -96,34 +118,35 @@ class Order:
 
     @property
     def avg_px(self) -> Decimal:
-        """Volume-weighted price of the counted fills, 0 without one."""
+        """Volume-weighted average price of the counted fills; 0 if there are none."""
         return self.paid / self.filled_qty if self.filled_qty else _ZERO
 
     @property
     def unknown(self) -> bool:
-        """Its existence or end is unproved: full exposure, to be queried, nothing is to be sent for its deal."""
+        """Its existence or its end is not proved. It counts as full exposure, must be queried, and nothing is sent for
+        its deal."""
         return self.status is OrdStatus.UNKNOWN
 
     @property
     def missing_fills(self) -> Decimal:
-        """Quantity that is proved to have filled but whose fills have not come: ask ``ListFills``."""
+        """Quantity that is proved to have filled but whose fills have not arrived. Fetch them with ``ListFills``."""
         return self.cum_qty - self.filled_qty
 
     @property
     def needs_fills(self) -> bool:
-        """Fills or fees are missing: ask ``ListFills`` (a plain ``QueryOrder`` does not bring them)."""
+        """Fills or fees are missing. Fetch them with ``ListFills``; a ``QueryOrder`` does not return them."""
         return self.filled_qty != self.cum_qty or bool(self.fees_pending)
 
     @property
     def done(self) -> bool:
-        """Terminal, its final quantity proved, all its fills and their fees counted."""
+        """Terminal, the final quantity proved, all fills and their fees counted."""
         if self.status is OrdStatus.REJECTED:
             return True
         return self.final and self.status.terminal and not self.needs_fills
 
     @property
     def leaves(self) -> Decimal:
-        """The worst case that may still be added to ``filled_qty``."""
+        """The largest quantity that may still be added to ``filled_qty``."""
         proved = self.status is OrdStatus.REJECTED or (self.final and self.status.terminal)
         most = self.cum_qty if proved else max(self.intent.qty, self.cum_qty)
         return most - self.filled_qty
@@ -137,7 +160,7 @@ class Order:
 
 
 def _status(order: Order) -> OrdStatus:
-    """The state that the facts add up to; a function of them alone, so that their order of arrival is nothing."""
+    """Compute the state from the facts alone, so that it does not depend on their order of arrival."""
     seen = order.seen
     cum = order.cum_qty
     if seen & _FILLED or cum >= order.intent.qty:
@@ -147,7 +170,7 @@ def _status(order: Order) -> OrdStatus:
     if seen & _CANCELED:
         return OrdStatus.CANCELED
     if seen & _REJECTED and not (order.presumed and (cum or seen & _EXISTS)):
-        # A rejected order has no fills. Told both, we know nothing but that somebody must ask.
+        # A rejected order has no fills. If both were reported, only a query can tell which one is true.
         return OrdStatus.UNKNOWN if cum else OrdStatus.REJECTED
     if cum or seen & _PARTIAL:
         return OrdStatus.PARTIALLY_FILLED
@@ -157,28 +180,30 @@ def _status(order: Order) -> OrdStatus:
 
 
 class Change(Struct, frozen=True, gc=False, kw_only=True):
-    """What one report changed."""
+    """The result of one report."""
 
     order: Order | None
-    """None: a foreign order (manual, or of another program)."""
+    """None: a foreign order (placed by hand or by another program)."""
     fills: tuple[Fill, ...] = ()
-    """To be booked now, each exactly once (``Ledger.fill``, ``Deal.fill``, ``Limits.fill``).
+    """Fills to book now, each exactly once (``Ledger.fill``, ``Deal.fill``, ``Limits.fill``).
 
-    A fill told without its fee is here at once with fee 0 (a hedge must not wait for a fee). When a later copy tells
-    the fee, a second row comes: same trade id with ``/fee`` behind it, qty 0, the fee. Both book like any fill.
+    A fill reported without its fee is returned at once with fee 0, because a hedge must not wait for a fee. When a
+    later report brings the fee, a second row is returned: trade id with ``/fee`` appended, qty 0, the fee. Book it like
+    any fill.
     """
     old: OrdStatus = OrdStatus.UNKNOWN
     new: OrdStatus = OrdStatus.UNKNOWN
     changed: bool = False
-    """Anything became known: status, quantity, fill, fee, order id. False: an echo, ignore it."""
+    """Something new: status, quantity, fill, fee or order id. False: a repeated report, to be ignored."""
     ask: bool = False
-    """Ask for the final state now (``QueryOrder``): duplicate id, a cancel refused, a contradiction."""
+    """Query the final state now (``QueryOrder``): duplicate id, refused cancel, or a contradiction."""
     anomalies: tuple[str, ...] = ()
-    """For a person and an alarm; the facts are counted all the same."""
+    """Contradictions in the report, for the log and an alarm. The facts are counted nevertheless."""
 
 
 def _readable(update: OrderUpdate) -> bool:
-    """Comparing a NaN raises, and one of a million digits takes the turn: neither gets further than here."""
+    """Whether all numbers are valid amounts. NaN and numbers of extreme length are refused here: comparing a NaN
+    raises, and a very long number would block the event loop."""
     if update.last_qty and not (is_amount(update.last_qty) and is_amount(update.last_px)):
         return False
     cum, fee = update.cum_qty, update.fee
@@ -188,10 +213,10 @@ def _readable(update: OrderUpdate) -> bool:
 class Orders:
     """All orders of one account.
 
-    ``fill_ids`` (``Capabilities.fill_ids``): with it, a fill counts only by trade id, and a report without one is
-    evidence of quantity whose fills are missing. Without it, a fill's key is made from the cumulative quantity.
-    The last ``keep`` finished orders are kept (about 2 kB each) and still take late fills; a report on an older one
-    counts as foreign, with an anomaly that says so.
+    ``fill_ids`` (``Capabilities.fill_ids``): if True, a fill counts only with its trade id; a report without one only
+    proves a quantity whose fills are missing. If False, the key of a fill is made from the cumulative quantity. The
+    last ``keep`` finished orders are kept (about 2 kB each) and still accept late fills. A report about an older one
+    counts as foreign, with an anomaly.
     """
 
     def __init__(self, account: str, *, fill_ids: bool = True, keep: int = 50_000) -> None:
@@ -199,48 +224,53 @@ class Orders:
         self.fill_ids = fill_ids
         self.keep = keep
         self.foreign = 0
-        """Reports about orders that are not ours (O24)."""
+        """Number of reports about orders that are not ours (O24)."""
         self._live: dict[str, Order] = {}
         self._archive: OrderedDict[str, Order] = OrderedDict()
-        """Finished, oldest first."""
+        """Finished orders, the oldest first."""
         self._by_order_id: dict[tuple[str, str], Order] = {}
-        """By (instrument, order id): some venues number per instrument."""
+        """By (instrument, order id): some venues number their orders per instrument."""
         self._doubts: dict[str, int] = {}
-        """UNKNOWN orders per instrument."""
+        """Number of UNKNOWN orders per instrument."""
         self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
 
     def add(self, intent: NewOrder, now_ns: int) -> Order:
-        """Take a new intent: PENDING_NEW. Raises ``LocalProtocolError`` for an id seen before or another account's."""
+        """Add a new intent as PENDING_NEW. Raises ``LocalProtocolError`` for an empty or used client order id, another
+        account, or a quantity that is not positive."""
         cl_ord_id = intent.cl_ord_id
         if not cl_ord_id or cl_ord_id in self._live or cl_ord_id in self._archive:
             raise LocalProtocolError(
-                f"{self.account}: client order id {cl_ord_id!r} is empty or used: one id per intent"
+                f"{self.account}: client order id {cl_ord_id!r} is empty or already used: each intent needs its own"
             )
         if intent.account != self.account:
-            raise LocalProtocolError(f"order {cl_ord_id} of {intent.account} given to the table of {self.account}")
+            raise LocalProtocolError(
+                f"order {cl_ord_id} belongs to {intent.account}, but was added to the table of {self.account}"
+            )
         if intent.qty <= 0:
             raise LocalProtocolError(f"order {cl_ord_id}: quantity {intent.qty} is not positive")
         order = self._live[cl_ord_id] = Order(intent)
         return order
 
     def sent(self, cl_ord_id: str, role: Role, link: str, now_ns: int) -> None:
-        """A byte may have left on this link. Raises ``LocalProtocolError`` the second time: an order is sent once."""
+        """A byte of the order may have left on this link. Raises ``LocalProtocolError`` the second time: an order is
+        sent once."""
         order = self._live[cl_ord_id]
         if order.sent_ns:
             raise LocalProtocolError(
-                f"order {cl_ord_id} was sent on {order.link} before: query it, never send it again"
+                f"order {cl_ord_id} was already sent on {order.link}: query it, do not send it again"
             )
         order.sent_ns = now_ns
         order.channel = role
         order.link = link
 
     def not_sent(self, cl_ord_id: str, why: str, now_ns: int) -> Change:
-        """Provably nothing left (gate, no link, journal failed): REJECTED with reason GATE."""
+        """No byte of the order has left (gate, no link, journal failed): REJECTED with reason GATE."""
         order = self._live[cl_ord_id]
         return self._conclude(order, RejectReason.GATE, why, now_ns)
 
     def absent(self, cl_ord_id: str, now_ns: int) -> Change:
-        """The resolver has *proof* that the venue has no such order: REJECTED (CANCELED where it was once seen)."""
+        """The resolver has *proof* that the venue has no such order: REJECTED, or CANCELED if the venue has shown it
+        before."""
         order = self._live.get(cl_ord_id) or self._archive[cl_ord_id]
         return self._conclude(order, RejectReason.UNKNOWN_ORDER, "proved absent", now_ns)
 
@@ -260,19 +290,19 @@ class Orders:
         return Change(order=order, old=old, new=order.status, changed=True)
 
     def apply(self, update: OrderUpdate) -> Change:
-        """Add one report's facts. Never raises for what a venue says."""
+        """Add the facts of one report. Never raises, whatever the venue reports."""
         order = self.get(update.cl_ord_id) if update.cl_ord_id else None
         if order is None and update.order_id:
             order = self._by_order_id.get((update.instrument, update.order_id))
         if not _readable(update):
-            text = f"{update.cl_ord_id or update.order_id}: a report with numbers that are no amounts was dropped"
+            text = f"{update.cl_ord_id or update.order_id}: a report with invalid numbers was ignored"
             status = order.status if order is not None else OrdStatus.UNKNOWN
             return Change(order=order, old=status, new=status, ask=order is not None, anomalies=(text,))
         if order is None:
             return self._not_ours(update)
         old = order.status
         if update.instrument != order.intent.instrument:
-            text = f"{order.cl_ord_id}: report names {update.instrument}, the order is on {order.intent.instrument}"
+            text = f"{order.cl_ord_id}: report names {update.instrument}, but the order is on {order.intent.instrument}"
             return Change(order=order, old=old, new=old, ask=True, anomalies=(text,))
         before = (order.seen, order.cum_qty, order.final, order.order_id)
         if update.order_id and not order.order_id:
@@ -298,29 +328,32 @@ class Orders:
         )
 
     def _facts(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> None:
-        """Status and cumulative quantity."""
+        """Add status and cumulative quantity."""
         status = update.ord_status
         if status is OrdStatus.REJECTED and update.reason is not None and not update.reason.definite:
-            status = OrdStatus.UNKNOWN  # a copy may have landed: its state is what a query will say
+            status = OrdStatus.UNKNOWN  # the venue may have accepted a copy: a query will tell
         cum = max(order.cum_qty, order.filled_qty, update.cum_qty or _ZERO, update.last_qty)
         if status is OrdStatus.FILLED and update.cum_qty is None:
             cum = max(cum, order.intent.qty)
         bit = _BIT[status]
         if order.presumed and not order.seen & _EXISTS and (bit & _EXISTS or cum):
             anomalies.append(
-                f"{order.cl_ord_id}: held for {order.text or 'never sent'}, but the venue says {status.value}"
+                f"{order.cl_ord_id}: counted as rejected ({order.text or 'never sent'}), "
+                f"but the venue reports {status.value}"
             )
             order.reason, order.text = None, ""
         if cum > order.cum_qty:
             if cum > order.intent.qty:
-                anomalies.append(f"{order.cl_ord_id}: filled {plain(cum)} of {plain(order.intent.qty)}")
+                anomalies.append(
+                    f"{order.cl_ord_id}: filled {plain(cum)}, more than its quantity {plain(order.intent.qty)}"
+                )
             order.cum_qty = cum
         if status is OrdStatus.PENDING_NEW:
             bit = 0
         new_fact = bit & ~order.seen
         order.seen |= bit
         if new_fact and order.seen & _REJECTED and cum and not order.presumed:
-            anomalies.append(f"{order.cl_ord_id}: rejected, and filled {plain(cum)}")
+            anomalies.append(f"{order.cl_ord_id}: reported as rejected and as filled {plain(cum)}")
         if status.terminal:
             if update.reason is not None:
                 order.reason = update.reason
@@ -333,11 +366,11 @@ class Orders:
             order.acked_ns = update.recv_ns
 
     def _fills(self, order: Order, update: OrderUpdate, anomalies: list[str]) -> tuple[Fill, ...]:
-        """The new rows of one report's fill: the fill, or the fee that an earlier copy lacked, or nothing."""
+        """The new rows of one report: its fill, or the fee that an earlier report of the fill lacked, or nothing."""
         trade_id = update.trade_id
         if update.last_px <= 0:
             anomalies.append(
-                f"{order.cl_ord_id}: fill {trade_id or '?'} at price {update.last_px}: only its size counts"
+                f"{order.cl_ord_id}: fill {trade_id or '?'} at price {update.last_px}: only its quantity is used"
             )
             return ()
         if not trade_id:
@@ -352,7 +385,9 @@ class Orders:
         known = order.fills.get(trade_id)
         if known is not None:
             if known.qty != update.last_qty or known.px != update.last_px:
-                anomalies.append(f"{order.cl_ord_id}: fill {trade_id} told twice with different size or price")
+                anomalies.append(
+                    f"{order.cl_ord_id}: fill {trade_id} was reported twice with different quantity or price"
+                )
             if update.fee is None or trade_id not in order.fees_pending:
                 return ()
             order.fees_pending -= {trade_id}
@@ -377,12 +412,12 @@ class Orders:
             order.fees_pending |= {trade_id}
         if update.side is not None and update.side is not intent.side:
             anomalies.append(
-                f"{order.cl_ord_id}: fill {trade_id} is a {update.side.value}, the order a {intent.side.value}"
+                f"{order.cl_ord_id}: fill {trade_id} is a {update.side.value}, but the order is a {intent.side.value}"
             )
         if fill.px > intent.px if intent.side is Side.BUY else fill.px < intent.px:
             limit = plain(intent.px)
             anomalies.append(
-                f"{order.cl_ord_id}: {intent.side.value} at {plain(fill.px)}, worse than its limit {limit}"
+                f"{order.cl_ord_id}: {intent.side.value} filled at {plain(fill.px)}, worse than its limit price {limit}"
             )
         order.fills[trade_id] = fill
         order.filled_qty += fill.qty
@@ -394,7 +429,7 @@ class Orders:
         anomalies: tuple[str, ...] = ()
         if update.cl_ord_id and parse_cl_ord_id(update.cl_ord_id) is not None:
             anomalies = (
-                f"{update.cl_ord_id} is an id of ours that this table does not know (older, or another run's)",
+                f"{update.cl_ord_id} has the form of our ids but is not in this table (too old, or of another run)",
             )
         if update.last_qty <= 0 or update.last_px <= 0 or not update.trade_id or update.side is None:
             return Change(order=None, anomalies=anomalies)
@@ -444,14 +479,15 @@ class Orders:
                 self._by_order_id.pop((gone.intent.instrument, gone.order_id), None)
 
     def link_lost(self, link: str, now_ns: int) -> list[Order]:
-        """Intents in flight there (sent, not acked) are UNKNOWN from now on, and returned; acked ones stay."""
+        """Orders that were sent on this link and not acked become UNKNOWN and are returned; acked ones do not
+        change."""
         lost = [order for order in self._live.values() if order.link == link and order.status is OrdStatus.PENDING_NEW]
         for order in lost:
             self._doubt(order, now_ns)
         return lost
 
     def timed_out(self, cl_ord_id: str, now_ns: int) -> Order | None:
-        """No answer in time: UNKNOWN; returned when that changed it, None when it was answered before."""
+        """No answer in time: UNKNOWN. Returns the order if that changed it; None if it was answered before."""
         order = self._live.get(cl_ord_id)
         if order is None or order.status is not OrdStatus.PENDING_NEW:
             return None
@@ -463,34 +499,35 @@ class Orders:
         self._settle(order, now_ns)
 
     def cancel_asked(self, cl_ord_id: str) -> None:
-        """A cancel goes out for it. Cancel means please: the status waits for the venue's word."""
+        """A cancel is sent for it. A cancel is a request: the status changes only when the venue reports it."""
         order = self._live.get(cl_ord_id)
         if order is not None:
             order.cancel_asked = True
 
     def get(self, cl_ord_id: str) -> Order | None:
-        """Also finished ones, while the archive keeps them."""
+        """The order, open or finished; None if it is unknown or no longer kept."""
         return self._live.get(cl_ord_id) or self._archive.get(cl_ord_id)
 
     def by_order_id(self, instrument: str, order_id: str) -> Order | None:
-        """By the venue's id, which some venues number per instrument."""
+        """By the venue's order id. Some venues number per instrument, so the instrument is part of the key."""
         return self._by_order_id.get((instrument, order_id))
 
     def open(self) -> list[Order]:
-        """Not ``done``, in the order of ``add`` (one that late evidence reopened comes last)."""
+        """Orders that are not ``done``, in the order of ``add``. An order reopened by late evidence comes last."""
         return list(self._live.values())
 
     def unresolved(self) -> list[Order]:
-        """Those that ``core.venues.resolver`` works on: UNKNOWN, fills or fees missing, or terminal without a
-        proved quantity. Fresh ones are among them (a fill's fee may be a millisecond away): give them a moment."""
+        """Orders that ``core.venues.resolver`` works on: UNKNOWN, fills or fees missing, or terminal without a proved
+        quantity. Some of them may be complete a few milliseconds later (the fee of a fill): wait a moment before you
+        query."""
         return [order for order in self._live.values() if order.unknown or order.needs_fills or order.status.terminal]
 
     def in_doubt(self, instrument: str) -> bool:
-        """Whether an order of this instrument is UNKNOWN. O(1): the gate asks before each entry."""
+        """Whether an order of this instrument is UNKNOWN. O(1), because the gate calls it before each entry."""
         return self._doubts.get(instrument, 0) > 0
 
     def __len__(self) -> int:
-        """Orders that are not archived."""
+        """Number of orders that are not archived."""
         return len(self._live)
 
     def __iter__(self) -> Iterator[Order]:

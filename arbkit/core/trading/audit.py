@@ -1,6 +1,6 @@
-"""Looks over the ledger once a second: marked PnL for the breakers, and balances that moved without us.
+"""Checks the ledger once a second: marked PnL against the loss limits, and balance changes that no order explains.
 
-The desk calls ``tick`` when ``due_ns`` has come.
+The desk calls ``tick`` when ``due_ns`` is reached.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["DRIFT_NS", "EVERY_NS", "Audit"]
 
 EVERY_NS = 1_000_000_000
 DRIFT_NS = 10_000_000_000
-"""A balance that differs from ours for so long was moved by somebody else."""
+"""A balance that differs from ours for this long was changed from outside (deposit, withdrawal, manual trade)."""
 
 
 class Audit:
@@ -46,8 +46,8 @@ class Audit:
         self.due_ns = now_ns + EVERY_NS
 
     def tick(self, now_ns: int) -> list[ModeChange]:
-        """Book what moved our balances without us (deposits, withdrawals, manual trades); the breakers that the marked
-        PnL sets off."""
+        """Book balance changes from outside (deposits, withdrawals, manual trades). Returns the mode changes that the
+        marked PnL requires."""
         self.due_ns = now_ns + EVERY_NS
         for drift in self._ledger.drifts(now_ns, DRIFT_NS):
             if not self._is_external(drift, now_ns):
@@ -59,14 +59,14 @@ class Audit:
         return self._limits.pnl(marked, now_ns)
 
     def _is_external(self, drift: Difference, now_ns: int) -> bool:
-        """Only when no order of ours can explain it, and a listing asked for after it had stood still shows it: a fill
-        that is found late must not be booked twice."""
+        """True only if no open order of ours can explain the difference, and a balance listing requested at least
+        ``DRIFT_NS`` after it began still shows it. Otherwise a fill that is found late would be booked twice."""
         venue = self._venues[drift.account.partition(":")[0]]
         if venue.orders.open():
             return False
         poll = venue.poll(AskKind.BALANCES)
         if poll is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
             return True
-        if poll.due_ns != NEVER:  # else it is under way
+        if poll.due_ns != NEVER:  # NEVER: a request is already in progress
             poll.due_ns = now_ns
         return False

@@ -1,7 +1,7 @@
-"""Deals that an earlier run began and did not see closed: what is left of each, once all its orders are proved.
+"""Deals that an earlier run opened and did not close: reports what is left of each one when all its orders are proved.
 
-It hedges nothing: the prices that the deal was made for are gone, and a person must decide whether to keep what is
-left. The desk calls ``tick`` from time to time.
+It does not hedge: the prices of the deal are no longer valid, and a person must decide what to do with the rest. The
+desk calls ``tick`` from time to time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from arbkit.core.types import Catalogue, Side, plain
 __all__ = ["InterruptedDeals"]
 
 _FEES = Decimal("0.005")
-"""Of what was bought: a larger difference between the two sides is no fee taken in the base asset."""
+"""Fraction of the quantity. A difference up to this size between the two sides can be fees taken in the base asset."""
 _ZERO = Decimal(0)
 
 
@@ -41,10 +41,10 @@ class InterruptedDeals:
         self._counters = counters
         self._log = log
         self.left: list[str] = []
-        """What a person must settle, in words."""
+        """One line per deal that a person must settle."""
 
     def tick(self, now_ns: int) -> list[DealClosed]:
-        """Close the deals whose orders are all proved; each is told once. Journal what it returns."""
+        """Close the deals whose orders are all proved. Each deal is returned once; write the result to the journal."""
         closed: list[DealClosed] = []
         for deal in list(self._open):
             left = self._left(deal)
@@ -61,7 +61,7 @@ class InterruptedDeals:
         return closed
 
     def _left(self, deal: Interrupted) -> dict[str, Decimal] | None:
-        """Bought less sold by base asset, where it is more than fees and dust; None = an order is not proved yet."""
+        """Bought minus sold per base asset, where it is more than fees and dust. None = an order is not proved yet."""
         bought: dict[str, Decimal] = {}
         sold: dict[str, Decimal] = {}
         dust: dict[str, Decimal] = {}

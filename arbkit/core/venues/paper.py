@@ -1,11 +1,12 @@
-"""Paper execution: a venue's order path that fills against the live books. Same commands in, same events out.
+"""Paper execution: the order side of a venue, filled against the live books. It takes the same commands and returns the
+same events as a real venue. Sender and tracker submit commands; the desk calls ``tick``.
 
-What it is honest about: an order arrives after a latency and meets the book of *then*; what it ate at a price stays
-eaten until the venue's size there changes; rules, balances and fees are the venue's; without a trusted book an IOC
-expires unfilled. What it cannot know: hidden size, who was ahead in a queue, and what others would have done.
+Modelled: an order arrives after a latency and meets the book of that moment. A quantity taken at a price stays taken
+until the venue's size at that price changes. Rules, balances and fees are the venue's. Without a trusted book an IOC
+expires unfilled. Not modelled: hidden size, queue position, and how others would react.
 
-A resting order is looked at every ``LOOK_NS`` and fills, at its own price as maker, only from levels that trade through
-it (strictly better for us than its price), never from a mere touch.
+A resting order is checked every ``LOOK_NS``. It fills at its own price, as maker, and only from levels that trade
+through it (strictly better for us than its price), not from levels at its price.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ __all__ = ["Paper"]
 
 LOOK_NS = 100_000_000
 _KEEP = 10_000
-"""Finished orders that queries and listings still find."""
+"""Number of orders kept for queries and listings."""
 _ZERO = Decimal(0)
 _FEE_STEP = Decimal("1e-12")
-"""Fees are rounded up to it: exact on every ledger."""
+"""Fees are rounded up to this step, which the ledger represents exactly."""
 
 BookOf = Callable[[str], Book | None]
 
 
 class _PaperOrder:
-    """An order as the paper venue keeps it."""
+    """One order at the paper venue."""
 
     __slots__ = ("cum_qty", "fills", "order", "order_id", "status")
 
@@ -72,8 +73,8 @@ class _PaperOrder:
 class Paper:
     """One paper account at one venue.
 
-    ``latency_ns`` is the time from ``submit`` to execution (it may be set while running, to what was measured); the
-    report comes in the same instant. ``maker`` and ``taker`` are rates as fractions, taken in the asset received.
+    ``latency_ns`` is the time from ``submit`` to execution (the desk may update it to the measured latency). The report
+    comes at the time of execution. ``maker`` and ``taker`` are fees as fractions, taken in the asset received.
     """
 
     def __init__(
@@ -93,33 +94,33 @@ class Paper:
         self._free = dict(balances)
         self._locked: dict[str, Decimal] = {}
         self._way: deque[tuple[int, Command]] = deque()
-        """Commands on their way and when they arrive; none overtakes another."""
+        """Commands on their way, with arrival time; the order is kept."""
         self._orders: dict[str, _PaperOrder] = {}
         self._resting: dict[str, _PaperOrder] = {}
         self._eaten: dict[tuple[str, Side], dict[float, tuple[float, Decimal]]] = {}
-        """By instrument and our side: price -> (the venue's size when we last ate there, what we ate of it)."""
+        """By instrument and our side: price -> (the venue's size when we last took there, quantity we took of it)."""
         self._look_ns = NEVER
         self._count = 0
 
     @property
     def due_ns(self) -> int:
-        """When ``tick`` has something to do; ``NEVER`` when nothing is on its way or resting."""
+        """When ``tick`` has something to do; ``NEVER`` if nothing is on its way or resting."""
         return min(self._way[0][0] if self._way else NEVER, self._look_ns)
 
     def balances(self, now_ns: int) -> list[Balance]:
-        """All balances, as a venue's full listing."""
+        """All balances, as a full listing."""
         assets = dict.fromkeys((*self._free, *self._locked))
         return [self._balance(asset, now_ns, snapshot=True) for asset in assets]
 
     def submit(self, commands: Sequence[Command], now_ns: int) -> None:
-        """The commands leave now; they arrive ``latency_ns`` later."""
+        """Send commands; they arrive ``latency_ns`` later."""
         at = now_ns + self.latency_ns
         if self._way:
             at = max(at, self._way[-1][0])
         self._way.extend((at, command) for command in commands)
 
     def tick(self, now_ns: int, book_of: BookOf) -> list[Event]:
-        """Carry out what has arrived. ``book_of`` gives the trusted book of an instrument id, or None."""
+        """Execute the commands that have arrived. ``book_of`` returns the trusted book of an instrument id, or None."""
         events: list[Event] = []
         while self._way and self._way[0][0] <= now_ns:
             self._carry_out(self._way.popleft()[1], book_of, now_ns, events)
@@ -197,7 +198,7 @@ class Paper:
                 )
             )
             return
-        assert instrument is not None  # _refusal has looked
+        assert instrument is not None  # checked by _refusal
         self._count += 1
         paper = self._orders[order.cl_ord_id] = _PaperOrder(order, str(self._count))
         if len(self._orders) > _KEEP:
@@ -216,7 +217,7 @@ class Paper:
     def _refusal(
         self, order: NewOrder, instrument: Instrument | None, book: Book | None, now_ns: int
     ) -> RejectReason | None:
-        """Why the venue would say no."""
+        """Why the venue would reject the order; None = it would not."""
         if instrument is None or not instrument.tradable:
             return RejectReason.INSTRUMENT
         if order.cl_ord_id in self._orders:
@@ -245,7 +246,8 @@ class Paper:
         return None
 
     def _match(self, paper: _PaperOrder, book: Book | None, now_ns: int, events: list[Event], *, maker: bool) -> None:
-        """Fill from the levels within the limit; a maker's from those beyond it, at its own price."""
+        """Fill from the levels within the limit price. A maker fills only from levels beyond its price, at its own
+        price."""
         if book is None:
             return
         order = paper.order
@@ -262,7 +264,7 @@ class Paper:
     def _takes(
         self, order: NewOrder, leaves: Decimal, book: Book, instrument: Instrument, *, maker: bool
     ) -> list[tuple[tuple[float, float], Decimal, Decimal]]:
-        """((level's price, its size), what is taken of it, what was taken before) from the best level on."""
+        """Per level, from the best on: ((price, size), quantity to take, quantity taken before)."""
         buy = order.side is Side.BUY
         eaten = self._eaten.get((order.instrument, order.side), {})
         top = (book.best_ask() if buy else book.best_bid()) or (0.0, 0.0)
@@ -334,7 +336,7 @@ class Paper:
         )
 
     def _end(self, paper: _PaperOrder, status: OrdStatus, now_ns: int, events: list[Event]) -> None:
-        """The rest of it is over."""
+        """End the order and release what it has locked."""
         instrument = self._catalogue[paper.order.instrument]
         self._resting.pop(paper.order.cl_ord_id, None)
         self._lock(paper, instrument, -paper.leaves)
@@ -343,7 +345,7 @@ class Paper:
         events += self._balances_of(instrument, now_ns)
 
     def _lock(self, paper: _PaperOrder, instrument: Instrument, qty: Decimal) -> None:
-        """Move what ``qty`` of the order may cost from free to locked (back, if negative)."""
+        """Move the amount that ``qty`` of the order needs from free to locked (negative: back)."""
         order = paper.order
         buy = order.side is Side.BUY
         asset, amount = (instrument.quote, qty * order.px) if buy else (instrument.base, qty)
@@ -394,5 +396,5 @@ class Paper:
 
 
 def _exact(value: float) -> Decimal:
-    """The shortest decimal that reads as this float: what the venue wrote."""
+    """The shortest decimal that reads as this float: the number that the venue sent."""
     return Decimal(repr(value))

@@ -1,18 +1,18 @@
-"""Proves what became of orders nobody answered for, and fetches fills that never came. It never sends an order.
+"""Finds out what happened to UNKNOWN orders, and fetches missing fills. It never sends an order.
 
-One per account. The desk calls ``see`` after every change of an order, carries out the commands that ``tick`` returns
-(``Lane.QUERY``), and reports what came back through ``absent``, ``listed`` and ``failed``; updates go to the order
-table first, as from a stream.
+There is one per account. The tracker calls ``see`` after every change of an order, sends the commands that ``tick``
+returns (``Lane.QUERY``), and passes the answers to ``absent``, ``listed`` and ``failed``. Order updates go to the order
+table first, as if they came from a stream.
 
 Absence is proved only when all of these hold:
 
-1. the venue-side expiry has passed: sent + ``order_window_ns`` + clock error + ``lookup_lag_ns``;
+1. the order has expired at the venue: sent + ``order_window_ns`` + clock error + ``lookup_lag_ns`` has passed;
 2. two not-found replies came to queries *sent* after that moment;
-3. a complete open-orders listing, *sent* after it, does not have the order;
-4. a complete fills listing, *sent* ``lookup_lag_ns`` after that one came, has no fill of it (an order may leave the
-   book by filling: fills listed before it left would not show that).
+3. a complete listing of open orders, *sent* after that moment, does not contain the order;
+4. a complete listing of fills, *sent* ``lookup_lag_ns`` after listing 3 arrived, has no fill of it. (An order can leave
+   the book by filling; a listing of fills from before that moment would not show it.)
 
-A query that failed is nothing. Without proof an order stays UNKNOWN, for ever.
+A failed query proves nothing. Without proof an order stays UNKNOWN without time limit.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ __all__ = ["ProvedAbsent", "Question", "Resolver", "Unresolved"]
 
 _MS = 1_000_000
 _FIRST_NS, _SLOWEST_NS = 50 * _MS, 5_000 * _MS
-"""Delay after the first reply that settled nothing; doubles up to the second."""
+"""Delay of the next question after a reply without result: the first value, doubled each time up to the second."""
 _AGAIN_NS = 100 * _MS
-"""Between the two not-found replies of a proof: not the same breath of the same replica."""
+"""Delay between the two not-found replies of a proof, so that they do not come from the same state of one replica."""
 _ANSWER_NS = 5_000 * _MS
-"""A question without any reply is asked again after so long (the gateway says NoAnswer much sooner)."""
+"""A question without any reply is repeated after this time (``Requests`` reports ``NoAnswer`` much sooner)."""
 _OVERDUE_NS = 400 * _MS
-"""An IOC without its end, or a cancel without its, is asked for after so long."""
+"""An IOC order, or an order with a cancel request, whose end is not reported for this long is queried."""
 _GRACE_NS = 300 * _MS
-"""Fills and fees come this much later on the stream than the report that implies them."""
+"""Fills and fees may come this much later on the stream than the report that implies them."""
 _OPEN = 8
-"""Queries without a reply to remember; beyond it the oldest stand for all."""
-_SINCE_NS = 1_000 * _MS
-"""Fills are listed from a little before the order was sent: the clocks differ."""
+"""Number of unanswered queries to remember per order. Beyond it, the newest entry is replaced."""
+_FILLS_BEFORE_NS = 1_000 * _MS
+"""Fills are listed from this long before the order was sent, because the clocks differ."""
 
 Question: TypeAlias = QueryOrder | ListOpenOrders | ListFills
 
 
 class ProvedAbsent(Struct, frozen=True, gc=False):
-    """The venue has no such order and never will: give it to ``Orders.absent``. An order that was acknowledged once has
-    ended, with the fills that are counted."""
+    """Proof that the venue does not have this order and never will: pass it to ``Orders.absent``. An order that was
+    acknowledged before has ended, with the fills that are counted."""
 
     account: str
     instrument: str
@@ -58,7 +58,7 @@ class ProvedAbsent(Struct, frozen=True, gc=False):
 
 
 class Unresolved(Struct, frozen=True, gc=False):
-    """An alarm, told once an order: still no proof. Work on it goes on."""
+    """An alarm, once per order: there is still no proof. The resolver keeps asking."""
 
     account: str
     instrument: str
@@ -68,13 +68,13 @@ class Unresolved(Struct, frozen=True, gc=False):
 
 
 class _Goal(Enum):
-    PROOF = "what became of it is unknown"
-    END = "its end was never told"
-    FILLS = "fills or fees of it are missing"
+    PROOF = "its state at the venue is unknown"
+    END = "its end was not reported"
+    FILLS = "some of its fills or fees are missing"
 
 
 class _Case:
-    """One order in question."""
+    """One order that the resolver works on."""
 
     __slots__ = (
         "alarmed",
@@ -97,37 +97,39 @@ class _Case:
         self.goal = goal
         self.since_ns = now_ns
         self.asked_ns = 0
-        """When the question that is out was asked; 0 = none is."""
+        """When the open question was asked; 0 = none is open."""
         self.next_ns = now_ns
         self.queries: list[int] = []
-        """When the queries were asked that no reply has been matched to, the oldest first."""
+        """When the queries without a matched reply were sent, the oldest first."""
         self.tries = 0
         self.missed = False
-        """A query has found nothing, at whatever time."""
+        """A query was answered with not-found, at whatever time."""
         self.not_found: list[int] = []
-        """When the queries were sent that count for the proof."""
+        """Send times of the not-found queries that count for the proof (clause 2)."""
         self.not_open_ns = NEVER
-        """When a complete listing of open orders that counts came without it."""
+        """When the listing of clause 3 arrived: complete, late enough, and without the order. ``NEVER`` = not yet."""
         self.not_filled = False
-        """A complete listing of fills that counts had none of it."""
+        """The listing of clause 4 arrived and has no fill of the order."""
         self.alarmed = False
         self.text = ""
-        """What stands in the way, for the alarm."""
+        """What prevents the proof, for the alarm."""
 
     def replied(self, now_ns: int) -> None:
-        """A reply that settled nothing, or none: the next question waits longer."""
+        """A reply without result, or no reply: the next question waits longer."""
         self.asked_ns = 0
         self.next_ns = now_ns + min(_FIRST_NS << min(self.tries, 10), _SLOWEST_NS)
         self.tries += 1
 
     @property
     def proved(self) -> bool:
-        """Clauses 2 to 4: what they count was sent after the moment of clause 1, and nothing counts for 4 before 3."""
+        """Clauses 2 to 4. Their entries count only if sent after the moment of clause 1, and clause 4 only after clause
+        3."""
         return len(self.not_found) >= 2 and self.not_filled
 
     @property
     def wants_lists(self) -> bool:
-        """Listings are dear: only when a query has found nothing."""
+        """Whether to request listings. They use many rate-limit units, so only after a query was answered with
+        not-found."""
         return self.goal is not _Goal.FILLS and self.missed
 
 
@@ -142,31 +144,31 @@ class Resolver:
         known: Callable[[str, str], object] = lambda _, __: None,
         alarm_ns: int = 10_000 * _MS,
     ) -> None:
-        """``known(instrument, order_id)`` is true for a venue order id that belongs to an order of ours
-        (``Orders.by_order_id``): its fills are explained, although some venues list fills without the client id."""
+        """``known(instrument, order_id)`` is true for a venue order id of one of our orders (``Orders.by_order_id``).
+        Some venues list fills without the client order id; such a fill is then known to belong to another order."""
         self.account = account
         self.capabilities = capabilities
         self.alarm_ns = alarm_ns
         self.clock_error_ns = 0
-        """Bound of the error of the venue clock estimate: kept current by the desk (``ClockSample.error_ns``)."""
+        """Bound of the error of the estimated venue clock. The desk updates it (``ClockSample.error_ns``)."""
         self._known = known
         self._cases: dict[str, _Case] = {}
         self._lists: dict[tuple[type[ListOpenOrders | ListFills], str], int] = {}
-        """When the listings that are out were asked, by kind and instrument: cases share them."""
+        """When the open listings were requested, by kind and instrument. All orders of the instrument share them."""
         self._list_next: dict[str, int] = {}
-        """Per instrument: no listing before."""
+        """Per instrument: no listing is requested before this time."""
 
     @property
     def due_ns(self) -> int:
-        """When ``tick`` has something to do; ``NEVER`` when no order is in question."""
+        """When ``tick`` has something to do; ``NEVER`` if no order is open here."""
         return min((self._due(case) for case in self._cases.values()), default=NEVER)
 
     def in_doubt(self) -> list[str]:
-        """Client ids that are UNKNOWN now, the oldest first."""
+        """Client order ids that are UNKNOWN now, the oldest first."""
         return [cl_ord_id for cl_ord_id, case in self._cases.items() if case.goal is _Goal.PROOF]
 
     def see(self, order: Order, now_ns: int) -> None:
-        """An order was sent, changed, or was found in the journal. Cheap and idempotent: call it after every change."""
+        """An order was sent, changed, or found in the journal. Cheap and idempotent: call it after every change."""
         goal, next_ns = _goal(order, now_ns)
         case = self._cases.get(order.cl_ord_id)
         if goal is None:
@@ -178,13 +180,14 @@ class Resolver:
             case = self._cases[order.cl_ord_id] = _Case(order, goal, now_ns)
             case.next_ns = next_ns
         elif case.asked_ns:
-            case.replied(now_ns)  # whatever came may have been the reply
+            case.replied(now_ns)  # the change may have been the reply
 
     def absent(self, event: OrderAbsent, sent_ns: int, now_ns: int) -> None:
-        """Not found, in answer to a query sent at ``sent_ns``.
+        """A query sent at ``sent_ns`` was answered with not-found.
 
-        On a socket nobody knows which query a reply answers (``sent_ns`` is then ``now_ns``): it counts as the answer
-        to the oldest that is still open, so that a late one is not taken for a fresh one."""
+        On a socket the reply cannot be matched to one query (``sent_ns`` is then ``now_ns``). It counts as the answer
+        to the oldest open query, so that a late reply is not taken for a new one.
+        """
         case = self._cases.get(event.cl_ord_id)
         if case is None or case.goal is _Goal.FILLS or not case.queries:
             return
@@ -200,7 +203,7 @@ class Resolver:
             case.next_ns = now_ns + _AGAIN_NS
 
     def listed(self, listing: Listing, sent_ns: int, now_ns: int) -> None:
-        """A listing came, asked for at ``sent_ns``. The order table has had its updates already."""
+        """A listing arrived that was requested at ``sent_ns``. The order table has processed its updates already."""
         kind: type[ListOpenOrders | ListFills] = ListOpenOrders if listing.kind == "open_orders" else ListFills
         self._lists.pop((kind, listing.instrument), None)
         for case in list(self._cases.values()):
@@ -210,14 +213,14 @@ class Resolver:
             if case.goal is _Goal.FILLS:
                 if kind is ListFills and case.asked_ns and sent_ns >= case.asked_ns:
                     case.replied(now_ns)
-                    case.text = "the fills listing does not have them"
+                    case.text = "the listing of fills does not contain them"
                 continue
             if not listing.complete:
-                case.text = f"the {listing.kind} listing was cut short"
-            elif kind is ListFills and listing.since_ns > _since(order):
-                case.text = "the fills listing begins after the order"
+                case.text = f"the listing of {listing.kind} is not complete"
+            elif kind is ListFills and listing.since_ns > _fills_from(order):
+                case.text = "the listing of fills begins after the order was sent"
             elif sent_ns > self._listed_after(case, kind):
-                nothing = not self._shown(case, kind, listing)
+                nothing = not self._is_listed(case, kind, listing)
                 if kind is ListFills:
                     case.not_filled = nothing
                 else:
@@ -226,7 +229,7 @@ class Resolver:
             self._list_next[order.intent.instrument] = now_ns + _AGAIN_NS
 
     def failed(self, command: Question, now_ns: int) -> None:
-        """No usable answer: asked again later. It is never taken for "not found"."""
+        """No usable answer: ask again later. It never counts as not-found."""
         if isinstance(command, QueryOrder):
             case = self._cases.get(command.cl_ord_id)
             if case is not None:
@@ -243,7 +246,7 @@ class Resolver:
                     case.replied(now_ns)
 
     def tick(self, now_ns: int) -> Sequence[Question | ProvedAbsent | Unresolved]:
-        """What to ask now, and what has been proved or is overdue."""
+        """The questions to ask now, and the orders that are proved absent or not resolved in time."""
         out: list[Question | ProvedAbsent | Unresolved] = []
         for case in list(self._cases.values()):
             if self._due(case) > now_ns:
@@ -252,7 +255,7 @@ class Resolver:
             intent = order.intent
             if case.proved:
                 self._forget(case)
-                why = "not found twice, in no listing, and past its expiry"
+                why = "expired, not found by two queries, and in no listing"
                 out.append(ProvedAbsent(self.account, intent.instrument, intent.cl_ord_id, why))
                 continue
             if case.asked_ns and case.asked_ns + _ANSWER_NS <= now_ns:
@@ -289,7 +292,7 @@ class Resolver:
         return due if case.alarmed else min(due, case.since_ns + self.alarm_ns)
 
     def _wanted(self, case: _Case) -> list[tuple[type[ListOpenOrders | ListFills], int]]:
-        """The listing that its proof lacks next, and when to ask for it."""
+        """The next listing that the proof needs, and when to request it."""
         if not case.wants_lists:
             return []
         instrument = case.order.intent.instrument
@@ -304,7 +307,7 @@ class Resolver:
         return [(kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS))]
 
     def _listed_after(self, case: _Case, kind: type[ListOpenOrders | ListFills]) -> int:
-        """Only what was sent after this moment counts for clause 3 or 4."""
+        """Only a listing sent after this moment counts for clause 3 or 4."""
         if kind is ListOpenOrders:
             return self._proof_ns(case)
         return max(self._proof_ns(case), case.not_open_ns + self.capabilities.lookup_lag_ns)
@@ -316,13 +319,15 @@ class Resolver:
             return ListOpenOrders(account=self.account, instrument=instrument)
         cases = [other for other in self._cases.values() if other.order.intent.instrument == instrument]
         return ListFills(
-            account=self.account, instrument=instrument, since_ns=min(_since(other.order) for other in cases)
+            account=self.account, instrument=instrument, since_ns=min(_fills_from(other.order) for other in cases)
         )
 
-    def _shown(self, case: _Case, kind: type[ListOpenOrders | ListFills], listing: Listing) -> bool:
-        """Whether the listing has the order, or a fill that may be its own.
+    def _is_listed(self, case: _Case, kind: type[ListOpenOrders | ListFills], listing: Listing) -> bool:
+        """Whether the listing contains the order, or a fill that may belong to it.
 
-        Of an order that was acknowledged, counted fills are no news: only standing in the book says it lives."""
+        For an order that was acknowledged before (goal END), fills do not count: only an open order shows that it is
+        alive.
+        """
         order = case.order
         intent = order.intent
         if kind is ListFills and case.goal is _Goal.END:
@@ -336,15 +341,16 @@ class Resolver:
                 kind is ListFills
                 and not update.cl_ord_id
                 and update.side in (None, intent.side)
-                and not (update.exch_ns and update.exch_ns < _since(order))
+                and not (update.exch_ns and update.exch_ns < _fills_from(order))
                 and not self._known(update.instrument, update.order_id)
             ):
-                case.text = f"nobody explains fill {update.trade_id} of order {update.order_id}"
+                case.text = f"fill {update.trade_id} of order {update.order_id} belongs to no known order"
                 return True
         return False
 
     def _proof_ns(self, case: _Case) -> int:
-        """The moment after which what the venue does not know does not exist; ``NEVER`` without a promised window."""
+        """The moment of clause 1: after it, an order that the venue does not know does not exist. ``NEVER`` if the
+        venue does not guarantee an order window."""
         window_ns = self.capabilities.order_window_ns
         if window_ns <= 0:
             return NEVER
@@ -362,7 +368,7 @@ class Resolver:
 
 
 def _goal(order: Order, now_ns: int) -> tuple[_Goal | None, int]:
-    """What is to be found out of an order, and not before when."""
+    """What to find out about an order, and the earliest time to ask."""
     if order.done:
         return None, NEVER
     if order.unknown:
@@ -382,5 +388,5 @@ def _goal(order: Order, now_ns: int) -> tuple[_Goal | None, int]:
     return None, NEVER
 
 
-def _since(order: Order) -> int:
-    return max(0, order.sent_ns - _SINCE_NS)
+def _fills_from(order: Order) -> int:
+    return max(0, order.sent_ns - _FILLS_BEFORE_NS)

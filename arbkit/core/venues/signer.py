@@ -1,4 +1,4 @@
-"""Signatures without handing out the secret."""
+"""Signs requests without giving the secret to the adapter. ``config.load`` creates the signer; sessions use it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ENCODINGS = ("utf-8", "base64", "hex", "pem")
 
 
 class LocalSigner:
-    """Signs in this process with a secret held in memory (``core.protocols.Signer``).
+    """Signs in this process with a secret in memory (``core.protocols.Signer``).
 
-    ``encoding`` says how the secret's text becomes key bytes: ``utf-8`` (as is), ``base64``, ``hex``, or ``pem`` (a
-    private key; for ed25519 and ecdsa alone). Raises ``CredentialsError`` for a secret that does not fit it; the text
-    never quotes the secret. ``offset_ns`` is what the desk measured: venue clock = ours + offset.
+    ``encoding`` says how the text of the secret is converted to key bytes: ``utf-8`` (as is), ``base64``, ``hex``, or
+    ``pem`` (a private key, only for ed25519 and ecdsa). Raises ``CredentialsError`` if the secret does not have this
+    encoding; error texts never contain the secret. ``offset_ns`` is measured by the desk: venue clock minus our clock.
     """
 
     __slots__ = ("_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
@@ -37,7 +37,7 @@ class LocalSigner:
         return f"LocalSigner(key={self._key[:4]}***)"
 
     def __reduce__(self) -> str:
-        raise TypeError("a signer is not to be pickled or copied: it holds a secret")
+        raise TypeError("a signer cannot be pickled or copied: it contains a secret")
 
     @property
     def key(self) -> str:
@@ -51,12 +51,12 @@ class LocalSigner:
         return hmac.digest(self._secret, payload, algorithm)
 
     def ed25519(self, payload: bytes) -> bytes:
-        """64 raw bytes. The secret is a PEM key, or (base64, hex) its 32 bytes."""
+        """64 raw bytes. The secret is a PEM key, or its 32 bytes (as base64 or hex)."""
         signature: bytes = self._load("ed25519").sign(payload)
         return signature
 
     def ecdsa(self, payload: bytes) -> bytes:
-        """ES256: SHA-256 on the key's curve, as ``r || s`` (the form of JWT). The secret is a PEM key."""
+        """SHA-256 and ECDSA on the key's curve, as ``r || s`` (as in JWT; ES256 for P-256). The secret is a PEM key."""
         key = self._load("ecdsa")
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -66,16 +66,16 @@ class LocalSigner:
         return bytes(r.to_bytes(size, "big") + s.to_bytes(size, "big"))
 
     def nonce(self, now_ns: int) -> int:
-        """Rises with each call, never below ``now_ns``."""
+        """Increases with each call and is at least ``now_ns``."""
         self._nonce = max(now_ns, self._nonce + 1)
         return self._nonce
 
     def venue_ns(self, now_ns: int) -> int:
-        """``now_ns`` on the venue's clock."""
+        """``now_ns`` converted to the venue's clock."""
         return now_ns + self.offset_ns
 
     def _load(self, kind: str) -> Any:
-        """The private key object, made once: parsing takes longer than signing."""
+        """The private key object, created once, because parsing takes longer than signing."""
         if self._private is not None:
             return self._private
         try:
@@ -83,7 +83,7 @@ class LocalSigner:
             from cryptography.hazmat.primitives.asymmetric import ec, ed25519
         except ImportError as missing:
             raise CredentialsError(
-                f"a key of kind {kind} needs the package 'cryptography': pip install cryptography"
+                f"{kind} keys need the package 'cryptography': pip install cryptography"
             ) from missing
         try:
             if self._secret.lstrip().startswith(b"-----BEGIN"):
@@ -93,7 +93,7 @@ class LocalSigner:
             else:
                 raise ValueError
         except (ValueError, TypeError):
-            # "from None": the library's own text may quote what it was given
+            # "from None": the library's error text may contain the key
             raise CredentialsError(f"key {self._key[:4]}***: the secret is not a readable {kind} private key") from None
         wanted = ed25519.Ed25519PrivateKey if kind == "ed25519" else ec.EllipticCurvePrivateKey
         if not isinstance(private, wanted):

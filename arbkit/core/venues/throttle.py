@@ -1,7 +1,9 @@
-"""Our own count of what a venue's rate limits still allow, so that it never has to refuse us.
+"""Counts our use of a venue's rate limits, so that the venue never has to refuse a request. Sender, requests and dialer
+use it.
 
-One ``Throttle`` a venue. Windows slide, so that no phase of the venue's fixed windows can see more than its limit, and
-are a little longer than the venue's, because requests sent evenly may arrive bunched.
+There is one ``Throttle`` per venue. Its windows slide: no fixed window of the venue, wherever it begins, can contain
+more than the limit. They are a little longer than the venue's, because requests sent at even intervals may arrive close
+together.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ Cost = tuple[str, int]
 """(``bucket`` or ``bucket:key``, units)."""
 
 _GRAINS = 64
-"""Grants closer together than a 64th of the window share one entry: bounds the memory of a window."""
+"""Grants closer together than this fraction of the window share one entry. This bounds the memory of a window."""
 _MARGIN_NS = 250_000_000
 _KEYS = 1024
-"""Idle keyed windows (instruments, links) are forgotten beyond so many."""
+"""Above this number of windows, idle ones with a key (instrument, link) are dropped."""
 
 
 _PERCENT = {lane: round(lane.value * 100) for lane in Lane}
 
 
 class _Window:
-    """Grants of one limit in the last ``span_ns``."""
+    """The grants of one limit in the last ``span_ns``."""
 
     __slots__ = ("declared", "grain_ns", "grants", "held", "limit", "span_ns", "used")
 
@@ -38,7 +40,7 @@ class _Window:
         self.span_ns = limit.window_ns + min(limit.window_ns // 10, _MARGIN_NS)
         self.grain_ns = limit.window_ns // _GRAINS
         self.grants: deque[tuple[int, int, int]] = deque()
-        """(first, last, units): all of an entry count until ``last`` is out of the window."""
+        """(first, last, units): the units of an entry count until ``last`` is out of the window."""
         self.used = 0
         self.held = 0
 
@@ -57,8 +59,8 @@ class _Window:
             grants.append((now_ns, now_ns, units))
 
     def ready_ns(self, units: int, own: int, percent: int, now_ns: int) -> int:
-        """When ``units`` fit into ``percent`` of the limit; ``own`` of them were set aside before and ask only for the
-        limit itself."""
+        """When ``units`` fit into ``percent`` of the limit. ``own`` of them were reserved before; for them the whole
+        limit counts."""
         self.expire(now_ns)
         extra = units - own
         share = percent * self.limit // 100
@@ -66,10 +68,10 @@ class _Window:
             most = self.limit - units
         elif extra <= share:
             most = share - self.held - extra
-        else:  # larger than the lane's whole share: only alone, else it would never go out
+        else:  # larger than the lane's share: granted only alone, else it would never be sent
             most = 0 if self.held + extra <= self.limit else -1
         if most < 0:
-            # Waits for holds to be released, which is no matter of time, or never fits.
+            # It never fits, or it waits for reserved tokens: when they are released is not known here.
             return NEVER if units > self.limit else now_ns + self.span_ns
         left = self.used
         if left <= most:
@@ -84,10 +86,10 @@ class _Window:
 
 
 class Throttle:
-    """The buckets of one venue. Costs of one request are granted all or none.
+    """The buckets of one venue. The costs of one request are all granted, or none is.
 
-    A lane may fill a bucket up to its share (``Lane.value``), so cancels, hedges and queries always find some left;
-    a single request larger than its lane's share is granted only when nothing else is in the window.
+    A lane may fill a bucket up to its share (``Lane.value``), so that cancels, hedges and queries always find some
+    left. A single request larger than its lane's share is granted only when the window is empty.
     """
 
     def __init__(self, limits: Sequence[RateLimit]) -> None:
@@ -97,16 +99,19 @@ class Throttle:
         self._windows: dict[str, list[_Window]] = {}
         self._holds: dict[int, dict[str, int]] = {}
         self._closed: dict[str, int] = {}
-        """Bucket -> until when the venue wants nothing."""
+        """Bucket -> until when the venue accepts nothing."""
 
     def ready_ns(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int = 0) -> int:
-        """When ``costs`` could be granted if nothing else came: ``now_ns`` = at once, ``NEVER`` = more than the limit.
+        """When ``costs`` could be granted if nothing else is sent: ``now_ns`` = at once, ``NEVER`` = more than the
+        limit.
 
-        Raises ``LocalProtocolError`` for a bucket that the venue never declared."""
+        Raises ``LocalProtocolError`` for a bucket that the venue did not declare.
+        """
         return self._ready_ns(_summed(costs), lane, now_ns, deal)
 
     def take(self, costs: Sequence[Cost], lane: Lane, now_ns: int, deal: int = 0) -> bool:
-        """Take the tokens or none. With ``deal``, what that deal holds is spent first."""
+        """Take all tokens and return True, or take none. With ``deal``, the tokens reserved for that deal are used
+        first."""
         if len(costs) > 1:
             costs = _summed(costs)
         if self._ready_ns(costs, lane, now_ns, deal) > now_ns:
@@ -115,8 +120,8 @@ class Throttle:
         return True
 
     def begin(self, costs: Sequence[Cost], unwind: Sequence[Cost], deal: int, now_ns: int) -> bool:
-        """Take the tokens of an entry (``costs``) and set those of its worst-case ``unwind`` aside for ``deal``, or do
-        neither. Held tokens count as used until they are spent (``take(..., deal=deal)``) or released."""
+        """Take the tokens of an entry (``costs``) and reserve those of its worst-case ``unwind`` for ``deal``, or do
+        neither. Reserved tokens count as used until they are taken (``take(..., deal=deal)``) or released."""
         if self._ready_ns(unwind, Lane.ORDER, now_ns, 0) > now_ns:
             return False
         self._hold(deal, unwind, 1)
@@ -151,32 +156,34 @@ class Throttle:
             own = min(units, holds.get(name, 0)) if holds else 0
             for window in self._windows.get(name) or self._find(name):
                 if not own and window.used + window.held + units <= percent * window.limit // 100:
-                    continue  # it fits, also when some grants have expired
+                    continue  # fits even without dropping expired grants
                 at = window.ready_ns(units, own, percent, now_ns)
                 if at > ready:
                     ready = at
         return ready
 
     def limits(self, bucket: str) -> bool:
-        """Whether the venue declared such a bucket."""
+        """Whether the venue declared this bucket."""
         return bucket in self._limits
 
     def release(self, deal: int) -> None:
-        """The deal is over: what it still holds is free again."""
+        """The deal is over: release its reserved tokens."""
         for name, units in self._holds.pop(deal, {}).items():
             for window in self._windows[name]:
                 window.held -= units
 
     def report(self, report: RateReport, now_ns: int) -> None:
-        """What the venue says: a higher ``used`` raises our count, ``until_ns`` closes the bucket ("*" = all).
+        """A report of the venue about its limits. A higher ``used`` raises our count; ``until_ns`` closes the bucket
+        ("*" = all buckets).
 
-        A lower ``used`` changes nothing: requests under way are not in it yet. Where one bucket has several windows
-        the one whose limit is named is meant, else the first."""
+        A lower ``used`` changes nothing, because it does not include requests that have not arrived yet. If a bucket
+        has several windows, the report is for the one with the named limit, else for the first.
+        """
         if report.until_ns > now_ns:
             self._closed = {name: until for name, until in self._closed.items() if until > now_ns}
             self._closed[report.bucket] = max(report.until_ns, self._closed.get(report.bucket, 0))
         if report.bucket.partition(":")[0] not in self._limits:
-            return  # a venue may tell of limits that nothing of ours falls under
+            return  # a venue may report limits that do not apply to our requests
         windows = self._find(report.bucket)
         window = next((window for window in windows if window.limit == report.limit), windows[0])
         window.expire(now_ns)
@@ -186,7 +193,7 @@ class Throttle:
             window.add(report.used - window.used, now_ns)
 
     def headroom(self, now_ns: int) -> dict[str, float]:
-        """Fraction left per bucket in use (the tightest window of each; 0.0 while closed)."""
+        """Fraction left per used bucket (of its tightest window; 0.0 while closed)."""
         rooms: dict[str, float] = {}
         for name, windows in self._windows.items():
             closed = max(self._closed.get(key, 0) for key in ("*", name, name.partition(":")[0]))
@@ -209,7 +216,8 @@ class Throttle:
         return windows
 
     def _forget_idle(self) -> None:
-        """Drop windows that say no more than a fresh one would. A grant may be long past without anybody asking."""
+        """Drop windows that are equal to a new one. Grants are expired first, because nobody may have asked for a long
+        time."""
         newest = max((w.grants[-1][1] for ws in self._windows.values() for w in ws if w.grants), default=0)
         for windows in self._windows.values():
             for window in windows:
@@ -230,7 +238,7 @@ class Throttle:
 
 
 class ConnectLimiter:
-    """Connections per window over all venues: after an outage they come back one after the other, not as a storm."""
+    """Limits new connections per window over all venues, so that not all links reconnect at once after an outage."""
 
     def __init__(self, limit: int = 10, window_ns: int = 1_000_000_000) -> None:
         self._window = _Window(RateLimit("connect", limit, window_ns))
@@ -247,7 +255,7 @@ class ConnectLimiter:
 
 
 def _summed(costs: Sequence[Cost]) -> Sequence[Cost]:
-    """Costs with each bucket once."""
+    """The costs with one entry per bucket."""
     if len(costs) < 2:
         return costs
     sums: dict[str, int] = {}

@@ -53,7 +53,7 @@ def test_a_socket_without_a_byte_is_dead():
     [(at, verdict)] = run(watchdog, T0 + 60 * S)
     assert at == T0 + 7 * S
     assert isinstance(verdict, LinkDead)
-    assert "not a byte for 5.0 s" in verdict.reason
+    assert "nothing received for 5.0 s" in verdict.reason
     assert watchdog.due_ns == NEVER
     watch.opened(T0 + 100 * S)
     assert watchdog.tick(T0 + 100 * S) == []

@@ -50,7 +50,7 @@ def test_moves_are_the_table() -> None:
                 deal.move(new)
                 assert deal.state is new
             else:
-                with pytest.raises(LocalProtocolError, match="is no move"):
+                with pytest.raises(LocalProtocolError, match="is not allowed"):
                     deal.move(new)
                 assert deal.state is old
     assert set(MOVES) == set(DealState)
@@ -63,7 +63,7 @@ def test_a_deal_closes_once() -> None:
     deal = make_deal()
     deal.close(Outcome.NOTHING, "no leg filled", 9)
     assert (deal.outcome, deal.why, deal.closed_ns) == (Outcome.NOTHING, "no leg filled", 9)
-    with pytest.raises(LocalProtocolError, match="closed already"):
+    with pytest.raises(LocalProtocolError, match="already closed"):
         deal.close(Outcome.HEDGED, "again", 10)
     assert deal.outcome is Outcome.NOTHING
 

@@ -87,7 +87,7 @@ def test_a_block_is_used_in_order_and_then_refused() -> None:
 @pytest.mark.parametrize(("block", "shard"), [(-1, 0), (1 << 32, 0), (0, 256), (0, -1)])
 def test_a_shard_cannot_reach_into_another_block(block: int, shard: int) -> None:
     """Numbers out of their bits would collide with another's ids."""
-    with pytest.raises(LocalProtocolError, match="out of its"):
+    with pytest.raises(LocalProtocolError, match="does not fit"):
         IntentIds(block, shard)
 
 

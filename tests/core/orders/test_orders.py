@@ -417,7 +417,7 @@ def test_rejected_with_fills_is_an_anomaly_not_a_state(rejected_first: bool) -> 
     both = [reject, fill("t", "4", "4")]
     changes = [orders.apply(update) for update in (both if rejected_first else both[::-1])]
     assert (order.status, order.filled_qty, order.leaves) == (S.UNKNOWN, 4, 6)
-    assert any("rejected, and filled" in text for change in changes for text in change.anomalies)
+    assert any("as rejected and as filled" in text for change in changes for text in change.anomalies)
     assert changes[-1].ask
     orders.apply(report(S.CANCELED, cum_qty="4", source="poll"))
     assert (order.status, order.done) == (S.CANCELED, True)
@@ -474,10 +474,10 @@ def test_a_fill_worse_than_its_limit_is_booked_with_an_alarm(side: Side, px: str
 def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
     """Overfill, wrong side, two versions of one fill, wrong instrument: counted where it is money, always told."""
     orders, order = table()
-    assert "filled 11 of 10" in orders.apply(fill("t", "11", "11", status=S.FILLED)).anomalies[0]
+    assert "filled 11, more than its quantity 10" in orders.apply(fill("t", "11", "11", status=S.FILLED)).anomalies[0]
     assert order.leaves == 0
     assert "is a sell" in orders.apply(fill("u", "1", "12", side=Side.SELL)).anomalies[0]
-    assert "told twice" in orders.apply(fill("t", "3", "11")).anomalies[0]
+    assert "reported twice" in orders.apply(fill("t", "3", "11")).anomalies[0]
     stray = report(S.CANCELED, instrument="okx:ETH-USDT")
     change = orders.apply(stray)
     assert change.anomalies

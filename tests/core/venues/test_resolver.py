@@ -386,7 +386,7 @@ def test_an_acked_ioc_that_stays_silent_is_queried():
     assert desk.resolver.due_ns == T0 + 400 * MS
     verdicts = desk.answer(query="silent", until=T0 + 30 * S)
     assert [type(verdict) for verdict in verdicts] == [Unresolved]
-    assert "its end was never told" in verdicts[0].why  # type: ignore[attr-defined]
+    assert "its end was not reported" in verdicts[0].why  # type: ignore[attr-defined]
 
 
 def test_an_acked_ioc_that_is_nowhere_has_ended():

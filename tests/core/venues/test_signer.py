@@ -131,6 +131,6 @@ def test_the_secret_shows_nowhere() -> None:
     assert all(CANARY not in text for text in shown)
     assert not hasattr(signer, "__dict__")
     for attempt in (copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="holds a secret"):
+        with pytest.raises(TypeError, match="contains a secret"):
             attempt(signer)
     assert signer.passphrase() == CANARY
