@@ -146,7 +146,7 @@ def test_warnings_of_libraries_become_facts() -> None:
     """aiohttp and asyncio speak through ``logging``: from WARNING up it lands in the same lines, redacted."""
 
     def say(log: LogWriter) -> None:
-        handler = capture_libraries(log.log)
+        handler = capture_libraries(log)
         try:
             logging.getLogger("aiohttp.client").warning("bad header token=%s", CANARY)
             logging.getLogger("aiohttp.client").info("not this")
