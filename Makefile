@@ -58,8 +58,9 @@ tests: $(READY)
 	$(BIN)/pytest -q -n 2
 
 TESTS ?=
+PYTHONS ?=
 matrix: $(READY)
-	@.ci/matrix $(TESTS)
+	@PYTHONS="$(PYTHONS)" .ci/matrix $(TESTS)
 
 SEEDS ?= 100
 SECONDS ?= 60
