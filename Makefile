@@ -60,8 +60,9 @@ tests: $(READY)
 	$(BIN)/pytest -q -n 2 tests plugins
 
 TESTS ?= tests plugins
+PYTHONS ?=
 matrix: $(READY)
-	@.ci/matrix $(TESTS)
+	@PYTHONS="$(PYTHONS)" .ci/matrix $(TESTS)
 
 SEEDS ?= 100
 SECONDS ?= 60
