@@ -1,4 +1,4 @@
-"""Sequence-chained books: what follows is applied, what does not loses the book and asks for a snapshot."""
+"""Sequence-chained books: the next message in sequence is applied; any other loses the book and requests a snapshot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_delta_on_the_last_message_is_applied_with_its_numbers() -> None:
 
 
 def test_a_gap_loses_the_book_in_the_same_message_and_asks_at_once() -> None:
-    """No waiting for a timer; deltas are ignored until the snapshot is there."""
+    """It does not wait for a timer; deltas are ignored until the snapshot is there."""
     book = chained()
     book.snapshot(depth(5, -1), 0)
     lost, *asked = book.update(depth(9, 6), 1)
@@ -68,7 +68,7 @@ def test_a_keep_alive_and_a_fall_of_the_sequence_are_valid_while_the_chain_holds
 
 
 def test_asking_again_waits_longer_each_time() -> None:
-    """1, 2, 4 ... 60 s between requests while nothing helps; at once again after a calm minute."""
+    """1, 2, 4 ... 60 s between requests without success; at once again after a minute without a loss."""
     book = chained()
     book.snapshot(depth(5, -1), 0)
     assert len(book.update(depth(9, 6), 0)) == 3
@@ -111,7 +111,7 @@ def test_the_check_can_be_switched_off() -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=40))
 def test_a_synced_book_is_always_the_true_one(fates: Sequence[int]) -> None:
-    """Whatever is dropped, doubled or swapped: while it says SYNCED, it equals the venue's book at that message."""
+    """Whatever messages are dropped, repeated or swapped: while SYNCED, it equals the venue's book at that message."""
     truth = {1: 1.0}
     market = Books()
     book, ours = chained(), market.create("x:A-B")

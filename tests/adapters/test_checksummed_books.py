@@ -29,7 +29,7 @@ def test_a_side_that_ends_early_is_skipped() -> None:
 
 
 def test_a_wrong_checksum_loses_the_book_and_asks() -> None:
-    """Also a snapshot's own; nothing is applied."""
+    """Also that of a snapshot; nothing is applied."""
     book = Checksummed("x:A-B", lambda: AGAIN, depth=400)
     (lost, *asked) = book.snapshot(CheckedDepth([["1", "1"]], [], 5), 0)
     assert isinstance(lost, BookLost)
@@ -51,7 +51,7 @@ def test_text_is_kept_as_received_and_numbers_are_decoded() -> None:
 
 
 def test_the_text_book_is_bounded() -> None:
-    """Levels far outside the venue's window are forgotten."""
+    """Levels far outside the checksum window are dropped."""
     book = Checksummed("x:A-B", lambda: AGAIN, depth=10, checksum=lambda bids, asks: 0)
     book.snapshot(CheckedDepth([], [], 0), 0)
     for px in range(1, 1000):

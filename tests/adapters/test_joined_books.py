@@ -1,4 +1,4 @@
-"""Snapshot-joined books: right or flagged, whatever happens on the way."""
+"""Snapshot-joined books: correct or LOST, whatever happens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def synced(last: int, *, prev: int = 0) -> Joined:
 
 
 def test_it_asks_once_and_joins() -> None:
-    """Buffer, snapshot, drop what it holds, apply the rest."""
+    """Buffer messages, request a snapshot, drop what the snapshot includes, apply the rest."""
     book = Joined(ID, depth=50)
     assert book.update(Message(10, 9, bids=level(1)), 5) == (Ask(kind=AskKind.SNAPSHOT, instrument=ID, ref="1"),)
     assert book.update(Message(12, 11, bids=level(2)), 6) == ()
@@ -51,7 +51,7 @@ def test_it_asks_once_and_joins() -> None:
 
 
 def test_snapshot_newer_than_everything_buffered() -> None:
-    """It stands alone; the stream goes on from it."""
+    """The snapshot is used alone, and the stream continues from it."""
     book = Joined(ID)
     book.update(Message(10, 9), 1)
     (update,) = book.snapshot(Message(20), 2)
@@ -61,7 +61,7 @@ def test_snapshot_newer_than_everything_buffered() -> None:
 
 
 def test_snapshot_older_than_the_buffer_is_asked_again_with_growing_delay() -> None:
-    """Nothing is told until one fits; the delay doubles up to 30 s and starts anew after success."""
+    """No update until a snapshot fits; the delay doubles up to 30 s and starts again after success."""
     book = Joined(ID)
     book.update(Message(10, 9), 0)
     delays = []
@@ -76,7 +76,7 @@ def test_snapshot_older_than_the_buffer_is_asked_again_with_growing_delay() -> N
 
 
 def test_gap_loses_the_book_at_once() -> None:
-    """Flagged, asked for, and whole again with the next snapshot and what came since."""
+    """LOST, a snapshot is requested, and SYNCED again with the snapshot and the messages since then."""
     book = synced(10)
     lost, ask = book.update(Message(13, 12), 5)
     assert isinstance(lost, BookLost)
@@ -89,7 +89,7 @@ def test_gap_loses_the_book_at_once() -> None:
 
 
 def test_old_and_doubled_messages_change_nothing() -> None:
-    """No update, no flag."""
+    """No update, no loss."""
     book = synced(10)
     book.update(Message(12, 11), 1)
     for message in (Message(12, 11), Message(10, 9), Message(3, 1)):
@@ -98,12 +98,12 @@ def test_old_and_doubled_messages_change_nothing() -> None:
 
 
 def test_overlapping_message_is_applied() -> None:
-    """Sizes are absolute: starting earlier than needed does no harm."""
+    """Sizes are absolute, so a message that starts earlier than needed is correct."""
     assert len(synced(10).update(Message(14, 8), 1)) == 1
 
 
 def test_neighbours_swapped_before_the_snapshot_are_put_in_order() -> None:
-    """The ids tell the order."""
+    """They are sorted by their ids."""
     book = Joined(ID)
     for first, last in ((9, 10), (13, 15), (11, 12)):
         book.update(Message(last, first), 1)
@@ -121,7 +121,7 @@ def test_predecessor_ids_are_held_to_exactly() -> None:
 
 
 def test_difference_that_ends_on_a_futures_snapshot_is_still_taken() -> None:
-    """The venue's rule drops only what ends before the snapshot; on the spot wire it is old."""
+    """The venue's rule drops only what ends before the snapshot; for spot, such a message is old."""
     futures = Joined(ID)
     futures.update(Message(100, 90, 80), 1)
     assert [one.seq for one in futures.snapshot(Message(100), 2) if isinstance(one, BookUpdate)] == [100, 100]
@@ -131,7 +131,7 @@ def test_difference_that_ends_on_a_futures_snapshot_is_still_taken() -> None:
 
 
 def test_buffer_is_bounded() -> None:
-    """A snapshot that never comes costs no memory without end; a later one still joins."""
+    """Without a snapshot the memory is limited; a later snapshot still joins."""
     book = Joined(ID)
     for number in range(1, 10_001):
         book.update(Message(number, number), 1)
@@ -140,7 +140,7 @@ def test_buffer_is_bounded() -> None:
 
 
 def test_late_second_snapshot_is_ignored() -> None:
-    """A book in step is never turned back."""
+    """A SYNCED book never goes back."""
     book = synced(10)
     book.update(Message(12, 11), 1)
     assert book.snapshot(Message(11), 2) == ()
@@ -150,7 +150,8 @@ def test_late_second_snapshot_is_ignored() -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), chained=st.booleans())
 def test_a_synced_book_is_the_truth_at_its_id(data: st.DataObject, chained: bool) -> None:
-    """Any mix of lost, doubled, swapped and late messages and stale snapshots: SYNCED means equal to a brute force."""
+    """Any mix of lost, repeated, swapped and late messages and old snapshots: SYNCED means equal to a brute-force
+    book."""
     messages: list[Message] = []
     truth: dict[int, dict[float, float]] = {0: {}}
     held: dict[float, float] = {}

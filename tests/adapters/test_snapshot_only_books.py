@@ -1,4 +1,4 @@
-"""Books that come whole."""
+"""Books of which each message is a snapshot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_an_older_message_is_ignored_but_a_reset_of_the_numbers_is_not() -> None
 
 
 def test_a_lost_book_asks_and_the_next_message_heals_it() -> None:
-    """As the other families do."""
+    """Like the other kinds of books."""
     book = SnapshotOnly("x:A-B", lambda: (Send("again"),), depth=5)
     assert book.lose("why", 0)[1:] == (Send("again"),)
     assert book.state is BookState.LOST

@@ -17,13 +17,13 @@ from arbkit.core.venues.signer import LocalSigner
 
 
 def test_query_keeps_order_and_encodes() -> None:
-    """Nothing is sorted; everything outside the unreserved set is encoded, the slash too."""
+    """Nothing is sorted; everything outside the unreserved set is percent-encoded, also the slash."""
     assert query([("b", "x y"), ("a", "1/2&3+4"), ("c", "é~")]) == "b=x%20y&a=1%2F2%263%2B4&c=%C3%A9~"
     assert query([]) == ""
 
 
 def test_bodies_that_are_not_json_prove_nothing() -> None:
-    """None, never an exception."""
+    """They give None, never an exception."""
     decoder = msgspec.json.Decoder(dict[str, int])
     assert read_json(decoder, b'{"a":1}') == {"a": 1}
     for body in (b"", b"<html>", b'{"a":', b'{"a":"x"}', b"\xff", b"[" * 100_000):
@@ -38,12 +38,12 @@ def test_numbers_no_market_has(text: str) -> None:
 
 
 def test_ordinary_numbers_pass() -> None:
-    """None stands for "not told"."""
+    """None means that the message has no such number."""
     check_amount(None, Decimal(0), Decimal("-5"), Decimal("1e17"), Decimal("1e-30"))
 
 
 def test_retry_after() -> None:
-    """Seconds from now; the default when it is missing or nonsense."""
+    """Seconds from now; the default if it is missing or invalid."""
 
     def until(**headers: str) -> int:
         return retry_ns(HttpAnswer(429, {name.replace("_", "-"): text for name, text in headers.items()}, b""), 10, 3)
@@ -55,8 +55,8 @@ def test_retry_after() -> None:
     assert until() == 3 * S + 10
 
 
-def test_foreign_client_ids_read_as_nobody() -> None:
-    """Only ids that pass their own check are ours."""
+def test_foreign_client_ids_are_not_ours() -> None:
+    """Only ids with valid check digits are ours."""
     assert own_id(format_cl_ord_id(7)) == format_cl_ord_id(7)
     for text in ("", "x-TKT5PX2F", format_cl_ord_id(7)[:-1] + "!", format_cl_ord_id(7).upper()):
         assert own_id(text) == ""
@@ -79,11 +79,11 @@ def test_base_urls() -> None:
 
 
 def test_json_is_compact() -> None:
-    """As it is signed."""
+    """The same text as is signed."""
     assert json_text({"a": [1, "x"]}) == '{"a":[1,"x"]}'
 
 
-def test_recipes() -> None:
+def test_signature_test_vectors() -> None:
     """Against RFC 4231 (case 2) and RFC 8032 (test 1)."""
     jefe = LocalSigner("k", "Jefe")
     wanted = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

@@ -1,7 +1,7 @@
-"""Hypothesis here is deterministic, and no slow machine fails a property. And a desk among fake venues.
+"""Deterministic hypothesis settings, and a desk with fake venues.
 
-``Rig`` runs a real desk. Its venues are lists of facts: a test says what a session says, so that every fault can be
-placed exactly, and reads what left from the port's own log.
+``Rig`` runs a real desk. A test decides which events the sessions of the fake venues return, so that every fault can be
+placed exactly, and reads from the port's log what was sent.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class FakeSigner:
 
 
 class FakeSession:
-    """Says what it is given: ``receive`` takes a list of outputs, or of an exception to raise."""
+    """A session that returns what the test gives it: ``receive`` takes a list of outputs, or an exception to raise."""
 
     def __init__(self, venue: FakeVenue, spec: LinkSpec, number: int) -> None:
         self.venue = venue
@@ -80,7 +80,7 @@ class FakeSession:
         self.number = number
         self.due_ns = NEVER
         self.heard: list[tuple[Any, Any]] = []
-        """What was answered to this session."""
+        """The answers that this session got."""
 
     def dial(self, now_ns: int) -> Dial | Ask:
         return self.venue.dials.get(self.spec.link, Dial(f"ws://{self.spec.link}"))
@@ -183,7 +183,7 @@ class FakeVenue:
 
 
 class FakeStrategy(Strategy):
-    """Wants one symbol on all venues; proposes what is in ``next`` at the first decision after it was put there."""
+    """Uses one symbol on all venues. At its next decision it proposes what is in ``next``."""
 
     def __init__(self, symbol: str = "BTC-USDT") -> None:
         self.symbol = symbol
@@ -203,13 +203,13 @@ class FakeStrategy(Strategy):
 
 
 class FakePort:
-    """Writes down all that leaves, in one order."""
+    """Records in order everything that the desk sends."""
 
     def __init__(self) -> None:
         self.log: list[tuple[Any, ...]] = []
         self.written = 0
         self.dead: set[str] = set()
-        """Links on which nothing leaves."""
+        """Links on which sending fails."""
         self.journal_fails = False
 
     def dial(self, link: str, dial: Dial) -> None:
@@ -250,7 +250,7 @@ class LogRows:
 
 
 class Rig:
-    """A desk, its port and the time. Methods are what happens outside, one input each."""
+    """A desk, its port and the time. Each method is one input from outside."""
 
     def __init__(
         self,
@@ -281,9 +281,9 @@ class Rig:
         )
         self.answered: set[int] = set()
         self.mute: set[str] = set()
-        """Venues that answer nothing by themselves."""
+        """Venues whose requests are not answered automatically."""
         self.auto = True
-        """Requests that need no thought are answered by ``run``."""
+        """Requests that ``run`` answers."""
         self.skew = 0
 
     # --- time
@@ -292,7 +292,7 @@ class Rig:
         self.desk.wake(self.now)
 
     def run(self, seconds: float) -> int:
-        """Virtual seconds; returns the number of wakes. Reads are answered at once while ``auto``."""
+        """Run for virtual seconds; returns the number of wakes. With ``auto``, reads are answered at once."""
         until = self.now + round(seconds * S)
         wakes = 0
         while True:
@@ -308,7 +308,7 @@ class Rig:
             assert self.desk.due_ns > self.now, "wake left something due: the loop would spin"
 
     def later(self, ms: float) -> None:
-        """Time passes and nobody wakes the desk."""
+        """Advance the time without waking the desk."""
         self.now += round(ms * MS)
 
     # --- what happened
@@ -340,7 +340,7 @@ class Rig:
     # --- inputs
 
     def reply(self, ref: int, *outputs: Any, status: int = 200, **headers: str) -> None:
-        """A REST answer that the session reads as ``outputs`` (or raises, for an exception)."""
+        """A REST answer that the session turns into ``outputs`` (an exception is raised)."""
         venue = self.venues[next(one[1] for one in self.port.log if one[0] == "request" and one[2] == ref)[:2]]
         raised = outputs and isinstance(outputs[0], Exception)
         venue.answers.append(outputs[0] if raised else list(outputs))
@@ -354,7 +354,7 @@ class Rig:
         self.desk.answered(ref, NoAnswer(reason, sent=sent, recv_ns=self.now), self.now)
 
     def say(self, link: str, *outputs: Any) -> None:
-        """One frame, and the end of its read."""
+        """One frame and the end of its socket read."""
         self.desk.frame(link, list(outputs), self.now)  # type: ignore[arg-type]
         self.desk.read_end(link, self.now)
 
@@ -376,7 +376,7 @@ class Rig:
         )
 
     def answer_reads(self) -> None:
-        """Every chore is answered well, once."""
+        """Answer every open poll with success, once."""
         for _, link, ref, url, _ in self.requests():
             venue = self.venues[link[:2]]
             if venue.venue in self.mute:
@@ -406,10 +406,10 @@ class Rig:
                 return [Listing(account=account, kind="open_orders", updates=(), recv_ns=self.now)]
         return None
 
-    # --- a whole boot, and a trade
+    # --- a complete start, and a trade
 
     def boot(self) -> Rig:
-        """All links up and ready, all facts known, both books there."""
+        """All links up and ready, all account data known, both books SYNCED."""
         self.run(0.1)
         for one in [one for one in self.port.log if one[0] == "dial"]:
             self.open(one[1])
@@ -421,7 +421,7 @@ class Rig:
         return self
 
     def propose(self, *legs: tuple[str, Side, float, float]) -> None:
-        """The strategy proposes this at the next decision, which comes now."""
+        """Make the strategy propose this; the decision happens now."""
         self.strategy.next = [
             Opportunity(
                 legs=[Leg(instrument=i, side=side, qty=qty, px=px) for i, side, qty, px in legs],
@@ -437,7 +437,7 @@ class Rig:
         self.book(instrument, bid[0], ask[0])
 
     def trade(self, qty: float = 0.1) -> list[str]:
-        """Buy on aa, sell on bb; the client ids that left."""
+        """Buy on aa, sell on bb. Returns the client order ids that were sent."""
         before = len(self.orders())
         self.propose(("aa:BTC-USDT", Side.BUY, qty, 100.2), ("bb:BTC-USDT", Side.SELL, qty, 99.9))
         return self.orders()[before:]
@@ -477,7 +477,7 @@ class Rig:
         )
 
     def fill(self, cl_ord_id: str, **how: Any) -> None:
-        """The venue's stream tells the fill."""
+        """The fill, reported by the venue's stream."""
         self.say(f"{self.order(cl_ord_id).intent.account[:2]}.private", self.filled(cl_ord_id, **how))
 
     @property
@@ -486,7 +486,7 @@ class Rig:
 
 
 class Kit:
-    """What the tests of the desk are made with."""
+    """The parts that the tests of the desk use."""
 
     rig = Rig
     venue = FakeVenue
@@ -496,11 +496,11 @@ class Kit:
 
 @pytest.fixture(scope="session")
 def kit() -> type[Kit]:
-    """A desk among fake venues, and its parts."""
+    """A desk with fake venues, and its parts."""
     return Kit
 
 
 @pytest.fixture
 def rig() -> Rig:
-    """Two fake venues, booted: books there, everything ready."""
+    """Two fake venues, started: books SYNCED, everything ready."""
     return Rig().boot()

@@ -1,4 +1,4 @@
-"""From nothing to trading: catalogues, strategies that refuse, what an account must know first, restored intents."""
+"""From the start to trading: catalogues, strategies that raise, what must be known of an account, restored intents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ S, MS = 1_000_000_000, 1_000_000
 
 
 def both(kit, **how):
-    """A strategy that raises until both venues have told their instruments."""
+    """A strategy that raises until both catalogues are known."""
     strategy = kit.strategy()
 
     def instruments(catalogue):
@@ -42,7 +42,8 @@ def both(kit, **how):
 
 
 def test_a_silent_venue_holds_the_others_for_fifteen_seconds_at_most(kit):
-    """One venue never tells its instruments: the other gets its links after 15 s, and the late one joins later."""
+    """One venue does not answer with its catalogue: the other gets its links after 15 s, the late one is added
+    later."""
     rig = kit.rig()
     rig.mute = {"bb"}
     rig.run(14)
@@ -61,8 +62,8 @@ def test_a_silent_venue_holds_the_others_for_fifteen_seconds_at_most(kit):
 
 
 def test_strategy_that_needs_both_venues_waits_for_the_second(kit):
-    """ConfigError with one of two venues known is a fact, not the end; with both known the strategy is asked again and
-    both venues get their books."""
+    """ConfigError while one of two catalogues is known is logged and the run goes on. When both are known, the strategy
+    is asked again and both venues get their books."""
     strategy = both(kit)
     rig = kit.rig(strategies=[strategy])
     rig.mute = {"bb"}
@@ -77,7 +78,7 @@ def test_strategy_that_needs_both_venues_waits_for_the_second(kit):
 
 
 def test_first_venue_is_linked_when_the_second_makes_it_wanted(kit):
-    """A strategy that wants nothing of one venue alone: that venue is not forgotten when the second comes."""
+    """A strategy that needs nothing of one venue alone: that venue is used when the second catalogue comes."""
     strategy = kit.strategy()
     strategy.instruments = lambda catalogue: (
         catalogue.symbol("BTC-USDT") if len(catalogue.symbol("BTC-USDT")) > 1 else []
@@ -92,7 +93,8 @@ def test_first_venue_is_linked_when_the_second_makes_it_wanted(kit):
 
 
 def test_an_instrument_wanted_later_gets_a_link_of_its_own(kit):
-    """Venue bb makes a second symbol of aa wanted: aa's first book and link stay, the new symbol gets its own link."""
+    """With venue bb, a second symbol of aa is needed: aa's first book and link stay, the new symbol gets its own
+    link."""
     aa, bb = kit.venue("aa", symbols=("BTC-USDT", "ETH-USDT")), kit.venue("bb", symbols=("ETH-USDT",))
     strategy = kit.strategy()
     strategy.instruments = lambda catalogue: [
@@ -114,14 +116,14 @@ def test_an_instrument_wanted_later_gets_a_link_of_its_own(kit):
 
 
 def test_config_error_with_all_venues_known_reaches_the_caller(kit):
-    """It is the user's mistake: the run ends with it (exit 2)."""
+    """It is an error in the configuration: the run ends (exit 2)."""
     strategy = both(kit, least=3)
     rig = kit.rig(strategies=[strategy])
     with pytest.raises(ConfigError, match="one venue only"):
         rig.run(1)
 
 
-def test_config_error_of_a_strategy_that_has_traded_is_a_fact(kit):
+def test_config_error_of_a_strategy_that_has_traded_does_not_end_the_run(kit):
     """A venue that joins late must not end a run that trades."""
     strategy = kit.strategy()
 
@@ -140,8 +142,8 @@ def test_config_error_of_a_strategy_that_has_traded_is_a_fact(kit):
     assert rig.log.of("strategy.waits")
 
 
-def test_strategy_bug_at_boot_takes_out_that_strategy(kit):
-    """Any other exception of ``instruments``: that strategy is out of service, the other one trades."""
+def test_strategy_error_at_the_start_stops_only_that_strategy(kit):
+    """Any other exception of ``instruments`` stops that strategy; the other one trades."""
     bad = both(kit, least=99, error=TypeError("bug"))
     good = kit.strategy()
     rig = kit.rig(strategies=[bad, good])
@@ -152,7 +154,7 @@ def test_strategy_bug_at_boot_takes_out_that_strategy(kit):
 
 
 def test_strategy_that_raises_in_decide_is_out_and_the_other_trades(kit):
-    """Isolation per strategy; its failure is counted and told once."""
+    """A failure stops one strategy; it is counted and logged once."""
     bad, good = kit.strategy(), kit.strategy()
     rig = kit.rig(strategies=[bad, good])
     rig.strategy = good
@@ -165,7 +167,7 @@ def test_strategy_that_raises_in_decide_is_out_and_the_other_trades(kit):
 
 
 def test_a_venue_that_joins_late_does_not_end_a_run_whose_strategy_has_failed(kit):
-    """Out of service is told once; the deals it left are still being finished when another venue comes."""
+    """The failure is logged once; the strategy's open deals are still finished when another venue comes."""
     rig = kit.rig()
     rig.mute = {"bb"}
     rig.run(16)
@@ -179,7 +181,7 @@ def test_a_venue_that_joins_late_does_not_end_a_run_whose_strategy_has_failed(ki
 
 
 def test_catalogue_of_several_pages_is_waited_for(kit):
-    """The first page is not the catalogue: strategies are asked when the last one is in."""
+    """The first page is not the whole catalogue: strategies are asked after the last one."""
     from arbkit.core.types import Ask, AskKind
 
     rig = kit.rig(kit.venue("aa"))
@@ -196,7 +198,7 @@ def test_catalogue_of_several_pages_is_waited_for(kit):
 
 
 def test_first_page_with_instruments_is_not_the_last(kit):
-    """A page that brings instruments and asks for the next one does not begin the run either."""
+    """A page that brings instruments and asks for the next one does not start the run either."""
     from arbkit.core.types import Ask, AskKind
 
     rig = kit.rig(kit.venue("aa", symbols=("ETH-USDT", "BTC-USDT")))
@@ -218,7 +220,7 @@ def test_first_page_with_instruments_is_not_the_last(kit):
 
 @pytest.mark.parametrize("missing", ["private", "balances", "orders", "fees", "clock"])
 def test_nothing_is_entered_before_everything_is_known(kit, missing):
-    """Each fact of readiness alone keeps new deals out; when it comes, the same proposal is taken."""
+    """Each missing condition of readiness alone prevents new deals; when it is met, the same proposal is taken."""
     rig = kit.rig()
     facts_of = rig.facts_of
     held: set[str] = {missing}
@@ -272,7 +274,7 @@ def test_private_link_that_comes_back_lists_before_it_trades(rig):
 
 
 def test_resting_order_that_ended_while_the_stream_was_down_is_found(kit):
-    """It is not among the open orders any more: it is asked for, and its fills are booked."""
+    """It is not among the open orders any more: it is queried, and its fills are booked."""
     rig = kit.rig(executor=Maker()).boot()
     ids = rig.trade()
     for one in ids:
@@ -328,7 +330,8 @@ def restored(cl_ord_id: str, channel: str = "trade") -> Intent:
 
 
 def test_restored_intent_is_proved_found_and_never_sent(kit):
-    """UNKNOWN until the venue tells; no entry there before; its fill moves the balance; nothing is resent."""
+    """UNKNOWN until the venue reports it; no entry there before; its fill changes the balance; nothing is sent
+    again."""
     rig = kit.rig(unresolved=[restored("a000000000001m01")])
     order = rig.order("a000000000001m01")
     assert order.status is OrdStatus.UNKNOWN
@@ -368,7 +371,7 @@ def test_restored_intent_is_proved_absent_by_the_full_proof_only(kit):
 
 
 def test_restored_order_of_a_venue_not_configured_stops_the_start(kit):
-    """It could be filled and nobody would look: the user is told what to do."""
+    """It could be filled without being noticed: the error says what to do."""
     intent = restored("a000000000001m01")
     other = NewOrder(
         account="zz:main", instrument="zz:BTC-USDT", cl_ord_id="a000000000001m01", side=Side.BUY, qty=D(1), px=D(1)
@@ -377,11 +380,11 @@ def test_restored_order_of_a_venue_not_configured_stops_the_start(kit):
         kit.rig(unresolved=[Intent(at_ns=intent.at_ns, order=other, channel="rest", link="zz.rest")])
 
 
-# --- chores
+# --- polls
 
 
 def test_ban_closes_the_venue_for_reads_and_piles_up_nothing(rig):
-    """Everything refused for an hour: nothing is asked meanwhile, and no queue grows."""
+    """The venue refuses everything for an hour: nothing is requested meanwhile, and no queue grows."""
     rig.say("aa.trade", RateReport(venue="aa", bucket="*", until_ns=rig.now + 3600 * S))
     rig.close("aa.private")
     rig.run(5)
@@ -400,7 +403,7 @@ def test_ban_closes_the_venue_for_reads_and_piles_up_nothing(rig):
 
 @pytest.mark.parametrize("status", [403, 418, 429, 503])
 def test_refused_read_is_repeated_not_before_the_venue_wants_it(kit, status):
-    """Retry-After is honoured, and what the refusal says of limits closes the throttle."""
+    """Retry-After is respected, and the limits named in the refusal close the throttle."""
     rig = kit.rig(kit.venue("aa"))
     rig.auto = False
     rig.run(0)
@@ -413,8 +416,8 @@ def test_refused_read_is_repeated_not_before_the_venue_wants_it(kit, status):
     assert rig.requests("time")
 
 
-def test_clock_samples_teach_the_signer(kit):
-    """The venue's offset reaches what signs; a worse sample does not replace a better one."""
+def test_clock_samples_set_the_offset_of_the_signer(kit):
+    """The signer gets the venue's clock offset; a worse sample does not replace a better one."""
     rig = kit.rig()
     rig.skew = 250 * MS
     rig.boot()
@@ -424,8 +427,8 @@ def test_clock_samples_teach_the_signer(kit):
     assert signer.offset_ns == 250 * MS
 
 
-def test_asset_that_moved_without_us_is_external(rig):
-    """A deposit is no gain: after a while it is booked as external, with an alarm."""
+def test_balance_change_that_no_order_explains_is_external(rig):
+    """A deposit is not profit: after a while it is booked as external, with an alarm."""
     rig.say("aa.private", Balance(account="aa:main", asset="USDT", free=D("1000500"), recv_ns=rig.now))
     facts_of = rig.facts_of
     rig.facts_of = lambda venue, kind, rest: (

@@ -1,4 +1,4 @@
-"""How a desk stops, halts, waits for the disk, and treats time that went wrong."""
+"""How a desk stops, halts, waits for the disk, and handles late loops and clock jumps."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_stop_cancels_resting_orders(kit):
 
 
 def test_stop_asks_again_for_a_cancel_that_got_lost(kit):
-    """Cancel means please: one that nobody answered is repeated until the order's end is told."""
+    """A cancel without answer is repeated until the order's end is reported."""
     rig, ids = resting(kit)
     rig.desk.stop(rig.now)
     rig.run(5)
@@ -104,7 +104,7 @@ def test_stop_asks_again_for_a_cancel_that_got_lost(kit):
 
 
 def test_stop_cancels_an_order_that_is_found_alive_later(kit):
-    """UNKNOWN at the stop, found resting after it: cancelled then, else the desk would never be idle."""
+    """UNKNOWN at the stop and later found open: it is cancelled then, or the desk would never be idle."""
     rig = kit.rig(executor=Maker()).boot()
     ids = rig.trade()
     rig.close("aa.trade")
@@ -118,7 +118,7 @@ def test_stop_cancels_an_order_that_is_found_alive_later(kit):
 
 
 def test_stop_twice_is_once(kit):
-    """A second stop sends nothing."""
+    """A second stop sends nothing more."""
     rig, _ = resting(kit)
     rig.desk.stop(rig.now)
     before = len(rig.sends("CancelOrder"))
@@ -151,7 +151,7 @@ def test_halt_cancels_what_rests(kit):
 
 
 def test_idle_waits_for_unknown_orders(rig):
-    """A held deal may stay; an order of unknown fate is not idle, and is named."""
+    """A held deal may stay open; an UNKNOWN order keeps the desk from being idle, and is named."""
     ids = rig.trade()
     rig.close("aa.trade")
     rig.fill(ids[1])
@@ -197,7 +197,7 @@ def test_power_link_that_went_down_meanwhile_keeps_both_legs(power):
 
 
 def test_power_link_dialled_anew_but_not_logged_in_takes_nothing(power):
-    """Up is not ready: an order on a connection without a login would be lost or refused."""
+    """A link that is UP without login is not ready: an order on it would be lost or refused."""
     power.trade()
     power.close("aa.trade")
     link = power.desk.links["aa.trade"]
@@ -209,7 +209,7 @@ def test_power_link_dialled_anew_but_not_logged_in_takes_nothing(power):
 
 
 def test_power_disk_that_takes_longer_than_the_deadline(power):
-    """A stalled disk: orders made for old prices are given up."""
+    """A stalled disk: orders made for old prices are refused."""
     power.trade()
     power.later(1500)
     power.desk.durable(power.port.written, power.now)
@@ -227,7 +227,7 @@ def test_power_halt_while_orders_wait_for_the_disk(power):
 
 
 def test_journal_that_cannot_be_written_begins_nothing(rig):
-    """A full disk: no entry leaves; an open deal is still finished from memory; the alarm is up once."""
+    """A full disk: no entry is sent; an open deal is still finished from memory; there is one alarm."""
     ids = rig.trade()
     rig.port.journal_fails = True
     rig.fill(ids[0])
@@ -261,8 +261,8 @@ def test_late_loop_makes_every_book_stale_until_the_backlog_is_drained(rig):
     assert rig.desk.counters.late_turns == 1
 
 
-def test_a_little_late_is_not_late(rig):
-    """Under the bound nothing happens."""
+def test_a_delay_under_the_bound_is_ignored(rig):
+    """A delay under the bound changes nothing."""
     rig.desk.late(40 * MS, rig.now)
     assert {book.state for book in rig.desk.books.values()} == {BookState.SYNCED}
 
@@ -300,14 +300,14 @@ def test_link_that_falls_behind_makes_its_books_stale_and_heals(kit):
 
 
 def test_old_book_is_absent_from_the_view(rig):
-    """A minute without a word: not traded on, whatever the symbol's usual rate."""
+    """A minute without updates: not traded on, whatever the symbol's usual rate."""
     rig.later(61_000)
     rig.desk.view.now_ns = rig.now
     assert rig.desk.view.book(A) is None
 
 
 def test_crossed_book_is_absent_from_the_view(rig):
-    """A crossed book of one venue is wrong."""
+    """A crossed book of one venue is an error."""
     rig.book(A, 100.2, 100.1)
     assert rig.desk.view.book(A) is None
     rig.book(A, 100.0, 100.1)

@@ -1,4 +1,4 @@
-"""What sessions say, rightly or wrongly: each fact goes to its place, and nonsense goes nowhere."""
+"""Events of sessions, correct and wrong ones: each has its effect, and wrong ones have none."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ S, MS = 1_000_000_000, 1_000_000
     ],
     ids=lambda event: type(event).__name__,
 )
-def test_an_event_about_what_does_not_exist_hurts_nobody(rig, event):
-    """A plugin that names another venue, account or instrument: no exception, and trading goes on."""
+def test_events_about_unknown_names_change_nothing(rig, event):
+    """Events that name another venue, account or instrument: no exception, and trading goes on."""
     rig.say("aa.public", event)
     rig.run(1)
     assert len(rig.trade()) == 2
 
 
 def test_ready_of_one_link_is_not_ready_of_another(rig):
-    """``Ready`` with a name that no link has does not log in the link that said it... nor any other venue's."""
+    """``Ready`` with an unknown link name logs in no link, neither the sender's own nor another venue's."""
     rig.close("aa.trade")
     rig.run(1)
     rig.open("aa.trade", ready=False)
@@ -84,7 +84,7 @@ def test_ready_of_one_link_is_not_ready_of_another(rig):
 
 
 def test_rate_report_of_a_ban_closes_the_venue(rig):
-    """Nothing until then: reads, entries, everything; the other venue is open."""
+    """Until then nothing is sent there: no reads, no orders. The other venue is not affected."""
     rig.say("aa.trade", RateReport(venue="aa", bucket="*", until_ns=rig.now + 5 * S))
     assert rig.desk.venues["aa"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) >= rig.now + 5 * S
     assert rig.desk.venues["bb"].throttle.ready_ns((("ip", 1),), Lane.CANCEL, rig.now) == rig.now
@@ -93,7 +93,7 @@ def test_rate_report_of_a_ban_closes_the_venue(rig):
 
 
 def test_refused_key_stops_the_account_and_is_told(rig):
-    """An order refused for the key: no more deals there, an alarm."""
+    """An order refused because of the key: no more deals on that account, and an alarm."""
     ids = rig.trade()
     rig.say("aa.trade", rig.report(ids[0], OrdStatus.REJECTED, reason=RejectReason.AUTH, text="-2015", source="ack"))
     assert rig.desk.counters.alarms["credentials"] == 1
@@ -102,14 +102,14 @@ def test_refused_key_stops_the_account_and_is_told(rig):
 
 
 def test_own_fee_replaces_the_worst(rig):
-    """The account's own rate counts for its instrument; the worst configured one elsewhere."""
+    """The account's own fee counts for its instrument; for others, the worst configured one."""
     rig.say("aa.private", FeeUpdate("aa:main", A, D("-0.0001"), D("0.0004")))
     assert rig.desk.view.taker_fee(A) == 0.0004
     assert rig.desk.view.taker_fee("aa:ETH-USDT") == 0.001
 
 
-def test_changed_rules_are_the_rules(rig):
-    """A new tick or a halt of an instrument counts from then on."""
+def test_changed_trading_rules_apply_at_once(rig):
+    """A new tick size or a trading halt of an instrument counts from then on."""
     from msgspec.structs import replace
 
     rig.say("aa.public", InstrumentUpdate(replace(rig.venues["aa"].instrument(), tradable=False)))
@@ -118,7 +118,7 @@ def test_changed_rules_are_the_rules(rig):
 
 
 def test_top_of_book_touches_its_instrument(rig):
-    """A faster best bid and ask is a reason to decide."""
+    """A faster best bid and ask starts a decision."""
     decided = len(rig.strategy.touched)
     rig.say("aa.public", TopUpdate(A, Level(100.0, 2.0), Level(100.05, 1.0), 10**9, recv_ns=rig.now))
     assert rig.desk.books[A].best_ask()[0] == 100.05
@@ -133,7 +133,7 @@ def test_strategies_are_asked_once_a_read(rig):
 
 
 def test_known_asset_states_are_seen(rig):
-    """Deposit and withdrawal by venue and asset; None where the venue does not tell."""
+    """Deposit and withdrawal by venue and asset; None if the venue does not report it."""
     rig.say("aa.public", AssetStatus("aa", "BTC", False, None))
     view = rig.desk.view
     assert view.movable("aa", "BTC", "deposit") is False
@@ -151,19 +151,19 @@ def test_free_is_what_is_not_reserved(rig):
     assert view.account(A) == "aa:main"
 
 
-def test_marker_prices_by_trusted_books_only(rig):
+def test_prices_come_from_trusted_books_only(rig):
     """The mid, its inverse, 1 for itself, None without a trusted book."""
-    marker = rig.desk.prices
-    assert marker("BTC", "USDT") == D("100.05")
-    assert marker("USDT", "BTC") == 1 / D("100.05")
-    assert marker("BTC", "BTC") == 1
-    assert marker("ETH", "USDT") is None
+    prices = rig.desk.prices
+    assert prices("BTC", "USDT") == D("100.05")
+    assert prices("USDT", "BTC") == 1 / D("100.05")
+    assert prices("BTC", "BTC") == 1
+    assert prices("ETH", "USDT") is None
     for instrument in rig.desk.books:
         rig.desk.market.lose(instrument, "test")
-    assert marker("BTC", "USDT") is None
+    assert prices("BTC", "USDT") is None
 
 
-# --- a venue's clock and pace
+# --- a venue's clock and latency
 
 
 def test_sharper_clock_samples_win_until_they_are_old(rig):
@@ -178,8 +178,8 @@ def test_sharper_clock_samples_win_until_they_are_old(rig):
     assert venue.clock.offset_ns == 9
 
 
-def test_pace_follows_acknowledgements(rig):
-    """An eighth of each difference; the view shows it."""
+def test_latency_follows_acknowledgements(rig):
+    """The latency estimate moves by an eighth of each difference; the view shows it."""
     venue = rig.desk.venues["aa"]
     venue.latency_ns = 80 * MS
     venue.acknowledged(0)
@@ -187,7 +187,7 @@ def test_pace_follows_acknowledgements(rig):
 
 
 def test_ack_time_is_measured_from_send_to_first_report(rig):
-    """Sent at t, reported 40 ms later: the pace moves toward 40 ms."""
+    """Sent at t, reported 40 ms later: the latency estimate moves toward 40 ms."""
     venue = rig.desk.venues["aa"]
     before = venue.latency_ns
     ids = rig.trade()

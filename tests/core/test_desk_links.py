@@ -1,4 +1,4 @@
-"""Links and sessions of a desk: what a cut, a late reply, a bad frame or a broken plugin costs, and what never."""
+"""Links and sessions of a desk: the effects of a cut, a late reply, a bad frame or a plugin failure."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_new_connection_gives_the_book_a_new_epoch(rig):
     assert rig.desk.links["aa.public"].session is not session
 
 
-def test_snapshot_asked_by_a_replaced_session_reaches_nobody(rig):
-    """The answer to a question of the connection before is dropped; the new session asks for itself."""
+def test_answer_to_a_replaced_session_is_dropped(rig):
+    """The answer to a request of the previous connection is dropped; the new session sends its own."""
     old = rig.desk.links["aa.public"].session
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     request = rig.requests("snapshot")[0]
@@ -74,7 +74,7 @@ def test_read_that_waits_dies_with_its_session(rig):
 
 
 def test_five_unreadable_frames_in_ten_seconds_drop_the_link(rig):
-    """Counted one by one, applied never; the fifth ends the connection."""
+    """Each is counted and not applied; the fifth ends the connection."""
     for _ in range(4):
         rig.say("aa.public", BadFrame("?"))
         rig.later(1000)
@@ -85,7 +85,7 @@ def test_five_unreadable_frames_in_ten_seconds_drop_the_link(rig):
 
 
 def test_rare_unreadable_frames_drop_nothing(rig):
-    """Four in ten seconds, again and again, is a venue with a cold."""
+    """Four in ten seconds, repeatedly, is below the bound."""
     for _ in range(12):
         rig.say("aa.public", RecursionError("deep"))
         rig.later(3000)
@@ -93,7 +93,7 @@ def test_rare_unreadable_frames_drop_nothing(rig):
 
 
 @pytest.mark.parametrize("error", [RemoteProtocolError("gap"), TypeError("bug")])
-def test_a_link_that_is_being_dropped_says_nothing_more(rig, error):
+def test_frames_of_a_link_that_is_being_dropped_are_ignored(rig, error):
     """Frames of the same read behind the one that ended it are not applied: their sequence is broken."""
     rig.say("aa.public", error)
     rig.book(A, 50.0, 50.1)
@@ -111,7 +111,7 @@ def test_no_order_goes_to_a_link_that_is_being_dropped(rig):
 
 
 def test_plugin_fault_quarantines_one_link(rig):
-    """The link is shown and not dialled again; its venue stops; the other venue does not notice."""
+    """The link is shown as quarantined and not dialled again; its venue stops; the other venue is not affected."""
     rig.say("aa.public", AttributeError("bug"))
     link = rig.desk.links["aa.public"]
     assert link.phase is Phase.QUARANTINED
@@ -125,7 +125,7 @@ def test_plugin_fault_quarantines_one_link(rig):
 
 
 def test_quarantine_while_dialling_is_not_undone_by_the_connection(rig):
-    """A connection that comes about for a retired link is closed, not used."""
+    """A connection that is made for a quarantined link is closed, not used."""
     rig.close("aa.private")
     rig.run(1)
     link = rig.desk.links["aa.private"]
@@ -137,7 +137,7 @@ def test_quarantine_while_dialling_is_not_undone_by_the_connection(rig):
 
 
 def test_refused_credentials_stop_private_links_only(rig):
-    """The venue's books go on; its account does not trade; nothing hammers the venue with the refused key."""
+    """The venue's books go on; its account does not trade; no further attempts are made with the refused key."""
     rig.say("aa.private", CredentialsError("bad key"))
     rig.close("aa.private")
     rig.run(0.1)
@@ -149,7 +149,7 @@ def test_refused_credentials_stop_private_links_only(rig):
 
 
 def test_refused_credentials_of_a_rest_call_leave_public_reads(kit):
-    """The REST session tells of a refused key: the clock and the catalogue are still read, the account's facts not."""
+    """The REST session reports a refused key: clock and catalogue are still read, the account's data is not."""
     rig = kit.rig()
     rig.auto = False
     rig.run(0)
@@ -197,7 +197,7 @@ def test_reconnect_storm_is_bounded(rig):
 
 
 def test_silent_socket_is_dropped_and_its_books_are_no_longer_trusted(kit):
-    """Half-open TCP: nothing is heard, the watchdog drops the link, and the book was stale before that."""
+    """Half-open TCP: nothing is received, the watchdog drops the link, and the book was STALE before that."""
     rig = kit.rig().boot()
     rig.run(65)
     assert any(one[0] == "drop" and one[1] == "aa.public" for one in rig.port.log)
@@ -218,7 +218,7 @@ def test_token_comes_before_the_dial(kit):
 
 
 def test_token_that_never_comes_is_asked_for_again(kit):
-    """Six tries, then the dial is put off and begun anew; nothing is left hanging."""
+    """Six tries, then the dial is delayed and started again; no request stays open."""
     aa = kit.venue("aa")
     rig = kit.rig(aa, kit.venue("bb"))
     aa.dials["aa.private"] = Ask(kind=AskKind.TOKEN)
@@ -232,7 +232,7 @@ def test_token_that_never_comes_is_asked_for_again(kit):
 
 
 def test_dial_that_raises_after_its_token_is_guarded(kit):
-    """A session that cannot make its address of the token is at fault; the desk goes on."""
+    """A session that raises while it makes its address from the token is quarantined; the desk goes on."""
     aa = kit.venue("aa")
     rig = kit.rig(aa, kit.venue("bb"))
     aa.dials["aa.private"] = Ask(kind=AskKind.TOKEN)
@@ -287,7 +287,7 @@ def test_messages_wait_for_the_per_connection_limit(kit):
 
 
 def test_messages_of_a_closed_connection_are_not_sent_on_the_next(kit):
-    """What waited for the limit dies with its connection."""
+    """Messages that waited for the limit are dropped with their connection."""
     aa = kit.venue("aa")
     links = aa.links
 
@@ -335,7 +335,7 @@ def test_book_lost_by_its_session_is_absent_until_a_snapshot(rig):
 
 
 def test_late_close_of_a_link_that_waits_does_not_double_its_backoff(rig):
-    """Two words of one end count once."""
+    """Two reports of one end count once."""
     rig.close("aa.public")
     link = rig.desk.links["aa.public"]
     attempt, dial_ns = link.attempt, link.dial_ns
@@ -344,7 +344,7 @@ def test_late_close_of_a_link_that_waits_does_not_double_its_backoff(rig):
 
 
 def test_unanswered_question_comes_back_to_its_session_once(rig):
-    """A snapshot that fails is repeated with growing delay, and after six tries its session is told, once."""
+    """A failed snapshot request is repeated with growing delay; after six tries its session gets one ``NoAnswer``."""
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     times = []
     for _ in range(2000):

@@ -1,4 +1,4 @@
-"""A storm over a desk: hundreds of random outside events against venues that keep their own truth, judged by it."""
+"""Hundreds of random outside events; the result is compared with what the fake venues know."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ S, MS = 1_000_000_000, 1_000_000
 
 
 class Storm:
-    """The outside: fates of orders are drawn when they leave, reports may be late, doubled or lost; the truth stays."""
+    """The venues: the fate of an order is drawn when it is sent. Reports may be late, repeated or lost."""
 
     def __init__(self, kit, seed: int) -> None:
         self.rng = Random(seed)
@@ -66,7 +66,7 @@ class Storm:
         return btc, usdt
 
     def arrive(self) -> None:
-        """Orders that left since the last look meet their fate."""
+        """Process the orders sent since the last call."""
         left = self.rig.orders()
         assert len(left) == len(set(left)), "an id left twice"
         for cl_ord_id in left[self.seen :]:
@@ -91,7 +91,7 @@ class Storm:
         return self.rig.report(cl_ord_id, status, order_id="v" + cl_ord_id, cum_qty=qty, source=source, **fill)
 
     def answer(self, *, well: bool) -> None:
-        """Questions by REST and by socket."""
+        """Answer requests, by REST and by socket."""
         rig = self.rig
         for _, link, ref, url, _ in rig.requests():
             venue = link[:2]
@@ -122,7 +122,7 @@ class Storm:
                     rig.say(link, OrderAbsent(f"{venue}:main", f"{venue}:BTC-USDT", cl_ord_id, rig.now))
 
     def tell(self, share: float) -> None:
-        """Streams tell of orders, again and again."""
+        """The streams report orders, repeatedly."""
         for cl_ord_id, (venue, *_) in list(self.fates.items())[-12:]:
             link = f"{venue}.private"
             if self.rig.desk.links[link].up and self.rng.random() < share:
@@ -146,7 +146,7 @@ class Storm:
         match rng.randrange(14):
             case 0 | 1 | 2 | 3:
                 self.quote()
-                for scope in rig.desk.gate.restricted():  # a person looks after what is held
+                for scope in rig.desk.gate.restricted():  # as a person would after looking at a held deal
                     rig.desk.gate._modes.pop(scope, None)
                 rig.trade(rng.choice((0.1, 0.5, 1.0)))
             case 4 if links:
@@ -173,9 +173,9 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_a_storm_ends_with_the_venues_own_truth(kit, seed):
-    """Whatever came: no id leaves twice, no wake spins, and in the end every balance is the venue's, nothing is open,
-    nothing is reserved but for held deals, and every order has one intent and one outcome in the journal."""
+def test_a_storm_ends_with_the_balances_of_the_venues(kit, seed):
+    """Whatever happened: no id is sent twice and no wake repeats. At the end every balance is the venue's, nothing is
+    open, only held deals have reservations, and every order has one intent and one outcome in the journal."""
     storm = Storm(kit, seed)
     rig = storm.rig
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""What was listed before the private stream came up does not count, and is listed again."""
+"""Listings requested before the private stream was up do not count, and are requested again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START = 1_763_000_000_000_000_000
 
 
 class Watcher:
-    """Wants one book, proposes nothing."""
+    """Uses one book, proposes nothing."""
 
     def instruments(self, catalogue: Catalogue) -> list[Instrument]:
         return catalogue.symbol("BTC-USDT")
@@ -29,7 +29,7 @@ class Watcher:
 
 
 class LateLists(VirtualRun):
-    """Answers to lists asked before the private stream came up arrive in the very moment after it did."""
+    """Listings requested before the private stream was up are answered just after it is up."""
 
     def __init__(self, world: World, make: Make, start_ns: int) -> None:
         self.lists: set[int] = set()
@@ -59,7 +59,7 @@ class LateLists(VirtualRun):
 
 
 def test_a_list_from_before_the_private_stream_is_asked_for_again() -> None:
-    """The answer to the early question must not cancel the question that the stream's start asked for."""
+    """The answer to the early request must not cancel the request that the start of the stream triggered."""
     world = World([BinanceDialect], seed=1, start_ns=START)
     where = endpoints(world, "binance")
     urls = {name: url for name, url in where.items() if url and name.startswith(("rest", "ws_"))}

@@ -1,4 +1,4 @@
-"""The run tape: what goes in comes out, in order, with its times, however the tape ended."""
+"""The run tape: the inputs are read back in order, with their times, also from an incomplete tape."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ an_input = st.one_of(
 
 
 class Recorder:
-    """Takes every input of a desk."""
+    """Accepts and records every input of a desk."""
 
     def __init__(self) -> None:
         self.inputs: list[tuple[Any, ...]] = []
@@ -84,7 +84,7 @@ def test_round_trip(inputs: list[tuple[Any, ...]], every: int) -> None:
 
 @given(st.lists(an_input, min_size=1, max_size=8), st.data())
 def test_a_torn_tail_costs_the_last_block(inputs: list[tuple[Any, ...]], data: st.DataObject) -> None:
-    """Cut anywhere: a prefix of the inputs, and said so; or no head at all, and said so."""
+    """Cut anywhere: a prefix of the inputs, and ``torn`` is set; or, without a head, an error."""
     whole, _ = record(inputs, 1)
     cut = data.draw(st.integers(len(MAGIC), len(whole) - 1))
     first = len(record(inputs[:1], 1)[0]) - len(END)
@@ -101,7 +101,7 @@ def test_a_torn_tail_costs_the_last_block(inputs: list[tuple[Any, ...]], data: s
 
 
 def test_damage_in_the_middle_is_an_error() -> None:
-    """A changed byte before the last block is damage, not an end."""
+    """A changed byte before the last block is an error, not an end."""
     data, _ = record([("wake", number) for number in range(100)], 10)
     changed = bytearray(data)
     changed[len(data) // 2] ^= 0x40
@@ -111,13 +111,13 @@ def test_damage_in_the_middle_is_an_error() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"arbkit tape 9\n", MAGIC, MAGIC + b"\0" * 5])
 def test_what_is_no_tape(data: bytes) -> None:
-    """Anything else is refused in words."""
+    """Any other data is refused with a clear error."""
     with pytest.raises(ConfigError, match="tape"):
         TapeReader(data)
 
 
 def test_a_bomb_is_not_inflated() -> None:
-    """A block that claims too much, or holds more than it claims, is damage."""
+    """A block with too large a size, or with more data than its size, is an error."""
     tape = TapeWriter(HEAD)
     good = tape.pack(tape.take())
     tape.add(3, 0, b"0" * 100_000_000, 1)
@@ -131,7 +131,7 @@ def test_a_bomb_is_not_inflated() -> None:
 
 
 def test_learned_secrets_are_struck() -> None:
-    """A token in an answer is blacked out, also when it was learned after the answer was taped; the rest parses."""
+    """A token in an answer is masked, also if it became known after the answer was recorded; the rest can be read."""
     tape = TapeWriter(HEAD)
     taping = TapingDesk(Recorder(), tape)
     taping.answered(1, HttpAnswer(200, {}, b'{"token": "canary-token"}', 1, 2), 3)
@@ -145,7 +145,7 @@ def test_learned_secrets_are_struck() -> None:
 
 
 def test_refused_sends_are_refused_again() -> None:
-    """The one answer that a desk gets from the outside at once is on the tape."""
+    """The result of a send is the only answer that a desk gets directly: it is on the tape."""
 
     class Sender(Recorder):
         def __init__(self, port: Any) -> None:
@@ -181,7 +181,7 @@ def test_refused_sends_are_refused_again() -> None:
 
 
 def test_replayed_journal_positions() -> None:
-    """They go on from where the run's journal stood."""
+    """Journal positions continue from the run's start position."""
     port = ReplayPort(HEAD)
     assert port.journal(b"12345") == 105
     assert port.journal(b"1") == 106

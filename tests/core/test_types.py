@@ -1,4 +1,4 @@
-"""The nouns: rounding toward safety, plain numbers, bounds of wire numbers, secrets that do not show."""
+"""The data types: rounding to the safe side, plain numbers, bounds of wire numbers, secrets that are not shown."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_plain_is_the_same_number_without_an_exponent(value: Dec) -> None:
     [("1E-8", "0.00000001"), ("1E+3", "1000"), ("-0.00", "0"), ("100", "100"), ("1.50", "1.5"), ("-2.0", "-2")],
 )
 def test_plain_examples(value: str, text: str) -> None:
-    """The known traps."""
+    """Known difficult cases."""
     assert plain(Dec(value)) == text
 
 
@@ -141,7 +141,7 @@ def test_the_catalogue_knows_by_id_and_by_native_name() -> None:
 
 
 def test_terminal_statuses() -> None:
-    """UNKNOWN is not an end."""
+    """UNKNOWN is not terminal."""
     assert {status for status in OrdStatus if status.terminal} == {
         OrdStatus.FILLED,
         OrdStatus.CANCELED,
@@ -156,6 +156,6 @@ def test_the_other_side() -> None:
 
 
 def test_the_public_names_exist_once() -> None:
-    """``__all__`` is the contract's index."""
+    """``__all__`` lists every public name."""
     assert all(hasattr(types, name) for name in types.__all__)
     assert len(set(types.__all__)) == len(types.__all__)

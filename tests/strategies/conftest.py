@@ -1,4 +1,4 @@
-"""Hand-made books and a view on them, as the desk would give it."""
+"""Books made by hand and a view on them, as the desk would give it."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ class Made:
 
 @pytest.fixture(scope="session")
 def made() -> type[Made]:
-    """Makers of instruments, books and views."""
+    """Functions that make instruments, books and views."""
     return Made

@@ -22,7 +22,7 @@ def exact(value: float) -> Fraction:
 
 
 def eat(levels: list[tuple[int, int]], qty: Fraction) -> tuple[Fraction, int] | None:
-    """(money, worst price) of taking ``qty`` from the best outward."""
+    """(amount, worst price) of taking ``qty`` from the best level on."""
     money, left = Fraction(0), qty
     for px, size in levels:
         take = min(left, Fraction(size))
@@ -34,7 +34,7 @@ def eat(levels: list[tuple[int, int]], qty: Fraction) -> tuple[Fraction, int] | 
 
 
 def search(asks, bids, terms, seconds, least, quote, base, notional):
-    """The best net over every number of lots, by trying them all."""
+    """The best net over every number of lots, by trying all."""
     fee, slip = exact(terms.buy_fee), exact(terms.slippage)
     up = 1 / (1 - fee) if terms.fee_in_base else Fraction(1)
     bare = up if terms.fee_in_base else 1 + fee
@@ -84,7 +84,8 @@ def search(asks, bids, terms, seconds, least, quote, base, notional):
 def test_walk_finds_the_best_size_of_all(
     made, asks, bids, fee, in_base, slip, age, rate, least, lot, min_qty, min_notional, quote, base, notional
 ):
-    """No size on the lot that keeps to the limits, loses on no unit and keeps the least edge earns more."""
+    """No size that is a multiple of the lot, within the limits, without loss on any unit and above the least edge,
+    earns more."""
     asks = sorted((px + 60, size) for px, size in asks)
     bids = sorted(((px + 65, size) for px, size in bids), reverse=True)
     terms = Terms(
@@ -119,7 +120,7 @@ def test_walk_finds_the_best_size_of_all(
 
 
 def test_no_cross_is_no_edge(made):
-    """A bid at the ask, or one that only fees keep from paying, is nothing."""
+    """A bid at the ask, or one whose profit is less than the fees, is not an edge."""
     terms = Terms(buy_fee=0.001, sell_fee=0.001)
     level = made.book("a", [(99.0, 1.0)], [(100.0, 1.0)])
     for bid in (100.0, 100.2):
@@ -145,7 +146,7 @@ def test_fee_in_base_orders_more_than_it_sells(made):
 
 
 def test_fee_in_quote_orders_what_it_sells(made):
-    """A fee in quote costs money, not size."""
+    """A fee in quote costs money, not quantity."""
     terms = Terms(buy_fee=0.001, sell_fee=0.002, lot=0.0001, buy_lot=0.0001)
     found = walk(made.book("a", [], [(100.0, 5.0)]), made.book("b", [(102.0, 1.0)], []), terms, 0)
     assert (found.qty, found.buy_qty) == (1.0, 1.0)
@@ -153,7 +154,7 @@ def test_fee_in_quote_orders_what_it_sells(made):
 
 
 def test_age_and_latency_take_from_the_edge(made):
-    """The older the books and the slower the venue, the less is left, until nothing is."""
+    """The edge shrinks with the age of the books and the latency of the venue, down to nothing."""
     buy, sell = made.book("a", [], [(100.0, 1.0)], 10), made.book("b", [(101.0, 1.0)], [], 10)
     terms = Terms(buy_fee=0.0, sell_fee=0.0, cost_per_s=0.002, buy_latency_ns=500_000_000, sell_latency_ns=500_000_000)
     nets = [found.net for s in (0, 1, 2, 3) if (found := walk(buy, sell, terms, 10 + s * 10**9))]
@@ -163,7 +164,7 @@ def test_age_and_latency_take_from_the_edge(made):
 
 
 def test_transit_excess_counts_as_age(made):
-    """A book whose frames travel late is as old as they are."""
+    """A book whose frames arrive late counts as that old."""
     buy, sell = made.book("a", [], [(100.0, 1.0)], 10), made.book("b", [(101.0, 1.0)], [], 10)
     buy.transit_ns = 10**9
     found = walk(buy, sell, Terms(buy_fee=0.0, sell_fee=0.0, cost_per_s=0.001), 10)
@@ -182,7 +183,7 @@ def test_a_faster_top_is_walked_first(made):
 
 
 def test_levels_beyond_the_vouched_depth_are_not_walked(made):
-    """A venue that vouches for one level is taken at its word."""
+    """A venue that guarantees one level: only that level counts."""
     buy = made.book("a", [], [(100.0, 1.0), (101.0, 5.0)])
     buy.depth = 1
     found = walk(buy, made.book("b", [(105.0, 9.0)], []), Terms(buy_fee=0.0, sell_fee=0.0), 0)
@@ -200,5 +201,5 @@ def test_levels_beyond_the_vouched_depth_are_not_walked(made):
     ],
 )
 def test_common_lot(one, other, both):
-    """The smallest size that stands on both lots."""
+    """The smallest size that is a multiple of both lots."""
     assert common_lot(Decimal(one), Decimal(other)) == common_lot(Decimal(other), Decimal(one)) == Decimal(both)

@@ -1,4 +1,4 @@
-"""SpreadArb: what it looks at, what it takes, what it leaves alone and says so."""
+"""SpreadArb: what it reads, what it takes, and what it does not take and counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Mine(SpreadArb):
 
 @pytest.fixture
 def view(made):
-    """Three venues: a sells at 100, b buys at 101, c does neither."""
+    """Three venues: a asks 100, b bids 101, c does neither."""
     view = made.view(*(made.instrument(venue, min_notional="5") for venue in "abc"))
     view.put(A, [(99.9, 5)], [(100.0, 2), (100.1, 3)], NOW)
     view.put(B, [(101.0, 1), (100.9, 9)], [(101.1, 5)], NOW)
@@ -44,7 +44,7 @@ def start(view, kind=Mine, **settings) -> SpreadArb:
 
 
 def test_class_attributes_are_the_defaults():
-    """A subclass sets attributes; arguments by name win over them."""
+    """A subclass sets attributes; named arguments outweigh them."""
     assert (Mine().min_edge, Mine(min_edge=0.002).min_edge) == (0.001, 0.002)
     assert SpreadArb(symbols="BTC-USDT").symbols == ("BTC-USDT",)
     assert SpreadArb(symbols=["BTC-USDT", "ETH-USDT"]).symbols == ("BTC-USDT", "ETH-USDT")
@@ -66,7 +66,7 @@ def test_class_attributes_are_the_defaults():
     ],
 )
 def test_a_wrong_setting_is_named(settings, text):
-    """What, where, what to do."""
+    """The error says what is wrong, where, and what to do."""
     with pytest.raises(ConfigError) as caught:
         Mine(**settings)
     assert text in str(caught.value)
@@ -74,7 +74,7 @@ def test_a_wrong_setting_is_named(settings, text):
 
 
 def test_a_symbol_needs_two_venues(made):
-    """Who has it, and what might have been meant."""
+    """The error names the venues that have it, and similar symbols."""
     catalogue = made.view(
         made.instrument("a"), made.instrument("b"), made.instrument("a", "ETH-USDT"), made.instrument("b", "ETH-USDC")
     ).catalogue
@@ -85,13 +85,13 @@ def test_a_symbol_needs_two_venues(made):
 
 
 def test_instruments_are_its_symbols_on_every_venue(view, made):
-    """Nothing else is asked for."""
+    """No other instruments are requested."""
     view.catalogue.add(made.instrument("a", "ETH-USDT"))
     assert [instrument.id for instrument in Mine().instruments(view.catalogue)] == [A, B, C]
 
 
-def test_comes_in_by_the_hook():
-    """Built-ins register as strangers do."""
+def test_is_registered_by_the_plugin_hook():
+    """Built-in strategies register like those of plugins."""
     found = {}
     register_strategies(found.__setitem__)
     assert found == {"spread": SpreadArb}
@@ -102,7 +102,7 @@ def test_comes_in_by_the_hook():
 
 @pytest.mark.parametrize("touched", [(A,), (B,), (A, B), (B, A, C)])
 def test_takes_the_spread_whichever_book_moved(view, touched):
-    """Buys at a, sells at b, as deep as each unit pays, once."""
+    """Buys at a, sells at b, as far into the books as each unit pays, once."""
     strategy = start(view)
     (found,) = strategy.decide(view, touched, NOW)
     assert (strategy.seen, strategy.taken, strategy.skipped) == (1, 1, {})
@@ -115,7 +115,7 @@ def test_takes_the_spread_whichever_book_moved(view, touched):
 
 
 def test_looks_only_at_what_was_touched(view):
-    """A read that touched neither book decides nothing; nor does a book of somebody else."""
+    """A read that changed neither book makes no decision; nor does a book of another symbol."""
     strategy = start(view)
     assert strategy.decide(view, (C,), NOW) == ()
     assert strategy.decide(view, ("a:ETH-USDT",), NOW) == ()
@@ -123,7 +123,7 @@ def test_looks_only_at_what_was_touched(view):
 
 
 def test_slippage_widens_the_prices_and_is_paid(view):
-    """Each leg may fill further away; the edge has that taken off."""
+    """Each leg may fill at a worse price; the edge is reduced by that."""
     tight = start(view).decide(view, (A,), NOW)[0]
     (wide,) = start(view, slippage=0.0005).decide(view, (A,), NOW)
     assert (wide.legs[0].px, wide.legs[1].px) == (pytest.approx(100.1 * 1.0005), pytest.approx(100.9 * 0.9995))
@@ -131,7 +131,7 @@ def test_slippage_widens_the_prices_and_is_paid(view):
 
 
 def test_fee_in_base_makes_the_purchase_larger(view):
-    """What the venue takes out of the purchase is bought on top."""
+    """What the venue takes out of the purchase as a fee is bought in addition."""
     view.put(A, [], [(100.0, 50)], NOW)
     (found,) = start(view, fee_in_base=True).decide(view, (A,), NOW)
     assert found.legs[1].qty < found.legs[0].qty <= found.legs[1].qty / 0.999
@@ -169,7 +169,7 @@ def test_what_balances_bind_can_be_reserved(view, scarce, in_base):
 
 
 def test_one_side_of_a_book_is_sold_once(view):
-    """b and c both bid for what a sells: the better trade goes, the other waits."""
+    """b and c both bid for what a offers: the better trade is taken, the other waits."""
     view.put(C, [(101.5, 5)], [(102.0, 5)], NOW)
     strategy = start(view)
     (found,) = strategy.decide(view, (A,), NOW)
@@ -191,7 +191,7 @@ def test_both_directions_of_a_triangle_of_venues(view):
 
 @pytest.mark.parametrize("order", [(A, B), (B, A)])
 def test_the_same_levels_are_not_taken_twice(view, order):
-    """Until both books have news from after our orders can have arrived, the pair rests."""
+    """The pair waits until both books have updates from after the time when our orders can have arrived."""
     view.latency = 5 * MS
     strategy = start(view, cooldown_s=0.1)
     assert strategy.decide(view, (A,), NOW)
@@ -205,8 +205,8 @@ def test_the_same_levels_are_not_taken_twice(view, order):
     assert strategy.skipped == {"cooldown": 4}
 
 
-def test_too_good_is_reported_not_taken(view):
-    """Above max_edge it is a bad quote or another asset."""
+def test_an_edge_above_max_edge_is_reported_not_taken(view):
+    """Above ``max_edge`` it is a wrong quote or another asset."""
     view.put(B, [(104.0, 1)], [(105.0, 5)], NOW)
     strategy = start(view)
     assert strategy.decide(view, (A,), NOW) == ()
@@ -218,7 +218,7 @@ def test_too_good_is_reported_not_taken(view):
 @pytest.mark.parametrize("answer", [False, None])
 @pytest.mark.parametrize(("venue", "direction"), [("a", "withdraw"), ("b", "deposit")])
 def test_an_asset_that_cannot_be_moved_needs_a_larger_edge(view, answer, venue, direction):
-    """Closed, or not told: the threshold for immovable assets counts."""
+    """Closed or unknown: the higher threshold for immovable assets applies."""
     view.moves[venue, "BTC", direction] = answer
     view.balances["a", "BTC"] = Decimal(0)
     assert start(view, min_edge_immovable=0.009).decide(view, (A,), NOW) == ()
@@ -227,13 +227,13 @@ def test_an_asset_that_cannot_be_moved_needs_a_larger_edge(view, answer, venue, 
 
 
 def test_the_other_direction_of_movement_does_not_matter(view):
-    """What piles up at a must leave a and enter b; the rest may be closed."""
+    """What accumulates at a must be withdrawable there and depositable at b; the other directions may be closed."""
     view.moves = {("a", "BTC", "deposit"): False, ("b", "BTC", "withdraw"): None}
     assert start(view, min_edge_immovable=0.009).decide(view, (A,), NOW)
 
 
 def test_stock_of_an_immovable_asset_is_capped(view):
-    """The buying venue holds no more of it than the cap afterwards."""
+    """After the trade, the buying venue holds no more of it than the cap."""
     view.moves["a", "BTC", "withdraw"] = None
     view.balances["a", "BTC"] = Decimal("3.5")
     (found,) = start(view, max_stock_immovable=400.0).decide(view, (A,), NOW)
@@ -257,7 +257,7 @@ def test_stock_of_an_immovable_asset_is_capped(view):
     ids=["not ready", "halted", "no quote", "no base", "no room", "no depth"],
 )
 def test_what_is_left_is_counted_by_reason(view, made, change, why):
-    """Each crossing that is not taken says why."""
+    """Each crossing that is not taken is counted with its reason."""
     change(view, made)
     strategy = start(view)
     assert strategy.decide(view, (A,), NOW) == ()
@@ -265,7 +265,7 @@ def test_what_is_left_is_counted_by_reason(view, made, change, why):
 
 
 def test_books_that_are_not_trusted_are_absent(view):
-    """Crossed, stale or lost: as if the venue were not there."""
+    """Crossed, STALE or LOST: as if the venue did not exist."""
     view.books[B].crossed_ns = 1
     strategy = start(view)
     assert strategy.decide(view, (A, B), NOW) == ()
@@ -273,7 +273,7 @@ def test_books_that_are_not_trusted_are_absent(view):
 
 
 def test_a_change_of_fees_counts_at_once(view):
-    """A higher rate is seen at the crossing, a lower one within a second."""
+    """A higher fee counts at once, a lower one within a second."""
     strategy = start(view, cooldown_s=0.0)
     assert strategy.decide(view, (C,), NOW) == ()
     assert strategy.decide(view, (A,), NOW)
@@ -285,8 +285,8 @@ def test_a_change_of_fees_counts_at_once(view):
     assert strategy.decide(view, (A,), NOW + 2000 * MS)
 
 
-def test_other_money_is_another_market(made):
-    """USDT, USDC and USD are three: no pair across them, also not in one user's symbols."""
+def test_another_quote_asset_is_another_market(made):
+    """USDT, USDC and USD are three assets: no pair across them, also within one user's symbols."""
     view = made.view(*(made.instrument(venue, symbol) for venue in "ab" for symbol in ("BTC-USDT", "BTC-USDC")))
     view.put("a:BTC-USDT", [], [(100.0, 5)], NOW)
     view.put("b:BTC-USDC", [(101.0, 5)], [], NOW)
@@ -299,7 +299,7 @@ def test_other_money_is_another_market(made):
 
 
 def test_best_spread_is_what_spread_arb_takes(view):
-    """Stateless, the same arithmetic."""
+    """Without state, the same calculation."""
     settings = {"slippage": 0.0, "latency_cost_per_s": 0.0, "fee_in_base": False}
     found = best_spread(view, view.catalogue.symbol("BTC-USDT"), (B,), NOW, **settings)
     assert [found] == list(start(view).decide(view, (B,), NOW))

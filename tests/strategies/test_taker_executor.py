@@ -1,4 +1,4 @@
-"""The taker executor against hand-made books and the real order table: every way two legs can end."""
+"""The taker executor with hand-made books and the real order table: every way in which two legs can end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ D = Decimal
 
 
 class Table:
-    """What the engine does around an executor: ids, the order table, the deal's fills; and it checks every command."""
+    """The engine's part around an executor: ids, the order table, the deal's fills; it checks every command."""
 
     def __init__(self, made, *, fee="0", **settings) -> None:
         rules = {"min_qty": "0.002", "min_notional": "0.5"}
@@ -88,7 +88,7 @@ class Table:
         self.sent.append(intent)
 
     def report(self, index: int, filled="0", *, status=None, reason=None, after_ms=1):
-        """The end of an order: a fill (if any) with its fee in base for a buy, then the terminal report."""
+        """The end of an order: a fill (if any), for a buy with its fee in base, then the terminal report."""
         order = self.sent[index]
         filled = D(str(filled))
         self.now += after_ms * MS
@@ -142,7 +142,7 @@ class Table:
         return self
 
     def tick(self):
-        """Time goes to the executor's next timer."""
+        """Advance the time to the executor's next timer."""
         assert self.executor.due_ns < NEVER
         assert self.executor.due_ns >= self.now
         self.now = self.executor.due_ns
@@ -190,7 +190,8 @@ def table(made) -> Table:
 
 
 def test_plan_rounds_toward_safety(made):
-    """Sizes down to the common lot, the buy price down and the sell price up to the tick; the account is the view's."""
+    """Quantities rounded down to the common lot, the buy price down and the sell price up to the tick; the view's
+    account."""
     view = made.view(made.instrument("a", lot="0.0001"), made.instrument("b", lot="0.01", tick="0.5"))
     deal = TakerExecutor().plan(offer(1.23456, buy_px=100.019, sell_px=100.9), view, 5)
     buy, sell = deal.legs
@@ -229,7 +230,7 @@ def test_plan_cuts_to_the_largest_order(made):
 
 
 def test_plan_is_made_for_one_purchase_and_one_sale(made):
-    """Other legs are the caller's mistake and said to be."""
+    """Other legs are a caller's error and reported as such."""
     view = made.view(made.instrument("a"), made.instrument("b"), made.instrument("c", "ETH-USDT"))
     legs = offer().legs
     for wrong in [
@@ -243,8 +244,8 @@ def test_plan_is_made_for_one_purchase_and_one_sale(made):
 
 
 @pytest.mark.parametrize("wrong", [{"tries": 0}, {"max_unwind_loss": 1.0}, {"order_life_s": 0.0}, {"spacing_s": -1.0}])
-def test_settings_that_make_no_sense_are_refused(wrong):
-    """A budget of everything, or no try at all, is a mistake."""
+def test_invalid_settings_are_refused(wrong):
+    """A budget of 100 %, or no tries, is an error."""
     with pytest.raises(ConfigError):
         TakerExecutor(**wrong)
 
@@ -264,7 +265,7 @@ def test_none_filled(table):
 
 
 def test_equal_partial_fills(table):
-    """Both short by the same is balanced."""
+    """Both filled partly by the same quantity: balanced."""
     table.report(0, "0.4").report(1, "0.4").closed(Outcome.HEDGED)
 
 
@@ -311,14 +312,14 @@ def test_fees_decide_between_equal_books(table):
 
 
 def test_depth_decides_between_books(table):
-    """A better best price with nothing behind it does not win over a book that takes all of it."""
+    """A better best price with no quantity behind it loses against a book that can take everything."""
     table.view.put(B, [(100.2, 0.01)], [(101.1, 50)])
     table.report(0, 1).report(1)
     assert table.last() == (Purpose.UNWIND, A, Side.SELL, D(1), D("99.9"))
 
 
 def test_depth_decides_between_books_when_buying(table):
-    """What a thin book leaves unbought counts at the worst price, not as money saved."""
+    """What a thin book cannot fill counts at the worst price, not as money saved."""
     table.view.put(A, [(99.0, 50)], [(100.0, 0.01), (150.0, 50)])
     table.report(0).report(1, 1)
     assert table.last() == (Purpose.UNWIND, B, Side.BUY, D(1), D("101.1"))
@@ -337,7 +338,7 @@ def test_a_proved_fill_that_has_not_come_is_waited_for(table):
 
 
 def test_a_throttled_hedge_is_not_sent_again(table):
-    """Nobody knows yet whether the venue took it: the deal is in doubt, and nothing more is sent for it."""
+    """It is not known whether the venue accepted it: the deal is IN_DOUBT, and nothing more is sent for it."""
     table.report(0, 1).report(1)
     table.report(2, status=OrdStatus.REJECTED, reason=RejectReason.THROTTLED)
     assert (table.deal.state, len(table.sent), table.executor.due_ns) == (DealState.IN_DOUBT, 3, NEVER)
@@ -351,18 +352,18 @@ def test_a_leg_whose_order_is_not_made_yet_is_waited_for(table):
 
 
 def test_lack_of_funds_is_not_tried_again_there(table):
-    """A venue without the balance would say so again: the other leg is taken back (O08)."""
+    """A venue without the balance would refuse it again: the other leg is reversed (O08)."""
     table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=RejectReason.INSUFFICIENT_FUNDS)
     assert table.last()[:3] == (Purpose.UNWIND, A, Side.SELL)
 
 
 def test_accepted_then_expired_at_once_is_no_fill(table):
-    """An order that the venue ended by itself counts as ended with nothing (O20)."""
+    """An order that the venue ended by itself counts as ended without fill (O20)."""
     table.report(0, status=OrdStatus.EXPIRED).report(1, status=OrdStatus.EXPIRED).closed(Outcome.NOTHING)
 
 
 def test_dust_closes_with_a_note(table):
-    """Less than any leg can trade is booked and named, not chased (O09)."""
+    """A rest too small to trade is recorded and named, not traded (O09)."""
     table.report(0, 1).report(1, "0.999").closed(Outcome.HEDGED)
     assert "0.001 BTC left" in table.deal.why
 
@@ -395,7 +396,7 @@ def test_a_late_fee_does_not_hold_the_hedge_but_the_close(table):
 
 
 def test_no_timer_runs_while_only_a_fee_is_missing(table):
-    """A repair that balanced the deal leaves no timer behind that has long been due."""
+    """After a repair that balanced the deal, no overdue timer is left."""
     table.report(0, 1).report(1).report(2, "0.5")
     assert table.executor.due_ns > table.now
     table.tick()
@@ -435,7 +436,7 @@ def test_found_filled(table):
 
 
 def test_proved_absent(table):
-    """The unknown order never was: its leg is completed now."""
+    """The unknown order was never accepted: its leg is completed now."""
     table.doubt(1).report(0, 1).absent(1)
     assert table.last() == (Purpose.HEDGE, B, Side.SELL, D(1), D("101"))
     table.report(2, 1).closed(Outcome.COMPLETED)
@@ -447,7 +448,7 @@ def test_both_unknown_then_absent(table):
 
 
 def test_an_unknown_hedge_stops_the_repair(table):
-    """The hedge itself may get lost; then it too is proved first."""
+    """The hedge itself may become UNKNOWN; then it is proved first, too."""
     table.report(0, 1).report(1).doubt(2)
     assert table.deal.state is DealState.IN_DOUBT
     table.report(2, "0.3").tick()
@@ -459,7 +460,7 @@ def test_an_unknown_hedge_stops_the_repair(table):
 
 
 def test_tries_are_spaced_and_bounded(table):
-    """Each try is re-priced by the book of its moment, later than the one before, and there are six."""
+    """Each try uses the prices of its time and waits longer than the one before; there are six."""
     table.report(0, 1).report(1)
     gaps = []
     for index in range(2, 7):
@@ -475,9 +476,9 @@ def test_tries_are_spaced_and_bounded(table):
 
 
 @pytest.mark.parametrize("reason", [RejectReason.GATE, RejectReason.CLOCK])
-def test_an_order_that_never_met_the_market_is_no_try(table, reason):
-    """A gate that is shut for seconds must not use up the tries, nor the price: the next one that passes hedges. All
-    the same the orders are bounded: three times the tries."""
+def test_an_order_that_never_left_does_not_count_as_a_try(table, reason):
+    """A gate that refuses for seconds must not use up the tries or the price budget: the next order that passes hedges.
+    The number of orders is still limited to three times the tries."""
     table.report(0, 1).report(1)
     for index in range(2, 2 + 9):
         table.report(index, status=OrdStatus.REJECTED, reason=reason).tick()
@@ -503,7 +504,7 @@ def test_beyond_the_budget_it_waits_then_holds(table):
 
 
 def test_a_book_that_returns_ends_the_wait(table):
-    """Books lost in the worst moment: the hedge goes out with the first frame that makes one whole again."""
+    """Books lost while a hedge is needed: it is sent with the first frame that makes one SYNCED again."""
     books, table.view.books = table.view.books, {}
     table.report(0, 1).report(1)
     assert len(table.sent) == 2
@@ -516,20 +517,20 @@ def test_a_book_that_returns_ends_the_wait(table):
 
 
 def test_a_venue_that_is_not_ready_is_passed_over(table):
-    """The short leg's venue is down: the other one is used, though it costs more (O27)."""
+    """The short leg's venue is down: the other one is used, although it costs more (O27)."""
     table.view.down = {"b"}
     table.report(0, 1).report(1)
     assert table.last()[:2] == (Purpose.UNWIND, A)
 
 
 def test_a_venue_that_is_not_ready_is_used_when_there_is_no_other(table):
-    """No venue is ready for new deals (a lost private stream): what is open is unwound all the same."""
+    """No venue is ready for new deals (a lost private stream): open deals are unwound nevertheless."""
     table.view.down = {"a", "b"}
     table.report(0, 1).report(1)
     assert table.last()[0] in (Purpose.HEDGE, Purpose.UNWIND)
 
 
-def test_a_partial_way_out_is_taken(table):
+def test_a_partial_repair_is_taken(table):
     """Only half can be had within the bound: half is sent now, the rest later."""
     table.view.put(A, [(99.9, 0.5)], [(100.0, 50)])
     table.view.put(B, [(90.0, 50)], [(101.1, 50)])
@@ -537,7 +538,7 @@ def test_a_partial_way_out_is_taken(table):
     assert table.last()[3:] == (D("0.5"), D("99.9"))
 
 
-def test_a_held_deal_that_comes_right_closes(table):
+def test_a_held_deal_that_a_late_fill_balances_is_closed(table):
     """A late fill that balances a held deal closes it; one that does not changes nothing (O10)."""
     table.view.books = {}
     table.report(0, 1).report(1, "0.5")
@@ -565,7 +566,7 @@ def test_a_held_deal_that_comes_right_closes(table):
 
 
 def test_a_closed_deal_sends_nothing(table):
-    """Whatever comes after the end is the ledger's and the engine's business."""
+    """Reports after the end are handled by ledger and engine."""
     table.report(0, 1).report(1, 1)
     assert table.executor.on_timer(table.deal, table.view, table.now) == ()
     assert table.executor.on_book(table.deal, table.view, table.now) == ()
@@ -574,7 +575,7 @@ def test_a_closed_deal_sends_nothing(table):
 
 
 def test_two_broken_deals_keep_their_own_timers(made):
-    """The earliest timer shows; closing one deal leaves the other's."""
+    """``due_ns`` is the earliest timer; closing one deal leaves the other's."""
     first, second = Table(made).start(), Table(made)
     second.executor = first.executor
     second.now = 500 * MS
@@ -587,21 +588,21 @@ def test_two_broken_deals_keep_their_own_timers(made):
     assert first.executor.due_ns == first.executor._repairs[8].due_ns
 
 
-# --- whatever happens -----------------------------------------------------------------------------------------------
+# --- any sequence ---------------------------------------------------------------------------------------------------
 
 share = st.sampled_from([0, 0, 1, 1, 0.5, 0.33, 0.999, 0.001])
 price = st.sampled_from([85, 98.5, 99, 99.5, 100, 100.5, 101, 102, 115])
 
 UNTRIED = {RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER}
 noes = st.sampled_from([reason for reason in RejectReason if reason.definite])
-"""A duplicate id and a throttle are questions, not ends."""
+"""A duplicate id or a rate-limit refusal must be queried; it is not an end."""
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), fee=st.sampled_from(["0", "0.001", "0.02"]), qty=st.sampled_from([0.006, 0.1, 1.0, 7.5]))
-def test_every_story_ends_balanced_or_held(made, data, fee, qty):
-    """Whatever fills, doubts and books come: at the end the difference is dust, or the deal is held with a reason; the
-    number of extra orders is bounded, and none is larger than its leg (checked at each send)."""
+def test_every_sequence_ends_balanced_or_held(made, data, fee, qty):
+    """For any fills, UNKNOWN orders and books: at the end the difference is dust, or the deal is HELD with a reason.
+    The number of extra orders is limited, and none is larger than its leg (checked at each send)."""
     table = Table(made, fee=fee, hold_after_s=1.0).start(qty)
     reported = 0
     for _ in range(200):

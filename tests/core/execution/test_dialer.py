@@ -27,7 +27,7 @@ class Port:
 
 
 class Session:
-    """Wants to be dialled, and no more."""
+    """A session that only has to be dialled."""
 
     due_ns = 1 << 62
 
@@ -36,7 +36,7 @@ class Session:
 
 
 class Venue:
-    """What the dialer wants of one."""
+    """The attributes of a venue that the dialer uses."""
 
     def __init__(self, throttle: Throttle) -> None:
         self.throttle = throttle
@@ -52,7 +52,7 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
         "quick": Venue(Throttle([])),
     }
     port: Any = Port()
-    requests: Any = None  # no session here asks for anything
+    requests: Any = None  # no session in this test sends a request
     lines = Dialer(
         port,
         venues,

@@ -1,4 +1,4 @@
-"""Reads, queries and cancels: who goes first, who waits, who is told."""
+"""Reads, queries and cancels: priorities, waiting, and who gets the answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ D = Decimal
 
 
 def test_lanes():
-    """Cancels first, then hedges, queries, entries, reads; an Ask names its own."""
+    """Cancels first, then hedges, queries, entries, reads; an ``Ask`` names its own lane."""
     order = NewOrder(account="aa:main", instrument=A, cl_ord_id="x", side=Side.BUY, qty=D(1), px=D(1))
     from msgspec.structs import replace
 
@@ -60,7 +60,7 @@ def asked(rig, part):
 
 
 def test_queries_and_cancels_pass_while_reads_wait(kit):
-    """Reads have used their share of a bucket: a query and a cancel still go at once."""
+    """Reads have used their share of a bucket: a query and a cancel are still sent at once."""
     aa = kit.venue("aa", trade=False)
     aa.rate_limits = (RateLimit("ip", 20, 10 * S), RateLimit("order", 1000, S))
     rig = kit.rig(aa, kit.venue("bb")).boot()
@@ -69,9 +69,9 @@ def test_queries_and_cancels_pass_while_reads_wait(kit):
         rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=f"{A}.{i}"))
     reads = len(asked(rig, "snapshot"))
     assert reads <= 12
-    gateway, rest = rig.desk.requests, rig.desk.venues["aa"].rest
-    gateway.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
-    gateway.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
+    requests, rest = rig.desk.requests, rig.desk.venues["aa"].rest
+    requests.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
+    requests.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
     assert asked(rig, "QueryOrder q")
     assert asked(rig, "CancelOrder c")
     assert len(asked(rig, "snapshot")) == reads
@@ -80,13 +80,13 @@ def test_queries_and_cancels_pass_while_reads_wait(kit):
 
 
 def test_when_tokens_come_the_better_lane_goes_first(kit):
-    """After a ban a cancel leaves before a query before a read, whatever came first."""
+    """After a ban a cancel is sent before a query, and a query before a read, whatever came first."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.say("aa.public", RateReport(venue="aa", bucket="*", until_ns=rig.now + S))
-    gateway, rest = rig.desk.requests, rig.desk.venues["aa"].rest
+    requests, rest = rig.desk.requests, rig.desk.venues["aa"].rest
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
-    gateway.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
-    gateway.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
+    requests.ask(rest, QueryOrder(account="aa:main", instrument=A, cl_ord_id="q"), rig.now)
+    requests.ask(rest, CancelOrder(account="aa:main", instrument=A, cl_ord_id="c"), rig.now)
     before = len(rig.port.log)
     rig.run(1.1)
     left = [one[3] for one in rig.port.log[before:] if one[0] == "request" and one[1] == "aa.main.rest"]
@@ -98,7 +98,7 @@ def test_when_tokens_come_the_better_lane_goes_first(kit):
 
 
 def test_a_command_that_waits_is_not_queued_twice(kit):
-    """Services ask again while a ban lasts: one query waits, and one leaves."""
+    """The same query is asked again while a ban lasts: one waits, and one is sent."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.say("aa.public", RateReport(venue="aa", bucket="*", until_ns=rig.now + S))
     query = QueryOrder(account="aa:main", instrument=A, cl_ord_id="q")
@@ -111,7 +111,7 @@ def test_a_command_that_waits_is_not_queued_twice(kit):
 
 
 def test_read_is_given_up_after_six_tries_with_growing_delays(kit):
-    """Then its asker is told once, with the status; the delays double with jitter."""
+    """Then its session gets one ``NoAnswer`` with the status; the delays double, with jitter."""
     rig = kit.rig(kit.venue("aa"), kit.venue("bb")).boot()
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     times = []
@@ -131,7 +131,7 @@ def test_read_is_given_up_after_six_tries_with_growing_delays(kit):
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_other_refusals_are_answers(kit, status):
-    """A 4xx that is no throttle goes to the session at once: only it knows what it means."""
+    """A 4xx that is not a rate-limit refusal goes to the session at once: only the session can interpret it."""
     rig = kit.rig().boot()
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     rig.reply(rig.requests("snapshot")[0][2], status=status)
@@ -149,7 +149,7 @@ def test_answer_nobody_waits_for_is_ignored(rig):
 
 
 def test_refusal_of_a_replaced_session_still_closes_the_throttle(rig):
-    """The asker is gone, but the venue's "not until" counts for all."""
+    """The session is gone, but the venue's "not before" time still applies."""
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
     ref = rig.requests("snapshot")[0][2]
     rig.close("aa.public")
@@ -160,7 +160,7 @@ def test_refusal_of_a_replaced_session_still_closes_the_throttle(rig):
 
 
 def test_read_that_cannot_be_encoded_is_tried_again_and_then_told(kit):
-    """A plugin that raises a lookup error while encoding a chore: asked again later, never forgotten."""
+    """A plugin that raises a lookup error while encoding a poll: the poll is repeated later."""
     rig = kit.rig(kit.venue("aa"))
     rig.venues["aa"].encode_raises[Role.REST] = KeyError("symbol")
     rig.run(60)
@@ -171,7 +171,7 @@ def test_read_that_cannot_be_encoded_is_tried_again_and_then_told(kit):
 
 
 def test_more_than_a_limit_at_once_never_blocks_the_rest(kit):
-    """A cost above the whole limit is never granted; others go."""
+    """A cost above the whole limit is never granted; other requests are sent."""
     rig = kit.rig().boot()
     cost = rig.venues["aa"].cost
     rig.venues["aa"].cost = lambda what, role: (("ip", 5000),) if isinstance(what, ListFills) else cost(what, role)
@@ -181,8 +181,9 @@ def test_more_than_a_limit_at_once_never_blocks_the_rest(kit):
     assert len(rig.trade()) == 2
 
 
-def test_timeouts_are_of_the_kind_of_request(kit):
-    """Catalogues are long, queries short, orders a second more than an acknowledgement may take."""
+def test_timeouts_depend_on_the_kind_of_request(kit):
+    """Catalogue requests have a long timeout, queries a short one, orders one second more than the acknowledgement
+    limit."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.trade()
     rig.desk.requests.ask(rig.desk.venues["aa"].rest, ListOpenOrders(account="aa:main", instrument=A), rig.now)

@@ -1,4 +1,4 @@
-"""Orders on their way out: written first, sent once, on one channel, or told that nothing left."""
+"""The sender: an order is written first, sent once on one channel, or refused with nothing sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ S, MS = 1_000_000_000, 1_000_000
 
 
 def test_intent_is_written_before_its_bytes_leave(rig):
-    """For every order that left, an intent naming its one channel and link stands before it in the port's log."""
+    """For every order sent, the port's log has before it an intent with its one channel and link."""
     ids = rig.trade()
     assert len(ids) == 2
     for cl_ord_id in ids:
@@ -37,7 +37,7 @@ def test_intent_is_written_before_its_bytes_leave(rig):
 
 @pytest.mark.parametrize("how", ["closed", "not_ready", "never_opened"])
 def test_rest_carries_orders_when_the_trade_link_cannot(kit, how):
-    """A trade link that is down or not logged in at that moment: the intent goes by REST, and says so."""
+    """A trade link that is down or not logged in at that moment: the order goes by REST, and its intent says so."""
     rig = kit.rig().boot()
     if how == "closed":
         rig.close("aa.trade")
@@ -57,7 +57,7 @@ def test_rest_carries_orders_when_the_trade_link_cannot(kit, how):
 
 
 def test_order_of_which_nothing_left_is_refused_and_its_deal_goes_on(rig):
-    """``Port.send`` False: REJECTED here, never sent elsewhere, and the filled leg is unwound."""
+    """``Port.send`` False: REJECTED locally, never sent on another channel, and the filled leg is unwound."""
     rig.port.dead.add("bb.trade")
     ids = rig.trade()
     assert len(ids) == 1
@@ -75,7 +75,7 @@ def test_order_of_which_nothing_left_is_refused_and_its_deal_goes_on(rig):
 
 
 def test_cut_between_send_and_ack_is_unknown_in_the_same_turn(rig):
-    """The trade link dies: its order is UNKNOWN at once, is asked for, and is never sent again."""
+    """The trade link is lost: its order becomes UNKNOWN at once, is queried, and is never sent again."""
     ids = rig.trade()
     rig.close("aa.trade")
     assert rig.order(ids[0]).status is OrdStatus.UNKNOWN
@@ -94,7 +94,7 @@ def test_cut_between_send_and_ack_is_unknown_in_the_same_turn(rig):
 
 
 def test_late_acknowledgement_is_unknown(rig):
-    """No answer within the bound: UNKNOWN by a timer, then queried; the late report still counts, once."""
+    """No answer within the limit: UNKNOWN by a timer, then queried; the late report still counts, once."""
     ids = rig.trade()
     rig.run(0.6)
     assert [rig.order(one).status for one in ids] == [OrdStatus.UNKNOWN] * 2
@@ -109,7 +109,7 @@ def test_late_acknowledgement_is_unknown(rig):
 
 @pytest.mark.parametrize(("sent", "status"), [(True, OrdStatus.UNKNOWN), (False, OrdStatus.REJECTED)])
 def test_rest_order_without_an_answer(kit, sent, status):
-    """Bytes may have left: UNKNOWN. Provably none left: refused here."""
+    """If bytes may have left: UNKNOWN. If certainly none left: REJECTED locally."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     ids = rig.trade()
     request = rig.requests("NewOrder")[0]
@@ -121,8 +121,8 @@ def test_rest_order_without_an_answer(kit, sent, status):
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 503, 504])
-def test_rest_order_with_an_answer_that_says_nothing(kit, status):
-    """5xx, HTML, an empty 200: UNKNOWN, whatever the number."""
+def test_rest_order_with_an_answer_that_proves_nothing(kit, status):
+    """5xx, HTML or an empty 200: UNKNOWN, whatever the status code."""
     rig = kit.rig(kit.venue("aa", trade=False), kit.venue("bb")).boot()
     rig.trade()
     request = rig.requests("NewOrder")[0]
@@ -141,7 +141,7 @@ def test_rest_order_whose_answer_cannot_be_read_is_unknown(kit):
 
 
 def test_legs_that_the_tokens_do_not_carry_together_are_not_begun(kit):
-    """Two legs of one venue with tokens for one: neither leaves (a check of each alone would let both pass)."""
+    """Two legs of one venue with tokens for one: neither is sent (a check of each leg alone would let both pass)."""
     venue = kit.venue("aa", symbols=("BTC-USDT", "ETH-USDT"))
     venue.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 4, S))  # the order lane: three, the holds: two
     strategy = kit.strategy()
@@ -156,7 +156,7 @@ def test_legs_that_the_tokens_do_not_carry_together_are_not_begun(kit):
 
 
 def test_tokens_held_for_the_unwind_never_cost_the_entry_its_own(kit):
-    """Tokens for the legs but not for legs and unwind: the deal is not begun, rather than begun on one leg."""
+    """Tokens for the legs but not for legs and unwind: the deal is not started, rather than started with one leg."""
     aa = kit.venue("aa")
     aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 2, S))  # the order lane: one
     rig = kit.rig(aa, kit.venue("bb")).boot()
@@ -169,7 +169,7 @@ def test_tokens_held_for_the_unwind_never_cost_the_entry_its_own(kit):
 
 
 class TwoLegs:
-    """Sends what it is told and does nothing more."""
+    """Sends the orders it is given and nothing more."""
 
     due_ns = 1 << 62
 
@@ -199,7 +199,7 @@ class TwoLegs:
 
 
 def broken(rig):
-    """A deal whose aa leg filled and whose bb leg was refused: a hedge is wanted."""
+    """A deal whose aa leg was filled and whose bb leg was refused: it needs a hedge."""
     ids = rig.trade()
     a, b = sorted(ids, key=lambda one: rig.order(one).intent.instrument)
     rig.say("bb.trade", rig.report(b, OrdStatus.REJECTED, reason=RejectReason.NO_MATCH, source="ack"))
@@ -207,7 +207,7 @@ def broken(rig):
 
 
 def test_hedges_pass_while_reads_and_entries_find_no_tokens(kit):
-    """The order bucket is used up to the entries' share: an entry is refused, a hedge goes at once."""
+    """The order bucket is used up to the share of entries: an entry is refused, a hedge is sent at once."""
     rig = kit.rig().boot()
     a = broken(rig)
     throttle = rig.desk.venues["aa"].throttle
@@ -223,7 +223,7 @@ def test_hedges_pass_while_reads_and_entries_find_no_tokens(kit):
 
 
 def test_hedge_that_waited_past_its_deadline_is_not_sent(kit):
-    """A venue that takes nothing for a minute: the hedge made for the prices of then is given up, not sent late."""
+    """A venue that accepts nothing for a minute: a hedge made for old prices is given up, not sent late."""
     rig = kit.rig().boot()
     a = broken(rig)
     for venue in ("aa", "bb"):
@@ -244,7 +244,7 @@ def test_hedge_that_waited_past_its_deadline_is_not_sent(kit):
 
 
 def test_halt_withdraws_hedges_that_still_wait(kit):
-    """The kill switch: what waits for tokens is withdrawn, not sent when they come."""
+    """Kill switch: orders that wait for tokens are withdrawn, not sent when tokens come."""
     rig = kit.rig().boot()
     a = broken(rig)
     for venue in ("aa", "bb"):
@@ -257,7 +257,7 @@ def test_halt_withdraws_hedges_that_still_wait(kit):
 
 
 def test_leg_that_cannot_be_encoded_keeps_the_other_from_leaving(rig):
-    """A plugin that cannot encode: no leg of the deal leaves, its link is quarantined, the desk goes on."""
+    """A plugin that fails to encode: no leg of the deal is sent, its link is quarantined, the desk goes on."""
     rig.venues["bb"].encode_raises[Role.TRADE] = TypeError("bug")
     assert rig.trade() == []
     assert "link.quarantined" in rig.log.names()
@@ -268,7 +268,8 @@ def test_leg_that_cannot_be_encoded_keeps_the_other_from_leaving(rig):
 
 
 def test_wires_that_do_not_match_the_orders_leave_nothing(rig):
-    """Two wires for three orders is nobody's contract: nothing is sent, all are refused, the plugin is at fault."""
+    """Two wires for three orders breaks the session contract: nothing is sent, all are refused, the link is
+    quarantined."""
     link = rig.desk.links["aa.trade"]
     encode = link.session.encode
     link.session.encode = lambda what, now_ns: [*encode(what, now_ns)] * 2 if len(what) == 1 else encode(what, now_ns)
@@ -277,7 +278,8 @@ def test_wires_that_do_not_match_the_orders_leave_nothing(rig):
 
 
 def test_batch_is_one_wire_and_every_order_is_watched(kit):
-    """Orders of one turn for one account on one wire: each is sent once and each turns UNKNOWN when nobody answers."""
+    """Orders of one turn for one account in one wire message: each is sent once, and each becomes UNKNOWN without
+    answer."""
     venue = kit.venue("aa", symbols=("BTC-USDT", "ETH-USDT"))
     venue.batches = True
     strategy = kit.strategy()
@@ -291,7 +293,7 @@ def test_batch_is_one_wire_and_every_order_is_watched(kit):
 
 
 def test_pending_ack_does_not_stop_the_clock(rig):
-    """A report that only says "pending" proves nothing: without more the order is UNKNOWN in time."""
+    """A PENDING_NEW report proves nothing: without another report the order becomes UNKNOWN in time."""
     ids = rig.trade()
     rig.say("aa.trade", rig.report(ids[0], OrdStatus.PENDING_NEW, order_id="9", source="ack"))
     rig.run(0.5)
@@ -299,7 +301,7 @@ def test_pending_ack_does_not_stop_the_clock(rig):
 
 
 def test_cancel_that_could_not_leave_on_the_trade_link_goes_by_rest(kit):
-    """A cancel is no order: it may be sent on another channel, and must be."""
+    """A cancel is not an order: it may be sent on another channel, and is."""
     rig = kit.rig(executor=Maker()).boot()
     ids = rig.trade()
     for one in ids:
@@ -319,8 +321,8 @@ class Maker(TwoLegs):
         return deal
 
 
-def test_venue_word_never_makes_an_order_leave_twice(rig):
-    """Absent, absent again, duplicates: whatever a venue says of an order, its id leaves once."""
+def test_no_report_of_a_venue_makes_an_order_leave_twice(rig):
+    """Whatever a venue reports about an order (absent, absent again, duplicate): its id is sent once."""
     ids = rig.trade()
     rig.close("aa.trade")
     rig.run(0.1)

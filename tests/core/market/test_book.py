@@ -35,7 +35,7 @@ def expected(side: dict[float, float], sign: int) -> Pairs:
 @settings(max_examples=300)
 @given(st.sampled_from([1, -1]), levels, st.lists(levels, max_size=8))
 def test_a_ladder_equals_a_dict(sign: int, first: list[Level], rest: list[list[Level]]) -> None:
-    """Absolute sizes, the last word on a price wins, 0 deletes also what is not there."""
+    """Sizes are absolute, the last one for a price counts, and 0 may also delete a price that is not there."""
     ladder = Ladder(float(sign))
     replace(ladder, first)
     truth = {level.px: level.qty for level in first if level.qty}
@@ -87,7 +87,7 @@ def test_pruning_drops_only_the_worst(first: list[Level], most: int) -> None:
 
 
 def test_the_oracle_sees_a_delete_that_is_off() -> None:
-    """A ladder that forgot to delete would differ from the dict at once."""
+    """A ladder that does not delete differs from the dict at once."""
     ladder = Ladder(1.0)
     change(ladder, [Level(1.0, 1.0), Level(1.0, 0.0)])
     assert list(ladder) == []
@@ -119,7 +119,7 @@ def test_a_lost_book_needs_a_snapshot(state: BookState) -> None:
 
 
 def test_a_stale_book_is_healed_by_its_next_update() -> None:
-    """Stale is about time: the next update in sequence brings it back."""
+    """STALE is a matter of time: the next update in sequence makes the book SYNCED again."""
     market, book = synced([(1.0, 1.0)], [(2.0, 1.0)])
     market.stale((BTC,), "silent")
     assert not book.trusted
@@ -154,7 +154,7 @@ def top(bid: tuple[float, float], ask: tuple[float, float], seq: int, recv_ns: i
     return TopUpdate(BTC, Level(*bid), Level(*ask), seq, recv_ns=recv_ns)
 
 
-def test_a_newer_top_overlays_until_the_book_knows_more() -> None:
+def test_a_newer_top_overlays_until_the_book_is_newer() -> None:
     """It counts while its seq is newer; older and equal ones are refused; the depth feed takes over by its own seq."""
     market, book = synced([(10.0, 1.0), (9.0, 2.0)], [(11.0, 1.0), (12.0, 2.0)], seq=100, recv_ns=1)
     assert not market.overlay(top((10.5, 1.0), (11.0, 1.0), 100))
@@ -187,7 +187,7 @@ def test_only_a_synced_book_is_overlaid() -> None:
 
 
 def test_a_crossed_top_is_not_trusted() -> None:
-    """A best bid at or over the best ask, from whichever stream, is no book to trade on."""
+    """A best bid at or above the best ask, from any stream: the book is not traded on."""
     market, book = synced([(10.0, 1.0)], [(11.0, 1.0)], seq=1)
     market.overlay(top((11.0, 1.0), (11.0, 1.0), 2, recv_ns=4))
     assert (book.trusted, book.crossed_ns) == (False, 4)
@@ -196,7 +196,7 @@ def test_a_crossed_top_is_not_trusted() -> None:
 
 
 def test_the_age_is_the_larger_of_silence_and_transit() -> None:
-    """A reader that falls behind does not make old frames young."""
+    """Old frames stay old when the reader is behind."""
     _, book = synced([(10.0, 1.0)], [(11.0, 1.0)], recv_ns=100)
     assert book.age_ns(150) == 50
     book.transit_ns = 70

@@ -1,4 +1,4 @@
-"""Watchdogs: what silence and lateness mean."""
+"""Watchdogs: silence of sockets and symbols, late frames, late loops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def opened(spec: LinkSpec = SPEC) -> tuple[Watchdog, LinkWatch]:
 
 
 def run(watchdog: Watchdog, until: int) -> list[tuple[int, LinkDead | BookStale]]:
-    """Tick whenever it is due, and nothing else happens."""
+    """Call ``tick`` whenever it is due, without any other input."""
     found = []
     while (now := watchdog.due_ns) <= until:
         found += [(now, verdict) for verdict in watchdog.tick(now)]
@@ -34,7 +34,7 @@ def run(watchdog: Watchdog, until: int) -> list[tuple[int, LinkDead | BookStale]
 
 
 def test_nothing_is_due_while_no_link_is_open():
-    """A timer that nobody needs is not set."""
+    """No timer is set without need."""
     watchdog = Watchdog()
     assert watchdog.due_ns == NEVER
     watch = watchdog.add(SPEC)
@@ -47,7 +47,7 @@ def test_nothing_is_due_while_no_link_is_open():
 
 
 def test_a_socket_without_a_byte_is_dead():
-    """Silence of the socket is told once, on time, and again only after a new connection."""
+    """Silence of the socket is reported once, on time, and again only after a new connection."""
     watchdog, watch = opened(LinkSpec(link="l", venue="v", role=Role.PRIVATE, silence_ns=5 * S))
     watch.heard(T0 + 2 * S)
     [(at, verdict)] = run(watchdog, T0 + 60 * S)
@@ -60,7 +60,7 @@ def test_a_socket_without_a_byte_is_dead():
 
 
 def test_pongs_do_not_prove_the_data():
-    """A live heartbeat with no data of any instrument is a dead subscription."""
+    """Heartbeats without data of any instrument: the subscription is lost."""
     watchdog, watch = opened()
     verdicts = []
     for second in range(12):
@@ -92,8 +92,8 @@ def feed(watch: LinkWatch, instrument: str, start: int, stop: int, every: int) -
 
 
 def test_a_dropped_subscription_shows_against_the_symbols_own_rate():
-    """Of two symbols on one link, the one that falls silent is STALE after twenty of its usual intervals; the slow one,
-    as silent as ever, is not. At last the link is dialled again."""
+    """Of two symbols on one link, the one that stops is STALE after twenty of its usual intervals; the slow one, as
+    silent as usual, is not. Finally the link is dialled again."""
     watchdog, watch = opened()
     end = T0 + 60 * S
     feed(watch, "v:FAST", T0, end, 100 * MS)
@@ -115,7 +115,7 @@ def test_a_dropped_subscription_shows_against_the_symbols_own_rate():
 
 
 def test_a_stale_symbol_is_told_again_after_it_came_back():
-    """Told once for each silence."""
+    """Reported once per silence."""
     watchdog, watch = opened()
     now = T0 + 60 * S
     feed(watch, "v:A", T0, now, 100 * MS)
@@ -138,7 +138,7 @@ def test_a_symbol_of_random_rate_is_not_called_stale():
 
 
 def test_memory_of_a_usual_rate_follows_the_symbol():
-    """A symbol that slows down for good gets its time."""
+    """A symbol that becomes slower for good gets a longer limit."""
     watchdog, watch = opened()
     feed(watch, "v:A", T0, T0 + 2 * S, 10 * MS)
     watchdog.tick(T0 + 2 * S)
@@ -169,7 +169,7 @@ def test_transit_equals_a_brute_force_minimum(samples):
 
 
 def test_a_reader_that_falls_behind_is_found_and_recovers():
-    """Old frames stamped as new: the link's books are behind at once, and fresh again when it catches up."""
+    """Old frames received late: the link is behind at once, and no longer when it catches up."""
     _, watch = opened()
     feed(watch, "v:A", T0, T0 + S, 10 * MS)
     assert not watch.behind
@@ -180,7 +180,7 @@ def test_a_reader_that_falls_behind_is_found_and_recovers():
 
 
 def test_a_stamp_in_another_unit_does_not_become_the_usual():
-    """A stamp hours ahead is ignored; one hours old counts as late; none at all says nothing new."""
+    """A timestamp hours ahead is ignored; one hours old counts as late; none at all changes nothing."""
     transit = Transit()
     transit.sample(T0, T0 + 20 * MS)
     assert transit.sample(T0 * 1000, T0 + 30 * MS) == 0
@@ -190,7 +190,7 @@ def test_a_stamp_in_another_unit_does_not_become_the_usual():
 
 
 def test_a_late_loop_distrusts_everything_until_drained():
-    """Over 50 ms late: nothing is fresh for as long as frames piled up; a shorter lag is nothing."""
+    """More than 50 ms late: no book is fresh for as long as frames piled up. A shorter delay changes nothing."""
     watchdog, _ = opened()
     assert not watchdog.late(50 * MS, T0)
     assert watchdog.drained_ns == 0
@@ -201,7 +201,7 @@ def test_a_late_loop_distrusts_everything_until_drained():
 
 
 def test_memory_is_one_entry_a_symbol():
-    """However many frames, what is kept is a handful of numbers."""
+    """Memory does not grow with the number of frames."""
     transit = Transit()
     for i in range(100_000):
         transit.sample(T0 + i * S, T0 + i * S + 5)

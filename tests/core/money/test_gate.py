@@ -1,4 +1,4 @@
-"""The gate: one test a rule, each also passing once the rule is satisfied."""
+"""The gate: one test per rule; each order passes once the rule is satisfied."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ RULES = Instrument(
 
 
 class Bench:
-    """A gate with one instrument at 99.9 / 100.1, one deal of 1 BTC to buy, and the orders it let through."""
+    """A gate with one instrument at 99.9 / 100.1, one deal that buys 1 BTC, and the orders that passed."""
 
     def __init__(self, config: GateConfig | None = None, rules: Instrument = RULES, price: Dec | None = None) -> None:
         self.catalogue = Catalogue([rules])
@@ -87,7 +87,7 @@ class Bench:
         return NewOrder(**({"account": ACCOUNT, "instrument": BTC} | fields))
 
     def rule(self, now_ns: int = 0, **kw: Any) -> str:
-        """The rule that refuses such an order, "" when it passes (and is then on its way)."""
+        """The rule that refuses such an order; "" if it passes (it is then sent)."""
         command = self.order(**kw)
         refusal = self.gate.check(command, self.deal, now_ns)
         if refusal is not None:
@@ -109,13 +109,14 @@ class Bench:
 
 
 def test_a_sound_order_passes() -> None:
-    """Nothing is wrong with it."""
+    """An order that satisfies all rules."""
     assert Bench().rule() == ""
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_what_each_mode_lets_through(mode: Mode) -> None:
-    """ACTIVE all, REDUCING what lowers exposure, HALTED no order at all; cancels and queries always."""
+    """ACTIVE: everything. REDUCING: only orders that lower exposure. HALTED: no order. Cancels and queries always
+    pass."""
     bench = Bench()
     bench.gate.restrict("", mode, "test")
     passed = {purpose for purpose in Purpose if not bench.rule(purpose=purpose)}
@@ -136,7 +137,8 @@ def test_what_each_mode_lets_through(mode: Mode) -> None:
 
 
 def test_modes_are_per_scope_and_only_get_stricter() -> None:
-    """Venue and pair count beside everything; a breaker never loosens; kill stays."""
+    """Modes of venue, pair and everything apply together; a breaker never makes them less strict; the kill switch
+    stays."""
     bench = Bench()
     gate = bench.gate
     assert gate.restrict("binance", Mode.HALTED, "api key revoked")
@@ -178,7 +180,7 @@ def test_modes_are_per_scope_and_only_get_stricter() -> None:
     ],
 )
 def test_each_rule_refuses_what_it_names(kw: dict[str, Any], rule: str) -> None:
-    """One wrong thing at a time."""
+    """One violation at a time."""
     assert Bench().rule(now_ns=5, **kw) == rule
 
 
@@ -195,7 +197,7 @@ def test_each_rule_refuses_what_it_names(kw: dict[str, Any], rule: str) -> None:
     ],
 )
 def test_the_edges_of_the_rules_pass(kw: dict[str, Any]) -> None:
-    """Exactly at the limit is within it; a price on the gaining side of the mid is nobody's harm."""
+    """A value equal to the limit passes; so does any price on the gaining side of the mid."""
     assert Bench().rule(now_ns=5, **kw) == ""
 
 
@@ -215,7 +217,7 @@ def test_an_order_needs_a_deal_and_a_leg() -> None:
 
 
 def test_without_a_trusted_book_nothing_goes_out() -> None:
-    """Stale, crossed, one-sided or missing: I6 holds for hedges too."""
+    """Stale, crossed, one-sided or missing: invariant I6 holds for hedges too."""
     bench = Bench()
     bench.market.stale((BTC,), "test")
     assert (bench.rule(), bench.rule(purpose=Purpose.HEDGE)) == ("book", "book")
@@ -247,7 +249,7 @@ def test_no_entry_while_an_order_there_is_unknown() -> None:
 
 
 def test_children_never_exceed_their_parent() -> None:
-    """Knight's rule: what filled and what may still fill of a deal's entries stays within the leg's plan."""
+    """Filled quantity plus open quantity of a deal's entries stays within the planned quantity of the leg."""
     bench = Bench()
     assert [bench.rule(qty="0.6"), bench.rule(qty="0.6"), bench.rule(qty="0.4")] == ["", "children", ""]
     assert bench.rule(qty="0.05") == "children"
@@ -281,8 +283,8 @@ def test_hedges_are_bounded_too() -> None:
     assert [bench.rule(qty="0.1", purpose=Purpose.UNWIND) for _ in range(2)] == ["", "max_hedges"]
 
 
-def test_what_never_left_is_no_hedge() -> None:
-    """An executor that asks again and again while the book is away must not use up its hedges."""
+def test_an_order_that_never_left_does_not_count_as_a_hedge() -> None:
+    """Orders refused while the book is lost must not use up the number of hedges."""
     bench = Bench(GateConfig(max_hedges=2))
     for _ in range(5):
         command = bench.order(purpose=Purpose.HEDGE)
@@ -300,7 +302,7 @@ def test_the_rate_cap_keeps_room_for_hedges() -> None:
 
 
 def test_turnover_stops_entries_not_hedges() -> None:
-    """Notional a minute: what passed counts, hedges too, but only entries are refused for it."""
+    """Notional per minute: all orders that passed count, but only entries are refused for it."""
     bench = Bench(GateConfig(notional_per_minute=Dec(25)))
     assert [bench.rule(now_ns=n * SECOND) for n in (1, 2, 3)] == ["", "", "notional_per_minute"]
     assert bench.rule(now_ns=4 * SECOND, purpose=Purpose.HEDGE) == ""
@@ -319,7 +321,7 @@ def test_notional_is_counted_in_the_reporting_asset() -> None:
 
 
 def test_deadlines() -> None:
-    """A deal past its deadline opens nothing more, but is hedged; an order past its own never goes."""
+    """A deal past its deadline sends no entries but is hedged; an order past its own deadline is never sent."""
     bench = Bench()
     late = 1000 * SECOND
     assert (bench.rule(late), bench.rule(late, purpose=Purpose.HEDGE)) == ("deadline", "")
@@ -327,7 +329,8 @@ def test_deadlines() -> None:
 
 
 def test_a_replace_is_an_order() -> None:
-    """Same rules for its new size and price, the replaced order's rest taken off; of an unknown order, refused."""
+    """The same rules apply to the new quantity and price, minus the rest of the replaced order; an unknown order is
+    refused."""
     bench = Bench()
     bench.rule(qty="0.6")
     bench.rule(qty="0.4")
@@ -359,8 +362,8 @@ def test_a_replace_is_an_order() -> None:
         max_size=40,
     )
 )
-def test_whatever_is_asked_the_caps_hold(asked: list[tuple[Purpose, Side, int, int, int, str]]) -> None:
-    """Any sequence of orders and outcomes: plan, hedge bound, rate and order size are never exceeded."""
+def test_the_limits_hold_for_any_sequence(asked: list[tuple[Purpose, Side, int, int, int, str]]) -> None:
+    """For any sequence of orders and results: plan, hedge limit, rate and order size are never exceeded."""
     config = GateConfig(orders_per_second=6, max_hedges=5)
     bench = Bench(config)
     now = 1

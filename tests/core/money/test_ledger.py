@@ -1,4 +1,4 @@
-"""The ledger against a brute-force oracle of fractions, and its manners with balance reports."""
+"""The ledger compared with exact fractions, and how it handles balance reports."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ fills = st.integers(0, 12).flatmap(lambda count: st.tuples(*(one_fill(number) fo
 
 
 def oracle(openings: dict[tuple[str, str], Dec], booked: list[Fill]) -> dict[tuple[str, str], Fraction]:
-    """Totals by plain fractions."""
+    """Totals computed with fractions."""
     totals = {key: Fraction(value) for key, value in openings.items()}
 
     def move(account: str, asset: str, amount: Fraction) -> None:
@@ -118,7 +118,7 @@ def test_totals_and_pnl_equal_the_oracle_to_the_last_unit(made: list[Fill], data
 
 @settings(max_examples=100)
 @given(fills)
-def test_what_the_accounts_lose_is_fees(made: list[Fill]) -> None:
+def test_the_sum_over_both_accounts_loses_only_fees(made: list[Fill]) -> None:
     """Conservation: each fill booked for both sides leaves, over both accounts, minus the fees."""
     ledger = Ledger()
     for one in made:
@@ -142,7 +142,7 @@ def test_what_the_accounts_lose_is_fees(made: list[Fill]) -> None:
 
 
 def test_the_oracle_sees_a_dedupe_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a key memory of one the copy of an earlier fill would be booked again: the safeguard is what stops it."""
+    """If only one fill key is kept, a repeated earlier fill is booked again: the test must notice it."""
     one, two = make_fill("a", Side.BUY, "1", "10"), make_fill("b", Side.BUY, "1", "10")
     for keys, total in ((100_000, 3), (1, 4)):
         monkeypatch.setattr(ledger_module, "_KEYS", keys)
@@ -153,7 +153,7 @@ def test_the_oracle_sees_a_dedupe_that_is_off(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_trade_with_oneself_is_two_fills() -> None:
-    """Both sides of a self-trade carry one trade id: the side is in the key."""
+    """Both sides of a self-trade have the same trade id, so the side is in the key."""
     ledger = opened()
     assert ledger.fill(make_fill("t", Side.BUY, "1", "10"), BTC_USDT)
     assert ledger.fill(make_fill("t", Side.SELL, "1", "10"), BTC_USDT)
@@ -161,7 +161,7 @@ def test_a_trade_with_oneself_is_two_fills() -> None:
     assert ledger.pnl() == {"BTC": 0, "USDT": 0}
 
 
-def test_an_old_balance_never_overwrites_forward() -> None:
+def test_an_old_balance_report_changes_no_total() -> None:
     """O25: a report from before the newest fills is recognised as old; total and available stay ours."""
     ledger = opened()
     ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=100), BTC_USDT)
@@ -173,7 +173,8 @@ def test_an_old_balance_never_overwrites_forward() -> None:
 
 
 def test_a_balance_ahead_of_its_fills_is_a_difference_until_they_come() -> None:
-    """The report that overtakes a fill differs, is no drift within the grace, and is explained by the fill."""
+    """A report that arrives before its fill differs, is no drift within the grace period, and is explained by the
+    fill."""
     ledger = opened()
     difference = ledger.balance(bal("USDT", "990", recv_ns=50, exch_ns=5))
     assert difference == Difference(ACCOUNT, "USDT", Dec(1000), Dec(990), 50)
@@ -188,7 +189,8 @@ def test_a_balance_ahead_of_its_fills_is_a_difference_until_they_come() -> None:
 
 
 def test_drift_is_booked_as_external_not_as_pnl() -> None:
-    """A deposit: it stands beyond the grace, is booked, and then nothing differs and no PnL moved."""
+    """A deposit: it lasts longer than the grace period, is booked, and then nothing differs and the PnL is
+    unchanged."""
     ledger = opened()
     ledger.balance(bal("USDT", "1500", recv_ns=50))
     (drift,) = ledger.drifts(1_000, 100)
@@ -198,7 +200,8 @@ def test_drift_is_booked_as_external_not_as_pnl() -> None:
 
 
 def test_while_unexplained_the_lower_total_is_available() -> None:
-    """A withdrawal is believed for spending at once, a deposit only when it is booked; locked is never spendable."""
+    """A withdrawal lowers what is available at once, a deposit raises it only when booked; locked amounts are never
+    available."""
     ledger = opened()
     ledger.balance(bal("USDT", "300", recv_ns=50))
     assert ledger.available(ACCOUNT, "USDT") == 300
@@ -209,14 +212,14 @@ def test_while_unexplained_the_lower_total_is_available() -> None:
 
 
 def test_an_older_report_is_ignored() -> None:
-    """By the venue's own stamps, where both have one."""
+    """By venue time, where both reports have one."""
     ledger = opened(exch_ns=10)
     assert ledger.balance(bal("USDT", "1", exch_ns=9)) is None
     assert ledger.drifts(10**18, 0) == []
 
 
 def test_a_fill_from_before_the_opening_is_inside_it() -> None:
-    """Told late, it counts in PnL and not again in the total; told early, the opening takes it in."""
+    """If it arrives late, it counts in the PnL but not in the total; if it arrives early, the opening includes it."""
     ledger = opened(exch_ns=100)
     ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=90), BTC_USDT)
     assert (ledger.total(ACCOUNT, "BTC"), ledger.pnl()["BTC"]) == (1, 1)
@@ -229,7 +232,7 @@ def test_a_fill_from_before_the_opening_is_inside_it() -> None:
 
 
 def test_rebase_opens_anew() -> None:
-    """After start-up's unresolved orders are settled, the next report is the new opening; PnL stays."""
+    """After unresolved orders are settled at startup, the next report is the new opening; the PnL is unchanged."""
     ledger = opened()
     ledger.fill(make_fill("a", Side.BUY, "1", "10"), BTC_USDT)
     ledger.rebase(ACCOUNT)
@@ -267,7 +270,7 @@ def test_a_foreign_fill_moves_the_total_and_no_pnl() -> None:
 
 
 def test_marked_pnl_and_what_has_no_price() -> None:
-    """Marked in one asset; an asset without a price makes it unknown, never 0."""
+    """Valued in one asset; an asset without a price makes the result unknown, not 0."""
     ledger = opened()
     ledger.fill(make_fill("a", Side.BUY, "2", "10", fee="0.5", fee_asset="BNB"), BTC_USDT)
     prices_ = {"BTC": Dec(12), "BNB": Dec(2)}
@@ -277,14 +280,14 @@ def test_marked_pnl_and_what_has_no_price() -> None:
 
 
 def test_compare_lists_every_asset_that_differs() -> None:
-    """To the last unit, in both directions, sorted; equal ones and zeros are silent."""
+    """Exact to the smallest unit, in both directions, sorted; equal totals and zeros are not listed."""
     ledger = opened()
     assert ledger.compare(ACCOUNT, {"BTC": Dec(1), "USDT": Dec(1000), "X": Dec(0)}) == []
     found = ledger.compare(ACCOUNT, {"BTC": Dec("1.00000000000000000001"), "DOGE": Dec(1)})
     assert [one.asset for one in found] == ["BTC", "DOGE", "USDT"]
 
 
-def test_decimals_come_back_plain_and_whole() -> None:
+def test_decimals_come_back_exact_and_without_exponent() -> None:
     """More than 28 digits survive, and round numbers do not come back as 1E+3."""
     ledger = opened(usdt="123456789012345.123456789012345678")
     assert str(ledger.total(ACCOUNT, "USDT")) == "123456789012345.123456789012345678"
@@ -300,7 +303,7 @@ def test_a_report_that_is_no_amount_is_ignored(bad: str) -> None:
 
 
 def test_an_unknown_asset_is_zero() -> None:
-    """Nothing is known of it: total 0, nothing available."""
+    """An unknown asset: total 0, nothing available."""
     assert (Ledger().total("x:y", "BTC"), Ledger().available("x:y", "BTC")) == (0, 0)
 
 

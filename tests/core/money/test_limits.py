@@ -1,4 +1,4 @@
-"""Reservations are all or nothing and never exceed what is there; breakers trip when they should."""
+"""Reservations are all or nothing and never exceed the balance; breakers change the mode at their limits."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def fill_of(deal: Deal, leg: DealLeg, qty: Dec, trade_id: str, fee: str = "0", f
 
 
 def test_the_worst_case_of_a_first_wave() -> None:
-    """A buy: quote, made worse, with fee. A sell: base, and what buying back may cost more. Later waves: nothing."""
+    """A buy: quote at the worse price, with fee. A sell: base, and what buying back may cost more. Later waves:
+    nothing."""
     deal = make_deal(1)
     deal.legs.append(
         DealLeg(account="c:main", instrument="c:BTC-USDT", base="BTC", side=Side.BUY, qty=Dec(1), px=Dec(1), wave=1)
@@ -119,7 +120,7 @@ def test_a_reservation_is_all_or_nothing() -> None:
     assert limits.free("a:main", "USDT") == 1000
 
 
-def test_two_deals_never_share_one_coin() -> None:
+def test_two_deals_never_reserve_the_same_balance() -> None:
     """The second deal sees what the first one left; release gives all of it back."""
     limits = make(usdt="150")
     assert reserve(limits, make_deal(1)) == ""
@@ -131,7 +132,7 @@ def test_two_deals_never_share_one_coin() -> None:
 
 
 def test_a_deal_reserves_once_and_needs_an_id() -> None:
-    """Both are our bugs."""
+    """Both are programming errors."""
     limits = make()
     reserve(limits, make_deal(1))
     for number in (0, 1):
@@ -187,7 +188,7 @@ CAPS = [
 
 @pytest.mark.parametrize(("caps", "expected"), CAPS, ids=[name for _, name in CAPS])
 def test_each_cap_names_itself(caps: dict[str, object], expected: str) -> None:
-    """Two like deals of 100: the first or the second is refused by the cap that was lowered, and only by it."""
+    """Two equal deals of 100: one of them is refused by the limit that was lowered, and only by it."""
     assert [reserve(make(), make_deal(number)) for number in (1, 2)] == ["", ""]
     limits = make(replace(WIDE, **caps))
     rules = [reserve(limits, make_deal(number)) for number in (1, 2)]
@@ -202,7 +203,7 @@ def test_the_pace_recovers_after_a_minute() -> None:
 
 
 def test_other_quotes_need_a_price() -> None:
-    """Notionals are in the reporting asset: BTC is worth what the marker says, and no price is a refusal."""
+    """Notionals are in the reporting asset: BTC is valued at its price, and without a price the deal is refused."""
     deal = make_deal(1, buy="a:ETH-BTC", sell="b:ETH-USDT", qty="1", px="0.05", sell_px="3000")
     assert reserve(make(), deal) == "no_price"
     priced = make(replace(WIDE, max_order_notional=Dec(4000)), price_of=lambda held, asset: Dec(90_000))
@@ -212,7 +213,7 @@ def test_other_quotes_need_a_price() -> None:
 
 
 def test_room_shrinks_with_what_is_open() -> None:
-    """The least of all caps' rests; nothing while no further deal may open."""
+    """The smallest rest of all limits; 0 while no further deal may be opened."""
     limits = make(replace(WIDE, max_order_notional=Dec(500), max_open_notional=Dec(550), max_open_deals=2))
     assert limits.room(CATALOGUE["a:BTC-USDT"]) == 500
     reserve(limits, make_deal(1))
@@ -227,8 +228,8 @@ def closed(number: int, outcome: Outcome) -> Deal:
     return deal
 
 
-def test_a_broken_deal_rests_its_pair_alone() -> None:
-    """Reversed, completed and held ones cool their pair down for a while; others go on."""
+def test_a_broken_deal_starts_the_cooldown_of_its_pair_only() -> None:
+    """Reversed, completed and held deals start the cooldown of their pair; other pairs are not affected."""
     for outcome in (Outcome.REVERSED, Outcome.COMPLETED, Outcome.HELD):
         limits = make()
         limits.outcome(closed(1, outcome), 0)
@@ -262,7 +263,7 @@ def test_a_held_deal_reduces_its_pair_and_stays_counted() -> None:
 
 
 def test_losses_trip_the_day_and_the_run() -> None:
-    """Since midnight: REDUCING. Of the whole run: HALTED. No price: nothing is concluded."""
+    """Loss since midnight: REDUCING. Loss of the run: HALTED. No price: nothing changes."""
     limits = make(replace(WIDE, max_loss_day=Dec(50), max_loss_run=Dec(100)))
     day = 86_400 * SECOND
     assert limits.pnl(Dec(-49), 0) == limits.pnl(None, 1) == []
@@ -278,7 +279,8 @@ def test_an_unknown_key_is_refused() -> None:
 
 
 class NeverExceeded(RuleBasedStateMachine):
-    """I7: after any sequence of reserve, fill and release, no cap is exceeded and no coin is promised twice."""
+    """Invariant I7: after any sequence of reserve, fill and release, no limit is exceeded and no balance is reserved
+    twice."""
 
     deals = Bundle("deals")
 
@@ -345,7 +347,7 @@ TestNeverExceeded.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_the_invariant_sees_a_limits_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch the reservations off: two deals get the same coin, which the invariant above would name."""
+    """Without reservations two deals get the same balance, which the invariant above must find."""
     monkeypatch.setattr(
         Limits,
         "_funds",

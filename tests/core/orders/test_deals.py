@@ -41,7 +41,7 @@ def make_fill(leg: DealLeg, qty: str, px: str, fee: str = "0", fee_asset: str = 
 
 
 def test_moves_are_the_table() -> None:
-    """From each state exactly the listed moves; staying is none; CLOSED is the end; every state can be reached."""
+    """From each state exactly the listed moves; to stay is no move; CLOSED is final; every state can be reached."""
     for old in DealState:
         for new in DealState:
             deal = make_deal()
@@ -59,7 +59,7 @@ def test_moves_are_the_table() -> None:
 
 
 def test_a_deal_closes_once() -> None:
-    """The first outcome stands; a second close is our bug."""
+    """The first outcome stays; a second close is a programming error."""
     deal = make_deal()
     deal.close(Outcome.NOTHING, "no leg filled", 9)
     assert (deal.outcome, deal.why, deal.closed_ns) == (Outcome.NOTHING, "no leg filled", 9)
@@ -68,7 +68,7 @@ def test_a_deal_closes_once() -> None:
     assert deal.outcome is Outcome.NOTHING
 
 
-def test_net_is_what_came_minus_what_went() -> None:
+def test_net_is_received_minus_paid_minus_fees() -> None:
     """Bought at 100 with a fee in base, sold at 101 with a fee in quote and one in a third asset."""
     deal = make_deal()
     buy, sell = deal.legs
@@ -98,7 +98,7 @@ def test_a_late_fee_row_adds_the_fee_alone() -> None:
 
 
 def test_a_fill_belongs_to_the_leg_of_its_account() -> None:
-    """Two accounts on one instrument are two legs; a fill that has no leg is our bug, not a lost fill."""
+    """Two accounts on one instrument are two legs; a fill without a leg raises an error."""
     deal = make_deal()
     twin = DealLeg(account="a:y", instrument="a:BTC-USDT", base="BTC", side=Side.SELL, qty=Dec(1), px=Dec(1))
     deal.legs.append(twin)
@@ -110,7 +110,7 @@ def test_a_fill_belongs_to_the_leg_of_its_account() -> None:
 
 
 def test_a_leg_may_have_a_quote_of_its_own() -> None:
-    """A triangle's middle leg pays in another asset than the deal's."""
+    """The middle leg of a triangle uses another quote asset than the deal."""
     deal = make_deal()
     leg = DealLeg(account="c:x", instrument="c:ETH-BTC", base="ETH", side=Side.BUY, qty=Dec(1), px=Dec(1), quote="BTC")
     deal.legs.append(leg)
@@ -123,7 +123,7 @@ amounts = st.decimals(min_value="0.00000001", max_value="1000", places=8)
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(Side), amounts, amounts), max_size=20))
 def test_net_equals_fractions(steps: list[tuple[int, Side, Dec, Dec]]) -> None:
-    """Exact over any fills, whatever their order."""
+    """Exact for any fills in any order."""
     deal = make_deal()
     base = quote = Fraction(0)
     for number, side, qty, px in steps:
@@ -135,7 +135,7 @@ def test_net_equals_fractions(steps: list[tuple[int, Side, Dec, Dec]]) -> None:
 
 
 def test_open_orders_and_doubt_are_read_from_the_live_orders() -> None:
-    """What the order table changes is what the deal sees, without being told."""
+    """The deal sees each change of the order table at once, because it holds the same objects."""
     deal = make_deal()
     orders = Orders("a:x")
     for name in ("o1", "o2"):

@@ -19,7 +19,7 @@ ALPHABET = string.digits + string.ascii_lowercase
 
 @given(intents)
 def test_every_intent_reads_back(intent: int) -> None:
-    """16 characters of [0-9a-z], and the same number again."""
+    """16 characters of [0-9a-z], and the same number when parsed."""
     text = format_cl_ord_id(intent)
     assert re.fullmatch(r"a[0-9a-z]{15}", text)
     assert parse_cl_ord_id(text) == intent
@@ -36,7 +36,7 @@ def test_one_wrong_character_is_found(intent: int, place: int, character: str) -
 
 @given(intents, st.integers(1, 14))
 def test_two_neighbours_swapped_are_found(intent: int, place: int) -> None:
-    """Also across the border of number and check digits."""
+    """Also between the last digit of the number and the first check digit."""
     text = format_cl_ord_id(intent)
     wrong = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
     assert parse_cl_ord_id(wrong) is None or wrong == text
@@ -50,7 +50,7 @@ def test_text_order_is_number_order(one: int, two: int) -> None:
 
 @given(st.text(max_size=20))
 def test_foreign_text_is_foreign_and_never_an_error(text: str) -> None:
-    """Whatever a venue shows us; only our own shape is ours."""
+    """Any text of a venue: only ids in our own form are ours."""
     intent = parse_cl_ord_id(text)
     assert intent is None or format_cl_ord_id(intent) == text
 
@@ -72,7 +72,7 @@ def test_only_64_bits(intent: int) -> None:
 
 
 def test_a_block_is_used_in_order_and_then_refused() -> None:
-    """Rising numbers within the block; the end asks for the next block."""
+    """Increasing numbers within the block; at its end an error asks for the next block."""
     ids = IntentIds(block=5, shard=3)
     first = ids.next()
     assert (first >> 32, first >> 24 & 0xFF, first & 0xFFFFFF) == (5, 3, 0)
@@ -86,7 +86,7 @@ def test_a_block_is_used_in_order_and_then_refused() -> None:
 
 @pytest.mark.parametrize(("block", "shard"), [(-1, 0), (1 << 32, 0), (0, 256), (0, -1)])
 def test_a_shard_cannot_reach_into_another_block(block: int, shard: int) -> None:
-    """Numbers out of their bits would collide with another's ids."""
+    """Numbers larger than their bits would collide with other ids."""
     with pytest.raises(LocalProtocolError, match="does not fit"):
         IntentIds(block, shard)
 

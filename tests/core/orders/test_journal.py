@@ -1,4 +1,4 @@
-"""The journal: what was written is read, up to the first byte that is wrong, and never beyond."""
+"""The journal: all records are read back up to the first wrong byte, and none after it."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ ENDS = [len(b"".join(map(encode, RECORDS[:count]))) for count in range(len(RECOR
 
 
 def test_what_is_written_is_read():
-    """Every kind of record, exactly: decimals to the last digit."""
+    """Every kind of record, with exact decimals."""
     recovery = decode(DATA)
     assert list(recovery.records) == RECORDS
     assert (recovery.good_until, recovery.torn, recovery.damaged, recovery.text) == (len(DATA), False, False, "")
 
 
 def test_what_is_left_to_do_after_a_crash():
-    """Intents without an outcome, deals never closed, the next free id block, whose journal it is."""
+    """Intents without an outcome, deals never closed, the next free id block, and the run of the journal."""
     recovery = decode(DATA)
     assert [intent.order for intent in recovery.unresolved()] == [ORDERS[1]]
     assert [deal.deal for deal in recovery.open_deals()] == [10]
@@ -78,12 +78,12 @@ def test_what_is_left_to_do_after_a_crash():
 
 
 def test_a_block_seen_only_in_an_id_is_not_used_again():
-    """An id on the wire outweighs a missing reservation."""
+    """An id found in an intent counts, even without the reservation of its block."""
     assert decode(encode(RECORDS[4])).next_block() == 4
 
 
 def test_cut_anywhere_gives_the_whole_records_before_the_cut():
-    """A write torn at any byte costs the record it tore and no other, and is said."""
+    """A write cut off at any byte loses only its own record, and this is reported."""
     for cut in range(len(DATA) + 1):
         recovery = decode(DATA[:cut])
         whole = max(index for index, end in enumerate(ENDS) if end <= cut)
@@ -95,7 +95,8 @@ def test_cut_anywhere_gives_the_whole_records_before_the_cut():
 
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
 def test_a_changed_byte_is_found(at, flip):
-    """No changed byte is ever read as a record; whole records after it show that this was no torn tail."""
+    """A record with a changed byte is never accepted; complete records after it show that it was not a cut-off
+    write."""
     data = bytearray(DATA)
     data[at] ^= flip
     recovery = decode(bytes(data))
@@ -109,20 +110,20 @@ def test_a_changed_byte_is_found(at, flip):
 
 @given(st.binary(max_size=200))
 def test_garbage_after_the_records_costs_nothing(tail):
-    """Whatever lies behind, the records before it are there; reading never crashes."""
+    """Whatever follows, the records before it are read; reading never raises for it."""
     recovery = decode(DATA + tail)
     assert list(recovery.records) == RECORDS
     assert recovery.torn == bool(tail.strip(b"\0"))
 
 
-def test_space_reserved_ahead_is_no_damage():
-    """A file that was made long beforehand ends in zeros: a clean end."""
+def test_preallocated_space_is_no_damage():
+    """A preallocated file ends in zeros: that is a clean end."""
     recovery = decode(DATA + bytes(4096))
     assert (recovery.good_until, recovery.torn) == (len(DATA), False)
 
 
 def test_a_newer_journal_is_refused():
-    """A record of a version or kind that this code does not know is not skipped: it may be an order."""
+    """A record of an unknown version or kind is refused, not skipped: it may be an order."""
     body = b"\x81\xa4type\xa5other"
     for version, match in ((2, "version 2"), (1, "this arbkit cannot read it")):
         start = struct.pack("<BI", version, len(body))

@@ -1,4 +1,4 @@
-"""The order table: any order of arrival, any repetition, one final state."""
+"""The order table: any order of arrival and any repetition give one final state."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def table(*, sent: bool = True, **kw: object) -> tuple[Orders, Order]:
     return orders, order
 
 
-def facts(order: Order) -> tuple[object, ...]:
-    """The final state, without times of arrival."""
+def outcome(order: Order) -> tuple[object, ...]:
+    """The final state, without arrival times."""
     return (
         order.status,
         order.cum_qty,
@@ -75,7 +75,7 @@ def facts(order: Order) -> tuple[object, ...]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[OrderUpdate], list[OrderUpdate], tuple[object, ...]]:
-    """(what the venue says of one order at least once, what it or a poll may say besides, the truth)."""
+    """Histories: (reports that come at least once, reports that may come besides, the true outcome)."""
     parts = draw(st.lists(st.integers(1, 4), max_size=3))
     final = draw(st.sampled_from([S.CANCELED, S.EXPIRED, S.FILLED] + ([] if parts else [S.REJECTED])))
     if final is S.FILLED:
@@ -149,7 +149,7 @@ def check_converged(updates: list[OrderUpdate], truth: tuple[object, ...], doubt
 def test_evidence_in_any_order_and_number_converges(
     case: tuple[list[OrderUpdate], tuple[object, ...]], doubt: int
 ) -> None:
-    """State = max over evidence; fills are a set; each fill and each fee is handed out exactly once."""
+    """The state is the strongest evidence; each fill and each fee is returned exactly once."""
     check_converged(*case, doubt)
 
 
@@ -173,25 +173,25 @@ def test_at_every_step_the_worst_case_covers_the_truth(case: tuple[list[OrderUpd
 @settings(max_examples=200)
 @given(histories())
 def test_the_archive_forgets_nothing(case: tuple[list[OrderUpdate], list[OrderUpdate], tuple[object, ...]]) -> None:
-    """All evidence again after the end: no fill is handed out twice, nothing changes."""
+    """All reports again after the end: no fill is returned twice, nothing changes."""
     must, may, truth = case
     orders, order, _ = play(must, truth[2])  # type: ignore[arg-type]
-    before = facts(order)
+    before = outcome(order)
     for update in must + [one for one in may if one.fee is not None or not one.last_qty]:
         change = orders.apply(update)
         assert change.fills == ()
-    assert facts(order)[:5] == before[:5]
+    assert outcome(order)[:5] == before[:5]
 
 
 class _Forgetful(dict):  # type: ignore[type-arg]
-    """A fill set with its safeguard off: it recognises no trade id."""
+    """A fill set that recognizes no trade id."""
 
     def get(self, key: object, default: object = None) -> None:
         return None
 
 
 def test_the_property_sees_a_dedupe_that_is_off() -> None:
-    """Switch the fill set off: the convergence check must fail (a safeguard that no test misses is decoration)."""
+    """Without the fill set the convergence check must fail."""
     one = fill("t0", "10", "10", status=S.FILLED)
     check_converged([one, one], (S.FILLED, Dec(10), 10, [Dec(10)]))
     orders, order = table()
@@ -202,7 +202,8 @@ def test_the_property_sees_a_dedupe_that_is_off() -> None:
 
 
 def test_the_property_sees_a_poll_that_outranks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Switch the max-over-evidence rule off (the last word wins): a late NEW reopens a filled order."""
+    """If the last report wins instead of the strongest evidence, a late NEW reopens a filled order: the check must
+    fail."""
     updates = [fill("t0", "10", "10", status=S.FILLED), report(S.NEW, source="poll", cum_qty="0")]
     check_converged(updates, (S.FILLED, Dec(10), 10, [Dec(10)]))
     monkeypatch.setattr(orders_module, "_status", lambda order: S.NEW)
@@ -210,11 +211,11 @@ def test_the_property_sees_a_poll_that_outranks(monkeypatch: pytest.MonkeyPatch)
         check_converged(updates, (S.FILLED, Dec(10), 10, [Dec(10)]))
 
 
-# --- one rule a test ------------------------------------------------------------------------------------------------
+# --- one rule per test ------------------------------------------------------------------------------------------------
 
 
 def test_a_new_intent_is_full_exposure() -> None:
-    """PENDING_NEW counts as all of its quantity."""
+    """PENDING_NEW counts with its whole quantity."""
     orders, order = table(sent=False)
     assert (order.status, order.leaves, order.done, order.unknown) == (S.PENDING_NEW, 10, False, False)
     assert orders.open() == [order]
@@ -234,7 +235,7 @@ def test_one_id_per_intent() -> None:
 
 
 def test_an_order_is_sent_once() -> None:
-    """Once a byte may have left, no second channel and no second attempt."""
+    """After a byte may have left, the order is sent neither again nor on another channel."""
     orders, order = table()
     assert (order.channel, order.link, order.sent_ns) == (Role.TRADE, "okx.main.trade", 2)
     with pytest.raises(LocalProtocolError, match="query it"):
@@ -256,7 +257,7 @@ def test_provably_not_sent_is_rejected_here() -> None:
 
 
 def test_life_after_not_sent_is_an_anomaly_and_counts() -> None:
-    """Our own conclusion never outweighs the venue: the order lives and somebody is told."""
+    """The venue's report outweighs our own conclusion: the order is open, with an anomaly."""
     orders, order = table(sent=False)
     orders.not_sent(ID, "kill", 3)
     change = orders.apply(fill("t", "4", "4"))
@@ -266,7 +267,7 @@ def test_life_after_not_sent_is_an_anomaly_and_counts() -> None:
 
 
 def test_link_lost_makes_only_unacked_intents_unknown() -> None:
-    """Intents in flight turn UNKNOWN in the same turn; acked ones, other links' and unsent ones stay."""
+    """Orders sent and not acked on this link become UNKNOWN at once; acked ones, other links' and unsent ones stay."""
     orders = Orders(ACCOUNT)
     names = ["flying", "acked", "other", "unsent"]
     made = {name: orders.add(intent(name), 1) for name in names}
@@ -302,7 +303,7 @@ def test_timed_out_after_an_answer_is_nothing() -> None:
 
 
 def test_a_fill_after_the_proof_of_absence_counts_and_alarms() -> None:
-    """The proof was none: the fill is booked, the order is open again, an anomaly names it."""
+    """The proof was wrong: the fill is booked, the order is open again, an anomaly names it."""
     orders, order = table()
     orders.timed_out(ID, 5)
     orders.absent(ID, 9)
@@ -313,7 +314,8 @@ def test_a_fill_after_the_proof_of_absence_counts_and_alarms() -> None:
 
 
 def test_an_acked_order_that_the_venue_lost_is_cancelled() -> None:
-    """absent() on an order that was seen (the venue restarted) ends it as CANCELED; an old echo does not revive it."""
+    """``absent`` for an order that was seen before (the venue restarted) ends it as CANCELED; a repeated old report
+    does not reopen it."""
     orders, order = table()
     orders.apply(fill("t", "3", "3"))
     assert orders.absent(ID, 9).new is S.CANCELED
@@ -323,7 +325,7 @@ def test_an_acked_order_that_the_venue_lost_is_cancelled() -> None:
 
 
 def test_a_duplicate_id_means_that_the_first_copy_landed() -> None:
-    """DUPLICATE is UNKNOWN plus "ask", never REJECTED; on an acked order it changes nothing."""
+    """DUPLICATE gives UNKNOWN and ``ask``, never REJECTED; on an acked order it changes nothing."""
     orders, order = table()
     change = orders.apply(report(S.REJECTED, reason=RejectReason.DUPLICATE, source="ack"))
     assert (order.status, change.ask, change.changed, order.leaves) == (S.UNKNOWN, True, True, 10)
@@ -333,7 +335,7 @@ def test_a_duplicate_id_means_that_the_first_copy_landed() -> None:
 
 
 def test_a_throttle_answer_is_no_refusal() -> None:
-    """A venue may throttle after it took the order: UNKNOWN until somebody has asked, never REJECTED."""
+    """A venue may report a rate limit although it has accepted the order: UNKNOWN until queried, never REJECTED."""
     orders, order = table()
     change = orders.apply(report(S.REJECTED, reason=RejectReason.THROTTLED, source="ack"))
     assert (order.status, order.unknown, change.changed, order.leaves) == (S.UNKNOWN, True, True, 10)
@@ -341,7 +343,7 @@ def test_a_throttle_answer_is_no_refusal() -> None:
 
 
 def test_a_refused_cancel_says_nothing_of_the_order_but_ask() -> None:
-    """about_cancel never moves the status; the final state is to be asked for, and a cancel may be sent again."""
+    """``about_cancel`` never changes the status; the final state must be queried, and a cancel may be sent again."""
     orders, order = table()
     orders.apply(report(S.NEW))
     orders.cancel_asked(ID)
@@ -354,7 +356,7 @@ def test_a_refused_cancel_says_nothing_of_the_order_but_ask() -> None:
 
 
 def test_a_fill_before_the_ack_proves_existence() -> None:
-    """The fill event that overtakes the ack makes the order acked (O03)."""
+    """A fill that arrives before the ack makes the order acked (O03)."""
     orders, order = table()
     change = orders.apply(fill("t", "4", "4", recv_ns=50))
     assert (order.status, order.acked_ns, order.order_id, len(change.fills)) == (S.PARTIALLY_FILLED, 50, "v1", 1)
@@ -411,7 +413,7 @@ def test_late_quantity_reopens_an_archived_order() -> None:
 
 @pytest.mark.parametrize("rejected_first", [True, False])
 def test_rejected_with_fills_is_an_anomaly_not_a_state(rejected_first: bool) -> None:
-    """The two cannot both be true: UNKNOWN until a terminal report, with an alarm, whichever came first."""
+    """Both cannot be true: UNKNOWN until a terminal report, with an anomaly, whichever came first."""
     orders, order = table()
     reject = report(S.REJECTED, reason=RejectReason.OTHER)
     both = [reject, fill("t", "4", "4")]
@@ -424,7 +426,7 @@ def test_rejected_with_fills_is_an_anomaly_not_a_state(rejected_first: bool) -> 
 
 
 def test_a_fill_is_booked_before_its_fee_is_known() -> None:
-    """The fast copy gives the fill with fee 0, the later one a row of qty 0 with the fee; done waits for it."""
+    """The first report gives the fill with fee 0, the later one a row of qty 0 with the fee; ``done`` only then."""
     orders, order = table()
     fast = orders.apply(fill("t", "10", "10", status=S.FILLED, fee=None))
     assert [(row.qty, row.fee) for row in fast.fills] == [(10, 0)]
@@ -462,7 +464,7 @@ def test_a_venue_without_fill_ids_gets_stable_keys() -> None:
     [(Side.BUY, "100", False), (Side.BUY, "100.1", True), (Side.SELL, "100", False), (Side.SELL, "99.9", True)],
 )
 def test_a_fill_worse_than_its_limit_is_booked_with_an_alarm(side: Side, px: str, bad: bool) -> None:
-    """O29: the money moved, so it counts; a person hears of it once."""
+    """O29: the balance changed, so the fill counts; one anomaly."""
     orders = Orders(ACCOUNT)
     orders.add(intent(side=side), 1)
     change = orders.apply(fill("t", "1", "1", px=px))
@@ -472,7 +474,8 @@ def test_a_fill_worse_than_its_limit_is_booked_with_an_alarm(side: Side, px: str
 
 
 def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
-    """Overfill, wrong side, two versions of one fill, wrong instrument: counted where it is money, always told."""
+    """Overfill, wrong side, two versions of one fill, wrong instrument: fills are counted, and each gives an
+    anomaly."""
     orders, order = table()
     assert "filled 11, more than its quantity 10" in orders.apply(fill("t", "11", "11", status=S.FILLED)).anomalies[0]
     assert order.leaves == 0
@@ -487,18 +490,18 @@ def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
 @pytest.mark.parametrize("bad", ["NaN", "sNaN", "Infinity", "-Infinity", "1e999999999", "1e18"])
 @pytest.mark.parametrize("field", ["cum_qty", "last_qty", "last_px", "fee"])
 def test_numbers_that_are_no_amounts_are_dropped_with_an_alarm(field: str, bad: str) -> None:
-    """Whatever a wire says: no exception, no fact, somebody asks."""
+    """Invalid numbers in a report: no exception, nothing changes, and the order is queried."""
     orders, order = table()
-    before = facts(order)
+    before = outcome(order)
     for cl_ord_id in (ID, "web-1"):
         change = orders.apply(replace(fill("t", "1", "1", cl_ord_id=cl_ord_id), **{field: Dec(bad)}))
         assert change.anomalies
         assert (change.fills, change.changed, change.ask) == ((), False, cl_ord_id == ID)
-    assert facts(order) == before
+    assert outcome(order) == before
 
 
 def test_a_fill_for_nothing_is_only_quantity() -> None:
-    """Price 0 is a missing column, not a gift: the fill is missing until a report tells its price."""
+    """Price 0 means that the price is missing: the fill is missing until a report has its price."""
     orders, order = table()
     change = orders.apply(fill("t", "4", "4", px="0"))
     assert (change.fills, order.missing_fills, len(change.anomalies)) == ((), 4, 1)
@@ -548,7 +551,7 @@ def test_an_echo_changes_nothing() -> None:
 
 
 def test_a_venue_id_learned_late_is_a_change() -> None:
-    """Whoever cancels or queries by the venue's id wants to know."""
+    """Commands that use the venue's order id can find the order."""
     orders, order = table()
     orders.apply(report(S.NEW))
     assert orders.apply(report(S.NEW, order_id="v9")).changed

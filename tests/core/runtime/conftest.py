@@ -1,4 +1,4 @@
-"""A desk that writes down its inputs, and the runtime around it."""
+"""A desk that records its inputs, and the runtime around it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def eventually() -> Callable[..., Any]:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Any:
-    """``async with running(**Runtime's arguments) as (desk, runtime)``: both alive; stopped and closed after it."""
+    """``async with running(**Runtime's arguments) as (desk, runtime)``: both run inside; stopped and closed after
+    it."""
 
     @asynccontextmanager
     async def start(desk: FakeDesk | None = None, **arguments: Any) -> AsyncIterator[tuple[FakeDesk, Runtime]]:

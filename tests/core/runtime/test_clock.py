@@ -1,4 +1,4 @@
-"""The clock against clocks moved by hand."""
+"""The clock with wall, monotonic and boot clocks that the test sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECOND = 1_000_000_000
 
 
 class Hands:
-    """Three clocks: wall, monotonic, and the one that runs on in sleep."""
+    """Three clocks: wall, monotonic, and boot (which continues during sleep)."""
 
     def __init__(self) -> None:
         self.wall = 1_700_000_000 * SECOND
@@ -40,7 +40,7 @@ def test_starts_at_the_wall_clock() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 10**12), st.integers(-(10**13), 10**13))))
 def test_never_steps(moves: list[tuple[int, int]]) -> None:
-    """Whatever is done to the wall clock, our time advances as the monotonic one does."""
+    """Whatever happens to the wall clock, our time advances with the monotonic clock."""
     hands = Hands()
     clock = hands.clock()
     began = clock.now_ns()
@@ -53,7 +53,7 @@ def test_never_steps(moves: list[tuple[int, int]]) -> None:
 
 
 def test_a_jump_is_told_once() -> None:
-    """An hour forward or back is told with its size, and then it is how things are."""
+    """A jump of an hour is reported once with its size; after that the new wall time is the normal one."""
     hands = Hands()
     clock = hands.clock()
     for jump in (3600 * SECOND, -3600 * SECOND, 300_000_000):
@@ -77,7 +77,7 @@ def test_slewing_is_no_jump() -> None:
 
 
 def test_sleep_is_told() -> None:
-    """The monotonic clock stands still in sleep: seen by the boot clock, also when the wall clock was turned back."""
+    """The monotonic clock stops during sleep: the boot clock shows it, also when the wall clock was set back."""
     hands = Hands()
     clock = hands.clock()
     hands.wall += 60 * SECOND

@@ -49,7 +49,8 @@ async def raw_venue(handler: Raw) -> AsyncIterator[str]:
 
 
 async def test_a_request_arrives_as_it_was_signed(running: Any) -> None:
-    """Target, headers and body are byte for byte the adapter's; the answer has its stamps and lower-case headers."""
+    """Target, headers and body arrive byte for byte as the adapter made them; the answer has its times and lower-case
+    headers."""
     seen: list[Any] = []
 
     async def handler(request: web.Request) -> web.Response:
@@ -87,7 +88,7 @@ async def test_redirects_and_cookies_are_not_followed(running: Any) -> None:
 
 
 async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The body is capped after inflation, without the memory for all of it."""
+    """The limit applies to the decompressed body, without using the memory for all of it."""
 
     async def handler(request: web.Request) -> web.Response:
         size = int(request.path[1:])
@@ -107,11 +108,11 @@ async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any, monkeypatch: pyt
         assert answer.sent
         assert "over 1000000 bytes" in answer.reason
         assert answer.status == 200
-        assert peak < 210_000_000  # the server in this process holds the 100 MB that it packs
+        assert peak < 210_000_000  # the server in this process needs the 100 MB that it compresses
 
 
 async def test_a_slow_body_times_out(running: Any) -> None:
-    """The deadline covers the last byte, and what got no answer in time may have arrived."""
+    """The deadline includes the last byte; a request without answer in time may have arrived."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -128,8 +129,9 @@ async def test_a_slow_body_times_out(running: Any) -> None:
         assert (answer.sent, answer.reason) == (True, "no answer in time")
 
 
-async def test_nothing_left_is_told_apart(running: Any, unused_tcp_port: int) -> None:
-    """Refused, not found, TLS against plain text, plain text to elsewhere, no address: provably not sent."""
+async def test_requests_that_were_certainly_not_sent_are_recognized(running: Any, unused_tcp_port: int) -> None:
+    """Connection refused, name not found, TLS to a plain-text port, plain text to another host, no address: provably
+    not sent."""
 
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -166,7 +168,7 @@ async def test_no_connection_in_time_is_not_sent(running: Any, monkeypatch: pyte
 @pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"garbage\r\n\r\n"])
 @pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
 async def test_lost_answers_may_have_been_sent_once(running: Any, reply: bytes, method: str) -> None:
-    """A connection that ends after the request: sent, and never repeated, on a fresh connection or a kept one."""
+    """A connection that ends after the request: maybe sent, and never repeated, on a new connection or a kept one."""
     requests: list[bytes] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -183,7 +185,7 @@ async def test_lost_answers_may_have_been_sent_once(running: Any, reply: bytes, 
         runtime.request("rest", 2, monkey, PATIENT)
         first, second = await desk.until("answered", 2)
         assert isinstance(first[1], HttpAnswer)
-        if isinstance(second[1], HttpAnswer):  # it took the other warm connection: then that one answered it
+        if isinstance(second[1], HttpAnswer):  # it used the other open connection, which answered it
             runtime.request("rest", 3, monkey, PATIENT)
             second = (await desk.until("answered", 3))[2]
         assert isinstance(second[1], NoAnswer)
@@ -192,8 +194,10 @@ async def test_lost_answers_may_have_been_sent_once(running: Any, reply: bytes, 
         assert len(requests) == len(desk.named("answered"))
 
 
-async def test_connections_are_warm_and_kept(running: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first request a second connection stands ready, without a request of ours having gone over it."""
+async def test_connections_are_opened_ahead_and_kept(
+    running: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first request a second connection is open, without a request on it."""
     monkeypatch.setattr(http, "WARM_EVERY_S", 0.05)
     peers: list[asyncio.StreamWriter] = []
     requests: list[bytes] = []
@@ -218,7 +222,7 @@ async def test_connections_are_warm_and_kept(running: Any, eventually: Any, monk
 
 
 async def test_secrets_stay_out_of_answers_and_logs(running: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Signed addresses and keys reach the venue and no reason, log or exception text, whatever goes wrong."""
+    """Signed addresses and keys reach the venue, but appear in no reason, log or exception text, whatever fails."""
     caplog.set_level("DEBUG")
     seen: list[bytes] = []
 
@@ -240,8 +244,8 @@ async def test_secrets_stay_out_of_answers_and_logs(running: Any, caplog: pytest
         assert "canary" not in repr(desk.inputs) + caplog.text
 
 
-async def test_the_end_of_the_run_answers_what_is_under_way(running: Any) -> None:
-    """A request cut by the end is told as possibly sent, before nothing goes in any more."""
+async def test_the_end_of_the_run_answers_open_requests(running: Any) -> None:
+    """A request cut by the end of the run is reported as maybe sent before the inputs end."""
     arrived = asyncio.Event()
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

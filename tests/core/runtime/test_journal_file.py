@@ -27,14 +27,14 @@ def journal(tmp_path: Path) -> Iterator[JournalFile]:
 
 
 def test_appended_is_readable_at_once(journal: JournalFile, tmp_path: Path) -> None:
-    """A record is with the system when append returns, and the position is where it ends."""
+    """When ``append`` returns, the operating system has the record, and the position is its end."""
     assert journal.append(b"one") == 3
     assert journal.append(b"three") == 8
     assert (tmp_path / "journal").read_bytes() == b"onethree" == journal.read()
 
 
-def test_survives_our_death(tmp_path: Path) -> None:
-    """What was appended is there after a kill, without any flush."""
+def test_survives_a_kill(tmp_path: Path) -> None:
+    """What was appended is there after SIGKILL, without any flush."""
     code = (
         "import os, signal, sys; from pathlib import Path;"
         "from arbkit.core.runtime.clock import Clock; from arbkit.core.runtime.journal_file import JournalFile;"
@@ -57,8 +57,9 @@ def test_a_torn_tail_is_cut(journal: JournalFile) -> None:
     assert journal.read() == b"goodnext"
 
 
-def test_durable_is_told_in_order_and_after_the_sync(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Positions rise, the last one is told, many appends share a sync, and none is told before its sync."""
+def test_durable_is_reported_in_order_and_after_the_sync(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions increase, the last one is reported, many appends share one sync, and none is reported before its
+    sync."""
     told: list[int] = []
     all_told = threading.Event()
     synced: list[int] = []
@@ -86,7 +87,7 @@ def test_durable_is_told_in_order_and_after_the_sync(journal: JournalFile, monke
 
 
 def test_close_makes_all_durable(tmp_path: Path) -> None:
-    """Closing flushes, with or without the writer's thread, and frees the reserve."""
+    """Closing flushes, with or without the writer's thread, and deletes the reserve."""
     for started in (False, True):
         file = JournalFile(tmp_path / "journal", Clock())
         if started:
@@ -98,7 +99,7 @@ def test_close_makes_all_durable(tmp_path: Path) -> None:
 
 
 def test_a_failed_sync_is_final(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an error of fdatasync nothing is durable, appends raise, and it is told once."""
+    """After an error of fdatasync nothing is durable, appends raise, and there is one report."""
     failed = threading.Event()
     reasons: list[str] = []
 
@@ -122,7 +123,8 @@ def test_a_failed_sync_is_final(journal: JournalFile, monkeypatch: pytest.Monkey
 
 
 def test_a_full_disk_uses_the_reserve_and_says_so(journal: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record cut short by a full disk is undone and written whole on the reserve, with an alarm; then it is over."""
+    """A record cut off by a full disk is undone and written completely with the reserve, with an alarm; the next one
+    fails."""
     reasons: list[str] = []
     journal.start(lambda _: None, reasons.append)
     journal.append(b"before")
@@ -132,7 +134,7 @@ def test_a_full_disk_uses_the_reserve_and_says_so(journal: JournalFile, monkeypa
 
     def write(fd: int, data: bytes) -> int:
         if fd == journal._fd and (reserve.exists() or not full[0]):
-            return real(fd, data[:2])  # a short write is how a full disk often begins
+            return real(fd, data[:2])  # a full disk often shows first as a short write
         return real(fd, data)
 
     monkeypatch.setattr(os, "write", write)
@@ -147,7 +149,8 @@ def test_a_full_disk_uses_the_reserve_and_says_so(journal: JournalFile, monkeypa
 
 
 def test_a_real_limit_on_the_file_stops_it(tmp_path: Path) -> None:
-    """With a file size limit of the system: the last whole record stays, the next one raises, nothing is half there."""
+    """With a file size limit of the system: the last complete record stays, the next one raises, nothing is written
+    partly."""
     code = """
 import resource, signal, sys
 from pathlib import Path
@@ -198,7 +201,7 @@ def test_files_are_private_and_links_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_instance_is_refused(tmp_path: Path) -> None:
-    """The same mode and environment: refused, naming the process; after a close, or in another mode: welcome."""
+    """The same mode and environment is refused, with the process id; after a close, or in another mode, it starts."""
     first = StateFolder(tmp_path, "live", {"binance:main": "prod"})
     with pytest.raises(ConfigError, match=f"process {os.getpid()}"):
         StateFolder(tmp_path, "live", {"okx:main": "prod"})
@@ -208,7 +211,7 @@ def test_a_second_instance_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_account_keeps_its_environment(tmp_path: Path) -> None:
-    """A key that was used on the testnet is refused on production, and the lock is let go."""
+    """A key that was used on the testnet is refused on production, and the lock is released."""
     StateFolder(tmp_path, "live", {"binance:main": "testnet"}).close()
     with pytest.raises(ConfigError, match="binance:main was used in environment 'testnet'"):
         StateFolder(tmp_path, "live", {"binance:main": "prod", "okx:main": "prod"})
@@ -218,8 +221,8 @@ def test_an_account_keeps_its_environment(tmp_path: Path) -> None:
         StateFolder(tmp_path, "live", {"okx:main": "prod"})
 
 
-def test_ballast_is_really_there(journal: JournalFile) -> None:
-    """The reserve takes its blocks on the disk, so that giving it up frees them."""
+def test_the_reserve_uses_disk_blocks(journal: JournalFile) -> None:
+    """The reserve uses real blocks on the disk, so that deleting it frees them."""
     found = journal._ballast.stat()
     assert found.st_size == journal_file.BALLAST
     assert found.st_blocks * 512 >= journal_file.BALLAST

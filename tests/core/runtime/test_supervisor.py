@@ -32,7 +32,7 @@ MS = 1_000_000
 
 
 class MemoryTransport:
-    """The seam's other side, without a socket: what a test gives it is received, what is sent is kept."""
+    """A transport without a socket: it receives what the test gives it and keeps what is sent."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -65,7 +65,7 @@ class MemoryVenue:
 
 
 async def test_timers_fire_when_due(running: Any, make_desk: Any) -> None:
-    """wake comes once for each due time, never before it."""
+    """``wake`` is called once for each due time, never before it."""
     desk = make_desk()
     clock = Clock()
     due: list[int] = []
@@ -85,7 +85,7 @@ async def test_timers_fire_when_due(running: Any, make_desk: Any) -> None:
 
 
 async def test_an_input_moves_the_timer(running: Any, make_desk: Any) -> None:
-    """A due time that an input brought forward counts at once; one that it put off wakes nobody."""
+    """A due time that an input makes earlier counts at once; one that it makes later causes no wake."""
     desk, venue, clock = make_desk(), MemoryVenue(), Clock()
     desk.due_ns = clock.now_ns() + 60 * SECOND
     desk.on["wake"] = lambda *_: setattr(desk, "due_ns", NEVER)
@@ -101,8 +101,8 @@ async def test_an_input_moves_the_timer(running: Any, make_desk: Any) -> None:
         assert desk.named("wake") == []
 
 
-async def test_a_desk_that_is_always_due_starves_nobody(running: Any, make_desk: Any) -> None:
-    """Being woken has a floor, so the loop goes on: never two wakes within the floor, however long the run takes."""
+async def test_a_desk_that_is_always_due_does_not_block_the_loop(running: Any, make_desk: Any) -> None:
+    """There is a minimum time between two wakes, however long the run takes, so that the loop can go on."""
     desk = make_desk()
     desk.due_ns = 0
     async with running(desk):
@@ -113,8 +113,8 @@ async def test_a_desk_that_is_always_due_starves_nobody(running: Any, make_desk:
         assert woken <= spent_ns / (WAKE_FLOOR_S * 1e9) + 1
 
 
-async def test_a_late_loop_is_told_before_the_frames_that_waited(running: Any, make_desk: Any) -> None:
-    """After a stall the desk hears ``late`` first, and only then what was in the buffers meanwhile."""
+async def test_a_late_loop_is_reported_before_the_frames_that_waited(running: Any, make_desk: Any) -> None:
+    """After a stall the desk gets ``late`` first, then the frames that waited in the buffers."""
     desk = make_desk()
     told: list[str] = []
 
@@ -139,7 +139,7 @@ async def test_a_late_loop_is_told_before_the_frames_that_waited(running: Any, m
 
 
 async def test_a_stall_without_frames_is_late_too(running: Any, make_desk: Any) -> None:
-    """The beat finds it."""
+    """The regular check of the loop detects it."""
     async with running() as (desk, _):
         await asyncio.sleep(0.06)
         time.sleep(0.12)
@@ -147,8 +147,8 @@ async def test_a_stall_without_frames_is_late_too(running: Any, make_desk: Any) 
         assert desk.named("late")[0][0] >= 50 * MS
 
 
-async def test_a_clock_jump_is_told(running: Any) -> None:
-    """Within a beat or two of happening."""
+async def test_a_clock_jump_is_reported(running: Any) -> None:
+    """Within two checks after it happened."""
     offset = [0]
     clock = Clock(wall=lambda: CLOCK.now_ns() + offset[0])
     async with running(clock=clock) as (desk, _):
@@ -160,8 +160,8 @@ async def test_a_clock_jump_is_told(running: Any) -> None:
         assert len(desk.named("jumped")) == 1
 
 
-async def test_the_seam_takes_another_transport(running: Any) -> None:
-    """A connection in memory does what a socket does."""
+async def test_another_transport_can_be_used(running: Any) -> None:
+    """An in-memory connection works like a socket."""
     venue = MemoryVenue()
     async with running(opener=venue) as (desk, runtime):
         runtime.dial("a", Dial("memory:"))
@@ -183,7 +183,7 @@ async def test_the_seam_takes_another_transport(running: Any) -> None:
 
 
 async def test_unknown_links_take_nothing(running: Any) -> None:
-    """A send on a link that was never dialled left nothing; a drop of it is nothing."""
+    """A send on a link that was never dialled fails; a drop of it does nothing."""
     async with running() as (desk, runtime):
         assert not runtime.send("nowhere", "order")
         runtime.drop("nowhere", "why not")
@@ -192,7 +192,7 @@ async def test_unknown_links_take_nothing(running: Any) -> None:
 
 
 async def test_a_bug_in_the_desk_ends_the_run(tmp_path: Path, make_desk: Any) -> None:
-    """The exception comes out of ``run``, nothing goes in after it, and the journal is flushed and closed."""
+    """``run`` raises the exception, no more inputs are passed to the desk, and the journal is flushed and closed."""
     clock, venue, desk = Clock(), MemoryVenue(), make_desk()
     journal = JournalFile(tmp_path / "journal", clock)
     runtime = Runtime(clock, journal, opener=venue)
@@ -215,7 +215,7 @@ async def test_a_bug_in_the_desk_ends_the_run(tmp_path: Path, make_desk: Any) ->
 
 
 async def test_a_journal_that_fails_stops_the_desk(running: Any, make_desk: Any, monkeypatch: Any) -> None:
-    """fdatasync fails: the desk is stopped, and appending raises into the turn that wanted to send."""
+    """fdatasync fails: the desk is stopped, and the append raises in the turn that wants to send."""
 
     def broken(fd: int) -> None:
         raise OSError(5, "Input/output error")
@@ -232,8 +232,8 @@ async def test_a_journal_that_fails_stops_the_desk(running: Any, make_desk: Any,
         runtime._running().after()
 
 
-async def test_durability_is_told(running: Any) -> None:
-    """The position comes back once the disk has it."""
+async def test_durability_is_reported(running: Any) -> None:
+    """The position is reported once it is on the disk."""
     async with running() as (desk, runtime):
         position = runtime.journal(b"intent")
         async with asyncio.timeout(60):
@@ -268,7 +268,7 @@ async def test_stop_waits_for_idle_or_the_grace_time(
 
 
 async def test_the_second_stop_cuts(tmp_path: Path, make_desk: Any) -> None:
-    """halt, at once."""
+    """The second stop calls ``halt`` at once."""
     desk, clock = make_desk(), Clock()
     desk.idle = False
     runtime = Runtime(clock, JournalFile(tmp_path / "journal", clock))
@@ -311,7 +311,7 @@ else:
 
 @pytest.mark.parametrize("loop", [(), ("uvloop",)], ids=["asyncio", "uvloop"])
 def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> None:
-    """SIGTERM winds down, SIGINT after it cuts; on both event loops, without a traceback."""
+    """SIGTERM stops in order, SIGINT after it stops at once; on both event loops, without a traceback."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", CHILD, str(tmp_path / "journal"), *loop],
         stdout=subprocess.PIPE,
@@ -330,7 +330,7 @@ def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> Non
 
 
 async def test_a_run_is_taped(running: Any, make_desk: Any, tmp_path: Path) -> None:
-    """Every input of the run is on its tape, in order, with its time; the token of an address is struck."""
+    """Every input of the run is on its tape, in order, with its time; the token of an address is masked."""
     clock, venue = Clock(), MemoryVenue()
     token = "canaryTOKEN0123456789"
     head = TapeHead(began_ns=clock.now_ns(), code="test", seed=1)
@@ -377,8 +377,9 @@ async def test_a_full_disk_ends_the_recording_only(
         assert runtime.send("a", "order")
 
 
-async def test_the_heap_is_collected_only_in_calm() -> None:
-    """Frozen after the warm-up; then full collections only without open deals, unless one is long overdue."""
+async def test_the_heap_is_collected_only_without_open_deals() -> None:
+    """The heap is frozen after the warm-up. Then there are full collections only without open deals, unless one is long
+    overdue."""
     heap = Heap(Clock(), 0)
     try:
         heap.tick(True, 9 * SECOND)

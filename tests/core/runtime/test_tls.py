@@ -1,4 +1,4 @@
-"""TLS is verified always: a bad certificate ends the attempt before a byte of ours."""
+"""TLS certificates are always verified: a bad one ends the attempt before we send a byte."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def venue(cert: Path, key: Path, heard: list[bytes], newest: ssl.TLSVersio
     [("unknown", "self-signed certificate"), ("other", "not valid for"), ("expired", "expired"), ("none", "")],
 )
 async def test_certificates_are_verified(running: Any, tmp_path: Path, fault: str, words: str) -> None:
-    """Only a certificate of a known authority, for this name, of this time will do: for WebSocket and HTTP alike."""
+    """Only a valid certificate of a known authority for this name is accepted, for WebSocket and HTTP."""
     cert, key = certificate(
         tmp_path, address="127.0.0.2" if fault == "other" else "127.0.0.1", expired=fault == "expired"
     )
@@ -117,7 +117,7 @@ async def test_old_tls_is_refused(running: Any, tmp_path: Path) -> None:
 
 
 def test_the_context_verifies() -> None:
-    """No switch turns it off."""
+    """Verification cannot be switched off."""
     context = tls_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

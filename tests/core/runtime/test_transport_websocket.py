@@ -23,14 +23,14 @@ Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def venue(handler: Handler, **arguments: Any) -> AsyncIterator[str]:
-    """A server; yields its address."""
+    """A WebSocket server; yields its address."""
     async with serve(handler, "127.0.0.1", 0, **arguments) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
 
 
 @asynccontextmanager
 async def raw_venue(handler: Raw) -> AsyncIterator[str]:
-    """A server of bytes; yields its address."""
+    """A raw TCP server; yields its address."""
 
     async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -72,12 +72,12 @@ async def hold(reader: asyncio.StreamReader) -> None:
 
 async def test_messages_go_both_ways(running: Any) -> None:
     """Text comes as str, binary as bytes, and what is sent arrives."""
-    heard: list[Any] = []
+    received: list[Any] = []
 
     async def handler(socket: ServerConnection) -> None:
         await socket.send("hello")
         await socket.send(b"\x00\x01")
-        heard.append(await socket.recv())
+        received.append(await socket.recv())
 
     async with venue(handler) as url, running() as (desk, runtime):
         runtime.dial("a", Dial(url))
@@ -86,7 +86,7 @@ async def test_messages_go_both_ways(running: Any) -> None:
         await desk.until("closed")
         assert desk.inputs[0] == ("opened", "a")
         assert desk.named("frame") == [("a", "hello"), ("a", b"\x00\x01")]
-        assert heard == ["order"]
+        assert received == ["order"]
         assert "1000 (OK)" in desk.named("closed")[0][1]
         assert not runtime.send("a", "late")
 
@@ -110,7 +110,8 @@ async def test_messages_of_one_read_share_one_end_and_one_time(running: Any) -> 
 
 
 async def test_fragments_become_one_message(running: Any) -> None:
-    """A message in fragments, a ping between them, split anywhere even inside a character, comes whole."""
+    """A message in fragments, with a ping between them and split anywhere, even inside a character, arrives
+    complete."""
     text = "päper"
     data = text.encode()
 
@@ -131,7 +132,7 @@ async def test_fragments_become_one_message(running: Any) -> None:
 
 
 async def test_pings_are_answered(running: Any) -> None:
-    """A ping gets its pong, with its payload, and counts as life."""
+    """A ping gets a pong with its payload, and counts as activity."""
 
     async def handler(socket: ServerConnection) -> None:
         pong = await socket.ping(b"beat")
@@ -145,8 +146,8 @@ async def test_pings_are_answered(running: Any) -> None:
         assert desk.named("activity") == [("a",)]
 
 
-async def test_silence_is_broken_by_pings(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silent link is pinged, and the pong is told as life; a busy one is not pinged."""
+async def test_a_silent_link_is_pinged(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent link is pinged, and the pong is reported as activity; a busy one is not pinged."""
     monkeypatch.setattr("arbkit.core.runtime.link.PING_NS", 50_000_000)
 
     async def handler(socket: ServerConnection) -> None:
@@ -159,8 +160,8 @@ async def test_silence_is_broken_by_pings(running: Any, monkeypatch: pytest.Monk
 
 
 async def test_half_open_connection_stays_silent(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that is gone without a word gives no sign of life, and a drop then ends it without waiting for its
-    closing handshake, which here would take longer than the test."""
+    """A peer that disappeared gives no activity. A drop then ends the link without waiting for the closing handshake,
+    which would take longer than this test."""
     monkeypatch.setattr("arbkit.core.runtime.link.PING_NS", 30_000_000)
     monkeypatch.setattr(transport, "LINGER_S", 3600.0)
     release = asyncio.Event()
@@ -181,7 +182,7 @@ async def test_half_open_connection_stays_silent(running: Any, monkeypatch: pyte
 
 
 async def test_a_big_message_closes_with_1009(running: Any) -> None:
-    """A message over the cap is refused by its length, before it is read."""
+    """A message over the size limit is refused by its length, before it is read."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
@@ -197,7 +198,7 @@ async def test_a_big_message_closes_with_1009(running: Any) -> None:
 
 
 async def test_fragments_are_capped_together(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cap holds for the sum of the fragments: the last of eight that would just fit is refused one byte later."""
+    """The limit applies to the sum of the fragments: one byte more in the last of eight is refused."""
     monkeypatch.setattr(transport.connect, "__kwdefaults__", {"max_message": 8 * 1024})
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -235,7 +236,7 @@ async def test_deflate_only_where_asked(running: Any) -> None:
 
 
 async def test_deflate_bomb_is_refused(running: Any) -> None:
-    """100 MB packed into 100 kB are not unpacked beyond the cap."""
+    """100 MB compressed into 100 kB are not decompressed beyond the limit."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(b"\0" * 100_000_000) + packer.flush(zlib.Z_SYNC_FLUSH)
 
@@ -282,7 +283,7 @@ async def test_text_that_is_not_utf8_closes_with_1007(running: Any) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1012, 1013, 4003])
 async def test_close_codes_are_reported(running: Any, code: int) -> None:
-    """The venue's code and words reach the desk, with nothing that a terminal would obey."""
+    """The venue's close code and text reach the desk, without control characters."""
 
     async def handler(socket: ServerConnection) -> None:
         await socket.close(code, "see you \x1b[31m later")
@@ -296,7 +297,7 @@ async def test_close_codes_are_reported(running: Any, code: int) -> None:
 
 
 async def test_end_without_a_close_frame(running: Any) -> None:
-    """A connection that just ends, or is reset in the middle of a frame, is 1006; the half frame is not data."""
+    """A connection that just ends, or is reset inside a frame, is 1006; the incomplete frame is not data."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
@@ -312,7 +313,7 @@ async def test_end_without_a_close_frame(running: Any) -> None:
 
 
 async def test_send_is_refused_between_the_end_and_its_report(running: Any) -> None:
-    """From the moment the venue's close frame is read, nothing is taken any more."""
+    """After the venue's close frame is read, no send is accepted."""
     taken: list[bool] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -378,7 +379,7 @@ async def test_a_ping_flood_is_a_fault(running: Any) -> None:
     ],
 )
 async def test_refused_handshakes_say_why(running: Any, answer: bytes, words: list[str]) -> None:
-    """Status, proxy, block page, redirect: the reason names it, the link is closed, and nothing was opened."""
+    """Status, proxy, block page, redirect: the reason names it, the link is closed, and ``opened`` was not called."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -394,8 +395,8 @@ async def test_refused_handshakes_say_why(running: Any, answer: bytes, words: li
             assert all(word in closed[1] for word in words), closed[1]
 
 
-async def test_nobody_listens(running: Any, unused_tcp_port: int) -> None:
-    """A refused connection is a closed link with the system's words, and can be dialled again."""
+async def test_a_refused_connection(running: Any, unused_tcp_port: int) -> None:
+    """A refused connection closes the link with the system's error text; the link can be dialled again."""
     async with running() as (desk, runtime):
         for _ in range(2):
             runtime.dial("a", Dial(f"ws://127.0.0.1:{unused_tcp_port}/"))
@@ -418,7 +419,7 @@ async def test_a_handshake_that_never_ends(running: Any, monkeypatch: pytest.Mon
 
 
 async def test_a_drop_while_dialling(running: Any) -> None:
-    """It ends the attempt: one closed, no opened, and the name is free again."""
+    """It ends the attempt: one ``closed``, no ``opened``, and the name can be used again."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await hold(reader)
@@ -434,7 +435,7 @@ async def test_a_drop_while_dialling(running: Any) -> None:
 
 @pytest.mark.parametrize("url", ["ws://venue.example/ws", "http://127.0.0.1/", "ws://10.0.0.1/", "wss://", "ws://a:b"])
 async def test_addresses_that_must_not_be_dialled(running: Any, url: str) -> None:
-    """Plain text leaves this machine under no circumstances, and other schemes are none."""
+    """Plain text is allowed to this machine only, and no other schemes."""
     async with running() as (desk, runtime):
         runtime.dial("a", Dial(url))
         (closed,) = await desk.until("closed")
@@ -442,7 +443,7 @@ async def test_addresses_that_must_not_be_dialled(running: Any, url: str) -> Non
 
 
 async def test_secrets_stay_out_of_reasons(running: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A token in the address or a header reaches the venue, and no reason and no log, even when echoed back."""
+    """A token in the address or a header reaches the venue, but no reason and no log, even if the venue repeats it."""
     caplog.set_level("DEBUG")
     token = "canaryTOKEN0123456789abcdef"
     seen: list[str] = []
@@ -467,7 +468,7 @@ async def test_secrets_stay_out_of_reasons(running: Any, caplog: pytest.LogCaptu
 
 
 async def test_one_link_does_not_touch_another(running: Any) -> None:
-    """A link that fails, and one that is flooded with garbage, leave a third as it was."""
+    """A failing link and one that receives garbage do not affect a third one."""
 
     async def good(socket: ServerConnection) -> None:
         async for message in socket:

@@ -1,4 +1,5 @@
-"""The engine: what a deal holds is given back once, whatever its end, and no plugin takes the desk with it."""
+"""The engine: a deal's reservations are released exactly once, whatever its end, and a plugin failure does not stop the
+desk."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ NEVER = 1 << 62
 
 
 class Scripted:
-    """Plans two legs; answers what a test tells it to."""
+    """Plans two legs and returns the commands that the test sets."""
 
     due_ns = NEVER
 
@@ -73,7 +74,7 @@ def close_when_done(deal, update, view, now_ns):
 
 
 def nothing_held(rig):
-    """Limits and rate tokens are as if no deal had ever been."""
+    """Limits and rate tokens are as if there had been no deal."""
     limits = rig.desk.limits
     assert limits.open_deals == 0
     assert limits.notional == 0
@@ -88,7 +89,7 @@ def nothing_held(rig):
 
 
 def test_refused_by_the_gate_holds_nothing(kit):
-    """A gate refusal of the second leg releases the reservation; nothing left, nothing is journaled."""
+    """A gate refusal of the second leg releases the reservation; nothing was sent, nothing is in the journal."""
     rig = kit.rig(gate=GateConfig(price_band=D("0.0001"))).boot()
     rig.book(B, 101.0, 101.1)
     assert rig.trade() == []
@@ -98,7 +99,7 @@ def test_refused_by_the_gate_holds_nothing(kit):
 
 
 def test_refused_for_tokens_holds_nothing(kit):
-    """No tokens: reservation and tokens set aside are given back."""
+    """No tokens: the reservation and the reserved tokens are released."""
     aa = kit.venue("aa")
     aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 1, S))
     rig = kit.rig(aa, kit.venue("bb")).boot()
@@ -116,7 +117,7 @@ def test_not_sent_holds_nothing(rig):
 
 
 def test_closed_deal_holds_nothing(rig):
-    """Hedged: given back, counted once, journaled once."""
+    """Hedged: released once, counted once, in the journal once."""
     for one in rig.trade():
         rig.fill(one)
     assert rig.desk.counters.deals == {"hedged": 1}
@@ -125,7 +126,7 @@ def test_closed_deal_holds_nothing(rig):
 
 
 def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
-    """HELD: an alarm, the pair restricted, the exposure still counted; told once however often it is looked at."""
+    """HELD: one alarm, the pair is restricted, the exposure still counts."""
     rig = kit.rig().boot()
     ids = rig.trade()
     rig.fill(ids[0])
@@ -160,8 +161,8 @@ def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
     ],
     ids=["none", "raises", "nonsense", "account", "cancel_account", "zero", "move"],
 )
-def test_broken_executor_costs_its_deal_and_its_strategy_only(kit, does):
-    """Whatever ``on_order`` does: the desk lives, the deal is HELD, the fill is booked, the strategy is out."""
+def test_failing_executor_stops_only_its_deal_and_strategy(kit, does):
+    """Whatever ``on_order`` does: the desk goes on, the deal is HELD, the fill is booked, the strategy is stopped."""
     rig = kit.rig(executor=Scripted(on_order=does)).boot()
     ids = rig.trade()
     rig.fill(ids[0])
@@ -175,8 +176,8 @@ def test_broken_executor_costs_its_deal_and_its_strategy_only(kit, does):
 
 
 @pytest.mark.parametrize("what", ["raises", "account", "instrument", "no_legs"])
-def test_plan_that_is_no_plan_costs_its_strategy_only(kit, what):
-    """A plan that names what does not exist is the strategy's failure, and holds nothing."""
+def test_invalid_plan_stops_only_its_strategy(kit, what):
+    """A plan with an unknown instrument or account is a failure of the strategy; nothing stays reserved."""
 
     def plan(opportunity, view, now_ns):
         if what == "raises":
@@ -199,7 +200,7 @@ def test_plan_that_is_no_plan_costs_its_strategy_only(kit, what):
 
 
 def test_hedge_refused_by_the_gate_is_told_to_its_executor(kit):
-    """REJECTED with reason GATE reaches ``on_order``; nothing left; it does not count as sent."""
+    """REJECTED with reason GATE is passed to ``on_order``; nothing was sent, and it does not count as sent."""
 
     def on_order(deal, update, view, now_ns):
         if len(deal.orders) == 2 and update.ord_status is OrdStatus.FILLED:
@@ -228,7 +229,7 @@ def test_hedge_refused_by_the_gate_is_told_to_its_executor(kit):
 
 
 def test_executor_that_asks_again_at_every_refusal_ends_held(kit):
-    """An order for every refusal would recurse for ever: it ends as a failure of that executor."""
+    """An executor that returns a new order for every refusal would recurse without end: it counts as failed."""
 
     def on_order(deal, update, view, now_ns):
         return [
@@ -253,7 +254,8 @@ def test_executor_that_asks_again_at_every_refusal_ends_held(kit):
 
 
 def test_later_entries_need_tokens_too(kit):
-    """An entry of a second wave is not sent past the venue's rate limit: it is refused here and told."""
+    """An entry of a second wave is not sent beyond the venue's rate limit: it is refused, and its executor is
+    called."""
     aa = kit.venue("aa")
     aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 4, 10 * S))  # the order lane: three
 
@@ -298,7 +300,7 @@ def test_later_entries_need_tokens_too(kit):
 
 
 def test_refused_edges_use_up_no_ids(kit):
-    """An edge that the gate refuses comes with every tick: the block of ids must last all the same."""
+    """An edge that the gate refuses comes with every tick; it must not use up the block of ids."""
     rig = kit.rig().boot()
     rig.desk.gate.restrict("", Mode.REDUCING, "test")
     for _ in range(50):
@@ -310,7 +312,7 @@ def test_refused_edges_use_up_no_ids(kit):
 
 
 def test_executor_due_in_the_past_without_a_deal_does_not_spin(kit):
-    """A timer that an executor forgot to clear wakes nobody once its deals are gone."""
+    """A timer that an executor did not clear causes no wakes once its deals are gone."""
     executor = Scripted(on_order=close_when_done)
     executor.due_ns = 1
     rig = kit.rig(executor=executor).boot()
@@ -319,7 +321,7 @@ def test_executor_due_in_the_past_without_a_deal_does_not_spin(kit):
 
 
 def test_timer_reaches_open_deals(kit):
-    """``due_ns`` came: ``on_timer`` of each open deal of that executor, at that time."""
+    """At ``due_ns``, ``on_timer`` is called for each open deal of that executor."""
     executor = Scripted(on_order=close_when_done)
 
     def on_timer(deal, view, now_ns):
@@ -336,7 +338,8 @@ def test_timer_reaches_open_deals(kit):
 
 
 def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
-    """Somebody trades by hand what we have never heard of: an alarm, no crash; what we know moves the balance."""
+    """A manual trade in an unknown instrument raises an alarm and no error; one in a known instrument changes the
+    balance."""
     foreign = {
         "account": "aa:main",
         "cl_ord_id": "",
@@ -357,7 +360,7 @@ def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
 
 
 def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
-    """A fill after the end: the ledger has it, an alarm names it, the deal is not opened again."""
+    """A fill after the end: the ledger books it, an alarm names it, the deal stays closed."""
     ids = rig.trade()
     for one in ids:
         rig.say(
@@ -371,14 +374,14 @@ def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
     assert not rig.deals
 
 
-def test_update_of_an_account_that_is_not_ours_is_nothing(rig):
+def test_report_of_an_account_that_is_not_ours_is_ignored(rig):
     """A report of another account is not booked anywhere."""
     rig.say("aa.private", OrderUpdate(account="zz:main", instrument=A, cl_ord_id="x", ord_status=OrdStatus.NEW))
     assert rig.desk.idle
 
 
 def test_the_best_opportunity_is_taken_first(kit):
-    """Ranked by expected net over all strategies: with room for one deal the dearest is it."""
+    """Ranked by expected net over all strategies: with room for one deal, the best one is taken."""
     from msgspec.structs import replace
 
     from arbkit.core.money.limits import LimitsConfig

@@ -1,4 +1,4 @@
-"""What a run that died left of its deals: told once all orders are proved, and only where it is more than dust."""
+"""Deals left open by a crashed run: reported once all orders are proved, and only where the rest is more than dust."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ A, B = "one:BTC-USDT", "two:BTC-USDT"
 
 
 class Told:
-    """The log."""
+    """Records the log events."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, dict[str, Any]]] = []
@@ -50,7 +50,7 @@ def outcome(one: Intent, filled: str) -> OrderOutcome:
 
 
 def after(*records: Any, orders: dict[str, Orders] | None = None) -> tuple[InterruptedDeals, Told, list[Any]]:
-    """The interrupted deals of a journal, after one look, and what it closed."""
+    """The interrupted deals of a journal after one ``tick``, and the deals that it closed."""
     opened = DealOpened(at_ns=1, deal=1, strategy="spread", instruments=[A, B])
     deals = decode(b"".join(encode(record) for record in (opened, *records))).interrupted()
     told = Told()
@@ -59,7 +59,7 @@ def after(*records: Any, orders: dict[str, Orders] | None = None) -> tuple[Inter
 
 
 def test_one_leg_filled_and_the_other_not_is_told_once() -> None:
-    """An alarm that names asset and quantity, the deal closed in the journal, and nothing at the second look."""
+    """An alarm with asset and quantity, the deal closed in the journal, and nothing at the second ``tick``."""
     buy, sell = intent(A, Side.BUY, "0.5"), intent(B, Side.SELL, "0.5")
     made, told, journal = after(buy, sell, outcome(buy, "0.5"), outcome(sell, "0"))
     ((event, fields),) = told.rows
@@ -71,15 +71,15 @@ def test_one_leg_filled_and_the_other_not_is_told_once() -> None:
     assert len(told.rows) == 1
 
 
-def test_both_legs_filled_alike_but_for_the_fee_is_no_news() -> None:
-    """A buyer's fee in the base asset is bought on top."""
+def test_legs_that_differ_only_by_the_fee_raise_no_alarm() -> None:
+    """The buyer bought more to pay its fee in the base asset: no alarm."""
     buy, sell = intent(A, Side.BUY, "0.5005"), intent(B, Side.SELL, "0.5")
     made, told, journal = after(buy, sell, outcome(buy, "0.5005"), outcome(sell, "0.5"))
     assert (made.left, told.rows, len(journal)) == ([], [], 1)
 
 
 def test_nothing_is_told_before_every_order_is_proved() -> None:
-    """An order without an outcome, still UNKNOWN in this run: wait for the resolver."""
+    """An order without an outcome, still UNKNOWN in this run: the deal stays open until the resolver has proof."""
     buy, sell = intent(A, Side.BUY, "0.5"), intent(B, Side.SELL, "0.5")
     tables = {"two:main": Orders("two:main", fill_ids=True)}
     tables["two:main"].add(sell.order, 1)
@@ -88,7 +88,7 @@ def test_nothing_is_told_before_every_order_is_proved() -> None:
 
 
 def test_a_deal_that_was_closed_is_not_looked_at() -> None:
-    """However it ended: held deals were told by the run that held them."""
+    """Whatever its outcome: a held deal was reported by the run that held it."""
     buy = intent(A, Side.BUY, "0.5")
     made, told, journal = after(buy, outcome(buy, "0.5"), DealClosed(at_ns=3, deal=1, outcome="held"))
     assert (made.left, told.rows, journal) == ([], [], [])

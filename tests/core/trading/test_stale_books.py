@@ -1,4 +1,4 @@
-"""No order leaves on a book that is not current: neither one that waited, nor one made for an old top."""
+"""No order is sent on a book that is not current: neither one that waited for tokens, nor one made for an old top."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ A, B = "aa:BTC-USDT", "bb:BTC-USDT"
 
 
 def test_hedge_that_waits_while_its_book_is_lost_does_not_leave(kit):
-    """Tokens come back after the book is gone: the price was made for a book that nobody vouches for any more."""
+    """Tokens are free again after the book was lost: the price was made for a book that is no longer trusted."""
     rig = kit.rig().boot()
     a, b = rig.trade()
     rig.say("bb.private", rig.report(b, OrdStatus.REJECTED, reason=RejectReason.OTHER))
@@ -25,9 +25,9 @@ def test_hedge_that_waits_while_its_book_is_lost_does_not_leave(kit):
 
 
 def test_what_tells_no_time_does_not_make_a_book_young_after_a_silence(kit):
-    """Frames pile up somewhere on the way and come at once. A best-bid-ask frame and a REST snapshot have no time of
-    their own that would show it: after a silence longer than the transit budget they count only once a dated frame has
-    come in time."""
+    """Frames are delayed in the network and arrive together. A best-bid-ask frame and a REST snapshot have no venue
+    time that would show the delay: after a silence longer than the transit budget they count only once a timestamped
+    frame has come in time."""
     rig = kit.rig().boot()
     book = rig.desk.books[A]
 
@@ -57,7 +57,7 @@ def test_what_tells_no_time_does_not_make_a_book_young_after_a_silence(kit):
 
 
 def test_venue_that_dates_nothing_is_believed(kit):
-    """Without any dated frame nobody can tell: the symbol's own watchdog is what is left."""
+    """Without timestamped frames this cannot be detected; only the symbol's own watchdog is left."""
     rig = kit.rig().boot()
     rig.later(2_000)
     rig.book(A, 103.0, 103.1)

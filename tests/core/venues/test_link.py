@@ -18,7 +18,7 @@ def make(role: Role = Role.PUBLIC) -> Link:
 
 
 def test_rest_is_always_up() -> None:
-    """A request channel is never dialled."""
+    """A REST link is always UP and never dialled."""
     link = make(Role.REST)
     assert link.up
     assert link.ready
@@ -26,7 +26,8 @@ def test_rest_is_always_up() -> None:
 
 
 def test_backoff_grows_to_its_cap_with_jitter() -> None:
-    """Delays stay under 0.25 s doubled with each attempt, and under 30 s; their mean grows; two links do not agree."""
+    """Delays stay below 0.25 s doubled with each attempt, and below 30 s; their mean grows; two links get different
+    delays."""
     delays = []
     for seed in range(50):
         link, rng, now = make(), Random(seed), 0
@@ -44,7 +45,7 @@ def test_backoff_grows_to_its_cap_with_jitter() -> None:
 
 
 def test_connection_that_held_begins_the_backoff_anew() -> None:
-    """Thirty seconds up: the next delay is a first one again."""
+    """After thirty seconds UP, the next delay is that of a first attempt."""
     link, rng = make(), Random(1)
     for _ in range(9):
         link.phase = Phase.DIALING
@@ -59,7 +60,7 @@ def test_connection_that_held_begins_the_backoff_anew() -> None:
 
 
 def test_planned_end_is_dialled_at_once_but_only_once() -> None:
-    """A venue that announces an end and then does not take the connection is not hammered."""
+    """After an announced end, only the first attempt is without delay."""
     link, rng = make(), Random(1)
     link.opened(0)
     link.lost("going away", 40 * S, rng, planned=True)
@@ -70,7 +71,7 @@ def test_planned_end_is_dialled_at_once_but_only_once() -> None:
 
 
 def test_bad_frames_are_forgotten_after_their_window() -> None:
-    """Five within ten seconds are too many; the count begins anew with a connection."""
+    """Five within ten seconds are too many; the count starts again with each connection."""
     link = make()
     assert [link.bad_frame(i * S) for i in range(5)] == [False] * 4 + [True]
     link.opened(5 * S)

@@ -1,4 +1,4 @@
-"""Paper execution: the book of the moment of arrival, rules and money as a venue keeps them."""
+"""Paper execution: the book at arrival, rules and balances as at a venue."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class Bench:
 
     def order(self, side: Side = Side.BUY, qty: str = "2", px: str = "100.2", **more: object) -> NewOrder:
         self.ids += 1
-        facts = {"account": A, "instrument": I, "cl_ord_id": format_cl_ord_id(self.ids)} | more
-        return NewOrder(side=side, qty=Decimal(qty), px=Decimal(px), **facts)  # type: ignore[arg-type]
+        fields = {"account": A, "instrument": I, "cl_ord_id": format_cl_ord_id(self.ids)} | more
+        return NewOrder(side=side, qty=Decimal(qty), px=Decimal(px), **fields)  # type: ignore[arg-type]
 
     def run(self, *commands: Command, trusted: bool = True) -> list[Event]:
         """Submit, wait for the arrival, tick."""
@@ -132,7 +132,7 @@ def test_a_sell_is_paid_in_quote_less_the_fee():
 
 
 def test_it_meets_the_book_of_its_arrival():
-    """What was seen at sending and is gone at arrival cannot be had."""
+    """A quantity seen at sending but gone at arrival does not fill."""
     bench = Bench()
     bench.paper.submit([bench.order(px="100.1")], bench.now)
     assert bench.paper.due_ns == bench.now + 10 * MS
@@ -154,7 +154,7 @@ def test_without_a_trusted_book_nothing_fills():
 
 
 def test_the_same_liquidity_is_not_taken_twice():
-    """What was eaten at a price stays eaten until the venue's size there changes; each side by itself."""
+    """What was taken at a price stays taken until the venue's size there changes; each side separately."""
     bench = Bench()
     assert fills(bench.run(bench.order(qty="0.6", px="100.1"))) == [(Decimal("100.1"), Decimal("0.6"))]
     assert fills(bench.run(bench.order(qty="0.6", px="100.1"))) == [(Decimal("100.1"), Decimal("0.4"))]
@@ -170,7 +170,7 @@ def test_the_same_liquidity_is_not_taken_twice():
 
 
 def test_liquidity_of_the_faster_stream_is_not_taken_twice_either():
-    """The overlaid best ask is remembered like a level of the book."""
+    """The best ask of the top-of-book stream is remembered like a level of the book."""
     bench = Bench()
     bench.market.overlay(TopUpdate(I, Level(99.9, 1), Level(100.0, 0.5), seq=9))
     assert fills(bench.run(bench.order(px="100", qty="1"))) == [(Decimal(100), Decimal("0.5"))]
@@ -179,7 +179,7 @@ def test_liquidity_of_the_faster_stream_is_not_taken_twice_either():
 
 @given(st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(2, 400), st.integers(990, 1010)), max_size=25))
 def test_money_is_conserved_and_no_level_gives_more_than_it_shows(orders):
-    """On a book that never changes: taken in all <= shown; what the account lost in one asset it paid at the price."""
+    """On a book that does not change: all quantity taken <= quantity shown, and paid amounts match the prices."""
     bench = Bench()
     taken: dict[Decimal, Decimal] = {}
     btc, usdt = START["BTC"], START["USDT"]
@@ -201,7 +201,7 @@ def test_money_is_conserved_and_no_level_gives_more_than_it_shows(orders):
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason"),
+    ("fields", "reason"),
     [
         ({"px": "100.15"}, RejectReason.BAD_PRICE),
         ({"qty": "0.015"}, RejectReason.BAD_QTY),
@@ -216,10 +216,10 @@ def test_money_is_conserved_and_no_level_gives_more_than_it_shows(orders):
     ],
     ids=str,
 )
-def test_it_refuses_what_the_venue_would(facts, reason):
-    """Rules, funds, expiry: a definite no, and nothing moves."""
+def test_it_refuses_what_the_venue_would(fields, reason):
+    """Rules, funds, expiry: a definite rejection, and no balance changes."""
     bench = Bench()
-    [update] = bench.run(bench.order(**facts))
+    [update] = bench.run(bench.order(**fields))
     assert (update.ord_status, update.reason) == (OrdStatus.REJECTED, reason)
     assert bench.free("USDT") == 1000
     assert bench.free("BTC") == 10
@@ -242,7 +242,7 @@ def test_fill_or_kill_fills_whole_or_not_at_all():
 
 
 def test_a_resting_order_fills_when_the_book_trades_through_it():
-    """A touch is not enough; then at its own price, as maker; what it may cost is locked meanwhile."""
+    """Levels at its price are not enough; it fills at its own price, as maker; its amount is locked meanwhile."""
     bench = Bench()
     order = bench.order(qty="2", px="100", tif=Tif.GTC, post_only=True)
     [new, *_] = bench.run(order)
@@ -284,7 +284,7 @@ def test_cancels_queries_and_listings_are_answered():
 
 
 def test_cancel_all_and_replace():
-    """CancelAll ends what rests; a replaced order is a cancel and a new order."""
+    """CancelAll ends all resting orders; a replace is a cancel and a new order."""
     bench = Bench()
     order = bench.order(px="99.9", tif=Tif.GTC)
     bench.run(order)
@@ -298,7 +298,7 @@ def test_cancel_all_and_replace():
 
 
 def test_the_order_table_agrees():
-    """Fed into the real order table, every paper order ends done, with the same quantities."""
+    """With the real order table, every paper order ends ``done``, with the same quantities."""
     bench = Bench()
     orders = Orders(A)
     for qty in ("0.5", "4", "1"):
@@ -315,7 +315,7 @@ def test_the_order_table_agrees():
 
 
 def test_commands_do_not_overtake_each_other():
-    """A latency that falls while running does not let a cancel arrive before its order."""
+    """If the latency falls while running, a cancel still does not arrive before its order."""
     bench = Bench(latency=100 * MS)
     order = bench.order(px="99.9", tif=Tif.GTC)
     bench.paper.submit([order], bench.now)

@@ -1,4 +1,4 @@
-"""Readiness: every fact is needed, and each loss is said in words."""
+"""Readiness: every condition is needed, and each missing one is named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINKS = [LinkSpec(link=role.value, venue="v", role=role, account="v:main") for r
 
 
 def ready(*skip: str) -> Readiness:
-    """An account with all facts but those of ``skip``."""
+    """An account that meets all conditions but those of ``skip``."""
     table = Readiness("v:main", CAPABILITIES)
     table.expect(LINKS)
     steps = {
@@ -32,7 +32,7 @@ def ready(*skip: str) -> Readiness:
 
 
 def test_all_facts_together_make_it_ready():
-    """Private stream, a way for orders, listings, fees, clock: then it may trade."""
+    """Private stream, a channel for orders, listings, fees, clock: then it may trade."""
     table = ready()
     assert table.ready
     assert table.missing() == []
@@ -50,7 +50,7 @@ def test_all_facts_together_make_it_ready():
     ],
 )
 def test_each_fact_is_needed(skip, words):
-    """One fact missing: not ready, and it says which."""
+    """One condition missing: not ready, and the reason names it."""
     table = ready(skip)
     assert not table.ready
     [text] = table.missing()
@@ -58,7 +58,7 @@ def test_each_fact_is_needed(skip, words):
 
 
 def test_rest_stands_in_for_the_trade_link():
-    """Orders may go over warm REST while there is no trade link."""
+    """Orders may go by REST while there is no trade link."""
     table = ready("trade")
     table.rest_warm()
     assert table.ready
@@ -81,7 +81,7 @@ def test_a_lost_private_stream_voids_the_listings():
 
 
 def test_a_lost_trade_link_needs_no_new_listing():
-    """What was in flight there is UNKNOWN and counted as such; the private stream went on."""
+    """Orders sent on that link become UNKNOWN and count as such; the private stream was not interrupted."""
     table = ready()
     table.link_lost("trade")
     assert not table.ready
@@ -100,7 +100,7 @@ def test_unknown_orders_keep_it_from_trading():
 
 
 def test_the_clock_must_be_known_to_a_quarter_of_the_window():
-    """A signature that may be off by more could be refused, or live on."""
+    """With a larger clock error, a request could be refused, or stay valid for too long."""
     table = ready()
     table.clock(ClockSample("v", 0, S // 2))
     assert table.missing() == ["venue clock known to 500 ms only, needs under 500 ms"]
@@ -109,7 +109,7 @@ def test_the_clock_must_be_known_to_a_quarter_of_the_window():
 
 
 def test_a_person_or_refused_credentials_stop_it():
-    """Stopped is stopped until it is taken back; public links are nobody's business here."""
+    """A stopped venue stays stopped until this is undone; public links do not matter here."""
     table = ready()
     table.link_lost("public")
     assert table.ready

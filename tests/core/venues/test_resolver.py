@@ -1,4 +1,4 @@
-"""The resolver against a model venue in virtual time: it may never call an order absent that the venue has."""
+"""The resolver with a model venue in virtual time: it must never report an order as absent that the venue has."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere
 
 
 class Desk:
-    """An order table, a resolver, and a clock: what the desk does with them, no more."""
+    """An order table, a resolver and a clock, connected as in the desk."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class Desk:
         self.orders.sent(order.cl_ord_id, Role.TRADE, "l", self.now)
         return order
 
-    def report(self, **facts: object) -> OrderUpdate:
+    def report(self, **fields: object) -> OrderUpdate:
         base = {"account": A, "instrument": I, "cl_ord_id": self.order.cl_ord_id, "ord_status": OrdStatus.NEW}
-        return OrderUpdate(**(base | {"side": Side.BUY, "recv_ns": self.now} | facts))  # type: ignore[arg-type]
+        return OrderUpdate(**(base | {"side": Side.BUY, "recv_ns": self.now} | fields))  # type: ignore[arg-type]
 
-    def fill(self, qty: int, trade_id: str, **facts: object) -> OrderUpdate:
+    def fill(self, qty: int, trade_id: str, **fields: object) -> OrderUpdate:
         return self.report(
             ord_status=OrdStatus.PARTIALLY_FILLED,
             last_qty=Decimal(qty),
@@ -89,7 +89,7 @@ class Desk:
             trade_id=trade_id,
             fee=Decimal(0),
             fee_asset="BTC",
-            **facts,
+            **fields,
         )
 
     def feed(self, update: OrderUpdate) -> None:
@@ -98,7 +98,7 @@ class Desk:
             self.resolver.see(change.order, self.now)
 
     def tick(self) -> list[object]:
-        """The next time something is due."""
+        """The next due time."""
         self.now = max(self.now, self.resolver.due_ns)
         found = list(self.resolver.tick(self.now))
         assert self.resolver.due_ns > self.now
@@ -108,14 +108,14 @@ class Desk:
         sent = self.now if sent is None else sent
         self.resolver.absent(OrderAbsent(A, I, self.order.cl_ord_id), sent, self.now)
 
-    def listing(self, kind: str, *updates: OrderUpdate, sent: int | None = None, **facts: object) -> None:
+    def listing(self, kind: str, *updates: OrderUpdate, sent: int | None = None, **fields: object) -> None:
         for update in updates:
             self.feed(update)
-        listing = Listing(account=A, kind=kind, instrument=I, updates=updates, **facts)  # type: ignore[arg-type]
+        listing = Listing(account=A, kind=kind, instrument=I, updates=updates, **fields)  # type: ignore[arg-type]
         self.resolver.listed(listing, self.now if sent is None else sent, self.now)
 
     def answer(self, *, query: str = "absent", opens: str = "empty", fills: str = "empty", until: int) -> list[object]:
-        """Run to ``until``, answering each question at once as told; returns the verdicts."""
+        """Run to ``until`` and answer each question at once as the test says; returns the verdicts."""
         verdicts: list[object] = []
         while self.resolver.due_ns <= until:
             for item in self.tick():
@@ -186,7 +186,7 @@ def test_nothing_in_question_nothing_due():
 
 
 def test_a_lost_ack_is_resolved_at_once():
-    """O01: the order lives; the first query, sent in the same turn, finds it, and what it missed is fetched."""
+    """O01: the order exists; the first query, sent in the same turn, finds it, and its missing fills are fetched."""
     desk = Desk()
     assert desk.tick() == [QueryOrder(account=A, instrument=I, cl_ord_id=desk.order.cl_ord_id)]
     desk.now += 20 * MS
@@ -212,7 +212,7 @@ def test_a_replica_that_lags_is_asked_again_soon():
 
 
 def test_an_order_that_never_arrived_is_proved_absent():
-    """O02: soon after the venue-side expiry the exposure is free, once."""
+    """O02: soon after the expiry at the venue its exposure is released, once."""
     desk = Desk()
     [verdict] = desk.answer(until=T0 + 60 * S)
     assert isinstance(verdict, ProvedAbsent)
@@ -224,7 +224,8 @@ def test_an_order_that_never_arrived_is_proved_absent():
 
 
 def test_the_proof_is_quick_once_it_can_be_had():
-    """Queries and listings go out as soon as they count: little more than the venue's lag after the expiry."""
+    """Queries and listings are sent as soon as they count: the proof needs little more than the venue's lag after the
+    expiry."""
     assert absences(Desk().answer(until=MOMENT - 1)) == []
     assert len(absences(Desk().answer(until=MOMENT + LAG + 110 * MS))) == 1
 
@@ -240,19 +241,19 @@ def test_the_proof_is_quick_once_it_can_be_had():
         {"opens": "failed"},
         {"opens": "silent"},
         {"opens": "cut"},
-        {"opens": "shown"},  # clause 3
+        {"opens": "shown"},  # clause 3: the listing has the order
         {"fills": "early"},
         {"fills": "failed"},
         {"fills": "silent"},
         {"fills": "cut"},
         {"fills": "late start"},
-        {"fills": "shown"},  # clause 4
+        {"fills": "shown"},  # clause 4: the listing has a fill
         {"fills": "stranger"},
     ],
     ids=str,
 )
 def test_with_one_clause_short_there_is_no_proof(replies):
-    """Each clause is needed: everything else in order, the order stays UNKNOWN and an alarm is told once."""
+    """Each clause is needed: with all others met, the order stays UNKNOWN, with one alarm."""
     desk = Desk()
     [alarm] = desk.answer(**replies, until=T0 + 600 * S)
     assert isinstance(alarm, Unresolved)
@@ -266,7 +267,7 @@ def test_with_one_clause_short_there_is_no_proof(replies):
     [({"order_window_ns": 0}, None), ({"order_window_ns": 20 * S}, 20 * S), ({"lookup_lag_ns": 30 * S}, 31 * S)],
 )
 def test_no_proof_before_the_venue_says_it_can_be_had(capabilities, deadline):
-    """Clause 1: a venue without an order window never gives a proof; a longer window or lag puts it off."""
+    """Clause 1: without an order window there is never a proof; a longer window or lag delays it."""
     base = {"client_id_scope": ClientIdScope.NONE, "order_window_ns": WINDOW, "lookup_lag_ns": 0}
     desk = Desk(Capabilities(**(base | capabilities)))  # type: ignore[arg-type]
     early = desk.answer(until=T0 + (deadline or 10_000 * S))
@@ -287,7 +288,7 @@ def test_fills_listed_before_the_order_left_the_book_prove_nothing():
 
 
 def test_an_order_that_shows_up_again_voids_the_listings():
-    """Clause 3: a listing that has the order outweighs an earlier one that had not."""
+    """Clause 3: a listing with the order outweighs an earlier one without it."""
     desk = Desk()
     desk.answer(query="failed", until=MOMENT + S)
     while not any(isinstance(item, QueryOrder) for item in desk.tick()):
@@ -303,13 +304,13 @@ def test_an_order_that_shows_up_again_voids_the_listings():
 
 
 def test_a_late_reply_on_a_socket_is_not_taken_for_a_fresh_one():
-    """Clause 2: three queries asked before the moment are answered after it, together with one asked after it."""
+    """Clause 2: three queries sent before the moment are answered after it, together with one sent after it."""
     desk = Desk()
     queries = 0
     while desk.now <= MOMENT or queries < 4:
         for item in desk.tick():
             queries += isinstance(item, QueryOrder)
-        desk.resolver.see(desk.order, desk.now)  # something of the order came meanwhile: it is asked again sooner
+        desk.resolver.see(desk.order, desk.now)  # the order changed meanwhile: the next question comes sooner
     for _ in range(queries):
         desk.now += 1
         desk.absent()
@@ -322,7 +323,7 @@ def test_a_late_reply_on_a_socket_is_not_taken_for_a_fresh_one():
 
 
 def test_fills_of_our_other_orders_are_explained():
-    """Clause 4: a venue that lists fills by its own order id alone does not keep the proof back."""
+    """Clause 4: a venue that lists fills only by its own order id does not delay the proof."""
     desk = Desk()
     other = desk.new(2)
     desk.feed(
@@ -340,7 +341,7 @@ def test_fills_of_our_other_orders_are_explained():
 
 
 def test_one_reply_told_twice_is_one():
-    """Clause 2: a doubled frame does not make the second reply."""
+    """Clause 2: a repeated frame does not count as the second reply."""
     desk = Desk()
     desk.answer(query="failed", until=MOMENT + S)
     desk.listing("open_orders")
@@ -355,7 +356,7 @@ def test_one_reply_told_twice_is_one():
 
 
 def test_clock_error_and_deadline_put_the_proof_off():
-    """Clause 1 adds our clock's error, and a deadline later than the window counts."""
+    """Clause 1 includes the error of the clock estimate, and a deadline later than the window."""
     desk = Desk()
     desk.resolver.clock_error_ns = 5 * S
     assert absences(desk.answer(until=T0 + 6 * S)) == []
@@ -366,7 +367,7 @@ def test_clock_error_and_deadline_put_the_proof_off():
 
 
 def test_a_fill_that_comes_first_ends_the_doubt():
-    """O03: evidence of life from the stream is enough; the missing end of the IOC is asked for."""
+    """O03: a report of the stream shows that the order exists; the missing end of the IOC is queried."""
     desk = Desk()
     desk.tick()
     desk.now += 100 * MS
@@ -381,7 +382,7 @@ def test_a_fill_that_comes_first_ends_the_doubt():
 
 
 def test_an_acked_ioc_that_stays_silent_is_queried():
-    """An IOC that never reports its end is asked for until it does, then alarmed."""
+    """An IOC whose end is not reported is queried again and again; after a while there is an alarm."""
     desk = Desk(status=OrdStatus.NEW)
     assert desk.resolver.due_ns == T0 + 400 * MS
     verdicts = desk.answer(query="silent", until=T0 + 30 * S)
@@ -390,7 +391,7 @@ def test_an_acked_ioc_that_stays_silent_is_queried():
 
 
 def test_an_acked_ioc_that_is_nowhere_has_ended():
-    """Where finished orders cannot be found, the same proof ends it with the fills that were listed."""
+    """If the venue does not return finished orders, the same proof ends the order with the fills that were listed."""
     desk = Desk(status=OrdStatus.NEW)
     desk.feed(desk.fill(2, "t1"))
     [verdict] = desk.answer(until=T0 + 60 * S)
@@ -402,7 +403,7 @@ def test_an_acked_ioc_that_is_nowhere_has_ended():
 
 
 def test_a_lost_cancel_is_followed_up():
-    """O12: a resting order whose cancel is not answered is asked for."""
+    """O12: a resting order whose cancel is not answered is queried."""
     desk = Desk(status=OrdStatus.NEW, tif=Tif.GTC)
     desk.orders.cancel_asked(desk.order.cl_ord_id)
     desk.resolver.see(desk.order, desk.now)
@@ -414,7 +415,8 @@ def test_a_lost_cancel_is_followed_up():
 
 
 def test_missing_fills_are_fetched_after_a_grace_until_they_come():
-    """O16: the stream gets 300 ms to bring them; then they are listed, again with growing delays, failures included."""
+    """O16: the stream has 300 ms to bring them; then they are listed, again with growing delays, also after
+    failures."""
     desk = Desk(status=OrdStatus.NEW)
     desk.now += 10 * MS
     desk.feed(desk.report(ord_status=OrdStatus.FILLED, cum_qty=Decimal(5)))
@@ -442,7 +444,7 @@ def test_fills_that_the_stream_brings_in_time_cost_no_request():
 
 
 def test_orders_of_one_instrument_share_their_listings():
-    """Two doubts on one instrument cost one pair of listings, and both are proved by it."""
+    """Two UNKNOWN orders on one instrument share one pair of listings, and both are proved by it."""
     desk = Desk()
     other = desk.new(2)
     desk.orders.timed_out(other.cl_ord_id, desk.now)
@@ -466,14 +468,14 @@ def test_orders_of_one_instrument_share_their_listings():
 
 
 class Venue:
-    """The truth: when the order arrives, what becomes of it, and replicas that lag behind it by up to ``LAG``."""
+    """The model venue: when the order arrives, what happens to it, and replicas that lag by up to ``LAG``."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.arrives = T0 + rng.randrange(WINDOW + ERROR) if rng.random() < 0.6 else NEVER
         self.fills = rng.randrange(6)
         self.tif = rng.choice([Tif.IOC, Tif.GTC])
-        """A GTC fills and ends at once, all in one moment, some seconds after it came."""
+        """A GTC order fills and ends in one moment, some seconds after its arrival."""
         lives = 50 * MS if self.tif is Tif.IOC else 3 * S
         self.ends = self.arrives + rng.randrange(lives) if rng.random() < 0.9 else NEVER
         self.forgets = rng.random() < 0.3
@@ -490,7 +492,7 @@ class Venue:
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 1 << 30))
 def test_against_a_lagging_lossy_venue_no_order_is_called_absent_that_lives(seed):
-    """Whatever is lost, late or forgotten: a verdict is true, and once the venue is well there is one."""
+    """Whatever is lost or late: a verdict is true, and once the venue works again there is one."""
     venue = Venue(random.Random(seed))
     desk = Desk(tif=venue.tif)
     name = desk.order.cl_ord_id

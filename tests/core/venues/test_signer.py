@@ -1,4 +1,4 @@
-"""The signer signs, and tells its secret to nobody."""
+"""The signer signs and does not reveal its secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pem(key: Any) -> str:
 
 
 def test_it_is_a_signer() -> None:
-    """The protocol is met; the key is public, the offset is the desk's to set."""
+    """It has the protocol's members; the key is public, the desk can set the offset."""
     signer = LocalSigner("key", CANARY, "phrase")
     assert isinstance(signer, Signer)
     assert signer.key == "key"
@@ -66,7 +66,7 @@ def test_ecdsa_verifies_and_has_a_fixed_length() -> None:
 
 
 def test_nonces_rise() -> None:
-    """Also when the clock stands still or is behind."""
+    """Also when the clock does not advance or goes back."""
     signer = LocalSigner("k", CANARY)
     assert [signer.nonce(now) for now in (10, 10, 5, 100)] == [10, 11, 12, 100]
 
@@ -81,7 +81,7 @@ def test_nonces_rise() -> None:
     ],
 )
 def test_bad_secrets_are_refused_without_being_quoted(secret: str, encoding: str, text: str) -> None:
-    """The message names the fault, not the secret."""
+    """The error names the problem, not the secret."""
     with pytest.raises(CredentialsError, match=text) as caught:
         LocalSigner("k", secret, encoding=encoding)
     shown = "".join(traceback.format_exception(caught.value))
@@ -117,7 +117,7 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         signer.ed25519(b"x")
 
 
-def test_the_secret_shows_nowhere() -> None:
+def test_the_secret_is_never_shown() -> None:
     """repr, str, format, passphrase, vars, pickling, copying."""
     signer = LocalSigner("publickey", CANARY, CANARY)
     shown = [

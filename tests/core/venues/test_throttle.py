@@ -1,4 +1,4 @@
-"""Rate limits: judged by a brute-force count over every window."""
+"""Rate limits compared with a brute-force count over every window."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ requests = st.lists(
 
 
 def most_in_a_window(grants: list[tuple[int, int]], window_ns: int) -> int:
-    """The oracle: the fullest half-open window that starts at any grant."""
+    """The reference: the largest sum over all half-open windows that start at a grant."""
     return max((sum(u for t, u in grants if start <= t < start + window_ns) for start, _ in grants), default=0)
 
 
 @given(requests)
 def test_no_window_of_any_phase_sees_more_than_its_limit(steps):
-    """Whatever is asked for, in no window of a limit's length are more units granted than the limit."""
+    """For any requests, no window as long as the limit's contains more units than the limit."""
     throttle = Throttle([FAST, SLOW, WEIGHT])
     grants: dict[str, list[tuple[int, int]]] = {"orders": [], "weight": [], "weight:x": []}
     now = 0
@@ -48,7 +48,7 @@ def test_no_window_of_any_phase_sees_more_than_its_limit(steps):
 
 @given(requests, st.sampled_from(list(Lane)), st.integers(1, 20))
 def test_ready_is_the_first_moment_of_a_grant(steps, lane, units):
-    """Nothing is granted before ``ready_ns``, and at ``ready_ns`` it is."""
+    """Nothing is granted before ``ready_ns``; at ``ready_ns`` it is granted."""
     throttle = Throttle([FAST, SLOW, WEIGHT])
     now = 0
     for gap, other, costs in steps:
@@ -85,7 +85,7 @@ def test_linked_windows_are_granted_together_or_not_at_all():
 
 
 def test_held_tokens_are_there_for_the_hedge():
-    """What a deal holds is nobody else's, and its hedge spends it although everything else is used up."""
+    """Tokens reserved for a deal are not available to others; its hedge uses them although all others are used up."""
     throttle = Throttle([FAST])
     assert throttle.begin((), [("orders", 4)], 7, 0)
     taken = sum(throttle.take([("orders", 1)], Lane.CANCEL, 0) for _ in range(30))
@@ -96,7 +96,7 @@ def test_held_tokens_are_there_for_the_hedge():
 
 
 def test_released_tokens_are_free_again():
-    """A deal that needed no unwind gives back what it held; what it spent stays spent."""
+    """A deal without unwind releases its reserved tokens; used tokens stay used."""
     throttle = Throttle([FAST])
     assert throttle.begin((), [("orders", 4)], 7, 0)
     assert throttle.take([("orders", 1)], Lane.HEDGE, 0, deal=7)
@@ -105,7 +105,7 @@ def test_released_tokens_are_free_again():
 
 
 def test_a_hold_that_does_not_fit_takes_nothing():
-    """A deal whose unwind could not be sent is not to be begun."""
+    """A deal whose unwind could not be sent is not started."""
     throttle = Throttle([FAST, WEIGHT])
     assert throttle.take([("orders", 17)], Lane.ORDER, 0)
     assert not throttle.begin((), [("weight", 10), ("orders", 4)], 2, 0)
@@ -113,7 +113,7 @@ def test_a_hold_that_does_not_fit_takes_nothing():
 
 
 def test_a_higher_count_of_the_venue_raises_ours():
-    """Others may use the same address: what the venue counted counts here, and runs out after a window."""
+    """Others may use the same IP address: what the venue counted counts here, until a window has passed."""
     throttle = Throttle([WEIGHT])
     throttle.take([("weight", 10)], Lane.READ, 0)
     throttle.report(RateReport(venue="v", bucket="weight", used=5), 0)
@@ -124,7 +124,7 @@ def test_a_higher_count_of_the_venue_raises_ours():
 
 
 def test_the_venue_names_its_own_limit():
-    """A limit told in a header replaces the declared one."""
+    """A limit reported in a header replaces the declared one."""
     throttle = Throttle([WEIGHT])
     throttle.report(RateReport(venue="v", bucket="weight", used=0, limit=50), 0)
     assert not throttle.take([("weight", 51)], Lane.CANCEL, 0)
@@ -143,12 +143,12 @@ def test_nothing_before_the_end_of_a_ban(bucket, orders, weight):
 
 
 def test_a_report_of_a_limit_we_do_not_know_is_harmless():
-    """Venues tell of limits that no request of ours falls under."""
+    """Venues report limits that do not apply to our requests."""
     Throttle([FAST]).report(RateReport(venue="v", bucket="sapi", used=5, limit=10), 0)
 
 
 def test_more_than_the_limit_is_never_ready():
-    """A request that cannot ever be granted says so instead of waiting; an undeclared bucket is our bug."""
+    """A request that can never be granted is reported as such; an undeclared bucket is a programming error."""
     throttle = Throttle([FAST])
     assert throttle.ready_ns([("orders", 21)], Lane.CANCEL, 0) == NEVER
     with pytest.raises(LocalProtocolError, match="wieght"):
@@ -156,7 +156,7 @@ def test_more_than_the_limit_is_never_ready():
 
 
 def test_a_request_beyond_its_lane_goes_out_alone():
-    """A heavy snapshot does not starve for ever: it goes when the window is empty."""
+    """A snapshot with a large cost is not delayed without end: it is granted when the window is empty."""
     throttle = Throttle([WEIGHT])
     throttle.take([("weight", 1)], Lane.READ, 0)
     ready = throttle.ready_ns([("weight", 80)], Lane.READ, 0)
@@ -175,7 +175,7 @@ def test_memory_is_bounded():
 
 
 def test_connections_come_one_after_the_other():
-    """However many links want to come back, no second sees more connections than the limit."""
+    """However many links reconnect, no second has more connections than the limit."""
     limiter = ConnectLimiter(limit=3, window_ns=S)
     made = [t for t in range(0, 10 * S, S // 20) if limiter.take(t)]
     assert most_in_a_window([(t, 1) for t in made], S) == 3
