@@ -55,11 +55,14 @@ types: $(READY)
 floors: $(READY)
 	$(BIN)/lint-imports --no-cache
 tests: $(READY)
-	$(BIN)/pytest -q -n 2
+	@# the examples of a page build on each other, so one process runs them
+	$(BIN)/pytest -q docs README.md
+	$(BIN)/pytest -q -n 2 tests plugins
 
-TESTS ?=
+TESTS ?= tests plugins
+PYTHONS ?=
 matrix: $(READY)
-	@.ci/matrix $(TESTS)
+	@PYTHONS="$(PYTHONS)" .ci/matrix $(TESTS)
 
 SEEDS ?= 100
 SECONDS ?= 60

@@ -102,7 +102,7 @@ class Session(Protocol):
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         """Handle the answer to an ``Ask`` of this session, or (REST session) to a command that it encoded.
 
-        A ``NoAnswer`` for an ``Ask`` comes only after the gateway has stopped retrying. For a command, return what the
+        A ``NoAnswer`` for an ``Ask`` comes only after the core has stopped retrying. For a command, return what the
         answer proves (``OrderUpdate``, ``OrderAbsent``, ``Listing``). If it proves nothing, return ``()``; the order
         then stays UNKNOWN.
         """

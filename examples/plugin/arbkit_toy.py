@@ -13,17 +13,17 @@ from typing import Any
 
 import arbkit
 import msgspec
-from arbkit.adapters.chained import Chained, Depth
-from arbkit.adapters.wire import MS, S, base_url, json_text, read_json
-from arbkit.core.protocols import Session
-from arbkit.core.types import (
+from arbkit.venue import (
+    MS,
     NEVER,
     Ask,
     AskKind,
     Catalogue,
+    Chained,
     ClientIdScope,
     ClockSample,
     Command,
+    Depth,
     Dial,
     HttpAnswer,
     HttpRequest,
@@ -34,8 +34,13 @@ from arbkit.core.types import (
     RateLimit,
     Ready,
     Role,
+    S,
     Send,
+    Session,
     Wire,
+    base_url,
+    json_text,
+    read_json,
 )
 
 VENUE = "toy"

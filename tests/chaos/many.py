@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from arbkit.testing import chaos
+from arbkit.testing.chaos.runner import KINDS
 from conftest import PLANS, SUBJECT, SWITCHES, Off
 
 
@@ -62,7 +63,7 @@ def seeds(first: int, count: int, seconds: float, profile: str) -> int:
         f"{slowest:.1f} s for the slowest seed",
         flush=True,
     )
-    silent = set(chaos.KINDS) - set(fired) if profile == "swarm" else set()
+    silent = set(KINDS) - set(fired) if profile == "swarm" else set()
     if silent:
         print(f"never fired: {', '.join(sorted(silent))}")
     return bad + len(silent)

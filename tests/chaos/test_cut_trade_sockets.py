@@ -9,6 +9,7 @@ import pytest
 from arbkit.core.types import RejectReason
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
+from arbkit.testing.chaos.invariants import START_NS, client_ids
 
 VENUES = ("binance", "okx", "bybit")
 
@@ -36,7 +37,7 @@ class Run:
             """The first frame on the trade link that carries a new client id is the order."""
             if link != f"{venue}.main.trade":
                 return False
-            new = [one for one in chaos.client_ids(text) if one not in self.watched.left]
+            new = [one for one in client_ids(text) if one not in self.watched.left]
             self.cuts += new
             return bool(new)
 
@@ -104,7 +105,7 @@ def test_every_answer_is_lost(subject, venue):
         dial = watched.dial
 
         def only_at_first(link, what):
-            if link == f"{venue}.main.trade" and watched.now_ns > chaos.START_NS + 10**9:
+            if link == f"{venue}.main.trade" and watched.now_ns > START_NS + 10**9:
                 watched._later(10**6, lambda: watched.desk.closed(link, "refused by the test", watched.now_ns))
             else:
                 dial(link, what)

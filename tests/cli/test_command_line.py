@@ -340,7 +340,7 @@ def test_live_with_everything_says_live(
     )
     assert run("run", "spread", "--live") == 0
     assert app.run[0][1]["live"] is True
-    assert [*app.run[0][1]["registry"].exchanges] == ["binance"]
+    assert [*app.run[0][1]["exchanges"]] == ["binance"]
     printed = capsys.readouterr()
     assert printed.err.startswith("LIVE - real orders, real money\n")
     assert "CANARY" not in printed.err + printed.out

@@ -16,6 +16,7 @@ from arbkit.core.types import (
     Balance,
     BookLost,
     BookUpdate,
+    ClientIdScope,
     ClockSample,
     FeeUpdate,
     HttpAnswer,
@@ -182,3 +183,26 @@ def test_an_answer_taken_for_absence_fails_its_rule() -> None:
 
     with pytest.raises(Nonconforming, match="QueryOrder"):
         RULES["broken_answers"](VenueUnderTest(Hasty, OkxDialect))
+
+
+def declared(**changed: object) -> type[Okx]:
+    """OKX with other guarantees than it has."""
+
+    class Declared(Okx):
+        capabilities = replace(Okx.capabilities, **changed)
+
+    return Declared
+
+
+def test_ids_declared_as_taken_for_ever_are_tried_again() -> None:
+    """``client_id_scope`` is judged: this venue takes the id of an order that has ended."""
+    with pytest.raises(Nonconforming, match="was reused"):
+        RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.ALWAYS), OkxDialect))
+    assert "not offered" in str(
+        RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.NONE), OkxDialect))
+    )
+
+
+def test_a_book_without_a_check_is_not_expected_to_notice_gaps() -> None:
+    """``book_check`` says whether lost frames can be noticed at all."""
+    assert "not offered" in str(RULES["book_faults"](VenueUnderTest(declared(book_check="none"), OkxDialect)))

@@ -134,10 +134,7 @@ def test_guarantees_are_the_weaker_reading(venue: str) -> None:
     assert guarantees.client_id_scope is ClientIdScope.OPEN_ONLY
     assert 0 < guarantees.order_window_ns <= 60 * SECOND
     assert guarantees.lookup_lag_ns >= SECOND
-    # an order that ended without a fill: Binance archives after 90 days, OKX forgets after 2 hours, Bybit keeps 24
-    assert guarantees.lookup_window_ns == {"binance": 90 * DAY, "okx": 2 * HOUR, "bybit": 24 * HOUR}[venue]
-    assert (guarantees.book_check, guarantees.ws_orders, guarantees.fill_ids) == ("sequence", True, True)
-    assert guarantees.ack_is_final == (venue == "binance")
+    assert (guarantees.book_check, guarantees.fill_ids) == ("sequence", True)
     assert date(2026, 6, 1) <= date.fromisoformat(guarantees.checked) <= date(2026, 7, 31)
 
 

@@ -51,7 +51,7 @@ def test_the_judge_sees_a_book_that_ignores_gaps(thin: TapeServer, monkeypatch: 
     monkeypatch.setattr(Joined, "_follows", lambda self, message: True)
     assert "was still trusted" in thin.faults("dropped", only=[20])[0]
     assert thin.faults("truncated", only=[20])
-    assert any("differs from the truth" in text for text in thin.faults("swapped"))
+    assert any("differs from the true book" in text for text in thin.faults("swapped"))
 
 
 def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,4 @@ def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, mon
         return right(self, message, now_ns)
 
     monkeypatch.setattr(Joined, "update", wrong)
-    assert "was flagged" in thin.faults("doubled", only=[20])[0]
+    assert "was declared lost" in thin.faults("doubled", only=[20])[0]

@@ -164,8 +164,8 @@ class AskKind(Enum):
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):
-    """A read request from a session or the desk. The gateway takes rate tokens for it, sends it, applies a timeout and
-    repeats it.
+    """A read request from a session or the desk. ``execution.requests`` takes rate tokens for it, sends it, applies a
+    timeout and repeats it.
 
     The REST session of the account encodes it. The session that asked gets the answer in ``answered``.
     Order queries and listings are commands (``QueryOrder``, ``ListOpenOrders``, ``ListFills``), sent the same way.

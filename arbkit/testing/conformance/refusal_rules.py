@@ -14,6 +14,7 @@ from arbkit.core.types import (
     AskKind,
     Balance,
     CancelOrder,
+    ClientIdScope,
     Command,
     HttpAnswer,
     HttpRequest,
@@ -97,8 +98,12 @@ def _ways(subject: VenueUnderTest) -> Sequence[Role]:
 
 
 @rule
-def duplicate(subject: VenueUnderTest) -> None:
-    """A duplicate client order id is reported as UNKNOWN with reason DUPLICATE; it does not end the first order."""
+def duplicate(subject: VenueUnderTest) -> str | None:
+    """A duplicate client order id is reported as UNKNOWN with reason DUPLICATE; it does not end the first order. Where
+    ids stay taken (``Capabilities.client_id_scope``), also after the first order has ended."""
+    scope = subject.rig().exchange.capabilities.client_id_scope
+    if scope is ClientIdScope.NONE:
+        return "not offered: the venue has no client order ids"
     for role in _ways(subject):
         rig = subject.rig().boot()
         order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
@@ -111,6 +116,16 @@ def duplicate(subject: VenueUnderTest) -> None:
             same((update.ord_status, update.reason), (OrdStatus.UNKNOWN, RejectReason.DUPLICATE), update.text)
         true = rig.true_order(order.cl_ord_id)
         must(true is not None and not true.status.terminal, "the first order is gone")
+        if scope in (ClientIdScope.ALWAYS, ClientIdScope.WINDOW):
+            rig.do(_cancel(order), Role.REST)
+            before = len(rig.updates(order.cl_ord_id))
+            rig.do(order, role)
+            again = rig.updates(order.cl_ord_id)[before:]
+            must(
+                any(one.reason is RejectReason.DUPLICATE for one in again),
+                f"ids declared {scope.value}, one was reused",
+            )
+    return f"ids: {scope.value}"
 
 
 @rule

@@ -1,0 +1,171 @@
+"""The shape of the code: names, ownership, and the length of the way of an order."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.adapter import Bybit
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
+
+from arbkit import SpreadArb, venue
+from arbkit.core.market.book import Book
+from arbkit.core.market.books import Books
+from arbkit.core.types import BookUpdate, Level
+from arbkit.testing.simulated import simulate
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "arbkit").rglob("*.py"))
+
+
+def trees(folder: str = "arbkit") -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        yield path, ast.parse(path.read_text())
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A class name stands once in the package."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def assigned_on_others(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Assignments to an attribute of an attribute: ``self.gateway.sent = ...``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if (
+                    isinstance(target, ast.Attribute)
+                    and isinstance(target.value, ast.Attribute)
+                    and isinstance(target.value.value, ast.Name)
+                    and target.value.value.id == "self"
+                ):
+                    yield node.lineno, ast.unparse(target)
+
+
+def test_no_collaborator_is_assigned_after_construction() -> None:
+    """What the desk and its rooms are made of is given to the constructor: nobody writes an attribute of another's
+    collaborator. The exceptions are numbers: times, a clock's offset and error, counters."""
+    numbers = {
+        "self._view.now_ns",
+        "self.view.now_ns",
+        "self.counted.up",
+        "self.counted.bad_frames",
+        "self.setup.signer.offset_ns",
+        "self.resolver.clock_error_ns",
+    }
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {what}"
+        for path, tree in trees("arbkit/core")
+        if "runtime" not in path.parts
+        for line, what in assigned_on_others(tree)
+        if what not in numbers and "counters" not in what.lower()
+    ]
+    assert found == []
+
+
+def test_the_check_sees_a_late_assignment() -> None:
+    """The form that it looks for is found."""
+    assert list(assigned_on_others(ast.parse("self.gateway.sent = self.dispatch.sent")))
+
+
+def test_a_strategy_gets_a_book_that_it_cannot_change() -> None:
+    """``Book`` has no method that changes it, and neither have its sides: only ``Books`` writes."""
+    market = Books()
+    book = market.apply(BookUpdate("x:A-B", [Level(1.0, 2.0)], [Level(3.0, 4.0)], snapshot=True))
+    reading = {"age_ns", "best_ask", "best_bid", "levels_to_buy", "levels_to_sell", "trusted"}
+    assert {name for name in vars(Book) if not name.startswith("_")} - set(Book.__slots__) == reading
+    assert {name for name in dir(book.bids) if not name.startswith("_")} == {
+        "best",
+        "keys",
+        "sign",
+        "size_at",
+        "sizes",
+        "sweep_at",
+        "top",
+    }
+
+
+# --- the way of an order ----------------------------------------------------------------------------------------------
+
+
+def way_of_a_deal(*venues: tuple[Any, Any]) -> list[str]:
+    """The files of our code in the order in which they are called, from the strategy's decision to the second order
+    handed over, of a deal after warm-up, in virtual time."""
+    run = simulate(
+        SpreadArb(symbols=("BTC-USDT",), min_edge=0.0003, max_notional=150.0), dict(venues), seed=3, edge_every_s=3.0
+    )
+    ways: list[list[str]] = []
+    calls: list[tuple[str, str]] = []
+    decide = run.desk.engine.decide
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            calls.append((frame.f_code.co_filename, frame.f_code.co_qualname))
+        elif event == "return" and frame.f_code.co_qualname == "SpreadArb.decide":
+            calls.clear()
+
+    def traced(now_ns: int) -> None:
+        calls.clear()
+        before = run.desk.engine.legs_sent
+        sys.setprofile(look)
+        try:
+            decide(now_ns)
+        finally:
+            sys.setprofile(None)
+        if run.desk.engine.legs_sent == before + 2:
+            last = max(i for i, (_, name) in enumerate(calls) if name in ("VirtualRun.send", "VirtualRun.request"))
+            ours = [
+                file for file, _ in calls[: last + 1] if "arbkit" in file and not file.endswith("testing/virtual.py")
+            ]
+            ways.append(ours)
+
+    run.desk.engine.decide = traced  # type: ignore[method-assign]
+    run.run_for(30)
+    assert len(ways) > 3
+    return ways[2]
+
+
+@pytest.mark.parametrize(
+    "venues",
+    [
+        ((Binance, BinanceDialect), (Okx, OkxDialect)),
+        ((Okx, OkxDialect), (Bybit, BybitDialect)),
+        ((Binance, BinanceDialect), (Bybit, BybitDialect)),
+    ],
+)
+def test_a_deal_of_two_legs_is_a_short_way(venues: tuple[tuple[Any, Any], ...]) -> None:
+    """From decision to both orders handed over: at most 200 calls of our code and 90 changes of file."""
+    files = way_of_a_deal(*venues)
+    changes = sum(one != other for one, other in pairwise(files))
+    assert len(files) <= 200
+    assert changes <= 90
+
+
+# --- the face for venue authors ---------------------------------------------------------------------------------------
+
+
+def test_the_face_for_venue_authors_is_sorted_and_has_no_private_name() -> None:
+    """``arbkit.venue``: one import for all that an adapter needs. Adding a name is a decision."""
+    assert sorted(venue.__all__) == venue.__all__
+    assert len(venue.__all__) == 98
+    assert all(hasattr(venue, name) for name in venue.__all__)
+    assert {"Ask", "BadFrame", "Capabilities", "Chained", "Exchange", "Joined", "Session", "hookimpl"} <= set(
+        venue.__all__
+    )
