@@ -231,7 +231,7 @@ class Desk:
         link.watch.heard(now_ns)
         probe = self._probe
         began = probe() if probe is not None else 0
-        outputs = self.guard.run(link, link.session.receive, data, now_ns)
+        outputs = self.guard.receive(link, data, now_ns)
         decoded = probe() if probe is not None else 0
         if outputs is None:
             self._faults(now_ns)

@@ -6,13 +6,14 @@ decides what a fault costs: the frame, the connection, or the link for good.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import BadFrame
+from arbkit.core.types import Output
 from arbkit.core.venues.link import Link
 
 __all__ = ["Guard", "SessionFault", "brief", "is_unreadable"]
@@ -41,6 +42,14 @@ class Guard:
         try:
             return call(*args)
         except Exception as error:  # the boundary to plugin code: only cancellation passes
+            self.raised.append(SessionFault(link, error))
+            return None
+
+    def receive(self, link: Link, data: str | bytes, now_ns: int) -> Sequence[Output] | None:
+        """``run`` for the one call that is made for every frame."""
+        try:
+            return link.session.receive(data, now_ns)
+        except Exception as error:  # as in ``run``
             self.raised.append(SessionFault(link, error))
             return None
 
