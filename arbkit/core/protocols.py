@@ -128,11 +128,11 @@ class Exchange(Protocol):
     rate_limits: Sequence[RateLimit]
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
-        """All sockets needed for these instruments. Without an account (""): only public ones. Asked once for the first
-        instruments, and again without an account for instruments that are wanted later.
+        """All links needed for these instruments. Without an account (""): only public ones and the REST link without
+        key. Asked once for the first instruments, and again without an account for instruments that are wanted later.
 
-        Subscriptions are split by the venue's per-connection limits. The REST link is not among them: the core makes it
-        (``rest_link``) before the catalogue is known."""
+        Subscriptions are split by the venue's per-connection limits. There is exactly one REST link, named by
+        ``rest_link``: the core makes it before it asks for the others, because the catalogue is read with it."""
         ...
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session: ...

@@ -15,7 +15,7 @@ from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.trading.engine import Engine, wanted
-from arbkit.core.types import NEVER, Catalogue, rest_link
+from arbkit.core.types import NEVER, Catalogue, Role, rest_link
 from arbkit.core.venues.venue import Venue, VenueSetup
 
 __all__ = ["START_NS", "Startup", "make_venue"]
@@ -110,5 +110,7 @@ class Startup:
         specs = venue.exchange.links([self._catalogue[i] for i in instruments], account)
         venue.linked(instruments, specs, now_ns)
         for spec in specs:
+            if spec.role is Role.REST:
+                continue  # it is there since the start: ``make_venue``
             link = self._dialer.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
             venue.joined(link)

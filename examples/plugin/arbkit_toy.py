@@ -41,6 +41,7 @@ from arbkit.venue import (
     base_url,
     json_text,
     read_json,
+    rest_link,
 )
 
 VENUE = "toy"
@@ -178,9 +179,8 @@ class Toy:
 
     def links(self, instruments: Sequence[arbkit.Instrument], account: str) -> Sequence[LinkSpec]:
         ids = [instrument.id for instrument in instruments]
-        if not ids:
-            return ()
-        return (LinkSpec(link="toy.public.0", venue=VENUE, role=Role.PUBLIC, instruments=ids),)
+        public = LinkSpec(link="toy.public.0", venue=VENUE, role=Role.PUBLIC, instruments=ids)
+        return (*([public] if ids else []), rest_link(VENUE, account))
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: arbkit.Signer | None) -> Session:
         return Rest(self._rest) if link.role is Role.REST else Public(link, catalogue, self._ws)

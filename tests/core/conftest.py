@@ -51,6 +51,7 @@ from arbkit.core.types import (
     Role,
     Send,
     Side,
+    rest_link,
 )
 from arbkit.core.venues.venue import VenueSetup
 from arbkit.strategies import TakerExecutor
@@ -160,7 +161,7 @@ class FakeVenue:
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
         ids = [one.id for one in instruments]
-        found = []
+        found = [rest_link(self.venue, account)]
         if ids:
             found.append(LinkSpec(link=f"{self.venue}.public", venue=self.venue, role=Role.PUBLIC, instruments=ids))
         if account:

@@ -31,7 +31,6 @@ from arbkit.core.types import (
     Role,
     Side,
     VenueSettings,
-    rest_link,
 )
 from arbkit.core.venues.signer import LocalSigner
 
@@ -73,17 +72,17 @@ def session(venue: Any, role: Role) -> Any:
 
 
 def test_links_have_the_names_that_operators_read(venue: Any) -> None:
-    """One private and one trade link an account, named after it. Without an account: public links only. A link that
-    needs a key says so by its name."""
+    """One private, one trade and one REST link an account, named after it. Without an account: public links and a
+    REST link without a key. A link that needs a key says so by its name."""
     exchange = venue.exchange(VenueSettings())
     links = exchange.links([one(venue)], f"{venue.name}:main")
     roles = {link.role: link for link in links}
     assert len(roles) == len(links)
-    assert {Role.PUBLIC, Role.PRIVATE} <= roles.keys() <= {Role.PUBLIC, Role.PRIVATE, Role.TRADE}
+    assert {Role.PUBLIC, Role.PRIVATE, Role.REST} <= roles.keys()
     assert {role: link.link for role, link in roles.items()} == {
         role: f"{venue.name}.public.0" if role is Role.PUBLIC else f"{venue.name}.main.{role.value}" for role in roles
     }
-    assert [link.link for link in exchange.links([one(venue)], "")] == [f"{venue.name}.public.0"]
+    assert [link.link for link in exchange.links([one(venue)], "")] == [f"{venue.name}.public.0", f"{venue.name}.rest"]
     for role in roles.keys() & {Role.PRIVATE, Role.TRADE}:
         with pytest.raises(CredentialsError, match=rf"{venue.name}\.main\.{role.value}"):
             exchange.session(roles[role], Catalogue(), None)
@@ -95,7 +94,7 @@ def test_every_command_and_ask_has_a_route_and_a_declared_bucket(venue: Any) -> 
     assert isinstance(exchange, Exchange)
     buckets = {limit.bucket for limit in exchange.rate_limits}
     me, instrument = f"{venue.name}:main", one(venue).id
-    roles = {link.role for link in exchange.links([one(venue)], me)} | {Role.REST}
+    roles = {link.role for link in exchange.links([one(venue)], me)}
     for command in (
         buy(venue),
         CancelOrder(account=me, instrument=instrument, cl_ord_id="a"),
@@ -119,8 +118,7 @@ def test_endpoints(venue: Any, endpoints: tuple[VenueSettings, dict[Role, str]])
     made, expected = endpoints
     exchange = venue.exchange(made)
     found = {}
-    account = f"{venue.name}:main"
-    for link in (*exchange.links([one(venue)], account), rest_link(venue.name, account)):
+    for link in exchange.links([one(venue)], f"{venue.name}:main"):
         session = exchange.session(link, Catalogue([one(venue)]), LocalSigner("k", "s", "p"))
         if link.role is Role.REST:
             (request,) = session.encode(Ask(kind=AskKind.TIME), NOW_NS)

@@ -50,7 +50,7 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
 def rest_link(venue: str, account: str = "") -> LinkSpec:
     """The REST link of an account, or the keyless one of a venue: ``binance.main.rest``, ``binance.rest``.
 
-    It needs no catalogue and no subscription, so the core makes it by itself; ``Exchange.links`` lists sockets only."""
+    It needs no catalogue and no subscription: the core makes it first, and reads the catalogue with it."""
     name = account.replace(":", ".") or venue
     return LinkSpec(link=f"{name}.rest", venue=venue, role=Role.REST, account=account)
 

@@ -169,7 +169,7 @@ class Rig:
         wanted = [self.instrument(symbol) for symbol in symbols]
         chosen = set(roles)
         for spec in self.exchange.links(wanted, self.account):
-            if spec.role in chosen:
+            if spec.role in chosen and spec.role is not Role.REST:
                 self._dial(self._add(spec))
         self.run_for(20, lambda: all(line.ready or line.closed for line in self.lines.values()))
         return self

@@ -23,6 +23,7 @@ from arbkit.core.types import (
     ReplaceOrder,
     Role,
     VenueSettings,
+    rest_link,
 )
 from arbkit_binance import limits
 from arbkit_binance.public import PublicSession
@@ -96,9 +97,9 @@ class Binance:
             for number, start in enumerate(range(0, len(ids), _SYMBOLS_PER_LINK))
         ]
         if not account:
-            return found
+            return [*found, rest_link(self.venue)]
         name = account.replace(":", ".")
-        return found + [
+        sockets = [
             LinkSpec(
                 link=f"{name}.{role.value}",
                 venue=self.venue,
@@ -109,6 +110,7 @@ class Binance:
             )
             for role in (Role.PRIVATE, Role.TRADE)
         ]
+        return [*found, *sockets, rest_link(self.venue, account)]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:

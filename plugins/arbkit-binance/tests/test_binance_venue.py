@@ -89,8 +89,9 @@ def test_links_are_cut_and_named() -> None:
         ("binance.public.2", Role.PUBLIC, 50),
         ("binance.main.private", Role.PRIVATE, 450),
         ("binance.main.trade", Role.TRADE, 450),
+        ("binance.main.rest", Role.REST, 0),
     ]
-    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC]
+    assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC, Role.REST]
 
 
 def test_links_that_need_a_key_say_so() -> None:

@@ -25,6 +25,7 @@ from arbkit.core.types import (
     RateLimit,
     Role,
     VenueSettings,
+    rest_link,
 )
 from arbkit_bybit.login import WINDOW_NS
 from arbkit_bybit.private import PrivateSession
@@ -140,7 +141,7 @@ class Bybit:
             links.append(LinkSpec(link=f"{VENUE}.{name}.private", venue=VENUE, role=Role.PRIVATE, account=account))
             if self._endpoints["ws_trade"]:
                 links.append(LinkSpec(link=f"{VENUE}.{name}.trade", venue=VENUE, role=Role.TRADE, account=account))
-        return links
+        return [*links, rest_link(VENUE, account)]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:

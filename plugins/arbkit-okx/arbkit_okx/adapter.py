@@ -24,6 +24,7 @@ from arbkit.core.types import (
     RateLimit,
     Role,
     VenueSettings,
+    rest_link,
 )
 from arbkit_okx.private import LIMIT_WINDOW_NS, ORDER_WINDOW_NS, AccountSession
 from arbkit_okx.public import CHANNELS, PublicSession
@@ -129,7 +130,7 @@ class Okx:
                 )
                 for role in (Role.PRIVATE, Role.TRADE)
             ]
-        return links
+        return [*links, rest_link(VENUE, account)]
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
         if link.role is Role.PUBLIC:
