@@ -13,12 +13,12 @@ import json
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from operator import neg
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,6 +44,7 @@ from arbkit.core.types import (
     VenueSettings,
 )
 from arbkit.core.venues.venue import PaperSetup, VenueSetup
+from arbkit.plugins.registry import load
 from arbkit.testing.recording import Summary, read_frames
 
 __all__ = ["FrameResult", "frame"]
@@ -55,7 +56,6 @@ WARM_UP = 200
 START_NS = 1_723_161_255_000_000_000
 
 perf_ns = Clock().perf_ns
-Rows: TypeAlias = Sequence[Sequence[str]]
 
 
 class FrameResult(Struct, kw_only=True):
@@ -88,37 +88,6 @@ class BookStream(Struct):
     """The answer to the REST snapshot request; "" if the venue sends snapshots on the socket."""
 
 
-# --- parsers of the simple implementation: message -> (symbol, is a snapshot, bids, asks) ------------------------
-
-
-def _binance(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    data = message.get("data", message)
-    if not isinstance(data, dict) or data.get("e") != "depthUpdate":
-        return None
-    return data["s"], False, data["b"], data["a"]
-
-
-def _okx(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    if not str(message.get("arg", {}).get("channel", "")).startswith("books") or "data" not in message:
-        return None
-    row = message["data"][0]
-    return message["arg"]["instId"], message.get("action") == "snapshot", row["bids"], row["asks"]
-
-
-def _bybit(message: dict[str, Any]) -> tuple[str, bool, Rows, Rows] | None:
-    if not str(message.get("topic", "")).startswith("orderbook.") or "data" not in message:
-        return None
-    data = message["data"]
-    return data["s"], message["type"] == "snapshot", data["b"], data["a"]
-
-
-_READERS: Mapping[str, Callable[[dict[str, Any]], tuple[str, bool, Rows, Rows] | None]] = {
-    "binance": _binance,
-    "okx": _okx,
-    "bybit": _bybit,
-}
-
-
 def frame(recording: str | None = None) -> list[FrameResult]:
     """Measure generated frames of 2, 10 and 40 changes on 400 levels per side, or a recording. Raises ``ConfigError``
     for an unusable recording."""
@@ -131,14 +100,17 @@ def frame(recording: str | None = None) -> list[FrameResult]:
 
 
 def _seeded(changes: int) -> BookStream:
-    """Generated depth frames in Binance's format. Most changes are near the top of the book, as in real data."""
+    """Generated depth frames, written by the first installed dialect that can. Most changes are near the top of the book, as in real data."""
     rng = Random(changes)  # noqa: S311 - made-up prices
     mid = 6_000_000
     books = [
         {mid - 1 - i * 3: rng.randint(1, 10**6) for i in range(BOOK_LEVELS)},
         {mid + 1 + i * 3: rng.randint(1, 10**6) for i in range(BOOK_LEVELS)},
     ]
-    snapshot = json.dumps({"lastUpdateId": 1, "bids": _rows(books[0], True), "asks": _rows(books[1], False)})
+    venue, dialect = next(
+        (name, found) for name, found in load(dialects=True).dialects.items() if hasattr(found, "write_depth")
+    )
+    snapshot = dialect.write_snapshot(1, _rows(books[0], True), _rows(books[1], False))
     texts = []
     for number in range(2, SEEDED_FRAMES + WARM_UP + 2):
         sides: list[dict[int, int]] = [{}, {}]
@@ -156,17 +128,9 @@ def _seeded(changes: int) -> BookStream:
                 book[px] = qty
             else:
                 book.pop(px, None)
-        data = {
-            "e": "depthUpdate",
-            "E": START_NS // 10**6 + 100 * number,
-            "s": "BTCUSDT",
-            "U": number,
-            "u": number,
-            "b": _rows(sides[0], True),
-            "a": _rows(sides[1], False),
-        }
-        texts.append('{"stream":"btcusdt@depth@100ms","data":' + json.dumps(data, separators=(",", ":")) + "}")
-    return BookStream("binance", "BTCUSDT", texts, snapshot)
+        ms = START_NS // 10**6 + 100 * number
+        texts.append(dialect.write_depth("BTCUSDT", number, _rows(sides[0], True), _rows(sides[1], False), ms))
+    return BookStream(venue, "BTCUSDT", texts, snapshot)
 
 
 def _rows(side: dict[int, int], descending: bool) -> list[list[str]]:
@@ -176,10 +140,11 @@ def _rows(side: dict[int, int], descending: bool) -> list[list[str]]:
 def _recorded(path: Path) -> BookStream:
     """The book of a recording with the most frames."""
     frames = [one for _, one in read_frames(path, Summary()) if one.dir == "in"]
-    venue = next((name for name in _READERS if any(name in one.url for one in frames)), "")
+    dialects = load(dialects=True).dialects
+    venue = next((name for name in dialects if any(name in one.url for one in frames)), "")
     if not venue:
-        raise ConfigError(f"{path}: contains no frames of {', '.join(_READERS)} (recognized by the url of each line)")
-    read = _READERS[venue]
+        raise ConfigError(f"{path}: contains no frames of {', '.join(dialects)} (recognized by the url of each line)")
+    read = dialects[venue].read_depth
     by_conn: dict[str, list[tuple[str, str]]] = {}
     counts: Counter[tuple[str, str]] = Counter()
     snapshots: dict[str, str] = {}
@@ -263,7 +228,6 @@ class _Standing:
 
 def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
     """A desk with one open public link and an empty book."""
-    from arbkit.plugins.registry import load
     from arbkit.strategies import SpreadArb, TakerExecutor
 
     exchange: Exchange = load().exchange(wire.venue)(VenueSettings())
@@ -346,7 +310,7 @@ def _usual(
     except ImportError:
         print("sortedcontainers is not installed: no comparison", file=sys.stderr)  # noqa: T201 - for the user
         return None
-    read = _READERS[wire.venue]
+    read = load(dialects=True).dialects[wire.venue].read_depth
     bids = SortedDict(neg, {Decimal(repr(px)): Decimal(repr(qty)) for px, qty in start[0]})
     asks = SortedDict({Decimal(repr(px)): Decimal(repr(qty)) for px, qty in start[1]})
     top = bids.peekitem(0)[0]

@@ -21,12 +21,17 @@ Frames sent by time (depth every 100 ms, pings, keep-alive timeouts) use a ``Tim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from arbkit.sim.venue import Profile, Report, SimExchange
 from arbkit.sim.wire import Reply, Request, SimWire
 
-__all__ = ["Dialect"]
+__all__ = ["DepthRows", "Dialect", "Rows"]
+
+
+Rows: TypeAlias = Sequence[Sequence[str]]
+DepthRows: TypeAlias = tuple[str, bool, Rows, Rows]
+"""A depth message: the venue's own symbol, whether it replaces the book, bids and asks as text."""
 
 
 class Dialect(Protocol):
@@ -46,6 +51,11 @@ class Dialect(Protocol):
         ``http`` and ``ws`` are the server's origin (``http://127.0.0.1:1234``, ``ws://127.0.0.1:1234``). A client
         appends the venue's own paths to a base URL, so ``connect`` and ``http`` distinguish the endpoints by path.
         """
+        ...
+
+    @staticmethod
+    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+        """A decoded client-side depth message; None for any other message. For benches: the simplest way to read it."""
         ...
 
     def http(self, request: Request, now_ns: int) -> Reply:

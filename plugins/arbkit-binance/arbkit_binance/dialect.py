@@ -6,6 +6,7 @@ Rules name the page of the venue's documentation (github.com/binance/binance-spo
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.dialect import DepthRows, Rows
 from arbkit.sim.limits import Window
 from arbkit.sim.timers import Timers
 from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
@@ -74,6 +76,28 @@ class BinanceDialect:
         self._attempts = Window(300, 300 * _S)
         self._defied = 0
         self._banned_until_ns = 0
+
+    @staticmethod
+    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+        """A diff depth event, combined or raw."""
+        data = message.get("data", message)
+        if not isinstance(data, dict) or data.get("e") != "depthUpdate":
+            return None
+        return data["s"], False, data["b"], data["a"]
+
+    @staticmethod
+    def write_depth(native: str, number: int, bids: Rows, asks: Rows, ms: int) -> str:
+        """A combined diff depth event with one update id."""
+        levels = ",".join(
+            f'"{side}":{json.dumps(rows, separators=(",", ":"))}' for side, rows in (("b", bids), ("a", asks))
+        )
+        head = f'"e":"depthUpdate","E":{ms},"s":"{native}","U":{number},"u":{number}'
+        return f'{{"stream":"{native.lower()}@depth@100ms","data":{{{head},{levels}}}}}'
+
+    @staticmethod
+    def write_snapshot(number: int, bids: Rows, asks: Rows) -> str:
+        """The answer of the REST depth endpoint."""
+        return json.dumps({"lastUpdateId": number, "bids": bids, "asks": asks})
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
@@ -107,6 +108,14 @@ class BybitDialect:
         self._requests = Rolling(600, 5 * _S)
         self._dials = Window(500, 300 * _S)
         self._banned_until_ns = 0
+
+    @staticmethod
+    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+        """A push of an ``orderbook`` topic."""
+        if not str(message.get("topic", "")).startswith("orderbook.") or "data" not in message:
+            return None
+        data = message["data"]
+        return data["s"], message["type"] == "snapshot", data["b"], data["a"]
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
@@ -84,6 +85,14 @@ class OkxDialect:
         self._conns: dict[int, Conn] = {}
         self._private = Private(self._calls, self._orders, self._timers, self._conns)
         self._dials = Window(3, _S)
+
+    @staticmethod
+    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+        """A push of a ``books`` channel."""
+        if not str(message.get("arg", {}).get("channel", "")).startswith("books") or "data" not in message:
+            return None
+        row = message["data"][0]
+        return message["arg"]["instId"], message.get("action") == "snapshot", row["bids"], row["asks"]
 
     @staticmethod
     def endpoints(http: str, ws: str) -> Mapping[str, str | None]:
