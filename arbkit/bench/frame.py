@@ -100,7 +100,8 @@ def frame(recording: str | None = None) -> list[FrameResult]:
 
 
 def _seeded(changes: int) -> BookStream:
-    """Generated depth frames, written by the first installed dialect that can. Most changes are near the top of the book, as in real data."""
+    """Generated depth frames, written by the first installed dialect that can. Most changes are near the top of the
+    book, as in real data."""
     rng = Random(changes)  # noqa: S311 - made-up prices
     mid = 6_000_000
     books = [

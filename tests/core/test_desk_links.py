@@ -65,6 +65,19 @@ def test_answer_to_a_replaced_session_is_dropped(rig):
     assert rig.desk.books[A].best_bid() != (1.0, 1.0)
 
 
+def test_snapshot_that_comes_after_its_connection_ended_revives_no_book(rig):
+    """Between two connections nothing keeps a book current: an answer to the old one is dropped, and the book is LOST
+    until the new connection has synced."""
+    rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A))
+    request = rig.requests("snapshot")[0]
+    rig.close("aa.public")
+    rig.reply(request[2], rig.snapshot(A, 100.0, 100.1))
+    assert rig.desk.books[A].state is BookState.LOST
+    rig.run(1)
+    rig.open("aa.public")
+    assert rig.desk.view.book(A) is None
+
+
 def test_read_that_waits_dies_with_its_session(rig):
     """A snapshot to be asked later is not asked for a connection that is gone."""
     rig.say("aa.public", Ask(kind=AskKind.SNAPSHOT, instrument=A, not_before_ns=rig.now + 2 * S))

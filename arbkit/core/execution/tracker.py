@@ -64,11 +64,13 @@ class Tracker:
     # --- reports
 
     def report(self, update: OrderUpdate, now_ns: int) -> Known | None:
-        """A report, whatever its source; None for an account that is none of ours."""
+        """A report, whatever its source; None when it proves nothing: another account, a fill that may be ours."""
         venue = self._venues.get(update.account.partition(":")[0])
         if venue is None or venue.account != update.account:
             return None
         change = venue.orders.apply(update)
+        if change.unclaimed:
+            return None
         self._note(venue, change, now_ns)
         return change, update
 

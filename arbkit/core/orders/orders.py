@@ -199,6 +199,9 @@ class Change(Struct, frozen=True, gc=False, kw_only=True):
     """Query the final state now (``QueryOrder``): duplicate id, refused cancel, or a contradiction."""
     anomalies: tuple[str, ...] = ()
     """Contradictions in the report, for the log and an alarm. The facts are counted nevertheless."""
+    unclaimed: bool = False
+    """A fill without a client id that may be ours: an order of ours on the instrument has no order id yet. Nothing is
+    booked; a later listing shows the fill again."""
 
 
 def _readable(update: OrderUpdate) -> bool:
@@ -425,6 +428,8 @@ class Orders:
         return (fill,)
 
     def _not_ours(self, update: OrderUpdate) -> Change:
+        if not update.cl_ord_id and self._has_unnamed(update.instrument, update.side):
+            return Change(order=None, unclaimed=True)
         self.foreign += 1
         anomalies: tuple[str, ...] = ()
         if update.cl_ord_id and parse_cl_ord_id(update.cl_ord_id) is not None:
@@ -454,6 +459,14 @@ class Orders:
             exch_ns=update.exch_ns,
         )
         return Change(order=None, fills=(fill,), changed=True, anomalies=anomalies)
+
+    def _has_unnamed(self, instrument: str, side: Side | None) -> bool:
+        """Whether an order of ours that may be at the venue has no order id yet."""
+        return any(
+            order.sent_ns and not order.order_id and not order.done
+            for order in self._live.values()
+            if order.intent.instrument == instrument and side in (None, order.intent.side)
+        )
 
     def _settle(self, order: Order, now_ns: int) -> None:
         """Compute the state from the facts and update the indexes."""

@@ -130,6 +130,7 @@ class Link:
         if self.phase in (Phase.UP, Phase.CLOSING) and now_ns - self.up_ns >= SETTLED_NS:
             self.attempt = 0
         self.phase = Phase.WAITING
+        self.session = NOT_DIALLED  # what was asked for the old connection must not speak any more
         self.ready = False
         self.reason = reason
         if planned and self.attempt == 0:

@@ -508,6 +508,32 @@ def test_a_fill_for_nothing_is_only_quantity() -> None:
     assert len(orders.apply(fill("t", "4", "4")).fills) == 1
 
 
+def listed(trade_id: str, order_id: str) -> OrderUpdate:
+    """A row of a fills listing that names no client id."""
+    return replace(fill(trade_id, "4", None, source="poll"), cl_ord_id="", order_id=order_id, side=Side.BUY)
+
+
+def test_a_fill_without_client_id_is_not_foreign_while_it_may_be_ours() -> None:
+    """Some venues list fills by order id only. While an order of ours on the instrument has no order id yet, such a
+    fill proves nothing: it is booked when the order id is known, and once."""
+    orders, order = table()
+    orders.timed_out(ID, 6)
+    early = orders.apply(listed("t1", "77"))
+    assert (early.order, early.fills, early.unclaimed, orders.foreign) == (None, (), True, 0)
+    orders.apply(report(S.PARTIALLY_FILLED, cum_qty="4", order_id="77", source="poll"))
+    assert [one.trade_id for one in orders.apply(listed("t1", "77")).fills] == ["t1"]
+    assert orders.apply(listed("t1", "77")).fills == ()
+    assert order.filled_qty == 4
+
+
+def test_a_fill_of_another_order_is_foreign_once_ours_have_ids() -> None:
+    """With the order ids of all our orders known, a fill of another order id is not ours."""
+    orders, _ = table()
+    orders.apply(report(S.NEW, order_id="77"))
+    found = orders.apply(listed("t1", "78"))
+    assert (found.order, len(found.fills), found.unclaimed, orders.foreign) == (None, 1, False, 1)
+
+
 def test_foreign_orders_are_counted_and_their_fills_told_once() -> None:
     """O24: no order, but its fills are handed out (for the ledger's external account), each once."""
     orders, _ = table()
