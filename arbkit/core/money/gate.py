@@ -17,7 +17,7 @@ from msgspec import Struct
 from arbkit.core.market.book import Book
 from arbkit.core.money.limits import Refusal
 from arbkit.core.orders.deals import Deal, DealLeg
-from arbkit.core.orders.orders import Order, Orders
+from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     BookState,
     Catalogue,
@@ -48,7 +48,7 @@ class GateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_order_notional: Decimal = Decimal(250)
     """Of any order, including hedges."""
     orders_per_second: int = 20
-    """New and replaced orders over all venues. Entries may use half of it, so that hedges always find room."""
+    """New orders over all venues. Entries may use half of it, so that hedges always find room."""
     notional_per_minute: Decimal = Decimal(20_000)
     """Of entries. A hedge counts, but is not refused for it."""
     price_band: Decimal = Decimal("0.05")
@@ -93,53 +93,48 @@ class Gate:
         self._band_high = 1 + float(config.price_band)
 
     def check(self, command: Command, deal: Deal | None, now_ns: int) -> Refusal | None:
-        """Returns None if the command passes; it is then counted. A refusal counts nothing. New and replaced orders
-        need their deal. Cancels, queries and listings always pass.
+        """Returns None if the command passes; it is then counted. A refusal counts nothing. New orders need their
+        deal. Cancels, queries and listings always pass. A replace is always refused: between two orders of one deal
+        the venue may fill both, and the limits of the deal do not count that yet.
 
         Call it after ``cl_ord_id`` is set and before ``Orders.add``. Put each order that passed into ``deal.orders``
         before you check the next one.
         """
-        if isinstance(command, NewOrder):
-            intent, replaced = command, None
-        elif isinstance(command, ReplaceOrder):
-            table = self.orders.get(command.account)
-            replaced = table.get(command.cl_ord_id) if table is not None else None
-            if replaced is None:
-                return Refusal("order", f"{command.cl_ord_id}: no such order to replace")
-            intent = replaced.intent
-        else:
+        if isinstance(command, ReplaceOrder):
+            return Refusal("replace", f"{command.cl_ord_id}: orders are not replaced; cancel it, then send a new one")
+        if not isinstance(command, NewOrder):
             return None
-        if deal is None or (intent.deal and intent.deal != deal.id):
-            return Refusal("deal", f"{intent.cl_ord_id}: the order has no deal, or belongs to another one")
-        instrument = self.catalogue.get(intent.instrument)
+        if deal is None or (command.deal and command.deal != deal.id):
+            return Refusal("deal", f"{command.cl_ord_id}: the order has no deal, or belongs to another one")
+        instrument = self.catalogue.get(command.instrument)
         if instrument is None or not instrument.tradable:
-            return Refusal("instrument", f"{intent.instrument} is not tradable")
-        entry = intent.purpose is Purpose.ENTRY
+            return Refusal("instrument", f"{command.instrument} is not tradable")
+        entry = command.purpose is Purpose.ENTRY
         refusal = (
-            self._may(intent, deal, instrument, entry, now_ns)
+            self._may(command, deal, instrument, entry, now_ns)
             or self._rules(command, instrument)
-            or self._children(command, intent, replaced, deal, entry)
-            or self._price(command, intent.side, instrument)
+            or self._children(command, deal, entry)
+            or self._price(command, instrument)
         )
         return refusal or self._pace(command, instrument, entry, now_ns)
 
-    def _may(self, intent: NewOrder, deal: Deal, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
+    def _may(self, command: NewOrder, deal: Deal, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
         """Modes, deadlines and UNKNOWN orders."""
         if self._modes or self.killed:
             mode = self.mode(instrument.venue, deal.pair)
             if mode is Mode.HALTED or (entry and mode is Mode.REDUCING):
-                return Refusal("mode", f"{mode.value}: no {intent.purpose.value} on {instrument.id} now")
-        deadline_ns = intent.deadline_ns
+                return Refusal("mode", f"{mode.value}: no {command.purpose.value} on {instrument.id} now")
+        deadline_ns = command.deadline_ns
         if deadline_ns and now_ns >= deadline_ns:
-            return Refusal("deadline", f"{intent.cl_ord_id}: its deadline passed {now_ns - deadline_ns} ns ago")
+            return Refusal("deadline", f"{command.cl_ord_id}: its deadline passed {now_ns - deadline_ns} ns ago")
         if entry:
             if deal.deadline_ns and now_ns >= deal.deadline_ns:
                 return Refusal("deadline", f"deal {deal.id}: its deadline passed {now_ns - deal.deadline_ns} ns ago")
-            table = self.orders.get(intent.account)
+            table = self.orders.get(command.account)
             if table is None:
-                return Refusal("account", f"{intent.account} has no order table")
-            if table.in_doubt(intent.instrument):
-                return Refusal("in_doubt", f"an order on {intent.instrument} is UNKNOWN: no entry until it is proved")
+                return Refusal("account", f"{command.account} has no order table")
+            if table.in_doubt(command.instrument):
+                return Refusal("in_doubt", f"an order on {command.instrument} is UNKNOWN: no entry until it is proved")
         if deal.orders and deal.in_doubt:
             return Refusal(
                 "in_doubt", f"an order of deal {deal.id} is UNKNOWN: nothing is sent for the deal until it is proved"
@@ -147,7 +142,7 @@ class Gate:
         return None
 
     @staticmethod
-    def _rules(command: NewOrder | ReplaceOrder, instrument: Instrument) -> Refusal | None:
+    def _rules(command: NewOrder, instrument: Instrument) -> Refusal | None:
         """The venue's trading rules, exactly. They apply to hedges too: the venue would refuse them."""
         qty, px = command.qty, command.px
         if qty <= 0 or px <= 0:
@@ -163,18 +158,16 @@ class Gate:
             return Refusal("rules", f"{instrument.id}: {plain(qty)} at {plain(px)} is over the venue's maximum")
         return None
 
-    def _children(
-        self, command: NewOrder | ReplaceOrder, intent: NewOrder, replaced: Order | None, deal: Deal, entry: bool
-    ) -> Refusal | None:
+    def _children(self, command: NewOrder, deal: Deal, entry: bool) -> Refusal | None:
         """The sum of a deal's orders on a leg, each at its worst case, against the planned quantity of the leg."""
         leg: DealLeg | None = None
         for leg in deal.legs:
-            if leg.instrument == intent.instrument and leg.account == intent.account:
+            if leg.instrument == command.instrument and leg.account == command.account:
                 break
         else:
-            return Refusal("children", f"deal {deal.id} has no leg {intent.instrument} of {intent.account}")
-        if entry and intent.side is not leg.side:
-            return Refusal("children", f"deal {deal.id}: a {intent.side.value} entry on a {leg.side.value} leg")
+            return Refusal("children", f"deal {deal.id} has no leg {command.instrument} of {command.account}")
+        if entry and command.side is not leg.side:
+            return Refusal("children", f"deal {deal.id}: a {command.side.value} entry on a {leg.side.value} leg")
         worst = command.qty
         hedges = 0
         for order in deal.orders.values():
@@ -185,19 +178,17 @@ class Gate:
                 hedges += 1
                 if entry:
                     continue
-            if other.instrument == intent.instrument and order is not replaced:
+            if other.instrument == command.instrument:
                 worst += order.filled_qty + order.leaves
-        if replaced is not None:
-            worst += replaced.filled_qty
         most = leg.qty if entry else leg.qty * self.config.hedge_factor
         if worst > most:
-            text = f"{plain(worst)} on {intent.instrument} is over {plain(most)}, planned: {plain(leg.qty)}"
+            text = f"{plain(worst)} on {command.instrument} is over {plain(most)}, planned: {plain(leg.qty)}"
             return Refusal("children", f"deal {deal.id}: {text}")
-        if not entry and hedges >= self.config.max_hedges and replaced is None:
+        if not entry and hedges >= self.config.max_hedges:
             return Refusal("max_hedges", f"deal {deal.id}: {hedges} hedge and unwind orders sent")
         return None
 
-    def _price(self, command: NewOrder | ReplaceOrder, side: Side, instrument: Instrument) -> Refusal | None:
+    def _price(self, command: NewOrder, instrument: Instrument) -> Refusal | None:
         """The price band around the mid of a trusted book. Without a trusted book no order passes."""
         book = self.books.get(command.instrument)
         if book is None or book.state is not BookState.SYNCED or book.crossed_ns:
@@ -206,15 +197,14 @@ class Gate:
         if not book.bid_px or mid == inf:
             return Refusal("book", f"{instrument.id}: the book has an empty side")
         px = float(command.px)
-        if px > mid * self._band_high if side is Side.BUY else px < mid * self._band_low:
+        if px > mid * self._band_high if command.side is Side.BUY else px < mid * self._band_low:
             return Refusal(
-                "price_band", f"{instrument.id}: {side.value} at {plain(command.px)} is too far from the mid {mid!r}"
+                "price_band",
+                f"{instrument.id}: {command.side.value} at {plain(command.px)} is too far from the mid {mid!r}",
             )
         return None
 
-    def _pace(
-        self, command: NewOrder | ReplaceOrder, instrument: Instrument, entry: bool, now_ns: int
-    ) -> Refusal | None:
+    def _pace(self, command: NewOrder, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
         """Order size, order rate and turnover. The last check, because it counts what passes."""
         config = self.config
         quote = instrument.quote

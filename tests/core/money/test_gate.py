@@ -328,24 +328,17 @@ def test_deadlines() -> None:
     assert bench.rule(late, purpose=Purpose.HEDGE, deadline_ns=late) == "deadline"
 
 
-def test_a_replace_is_an_order() -> None:
-    """The same rules apply to the new quantity and price, minus the rest of the replaced order; an unknown order is
-    refused."""
+def test_a_replace_is_refused() -> None:
+    """And it counts nothing: the order that it names is still the only one of the deal."""
     bench = Bench()
-    bench.rule(qty="0.6")
-    bench.rule(qty="0.4")
-
-    def replacing(cl_ord_id: str, qty: str, px: str = "100") -> str:
-        command = ReplaceOrder(
-            account=ACCOUNT, instrument=BTC, cl_ord_id=cl_ord_id, new_cl_ord_id="n", qty=Dec(qty), px=Dec(px)
-        )
-        refusal = bench.gate.check(command, bench.deal, 0)
-        return refusal.rule if refusal is not None else ""
-
-    assert replacing("o1", "0.6") == ""
-    assert replacing("o1", "0.7") == "children"
-    assert replacing("o1", "0.6", "106") == "price_band"
-    assert replacing("nobody", "0.6") == "order"
+    assert bench.rule(qty="0.6") == ""
+    command = ReplaceOrder(
+        account=ACCOUNT, instrument=BTC, cl_ord_id="o1", new_cl_ord_id="n", qty=Dec("0.6"), px=Dec("100")
+    )
+    refusal = bench.gate.check(command, bench.deal, 0)
+    assert refusal is not None
+    assert (refusal.rule, refusal.text) == ("replace", "o1: orders are not replaced; cancel it, then send a new one")
+    assert bench.rule(qty="0.4") == ""
 
 
 @settings(max_examples=100)
