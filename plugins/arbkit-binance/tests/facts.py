@@ -18,7 +18,7 @@ class BinanceTeller:
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
-        return frame["data"]["s"] if "@depth" in frame["stream"] else ""
+        return frame["data"]["s"] if "@depth" in frame.get("stream", "") else ""
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
@@ -36,7 +36,13 @@ class BinanceTeller:
         return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
 
 
-RECORDINGS = {"": (995, 1), "-small2021": (176, 4), "-coinm2021": (331, 2)}
+RECORDINGS = {
+    "": (995, 1),
+    "-small2021": (176, 4),
+    "-usdm": (571, 1),
+    "-usdm2021": (434, 2),
+    "-coinm2021": (331, 2),
+}
 TELLER = BinanceTeller()
 TAPES = {
     "": {"frames": 997, "symbols": {"BTCUSDT"}, "levels": 200, "options": {"depth": "200"}, "window": 3},
