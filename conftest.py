@@ -87,8 +87,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """One line about the tests that did not run."""
     if count := config.stash[NOT_RUN]:
-        lack = f"{corpus.VARIABLE} has no files for them" if corpus.folder() else f"{corpus.VARIABLE} is not set"
+        lack = "has no files for them" if corpus.folder() else "is not set"
         terminalreporter.write_line(
-            f"{count} tests of recordings did not run: {lack}. Make recordings with a recorder of your own in the format "
-            "of CONTRIBUTING.md."
+            f"recording tests that did not run: {count} ({corpus.VARIABLE} {lack}; recordings are made with a recorder "
+            "of your own, in the format that CONTRIBUTING.md describes)"
         )

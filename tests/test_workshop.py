@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -91,3 +92,38 @@ def test_make_test_runs_every_gate(gate: str) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-n", "test"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert gate in done.stdout
+
+
+def recorded_books(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """A run of the tests that compare recorded books."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *options,
+        "tests/venues/test_recordings.py",
+    ]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ARBKIT_", "PYTEST_"))}
+    return subprocess.run(command, cwd=ROOT, env=clean | env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_without_recordings_one_line_counts_what_did_not_run(workers: str) -> None:
+    """No list of skipped tests; the line names the variable and the page, also with workers."""
+    done = recorded_books({}, "-n", workers)
+    lines = [line for line in done.stdout.splitlines() if "recordings did not run" in line]
+    assert len(lines) == 1
+    assert re.match(
+        r"\d\d? tests of recordings did not run: ARBKIT_RECORDINGS is not set\..*CONTRIBUTING\.md", lines[0]
+    )
+    assert "skipped" not in done.stdout
+
+
+def test_a_wrong_folder_of_recordings_ends_the_tests_with_one_line(tmp_path: Path) -> None:
+    """A typing mistake must not look like a run without recordings."""
+    done = recorded_books({"ARBKIT_RECORDINGS": str(tmp_path / "none")})
+    assert done.returncode == 4
+    assert done.stderr.split("\n") == [f"ERROR: ARBKIT_RECORDINGS: {tmp_path / 'none'} is not a folder", "", ""]
