@@ -6,11 +6,13 @@ recordings run if their files are there (``arbkit.testing.corpus``); otherwise o
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from msgspec import Struct
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
@@ -92,3 +94,86 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             f"recording tests that did not run: {count} ({corpus.VARIABLE} {lack}; recordings are made with a recorder "
             "of your own, in the format that CONTRIBUTING.md describes)"
         )
+
+
+class CcxtRequest(Struct):
+    """What ccxt would send over HTTP. ``headers``: those that it sets itself."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class _Sent(Exception):
+    """Carries what a client would have sent."""
+
+
+class Ccxt:
+    """A ccxt client that sends nothing, with a clock that stands still and one market, BTC/USDT."""
+
+    def __init__(self, client: Any, native: str, now_ms: int) -> None:
+        self.client = client
+        client.milliseconds = client.nonce = lambda: now_ms
+        client.seconds = lambda: now_ms // 1000
+        client.fetch = self._fetch
+        client.watch = self._watch
+        market = {
+            "id": native,
+            "symbol": "BTC/USDT",
+            "base": "BTC",
+            "baseId": "BTC",
+            "quote": "USDT",
+            "quoteId": "USDT",
+            "type": "spot",
+            "spot": True,
+            "active": True,
+            "precision": {"amount": 0.00001, "price": 0.01, "base": 0.00001, "quote": 0.01},
+            "limits": {"amount": {}, "price": {}, "cost": {}},
+            "info": {"orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"]},
+        }
+        client.set_markets([client.safe_market_structure(market)])
+
+    @staticmethod
+    def _fetch(url: str, method: str = "GET", headers: Any = None, body: str | None = None) -> Any:
+        raise _Sent(CcxtRequest(method, url, headers or {}, body or ""))
+
+    @staticmethod
+    def _watch(url: str, message_hash: str, message: Any = None, *more: Any) -> Any:
+        raise _Sent(message)
+
+    def signed(self, method: str, path: str, **params: Any) -> CcxtRequest:
+        """A private request that it signs, without a call of its own around it."""
+        made = self.client.sign(path, "private", method, params)
+        return CcxtRequest(made["method"], made["url"], made["headers"], made["body"] or "")
+
+    def request(self, call: str, *args: Any) -> CcxtRequest:
+        """The first HTTP request of a call of a synchronous client."""
+        try:
+            getattr(self.client, call)(*args)
+        except _Sent as sent:
+            request: CcxtRequest = sent.args[0]
+            return request
+        raise AssertionError(f"{call} sent nothing")
+
+    def frame(self, call: str, *args: Any) -> dict[str, Any]:
+        """The first frame of a call of a ``ccxt.pro`` client."""
+
+        async def run() -> None:
+            try:
+                await getattr(self.client, call)(*args)
+            finally:
+                await self.client.close()
+
+        try:
+            asyncio.run(run())
+        except _Sent as sent:
+            frame: dict[str, Any] = sent.args[0]
+            return frame
+        raise AssertionError(f"{call} sent nothing")
+
+
+@pytest.fixture
+def ccxt_client() -> type[Ccxt]:
+    """Makes an independent signer: ``ccxt_client(ccxt.okx({"apiKey": ...}), "BTC-USDT", now_ms).request(...)``."""
+    return Ccxt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "uv.lock").read_text()
 INDEX = "https://pypi.org/simple"
 FILES = "https://files.pythonhosted.org/packages/"
+MARKET_DATA = {"arbkit/sim/data/btcusdt-20240808.jsonl.gz"}
+"""What the simulator quotes."""
 
 
 def test_the_lock_names_the_public_index_and_nothing_else() -> None:
@@ -79,11 +82,37 @@ def test_a_fit_python_is_found_behind_an_old_one(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, str(good))
 
 
-def test_the_check_of_everything_is_the_readme_command() -> None:
-    """``.ci/run`` is executable and does ``make test``, nothing of its own."""
-    script = ROOT / ".ci/run"
-    assert os.access(script, os.X_OK)
-    assert script.read_text().splitlines()[-1] == "exec make test"
+def test_the_check_of_everything_is_the_readme_command(tmp_path: Path) -> None:
+    """``.ci/run`` is executable and does ``make test``. Recordings beside the checkout are used, others are kept."""
+    script = (ROOT / ".ci/run").read_text()
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert script.splitlines()[-1] == "exec make test"
+    beside = re.findall(r"-d (\S+) ", script)
+    assert len(beside) == 1
+    copy = tmp_path / "clone/.ci/run"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci/run", copy)
+    fake_python(tmp_path / "bin", "make", 'echo "$@ with ${ARBKIT_RECORDINGS:-none}"')
+    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+    def said(**more: str) -> str:
+        done = subprocess.run([copy], env=env | more, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert said() == "test with none"
+    folder = tmp_path / "clone" / beside[0]
+    folder.mkdir(parents=True)
+    assert said() == f"test with {tmp_path / 'clone'}/{beside[0]}"
+    assert said(ARBKIT_RECORDINGS="/mine") == "test with /mine"
+
+
+def test_no_recording_and_no_large_file_is_tracked() -> None:
+    """Recordings stay outside (CONTRIBUTING.md). The lock file is the only one over 100 kB."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {name for name in done.stdout.split("\0") if (ROOT / name).is_file()} - MARKET_DATA
+    assert files
+    assert [name for name in files if name.endswith((".jsonl", ".jsonl.gz"))] == []
+    assert [name for name in files if (ROOT / name).stat().st_size > 100_000] == ["uv.lock"]
 
 
 @pytest.mark.parametrize("gate", ["ruff format --check", "ruff check", "mypy", "lint-imports", "pytest"])
@@ -114,10 +143,10 @@ def recorded_books(env: dict[str, str], *options: str) -> subprocess.CompletedPr
 def test_without_recordings_one_line_counts_what_did_not_run(workers: str) -> None:
     """No list of skipped tests; the line names the variable and the page, also with workers."""
     done = recorded_books({}, "-n", workers)
-    lines = [line for line in done.stdout.splitlines() if "recordings did not run" in line]
+    lines = [line for line in done.stdout.splitlines() if "did not run" in line]
     assert len(lines) == 1
     assert re.match(
-        r"\d\d? tests of recordings did not run: ARBKIT_RECORDINGS is not set\..*CONTRIBUTING\.md", lines[0]
+        r"recording tests that did not run: \d+ \(ARBKIT_RECORDINGS is not set;.*CONTRIBUTING\.md", lines[0]
     )
     assert "skipped" not in done.stdout
 

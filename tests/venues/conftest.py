@@ -9,7 +9,7 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WORDS, KEYS``     texts and field names of the venue's frames
-``FRAMES``          real frames, as text
+``FRAMES``          whole frames, as text
 ``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
 
 A venue without this file, or without one of the names, runs the tests that do not need it.
