@@ -1,14 +1,24 @@
-"""Examples in the documentation are tests: Python blocks run, ``arbkit.toml`` blocks are read by the real loader."""
+"""For all tests.
+
+Examples in the documentation are tests: Python blocks run, ``arbkit.toml`` blocks are read by the real loader. Tests of
+recordings run if their files are there (``arbkit.testing.corpus``); otherwise one line at the end counts them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pytest
+from msgspec import Struct
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 from arbkit.config import load as config
+from arbkit.core.errors import ConfigError
+from arbkit.testing import corpus
 
 
 class ConfigParser(CodeBlockParser):
@@ -30,3 +40,140 @@ pytest_collect_file = Sybil(
     patterns=["*.md"],
     excludes=[".venv/**", "CHANGELOG.md"],
 ).pytest()
+
+NOT_RUN = pytest.StashKey[int]()
+"""The number of tests whose recordings are missing."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A wrong folder ends the run with one line."""
+    config.stash[NOT_RUN] = 0
+    try:
+        corpus.folder()
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests whose recordings are missing."""
+    missing = [item for item in items if _lacks_recordings(item)]
+    if missing:
+        items[:] = [item for item in items if item not in missing]
+        config.hook.pytest_deselected(items=missing)
+        config.stash[NOT_RUN] = len(missing)
+
+
+def _lacks_recordings(item: pytest.Item) -> bool:
+    for mark in item.iter_markers("recordings"):
+        venue, *files = mark.args
+        if any(corpus.find(venue, file) is None for file in files):
+            return True
+    return False
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Every worker of xdist collects all tests; it tells its count."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["not_run"] = session.config.stash[NOT_RUN]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take the count of a worker."""
+    count = getattr(node, "workeroutput", {}).get("not_run", 0)
+    node.config.stash[NOT_RUN] = max(node.config.stash[NOT_RUN], count)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One line about the tests that did not run."""
+    if count := config.stash[NOT_RUN]:
+        lack = "has no files for them" if corpus.folder() else "is not set"
+        terminalreporter.write_line(
+            f"recording tests that did not run: {count} ({corpus.VARIABLE} {lack}; recordings are made with a recorder "
+            "of your own, in the format that CONTRIBUTING.md describes)"
+        )
+
+
+class CcxtRequest(Struct):
+    """What ccxt would send over HTTP. ``headers``: those that it sets itself."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class _Sent(Exception):
+    """Carries what a client would have sent."""
+
+
+class Ccxt:
+    """A ccxt client that sends nothing, with a clock that stands still and one market, BTC/USDT."""
+
+    def __init__(self, client: Any, native: str, now_ms: int) -> None:
+        self.client = client
+        client.milliseconds = client.nonce = lambda: now_ms
+        client.seconds = lambda: now_ms // 1000
+        client.fetch = self._fetch
+        client.watch = self._watch
+        market = {
+            "id": native,
+            "symbol": "BTC/USDT",
+            "base": "BTC",
+            "baseId": "BTC",
+            "quote": "USDT",
+            "quoteId": "USDT",
+            "type": "spot",
+            "spot": True,
+            "active": True,
+            "precision": {"amount": 0.00001, "price": 0.01, "base": 0.00001, "quote": 0.01},
+            "limits": {"amount": {}, "price": {}, "cost": {}},
+            "info": {"orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"]},
+        }
+        client.set_markets([client.safe_market_structure(market)])
+
+    @staticmethod
+    def _fetch(url: str, method: str = "GET", headers: Any = None, body: str | None = None) -> Any:
+        raise _Sent(CcxtRequest(method, url, headers or {}, body or ""))
+
+    @staticmethod
+    def _watch(url: str, message_hash: str, message: Any = None, *more: Any) -> Any:
+        raise _Sent(message)
+
+    def signed(self, method: str, path: str, **params: Any) -> CcxtRequest:
+        """A private request that it signs, without a call of its own around it."""
+        made = self.client.sign(path, "private", method, params)
+        return CcxtRequest(made["method"], made["url"], made["headers"], made["body"] or "")
+
+    def request(self, call: str, *args: Any) -> CcxtRequest:
+        """The first HTTP request of a call of a synchronous client."""
+        try:
+            getattr(self.client, call)(*args)
+        except _Sent as sent:
+            request: CcxtRequest = sent.args[0]
+            return request
+        raise AssertionError(f"{call} sent nothing")
+
+    def frame(self, call: str, *args: Any) -> dict[str, Any]:
+        """The first frame of a call of a ``ccxt.pro`` client."""
+
+        async def run() -> None:
+            try:
+                await getattr(self.client, call)(*args)
+            finally:
+                await self.client.close()
+
+        try:
+            asyncio.run(run())
+        except _Sent as sent:
+            frame: dict[str, Any] = sent.args[0]
+            return frame
+        raise AssertionError(f"{call} sent nothing")
+
+
+@pytest.fixture
+def ccxt_client() -> type[Ccxt]:
+    """Makes an independent signer: ``ccxt_client(ccxt.okx({"apiKey": ...}), "BTC-USDT", now_ms).request(...)``."""
+    return Ccxt

@@ -11,14 +11,28 @@ import pytest
 
 from arbkit import cli
 from arbkit.bench import frame as bench_frame
+from arbkit.plugins import registry as plugins
+from arbkit.testing import corpus
+from arbkit.testing.recorder import record, write_frames
 
 Bench = Callable[..., list[dict[str, Any]]]
-ROOT = Path(__file__).parents[1]
-RECORDINGS = {
-    "binance": ROOT / "plugins/arbkit-binance/tests/data/frames-small2021.jsonl.gz",
-    "okx": ROOT / "plugins/arbkit-okx/tests/data/frames-transcoded-seq.jsonl.gz",
-    "bybit": ROOT / "plugins/arbkit-bybit/tests/data/frames.jsonl.gz",
-}
+VENUES = ["binance", "okx", "bybit"]
+RECORDED = [
+    pytest.param(venue, name, marks=pytest.mark.recordings(venue, name))
+    for venue, name in (("binance", "frames-small2021"), ("okx", "frames-transcoded-seq"), ("bybit", "frames"))
+]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Callable[[str], str]:
+    """A file with some seconds of a simulated venue."""
+
+    def made(venue: str) -> str:
+        registry = plugins.load(dialects=True)
+        write_frames(tmp_path / "frames.jsonl.gz", record(registry.exchange(venue), registry.dialects[venue], 10))
+        return str(tmp_path / "frames.jsonl.gz")
+
+    return made
 
 
 @pytest.fixture
@@ -48,10 +62,9 @@ def test_frame_prints_one_line_with_every_field(bench: Bench, monkeypatch: pytes
         assert row["ratio"] == pytest.approx(row["usual_us"] / row["median_us"], abs=0.01)
 
 
-@pytest.mark.parametrize("venue", RECORDINGS)
-def test_a_recording_of_each_venue_is_benched(bench: Bench, venue: str) -> None:
-    """``--frames``: both ways read the recording and end with the same best bid (else the bench itself fails)."""
-    (row,) = bench("frame", "--frames", str(RECORDINGS[venue]))
+def benched(bench: Bench, venue: str, path: str) -> None:
+    """Both ways read the frames and end with the same best bid (else the bench itself fails)."""
+    (row,) = bench("frame", "--frames", path)
 
     assert row["venue"] == venue
     assert row["frames"] > 20
@@ -59,11 +72,34 @@ def test_a_recording_of_each_venue_is_benched(bench: Bench, venue: str) -> None:
     assert row["median_us"] > 0
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_file_of_frames_is_benched(bench: Bench, frames: Callable[[str], str], venue: str) -> None:
+    """``--frames``, for each venue."""
+    benched(bench, venue, frames(venue))
+
+
+@pytest.mark.parametrize(("venue", "name"), RECORDED)
+def test_a_recording_of_each_venue_is_benched(bench: Bench, venue: str, name: str) -> None:
+    """The same for frames of the real venues."""
+    benched(bench, venue, str(corpus.find(venue, name)))
+
+
 @pytest.mark.quiet
-@pytest.mark.parametrize("venue", RECORDINGS)
-def test_a_recording_of_each_venue_is_read_faster_than_the_usual_way(bench: Bench, venue: str) -> None:
+@pytest.mark.parametrize("venue", VENUES)
+def test_frames_of_each_venue_are_read_faster_than_the_usual_way(
+    bench: Bench, frames: Callable[[str], str], venue: str
+) -> None:
     """The reason why there is a way of our own."""
-    (row,) = bench("frame", "--frames", str(RECORDINGS[venue]))
+    (row,) = bench("frame", "--frames", frames(venue))
+
+    assert row["usual_us"] > row["median_us"] > 0
+
+
+@pytest.mark.quiet
+@pytest.mark.parametrize(("venue", "name"), RECORDED)
+def test_a_recording_of_each_venue_is_read_faster_than_the_usual_way(bench: Bench, venue: str, name: str) -> None:
+    """Also for frames of the real venues."""
+    (row,) = bench("frame", "--frames", str(corpus.find(venue, name)))
 
     assert row["usual_us"] > row["median_us"] > 0
 

@@ -94,6 +94,7 @@ def test_variables_reach_into_tables_lists_and_numbers(tmp_path: Path) -> None:
         "ARBKIT_STRATEGY__PARAMS__SYMBOL": "BTC-USDT",
         "OTHER": "ignored",
         "ARBKIT_CONFIG": "ignored",
+        "ARBKIT_RECORDINGS": "ignored",
     }
     read = config.load(write(tmp_path, GOOD), env=env)
     assert read.venues["binance"].taker_fee == Decimal("0.0002")

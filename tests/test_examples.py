@@ -21,6 +21,7 @@ from arbkit import Strategy, VenueSettings
 from arbkit.app import target
 from arbkit.config.load import StrategyConfig
 from arbkit.plugins import registry as plugins
+from arbkit.testing import corpus
 from arbkit.testing.recording import RecordedFrame, Replay
 from arbkit.testing.simulated import differences, simulate
 
@@ -69,9 +70,19 @@ def test_virtual_time_survives_its_faults_and_repeats_itself(capsys: pytest.Capt
     assert once == again
 
 
-def test_a_recording_is_replayed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without an argument it takes the recording of this repository."""
+def test_a_simulated_venue_is_recorded_and_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an argument it makes its own frames."""
     runpy.run_path(str(EXAMPLES / "replay_recording.py"))["main"]()
+    last = capsys.readouterr().out.splitlines()[-1]
+    found = re.fullmatch(r"(\d+) frames, (\d+) changes of books, 0 gaps, 0 errors", last)
+    assert found is not None
+    assert int(found[1]) > int(found[2]) > 100
+
+
+@pytest.mark.recordings("binance", "frames")
+def test_a_recording_is_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file is read to its end."""
+    runpy.run_path(str(EXAMPLES / "replay_recording.py"))["main"](str(corpus.find("binance", "frames")))
     assert capsys.readouterr().out.endswith("10859 frames, 995 changes of books, 0 gaps, 0 errors\n")
 
 

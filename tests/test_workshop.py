@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -14,6 +16,8 @@ ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "uv.lock").read_text()
 INDEX = "https://pypi.org/simple"
 FILES = "https://files.pythonhosted.org/packages/"
+MARKET_DATA = {"arbkit/sim/data/btcusdt-20240808.jsonl.gz"}
+"""What the simulator quotes."""
 
 
 def test_the_lock_names_the_public_index_and_nothing_else() -> None:
@@ -78,11 +82,37 @@ def test_a_fit_python_is_found_behind_an_old_one(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, str(good))
 
 
-def test_the_check_of_everything_is_the_readme_command() -> None:
-    """``.ci/run`` is executable and does ``make test``, nothing of its own."""
-    script = ROOT / ".ci/run"
-    assert os.access(script, os.X_OK)
-    assert script.read_text().splitlines()[-1] == "exec make test"
+def test_the_check_of_everything_is_the_readme_command(tmp_path: Path) -> None:
+    """``.ci/run`` is executable and does ``make test``. Recordings beside the checkout are used, others are kept."""
+    script = (ROOT / ".ci/run").read_text()
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert script.splitlines()[-1] == "exec make test"
+    beside = re.findall(r"-d (\S+) ", script)
+    assert len(beside) == 1
+    copy = tmp_path / "clone/.ci/run"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci/run", copy)
+    fake_python(tmp_path / "bin", "make", 'echo "$@ with ${ARBKIT_RECORDINGS:-none}"')
+    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+    def said(**more: str) -> str:
+        done = subprocess.run([copy], env=env | more, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert said() == "test with none"
+    folder = tmp_path / "clone" / beside[0]
+    folder.mkdir(parents=True)
+    assert said() == f"test with {tmp_path / 'clone'}/{beside[0]}"
+    assert said(ARBKIT_RECORDINGS="/mine") == "test with /mine"
+
+
+def test_no_recording_and_no_large_file_is_tracked() -> None:
+    """Recordings stay outside (CONTRIBUTING.md). The lock file is the only one over 100 kB."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {name for name in done.stdout.split("\0") if (ROOT / name).is_file()} - MARKET_DATA
+    assert files
+    assert [name for name in files if name.endswith((".jsonl", ".jsonl.gz"))] == []
+    assert [name for name in files if (ROOT / name).stat().st_size > 100_000] == ["uv.lock"]
 
 
 @pytest.mark.parametrize("gate", ["ruff format --check", "ruff check", "mypy", "lint-imports", "pytest"])
@@ -91,3 +121,38 @@ def test_make_test_runs_every_gate(gate: str) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-n", "test"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert gate in done.stdout
+
+
+def recorded_books(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """A run of the tests that compare recorded books."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *options,
+        "tests/venues/test_recordings.py",
+    ]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ARBKIT_", "PYTEST_"))}
+    return subprocess.run(command, cwd=ROOT, env=clean | env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_without_recordings_one_line_counts_what_did_not_run(workers: str) -> None:
+    """No list of skipped tests; the line names the variable and the page, also with workers."""
+    done = recorded_books({}, "-n", workers)
+    lines = [line for line in done.stdout.splitlines() if "did not run" in line]
+    assert len(lines) == 1
+    assert re.match(
+        r"recording tests that did not run: \d+ \(ARBKIT_RECORDINGS is not set;.*CONTRIBUTING\.md", lines[0]
+    )
+    assert "skipped" not in done.stdout
+
+
+def test_a_wrong_folder_of_recordings_ends_the_tests_with_one_line(tmp_path: Path) -> None:
+    """A typing mistake must not look like a run without recordings."""
+    done = recorded_books({"ARBKIT_RECORDINGS": str(tmp_path / "none")})
+    assert done.returncode == 4
+    assert done.stderr.split("\n") == [f"ERROR: ARBKIT_RECORDINGS: {tmp_path / 'none'} is not a folder", "", ""]

@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 PREFIX = "ARBKIT_"
+NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS")
+"""Variables that are no keys: the configuration file, and the folder of the recordings for tests."""
 DEFAULT_FILE = "arbkit.toml"
 _SECRETS = ("key", "secret", "passphrase")
 
@@ -174,7 +176,7 @@ def load(
     if file is not None:
         reader.file(file, *_read(file))
     for name in sorted(env):
-        if name.startswith(PREFIX) and name != "ARBKIT_CONFIG":
+        if name.startswith(PREFIX) and name not in NO_KEYS:
             reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
     for dotted, value in (flags or {}).items():
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))

@@ -47,7 +47,7 @@ from arbkit.core.types import (
 __all__ = ["AnyCatalogue", "RecordedFrame", "Replay", "Summary", "read_frames"]
 
 
-class RecordedFrame(Struct, frozen=True, gc=False):
+class RecordedFrame(Struct, frozen=True, gc=False, omit_defaults=True):
     """One line of a recording."""
 
     dir: str

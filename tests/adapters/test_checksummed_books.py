@@ -14,11 +14,12 @@ from arbkit.core.types import BookLost, BookState, BookUpdate, Level, Send
 AGAIN = (Send("again"),)
 
 
-def test_the_documented_example() -> None:
-    """OKX's page: 3366.1:7:3366.8:9:3366:6:3368:8."""
-    bids = [["3366.1", "7"], ["3366", "6"]]
-    asks = [["3366.8", "9"], ["3368", "8"]]
-    assert interleaved_crc32(iter(bids), iter(asks)) == -1881014294
+def test_levels_alternate() -> None:
+    """OKX's rule (www.okx.com/docs-v5/en, order book channel): bid, ask, bid, ask, each price:size as text; signed."""
+    bids = [["210.4", "5"], ["210.1", "2.5"]]
+    asks = [["210.7", "1"], ["211", "2"]]
+    want = crc32(b"210.4:5:210.7:1:210.1:2.5:211:2") - (1 << 32)
+    assert interleaved_crc32(iter(bids), iter(asks)) == want < 0
 
 
 def test_a_side_that_ends_early_is_skipped() -> None:

@@ -250,21 +250,18 @@ class Sent:
 
 # --- notices that a link will end -----------------------------------------------------------------------------------
 
-_BINANCE = '{"event":{"e":"serverShutdown","E":1770123456789}}'
-_OKX = (
-    '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please '
-    'reconnect.","connId":"a4d3ae55"}'
-)
+_BINANCE = '{"event":{"e":"serverShutdown","E":1749999123456}}'
+_OKX = '{"event":"notice","code":"64008","msg":"The socket ends in a minute: open another.","connId":"0c0ffee0"}'
 _BYBIT = (
     '{"reqId":"x","retCode":10019,"retMsg":"ws trade service is restarting","op":"order.create","data":{},'
     '"retExtInfo":{},"header":{},"connId":"c"}'
 )
 GOING = {
-    "binance raw": ("binance", Role.PUBLIC, '{"e":"serverShutdown","E":1770123456789}'),
+    "binance raw": ("binance", Role.PUBLIC, '{"e":"serverShutdown","E":1749999123456}'),
     "binance combined": (
         "binance",
         Role.PUBLIC,
-        '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
+        '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1749999123456}}',
     ),
     "binance private": ("binance", Role.PRIVATE, _BINANCE),
     "binance trade": ("binance", Role.TRADE, _BINANCE),

@@ -3,13 +3,13 @@
 A venue joins by being installed. What a test must know about it stands in ``plugins/<distribution>/tests/facts.py``:
 
 ``native(number)``  the venue's own name of the invented pair ``C<number>-USDT``
-``RECORDINGS``      suffix of ``data/frames<suffix>.jsonl.gz`` -> (lines of ``expected<suffix>.jsonl.gz``, books)
-``TAPES``           suffix of the recording -> what ``tapes`` below describes
+``RECORDINGS``      name of a recording (``arbkit.testing.corpus``) -> (expected lines, books)
+``TAPES``           name of a recording -> its book frames and how ``test_tape_faults`` plays them
 ``TELLER``          a ``TapeServer`` teller
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WORDS, KEYS``     texts and field names of the venue's frames
-``FRAMES``          real frames, as text
+``FRAMES``          whole frames, as text
 ``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
 
 A venue without this file, or without one of the names, runs the tests that do not need it.
@@ -26,6 +26,7 @@ import pytest
 from msgspec import Struct
 
 from arbkit.plugins import registry as plugins
+from arbkit.testing import corpus
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +37,7 @@ class Venue(Struct):
     name: str
     exchange: type[Any]
     package: str
-    data: Path
+    dialect: type[Any]
     facts: ModuleType
 
 
@@ -53,7 +54,7 @@ def _load() -> list[Venue]:
             assert spec.loader is not None
             facts = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(facts)
-        found.append(Venue(name, registry.exchange(name), plugin.module, folder / "data", facts))
+        found.append(Venue(name, registry.exchange(name), plugin.module, registry.dialects[name], facts))
     return found
 
 
@@ -69,17 +70,29 @@ def _rows(table: str) -> list[tuple[Venue, Any]]:
     return found
 
 
+def _recorded() -> list[tuple[Venue, Any]]:
+    """The recordings that the facts name, and those that somebody added to the folder: (name, None)."""
+    found = _rows("RECORDINGS")
+    known = {(venue.name, row[0]) for venue, row in found}
+    for venue in VENUES:
+        found += [(venue, (name, None)) for name in corpus.names(venue.name) if (venue.name, name) not in known]
+    return found
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
     ``recording``, ``tape``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
     tables = {"recording": "RECORDINGS", "tape": "TAPES", "endpoints": "ENDPOINTS", "mistake": "BAD_SETTINGS"}
     for fixture, table in tables.items():
         if fixture in metafunc.fixturenames:
-            rows = _rows(table)
+            rows = _recorded() if fixture == "recording" else _rows(table)
             assert rows
-            metafunc.parametrize(
-                ("venue", fixture), rows, ids=[_id(venue, n, row) for n, (venue, row) in enumerate(rows)]
-            )
+            params = []
+            for number, (venue, row) in enumerate(rows):
+                files = [f"frames{row[0]}"] if fixture in ("recording", "tape") else []
+                marks = [pytest.mark.recordings(venue.name, *files)] if files else []
+                params.append(pytest.param(venue, row, marks=marks, id=_id(venue, number, row)))
+            metafunc.parametrize(("venue", fixture), params)
             return
     if "venue" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("needs")

@@ -189,7 +189,7 @@ def test_whatever_comes_is_events_or_a_bad_frame(venue: Any, data: st.DataObject
 def test_a_bent_frame_is_events_or_a_bad_frame(
     venue: Any, data: st.DataObject, start: int, size: int, put: str, role: Role
 ) -> None:
-    """The same for real frames with something cut out and something put in."""
+    """The same for whole frames with something cut out and something put in."""
     frame = data.draw(st.sampled_from(venue.facts.FRAMES))
     start %= len(frame)
     with suppress(*GUARDED):
@@ -197,7 +197,7 @@ def test_a_bent_frame_is_events_or_a_bad_frame(
 
 
 @pytest.mark.needs("FRAMES")
-def test_the_real_frames_are_read(venue: Any) -> None:
+def test_the_whole_frames_are_read(venue: Any) -> None:
     """Whole, each of them means something to one link; otherwise bending them would test nothing."""
     for frame in venue.facts.FRAMES:
         events = []

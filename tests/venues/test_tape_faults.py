@@ -8,27 +8,52 @@ import pytest
 
 from arbkit.adapters.joined import Joined
 from arbkit.core.types import BookLost, BookState, VenueSettings
+from arbkit.testing import corpus
+from arbkit.testing.recorder import record
 from arbkit.testing.recording import Summary, read_frames
 from arbkit.testing.tapeserver import MUTATIONS, TapeServer
 
 SERVED: dict[tuple[str, str], TapeServer] = {}
+GENERATED_S = 8
+WINDOW = 4
 
 
-def served(venue: Any, suffix: str, facts: dict[str, Any]) -> TapeServer:
+def served(venue: Any, name: str, facts: dict[str, Any]) -> TapeServer:
     """The venue played from the recording; made once, since reading it takes a while."""
-    if (venue.name, suffix) not in SERVED:
+    if (venue.name, name) not in SERVED:
         exchange = venue.exchange(VenueSettings(options=facts.get("options", {})))
-        frames = [frame for _, frame in read_frames(venue.data / f"frames{suffix}.jsonl.gz", Summary())]
-        SERVED[venue.name, suffix] = TapeServer(exchange, venue.facts.TELLER, frames, levels=facts["levels"])
-    return SERVED[venue.name, suffix]
+        path = corpus.find(venue.name, f"frames{name}")
+        assert path is not None
+        frames = [frame for _, frame in read_frames(path, Summary())]
+        SERVED[venue.name, name] = TapeServer(exchange, venue.facts.TELLER, frames, levels=facts["levels"])
+    return SERVED[venue.name, name]
+
+
+def simulated(venue: Any) -> TapeServer:
+    """The venue played from frames of its simulation: two symbols on one socket."""
+    if (venue.name, "simulated") not in SERVED:
+        frames = record(venue.exchange, venue.dialect, GENERATED_S)
+        exchange = venue.exchange(VenueSettings())
+        SERVED[venue.name, "simulated"] = TapeServer(exchange, venue.facts.TELLER, frames, levels=200)
+    return SERVED[venue.name, "simulated"]
+
+
+@pytest.mark.needs("TELLER")
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_every_simulated_book_frame_may_suffer(venue: Any, mutation: str) -> None:
+    """The rule of the next test, on frames that need no recording."""
+    server = simulated(venue)
+    assert len(set(server.symbols)) == 2
+    assert len(server.frames) > 100
+    assert server.faults(mutation, window=WINDOW) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_every_book_frame_may_suffer(venue: Any, tape: tuple[str, dict[str, Any]], mutation: str) -> None:
     """Dropped and torn frames are flagged by the next one and healed; swapped ones too; doubled ones change nothing.
     The other books of the socket keep their epoch. A keep-alive may be lost: it holds nothing."""
-    suffix, facts = tape
-    server = served(venue, suffix, facts)
+    name, facts = tape
+    server = served(venue, name, facts)
     keep_alive = facts.get("keep_alive", lambda data: False)
     keep_alives = [index for index, frame in enumerate(server.frames) if keep_alive(frame.payload)]
     assert len(server.frames) == facts["frames"]
@@ -40,21 +65,20 @@ def test_every_book_frame_may_suffer(venue: Any, tape: tuple[str, dict[str, Any]
 
 
 @pytest.fixture
-def thin(venues: dict[str, Any]) -> TapeServer:
-    """Four thin markets of Binance: books that join a snapshot with a stream."""
-    venue = venues["binance"]
-    return served(venue, "-small2021", venue.facts.TAPES["-small2021"])
+def joined(venues: dict[str, Any]) -> TapeServer:
+    """Two markets of the simulated Binance: books that join a snapshot with a stream."""
+    return simulated(venues["binance"])
 
 
-def test_the_judge_sees_a_book_that_ignores_gaps(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judge_sees_a_book_that_ignores_gaps(joined: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the sequence check taken out every mutation but doubling is reported."""
     monkeypatch.setattr(Joined, "_follows", lambda self, message: True)
-    assert "was still trusted" in thin.faults("dropped", only=[20])[0]
-    assert thin.faults("truncated", only=[20])
-    assert any("differs from the true book" in text for text in thin.faults("swapped"))
+    assert "was still trusted" in joined.faults("dropped", only=[20])[0]
+    assert joined.faults("truncated", only=[20])
+    assert any("differs from the true book" in text for text in joined.faults("swapped"))
 
 
-def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(joined: TapeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was merely doubled must not be flagged."""
     right = Joined.update
 
@@ -64,4 +88,4 @@ def test_the_judge_sees_a_book_that_takes_a_copy_for_a_gap(thin: TapeServer, mon
         return right(self, message, now_ns)
 
     monkeypatch.setattr(Joined, "update", wrong)
-    assert "was declared lost" in thin.faults("doubled", only=[20])[0]
+    assert "was declared lost" in joined.faults("doubled", only=[20])[0]

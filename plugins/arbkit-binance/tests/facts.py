@@ -18,7 +18,7 @@ class BinanceTeller:
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
-        return frame["data"]["s"] if "@depth" in frame["stream"] else ""
+        return frame["data"]["s"] if "@depth" in frame.get("stream", "") else ""
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
@@ -36,7 +36,13 @@ class BinanceTeller:
         return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
 
 
-RECORDINGS = {"": (995, 1), "-small2021": (176, 4), "-coinm2021": (331, 2)}
+RECORDINGS = {
+    "": (995, 1),
+    "-small2021": (176, 4),
+    "-usdm": (571, 1),
+    "-usdm2021": (434, 2),
+    "-coinm2021": (331, 2),
+}
 TELLER = BinanceTeller()
 TAPES = {
     "": {"frames": 997, "symbols": {"BTCUSDT"}, "levels": 200, "options": {"depth": "200"}, "window": 3},
@@ -138,13 +144,15 @@ KEYS = [
 ]
 FRAMES = [
     (
-        '{"stream":"c1usdt@depth@100ms","data":{"e":"depthUpdate","E":1672515782136,"s":"C1USDT","U":157,"u":160,'
-        '"b":[["0.0024","10"]],"a":[["0.0026","100"]]}}'
+        '{"stream":"c1usdt@depth@100ms","data":{"e":"depthUpdate","E":1749999123456,"s":"C1USDT","U":501,"u":507,'
+        '"b":[["12.5","3"]],"a":[["12.75","41.5"]]}}'
     ),
     (
-        '{"subscriptionId":0,"event":{"e":"executionReport","E":1499405658658,"s":"C1USDT","c":"a","S":"BUY","o":"LIMIT",'
-        '"f":"IOC","q":"1.0","p":"0.1","C":"","x":"TRADE","X":"FILLED","r":"NONE","i":4293153,"l":"1.0","z":"1.0",'
-        '"L":"0.1","n":"0","N":null,"T":1499405658657,"t":1,"m":false}}'
+        '{"subscriptionId":0,"event":{"e":"executionReport","E":1749999123459,"s":"C1USDT","c":"a","S":"BUY","o":"LIMIT",'
+        '"f":"IOC","q":"4.0","p":"12.5","C":"","x":"TRADE","X":"FILLED","r":"NONE","i":880005,"l":"4.0","z":"4.0",'
+        '"L":"12.5","n":"0","N":null,"T":1749999123456,"t":1,"m":false}}'
     ),
-    '{"id":"naC1USDT","status":200,"result":{"symbol":"C1USDT","orderId":12569099453,"clientOrderId":"a","status":"NEW"}}',
+    '{"id":"naC1USDT","status":200,"result":{"symbol":"C1USDT","orderId":880006,"clientOrderId":"a","status":"NEW"}}',
 ]
+"""The fields are those of developers.binance.com/docs/binance-spot-api-docs (web-socket-streams, user-data-stream and
+websocket-api/trading-requests)."""

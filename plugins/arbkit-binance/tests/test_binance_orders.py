@@ -1,11 +1,13 @@
-"""Answers and events about orders: documented samples, and what each error code proves."""
+"""Answers and events about orders, and what each error code proves.
+
+The messages have the fields of the venue's pages, and values of our own.
+"""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +49,6 @@ from arbkit.core.types import (
 )
 from arbkit.core.venues.signer import LocalSigner
 
-DATA = Path(__file__).parent / "data" / "orders"
 CL = format_cl_ord_id(4711)
 ACCOUNT = "binance:main"
 ID = "binance:BTC-USDT"
@@ -73,10 +74,6 @@ def session(role: Role, **options: str) -> Any:
     link = LinkSpec(link=f"binance.main.{role.value}", venue="binance", role=role, account=ACCOUNT)
     venue = Binance(VenueSettings(options=options))
     return venue.session(link, CATALOGUE, LocalSigner("key", "secret"))
-
-
-def sample(name: str) -> str:
-    return json.dumps(json.loads((DATA / f"{name}.json").read_text())["data"])
 
 
 def new(**changes: Any) -> NewOrder:
@@ -106,15 +103,227 @@ def error(code: int, msg: str) -> str:
     return json.dumps({"code": code, "msg": msg})
 
 
+# --- messages: developers.binance.com/docs/binance-spot-api-docs/rest-api/trading-endpoints
+
+AT_MS = 1_749_999_123_456
+
+
+def new_order_answer() -> dict[str, Any]:
+    """``POST /api/v3/order`` with newOrderRespType FULL: five fills of one order."""
+    fills = [("0.4", "0.0401"), ("1.1", "0.11022"), ("0.5", "0.0501"), ("2", "0.2"), ("1", "0.0999")]
+    return {
+        "symbol": "BTCUSDT",
+        "orderId": 880_001,
+        "orderListId": -1,
+        "clientOrderId": "desk-of-somebody",
+        "transactTime": AT_MS,
+        "price": "99.50000000",
+        "origQty": "5.00000000",
+        "executedQty": "5.00000000",
+        "origQuoteOrderQty": "0.00000000",
+        "cummulativeQuoteQty": "500.32000000",
+        "status": "FILLED",
+        "timeInForce": "IOC",
+        "type": "LIMIT",
+        "side": "SELL",
+        "workingTime": AT_MS,
+        "selfTradePreventionMode": "NONE",
+        "fills": [
+            {
+                "price": f"{100.25 - number / 4:.8f}",
+                "qty": qty,
+                "commission": fee,
+                "commissionAsset": "USDT",
+                "tradeId": 71_001 + number,
+            }
+            for number, (qty, fee) in enumerate(fills)
+        ],
+    }
+
+
+def cancel_answer(order_id: int = 880_002, **changes: Any) -> dict[str, Any]:
+    """``DELETE /api/v3/order``: the order's own client id is ``origClientOrderId``."""
+    return {
+        "symbol": "LTCBTC",
+        "origClientOrderId": "first-of-somebody",
+        "orderId": order_id,
+        "orderListId": -1,
+        "clientOrderId": "cancel-of-somebody",
+        "transactTime": AT_MS,
+        "price": "0.00150000",
+        "origQty": "7.00000000",
+        "executedQty": "0.00000000",
+        "origQuoteOrderQty": "0.00000000",
+        "cummulativeQuoteQty": "0.00000000",
+        "status": "CANCELED",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "selfTradePreventionMode": "NONE",
+        **changes,
+    }
+
+
+def cancel_all_answer() -> list[dict[str, Any]]:
+    """``DELETE /api/v3/openOrders``: two orders, and an order list of two more."""
+    plain = [cancel_answer(number, symbol="BTCUSDT", origClientOrderId=f"o-{number}") for number in (880_010, 880_011)]
+    listed = [
+        cancel_answer(number, symbol="BTCUSDT", origClientOrderId=f"o-{number}", orderListId=55, type=kind)
+        for number, kind in ((880_012, "STOP_LOSS_LIMIT"), (880_013, "LIMIT_MAKER"))
+    ]
+    names = {"symbol": "symbol", "orderId": "orderId", "origClientOrderId": "clientOrderId"}
+    order_list = {
+        "orderListId": 55,
+        "contingencyType": "OCO",
+        "listStatusType": "ALL_DONE",
+        "listOrderStatus": "ALL_DONE",
+        "listClientOrderId": "list-of-somebody",
+        "transactionTime": AT_MS,
+        "symbol": "BTCUSDT",
+        "orders": [{new: one[old] for old, new in names.items()} for one in listed],
+        "orderReports": listed,
+    }
+    return [*plain, order_list]
+
+
+def order_state() -> dict[str, Any]:
+    """``GET /api/v3/order``; the rows of ``GET /api/v3/openOrders`` are the same."""
+    return {
+        "symbol": "LTCBTC",
+        "orderId": 880_003,
+        "orderListId": -1,
+        "clientOrderId": "open-of-somebody",
+        "price": "0.00140000",
+        "origQty": "3.00000000",
+        "executedQty": "0.00000000",
+        "cummulativeQuoteQty": "0.00000000",
+        "status": "NEW",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "BUY",
+        "stopPrice": "0.00000000",
+        "icebergQty": "0.00000000",
+        "time": AT_MS,
+        "updateTime": AT_MS,
+        "isWorking": True,
+        "workingTime": AT_MS,
+        "origQuoteOrderQty": "0.00000000",
+        "selfTradePreventionMode": "NONE",
+    }
+
+
+# --- messages: developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints
+
+
+def my_trade() -> dict[str, Any]:
+    """A row of ``GET /api/v3/myTrades``."""
+    return {
+        "symbol": "BTCUSDT",
+        "id": 71_100,
+        "orderId": 880_004,
+        "orderListId": -1,
+        "price": "61234.56000000",
+        "qty": "0.02500000",
+        "quoteQty": "1530.86400000",
+        "commission": "0.00240000",
+        "commissionAsset": "BNB",
+        "time": AT_MS,
+        "isBuyer": True,
+        "isMaker": False,
+        "isBestMatch": True,
+    }
+
+
+# --- messages: developers.binance.com/docs/binance-spot-api-docs/user-data-stream
+
+
+def execution_report(execution: str, status: str, **changes: Any) -> dict[str, Any]:
+    """``executionReport`` of a buy order of 2 ETH for 1500.5 USDT."""
+    return {
+        "e": "executionReport",
+        "E": AT_MS + 3,
+        "s": "ETHUSDT",
+        "c": "stream-of-somebody",
+        "S": "BUY",
+        "o": "LIMIT",
+        "f": "GTC",
+        "q": "2.00000000",
+        "p": "1500.50000000",
+        "P": "0.00000000",
+        "F": "0.00000000",
+        "g": -1,
+        "C": "",
+        "x": execution,
+        "X": status,
+        "r": "NONE",
+        "i": 880_005,
+        "l": "0.00000000",
+        "z": "0.00000000",
+        "L": "0.00000000",
+        "n": "0",
+        "N": None,
+        "T": AT_MS,
+        "t": -1,
+        "I": 990_001,
+        "w": False,
+        "m": False,
+        "M": False,
+        "O": AT_MS - 400,
+        "Z": "0.00000000",
+        "Y": "0.00000000",
+        "Q": "0.00000000",
+        "W": AT_MS - 400,
+        "V": "NONE",
+        **changes,
+    }
+
+
+FILL = execution_report(
+    "TRADE", "FILLED", l="2.00000000", z="2.00000000", L="1500.25000000", n="0.00200000", N="ETH", t=71_200, m=True
+)
+PART = execution_report(
+    "TRADE", "PARTIALLY_FILLED", l="0.75000000", z="0.75000000", L="1500.50000000", n="0.00075000", N="ETH", t=71_201
+)
+CANCELED = execution_report("CANCELED", "CANCELED")
+STATES = [
+    (execution_report("NEW", "NEW", w=True), OrdStatus.NEW),
+    (CANCELED, OrdStatus.CANCELED),
+    (execution_report("CANCELED", "CANCELED", S="SELL", z="0.25000000", Z="375.12500000"), OrdStatus.CANCELED),
+    (execution_report("EXPIRED", "EXPIRED", f="IOC", eR="INSUFFICIENT_LIQUIDITY"), OrdStatus.EXPIRED),
+    (execution_report("REJECTED", "REJECTED", f="GTX", r="GTX_ORDER_REJECT"), OrdStatus.REJECTED),
+    (execution_report("CANCELED", "PENDING_CANCEL", z="0.25000000"), OrdStatus.UNKNOWN),
+]
+PREVENTED = execution_report(
+    "TRADE_PREVENTION",
+    "EXPIRED_IN_MATCH",
+    r="SELF_TRADE_PREVENTION",
+    l="0.75000000",
+    L="1500.50000000",
+    V="EXPIRE_MAKER",
+)
+WITHOUT_PRICE = execution_report("TRADE", "FILLED", q="0.30000000", l="0.30000000", z="0.30000000", t=71_202, m=True)
+POSITION = {
+    "e": "outboundAccountPosition",
+    "E": AT_MS + 7,
+    "u": AT_MS + 5,
+    "B": [{"a": "ETH", "f": "41.50000000", "l": "1.25000000"}],
+}
+
+
+def forms(event: dict[str, Any]) -> list[str]:
+    """The event of a subscription, of a combined stream, and alone."""
+    return [json.dumps(form) for form in ({"subscriptionId": 0, "event": event}, {"stream": "x", "data": event}, event)]
+
+
 # --- placements
 
 
 def test_full_answer_gives_one_update_a_fill_and_the_final_state() -> None:
-    """Five fills of the documented sample; ids, fees and sums as told."""
-    updates = answered(new(), sample("spot-http-json-new-order-full-response"))
-    assert [one.trade_id for one in updates] == ["56", "57", "58", "59", "60", ""]
-    assert [one.cum_qty for one in updates] == [1, 6, 8, 9, 10, 10]
-    assert [one.fee for one in updates[:5]] == [Decimal(t) for t in ("4", "19.995", "7.996", "3.997", "3.995")]
+    """Five fills; ids, fees and sums as told."""
+    updates = answered(new(), json.dumps(new_order_answer()))
+    assert [one.trade_id for one in updates] == ["71001", "71002", "71003", "71004", "71005", ""]
+    assert [one.cum_qty for one in updates] == [Decimal(t) for t in ("0.4", "1.5", "2", "4", "5", "5")]
+    assert [one.fee for one in updates[:5]] == [Decimal(t) for t in ("0.0401", "0.11022", "0.0501", "0.2", "0.0999")]
     assert {one.fee_asset for one in updates[:5]} == {"USDT"}
     assert all(one.ord_status is OrdStatus.PARTIALLY_FILLED and not one.maker for one in updates[:5])
     assert updates[5].ord_status is OrdStatus.FILLED
@@ -125,7 +334,7 @@ def test_full_answer_gives_one_update_a_fill_and_the_final_state() -> None:
 
 def test_rest_and_socket_tell_the_same() -> None:
     """One order, both channels: equal events."""
-    body = sample("spot-http-json-new-order-full-response")
+    body = json.dumps(new_order_answer())
     frame = f'{{"id":"n{CL}BTCUSDT","status":200,"result":{body},"rateLimits":[]}}'
     assert list(session(Role.TRADE).receive(frame, NOW)) == answered(new(), body)
 
@@ -220,8 +429,9 @@ def test_no_answer_proves_nothing() -> None:
 
 def test_cancel_answer_is_about_the_order_it_cancels() -> None:
     """The answer's own client id is the cancel's; ours is the original one."""
-    (update,) = answered(CANCEL, sample("spot-http-json-cancel-order-response"))
-    assert (update.ord_status, update.cl_ord_id, update.order_id, update.cum_qty) == (OrdStatus.CANCELED, CL, "4", 0)
+    (update,) = answered(CANCEL, json.dumps(cancel_answer()))
+    assert (update.ord_status, update.cl_ord_id, update.order_id) == (OrdStatus.CANCELED, CL, "880002")
+    assert update.cum_qty == 0
 
 
 def test_cancel_of_a_finished_order_asks_for_its_state() -> None:
@@ -236,8 +446,8 @@ def test_cancel_of_a_finished_order_asks_for_its_state() -> None:
 
 def test_cancel_all_tells_each_order() -> None:
     """Plain orders and those inside an order list; foreign ids read as foreign."""
-    updates = answered(CancelAll(account=ACCOUNT, instrument=ID), sample("spot-http-json-cancel-open-orders-response"))
-    assert [one.order_id for one in updates] == ["11", "13", "20", "21"]
+    updates = answered(CancelAll(account=ACCOUNT, instrument=ID), json.dumps(cancel_all_answer()))
+    assert [one.order_id for one in updates] == ["880010", "880011", "880012", "880013"]
     assert {one.ord_status for one in updates} == {OrdStatus.CANCELED}
     assert {one.cl_ord_id for one in updates} == {""}
 
@@ -260,22 +470,22 @@ def test_archived_order_is_final() -> None:
 
 def test_listings() -> None:
     """Open orders are told completely; fills carry the venue's order id, price, fee and maker flag."""
-    (orders,) = answered(ListOpenOrders(account=ACCOUNT), sample("spot-http-json-open-orders-response"))
+    (orders,) = answered(ListOpenOrders(account=ACCOUNT), json.dumps([order_state()]))
     assert isinstance(orders, Listing)
     assert (orders.kind, orders.complete, orders.instrument) == ("open_orders", True, "")
     assert [(one.instrument, one.ord_status, one.cl_ord_id) for one in orders.updates] == [
         ("binance:LTC-BTC", OrdStatus.NEW, "")
     ]
-    (fills,) = answered(ListFills(account=ACCOUNT, instrument=ID), sample("spot-http-json-account-trades-response"))
+    (fills,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([my_trade()]))
     (fill,) = fills.updates
-    assert (fill.trade_id, fill.order_id, fill.last_px, fill.last_qty) == ("28457", "100234", Decimal("4.000001"), 12)
-    assert (fill.fee, fill.fee_asset, fill.maker, fill.side) == (Decimal("10.1"), "BNB", False, Side.BUY)
+    assert (fill.trade_id, fill.order_id) == ("71100", "880004")
+    assert (fill.last_px, fill.last_qty) == (Decimal("61234.56"), Decimal("0.025"))
+    assert (fill.fee, fill.fee_asset, fill.maker, fill.side) == (Decimal("0.0024"), "BNB", False, Side.BUY)
 
 
 def test_a_full_page_of_fills_is_not_complete() -> None:
     """At the page's limit absence proves nothing."""
-    one = json.loads(sample("spot-http-json-account-trades-response"))[0]
-    (listing,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([one] * 1000))
+    (listing,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([my_trade()] * 1000))
     assert not listing.complete
 
 
@@ -292,7 +502,7 @@ def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
     assert request(CANCEL) == f"c{CL}BTCUSDT"
     foreign = request(CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id="x" * 36, order_id="4"))
     assert len(foreign) <= 36
-    frame = f'{{"id":"{foreign}","status":200,"result":{sample("spot-http-json-cancel-order-response")}}}'
+    frame = f'{{"id":"{foreign}","status":200,"result":{json.dumps(cancel_answer(4))}}}'
     (update,) = trade.receive(frame, NOW)
     assert (update.cl_ord_id, update.order_id, update.instrument) == ("", "4", ID)
 
@@ -300,64 +510,56 @@ def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
 # --- the event stream
 
 
-def event(name: str) -> Any:
-    (update,) = session(Role.PRIVATE).receive(sample(name), NOW)
+def told(event: dict[str, Any]) -> Any:
+    """The one output for an event, the same in each form."""
+    found = [session(Role.PRIVATE).receive(text, NOW) for text in forms(event)]
+    ((update,),) = {tuple(one) for one in found}
     return update
 
 
 def test_stream_fill() -> None:
     """A trade report becomes one fill with its fee and maker flag, wrapped or bare."""
-    update = event("spot-user-data-json-execution-report-trade")
-    assert (update.instrument, update.ord_status, update.trade_id) == ("binance:ETH-USDT", OrdStatus.FILLED, "98765432")
-    assert (update.last_px, update.last_qty, update.cum_qty) == (2500, 1, 1)
-    assert (update.fee, update.fee_asset, update.maker) == (Decimal("0.001"), "ETH", True)
-    partial = event("ws-messages-ws-spot-execution-report-trade")
-    assert (partial.ord_status, partial.last_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal("0.5"))
+    update = told(FILL)
+    assert (update.instrument, update.ord_status, update.trade_id) == ("binance:ETH-USDT", OrdStatus.FILLED, "71200")
+    assert (update.last_px, update.last_qty, update.cum_qty) == (Decimal("1500.25"), 2, 2)
+    assert (update.fee, update.fee_asset, update.maker) == (Decimal("0.002"), "ETH", True)
+    part = told(PART)
+    assert (part.ord_status, part.last_qty, part.maker) == (OrdStatus.PARTIALLY_FILLED, Decimal("0.75"), False)
 
 
 def test_stream_states() -> None:
     """New, cancelled, expired and rejected, without a fill."""
-    for name, status in (
-        ("spot-user-data-json-execution-report-wrapped", OrdStatus.NEW),
-        ("spot-user-data-json-execution-report-canceled", OrdStatus.CANCELED),
-        ("ws-messages-ws-spot-execution-report-canceled", OrdStatus.CANCELED),
-        ("spot-user-data-json-execution-report-expired", OrdStatus.EXPIRED),
-        ("ws-messages-ws-spot-execution-report-rejected", OrdStatus.REJECTED),
-        ("ws-messages-ws-spot-execution-report-pending-cancel", OrdStatus.UNKNOWN),
-    ):
-        update = event(name)
-        assert (update.ord_status, update.last_qty, update.trade_id) == (status, 0, ""), name
-    assert event("ws-messages-ws-spot-execution-report-rejected").reason is RejectReason.POST_ONLY
+    for event, status in STATES:
+        update = told(event)
+        assert (update.ord_status, update.last_qty, update.trade_id) == (status, 0, ""), event
+        assert (update.reason is RejectReason.POST_ONLY) == (status is OrdStatus.REJECTED)
 
 
 def test_self_trade_prevention_is_no_fill() -> None:
     """TRADE_PREVENTION reports a size that never traded."""
-    update = event("ws-messages-ws-spot-execution-report-trade-prevention")
+    update = told(PREVENTED)
     assert (update.ord_status, update.last_qty, update.fee) == (OrdStatus.EXPIRED, 0, None)
 
 
 def test_a_trade_without_a_price_is_not_booked() -> None:
     """The state counts (and shows that a fill is missing), a price of 0 does not."""
-    update = event("ws-messages-ws-spot-execution-report-trade-l-zero")
-    assert (update.ord_status, update.last_qty, update.cum_qty) == (OrdStatus.FILLED, 0, Decimal("0.001"))
+    update = told(WITHOUT_PRICE)
+    assert (update.ord_status, update.last_qty, update.cum_qty) == (OrdStatus.FILLED, 0, Decimal("0.3"))
 
 
 def test_cancelled_order_keeps_its_own_client_id() -> None:
     """On CANCELED the venue puts the cancel's id into c and the order's into C."""
-    said = json.loads(sample("spot-user-data-json-execution-report-canceled")) | {"c": "cancelMyOrder1", "C": CL}
-    (update,) = session(Role.PRIVATE).receive(json.dumps({"subscriptionId": 0, "event": said}), NOW)
-    assert update.cl_ord_id == CL
+    assert told(CANCELED | {"c": "cancel-of-somebody", "C": CL}).cl_ord_id == CL
 
 
 def test_balances() -> None:
     """The stream tells touched assets; the listing is a snapshot."""
-    update = event("spot-user-data-json-account-position-wrapped")
-    assert update == Balance(
+    assert told(POSITION) == Balance(
         account=ACCOUNT,
         asset="ETH",
-        free=Decimal("10000.000000"),
-        locked=Decimal("0.000000"),
-        exch_ns=1564034571073 * 10**6,
+        free=Decimal("41.5"),
+        locked=Decimal("1.25"),
+        exch_ns=(AT_MS + 5) * 10**6,
         recv_ns=NOW,
     )
 
@@ -408,7 +610,9 @@ def test_socket_rate_limits_and_bans() -> None:
 
 # --- garbage
 
-TEXTS = [json.dumps(json.loads(path.read_text())["data"]).encode() for path in sorted(DATA.glob("*.json"))]
+BODIES = [new_order_answer(), cancel_answer(), cancel_all_answer(), order_state(), [order_state()], [my_trade()]]
+EVENTS = [FILL, PART, PREVENTED, WITHOUT_PRICE, POSITION, *(event for event, _ in STATES)]
+TEXTS = [json.dumps(body).encode() for body in BODIES] + [text.encode() for event in EVENTS for text in forms(event)]
 WRAPPED = [
     b'{"id":"%s%sBTCUSDT","status":200,"result":%s}' % (kind, CL.encode(), text)
     for kind in (b"n", b"c", b"q", b"t")

@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import pytest
 from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -36,9 +37,10 @@ from arbkit.core.types import (
     Trade,
     VenueSettings,
 )
-from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
+from arbkit.testing import corpus
+from arbkit.testing.recorder import record
+from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames
 
-DATA = Path(__file__).parent / "data"
 NOW = 10**18
 BTC = "binance:BTC-USDT"
 
@@ -141,7 +143,7 @@ def test_shutdown_notice_in_each_of_its_forms() -> None:
     """Combined and raw: dial a new socket now."""
     for text in (
         '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
-        '{"e":"serverShutdown","E":1770123456789}',
+        '{"e":"serverShutdown","E":1749999123456}',
     ):
         (notice,) = session("BTCUSDT").receive(text, NOW)
         assert notice.going_away
@@ -258,12 +260,13 @@ def test_numbers_no_market_has_are_refused() -> None:
     session("BTCUSDT").receive(diff(1, 2, b=[["1", "-0"], ["2", "1e-999"], ["3", "4", []]]), NOW)
 
 
-FRAMES = [
-    frame.payload.encode() if isinstance(frame.payload, str) else frame.payload
-    for name in ("frames.jsonl.gz", "frames-small2021.jsonl.gz")
-    for number, frame in read_frames(DATA / name, Summary())
-    if frame.kind == "ws" and number < 300
-]
+def real_frames() -> list[RecordedFrame]:
+    """The first frames of two recordings, if they are there."""
+    paths = [corpus.find("binance", file) for file in ("frames", "frames-small2021")]
+    return [frame for path in paths if path for _, frame in islice(read_frames(path, Summary()), 300)]
+
+
+FRAMES = [one.data.encode() for one in (*record(Binance, BinanceDialect, 10), *real_frames()) if one.kind == "ws"]
 
 
 @settings(max_examples=400, deadline=None)

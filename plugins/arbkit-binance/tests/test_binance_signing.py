@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+import ccxt
+import ccxt.pro
 import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.rest import signature
@@ -34,15 +35,17 @@ from arbkit.core.types import (
 )
 from arbkit.core.venues.signer import LocalSigner
 
-VECTORS = json.loads((Path(__file__).parent / "data" / "signing.json").read_text())
-NOW = VECTORS["clock_ms"] * 1_000_000
+NOW_MS = 1_750_000_000_000
+NOW = NOW_MS * 1_000_000
 ID = "binance:BTC-USDT"
 CL = "arbkit0000000001"
 ACCOUNT = "binance:main"
+KEY, SECRET = "arbkit-binance-test-key", "arbkit-binance-test-secret"
+KEYS = {"apiKey": KEY, "secret": SECRET}
 
 
 def signer() -> LocalSigner:
-    return LocalSigner(VECTORS["credentials"]["apiKey"], VECTORS["credentials"]["secret"])
+    return LocalSigner(KEY, SECRET)
 
 
 def session(role: Role) -> Any:
@@ -60,52 +63,53 @@ def session(role: Role) -> Any:
     return venue.session(link, Catalogue([market]), signer())
 
 
-def rest_request(name: str) -> dict[str, Any]:
-    return next(one for one in VECTORS["rest"] if one["name"] == name)["requests"][0]
-
-
-def ws_frame(name: str) -> dict[str, Any]:
-    return next(one for one in VECTORS["ws"] if one["name"] == name)["frames"][0]["frame"]
-
-
 def sent(role: Role, what: Ask | Command) -> HttpRequest:
     (wire,) = session(role).encode(what if isinstance(what, Ask) else [what], NOW)
     assert isinstance(wire, HttpRequest)
     return wire
 
 
+LIMIT = ("BTC/USDT", "limit", "buy", 0.0123, 65000.5)
+MINE = {"clientOrderId": CL}
+
+
 @pytest.mark.parametrize(
-    ("name", "command"),
+    ("call", "command"),
     [
-        ("fetch balances", Ask(kind=AskKind.BALANCES)),
-        ("cancel by id", CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890")),
-        ("cancel by client id", CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)),
-        ("query order", QueryOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890")),
-        ("open orders", ListOpenOrders(account=ACCOUNT, instrument=ID)),
+        (("fetch_balance",), Ask(kind=AskKind.BALANCES)),
+        (
+            ("cancel_order", "1234567890", "BTC/USDT"),
+            CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890"),
+        ),
+        (("cancel_order", None, "BTC/USDT", MINE), CancelOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL)),
+        (
+            ("fetch_order", "1234567890", "BTC/USDT"),
+            QueryOrder(account=ACCOUNT, instrument=ID, cl_ord_id=CL, order_id="1234567890"),
+        ),
+        (("fetch_open_orders", "BTC/USDT"), ListOpenOrders(account=ACCOUNT, instrument=ID)),
     ],
+    ids=["balances", "cancel by id", "cancel by client id", "query", "open orders"],
 )
-def test_whole_requests_equal_ccxt(name: str, command: Ask | Command) -> None:
+def test_whole_requests_equal_ccxt(ccxt_client: Any, call: tuple[Any, ...], command: Ask | Command) -> None:
     """Method, URL with signature, and key header, byte for byte."""
-    wanted = rest_request(name)
+    wanted = ccxt_client(ccxt.binance(KEYS), "BTCUSDT", NOW_MS).request(*call)
     wire = sent(Role.REST, command)
     assert isinstance(wire.url, Secret)
-    assert (wire.method, wire.url.reveal()) == (wanted["method"], wanted["url"])
-    assert dict(wire.headers) == wanted["headers"]
+    assert (wire.method, wire.url.reveal()) == (wanted.method, wanted.url)
+    assert dict(wire.headers) == wanted.headers
 
 
-@pytest.mark.parametrize(
-    ("name", "post_only"), [("limit IOC buy with client id", False), ("limit post-only buy", True)]
-)
-def test_new_orders_equal_ccxt(name: str, post_only: bool) -> None:
+@pytest.mark.parametrize("post_only", [False, True])
+def test_new_orders_equal_ccxt(ccxt_client: Any, post_only: bool) -> None:
     """The same signed text; it travels in the query here and in the body there (the venue takes either)."""
-    wanted = rest_request(name)
-    cl_ord_id = CL if not post_only else "x-TKT5PX2F0000000000000000000000"
+    params = {**MINE, **({"postOnly": True} if post_only else {"timeInForce": "IOC"})}
+    wanted = ccxt_client(ccxt.binance(KEYS), "BTCUSDT", NOW_MS).request("create_order", *LIMIT, params)
     wire = sent(
         Role.REST,
         NewOrder(
             account=ACCOUNT,
             instrument=ID,
-            cl_ord_id=cl_ord_id,
+            cl_ord_id=CL,
             side=Side.BUY,
             qty=Decimal("0.0123"),
             px=Decimal("65000.50"),
@@ -114,23 +118,39 @@ def test_new_orders_equal_ccxt(name: str, post_only: bool) -> None:
         ),
     )
     assert isinstance(wire.url, Secret)
-    assert wire.method == "POST"
-    assert wire.url.reveal().partition("?")[2] == wanted["body"]
+    assert wire.method == wanted.method == "POST"
+    assert wire.url.reveal().partition("?")[2] == wanted.body
 
 
-def test_every_rest_payload_of_ccxt_signs_to_its_signature() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("create_order", *LIMIT, MINE),
+        ("create_order", "BTC/USDT", "market", "sell", 0.0123),
+        ("cancel_all_orders", "BTC/USDT"),
+        ("fetch_my_trades", "BTC/USDT"),
+    ],
+    ids=lambda call: call[0],
+)
+def test_any_rest_payload_of_ccxt_signs_to_its_signature(ccxt_client: Any, call: tuple[Any, ...]) -> None:
     """The recipe itself, on texts that ccxt made."""
-    for one in VECTORS["rest"]:
-        for request in one["requests"]:
-            text = request["body"] or request["url"].partition("?")[2]
-            payload, _, wanted = text.partition("&signature=")
-            assert signature(signer(), payload, "hmac") == wanted, one["name"]
+    request = ccxt_client(ccxt.binance(KEYS), "BTCUSDT", NOW_MS).request(*call)
+    payload, _, wanted = (request.body or request.url.partition("?")[2]).partition("&signature=")
+    assert signature(signer(), payload, "hmac") == wanted
 
 
-@pytest.mark.parametrize("name", [one["name"] for one in VECTORS["ws"]])
-def test_socket_requests_equal_ccxt(name: str) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("watch_balance",),
+        ("create_order_ws", *LIMIT, {"timeInForce": "IOC", **MINE}),
+        ("cancel_order_ws", "1234567890", "BTC/USDT"),
+    ],
+    ids=lambda call: call[0],
+)
+def test_socket_requests_equal_ccxt(ccxt_client: Any, call: tuple[Any, ...]) -> None:
     """Parameters sorted by name and joined raw; the whole frame is equal."""
-    wanted = ws_frame(name)
+    wanted = ccxt_client(ccxt.pro.binance(KEYS), "BTCUSDT", NOW_MS).frame(*call)
     params = [
         (key, value)
         for key, value in wanted["params"].items()
@@ -138,7 +158,7 @@ def test_socket_requests_equal_ccxt(name: str) -> None:
     ]
     if "returnRateLimits" in wanted["params"]:  # ccxt switches the counts off: in the signed text that is "false"
         params.append(("returnRateLimits", "false"))
-    wire = _Caller(signer(), "hmac", 10_000).call("1", wanted["method"], params, NOW)
+    wire = _Caller(signer(), "hmac", 10_000).call(wanted["id"], wanted["method"], params, NOW)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())
     if "returnRateLimits" in made["params"]:
@@ -146,19 +166,20 @@ def test_socket_requests_equal_ccxt(name: str) -> None:
     assert made == wanted
 
 
-def test_user_stream_frame_of_the_private_session_equals_ccxt() -> None:
+def test_user_stream_frame_of_the_private_session_equals_ccxt(ccxt_client: Any) -> None:
     """What the private session really sends first."""
     (wire,) = session(Role.PRIVATE).start(NOW)
     assert isinstance(wire, Send)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())
-    wanted = ws_frame("private stream: orders")
+    wanted = ccxt_client(ccxt.pro.binance(KEYS), "BTCUSDT", NOW_MS).frame("watch_balance")
     assert made["method"] == wanted["method"]
     assert made["params"] == wanted["params"]
 
 
 def test_published_examples() -> None:
-    """The two HMAC examples of the venue's own pages (REST and WebSocket API)."""
+    """The two HMAC examples of the venue's pages: developers.binance.com/docs/binance-spot-api-docs/rest-api/
+    request-security and .../websocket-api/request-security."""
     theirs = LocalSigner(
         "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A",
         "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j",
@@ -194,7 +215,7 @@ def test_nothing_signed_shows_its_text() -> None:
     for role, made in ((Role.PRIVATE, session(Role.PRIVATE).start(NOW)), (Role.TRADE, session(Role.TRADE))):
         wires = made if role is Role.PRIVATE else made.encode([command], NOW)
         assert "signature" not in repr(wires)
-        assert VECTORS["credentials"]["secret"] not in repr(wires)
+        assert SECRET not in repr(wires)
 
 
 def test_deadline_shortens_the_window() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,9 +38,9 @@ from arbkit.core.types import (
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.testing import corpus
 from arbkit.testing.recording import Summary, read_frames
 
-DATA = Path(__file__).parent / "data"
 NOW = 1_750_000_000_000_000_000
 ACCOUNT = "binance:main"
 BTC = Instrument(
@@ -127,13 +126,51 @@ def test_costs_name_declared_buckets() -> None:
     assert venue.route(CancelAll(account=ACCOUNT, instrument=BTC.id)) == (Role.REST,)
 
 
+def test_catalogue() -> None:
+    """Exact rules, found by filter type, and the limits it names. Fields of ``GET /api/v3/exchangeInfo``:
+    developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints and .../filters."""
+    said = {
+        "timezone": "UTC",
+        "serverTime": 1_749_999_000_000,
+        "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 4800},
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 40},
+            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 90_000},
+            {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 50_000},
+        ],
+        "exchangeFilters": [],
+        "symbols": [
+            {
+                "symbol": "KIWIUSDT",
+                "status": "TRADING",
+                "baseAsset": "KIWI",
+                "quoteAsset": "USDT",
+                "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+                "isSpotTradingAllowed": True,
+                "filters": [
+                    {"filterType": "NOTIONAL", "minNotional": "6.00000000", "maxNotional": "7000000.00000000"},
+                    {"filterType": "LOT_SIZE", "minQty": "0.2", "maxQty": "9000.0", "stepSize": "0.20000000"},
+                    {"filterType": "ICEBERG_PARTS", "limit": 10},
+                    {"filterType": "PRICE_FILTER", "minPrice": "0.0005", "maxPrice": "80.0", "tickSize": "0.00050000"},
+                ],
+            }
+        ],
+    }
+    events = asked(AskKind.CATALOGUE, said)
+    kiwi = next(one.instrument for one in events if isinstance(one, InstrumentUpdate))
+    assert (kiwi.id, kiwi.native, kiwi.base, kiwi.quote) == ("binance:KIWI-USDT", "KIWIUSDT", "KIWI", "USDT")
+    assert (kiwi.tick, kiwi.lot, kiwi.min_notional) == (Decimal("0.0005"), Decimal("0.2"), Decimal(6))
+    assert (kiwi.min_qty, kiwi.max_qty, kiwi.tradable) == (Decimal("0.2"), 9000, True)
+    limits = {one.bucket: one.limit for one in events if isinstance(one, RateReport)}
+    assert limits == {"weight": 4800, f"orders_10s:{ACCOUNT}": 40, f"orders_1d:{ACCOUNT}": 90_000}
+
+
+@pytest.mark.recordings("binance", "frames-small2021")
 def test_catalogue_of_the_recording() -> None:
-    """Exact rules from a real answer, found by filter type, and the limits it names."""
-    body = next(
-        frame.data
-        for _, frame in read_frames(DATA / "frames-small2021.jsonl.gz", Summary())
-        if frame.url.endswith("exchangeInfo")
-    )
+    """The same from a real answer, with the older names of filters."""
+    path = corpus.find("binance", "frames-small2021")
+    assert path is not None
+    body = next(frame.data for _, frame in read_frames(path, Summary()) if frame.url.endswith("exchangeInfo"))
     events = asked(AskKind.CATALOGUE, body.encode())
     found = {one.instrument.native: one.instrument for one in events if isinstance(one, InstrumentUpdate)}
     nkn = found["NKNUSDT"]
@@ -176,12 +213,26 @@ def test_clock_has_an_error_bound() -> None:
 
 
 def test_balances_fees_and_assets() -> None:
-    """Exact, with ids; the dearer of the buyer's and the seller's part; standard, special and tax parts add up."""
-    account = json.loads((DATA / "orders" / "spot-http-json-account-response.json").read_text())["data"]
+    """Exact, with ids; the dearer of the buyer's and the seller's part; standard, special and tax parts add up. Fields:
+    developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints (``GET /api/v3/account``)."""
+    account = {
+        "balances": [
+            {"asset": "BTC", "free": "0.75000000", "locked": "0.12500000"},
+            {"asset": "USDT", "free": "1234.56000000", "locked": "0.00000000"},
+        ],
+        "commissionRates": {"maker": "0.001", "taker": "0.001", "buyer": "0", "seller": "0"},
+        "canTrade": True,
+        "accountType": "SPOT",
+        "permissions": ["SPOT"],
+        "uid": 20_001,
+        "updateTime": 1_749_999_000_000,
+    }
     balances = asked(AskKind.BALANCES, account)
     assert all(isinstance(one, Balance) and one.snapshot and one.account == ACCOUNT for one in balances)
-    assert balances[0].asset == account["balances"][0]["asset"]
-    assert balances[0].free == Decimal(account["balances"][0]["free"])
+    assert [(one.asset, one.free, one.locked) for one in balances] == [
+        ("BTC", Decimal("0.75"), Decimal("0.125")),
+        ("USDT", Decimal("1234.56"), 0),
+    ]
     rates = {"maker": "0.001", "taker": "0.002", "buyer": "0.0001", "seller": "0.0003"}
     zero = {"maker": "0", "taker": "0", "buyer": "0", "seller": "0"}
     tax = {**zero, "taker": "0.0005"}

@@ -111,13 +111,15 @@ KEYS = [
 ]
 FRAMES = [
     (
-        '{"topic":"orderbook.50.C1USDT","ts":1,"type":"snapshot","data":{"s":"C1USDT","b":[["16493.50","0.006"]],'
-        '"a":[["16611.00","0.029"]],"u":18521288,"seq":7961638724},"cts":1672304484976}'
+        '{"topic":"orderbook.50.C1USDT","ts":1,"type":"snapshot","data":{"s":"C1USDT","b":[["20125.50","0.75"]],'
+        '"a":[["20131.00","1.25"]],"u":40001,"seq":990001},"cts":1749999123456}'
     ),
     (
         '{"topic":"order","creationTime":1,"data":[{"category":"spot","symbol":"C1USDT","orderId":"1","price":"72.5",'
-        '"qty":"1","orderStatus":"Filled","cumExecQty":"1","updatedTime":"1672364262457"}]}'
+        '"qty":"1","orderStatus":"Filled","cumExecQty":"1","updatedTime":"1749999123457"}]}'
     ),
     '{"reqId":"a-1-C1USDT","retCode":0,"retMsg":"OK","op":"order.create","data":{"orderId":"a"},"header":{"a":"b"}}',
 ]
+"""The fields are those of bybit-exchange.github.io/docs/v5 (websocket/public/orderbook, websocket/private/order and
+websocket/trade/guideline)."""
 ACCEPTED = b'{"retCode":0,"result":{"orderId":"1"}}'

@@ -55,8 +55,8 @@ def opened(*instruments: Instrument, **options: str) -> Any:
 
 def book(kind: str, u: Any, topic: str = "orderbook.50.BTCUSDT", **row: Any) -> str:
     symbol = topic.rpartition(".")[2]
-    data = {"s": symbol, "b": [["16493.50", "0.006"]], "a": [["16611.00", "0.029"]], "u": u, "seq": 7, **row}
-    return json.dumps({"topic": topic, "ts": 1672304484978, "type": kind, "data": data, "cts": 1672304484976})
+    data = {"s": symbol, "b": [["20125.50", "0.75"]], "a": [["20131.00", "1.25"]], "u": u, "seq": 7, **row}
+    return json.dumps({"topic": topic, "ts": 1749999123458, "type": kind, "data": data, "cts": 1749999123456})
 
 
 def reply(request: dict[str, Any], success: bool = True) -> str:
@@ -102,7 +102,7 @@ def test_a_snapshot_and_a_delta() -> None:
         True,
         10,
         50,
-        1672304484976 * MS,
+        1749999123456 * MS,
         5,
     )
     (delta,) = session.receive(book("delta", 11, b=[["1", "0"]], a=[]), 6)

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import ccxt
+import ccxt.pro
 import pytest
 from arbkit_bybit.dialect import BybitDialect
 from hypothesis import given, settings
@@ -140,23 +142,30 @@ class Client:
 # --- signatures and times -------------------------------------------------------------------------------------------
 
 
-def test_signature_vectors() -> None:
-    """Vectors computed by hand over timestamp + key + window + raw query or raw body pass; a changed byte does not."""
+KEYS = {"apiKey": "ccxt-key", "secret": "ccxt-secret"}
+
+
+def test_ccxt_signatures_are_accepted(ccxt_client: Any) -> None:
+    """ccxt signs timestamp + key + window + raw query or raw body: it passes, a changed byte does not."""
     client = Client()
-    client.exchange.open(Account("own", key="XXXXXXXXXX", secret="arbkit-test-secret"))
+    client.exchange.open(Account("own", *KEYS.values()))
     query, body = "category=spot&symbol=BTCUSDT", '{"category":"spot","symbol":"BTCUSDT"}'
 
     def code(method: str, path: str, payload: str, ms: int, sign: str) -> int:
         client.now_ns = ms * MS
-        headers = {"x_bapi_api_key": "XXXXXXXXXX", "x_bapi_timestamp": str(ms), "x_bapi_sign": sign}
+        headers = {"x_bapi_api_key": KEYS["apiKey"], "x_bapi_timestamp": str(ms), "x_bapi_sign": sign}
         named: dict[str, Any] = {name.replace("_", "-"): value for name, value in headers.items()}
         return int(json.loads(client.signed(method, path, payload, **named).body)["retCode"])
 
-    good = "3dd90fa18de98511542e23b9b09a357a6f0deeca57211b57902e96838f27370a"
+    def signed(method: str, path: str, ms: int) -> str:
+        made = ccxt_client(ccxt.bybit(KEYS), "BTCUSDT", ms).signed(method, path, category="spot", symbol="BTCUSDT")
+        return str(made.headers["X-BAPI-SIGN"])
+
+    good = signed("GET", "v5/account/fee-rate", 1658384314791)
     assert code("GET", "/v5/account/fee-rate", query, 1658384314791, good) == 0
     assert code("GET", "/v5/account/fee-rate", query.upper(), 1658384314791, good) == 10004
     assert code("GET", "/v5/account/fee-rate", query, 1658384314792, good) == 10004
-    good = "92713143d54c48bfac217b7b8dc41493869dd7bf6920ca87d7833abdb773a3f0"
+    good = signed("POST", "v5/order/cancel-all", 1658385579423)
     assert code("POST", "/v5/order/cancel-all", body, 1658385579423, good) == 0
     assert code("POST", "/v5/order/cancel-all", body.replace(",", ", "), 1658385579423, good) == 10004
     assert code("POST", "/v5/order/cancel-all", body, 1658385579423, good.upper()) == 10004
@@ -205,7 +214,7 @@ def test_credentials_and_bodies() -> None:
     assert not client.exchange.orders
 
 
-def test_socket_auth() -> None:
+def test_socket_auth(ccxt_client: Any) -> None:
     """GET/realtime + expires, a time to come; without it nothing private; a second login is refused."""
     client = Client()
     conn = client.open("/v5/private")
@@ -215,12 +224,13 @@ def test_socket_auth() -> None:
     assert client.auth(conn, after_ms=0)["retCode"] == 10001
     assert client.auth(conn) == {"success": True, "ret_msg": "", "op": "auth", "conn_id": "sim000001-pr"}
     assert client.auth(conn)["retCode"] == 20001
-    client.exchange.open(Account("own", key="XXXXXXXXXX", secret="arbkit-test-secret"))
-    client.now_ns = 1662350399000 * MS
-    sign = "618fcbd63a5e9271eb720178c2d4a6f8e50c24b52c80c6ce14d797cf901d3f3e"
+    client.exchange.open(Account("own", *KEYS.values()))
+    client.now_ns = 1662350390000 * MS
+    trader = ccxt_client(ccxt.pro.bybit(KEYS), "BTCUSDT", 1662350390000)
+    key, expires, sign = trader.frame("authenticate", "wss://stream.bybit.com/v5/trade")["args"]
     trade = client.open("/v5/trade")
     assert client.trade(trade, "order.create", LIMIT, "r1")[0]["retCode"] == 10005
-    reply = client.say(trade, reqId="a", op="auth", args=["XXXXXXXXXX", 1662350400000, sign])
+    reply = client.say(trade, reqId="a", op="auth", args=[key, int(expires), sign])
     assert reply == [{"reqId": "a", "retCode": 0, "retMsg": "OK", "op": "auth", "connId": "sim000002-tr"}]
 
 

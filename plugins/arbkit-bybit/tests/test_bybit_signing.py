@@ -1,10 +1,13 @@
-"""Signatures against vectors computed apart from this code (the venue's page prints none that can be checked)."""
+"""Signatures against ccxt, an independent client (the venue's page prints none that can be checked)."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
+import ccxt
+import ccxt.pro
 from arbkit_bybit import login
 from arbkit_bybit.adapter import Bybit
 
@@ -24,7 +27,9 @@ from arbkit.core.types import (
 from arbkit.core.venues.signer import LocalSigner
 
 MS = 1_000_000
-SIGNER = LocalSigner("XXXXXXXXXX", "arbkit-test-secret")
+NOW_MS = 1_750_000_000_000
+KEYS = {"apiKey": "arbkit-bybit-test-key", "secret": "arbkit-bybit-test-secret"}
+SIGNER = LocalSigner(KEYS["apiKey"], KEYS["secret"])
 BTC = Instrument(
     venue="bybit",
     symbol="BTC-USDT",
@@ -42,27 +47,33 @@ def signature(payload: str, ms: int) -> str:
     return dict(login.headers(SIGNER, payload, ms * MS, "5000"))["X-BAPI-SIGN"].reveal()
 
 
-def test_rest_vectors() -> None:
+def test_rest_signatures_equal_ccxt(ccxt_client: Any) -> None:
     """The query string of a GET, the body of a POST."""
-    get = signature("category=spot&symbol=BTCUSDT", 1658384314791)
-    assert get == "3dd90fa18de98511542e23b9b09a357a6f0deeca57211b57902e96838f27370a"
-    post = signature('{"category":"spot","symbol":"BTCUSDT"}', 1658385579423)
-    assert post == "92713143d54c48bfac217b7b8dc41493869dd7bf6920ca87d7833abdb773a3f0"
+    client = ccxt_client(ccxt.bybit(KEYS), "BTCUSDT", NOW_MS)
+    made = [
+        client.signed("GET", "v5/account/fee-rate", category="spot", symbol="BTCUSDT"),
+        client.signed("POST", "v5/order/cancel-all", category="spot", symbol="BTCUSDT"),
+        client.request("fetch_open_orders", "BTC/USDT"),
+        client.request("cancel_order", "1234567890", "BTC/USDT"),
+    ]
+    for request in made:
+        payload = request.body or request.url.partition("?")[2]
+        headers = login.headers(SIGNER, payload, NOW_MS * MS, "5000")
+        ours = {name: value.reveal() if isinstance(value, Secret) else value for name, value in headers}
+        signed = {name: value for name, value in request.headers.items() if name.startswith("X-BAPI")}
+        assert signed.items() <= ours.items()
 
 
-def test_the_auth_frame() -> None:
-    """Expires as a number of ms ahead of the venue's clock; hex signature of ``GET/realtime`` and it."""
-    frame = login.frame(SIGNER, (1662350400000 - 10_000) * MS)
+def test_the_auth_frame_equals_ccxt(ccxt_client: Any) -> None:
+    """Expires as a number of ms ahead of the venue's clock (ccxt writes it as text); the signature of ``GET/realtime``
+    and it."""
+    made = ccxt_client(ccxt.pro.bybit(KEYS), "BTCUSDT", NOW_MS).frame(
+        "authenticate", "wss://stream.bybit.com/v5/private"
+    )
+    key, expires, sign = made["args"]
+    frame = login.frame(SIGNER, NOW_MS * MS)
     assert isinstance(frame.data, Secret)
-    assert json.loads(frame.data.reveal()) == {
-        "req_id": "auth",
-        "op": "auth",
-        "args": [
-            "XXXXXXXXXX",
-            1662350400000,
-            "618fcbd63a5e9271eb720178c2d4a6f8e50c24b52c80c6ce14d797cf901d3f3e",
-        ],
-    }
+    assert json.loads(frame.data.reveal()) == {"req_id": "auth", "op": "auth", "args": [key, int(expires), sign]}
 
 
 def test_a_request_is_signed_as_it_is_sent() -> None:

@@ -163,7 +163,7 @@ def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
         "groupId": "1",
         "state": "suspend" if halted else "live",
         "ruleType": "normal",
-        "listTime": "1606468572000",
+        "listTime": "1600000000000",
         "upcChg": [],
     }
 

@@ -45,6 +45,6 @@ def refused(code: str, msg: str) -> CredentialsError | None:
 
 
 def iso(ns: int) -> str:
-    """``2020-12-08T09:08:57.715Z``"""
+    """``2025-06-15T15:06:40.125Z``"""
     seconds, rest = divmod(ns, S)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}Z"

@@ -114,13 +114,14 @@ KEYS = [
 ]
 FRAMES = [
     (
-        '{"arg":{"channel":"books","instId":"C1-USDT"},"action":"snapshot","data":[{"asks":[["8476.98","415","0","13"]],'
-        '"bids":[["8476.97","256","0","12"]],"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":123456}]}'
+        '{"arg":{"channel":"books","instId":"C1-USDT"},"action":"snapshot","data":[{"asks":[["2501.25","37.5","0","3"]],'
+        '"bids":[["2501.24","62","0","2"]],"ts":"1749999123456","checksum":0,"prevSeqId":-1,"seqId":40001}]}'
     ),
     (
-        '{"arg":{"channel":"orders"},"data":[{"instId":"C1-USDT","ordId":"4","clOrdId":"","side":"sell","px":"31527.1",'
+        '{"arg":{"channel":"orders"},"data":[{"instId":"C1-USDT","ordId":"4","clOrdId":"","side":"sell","px":"2500.5",'
         '"sz":"0.001","state":"filled","accFillSz":"0.001","fillPx":"3","fillSz":"1","tradeId":"2","fillFee":"-0.02"}]}'
     ),
     '{"id":"1","op":"order","data":[{"clOrdId":"a","ordId":"1","ts":"16","sCode":"0","sMsg":""}],"code":"0","msg":""}',
 ]
+"""The fields are those of www.okx.com/docs-v5/en (order book channel, order channel, place order)."""
 ACCEPTED = b'{"code":"0","data":[{"sCode":"0"}]}'

@@ -47,8 +47,8 @@ def opened(channel: str = "books", signer: LocalSigner | None = None) -> Any:
 
 
 def book(channel: str, action: str = "", native: str = "BTC-USDT", **row: Any) -> str:
-    level = ["8476.98", "415", "0", "13"]
-    data = {"asks": [level], "bids": [["8476.97", "256", "0", "12"]], "ts": "1597026383085", "checksum": 0, **row}
+    level = ["2501.25", "37.5", "0", "3"]
+    data = {"asks": [level], "bids": [["2501.24", "62", "0", "2"]], "ts": "1749999123456", "checksum": 0, **row}
     frame: dict[str, Any] = {"arg": {"channel": channel, "instId": native}, "data": [data]}
     return json.dumps(frame | {"action": action} if action else frame)
 
@@ -77,10 +77,10 @@ def test_a_snapshot_and_a_delta() -> None:
         "okx:BTC-USDT",
         10,
         400,
-        1597026383085 * MS,
+        1749999123456 * MS,
         5,
     )
-    assert (first.bids[0].px, first.asks[0].qty) == (8476.97, 415.0)
+    assert (first.bids[0].px, first.asks[0].qty) == (2501.24, 37.5)
     (delta,) = session.receive(book("books", "update", prevSeqId=10, seqId=12, bids=[["1.5", "0", "0", "0"]]), 6)
     assert (delta.snapshot, delta.seq, delta.bids[0].qty) == (False, 12, 0.0)
 
@@ -202,7 +202,7 @@ def test_it_pings_after_twenty_silent_seconds_only() -> None:
 
 def test_the_farewell_notice() -> None:
     """64008: about 60 s later the link is closed."""
-    frame = '{"event":"notice","code":"64008","msg":"The connection will soon be closed","connId":"a"}'
+    frame = '{"event":"notice","code":"64008","msg":"soon closed","connId":"a"}'
     (notice,) = opened().receive(frame, 3)
     assert notice.going_away
 

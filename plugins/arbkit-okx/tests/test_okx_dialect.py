@@ -7,9 +7,10 @@ import hmac
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+import ccxt
+import ccxt.pro
 import pytest
 from arbkit_okx.dialect import OkxDialect
 
@@ -26,7 +27,6 @@ MS = 1_000_000
 S = 1_000 * MS
 SPOT = {"channel": "orders", "instType": "SPOT"}
 BOOKS = {"channel": "books", "instId": "BTC-USDT"}
-SIGNING = json.loads((Path(__file__).parent / "data" / "signing.json").read_bytes())
 
 
 def sign(secret: str, payload: str) -> str:
@@ -143,42 +143,53 @@ def limit(**item: Any) -> dict[str, Any]:
 # --- signatures and clocks -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vector", SIGNING["rest"], ids=lambda vector: str(vector["name"]))
-def test_ccxt_signatures_are_accepted(vector: Any) -> None:
-    """Requests as ccxt signed them pass; with one letter of the body, query or key changed they do not."""
+KEYS = {"apiKey": "ccxt-key", "secret": "ccxt-secret", "password": "ccxt-pass"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("fetch_balance",),
+        ("create_order", "BTC/USDT", "limit", "buy", 0.0123, 65000.5, {"timeInForce": "IOC"}),
+        ("create_order", "BTC/USDT", "limit", "sell", 0.0123, 65000.5),
+        ("cancel_order", "1234567890", "BTC/USDT"),
+        ("fetch_order", "1234567890", "BTC/USDT"),
+        ("fetch_open_orders", "BTC/USDT"),
+    ],
+    ids=lambda call: call[0],
+)
+def test_ccxt_signatures_are_accepted(ccxt_client: Any, call: tuple[Any, ...]) -> None:
+    """Requests as ccxt signs them pass; with one letter of the body, query or key changed they do not."""
     client = Client()
-    keys = SIGNING["credentials"]
-    client.exchange.open(Account("ccxt", keys["apiKey"], keys["secret"], keys["password"]))
-    (sent,) = vector["requests"]
-    path, _, query = sent["url"].removeprefix("https://www.okx.com").partition("?")
-    headers = {name.lower(): value for name, value in sent["headers"].items()}
-    body = (sent["body"] or "").encode()
-    good = client.raw(Request(sent["method"], path, query, headers, body))
+    client.exchange.open(Account("ccxt", *KEYS.values()))
+    sent = ccxt_client(ccxt.okx(KEYS), "BTC-USDT", T0 // MS).request(*call)
+    path, _, query = sent.url.removeprefix("https://www.okx.com").partition("?")
+    headers = {name.lower(): value for name, value in sent.headers.items()}
+    body = sent.body.encode()
+    good = client.raw(Request(sent.method, path, query, headers, body))
     assert not json.loads(good.body)["code"].startswith("501")
     for bad in (
-        Request(sent["method"], path, f"{query}&a=b", headers, body),
-        Request(sent["method"], path, query, headers, body + b" "),
-        Request(sent["method"], path, query, headers | {"ok-access-timestamp": ISO.replace("0Z", "1Z")}, body),
+        Request(sent.method, path, f"{query}&a=b", headers, body),
+        Request(sent.method, path, query, headers, body + b" "),
+        Request(sent.method, path, query, headers | {"ok-access-timestamp": ISO.replace("0Z", "1Z")}, body),
     ):
         reply = client.raw(bad)
         assert (reply.status, json.loads(reply.body)["code"]) == (401, "50113")
 
 
-def test_fact_sheet_signatures() -> None:
-    """The vectors of the fact sheet: query in the prehash, WebSocket login in seconds."""
+def test_a_query_and_a_login_that_ccxt_signed(ccxt_client: Any) -> None:
+    """The query is in the signed text; the WebSocket login counts in seconds."""
     client = Client()
-    client.main.secret = "arbkit-test-secret"
+    client.exchange.open(Account("ccxt", *KEYS.values()))
     client.now_ns = 1_607_418_537_715 * MS
-    change = {
-        "ok-access-timestamp": "2020-12-08T09:08:57.715Z",
-        "ok-access-sign": "zQ0YGGT9N/Vgd0SAYnDseFdO8lpylANcKHCyeHbsa4Q=",
-    }
-    assert client.get("account/balance", "ccy=BTC", **change)["data"][0]["details"][0]["ccy"] == "BTC"
+    signer = ccxt_client(ccxt.okx(KEYS), "BTC-USDT", 1_607_418_537_715).signed("GET", "account/balance", ccy="BTC")
+    change = {name.lower(): value for name, value in signer.headers.items()}
+    assert client.get("account/balance", "ccy=BTC", **change)["code"] == "0"
     assert client.get("account/balance", **change)["code"] == "50113"
     client.now_ns = 1_538_054_050 * S
     conn = client.connect(login=False)
-    good = "3pwB4jK/V/PNYl4vIADfM45NsJIHYPO7h4x73KzDe0c="
-    (reply,) = client.login(conn, timestamp="1538054050", sign=good)
+    frame = ccxt_client(ccxt.pro.okx(KEYS), "BTC-USDT", 1_538_054_050_000).frame("authenticate")
+    (reply,) = client.login(conn, **frame["args"][0])
     assert (reply["event"], reply["code"]) == ("login", "0")
 
 

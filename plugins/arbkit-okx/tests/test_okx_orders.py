@@ -205,7 +205,7 @@ def test_the_same_order_over_rest() -> None:
 
 def test_an_accepted_order_is_new_and_names_its_instrument() -> None:
     """Any session reads any answer: the request id carries client id and instrument."""
-    row = {"clOrdId": ID, "ordId": "9", "sCode": "0", "sMsg": "", "ts": "1695190491421"}
+    row = {"clOrdId": ID, "ordId": "9", "sCode": "0", "sMsg": "", "ts": "1749999123456"}
     frame = {"id": ID + "BTCUSDT", "op": "order", "data": [row], "code": "0", "msg": ""}
     (update,) = told(session(Role.TRADE), frame)
     assert (update.cl_ord_id, update.instrument, update.order_id) == (ID, BTC.id, "9")
@@ -285,14 +285,14 @@ def test_a_fill_push() -> None:
         accFillSz="0.5",
         fillPx="49999.5",
         fillSz="0.5",
-        tradeId="242589207",
+        tradeId="71300",
         execType="T",
         fillFee="-0.0005",
         fillFeeCcy="BTC",
         fee="-0.0005",
     )
     assert (update.ord_status, update.cum_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal("0.5"))
-    assert (update.trade_id, update.last_px, update.last_qty) == ("242589207", Decimal("49999.5"), Decimal("0.5"))
+    assert (update.trade_id, update.last_px, update.last_qty) == ("71300", Decimal("49999.5"), Decimal("0.5"))
     assert (update.fee, update.fee_asset, update.maker) == (Decimal("0.0005"), "BTC", False)
     assert (update.side, update.px, update.qty) == (Side.BUY, Decimal(50000), Decimal(2))
     assert (update.exch_ns, update.recv_ns) == (1_700_000_000_001 * MS, NOW_NS)
@@ -377,30 +377,30 @@ def test_listings() -> None:
 def test_balances_of_a_push_and_of_a_listing() -> None:
     """Free is ``availBal``, ``availEq`` in the margin modes; locked is ``frozenBal``."""
     details = [
-        {"ccy": "USDT", "availBal": "4834.31", "availEq": "4000", "frozenBal": "158.57", "uTime": "1705449605015"}
+        {"ccy": "USDT", "availBal": "5120.25", "availEq": "4000", "frozenBal": "79.75", "uTime": "1749999123457"}
     ]
     frame = {"arg": {"channel": "account"}, "data": [{"details": details}]}
     want = Balance(
         account=ME,
         asset="USDT",
-        free=Decimal("4834.31"),
-        locked=Decimal("158.57"),
-        exch_ns=1705449605015 * MS,
+        free=Decimal("5120.25"),
+        locked=Decimal("79.75"),
+        exch_ns=1749999123457 * MS,
         recv_ns=NOW_NS,
     )
     assert told(session(Role.PRIVATE), frame) == [want]
     assert told(session(Role.PRIVATE, trade_mode="cross"), frame)[0].free == Decimal(4000)
     (listed,) = answered(Ask(kind=AskKind.BALANCES), [{"details": details}])
-    assert (listed.free, listed.snapshot) == (Decimal("4834.31"), True)
+    assert (listed.free, listed.snapshot) == (Decimal("5120.25"), True)
     assert told(session(Role.PRIVATE), {"arg": {"channel": "account"}, "data": []}) == []
 
 
 def test_fees_by_group() -> None:
     """A charge is written as a negative rate; the instrument's group decides, else the dearest."""
-    groups = [{"groupId": "1", "maker": "-0.0008", "taker": "-0.001"}, {"groupId": "2", "maker": "0", "taker": "-0.1"}]
+    groups = [{"groupId": "1", "maker": "-0.0006", "taker": "-0.0009"}, {"groupId": "2", "maker": "0", "taker": "-0.1"}]
     row = {"feeGroup": groups, "maker": "-9", "taker": "-9"}
     assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), [row]) == [
-        FeeUpdate(ME, BTC.id, Decimal("0.0008"), Decimal("0.001"))
+        FeeUpdate(ME, BTC.id, Decimal("0.0006"), Decimal("0.0009"))
     ]
     assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), [{"feeGroup": groups[1:]}])[0].taker == Decimal("0.1")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import pytest
 from arbkit_okx.adapter import Okx
 
 from arbkit.core.types import BookLost, BookUpdate, LinkSpec, Role, VenueSettings
-from arbkit.testing.recording import AnyCatalogue, Summary, read_frames
+from arbkit.testing import corpus
+from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames
 
-DATA = Path(__file__).parent / "data"
+pytestmark = pytest.mark.recordings("okx", "frames")
+
+
+def frames() -> list[RecordedFrame]:
+    path = corpus.find("okx", "frames")
+    assert path is not None
+    return [frame for _, frame in read_frames(path, Summary()) if frame.dir == "in"]
 
 
 def test_a_live_session_refuses_books_without_prev_seq_id() -> None:
@@ -18,8 +24,8 @@ def test_a_live_session_refuses_books_without_prev_seq_id() -> None:
     link = LinkSpec(link="okx.public.0", venue="okx", role=Role.PUBLIC)
     session = Okx(VenueSettings()).session(link, catalogue, None)
     events = []
-    for _, frame in read_frames(DATA / "frames.jsonl.gz", Summary()):
-        if frame.kind == "ws" and frame.dir == "in":
+    for frame in frames():
+        if frame.kind == "ws":
             events += session.receive(frame.payload, frame.now_ns)
     assert not [event for event in events if isinstance(event, BookUpdate)]
     lost = {event.instrument for event in events if isinstance(event, BookLost)}
@@ -31,10 +37,6 @@ def test_a_wrong_checksum_loses_the_book_of_2022() -> None:
     session = Okx(VenueSettings()).replay_session(
         LinkSpec(link="x", venue="okx", role=Role.PUBLIC), AnyCatalogue(), None
     )
-    frames = [
-        frame
-        for _, frame in read_frames(DATA / "frames.jsonl.gz", Summary())
-        if frame.dir == "in" and '"books","instId":"BTC-USDT"' in frame.data and "action" in frame.data
-    ]
-    events = [event for frame in (*frames[:5], *frames[6:]) for event in session.receive(frame.payload, 0)]
+    books = [f for f in frames() if '"books","instId":"BTC-USDT"' in f.data and "action" in f.data]
+    events = [event for frame in (*books[:5], *books[6:]) for event in session.receive(frame.payload, 0)]
     assert [event.reason for event in events if isinstance(event, BookLost)] == ["checksum does not match"]
