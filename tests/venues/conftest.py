@@ -9,6 +9,7 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WIRES``           suffix -> a writer of generated frames (``generated``)
+``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          real frames, as text
 ``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
@@ -75,7 +76,13 @@ def _rows(table: str) -> list[tuple[Venue, Any]]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
     ``recording``, ``tape``, ``wire``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
-    tables = {"recording": "RECORDINGS", "tape": "TAPES", "wire": "WIRES", "endpoints": "ENDPOINTS", "mistake": "BAD_SETTINGS"}
+    tables = {
+        "recording": "RECORDINGS",
+        "tape": "TAPES",
+        "wire": "WIRES",
+        "endpoints": "ENDPOINTS",
+        "mistake": "BAD_SETTINGS",
+    }
     for fixture, table in tables.items():
         if fixture in metafunc.fixturenames:
             rows = _rows(table)

@@ -68,7 +68,17 @@ QUIRKS = {
 }
 """What real wires do, by name."""
 
-EVENTS = ("gap", "reordered", "repeated", "idle", "restart", "restart by delta", "reset", "unasked snapshot", "reconnect")
+EVENTS = (
+    "gap",
+    "reordered",
+    "repeated",
+    "idle",
+    "restart",
+    "restart by delta",
+    "reset",
+    "unasked snapshot",
+    "reconnect",
+)
 STEP_NS = 3_000_000_000
 """Time between two frames: long enough for a session that waits before it asks again."""
 SEVERAL = 3
@@ -135,11 +145,22 @@ class Line:
     """The venue sends frames of this symbol."""
 
 
+@dataclass
+class Entry:
+    """What a client was given: a new socket (``open``), a frame, or the answer to its request.
+
+    ``truth`` is the book after it; None where the client cannot know the book."""
+
+    kind: str
+    frame: Frame | None = None
+    truth: tuple[Top, Top] | None = None
+
+
 class Played:
     """One play: ``count`` steps of a venue with some quirks, and the session that reads it.
 
     ``faults`` says what was wrong with the books ([] = nothing), ``seen`` counts the quirks that happened, ``log`` has
-    what the client was given: ("open",), ("frame", frame), ("answer", frame)."""
+    what the client was given, in order."""
 
     def __init__(
         self,
@@ -159,7 +180,7 @@ class Played:
         self.faults: list[str] = []
         self.seen: Counter[str] = Counter()
         self.losses = 0
-        self.log: list[tuple[Any, ...]] = []
+        self.log: list[Entry] = []
         self.index = 0
         self.now_ns = 10**18
         self.ms = 0
@@ -188,7 +209,7 @@ class Played:
 
     def connect(self) -> None:
         """A new socket and a new session. All books are lost, and answers under way are void."""
-        self.log.append(("open",))
+        self.log.append(Entry("open"))
         self.due.clear()
         for native, line in self.lines.items():
             self.books.lose(self.ids[native], "the link is down")
@@ -389,7 +410,11 @@ class Played:
             line.written[side].update(rows)
             sides.append([row for _, row in rows])
         top = tuple(
-            [line.written[side][px] for px in sorted(line.sent[side], reverse=side == 0)[:25] if px in line.written[side]]
+            [
+                line.written[side][px]
+                for px in sorted(line.sent[side], reverse=side == 0)[:25]
+                if px in line.written[side]
+            ]
             for side in (0, 1)
         )
         numbered = first - line.offset if self.wire.counts == "updates" else seq
@@ -421,8 +446,8 @@ class Played:
         """The session receives a frame."""
         line = self.lines[frame.native]
         line.subscribed = line.subscribed or frame.snapshot
-        self.log.append(("frame", frame))
         self.know(line, frame)
+        self.log.append(Entry("frame", frame, line.newest.truth if line.newest and line.whole else None))
         assert frame.data is not None
         self.take(self.session.receive(frame.data, self.now_ns))
         self.judge()
@@ -509,7 +534,7 @@ class Played:
                 assert isinstance(body.data, bytes)
                 answer = HttpAnswer(200, {}, body.data, self.now_ns, self.now_ns)
                 self.know(line, body)
-                self.log.append(("answer", body))
+                self.log.append(Entry("answer", body, line.newest.truth if line.newest and line.whole else None))
             self.take(self.session.answered(ask, answer, self.now_ns))
             self.judge()
 

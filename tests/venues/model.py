@@ -1,7 +1,7 @@
 """A market whose true book is known: the model that judges the books of the venue packages.
 
-It imports nothing of arbkit. Prices are whole ticks and sizes whole lots, so every number is exact. All randomness comes
-from the ``random.Random`` that the caller gives.
+It imports nothing of arbkit. Prices are whole ticks and sizes whole lots, so every number is exact. All randomness
+comes from the ``random.Random`` that the caller gives.
 """
 
 from __future__ import annotations

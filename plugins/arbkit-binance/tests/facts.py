@@ -86,6 +86,18 @@ class FuturesWire(BinanceWire):
 
 
 WIRES = {"": BinanceWire(), "-futures": FuturesWire()}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "repeated",
+    "reconnect",
+    "straddle",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. Its join takes any snapshot, so the old one is left out."""
+CCXT_GAP = "ChecksumError"
 RECORDINGS = {"": (995, 1), "-small2021": (176, 4), "-coinm2021": (331, 2)}
 TELLER = BinanceTeller()
 TAPES = {

@@ -129,6 +129,20 @@ class FullWire(BybitWire):
 
 
 WIRES = {"": BybitWire("50"), "-200": BybitWire("200"), "-1": TopWire("1"), "-full": FullWire("full")}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "repeated",
+    "restart",
+    "unasked snapshot",
+    "reconnect",
+    "early deltas",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. It does not check ``u``, so it does not see a gap."""
+CCXT_GAP = ""
 RECORDINGS = {"": (300, 1), "-linear": (794, 2)}
 TELLER = BybitTeller()
 TAPES = {

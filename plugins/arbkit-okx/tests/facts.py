@@ -145,6 +145,21 @@ class Books5Wire(OkxWire):
 
 
 WIRES = {"": OkxWire(), "-2022": ChecksumWire(), "-books5": Books5Wire()}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "idle",
+    "restart",
+    "reset",
+    "unasked snapshot",
+    "reconnect",
+    "early deltas",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. It takes a repeated frame for a gap."""
+CCXT_GAP = "InvalidNonce"
 RECORDINGS = {"": (290, 3), "-transcoded-seq": (448, 1)}
 TELLER = OkxTeller()
 TAPES = {
