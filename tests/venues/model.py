@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 Sides = tuple[dict[int, int], dict[int, int]]
@@ -142,10 +143,12 @@ class Market:
                     self._set(side, px, 0)
 
 
+@lru_cache(1 << 15)
 def scaled(units: int, decimals: int) -> float:
     return float(f"{units}e-{decimals}")
 
 
+@lru_cache(1 << 15)
 def text(units: int, decimals: int, style: str) -> str:
     """A number as venues write it. ``padded``: eight decimals; ``tick``: the market's decimals; ``plain``: no zeros at
     the end; ``exponent``: scientific."""

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 HARMFUL = ("gap", "reordered", "reconnect", "restart by delta")
 """Only these may lose a book."""
-WITH = {"early deltas": ("late snapshot", "reconnect"), "old snapshot": ("gap",), "straddle": ("reconnect",)}
+WITH = {
+    "early deltas": ("late snapshot", "reconnect"),
+    "late snapshot": ("gap",),
+    "old snapshot": ("gap",),
+    "refused snapshot": ("gap",),
+    "straddle": ("gap",),
+}
 """Quirks that need others to happen often enough."""
 
 
@@ -33,7 +39,7 @@ def test_each_quirk_alone(venue: Any, wire: tuple[str, Any]) -> None:
     """It happens several times. No book is wrong while it is SYNCED, and none is lost without need."""
     for quirk in wire[1].quirks:
         others = WITH.get(quirk, ())
-        played = Played(venue, wire[1], (quirk, *others), 7, count=100)
+        played = Played(venue, wire[1], (quirk, *others), 7, count=80)
         assert played.faults == [], quirk
         assert played.seen[quirk] > 1, quirk
         assert played.losses == 0 or not {quirk, *others}.isdisjoint(HARMFUL), quirk
@@ -42,12 +48,12 @@ def test_each_quirk_alone(venue: Any, wire: tuple[str, Any]) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_all_quirks_at_once(venue: Any, wire: tuple[str, Any], seed: int) -> None:
     """Hundreds of frames with everything that the wire may do."""
-    played = Played(venue, wire[1], wire[1].quirks, seed, count=400)
+    played = Played(venue, wire[1], wire[1].quirks, seed, count=300)
     assert played.faults == []
     assert set(played.seen) == set(wire[1].quirks)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_any_quirks_and_any_seed(venue: Any, wire: tuple[str, Any], data: st.DataObject) -> None:
     """Combinations that nobody thought of."""
@@ -67,4 +73,4 @@ def test_the_model_is_independent() -> None:
     """The judge shares no code with what it judges."""
     tree = ast.parse((Path(__file__).parent / "model.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "collections.abc", "dataclasses", "random"}
+    assert imported == {"__future__", "collections.abc", "dataclasses", "functools", "random"}

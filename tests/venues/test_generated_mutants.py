@@ -187,8 +187,8 @@ def on_ladder(name: str, replacement: Callable[..., Any]) -> Patch:
 
 
 JOINED = (("binance", ""), ("binance", "-futures"), ("bybit", "-full"))
-CHAINED = (("okx", ""), ("bybit", ""), ("bybit", "-200"))
-WINDOWS = (*CHAINED, ("okx", "-2022"))
+CHAINED = (("okx", ""), ("bybit", ""))
+WINDOWS = (*CHAINED, ("bybit", "-200"), ("okx", "-2022"))
 COUNTED = (*JOINED, *CHAINED)
 
 MUTANTS: list[tuple[str, Patch, Sequence[str], Sequence[tuple[str, str]]]] = [

@@ -101,7 +101,9 @@ class OkxWire:
 
 
 class ChecksumWire(OkxWire):
-    """``books`` of 2022: no sequence numbers, but a CRC32 of the best 25 levels a side as they were written."""
+    """``books`` of 2022: no sequence numbers, but a CRC32 of the best 25 levels a side as they were written.
+
+    Two frames in the wrong order may leave the book of the first one with its right checksum, so that is no quirk."""
 
     replayed = True
     counts = ""
@@ -110,7 +112,6 @@ class ChecksumWire(OkxWire):
         "exponents",
         "absent deletes",
         "gap",
-        "reordered",
         "repeated",
         "idle",
         "unasked snapshot",
