@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -58,7 +59,7 @@ QUIRKS = {
     "restart by delta": "the same, but the whole book is in a frame of type delta, or the numbers just begin again",
     "reset": "the sequence numbers fall in a delta that follows the last one",
     "unasked snapshot": "a snapshot that nobody asked for",
-    "reconnect": "the link breaks; a new session begins, and its sequence numbers are lower",
+    "reconnect": "the link breaks; a new session begins, where numbers that count updates are lower",
     # how a snapshot comes
     "straddle": "the snapshot is of a moment inside the next delta",
     "early deltas": "deltas of a symbol come before its snapshot",
@@ -569,7 +570,7 @@ class Played:
                 self.fault(line, f"is at {book.seq}, not at {line.newest.seq}")
                 continue
             for side, truth in zip((book.levels_to_sell(), book.levels_to_buy()), line.newest.truth, strict=True):
-                found = [level for level, _ in zip(side, range(len(truth) or 1), strict=False)]
+                found = list(islice(side, COMPARED))
                 if found != truth:
                     self.fault(line, f"differs from the model: {found[:3]} is not {truth[:3]}")
                     break
