@@ -80,7 +80,9 @@ dist: $(READY)
 	@rm -f dist/.gitignore
 	@ls -1 dist
 
-lock: $(READY)
+lock:
+	@# a changed pyproject.toml fails the setup until the lock is written, but uv is installed before that
+	@test -x $(BIN)/uv || $(MAKE) setup || test -x $(BIN)/uv
 	$(BIN)/uv lock --default-index https://pypi.org/simple
 
 clean:

@@ -8,6 +8,8 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``TELLER``          a ``TapeServer`` teller
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
+``WIRES``           suffix -> a writer of generated frames (``generated``)
+``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
 ``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
@@ -18,6 +20,7 @@ A venue without this file, or without one of the names, runs the tests that do n
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +32,7 @@ from arbkit.plugins import registry as plugins
 from arbkit.testing import corpus
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(Path(__file__).parent))  # for ``model`` and ``generated``
 
 
 class Venue(Struct):
@@ -81,8 +85,14 @@ def _recorded() -> list[tuple[Venue, Any]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
-    ``recording``, ``tape``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
-    tables = {"recording": "RECORDINGS", "tape": "TAPES", "endpoints": "ENDPOINTS", "mistake": "BAD_SETTINGS"}
+    ``recording``, ``tape``, ``wire``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
+    tables = {
+        "recording": "RECORDINGS",
+        "tape": "TAPES",
+        "wire": "WIRES",
+        "endpoints": "ENDPOINTS",
+        "mistake": "BAD_SETTINGS",
+    }
     for fixture, table in tables.items():
         if fixture in metafunc.fixturenames:
             rows = _recorded() if fixture == "recording" else _rows(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
@@ -36,6 +37,67 @@ class BinanceTeller:
         return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
 
 
+class BinanceWire:
+    """``depth@100ms``: changes by ``U`` and ``u``, joined to a snapshot over REST."""
+
+    options = {"depth": "5000"}
+    replayed = False
+    window = 0
+    style = "padded"
+    zero = "0.00000000"
+    counts = "updates"
+    kind = "rest"
+    quirks = (
+        "other zeros",
+        "numbers",
+        "exponents",
+        "absent deletes",
+        "gap",
+        "reordered",
+        "repeated",
+        "reconnect",
+        "straddle",
+        "late snapshot",
+        "old snapshot",
+        "refused snapshot",
+    )
+
+    def delta(self, message: Any) -> str:
+        data = {"e": "depthUpdate", "E": message.ms, "s": message.native, "U": message.first, "u": message.last}
+        data |= self.more(message) | {"b": message.bids, "a": message.asks}
+        stream = f"{message.native.lower()}@depth@100ms"
+        return json.dumps({"stream": stream, "data": data}, separators=(",", ":"))
+
+    def more(self, message: Any) -> dict[str, Any]:
+        return {}
+
+    def body(self, message: Any) -> bytes:
+        return json.dumps({"lastUpdateId": message.last, "bids": message.bids, "asks": message.asks}).encode()
+
+    def asked(self, text: str) -> Sequence[str]:
+        return ()
+
+
+class FuturesWire(BinanceWire):
+    """Futures: each change also names the last id of the one before, as ``pu``."""
+
+    def more(self, message: Any) -> dict[str, Any]:
+        return {"T": message.ms, "pu": message.prev}
+
+
+WIRES = {"": BinanceWire(), "-futures": FuturesWire()}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "repeated",
+    "reconnect",
+    "straddle",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. Its join takes any snapshot, so the old one is left out."""
+CCXT_GAP = "ChecksumError"
 RECORDINGS = {
     "": (995, 1),
     "-small2021": (176, 4),

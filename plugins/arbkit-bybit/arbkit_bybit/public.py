@@ -77,6 +77,8 @@ class PublicSession:
         """By topic; None = known and ignored."""
         self._depths: dict[str, tuple[int, str]] = {}
         """Depth and topic that feed each symbol: a deeper topic replaces it, a shallower one is ignored."""
+        self._restarts: dict[str, int] = {}
+        """``seq`` of the last restart of each full book, by topic."""
         self._requests: dict[str, list[str]] = {}
         """Subscriptions without an answer: topics by request id."""
         self._count = 0
@@ -126,6 +128,8 @@ class PublicSession:
             raise BadFrame(f"{topic}: a book without b, a or u")
         exch_ns = (frame.cts or frame.ts) * MS
         if isinstance(book, Joined):
+            if u == 1:
+                self._restarts[topic] = row.seq
             return self._change(topic, book, _Change(bids, asks, u, u, 0, exch_ns), now_ns)
         if frame.type == "snapshot" or u == 1:
             # u = 1: the service restarted, and the message is a full book whatever its type
@@ -192,12 +196,14 @@ class PublicSession:
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         """The snapshot for a full book."""
         symbol = self._catalogue[what.instrument].native if isinstance(what, Ask) else ""
-        book = self._books.get(f"orderbook.full.{symbol}")
+        topic = f"orderbook.full.{symbol}"
+        book = self._books.get(topic)
         if not isinstance(book, Joined):
             return ()
         reply = read_json(wire.REPLY, answer.body) if isinstance(answer, HttpAnswer) and answer.status == 200 else None
         full = read_json(wire.FULL_BOOK, bytes(reply.result)) if reply is not None and reply.ret_code == 0 else None
-        if full is None:
+        if full is None or full.seq < self._restarts.get(topic, 0):
+            # no answer, or one from before the last restart: its larger u would make all changes look old
             return book.refused(now_ns)
         return book.snapshot(_Change(full.b, full.a, full.u, full.u, 0, (full.cts or full.ts) * MS), now_ns)
 

@@ -20,6 +20,8 @@ class BookRow(Struct, gc=False):
     bids: list[Level] | UnsetType = field(default=UNSET, name="b")
     asks: list[Level] | UnsetType = field(default=UNSET, name="a")
     u: int = 0
+    seq: int = 0
+    """The engine's number, which no restart of the feed resets."""
 
 
 class FullBook(Struct, gc=False):
@@ -28,6 +30,7 @@ class FullBook(Struct, gc=False):
     b: list[Level]
     a: list[Level]
     u: int
+    seq: int = 0
     ts: int = 0
     cts: int = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
@@ -38,6 +39,110 @@ class BybitTeller:
         return frames
 
 
+class BybitWire:
+    """``orderbook.50`` and deeper: a snapshot, then changes whose ``u`` rises by one."""
+
+    replayed = False
+    style = "tick"
+    zero = "0"
+    counts = "frames"
+    kind = "socket"
+    quirks: Sequence[str] = (
+        "other zeros",
+        "numbers",
+        "exponents",
+        "absent deletes",
+        "gap",
+        "reordered",
+        "repeated",
+        "restart",
+        "restart by delta",
+        "unasked snapshot",
+        "reconnect",
+        "early deltas",
+        "late snapshot",
+    )
+
+    def __init__(self, depth: str) -> None:
+        self.depth = depth
+        self.options = {"depth": depth}
+        self.window = int(depth) if depth.isdigit() else 0
+
+    def data(self, message: Any) -> dict[str, Any]:
+        levels = {"s": message.native, "b": message.bids, "a": message.asks}
+        return levels | {"u": message.last, "seq": 7_000_000_000 + message.engine}
+
+    def push(self, message: Any, kind: str) -> str:
+        topic = f"orderbook.{self.depth}.{message.native}"
+        frame = {"topic": topic, "ts": message.ms + 2, "type": kind, "data": self.data(message), "cts": message.ms}
+        return json.dumps(frame, separators=(",", ":"))
+
+    def snapshot(self, message: Any) -> str:
+        return self.push(message, "snapshot")
+
+    def delta(self, message: Any) -> str:
+        return self.push(message, "delta")
+
+    def asked(self, text: str) -> Sequence[str]:
+        request = json.loads(text)
+        return [topic.split(".")[2] for topic in request["args"]] if request["op"] == "subscribe" else ()
+
+
+class TopWire(BybitWire):
+    """``orderbook.1``: each push is the whole book of one level, sent again with the same ``u`` after 3 s."""
+
+    kind = "whole"
+    quirks = ("numbers", "exponents", "gap", "repeated", "idle", "restart", "reconnect")
+
+    def delta(self, message: Any) -> str:
+        return self.push(message, "snapshot")
+
+    def asked(self, text: str) -> Sequence[str]:
+        return ()
+
+
+class FullWire(BybitWire):
+    """``orderbook.full``: changes only, joined to a snapshot over REST by ``u``; a restart begins again at 1."""
+
+    kind = "rest"
+    quirks = (
+        "other zeros",
+        "numbers",
+        "exponents",
+        "absent deletes",
+        "gap",
+        "reordered",
+        "repeated",
+        "restart by delta",
+        "reconnect",
+        "late snapshot",
+        "old snapshot",
+        "refused snapshot",
+    )
+
+    def body(self, message: Any) -> bytes:
+        result = self.data(message) | {"ts": message.ms + 2, "cts": message.ms}
+        return json.dumps({"retCode": 0, "retMsg": "OK", "result": result, "time": message.ms + 9}).encode()
+
+    def asked(self, text: str) -> Sequence[str]:
+        return ()
+
+
+WIRES = {"": BybitWire("50"), "-200": BybitWire("200"), "-1": TopWire("1"), "-full": FullWire("full")}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "repeated",
+    "restart",
+    "unasked snapshot",
+    "reconnect",
+    "early deltas",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. It does not check ``u``, so it does not see a gap."""
+CCXT_GAP = ""
 RECORDINGS = {"": (300, 1), "-linear": (794, 2)}
 TELLER = BybitTeller()
 TAPES = {

@@ -217,8 +217,8 @@ def full(u: int, **row: Any) -> str:
     return book("delta", u, "orderbook.full.BTCUSDT", **row)
 
 
-def snapshot(u: int, code: int = 0) -> HttpAnswer:
-    result = {"s": "BTCUSDT", "b": [["9", "1"]], "a": [["11", "2"]], "ts": 5, "u": u, "seq": 7, "cts": 4}
+def snapshot(u: int, code: int = 0, seq: int = 7) -> HttpAnswer:
+    result = {"s": "BTCUSDT", "b": [["9", "1"]], "a": [["11", "2"]], "ts": 5, "u": u, "seq": seq, "cts": 4}
     return HttpAnswer(200, {}, json.dumps({"retCode": code, "retMsg": "", "result": result}).encode())
 
 
@@ -258,6 +258,18 @@ def test_a_restart_of_the_full_book_starts_it_anew() -> None:
     assert isinstance(lost, BookLost)
     (update,) = session.answered(ask, snapshot(1), 3)
     assert (update.snapshot, update.seq) == (True, 1)
+
+
+def test_a_late_snapshot_from_before_a_restart_is_not_joined() -> None:
+    """Its ``u`` is large and its ``seq`` older than the restart: taking it would freeze the book, since every later
+    change would look old. It is asked for again."""
+    session = opened(depth="full")
+    (ask,) = session.receive(full(10, seq=7), 0)
+    _, new = session.receive(full(1, seq=9), 1)
+    (again,) = session.answered(ask, snapshot(10), 2)
+    assert (new.kind, again.kind) == (AskKind.SNAPSHOT, AskKind.SNAPSHOT)
+    update, change = session.answered(again, snapshot(1, seq=9), 3)[0], session.receive(full(2, seq=10), 4)[0]
+    assert (update.snapshot, update.seq, change.seq) == (True, 1, 2)
 
 
 def test_the_full_book_is_asked_for_without_a_key() -> None:

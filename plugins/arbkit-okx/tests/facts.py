@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+from zlib import crc32
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
@@ -47,6 +50,117 @@ def keep_alive(data: str | bytes) -> bool:
     return bool(row["seqId"] == row["prevSeqId"])
 
 
+class OkxWire:
+    """``books``: a snapshot of 400 levels, then changes by ``prevSeqId`` and ``seqId``."""
+
+    options: dict[str, str] = {}
+    channel = "books"
+    replayed = False
+    window = 400
+    style = "plain"
+    zero = "0"
+    counts = "updates"
+    kind = "socket"
+    quirks: Sequence[str] = (
+        "other zeros",
+        "numbers",
+        "exponents",
+        "absent deletes",
+        "gap",
+        "reordered",
+        "repeated",
+        "idle",
+        "restart",
+        "reset",
+        "unasked snapshot",
+        "reconnect",
+        "early deltas",
+        "late snapshot",
+    )
+
+    def row(self, message: Any, prev: int) -> dict[str, Any]:
+        return {"checksum": 0, "prevSeqId": prev, "seqId": message.last}
+
+    def push(self, message: Any, prev: int, **action: str) -> str:
+        bids, asks = ([[px, size, "0", "3"] for px, size in side] for side in (message.bids, message.asks))
+        row = {"asks": asks, "bids": bids, "ts": str(message.ms)} | self.row(message, prev)
+        arg = {"channel": self.channel, "instId": message.native}
+        return json.dumps({"arg": arg, **action, "data": [row]}, separators=(",", ":"))
+
+    def snapshot(self, message: Any) -> str:
+        return self.push(message, -1, action="snapshot")
+
+    def delta(self, message: Any) -> str:
+        return self.push(message, message.prev, action="update")
+
+    idle = delta
+
+    def asked(self, text: str) -> Sequence[str]:
+        request = {} if text == "ping" else json.loads(text)
+        return [arg["instId"] for arg in request["args"]] if request.get("op") == "subscribe" else ()
+
+
+class ChecksumWire(OkxWire):
+    """``books`` of 2022: no sequence numbers, but a CRC32 of the best 25 levels a side as they were written.
+
+    Two frames in the wrong order may leave the book of the first one with its right checksum, so that is no quirk."""
+
+    replayed = True
+    counts = ""
+    quirks = (
+        "other zeros",
+        "exponents",
+        "absent deletes",
+        "gap",
+        "repeated",
+        "idle",
+        "unasked snapshot",
+        "reconnect",
+    )
+
+    def row(self, message: Any, prev: int) -> dict[str, Any]:
+        words = [word for pair in zip_longest(*message.top, fillvalue=()) for level in pair for word in level]
+        value = crc32(":".join(words).encode())
+        return {"checksum": value - (1 << 32) if value >= 1 << 31 else value}
+
+
+class Books5Wire(OkxWire):
+    """``books5``: each push is the whole book of five levels, and an unchanged one may be sent again."""
+
+    options = {"channel": "books5"}
+    channel = "books5"
+    window = 5
+    kind = "whole"
+    quirks = ("numbers", "exponents", "gap", "reordered", "repeated", "idle", "reconnect")
+
+    def row(self, message: Any, prev: int) -> dict[str, Any]:
+        return {"seqId": message.last}
+
+    def delta(self, message: Any) -> str:
+        return self.push(message, 0)
+
+    snapshot = delta
+
+    def asked(self, text: str) -> Sequence[str]:
+        return ()
+
+
+WIRES = {"": OkxWire(), "-2022": ChecksumWire(), "-books5": Books5Wire()}
+CCXT_QUIRKS = (
+    "other zeros",
+    "numbers",
+    "exponents",
+    "absent deletes",
+    "idle",
+    "restart",
+    "reset",
+    "unasked snapshot",
+    "reconnect",
+    "early deltas",
+    "late snapshot",
+)
+"""What ccxt.pro follows by itself. It takes a repeated frame for a gap."""
+CCXT_GAP = "InvalidNonce"
 RECORDINGS = {"": (290, 3), "-transcoded-seq": (448, 1)}
 TELLER = OkxTeller()
 TAPES = {
