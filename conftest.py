@@ -144,7 +144,7 @@ class Ccxt:
 
     def signed(self, method: str, path: str, **params: Any) -> CcxtRequest:
         """A private request that it signs, without a call of its own around it."""
-        made = self.client.sign(path, "private", method, params)
+        made = self.client.sign(path, ["private"], method, params)
         return CcxtRequest(made["method"], made["url"], made["headers"], made["body"] or "")
 
     def request(self, call: str, *args: Any) -> CcxtRequest:

@@ -129,7 +129,7 @@ SWITCHES: Mapping[str, tuple[tuple[Any, str, Any], ...]] = {
     ),
     "lost books are traded on": (
         (DeskView, "book", lambda self, instrument: self._books.get(instrument)),
-        (Gate, "_price", lambda self, command, side, instrument: None),
+        (Gate, "_price", lambda self, command, instrument: None),
     ),
     "nothing is reserved": (
         (Limits, "_exposure", lambda self, deal, held: None),
