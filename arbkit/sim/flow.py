@@ -46,7 +46,7 @@ _FEWEST: Final = 100  # no side has fewer levels
 _WHOLE: Final = 0.75  # the share of cancels that leave nothing at the level
 _TRADES: Final = 0.02  # the share of events that are trades
 _REQUOTE: Final = 0.4  # the probability in a step that a taken best price is quoted again
-_GAP: Final = 0.0001  # a trade takes no level farther than this fraction from the best price
+_GAP: Final = 0.0001  # a trade takes no level farther than this fraction from the middle
 _SCALE: Final = 0.00006  # the typical distance of an order from the best price
 _REACH: Final = 0.003  # the largest distance
 _BEST: Final = 100  # the size at the best price is 0.5 to 2.5 times this, in orders
@@ -293,7 +293,7 @@ class Flow:
         if self.held:
             return
         keys, left = side.keys, self._size(_TRADE)
-        last = keys[-1] - self._middle * _GAP
+        last = self._middle * side.sign - max(4.0, self._middle * _GAP)
         while keys[-1] > last:
             have = side.lots[keys[-1]]
             if left < have or len(keys) <= _FEWEST:
