@@ -5,7 +5,7 @@ package does not import the code that is tested with it (orders, ledger, executo
 
 - ``pair``, ``matching``, ``ledger``, ``records``, ``rules``, ``venue``: one exchange, in integer units;
 - ``wire``, ``dialect``, ``timers``, ``limits``: the interfaces that a venue's dialect uses;
-- ``tape``, ``market``: recorded quotes, slightly different on each venue, with planted edges;
+- ``price``, ``flow``, ``market``: a model of prices and order flow, different on each venue, with planted edges;
 - ``faults``, ``world``: several venues in one market, with injected faults;
 - ``dump``: the exchanges' records as plain data;
 - ``shell``: a world on loopback sockets.

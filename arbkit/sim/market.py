@@ -1,4 +1,4 @@
-"""The quotes of all simulated venues: one recorded tape with a small offset per venue, and planted edges.
+"""The quotes of all simulated venues: an order flow per venue and symbol, and planted edges.
 
 ``World`` owns the ``Market`` and ticks it.
 """
@@ -12,14 +12,15 @@ from math import ceil
 from random import Random
 from typing import Final
 
-from arbkit.sim.tape import Track
+from arbkit.sim.flow import Flow
+from arbkit.sim.price import STEP_NS
 from arbkit.sim.timers import Timers
 from arbkit.sim.venue import SimExchange
 
 __all__ = ["MAKER", "Divergence", "PlantedEdge", "Market"]
 
 MAKER: Final = "maker"
-"""The synthetic account that quotes the tape on each venue."""
+"""The synthetic account that quotes on each venue."""
 _REFILL_NS: Final = 400_000_000
 
 
@@ -28,10 +29,10 @@ class Divergence:
     """How much and how often the prices of the venues differ: fractions of the price, and seconds."""
 
     noise: float = 0.0003
-    """Each venue drifts within plus or minus this. Twice this must be less than two taker fees, or the drift itself
-    makes edges."""
+    """Each venue differs from the common price by at most this, apart from its lag. Twice this, plus 0.0006 for the
+    lag, must be less than two taker fees. Otherwise the differences are edges."""
     step_s: float = 2.0
-    """Mean time between two drift steps of one venue's price."""
+    """Mean time between two changes of one venue's difference."""
     edge_every_s: float = 0.0
     """Mean time between two randomly planted edges on a symbol; 0 = only edges planted with ``Market.plant``."""
     edge: tuple[float, float] = (0.001, 0.004)
@@ -60,80 +61,61 @@ class PlantedEdge:
 
 
 class _Quoter:
-    """Quotes one pair on one venue for the synthetic account: the tape, shifted by some ticks."""
+    """Quotes the flow of one pair on one venue for the synthetic account."""
 
-    __slots__ = ("asks", "bids", "drift", "exchange", "frame", "lap_ns", "shift", "symbol", "track")
+    __slots__ = ("exchange", "flow", "next_ns", "symbol")
 
-    def __init__(self, exchange: SimExchange, symbol: str, track: Track, start_ns: int) -> None:
+    def __init__(self, exchange: SimExchange, symbol: str, flow: Flow, start_ns: int) -> None:
         self.exchange = exchange
         self.symbol = symbol
-        self.track = track
-        self.bids = dict(track.bids)
-        self.asks = dict(track.asks)
-        self.shift = 0
-        self.drift = 0.0
-        self.frame = 0
-        self.lap_ns = start_ns
-        for buy, px, lots in self._all():
-            exchange.quote(MAKER, symbol, buy, px, lots, start_ns)
+        self.flow = flow
+        self.next_ns = start_ns + flow.offset_ns
+        self.quote(flow.levels(), start_ns)
 
     def play(self, now_ns: int) -> int:
-        """Apply the frames that are due and return the time of the next one."""
-        frames = self.track.frames
-        while (due_ns := self.lap_ns + frames[self.frame][0]) <= now_ns:
-            _, bids, asks = frames[self.frame]
-            self.bids.update(bids)
-            self.asks.update(asks)
-            self._quote([(True, px, lots) for px, lots in bids] + [(False, px, lots) for px, lots in asks], now_ns)
-            self.frame += 1
-            if self.frame == len(frames):
-                self.frame = 0
-                self.lap_ns += self.track.length_ns
-        return due_ns
+        """Apply the steps that are due and return the time of the next one."""
+        while self.next_ns <= now_ns:
+            self.quote(self.flow.step(), now_ns)
+            self.next_ns += STEP_NS
+        return self.next_ns
 
-    def move(self, shift: int, now_ns: int) -> None:
-        """Move all quotes to ``shift`` ticks from the tape."""
-        if shift == self.shift:
-            return
-        old = [(buy, px) for buy, px, lots in self._all() if lots]
-        self.shift = shift
-        new = {(buy, px): lots for buy, px, lots in self._all() if lots}
-        gone = [(buy, px - shift, 0) for buy, px in old if (buy, px) not in new]
-        self._quote(gone + [(buy, px - shift, lots) for (buy, px), lots in new.items()], now_ns)
-
-    def refill(self, eaten: Sequence[tuple[bool, int]], now_ns: int) -> None:
-        """Quote consumed levels again, if the tape still has them."""
-        levels = [(buy, px - self.shift) for buy, px in eaten]
-        self._quote([(buy, px, (self.bids if buy else self.asks).get(px, 0)) for buy, px in levels], now_ns)
-
-    def _quote(self, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
+    def quote(self, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
         """Remove levels first, then add, so that new quotes never cross old ones."""
-        quote, symbol, shift = self.exchange.quote, self.symbol, self.shift
+        quote, symbol = self.exchange.quote, self.symbol
         for buy, px, lots in levels:
             if not lots:
-                quote(MAKER, symbol, buy, px + shift, 0, now_ns)
+                quote(MAKER, symbol, buy, px, 0, now_ns)
         for buy, px, lots in levels:
             if lots:
-                quote(MAKER, symbol, buy, px + shift, lots, now_ns)
+                quote(MAKER, symbol, buy, px, lots, now_ns)
 
-    def _all(self) -> list[tuple[bool, int, int]]:
-        return [(True, px + self.shift, lots) for px, lots in self.bids.items()] + [
-            (False, px + self.shift, lots) for px, lots in self.asks.items()
-        ]
+    def jump(self, ticks: int, now_ns: int) -> None:
+        """Move the best prices and keep them there."""
+        self.flow.jump(ticks)
+        self.quote(self.flow.take(), now_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """Return to the venue's price."""
+        self.flow.settle()
+        self.quote(self.flow.take(), now_ns)
+
+    def refill(self, eaten: Sequence[tuple[bool, int]], now_ns: int) -> None:
+        """Quote consumed levels again, if the flow still has them."""
+        self.quote([(buy, px, self.flow.lots(buy, px)) for buy, px in eaten], now_ns)
 
 
 class Market:
-    """Changes the synthetic quotes of all venues: tape, drift, planted edges, refills."""
+    """Changes the synthetic quotes of all venues: flow, planted edges, refills."""
 
     def __init__(
         self,
         exchanges: Mapping[str, SimExchange],
-        tracks: Mapping[tuple[str, str], Track],
+        flows: Mapping[tuple[str, str], Flow],
         start_ns: int,
         divergence: Divergence,
         rng: Random,
     ) -> None:
-        """``tracks``: by (venue, symbol)."""
+        """``flows``: by (venue, symbol)."""
         self.edges: list[PlantedEdge] = []
         """All planted edges, in the order of planting."""
         self._rng = rng
@@ -141,13 +123,11 @@ class Market:
         self._timers = Timers()
         self._quoters: dict[tuple[str, str], _Quoter] = {}
         self._active: dict[str, PlantedEdge] = {}
-        for (venue, symbol), tape in tracks.items():
-            quoter = self._quoters[venue, symbol] = _Quoter(exchanges[venue], symbol, tape, start_ns)
+        for (venue, symbol), flow in flows.items():
+            quoter = self._quoters[venue, symbol] = _Quoter(exchanges[venue], symbol, flow, start_ns)
             self._play(quoter, start_ns)
-            if divergence.noise:
-                self._timers.at(self._soon(start_ns, divergence.step_s), self._drifter(quoter))
         if divergence.edge_every_s:
-            for symbol in sorted({symbol for _, symbol in tracks}):
+            for symbol in sorted({symbol for _, symbol in flows}):
                 self._timers.at(self._soon(start_ns, divergence.edge_every_s), self._planter(symbol))
 
     @property
@@ -209,18 +189,6 @@ class Market:
     def _play(self, quoter: _Quoter, now_ns: int) -> None:
         self._timers.at(quoter.play(now_ns), lambda now: self._play(quoter, now))
 
-    def _drifter(self, quoter: _Quoter) -> Callable[[int], None]:
-        def drift(now_ns: int) -> None:
-            noise = self._divergence.noise
-            step = self._rng.uniform(-noise, noise) / 2
-            quoter.drift = min(noise, max(-noise, quoter.drift + step))
-            edge = self._active.get(quoter.symbol)
-            if edge is None or edge.ended_ns:
-                quoter.move(self._rest(quoter), now_ns)
-            self._timers.at(self._soon(now_ns, self._divergence.step_s), drift)
-
-        return drift
-
     def _planter(self, symbol: str) -> Callable[[int], None]:
         def plant(now_ns: int) -> None:
             plan = self._divergence
@@ -236,25 +204,20 @@ class Market:
     def _soon(self, now_ns: int, mean_s: float) -> int:
         return now_ns + round(mean_s * self._rng.uniform(0.5, 1.5) * 1e9)
 
-    @staticmethod
-    def _rest(quoter: _Quoter) -> int:
-        return round(quoter.drift * max(quoter.track.bids))
-
     def _begin(self, edge: PlantedEdge, now_ns: int) -> None:
         self._active[edge.symbol] = edge
         edge.begun_ns = now_ns
         buy, sell = (self._quoters[venue, edge.symbol] for venue in (edge.buy_venue, edge.sell_venue))
         buy_tick, sell_tick = (float(q.exchange.pairs[edge.symbol].tick) for q in (buy, sell))
-        ask = buy.exchange.books[edge.symbol].top()[2] * buy_tick
-        bid = sell.exchange.books[edge.symbol].top()[0] * sell_tick
+        ask = buy.flow.top()[1] * buy_tick
+        bid = sell.flow.top()[0] * sell_tick
         pay = 1 + float(buy.exchange.profile.taker) + edge.net
         keep = 1 - float(sell.exchange.profile.taker)
         half = (ask * pay - bid * keep) / (pay + keep)  # (bid + half) * keep == (ask - half) * pay
-        buy.move(buy.shift - ceil(half / buy_tick), now_ns)
-        sell.move(sell.shift + ceil(half / sell_tick), now_ns)
+        buy.jump(-ceil(half / buy_tick), now_ns)
+        sell.jump(ceil(half / sell_tick), now_ns)
 
     def _end(self, edge: PlantedEdge, now_ns: int) -> None:
         edge.ended_ns = now_ns
         for venue in (edge.buy_venue, edge.sell_venue):
-            quoter = self._quoters[venue, edge.symbol]
-            quoter.move(self._rest(quoter), now_ns)
+            self._quoters[venue, edge.symbol].settle(now_ns)

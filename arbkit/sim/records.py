@@ -79,7 +79,7 @@ class Profile:
 
 @dataclass(slots=True)
 class Account:
-    """A trading account. ``synthetic`` accounts quote the tape and get no reports."""
+    """A trading account. ``synthetic`` accounts quote the order flow and get no reports."""
 
     name: str
     key: str = ""

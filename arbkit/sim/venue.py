@@ -285,9 +285,16 @@ class SimExchange:
         if lots == have:
             return
         pair, book = self.pairs[symbol], self.books[symbol]
+        if resting is not None and not lots:
+            del quotes[buy, px]
+            self._unlock_quote(pair, resting, have)
+            book.resize(resting, 0)
+            return
         asset, each = (pair.quote, px * pair.unit) if buy else (pair.base, pair.lot_units)
-        more = min(lots - have, self.ledger.free(account, asset) // each)
-        if more > 0 and book.crosses(buy, px):
+        more = lots - have
+        if more > 0:
+            more = min(more, self.ledger.free(account, asset) // each)
+        if more > 0 and resting is None and book.crosses(buy, px):
             met = book.match(account, buy, px, more, stp="maker")
             for own in met.cancelled:
                 del quotes[own.buy, own.px]
@@ -305,8 +312,6 @@ class SimExchange:
             book.add(resting)
         else:
             book.resize(resting, have + more)
-            if not have + more:
-                del quotes[buy, px]
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
         """Remove ``lots`` from a synthetic quote (a fault)."""

@@ -19,9 +19,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.sim import dump
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, Script
+from arbkit.sim.flow import Flow
 from arbkit.sim.market import MAKER, Divergence, Market, PlantedEdge
 from arbkit.sim.pair import Pair
-from arbkit.sim.tape import track
 from arbkit.sim.timers import NEVER
 from arbkit.sim.venue import Account, Lost, SimExchange
 from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, SimWire
@@ -31,7 +31,7 @@ __all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
 ACCOUNT: Final = "main"
 """The client's account at each venue."""
 PRICES: Final[Mapping[str, Decimal]] = {"BTC-USDT": Decimal(61800), "ETH-USDT": Decimal(2400)}
-"""Symbols of a default world, and the price to which the tape is scaled."""
+"""Symbols of a default world, and the price at which the flow starts."""
 PAIRS: Final[Mapping[str, Pair]] = {
     pair.symbol: pair
     for pair in (
@@ -73,7 +73,7 @@ class World:
     """``World([BinanceDialect, OkxDialect], seed=1, start_ns=now)``.
 
     Every venue lists the symbols of ``prices``. It has one client account, ``main``, with the balances of ``purse`` and
-    keys made from the seed, and one synthetic account that quotes the tape.
+    keys made from the seed, and one synthetic account that quotes the order flow.
     """
 
     def __init__(
@@ -99,7 +99,8 @@ class World:
                 raise ConfigError(
                     f"fault script: no venue {fault.venue!r} in this run; the venues are {', '.join(known)}"
                 )
-        tracks = {}
+        divergence = divergence or Divergence()
+        flows = {}
         for dialect in dialects:
             venue, rng = dialect.venue, Random(f"{seed}:{dialect.venue}")
             own = {pair.symbol: pair for pair in dialect.profile.pairs}
@@ -118,11 +119,13 @@ class World:
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
             self.sites[venue] = site
-            tracks.update({(venue, pair.symbol): track(pair, prices[pair.symbol]) for pair in pairs})
+            for pair in pairs:
+                flow = Flow(pair, prices[pair.symbol], str(seed), venue, divergence.noise, divergence.step_s)
+                flows[venue, pair.symbol] = flow
             self._hook(site)
         exchanges = {venue: site.exchange for venue, site in self.sites.items()}
         self._now_ns = start_ns
-        self.market = Market(exchanges, tracks, start_ns, divergence or Divergence(), Random(f"{seed}:market"))
+        self.market = Market(exchanges, flows, start_ns, divergence, Random(f"{seed}:market"))
         for site in self.sites.values():
             site.exchange.take_reports()
 
@@ -185,8 +188,8 @@ class World:
 
     @property
     def due_ns(self) -> int:
-        """When ``tick`` should be called next. Timed faults fire at the first tick after their time; the tape causes
-        ten ticks per second."""
+        """When ``tick`` should be called next. Timed faults fire at the first tick after their time; each venue
+        has ten steps of the order flow per second."""
         due = self._later[0][0] if self._later else NEVER
         due = min(due, self.market.due_ns)
         for site in self.sites.values():

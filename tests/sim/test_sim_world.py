@@ -1,4 +1,4 @@
-"""The simulated world: one seed gives one run, the market data loop, planted edges, and every fault of a script."""
+"""The simulated world: one seed gives one run, planted edges, and every fault of a script."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, default_script, read_script
 from arbkit.sim.market import Divergence
-from arbkit.sim.tape import track
 from arbkit.sim.wire import Answer, Close, Out, Request, SimFrame
-from arbkit.sim.world import PAIRS, PRICES, World
+from arbkit.sim.world import World
 
 T0 = 1_780_000_000_000_000_000
 MS = 1_000_000
@@ -95,21 +94,6 @@ def test_depth_frames_chain_and_rebuild_the_book() -> None:
         assert (sorted(bids.items(), reverse=True), sorted(asks.items())) == book.depth(5000)
 
 
-def test_the_tape_loops_without_a_jump() -> None:
-    """After one loop the levels are those of the start, on every pair's grid, and they never cross."""
-    for symbol, price in {**PRICES, "SOL-USDT": Decimal(150), "ETH-BTC": Decimal("0.0388")}.items():
-        tape = track(PAIRS[symbol], price)
-        bids, asks = dict(tape.bids), dict(tape.asks)
-        assert abs(max(bids) * PAIRS[symbol].tick / price - 1) < Decimal("0.001")
-        for at, more_bids, more_asks in tape.frames:
-            assert 0 < at < tape.length_ns
-            bids.update(more_bids)
-            asks.update(more_asks)
-            assert max(px for px, q in bids.items() if q) < min(px for px, q in asks.items() if q)
-        assert {px: q for px, q in bids.items() if q} == {px: q for px, q in tape.bids.items() if q}
-        assert {px: q for px, q in asks.items() if q} == {px: q for px, q in tape.asks.items() if q}
-
-
 def test_planted_edges_show_for_their_time_and_none_else() -> None:
     """The best prices give the planted net edge while it lasts, and no edge above the fees otherwise; frames are
     timed."""
@@ -155,8 +139,7 @@ def test_takers_eat_depth_and_makers_refill() -> None:
     world.tick(T0 + 1)
     quoter = world.market._quoters["binance", "BTC-USDT"]
     run(world, T0 + S)
-    want = max(quoter.asks.get(ask, 0), 0)
-    assert dict(book.depth(5000)[1]).get(ask, 0) == want
+    assert dict(book.depth(5000)[1]).get(ask, 0) == quoter.flow.lots(False, ask)
     assert world.ledger()["binance"]["conserved"]
 
 
