@@ -16,8 +16,6 @@ ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "uv.lock").read_text()
 INDEX = "https://pypi.org/simple"
 FILES = "https://files.pythonhosted.org/packages/"
-MARKET_DATA = {"arbkit/sim/data/btcusdt-20240808.jsonl.gz"}
-"""What the simulator quotes."""
 
 
 def test_the_lock_names_the_public_index_and_nothing_else() -> None:
@@ -109,7 +107,7 @@ def test_the_check_of_everything_is_the_readme_command(tmp_path: Path) -> None:
 def test_no_recording_and_no_large_file_is_tracked() -> None:
     """Recordings stay outside (CONTRIBUTING.md). The lock file is the only one over 100 kB."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    files = {name for name in done.stdout.split("\0") if (ROOT / name).is_file()} - MARKET_DATA
+    files = {name for name in done.stdout.split("\0") if (ROOT / name).is_file()}
     assert files
     assert [name for name in files if name.endswith((".jsonl", ".jsonl.gz"))] == []
     assert [name for name in files if (ROOT / name).stat().st_size > 100_000] == ["uv.lock"]
