@@ -160,6 +160,16 @@ def test_an_hour_of_sane_books(symbol: str) -> None:
     assert 1 <= mean(found.changes) < 60
 
 
+def test_a_price_of_few_ticks_has_a_book() -> None:
+    """Ten ticks: all bids are above zero, and the book is not crossed for a minute."""
+    played = Flow(PAIRS["ETH-BTC"], Decimal("0.0001"), "1", "binance")
+    for _ in range(600):
+        played.step()
+        bid, ask = played.top()
+        assert 0 < bid < ask < 20
+        assert min(px for _, px, _ in played.levels()) > 0
+
+
 def test_sizes_have_a_heavy_tail() -> None:
     """The largest hundredth of the orders is at least eight times the median; a light tail has three or four."""
     for symbol in ALL_PRICES:
