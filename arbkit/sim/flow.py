@@ -137,8 +137,7 @@ class Flow:
         self._bids, self._asks = _Side(True), _Side(False)
         self.settle()
         for side in (self._bids, self._asks):
-            while len(side.keys) < _LEVELS:
-                self._arrive(side)
+            self._fill(side, round(_LEVELS))
         self.take()
 
     @property
@@ -229,8 +228,14 @@ class Flow:
             last = best - self._reach
             while keys[0] < last:
                 side.drop(0)
-            while len(keys) < _FEWEST:
-                self._arrive(side)
+            self._fill(side, _FEWEST)
+
+    def _fill(self, side: _Side, levels: int) -> None:
+        """Add orders until there are so many levels. Bids of a price of few ticks have no room for all of them."""
+        for _ in range(20 * levels):
+            if len(side.keys) >= levels:
+                return
+            self._arrive(side)
 
     def _follow(self) -> None:
         """Follow the price if it has left the quotes, or quote a best price that was taken."""

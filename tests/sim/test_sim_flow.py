@@ -160,6 +160,16 @@ def test_an_hour_of_sane_books(symbol: str) -> None:
     assert 1 <= mean(found.changes) < 60
 
 
+def test_a_price_of_few_ticks_has_a_book() -> None:
+    """Ten ticks: all bids are above zero, and the book is not crossed for a minute."""
+    played = Flow(PAIRS["ETH-BTC"], Decimal("0.0001"), "1", "binance")
+    for _ in range(600):
+        played.step()
+        bid, ask = played.top()
+        assert 0 < bid < ask < 20
+        assert min(px for _, px, _ in played.levels()) > 0
+
+
 def test_sizes_have_a_heavy_tail() -> None:
     """The largest hundredth of the orders is at least eight times the median; a light tail has three or four."""
     for symbol in ALL_PRICES:
@@ -233,7 +243,9 @@ def test_large_moves_are_more_frequent_than_normal_and_cluster() -> None:
     for _ in range(6000):
         before = price.value
         for _ in range(100):
+            last = price.value
             price.step()
+            assert abs(price.value / last - 1.0) < MAX_STEP * 1.0001
         moves.append(price.value / before - 1.0)
     assert mean(move**4 for move in moves) / pvariance(moves) ** 2 > 4
     sizes = [abs(move) for move in moves]
@@ -286,7 +298,9 @@ def test_venues_diverge_and_meet_again() -> None:
 
 @pytest.mark.parametrize("symbol", ["BTC-USDT", "ETH-BTC"])
 def test_no_edge_without_planting(symbol: str) -> None:
-    """An hour of the fastest and the slowest of six venues: no edge after two taker fees in either direction."""
+    """An hour of the fastest and the slowest of six venues: no edge after two taker fees in either direction. The
+    largest possible difference, of drift and lag, is also less than the fees."""
+    assert 2 * Divergence().noise + (LAG_STEPS + 1) * MAX_STEP < 0.0016
     first, *_, last = lags("9")
     made, _ = market([first, last], [symbol], "9")
     best = -1.0
