@@ -31,21 +31,29 @@ from arbkit_okx.public import CHANNELS, PublicSession
 from arbkit_okx.rest import RestSession
 from arbkit_okx.wire import VENUE
 
-_PROD = {
-    "rest": "https://openapi.okx.com",
-    "ws_public": "wss://ws.okx.com:443",
-    "ws_private": "wss://ws.okx.com:443",
-    "ws_trade": "wss://ws.okx.com:443",
-}
-_DEMO = {**_PROD, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), "wss://wspap.okx.com:443")}
-ENVIRONMENTS = {"prod": _PROD, "demo": _DEMO}
+
+def _hosts(rest: str, ws: str) -> dict[str, str]:
+    return {"rest": rest, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), ws)}
+
+
 _REGIONS = {
-    "us": ("https://us.okx.com", "wss://wsus.okx.com:443"),
-    "eea": ("https://eea.okx.com", "wss://wseea.okx.com:443"),
+    "global": {
+        "prod": _hosts("https://openapi.okx.com", "wss://ws.okx.com:443"),
+        "demo": _hosts("https://openapi.okx.com", "wss://wspap.okx.com:443"),
+    },
+    "us": {
+        "prod": _hosts("https://us.okx.com", "wss://wsus.okx.com:443"),
+        "demo": _hosts("https://us.okx.com", "wss://wsuspap.okx.com:443"),
+    },
+    "eea": {
+        "prod": _hosts("https://eea.okx.com", "wss://wseea.okx.com:443"),
+        "demo": _hosts("https://eea.okx.com", "wss://wseeapap.okx.com:443"),
+    },
 }
+"""Base URLs by region and environment. A demo account has the REST host of its region."""
 _OPTIONS = {
     "channel": tuple(CHANNELS),
-    "region": ("global", *_REGIONS),
+    "region": tuple(_REGIONS),
     "trade_mode": ("cash", "cross"),
 }
 """Allowed values. Defaults: ``books``, ``global``, ``cash`` (``cross`` = spot orders in the margin account modes)."""
@@ -98,14 +106,8 @@ class Okx:
         self._channel = chosen.get("channel", "books")
         self._trade_mode = chosen.get("trade_mode", "cash")
         self._demo = settings.environment == "demo"
-        endpoints = {name: base_url(settings, ENVIRONMENTS, name, VENUE) for name in _PROD}
-        region = _REGIONS.get(chosen.get("region", ""))
-        if region is not None:
-            rest, ws = region
-            endpoints = {
-                name: settings.endpoints.get(name, rest if name == "rest" else ws).rstrip("/") for name in endpoints
-            }
-        self._endpoints = endpoints
+        hosts = _REGIONS[chosen.get("region", "global")]
+        self._endpoints = {name: base_url(settings, hosts, name, VENUE) for name in hosts["prod"]}
 
     def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
         name = account.partition(":")[2] or account

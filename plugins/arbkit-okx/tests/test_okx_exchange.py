@@ -62,6 +62,21 @@ def test_orders_are_counted_by_instrument() -> None:
     assert OKX.cost(BUY, Role.TRADE) == (("place:okx:C1-USDT", 1),)
 
 
+@pytest.mark.parametrize(("region", "name"), [("global", "wspap"), ("us", "wsuspap"), ("eea", "wseeapap")])
+def test_a_demo_account_of_a_region_uses_the_demo_sockets_of_its_region(region: str, name: str) -> None:
+    """A demo key never works on a production host: https://www.okx.com/docs-v5/en/#overview-demo-trading-services."""
+    exchange = Okx(VenueSettings(environment="demo", options={"region": region}))
+    dials = [
+        exchange.session(link, Catalogue([ONE]), LocalSigner("k", "s", "p")).dial(0)
+        for link in exchange.links([ONE], ME)
+        if link.role is not Role.REST
+    ]
+    assert len(dials) == 3
+    for dial in dials:
+        assert isinstance(dial, Dial)
+        assert urlsplit(dial.url).hostname == f"{name}.okx.com"
+
+
 @pytest.mark.parametrize("environment", ["prod", "demo"])
 @pytest.mark.parametrize("region", ["global", "us", "eea"])
 def test_sockets_use_port_443(environment: str, region: str) -> None:
