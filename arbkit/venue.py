@@ -17,6 +17,9 @@ from arbkit.adapters.checksummed import (
     TextLevel,
     interleaved_crc32,
 )
+from arbkit.adapters.context import (
+    Context,
+)
 from arbkit.adapters.joined import (
     Joined,
     JoinedDepth,
@@ -32,6 +35,12 @@ from arbkit.adapters.signing import (
 )
 from arbkit.adapters.snapshot_only import (
     SnapshotOnly,
+)
+from arbkit.adapters.verdicts import (
+    Code,
+    Saying,
+    Verdict,
+    Verdicts,
 )
 from arbkit.adapters.wire import (
     MS,
@@ -70,6 +79,7 @@ from arbkit.core.protocols import (
 from arbkit.core.types import (
     NEVER,
     UNSET,
+    AccountStatus,
     Ask,
     AskKind,
     AssetStatus,
@@ -130,6 +140,7 @@ from arbkit.plugins.hooks import (
 )
 
 __all__ = [
+    "AccountStatus",
     "Ask",
     "AskKind",
     "AssetStatus",
@@ -148,8 +159,10 @@ __all__ = [
     "Checksummed",
     "ClientIdScope",
     "ClockSample",
+    "Code",
     "Command",
     "ConfigError",
+    "Context",
     "CredentialsError",
     "Depth",
     "Dial",
@@ -192,6 +205,7 @@ __all__ = [
     "Resync",
     "Role",
     "S",
+    "Saying",
     "Secret",
     "Send",
     "Session",
@@ -206,6 +220,8 @@ __all__ = [
     "UNSET",
     "UnsetType",
     "VenueSettings",
+    "Verdict",
+    "Verdicts",
     "Wire",
     "base_url",
     "check_amount",

@@ -127,8 +127,11 @@ class Exchange(Protocol):
     capabilities: Capabilities
     rate_limits: Sequence[RateLimit]
 
-    def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
-        """All links needed for these instruments. Without an account (""): only public ones and the REST link without
+    def links(
+        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
+    ) -> Sequence[LinkSpec]:
+        """All links needed for the books of these instruments and for the trades (prints) of ``trades``. Without an
+        account (""): only public ones and the REST link without
         key. Asked once for the first instruments, and again without an account for instruments that are wanted later.
 
         Subscriptions are split by the venue's per-connection limits. There is exactly one REST link, named by

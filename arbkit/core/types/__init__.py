@@ -33,6 +33,7 @@ from arbkit.core.types.commands import (
     Wire,
 )
 from arbkit.core.types.events import (
+    AccountStatus,
     AssetStatus,
     Balance,
     BookLost,
@@ -83,6 +84,7 @@ __all__ = [
     "UNSET",
     "Ask",
     "AskKind",
+    "AccountStatus",
     "AssetStatus",
     "Balance",
     "BookLost",

@@ -161,6 +161,10 @@ class AskKind(Enum):
     ASSETS = "assets"
     ORDER = "order"
     """Query a second endpoint for an order that ``QueryOrder`` did not find. ``ref`` is its client order id."""
+    ACCOUNT = "account"
+    """The account's mode and the key's permissions; only asked if ``Capabilities.account_status``."""
+    PAGE = "page"
+    """The next page of a listing. ``ref`` is for the session that asked: ``<name of the call> <number>``."""
 
 
 class Ask(Struct, frozen=True, gc=False, kw_only=True):

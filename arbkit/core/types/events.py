@@ -15,6 +15,7 @@ from msgspec import Struct
 from arbkit.core.types.market import Instrument, Level, Side
 
 __all__ = [
+    "AccountStatus",
     "AssetStatus",
     "Balance",
     "BookLost",
@@ -170,6 +171,10 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     reason: RejectReason | None = None
     text: str = ""
     """The venue's message and code."""
+    lasting: bool = False
+    """The refusal cannot change by itself: the same order would be refused again until somebody changes something."""
+    extra_fees: Sequence[tuple[str, Decimal]] = ()
+    """Taxes and the like beside ``fee``: (asset, amount paid) each."""
     about_cancel: bool = False
     """The rejection (UNKNOWN_ORDER, THROTTLED, ...) is about a cancel or replace, not about the order itself."""
     source: str = "stream"
@@ -216,6 +221,8 @@ class Listing(Struct, frozen=True, gc=False, kw_only=True):
     since_ns: int = 0
     complete: bool = True
     """False: the venue truncated the list, so absence from it proves nothing."""
+    sent_ns: int = 0
+    """When its first page was asked for (0 = when the request that this answers was sent)."""
     recv_ns: int = 0
 
 
@@ -263,6 +270,16 @@ class AssetStatus(Struct, frozen=True, gc=False):
     asset: str
     deposit: bool | None
     withdraw: bool | None
+
+
+class AccountStatus(Struct, frozen=True, gc=False):
+    """The venue's answer about the account and its key (mode, permissions). Trading waits for one without problem."""
+
+    account: str
+    problem: str = ""
+    """What keeps this account from trading here, and what to change; "" = nothing."""
+    warnings: Sequence[str] = ()
+    """What a person should know: a key that expires, a key without address list."""
 
 
 class ClockSample(Struct, frozen=True, gc=False):
@@ -316,6 +333,7 @@ Event: TypeAlias = (
     | FeeUpdate
     | InstrumentUpdate
     | AssetStatus
+    | AccountStatus
     | ClockSample
     | RateReport
     | Notice

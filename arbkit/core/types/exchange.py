@@ -39,6 +39,8 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     role: Role
     account: str = ""
     instruments: Sequence[str] = ()
+    trades: Sequence[str] = ()
+    """Instruments whose trades (prints) it subscribes beside the books."""
     send_limit: RateLimit | None = None
     """Limit of client messages on this socket."""
     silence_ns: int = 30_000_000_000
@@ -69,10 +71,20 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
 
     client_id_scope: ClientIdScope
     order_window_ns: int
-    """An order that is not executed within this time after signing is never executed (recvWindow, expTime)."""
+    """The venue's gateway refuses an order that arrives later than this after signing (recvWindow, expTime)."""
+    order_window_source: str = ""
+    """The page that says so."""
+    order_timeout_ns: int = 0
+    """An order that passed the gateway is executed or refused within this time. The proof of absence waits for it."""
+    order_timeout_source: str = ""
+    """The page that says so, or "assumed" with the reason."""
     lookup_lag_ns: int = 0
     """How long a new order may be missing from queries."""
     fill_ids: bool = True
+    account_status: bool = False
+    """``AskKind.ACCOUNT`` is answered by an ``AccountStatus``."""
+    fees_at_once: bool = False
+    """``AskKind.FEES`` without an instrument is answered with the rates of all instruments."""
     book_check: str = "sequence"
     """``sequence``, ``checksum`` or ``none``."""
     checked: str = ""
