@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from arbkit.adapters.context import Context
 from arbkit.adapters.verdicts import Code
@@ -41,7 +40,7 @@ class Reply(Struct, frozen=True, gc=False):
 
     code: Code
     text: str
-    data: bytes | msgspec.Raw
+    data: bytes | Raw
     exch_ns: int = 0
 
 
@@ -77,7 +76,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """One call of the REST API."""
 
     path: str
-    rows: Any = msgspec.Raw
+    rows: Any = list[dict[str, Any]]
     """The type of the reply's data."""
     read: Callable[[Got], Sequence[Output]]
     params: Callable[[Context, Any, int], Params] = no_params
@@ -132,6 +131,12 @@ class CallTable:
             for bucket, units, by in call.cost
         ]
         return (*own, *every)
+
+    def route(self, command: Command, on_socket: tuple[type[Any], ...]) -> Sequence[Role]:
+        """What ``Exchange.route`` returns: the trade socket first for ``on_socket``, REST for the rest of the table."""
+        if type(command) not in self._calls:
+            return ()
+        return (Role.TRADE, Role.REST) if isinstance(command, on_socket) else (Role.REST,)
 
     def buckets(self, kind: type[Any], account: str, instrument: str) -> Sequence[str]:
         """The buckets of a command's own costs."""

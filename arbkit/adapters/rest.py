@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -47,7 +48,7 @@ _UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError, msgspec
 
 @cache
 def _decoder(rows: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(rows, strict=False)
+    return msgspec.json.Decoder(rows, strict=False, float_hook=Decimal)
 
 
 class _Listed:

@@ -327,6 +327,10 @@ class AccountSocket:
         self._awaited.discard(name)
         return () if self._awaited else self._ready(now_ns)
 
+    @property
+    def is_ready(self) -> bool:
+        return self._patience_ns == NEVER
+
     def _ready(self, now_ns: int) -> Sequence[Output]:
         self._patience_ns = NEVER
         self._schedule()

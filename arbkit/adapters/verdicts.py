@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from arbkit.adapters.context import Context
 from arbkit.core.errors import CredentialsError
-from arbkit.core.types import Command, NewOrder, OrderAbsent, OrderUpdate, OrdStatus, RejectReason
+from arbkit.core.types import Command, NewOrder, OrderAbsent, OrderUpdate, OrdStatus, RateReport, RejectReason
 
 __all__ = ["Code", "Saying", "Verdict", "Verdicts"]
 
@@ -144,6 +144,33 @@ class Verdicts:
         about = self.created if what is NewOrder else self.cancelled
         update = about(context, instrument, cl_ord_id, code, text, now_ns, order_id=order_id, exch_ns=exch_ns)
         return replace(update, ord_status=OrdStatus.UNKNOWN, reason=RejectReason.THROTTLED) if limited else update
+
+    def acknowledged(
+        self,
+        context: Context,
+        what: type[Command],
+        instrument: str,
+        cl_ord_id: str,
+        code: Code | None,
+        text: str,
+        now_ns: int,
+        *,
+        order_id: str = "",
+        exch_ns: int = 0,
+        buckets: Sequence[str] = (),
+        pause_ns: int = 0,
+    ) -> Sequence[OrderUpdate | RateReport]:
+        """``answer`` for a socket; after a throttle its ``buckets`` are closed for ``pause_ns``."""
+        update = self.answer(
+            context, what, instrument, cl_ord_id, code, text, now_ns, order_id=order_id, exch_ns=exch_ns
+        )
+        if update.reason is not RejectReason.THROTTLED:
+            return (update,)
+        until_ns = now_ns + pause_ns
+        return (
+            update,
+            *(RateReport(venue=context.venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in buckets),
+        )
 
     def created(
         self,

@@ -1,0 +1,230 @@
+"""A venue's rows as events, by tables of field names: orders, fills, balances, instruments.
+
+A row is a JSON object as decoded by ``rows`` (numbers with a fraction are ``Decimal``). The name "" stands for a field
+that the venue does not have. A field of the wrong kind raises ``ValueError``. Books are not read this way: they are
+decoded straight into typed structures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from arbkit.adapters.calls import Got
+from arbkit.adapters.context import Context
+from arbkit.adapters.wire import MS, number
+from arbkit.core.types import (
+    AssetStatus,
+    Balance,
+    Instrument,
+    OrderUpdate,
+    OrdStatus,
+    Side,
+)
+
+__all__ = [
+    "BalanceFields",
+    "FillFields",
+    "InstrumentFields",
+    "OrderFields",
+    "Row",
+    "amount",
+    "each",
+    "movable",
+    "rows",
+    "text",
+]
+
+Row: TypeAlias = Mapping[str, Any]
+
+_DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
+
+
+def rows(data: bytes | str | msgspec.Raw) -> list[dict[str, Any]]:
+    """The JSON array of objects. Raises ``msgspec.DecodeError`` for anything else."""
+    return _DECODER.decode(data)
+
+
+def text(row: Row, name: str) -> str:
+    """The field as text; "" if it is missing or null. ``a.b`` is the field ``b`` of the object ``a``."""
+    value: Any = row
+    for part in name.split(".") if name else ():
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None or value is row:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"{name} is not a text or a number: {value!r:.40}")
+    return value if isinstance(value, str) else str(value)
+
+
+def amount(row: Row, name: str) -> Decimal | None:
+    """The field as an amount; None if it is missing or empty."""
+    found = text(row, name)
+    return number(found) if found else None
+
+
+def _ms_ns(row: Row, name: str) -> int:
+    found = text(row, name)
+    return int(found) * MS if found.isascii() and found.isdecimal() and len(found) < 20 else 0
+
+
+def _side(row: Row, name: str) -> Side | None:
+    return {"buy": Side.BUY, "sell": Side.SELL}.get(text(row, name).lower())
+
+
+class OrderFields(Struct, frozen=True, kw_only=True):
+    """An order's row. ``statuses``: the venue's words; another word is UNKNOWN, and the order is queried."""
+
+    native: str
+    order_id: str
+    status: str
+    statuses: Mapping[str, OrdStatus]
+    cl_ord_id: str
+    side: str
+    px: str
+    qty: str
+    cum_qty: str
+    exch_ms: str
+
+    def read(self, context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
+        """The state of the order, without a fill."""
+        return OrderUpdate(
+            account=context.account,
+            instrument=context.instrument(text(row, self.native)),
+            cl_ord_id=text(row, self.cl_ord_id),
+            order_id=text(row, self.order_id),
+            ord_status=self.statuses.get(text(row, self.status), OrdStatus.UNKNOWN),
+            side=_side(row, self.side),
+            px=amount(row, self.px),
+            qty=amount(row, self.qty),
+            cum_qty=amount(row, self.cum_qty),
+            source=source,
+            exch_ns=_ms_ns(row, self.exch_ms),
+            recv_ns=now_ns,
+        )
+
+
+class FillFields(Struct, frozen=True, kw_only=True):
+    """A fill's row."""
+
+    native: str
+    order_id: str
+    trade_id: str
+    px: str
+    qty: str
+    fee: str
+    fee_asset: str
+    exch_ms: str
+    maker: tuple[str, object]
+    """(field, the value that it has if we were the maker)."""
+    cl_ord_id: str = ""
+    side: str = ""
+    charged: int = 1
+    """-1: the venue writes a charge as a negative number."""
+
+    def read(self, context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
+        fee = amount(row, self.fee)
+        field, value = self.maker
+        return OrderUpdate(
+            account=context.account,
+            instrument=context.instrument(text(row, self.native)),
+            cl_ord_id=text(row, self.cl_ord_id),
+            order_id=text(row, self.order_id),
+            ord_status=OrdStatus.PARTIALLY_FILLED,
+            side=_side(row, self.side),
+            last_px=amount(row, self.px) or Decimal(0),
+            last_qty=amount(row, self.qty) or Decimal(0),
+            trade_id=text(row, self.trade_id),
+            fee=None if fee is None else self.charged * fee,
+            fee_asset="" if fee is None else text(row, self.fee_asset),
+            maker=row.get(field) == value,
+            source=source,
+            exch_ns=_ms_ns(row, self.exch_ms),
+            recv_ns=now_ns,
+        )
+
+
+class BalanceFields(Struct, frozen=True, kw_only=True):
+    """An asset's row."""
+
+    asset: str
+    free: str
+    locked: str
+    exch_ms: str = ""
+
+    def read(self, context: Context, row: Row, snapshot: bool, now_ns: int, exch_ns: int = 0) -> Balance:
+        """``exch_ns``: where the time stands outside of the row."""
+        return Balance(
+            account=context.account,
+            asset=text(row, self.asset),
+            free=amount(row, self.free) or Decimal(0),
+            locked=amount(row, self.locked) or Decimal(0),
+            snapshot=snapshot,
+            exch_ns=exch_ns or _ms_ns(row, self.exch_ms),
+            recv_ns=now_ns,
+        )
+
+
+class InstrumentFields(Struct, frozen=True, kw_only=True):
+    """A spot pair's row. It is tradable in one of the ``trading`` states, and if it has a tick and a lot."""
+
+    native: str
+    base: str
+    quote: str
+    tick: str
+    lot: str
+    status: str
+    trading: Sequence[str]
+    min_qty: str = ""
+    max_qty: str = ""
+    min_notional: str = ""
+    max_notional: str = ""
+    venue_ref: str = ""
+    fee_group: str = ""
+
+    def read(self, venue: str, row: Row, **more: Any) -> Instrument:
+        """``more``: further fields of ``Instrument``, or other values for these."""
+        base, quote, status = text(row, self.base), text(row, self.quote), text(row, self.status)
+        tick, lot = amount(row, self.tick) or Decimal(0), amount(row, self.lot) or Decimal(0)
+        fields: dict[str, Any] = {
+            "symbol": f"{base}-{quote}",
+            "native": text(row, self.native),
+            "base": base,
+            "quote": quote,
+            "tick": tick,
+            "lot": lot,
+            "min_qty": amount(row, self.min_qty) or Decimal(0),
+            "max_qty": amount(row, self.max_qty) or None,
+            "min_notional": amount(row, self.min_notional) or Decimal(0),
+            "max_notional": amount(row, self.max_notional) or None,
+            "tradable": status in self.trading and bool(tick and lot),
+            "status": status,
+            "venue_ref": text(row, self.venue_ref),
+            "fee_group": text(row, self.fee_group),
+        }
+        return Instrument(venue=venue, **(fields | more))
+
+
+def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callable[[Got], list[OrderUpdate]]:
+    """A reader of listed rows: ``read`` for each of them; None leaves a row out."""
+
+    def listed(got: Got) -> list[OrderUpdate]:
+        found = [read(got.context, row, "poll", got.now_ns) for row in got.rows]
+        return [one for one in found if one is not None]
+
+    return listed
+
+
+def movable(venue: str, asset: str, chains: Sequence[Row], deposit: str, withdraw: str) -> AssetStatus:
+    """An asset can be moved if one of its chains is open. The fields hold ``true``, ``1`` or "1"."""
+    opened = (True, 1, "1")
+    return AssetStatus(
+        venue,
+        asset,
+        any(chain.get(deposit) in opened for chain in chains),
+        any(chain.get(withdraw) in opened for chain in chains),
+    )
