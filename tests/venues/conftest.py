@@ -12,7 +12,8 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
-``CODES``           reason -> codes that differ from ccxt's (``test_codes``), for adapters with a ``verdicts`` module
+``CODES``           reason -> codes with another meaning than ccxt's (``test_codes``); for adapters with ``verdicts``
+``CODES_LEFT_OUT``  reason -> codes of ccxt that the table lacks
 ``ANSWERS``         (code, text, "status reason lasting" of a new order that is answered so)
 ``GONE``            codes of a cancel that found no open order
 ``QUERIES``         code of a query -> "absent", "ended" or "" (says nothing)

@@ -218,7 +218,7 @@ FRAMES = [
 ]
 """The fields are those of developers.binance.com/docs/binance-spot-api-docs (web-socket-streams, user-data-stream and
 websocket-api/trading-requests)."""
-CODES = {
+CODES_LEFT_OUT = {
     "margin, wallet, futures, earn and other products": (range(-32603, -2999), 400002, 100001003, 200003903),
     "on the page of margin, not on that of spot": (-1004, -1099, -2008),
     "a text without a meaning of its own; its code decides": (
@@ -226,7 +226,6 @@ CODES = {
         "Limit orders require GTC for self phase.",
         "MAX_POSITION",
         "Order would trigger immediately.",
-        "Stop price would trigger immediately.",
         "System abnormality",
         "System is under maintenance.",
         "This order type is not possible",
@@ -236,6 +235,8 @@ CODES = {
         "You don't have permission.",
         "has no operation privilege",
     ),
+}
+CODES = {
     "shutting down: no word on execution": (-1016,),
     "a listen key, not the key of the account": (-1125,),
     "closed to this account on this symbol or for this action; the key is good": (
@@ -245,6 +246,7 @@ CODES = {
     ),
     "the list of symbols is wrong, not a symbol": (-1151,),
     "a query's answer: the order ended, too long ago": (-2026,),
+    'a stop order, not used; the word "price" is that of -1111': ("Stop price would trigger immediately.",),
 }
 ANSWERS = [
     (-2010, "Account has insufficient balance for requested action.", "rejected insufficient_funds"),

@@ -228,7 +228,7 @@ FRAMES = [
 """The fields are those of bybit-exchange.github.io/docs/v5 (websocket/public/orderbook, websocket/private/order and
 websocket/trade/guideline)."""
 ACCEPTED = b'{"retCode":0,"result":{"orderId":"1"}}'
-CODES = {
+CODES_LEFT_OUT = {
     "APIs before v5": (
         *(range(-10009, -6016), range(-2013, -1003), range(5004, 7002), 10020, range(12137, 12202)),
         *(range(20004, 20006), range(20007, 20085), range(30001, 30079), range(34026, 35016)),
@@ -247,6 +247,8 @@ CODES = {
     "triggers of spot orders": (range(170202, 170207),),
     "spot margin, leveraged tokens": (range(176000, 182001),),
     "settings of the account, other products": (range(340099, 3400046),),
+}
+CODES = {
     "the request or id is in use: the first copy may have arrived": (10014, 110030, 110072, 170141, 20006),
     "a symbol, coin or zone closed to this account; the key is good": (10024, 10029, 170037, 170121, 170221, 170224),
     "the state or kind of the instrument, not the order": (*(110050, 110063, 110066, 110070, 170151, 170157, 170159),),

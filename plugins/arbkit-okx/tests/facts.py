@@ -239,7 +239,7 @@ FRAMES = [
 ]
 """The fields are those of www.okx.com/docs-v5/en (order book channel, order channel, place order)."""
 ACCEPTED = b'{"code":"0","data":[{"sCode":"0"}]}'
-CODES = {
+CODES_LEFT_OUT = {
     "close frames of the socket, not codes of messages": (range(1009, 4089),),
     "a text of an HTTP 5xx, which proves nothing": ("Internal Server Error", "server error"),
     "derivatives and brokers": (50023, 50044),
@@ -257,6 +257,8 @@ CODES = {
         *(range(60001, 60004), 60010, range(60015, 60018), range(60020, 60023), 60025, range(60029, 60031)),
     ),
     "block trading": (range(70010, 70068),),
+}
+CODES = {
     "frozen by a liquidation: it passes, and the key is good": (50009,),
     "the account, the key or the host is refused; ccxt has no class": (50012, 50028, 50100, 50108, 50109),
     "the account's order rate": (50061,),
