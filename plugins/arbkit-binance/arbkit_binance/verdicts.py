@@ -36,6 +36,8 @@ _TEXTS = (
     ("LOT_SIZE", RejectReason.BAD_QTY, False),
     ("PRICE_FILTER", RejectReason.BAD_PRICE, False),
     ("PERCENT_PRICE", RejectReason.BAD_PRICE, False),
+    ("Invalid quantity", RejectReason.BAD_QTY, False),  # these two are not on the page
+    ("Invalid price", RejectReason.BAD_PRICE, False),
 )
 
 VERDICTS = Verdicts(

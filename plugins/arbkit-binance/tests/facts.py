@@ -268,6 +268,8 @@ ANSWERS = [
     (-1013, "Filter failure: MIN_NOTIONAL", "rejected min_notional"),
     (-1013, "Filter failure: NOTIONAL", "rejected min_notional"),
     (-1013, "Filter failure: MAX_NUM_ORDERS", "rejected other"),
+    (-1013, "Invalid quantity.", "rejected bad_qty"),
+    (-1013, "Invalid price.", "rejected bad_price"),
     (-2010, "Order book liquidity is less than LOT_SIZE filter minimum quantity.", "rejected no_match"),
     (-1111, "Parameter 'quantity' has too much precision.", "rejected bad_qty"),
     (-1111, "Parameter 'price' has too much precision.", "rejected bad_price"),
