@@ -6,8 +6,10 @@ the order is UNKNOWN and gets queried.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -46,26 +48,27 @@ _NOTHING = Verdict()
 
 
 class Verdicts:
-    """The venue's codes by class.
+    """The venue's codes by class. A code stands in one class; ``ValueError`` otherwise.
 
     ``ok``         success
     ``rejected``   definitive refusals of an order by reason; those of AUTH also refuse a login
-    ``lasting``    of these: what cannot change by itself (permission, account mode, region, closed market)
+    ``lasting``    those of ``rejected`` that cannot change by themselves (permission, account mode, region, closed
+                   market)
     ``duplicate``  the client order id is in use: the first copy arrived, so the order is queried
     ``gone``       a cancel found no open order: its end is queried
-    ``absent``     a query found no such order
-    ``ended``      a query found an order that ended without a fill, and no details
+    ``absent``     a query found no such order; the answer to a cancel as ``gone``
+    ``ended``      a query found an order that ended without a fill, and no details; to a cancel as ``gone``
     ``throttled``  too many requests: a new order may have been accepted all the same
     ``ambiguous``  documented as "outcome unknown"; listed so that the table is whole, treated as any unlisted code
     ``login``      a login refused for another reason than the key: code -> what a person must do
-    ``sayings``    codes whose text decides; the first that fits counts, before the other classes
+    ``sayings``    codes whose text decides; the first that fits counts, before the code's class
     """
 
     def __init__(
         self,
         *,
         ok: Collection[Code],
-        rejected: Mapping[RejectReason, Iterable[Code]],
+        rejected: Mapping[RejectReason, Collection[Code]],
         lasting: Collection[Code] = (),
         duplicate: Collection[Code] = (),
         gone: Collection[Code] = (),
@@ -76,6 +79,13 @@ class Verdicts:
         login: Mapping[Code, str] | None = None,
         sayings: Sequence[Saying] = (),
     ) -> None:
+        classes = (ok, duplicate, gone, absent, ended, throttled, ambiguous, login or (), *rejected.values())
+        if twice := [code for code, times in Counter(chain.from_iterable(classes)).items() if times > 1]:
+            raise ValueError(f"codes that stand in two classes: {twice}")
+        if unproved := [reason.value for reason in rejected if not reason.definite]:
+            raise ValueError(f"these reasons do not prove that an order does not exist: {unproved}")
+        if strange := set(lasting).difference(*rejected.values()):
+            raise ValueError(f"lasting codes that are not in rejected: {sorted(strange, key=str)}")
         self.ok = frozenset(ok)
         self.gone = frozenset(gone)
         self.absent = frozenset(absent)
@@ -91,8 +101,6 @@ class Verdicts:
             self.by_code[code] = Verdict(RejectReason.DUPLICATE)
         for reason, codes in rejected.items():
             for code in codes:
-                if code in self.by_code:
-                    raise ValueError(f"code {code!r} stands in two classes")
                 self.by_code[code] = Verdict(reason, True, code in lasting)
 
     @property
@@ -107,8 +115,7 @@ class Verdicts:
         low = text.lower()
         for saying in self.sayings.get(code, ()):
             if saying.words.lower() in low:
-                known = saying.reason not in (RejectReason.DUPLICATE, RejectReason.THROTTLED)
-                return Verdict(saying.reason, known, saying.lasting)
+                return Verdict(saying.reason, saying.reason.definite, saying.lasting)
         return self.by_code.get(code, _NOTHING)
 
     def refused_login(self, venue: str, code: Code | None, text: str) -> CredentialsError | None:
@@ -215,7 +222,8 @@ class Verdicts:
     ) -> OrderUpdate:
         """The answer to a cancel. Success means that the order exists; its end comes by the stream."""
         fine = code in self.ok
-        reason = RejectReason.UNKNOWN_ORDER if code in self.gone else self.of(code, text).reason
+        none = code in self.gone or code in self.absent or code in self.ended
+        reason = RejectReason.UNKNOWN_ORDER if none else self.of(code, text).reason
         return OrderUpdate(
             account=context.account,
             instrument=instrument,

@@ -12,6 +12,12 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
+``CODES``           reason -> codes with another meaning than ccxt's (``test_codes``); for adapters with ``verdicts``
+``CODES_LEFT_OUT``  reason -> codes of ccxt that the table lacks
+``ANSWERS``         (code, text, "status reason lasting" of a new order that is answered so)
+``GONE``            codes of a cancel that found no open order
+``QUERIES``         code of a query -> "absent", "ended" or "" (says nothing)
+``LOGINS``          code of a login -> words of the error, "" = the key is not refused
 ``ACCEPTED``        a body that says that an order was accepted; for adapters that report a server error as UNKNOWN
 
 A venue without this file, or without one of the names, runs the tests that do not need it.
@@ -85,13 +91,15 @@ def _recorded() -> list[tuple[Venue, Any]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
-    ``recording``, ``tape``, ``wire``, ``endpoints``, ``mistake``: a row of the venue's table, beside its ``venue``."""
+    ``recording``, ``tape``, ``wire``, ``endpoints``, ``mistake``, ``answer``: a row of the venue's table, beside its
+    ``venue``."""
     tables = {
         "recording": "RECORDINGS",
         "tape": "TAPES",
         "wire": "WIRES",
         "endpoints": "ENDPOINTS",
         "mistake": "BAD_SETTINGS",
+        "answer": "ANSWERS",
     }
     for fixture, table in tables.items():
         if fixture in metafunc.fixturenames:

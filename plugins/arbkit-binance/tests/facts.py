@@ -218,3 +218,75 @@ FRAMES = [
 ]
 """The fields are those of developers.binance.com/docs/binance-spot-api-docs (web-socket-streams, user-data-stream and
 websocket-api/trading-requests)."""
+CODES_LEFT_OUT = {
+    "margin, wallet, futures, earn and other products": (range(-32603, -2999), 400002, 100001003, 200003903),
+    "on the page of margin, not on that of spot": (-1004, -1099, -2008),
+    "a text without a meaning of its own; its code decides": (
+        "API key does not exist",
+        "Limit orders require GTC for self phase.",
+        "MAX_POSITION",
+        "Order would trigger immediately.",
+        "System abnormality",
+        "System is under maintenance.",
+        "This order type is not possible",
+        "This type of sub-account exceeds the maximum number limit",
+        "Too many requests. Please try again later.",
+        "You are not authorized to execute self request.",
+        "You don't have permission.",
+        "has no operation privilege",
+    ),
+}
+CODES = {
+    "shutting down: no word on execution": (-1016,),
+    "a listen key, not the key of the account": (-1125,),
+    "closed to this account on this symbol or for this action; the key is good": (
+        "This action is disabled on self account.",
+        "This symbol is not permitted for self account.",
+        "This symbol is restricted for self account.",
+    ),
+    "the list of symbols is wrong, not a symbol": (-1151,),
+    "a query's answer: the order ended, too long ago": (-2026,),
+    'a stop order, not used; the word "price" is that of -1111': ("Stop price would trigger immediately.",),
+}
+ANSWERS = [
+    (-2010, "Account has insufficient balance for requested action.", "rejected insufficient_funds"),
+    (-2010, "Duplicate order sent.", "unknown duplicate"),
+    (-2010, "Order would immediately match and take.", "rejected post_only"),
+    (-2010, "Market is closed.", "rejected instrument lasting"),
+    (-1013, "Market is closed.", "rejected instrument lasting"),
+    (-2010, "This account may not place or cancel orders.", "rejected auth lasting"),
+    (-2010, "This symbol is not permitted for this account.", "rejected instrument lasting"),
+    (-2010, "This symbol is restricted for this account.", "rejected instrument lasting"),
+    (-2010, "This action is disabled on this account.", "rejected instrument lasting"),
+    (-2010, "Market orders are not supported for this symbol.", "rejected other lasting"),
+    (-2010, "A text of tomorrow.", "rejected other"),
+    (-1010, "A text of tomorrow.", "unknown"),
+    (-1013, "Filter failure: PRICE_FILTER", "rejected bad_price"),
+    (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", "rejected bad_price"),
+    (-1013, "Filter failure: LOT_SIZE", "rejected bad_qty"),
+    (-1013, "Filter failure: MARKET_LOT_SIZE", "rejected bad_qty"),
+    (-1013, "Filter failure: MIN_NOTIONAL", "rejected min_notional"),
+    (-1013, "Filter failure: NOTIONAL", "rejected min_notional"),
+    (-1013, "Filter failure: MAX_NUM_ORDERS", "rejected other"),
+    (-1013, "Invalid quantity.", "rejected bad_qty"),
+    (-1013, "Invalid price.", "rejected bad_price"),
+    (-2010, "Order book liquidity is less than LOT_SIZE filter minimum quantity.", "rejected no_match"),
+    (-1111, "Parameter 'quantity' has too much precision.", "rejected bad_qty"),
+    (-1111, "Parameter 'price' has too much precision.", "rejected bad_price"),
+    (-1102, "Mandatory parameter 'price' was not sent.", "rejected other"),
+    (-1131, "recvWindow must be less than 60000.", "rejected other"),
+    (-1121, "Invalid symbol.", "rejected instrument lasting"),
+    (-1021, "Timestamp for this request is outside of the recvWindow.", "rejected clock"),
+    (-1002, "You are not authorized to execute this request.", "rejected auth lasting"),
+    (-2015, "Invalid API-key, IP, or permissions for action.", "rejected auth lasting"),
+    (-1003, "Too many requests queued.", "unknown throttled"),
+    (-1015, "Too many new orders.", "unknown throttled"),
+    (-1008, "Server is currently overloaded with other requests.", "unknown"),
+    (-1007, "Timeout waiting for response from backend server.", "unknown"),
+    (-1006, "An unexpected response was received from the message bus.", "unknown"),
+    (-1001, "Internal error; unable to process your request.", "unknown"),
+    (0, "", "new"),
+]
+GONE = [-2011, -2013, -2026]
+QUERIES = {-2013: "absent", -2026: "ended", -2011: "", -1003: "", -1007: ""}
+LOGINS = {-1002: "key", -1022: "key", -2014: "key", -2015: "key", -1021: "", -1003: "", -1007: ""}

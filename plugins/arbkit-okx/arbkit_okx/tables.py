@@ -68,7 +68,7 @@ PAUSES = Pauses(window_ns=2 * S)
 _PAGE = 100
 _TIFS = {Tif.GTC: "limit", Tif.IOC: "ioc", Tif.FOK: "fok"}
 _MODES = {"1": "cash", "2": "cash", "3": "cross", "4": "cross"}
-"""The ``tdMode`` of spot orders in the account modes (``acctLv``) spot, futures, multi-currency and portfolio margin."""
+"""The ``tdMode`` of spot orders in the account modes (``acctLv``) spot, futures, multi-currency, portfolio."""
 
 ORDER = OrderFields(
     native="instId",

@@ -239,3 +239,88 @@ FRAMES = [
 ]
 """The fields are those of www.okx.com/docs-v5/en (order book channel, order channel, place order)."""
 ACCEPTED = b'{"code":"0","data":[{"sCode":"0"}]}'
+CODES_LEFT_OUT = {
+    "close frames of the socket, not codes of messages": (range(1009, 4089),),
+    "a text of an HTTP 5xx, which proves nothing": ("Internal Server Error", "server error"),
+    "derivatives and brokers": (50023, 50044),
+    "contracts, options, positions, TP/SL, lead trades": (
+        *(51002, 51004, 51007, 51014, range(51018, 51020), 51023, range(51026, 51102), range(51103, 51109)),
+        *(51112, 51115, range(51117, 51120), range(51125, 51127), 51132, range(51134, 51137), range(51156, 51167)),
+        *(54011, 54074),
+    ),
+    "algo orders and bots": (range(51250, 51331),),
+    "amending, not used": (range(51500, 51503), range(51506, 51509), 51511),
+    "other trading calls, not on the page any more": (range(51732, 51775),),
+    "futures, funding, bots": (range(55100, 58351),),
+    "settings of the account, sub-accounts": (range(59000, 59110), 59128, range(59216, 59687)),
+    "not on the page any more": (
+        *(range(60001, 60004), 60010, range(60015, 60018), range(60020, 60023), 60025, range(60029, 60031)),
+    ),
+    "block trading": (range(70010, 70068),),
+}
+CODES = {
+    "frozen by a liquidation: it passes, and the key is good": (50009,),
+    "the account, the key or the host is refused; ccxt has no class": (50012, 50028, 50100, 50108, 50109),
+    "the account's order rate": (50061,),
+    "a timestamp: the clock, not the key": (50112, 60004),
+    "this instrument or country; the key is good": (51009, 51024, 59113),
+    "the id is in use: the first copy may have arrived": (51011, 51016),
+    "a limit of borrowing is a lack of funds": (51017,),
+    "the state of the market or a rule of the instrument, not the order": (
+        *(51110, 51124, 54000, 54072, 54073, 54094),
+    ),
+    "the margin currency is wrong, not the instrument": (51130,),
+    "nothing to cancel or amend any more": (51405, 51510),
+    "the endpoint does not have this channel": (60008,),
+    "not logged in yet: log in and go on": (60011,),
+    "a login that failed inside OKX": (63999,),
+    "the fee tier is too low for the channel": (64003,),
+}
+ANSWERS = [
+    ("51008", "Insufficient USDT balance", "rejected insufficient_funds"),
+    ("51131", "Insufficient balance.", "rejected insufficient_funds"),
+    ("51006", "not within the price limit", "rejected bad_price"),
+    ("51138", "lowest price limit for sell orders", "rejected bad_price"),
+    ("51020", "minimum order amount", "rejected bad_qty"),
+    ("51005", "exceeds the max order amount", "rejected bad_qty"),
+    ("51185", "maximum value allowed per order", "rejected bad_qty"),
+    ("54051", "", "rejected min_notional"),
+    ("54094", "", "rejected instrument"),
+    ("51000", "Parameter px error", "rejected other"),
+    ("50014", "Parameter sz can not be empty.", "rejected other"),
+    ("51001", "Instrument ID doesn't exist.", "rejected instrument lasting"),
+    ("51022", "suspended", "rejected instrument lasting"),
+    ("51087", "Listing canceled for this crypto", "rejected instrument lasting"),
+    ("51155", "local compliance requirements", "rejected instrument lasting"),
+    ("50033", "Instrument blocked.", "rejected instrument lasting"),
+    ("51009", "Order blocked.", "rejected instrument lasting"),
+    ("51010", "Request unsupported under current account mode", "rejected auth lasting"),
+    ("50027", "This account is restricted from trading.", "rejected auth lasting"),
+    ("50113", "Invalid signature.", "rejected auth lasting"),
+    ("50102", "Timestamp request expired.", "rejected clock"),
+    ("50036", "expTime", "rejected clock"),
+    ("60011", "Please log in", "rejected other"),
+    ("51016", "Client order ID already exists.", "unknown duplicate"),
+    ("50011", "Too Many Requests", "unknown throttled"),
+    ("50061", "maximum order rate limit", "unknown throttled"),
+    ("60014", "Requests too frequent", "unknown throttled"),
+    ("50013", "Systems are busy.", "unknown"),
+    ("50026", "System error.", "unknown"),
+    ("50004", "API endpoint request timeout.", "unknown"),
+    ("51149", "Order timed out.", "unknown"),
+    ("1", "All operations failed", "unknown"),
+    ("0", "", "new"),
+]
+GONE = ["51400", "51401", "51402", "51410", "51412", "51503", "51509", "51510", "51603"]
+QUERIES = {"51603": "absent", "51400": "", "50011": "", "50004": ""}
+LOGINS = {
+    "50113": "key",
+    "60009": "passphrase",
+    "60031": "region",
+    "60032": "region",
+    "63999": "later",
+    "60004": "",
+    "60006": "",
+    "60014": "",
+    "50011": "",
+}
