@@ -102,6 +102,12 @@ class Session(Protocol):
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         """Handle the answer to an ``Ask`` of this session, or (REST session) to a command that it encoded.
 
+        What the answer to a ``CATALOGUE`` ask (without instrument) leaves out is not listed any more, and an asset that
+        the answer to ``BALANCES`` leaves out is 0. So return them whole: where the venue has several pages, return
+        ``Ask(kind=AskKind.PAGE, ref=...)`` for the next one and keep what was read, then all of it with the last page.
+        ``ref`` is unique in the session. The same holds for a ``Listing``: one, with the last page, with ``sent_ns`` of
+        the first page; ``complete=False`` if a page failed.
+
         A ``NoAnswer`` for an ``Ask`` comes only after the core has stopped retrying. For a command, return what the
         answer proves (``OrderUpdate``, ``OrderAbsent``, ``Listing``). If it proves nothing, return ``()``; the order
         then stays UNKNOWN.
@@ -200,7 +206,8 @@ class View(Protocol):
         ...
 
     def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument."""
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
+        tradable now."""
         ...
 
 

@@ -224,7 +224,7 @@ class TakerExecutor(Executor):
 
     def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
         """The cheapest order that reduces the difference, by the present books, or (None, why there is none). A venue
-        that is not ready for new deals is used only if no other venue is possible."""
+        that is not ready for new deals, or an instrument that is not tradable, is used only if no other is possible."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
         bound = self._bound(deal, side)
@@ -239,7 +239,7 @@ class TakerExecutor(Executor):
             instrument, qty, px, value = offer
             rest = float(abs(over) - qty) * float(bound)
             worth = (
-                view.may_trade(instrument.venue),
+                instrument.tradable and view.may_trade(instrument.venue),
                 sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument)),
             )
             if best is None or worth > best_worth:

@@ -229,7 +229,7 @@ class Resolver:
                 else:
                     case.not_open_ns = min(case.not_open_ns, now_ns) if nothing else NEVER
                     case.not_filled = case.not_filled and nothing
-            self._list_next[order.intent.instrument] = now_ns + _AGAIN_NS
+            self._list_next[order.intent.instrument] = now_ns + (1 if listing.complete else 10) * _AGAIN_NS
 
     def failed(self, command: Question, now_ns: int) -> None:
         """No usable answer: ask again later. It never counts as not-found."""

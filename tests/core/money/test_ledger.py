@@ -250,6 +250,39 @@ def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
     assert ledger.balance(bal("DOGE", "5", recv_ns=3)) == Difference(ACCOUNT, "DOGE", Dec(0), Dec(5), 3)
 
 
+def test_an_asset_that_a_later_listing_lacks_is_zero() -> None:
+    """Venues list what is there: what an account no longer has is missing from the listing."""
+    ledger = opened()
+    usdt = bal("USDT", "1000", snapshot=True, recv_ns=7)
+    assert ledger.balance(usdt) is None
+    ledger.listed(ACCOUNT, [usdt])
+    assert ledger.available(ACCOUNT, "BTC") == 0
+    assert ledger.drifts(8, 1) == [Difference(ACCOUNT, "BTC", Dec(1), Dec(0), 7)]
+    assert ledger.available(ACCOUNT, "USDT") == 1000
+
+
+def test_a_listing_older_than_a_report_leaves_it() -> None:
+    """The zero of a missing asset has the listing's newest time, and is ignored like any report that is too old."""
+    ledger = Ledger()
+    rows = [bal("USDT", "9", exch_ns=100), bal("BNB", "9", exch_ns=150)]
+    for report in (bal("BTC", "1", exch_ns=200), *rows):
+        ledger.balance(report)
+    ledger.listed(ACCOUNT, rows)
+    assert ledger.available(ACCOUNT, "BTC") == 1
+    ledger.listed(ACCOUNT, [bal("USDT", "9", exch_ns=201)])
+    assert (ledger.available(ACCOUNT, "BTC"), ledger.available(ACCOUNT, "BNB")) == (0, 0)
+
+
+def test_a_listing_from_before_a_fill_does_not_take_it_away() -> None:
+    """What was bought after the listing was made is explained by the fill: it stays available."""
+    ledger = Ledger()
+    ledger.balance(bal("USDT", "1000", snapshot=True))
+    ledger.fill(make_fill("a", Side.BUY, "1", "10"), BTC_USDT)
+    ledger.listed(ACCOUNT, [bal("USDT", "1000", snapshot=True)])
+    assert ledger.available(ACCOUNT, "BTC") == 1
+    assert ledger.drifts(10**18, 1) == []
+
+
 def test_a_late_fee_is_booked_as_a_row_of_its_own() -> None:
     """The row ``id/fee`` moves the fee asset and nothing else, once."""
     ledger = opened()
