@@ -45,7 +45,8 @@ _LASTING = frozenset(
         RejectReason.MIN_NOTIONAL,
     }
 )
-"""Rejections that would be repeated: that side of that instrument is not tried again for the deal."""
+"""Rejections that would be repeated, whether the venue's adapter knows them as lasting (``Order.lasting``) or not: that
+side of that instrument is not tried again for the deal."""
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
@@ -266,7 +267,7 @@ class TakerExecutor(Executor):
         instrument = view.catalogue[leg.instrument]
         if any(
             order.status is OrdStatus.REJECTED
-            and order.reason in _LASTING
+            and (order.lasting or order.reason in _LASTING)
             and order.intent.instrument == leg.instrument
             and order.intent.side is side
             for order in deal.orders.values()

@@ -194,11 +194,11 @@ class Ledger:
             qty, paid = -qty, -paid
         flows = {instrument.base: qty}
         flows[instrument.quote] = flows.get(instrument.quote, 0) - paid
-        if fill.fee:
-            fee = _int(fill.fee)
-            flows[fill.fee_asset] = flows.get(fill.fee_asset, 0) - fee
+        for asset, amount in fill.fees:
+            fee = _int(amount)
+            flows[asset] = flows.get(asset, 0) - fee
             if not external:
-                self._fees[fill.fee_asset] = self._fees.get(fill.fee_asset, 0) + fee
+                self._fees[asset] = self._fees.get(asset, 0) + fee
         position = (fill.account, fill.instrument)
         self._positions[position] = self._positions.get(position, 0) + qty
         for asset, units in flows.items():

@@ -255,9 +255,10 @@ class Limits:
             self._take(held.incoming, self._incoming, key, fill.qty)
         else:
             spent, got = {instrument.base: fill.qty}, {instrument.quote: quote}
-        if fill.fee > 0:
-            side = got if fill.fee_asset in got else spent
-            side[fill.fee_asset] = side.get(fill.fee_asset, _ZERO) + (-fill.fee if side is got else fill.fee)
+        for asset, fee in fill.fees:
+            if fee > 0:
+                side = got if asset in got else spent
+                side[asset] = side.get(asset, _ZERO) + (-fee if side is got else fee)
         for asset, amount in spent.items():
             self._take(held.reserved, self._reserved, (fill.account, asset), amount)
         for asset, amount in got.items():

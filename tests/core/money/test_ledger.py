@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core.money import ledger as ledger_module
 from arbkit.core.money.ledger import Difference, Ledger
@@ -292,6 +293,19 @@ def test_a_late_fee_is_booked_as_a_row_of_its_own() -> None:
     assert not ledger.fill(row, BTC_USDT)
     assert (ledger.pnl(), ledger.fees()) == ({"BTC": -1, "USDT": Dec("9.99")}, {"USDT": Dec("0.01")})
     assert ledger.position(ACCOUNT, BTC_USDT.id) == -1
+
+
+def test_taxes_are_booked_like_the_fee() -> None:
+    """In any asset: they leave the balance and the PnL, and count as fees; twice the same asset is added up."""
+    ledger = opened()
+    taxed = replace(
+        make_fill("a", Side.SELL, "1", "10", fee="0.01"), extra_fees=(("USDT", Dec("0.02")), ("BNB", Dec(3)))
+    )
+    assert ledger.fill(taxed, BTC_USDT)
+    assert not ledger.fill(taxed, BTC_USDT)
+    assert ledger.pnl() == {"BTC": -1, "USDT": Dec("9.97"), "BNB": -3}
+    assert ledger.fees() == {"USDT": Dec("0.03"), "BNB": 3}
+    assert (ledger.total(ACCOUNT, "USDT"), ledger.total(ACCOUNT, "BNB")) == (Dec("1009.97"), -3)
 
 
 def test_a_foreign_fill_moves_the_total_and_no_pnl() -> None:
