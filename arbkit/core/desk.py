@@ -66,6 +66,7 @@ from arbkit.core.types import (
     Send,
     Tif,
     TopUpdate,
+    Trade,
 )
 from arbkit.core.venues.guard import Guard, brief, is_unreadable
 from arbkit.core.venues.link import Link, Phase
@@ -431,6 +432,8 @@ class Desk:
             elif kind is Listing:
                 for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
                     self.engine.changed(known, now_ns)
+            elif kind is Trade:
+                self.engine.traded(out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
                 handler(link, out, now_ns)

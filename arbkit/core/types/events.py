@@ -131,6 +131,8 @@ class TopUpdate(Struct, frozen=True, gc=False):
 
 
 class Trade(Struct, frozen=True, gc=False):
+    """One trade (print) at a venue, of anybody."""
+
     instrument: str
     side: Side
     """The aggressor's."""
