@@ -104,8 +104,8 @@ class Poll(Struct):
     """When it was last asked for."""
     sent_ns: int = 0
     """When the first page of the answer that is read now was asked for."""
-    page: str = ""
-    """``ref`` of the next page that it waits for."""
+    page: str | None = None
+    """``ref`` of the next page that it waits for; None = it waits for none."""
     failed: int = 0
     """How many answers in a row were of no use."""
 
@@ -298,7 +298,7 @@ class Venue:
         kind = poll.kind
         if ask.kind is not AskKind.PAGE and not ask.ref:
             poll.sent_ns = sent_ns
-        poll.page = ""
+        poll.page = None
         for out in outputs:
             if isinstance(out, Ask) and out.kind in (AskKind.PAGE, kind):
                 poll.page = out.ref
@@ -332,7 +332,7 @@ class Venue:
         """The poll that a question belongs to."""
         if ask.kind is not AskKind.PAGE:
             return self.poll(ask.kind, ask.instrument)
-        return next((poll for poll in self.polls if poll.page and poll.page == ask.ref), None)
+        return next((poll for poll in self.polls if poll.page == ask.ref), None)
 
     def unlisted(self, outputs: Sequence[object]) -> list[Instrument]:
         """The instruments that were tradable and are not in ``outputs``, the whole catalogue: not tradable now."""
