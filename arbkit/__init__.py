@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from arbkit.core.types import Opportunity as Opportunity
     from arbkit.core.types import OrderUpdate as OrderUpdate
     from arbkit.core.types import Side as Side
+    from arbkit.core.types import Trade as Trade
     from arbkit.core.types import VenueSettings as VenueSettings
     from arbkit.plugins.hooks import hookimpl as hookimpl
     from arbkit.strategies import SpreadArb as SpreadArb
@@ -58,6 +59,7 @@ __all__ = [
     "Signer",
     "SpreadArb",
     "Strategy",
+    "Trade",
     "VenueSettings",
     "View",
     "hookimpl",
@@ -69,7 +71,7 @@ _HOMES = {
     "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
     "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
     "arbkit.core.types": "BookUpdate Capabilities Catalogue Instrument Leg Level NewOrder Opportunity OrderUpdate Side "
-    "VenueSettings",
+    "Trade VenueSettings",
     "arbkit.plugins.hooks": "hookimpl",
     "arbkit.strategies": "SpreadArb",
 }

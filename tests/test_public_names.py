@@ -32,6 +32,7 @@ NAMES = [
     "Signer",
     "SpreadArb",
     "Strategy",
+    "Trade",
     "VenueSettings",
     "View",
     "hookimpl",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import assert_type
 
 import arbkit
-from arbkit import Book, Catalogue, Instrument, Leg, Opportunity, Side, SpreadArb, Strategy, View
+from arbkit import Book, Catalogue, Instrument, Leg, Opportunity, Side, SpreadArb, Strategy, Trade, View
+from arbkit.core.protocols import TradeReader
 
 
 class Mine(SpreadArb):
@@ -43,6 +44,19 @@ class Duck:
         return ()
 
 
+class Reads(Strategy):
+    """A strategy that reads trades."""
+
+    def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
+        return ()
+
+    def trades(self, catalogue: Catalogue) -> Iterable[Instrument]:
+        return catalogue.symbol("BTC-USDT")
+
+    def on_trade(self, trade: Trade, view: View, now_ns: int) -> None:
+        assert_type(trade.px, float)
+
+
 class Half:
     """Not a strategy."""
 
@@ -53,6 +67,7 @@ class Half:
 one: Strategy = Mine()
 two: Strategy = Own()
 three: Strategy = Duck()
+reads: TradeReader = Reads()
 four: Strategy = Half()  # type: ignore[assignment]  # it lacks decide
 
 _ = Leg(instrument="x", side="buy", qty=1.0, px=1.0)  # type: ignore[arg-type]  # a side is no text

@@ -25,6 +25,11 @@ class Row(Struct, kw_only=True):
     version: str
     client_id: str = ""
     order_expiry_s: float | None = None
+    """The gateway refuses an order that arrives later than this after signing."""
+    order_window_source: str = ""
+    order_timeout_s: float | None = None
+    """An order that passed the gateway is executed or refused within this time."""
+    order_timeout_source: str = ""
     book_check: str = ""
     ws_orders: bool | None = None
     checked: str = ""
@@ -50,7 +55,8 @@ def listing(as_json: bool) -> None:
         "distribution",
         "version",
         "client id",
-        "order expiry",
+        "order window",
+        "engine timeout",
         "book check",
         "WS orders",
         "checked",
@@ -87,14 +93,14 @@ def _guarantees(row: Row, cls: type[Any]) -> None:
     if not isinstance(found, Capabilities):
         raise PluginError(f"{cls.__name__}.capabilities is not an arbkit.Capabilities")
     row.client_id = found.client_id_scope.value
-    row.order_expiry_s = found.order_window_ns / 1e9
+    row.order_expiry_s, row.order_window_source = found.order_window_ns / 1e9, found.order_window_source
+    row.order_timeout_s, row.order_timeout_source = found.order_timeout_ns / 1e9, found.order_timeout_source
     row.book_check = found.book_check
     row.ws_orders = Role.TRADE in exchange.route(_ORDER)
     row.checked = found.checked
 
 
 def _cells(row: Row) -> list[str]:
-    expiry = "" if row.order_expiry_s is None else f"{row.order_expiry_s:g} s"
     ws_orders = "" if row.ws_orders is None else "yes" if row.ws_orders else "no"
     status = row.status if not row.reason else f"{row.status}: {row.reason}"
     return [
@@ -102,9 +108,15 @@ def _cells(row: Row) -> list[str]:
         row.distribution,
         row.version,
         row.client_id.replace("_", " "),
-        expiry,
+        _seconds(row.order_expiry_s),
+        _seconds(row.order_timeout_s),
         row.book_check,
         ws_orders,
         row.checked,
         status,
     ]
+
+
+def _seconds(value: float | None) -> str:
+    """ "" = broken; a time of 0 = the venue promises none."""
+    return "" if value is None else f"{value:g} s" if value else "none"

@@ -38,7 +38,9 @@ from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.view import DeskView
 from arbkit.core.types import (
     NEVER,
+    AccountStatus,
     Ask,
+    AskKind,
     AssetStatus,
     Balance,
     BookLost,
@@ -64,6 +66,7 @@ from arbkit.core.types import (
     Send,
     Tif,
     TopUpdate,
+    Trade,
 )
 from arbkit.core.venues.guard import Guard, brief, is_unreadable
 from arbkit.core.venues.link import Link, Phase
@@ -72,6 +75,8 @@ from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
 __all__ = ["Desk", "Setup"]
 
 SECOND = 1_000_000_000
+_RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
+"""Refusals that an up-to-date catalogue would have prevented."""
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
 
@@ -175,6 +180,7 @@ class Desk:
             FeeUpdate: self._on_fee,
             InstrumentUpdate: self._on_instrument,
             AssetStatus: self._on_asset,
+            AccountStatus: self._on_account,
             ClockSample: self._on_clock,
             RateReport: self._on_rate,
             Notice: self._on_notice,
@@ -426,6 +432,8 @@ class Desk:
             elif kind is Listing:
                 for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
                     self.engine.changed(known, now_ns)
+            elif kind is Trade:
+                self.engine.traded(out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
                 handler(link, out, now_ns)
@@ -439,6 +447,8 @@ class Desk:
             for out in said:
                 if isinstance(out, RateReport):
                     self._on_rate(venue.rest, out, now_ns)
+                elif isinstance(out, Notice):
+                    self._on_notice(venue.rest, out, now_ns)
             if matched.repeated:
                 return
         if not isinstance(what, Ask):
@@ -451,9 +461,19 @@ class Desk:
         outputs = self._run(link, matched.session.answered, what, answer, now_ns, sent_ns=sent_ns)
         if link.phase is Phase.ASKING:
             self.dialer.token(link, now_ns)
-        has_body = isinstance(answer, HttpAnswer)
-        if link is venue.rest and venue.answered(what, has_body, outputs, sent_ns, now_ns):
+        if link is venue.rest:
+            known = venue.answered(what, isinstance(answer, HttpAnswer), outputs, sent_ns, now_ns)
+            if known is not None:
+                self._polled(venue, known, outputs if what.kind is AskKind.PAGE or not what.ref else (), now_ns)
+
+    def _polled(self, venue: Venue, kind: AskKind, whole: Sequence[Any], now_ns: int) -> None:
+        """A poll was answered. ``whole``: all that the answer says; what it leaves out is not there any more."""
+        if kind is AskKind.CATALOGUE:
+            for gone in venue.unlisted(whole) if whole else ():
+                self._on_instrument(venue.rest, InstrumentUpdate(gone), now_ns)
             self.startup.select(now_ns)
+        elif kind is AskKind.BALANCES and whole:
+            self.ledger.listed(venue.account, [out for out in whole if isinstance(out, Balance)])
 
     def _drop(self, link: Link, reason: str) -> None:
         """End a connection; its books are not waited for."""
@@ -496,10 +516,9 @@ class Desk:
         """Polls, listings, questions and paper that are due."""
         for poll in venue.polls:
             if poll.due_ns <= now_ns:
-                poll.due_ns = NEVER
-                self.requests.ask(venue.rest, Ask(kind=poll.kind, instrument=poll.instrument), now_ns)
+                self.requests.ask(venue.rest, poll.asked(now_ns), now_ns)
         if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
-            venue.list_orders_ns = now_ns + RETRY_NS
+            venue.orders_asked(now_ns)
             self.requests.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
         if venue.catalogued and venue.resolver.due_ns <= now_ns:
             for known in self.tracker.wake(venue, now_ns):
@@ -524,6 +543,8 @@ class Desk:
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
             self.venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
             self.counters.alarms["credentials"] += 1
+        if update.reason in _RULES and update.ord_status is OrdStatus.REJECTED and not update.about_cancel:
+            self.venues[link.spec.venue].rules_doubted(now_ns)
         known = self.tracker.report(update, now_ns)
         if known is not None:
             self.engine.changed(known, now_ns)
@@ -535,10 +556,23 @@ class Desk:
         self.venues[link.spec.venue].fees[fee.instrument] = fee
 
     def _on_instrument(self, link: Link, update: InstrumentUpdate, now_ns: int) -> None:
-        self.catalogue.add(update.instrument)
+        new = update.instrument
+        old = self.catalogue.get(new.id)
+        self.catalogue.add(new)
+        if old is not None and old.tradable is not new.tradable and new.id in self.books:
+            self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)
 
     def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
         self.venues[link.spec.venue].assets[status.asset] = status
+
+    def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
+        venue = self.venues[link.spec.venue]
+        if status.account != venue.account:
+            return
+        if status.problem and status.problem != venue.readiness.problem:
+            self.log("venue.account", venue=link.spec.venue, problem=status.problem)
+        for warning in venue.account_said(status):
+            self.log("venue.account", venue=link.spec.venue, warning=warning)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
         self.venues[link.spec.venue].clock_sample(sample, now_ns)
@@ -552,7 +586,7 @@ class Desk:
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.log("venue.notice", venue=notice.venue, text=notice.text)
-        if notice.going_away and link.phase is Phase.UP:
+        if notice.going_away and link.phase is Phase.UP and link.spec.role is not Role.REST:
             link.leave(GOING_AWAY)
             self._drop(link, GOING_AWAY)
 

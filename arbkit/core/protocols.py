@@ -28,6 +28,7 @@ from arbkit.core.types import (
     RateLimit,
     Role,
     Send,
+    Trade,
     Wire,
 )
 
@@ -102,6 +103,12 @@ class Session(Protocol):
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         """Handle the answer to an ``Ask`` of this session, or (REST session) to a command that it encoded.
 
+        What the answer to a ``CATALOGUE`` ask (without instrument) leaves out is not listed any more, and an asset that
+        the answer to ``BALANCES`` leaves out is 0. So return them whole: where the venue has several pages, return
+        ``Ask(kind=AskKind.PAGE, ref=...)`` for the next one and keep what was read, then all of it with the last page.
+        ``ref`` is unique in the session. The same holds for a ``Listing``: one, with the last page, with ``sent_ns`` of
+        the first page; ``complete=False`` if a page failed.
+
         A ``NoAnswer`` for an ``Ask`` comes only after the core has stopped retrying. For a command, return what the
         answer proves (``OrderUpdate``, ``OrderAbsent``, ``Listing``). If it proves nothing, return ``()``; the order
         then stays UNKNOWN.
@@ -130,9 +137,10 @@ class Exchange(Protocol):
     def links(
         self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
     ) -> Sequence[LinkSpec]:
-        """All links needed for the books of these instruments and for the trades (prints) of ``trades``. Without an
-        account (""): only public ones and the REST link without
-        key. Asked once for the first instruments, and again without an account for instruments that are wanted later.
+        """All links needed for the books of these instruments and for the trades (prints) of ``trades``, which may be
+        others. Without an account (""): only public ones and the REST link without key. Asked once for the first
+        instruments, and again without an account for instruments that are wanted later. ``trades`` is only passed if a
+        strategy reads any, so an adapter that offers none needs no such parameter.
 
         Subscriptions are split by the venue's per-connection limits. There is exactly one REST link, named by
         ``rest_link``: the core makes it before it asks for the others, because the catalogue is read with it."""
@@ -200,7 +208,8 @@ class View(Protocol):
         ...
 
     def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument."""
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
+        tradable now."""
         ...
 
 
@@ -214,6 +223,22 @@ class Strategy(Protocol):
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
+
+
+class TradeReader(Protocol):
+    """What a strategy has besides, if it reads the trades (prints) of venues. Without these methods it gets none.
+
+    A trade starts no decision: ``decide`` runs when a book changes.
+    """
+
+    def trades(self, catalogue: Catalogue) -> Iterable[Instrument]:
+        """The instruments whose trades it reads. Their books are kept only if ``instruments`` names them too. Asked
+        again when another venue is ready."""
+        ...
+
+    def on_trade(self, trade: Trade, view: View, now_ns: int) -> None:
+        """One trade of such an instrument. It must not block or do I/O; an exception stops the strategy."""
+        ...
 
 
 class Executor(Protocol):

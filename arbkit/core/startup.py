@@ -6,7 +6,8 @@ and links for it. ``make_venue`` makes the one ``Venue`` of each venue. The desk
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 
 from msgspec.structs import replace
 
@@ -14,7 +15,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
-from arbkit.core.trading.engine import Engine, wanted
+from arbkit.core.trading.engine import Engine, RunningStrategy, read, wanted
 from arbkit.core.types import NEVER, Catalogue, Role, rest_link
 from arbkit.core.venues.venue import Venue, VenueSetup
 
@@ -51,6 +52,8 @@ class Startup:
         self._engine = engine
         self._log = log
         self.due_ns = now_ns + START_NS
+        self._trades: dict[str, None] = {}
+        """The instruments whose trades are subscribed."""
         self._asked = 0
         """How many venues were known when the strategies were last asked what they want."""
 
@@ -64,24 +67,27 @@ class Startup:
         if len(known) == self._asked:
             return
         self._asked = len(known)
-        missing: dict[str, list[str]] = {}
-        for instrument in self._wanted(everything=len(known) == len(self._venues)):
-            if instrument not in self._books.by_id:
-                missing.setdefault(instrument.partition(":")[0], []).append(instrument)
+        books, trades = self._wanted(everything=len(known) == len(self._venues))
+        missing = _by_venue(one for one in books if one not in self._books.by_id)
+        unread = _by_venue(one for one in trades if one not in self._trades)
         for venue in known:
-            new = missing.get(venue.exchange.venue, [])
-            if new or (not venue.selected and len(known) == len(self._venues)):
-                self._link_up(venue, new, now_ns)
+            new, prints = (found.get(venue.exchange.venue, []) for found in (missing, unread))
+            if new or prints or (not venue.selected and len(known) == len(self._venues)):
+                self._link_up(venue, new, prints, now_ns)
 
-    def _wanted(self, *, everything: bool) -> dict[str, None]:
-        """What the strategies want of the instruments known by now. One that cannot say so yet is asked again when
-        another venue comes; raises its ``ConfigError`` when all are known and it has never been able to."""
+    def _wanted(self, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
+        """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet
+        is asked again when another venue comes; raises its ``ConfigError`` when all are known and it has never been
+        able to."""
         asked: dict[str, None] = {}
+        trades: dict[str, None] = {}
         for running in self._engine.strategies:
             if running.failed:
                 continue
             try:
-                asked |= dict.fromkeys(wanted(running, self._catalogue))
+                books, prints = wanted(running, self._catalogue), self._read(running)
+                asked |= dict.fromkeys(books)
+                trades |= dict.fromkeys(prints)
                 running.placed = True
             except ConfigError as error:
                 if everything and not running.placed:
@@ -98,19 +104,41 @@ class Startup:
                     for running in strategies
                 )
             )
-        return asked
+        return asked, trades
 
-    def _link_up(self, venue: Venue, instruments: list[str], now_ns: int) -> None:
+    def _read(self, running: RunningStrategy) -> Sequence[str]:
+        """The trades that a strategy reads. Raises ``ConfigError`` where a venue's adapter offers none."""
+        ids = read(running, self._catalogue)
+        for name in _by_venue(ids):
+            if "trades" not in signature(self._venues[name].exchange.links).parameters:
+                raise ConfigError(f"strategy {running.name}: trades() names {name}, whose adapter offers no trades")
+        if ids:
+            self._engine.reads(running, ids)
+        return ids
+
+    def _link_up(self, venue: Venue, instruments: list[str], trades: list[str], now_ns: int) -> None:
         """Links for a venue's instruments; for those wanted later, public links of their own beside the first."""
         joined = sum(1 for link in self._dialer.links.values() if link.spec.venue == venue.exchange.venue)
         first = not venue.selected
         for instrument in instruments:
             self._books.create(instrument)
         account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
-        specs = venue.exchange.links([self._catalogue[i] for i in instruments], account)
+        asked = [self._catalogue[one] for one in instruments]
+        if trades:
+            self._trades |= dict.fromkeys(trades)
+            specs = venue.exchange.links(asked, account, trades=[self._catalogue[one] for one in trades])
+        else:
+            specs = venue.exchange.links(asked, account)
         venue.linked(instruments, specs, now_ns)
         for spec in specs:
             if spec.role is Role.REST:
                 continue  # it is there since the start: ``make_venue``
             link = self._dialer.add(spec if first else replace(spec, link=f"{spec.link}.{joined}"), now_ns)
             venue.joined(link)
+
+
+def _by_venue(instruments: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for instrument in instruments:
+        found.setdefault(instrument.partition(":")[0], []).append(instrument)
+    return found

@@ -45,7 +45,8 @@ _LASTING = frozenset(
         RejectReason.MIN_NOTIONAL,
     }
 )
-"""Rejections that would be repeated: that side of that instrument is not tried again for the deal."""
+"""Rejections that would be repeated, whether the venue's adapter knows them as lasting (``Order.lasting``) or not: that
+side of that instrument is not tried again for the deal."""
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
@@ -224,7 +225,7 @@ class TakerExecutor(Executor):
 
     def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
         """The cheapest order that reduces the difference, by the present books, or (None, why there is none). A venue
-        that is not ready for new deals is used only if no other venue is possible."""
+        that is not ready for new deals, or an instrument that is not tradable, is used only if no other is possible."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
         bound = self._bound(deal, side)
@@ -239,7 +240,7 @@ class TakerExecutor(Executor):
             instrument, qty, px, value = offer
             rest = float(abs(over) - qty) * float(bound)
             worth = (
-                view.may_trade(instrument.venue),
+                instrument.tradable and view.may_trade(instrument.venue),
                 sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument)),
             )
             if best is None or worth > best_worth:
@@ -266,7 +267,7 @@ class TakerExecutor(Executor):
         instrument = view.catalogue[leg.instrument]
         if any(
             order.status is OrdStatus.REJECTED
-            and order.reason in _LASTING
+            and (order.lasting or order.reason in _LASTING)
             and order.intent.instrument == leg.instrument
             and order.intent.side is side
             for order in deal.orders.values()

@@ -53,7 +53,9 @@ def best_spread(
         if one[0].id not in touched and other[0].id not in touched:
             continue
         for (buy, asks), (sell, bids) in ((one, other), (other, one)):
-            if top_ratio(asks, bids) <= 1.0 or not (_comparable(buy, sell) and buy.tradable and sell.tradable):
+            if top_ratio(asks, bids) <= 1.0 or not _comparable(buy, sell):
+                continue
+            if not (view.catalogue[buy.id].tradable and view.catalogue[sell.id].tradable):
                 continue
             terms = Terms.between(
                 view, buy, sell, slippage=slippage, cost_per_s=latency_cost_per_s, fee_in_base=fee_in_base
@@ -97,7 +99,7 @@ class _Pair:
     """Buying on one market and selling on another. The hurdle is computed in advance, so that a check is one
     comparison."""
 
-    __slots__ = ("buy", "ceiling", "fresh_ns", "hurdle", "least_edge", "movable", "sell", "terms", "tradable")
+    __slots__ = ("buy", "ceiling", "fresh_ns", "hurdle", "least_edge", "movable", "sell", "terms")
 
     def __init__(self, buy: _Market, sell: _Market) -> None:
         self.buy = buy
@@ -105,7 +107,6 @@ class _Pair:
         self.fresh_ns = 0
         self.hurdle = self.ceiling = self.least_edge = 0.0
         self.movable = False
-        self.tradable = False
         self.terms = Terms(buy_fee=0.0, sell_fee=0.0)
 
 
@@ -242,7 +243,7 @@ class SpreadArb(Strategy):
         if ratio > pair.ceiling:
             why = "too good"
             self.suspect = f"{buy.id} -> {sell.id}: bid {ratio - 1.0:.2%} above ask"
-        elif not pair.tradable:
+        elif not (view.catalogue[buy.id].tradable and view.catalogue[sell.id].tradable):
             why = "halted"
         elif asks.recv_ns < pair.buy.asks_from_ns or bids.recv_ns < pair.sell.bids_from_ns:
             why = "cooldown"
@@ -301,7 +302,6 @@ class SpreadArb(Strategy):
         for market in (pair.buy, pair.sell):
             market.instrument = view.catalogue.get(market.id) or market.instrument
         buy, sell = pair.buy.instrument, pair.sell.instrument
-        pair.tradable = buy.tradable and sell.tradable
         pair.movable = _movable(view, buy, sell)
         pair.least_edge = self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)
         pair.terms = Terms.between(

@@ -154,6 +154,10 @@ def test_adapters_list_tells_what_is_installed(capsys: pytest.CaptureFixture[str
     ok = [row for row in rows if row["status"] == "ok"]
     assert "binance" in [row["venue"] for row in ok]
     assert all(row["distribution"].startswith("arbkit-") and row["checked"] and row["order_expiry_s"] for row in ok)
+    for row in ok:  # an order window is no proof: both times are told, each with its page, or as an assumption
+        assert row["order_window_source"].startswith("https://")
+        assert row["order_timeout_s"] == 10.0
+        assert row["order_timeout_source"].startswith(("https://", "assumed: "))
     assert run("adapters", "list") == 0
     text = capsys.readouterr().out
     assert text.startswith("venue ")

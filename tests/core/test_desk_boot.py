@@ -432,7 +432,10 @@ def test_balance_change_that_no_order_explains_is_external(rig):
     rig.say("aa.private", Balance(account="aa:main", asset="USDT", free=D("1000500"), recv_ns=rig.now))
     facts_of = rig.facts_of
     rig.facts_of = lambda venue, kind, rest: (
-        [Balance(account="aa:main", asset="USDT", free=D("1000500"), snapshot=True, recv_ns=rig.now)]
+        [
+            Balance(account="aa:main", asset=asset, free=D(free), snapshot=True, recv_ns=rig.now)
+            for asset, free in (("BTC", "10"), ("USDT", "1000500"), ("ETH", "100"))
+        ]
         if kind == "balances" and venue.venue == "aa"
         else facts_of(venue, kind, rest)
     )

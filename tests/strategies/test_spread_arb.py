@@ -308,6 +308,23 @@ def test_best_spread_is_what_spread_arb_takes(view):
     assert best_spread(view, view.catalogue.symbol("BTC-USDT"), (B,), NOW) is None
 
 
+def test_a_halt_counts_at_once(view, made):
+    """The venue says in the middle of a run that the market is closed: no trade is proposed, also by a strategy that
+    keeps the instruments of the start."""
+    listed = view.catalogue.symbol("BTC-USDT")
+    strategy = start(view, cooldown_s=0.0)
+    assert strategy.decide(view, (A,), NOW)
+    view.catalogue.add(made.instrument("b", tradable=False))
+    view.put(A, [], [(100.0, 2)], NOW + MS)
+    view.put(B, [(101.0, 2)], [], NOW + MS)
+    assert strategy.decide(view, (A,), NOW + MS) == ()
+    assert strategy.skipped["halted"] == 1
+    assert best_spread(view, listed, (A,), NOW + MS) is None
+    view.catalogue.add(made.instrument("b"))
+    assert strategy.decide(view, (A,), NOW + MS)
+    assert best_spread(view, listed, (A,), NOW + MS) is not None
+
+
 def test_a_strategy_of_twelve_lines(view):
     """What a user writes."""
 

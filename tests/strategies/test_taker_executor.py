@@ -87,7 +87,7 @@ class Table:
         self.orders[intent.account].sent(intent.cl_ord_id, Role.TRADE, "link", self.now)
         self.sent.append(intent)
 
-    def report(self, index: int, filled="0", *, status=None, reason=None, after_ms=1):
+    def report(self, index: int, filled="0", *, status=None, reason=None, lasting=False, after_ms=1):
         """The end of an order: a fill (if any), for a buy with its fee in base, then the terminal report."""
         order = self.sent[index]
         filled = D(str(filled))
@@ -114,7 +114,7 @@ class Table:
             )
         if status is None:
             status = OrdStatus.FILLED if filled == order.qty else OrdStatus.EXPIRED
-        self.apply(OrderUpdate(**common, ord_status=status, cum_qty=filled, reason=reason))
+        self.apply(OrderUpdate(**common, ord_status=status, cum_qty=filled, reason=reason, lasting=lasting))
         return self
 
     def apply(self, update: OrderUpdate) -> None:
@@ -355,6 +355,31 @@ def test_lack_of_funds_is_not_tried_again_there(table):
     """A venue without the balance would refuse it again: the other leg is reversed (O08)."""
     table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=RejectReason.INSUFFICIENT_FUNDS)
     assert table.last()[:3] == (Purpose.UNWIND, A, Side.SELL)
+
+
+@pytest.mark.parametrize("reason", [RejectReason.OTHER, RejectReason.BAD_PRICE, None])
+def test_a_refusal_that_lasts_is_not_tried_again_there(table, reason):
+    """B06: the venue will refuse the same order until somebody changes something (account mode). The other leg is taken
+    back at once, and if that can only be done later, nothing is sent to the refused side meanwhile."""
+    table.view.put(A, [], [(100.0, 50)])
+    table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=reason, lasting=True)
+    assert len(table.sent) == 2
+    table.view.put(A, [(99.9, 50)], [(100.0, 50)])
+    table.tick()
+    assert table.last()[:3] == (Purpose.UNWIND, A, Side.SELL)
+    table.report(2, 1).closed(Outcome.REVERSED)
+
+
+def test_a_market_that_is_not_tradable_is_the_last_place_to_repair(table, made):
+    """Both sides are possible, and the halted one has the better price: the other one is used. With nowhere else to go
+    it is tried all the same."""
+    table.view.put(B, [(102.0, 50)], [(102.1, 50)])
+    table.view.catalogue.add(made.instrument("b", min_qty="0.002", min_notional="0.5", tradable=False))
+    table.report(0, 1).report(1, status=OrdStatus.EXPIRED)
+    assert table.last()[:3] == (Purpose.UNWIND, A, Side.SELL)
+    table.view.put(A, [], [(100.0, 50)])
+    table.report(2, "0.4").tick()
+    assert table.last()[:4] == (Purpose.HEDGE, B, Side.SELL, D("0.6"))
 
 
 def test_accepted_then_expired_at_once_is_no_fill(table):

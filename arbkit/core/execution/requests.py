@@ -43,6 +43,10 @@ QUERY_TIMEOUT_NS = 2_000_000_000
 RETRY_FIRST_NS = 300_000_000
 RETRY_CAP_NS = 30_000_000_000
 READ_TRIES = 6
+_REFUSALS = frozenset({403, 418, 429, 451})
+"""HTTP statuses of firewalls, bans, throttles and legal blocks (RFC 7725): asking on at once makes them last."""
+_MOST_DIGITS = 6
+"""A ``Retry-After`` of more digits (over 11 days) is no time to wait for."""
 BLOCKED_NS = 1_000_000
 """A request whose tokens are there but blocked is tried again after this."""
 
@@ -61,7 +65,7 @@ class Answered:
         self.sent_ns = sent_ns
         self.answer: HttpAnswer | NoAnswer = NoAnswer("not answered yet")
         self.refusal: HttpAnswer | None = None
-        """A read that the venue refused (403, 418, 429, 5xx): what it says of rate limits counts."""
+        """A read that the venue refused (``_REFUSALS``, 5xx): what it says of rate limits, and to a person, counts."""
         self.repeated = False
         """The read is repeated: nothing else of this answer counts."""
 
@@ -85,7 +89,7 @@ class _Waiting:
 def lane_of(what: What) -> Lane:
     """The lane of a request: who goes first when tokens are short."""
     if isinstance(what, Ask):
-        return what.lane
+        return Lane.QUERY if what.kind is AskKind.PAGE else what.lane
     if isinstance(what, NewOrder):
         return Lane.ORDER if what.purpose is Purpose.ENTRY else Lane.HEDGE
     if isinstance(what, CancelOrder | CancelAll | ReplaceOrder):
@@ -212,7 +216,7 @@ class Requests:
             return answered
         stale = answered.link.session is not answered.session
         if isinstance(answer, HttpAnswer):
-            if answer.status < 500 and answer.status not in (403, 418, 429):
+            if answer.status < 500 and answer.status not in _REFUSALS:
                 return None if stale else answered
             answered.refusal = answer
         assert item is not None  # every read has one
@@ -248,4 +252,5 @@ def _retry_after(answer: HttpAnswer | NoAnswer, now_ns: int) -> int:
     if isinstance(answer, NoAnswer):
         return answer.retry_ns
     seconds = answer.headers.get("retry-after", "")
-    return now_ns + int(seconds) * 1_000_000_000 if seconds.isdigit() else 0
+    readable = seconds.isascii() and seconds.isdecimal() and len(seconds) <= _MOST_DIGITS
+    return now_ns + int(seconds) * 1_000_000_000 if readable else 0

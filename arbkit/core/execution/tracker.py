@@ -157,13 +157,16 @@ class Tracker:
         venue.resolver.absent(event, sent_ns, now_ns)
 
     def listing(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> list[Known]:
-        """Open orders or fills, asked for at ``sent_ns``."""
+        """Open orders or fills. ``sent_ns``: when the request that this answers was sent. A list of several pages says
+        when its first one was: what changed since then may be missing."""
         self.active = True
+        sent_ns = listing.sent_ns or sent_ns
         known = [self.report(update, now_ns) for update in listing.updates]
         venue.resolver.listed(listing, sent_ns, now_ns)
         if listing.kind == "open_orders" and listing.complete and not listing.instrument:
             resting = self._reconcile(venue, listing, sent_ns, now_ns)
             if sent_ns >= venue.orders_wanted_ns:
+                venue.orders_failed = 0
                 venue.list_orders_ns = now_ns + LIST_EVERY_NS if resting else NEVER
             venue.readiness.orders_listed(sent_ns)
         return [one for one in known if one is not None]

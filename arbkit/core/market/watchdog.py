@@ -229,7 +229,7 @@ class LinkWatch:
             if self.open_ns + self.SETUP_NS <= now_ns:
                 return self._dead(f"not subscribed {_seconds(now_ns - self.open_ns)} after it opened")
             due = min(due, self.open_ns + self.SETUP_NS)
-        elif spec.quiet_ns:
+        elif spec.quiet_ns and (spec.instruments or not spec.trades):  # trades alone may be rare
             if self.data_ns + spec.quiet_ns <= now_ns:
                 return self._dead(f"no data of any instrument for {_seconds(now_ns - self.data_ns)}")
             due = min(due, self.data_ns + spec.quiet_ns)

@@ -1,8 +1,10 @@
 """The check of every command before it is written to the journal and sent. Nothing bypasses it. The engine calls
 ``check``; desk, engine and breakers set modes.
 
-Entries need mode ACTIVE. Hedges and unwinds of open deals pass in ACTIVE and REDUCING. In HALTED only cancels and
-queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind would double an exposure.
+Entries need mode ACTIVE and a tradable instrument. Hedges and unwinds of open deals pass in ACTIVE and REDUCING, also
+on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk.
+In HALTED only cancels and queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind
+would double an exposure.
 """
 
 from __future__ import annotations
@@ -107,9 +109,9 @@ class Gate:
         if deal is None or (command.deal and command.deal != deal.id):
             return Refusal("deal", f"{command.cl_ord_id}: the order has no deal, or belongs to another one")
         instrument = self.catalogue.get(command.instrument)
-        if instrument is None or not instrument.tradable:
-            return Refusal("instrument", f"{command.instrument} is not tradable")
         entry = command.purpose is Purpose.ENTRY
+        if instrument is None or (entry and not instrument.tradable):
+            return Refusal("instrument", f"{command.instrument} is not tradable")
         refusal = (
             self._may(command, deal, instrument, entry, now_ns)
             or self._rules(command, instrument)

@@ -9,7 +9,7 @@ it is compared with it. A report that equals the total without our newest moveme
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal
 
 from msgspec import Struct
@@ -160,6 +160,18 @@ class Ledger:
         row.differs_ns = row.differs_ns or report.recv_ns or 1
         return self._difference(report.account, report.asset, row)
 
+    def listed(self, account: str, listing: Sequence[Balance]) -> None:
+        """A full listing has come (each of its reports was passed to ``balance``): an asset of the account that it does
+        not contain is 0. That counts like a report with the listing's newest venue time."""
+        exch_ns = max((report.exch_ns for report in listing), default=0)
+        recv_ns = max((report.recv_ns for report in listing), default=0)
+        named = {report.asset for report in listing}
+        missing = [asset for owner, asset in self._rows if owner == account and asset not in named]
+        for asset in missing:
+            self.balance(
+                Balance(account=account, asset=asset, free=Decimal(0), snapshot=True, exch_ns=exch_ns, recv_ns=recv_ns)
+            )
+
     def _difference(self, account: str, asset: str, row: _Row) -> Difference:
         return Difference(account, asset, _decimal(row.total), _decimal(row.reported), row.differs_ns)
 
@@ -182,11 +194,11 @@ class Ledger:
             qty, paid = -qty, -paid
         flows = {instrument.base: qty}
         flows[instrument.quote] = flows.get(instrument.quote, 0) - paid
-        if fill.fee:
-            fee = _int(fill.fee)
-            flows[fill.fee_asset] = flows.get(fill.fee_asset, 0) - fee
+        for asset, amount in fill.fees:
+            fee = _int(amount)
+            flows[asset] = flows.get(asset, 0) - fee
             if not external:
-                self._fees[fill.fee_asset] = self._fees.get(fill.fee_asset, 0) + fee
+                self._fees[asset] = self._fees.get(asset, 0) + fee
         position = (fill.account, fill.instrument)
         self._positions[position] = self._positions.get(position, 0) + qty
         for asset, units in flows.items():

@@ -26,6 +26,9 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
+_REFUSED_NS = 600_000_000_000
+"""Pause of a pair after a refusal that lasts (account mode, permission, closed market): each try
+leaves one leg alone."""
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -149,8 +152,8 @@ class Limits:
         self._assets: dict[str, Decimal] = {}
         self._started: deque[int] = deque()
         """Start times of the deals of the last minute."""
-        self._rests: dict[str, int] = {}
-        """Pair -> end of its cooldown."""
+        self._rests: dict[str, tuple[int, str]] = {}
+        """Pair -> end of its cooldown, and why."""
         self._day = -1
         self._day_began = _ZERO
 
@@ -255,9 +258,10 @@ class Limits:
             self._take(held.incoming, self._incoming, key, fill.qty)
         else:
             spent, got = {instrument.base: fill.qty}, {instrument.quote: quote}
-        if fill.fee > 0:
-            side = got if fill.fee_asset in got else spent
-            side[fill.fee_asset] = side.get(fill.fee_asset, _ZERO) + (-fill.fee if side is got else fill.fee)
+        for asset, fee in fill.fees:
+            if fee > 0:
+                side = got if asset in got else spent
+                side[asset] = side.get(asset, _ZERO) + (-fee if side is got else fee)
         for asset, amount in spent.items():
             self._take(held.reserved, self._reserved, (fill.account, asset), amount)
         for asset, amount in got.items():
@@ -329,10 +333,17 @@ class Limits:
         outcome = Outcome.HELD if deal.state is DealState.HELD else deal.outcome
         if outcome is Outcome.HEDGED:
             self.broken = 0
+        pair = deal.pair
+        lasting = [order for order in deal.orders.values() if order.lasting]
+        if lasting:
+            self._rests[pair] = (
+                now_ns + _REFUSED_NS,
+                f"{lasting[0].intent.instrument} refuses orders: {lasting[0].text}",
+            )
         if outcome is None or outcome in (Outcome.HEDGED, Outcome.NOTHING):
             return []
-        pair = deal.pair
-        self._rests[pair] = now_ns + self.config.cooldown_ns
+        if not lasting:
+            self._rests[pair] = now_ns + self.config.cooldown_ns, f"a deal was {outcome.value}"
         if outcome is Outcome.COMPLETED:
             return []
         changes = []
@@ -363,11 +374,14 @@ class Limits:
 
     def pair_may_trade(self, pair: str, now_ns: int) -> Refusal | None:
         """A refusal while the pair is in its cooldown. ``reserve`` checks it too."""
-        until = self._rests.get(pair)
-        if until is None:
+        rest = self._rests.get(pair)
+        if rest is None:
             return None
+        until, why = rest
         if now_ns < until:
-            return Refusal("cooldown", f"{pair} is in its cooldown for another {(until - now_ns) // 1_000_000} ms")
+            return Refusal(
+                "cooldown", f"{pair} is in its cooldown for another {(until - now_ns) // 1_000_000} ms: {why}"
+            )
         del self._rests[pair]
         return None
 

@@ -222,8 +222,8 @@ class Deal:
         else:
             leg.sold += fill.qty
             leg.received += fill.qty * fill.px
-        if fill.fee:
-            leg.fees[fill.fee_asset] = leg.fees.get(fill.fee_asset, Decimal(0)) + fill.fee
+        for asset, fee in fill.fees:
+            leg.fees[asset] = leg.fees.get(asset, Decimal(0)) + fee
 
     def net(self) -> dict[str, Decimal]:
         """Net gain per asset over all legs, after fees. A leg without ``quote`` uses the deal's ``asset``."""

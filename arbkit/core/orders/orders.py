@@ -66,6 +66,7 @@ class Order:
         "fills",
         "final",
         "intent",
+        "lasting",
         "link",
         "order_id",
         "paid",
@@ -105,6 +106,8 @@ class Order:
         """Why the order was rejected or ended."""
         self.text = ""
         """The venue's text for ``reason``."""
+        self.lasting = False
+        """The venue would refuse the same order again, until somebody changes something."""
         self.final = False
         """The final quantity is proved: a terminal report came with its cumulative quantity."""
         self.presumed = False
@@ -188,8 +191,8 @@ class Change(Struct, frozen=True, gc=False, kw_only=True):
     """Fills to book now, each exactly once (``Ledger.fill``, ``Deal.fill``, ``Limits.fill``).
 
     A fill reported without its fee is returned at once with fee 0, because a hedge must not wait for a fee. When a
-    later report brings the fee, a second row is returned: trade id with ``/fee`` appended, qty 0, the fee. Book it like
-    any fill.
+    later report brings the fee, or other fees beside it (taxes), a second row is returned: trade id with ``/fee`` or
+    ``/extra`` appended, qty 0, only what is new. Book it like any fill.
     """
     old: OrdStatus = OrdStatus.UNKNOWN
     new: OrdStatus = OrdStatus.UNKNOWN
@@ -210,6 +213,8 @@ def _readable(update: OrderUpdate) -> bool:
     if update.last_qty and not (is_amount(update.last_qty) and is_amount(update.last_px)):
         return False
     cum, fee = update.cum_qty, update.fee
+    if update.extra_fees and not all(is_amount(amount) for _, amount in update.extra_fees):
+        return False
     return (cum is None or is_amount(cum)) and (fee is None or is_amount(fee))
 
 
@@ -361,7 +366,9 @@ class Orders:
             if update.reason is not None:
                 order.reason = update.reason
                 order.text = update.text
-            if status is not OrdStatus.REJECTED:
+            if status is OrdStatus.REJECTED:
+                order.lasting = order.lasting or update.lasting
+            else:
                 order.final = order.final or status is OrdStatus.FILLED or update.cum_qty is not None
         if order.cum_qty >= order.intent.qty:
             order.final = True
@@ -391,11 +398,7 @@ class Orders:
                 anomalies.append(
                     f"{order.cl_ord_id}: fill {trade_id} was reported twice with different quantity or price"
                 )
-            if update.fee is None or trade_id not in order.fees_pending:
-                return ()
-            order.fees_pending -= {trade_id}
-            order.fills[trade_id] = replace(known, fee=update.fee, fee_asset=update.fee_asset)
-            return (replace(known, trade_id=trade_id + "/fee", qty=_ZERO, fee=update.fee, fee_asset=update.fee_asset),)
+            return self._late_fees(order, known, update)
         intent = order.intent
         fill = Fill(
             account=self.account,
@@ -408,6 +411,7 @@ class Orders:
             qty=update.last_qty,
             fee=_ZERO if update.fee is None else update.fee,
             fee_asset=update.fee_asset,
+            extra_fees=update.extra_fees,
             maker=update.maker,
             exch_ns=update.exch_ns,
         )
@@ -426,6 +430,23 @@ class Orders:
         order.filled_qty += fill.qty
         order.paid += fill.qty * fill.px
         return (fill,)
+
+    def _late_fees(self, order: Order, known: Fill, update: OrderUpdate) -> tuple[Fill, ...]:
+        """What a repeated report of a fill says of fees that no report said before."""
+        trade_id = known.trade_id
+        fee, fee_asset, extra = _ZERO, known.fee_asset, () if known.extra_fees else update.extra_fees
+        late = update.fee is not None and trade_id in order.fees_pending
+        if late:
+            assert update.fee is not None
+            order.fees_pending -= {trade_id}
+            fee, fee_asset = update.fee, update.fee_asset
+        elif not extra:
+            return ()
+        order.fills[trade_id] = replace(
+            known, fee=fee if late else known.fee, fee_asset=fee_asset, extra_fees=extra or known.extra_fees
+        )
+        row = trade_id + ("/fee" if late else "/extra")
+        return (replace(known, trade_id=row, qty=_ZERO, fee=fee, fee_asset=fee_asset, extra_fees=extra),)
 
     def _not_ours(self, update: OrderUpdate) -> Change:
         if not update.cl_ord_id and self._has_unnamed(update.instrument, update.side):
@@ -455,6 +476,7 @@ class Orders:
             qty=update.last_qty,
             fee=update.fee or _ZERO,
             fee_asset=update.fee_asset,
+            extra_fees=update.extra_fees,
             maker=update.maker,
             exch_ns=update.exch_ns,
         )

@@ -29,8 +29,9 @@ from arbkit.core.types import Dial, HttpRequest, Secret
 __all__ = ["Ending", "Runtime", "run"]
 
 SECOND = 1_000_000_000
-GRACE_NS = 10 * SECOND
-"""Maximum time from the first stop signal to the end of the run."""
+GRACE_NS = 30 * SECOND
+"""Maximum time from the first stop signal to the end of the run. It is enough to prove the absence of an order, by the
+order windows and timeouts that the venues declare (15 s and the lag of queries)."""
 
 
 class Ending(Enum):

@@ -9,7 +9,8 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, DealOpened, OrderOutcome
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import Executor, Strategy
+from arbkit.core.protocols import Executor, Strategy, View
 from arbkit.core.trading.view import DeskView
 from arbkit.core.types import (
     NEVER,
@@ -35,6 +36,7 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     Command,
+    Instrument,
     ListFills,
     ListOpenOrders,
     NewOrder,
@@ -44,10 +46,13 @@ from arbkit.core.types import (
     QueryOrder,
     ReplaceOrder,
     Tif,
+    Trade,
 )
 from arbkit.core.venues.venue import Venue
 
-__all__ = ["Engine", "RunningStrategy", "wanted"]
+__all__ = ["Engine", "RunningStrategy", "read", "wanted"]
+
+OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
 _MS = 1_000_000
 _ROUNDS = 16
@@ -111,6 +116,8 @@ class Engine:
         """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
         """When the refusal of a deal was last logged, by rule."""
+        self._readers: dict[str, list[tuple[RunningStrategy, OnTrade]]] = {}
+        """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
         """Deals whose executor failed: HELD, and it is not asked about them again."""
         self._timers_ns = 0
@@ -147,6 +154,24 @@ class Engine:
             for _, _, running, opportunity in found:
                 if not running.failed:
                     self._take(running, opportunity, now_ns)
+
+    def reads(self, running: RunningStrategy, instruments: Sequence[str]) -> None:
+        """A strategy wants the trades of these instruments."""
+        on_trade: OnTrade = running.strategy.on_trade  # type: ignore[attr-defined]  # ``read`` has looked
+        for instrument in instruments:
+            readers = self._readers.setdefault(instrument, [])
+            if all(running is not other for other, _ in readers):
+                readers.append((running, on_trade))
+
+    def traded(self, trade: Trade, now_ns: int) -> None:
+        """A trade at a venue: tell the strategies that read it."""
+        for running, on_trade in self._readers.get(trade.instrument, ()):
+            if not running.failed:
+                self._view.now_ns = now_ns
+                try:
+                    on_trade(trade, self._view, now_ns)
+                except Exception as error:
+                    self.fault(running, error)
 
     def fault(self, running: RunningStrategy, error: Exception) -> None:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
@@ -499,13 +524,29 @@ def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[flo
 
 def wanted(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
     """The ids of the instruments that a strategy asks for. Raises ``ConfigError`` for one that is not there."""
-    asked = [instrument.id for instrument in running.strategy.instruments(catalogue)]
-    unknown = [name for name in asked if name not in catalogue]
+    return _known(running, "instruments", running.strategy.instruments(catalogue), catalogue)
+
+
+def read(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
+    """The ids of the instruments whose trades a strategy reads (``protocols.TradeReader``). Raises ``ConfigError`` for
+    one that is not there, or for a strategy that asks for trades and cannot be told."""
+    trades = getattr(running.strategy, "trades", None)
+    if trades is None:
+        return []
+    asked = _known(running, "trades", trades(catalogue), catalogue)
+    if asked and not callable(getattr(running.strategy, "on_trade", None)):
+        raise ConfigError(f"strategy {running.name}: trades() needs on_trade(trade, view, now_ns) beside it")
+    return asked
+
+
+def _known(running: RunningStrategy, method: str, asked: Iterable[Instrument], catalogue: Catalogue) -> list[str]:
+    ids = [instrument.id for instrument in asked]
+    unknown = [name for name in ids if name not in catalogue]
     if unknown:
         raise ConfigError(
-            f"strategy {running.name}: instruments() returned what the catalogue lacks: {', '.join(unknown)}"
+            f"strategy {running.name}: {method}() returned what the catalogue lacks: {', '.join(unknown)}"
         )
-    return asked
+    return ids
 
 
 def _where(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from arbkit.core.venues.venue import Venue
 __all__ = ["DeskView"]
 
 _SYNCED = BookState.SYNCED
+_NO_ROOM = Decimal(0)
 MAX_AGE_NS = 60_000_000_000
 """A book without an update for a minute is not traded on, whatever the symbol's usual rate."""
 
@@ -62,4 +63,5 @@ class DeskView:
         return self._venues[venue].may_trade
 
     def room(self, instrument: str) -> Decimal:
-        return self._limits.room(self.catalogue[instrument])
+        rules = self.catalogue[instrument]
+        return self._limits.room(rules) if rules.tradable else _NO_ROOM

@@ -131,6 +131,8 @@ class TopUpdate(Struct, frozen=True, gc=False):
 
 
 class Trade(Struct, frozen=True, gc=False):
+    """One trade (print) at a venue, of anybody."""
+
     instrument: str
     side: Side
     """The aggressor's."""
@@ -205,8 +207,15 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     qty: Decimal
     fee: Decimal
     fee_asset: str
+    extra_fees: Sequence[tuple[str, Decimal]] = ()
+    """Taxes and the like beside ``fee``: (asset, amount paid) each."""
     maker: bool = False
     exch_ns: int = 0
+
+    @property
+    def fees(self) -> Sequence[tuple[str, Decimal]]:
+        """All that was paid for it, ``fee`` first: (asset, amount) each; negative = rebate."""
+        return ((self.fee_asset, self.fee), *self.extra_fees) if self.fee else self.extra_fees
 
 
 class Listing(Struct, frozen=True, gc=False, kw_only=True):

@@ -40,7 +40,7 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     account: str = ""
     instruments: Sequence[str] = ()
     trades: Sequence[str] = ()
-    """Instruments whose trades (prints) it subscribes beside the books."""
+    """Instruments whose trades (prints) it subscribes. They may be others than ``instruments``."""
     send_limit: RateLimit | None = None
     """Limit of client messages on this socket."""
     silence_ns: int = 30_000_000_000

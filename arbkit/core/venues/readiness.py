@@ -12,6 +12,7 @@ balances listed after the stream       ``balances_listed``
 open orders listed after the stream    ``orders_listed``
 no order of unknown outcome            ``unresolved``
 own fees known                         ``fees_known``
+account checked, without a problem     ``account_checked``, where the venue has ``account_status``
 clock error under window / 4           ``clock``
 not stopped                            ``stop``
 =====================================  ==========================================================
@@ -41,9 +42,11 @@ class Readiness:
         "_orders_ns",
         "_rest",
         "_stopped",
+        "_unchecked",
         "_unresolved",
         "_window_ns",
         "account",
+        "problem",
         "ready",
     )
 
@@ -51,6 +54,9 @@ class Readiness:
         self.account = account
         self.ready = False
         self._window_ns = capabilities.order_window_ns
+        self._unchecked = capabilities.account_status
+        self.problem = ""
+        """What the venue says is wrong with the account or its key; "" = nothing."""
         self._linked = False
         self._links: dict[str, tuple[Role, int]] = {}
         """Role, and since when it can do its work (0 = it cannot)."""
@@ -107,6 +113,12 @@ class Readiness:
         self._fees = known
         self._settle()
 
+    def account_checked(self, problem: str) -> None:
+        """The venue told the state of the account and its key. A problem holds until a check without one."""
+        self._unchecked = False
+        self.problem = problem
+        self._settle()
+
     def clock(self, sample: ClockSample) -> None:
         """The newest estimate of the venue's clock."""
         self._clock_error_ns = sample.error_ns
@@ -143,6 +155,10 @@ class Readiness:
             words.append(f"{self._unresolved} order{'s' * (self._unresolved > 1)} of unknown outcome")
         if not self._fees:
             words.append("own fees unknown")
+        if self._unchecked:
+            words.append("account not checked yet")
+        elif self.problem:
+            words.append(self.problem)
         most_ns = self._window_ns // 4
         if self._clock_error_ns is None:
             words.append("venue clock not measured yet")

@@ -6,7 +6,9 @@ table first, as if they came from a stream.
 
 Absence is proved only when all of these hold:
 
-1. the order has expired at the venue: sent + ``order_window_ns`` + clock error + ``lookup_lag_ns`` has passed;
+1. the venue can no longer execute it: sent + ``order_window_ns`` (or the order's deadline, if later) +
+   ``order_timeout_ns`` + clock error + ``lookup_lag_ns`` has passed. Only the gateway checks the window: an order that
+   arrives in time may wait inside the venue, for as long as the matching engine's own timeout;
 2. two not-found replies came to queries *sent* after that moment;
 3. a complete listing of open orders, *sent* after that moment, does not contain the order;
 4. a complete listing of fills, *sent* ``lookup_lag_ns`` after listing 3 arrived, has no fill of it. (An order can leave
@@ -148,7 +150,8 @@ class Resolver:
         Some venues list fills without the client order id; such a fill is then known to belong to another order."""
         self.account = account
         self.capabilities = capabilities
-        self.alarm_ns = alarm_ns
+        self.alarm_ns = alarm_ns + capabilities.order_timeout_ns
+        """An order without proof for so long raises an alarm. Before the venue's timeout there can be no proof."""
         self.clock_error_ns = 0
         """Bound of the error of the estimated venue clock. The desk updates it (``ClockSample.error_ns``)."""
         self._known = known
@@ -226,7 +229,7 @@ class Resolver:
                 else:
                     case.not_open_ns = min(case.not_open_ns, now_ns) if nothing else NEVER
                     case.not_filled = case.not_filled and nothing
-            self._list_next[order.intent.instrument] = now_ns + _AGAIN_NS
+            self._list_next[order.intent.instrument] = now_ns + (1 if listing.complete else 10) * _AGAIN_NS
 
     def failed(self, command: Question, now_ns: int) -> None:
         """No usable answer: ask again later. It never counts as not-found."""
@@ -356,7 +359,7 @@ class Resolver:
             return NEVER
         order = case.order
         expiry_ns = max((order.sent_ns or case.since_ns) + window_ns, order.intent.deadline_ns)
-        return expiry_ns + self.clock_error_ns + self.capabilities.lookup_lag_ns
+        return expiry_ns + self.capabilities.order_timeout_ns + self.clock_error_ns + self.capabilities.lookup_lag_ns
 
     def _forget(self, case: _Case) -> None:
         del self._cases[case.order.cl_ord_id]

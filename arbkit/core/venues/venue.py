@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.core.orders.orders import Orders
 from arbkit.core.protocols import Exchange, Session, Signer
 from arbkit.core.types import (
     NEVER,
+    AccountStatus,
     Ask,
     AskKind,
     AssetStatus,
@@ -23,6 +25,7 @@ from arbkit.core.types import (
     ClockSample,
     Command,
     FeeUpdate,
+    Instrument,
     InstrumentUpdate,
     LinkSpec,
     Role,
@@ -42,6 +45,7 @@ EVERY_NS: dict[AskKind, int] = {
     AskKind.FEES: 3600 * SECOND,
     AskKind.BALANCES: 60 * SECOND,
     AskKind.ASSETS: 300 * SECOND,
+    AskKind.ACCOUNT: 3600 * SECOND,
 }
 _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.CATALOGUE: (InstrumentUpdate,),
@@ -49,10 +53,15 @@ _ANSWERS: dict[AskKind, tuple[type, ...]] = {
     AskKind.FEES: (FeeUpdate,),
     AskKind.BALANCES: (Balance,),
     AskKind.ASSETS: (AssetStatus,),
+    AskKind.ACCOUNT: (AccountStatus,),
 }
-_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS})
+_PRIVATE = frozenset({AskKind.FEES, AskKind.BALANCES, AskKind.ASSETS, AskKind.ACCOUNT})
 RETRY_NS = 2 * SECOND
-"""A missing answer is asked for again after this."""
+"""A missing answer is asked for again after this; the delay doubles with each failure, up to ``RETRY_CAP_NS``."""
+RETRY_CAP_NS = 60 * SECOND
+"""An account with a problem is also asked for again after this: somebody may have changed the key."""
+RULES_NS = 10 * SECOND
+"""A refusal that speaks of trading rules asks for the catalogue no sooner than this after it was last asked for."""
 CLOCK_MEMORY_NS = 600 * SECOND
 FIRST_LATENCY_NS = 50_000_000
 
@@ -91,6 +100,25 @@ class Poll(Struct):
     known: bool = False
     wanted_ns: int = 0
     """An answer to a question sent before this time is too old to count (the private stream was not up yet)."""
+    asked_ns: int = 0
+    """When it was last asked for."""
+    sent_ns: int = 0
+    """When the first page of the answer that is read now was asked for."""
+    page: str | None = None
+    """``ref`` of the next page that it waits for; None = it waits for none."""
+    failed: int = 0
+    """How many answers in a row were of no use."""
+
+    def asked(self, now_ns: int) -> Ask:
+        """The question; not due again before it is answered."""
+        self.due_ns = NEVER
+        self.asked_ns = now_ns
+        return Ask(kind=self.kind, instrument=self.instrument)
+
+
+def retry_ns(failed: int) -> int:
+    """The delay after so many failures in a row."""
+    return min(RETRY_CAP_NS, RETRY_NS << min(failed, 10))
 
 
 class Venue:
@@ -98,6 +126,7 @@ class Venue:
 
     __slots__ = (
         "_clock_at_ns",
+        "_told",
         "_unknown_fee",
         "account",
         "assets",
@@ -107,9 +136,11 @@ class Venue:
         "clock",
         "exchange",
         "fees",
+        "instruments",
         "latency_ns",
         "list_orders_ns",
         "orders",
+        "orders_failed",
         "orders_wanted_ns",
         "paper",
         "polls",
@@ -147,6 +178,8 @@ class Venue:
         self.polls = [Poll(AskKind.TIME, "", now_ns), Poll(AskKind.CATALOGUE, "", now_ns)]
         self.catalogued = False
         self.selected = False
+        self.instruments: list[str] = []
+        """Those whose books are kept."""
         self.fees: dict[str, FeeUpdate] = {}
         """The account's own rates by instrument, as far as they are known."""
         self._unknown_fee = FeeUpdate(setup.account, "", setup.maker, setup.taker)
@@ -158,10 +191,14 @@ class Venue:
         """Typical time from sending an order to its acknowledgement."""
         self.list_orders_ns = NEVER
         """When open orders are to be listed."""
+        self.orders_failed = 0
+        """How many listings of open orders were asked for since the last complete one."""
         self.balances_ns = 0
         """When the newest listing of balances was asked for."""
         self.orders_wanted_ns = 0
         """A list asked for before this time does not count (the private stream was not up yet)."""
+        self._told: set[str] = set()
+        """What was said of the account and is in the log."""
 
     # --- to read
 
@@ -211,14 +248,27 @@ class Venue:
     def linked(self, instruments: Sequence[str], specs: Sequence[LinkSpec], now_ns: int) -> None:
         """Books are wanted here (or more of them), over these links: poll what a deal needs to know."""
         first, self.selected = not self.selected, True
+        self.instruments.extend(instruments)
+        guarantees = self.exchange.capabilities
         if first and self.setup.signer is not None:
             self.polls.append(Poll(AskKind.ASSETS, "", now_ns))
+            if self.paper is None and guarantees.account_status:
+                self.polls.append(Poll(AskKind.ACCOUNT, "", now_ns))
         if self.paper is None:
             if first:
                 self.readiness.expect(specs)
                 self.polls.append(Poll(AskKind.BALANCES, "", now_ns))
                 self.list_orders_ns = now_ns
-            self.polls.extend(Poll(AskKind.FEES, instrument, now_ns) for instrument in instruments)
+            if first and guarantees.fees_at_once:
+                self.polls.append(Poll(AskKind.FEES, "", now_ns))
+            else:
+                self._ask_fees(now_ns)
+
+    def _ask_fees(self, now_ns: int) -> None:
+        """Poll the rates of the instruments that no answer named yet, each by itself."""
+        for instrument in self.instruments:
+            if instrument not in self.fees and self.poll(AskKind.FEES, instrument) is None:
+                self.polls.append(Poll(AskKind.FEES, instrument, now_ns))
 
     def joined(self, link: Link) -> None:
         """A link of this venue was made."""
@@ -228,35 +278,82 @@ class Venue:
     def streaming(self, now_ns: int) -> None:
         """The private stream is up (again): what was listed before it, or is being listed, may miss something."""
         self.list_orders_ns = self.orders_wanted_ns = now_ns
+        self.orders_failed = 0
         balances = self.poll(AskKind.BALANCES)
         if balances is not None:
             balances.due_ns = balances.wanted_ns = now_ns
 
-    def answered(self, ask: Ask, has_body: bool, outputs: Sequence[object], sent_ns: int, now_ns: int) -> bool:
-        """A poll was answered by ``outputs``; True when the catalogue is known now."""
-        poll = self.poll(ask.kind, ask.instrument)
-        if poll is None or any(isinstance(out, Ask) and out.kind is ask.kind for out in outputs):
-            return False  # not a poll, or its next page is asked for
-        good = has_body and any(isinstance(out, _ANSWERS[ask.kind]) for out in outputs)
-        if self.rest.phase is Phase.CLOSED and ask.kind in _PRIVATE:
-            return False  # refused credentials: asking on would end in a ban
-        if sent_ns < poll.wanted_ns:
-            return False  # asked again since
-        # an account may have no permission for asset states: not so soon again
-        patience = RETRY_NS * (15 if ask.kind is AskKind.ASSETS else 1)
-        poll.due_ns = now_ns + (EVERY_NS[ask.kind] if good else patience)
+    def orders_asked(self, now_ns: int) -> None:
+        """Open orders are being listed: if no complete list comes, ask again, each time later."""
+        self.list_orders_ns = now_ns + retry_ns(self.orders_failed)
+        self.orders_failed += 1
+
+    def answered(
+        self, ask: Ask, has_body: bool, outputs: Sequence[object], sent_ns: int, now_ns: int
+    ) -> AskKind | None:
+        """A poll, or a page of it, was answered by ``outputs``: the kind of the poll, if it is answered now."""
+        poll = self._polled(ask)
+        if poll is None:
+            return None
+        kind = poll.kind
+        if ask.kind is not AskKind.PAGE and not ask.ref:
+            poll.sent_ns = sent_ns
+        poll.page = None
+        for out in outputs:
+            if isinstance(out, Ask) and out.kind in (AskKind.PAGE, kind):
+                poll.page = out.ref
+                return None  # its next page is asked for
+        good = has_body and any(isinstance(out, _ANSWERS[kind]) for out in outputs)
+        if self.rest.phase is Phase.CLOSED and kind in _PRIVATE:
+            return None  # refused credentials: asking on would end in a ban
+        if poll.sent_ns < poll.wanted_ns:
+            return None  # asked again since
         if not good:
-            return False
+            poll.due_ns = now_ns + retry_ns(poll.failed)
+            poll.failed += 1
+            return None
+        poll.due_ns = now_ns + EVERY_NS[kind]
+        poll.failed = 0
         poll.known = True
-        if ask.kind is AskKind.CATALOGUE:
+        if kind is AskKind.CATALOGUE:
             self.catalogued = True
-        elif ask.kind is AskKind.BALANCES:
+        elif kind is AskKind.BALANCES:
             self.readiness.rest_warm()
-            self.readiness.balances_listed(sent_ns)
-            self.balances_ns = sent_ns
-        elif ask.kind is AskKind.FEES:
+            self.readiness.balances_listed(poll.sent_ns)
+            self.balances_ns = poll.sent_ns
+        elif kind is AskKind.FEES:
+            self._ask_fees(now_ns)
             self.readiness.fees_known(all(p.known for p in self.polls if p.kind is AskKind.FEES))
-        return ask.kind is AskKind.CATALOGUE
+        elif kind is AskKind.ACCOUNT and self.readiness.problem:
+            poll.due_ns = now_ns + RETRY_CAP_NS
+        return kind
+
+    def _polled(self, ask: Ask) -> Poll | None:
+        """The poll that a question belongs to."""
+        if ask.kind is not AskKind.PAGE:
+            return self.poll(ask.kind, ask.instrument)
+        return next((poll for poll in self.polls if poll.page == ask.ref), None)
+
+    def unlisted(self, outputs: Sequence[object]) -> list[Instrument]:
+        """The instruments that were tradable and are not in ``outputs``, the whole catalogue: not tradable now."""
+        listed = {out.instrument.id for out in outputs if isinstance(out, InstrumentUpdate)}
+        known = self.catalogue.venue(self.exchange.venue)
+        return [
+            replace(one, tradable=False, status="not listed") for one in known if one.tradable and one.id not in listed
+        ]
+
+    def rules_doubted(self, now_ns: int) -> None:
+        """An order was refused for a trading rule: ours may be out of date, so read them again."""
+        for poll in self.polls:
+            if poll.kind is AskKind.CATALOGUE and poll.known and poll.due_ns != NEVER:
+                poll.due_ns = min(poll.due_ns, max(now_ns, poll.asked_ns + RULES_NS))
+
+    def account_said(self, status: AccountStatus) -> Sequence[str]:
+        """The state of the account and its key. Returns the warnings that are new."""
+        self.readiness.account_checked(status.problem)
+        new = [text for text in status.warnings if text not in self._told]
+        self._told.update(new)
+        return new
 
     def clock_sample(self, sample: ClockSample, now_ns: int) -> None:
         """Use the sharpest recent sample of the venue's clock: signatures, proofs and readiness depend on it."""

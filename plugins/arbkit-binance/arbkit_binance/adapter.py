@@ -78,6 +78,10 @@ class Binance:
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.OPEN_ONLY,
             order_window_ns=self._window_ms * MS,
+            order_window_source="https://developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security",
+            order_timeout_ns=10 * S,
+            order_timeout_source="https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-api-information"
+            " (the API answers -1007 after 10 s)",
             lookup_lag_ns=2 * S,
             checked="2026-07-21",
         )

@@ -90,6 +90,9 @@ class Bybit:
     capabilities = Capabilities(
         client_id_scope=ClientIdScope.OPEN_ONLY,  # the page says "always unique"; the weaker guarantee is assumed
         order_window_ns=WINDOW_NS,
+        order_window_source="https://bybit-exchange.github.io/docs/v5/guide (X-BAPI-RECV-WINDOW)",
+        order_timeout_ns=10 * S,
+        order_timeout_source="assumed: the venue states none; 10 s as at Binance",
         lookup_lag_ns=2 * S,
         book_check="sequence",
         checked="2026-07-24",

@@ -70,6 +70,9 @@ class Okx:
     capabilities = Capabilities(
         client_id_scope=ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
         order_window_ns=tables.ORDER_WINDOW_NS,  # expTime, set on every order
+        order_window_source="https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order (expTime)",
+        order_timeout_ns=10 * S,
+        order_timeout_source="assumed: the venue states none; 10 s as at Binance",
         lookup_lag_ns=2 * S,
         account_status=True,
         book_check="sequence",

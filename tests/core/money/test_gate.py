@@ -201,9 +201,12 @@ def test_the_edges_of_the_rules_pass(kw: dict[str, Any]) -> None:
     assert Bench().rule(now_ns=5, **kw) == ""
 
 
-def test_an_untradable_instrument_takes_no_order() -> None:
-    """Halted or delisted: no new legs, no hedges either (the venue would refuse them)."""
-    assert Bench(rules=replace(RULES, tradable=False)).rule() == "instrument"
+def test_an_untradable_instrument_takes_no_entry() -> None:
+    """Halted or delisted: no new legs. A hedge or an unwind is tried: our catalogue may be old."""
+    bench = Bench(rules=replace(RULES, tradable=False))
+    assert bench.rule() == "instrument"
+    assert bench.rule(purpose=Purpose.HEDGE) == ""
+    assert bench.rule(purpose=Purpose.UNWIND, side=Side.SELL) == ""
 
 
 def test_an_order_needs_a_deal_and_a_leg() -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core.money import ledger as ledger_module
 from arbkit.core.money.ledger import Difference, Ledger
@@ -250,6 +251,39 @@ def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
     assert ledger.balance(bal("DOGE", "5", recv_ns=3)) == Difference(ACCOUNT, "DOGE", Dec(0), Dec(5), 3)
 
 
+def test_an_asset_that_a_later_listing_lacks_is_zero() -> None:
+    """Venues list what is there: what an account no longer has is missing from the listing."""
+    ledger = opened()
+    usdt = bal("USDT", "1000", snapshot=True, recv_ns=7)
+    assert ledger.balance(usdt) is None
+    ledger.listed(ACCOUNT, [usdt])
+    assert ledger.available(ACCOUNT, "BTC") == 0
+    assert ledger.drifts(8, 1) == [Difference(ACCOUNT, "BTC", Dec(1), Dec(0), 7)]
+    assert ledger.available(ACCOUNT, "USDT") == 1000
+
+
+def test_a_listing_older_than_a_report_leaves_it() -> None:
+    """The zero of a missing asset has the listing's newest time, and is ignored like any report that is too old."""
+    ledger = Ledger()
+    rows = [bal("USDT", "9", exch_ns=100), bal("BNB", "9", exch_ns=150)]
+    for report in (bal("BTC", "1", exch_ns=200), *rows):
+        ledger.balance(report)
+    ledger.listed(ACCOUNT, rows)
+    assert ledger.available(ACCOUNT, "BTC") == 1
+    ledger.listed(ACCOUNT, [bal("USDT", "9", exch_ns=201)])
+    assert (ledger.available(ACCOUNT, "BTC"), ledger.available(ACCOUNT, "BNB")) == (0, 0)
+
+
+def test_a_listing_from_before_a_fill_does_not_take_it_away() -> None:
+    """What was bought after the listing was made is explained by the fill: it stays available."""
+    ledger = Ledger()
+    ledger.balance(bal("USDT", "1000", snapshot=True))
+    ledger.fill(make_fill("a", Side.BUY, "1", "10"), BTC_USDT)
+    ledger.listed(ACCOUNT, [bal("USDT", "1000", snapshot=True)])
+    assert ledger.available(ACCOUNT, "BTC") == 1
+    assert ledger.drifts(10**18, 1) == []
+
+
 def test_a_late_fee_is_booked_as_a_row_of_its_own() -> None:
     """The row ``id/fee`` moves the fee asset and nothing else, once."""
     ledger = opened()
@@ -259,6 +293,19 @@ def test_a_late_fee_is_booked_as_a_row_of_its_own() -> None:
     assert not ledger.fill(row, BTC_USDT)
     assert (ledger.pnl(), ledger.fees()) == ({"BTC": -1, "USDT": Dec("9.99")}, {"USDT": Dec("0.01")})
     assert ledger.position(ACCOUNT, BTC_USDT.id) == -1
+
+
+def test_taxes_are_booked_like_the_fee() -> None:
+    """In any asset: they leave the balance and the PnL, and count as fees; twice the same asset is added up."""
+    ledger = opened()
+    taxed = replace(
+        make_fill("a", Side.SELL, "1", "10", fee="0.01"), extra_fees=(("USDT", Dec("0.02")), ("BNB", Dec(3)))
+    )
+    assert ledger.fill(taxed, BTC_USDT)
+    assert not ledger.fill(taxed, BTC_USDT)
+    assert ledger.pnl() == {"BTC": -1, "USDT": Dec("9.97"), "BNB": -3}
+    assert ledger.fees() == {"USDT": Dec("0.03"), "BNB": 3}
+    assert (ledger.total(ACCOUNT, "USDT"), ledger.total(ACCOUNT, "BNB")) == (Dec("1009.97"), -3)
 
 
 def test_a_foreign_fill_moves_the_total_and_no_pnl() -> None:

@@ -16,7 +16,21 @@ from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
-from arbkit.core.types import Balance, Catalogue, Fill, Instrument, Leg, Mode, Opportunity, Side
+from arbkit.core.orders.orders import Orders
+from arbkit.core.types import (
+    Balance,
+    Catalogue,
+    Fill,
+    Instrument,
+    Leg,
+    Mode,
+    NewOrder,
+    Opportunity,
+    OrderUpdate,
+    OrdStatus,
+    RejectReason,
+    Side,
+)
 
 SECOND = 1_000_000_000
 FEE = Dec("0.001")
@@ -226,6 +240,39 @@ def closed(number: int, outcome: Outcome) -> Deal:
     deal = make_deal(number)
     deal.close(outcome, "test", 0)
     return deal
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REVERSED, Outcome.NOTHING, Outcome.COMPLETED])
+def test_a_refusal_that_lasts_pauses_its_pair(outcome: Outcome) -> None:
+    """B06: an account mode that does not allow the order will not change in five seconds. The pair is tried again after
+    ten minutes, also if the refused deal cost nothing; the refusal of new deals says why."""
+    limits = make()
+    deal = make_deal(1)
+    table = Orders(deal.legs[0].account)
+    leg = deal.legs[0]
+    order = NewOrder(
+        account=leg.account, instrument=leg.instrument, cl_ord_id="o", side=leg.side, qty=leg.qty, px=leg.px, deal=1
+    )
+    deal.orders["o"] = table.add(order, 0)
+    table.apply(
+        OrderUpdate(
+            account=leg.account,
+            instrument=leg.instrument,
+            cl_ord_id="o",
+            ord_status=OrdStatus.REJECTED,
+            reason=RejectReason.OTHER,
+            lasting=True,
+            text="51010 account mode",
+        )
+    )
+    deal.close(outcome, "test", 0)
+    limits.outcome(deal, 0)
+    refusal = limits.pair_may_trade(deal.pair, 599 * SECOND)
+    assert refusal is not None
+    assert refusal.rule == "cooldown"
+    assert f"{leg.instrument} refuses orders: 51010 account mode" in refusal.text
+    assert reserve(limits, make_deal(2, sell="c:BTC-USDT"), 0) == ""
+    assert reserve(limits, make_deal(3), 600 * SECOND) == ""
 
 
 def test_a_broken_deal_starts_the_cooldown_of_its_pair_only() -> None:

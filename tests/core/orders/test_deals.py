@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.orders.deals import MOVES, Deal, DealLeg, DealState, Outcome
@@ -150,3 +151,12 @@ def test_open_orders_and_doubt_are_read_from_the_live_orders() -> None:
     assert deal.in_doubt
     orders.absent("o1", 5)
     assert (deal.open_orders, deal.in_doubt) == ([], False)
+
+
+def test_taxes_lower_the_gain_of_a_deal() -> None:
+    """Beside the fee, in any asset; one taken in base is missing from what was bought."""
+    deal = make_deal()
+    buy = deal.legs[0]
+    deal.fill(replace(make_fill(buy, "1", "100", "0.001", "BTC"), extra_fees=(("BTC", Dec("0.002")), ("BRL", Dec(5)))))
+    assert buy.net_base == Dec("0.997")
+    assert deal.net() == {"BTC": Dec("0.997"), "USDT": -100, "BRL": -5}

@@ -487,6 +487,42 @@ def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
     assert change.changed is False
 
 
+def test_taxes_beside_the_fee_are_returned_once() -> None:
+    """They come with the fill, or later with its fee, or later than that; a repeated report brings nothing new."""
+    taxes = (("USDT", Dec("0.03")), ("BRL", Dec("0.2")))
+    orders, _ = table()
+    whole = orders.apply(fill("t", "4", "4", extra_fees=taxes))
+    assert [(row.trade_id, row.fees) for row in whole.fills] == [("t", (("USDT", Dec("0.1")), *taxes))]
+    assert orders.apply(fill("t", "4", "4", extra_fees=taxes)).fills == ()
+    bare = orders.apply(fill("u", "2", "6", fee=None))
+    assert [row.fees for row in bare.fills] == [()]
+    late = orders.apply(fill("u", "2", "6", extra_fees=taxes))
+    assert [(row.trade_id, row.qty, row.fees) for row in late.fills] == [("u/fee", 0, (("USDT", Dec("0.1")), *taxes))]
+    orders.apply(fill("v", "1", "7"))
+    later = orders.apply(fill("v", "1", "7", extra_fees=taxes))
+    assert [(row.trade_id, row.qty, row.fees) for row in later.fills] == [("v/extra", 0, taxes)]
+    for again in ("u", "v"):
+        assert orders.apply(fill(again, "2" if again == "u" else "1", None, extra_fees=taxes)).fills == ()
+    early = orders.apply(fill("w", "1", "8", fee=None, extra_fees=taxes))
+    assert [row.fees for row in early.fills] == [taxes]
+    assert [row.fees for row in orders.apply(fill("w", "1", "8", extra_fees=taxes)).fills] == [(("USDT", Dec("0.1")),)]
+
+
+def test_a_tax_that_is_no_amount_makes_the_report_unreadable() -> None:
+    """Like an unreadable fee: nothing of the report is counted, and the order is queried."""
+    orders, _ = table()
+    change = orders.apply(fill("t", "4", "4", extra_fees=(("USDT", Dec("NaN")),)))
+    assert (change.fills, change.ask, len(change.anomalies)) == ((), True, 1)
+
+
+def test_a_lasting_refusal_is_kept_with_the_order() -> None:
+    """Whoever reads the order knows that the same one would be refused again."""
+    orders, order = table()
+    orders.apply(report(S.REJECTED, reason=RejectReason.OTHER, lasting=True, text="account mode"))
+    assert (order.status, order.lasting) == (S.REJECTED, True)
+    assert not table()[1].lasting
+
+
 @pytest.mark.parametrize("bad", ["NaN", "sNaN", "Infinity", "-Infinity", "1e999999999", "1e18"])
 @pytest.mark.parametrize("field", ["cum_qty", "last_qty", "last_px", "fee"])
 def test_numbers_that_are_no_amounts_are_dropped_with_an_alarm(field: str, bad: str) -> None:

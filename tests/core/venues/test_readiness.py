@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit.core.types import Capabilities, ClientIdScope, ClockSample, LinkSpec, Role
 from arbkit.core.venues.readiness import Readiness
@@ -55,6 +56,13 @@ def test_each_fact_is_needed(skip, words):
     assert not table.ready
     [text] = table.missing()
     assert words in text
+
+
+def test_the_clock_is_measured_by_the_window_of_the_gateway():
+    """The engine's own timeout says nothing about clocks: a quarter of the order window stays the limit."""
+    table = Readiness("v:main", replace(CAPABILITIES, order_timeout_ns=60 * S))
+    table.clock(ClockSample("v", 0, S // 2))
+    assert "venue clock known to 500 ms only, needs under 500 ms" in table.missing()
 
 
 def test_rest_stands_in_for_the_trade_link():

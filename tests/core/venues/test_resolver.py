@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.orders.orders import Order, Orders
@@ -273,6 +274,16 @@ def test_no_proof_before_the_venue_says_it_can_be_had(capabilities, deadline):
     early = desk.answer(until=T0 + (deadline or 10_000 * S))
     assert absences(early) == []
     assert len(absences(desk.answer(until=T0 + 10_100 * S))) == (deadline is not None)
+
+
+def test_the_window_of_the_gateway_alone_is_no_proof():
+    """Clause 1: an order that arrived within its window may wait for the matching engine until the venue's timeout. All
+    other clauses are met from the first second on; no alarm is raised for this wait."""
+    timeout = 20 * S
+    desk = Desk(replace(CAPABILITIES, order_timeout_ns=timeout))
+    assert desk.answer(until=MOMENT + timeout) == []
+    desk = Desk(replace(CAPABILITIES, order_timeout_ns=timeout))
+    assert len(absences(desk.answer(until=MOMENT + timeout + S))) == 1
 
 
 def test_fills_listed_before_the_order_left_the_book_prove_nothing():
