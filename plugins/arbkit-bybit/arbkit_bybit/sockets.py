@@ -1,0 +1,249 @@
+"""What Bybit's sockets send: books and trades on the public one; orders, fills and balances on the private one; answers
+to orders on the trade one.
+
+https://bybit-exchange.github.io/docs/v5/ws/connect
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from arbkit.venue import (
+    MS,
+    UNSET,
+    AccountSocket,
+    BadFrame,
+    BookSocket,
+    CancelOrder,
+    Chained,
+    Command,
+    Context,
+    Depth,
+    Feed,
+    LocalProtocolError,
+    NewOrder,
+    Notice,
+    Output,
+    RemoteProtocolError,
+    Send,
+    Side,
+    Stream,
+    Trade,
+    json_text,
+    ms_ns,
+    read_json,
+)
+from arbkit.venue import rows as read_rows
+from arbkit_bybit import rows, tables
+from arbkit_bybit.verdicts import VERDICTS
+
+PING_NS = 20_000_000_000
+"""Bybit recommends a ping every 20 s on every socket."""
+PING = json_text({"req_id": "ping", "op": "ping"})
+TOPICS_PER_REQUEST = 10
+PRINTS = "publicTrade"
+_SUBSCRIBE = Send(json_text({"req_id": "private", "op": "subscribe", "args": ["order", "execution", "wallet"]}))
+_ALREADY_LOGGED_IN = 20001
+_RESTARTING = (10016, 10019)
+"""This node of the venue is shutting down; dial a new connection."""
+_TOO_MANY_SESSIONS = 10003
+"""On the trade socket alone; elsewhere it is a bad key."""
+_KINDS: dict[str, type[Command]] = {"order.create": NewOrder, "order.cancel": CancelOrder}
+
+
+def feeds(gap_check: bool) -> Mapping[str, Feed]:
+    """``orderbook.1`` of spot sends only whole books and repeats their ``u``, so it is not checked."""
+    return {
+        f"orderbook.{levels}": Feed(levels, partial(Chained, check=gap_check and levels > 1))
+        for levels in (1, 50, 200, 1000)
+    }
+
+
+def streams(depth: str) -> Callable[[str], Sequence[Stream]]:
+    return lambda native: [(f"orderbook.{depth}", native)]
+
+
+def write(op: str, wanted: Sequence[Stream], number: int) -> str:
+    return json_text({"req_id": str(number), "op": op, "args": [f"{channel}.{native}" for channel, native in wanted]})
+
+
+def read_public(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    frame = rows.public_frame(data)
+    topic = frame.topic
+    if not topic:
+        return _public_reply(socket, frame, now_ns)
+    try:
+        book = socket.books[topic]
+    except KeyError:
+        channel, _, native = topic.rpartition(".")
+        book = socket.open(topic, channel, native)
+    if book is None:
+        return _trades(socket, topic, data, now_ns)
+    row = frame.data
+    if not isinstance(row, rows.BookRow):
+        raise BadFrame(f"{topic}: no book in it")
+    bids, asks, u = row.bids, row.asks, row.u
+    if bids is UNSET or asks is UNSET or not u:
+        raise BadFrame(f"{topic}: a book without b, a or u")
+    exch_ns = (frame.cts or row.cts or frame.ts) * MS
+    out: Sequence[Output]
+    if frame.type == "snapshot" or u == 1:
+        # u = 1: the service restarted, and the message is a full book whatever its type
+        out = book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
+    elif frame.type == "delta":
+        out = book.update(Depth(bids, asks, u, u - 1, exch_ns), now_ns)
+    else:
+        raise BadFrame(f"{topic}: unknown type {frame.type!r}")
+    return out
+
+
+def _trades(socket: BookSocket, topic: str, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    channel, _, native = topic.rpartition(".")
+    if channel != PRINTS:
+        return ()
+    name = socket.context.instrument(native)
+    return [
+        Trade(
+            name,
+            Side.BUY if row.side == "Buy" else Side.SELL,
+            row.px,
+            row.qty,
+            row.trade_id,
+            row.ms * MS,
+            now_ns,
+        )
+        for row in rows.trades_frame(data).data
+    ]
+
+
+def _public_reply(socket: BookSocket, frame: rows.PublicFrame, now_ns: int) -> Sequence[Output]:
+    if frame.op in ("ping", "pong", "unsubscribe"):
+        return ()
+    if not frame.op and frame.success is None:
+        raise BadFrame("neither a reply nor a push")
+    asked = int(frame.req_id) if frame.req_id.isascii() and frame.req_id.isdecimal() else 0
+    if frame.success is False:
+        return socket.refused(asked, frame.ret_msg, now_ns)
+    return socket.confirmed(asked, now_ns)
+
+
+# --- the account ---
+
+
+def channels(context: Context, now_ns: int) -> tuple[Sequence[Send], Sequence[str]]:
+    return [_SUBSCRIBE], ["private"]
+
+
+def read_private(socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    """``order`` (states), ``execution`` (fills) and ``wallet``; rows of categories other than spot are left out."""
+    frame = rows.private_frame(data)
+    context = socket.context
+    match frame.topic.partition(".")[0]:
+        case "":
+            return _private_reply(socket, frame, now_ns)
+        case "order":
+            states = [tables.order(context, row, "stream", now_ns) for row in read_rows(frame.data)]
+            return [state for state in states if state is not None]
+        case "execution":
+            fills = [tables.fill(context, row, "stream", now_ns) for row in read_rows(frame.data)]
+            return [fill for fill in fills if fill is not None]
+        case "wallet":
+            return tables.balances(context, read_rows(frame.data), False, now_ns, frame.creation_time * MS)
+    return ()
+
+
+def _private_reply(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[Output]:
+    code = frame.ret_code
+    match frame.op:
+        case "ping" | "pong":
+            return ()
+        case "auth" if not frame.failed or code == _ALREADY_LOGGED_IN:
+            return socket.logged_in(now_ns)
+        case "auth":
+            raise VERDICTS.refused_login("bybit", code, frame.text) or _refused("the login", frame)
+        case "subscribe" if not frame.failed:
+            return socket.confirmed(frame.req_id, now_ns)
+        case "subscribe":
+            raise _refused("a channel", frame)
+        case "":
+            raise BadFrame("neither a reply nor a push")
+    return (_notice(frame, now_ns),)
+
+
+def read_trade(socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    """An answer means "accepted"; states and fills come on the private socket."""
+    frame = rows.private_frame(data)
+    code = frame.ret_code
+    if frame.op in _KINDS:
+        return _answer(socket, frame, now_ns)
+    match frame.op:
+        case "ping" | "pong":
+            return ()
+        case "auth" if code == _TOO_MANY_SESSIONS:
+            raise RemoteProtocolError(
+                f"bybit: {code} {frame.text}: too many trade sockets of this account are open; close other programs"
+            )
+        case "auth":
+            return _private_reply(socket, frame, now_ns)
+        case "" if code is None:
+            raise BadFrame("not an answer")
+    return (_notice(frame, now_ns),)
+
+
+def _answer(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[Output]:
+    ids = read_json(rows.IDS, bytes(frame.data)) or rows.Ids()
+    asked, kind = socket.ids.read(frame.req_id), _KINDS[frame.op]
+    cl_ord_id = ids.order_link_id or asked.cl_ord_id
+    if not cl_ord_id:
+        return (_notice(frame, now_ns),)
+    code, text = frame.ret_code, frame.text
+    if code == _TOO_MANY_SESSIONS:
+        code, text = None, f"{code} {text}: too many trade sockets of this account"  # says nothing about the order
+    buckets = tables.CALLS.buckets(kind, socket.context.account, asked.instrument)
+    out: list[Output] = [
+        *VERDICTS.acknowledged(
+            socket.context,
+            kind,
+            asked.instrument,
+            cl_ord_id,
+            code,
+            text,
+            now_ns,
+            order_id=ids.order_id,
+            exch_ns=ms_ns(str(frame.header.get("Timenow", ""))),
+            buckets=buckets,
+            pause_ns=tables.PAUSES.window_ns,
+        ),
+        *tables.usage(socket.context, buckets, frame.header, now_ns),
+    ]
+    return [*out, _notice(frame, now_ns)] if code in _RESTARTING else out
+
+
+def _notice(frame: rows.PrivateFrame, now_ns: int) -> Notice:
+    code = frame.ret_code
+    return Notice("bybit", f"{frame.op}: {code or ''} {frame.text}".strip(), code in _RESTARTING, now_ns)
+
+
+def _refused(what: str, frame: rows.PrivateFrame) -> RemoteProtocolError:
+    return RemoteProtocolError(f"bybit refused {what}: {frame.ret_code} {frame.text}")
+
+
+def write_order(socket: AccountSocket, what: Command, now_ns: int) -> Send:
+    context = socket.context
+    if isinstance(what, NewOrder):
+        op, letter, deadline_ns, params = "order.create", "n", what.deadline_ns, tables.order_params(context, what)
+    elif isinstance(what, CancelOrder):
+        op, letter, deadline_ns, params = "order.cancel", "c", 0, tables.key_params(context, what)
+    else:
+        raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
+    request = {
+        "reqId": socket.ids.make(letter, what.cl_ord_id, what.instrument),
+        "header": {
+            "X-BAPI-TIMESTAMP": str(context.signer.venue_ns(now_ns) // MS),
+            "X-BAPI-RECV-WINDOW": tables.window_ms(deadline_ns, now_ns),
+        },
+        "op": op,
+        "args": [dict(params)],
+    }
+    return Send(json_text(request), 0)
