@@ -117,20 +117,22 @@ class CallTable:
 
     def cost(self, what: What, role: Role) -> Sequence[tuple[str, int]]:
         """What ``Exchange.cost`` returns."""
+        return (*self.own(what), *self._every.get(role, ()))
+
+    def own(self, what: What) -> Sequence[tuple[str, int]]:
+        """The cost without ``every``."""
         if isinstance(what, Ask):
             page = what.kind is AskKind.PAGE
             call = self._names.get(what.ref.partition(" ")[0]) if page else self._calls.get(what.kind)
             account = ""
         else:
             call, account = self._calls.get(type(what)), what.account
-        every = self._every.get(role, ())
         if call is None:
-            return every
-        own = [
+            return ()
+        return [
             (_bucket(bucket, by, account, what.instrument), units if isinstance(units, int) else units(what))
             for bucket, units, by in call.cost
         ]
-        return (*own, *every)
 
     def route(self, command: Command, on_socket: tuple[type[Any], ...]) -> Sequence[Role]:
         """What ``Exchange.route`` returns: the trade socket first for ``on_socket``, REST for the rest of the table."""

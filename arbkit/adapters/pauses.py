@@ -27,7 +27,7 @@ class Pauses(Struct, frozen=True, kw_only=True):
     window_ns: int
     """After a throttle code or HTTP 429."""
     bucket: str = ""
-    """The bucket that is closed then; "" = those of the call."""
+    """The bucket that is closed then; "" = the call's own, or those of every call if it has none."""
     statuses: Mapping[int, tuple[str, int]] = {}
     """HTTP status of a ban or a firewall -> (bucket, ns); "*" = all of the venue."""
 

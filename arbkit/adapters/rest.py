@@ -261,7 +261,7 @@ class RestSession:
         venue, status = self._context.venue, answer.status
         buckets = [bucket for bucket, _ in self._calls.cost(what, Role.REST)]
         bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), self._bans, now_ns)
-        closed = [bucket] if bucket else buckets
+        closed = [bucket] if bucket else [name for name, _ in self._calls.own(what)] or buckets
         if until_ns:
             out += [RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in closed]
         if isinstance(answer, HttpAnswer):

@@ -163,7 +163,7 @@ def _private_reply(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int)
         case "auth":
             raise VERDICTS.refused_login("bybit", code, frame.text) or _refused("the login", frame)
         case "subscribe" if not frame.failed:
-            return socket.confirmed(frame.req_id, now_ns)
+            return socket.confirmed("private", now_ns)
         case "subscribe":
             raise _refused("a channel", frame)
         case "":

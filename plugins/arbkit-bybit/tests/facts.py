@@ -101,34 +101,7 @@ class TopWire(BybitWire):
         return ()
 
 
-class FullWire(BybitWire):
-    """``orderbook.full``: changes only, joined to a snapshot over REST by ``u``; a restart begins again at 1."""
-
-    kind = "rest"
-    quirks = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "restart by delta",
-        "reconnect",
-        "late snapshot",
-        "old snapshot",
-        "refused snapshot",
-    )
-
-    def body(self, message: Any) -> bytes:
-        result = self.data(message) | {"ts": message.ms + 2, "cts": message.ms}
-        return json.dumps({"retCode": 0, "retMsg": "OK", "result": result, "time": message.ms + 9}).encode()
-
-    def asked(self, text: str) -> Sequence[str]:
-        return ()
-
-
-WIRES = {"": BybitWire("50"), "-200": BybitWire("200"), "-1": TopWire("1"), "-full": FullWire("full")}
+WIRES = {"": BybitWire("50"), "-200": BybitWire("200"), "-1": TopWire("1")}
 CCXT_QUIRKS = (
     "other zeros",
     "numbers",
@@ -178,6 +151,29 @@ ENDPOINTS = [
         {Role.REST: "https://api.bybit.eu/v5/market/time", Role.TRADE: "wss://other/v5/trade"},
     ),
     (
+        VenueSettings(options={"domain": "bybit.eu"}),
+        {
+            Role.PUBLIC: "wss://stream.bybit.eu/v5/public/spot",
+            Role.PRIVATE: "wss://stream.bybit.eu/v5/private",
+            Role.TRADE: "wss://stream.bybit.eu/v5/trade",
+        },
+    ),
+    (
+        VenueSettings(options={"domain": "bybit.nl"}),
+        {
+            Role.REST: "https://api.bybit.nl/v5/market/time",
+            Role.PUBLIC: "wss://stream.bybit.com/v5/public/spot",
+            Role.TRADE: "wss://stream.bybit.com/v5/trade",
+        },
+    ),
+    (
+        VenueSettings(options={"domain": "bybitgeorgia.ge"}),
+        {
+            Role.REST: "https://api.bybitgeorgia.ge/v5/market/time",
+            Role.PRIVATE: "wss://stream.bybitgeorgia.ge/v5/private",
+        },
+    ),
+    (
         VenueSettings(
             environment="sim",
             endpoints=dict.fromkeys(("rest", "ws_public", "ws_private", "ws_trade"), "ws://127.0.0.1:1"),
@@ -190,6 +186,10 @@ BAD_SETTINGS = [
     (VenueSettings(environment="staging"), "testnet"),
     (VenueSettings(options={"dept": "50"}), "did you mean 'depth'"),
     (VenueSettings(options={"depth": "5"}), "200"),
+    (VenueSettings(options={"depth": "full"}), "1000"),
+    (VenueSettings(options={"domain": "bybit.us"}), "bybit.eu"),
+    (VenueSettings(environment="testnet", options={"domain": "bybit.kz"}), "needs endpoints"),
+    (VenueSettings(endpoints={"ws_publik": "wss://other"}), "did you mean 'ws_public'"),
 ]
 WORDS = ["orderbook.50.C1USDT", "order", "execution", "wallet", "0", "NaN", "auth", "order.create"]
 KEYS = [

@@ -11,19 +11,16 @@ from arbkit_bybit.adapter import Bybit
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
-    Ask,
-    AskKind,
     BookLost,
     Catalogue,
     Dial,
-    HttpAnswer,
     Instrument,
-    LinkSpec,
-    NoAnswer,
     Notice,
     Ready,
     Role,
     Send,
+    Side,
+    Trade,
     VenueSettings,
 )
 
@@ -77,7 +74,7 @@ def test_ten_topics_a_request_and_ready_when_all_are_confirmed() -> None:
 
 
 def test_a_refused_batch_is_sent_again_one_by_one() -> None:
-    """One bad topic may have failed them all; the bad one is told and not repeated."""
+    """One bad topic may have failed them all; the bad one is told, its book is lost, and it is asked for later."""
     session = opened()
     (request,) = [json.loads(send.data) for send in session.start(0)]
     again = [json.loads(send.data) for send in session.receive(reply(request, False), 1)]
@@ -89,8 +86,20 @@ def test_a_refused_batch_is_sent_again_one_by_one() -> None:
     assert isinstance(lost, BookLost)
     assert lost.instrument == ETH.id
     assert ready == Ready("bybit.public.0", 3)
-    sent = [out for now in range(1, 200) for out in session.tick(now * S)]
-    assert {json.loads(send.data)["op"] for send in sent} == {"ping"}
+    assert session.due_ns == S + 3
+    (send,) = session.tick(session.due_ns)
+    assert json.loads(send.data)["args"] == ["orderbook.50.ETHUSDT"]
+
+
+def test_a_topic_that_stays_silent_is_asked_for_again() -> None:
+    """Confirmed, and no snapshot came."""
+    session = opened(BTC)
+    (request,) = [json.loads(send.data) for send in session.start(0)]
+    session.receive(reply(request), S)
+    out = [one for now in range(2, 40) for one in session.tick(now * S)]
+    assert [one.instrument for one in out if isinstance(one, BookLost)] == [BTC.id]
+    ops = [json.loads(one.data)["op"] for one in out if isinstance(one, Send)]
+    assert ops[:3] == ["ping", "unsubscribe", "subscribe"]
 
 
 def test_a_snapshot_and_a_delta() -> None:
@@ -124,7 +133,7 @@ def test_a_gap_is_flagged_and_subscribed_again_for_that_book_alone() -> None:
 
 
 def test_the_gap_test_can_be_switched_off() -> None:
-    """The page promises the chain word for word only for the full book."""
+    """The venue's page promises the chain word for word only for another channel."""
     session = opened(gap_check="off")
     session.receive(book("snapshot", 10), 0)
     assert session.receive(book("delta", 12), 1)[0].seq == 12
@@ -164,9 +173,9 @@ def test_two_depths_never_mix_in_one_book() -> None:
 
 
 def test_other_topics_and_unknown_instruments_say_nothing() -> None:
-    """Trades, tickers; an instrument that the catalogue lacks."""
+    """Candles, tickers; an instrument that the catalogue lacks."""
     session = opened()
-    for topic, data in (("publicTrade.BTCUSDT", [{"p": "1"}]), ("tickers.BTCUSDT", {"symbol": "BTCUSDT"})):
+    for topic, data in (("kline.1.BTCUSDT", [{"open": "1"}]), ("tickers.BTCUSDT", {"symbol": "BTCUSDT"})):
         assert session.receive(json.dumps({"topic": topic, "ts": 1, "type": "snapshot", "data": data}), 0) == ()
     assert session.receive(book("snapshot", 5, "orderbook.50.DOGEUSDT"), 0) == ()
 
@@ -204,7 +213,8 @@ def test_a_frame_that_is_nothing_known_is_refused() -> None:
 def test_it_pings_every_twenty_seconds() -> None:
     """JSON; the public reply keeps ``op: ping``."""
     session = opened()
-    session.start(0)
+    (request,) = [json.loads(send.data) for send in session.start(0)]
+    session.receive(reply(request), 0)
     session.receive(book("snapshot", 5), 0)
     session.receive(book("snapshot", 5, "orderbook.50.ETHUSDT"), 0)
     (ping,) = session.tick(20 * S)
@@ -213,68 +223,21 @@ def test_it_pings_every_twenty_seconds() -> None:
     assert session.receive('{"success":true,"ret_msg":"pong","conn_id":"c","op":"ping"}', 21 * S) == ()
 
 
-def full(u: int, **row: Any) -> str:
-    return book("delta", u, "orderbook.full.BTCUSDT", **row)
-
-
-def snapshot(u: int, code: int = 0, seq: int = 7) -> HttpAnswer:
-    result = {"s": "BTCUSDT", "b": [["9", "1"]], "a": [["11", "2"]], "ts": 5, "u": u, "seq": seq, "cts": 4}
-    return HttpAnswer(200, {}, json.dumps({"retCode": code, "retMsg": "", "result": result}).encode())
-
-
-def test_the_full_book_joins_a_rest_snapshot() -> None:
-    """Changes are held until the snapshot comes; older ones are dropped, the next must follow."""
-    session = opened(depth="full")
-    assert json.loads(session.start(0)[0].data)["args"][0] == "orderbook.full.BTCUSDT"
-    (ask,) = session.receive(full(10), 0)
-    assert (ask.kind, ask.instrument) == (AskKind.SNAPSHOT, BTC.id)
-    assert session.receive(full(11), 0) == ()
-    assert session.receive(full(12, b=[["9", "0"]], a=[]), 0) == ()
-    first, *later = session.answered(ask, snapshot(10), 1)
-    assert (first.snapshot, first.seq, first.depth, first.exch_ns) == (True, 10, 10_000, 4 * MS)
-    assert [update.seq for update in later] == [11, 12]
-    assert session.receive(full(13), 2)[0].seq == 13
-    lost, again = session.receive(full(15), 3)
-    assert isinstance(lost, BookLost)
-    assert again.kind is AskKind.SNAPSHOT
-
-
-def test_a_snapshot_of_the_full_book_that_is_too_old_or_refused_is_asked_again() -> None:
-    """Later each time."""
-    session = opened(depth="full")
-    (ask,) = session.receive(full(10), 0)
-    (again,) = session.answered(ask, snapshot(7), 1)
-    (third,) = session.answered(again, snapshot(10, code=10001), 2)
-    assert again.not_before_ns < third.not_before_ns
-    assert session.answered(third, NoAnswer("none"), 3)[0].kind is AskKind.SNAPSHOT
-
-
-def test_a_restart_of_the_full_book_starts_it_anew() -> None:
-    """``u`` = 1: the numbers begin again."""
-    session = opened(depth="full")
-    (ask,) = session.receive(full(10), 0)
-    session.answered(ask, snapshot(10), 1)
-    lost, ask = session.receive(full(1), 2)
-    assert isinstance(lost, BookLost)
-    (update,) = session.answered(ask, snapshot(1), 3)
-    assert (update.snapshot, update.seq) == (True, 1)
-
-
-def test_a_late_snapshot_from_before_a_restart_is_not_joined() -> None:
-    """Its ``u`` is large and its ``seq`` older than the restart: taking it would freeze the book, since every later
-    change would look old. It is asked for again."""
-    session = opened(depth="full")
-    (ask,) = session.receive(full(10, seq=7), 0)
-    _, new = session.receive(full(1, seq=9), 1)
-    (again,) = session.answered(ask, snapshot(10), 2)
-    assert (new.kind, again.kind) == (AskKind.SNAPSHOT, AskKind.SNAPSHOT)
-    update, change = session.answered(again, snapshot(1, seq=9), 3)[0], session.receive(full(2, seq=10), 4)[0]
-    assert (update.snapshot, update.seq, change.seq) == (True, 1, 2)
-
-
-def test_the_full_book_is_asked_for_without_a_key() -> None:
-    """Public data."""
+def test_trades_are_read_for_who_asks() -> None:
+    """``publicTrade``: the taker's side, each row of a push; for another instrument than the books if wanted."""
     exchange = Bybit(VenueSettings())
-    rest = exchange.session(LinkSpec(link="x", venue="bybit", role=Role.REST), Catalogue([BTC]), None)
-    (request,) = rest.encode(Ask(kind=AskKind.SNAPSHOT, instrument=BTC.id), 0)
-    assert request.url == "https://api.bybit.com/v5/market/full_orderbook?category=spot&symbol=BTCUSDT"
+    link = next(iter(exchange.links([BTC], "", [ETH])))
+    session: Any = exchange.session(link, Catalogue([BTC, ETH]), None)
+    (request,) = [json.loads(send.data) for send in session.start(0)]
+    assert request["args"] == ["orderbook.50.BTCUSDT", "publicTrade.ETHUSDT"]
+    rows = [
+        {"T": 1749999123456, "s": "ETHUSDT", "S": side, "v": "0.5", "p": "2000.25", "i": name, "BT": False, "seq": 9}
+        for side, name in (("Buy", "t1"), ("Sell", "t2"))
+    ]
+    frame = json.dumps({"topic": "publicTrade.ETHUSDT", "type": "snapshot", "ts": 1749999123458, "data": rows})
+    assert session.receive(frame, 5) == [
+        Trade(ETH.id, side, 2000.25, 0.5, name, 1749999123456 * MS, 5)
+        for side, name in ((Side.BUY, "t1"), (Side.SELL, "t2"))
+    ]
+    with pytest.raises(ValueError, match="Expected `float`"):
+        session.receive(frame.replace("2000.25", "NaN"), 6)

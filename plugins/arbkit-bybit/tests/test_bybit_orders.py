@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     ClockSample,
+    Dial,
     FeeUpdate,
     HttpAnswer,
     Instrument,
@@ -63,6 +65,8 @@ BYBIT = Bybit(VenueSettings())
 BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.000001"), px=Decimal(50000))
 CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
 QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
+REF = f"n{ID}0003BTCUSDT"
+"""A request id: the request, client id, counter and symbol."""
 HISTORY = Ask(kind=AskKind.ORDER, instrument=BTC.id, ref=ID, lane=Lane.QUERY)
 
 
@@ -129,6 +133,7 @@ def push(topic: str, *rows: object) -> list[Any]:
 def test_a_private_link_is_ready_when_its_topics_are_confirmed() -> None:
     """Auth, then the three topics in one style."""
     link = session(Role.PRIVATE)
+    assert link.dial(NOW_NS) == Dial("wss://stream.bybit.com/v5/private")
     link.start(NOW_NS)
     (subscribe,) = told(link, {"success": True, "ret_msg": "", "op": "auth", "conn_id": "c"})
     assert json.loads(subscribe.data)["args"] == ["order", "execution", "wallet"]
@@ -149,10 +154,33 @@ def test_a_trade_link_is_ready_when_logged_in() -> None:
 def test_a_refused_key_is_final_and_a_refused_clock_is_tried_again() -> None:
     """Both links, both styles of reply."""
     for role in (Role.PRIVATE, Role.TRADE):
-        with pytest.raises(CredentialsError, match="10003"):
-            told(session(role), {"op": "auth", "success": False, "retCode": 10003, "retMsg": "Invalid apikey"})
+        with pytest.raises(CredentialsError, match="10004"):
+            told(session(role), {"op": "auth", "success": False, "retCode": 10004, "retMsg": "Error sign"})
         with pytest.raises(RemoteProtocolError, match="10002"):
             told(session(role), {"op": "auth", "success": False, "retCode": 10002, "retMsg": "expired"})
+
+
+def test_ten_thousand_and_three_is_a_bad_key_except_on_the_trade_link() -> None:
+    """There it means too many sessions: dialled again later, and no word about the key or the order."""
+    reply = {"op": "auth", "success": False, "retCode": 10003, "retMsg": "words"}
+    with pytest.raises(CredentialsError, match="10003"):
+        told(session(Role.PRIVATE), reply)
+    with pytest.raises(RemoteProtocolError, match="too many trade sockets"):
+        told(session(Role.TRADE), reply)
+    (update,) = told(session(Role.TRADE), {"reqId": REF, "retCode": 10003, "retMsg": "words", "op": "order.create"})
+    assert (update.ord_status, update.reason, update.lasting) == (OrdStatus.UNKNOWN, None, False)
+    assert "too many trade sockets" in update.text
+    polled = answered(BUY, code=10003)[0]
+    assert (polled.ord_status, polled.reason, polled.lasting) == (OrdStatus.REJECTED, RejectReason.AUTH, True)
+
+
+def test_a_refused_private_channel_ends_the_link() -> None:
+    """It is dialled again, and waits for no order that nobody would tell."""
+    link = session(Role.PRIVATE)
+    link.start(NOW_NS)
+    told(link, {"success": True, "ret_msg": "", "op": "auth", "conn_id": "c"})
+    with pytest.raises(RemoteProtocolError, match="error:handler not found"):
+        told(link, {"success": False, "ret_msg": "error:handler not found", "op": "subscribe", "conn_id": "c"})
 
 
 def test_an_order_on_the_trade_link() -> None:
@@ -160,7 +188,7 @@ def test_an_order_on_the_trade_link() -> None:
     link = session(Role.TRADE)
     (wire,) = link.encode([BUY], NOW_NS)
     assert json.loads(wire.data) == {
-        "reqId": f"{ID}-1-BTCUSDT",
+        "reqId": f"n{ID}0001BTCUSDT",
         "header": {"X-BAPI-TIMESTAMP": "1700000000000", "X-BAPI-RECV-WINDOW": "5000"},
         "op": "order.create",
         "args": [
@@ -209,7 +237,7 @@ def test_time_in_force_over_rest(tif: Tif, post_only: bool, word: str) -> None:
 def test_an_accepted_order_is_evidence_of_an_order() -> None:
     """Whatever session reads the answer; the header tells how much of the limit is used."""
     reply = {
-        "reqId": f"{ID}-3-BTCUSDT",
+        "reqId": REF,
         "retCode": 0,
         "retMsg": "OK",
         "op": "order.create",
@@ -234,7 +262,7 @@ def test_an_accepted_order_is_evidence_of_an_order() -> None:
         (170218, OrdStatus.REJECTED, RejectReason.POST_ONLY),
         (170151, OrdStatus.REJECTED, RejectReason.INSTRUMENT),
         (10002, OrdStatus.REJECTED, RejectReason.CLOCK),
-        (10003, OrdStatus.REJECTED, RejectReason.AUTH),
+        (10004, OrdStatus.REJECTED, RejectReason.AUTH),
         (170141, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
         (110072, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
         (10014, OrdStatus.UNKNOWN, RejectReason.DUPLICATE),
@@ -248,7 +276,7 @@ def test_an_accepted_order_is_evidence_of_an_order() -> None:
 )
 def test_only_listed_codes_reject(code: int, status: OrdStatus, reason: RejectReason | None) -> None:
     """What is not on the list proves nothing. The same over REST."""
-    reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": code, "retMsg": "words", "op": "order.create", "data": {}}
+    reply = {"reqId": REF, "retCode": code, "retMsg": "words", "op": "order.create", "data": {}}
     update = told(session(Role.TRADE), reply)[0]
     assert (update.ord_status, update.reason, update.text) == (status, reason, f"{code} words")
     assert (update.cl_ord_id, update.instrument) == (ID, BTC.id)
@@ -259,32 +287,40 @@ def test_only_listed_codes_reject(code: int, status: OrdStatus, reason: RejectRe
 def test_throttling_leaves_the_order_unknown_and_reports() -> None:
     """10006 or a bare 429: the venue may have taken it; nothing more in this bucket for a second. 403: no REST for ten
     minutes."""
-    update, report = answered(BUY, code=10006, headers={"x-bapi-limit": "20", "x-bapi-limit-status": "0"})
+    closed = RateReport(venue="bybit", bucket="create", until_ns=NOW_NS + 1000 * MS, recv_ns=NOW_NS)
+    out = answered(BUY, code=10006, headers={"x-bapi-limit": "20", "x-bapi-limit-status": "0"})
+    (update,) = [one for one in out if isinstance(one, OrderUpdate)]
     assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
-    assert report == RateReport(
-        venue="bybit", bucket="create", used=20, limit=20, until_ns=NOW_NS + 1000 * MS, recv_ns=NOW_NS
-    )
+    assert [one for one in out if isinstance(one, RateReport)] == [
+        closed,
+        RateReport(venue="bybit", bucket="create", used=20, limit=20, recv_ns=NOW_NS),
+    ]
+    on_socket = told(session(Role.TRADE), {"reqId": REF, "retCode": 10006, "retMsg": "", "op": "order.create"})
+    assert on_socket[1:] == [closed]
     out = session(Role.REST).answered(BUY, HttpAnswer(429, {}, b""), NOW_NS)
     assert [one.reason for one in out if isinstance(one, OrderUpdate)] == [RejectReason.THROTTLED]
-    out = session(Role.REST).answered(Ask(kind=AskKind.TIME), HttpAnswer(403, {}, b"access too frequent"), NOW_NS)
+    assert closed in out
+    blocked = HttpAnswer(403, {}, b"<html>access too frequent</html>")
+    out = session(Role.REST).answered(Ask(kind=AskKind.TIME), blocked, NOW_NS)
     assert RateReport(venue="bybit", bucket="ip", until_ns=NOW_NS + 600_000 * MS, recv_ns=NOW_NS) in out
-    assert NoAnswer("HTTP 403", status=403, recv_ns=NOW_NS) in out
+    assert NoAnswer("HTTP 403 access too frequent", status=403, recv_ns=NOW_NS) in out
 
 
 def test_a_node_that_restarts_says_farewell() -> None:
-    """10019: finish here, take a new connection; the order of that answer is UNKNOWN."""
-    reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": 10019, "retMsg": "restarting", "op": "order.create"}
-    update, notice = told(session(Role.TRADE), reply)
-    assert update.ord_status is OrdStatus.UNKNOWN
-    assert isinstance(notice, Notice)
-    assert notice.going_away
+    """10016, 10019: finish here, take a new connection; the order of that answer is UNKNOWN."""
+    for code in (10016, 10019):
+        reply = {"reqId": REF, "retCode": code, "retMsg": "restarting", "op": "order.create"}
+        update, notice = told(session(Role.TRADE), reply)
+        assert update.ord_status is OrdStatus.UNKNOWN
+        assert isinstance(notice, Notice)
+        assert notice.going_away
 
 
 def test_cancel_answers() -> None:
     """Yes = there is such an order; gone = ask for its end; anything else is about the cancel only."""
     answers = {}
     for code in (0, 170213, 170139, 10006, 10016):
-        reply = {"reqId": f"{ID}-3-BTCUSDT", "retCode": code, "retMsg": "", "op": "order.cancel", "data": {}}
+        reply = {"reqId": REF, "retCode": code, "retMsg": "", "op": "order.cancel", "data": {}}
         update = told(session(Role.TRADE), reply)[0]
         answers[code] = (update.ord_status, update.reason, update.about_cancel)
     assert answers == {
@@ -309,6 +345,19 @@ def test_a_fill() -> None:
     assert (bought.fee_asset, sold.fee_asset) == ("BTC", "USDT")
     (unclear,) = push("execution", execution(feeCurrency="", execFee="-0.1"))
     assert unclear.fee is None
+
+
+def test_taxes_are_booked_beside_the_fee() -> None:
+    """``extraFees`` of some sites, in the coin of the fee or in another; "" or [] elsewhere."""
+    taxes = [
+        {"feeCoin": "BTC", "feeType": "GST", "subFeeType": "IND_GST", "feeRate": "0.00018", "fee": "0.00009"},
+        {"feeCoin": "IDR", "feeType": "TAX", "subFeeType": "TAX_PPH", "feeRate": "0.0021", "fee": "1500"},
+    ]
+    (update,) = push("execution", execution(extraFees=taxes))
+    assert (update.fee, update.fee_asset) == (Decimal("0.0005"), "BTC")
+    assert list(update.extra_fees) == [("BTC", Decimal("0.00009")), ("IDR", Decimal(1500))]
+    for none in ("", [], None):
+        assert list(push("execution", execution(extraFees=none))[0].extra_fees) == []
 
 
 def test_the_fast_topic_tells_no_fee() -> None:
@@ -384,24 +433,95 @@ def test_an_order_is_looked_for_in_two_places() -> None:
     assert request.url.endswith(f"/v5/order/history?category=spot&symbol=BTCUSDT&orderLinkId={ID}")
     assert answered(HISTORY, {"list": []}) == [OrderAbsent(ME, BTC.id, ID, NOW_NS)]
     assert answered(HISTORY, {"list": [order_row(orderStatus="Cancelled")]})[0].ord_status is OrdStatus.EXPIRED
-    assert answered(QUERY, code=10016) == [NoAnswer("10016 words", status=200, recv_ns=NOW_NS)]
+    assert answered(QUERY, code=10016) == [NoAnswer("10016 words", recv_ns=NOW_NS)]
     assert answered(QUERY, {"list": 5})[0].reason.startswith("unreadable")
 
 
-def test_listings() -> None:
-    """A full page with a cursor goes on: then absence from it proves nothing."""
+def pages(command: Any, *results: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """What the pages of a listing give together, and the addresses that were asked for."""
+    rest = session(Role.REST)
+    what, urls, out = command, [], []
+    for result in results:
+        (request,) = rest.encode(what if isinstance(what, Ask) else [what], NOW_NS)
+        urls.append(request.url.partition("?")[2])
+        body = json.dumps({"retCode": 0, "retMsg": "", "result": result}).encode()
+        out = list(rest.answered(what, HttpAnswer(200, {}, body, NOW_NS, NOW_NS), NOW_NS))
+        what = out[0]
+    return out, urls
+
+
+def test_open_orders_follow_the_cursor_to_the_end() -> None:
+    """Fifty a page. A cursor comes percent-encoded and is sent as it came; a page without rows is the last."""
     command = ListOpenOrders(account=ME, instrument=BTC.id)
-    (listing,) = answered(command, {"list": [order_row()], "nextPageCursor": "x"})
-    assert (listing.kind, listing.complete, len(listing.updates)) == ("open_orders", True, 1)
-    (long,) = answered(command, {"list": [order_row()] * 50, "nextPageCursor": "x"})
-    assert not long.complete
-    fills = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS, order_id="77")
-    (listing,) = answered(fills, {"list": [execution(), execution(execType="Settle")], "category": "spot"})
-    assert (listing.kind, listing.since_ns, [one.trade_id for one in listing.updates]) == ("fills", NOW_NS, ["e1"])
-    (request,) = session(Role.REST).encode([fills], NOW_NS)
-    assert request.url.endswith(
-        "/v5/execution/list?category=spot&symbol=BTCUSDT&limit=100&orderId=77&startTime=1700000000000"
+    (listing,), urls = pages(
+        command,
+        {"list": [order_row(orderId=str(number)) for number in range(50)], "nextPageCursor": "9%3A1%2C8%3A1"},
+        {"list": [order_row(orderId="50")], "nextPageCursor": "7%3A1"},
+        {"list": [], "nextPageCursor": "7%3A1"},
     )
+    first = "category=spot&symbol=BTCUSDT&openOnly=0&limit=50"
+    assert urls == [first, f"{first}&cursor=9%3A1%2C8%3A1", f"{first}&cursor=7%3A1"]
+    assert (listing.kind, listing.complete, len({one.order_id for one in listing.updates})) == ("open_orders", True, 51)
+    (listing,), _ = pages(command, {"list": [order_row()], "nextPageCursor": ""})
+    assert (listing.complete, len(listing.updates)) == (True, 1)
+
+
+def test_fills_follow_the_cursor_within_seven_days() -> None:
+    """A hundred a page. A listing that begins earlier than the venue's span proves nothing about what it lacks."""
+    fills = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS, order_id="77")
+    (listing,), urls = pages(
+        fills,
+        {"list": [execution(), execution(execType="Settle")], "category": "spot", "nextPageCursor": "x"},
+        {"list": [execution(execId="e2")], "category": "spot", "nextPageCursor": ""},
+    )
+    first = "category=spot&symbol=BTCUSDT&limit=100&orderId=77&startTime=1700000000000"
+    assert urls == [first, f"{first}&cursor=x"]
+    assert (listing.kind, listing.since_ns, listing.complete) == ("fills", NOW_NS, True)
+    assert [one.trade_id for one in listing.updates] == ["e1", "e2"]
+    old = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS - 8 * 86_400_000 * MS)
+    (listing,), _ = pages(old, {"list": [], "category": "spot", "nextPageCursor": ""})
+    assert not listing.complete
+
+
+def permitted(**fields: Any) -> dict[str, Any]:
+    row = {
+        "apiKey": "key",
+        "readOnly": 0,
+        "secret": "",
+        "permissions": {"ContractTrade": ["Order"], "Spot": ["SpotTrade"], "Wallet": []},
+        "ips": ["127.0.0.1"],
+        "expiredAt": "2026-02-28T09:00:00Z",
+    }
+    return {**row, **fields}
+
+
+INFO = {"unifiedMarginStatus": 5, "marginMode": "REGULAR_MARGIN"}
+WALLET = {"list": [{"accountType": "UNIFIED", "totalInitialMargin": "0", "coin": []}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "info", "wallet", "problem", "warning"),
+    [
+        ({}, INFO, WALLET, "", ""),
+        ({"readOnly": 1}, INFO, WALLET, "read-only.*make one", ""),
+        ({"permissions": {"Spot": [], "Wallet": ["AccountTransfer"]}}, INFO, WALLET, "may not trade spot.*give it", ""),
+        ({"ips": ["*"]}, INFO, WALLET, "", "expires 2026-02-28"),
+        ({}, {"unifiedMarginStatus": 1}, WALLET, "classic account.*upgrade it", ""),
+        ({}, INFO, {"list": [{"accountType": "UNIFIED", "totalInitialMargin": "10.5"}]}, "", "margin is in use"),
+        ({}, INFO, {"list": [{"accountType": "UNIFIED", "totalInitialMargin": ""}]}, "", ""),
+    ],
+)
+def test_the_key_and_the_account_are_checked_before_trading(
+    key: dict[str, Any], info: dict[str, Any], wallet: dict[str, Any], problem: str, warning: str
+) -> None:
+    """Permissions of the key, the kind of the account, margin in use. A problem says what to change."""
+    (status,), urls = pages(Ask(kind=AskKind.ACCOUNT), permitted(**key), info, wallet)
+    assert len(urls) == 3
+    assert status.account == ME
+    assert bool(status.problem) == bool(problem)
+    assert re.search(problem, status.problem)
+    assert len(status.warnings) == bool(warning)
+    assert warning in "".join(status.warnings)
 
 
 def test_balances_never_show_more_than_there_is() -> None:
@@ -432,6 +552,10 @@ def test_fees_movability_clock_and_catalogue() -> None:
     assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), rates) == [
         FeeUpdate(ME, BTC.id, Decimal("0.0008"), Decimal("0.001"))
     ]
+    everything = {"list": [*rates["list"], {"symbol": "NEWUSDT", "takerFeeRate": "0.001", "makerFeeRate": "0.001"}]}
+    assert answered(Ask(kind=AskKind.FEES), everything) == answered(Ask(kind=AskKind.FEES, instrument=BTC.id), rates)
+    (request,) = session(Role.REST).encode(Ask(kind=AskKind.FEES), NOW_NS)
+    assert request.url == "https://api.bybit.com/v5/account/fee-rate?category=spot"
     chains = [{"chainDeposit": "0", "chainWithdraw": "0"}, {"chainDeposit": "1", "chainWithdraw": "0"}]
     assert answered(Ask(kind=AskKind.ASSETS), {"rows": [{"coin": "USDT", "chains": chains}]}) == [
         AssetStatus("bybit", "USDT", True, False)
@@ -473,6 +597,10 @@ def test_fees_movability_clock_and_catalogue() -> None:
         )
     ]
     assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "linear", "list": [row]}) == []
+    share = {**row, "symbol": "TSLAXUSDT", "symbolType": "xstocks"}
+    marked = {**row, "stTag": "1", "symbolType": "adventure"}
+    (only,) = answered(Ask(kind=AskKind.CATALOGUE), {"category": "spot", "list": [share, marked]})
+    assert (only.instrument.tradable, only.instrument.status) == (True, "Trading (special treatment)")
 
 
 def test_cancel_all_goes_over_rest() -> None:
@@ -506,6 +634,8 @@ def test_both_links_ping_every_twenty_seconds() -> None:
     for role in (Role.PRIVATE, Role.TRADE):
         link = session(role)
         link.start(NOW_NS)
+        told(link, {"op": "auth", "retCode": 0})
+        told(link, {"op": "subscribe", "success": True})
         assert link.due_ns == NOW_NS + 20_000 * MS
         (ping,) = link.tick(link.due_ns)
         assert json.loads(ping.data) == {"req_id": "ping", "op": "ping"}
