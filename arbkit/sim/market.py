@@ -75,7 +75,10 @@ class _Quoter:
     def play(self, now_ns: int) -> int:
         """Apply the steps that are due and return the time of the next one."""
         while self.next_ns <= now_ns:
-            self.quote(self.flow.step(), now_ns)
+            levels = self.flow.step()
+            for buy, px, lots in self.flow.trades:
+                self.exchange.take(MAKER, self.symbol, buy, px, lots, now_ns)
+            self.quote(levels, now_ns)
             self.next_ns += STEP_NS
         return self.next_ns
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim.matching import Stp
@@ -14,6 +14,7 @@ __all__ = [
     "Account",
     "BalanceReport",
     "EndReason",
+    "InstrumentReport",
     "SimFill",
     "Lost",
     "SimOrder",
@@ -90,6 +91,9 @@ class Account:
     maker: Decimal | None = None
     """Own fee rates; None = the venue's default."""
     taker: Decimal | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Account and key settings by the venue's own names, where they differ from the dialect's defaults, such as
+    ``perm`` (OKX), ``readOnly`` (Bybit) or ``canTrade`` (Binance)."""
 
 
 @dataclass(slots=True)
@@ -194,4 +198,11 @@ class TopReport:
     ask_qty: int
 
 
-Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport
+@dataclass(slots=True, frozen=True)
+class InstrumentReport:
+    """A pair was halted, resumed, delisted, or its rules changed."""
+
+    symbol: str
+
+
+Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport | InstrumentReport

@@ -15,6 +15,7 @@ from arbkit.sim.records import (
     Account,
     BalanceReport,
     EndReason,
+    InstrumentReport,
     Lost,
     OrderReport,
     Profile,
@@ -30,6 +31,7 @@ from arbkit.sim.records import (
 __all__ = [
     "Account",
     "BalanceReport",
+    "InstrumentReport",
     "SimExchange",
     "SimFill",
     "Lost",
@@ -67,7 +69,8 @@ class SimExchange:
         self.fills: list[SimFill] = []
         """All fills of accounts that are not synthetic, oldest first."""
         self.halted: dict[str, str] = {}
-        """Symbols that cannot be traded now, with the reason."""
+        """Symbols that cannot be traded now, with the reason. It and ``pairs`` may be changed at any time (a halt, new
+        rules); clients are told with the next reports."""
         self.immovable: dict[str, tuple[bool, bool]] = {}
         """Assets that cannot be moved freely: (deposit open, withdraw open). All others are open."""
         self.accepted = 0
@@ -89,6 +92,8 @@ class SimExchange:
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
+        self._rules = dict(self.pairs), dict(self.halted)
+        """The pairs and halts that were last reported."""
         self._seq = 0
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
@@ -270,6 +275,11 @@ class SimExchange:
                 if seen is None or seen[1] != top:
                     reports.append(TopReport(symbol, book.seq, *top))
                 self._tops[symbol] = (book.seq, top)
+        if self._rules != (self.pairs, self.halted):
+            (pairs, halted), self._rules = self._rules, (dict(self.pairs), dict(self.halted))
+            for symbol in {**pairs, **self.pairs}:
+                if pairs.get(symbol) is not self.pairs.get(symbol) or halted.get(symbol) != self.halted.get(symbol):
+                    reports.append(InstrumentReport(symbol))
         return reports
 
     # --- synthetic quotes -------------------------------------------------------------------------------------------
@@ -312,6 +322,15 @@ class SimExchange:
             book.add(resting)
         else:
             book.resize(resting, have + more)
+
+    def take(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
+        """A market order of a synthetic account, down to ``px``: it matches the book, also the orders of clients."""
+        pair, eaten = self.pairs[symbol], self.eaten[symbol]
+        known = len(eaten)
+        for maker, qty in self.books[symbol].match(account, buy, px, lots).fills:
+            self._trade(pair, account, None, buy, maker, qty, now_ns)
+        del eaten[known:]  # the flow has taken these lots from its own levels
+        self._flush_balances(now_ns)
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
         """Remove ``lots`` from a synthetic quote (a fault)."""

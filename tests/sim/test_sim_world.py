@@ -143,6 +143,28 @@ def test_takers_eat_depth_and_makers_refill() -> None:
     assert world.ledger()["binance"]["conserved"]
 
 
+def test_trades_of_the_flow_are_public_and_fill_resting_orders() -> None:
+    """A public trade happens at a price that the book had, on the side that the taker hits; a client's order that
+    rests at the best price is filled by such trades, under the same trade ids."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, divergence=Divergence(noise=0))
+    exchange = world.sites["binance"].exchange
+    conn = world.connect("binance", "/ws/btcusdt@trade", {}, T0)[0]
+    bid = exchange.books["BTC-USDT"].top()[0] * Decimal("0.01")
+    own = exchange.place("main", "BTC-USDT", Side.BUY, px=bid, qty=Decimal("0.01"), now_ns=T0)
+    prints: list[Any] = []
+    while (now_ns := world.due_ns) < T0 + 120 * S:
+        before = [dict(side) for side in exchange.books["BTC-USDT"].depth(5000)]
+        world.tick(now_ns)
+        for event in frames([(now_ns, out) for out in world.drain()], conn):
+            assert int(Decimal(event["p"]) * 100) in before[0 if event["m"] else 1]
+            prints.append(event)
+    assert {event["m"] for event in prints} == {True, False}
+    assert [event["t"] for event in prints] == sorted({event["t"] for event in prints})
+    assert own.cum
+    assert {fill.id for fill in own.fills} <= {event["t"] for event in prints}
+    assert world.ledger()["binance"]["conserved"]
+
+
 @pytest.mark.parametrize("kind", ["skip", "drop"])
 def test_a_lost_frame_leaves_a_hole(kind: Any) -> None:
     """``skip`` and ``drop``: exactly one break of the chain each time, and the fault is logged."""

@@ -158,6 +158,12 @@ class BinanceDialect:
     # --- both APIs --------------------------------------------------------------------------------------------------
 
     def _run(self, route: Route, call: Call) -> Any:
+        if route.order and call.account is not None:
+            # a key without the permission, and an account that was disabled (errors.md, "Messages for -2010")
+            if not call.account.settings.get("enableSpotAndMarginTrading", True):
+                raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            if not call.account.settings.get("canTrade", True):
+                raise Problem(-2010, "This action is disabled on this account.")
         weight = route.weight if isinstance(route.weight, int) else route.weight(call)
         if not route.order:
             self._spend(weight, call.now_ns)
@@ -352,12 +358,11 @@ class BinanceDialect:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        self._streams.trades([report for report in reports if isinstance(report, TradeReport)], now_ns)
         for report in reports:
             match report:
                 case TopReport():
                     self._streams.top(report, now_ns)
-                case TradeReport():
-                    self._streams.trade(report, now_ns)
                 case OrderReport():
                     cancel_id = self._calls.cancel_ids.get(report.order.id, report.order.cl_ord_id)
                     for api, number in self._users(report.order.account):

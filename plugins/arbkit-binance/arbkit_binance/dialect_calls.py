@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from arbkit.core.types import Side, Tif
+from arbkit.core.types import Side, Tif, plain
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import text
@@ -26,6 +26,8 @@ _STPS: Final[Mapping[str, Stp]] = {
     "EXPIRE_MAKER": "maker",
     "EXPIRE_BOTH": "both",
 }
+_MS: Final = 1_000_000
+_HALTS: Final = ("BREAK", "END_OF_DAY", "CANCEL_ONLY")
 _PARTS: Final = ("maker", "taker", "buyer", "seller")
 
 
@@ -79,6 +81,8 @@ class Calls:
             ("GET", "/api/v3/account/commission", "account.commission", Route(self._commission, 20, signed)),
             ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", Route(self._order_limits, 40, signed)),
             ("GET", "/sapi/v1/capital/config/getall", "", Route(self._coins, 10, signed)),
+            ("GET", "/sapi/v1/account/apiRestrictions", "", Route(self._restrictions, 1, signed)),
+            ("GET", "/sapi/v1/asset/tradeFee", "", Route(self._trade_fee, 1, signed)),
         ]
         self.rest = {(method, path): route for method, path, _, route in table}
         self.ws = {name: route for _, _, name, route in table if name}
@@ -121,7 +125,7 @@ class Calls:
         lot, smallest, largest = text(pair.lot_units, pad=8), f"{pair.min_qty:.8f}", f"{pair.max_qty:.8f}"
         return {
             "symbol": native(symbol),
-            "status": "HALT" if symbol in self.exchange.halted else "TRADING",
+            "status": self._state(symbol),
             "baseAsset": pair.base,
             "baseAssetPrecision": 8,
             "quoteAsset": pair.quote,
@@ -160,6 +164,11 @@ class Calls:
             "defaultSelfTradePreventionMode": "NONE",
             "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
         }
+
+    def _state(self, symbol: str) -> str:
+        """enums.md, "Symbol status". The reason of a halt may be one of the venue's own words, else it is HALT."""
+        why = self.exchange.halted.get(symbol)
+        return "TRADING" if why is None else why if why in _HALTS else "HALT"
 
     def _depth(self, call: Call) -> dict[str, Any]:
         symbol, limit = self.symbol(call), call.limit(100, 5000)
@@ -347,7 +356,7 @@ class Calls:
             for asset, free, locked in self.exchange.balances(call.owner)
             if free or locked or not omit
         ]
-        return {
+        row = {
             "makerCommission": int(maker * 10_000),
             "takerCommission": int(taker * 10_000),
             "buyerCommission": 0,
@@ -356,12 +365,16 @@ class Calls:
             "canTrade": True,
             "canWithdraw": False,
             "canDeposit": True,
+            "brokered": False,
+            "requireSelfTradePrevention": False,
+            "preventSor": False,
             "updateTime": call.now_ns // call.div,
             "accountType": "SPOT",
             "balances": balances,
             "permissions": ["SPOT"],
             "uid": call.account.uid if call.account else 0,
         }
+        return self._set(call, row)
 
     def _commission(self, call: Call) -> dict[str, Any]:
         maker, taker = self.exchange.rates(call.owner)
@@ -388,6 +401,39 @@ class Calls:
             _limit("ORDERS", spec) | {"count": window.used(account, now_ns)}
             for spec, window in zip(ORDER_WINDOWS, self.order_counts, strict=True)
         ]
+
+    def _restrictions(self, call: Call) -> dict[str, Any]:
+        """What the key may do (wallet docs, "Get API Key Permission")."""
+        rights = (
+            "enableWithdrawals",
+            "enableInternalTransfer",
+            "permitsUniversalTransfer",
+            "enableVanillaOptions",
+            "enableFutures",
+            "enableMargin",
+            "enablePortfolioMarginTrading",
+            "enableFixApiTrade",
+            "enableFixReadOnly",
+        )
+        row = dict.fromkeys(rights, False) | {
+            "ipRestrict": False,
+            "createTime": call.now_ns // _MS,
+            "enableReading": True,
+            "enableSpotAndMarginTrading": True,
+        }
+        return self._set(call, row)
+
+    def _trade_fee(self, call: Call) -> list[dict[str, str]]:
+        """The rates of one symbol or of all (wallet docs, "Trade Fee")."""
+        maker, taker = (plain(rate) for rate in self.exchange.rates(call.owner))
+        wanted = self._wanted(call)
+        return [{"symbol": native(name), "makerCommission": maker, "takerCommission": taker} for name in wanted]
+
+    @staticmethod
+    def _set(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with the account's own settings."""
+        settings = call.account.settings if call.account else {}
+        return row | {name: value for name, value in settings.items() if name in row}
 
     def _coins(self, call: Call) -> list[dict[str, Any]]:
         rows = []

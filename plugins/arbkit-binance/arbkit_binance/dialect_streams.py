@@ -16,12 +16,12 @@ from arbkit.sim.timers import Timer, Timers
 from arbkit.sim.venue import SimExchange, TopReport, TradeReport
 from arbkit.sim.wire import SimWire
 
-from .dialect_wire import native
+from .dialect_wire import aggregate_row, aggregated, native
 
 __all__ = ["Streams"]
 
 _encode: Final = msgspec.json.Encoder().encode
-_NAME: Final = re.compile(r"^([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker|trade)(@100ms)?$")
+_NAME: Final = re.compile(r"^([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker|trade|aggTrade)(@100ms)?$")
 _MS: Final = 1_000_000
 _MOST_BYTES: Final = 4_088
 """A longer control message gets no answer at all."""
@@ -133,7 +133,17 @@ class Streams:
                 )
             self._send(state, stream, body)
 
-    def trade(self, report: TradeReport, now_ns: int) -> None:
+    def trades(self, reports: Sequence[TradeReport], now_ns: int) -> None:
+        """The trade stream: every match. The aggTrade stream: the matches of one taker order at one price."""
+        for report in reports:
+            self._trade(report, now_ns)
+        for group in aggregated(reports):
+            pair = self._exchange.pairs[group[0].symbol]
+            for state, stream in self._of("aggTrade", pair.symbol):
+                head = {"e": "aggTrade", "E": now_ns // state.div, "s": native(pair.symbol)}
+                self._send(state, stream, _encode(head | aggregate_row(pair, group, state.div)).decode())
+
+    def _trade(self, report: TradeReport, now_ns: int) -> None:
         """The trade stream; ``m``: the buyer was the maker."""
         for state, stream in self._of("trade", report.symbol):
             pair = self._exchange.pairs[report.symbol]
@@ -207,7 +217,7 @@ class Streams:
 
     def _send(self, state: _Conn, stream: _Stream, body: str) -> None:
         text = f'{{"stream":"{stream.name}","data":{body}}}' if state.combined else body
-        kind = {"trade": "trades", "bookTicker": "top"}.get(stream.kind, "book")
+        kind = {"trade": "trades", "aggTrade": "trades", "bookTicker": "top"}.get(stream.kind, "book")
         self._wire.send(state.conn, text, kind, stream.symbol)
 
     def _reply(self, conn: int, body: dict[str, Any]) -> None:

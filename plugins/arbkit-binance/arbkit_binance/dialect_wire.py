@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimFill, SimOrder
+from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimFill, SimOrder, TradeReport
 
 __all__ = [
     "Call",
     "Problem",
+    "aggregate_row",
+    "aggregated",
     "decimal8",
     "execution_report",
     "native",
@@ -226,6 +229,26 @@ def trade_row(exchange: SimExchange, fill: SimFill, call: Call) -> dict[str, Any
         "isBuyer": fill.side is Side.BUY,
         "isMaker": fill.maker,
         "isBestMatch": True,
+    }
+
+
+def aggregated(trades: Iterable[TradeReport]) -> list[list[TradeReport]]:
+    """The trades in groups: one taker order, one price (web-socket-streams.md, "Aggregate Trade Streams")."""
+    return [list(group) for _, group in groupby(trades, lambda one: (one.symbol, one.side, one.px, one.ns))]
+
+
+def aggregate_row(pair: Pair, group: Sequence[TradeReport], div: int) -> dict[str, Any]:
+    """One aggregate trade. ``a`` is the id of its first trade; ``m``: the buyer was the maker."""
+    first = group[0]
+    return {
+        "a": first.id,
+        "p": pair.px_text(first.px, 8),
+        "q": pair.qty_text(sum(one.qty for one in group), 8),
+        "f": first.id,
+        "l": group[-1].id,
+        "T": first.ns // div,
+        "m": first.side is Side.SELL,
+        "M": True,
     }
 
 

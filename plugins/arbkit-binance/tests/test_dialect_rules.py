@@ -15,6 +15,7 @@ from arbkit_binance.dialect import BinanceDialect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.venue import Account
@@ -39,12 +40,14 @@ class Client:
         main = self.exchange.accounts["main"]
         self.key, self.secret = main.key, main.secret
         self.ref = 0
+        self.outs: list[Any] = []
 
     def raw(self, method: str, path: str, query: str = "", body: str = "", key: str | None = None) -> Any:
         self.ref += 1
         headers = {"x-mbx-apikey": self.key if key is None else key}
         self.world.http("binance", Request(method, path, query, headers, body.encode()), self.ref, self.now_ns)
-        for out in self.world.drain():
+        self.outs = self.world.drain()
+        for out in self.outs:
             if isinstance(out, Answer) and out.ref == self.ref:
                 return out.reply
         raise AssertionError("no answer")
@@ -331,6 +334,65 @@ def test_asset_status_and_account() -> None:
     conn = client.api()
     assert client.call(conn, "session.logon")[0]["error"]["code"] == -4056
     assert client.call(conn, "time", sign=False)[0]["result"] == {"serverTime": T0 // MS}
+
+
+def test_what_a_key_may_do() -> None:
+    """Wallet docs, "Get API Key Permission": the permissions of a key, and -2015 or -2010 for an order without them."""
+    client = Client()
+    settings = client.exchange.accounts["main"].settings
+    path = "/sapi/v1/account/apiRestrictions"
+    rights = client.signed("GET", path)[1]
+    assert (rights["enableSpotAndMarginTrading"], rights["enableWithdrawals"], rights["ipRestrict"]) == (
+        True,
+        False,
+        False,
+    )
+    settings["enableSpotAndMarginTrading"] = False
+    assert client.signed("GET", path)[1]["enableSpotAndMarginTrading"] is False
+    status, body = client.order()
+    assert (status, body["code"]) == (401, -2015)
+    settings.clear()
+    settings["canTrade"] = False
+    assert client.signed("GET", "/api/v3/account")[1]["canTrade"] is False
+    assert client.order()[1] == {"code": -2010, "msg": "This action is disabled on this account."}
+
+
+def test_trade_fees_of_one_symbol_or_all() -> None:
+    """Wallet docs, "Trade Fee": one row a symbol."""
+    client = Client()
+    row = {"symbol": "BTCUSDT", "makerCommission": "0.001", "takerCommission": "0.001"}
+    assert client.signed("GET", "/sapi/v1/asset/tradeFee", symbol="BTCUSDT") == (200, [row])
+    assert {one["symbol"] for one in client.signed("GET", "/sapi/v1/asset/tradeFee")[1]} == {"BTCUSDT", "ETHUSDT"}
+
+
+def test_aggregate_trades_add_up_to_the_trades() -> None:
+    """aggTrade: one event for the matches of one order at one price, with the ids of its first and last trade."""
+    client = Client()
+    exchange = client.exchange
+    conn, _ = client.world.connect("binance", "/stream?streams=btcusdt@trade/btcusdt@aggTrade", {}, T0)
+    _, _, ticks, lots = exchange.books["BTC-USDT"].top()
+    ask, quantity = Decimal(ticks) / 100, lots * Decimal("0.00001") + Decimal("0.03")
+    exchange.open(Account("other"), [("BTC", Decimal(1))])
+    for _ in range(2):  # three makers at the best price
+        exchange.place("other", "BTC-USDT", Side.SELL, px=ask, qty=Decimal("0.01"), now_ns=T0)
+    client.order(timeInForce="IOC", quantity=str(quantity), price=str(ask + 500))
+    events = [json.loads(out.text)["data"] for out in client.outs if isinstance(out, SimFrame) and out.conn == conn]
+    trades = [event for event in events if event["e"] == "trade"]
+    sums = [event for event in events if event["e"] == "aggTrade"]
+    assert len(trades) > len(sums) > 1
+    for one in sums:
+        mine = [event for event in trades if one["f"] <= event["t"] <= one["l"]]
+        assert {(event["p"], event["m"], event["T"]) for event in mine} == {(one["p"], one["m"], one["T"])}
+        assert sum(Decimal(event["q"]) for event in mine) == Decimal(one["q"])
+    assert sum(Decimal(one["q"]) for one in sums) == quantity
+
+
+def test_halts_have_the_venues_words() -> None:
+    """enums.md, "Symbol status": BREAK, END_OF_DAY and CANCEL_ONLY beside HALT."""
+    client = Client()
+    client.exchange.halted |= {"BTC-USDT": "BREAK", "ETH-USDT": "maintenance"}
+    info = json.loads(client.raw("GET", "/api/v3/exchangeInfo").body)
+    assert {row["symbol"]: row["status"] for row in info["symbols"]} == {"BTCUSDT": "BREAK", "ETHUSDT": "HALT"}
 
 
 _words = st.sampled_from(

@@ -197,7 +197,11 @@ class BybitDialect:
             raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
 
     def _count(self, route: Route, account: Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
-        """Count a call against its limit and return the limit headers. Raises ``_Limited``."""
+        """Count a call against its limit and return the limit headers. Raises ``_Limited``, or ``Problem`` (10005) if
+        the key may not trade."""
+        rights = account.settings.get("permissions", {"Spot": ["SpotTrade"]})
+        if route.trade and (account.settings.get("readOnly") or "SpotTrade" not in rights.get("Spot", ())):
+            raise Problem(10005, "Permission denied, please check your API key permissions.")
         limit = route.limit
         if limit is None:
             return {}

@@ -27,6 +27,19 @@ _QUOTE_STEP: Final = Decimal("0.0000001")
 _RECENT: Final = 500  # v5/order/open-order: number of ended orders that it still returns
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
 _ID: Final = re.compile(r"^[0-9]{1,19}$", re.ASCII)
+_RIGHTS: Final = (
+    "ContractTrade",
+    "Spot",
+    "Wallet",
+    "Options",
+    "Derivatives",
+    "CopyTrading",
+    "BlockTrade",
+    "Exchange",
+    "NFT",
+    "Affiliate",
+    "Earn",
+)
 _T = TypeVar("_T")
 
 
@@ -63,11 +76,18 @@ class Rolling:
 class Route:
     """A call: its handler, whether it is signed, its limit and its cost."""
 
-    __slots__ = ("batch", "handler", "limit", "signed")
+    __slots__ = ("batch", "handler", "limit", "signed", "trade")
 
     def __init__(
-        self, handler: Callable[[Call], Any], limit: Rolling | None = None, signed: bool = False, batch: bool = False
+        self,
+        handler: Callable[[Call], Any],
+        limit: Rolling | None = None,
+        signed: bool = False,
+        batch: bool = False,
+        trade: bool = False,
     ) -> None:
+        self.trade = trade
+        """Whether the key needs the permission to trade."""
         self.handler = handler
         self.limit = limit
         self.signed = signed
@@ -89,8 +109,11 @@ class Calls:
         def reads() -> dict[str, Any]:
             return {"limit": Rolling(50), "signed": True}
 
-        place, end = Route(self._create, create, signed=True), Route(self._cancel, cancel, signed=True)
-        place_many = Route(self._create_batch, batch, signed=True, batch=True)
+        place, end = (
+            Route(self._create, create, signed=True, trade=True),
+            Route(self._cancel, cancel, signed=True, trade=True),
+        )
+        place_many = Route(self._create_batch, batch, signed=True, batch=True, trade=True)
         self.ws = {"order.create": place, "order.cancel": end, "order.create-batch": place_many}
         self.rest = {
             ("GET", "/v5/market/time"): Route(self._time),
@@ -100,7 +123,7 @@ class Calls:
             ("POST", "/v5/order/create"): place,
             ("POST", "/v5/order/cancel"): end,
             ("POST", "/v5/order/create-batch"): place_many,
-            ("POST", "/v5/order/cancel-all"): Route(self._cancel_all, cancel_all, signed=True),
+            ("POST", "/v5/order/cancel-all"): Route(self._cancel_all, cancel_all, signed=True, trade=True),
             ("GET", "/v5/order/realtime"): Route(self._realtime, **reads()),
             ("GET", "/v5/order/history"): Route(self._history, **reads()),
             ("GET", "/v5/execution/list"): Route(self._executions, **reads()),
@@ -360,7 +383,7 @@ class Calls:
         }
 
     def _info(self, call: Call) -> dict[str, Any]:
-        return {
+        row = {
             "marginMode": "REGULAR_MARGIN",
             "updatedTime": ms(call.now_ns),
             "unifiedMarginStatus": 6,
@@ -370,25 +393,37 @@ class Calls:
             "isMasterTrader": False,
             "spotHedgingStatus": "OFF",
         }
+        return _set(call, row)
 
     def _key(self, call: Call) -> dict[str, Any]:
         """v5/user/apikey-info: a key that may trade spot and read the wallet, of a unified account."""
         assert call.account is not None
-        return {
+        row = {
             "id": str(call.account.uid),
             "note": "",
             "apiKey": call.account.key,
             "readOnly": 0,
             "secret": "",
-            "permissions": {"Spot": ["SpotTrade"], "Wallet": []},
+            "permissions": {right: ["SpotTrade"] if right == "Spot" else [] for right in _RIGHTS},
             "ips": ["*"],
             "type": 1,
+            "deadlineDay": 83,
+            "expiredAt": "2027-01-01T00:00:00Z",
+            "createdAt": "2025-01-01T00:00:00Z",
             "unified": 0,
             "uta": 1,
             "userID": call.account.uid,
-            "isMaster": True,
+            "inviterID": 0,
             "vipLevel": "No VIP",
+            "mktMakerLevel": "0",
+            "affiliateID": 0,
+            "rsaPublicKey": "",
+            "isMaster": True,
+            "parentUid": "0",
+            "kycLevel": "LEVEL_DEFAULT",
+            "kycRegion": "",
         }
+        return _set(call, row)
 
     def _coins(self, call: Call) -> dict[str, Any]:
         """v5/asset/coin-info: a chain's deposits and withdrawals, 1 = open."""
@@ -412,6 +447,12 @@ class Calls:
                 }
                 rows.append({"name": asset, "coin": asset, "remainAmount": "1000000", "chains": [chain]})
         return {"rows": rows}
+
+
+def _set(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the account's own settings."""
+    settings = call.account.settings if call.account else {}
+    return row | {name: value for name, value in settings.items() if name in row}
 
 
 def orders_of(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -760,6 +760,26 @@ def test_account_and_assets() -> None:
     assert (row["chains"][0]["chainDeposit"], row["chains"][0]["chainWithdraw"]) == ("0", "1")
 
 
+def test_what_a_key_may_do() -> None:
+    """v5/user/apikey-info: permissions, addresses and expiry; 10005 for an order of a key that only reads."""
+    client = Client()
+    row = client.get("/v5/user/query-api", "")["result"]
+    assert (row["readOnly"], row["permissions"]["Spot"], row["ips"], row["uta"]) == (0, ["SpotTrade"], ["*"], 1)
+    assert row["expiredAt"] > "2026"
+    settings = client.exchange.accounts["main"].settings
+    for change in ({"readOnly": 1}, {"permissions": {"Spot": []}}):
+        settings.clear()
+        settings |= change
+        shown = client.get("/v5/user/query-api", "")["result"]
+        assert {name: shown[name] for name in change} == change
+        assert client.create()["retCode"] == 10005
+        assert client.get("/v5/order/realtime")["retCode"] == 0
+    settings["marginMode"] = "PORTFOLIO_MARGIN"
+    assert client.get("/v5/account/info", "")["result"]["marginMode"] == "PORTFOLIO_MARGIN"
+    rows = client.get("/v5/account/fee-rate")["result"]["list"]
+    assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT"]
+
+
 def test_market_calls() -> None:
     """Time, and instruments: what cannot be traded is not listed, for spot knows no other status."""
     client = Client()

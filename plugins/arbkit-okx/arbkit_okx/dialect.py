@@ -20,7 +20,17 @@ from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
+from arbkit.sim.venue import (
+    Account,
+    BalanceReport,
+    InstrumentReport,
+    OrderReport,
+    Profile,
+    Report,
+    SimExchange,
+    TopReport,
+    TradeReport,
+)
 from arbkit.sim.wire import Reply, Request, SimWire
 
 from .dialect_calls import Call, Calls, Route
@@ -81,7 +91,7 @@ class OkxDialect:
         self._timers = Timers()
         self._orders = Orders(exchange)
         self._calls = Calls(exchange, self._orders, self._timers)
-        self._streams = Streams(exchange, self._timers)
+        self._streams = Streams(exchange, self._timers, self._calls.instrument)
         self._conns: dict[int, Conn] = {}
         self._private = Private(self._calls, self._orders, self._timers, self._conns)
         self._dials = Window(3, _S)
@@ -306,6 +316,8 @@ class OkxDialect:
                     self._streams.top(report, now_ns)
                 case TradeReport():
                     self._streams.trade(report, now_ns)
+                case InstrumentReport():
+                    self._streams.instrument(report.symbol, now_ns)
                 case OrderReport():
                     self._private.order(report, now_ns)
                 case BalanceReport():

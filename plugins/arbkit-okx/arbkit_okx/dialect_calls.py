@@ -142,8 +142,14 @@ class Calls:
             return []
         name = call.params.get("instId", "")
         pairs = [self.pair(name)] if name else list(self.exchange.pairs.values())
-        halted, codes = self.exchange.halted, self.orders.codes
-        return [instrument_row(pair, codes[pair.symbol], pair.symbol in halted) for pair in pairs]
+        rows = [self.instrument(pair.symbol) for pair in pairs]
+        # account/instruments: the currencies in which this account may settle a pair
+        own = call.account.settings.get("tradeQuoteCcyList", {}) if call.account else {}
+        return [row | {"tradeQuoteCcyList": own.get(row["instId"], row["tradeQuoteCcyList"])} for row in rows]
+
+    def instrument(self, symbol: str) -> dict[str, Any]:
+        """The row of one instrument."""
+        return instrument_row(self.exchange.pairs[symbol], self.orders.codes[symbol], self.exchange.halted.get(symbol))
 
     def _books(self, call: Call) -> list[dict[str, Any]]:
         pair = self.pair(call.need("instId"))
@@ -257,29 +263,41 @@ class Calls:
         return [account_row(self.details(call.owner, call.now_ns, call.params.get("ccy", "")), call.now_ns)]
 
     def _config(self, call: Call) -> list[dict[str, Any]]:
-        uid = str(call.account.uid if call.account else 0)
-        return [
-            {
-                "uid": uid,
-                "mainUid": uid,
-                "acctLv": "1",
-                "acctStpMode": "cancel_maker",
-                "posMode": "net_mode",
-                "autoLoan": False,
-                "greeksType": "PA",
-                "level": "Lv1",
-                "levelTmp": "",
-                "perm": "read_only,trade",
-                "roleType": "0",
-                "ip": "",
-                "label": "simulated",
-                "kycLv": "3",
-                "type": "0",
-                "enableSpotBorrow": False,
-                "settleCcy": "USDT",
-                "settleCcyList": ["USDT"],
-            }
-        ]
+        account = call.account
+        assert account is not None
+        uid = str(account.uid)
+        row = {
+            "uid": uid,
+            "mainUid": uid,
+            "acctLv": "1",
+            "acctStpMode": "cancel_maker",
+            "posMode": "net_mode",
+            "autoLoan": False,
+            "greeksType": "PA",
+            "feeType": "0",
+            "level": "Lv1",
+            "levelTmp": "",
+            "ctIsoMode": "automatic",
+            "mgnIsoMode": "automatic",
+            "spotOffsetType": "",
+            "stgyType": "0",
+            "perm": "read_only,trade",
+            "roleType": "0",
+            "traderInsts": [],
+            "spotRoleType": "0",
+            "spotTraderInsts": [],
+            "opAuth": "0",
+            "ip": "",
+            "label": "simulated",
+            "kycLv": "3",
+            "type": "0",
+            "liquidationGear": "-1",
+            "enableSpotBorrow": False,
+            "spotBorrowAutoRepay": False,
+            "settleCcy": "USDT",
+            "settleCcyList": ["USDT"],
+        }
+        return [row | {name: value for name, value in account.settings.items() if name in row}]
 
     def _fee(self, call: Call) -> list[dict[str, Any]]:
         """Get fee rates: an instrument's group is ``groupId`` of Get instruments; negative = charged."""

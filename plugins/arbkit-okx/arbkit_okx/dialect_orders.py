@@ -47,6 +47,8 @@ class Orders:
         Returns the reply's code (0 = all, 1 = none, 2 = some succeeded) and one row per item. ``coded``: instruments
         are given by ``instIdCode`` (WebSocket), else by ``instId`` (REST). Raises ``Problem`` if no item was processed.
         """
+        if "trade" not in self._exchange.accounts[owner].settings.get("perm", "read_only,trade").split(","):
+            raise Problem("50120", "This API key doesn't have permission to use this function.", 401)
         if len(items) > _BATCH:
             raise Problem("50025", f"Parameter args count exceeds the limit {_BATCH}.", 400)
         if expire_ns and now_ns > expire_ns:

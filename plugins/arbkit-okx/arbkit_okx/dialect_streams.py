@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +17,12 @@ from arbkit.sim.wire import SimWire
 
 from .dialect_wire import Problem, level, ms
 
-__all__ = ["Conn", "Key", "Streams", "Sub", "channel_key"]
+__all__ = ["TYPES", "Conn", "Key", "Streams", "Sub", "channel_key"]
 
 Key = tuple[str, str, str, str, str]
 """The key of a subscription: channel, instType, instFamily, instId, ccy."""
 
+TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 _encode: Final = msgspec.json.Encoder().encode
 _PUSH_NS: Final = 100_000_000
 _QUIET_NS: Final = 60_000_000_000
@@ -97,15 +98,18 @@ def channel_key(arg: Mapping[str, Any]) -> Key:
 class Streams:
     """Order book, best bid and offer, and trades channels (Order Book Trading > Market Data)."""
 
-    def __init__(self, exchange: SimExchange, timers: Timers) -> None:
+    def __init__(self, exchange: SimExchange, timers: Timers, instrument: Callable[[str], dict[str, Any]]) -> None:
         self._exchange = exchange
         self._timers = timers
-        self._subs: dict[tuple[str, str], dict[int, tuple[Conn, Sub]]] = {}
-        """(channel, instId) -> connection number -> subscription."""
+        self._instrument = instrument
+        self._subs: dict[tuple[str, str], dict[tuple[int, Key], tuple[Conn, Sub]]] = {}
+        """(channel, instId) -> connection number and key -> subscription."""
 
     def check(self, arg: Mapping[str, Any]) -> None:
         """Raises ``Problem`` if the venue refuses the subscription."""
         channel, name = arg.get("channel"), arg.get("instId")
+        if channel == "instruments" and arg.get("instType") in TYPES:
+            return
         if channel in ("books-l2-tbt", "books50-l2-tbt") and name in self._exchange.pairs:
             raise Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
         if channel not in ("books", "books5", "bbo-tbt", "trades") or name not in self._exchange.pairs:
@@ -118,10 +122,10 @@ class Streams:
             return
         sub = conn.subs[key] = Sub(arg, now_ns)
         channel, name = key[0], key[3]
-        self._subs.setdefault((channel, name), {})[conn.conn] = conn, sub
-        book = self._exchange.books[name]
-        if channel == "trades":
+        self._subs.setdefault((channel, name), {})[conn.conn, key] = conn, sub
+        if channel in ("instruments", "trades"):
             return
+        book = self._exchange.books[name]
         if channel == "bbo-tbt":
             self._top(conn, sub, TopReport(name, book.seq, *book.top()), now_ns)
             return
@@ -143,12 +147,18 @@ class Streams:
         sub = conn.subs.pop(key, None)
         if sub is not None:
             sub.end()
-            self._subs.get((key[0], key[3]), {}).pop(conn.conn, None)
+            self._subs.get((key[0], key[3]), {}).pop((conn.conn, key), None)
 
     def top(self, report: TopReport, now_ns: int) -> None:
         """bbo-tbt: pushed when the best level changes; ``seqId`` uses the numbers of the book channels."""
         for conn, sub in self._of("bbo-tbt", report.symbol):
             self._top(conn, sub, report, now_ns)
+
+    def instrument(self, symbol: str, now_ns: int) -> None:
+        """Instruments channel: no list at first, only rows that changed."""
+        for conn, sub in self._of("instruments", ""):
+            if sub.arg["instType"] == "SPOT":
+                conn.send(_encode({"arg": sub.arg, "data": [self._instrument(symbol)]}).decode(), "control", now_ns)
 
     def trade(self, report: TradeReport, now_ns: int) -> None:
         """Trades channel; ``side`` is the taker's."""

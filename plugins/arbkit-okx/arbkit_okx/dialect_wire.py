@@ -117,8 +117,9 @@ def level(pair: Pair, px: int, lots: int) -> str:
     return f'["{pair.px_text(px)}","{pair.qty_text(lots)}","0","{1 if lots else 0}"]'
 
 
-def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
-    """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum."""
+def instrument_row(pair: Pair, code: int, halted: str | None) -> dict[str, Any]:
+    """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum. The reason of a halt may be one of
+    the venue's own states, else the state is ``suspend``."""
     empty = dict.fromkeys(
         (
             "alias",
@@ -161,7 +162,7 @@ def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
         "maxTwapSz": largest,
         "category": "1",
         "groupId": "1",
-        "state": "suspend" if halted else "live",
+        "state": "live" if halted is None else halted if halted in ("preopen", "test") else "suspend",
         "ruleType": "normal",
         "listTime": "1600000000000",
         "upcChg": [],

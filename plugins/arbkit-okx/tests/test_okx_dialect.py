@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -484,6 +485,54 @@ def test_halted_instruments() -> None:
     states = {row["instId"]: row["state"] for row in client.get("public/instruments", "instType=SPOT")["data"]}
     assert states == {"BTC-USDT": "suspend", "ETH-USDT": "live"}
     assert client.order()["sCode"] == "51022"
+
+
+def test_the_instruments_channel_tells_changes() -> None:
+    """Instruments channel: no list at first; a row when an instrument is suspended, live again, or has new rules."""
+    client = Client()
+    conn = client.connect("public")
+    arg = {"channel": "instruments", "instType": "SPOT"}
+    swaps = {"channel": "instruments", "instType": "SWAP"}
+    assert [frame["arg"] for frame in client.subscribe(conn, arg, swaps)] == [arg, swaps]  # answers, no data
+    assert client.subscribe(conn, {"channel": "instruments", "instType": "X"})[0]["code"] == "60018"
+    told = []
+    pair = client.exchange.pairs["BTC-USDT"]
+    steps = (
+        lambda: client.exchange.halted.update({"BTC-USDT": "maintenance"}),
+        client.exchange.halted.clear,
+        lambda: client.exchange.pairs.update({"BTC-USDT": replace(pair, min_qty=Decimal("0.001"))}),
+    )
+    for step in steps:
+        step()
+        frames = [json.loads(out.text) for out in client.run(0.2) if isinstance(out, SimFrame) and out.conn == conn]
+        told += [(frame["arg"], row["instId"], row["state"], row["minSz"]) for frame in frames for row in frame["data"]]
+    assert told == [
+        (arg, "BTC-USDT", "suspend", "0.00001"),
+        (arg, "BTC-USDT", "live", "0.00001"),
+        (arg, "BTC-USDT", "live", "0.001"),
+    ]
+    (row,) = client.get("public/instruments", "instType=SPOT&instId=BTC-USDT")["data"]
+    assert row["minSz"] == "0.001"
+
+
+def test_what_a_key_may_do() -> None:
+    """Get account configuration: mode, permissions, fee type; 50120 for an order of a key that only reads."""
+    client = Client()
+    (row,) = client.get("account/config")["data"]
+    assert {name: row[name] for name in ("acctLv", "posMode", "feeType", "perm", "ip", "enableSpotBorrow")} == {
+        "acctLv": "1",
+        "posMode": "net_mode",
+        "feeType": "0",
+        "perm": "read_only,trade",
+        "ip": "",
+        "enableSpotBorrow": False,
+    }
+    client.main.settings |= {"perm": "read_only", "tradeQuoteCcyList": {"BTC-USDT": ["USDT", "USDC"]}}
+    assert client.get("account/config")["data"][0]["perm"] == "read_only"
+    assert client.post("trade/order", {"instId": "BTC-USDT"} | limit())["code"] == "50120"
+    rows = {path: client.get(f"{path}/instruments", "instType=SPOT")["data"][0] for path in ("account", "public")}
+    assert rows["account"]["tradeQuoteCcyList"] == ["USDT", "USDC"]
+    assert rows["public"]["tradeQuoteCcyList"] == ["USDT"]
 
 
 def test_client_ids_are_unique_among_live_orders() -> None:
