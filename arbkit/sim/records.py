@@ -12,7 +12,9 @@ from arbkit.sim.pair import Pair
 
 __all__ = [
     "Account",
+    "Band",
     "BalanceReport",
+    "Day",
     "EndReason",
     "InstrumentReport",
     "SimFill",
@@ -41,6 +43,8 @@ Rule: TypeAlias = Literal[
     "post_only",
     "expired",
     "unknown_order",
+    "band_high",
+    "band_low",
 ]
 
 
@@ -54,6 +58,42 @@ class Refused(Exception):
 
 class Lost(Exception):
     """A fault lost the request before it arrived, so it gets no answer. Only the world catches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The prices at which a limit order may be placed, as multiples of the middle of the book; None = no limit."""
+
+    buy_most: Decimal
+    sell_least: Decimal
+    buy_least: Decimal | None = None
+    sell_most: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Day:
+    """A pair's trades since the start: prices in ticks, quantities in lots; zeros before the first trade."""
+
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    last: int = 0
+    last_qty: int = 0
+    qty: int = 0
+    turnover: int = 0
+    """The sum of ticks times lots."""
+    count: int = 0
+    first_id: int = 0
+    last_id: int = 0
+
+    def add(self, trade: TradeReport) -> None:
+        self.open = self.open or trade.px
+        self.high, self.low = max(self.high, trade.px), min(self.low or trade.px, trade.px)
+        self.last, self.last_qty = trade.px, trade.qty
+        self.qty += trade.qty
+        self.turnover += trade.px * trade.qty
+        self.count += 1
+        self.first_id, self.last_id = self.first_id or trade.id, trade.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +112,9 @@ class Profile:
     """A post-only order that would match: True = accepted, then cancelled (OKX, Bybit); False = refused (Binance)."""
     stp: Stp = "none"
     """Default self-trade prevention."""
+    band: Band | None = None
+    fee_discount: Decimal = Decimal(1)
+    """Multiplies a fee that is paid in an asset which is not of the pair (``Account.fee_asset``)."""
     pairs: tuple[Pair, ...] = ()
     """Pairs with the venue's own tick and lot, if they differ from the world's."""
     first_order_id: int = 1_000_000
@@ -91,6 +134,11 @@ class Account:
     maker: Decimal | None = None
     """Own fee rates; None = the venue's default."""
     taker: Decimal | None = None
+    fee_asset: str = ""
+    """The asset in which fees are paid if the account has enough of it, such as "BNB"; "quote" = the pair's quote on
+    both sides; "" = the asset that is received."""
+    extra_fee: Decimal = Decimal(0)
+    """The rate of a tax on each execution, off the received asset (Bybit's ``extraFees``)."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Account and key settings by the venue's own names, where they differ from the dialect's defaults, such as
     ``perm`` (OKX), ``readOnly`` (Bybit) or ``canTrade`` (Binance)."""
@@ -113,6 +161,8 @@ class SimFill:
     fee_asset: str
     maker: bool
     ns: int
+    extra_fee: int = 0
+    """A tax, off the received asset, in ledger units."""
 
 
 EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
-from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.core.types import OrdStatus, Side, Tif, plain
 from arbkit.sim import rules
 from arbkit.sim.ledger import FEES, SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
-from arbkit.sim.pair import SCALE, Pair, units
+from arbkit.sim.pair import SCALE, UNIT, Pair, units
 from arbkit.sim.records import (
     Account,
     BalanceReport,
+    Band,
+    Day,
     EndReason,
     InstrumentReport,
     Lost,
@@ -31,6 +34,8 @@ from arbkit.sim.records import (
 __all__ = [
     "Account",
     "BalanceReport",
+    "Band",
+    "Day",
     "InstrumentReport",
     "SimExchange",
     "SimFill",
@@ -44,6 +49,7 @@ __all__ = [
     "TradeReport",
 ]
 
+_DOLLARS = ("USDT", "USDC", "USD")
 _RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
@@ -85,6 +91,10 @@ class SimExchange:
         """Hook of a fault, called before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
+        self.days = {symbol: Day() for symbol in self.pairs}
+        """Statistics of the public trades, by symbol."""
+        self.prints: dict[str, deque[TradeReport]] = {symbol: deque(maxlen=1000) for symbol in self.pairs}
+        """The newest public trades, oldest first, by symbol."""
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
@@ -123,6 +133,30 @@ class SimExchange:
             self.profile.maker if own.maker is None else own.maker,
             self.profile.taker if own.taker is None else own.taker,
         )
+
+    def middle(self, symbol: str) -> int:
+        """The middle of the book in ticks; 0 if a side is empty."""
+        bid, _, ask, _ = self.books[symbol].top()
+        return (bid + ask) // 2 if bid and ask else 0
+
+    def price(self, asset: str) -> Decimal:
+        """The price of an asset in USD, by the books; 0 if no pair says it."""
+        if asset in _DOLLARS:
+            return Decimal(1)
+        for pair in self.pairs.values():
+            if pair.base == asset and pair.quote in (*_DOLLARS, "BTC") and (middle := self.middle(pair.symbol)):
+                return middle * pair.tick * (1 if pair.quote in _DOLLARS else self.price(pair.quote))
+        return Decimal(0)
+
+    def worth(self, asset: str, amount: int) -> str:
+        """The value of a ledger amount in USD, as text."""
+        return plain(round(self.price(asset) * amount / UNIT, 8))
+
+    def equity(self, account: str) -> str:
+        """The value of all balances in USD, as text."""
+        rows = self.balances(account)
+        total = sum((self.price(asset) * (free + locked) for asset, free, locked in rows), Decimal(0))
+        return plain(round(total / UNIT, 8))
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
         """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
@@ -166,6 +200,8 @@ class SimExchange:
         lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
         book = self.books[symbol]
+        if kind == "limit" and self.profile.band is not None and (middle := self.middle(symbol)):
+            rules.band(self.profile.band, buy, ticks, middle)
         rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
@@ -426,7 +462,10 @@ class SimExchange:
                 del self._quotes[symbol][maker.buy, maker.px]
         self._settle(pair, maker.owner, resting, maker.buy, True, maker.px, lots, trade_id, now_ns)
         side = Side.BUY if buy else Side.SELL
-        self._reports.append(TradeReport(trade_id, symbol, side, maker.px, lots, now_ns))
+        trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)
+        self.days[symbol].add(trade)
+        self.prints[symbol].append(trade)
+        self._reports.append(trade)
 
     def _settle(
         self,
@@ -450,9 +489,8 @@ class SimExchange:
             ledger.lock(account, give, -freed)
         ledger.lock(account, give, paid)
         ledger.spend(account, give, paid)
-        fee = self._fee(got, self._rates[account, maker])
-        ledger.credit(account, get, got - fee)
-        ledger.credit(FEES, get, fee)
+        ledger.credit(account, get, got)
+        fee, asset, extra = self._charge(pair, account, get, got, quote, maker)
         if order is None:
             return
         order.cum += lots
@@ -470,15 +508,36 @@ class SimExchange:
             lots,
             quote,
             fee,
-            get,
+            asset,
             maker,
             now_ns,
+            extra,
         )
         order.fills.append(fill)
         self.fills.append(fill)
         self._touched[account, give] = None
         self._touched[account, get] = None
+        self._touched[account, asset] = None
         self._report("trade", order, fill, now_ns)
+
+    def _charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:
+        """Take the fee of one execution, and a tax: (fee, its asset, tax)."""
+        owner, rate = self.accounts[account], self._rates[account, maker]
+        fee, asset = self._fee(got, rate), owner.fee_asset or get
+        if asset == "quote":
+            fee, asset = self._fee(quote, rate), pair.quote
+        elif asset != get:
+            price = self.price(asset)
+            step: int = 10 ** (SCALE - self.profile.fee_decimals)
+            own = int(fee * self.profile.fee_discount * self.price(get) / price) // step * step if price else 0
+            asset, fee = (asset, own) if 0 < own <= self.ledger.free(account, asset) else (get, fee)
+        if fee > self.ledger.free(account, asset):
+            fee, asset = self._fee(got, rate), get
+        extra = self._fee(got, int(owner.extra_fee * _RATE))
+        for of, amount in ((asset, fee), (get, extra)):
+            self.ledger.credit(account, of, -amount)
+            self.ledger.credit(FEES, of, amount)
+        return fee, asset, extra
 
     def _fee(self, received: int, rate: int) -> int:
         """The fee in ledger units, rounded toward zero to the venue's fee decimals."""

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.calls import Call, Problem, Route
 from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
@@ -23,6 +24,7 @@ from arbkit.sim.timers import Timers
 from arbkit.sim.venue import (
     Account,
     BalanceReport,
+    Band,
     InstrumentReport,
     OrderReport,
     Profile,
@@ -33,11 +35,10 @@ from arbkit.sim.venue import (
 )
 from arbkit.sim.wire import Reply, Request, SimWire
 
-from .dialect_calls import Call, Calls, Route
+from .dialect_calls import Calls
 from .dialect_orders import Orders
-from .dialect_private import Private
-from .dialect_streams import Conn, Streams, channel_key, missing
-from .dialect_wire import ID, MS, Problem
+from .dialect_streams import Conn, Streams
+from .dialect_wire import ID, MS, wrong
 
 __all__ = ["OkxDialect"]
 
@@ -75,6 +76,7 @@ class OkxDialect:
         client_ids="open",
         post_only_reports=True,
         stp="maker",
+        band=Band(buy_most=Decimal("1.05"), sell_least=Decimal("0.95")),
         first_order_id=2_510_789_768_709_120_000,
         first_trade_id=600_000_000,
         pairs=(
@@ -91,9 +93,8 @@ class OkxDialect:
         self._timers = Timers()
         self._orders = Orders(exchange)
         self._calls = Calls(exchange, self._orders, self._timers)
-        self._streams = Streams(exchange, self._timers, self._calls.instrument)
         self._conns: dict[int, Conn] = {}
-        self._private = Private(self._calls, self._orders, self._timers, self._conns)
+        self._streams = Streams(self._calls, self._timers, self._conns)
         self._dials = Window(3, _S)
 
     @staticmethod
@@ -124,9 +125,10 @@ class OkxDialect:
             route = self._calls.routes.get((request.method, request.path))
             if route is None:
                 raise Problem("404", "Not Found", 404)
-            account = None if route.by == "ip" else self._signed(request, now_ns)
+            account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True))
-            call = Call(params, _body(request), account, now_ns, _expiry(request.headers.get("exptime", "")))
+            expire_ns = _expiry(request.headers.get("exptime", ""))
+            call = Call(params, account, now_ns, wrong, body=_body(request), expire_ns=expire_ns)
             self._count(route, call)
             data = route.handler(call)
         except Problem as problem:
@@ -141,12 +143,12 @@ class OkxDialect:
 
     def _count(self, route: Route, call: Call) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
-        if route.by == "orders":
+        if route.limit is None:
             return
         key = "ip" if route.by == "ip" else call.owner
         if route.by == "instrument":
-            key += f":{call.params.get('instId', '')}"
-        if not route.window.add(key, 1, call.now_ns):
+            key += f":{call.text('instId')}"
+        if not route.limit.add(key, 1, call.now_ns):
             raise Problem("50011", "Too Many Requests", 429)
 
     def _signed(self, request: Request, now_ns: int) -> Account:
@@ -168,6 +170,8 @@ class OkxDialect:
         account = self._exchange.by_key(given["key"])
         if account is None:
             raise Problem("50111", "Invalid OK-ACCESS-KEY", 401)
+        if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
+            raise Problem("50101", "APIKey does not match current environment.", 401)
         if not _same(given["passphrase"], account.passphrase):
             raise Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
@@ -188,10 +192,8 @@ class OkxDialect:
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        state = self._conns.pop(conn, None)
-        if state is not None:
-            for key in list(state.subs):
-                self._streams.forget(state, key)
+        self._conns.pop(conn, None)
+        self._streams.closed(conn)
 
     def _idle(self, state: Conn, now_ns: int) -> None:
         """Connect: closed (4004) if nothing was sent to the client for 30 seconds; ``ping`` is answered by ``pong``."""
@@ -217,7 +219,7 @@ class OkxDialect:
             message = msgspec.convert(loose, _Message)
         except (msgspec.DecodeError, msgspec.ValidationError):
             message = None
-        if message is None or (ref and not ID.match(ref)) or len(text) > 65_536:
+        if message is None or (ref and not ID.fullmatch(ref)) or len(text) > 65_536:
             state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
         elif message.op in _OPS:
             self._trade(state, message, now_ns)
@@ -236,36 +238,19 @@ class OkxDialect:
                 return
         except Problem as problem:
             state.error(problem, message.id, now_ns)
-            if message.op == "login":
+            if message.op == "login" and state.account is None:
                 self._wire.close(state.conn, 4001, "Login failed")
             return
         for arg in message.args:  # one answer to each
             try:
-                self._channel(state, message, arg, now_ns)
+                self._streams.change(state, message.op, message.id, arg, now_ns)
             except Problem as problem:
                 state.error(problem, message.id, now_ns)
 
-    def _channel(self, state: Conn, message: _Message, arg: dict[str, Any], now_ns: int) -> None:
-        """Subscribe, Unsubscribe: the answer comes before the data."""
-        if not all(isinstance(value, str) for value in arg.values()):
-            raise Problem("60012", f"Invalid request: {_encode(arg).decode()}")
-        if state.path == "public":
-            part: Streams | Private = self._streams
-        elif state.path == "private":
-            if not state.account:
-                raise Problem("60011", "Please log in")
-            part = self._private
-        else:
-            raise missing(arg)
-        part.check(arg)
-        state.event(message.op, message.id, now_ns, arg=arg)
-        if message.op == "subscribe":
-            part.subscribe(state, arg, now_ns)
-        else:
-            self._streams.forget(state, channel_key(arg))
-
     def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
         """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
+        if state.account is not None:
+            raise Problem("60031", "This connection has already logged in.")
         names = ("apiKey", "passphrase", "timestamp", "sign")
         key, passphrase, stamp, sign = (str(args[0].get(name) or "") for name in names)
         if len(args) != 1 or not (key and passphrase and stamp and sign):
@@ -281,7 +266,7 @@ class OkxDialect:
             raise Problem("60024", "Wrong passphrase")
         if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
             raise Problem("60007", "Invalid sign")
-        state.account, state.uid = account.name, str(account.uid)
+        state.account = account
 
     def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
         """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
@@ -289,7 +274,7 @@ class OkxDialect:
         try:
             if state.path != "private":
                 raise Problem("60018", "Wrong URL: orders go to the private channel.")
-            if not state.account:
+            if state.account is None:
                 raise Problem("60011", "Please log in")
             if now_ns < self._exchange.limited_until_ns:
                 raise Problem("60014", "Requests too frequent.")
@@ -319,9 +304,9 @@ class OkxDialect:
                 case InstrumentReport():
                     self._streams.instrument(report.symbol, now_ns)
                 case OrderReport():
-                    self._private.order(report, now_ns)
+                    self._streams.order(report, now_ns)
                 case BalanceReport():
-                    self._private.balance(report, now_ns)
+                    self._streams.balance(report, now_ns)
 
 
 def _sign(secret: str, payload: bytes) -> str:
