@@ -14,17 +14,18 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.calls import Call, Problem, Route
 from arbkit.sim.dialect import DepthRows
-from arbkit.sim.limits import Window
+from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TradeReport
+from arbkit.sim.venue import Account, BalanceReport, Band, OrderReport, Profile, Report, SimExchange, TradeReport
 from arbkit.sim.wire import Reply, Request, SimWire
 
-from .dialect_calls import Calls, Rolling, Route, orders_of
+from .dialect_calls import Calls, orders_of
 from .dialect_private import Private
 from .dialect_streams import Streams
-from .dialect_wire import Call, Problem
+from .dialect_wire import wrong
 
 __all__ = ["BybitDialect"]
 
@@ -70,6 +71,7 @@ class BybitDialect:
         fee_decimals=10,
         client_ids="always",
         post_only_reports=True,
+        band=Band(buy_most=Decimal("1.01"), sell_least=Decimal("0.99")),
         pairs=(
             Pair(
                 "BTC-USDT",
@@ -102,7 +104,7 @@ class BybitDialect:
         self._timers = Timers()
         self._streams = Streams(exchange, wire, self._timers)
         self._private = Private(exchange, wire)
-        self._calls = Calls(exchange, self._streams, self._private)
+        self._calls = Calls(exchange, self._streams, self._private, self._timers)
         self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = Rolling(600, 5 * _S)
@@ -133,7 +135,7 @@ class BybitDialect:
 
     def http(self, request: Request, now_ns: int) -> Reply:
         """v5/guide: errors are normally HTTP 200 with a ``retCode``."""
-        if now_ns >= self._banned_until_ns and not self._requests.take(_IP, 1, now_ns):
+        if now_ns >= self._banned_until_ns and not self._requests.add(_IP, 1, now_ns):
             # v5/rate-limit "IP": 403, and all requests are refused for 10 minutes
             self._banned_until_ns = now_ns + 600 * _S
         if now_ns < self._banned_until_ns:
@@ -149,7 +151,7 @@ class BybitDialect:
             params = _params(request)
             if account is not None:
                 headers |= _lower(self._count(route, account, params, now_ns))
-            result = route.handler(Call(params, account, now_ns))
+            result = route.handler(Call(params, account, now_ns, wrong))
             result, extra = result if route.batch else (result, {})
             body = _body(0, "OK", result, extra, now_ns)
         except _Limited as limited:
@@ -203,10 +205,10 @@ class BybitDialect:
         if route.trade and (account.settings.get("readOnly") or "SpotTrade" not in rights.get("Spot", ())):
             raise Problem(10005, "Permission denied, please check your API key permissions.")
         limit = route.limit
-        if limit is None:
+        if not isinstance(limit, Rolling):
             return {}
         cost = len(orders_of(params)) if route.batch else 1
-        taken = limit.take(account.name, cost, now_ns)
+        taken = limit.add(account.name, cost, now_ns)
         reset_ns = now_ns if taken else limit.reset_ns(account.name, now_ns)
         headers = _limits(limit.limit, limit.left(account.name), reset_ns)
         if not taken:
@@ -223,9 +225,7 @@ class BybitDialect:
         if not self._dials.add(_IP, 1, now_ns):
             return Reply(403, b"access too frequent")
         idle_ns = 0
-        if kind == "public":
-            self._streams.connect(conn)
-        else:
+        if kind != "public":
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
             number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
@@ -343,7 +343,7 @@ class BybitDialect:
         try:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
-            result = route.handler(Call(params, account, now_ns))
+            result = route.handler(Call(params, account, now_ns, wrong))
             data, extra = result if route.batch else (result, {})
         except _Limited as limited:
             head, code, said = limited.headers, 10006, _TOO_MANY
