@@ -127,8 +127,8 @@ class Route:
     trade: bool = False
     """Whether it places or cancels orders: the key needs that permission."""
     batch: bool = False
-    names: str = ""
-    """The parameters that it knows, where the venue refuses others."""
+    names: str | None = None
+    """The parameters that it knows, where the venue refuses others; None = any."""
 
 
 def routes(prefix: str, table: Mapping[str, Route]) -> dict[tuple[str, str], Route]:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from arbkit.sim.depth import Depth
+from arbkit.sim.matching import Feed
 from arbkit.sim.timers import Timer
 
 __all__ = ["Sub", "Subs"]
@@ -14,15 +15,16 @@ __all__ = ["Sub", "Subs"]
 class Sub:
     """One subscription of one connection."""
 
-    __slots__ = ("arg", "conn", "depth", "key", "last", "sent_ns", "timer", "topic")
+    __slots__ = ("arg", "conn", "depth", "feed", "key", "last", "sent_ns", "timer", "topic")
 
-    def __init__(self, conn: int, key: Hashable, topic: Hashable, arg: Any, now_ns: int) -> None:
+    def __init__(self, conn: int, key: Hashable, topic: Any, arg: Any, now_ns: int) -> None:
         self.conn = conn
         self.key = key
         self.topic = topic
         self.arg = arg
         """What the client asked for."""
         self.depth: Depth | None = None
+        self.feed: Feed | None = None
         self.timer: Timer | None = None
         self.last: Any = None
         """What was last sent, where the next message depends on it."""
@@ -69,6 +71,8 @@ class Subs:
         del self._by_topic[sub.topic][conn, key]
         if sub.depth is not None:
             sub.depth.close()
+        if sub.feed is not None:
+            sub.feed.close()
         if sub.timer is not None:
             sub.timer.cancel()
         return True

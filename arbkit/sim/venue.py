@@ -188,21 +188,11 @@ class SimExchange:
         """
         if self.on_arrival is not None:
             self.on_arrival()
-        pair = self.pairs.get(symbol)
-        if pair is None:
-            raise Refused("symbol")
-        if symbol in self.halted:
-            raise Refused("halted", self.halted[symbol])
         if expire_ns and now_ns > expire_ns:
             raise Refused("expired")
         buy = side is Side.BUY
-        ticks = rules.ticks(pair, px) if kind == "limit" else 0
-        lots = rules.lots(pair, qty) if quote_qty is None else 0
-        budget = units(quote_qty) if quote_qty is not None else 0
+        pair, ticks, lots, budget = self.check(symbol, side, qty=qty, px=px, quote_qty=quote_qty, kind=kind)
         book = self.books[symbol]
-        if kind == "limit" and self.profile.band is not None and (middle := self.middle(symbol)):
-            rules.band(self.profile.band, buy, ticks, middle)
-        rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
         crosses = post_only and book.crosses(buy, ticks)
@@ -241,6 +231,31 @@ class SimExchange:
             self._match(pair, order, now_ns)
         self._flush_balances(now_ns)
         return order
+
+    def check(
+        self,
+        symbol: str,
+        side: Side,
+        *,
+        qty: Decimal | None = None,
+        px: Decimal | None = None,
+        quote_qty: Decimal | None = None,
+        kind: Literal["limit", "market"] = "limit",
+    ) -> tuple[Pair, int, int, int]:
+        """Check an order against the rules of its pair: (pair, ticks, lots, quote amount). Raises ``Refused``."""
+        pair, buy = self.pairs.get(symbol), side is Side.BUY
+        if pair is None:
+            raise Refused("symbol")
+        if symbol in self.halted:
+            raise Refused("halted", self.halted[symbol])
+        ticks = rules.ticks(pair, px) if kind == "limit" else 0
+        lots = rules.lots(pair, qty) if quote_qty is None else 0
+        budget = units(quote_qty) if quote_qty is not None else 0
+        if kind == "limit" and self.profile.band is not None and (middle := self.middle(symbol)):
+            rules.band(self.profile.band, buy, ticks, middle)
+        best = self.books[symbol].top()[2 if buy else 0]
+        rules.notional(pair, budget or (ticks or best) * lots * pair.unit)
+        return pair, ticks, lots, budget
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> SimOrder:
         """Cancel an open order. Raises ``Refused("unknown_order")`` if there is no such open order."""
