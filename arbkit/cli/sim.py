@@ -25,8 +25,9 @@ _FAULTS = f"""\b
 A fault script is a JSON list of objects. Each is armed at_s seconds after the start, and fires when it next applies:
   [{{"kind": "lose_ack", "venue": "okx", "at_s": 5}}, {{"kind": "throttle", "at_s": 9, "for_s": 2}}]
 \b
-kinds   {", ".join(get_args(FaultKind)[:7])},
-        {", ".join(get_args(FaultKind)[7:])}
+kinds   {", ".join(get_args(FaultKind)[:10])},
+        {", ".join(get_args(FaultKind)[10:20])},
+        {", ".join(get_args(FaultKind)[20:])}
 fields  {", ".join(Fault.__struct_fields__[:9])},
         {", ".join(Fault.__struct_fields__[9:])}
 """

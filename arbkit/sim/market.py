@@ -169,6 +169,13 @@ class Market:
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
 
+    def shock(self, venue: str, move: float, now_ns: int, lasting_ns: int) -> None:
+        """Move all prices of a venue by a fraction for some time."""
+        for (of, symbol), quoter in self._quoters.items():
+            if of == venue and symbol not in self._active:
+                quoter.jump(round(quoter.flow.top()[0] * move), now_ns)
+                self._timers.at(now_ns + lasting_ns, quoter.settle)
+
     def _taken(self, symbol: str, start_ns: int, end_ns: int) -> bool:
         return any(e.symbol == symbol and start_ns < e.end_ns and e.start_ns < end_ns for e in self.edges)
 

@@ -165,8 +165,9 @@ class SimFill:
     """A tax, off the received asset, in ledger units."""
 
 
-EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity"]
-ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired"]
+EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity", "venue"]
+"""``venue``: the exchange itself ended it."""
+ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired", "rejected"]
 
 
 @dataclass(slots=True)

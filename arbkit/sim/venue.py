@@ -33,6 +33,7 @@ from arbkit.sim.records import (
 
 __all__ = [
     "Account",
+    "DELISTED",
     "BalanceReport",
     "Band",
     "Day",
@@ -49,6 +50,8 @@ __all__ = [
     "TradeReport",
 ]
 
+DELISTED = "delisted"
+"""The reason of a halt that is for ever."""
 _DOLLARS = ("USDT", "USDC", "USD")
 _RATE = 10**8  # fee rates are stored in units of 1e-8
 
@@ -89,6 +92,10 @@ class SimExchange:
         """Hook of a fault, called when an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
         """Hook of a fault, called before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
+        self.on_hold: Callable[[SimOrder], bool] | None = None
+        """Hook of a fault: whether an accepted order is not matched (``reject`` ends it later)."""
+        self.on_fault: Callable[[str, str], bool] | None = None
+        """Hook of faults that the dialect performs; see ``strikes``."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
         self.days = {symbol: Day() for symbol in self.pairs}
@@ -108,6 +115,7 @@ class SimExchange:
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
         self._quote_id = 0
+        self._held: set[int] = set()  # asked for membership only
 
     # --- accounts ---------------------------------------------------------------------------------------------------
 
@@ -121,6 +129,12 @@ class SimExchange:
         self._rates[account.name, False] = int(taker * _RATE)
         for asset, amount in balances:
             self.ledger.deposit(account.name, asset, units(amount))
+
+    def deposit(self, account: str, asset: str, amount: Decimal, now_ns: int) -> None:
+        """Money from outside; the account is told its new balance."""
+        self.ledger.deposit(account, asset, units(amount))
+        self._touched[account, asset] = None
+        self._flush_balances(now_ns)
 
     def by_key(self, key: str) -> Account | None:
         """The account that owns an API key."""
@@ -227,6 +241,8 @@ class SimExchange:
         self._report("new", order, None, now_ns)
         if crosses:
             self._end(order, "post_only", OrdStatus.CANCELED, now_ns)
+        elif self.on_hold is not None and self.on_hold(order):
+            self._held.add(order.id)
         else:
             self._match(pair, order, now_ns)
         self._flush_balances(now_ns)
@@ -247,7 +263,8 @@ class SimExchange:
         if pair is None:
             raise Refused("symbol")
         if symbol in self.halted:
-            raise Refused("halted", self.halted[symbol])
+            why = self.halted[symbol]
+            raise Refused("symbol" if why == DELISTED else "halted", why)
         ticks = rules.ticks(pair, px) if kind == "limit" else 0
         lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
@@ -277,6 +294,25 @@ class SimExchange:
             self._cancel(order, now_ns)
         self._flush_balances(now_ns)
         return orders
+
+    def reject(self, order: SimOrder, now_ns: int) -> None:
+        """End an order that ``on_hold`` kept, unless it has ended."""
+        if order.id in self._held:
+            self._held.discard(order.id)
+            self._end(order, "venue", OrdStatus.REJECTED, now_ns)
+            self._flush_balances(now_ns)
+
+    def delist(self, symbol: str, now_ns: int) -> None:
+        """Remove a symbol: its orders are cancelled, and no new one is accepted."""
+        self.halted[symbol] = DELISTED
+        for order in list(self.orders.values()):
+            if order.symbol == symbol and not order.status.terminal:
+                self._cancel(order, now_ns, "venue")
+        self._flush_balances(now_ns)
+
+    def strikes(self, kind: str, detail: str = "") -> bool:
+        """Whether a fault that the dialect performs happens now: ``login`` or ``refuse``."""
+        return self.on_fault is not None and self.on_fault(kind, detail)
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> SimOrder | None:
         """An order in any state; by client id the newest with this id. Only for queries: it lags by ``visible_ns``."""
@@ -561,9 +597,12 @@ class SimExchange:
         fee -= fee % step
         return -fee if rate < 0 else fee
 
-    def _cancel(self, order: SimOrder, now_ns: int) -> None:
-        self.books[order.symbol].remove(self._resting(order))
-        self._end(order, "user", OrdStatus.CANCELED, now_ns)
+    def _cancel(self, order: SimOrder, now_ns: int, reason: EndReason = "user") -> None:
+        if order.id in self._held:
+            self._held.discard(order.id)
+        else:
+            self.books[order.symbol].remove(self._resting(order))
+        self._end(order, reason, OrdStatus.CANCELED, now_ns)
 
     def _resting(self, order: SimOrder) -> Resting:
         return self.books[order.symbol].resting(order.id, order.side is Side.BUY, order.px)
@@ -576,7 +615,8 @@ class SimExchange:
             order.locked = 0
             self._touched[order.account, asset] = None
         order.status, order.reason, order.updated_ns = status, reason, now_ns
-        self._report("canceled" if status is OrdStatus.CANCELED else "expired", order, None, now_ns)
+        kinds: dict[OrdStatus, ReportKind] = {OrdStatus.CANCELED: "canceled", OrdStatus.REJECTED: "rejected"}
+        self._report(kinds.get(status, "expired"), order, None, now_ns)
 
     def _report(self, kind: ReportKind, order: SimOrder, fill: SimFill | None, now_ns: int) -> None:
         self._seq += 1

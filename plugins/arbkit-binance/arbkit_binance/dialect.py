@@ -159,6 +159,16 @@ class BinanceDialect:
         body = _encode({"code": -1003, "msg": "Too many requests; current limit is 6000 request weight per 1 MINUTE."})
         return self._counted(self._retry(Reply(429, body, dict(_JSON)), retry_ns), None, now_ns)
 
+    def busy(self, now_ns: int) -> Reply:
+        """errors.md: -1008 with HTTP 503."""
+        said = "Server is currently overloaded with other requests. Please try again in a few minutes."
+        return self._counted(Reply(503, _encode({"code": -1008, "msg": said}), dict(_JSON)), None, now_ns)
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """limits.md: 418 with the time when the ban ends."""
+        said = f"Way too much request weight used; IP banned until {(now_ns + retry_ns) // _MS}."
+        return self._retry(Reply(418, _encode({"code": -1003, "msg": said}), dict(_JSON)), retry_ns)
+
     def _retry(self, reply: Reply, retry_ns: int) -> Reply:
         """limits.md: ``Retry-After`` in seconds."""
         return Reply(reply.status, reply.body, {**reply.headers, "retry-after": str(-(-retry_ns // _S))})
@@ -345,6 +355,8 @@ class BinanceDialect:
         self._spend(2, now_ns)
         if method == "userDataStream.subscribe.signature":
             account = self._signed_ws(params, now_ns)
+            if self._exchange.strikes("login"):
+                raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
             if account.name in api.users.values():
                 raise Problem(-2035, "User Data Stream subscription already active.", 400)
             number, api.next_id = api.next_id, api.next_id + 1

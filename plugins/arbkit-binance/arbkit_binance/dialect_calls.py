@@ -11,7 +11,7 @@ from arbkit.sim.calls import Call, Problem, Route, routes
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.rows import fields
-from arbkit.sim.venue import Refused, SimExchange, SimOrder
+from arbkit.sim.venue import DELISTED, Refused, SimExchange, SimOrder
 
 from .dialect_wire import (
     CLIENT_ID,
@@ -125,7 +125,7 @@ class Calls:
         """The canonical symbol of the call's ``symbol`` (-1121)."""
         call.need("symbol")
         symbol = self.symbols.get(call.match("symbol", SYMBOL))
-        if symbol is None:
+        if symbol is None or self.exchange.halted.get(symbol) == DELISTED:
             raise Problem(-1121, "Invalid symbol.", 400)
         return symbol
 
@@ -138,7 +138,7 @@ class Calls:
             if not all(name in self.symbols for name in names):
                 raise Problem(-1121, "Invalid symbol.", 400)
             return [self.symbols[name] for name in names]
-        return list(self.exchange.pairs)
+        return [symbol for symbol in self.exchange.pairs if self.exchange.halted.get(symbol) != DELISTED]
 
     def _info(self, call: Call) -> dict[str, Any]:
         return {

@@ -115,7 +115,9 @@ class Streams:
         names, result = [str(name) for name in params], None
         if method == "SUBSCRIBE":
             strange = [name for name in names if not _NAME.fullmatch(name)]
-            if strange:
+            if self._exchange.strikes("refuse", str(names)):
+                self._refuse(conn, ref, "too many subscriptions", 3)
+            elif strange:
                 self._refuse(conn, ref, f"stream {strange[0]} is not served")
             elif len(self._subs.keys(conn)) + len(names) > 1024:
                 self._refuse(conn, ref, "1024 streams at most", 3)

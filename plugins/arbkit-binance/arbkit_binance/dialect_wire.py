@@ -41,6 +41,7 @@ _STATUS: Final = {
     OrdStatus.FILLED: "FILLED",
     OrdStatus.CANCELED: "CANCELED",
     OrdStatus.EXPIRED: "EXPIRED",
+    OrdStatus.REJECTED: "REJECTED",
 }
 STP: Final = {"none": "NONE", "taker": "EXPIRE_TAKER", "maker": "EXPIRE_MAKER", "both": "EXPIRE_BOTH"}
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
@@ -138,8 +139,8 @@ def symbol_row(exchange: SimExchange, symbol: str, state: str, stp: str) -> dict
     """A symbol of exchangeInfo, with its filters (filters.md)."""
     pair, band = exchange.pairs[symbol], exchange.profile.band
     assert band is not None
-    lot, smallest, largest = text(pair.lot_units, pad=8), f"{pair.min_qty:.8f}", f"{pair.max_qty:.8f}"
-    none, tick = "0.00000000", text(pair.tick_units, pad=8)
+    lot, smallest, largest = f"{pair.rule_lot:.8f}", f"{pair.min_qty:.8f}", f"{pair.max_qty:.8f}"
+    none, tick = "0.00000000", f"{pair.rule_tick:.8f}"
     filters = [
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
         {"filterType": "LOT_SIZE", "minQty": smallest, "maxQty": largest, "stepSize": lot},
@@ -307,7 +308,7 @@ def execution_report(exchange: SimExchange, report: OrderReport, now: int, div: 
     order, fill = report.order, report.fill
     pair = exchange.pairs[order.symbol]
     canceled = report.kind == "canceled"
-    kind = {"new": "NEW", "trade": "TRADE", "canceled": "CANCELED", "expired": "EXPIRED"}[report.kind]
+    kind = report.kind.upper()
     if report.kind == "expired" and order.reason == "stp":
         kind = "TRADE_PREVENTION"
     event = {
@@ -325,7 +326,7 @@ def execution_report(exchange: SimExchange, report: OrderReport, now: int, div: 
         "C": order.cl_ord_id if canceled else "",
         "x": kind,
         "X": _status(order, report.status)["status"],
-        "r": "NONE",
+        "r": "INSUFFICIENT_BALANCES" if kind == "REJECTED" else "NONE",
         "i": order.id,
         "l": pair.qty_text(fill.qty if fill else 0, 8),
         "z": pair.qty_text(report.cum, 8),

@@ -163,6 +163,14 @@ class BybitDialect:
     def limited(self, now_ns: int, retry_ns: int) -> Reply:
         return self._too_many(_limits(20, 0, now_ns + retry_ns), now_ns)
 
+    def busy(self, now_ns: int) -> Reply:
+        """v5/error: 10016, the service is restarting."""
+        return Reply(200, _body(10016, "Server error.", {}, {}, now_ns), dict(_JSON))
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """v5/rate-limit "IP": 403 for 10 minutes."""
+        return Reply(403, b"access too frequent", {"content-type": "text/plain"})
+
     def _too_many(self, headers: Mapping[str, str], now_ns: int) -> Reply:
         return Reply(200, _body(10006, _TOO_MANY, {}, {}, now_ns), _JSON | _lower(headers))
 
@@ -292,6 +300,8 @@ class BybitDialect:
             if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
                 raise Problem(10001, "Params Error")
             account = self._exchange.by_key(str(args[0]))
+            if state.kind == "trade" and self._exchange.strikes("login"):
+                raise Problem(10003, "Too many sessions under the same UID.")
             if account is None:
                 raise Problem(10003, "Invalid apikey")
             self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
@@ -324,6 +334,8 @@ class BybitDialect:
             return
         streams = self._streams if state.kind == "public" else self._private
         why = streams.refuses(state.id, args) if op == "subscribe" else ""
+        if op == "subscribe" and self._exchange.strikes("refuse", str(args)):
+            why = "error:service is busy, try again"
         if why:
             self._reply(state, body | {"success": False, "ret_msg": why})
             return

@@ -139,7 +139,11 @@ class Streams:
                 self._publish(book, self._snapshot(book, now_ns), now_ns)
             return
         lost, _, bids, asks = change
-        book.seq = book.depth.seq
+        restarted, book.seq = book.depth.seq < book.seq, book.depth.seq
+        if restarted:  # "u" is 1: the service was restarted, the book is replaced
+            book.u = 1
+            self._publish(book, self._snapshot(book, now_ns), now_ns)
+            return
         if not (lost or bids or asks):
             return
         book.u += 1

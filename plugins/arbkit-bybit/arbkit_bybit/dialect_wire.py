@@ -40,9 +40,11 @@ _STATUS: Final = {
     OrdStatus.NEW: "New",
     OrdStatus.PARTIALLY_FILLED: "PartiallyFilled",
     OrdStatus.FILLED: "Filled",
+    OrdStatus.REJECTED: "Rejected",
 }
 # v5/enum "rejectReason", by why the order ended
 _WHY: Final = {
+    "venue": "EC_Others",
     "ioc": "EC_NoImmediateQtyToFill",
     "no_liquidity": "EC_NoImmediateQtyToFill",
     "fok": "EC_NoEnoughQtyToFill",
@@ -120,14 +122,14 @@ def instrument_row(pair: Pair, number: int, quote_step: str) -> dict[str, Any]:
         "status": "Trading",
         "marginTrading": "utaOnly",
         "lotSizeFilter": {
-            "basePrecision": text(pair.lot_units),
+            "basePrecision": plain(pair.rule_lot),
             "quotePrecision": quote_step,
             "minOrderQty": f"{pair.min_qty:f}",
             "minOrderAmt": f"{pair.min_notional:f}",
             "maxOrderAmt": "8000000",
             **fields("maxOrderQty maxLimitOrderQty maxMarketOrderQty postOnlyMaxLimitOrderSize", most),
         },
-        "priceFilter": {"tickSize": text(pair.tick_units)},
+        "priceFilter": {"tickSize": plain(pair.rule_tick)},
         "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
         "symbolType": "",
         "xstockMultiplier": "1",

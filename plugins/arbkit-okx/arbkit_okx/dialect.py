@@ -141,6 +141,14 @@ class OkxDialect:
         """Error Code: 50011 with HTTP 429, without a waiting time."""
         return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
 
+    def busy(self, now_ns: int) -> Reply:
+        """Error Code: 50013 with HTTP 429, systems are busy."""
+        return Reply(429, _encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """The documentation knows no ban: 403 of the web server in front."""
+        return Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
+
     def _count(self, route: Route, call: Call) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
         if route.limit is None:
@@ -243,6 +251,8 @@ class OkxDialect:
             return
         for arg in message.args:  # one answer to each
             try:
+                if message.op == "subscribe" and self._exchange.strikes("refuse", str(arg)):
+                    raise Problem("63999", "Internal system error")
                 self._streams.change(state, message.op, message.id, arg, now_ns)
             except Problem as problem:
                 state.error(problem, message.id, now_ns)
@@ -260,6 +270,8 @@ class OkxDialect:
         if abs(int(stamp) * _S - now_ns) > _WINDOW_NS:
             raise Problem("60006", "Timestamp request expired")
         account = self._exchange.by_key(key)
+        if self._exchange.strikes("login"):
+            raise Problem("60032", "API key doesn't exist")
         if account is None:
             raise Problem("60005", "Invalid apiKey")
         if not _same(passphrase, account.passphrase):

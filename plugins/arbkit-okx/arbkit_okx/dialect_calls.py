@@ -15,7 +15,7 @@ from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair, text
 from arbkit.sim.rows import fields, page
 from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import SimExchange, SimOrder
+from arbkit.sim.venue import DELISTED, SimExchange, SimOrder
 
 from .dialect_orders import Orders
 from .dialect_wire import (
@@ -99,7 +99,7 @@ class Calls:
     def _pair(self, name: str) -> Pair:
         """The instrument of that name (51001)."""
         pair = self.exchange.pairs.get(name)
-        if pair is None:
+        if pair is None or self.exchange.halted.get(name) == DELISTED:
             raise Problem("51001", f"Instrument ID, Instrument ID code, or Spread ID {name} doesn't exist.")
         return pair
 
@@ -111,7 +111,8 @@ class Calls:
         if call.choice("instType", TYPES) != "SPOT":
             return []
         name = call.text("instId")
-        rows = [self.instrument(symbol) for symbol in ([self._pair(name).symbol] if name else self.exchange.pairs)]
+        listed = [symbol for symbol in self.exchange.pairs if self.exchange.halted.get(symbol) != DELISTED]
+        rows = [self.instrument(symbol) for symbol in ([self._pair(name).symbol] if name else listed)]
         # account/instruments: the currencies in which this account may settle a pair
         own = call.account.settings.get("tradeQuoteCcyList", {}) if call.account else {}
         return [row | {"tradeQuoteCcyList": own.get(row["instId"], row["tradeQuoteCcyList"])} for row in rows]

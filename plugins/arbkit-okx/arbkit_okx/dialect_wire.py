@@ -39,9 +39,18 @@ _STATE: Final = {
     OrdStatus.FILLED: "filled",
     OrdStatus.CANCELED: "canceled",
     OrdStatus.EXPIRED: "canceled",
+    OrdStatus.REJECTED: "canceled",
 }
 # "Order channel", cancelSource
-_SOURCE: Final = {"user": "1", "fok": "13", "ioc": "14", "no_liquidity": "14", "post_only": "31", "stp": "32"}
+_SOURCE: Final = {
+    "venue": "0",
+    "user": "1",
+    "fok": "13",
+    "ioc": "14",
+    "no_liquidity": "14",
+    "post_only": "31",
+    "stp": "32",
+}
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
 # "Error Code": REST API, Trade. The codes are the venue's, the texts are ours.
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
@@ -136,8 +145,8 @@ def instrument_row(pair: Pair, code: int, halted: str | None) -> dict[str, Any]:
             "baseCcy": pair.base,
             "quoteCcy": pair.quote,
             "tradeQuoteCcyList": [pair.quote],
-            "tickSz": plain(pair.tick),
-            "lotSz": plain(pair.lot),
+            "tickSz": plain(pair.rule_tick),
+            "lotSz": plain(pair.rule_lot),
             "minSz": plain(pair.min_qty),
             "maxLmtAmt": "20000000",
             "maxMktAmt": "1000000",
