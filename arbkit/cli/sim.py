@@ -19,7 +19,7 @@ from arbkit.plugins import registry as plugins
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
-from arbkit.sim.world import World
+from arbkit.sim.world import MARKET, World
 
 _FAULTS = f"""\b
 A fault script is a JSON list of objects. Each is armed at_s seconds after the start, and fires when it next applies:
@@ -66,7 +66,7 @@ def command(
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
     edges = Divergence(edge_every_s=edge_every)
-    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script, divergence=edges)
+    world = World(dialects, seed=seed, start_ns=clock.now_ns(), prices=MARKET, faults=script, divergence=edges)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(world, clock, port, emit if as_json else _show))
     return OK

@@ -32,7 +32,7 @@ from random import Random
 from typing import Final
 
 from arbkit.sim.pair import Pair
-from arbkit.sim.price import STEP_NS, STYLES, WILD, Price
+from arbkit.sim.price import STEP_NS, STYLES, WILD, walk
 
 __all__ = ["LAG_STEPS", "Flow"]
 
@@ -126,7 +126,7 @@ class Flow:
         self.trades: list[tuple[bool, int, int]] = []
         """The market orders of the last step: (buy, worst px, lots)."""
         self._style = style = STYLES.get(pair.symbol) or STYLES["SOL-USDT"]
-        self._price = Price(style, float(price), f"{seed}:{pair.symbol}:price")
+        self._price = walk(pair.base, pair.quote, float(price), seed)
         self._rng = Random(f"{seed}:{venue}:{pair.symbol}:flow")
         self._noise = noise
         self._step_share = STEP_NS / 1e9 / step_s

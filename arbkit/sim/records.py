@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
@@ -103,6 +104,8 @@ class Profile:
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
     """Default fee rates as fractions. Fees are taken from the received asset and rounded down to ``fee_decimals``."""
+    special: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """Other default rates (maker, taker), by symbol or by quote asset."""
     fee_decimals: int = 8
     client_ids: Literal["open", "window", "always"] = "open"
     """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after

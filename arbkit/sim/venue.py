@@ -105,7 +105,7 @@ class SimExchange:
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
-        self._rates: dict[tuple[str, bool], int] = {}
+        self._rates: dict[tuple[str, str], tuple[int, int]] = {}
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
@@ -124,9 +124,9 @@ class SimExchange:
         self.accounts[account.name] = account
         if account.key:
             self._keys[account.key] = account
-        maker, taker = self.rates(account.name)
-        self._rates[account.name, True] = int(maker * _RATE)
-        self._rates[account.name, False] = int(taker * _RATE)
+        for symbol in self.pairs:
+            maker, taker = self.rates(account.name, symbol)
+            self._rates[account.name, symbol] = int(maker * _RATE), int(taker * _RATE)
         for asset, amount in balances:
             self.ledger.deposit(account.name, asset, units(amount))
 
@@ -140,13 +140,11 @@ class SimExchange:
         """The account that owns an API key."""
         return self._keys.get(key)
 
-    def rates(self, account: str) -> tuple[Decimal, Decimal]:
-        """(maker, taker) of an account."""
-        own = self.accounts[account]
-        return (
-            self.profile.maker if own.maker is None else own.maker,
-            self.profile.taker if own.taker is None else own.taker,
-        )
+    def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
+        """(maker, taker) of an account, for a symbol or in general."""
+        own, profile, special = self.accounts[account], self.profile, self.profile.special
+        default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
+        return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
 
     def middle(self, symbol: str) -> int:
         """The middle of the book in ticks; 0 if a side is empty."""
@@ -573,7 +571,7 @@ class SimExchange:
 
     def _charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:
         """Take the fee of one execution, and a tax: (fee, its asset, tax)."""
-        owner, rate = self.accounts[account], self._rates[account, maker]
+        owner, rate = self.accounts[account], self._rates[account, pair.symbol][0 if maker else 1]
         fee, asset = self._fee(got, rate), owner.fee_asset or get
         if asset == "quote":
             fee, asset = self._fee(quote, rate), pair.quote

@@ -28,7 +28,7 @@ from arbkit.sim.timers import NEVER, Timers
 from arbkit.sim.venue import Account, Lost, SimExchange, SimOrder
 from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, SimWire
 
-__all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
+__all__ = ["ACCOUNT", "MARKET", "PAIRS", "PRICES", "Site", "World"]
 
 ACCOUNT: Final = "main"
 """The client's account at each venue."""
@@ -41,11 +41,42 @@ PAIRS: Final[Mapping[str, Pair]] = {
         Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(5)),
         Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5)),
         Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.0001"), Decimal("0.0001"), Decimal("0.0001")),
+        Pair("BNB-USDT", "BNB", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5)),
+        Pair("XRP-USDT", "XRP", "USDT", Decimal("0.0001"), Decimal("0.1"), Decimal("0.1"), Decimal(5), Decimal(10**6)),
+        Pair("DOGE-USDT", "DOGE", "USDT", Decimal("0.00001"), Decimal(1), Decimal(1), Decimal(1), Decimal(10**7)),
+        Pair("BTC-USDC", "BTC", "USDC", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)),
+        Pair("ETH-USDC", "ETH", "USDC", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(5)),
+        Pair("SOL-BTC", "SOL", "BTC", Decimal("0.0000001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.0001")),
+        Pair("SOL-ETH", "SOL", "ETH", Decimal("0.00001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.001")),
+        Pair("SOL-BNB", "SOL", "BNB", Decimal("0.0001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.02")),
     )
 }
 """The symbols that a world can have, with tick and lot. A venue's profile can replace them."""
+MARKET: Final[Mapping[str, Decimal]] = {
+    **PRICES,
+    "SOL-USDT": Decimal(150),
+    "BNB-USDT": Decimal(620),
+    "XRP-USDT": Decimal("2.2"),
+    "DOGE-USDT": Decimal("0.17"),
+    "BTC-USDC": Decimal(61800),
+    "ETH-USDC": Decimal(2400),
+    "ETH-BTC": Decimal(2400) / Decimal(61800),
+    "SOL-BTC": Decimal(150) / Decimal(61800),
+    "SOL-ETH": Decimal(150) / Decimal(2400),
+    "SOL-BNB": Decimal(150) / Decimal(620),
+}
+"""Twelve symbols over five quotes, with prices that agree: the market of ``arbkit sim``."""
 _STOCK: Final = Decimal(10**6)
-_PURSE: Final[Mapping[str, Decimal]] = {"USDT": Decimal(200_000), "BTC": Decimal(3), "ETH": Decimal(80)}
+_PURSE: Final[Mapping[str, Decimal]] = {
+    "USDT": Decimal(200_000),
+    "BTC": Decimal(3),
+    "ETH": Decimal(80),
+    "USDC": Decimal(100_000),
+    "SOL": Decimal(600),
+    "BNB": Decimal(150),
+    "XRP": Decimal(40_000),
+    "DOGE": Decimal(500_000),
+}
 _HALTED: Final = "HALT"
 _MARKET: Final = ("book", "top", "trades")
 _EVENTS: Final[tuple[FaultKind, ...]] = ("ban", "maintenance", "late", "clock", "deposit")

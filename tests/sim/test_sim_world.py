@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 
 import pytest
 from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.dialect import OkxDialect
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, default_script, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.wire import Answer, Close, Out, Request, SimFrame
-from arbkit.sim.world import World
+from arbkit.sim.world import MARKET, World
 
 T0 = 1_780_000_000_000_000_000
 MS = 1_000_000
@@ -309,3 +311,21 @@ def test_scripts_are_checked() -> None:
         read_script(b'[{"kind": "drop", "chanse": 1}]')
     with pytest.raises(ConfigError, match="no venue 'okx'"):
         World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="drop", venue="okx")])
+
+
+def test_twelve_symbols_with_rules_and_fees_of_their_own() -> None:
+    """The market of ``arbkit sim``: ticks, lots, minimums and fees differ, and each book has two sides."""
+    world = World([BinanceDialect, OkxDialect, BybitDialect], seed=1, start_ns=T0, prices=MARKET)
+    fees = set()
+    for site in world.sites.values():
+        pairs = site.exchange.pairs
+        assert set(pairs) == set(MARKET)
+        assert len({pair.tick for pair in pairs.values()}) > 3
+        assert len({pair.lot for pair in pairs.values()}) > 4
+        assert len({pair.min_notional for pair in pairs.values()} | {pair.min_qty for pair in pairs.values()}) > 4
+        for symbol, book in site.exchange.books.items():
+            bid, _, ask, _ = book.top()
+            price = float(MARKET[symbol] / pairs[symbol].tick)
+            assert price * 0.99 < bid < ask < price * 1.01
+            fees.add(site.exchange.rates("main", symbol))
+    assert len(fees) > 3

@@ -69,6 +69,7 @@ class BinanceDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.001"),
         taker=Decimal("0.001"),
+        special={"USDC": (Decimal("0.001"), Decimal("0.00095"))},
         fee_decimals=8,
         client_ids="open",
         band=Band(Decimal(5), Decimal("0.2"), Decimal("0.2"), Decimal(5)),

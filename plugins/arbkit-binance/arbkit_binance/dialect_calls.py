@@ -382,7 +382,7 @@ class Calls:
         return call.settled(row)
 
     def _commission(self, call: Call) -> dict[str, Any]:
-        maker, taker = self.exchange.rates(call.owner)
+        maker, taker = self.exchange.rates(call.owner, self.symbol(call))
         none = _rates(Decimal(0), Decimal(0))
         return {
             "symbol": native(self.symbol(call)),
@@ -422,9 +422,11 @@ class Calls:
 
     def _trade_fee(self, call: Call) -> list[dict[str, str]]:
         """The rates of one symbol or of all (wallet docs, "Trade Fee")."""
-        maker, taker = (plain(rate) for rate in self.exchange.rates(call.owner))
-        wanted = self._wanted(call)
-        return [{"symbol": native(name), "makerCommission": maker, "takerCommission": taker} for name in wanted]
+        rates = {name: self.exchange.rates(call.owner, name) for name in self._wanted(call)}
+        return [
+            {"symbol": native(name), "makerCommission": plain(maker), "takerCommission": plain(taker)}
+            for name, (maker, taker) in rates.items()
+        ]
 
     def _coins(self, call: Call) -> list[dict[str, Any]]:
         rows = []

@@ -68,6 +68,7 @@ class BybitDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.001"),
         taker=Decimal("0.001"),
+        special={"DOGE-USDT": (Decimal("0.002"), Decimal("0.002"))},  # as the adventure zone
         fee_decimals=10,
         client_ids="always",
         post_only_reports=True,

@@ -340,12 +340,12 @@ class Calls:
 
     def _fee_rate(self, call: Call) -> dict[str, Any]:
         wanted = self._wanted(call)
-        maker, taker = self.exchange.rates(call.owner)
+        rates = {symbol: self.exchange.rates(call.owner, symbol) for symbol in self.exchange.pairs}
         return {
             "category": "spot",
             "list": [
                 {"symbol": native(symbol), "takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
-                for symbol in self.exchange.pairs
+                for symbol, (maker, taker) in rates.items()
                 if wanted in ("", symbol)
             ],
         }

@@ -193,7 +193,7 @@ def order_push(exchange: SimExchange, order: SimOrder, report: OrderReport | Non
 def execution_row(exchange: SimExchange, order: SimOrder, fill: SimFill) -> dict[str, Any]:
     """A fill as v5/order/execution returns it and v5/websocket/private/execution sends it."""
     pair = exchange.pairs[fill.symbol]
-    maker, taker = exchange.rates(fill.account)
+    maker, taker = exchange.rates(fill.account, fill.symbol)
     cum = sum(one.qty for one in order.fills[: order.fills.index(fill) + 1])
     return (
         _NO_EXECUTION

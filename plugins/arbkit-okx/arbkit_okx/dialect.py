@@ -72,6 +72,7 @@ class OkxDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.0008"),
         taker=Decimal("0.001"),
+        special={quote: (Decimal("0.001"), Decimal("0.0015")) for quote in ("BNB", "ETH")},  # "special" pairs
         fee_decimals=12,
         client_ids="open",
         post_only_reports=True,

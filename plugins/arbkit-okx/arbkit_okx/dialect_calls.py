@@ -23,6 +23,7 @@ from .dialect_wire import (
     account_row,
     balance_row,
     fill_row,
+    group,
     instrument_row,
     levels,
     limit_row,
@@ -119,7 +120,7 @@ class Calls:
 
     def instrument(self, symbol: str) -> dict[str, Any]:
         """The row of one instrument."""
-        return instrument_row(self.exchange.pairs[symbol], self.orders.codes[symbol], self.exchange.halted.get(symbol))
+        return instrument_row(self.exchange, symbol, self.orders.codes[symbol])
 
     def _books(self, call: Call) -> list[Any]:
         pair = self._pair(call.need("instId"))
@@ -221,14 +222,14 @@ class Calls:
         # a self-trade has two fills with the same trade id; bill ids are unique
         bills = [(fill.id * 10 + (1 if fill.maker else 2), fill) for fill in fills if fill.ns <= end]
         bills = [(bill, fill) for bill, fill in bills if self._wanted(call, fill.order_id)]
-        maker, taker = (plain(-rate) for rate in self.exchange.rates(call.owner))
+        rates = {name: self.exchange.rates(call.owner, name) for name in self.exchange.pairs}
         return [
             fill_row(
                 self.exchange.pairs[fill.symbol],
                 fill,
                 self.orders.mark(fill.order_id),
                 bill,
-                maker if fill.maker else taker,
+                plain(-rates[fill.symbol][0 if fill.maker else 1]),
             )
             for bill, fill in page(bills, lambda row: row[0], *_part(call))[0]
         ]
@@ -285,10 +286,13 @@ class Calls:
 
     def _fee(self, call: Call) -> list[dict[str, Any]]:
         """Get fee rates: an instrument's group is ``groupId`` of Get instruments; negative = charged."""
-        if name := call.text("instId"):
-            self._pair(name)
-        maker, taker = (plain(-rate) for rate in self.exchange.rates(call.owner))
-        own = {"maker": maker, "taker": taker}
+        name = self._pair(call.text("instId")).symbol if call.text("instId") else ""
+        symbols = [name] if name else list(self.exchange.pairs)
+        groups = {group(self.exchange, symbol): self.exchange.rates(call.owner, symbol) for symbol in symbols}
+        rows = [
+            {"groupId": key, "maker": plain(-maker), "taker": plain(-taker)} for key, (maker, taker) in groups.items()
+        ]
+        own = {side: rows[0][side] for side in ("maker", "taker")}
         row = {
             "instType": call.choice("instType", TYPES),
             "level": "Lv1",
@@ -297,7 +301,7 @@ class Calls:
             **own,
             **fields("makerU takerU makerUSDC takerUSDC delivery exercise"),
             "fiat": [],
-            "feeGroup": [{"groupId": "2", "maker": "0", "taker": "0"}, {"groupId": "1", **own}],
+            "feeGroup": [{"groupId": "9", "maker": "0", "taker": "0"}, *rows],
             "ts": ms(call.now_ns),
         }
         return [row]

@@ -19,6 +19,7 @@ __all__ = [
     "account_row",
     "balance_row",
     "fill_row",
+    "group",
     "instrument_row",
     "levels",
     "limit_row",
@@ -131,9 +132,16 @@ def levels(pair: Pair, side: Iterable[tuple[int, int]]) -> str:
     return f"[{','.join(rows)}]"
 
 
-def instrument_row(pair: Pair, code: int, halted: str | None) -> dict[str, Any]:
+def group(exchange: SimExchange, symbol: str) -> str:
+    """The fee group of an instrument: "1", or "2" for special pairs."""
+    special = exchange.profile.special
+    return "2" if symbol in special or exchange.pairs[symbol].quote in special else "1"
+
+
+def instrument_row(exchange: SimExchange, symbol: str, code: int) -> dict[str, Any]:
     """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum. The reason of a halt may be one of
     the venue's own states, else the state is ``suspend``."""
+    pair, halted = exchange.pairs[symbol], exchange.halted.get(symbol)
     largest = fields("maxLmtSz maxIcebergSz maxTriggerSz maxTwapSz", plain(pair.max_qty))
     return (
         _NO_INSTRUMENT
@@ -151,7 +159,7 @@ def instrument_row(pair: Pair, code: int, halted: str | None) -> dict[str, Any]:
             "maxLmtAmt": "20000000",
             "maxMktAmt": "1000000",
             "category": "1",
-            "groupId": "1",
+            "groupId": group(exchange, symbol),
             "instCategory": "1",
             "futureSettlement": False,
             "rpi": "0",
