@@ -88,4 +88,28 @@ async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str
 def _show(where: dict[str, Any]) -> None:
     rows = [(venue, name, value or "-") for venue, values in where["venues"].items() for name, value in values.items()]
     table(("venue", "what", "value"), rows)
+    click.echo(f"\nFor the shell:\n\n{_exports(where)}\nFor arbkit.toml:\n\n{_toml(where)}")
     click.echo(f"\nadmin {where['admin']}: /ledger /orders /faults; Ctrl-C stops")
+
+
+_KEYS = ("key", "secret", "passphrase")
+
+
+def _exports(where: dict[str, Any]) -> str:
+    """The keys as variables, one a line; the configuration names them."""
+    rows = [(venue, name, values[name]) for venue, values in where["venues"].items() for name in _KEYS if values[name]]
+    return "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+
+
+def _toml(where: dict[str, Any]) -> str:
+    """The venues as a configuration file."""
+    text = ""
+    for venue, values in where["venues"].items():
+        keys = "".join(f'{name} = "env:{_variable(venue, name)}"\n' for name in _KEYS if values[name])
+        urls = "".join(f'{name} = "{value}"\n' for name, value in values.items() if value and name not in _KEYS)
+        text += f'[venues.{venue}]\nenvironment = "sim"\n{keys}\n[venues.{venue}.endpoints]\n{urls}\n'
+    return text.rstrip() + "\n"
+
+
+def _variable(venue: str, name: str) -> str:
+    return f"SIM_{venue}_{name}".upper()

@@ -65,13 +65,15 @@ async def serve(
 class _Client:
     """One WebSocket client and its queue of frames to send."""
 
-    __slots__ = ("outs", "request", "socket", "wake")
+    __slots__ = ("outs", "pong_due_ns", "request", "socket", "wake")
 
     def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
         self.socket = socket
         self.request = request
         self.outs: list[SimFrame | Ping | Close] = []
         self.wake = asyncio.Event()
+        self.pong_due_ns = NEVER
+        """When the client is cut, unless a pong comes before."""
 
     def cut(self) -> None:
         """End the TCP connection without a closing handshake."""
@@ -91,6 +93,9 @@ class _Shell:
         """Tick whenever something is due."""
         while True:
             now_ns = self._now_ns()
+            for client in list(self._clients.values()):
+                if client.pong_due_ns <= now_ns:
+                    client.cut()
             due_ns = self._world.due_ns
             if due_ns <= now_ns:
                 self._world.tick(now_ns)
@@ -146,7 +151,7 @@ class _Shell:
         if refused is not None:
             self._deliver()
             return web.Response(status=refused.status, body=refused.body, headers=refused.headers)
-        socket = web.WebSocketResponse(compress=False)
+        socket = web.WebSocketResponse(compress=False, autoping=False)
         client = self._clients[conn] = _Client(socket, request)
         writer: asyncio.Task[None] | None = None
         try:
@@ -157,6 +162,10 @@ class _Shell:
                 if message.type is WSMsgType.TEXT:
                     self._world.frame(conn, message.data, self._now_ns())
                     self._deliver()
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
+                elif message.type is WSMsgType.PONG:
+                    client.pong_due_ns = NEVER
         except ConnectionError:
             pass  # the client disconnected during the handshake
         finally:
@@ -201,5 +210,7 @@ class _Shell:
             if len(client.outs) > _BACKLOG:
                 client.cut()
                 continue
+            if isinstance(out, Ping) and out.patience_ns:
+                client.pong_due_ns = min(client.pong_due_ns, self._now_ns() + out.patience_ns)
             client.outs.append(out)
             client.wake.set()

@@ -279,7 +279,7 @@ class BinanceDialect:
         else:
             return Reply(404, b"")
         self._alive.add(conn)
-        # web-socket-streams.md: a ping every 20 seconds, and the connection ends after 24 hours
+        # web-socket-streams.md: a ping every 20 seconds, a pong within a minute, and the connection ends after 24 hours
         self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
         self._timers.at(now_ns + 86_400 * _S, lambda now: self._wire.close(conn, 1001, "24 hours"))
         return None
@@ -297,7 +297,7 @@ class BinanceDialect:
 
     def _ping(self, conn: int, now_ns: int) -> None:
         if conn in self._alive:
-            self._wire.ping(conn)
+            self._wire.ping(conn, 60 * _S)
             self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
 
     def _request(self, api: _Api, text: str, now_ns: int) -> None:
