@@ -86,13 +86,19 @@ async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str
 
 
 def _show(where: dict[str, Any]) -> None:
-    rows = [(venue, name, value or "-") for venue, values in where["venues"].items() for name, value in values.items()]
+    rows = [
+        (venue, name, value or "-")
+        for venue, values in where["venues"].items()
+        for name, value in values.items()
+        if name not in _SECOND
+    ]
     table(("venue", "what", "value"), rows)
     click.echo(f"\nFor the shell:\n\n{_exports(where)}\nFor arbkit.toml:\n\n{_toml(where)}")
     click.echo(f"\nadmin {where['admin']}: /ledger /orders /faults; Ctrl-C stops")
 
 
 _KEYS = ("key", "secret", "passphrase")
+_SECOND = ("ed25519_key", "ed25519_pem")
 
 
 def _exports(where: dict[str, Any]) -> str:
@@ -106,7 +112,9 @@ def _toml(where: dict[str, Any]) -> str:
     text = ""
     for venue, values in where["venues"].items():
         keys = "".join(f'{name} = "env:{_variable(venue, name)}"\n' for name in _KEYS if values[name])
-        urls = "".join(f'{name} = "{value}"\n' for name, value in values.items() if value and name not in _KEYS)
+        urls = "".join(
+            f'{name} = "{value}"\n' for name, value in values.items() if value and name not in (*_KEYS, *_SECOND)
+        )
         text += f'[venues.{venue}]\nenvironment = "sim"\n{keys}\n[venues.{venue}.endpoints]\n{urls}\n'
     return text.rstrip() + "\n"
 

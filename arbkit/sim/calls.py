@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.venue import Account
 
-__all__ = ["Call", "Problem", "Route", "Why", "Wrong", "routes"]
+__all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "routes"]
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _MS: Final = 1_000_000
@@ -33,7 +33,7 @@ Wrong: TypeAlias = Callable[[str, Why], Problem]
 """Makes the venue's error for a parameter: its name, and what is wrong with it."""
 
 
-class Call:
+class SimCall:
     """One request: its parameters, account and time. The methods raise the venue's error for a bad parameter."""
 
     __slots__ = ("account", "body", "div", "expire_ns", "now_ns", "params", "wrong")
@@ -118,8 +118,8 @@ class Call:
 class Route:
     """A call: what answers it, what it costs, and who may make it."""
 
-    handler: Callable[[Call], Any]
-    cost: int | Callable[[Call], int] = 1
+    handler: Callable[[SimCall], Any]
+    cost: int | Callable[[SimCall], int] = 1
     limit: Window | Rolling | None = None
     by: str = "user"
     """The key of the limit, in the venue's terms."""

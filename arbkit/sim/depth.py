@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arbkit.sim.matching import Feed, SimBook
 
-__all__ = ["Change", "Depth", "Levels"]
+__all__ = ["Change", "SimDepth", "Levels"]
 
 Levels = list[tuple[int, int]]
 """(px ticks, lots), best first; 0 lots = the level left the published depth."""
@@ -12,7 +12,7 @@ Change = tuple[bool, int, Levels, Levels]
 """Whether earlier changes were lost (a fault), the first update id, bids and asks."""
 
 
-class Depth:
+class SimDepth:
     """The published levels of one book. ``step`` goes on to the present ones."""
 
     __slots__ = ("_book", "_feed", "asks", "bids", "levels")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim.keys import Ed25519
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import Pair
 
@@ -111,6 +112,8 @@ class Profile:
     """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after
     placing, or always."""
     client_id_window_ns: int = 0
+    ed25519: bool = False
+    """Whether clients may sign with an Ed25519 key as well."""
     post_only_reports: bool = False
     """A post-only order that would match: True = accepted, then cancelled (OKX, Bybit); False = refused (Binance)."""
     stp: Stp = "none"
@@ -133,6 +136,8 @@ class Account:
     secret: str = ""
     passphrase: str = ""
     uid: int = 0
+    ed25519: Ed25519 | None = None
+    """A second key of the account."""
     synthetic: bool = False
     maker: Decimal | None = None
     """Own fee rates; None = the venue's default."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from arbkit.core.types import OrdStatus, plain
 from arbkit.sim.venue import OrderReport, SimFill, SimOrder
 
-__all__ = ["State", "average", "fields", "page"]
+__all__ = ["OrderState", "average", "fields", "page"]
 
 _T = TypeVar("_T")
 
@@ -19,7 +19,7 @@ def fields(names: str, value: Any = "") -> dict[str, Any]:
     return dict.fromkeys(names.split(), value)
 
 
-class State:
+class OrderState:
     """An order after a report, or as it is now: the order itself may have changed again since the report."""
 
     __slots__ = ("cum", "cum_quote", "fills", "ns", "order", "status")

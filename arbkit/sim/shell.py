@@ -30,7 +30,8 @@ async def serve(
 ) -> AsyncIterator[dict[str, Any]]:
     """Serve a world until the block ends. Yields its addresses and keys:
 
-    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``.
+    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``,
+    and ``ed25519_key`` and ``ed25519_pem`` where the venue knows such keys.
     The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, and the venues use
     the next ones; 0 = any free ports. ``now_ns`` is the venues' clock.
     """
@@ -49,7 +50,7 @@ async def serve(
         venues = {}
         for i, venue in enumerate(world.sites):
             at = await listen(shell.venue(venue), port and port + 1 + i)
-            venues[venue] = world.endpoints(venue, f"http://{at}", f"ws://{at}")
+            venues[venue] = {**world.endpoints(venue, f"http://{at}", f"ws://{at}"), **world.second_key(venue)}
         pump = asyncio.create_task(shell.pump())
         try:
             yield {"venues": venues, "admin": f"http://{admin}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from arbkit.sim.depth import Depth
+from arbkit.sim.depth import SimDepth
 from arbkit.sim.matching import Feed
 from arbkit.sim.timers import Timer
 
@@ -23,7 +23,7 @@ class Sub:
         self.topic = topic
         self.arg = arg
         """What the client asked for."""
-        self.depth: Depth | None = None
+        self.depth: SimDepth | None = None
         self.feed: Feed | None = None
         self.timer: Timer | None = None
         self.last: Any = None

@@ -124,6 +124,8 @@ class SimExchange:
         self.accounts[account.name] = account
         if account.key:
             self._keys[account.key] = account
+        if account.ed25519 is not None:
+            self._keys[account.ed25519.key] = account
         for symbol in self.pairs:
             maker, taker = self.rates(account.name, symbol)
             self._rates[account.name, symbol] = int(maker * _RATE), int(taker * _RATE)

@@ -18,7 +18,7 @@ from msgspec import to_builtins
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import Side, Tif
-from arbkit.sim import dump
+from arbkit.sim import dump, keys
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, FaultKind, Script
 from arbkit.sim.flow import Flow
@@ -184,6 +184,7 @@ class World:
                 secret=_text(rng, 48),
                 passphrase=_text(rng, 12),
                 uid=rng.randrange(10**7, 10**8),
+                ed25519=keys.make(f"{seed}:{venue}:ed25519") if dialect.profile.ed25519 else None,
             )
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
@@ -311,6 +312,11 @@ class World:
             "secret": main.secret,
             "passphrase": main.passphrase,
         }
+
+    def second_key(self, venue: str) -> dict[str, str]:
+        """The client account's Ed25519 key, if the venue knows such keys: its name, and the private key as PEM."""
+        second = self.sites[venue].exchange.accounts[ACCOUNT].ed25519
+        return {} if second is None else {"ed25519_key": second.key, "ed25519_pem": second.pem}
 
     def plant(
         self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int

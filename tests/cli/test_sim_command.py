@@ -42,7 +42,7 @@ def test_it_prints_one_line_serves_and_stops_with_0(stop: signal.Signals, tmp_pa
     with serving("binance", "--seed", "3", "--faults", str(faults)) as (process, where):
         assert set(where) == {"venues", "admin"}
         names = {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
-        assert set(where["venues"]["binance"]) == names
+        assert set(where["venues"]["binance"]) == names | {"ed25519_key", "ed25519_pem"}
         assert where["venues"]["binance"]["rest"].startswith("http://127.0.0.1:")
         for page in ("ledger", "orders", "faults"):
             with urlopen(f"{where['admin']}/{page}", timeout=60) as answer:

@@ -28,7 +28,8 @@ async def test_admin_pages_and_endpoints() -> None:
     async with serve(world, now_ns=CLOCK.now_ns) as served, aiohttp.ClientSession() as http:
         json.dumps(served)
         venue = served["venues"]["binance"]
-        assert set(venue) == {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
+        keys = {"key", "secret", "passphrase", "ed25519_key", "ed25519_pem"}
+        assert set(venue) == {"rest", "ws_public", "ws_private", "ws_trade"} | keys
         exchange = world.sites["binance"].exchange
         exchange.place(
             "main", "BTC-USDT", Side.BUY, px=Decimal(70_000), qty=Decimal("0.01"), tif=Tif.IOC, cl_ord_id="a", now_ns=1

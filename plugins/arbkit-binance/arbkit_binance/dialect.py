@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from arbkit.sim.calls import Call, Problem, Route
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows, Rows
 from arbkit.sim.limits import Window
 from arbkit.sim.timers import Timers
@@ -49,10 +49,14 @@ _BAN_AFTER: Final = 20
 class _Api:
     """One WS API connection."""
 
-    __slots__ = ("conn", "div", "limits", "next_id", "users")
+    __slots__ = ("account", "conn", "div", "limits", "logon_ns", "next_id", "opened_ns", "users")
 
-    def __init__(self, conn: int, div: int, limits: bool) -> None:
+    def __init__(self, conn: int, div: int, limits: bool, now_ns: int) -> None:
         self.conn = conn
+        self.account: Account | None = None
+        """The account that logged on."""
+        self.opened_ns = now_ns
+        self.logon_ns = 0
         self.div = div
         self.limits = limits
         """Whether replies contain ``rateLimits``."""
@@ -72,6 +76,7 @@ class BinanceDialect:
         special={"USDC": (Decimal("0.001"), Decimal("0.00095"))},
         fee_decimals=8,
         client_ids="open",
+        ed25519=True,
         band=Band(Decimal(5), Decimal("0.2"), Decimal("0.2"), Decimal(5)),
         fee_discount=Decimal("0.75"),
         first_order_id=30_000_000_000,
@@ -146,7 +151,7 @@ class BinanceDialect:
             if route.signed:
                 payload = _unsigned(request.query) + _unsigned(form)
                 account = self._signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)
-            call = Call(params, account, now_ns, wrong, div=div)
+            call = SimCall(params, account, now_ns, wrong, div=div)
             body = self._run(route, call)
         except Problem as problem:
             reply = Reply(problem.status, _encode({"code": problem.code, "msg": problem.msg}), dict(_JSON))
@@ -184,7 +189,7 @@ class BinanceDialect:
 
     # --- both APIs --------------------------------------------------------------------------------------------------
 
-    def _run(self, route: Route, call: Call) -> Any:
+    def _run(self, route: Route, call: SimCall) -> Any:
         _known(route, call)
         if route.trade and call.account is not None:
             # a key without the permission, and an account that was disabled (errors.md, "Messages for -2010")
@@ -236,9 +241,18 @@ class BinanceDialect:
         for name in ("timestamp", "signature"):
             if not params.get(name):
                 raise wrong(name, "missing")
-        good = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
-        if not hmac.compare_digest(good.encode(), params["signature"].encode()):
+        if account.ed25519 is not None and key == account.ed25519.key:
+            good = account.ed25519.good(payload, params["signature"])
+        else:
+            mine = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
+            good = hmac.compare_digest(mine.encode(), params["signature"].encode())
+        if not good:
             raise Problem(-1022, "Signature for this request is not valid.", 400)
+        self._check_time(params, now_ns)
+        return account
+
+    def _check_time(self, params: Mapping[str, str], now_ns: int) -> None:
+        """request-security.md, "Timing security"."""
         try:
             stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
             too_wide = window > 60_000
@@ -252,7 +266,6 @@ class BinanceDialect:
             raise Problem(-1021, "Timestamp for this request was 1000ms ahead of the server's time.", 400)
         if now_ns - sent_ns > window * _MS:
             raise Problem(-1021, "Timestamp for this request is outside of the recvWindow.", 400)
-        return account
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
@@ -269,7 +282,7 @@ class BinanceDialect:
                 self._spend(2, now_ns)  # general-information.md: opening a connection costs 2
             except Problem:
                 return self.limited(now_ns, self._weight.wait_ns(now_ns))
-            self._apis[conn] = _Api(conn, div, options.get("returnRateLimits") != "false")
+            self._apis[conn] = _Api(conn, div, options.get("returnRateLimits") != "false", now_ns)
         elif path == "/ws" or path.startswith("/ws/"):
             if not self._streams.connect(conn, path[4:], False, div, now_ns):
                 return Reply(400, b"")
@@ -325,8 +338,8 @@ class BinanceDialect:
                 raise Problem(-1000, f"Unknown method {method}.", 400)
             else:
                 if route.signed:
-                    account = self._signed_ws(params, now_ns)
-                result = self._run(route, Call(params, account, now_ns, wrong, div=api.div))
+                    account = self._signed_ws(api, params, now_ns)
+                result = self._run(route, SimCall(params, account, now_ns, wrong, div=api.div))
             reply: dict[str, Any] = {"id": ref, "status": 200, "result": result}
         except Problem as problem:
             error: dict[str, Any] = {"code": problem.code, "msg": problem.msg}
@@ -346,16 +359,23 @@ class BinanceDialect:
             {"rateLimitType": "REQUEST_WEIGHT", "interval": kind, "intervalNum": num, "limit": limit, "count": used},
         ]
 
-    def _signed_ws(self, params: Mapping[str, str], now_ns: int) -> Account:
-        """request-security.md: all parameters but the signature, sorted by name, as raw text."""
+    def _signed_ws(self, api: _Api, params: Mapping[str, str], now_ns: int) -> Account:
+        """request-security.md: all parameters but the signature, sorted by name, as raw text. After a log-on neither
+        key nor signature is needed."""
+        if api.account is not None and "apiKey" not in params and "signature" not in params:
+            if not params.get("timestamp"):
+                raise wrong("timestamp", "missing")
+            self._check_time(params, now_ns)
+            return api.account
         payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
         return self._signed(params.get("apiKey", ""), params, payload, now_ns)
 
     def _session(self, api: _Api, method: str, params: Mapping[str, str], now_ns: int) -> Any:
-        """session-authentication and user-data-stream requests. The keys here are HMAC keys, which cannot log on."""
+        """session-authentication and user-data-stream requests. Only Ed25519 keys can log on."""
         self._spend(2, now_ns)
-        if method == "userDataStream.subscribe.signature":
-            account = self._signed_ws(params, now_ns)
+        if method == "userDataStream.subscribe.signature" or (method == "userDataStream.subscribe" and api.account):
+            account = api.account if method == "userDataStream.subscribe" else None
+            account = account or self._signed_ws(api, params, now_ns)
             if self._exchange.strikes("login"):
                 raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
             if account.name in api.users.values():
@@ -374,12 +394,18 @@ class BinanceDialect:
         if method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
             raise Problem(-1000, "This method has been retired.", 410)
         if method == "session.logon":
-            raise Problem(-4056, "HMAC_SHA256 API key is not supported.", 400)
-        if method == "session.status":
+            account = self._signed_ws(api, {"apiKey": "", **params}, now_ns)
+            if account.ed25519 is None or params["apiKey"] != account.ed25519.key:
+                raise Problem(-4056, "HMAC_SHA256 API key is not supported.", 400)
+            api.account, api.logon_ns = account, now_ns
+        if method == "session.logout":
+            api.account, api.logon_ns = None, 0
+        if method in ("session.logon", "session.logout", "session.status"):
+            key = api.account.ed25519.key if api.account and api.account.ed25519 else None
             return {
-                "apiKey": None,
-                "authorizedSince": None,
-                "connectedSince": now_ns // api.div,
+                "apiKey": key,
+                "authorizedSince": api.logon_ns // api.div or None,
+                "connectedSince": api.opened_ns // api.div,
                 "returnRateLimits": api.limits,
                 "serverTime": now_ns // api.div,
                 "userDataStream": bool(api.users),
@@ -420,7 +446,7 @@ class BinanceDialect:
         self._wire.send(api.conn, _encode({"subscriptionId": number, "event": event}).decode(), "user")
 
 
-def _known(route: Route, call: Call) -> None:
+def _known(route: Route, call: SimCall) -> None:
     """errors.md: -1105 for an empty parameter, -1104 for one that the call does not have."""
     if route.names is None:
         return

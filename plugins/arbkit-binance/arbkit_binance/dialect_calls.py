@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import Side, Tif, plain
-from arbkit.sim.calls import Call, Problem, Route, routes
+from arbkit.sim.calls import Problem, Route, SimCall, routes
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.rows import fields
@@ -55,15 +55,17 @@ _KINDS: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
 _PARTS: Final = ("maker", "taker", "buyer", "seller")
 
 
-def _read(handler: Callable[[Call], Any], weight: int | Callable[[Call], int], names: str) -> Route:
+def _read(handler: Callable[[SimCall], Any], weight: int | Callable[[SimCall], int], names: str) -> Route:
     return Route(handler, weight, names=names)
 
 
-def _private(handler: Callable[[Call], Any], weight: int | Callable[[Call], int], names: str | None = None) -> Route:
+def _private(
+    handler: Callable[[SimCall], Any], weight: int | Callable[[SimCall], int], names: str | None = None
+) -> Route:
     return Route(handler, weight, signed=True, names=None if names is None else f"{names} {_COMMON}")
 
 
-def _write(handler: Callable[[Call], Any], names: str) -> Route:
+def _write(handler: Callable[[SimCall], Any], names: str) -> Route:
     """An order write: its weight counts only if it fails (since 2026-04-02)."""
     return Route(handler, 1, signed=True, trade=True, names=f"{names} {_COMMON}")
 
@@ -121,7 +123,7 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def symbol(self, call: Call) -> str:
+    def symbol(self, call: SimCall) -> str:
         """The canonical symbol of the call's ``symbol`` (-1121)."""
         call.need("symbol")
         symbol = self.symbols.get(call.match("symbol", SYMBOL))
@@ -129,7 +131,7 @@ class Calls:
             raise Problem(-1121, "Invalid symbol.", 400)
         return symbol
 
-    def _wanted(self, call: Call) -> list[str]:
+    def _wanted(self, call: SimCall) -> list[str]:
         """The symbols in the call's ``symbol`` or ``symbols``; all if it has neither."""
         if "symbol" in call.params:
             return [self.symbol(call)]
@@ -140,7 +142,7 @@ class Calls:
             return [self.symbols[name] for name in names]
         return [symbol for symbol in self.exchange.pairs if self.exchange.halted.get(symbol) != DELISTED]
 
-    def _info(self, call: Call) -> dict[str, Any]:
+    def _info(self, call: SimCall) -> dict[str, Any]:
         return {
             "timezone": "UTC",
             "serverTime": call.now_ns // call.div,
@@ -165,7 +167,7 @@ class Calls:
         why = self.exchange.halted.get(symbol)
         return "TRADING" if why is None else why if why in _HALTS else "HALT"
 
-    def _depth(self, call: Call) -> dict[str, Any]:
+    def _depth(self, call: SimCall) -> dict[str, Any]:
         symbol, limit = self.symbol(call), _limited(call, 100, 5000)
         return self.levels(symbol, limit)
 
@@ -177,7 +179,7 @@ class Calls:
         )
         return {"lastUpdateId": book.seq, "bids": bids, "asks": asks}
 
-    def _tops(self, call: Call) -> Any:
+    def _tops(self, call: SimCall) -> Any:
         rows = []
         for symbol in self._wanted(call):
             pair = self.exchange.pairs[symbol]
@@ -193,18 +195,18 @@ class Calls:
             )
         return rows[0] if "symbol" in call.params else rows
 
-    def _prices(self, call: Call) -> Any:
+    def _prices(self, call: SimCall) -> Any:
         rows = [
             {"symbol": native(s), "price": self.exchange.pairs[s].px_text(self.exchange.books[s].top()[2], 8)}
             for s in self._wanted(call)
         ]
         return rows[0] if "symbol" in call.params else rows
 
-    def _day(self, call: Call) -> Any:
+    def _day(self, call: SimCall) -> Any:
         rows = [day_row(self.exchange, symbol, call.now_ns // call.div) for symbol in self._wanted(call)]
         return rows[0] if "symbol" in call.params else rows
 
-    def _prints(self, call: Call) -> list[dict[str, Any]]:
+    def _prints(self, call: SimCall) -> list[dict[str, Any]]:
         """Recent trades, oldest first."""
         symbol, most = self.symbol(call), _limited(call, 500, 1000)
         pair = self.exchange.pairs[symbol]
@@ -221,24 +223,24 @@ class Calls:
             for one in list(self.exchange.prints[symbol])[-most:]
         ]
 
-    def _aggregates(self, call: Call) -> list[dict[str, Any]]:
+    def _aggregates(self, call: SimCall) -> list[dict[str, Any]]:
         symbol, most = self.symbol(call), _limited(call, 500, 1000)
         groups = aggregated(self.exchange.prints[symbol])
         return [aggregate_row(self.exchange.pairs[symbol], group, call.div) for group in groups[-most:]]
 
-    def _average(self, call: Call) -> dict[str, Any]:
+    def _average(self, call: SimCall) -> dict[str, Any]:
         symbol, now = self.symbol(call), call.now_ns // call.div
         return {"mins": 5, "price": day_row(self.exchange, symbol, now)["weightedAvgPrice"], "closeTime": now}
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def _place(self, call: Call) -> dict[str, Any]:
+    def _place(self, call: SimCall) -> dict[str, Any]:
         # "newOrderRespType": FULL for LIMIT and MARKET, ACK for all others
         default = "ACK" if call.text("type") == "LIMIT_MAKER" else "FULL"
         kind = call.choice("newOrderRespType", ("ACK", "RESULT", "FULL"), default)
         return order_ack(self.exchange, self._new(call), call, kind)
 
-    def _test(self, call: Call) -> dict[str, Any]:
+    def _test(self, call: SimCall) -> dict[str, Any]:
         """order/test: the filters are checked, the balance is not."""
         symbol, order = self._read_order(call)
         for name in ("post_only", "cl_ord_id", "stp", "tif"):
@@ -254,7 +256,7 @@ class Calls:
         sides = {name: {side: row[side] for side in ("maker", "taker")} for name, row in rates.items()}
         return sides | {"discount": own["discount"]}
 
-    def _new(self, call: Call) -> SimOrder:
+    def _new(self, call: SimCall) -> SimOrder:
         symbol, order = self._read_order(call)
         for window, (interval, count, limit, _) in zip(self.order_counts, ORDER_WINDOWS, strict=True):
             if window.used(call.owner, call.now_ns) >= limit:
@@ -270,7 +272,7 @@ class Calls:
             window.add(call.owner, 0 if placed.fills else 1, call.now_ns)  # a fill gives the count back
         return placed
 
-    def _read_order(self, call: Call) -> tuple[str, dict[str, Any]]:
+    def _read_order(self, call: SimCall) -> tuple[str, dict[str, Any]]:
         symbol = self.symbol(call)
         side, kind = Side[call.choice("side", ("BUY", "SELL"))], call.choice("type", _KINDS)
         stp = call.choice("selfTradePreventionMode", _STPS, STP[self.stp(symbol)])
@@ -296,7 +298,7 @@ class Calls:
         order["qty"], order["px"] = decimal(call, "quantity"), decimal(call, "price")
         return symbol, order
 
-    def _which(self, call: Call) -> tuple[str, int, str]:
+    def _which(self, call: SimCall) -> tuple[str, int, str]:
         """The order that a call names: symbol, its id or 0, its client id or ""."""
         symbol = self.symbol(call)
         order_id, cl_ord_id = call.integer("orderId"), call.params.get("origClientOrderId", "")
@@ -304,14 +306,14 @@ class Calls:
             raise Problem(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!", 400)
         return symbol, order_id, cl_ord_id
 
-    def _status(self, call: Call) -> dict[str, Any]:
+    def _status(self, call: SimCall) -> dict[str, Any]:
         symbol, order_id, cl_ord_id = self._which(call)
         order = self.exchange.find(call.owner, order_id=order_id, cl_ord_id=cl_ord_id, symbol=symbol)
         if order is None or cl_ord_id not in ("", order.cl_ord_id):
             raise Problem(-2013, "Order does not exist.", 400)
         return order_row(self.exchange, order, call)
 
-    def _cancel(self, call: Call) -> dict[str, Any]:
+    def _cancel(self, call: SimCall) -> dict[str, Any]:
         symbol, order_id, cl_ord_id = self._which(call)
         cancel_id = call.match("newClientOrderId", CLIENT_ID)
         named = self.exchange.orders.get(order_id)
@@ -323,31 +325,31 @@ class Calls:
             raise refusal(refused) from None
         return self._cancelled(order, call, cancel_id)
 
-    def _cancelled(self, order: SimOrder, call: Call, cancel_id: str) -> dict[str, Any]:
+    def _cancelled(self, order: SimOrder, call: SimCall, cancel_id: str) -> dict[str, Any]:
         # the reply and the report contain the cancel's id, and the order's id as the original id
         cancel_id = self.cancel_ids[order.id] = cancel_id or self._generated()
         row = order_ack(self.exchange, order, call, "RESULT")
         del row["workingTime"]
         return row | {"origClientOrderId": order.cl_ord_id, "clientOrderId": cancel_id}
 
-    def _cancel_all(self, call: Call) -> list[dict[str, Any]]:
+    def _cancel_all(self, call: SimCall) -> list[dict[str, Any]]:
         orders = self.exchange.cancel_all(call.owner, self.symbol(call), now_ns=call.now_ns)
         if not orders:
             raise refusal(Refused("unknown_order"))
         return [self._cancelled(order, call, "") for order in orders]
 
-    def _open(self, call: Call) -> list[dict[str, Any]]:
+    def _open(self, call: SimCall) -> list[dict[str, Any]]:
         symbol = self.symbol(call) if "symbol" in call.params else ""
         return [order_row(self.exchange, order, call) for order in self.exchange.open_orders(call.owner, symbol)]
 
-    def _all(self, call: Call) -> list[dict[str, Any]]:
+    def _all(self, call: SimCall) -> list[dict[str, Any]]:
         orders = self.exchange.orders_of(call.owner, self.symbol(call))
         first, since = call.integer("orderId"), call.integer("startTime") * call.div
         orders = [order for order in orders if order.id >= first and order.ns >= since]
         limit = _limited(call, 500, 1000)
         return [order_row(self.exchange, order, call) for order in (orders[:limit] if first else orders[-limit:])]
 
-    def _trades(self, call: Call) -> list[dict[str, Any]]:
+    def _trades(self, call: SimCall) -> list[dict[str, Any]]:
         symbol, since = self.symbol(call), call.integer("startTime") * call.div
         fills = self.exchange.fills_of(call.owner, symbol, call.integer("orderId"), since)
         first, limit = call.integer("fromId"), _limited(call, 500, 1000)
@@ -358,7 +360,7 @@ class Calls:
 
     # --- account ----------------------------------------------------------------------------------------------------
 
-    def _account(self, call: Call) -> dict[str, Any]:
+    def _account(self, call: SimCall) -> dict[str, Any]:
         maker, taker = self.exchange.rates(call.owner)
         omit = call.params.get("omitZeroBalances") == "true"
         balances = [
@@ -381,7 +383,7 @@ class Calls:
         }
         return call.settled(row)
 
-    def _commission(self, call: Call) -> dict[str, Any]:
+    def _commission(self, call: SimCall) -> dict[str, Any]:
         maker, taker = self.exchange.rates(call.owner, self.symbol(call))
         none = _rates(Decimal(0), Decimal(0))
         return {
@@ -397,7 +399,7 @@ class Calls:
             },
         }
 
-    def _order_limits(self, call: Call) -> list[dict[str, Any]]:
+    def _order_limits(self, call: SimCall) -> list[dict[str, Any]]:
         return self.order_limits(call.owner, call.now_ns)
 
     def order_limits(self, account: str, now_ns: int) -> list[dict[str, Any]]:
@@ -407,7 +409,7 @@ class Calls:
             for spec, window in zip(ORDER_WINDOWS, self.order_counts, strict=True)
         ]
 
-    def _restrictions(self, call: Call) -> dict[str, Any]:
+    def _restrictions(self, call: SimCall) -> dict[str, Any]:
         """What the key may do (wallet docs, "Get API Key Permission")."""
         rights = (
             "enableWithdrawals enableInternalTransfer permitsUniversalTransfer enableVanillaOptions enableFutures"
@@ -420,7 +422,7 @@ class Calls:
         }
         return call.settled(row)
 
-    def _trade_fee(self, call: Call) -> list[dict[str, str]]:
+    def _trade_fee(self, call: SimCall) -> list[dict[str, str]]:
         """The rates of one symbol or of all (wallet docs, "Trade Fee")."""
         rates = {name: self.exchange.rates(call.owner, name) for name in self._wanted(call)}
         return [
@@ -428,7 +430,7 @@ class Calls:
             for name, (maker, taker) in rates.items()
         ]
 
-    def _coins(self, call: Call) -> list[dict[str, Any]]:
+    def _coins(self, call: SimCall) -> list[dict[str, Any]]:
         rows = []
         for asset, free, locked in self.exchange.balances(call.owner):
             deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
@@ -462,23 +464,23 @@ class Calls:
         return f"sim{self._ids:019d}"
 
 
-def _limited(call: Call, default: int, most: int) -> int:
+def _limited(call: SimCall, default: int, most: int) -> int:
     """``limit``, at most ``most``."""
     return min(call.integer("limit") or default, most)
 
 
-def _by_symbol(one: int, several: int) -> Callable[[Call], int]:
+def _by_symbol(one: int, several: int) -> Callable[[SimCall], int]:
     """The weight with ``symbol``, and without."""
     return lambda call: one if "symbol" in call.params else several
 
 
-def _depth_weight(call: Call) -> int:
+def _depth_weight(call: SimCall) -> int:
     """market-data-endpoints.md: 1-100 -> 5, 101-500 -> 25, 501-1000 -> 50, 1001-5000 -> 250."""
     limit = _limited(call, 100, 5000)
     return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
 
 
-def _trades_weight(call: Call) -> int:
+def _trades_weight(call: SimCall) -> int:
     return 5 if "orderId" in call.params else 20
 
 
@@ -490,7 +492,7 @@ def _rates(maker: Decimal, taker: Decimal) -> dict[str, str]:
     return {part: f"{rate:.8f}" for part, rate in zip(_PARTS, (maker, taker, 0, 0), strict=True)}
 
 
-def _without(call: Call, *names: str) -> None:
+def _without(call: SimCall, *names: str) -> None:
     for name in names:
         if name in call.params:
             raise Problem(-1106, f"Parameter '{name}' sent when not required.", 400)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side, plain
-from arbkit.sim.calls import Call, Problem, Why
+from arbkit.sim.calls import Problem, SimCall, Why
 from arbkit.sim.pair import Pair, text
 from arbkit.sim.rows import fields
 from arbkit.sim.venue import OrderReport, Refused, SimExchange, SimFill, SimOrder, TradeReport
@@ -92,7 +92,7 @@ def wrong(name: str, why: Why) -> Problem:
     return Problem(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.", 400)
 
 
-def decimal(call: Call, name: str) -> Decimal:
+def decimal(call: SimCall, name: str) -> Decimal:
     """A decimal (-1111: more than the asset's 8 decimals)."""
     value = call.decimal(name)
     if len(call.text(name).partition(".")[2].rstrip("0")) > 8:
@@ -216,7 +216,7 @@ def day_row(exchange: SimExchange, symbol: str, now: int) -> dict[str, Any]:
     }
 
 
-def order_ack(exchange: SimExchange, order: SimOrder, call: Call, kind: str) -> dict[str, Any]:
+def order_ack(exchange: SimExchange, order: SimOrder, call: SimCall, kind: str) -> dict[str, Any]:
     """The reply to a new order: ``kind`` ACK, RESULT or FULL."""
     pair = exchange.pairs[order.symbol]
     row = {
@@ -235,7 +235,7 @@ def order_ack(exchange: SimExchange, order: SimOrder, call: Call, kind: str) -> 
     return row
 
 
-def order_row(exchange: SimExchange, order: SimOrder, call: Call) -> dict[str, Any]:
+def order_row(exchange: SimExchange, order: SimOrder, call: SimCall) -> dict[str, Any]:
     """An order as queries return it."""
     return {
         "symbol": native(order.symbol),
@@ -266,7 +266,7 @@ def _common(pair: Pair, order: SimOrder) -> dict[str, Any]:
     }
 
 
-def trade_row(exchange: SimExchange, fill: SimFill, call: Call) -> dict[str, Any]:
+def trade_row(exchange: SimExchange, fill: SimFill, call: SimCall) -> dict[str, Any]:
     """A fill as ``myTrades`` returns it."""
     row = _fill(exchange.pairs[fill.symbol], fill)
     return {

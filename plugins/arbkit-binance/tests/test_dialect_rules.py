@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 from collections.abc import Mapping
@@ -550,6 +551,42 @@ def test_tickers_and_recent_trades() -> None:
     assert [row["id"] for row in recent] == [event["t"] for event in trades][-9:]
     sums = json.loads(client.raw("GET", "/api/v3/aggTrades", "symbol=BTCUSDT&limit=1000").body)
     assert sum(Decimal(row["q"]) for row in sums) == sum(Decimal(event["q"]) for event in trades)
+
+
+def test_an_ed25519_key_signs_and_logs_on() -> None:
+    """request-security.md and session-authentication.md: REST and WS requests signed with Ed25519; after session.logon
+    neither key nor signature; the user stream without a signature; logout ends it."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    client = Client()
+    where = client.world.second_key("binance")
+    private = load_pem_private_key(str(where["ed25519_pem"]).encode(), None)
+    key, stamp = str(where["ed25519_key"]), client.now_ns // MS
+
+    def sign(payload: str) -> str:
+        return base64.b64encode(private.sign(payload.encode())).decode()  # type: ignore[union-attr, call-arg]  # Ed25519
+
+    query = f"timestamp={stamp}"
+    good = urlencode({"timestamp": stamp, "signature": sign(query)})
+    assert client.raw("GET", "/api/v3/account", good, key=key).status == 200
+    bad = urlencode({"timestamp": stamp, "signature": sign(query + "0")})
+    assert json.loads(client.raw("GET", "/api/v3/account", bad, key=key).body)["code"] == -1022
+    conn = client.api()
+    assert client.call(conn, "account.status", sign=False, timestamp=stamp)[0]["error"]["code"] == -2014
+    logon = {"apiKey": key, "timestamp": stamp, "signature": sign(f"apiKey={key}&timestamp={stamp}")}
+    wrong = logon | {"signature": sign("x")}
+    assert client.call(conn, "session.logon", sign=False, **wrong)[0]["error"]["code"] == -1022
+    status = client.call(conn, "session.logon", sign=False, **logon)[0]["result"]
+    assert (status["apiKey"], status["authorizedSince"]) == (key, stamp)
+    assert client.call(conn, "userDataStream.subscribe", sign=False)[0]["result"] == {"subscriptionId": 0}
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    reply, *events = client.call(conn, "order.place", sign=False, timestamp=stamp, **order)
+    assert reply["result"]["status"] == "FILLED"
+    assert events
+    late = client.call(conn, "order.place", sign=False, timestamp=stamp - 6000, **order)
+    assert late[0]["error"]["code"] == -1021
+    assert client.call(conn, "session.logout", sign=False)[0]["result"]["apiKey"] is None
+    assert client.call(conn, "account.status", sign=False, timestamp=stamp)[0]["error"]["code"] == -2014
 
 
 _words = st.sampled_from(

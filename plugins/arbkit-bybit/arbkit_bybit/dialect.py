@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from arbkit.sim.calls import Call, Problem, Route
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.pair import Pair
@@ -152,7 +152,7 @@ class BybitDialect:
             params = _params(request)
             if account is not None:
                 headers |= _lower(self._count(route, account, params, now_ns))
-            result = route.handler(Call(params, account, now_ns, wrong))
+            result = route.handler(SimCall(params, account, now_ns, wrong))
             result, extra = result if route.batch else (result, {})
             body = _body(0, "OK", result, extra, now_ns)
         except _Limited as limited:
@@ -356,7 +356,7 @@ class BybitDialect:
         try:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
-            result = route.handler(Call(params, account, now_ns, wrong))
+            result = route.handler(SimCall(params, account, now_ns, wrong))
             data, extra = result if route.batch else (result, {})
         except _Limited as limited:
             head, code, said = limited.headers, 10006, _TOO_MANY

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from arbkit.core.types import OrdStatus, Side, Tif, plain
-from arbkit.sim.calls import Call, Problem, Route, routes
+from arbkit.sim.calls import Problem, Route, SimCall, routes
 from arbkit.sim.limits import Rolling
 from arbkit.sim.pair import text
 from arbkit.sim.rows import fields, page
@@ -59,11 +59,11 @@ class Calls:
         self._timers = timers
         self._natives = {native(symbol): symbol for symbol in exchange.pairs}
 
-        def read(handler: Callable[[Call], Any]) -> Route:
+        def read(handler: Callable[[SimCall], Any]) -> Route:
             return Route(handler, limit=Rolling(50), signed=True)
 
         # v5/rate-limit, spot: requests a second; REST and the trade socket share them
-        def write(handler: Callable[[Call], Any], limit: Rolling | None = None, batch: bool = False) -> Route:
+        def write(handler: Callable[[SimCall], Any], limit: Rolling | None = None, batch: bool = False) -> Route:
             return Route(handler, limit=limit or Rolling(20), signed=True, trade=True, batch=batch)
 
         batch = Rolling(20)
@@ -109,7 +109,7 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _symbol(self, call: Call) -> str:
+    def _symbol(self, call: SimCall) -> str:
         """The canonical symbol of the call's ``symbol``. The simulator supports spot only."""
         if call.need("category") != "spot":
             raise wrong("category", "invalid")
@@ -118,7 +118,7 @@ class Calls:
             raise Problem(170121, "Invalid symbol.")
         return symbol
 
-    def _wanted(self, call: Call) -> str:
+    def _wanted(self, call: SimCall) -> str:
         """The canonical symbol if the call has one, else ""."""
         if call.text("symbol"):
             return self._symbol(call)
@@ -126,10 +126,10 @@ class Calls:
             raise wrong("category", "invalid")
         return ""
 
-    def _time(self, call: Call) -> dict[str, Any]:
+    def _time(self, call: SimCall) -> dict[str, Any]:
         return {"timeSecond": str(call.now_ns // _S), "timeNano": str(call.now_ns)}
 
-    def _instruments(self, call: Call) -> dict[str, Any]:
+    def _instruments(self, call: SimCall) -> dict[str, Any]:
         """v5/market/instrument: what cannot be traded is not listed."""
         if other := _nothing(call):
             return other
@@ -141,11 +141,11 @@ class Calls:
         ]
         return {"category": "spot", "list": rows}
 
-    def _orderbook(self, call: Call) -> dict[str, Any]:
+    def _orderbook(self, call: SimCall) -> dict[str, Any]:
         symbol, limit = self._symbol(call), call.integer("limit", 1)
         return self._streams.book(symbol, max(1, min(limit, 1000)), call.now_ns)
 
-    def _tickers(self, call: Call) -> dict[str, Any]:
+    def _tickers(self, call: SimCall) -> dict[str, Any]:
         wanted, rows = self._wanted(call), []
         for symbol, pair in self.exchange.pairs.items():
             if wanted in ("", symbol):
@@ -155,7 +155,7 @@ class Calls:
                 rows.append(self._streams.day(symbol) | top)
         return {"category": "spot", "list": rows}
 
-    def _trades(self, call: Call) -> dict[str, Any]:
+    def _trades(self, call: SimCall) -> dict[str, Any]:
         """v5/market/recent-trade: newest first, at most 60."""
         symbol = self._symbol(call)
         rows, _ = page(self.exchange.prints[symbol], lambda one: one.id, min(call.integer("limit", 60), 60))
@@ -169,7 +169,7 @@ class Calls:
             ],
         }
 
-    def _price_limit(self, call: Call) -> dict[str, Any]:
+    def _price_limit(self, call: SimCall) -> dict[str, Any]:
         """v5/market/order-price-limit: the highest buy price and the lowest sell price."""
         symbol, band = self._symbol(call), self.exchange.profile.band
         assert band is not None
@@ -180,7 +180,7 @@ class Calls:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def _create(self, call: Call) -> dict[str, Any]:
+    def _create(self, call: SimCall) -> dict[str, Any]:
         """v5/order/create-order: the answer means only that the request was accepted."""
         symbol, order = self._read_order(call)
         if len(self.exchange.open_orders(call.owner)) >= _OPEN_MAX:
@@ -191,7 +191,7 @@ class Calls:
             raise refusal(refused) from None
         return _ids(placed)
 
-    def _batch(self, one: Callable[[Call], dict[str, Any]], call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _batch(self, one: Callable[[SimCall], dict[str, Any]], call: SimCall) -> tuple[dict[str, Any], dict[str, Any]]:
         """v5/order/batch-place: each order is processed separately; its code and message are in ``retExtInfo``."""
         if call.need("category") != "spot":
             raise wrong("category", "invalid")
@@ -201,7 +201,7 @@ class Calls:
             row |= {"category": "spot", "orderId": "", "createAt": ""}
             note: dict[str, Any] = {"code": 0, "msg": "OK"}
             try:
-                row |= one(Call({**params, "category": "spot"}, call.account, call.now_ns, wrong))
+                row |= one(SimCall({**params, "category": "spot"}, call.account, call.now_ns, wrong))
                 row["createAt"] = ms(call.now_ns)
             except Problem as problem:
                 note = {"code": problem.code, "msg": problem.msg}
@@ -209,7 +209,7 @@ class Calls:
             notes.append(note)
         return {"list": rows}, {"list": notes}
 
-    def _read_order(self, call: Call) -> tuple[str, dict[str, Any]]:
+    def _read_order(self, call: SimCall) -> tuple[str, dict[str, Any]]:
         symbol = self._symbol(call)
         side = Side[call.choice("side", ("Buy", "Sell")).upper()]
         kind, qty = call.choice("orderType", ("Limit", "Market")), call.decimal("qty")
@@ -227,12 +227,12 @@ class Calls:
         order["tif"] = Tif.GTC if tif == "PostOnly" else Tif[tif]
         return symbol, order
 
-    def _pre_check(self, call: Call) -> dict[str, Any]:
+    def _pre_check(self, call: SimCall) -> dict[str, Any]:
         self._read_order(call)
         rates = fields("preImrE4 preMmrE4 postImrE4 postMmrE4", 0)
         return {"orderId": "", "orderLinkId": call.text("orderLinkId"), **rates}
 
-    def _borrow_check(self, call: Call) -> dict[str, Any]:
+    def _borrow_check(self, call: SimCall) -> dict[str, Any]:
         """v5/order/spot-borrow-quota: what can be traded; nothing is borrowed here."""
         symbol, side = self._symbol(call), call.choice("side", ("Buy", "Sell"))
         pair = self.exchange.pairs[symbol]
@@ -243,7 +243,7 @@ class Calls:
         return row | {"symbol": native(symbol), "side": side, "borrowCoin": asset}
 
     @staticmethod
-    def _which(call: Call) -> tuple[int, str]:
+    def _which(call: SimCall) -> tuple[int, str]:
         """The order in a call: its id or 0, its client id or "". ``orderId`` is used if both are given."""
         order_id, link_id = call.text("orderId"), call.text("orderLinkId")
         if order_id:
@@ -253,12 +253,12 @@ class Calls:
             return 0, link_id
         raise wrong("orderId or orderLinkId", "missing")
 
-    def _named(self, call: Call) -> SimOrder | None:
+    def _named(self, call: SimCall) -> SimOrder | None:
         """The order that a query names."""
         order_id, link_id = self._which(call)
         return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
 
-    def _cancel(self, call: Call) -> dict[str, Any]:
+    def _cancel(self, call: SimCall) -> dict[str, Any]:
         """v5/order/cancel-order: the answer means accepted; the stream reports the end of the order."""
         symbol, (order_id, link_id) = self._symbol(call), self._which(call)
         which: dict[str, Any] = {"order_id": order_id, "cl_ord_id": link_id, "symbol": symbol}
@@ -270,12 +270,12 @@ class Calls:
                 self._private.too_late(order, call.now_ns)
             raise refusal(refused) from None
 
-    def _cancel_all(self, call: Call) -> dict[str, Any]:
+    def _cancel_all(self, call: SimCall) -> dict[str, Any]:
         """v5/order/cancel-all: ``success`` is returned for unified accounts."""
         orders = self.exchange.cancel_all(call.owner, self._wanted(call), now_ns=call.now_ns)
         return {"list": [_ids(order) for order in orders], "success": "1"}
 
-    def _realtime(self, call: Call) -> dict[str, Any]:
+    def _realtime(self, call: SimCall) -> dict[str, Any]:
         """v5/order/open-order: open orders; with an id, or ``openOnly=1``, also the 500 newest ended ones."""
         if other := _nothing(call):
             return other
@@ -289,7 +289,7 @@ class Calls:
             return self._orders(call, [] if order is None or forgotten else [order])
         return self._orders(call, self.exchange.open_orders(call.owner, wanted))
 
-    def _history(self, call: Call) -> dict[str, Any]:
+    def _history(self, call: SimCall) -> dict[str, Any]:
         """v5/order/order-list: ended orders."""
         if other := _nothing(call):
             return other
@@ -302,11 +302,11 @@ class Calls:
             orders = [o for o in self.exchange.orders_of(call.owner, wanted) if since <= o.ns <= until]
         return self._orders(call, [order for order in orders if order.status.terminal])
 
-    def _orders(self, call: Call, orders: list[SimOrder]) -> dict[str, Any]:
+    def _orders(self, call: SimCall, orders: list[SimOrder]) -> dict[str, Any]:
         part, cursor = _page(call, orders, lambda order: order.id, 20, 50)
         return {"category": "spot", "list": [order_row(self.exchange, o) for o in part], "nextPageCursor": cursor}
 
-    def _executions(self, call: Call) -> dict[str, Any]:
+    def _executions(self, call: SimCall) -> dict[str, Any]:
         """v5/order/execution: newest first, the last 7 days unless a time is given."""
         if other := _nothing(call):
             return other
@@ -322,7 +322,7 @@ class Calls:
 
     # --- account ----------------------------------------------------------------------------------------------------
 
-    def _wallet(self, call: Call) -> dict[str, Any]:
+    def _wallet(self, call: SimCall) -> dict[str, Any]:
         """v5/account/wallet-balance: coins with a zero balance are left out unless they are requested."""
         if call.need("accountType") != "UNIFIED":
             raise Problem(10001, "accountType only support UNIFIED.")
@@ -330,7 +330,7 @@ class Calls:
         rows = [row for row in self.exchange.balances(call.owner) if (row[0] in coins if coins else row[1] or row[2])]
         return {"list": [wallet_row(self.exchange, call.owner, coin_rows(self.exchange, rows))]}
 
-    def _coin_balances(self, call: Call) -> dict[str, Any]:
+    def _coin_balances(self, call: SimCall) -> dict[str, Any]:
         call.need("accountType")
         rows = [
             {"coin": asset, "walletBalance": text(free + locked), "transferBalance": text(free), "bonus": ""}
@@ -338,7 +338,7 @@ class Calls:
         ]
         return {"accountType": "UNIFIED", "memberId": str(self.exchange.accounts[call.owner].uid), "balance": rows}
 
-    def _fee_rate(self, call: Call) -> dict[str, Any]:
+    def _fee_rate(self, call: SimCall) -> dict[str, Any]:
         wanted = self._wanted(call)
         rates = {symbol: self.exchange.rates(call.owner, symbol) for symbol in self.exchange.pairs}
         return {
@@ -350,7 +350,7 @@ class Calls:
             ],
         }
 
-    def _info(self, call: Call) -> dict[str, Any]:
+    def _info(self, call: SimCall) -> dict[str, Any]:
         row = {
             "marginMode": "REGULAR_MARGIN",
             "updatedTime": ms(call.now_ns),
@@ -361,7 +361,7 @@ class Calls:
         }
         return call.settled(row)
 
-    def _key(self, call: Call) -> dict[str, Any]:
+    def _key(self, call: SimCall) -> dict[str, Any]:
         """v5/user/apikey-info: a key that may trade spot and read the wallet, of a unified account."""
         assert call.account is not None
         row = {
@@ -383,7 +383,7 @@ class Calls:
         }
         return call.settled(row)
 
-    def _coins(self, call: Call) -> dict[str, Any]:
+    def _coins(self, call: SimCall) -> dict[str, Any]:
         """v5/asset/coin-info: a chain's deposits and withdrawals, 1 = open."""
         only, rows = call.text("coin"), []
         for asset, _, _ in self.exchange.balances(call.owner):
@@ -410,7 +410,7 @@ def orders_of(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return orders
 
 
-def _nothing(call: Call) -> dict[str, Any] | None:
+def _nothing(call: SimCall) -> dict[str, Any] | None:
     """The empty list of another category; None for spot."""
     category = call.choice("category", _CATEGORIES)
     return None if category == "spot" else {"category": category, "list": [], "nextPageCursor": ""}
@@ -420,7 +420,7 @@ def _ids(order: SimOrder) -> dict[str, Any]:
     return {"orderId": str(order.id), "orderLinkId": order.cl_ord_id}
 
 
-def _range(call: Call) -> tuple[int, int]:
+def _range(call: SimCall) -> tuple[int, int]:
     """``startTime`` and ``endTime``; at most 7 days (10001); the last 7 days if neither is given."""
     until = call.integer("endTime", 0) * _MS
     since = call.integer("startTime", 0) * _MS
@@ -431,7 +431,7 @@ def _range(call: Call) -> tuple[int, int]:
     return since, until
 
 
-def _page(call: Call, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int) -> tuple[list[_T], str]:
+def _page(call: SimCall, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int) -> tuple[list[_T], str]:
     """One page, newest first, and the cursor of the next, empty at the end."""
     limit = call.integer("limit", default)
     if not 0 < limit <= most:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from arbkit.sim.depth import Depth, Levels
+from arbkit.sim.depth import Levels, SimDepth
 from arbkit.sim.pair import text
 from arbkit.sim.subs import Subs
 from arbkit.sim.timers import Timer, Timers
@@ -41,7 +41,7 @@ class _Book:
         self.symbol = symbol
         self.u = 18_000_000 + 1000 * count
         self.seq = 0
-        self.depth: Depth | None = None
+        self.depth: SimDepth | None = None
         """None while nobody subscribes it."""
         self.timer: Timer | None = None
         self.sent_ns = 0
@@ -97,9 +97,9 @@ class Streams:
             if self._subs.drop(conn, name) and (book := self._named.get(name)) and not self._subs.of(name):
                 self._close(book)
 
-    def _open(self, book: _Book, now_ns: int) -> Depth:
+    def _open(self, book: _Book, now_ns: int) -> SimDepth:
         """Start to follow the book. The changes while nobody did count as one update."""
-        depth = book.depth = Depth(self._exchange.books[book.symbol], book.levels)
+        depth = book.depth = SimDepth(self._exchange.books[book.symbol], book.levels)
         if depth.seq != book.seq:
             book.u, book.seq = book.u + 1, depth.seq
         period_ns = _INTERVAL[book.levels]

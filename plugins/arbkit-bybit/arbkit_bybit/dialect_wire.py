@@ -12,7 +12,7 @@ import msgspec
 from arbkit.core.types import OrdStatus, Side, Tif, plain
 from arbkit.sim.calls import Problem, Why
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.rows import State, average, fields
+from arbkit.sim.rows import OrderState, average, fields
 from arbkit.sim.venue import OrderReport, Refused, SimExchange, SimFill, SimOrder
 
 __all__ = [
@@ -136,7 +136,7 @@ def instrument_row(pair: Pair, number: int, quote_step: str) -> dict[str, Any]:
     }
 
 
-def _status(now: State) -> str:
+def _status(now: OrderState) -> str:
     """v5/enum "orderStatus". For spot, PartiallyFilledCanceled is any end after a partial fill."""
     if now.status in _STATUS:
         return _STATUS[now.status]
@@ -147,7 +147,7 @@ def _status(now: State) -> str:
 
 def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
     """An order as v5/order/open-order returns it: as it is now, or as it was at ``report``."""
-    pair, now = exchange.pairs[order.symbol], State(order, report)
+    pair, now = exchange.pairs[order.symbol], OrderState(order, report)
     fees, by_value, market = now.fees(), order.quote_qty > 0, order.kind == "market"
     ended, left = now.status.terminal and now.status is not OrdStatus.FILLED, order.qty - now.cum
     return _NO_ORDER | {

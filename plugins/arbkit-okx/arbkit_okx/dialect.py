@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from arbkit.sim.calls import Call, Problem, Route
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
@@ -129,7 +129,7 @@ class OkxDialect:
             account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True))
             expire_ns = _expiry(request.headers.get("exptime", ""))
-            call = Call(params, account, now_ns, wrong, body=_body(request), expire_ns=expire_ns)
+            call = SimCall(params, account, now_ns, wrong, body=_body(request), expire_ns=expire_ns)
             self._count(route, call)
             data = route.handler(call)
         except Problem as problem:
@@ -150,7 +150,7 @@ class OkxDialect:
         """The documentation knows no ban: 403 of the web server in front."""
         return Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
 
-    def _count(self, route: Route, call: Call) -> None:
+    def _count(self, route: Route, call: SimCall) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
         if route.limit is None:
             return

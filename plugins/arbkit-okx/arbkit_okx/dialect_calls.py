@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.core.types import plain
-from arbkit.sim.calls import Call, Problem, Route, routes
+from arbkit.sim.calls import Problem, Route, SimCall, routes
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair, text
 from arbkit.sim.rows import fields, page
@@ -46,11 +46,11 @@ _OPS: Final = {
 """The last part of a trade path -> the operation."""
 
 
-def _public(handler: Callable[[Call], Any], limit: int, seconds: int = 2) -> Route:
+def _public(handler: Callable[[SimCall], Any], limit: int, seconds: int = 2) -> Route:
     return Route(handler, limit=Window(limit, seconds * _S), by="ip")
 
 
-def _private(handler: Callable[[Call], Any], limit: int, seconds: int = 2, by: str = "user") -> Route:
+def _private(handler: Callable[[SimCall], Any], limit: int, seconds: int = 2, by: str = "user") -> Route:
     return Route(handler, limit=Window(limit, seconds * _S), by=by, signed=True)
 
 
@@ -104,11 +104,11 @@ class Calls:
             raise Problem("51001", f"Instrument ID, Instrument ID code, or Spread ID {name} doesn't exist.")
         return pair
 
-    def _of(self, call: Call, row: Callable[[SimExchange, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    def _of(self, call: SimCall, row: Callable[[SimExchange, str], dict[str, Any]]) -> list[dict[str, Any]]:
         """The row of the instrument that the call names."""
         return [row(self.exchange, self._pair(call.need("instId")).symbol) | {"ts": ms(call.now_ns)}]
 
-    def _instruments(self, call: Call) -> list[dict[str, Any]]:
+    def _instruments(self, call: SimCall) -> list[dict[str, Any]]:
         if call.choice("instType", TYPES) != "SPOT":
             return []
         name = call.text("instId")
@@ -122,7 +122,7 @@ class Calls:
         """The row of one instrument."""
         return instrument_row(self.exchange, symbol, self.orders.codes[symbol])
 
-    def _books(self, call: Call) -> list[Any]:
+    def _books(self, call: SimCall) -> list[Any]:
         pair = self._pair(call.need("instId"))
         book, size = self.exchange.books[pair.symbol], call.integer("sz", 1)
         if not 1 <= size <= 400:
@@ -130,11 +130,11 @@ class Calls:
         bids, asks = (msgspec.Raw(levels(pair, side).encode()) for side in book.depth(size))
         return [{"asks": asks, "bids": bids, "ts": ms(call.now_ns), "seqId": book.seq}]
 
-    def _tickers(self, call: Call) -> list[dict[str, Any]]:
+    def _tickers(self, call: SimCall) -> list[dict[str, Any]]:
         symbols = self.exchange.pairs if call.choice("instType", TYPES) == "SPOT" else ()
         return [ticker_row(self.exchange, symbol) | {"ts": ms(call.now_ns)} for symbol in symbols]
 
-    def _trades(self, call: Call) -> list[dict[str, Any]]:
+    def _trades(self, call: SimCall) -> list[dict[str, Any]]:
         """Get trades: the newest first."""
         pair = self._pair(call.need("instId"))
         rows, _ = page(self.exchange.prints[pair.symbol], lambda one: one.id, min(call.integer("limit", 100), 500))
@@ -153,7 +153,7 @@ class Calls:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def _trade(self, op: str, call: Call) -> dict[str, Any]:
+    def _trade(self, op: str, call: SimCall) -> dict[str, Any]:
         items = call.body if op.startswith("batch-") else [call.body]
         if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
             raise Problem("50002", "JSON syntax error", 400)
@@ -164,7 +164,7 @@ class Calls:
         at = str(call.now_ns // 1000)
         return {"code": code, "data": rows, "inTime": at, "msg": said, "outTime": at}
 
-    def _cancel_all_after(self, call: Call) -> list[dict[str, Any]]:
+    def _cancel_all_after(self, call: SimCall) -> list[dict[str, Any]]:
         """Cancel All After: all orders end unless it is called again within ``timeOut`` seconds; 0 = disable."""
         given = call.body.get("timeOut") if isinstance(call.body, dict) else None
         if not isinstance(given, str) or not re.fullmatch("0|[1-9][0-9]|1[01][0-9]|120", given, re.ASCII):
@@ -179,24 +179,24 @@ class Calls:
     def _cancel_all(self, owner: str, now_ns: int) -> None:
         self.exchange.cancel_all(owner, now_ns=now_ns)
 
-    def _order(self, call: Call) -> list[dict[str, Any]]:
+    def _order(self, call: SimCall) -> list[dict[str, Any]]:
         order = self.orders.find(call, self._pair(call.need("instId")).symbol)
         if order is None or _vanished(order, call.now_ns):
             raise Problem("51603", "Order does not exist")
         return [self.orders.row(order)]
 
-    def _wanted(self, call: Call, order_id: int) -> bool:
+    def _wanted(self, call: SimCall, order_id: int) -> bool:
         """Whether an order is of the call's ``instType``. An order in cross mode is of type MARGIN."""
         kind = call.text("instType")
         return kind in ("", self.orders.mark(order_id).kind)
 
-    def _named(self, call: Call) -> str:
+    def _named(self, call: SimCall) -> str:
         if call.text("instType"):
             call.choice("instType", TYPES)
         name = call.text("instId")
         return self._pair(name).symbol if name else ""
 
-    def _listed(self, call: Call, *, open_only: bool) -> list[dict[str, Any]]:
+    def _listed(self, call: SimCall, *, open_only: bool) -> list[dict[str, Any]]:
         """Newest first, at most 100, paged by order id: ``after`` = older ones, ``before`` = newer ones."""
         name, (begin, end) = self._named(call), _since(call)
         kind, state = call.text("ordType"), call.text("state")
@@ -211,11 +211,11 @@ class Calls:
         rows = [row for row in rows if kind in ("", row["ordType"]) and state in ("", row["state"])]
         return page(rows, lambda row: int(row["ordId"]), *_part(call))[0]
 
-    def _history(self, call: Call) -> list[dict[str, Any]]:
+    def _history(self, call: SimCall) -> list[dict[str, Any]]:
         call.need("instType")
         return self._listed(call, open_only=False)
 
-    def _fills(self, call: Call, *, days: int) -> list[dict[str, Any]]:
+    def _fills(self, call: SimCall, *, days: int) -> list[dict[str, Any]]:
         name, (begin, end) = self._named(call), _since(call)
         begin = max(begin, call.now_ns - days * _DAY)
         fills = self.exchange.fills_of(call.owner, name, call.integer("ordId"), begin)
@@ -245,11 +245,11 @@ class Calls:
             if (free or locked) and (wanted is None or asset in wanted)
         ]
 
-    def _balance(self, call: Call) -> list[dict[str, Any]]:
+    def _balance(self, call: SimCall) -> list[dict[str, Any]]:
         details = self.details(call.owner, call.now_ns, call.text("ccy"))
         return [account_row(details, self.exchange.equity(call.owner), call.now_ns)]
 
-    def _most(self, names: tuple[str, str], call: Call) -> list[dict[str, Any]]:
+    def _most(self, names: tuple[str, str], call: SimCall) -> list[dict[str, Any]]:
         """What the balances allow to buy and to sell; ``availBuy`` is in the quote currency."""
         pair = self._pair(call.need("instId"))
         call.need("tdMode")
@@ -258,7 +258,7 @@ class Calls:
         buy = quote // (ask * pair.unit) * pair.lot_units if names[0] == "maxBuy" and ask else quote
         return [{"instId": pair.symbol, "ccy": "", names[0]: text(buy), names[1]: text(base)}]
 
-    def _config(self, call: Call) -> list[dict[str, Any]]:
+    def _config(self, call: SimCall) -> list[dict[str, Any]]:
         assert call.account is not None
         row = fields("uid mainUid", str(call.account.uid)) | {
             "acctLv": "1",
@@ -284,7 +284,7 @@ class Calls:
         }
         return [call.settled(row)]
 
-    def _fee(self, call: Call) -> list[dict[str, Any]]:
+    def _fee(self, call: SimCall) -> list[dict[str, Any]]:
         """Get fee rates: an instrument's group is ``groupId`` of Get instruments; negative = charged."""
         name = self._pair(call.text("instId")).symbol if call.text("instId") else ""
         symbols = [name] if name else list(self.exchange.pairs)
@@ -306,7 +306,7 @@ class Calls:
         }
         return [row]
 
-    def _currencies(self, call: Call) -> list[dict[str, Any]]:
+    def _currencies(self, call: SimCall) -> list[dict[str, Any]]:
         assets = dict.fromkeys(asset for pair in self.exchange.pairs.values() for asset in (pair.base, pair.quote))
         only, rows = call.text("ccy"), []
         for asset in only.split(",") if only else assets:
@@ -334,11 +334,11 @@ def _vanished(order: SimOrder, now_ns: int) -> bool:
     return order.status.terminal and not order.cum and now_ns - order.updated_ns > 7200 * _S
 
 
-def _since(call: Call) -> tuple[int, int]:
+def _since(call: SimCall) -> tuple[int, int]:
     begin, end = call.integer("begin") * MS, call.integer("end") * MS
     return begin, end or 1 << 62
 
 
-def _part(call: Call) -> tuple[int, int, int]:
+def _part(call: SimCall) -> tuple[int, int, int]:
     """Paging: the size, and the ids below and above which the rows are; ``after`` = older than that id."""
     return min(call.integer("limit", 100), 100), call.integer("after"), call.integer("before")

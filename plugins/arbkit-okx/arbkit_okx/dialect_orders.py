@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import Side, Tif
-from arbkit.sim.calls import Call, Problem
+from arbkit.sim.calls import Problem, SimCall
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import UNIT, Pair
-from arbkit.sim.rows import State
+from arbkit.sim.rows import OrderState
 from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimOrder
 
 from .dialect_wire import ID, Mark, ms, order_row, refusal, wrong
@@ -64,7 +64,7 @@ class Orders:
             if not limit.add(f"{owner.name}:{name}", 1, now_ns):
                 raise Problem("50011", "Too Many Requests", 429)
         place = op in ("order", "batch-orders")
-        rows = [self._one(place, Call(item, owner, now_ns, wrong, expire_ns=expire_ns), coded) for item in items]
+        rows = [self._one(place, SimCall(item, owner, now_ns, wrong, expire_ns=expire_ns), coded) for item in items]
         failed = sum(row["sCode"] != "0" for row in rows)
         return "0" if not failed else "1" if failed == len(rows) else "2", rows
 
@@ -73,9 +73,9 @@ class Orders:
 
     def row(self, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
         """An order as it is now, or as it was at ``report``."""
-        return order_row(self._exchange.pairs[order.symbol], State(order, report), self.mark(order.id))
+        return order_row(self._exchange.pairs[order.symbol], OrderState(order, report), self.mark(order.id))
 
-    def _one(self, place: bool, call: Call, coded: bool) -> dict[str, Any]:
+    def _one(self, place: bool, call: SimCall, coded: bool) -> dict[str, Any]:
         echo = {name: str(call.params.get(name) or "") for name in ("clOrdId", "ordId", "tag")}
         row = {**echo, "ts": ms(call.now_ns), "sCode": "0", "sMsg": ""}
         if place:
@@ -91,7 +91,7 @@ class Orders:
             return row | {"subCode": problem.more.get("sub", "")} if place else row
         return row | {"ordId": str(order.id), "clOrdId": order.cl_ord_id}
 
-    def _symbol(self, call: Call, coded: bool) -> str:
+    def _symbol(self, call: SimCall, coded: bool) -> str:
         """Since 2026-02-03 WebSocket order entry accepts only ``instIdCode``; REST uses ``instId``."""
         name = "instIdCode" if coded else "instId"
         given = call.params.get(name)
@@ -103,7 +103,7 @@ class Orders:
             raise Refused("symbol")
         return symbol
 
-    def _place(self, call: Call, symbol: str) -> SimOrder:
+    def _place(self, call: SimCall, symbol: str) -> SimOrder:
         assert call.account is not None
         settings = call.account.settings
         # Account mode: cash in the Spot and the Futures mode, cross in the two modes with margin
@@ -167,7 +167,7 @@ class Orders:
             if 0 < most < lots:
                 order["qty"] = most * pair.lot
 
-    def find(self, call: Call, symbol: str) -> SimOrder | None:
+    def find(self, call: SimCall, symbol: str) -> SimOrder | None:
         """By ``ordId`` or ``clOrdId``; ``ordId`` if both are given. For a reused client id: the newest order."""
         order_id, cl_ord_id = call.integer("ordId"), call.text("clOrdId")
         if not call.text("ordId") and not cl_ord_id:
@@ -176,7 +176,7 @@ class Orders:
             return self._exchange.find(call.owner, order_id=order_id, symbol=symbol) if order_id else None
         return self._exchange.find(call.owner, cl_ord_id=cl_ord_id, symbol=symbol)
 
-    def _cancel(self, call: Call, symbol: str) -> SimOrder:
+    def _cancel(self, call: SimCall, symbol: str) -> SimOrder:
         order = self.find(call, symbol)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from arbkit.sim.calls import Problem
-from arbkit.sim.depth import Depth, Levels
+from arbkit.sim.depth import Levels, SimDepth
 from arbkit.sim.limits import Window
 from arbkit.sim.subs import Sub, Subs
 from arbkit.sim.timers import Timers
@@ -143,7 +143,7 @@ class Streams:
         elif channel == "bbo-tbt":
             self._top(sub, TopReport(name, self._exchange.books[name].seq, *self._exchange.books[name].top()), now_ns)
         elif channel == "books":
-            sub.depth = depth = Depth(self._exchange.books[name], 400)
+            sub.depth = depth = SimDepth(self._exchange.books[name], 400)
             sub.last = depth.seq
             self._book(sub, "snapshot", list(depth.bids.items()), list(depth.asks.items()), -1, now_ns)
             self._every(sub, 100 * _MS, self._delta, now_ns)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from arbkit.core.types import OrdStatus, Side, plain
 from arbkit.sim.calls import Problem, Why
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.rows import State, average, fields
+from arbkit.sim.rows import OrderState, average, fields
 from arbkit.sim.venue import Refused, SimExchange, SimFill, SimOrder
 
 __all__ = [
@@ -211,7 +211,7 @@ def _order_type(order: SimOrder) -> str:
     return "post_only" if order.post_only else {"GTC": "limit", "IOC": "ioc", "FOK": "fok"}[order.tif.name]
 
 
-def order_row(pair: Pair, now: State, mark: Mark) -> dict[str, Any]:
+def order_row(pair: Pair, now: OrderState, mark: Mark) -> dict[str, Any]:
     """An order as queries return it."""
     order = now.order
     last = now.fills[-1] if now.fills else None
