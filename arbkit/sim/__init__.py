@@ -7,7 +7,7 @@ package does not import the code that is tested with it (orders, ledger, executo
 - ``wire``, ``dialect``: the interfaces that a venue's dialect uses;
 - ``calls``, ``subs``, ``depth``, ``rows``, ``timers``, ``limits``: what dialects are made of;
 - ``price``, ``flow``, ``market``: a model of prices and order flow, different on each venue, with planted edges;
-- ``faults``, ``world``: several venues in one market, with injected faults;
+- ``faults``, ``site``, ``trouble``, ``world``: several venues in one market, with injected faults;
 - ``dump``: the exchanges' records as plain data;
 - ``shell``: a world on loopback sockets.
 """

@@ -9,29 +9,28 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from msgspec import to_builtins
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.types import Side, Tif
 from arbkit.sim import dump, keys
 from arbkit.sim.dialect import Dialect
-from arbkit.sim.faults import Fault, FaultKind, Script
+from arbkit.sim.faults import Fault, Script
 from arbkit.sim.flow import Flow
 from arbkit.sim.market import MAKER, Divergence, Market, PlantedEdge
 from arbkit.sim.pair import Pair
+from arbkit.sim.site import Site
 from arbkit.sim.timers import NEVER, Timers
-from arbkit.sim.venue import Account, Lost, SimExchange, SimOrder
-from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, SimWire
+from arbkit.sim.trouble import ACCOUNT, Trouble
+from arbkit.sim.venue import Account, Lost, SimExchange
+from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame
 
 __all__ = ["ACCOUNT", "MARKET", "PAIRS", "PRICES", "Site", "World"]
 
-ACCOUNT: Final = "main"
-"""The client's account at each venue."""
 PRICES: Final[Mapping[str, Decimal]] = {"BTC-USDT": Decimal(61800), "ETH-USDT": Decimal(2400)}
 """Symbols of a default world, and the price at which the flow starts."""
 PAIRS: Final[Mapping[str, Pair]] = {
@@ -77,64 +76,8 @@ _PURSE: Final[Mapping[str, Decimal]] = {
     "XRP": Decimal(40_000),
     "DOGE": Decimal(500_000),
 }
-_HALTED: Final = "HALT"
 _MARKET: Final = ("book", "top", "trades")
-_EVENTS: Final[tuple[FaultKind, ...]] = ("ban", "maintenance", "late", "clock", "deposit")
-_SYMBOLS: Final[tuple[FaultKind, ...]] = ("halt", "delist", "rules", "silent", "trade", "restart", "ghost")
 _KEY_CHARS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>\r\n"
-
-
-class Site:
-    """One venue of a world: exchange, dialect, output queue, faults."""
-
-    __slots__ = (
-        "banned",
-        "blind_ns",
-        "conns",
-        "dialect",
-        "down",
-        "exchange",
-        "faults",
-        "held",
-        "late",
-        "late_ns",
-        "muted",
-        "reordered",
-        "silent",
-        "skew_ns",
-        "wire",
-    )
-
-    def __init__(self, exchange: SimExchange, dialect: type[Dialect], faults: Script) -> None:
-        self.exchange = exchange
-        self.wire = SimWire()
-        self.dialect = dialect(exchange, self.wire)
-        self.faults = faults
-        self.conns: dict[int, set[str]] = {}
-        """Open connections, with the kinds of frame that each has carried."""
-        self.held = 0
-        """Nothing is sent before this time (fault ``delay``)."""
-        self.muted: dict[int, tuple[int, str]] = {}
-        """(until_ns, kind) of connections on which no frames of that kind are sent (fault ``mute``)."""
-        self.blind_ns = 0
-        """How far queries lag (fault ``blind``)."""
-        self.reordered: dict[tuple[int, str], SimFrame] = {}
-        self.banned = self.down = 0
-        """Until when the venue refuses everything (faults ``ban`` and ``maintenance``)."""
-        self.silent: dict[str, int] = {}
-        """Until when no market data of a symbol is sent (fault ``silent``)."""
-        self.late: tuple[int, int, float] = (0, 0, 0.0)
-        """Book frames are late: (since, until, by which fraction of the time since) (fault ``late``)."""
-        self.late_ns = 0
-        """When the last late frame is sent."""
-        self.skew_ns = 0
-        """The venue's clock minus the true time (fault ``clock``)."""
-
-    @property
-    def due_ns(self) -> int:
-        due_ns = self.dialect.due_ns
-        return due_ns if due_ns == NEVER else due_ns - self.skew_ns
 
 
 class World:
@@ -192,10 +135,15 @@ class World:
             for pair in pairs:
                 flow = Flow(pair, prices[pair.symbol], str(seed), venue, divergence.noise, divergence.step_s)
                 flows[venue, pair.symbol] = flow
-            self._hook(site)
         exchanges = {venue: site.exchange for venue, site in self.sites.items()}
         self._now_ns = start_ns
         self.market = Market(exchanges, flows, start_ns, divergence, Random(f"{seed}:market"))
+        self._troubles = {
+            venue: Trouble(site, self.market, self._timers, lambda: self._now_ns, partial(self._cut, site))
+            for venue, site in self.sites.items()
+        }
+        for trouble in self._troubles.values():
+            trouble.hook()
         for site in self.sites.values():
             site.exchange.take_reports()
 
@@ -216,7 +164,7 @@ class World:
         site = self.sites[venue]
         self._count += 1
         conn = self._count
-        refused = self._closed_door(site, now_ns)
+        refused = self._troubles[site.exchange.name].door(now_ns)
         refused = refused or site.dialect.connect(conn, target, headers, now_ns + site.skew_ns)
         if refused is None:
             site.conns[conn] = set()
@@ -237,7 +185,7 @@ class World:
         except Lost:
             self._flush(site)
             return
-        self._accepted(site, accepted, now_ns)
+        self._troubles[site.exchange.name].accepted(accepted, now_ns)
         lost = site.exchange.accepted > accepted and site.faults.take("lose_ack", now_ns, detail="ws")
         if not lost:
             self._flush(site)
@@ -274,7 +222,7 @@ class World:
         self.market.tick(now_ns)
         self._timers.tick(now_ns)
         for site in self.sites.values():
-            self._faults(site, now_ns)
+            self._troubles[site.exchange.name].tick(now_ns)
             self._flush(site)
             if site.due_ns <= now_ns:
                 site.dialect.tick(now_ns + site.skew_ns)
@@ -282,18 +230,8 @@ class World:
 
     def heal(self) -> None:
         """End all faults, also those in progress. Frames that are already delayed still come late, in order."""
-        for site in self.sites.values():
-            site.faults.disarm()
-            site.muted.clear()
-            site.blind_ns = site.exchange.limited_until_ns = 0
-            site.exchange.on_arrival = site.exchange.on_match = None
-            site.exchange.on_hold = site.exchange.on_fault = None
-            site.banned = site.down = site.skew_ns = 0
-            site.silent.clear()
-            site.late = (0, 0, 0.0)
-            for symbol, book in site.exchange.books.items():
-                book.ghost = None
-                self._resume(site, symbol)
+        for trouble in self._troubles.values():
+            trouble.heal()
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -351,178 +289,24 @@ class World:
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults
         exchange.visible_ns = now_ns - site.blind_ns
-        if door := self._closed_door(site, now_ns):
+        if door := self._troubles[site.exchange.name].door(now_ns):
             return door
         if now_ns < exchange.limited_until_ns:
             return site.dialect.limited(now_ns, exchange.limited_until_ns - now_ns)
         fault = faults.take("status", now_ns, detail=f"{request.method} {request.path}")
         if fault and not fault.applied:
-            return self._broken(site, fault, now_ns)
+            return self._troubles[site.exchange.name].broken(fault, now_ns)
         accepted = exchange.accepted
         try:
             reply = site.dialect.http(request, now_ns + site.skew_ns)
         except Lost:
             return None
-        self._accepted(site, accepted, now_ns)
+        self._troubles[site.exchange.name].accepted(accepted, now_ns)
         if fault:
-            return self._broken(site, fault, now_ns)
+            return self._troubles[site.exchange.name].broken(fault, now_ns)
         if exchange.accepted > accepted and faults.take("lose_ack", now_ns, detail="http"):
             return None
         return reply
-
-    @staticmethod
-    def _broken(site: Site, fault: Fault, now_ns: int) -> Reply:
-        match fault.body:
-            case "busy":
-                return site.dialect.busy(now_ns)
-            case "limited":
-                return site.dialect.limited(now_ns, round(fault.for_s * 1e9))
-            case "html":
-                return Reply(fault.status, _HTML, {"content-type": "text/html"})
-            case "json":
-                return Reply(fault.status, b'{"error":"internal"}', {"content-type": "application/json"})
-
-    @staticmethod
-    def _closed_door(site: Site, now_ns: int) -> Reply | None:
-        """The reply to everything during a maintenance or a ban."""
-        if now_ns < site.down:
-            return Reply(503, _HTML, {"content-type": "text/html"})
-        return site.dialect.banned(now_ns, site.banned - now_ns) if now_ns < site.banned else None
-
-    def _accepted(self, site: Site, before: int, now_ns: int) -> None:
-        """A call may have placed an order: halt its symbol, if a fault says so."""
-        if site.exchange.accepted > before and site.faults.has("halt"):
-            symbol = next(reversed(site.exchange.orders.values())).symbol
-            if fault := site.faults.take("halt", now_ns, symbol, on="reply"):
-                self._halt(site, symbol, fault, now_ns)
-
-    def _halt(self, site: Site, symbol: str, fault: Fault, now_ns: int) -> None:
-        site.exchange.halted[symbol] = _HALTED
-        self._timers.at(now_ns + round(fault.for_s * 1e9), lambda now: self._resume(site, symbol))
-
-    @staticmethod
-    def _resume(site: Site, symbol: str) -> None:
-        if site.exchange.halted.get(symbol) == _HALTED:
-            del site.exchange.halted[symbol]
-
-    def _hook(self, site: Site) -> None:
-        exchange, faults = site.exchange, site.faults
-
-        def hold(order: SimOrder) -> bool:
-            fault = faults.take("reject", self._now_ns, order.symbol)
-            if fault is not None:
-                due_ns = self._now_ns + round(fault.for_s * 1e9)
-                self._timers.at(due_ns, lambda now: exchange.reject(order, now))
-            return fault is not None
-
-        def strikes(kind: str, detail: str) -> bool:
-            named: FaultKind = "login" if kind == "login" else "refuse"
-            return faults.take(named, self._now_ns, detail=detail) is not None
-
-        def arrival() -> None:
-            if faults.take("lose_request", self._now_ns):
-                raise Lost
-
-        def match(pair: Pair, buy: bool, px: int | None, lots: int) -> None:
-            if not faults.has("partial"):
-                return
-            met = exchange.books[pair.symbol].makers(buy, px, lots)
-            have = sum(qty for _, qty in met)
-            if have < 2 or any(not exchange.accounts[resting.owner].synthetic for resting, _ in met):
-                return
-            fault = faults.take("partial", self._now_ns, pair.symbol)
-            if fault is None:
-                return
-            keep = min(have - 1, max(1, int(have * fault.fraction)))
-            # Remove everything that the order could match beyond ``keep``, on all levels.
-            reach = exchange.books[pair.symbol].makers(buy, px, 1 << 62)
-            for resting, _ in reach:
-                stay = min(keep, resting.qty)
-                keep -= stay
-                if resting.qty > stay and exchange.accounts[resting.owner].synthetic:
-                    exchange.pull(pair, resting, resting.qty - stay)
-
-        if faults.has("lose_request"):
-            exchange.on_arrival = arrival
-        if faults.has("partial"):
-            exchange.on_match = match
-        if faults.has("reject"):
-            exchange.on_hold = hold
-        if faults.has("login") or faults.has("refuse"):
-            exchange.on_fault = strikes
-
-    def _faults(self, site: Site, now_ns: int) -> None:
-        """Fire the faults that depend on time only."""
-        faults, exchange = site.faults, site.exchange
-        if faults.has("skip"):
-            for symbol, book in exchange.books.items():
-                if book.feeds and faults.take("skip", now_ns, symbol):
-                    book.skip()
-        if faults.has("throttle") and (fault := faults.take("throttle", now_ns)):
-            exchange.limited_until_ns = now_ns + round(fault.for_s * 1e9)
-        if faults.has("delay") and (fault := faults.take("delay", now_ns)):
-            site.held = now_ns + round(fault.for_s * 1e9)
-        if faults.has("blind") and (fault := faults.take("blind", now_ns)):
-            site.blind_ns = round(fault.for_s * 1e9)
-        for kind in _EVENTS:
-            if faults.has(kind) and (fault := faults.take(kind, now_ns)):
-                self._event(site, fault, now_ns)
-        for kind in _SYMBOLS:
-            for symbol in exchange.pairs if faults.has(kind) else ():
-                if fault := faults.take(kind, now_ns, symbol):
-                    self._change(site, symbol, fault, now_ns)
-        if faults.has("close") or faults.has("mute"):
-            for conn, kinds in list(site.conns.items()):
-                for on in ("any", *sorted(kinds)):
-                    if fault := faults.take("mute", now_ns, detail=f"conn {conn}", on=on):
-                        site.muted[conn] = (now_ns + round(fault.for_s * 1e9), on)
-                    if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
-                        self._cut(site, conn)
-                        break
-
-    def _event(self, site: Site, fault: Fault, now_ns: int) -> None:
-        """A fault of a whole venue."""
-        exchange, until_ns = site.exchange, now_ns + round(fault.for_s * 1e9)
-        match fault.kind:
-            case "ban":
-                site.banned = until_ns
-            case "maintenance":
-                site.down = until_ns
-                for conn in list(site.conns):
-                    self._cut(site, conn)
-                move = fault.amount
-                self._timers.at(until_ns, lambda now: self.market.shock(exchange.name, move, now, 10 * 10**9))
-            case "late":
-                site.late, site.late_ns = (now_ns, until_ns, fault.fraction), now_ns
-            case "clock":
-                site.skew_ns += round(fault.amount * 1e9)
-            case "deposit":
-                exchange.deposit(ACCOUNT, fault.asset, Decimal(str(fault.amount)), now_ns)
-
-    def _change(self, site: Site, symbol: str, fault: Fault, now_ns: int) -> None:
-        """A fault of one symbol."""
-        exchange, until_ns = site.exchange, now_ns + round(fault.for_s * 1e9)
-        match fault.kind:
-            case "halt":
-                self._halt(site, symbol, fault, now_ns)
-            case "delist":
-                exchange.delist(symbol, now_ns)
-            case "rules":
-                pair = exchange.pairs[symbol]
-                exchange.pairs[symbol] = replace(
-                    pair, px_step=10 * pair.px_step, qty_step=10 * pair.qty_step, min_qty=10 * pair.min_qty
-                )
-            case "silent":
-                site.silent[symbol] = until_ns
-            case "trade":
-                amount = Decimal(str(fault.amount or 100))
-                exchange.place(ACCOUNT, symbol, Side.BUY, quote_qty=amount, kind="market", tif=Tif.IOC, now_ns=now_ns)
-            case "restart":
-                exchange.books[symbol].restart()
-            case "ghost":
-                book = exchange.books[symbol]
-                book.ghost = (True, book.top()[0])
-                self._timers.at(until_ns, lambda now: setattr(book, "ghost", None))
 
     def _cut(self, site: Site, conn: int) -> None:
         site.conns.pop(conn, None)
