@@ -42,6 +42,7 @@ FaultKind: TypeAlias = Literal[
     "reject",
     "login",
     "refuse",
+    "overrun",
 ]
 """The kinds of fault:
 
@@ -71,6 +72,8 @@ FaultKind: TypeAlias = Literal[
 - ``reject``: an order is accepted, and ``for_s`` later the venue rejects it;
 - ``login``: a login is refused although the key is good (OKX 60032; Bybit's trade socket 10003: too many sessions);
 - ``refuse``: a subscription is refused for a passing reason;
+- ``overrun``: an order over a WebSocket is accepted, and its answer says "too many requests" (over HTTP: ``status``
+  with ``body`` "limited" and ``applied``);
 - ``partial``: before an order matches, all of its matching liquidity except ``fraction`` is removed.
 """
 

@@ -99,9 +99,8 @@ class Trouble:
                 self._timers.at(due_ns, lambda now: exchange.reject(order, now))
             return fault is not None
 
-        def strikes(kind: str, detail: str) -> bool:
-            named: FaultKind = "login" if kind == "login" else "refuse"
-            return faults.take(named, self._now_ns(), detail=detail) is not None
+        def strikes(kind: FaultKind, detail: str) -> bool:
+            return faults.take(kind, self._now_ns(), detail=detail) is not None
 
         def arrival() -> None:
             if faults.take("lose_request", self._now_ns()):
@@ -132,7 +131,7 @@ class Trouble:
             exchange.on_match = match
         if faults.has("reject"):
             exchange.on_hold = hold
-        if faults.has("login") or faults.has("refuse"):
+        if faults.has("login") or faults.has("refuse") or faults.has("overrun"):
             exchange.on_fault = strikes
 
     def tick(self, now_ns: int) -> None:

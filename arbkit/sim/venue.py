@@ -9,6 +9,7 @@ from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif, plain
 from arbkit.sim import rules
+from arbkit.sim.faults import FaultKind
 from arbkit.sim.ledger import FEES, SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
 from arbkit.sim.pair import SCALE, UNIT, Pair, units
@@ -94,7 +95,7 @@ class SimExchange:
         """Hook of a fault, called before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
         self.on_hold: Callable[[SimOrder], bool] | None = None
         """Hook of a fault: whether an accepted order is not matched (``reject`` ends it later)."""
-        self.on_fault: Callable[[str, str], bool] | None = None
+        self.on_fault: Callable[[FaultKind, str], bool] | None = None
         """Hook of faults that the dialect performs; see ``strikes``."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
@@ -310,8 +311,8 @@ class SimExchange:
                 self._cancel(order, now_ns, "venue")
         self._flush_balances(now_ns)
 
-    def strikes(self, kind: str, detail: str = "") -> bool:
-        """Whether a fault that the dialect performs happens now: ``login`` or ``refuse``."""
+    def strikes(self, kind: FaultKind, detail: str = "") -> bool:
+        """Whether a fault that the dialect performs happens now: ``login``, ``refuse`` or ``overrun``."""
         return self.on_fault is not None and self.on_fault(kind, detail)
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> SimOrder | None:

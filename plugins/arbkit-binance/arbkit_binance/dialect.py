@@ -340,6 +340,8 @@ class BinanceDialect:
                 if route.signed:
                     account = self._signed_ws(api, params, now_ns)
                 result = self._run(route, SimCall(params, account, now_ns, wrong, div=api.div))
+            if method == "order.place" and self._exchange.strikes("overrun", method):
+                raise self._too_many(now_ns)
             reply: dict[str, Any] = {"id": ref, "status": 200, "result": result}
         except Problem as problem:
             error: dict[str, Any] = {"code": problem.code, "msg": problem.msg}

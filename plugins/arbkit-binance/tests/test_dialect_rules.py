@@ -277,6 +277,14 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert client.world.faults()["counts"] == {"lose_ack": 1}
 
 
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 429 with -1003, and the order is there."""
+    client = Client([Fault(kind="overrun")])
+    reply, *_ = client.place(client.api(), timeInForce="GTC", price="50000")
+    assert (reply["status"], reply["error"]["code"]) == (429, -1003)
+    assert len(client.exchange.open_orders("main")) == 1
+
+
 def test_a_lost_request_leaves_no_order_and_rest_answers_are_cut() -> None:
     """``lose_request``: nothing arrived, nobody answers. ``lose_ack`` over REST: an order, and no reply."""
     client = Client([Fault(kind="lose_request"), Fault(kind="lose_ack")])

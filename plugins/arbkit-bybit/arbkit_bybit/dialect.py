@@ -40,6 +40,12 @@ _DIGITS: Final = re.compile(r"^[0-9]{1,15}$", re.ASCII)
 _TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
 
 
+def _pair(symbol: str, tick: str, lot: str, most: int) -> Pair:
+    """A pair with a minimum of 5 of the quote."""
+    base, _, quote = symbol.partition("-")
+    return Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
+
+
 class _Conn:
     """One WebSocket connection."""
 
@@ -74,26 +80,8 @@ class BybitDialect:
         post_only_reports=True,
         band=Band(buy_most=Decimal("1.01"), sell_least=Decimal("0.99")),
         pairs=(
-            Pair(
-                "BTC-USDT",
-                "BTC",
-                "USDT",
-                Decimal("0.1"),
-                Decimal("0.000001"),
-                Decimal("0.000001"),
-                Decimal(5),
-                Decimal(230),
-            ),
-            Pair(
-                "ETH-USDT",
-                "ETH",
-                "USDT",
-                Decimal("0.01"),
-                Decimal("0.00001"),
-                Decimal("0.00001"),
-                Decimal(5),
-                Decimal(4000),
-            ),
+            _pair("BTC-USDT", "0.1", "0.000001", 230),
+            _pair("ETH-USDT", "0.01", "0.00001", 4000),
         ),
         first_order_id=1_726_025_498_520_715_008,
         first_trade_id=2_290_000_001_189_048_101,
@@ -357,6 +345,8 @@ class BybitDialect:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
             result = route.handler(SimCall(params, account, now_ns, wrong))
+            if op.startswith("order.create") and self._exchange.strikes("overrun", op):
+                raise _Limited(_limits(20, 0, now_ns + _S))
             data, extra = result if route.batch else (result, {})
         except _Limited as limited:
             head, code, said = limited.headers, 10006, _TOO_MANY

@@ -644,6 +644,16 @@ def test_an_address_over_its_limit_is_shut_out() -> None:
     assert status() == 200
 
 
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 10006 with its header, and the order is there."""
+    client = Client(Fault(kind="overrun"))
+    conn = client.open("/v5/trade")
+    client.auth(conn)
+    (reply,) = client.trade(conn, "order.create", LIMIT, "r1")
+    assert (reply["retCode"], reply["header"]["X-Bapi-Limit-Status"]) == (10006, "0")
+    assert len(client.exchange.open_orders("main")) == 1
+
+
 def test_a_throttle_fault_answers_10006() -> None:
     """While a fault throttles the venue, REST and the trade socket say 10006 and nothing is executed."""
     client = Client(Fault(kind="throttle", at_s=0.5, for_s=2.0))

@@ -298,6 +298,8 @@ class OkxDialect:
             code, rows = self._orders.run(
                 message.op, state.account, message.args, now_ns, coded=True, expire_ns=expire_ns
             )
+            if code != "1" and "cancel" not in message.op and self._exchange.strikes("overrun", message.op):
+                raise Problem("50011", "Too Many Requests", 429)
             body |= {"data": rows, "code": code, "msg": ""}
         except Problem as problem:
             code = "60014" if problem.code == "50011" else problem.code

@@ -840,6 +840,14 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert any(isinstance(frame, dict) and frame.get("data") for frame in frames) is not cut
 
 
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 60014, and the order is there."""
+    client = Client([Fault(kind="overrun")])
+    reply, *_ = client.place(client.connect())
+    assert (reply["code"], reply["data"]) == ("60014", [])
+    assert len(client.exchange.open_orders("main")) == 1
+
+
 def test_connections_are_limited() -> None:
     """Three a second from one address."""
     client = Client()
