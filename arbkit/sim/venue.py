@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
-from arbkit.core.types import OrdStatus, Side, Tif, plain
+from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim import rules
 from arbkit.sim.faults import FaultKind
 from arbkit.sim.ledger import FEES, SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
-from arbkit.sim.pair import SCALE, UNIT, Pair, units
+from arbkit.sim.pair import SCALE, Pair, units
+from arbkit.sim.prices import SimPrices
 from arbkit.sim.records import (
     Account,
     BalanceReport,
@@ -53,7 +54,6 @@ __all__ = [
 
 DELISTED = "delisted"
 """The reason of a halt that is for ever."""
-_DOLLARS = ("USDT", "USDC", "USD")
 _RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
@@ -99,6 +99,7 @@ class SimExchange:
         """Hook of faults that the dialect performs; see ``strikes``."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
+        self.prices = SimPrices(self.pairs, self.books)
         self.days = {symbol: Day() for symbol in self.pairs}
         """Statistics of the public trades, by symbol."""
         self.prints: dict[str, deque[TradeReport]] = {symbol: deque(maxlen=1000) for symbol in self.pairs}
@@ -148,30 +149,6 @@ class SimExchange:
         own, profile, special = self.accounts[account], self.profile, self.profile.special
         default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
         return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
-
-    def middle(self, symbol: str) -> int:
-        """The middle of the book in ticks; 0 if a side is empty."""
-        bid, _, ask, _ = self.books[symbol].top()
-        return (bid + ask) // 2 if bid and ask else 0
-
-    def price(self, asset: str) -> Decimal:
-        """The price of an asset in USD, by the books; 0 if no pair says it."""
-        if asset in _DOLLARS:
-            return Decimal(1)
-        for pair in self.pairs.values():
-            if pair.base == asset and pair.quote in (*_DOLLARS, "BTC") and (middle := self.middle(pair.symbol)):
-                return middle * pair.tick * (1 if pair.quote in _DOLLARS else self.price(pair.quote))
-        return Decimal(0)
-
-    def worth(self, asset: str, amount: int) -> str:
-        """The value of a ledger amount in USD, as text."""
-        return plain(round(self.price(asset) * amount / UNIT, 8))
-
-    def equity(self, account: str) -> str:
-        """The value of all balances in USD, as text."""
-        rows = self.balances(account)
-        total = sum((self.price(asset) * (free + locked) for asset, free, locked in rows), Decimal(0))
-        return plain(round(total / UNIT, 8))
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
         """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
@@ -269,7 +246,7 @@ class SimExchange:
         ticks = rules.ticks(pair, px) if kind == "limit" else 0
         lots = rules.lots(pair, qty) if quote_qty is None else 0
         budget = units(quote_qty) if quote_qty is not None else 0
-        if kind == "limit" and self.profile.band is not None and (middle := self.middle(symbol)):
+        if kind == "limit" and self.profile.band is not None and (middle := self.prices.middle(symbol)):
             rules.band(self.profile.band, buy, ticks, middle)
         best = self.books[symbol].top()[2 if buy else 0]
         rules.notional(pair, budget or (ticks or best) * lots * pair.unit)
@@ -579,9 +556,9 @@ class SimExchange:
         if asset == "quote":
             fee, asset = self._fee(quote, rate), pair.quote
         elif asset != get:
-            price = self.price(asset)
+            price = self.prices.dollars(asset)
             step: int = 10 ** (SCALE - self.profile.fee_decimals)
-            own = int(fee * self.profile.fee_discount * self.price(get) / price) // step * step if price else 0
+            own = int(fee * self.profile.fee_discount * self.prices.dollars(get) / price) // step * step if price else 0
             asset, fee = (asset, own) if 0 < own <= self.ledger.free(account, asset) else (get, fee)
         if fee > self.ledger.free(account, asset):
             fee, asset = self._fee(got, rate), get

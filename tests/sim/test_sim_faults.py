@@ -145,14 +145,14 @@ def test_maintenance_cuts_everything_and_prices_are_others_after_it(venue: str) 
     """``maintenance``: connections are cut, answers are 503; afterwards the market has moved."""
     venues = Venues("maintenance", at_s=1, for_s=60, amount=0.02)
     conn, _ = venues.book(venue)
-    middle = venues.exchange(venue).middle("BTC-USDT")
+    middle = venues.exchange(venue).prices.middle("BTC-USDT")
     assert [out.code for out in venues.run(1.2) if isinstance(out, Close) and out.conn == conn] == [1006]
     assert venues.order(venue).status == 503
     refused = venues.world.connect(venue, _BOOKS[venue][0], {}, venues.now_ns)[1]
     assert refused is not None
     assert refused.status == 503
     venues.run(60)
-    assert venues.exchange(venue).middle("BTC-USDT") / middle > 1.01
+    assert venues.exchange(venue).prices.middle("BTC-USDT") / middle > 1.01
     assert venues.code(venues.order(venue)) == "0"
 
 

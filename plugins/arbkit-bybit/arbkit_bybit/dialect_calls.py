@@ -173,10 +173,8 @@ class Calls:
         """v5/market/order-price-limit: the highest buy price and the lowest sell price."""
         symbol, band = self._symbol(call), self.exchange.profile.band
         assert band is not None
-        pair, middle = self.exchange.pairs[symbol], self.exchange.middle(symbol)
-        buy, sell = int(middle * band.buy_most), -int(-middle * band.sell_least)
-        row = {"symbol": native(symbol), "buyLmt": pair.px_text(buy), "sellLmt": pair.px_text(sell)}
-        return row | {"ts": ms(call.now_ns)}
+        buy, sell = self.exchange.prices.bounds(symbol, band)
+        return {"symbol": native(symbol), "buyLmt": buy, "sellLmt": sell, "ts": ms(call.now_ns)}
 
     # --- orders -----------------------------------------------------------------------------------------------------
 

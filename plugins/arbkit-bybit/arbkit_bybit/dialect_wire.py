@@ -171,7 +171,7 @@ def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None
         "cumExecValue": text(now.cum_quote),
         "cumExecFee": text(sum(fees.values())),
         "cumFeeDetail": {asset: text(fee) for asset, fee in fees.items()},
-        "lastPriceOnCreated": pair.px_text(exchange.middle(order.symbol)),
+        "lastPriceOnCreated": pair.px_text(exchange.prices.middle(order.symbol)),
         "triggerPrice": "0.0",
         "smpType": "None",
         "createType": "CreateByUser",
@@ -262,7 +262,10 @@ def wallet_row(exchange: SimExchange, account: str, coins: list[dict[str, Any]])
 
     ``settings["marginInUse"]``: the dollars that derivatives hold.
     """
-    total, used = exchange.equity(account), exchange.accounts[account].settings.get("marginInUse", "0")
+    total, used = (
+        exchange.prices.total(exchange.balances(account)),
+        exchange.accounts[account].settings.get("marginInUse", "0"),
+    )
     free = plain(Decimal(total) - Decimal(used))
     margin = "totalInitialMargin totalInitialMarginByMp totalMaintenanceMargin totalMaintenanceMarginByMp"
     return {
@@ -283,7 +286,7 @@ def coin_rows(exchange: SimExchange, balances: Iterable[tuple[str, int, int]]) -
         | {
             "coin": asset,
             **fields("equity walletBalance", text(free + locked)),
-            "usdValue": exchange.worth(asset, free + locked),
+            "usdValue": exchange.prices.worth(asset, free + locked),
             "locked": text(locked),
             **fields("collateralSwitch marginCollateral", True),
         }

@@ -247,7 +247,7 @@ class Calls:
 
     def _balance(self, call: SimCall) -> list[dict[str, Any]]:
         details = self.details(call.owner, call.now_ns, call.text("ccy"))
-        return [account_row(details, self.exchange.equity(call.owner), call.now_ns)]
+        return [account_row(details, self.exchange.prices.total(self.exchange.balances(call.owner)), call.now_ns)]
 
     def _most(self, names: tuple[str, str], call: SimCall) -> list[dict[str, Any]]:
         """What the balances allow to buy and to sell; ``availBuy`` is in the quote currency."""

@@ -242,7 +242,7 @@ class Streams:
             if row is None:
                 pair = exchange.pairs[order.symbol]
                 value = report.fill.quote if report.fill else order.quote_qty or order.qty * order.px * pair.unit
-                usd = exchange.worth(pair.quote, value)
+                usd = exchange.prices.worth(pair.quote, value)
                 row = order_push(self._calls.orders.row(order, report), report.fill, pair, usd)
             self._push(sub, now_ns, "user", data=[row])
 
@@ -254,14 +254,16 @@ class Streams:
             only = sub.arg.get("ccy", "")
             rows = [balance_row(self._exchange, *row, report.ns) for row in report.balances if only in ("", row[0])]
             if rows:
-                data = [account_row(rows, self._exchange.equity(report.account), report.ns)]
+                data = [
+                    account_row(rows, self._exchange.prices.total(self._exchange.balances(report.account)), report.ns)
+                ]
                 self._push(sub, now_ns, "user", eventType="event_update", data=data)
 
     def _account(self, sub: Sub, event: str, now_ns: int) -> None:
         account = self._conns[sub.conn].account
         assert account is not None
         details = self._calls.details(account.name, now_ns, sub.arg.get("ccy", ""))
-        row = account_row(details, self._exchange.equity(account.name), now_ns)
+        row = account_row(details, self._exchange.prices.total(self._exchange.balances(account.name)), now_ns)
         self._push(sub, now_ns, "user", eventType=event, curPage=1, lastPage=True, data=[row])
 
     def _push(self, sub: Sub, now_ns: int, kind: str, **more: Any) -> None:

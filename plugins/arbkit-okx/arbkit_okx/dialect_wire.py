@@ -193,11 +193,9 @@ def ticker_row(exchange: SimExchange, symbol: str) -> dict[str, str]:
 
 def limit_row(exchange: SimExchange, symbol: str) -> dict[str, Any]:
     """Get limit price, without ``ts``: the highest buy price and the lowest sell price."""
-    pair, band, middle = exchange.pairs[symbol], exchange.profile.band, exchange.middle(symbol)
-    assert band is not None
-    buy, sell = int(middle * band.buy_most), -int(-middle * band.sell_least)
-    prices = {"buyLmt": pair.px_text(buy), "sellLmt": pair.px_text(sell)}
-    return {"instType": "SPOT", "instId": symbol, **prices, "enabled": True}
+    assert exchange.profile.band is not None
+    buy, sell = exchange.prices.bounds(symbol, exchange.profile.band)
+    return {"instType": "SPOT", "instId": symbol, "buyLmt": buy, "sellLmt": sell, "enabled": True}
 
 
 def _signed(fee: int) -> str:
@@ -307,7 +305,7 @@ def balance_row(exchange: SimExchange, asset: str, free: int, locked: int, ns: i
     return _NO_DETAIL | {
         "ccy": asset,
         **fields("cashBal eq", text(free + locked)),
-        "eqUsd": exchange.worth(asset, free + locked),
+        "eqUsd": exchange.prices.worth(asset, free + locked),
         **fields("availBal availEq", text(free)),
         **fields("frozenBal ordFrozen", text(locked)),
         "autoLendStatus": "unsupported",
