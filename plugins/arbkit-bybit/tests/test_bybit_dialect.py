@@ -587,6 +587,25 @@ def test_queries_and_pages() -> None:
     assert client.get("/v5/execution/list", "category=spot&startTime=1&endTime=9999999999")["retCode"] == 10001
 
 
+def test_all_pages_of_many_orders_and_fills() -> None:
+    """v5/order/open-order: 50 a page at most; v5/order/execution: 100; the cursor leads to the end."""
+    client = Client()
+    for i in range(120):
+        px = Decimal(60_000) if i < 60 else client.ask() + 5
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=px, qty=Decimal("0.001"), now_ns=T0)
+    for path, size, name, total in (("order/realtime", 50, "orderId", 60), ("execution/list", 100, "execId", 60)):
+        seen, cursor = [], ""
+        while True:
+            result = client.get(f"/v5/{path}", f"category=spot&limit={size}{cursor}")["result"]
+            assert len(result["list"]) <= size
+            seen += [row[name] for row in result["list"]]
+            if not result["nextPageCursor"]:
+                break
+            cursor = f"&cursor={result['nextPageCursor']}"
+        assert len(seen) == len(set(seen)) >= total
+        assert client.get(f"/v5/{path}", f"category=spot&limit={size + 1}")["retCode"] == 10001
+
+
 @pytest.mark.parametrize("over", ["rest", "ws"])
 def test_batches_answer_order_by_order(over: str) -> None:
     """Top-level success; each order's own code is in retExtInfo."""

@@ -858,6 +858,24 @@ def test_connections_are_limited() -> None:
     client.connect("public")
 
 
+def test_pages_of_a_hundred() -> None:
+    """orders-pending and fills: 100 rows a page; ``after`` with the last id gives the next, until none is left."""
+    client = Client()
+    for _ in range(130):
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=Decimal(50_000), qty=Decimal("0.001"), now_ns=T0)
+    for _ in range(130):
+        px = Decimal(63_000)
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=px, qty=Decimal("0.0001"), tif=Tif.IOC, now_ns=T0)
+    for path, name in (("orders-pending", "ordId"), ("fills", "billId")):
+        pages, after = [], ""
+        while rows := client.get(f"trade/{path}", f"instType=SPOT{after}")["data"]:
+            pages.append([int(row[name]) for row in rows])
+            after = f"&after={pages[-1][-1]}"
+        assert [len(page) for page in pages] == [100, 30]
+        ids = [one for page in pages for one in page]
+        assert ids == sorted(set(ids), reverse=True)
+
+
 # --- what the venue refuses, and what it serves besides ---------------------------------------------------------------
 
 
