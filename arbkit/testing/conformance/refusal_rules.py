@@ -284,7 +284,7 @@ def broken_answers(subject: VenueUnderTest) -> None:
 
 @rule("garbage", "dialect", "orders")
 def broken_frames(subject: VenueUnderTest) -> None:
-    """A truncated frame raises only the errors of ``UNREADABLE``, and ends no order."""
+    """A truncated frame raises only what counts as unreadable, and ends no order."""
     rig = subject.rig().boot()
     for order in (rig.order(), rig.order(qty=Decimal(50)), rig.order(tif=Tif.GTC, px=Decimal(1000))):
         rig.do(order)

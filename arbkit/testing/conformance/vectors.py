@@ -22,10 +22,19 @@ from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
 
-__all__ = ["Call", "Credentials", "Frame", "Login", "Market", "SignedRequest", "Vectors", "read_vectors"]
+__all__ = [
+    "VectorCall",
+    "VectorKey",
+    "VectorFrame",
+    "VectorLogin",
+    "VectorMarket",
+    "SignedRequest",
+    "Vectors",
+    "read_vectors",
+]
 
 
-class Credentials(Struct, frozen=True, rename="camel"):
+class VectorKey(Struct, frozen=True, rename="camel"):
     api_key: str
     secret: str
     password: str = ""
@@ -33,10 +42,10 @@ class Credentials(Struct, frozen=True, rename="camel"):
     """How the text of the secret becomes key bytes, as in the configuration."""
 
     def __repr__(self) -> str:
-        return "Credentials(***)"
+        return "VectorKey(***)"
 
 
-class Market(Struct, frozen=True):
+class VectorMarket(Struct, frozen=True):
     id: str
     base: str
     quote: str
@@ -52,20 +61,20 @@ class SignedRequest(Struct, frozen=True):
     preliminary: bool = False
 
 
-class Call(Struct, frozen=True):
+class VectorCall(Struct, frozen=True):
     name: str
     requests: list[SignedRequest] = []
     valid: bool = True
 
 
-class Frame(Struct, frozen=True):
+class VectorFrame(Struct, frozen=True):
     frame: Any = None
     url: str = ""
 
 
-class Login(Struct, frozen=True):
+class VectorLogin(Struct, frozen=True):
     name: str
-    frames: list[Frame] = []
+    frames: list[VectorFrame] = []
     valid: bool = True
 
 
@@ -73,10 +82,10 @@ class Vectors(Struct, frozen=True):
     """The whole file."""
 
     clock_ms: int
-    credentials: Credentials
-    market: Market
-    rest: list[Call] = []
-    ws: list[Login] = []
+    credentials: VectorKey
+    market: VectorMarket
+    rest: list[VectorCall] = []
+    ws: list[VectorLogin] = []
 
 
 def read_vectors(path: Path) -> Vectors:
