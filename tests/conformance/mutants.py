@@ -416,6 +416,22 @@ class Costly(Reference):
         return (("no_such_bucket", 1),)
 
 
+class Listed(Reference):
+    """Encodes a command only for an instrument of the catalogue."""
+
+    def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
+        def instead(encode: Callable[..., Any]) -> Callable[..., Any]:
+            def call(what: Any, now_ns: int) -> Any:
+                for command in what if isinstance(what, list) else ():
+                    if getattr(command, "instrument", ""):
+                        catalogue[command.instrument]
+                return encode(what, now_ns)
+
+            return call
+
+        return Answering(super().session(link, catalogue, signer), "encode", instead)
+
+
 def _counted(numbers: Iterator[int]) -> Lie:
     return only(Send, lambda s: [Send(f"{_text(s)} {next(numbers)}")])
 
@@ -468,6 +484,11 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
             lying(only(OrderUpdate, lambda u: [replace(u, reason=RejectReason.OTHER)], lambda u: u.reason)),
         ),
         "a lost answer as a refusal": ("lost_answers", answering("answered", _no_answer_is_a_refusal, Role.REST)),
+        "a KeyError for a delisted instrument": ("delisted", Listed),
+        "a size rounded to three decimals": (
+            "exact_numbers",
+            commanding(lambda order: replace(order, qty=round(order.qty, 3))),
+        ),
         "an unlisted code as a refusal": (
             "unlisted_code",
             lying(

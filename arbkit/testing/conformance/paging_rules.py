@@ -138,3 +138,33 @@ def round_trips(subject: VenueUnderTest) -> None:
                 kind = f"{side.value} {tif.value}{' post-only' if post_only else ''} over {role.value}"
                 must(found, f"{kind}: not found by a query: {reported}"[:300])
                 same(found[-1].ord_status, end, f"{kind}: status in a query")
+
+
+@rule("catalogue and rounding", "dialect", "orders")
+def exact_numbers(subject: VenueUnderTest) -> None:
+    """The venue gets exactly the price and the size of an order, however the ``Decimal`` is written (``1E-5``,
+    ``6.1E+4``), down to the smallest size and one tick; on each role."""
+    probe = subject.rig().boot()
+    for role in probe.exchange.route(probe.order()):
+        rig = subject.rig().boot()
+        one = rig.instrument("BTC-USDT")
+        pair = rig.truth.pairs["BTC-USDT"]
+        high = one.quantize_px(rig.best("BTC-USDT", ask=False) - 500, Side.BUY)
+        round_px = Decimal(f"{int(high // 1000)}E+3")
+        least = max(pair.min_qty, one.lot)
+        if one.min_notional:
+            least = max(least, one.quantize_qty(one.min_notional / (high - 1000)) + one.lot)
+        for px, qty in (
+            (high, least),
+            (round_px, least.normalize()),
+            (high - one.tick, least + one.lot),
+            (high + one.tick, Decimal("0.01") + one.lot),
+            (round_px, Decimal("2E-2")),
+        ):
+            order = rig.order(tif=Tif.GTC, px=px, qty=qty)
+            rig.do(order, role)
+            true = rig.true_order(order.cl_ord_id)
+            must(true is not None, f"{role.value}: {qty} at {px} did not arrive: {rig.updates(order.cl_ord_id)}"[:300])
+            assert true is not None
+            at_venue = (Decimal(pair.px_text(true.px)), Decimal(pair.qty_text(true.qty)))
+            same((px, qty), at_venue, f"{role.value}: price and size of an order")

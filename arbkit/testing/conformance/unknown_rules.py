@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 
 from arbkit.core.types import (
+    CancelOrder,
+    Catalogue,
     HttpAnswer,
+    ListFills,
+    Listing,
+    ListOpenOrders,
     NewOrder,
     OrderAbsent,
     OrderUpdate,
@@ -125,3 +130,38 @@ def unlisted_code(subject: VenueUnderTest) -> None:
                 must(not claims, f"{role.value}: {text[:150]} gave {claims}"[:400])
     if not judged:
         raise NotRun("the venue's refusals have no field whose name ends with 'code'")
+
+
+@rule("unknown outcomes", "dialect", "orders")
+def delisted(subject: VenueUnderTest) -> None:
+    """An instrument is missing from the catalogue (the venue has delisted it since the last run): its orders can still
+    be queried, listed and cancelled, over REST."""
+    rig = subject.rig().boot()
+    order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) / 2 // 1)
+    rig.do(order)
+    rest = rig.line(Role.REST)
+    rest.session = rig.exchange.session(rest.spec, Catalogue(), rig.signer)
+    me, one = order.account, order.instrument
+    for command in (
+        QueryOrder(account=me, instrument=one, cl_ord_id=order.cl_ord_id),
+        ListOpenOrders(account=me),
+        ListOpenOrders(account=me, instrument=one),
+        ListFills(account=me, instrument=one, since_ns=rig.now_ns),
+        CancelOrder(account=me, instrument=one, cl_ord_id=order.cl_ord_id),
+    ):
+        what = f"{type(command).__name__} for an instrument that is not in the catalogue"
+        try:
+            reported = rig.do(command, Role.REST)
+        except LookupError as error:
+            must(False, f"{what}: {type(error).__name__}: {error}")
+            return
+        listed = [update for listing in rig.outs(Listing, reported) for update in listing.updates]
+        found = {update.cl_ord_id: update.instrument for update in (*rig.outs(OrderUpdate, reported), *listed)}
+        if isinstance(command, ListFills):
+            same([listing.kind for listing in rig.outs(Listing, reported)], ["fills"], what)
+        else:
+            must(order.cl_ord_id in found, f"{what}: {reported}"[:300])
+        if isinstance(command, QueryOrder):
+            same(found[order.cl_ord_id], one, f"{what}: the instrument")
+    true = rig.true_order(order.cl_ord_id)
+    must(true is not None and true.status is OrdStatus.CANCELED, "the order was not cancelled")
