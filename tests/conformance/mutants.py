@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import msgspec
 from arbkit_okx.adapter import Okx
 from msgspec.structs import replace
 
@@ -27,6 +28,7 @@ from arbkit.core.types import (
     Listing,
     NewOrder,
     NoAnswer,
+    Notice,
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
@@ -145,7 +147,7 @@ def lying(lie: Lie) -> type[Okx]:
     return wrapped(lambda session, link: Liar(session, lie))
 
 
-def only(kind: type[Any], lie: Lie, when: Callable[[Any], object] = lambda out: True) -> Lie:
+def only(kind: Any, lie: Lie, when: Callable[[Any], object] = lambda out: True) -> Lie:
     """A lie about one kind of output."""
     return lambda out: lie(out) if isinstance(out, kind) and when(out) else [out]
 
@@ -271,15 +273,18 @@ def _text(send: Send) -> str:
 
 
 def once(seen: Callable[[], set[str]]) -> type[Okx]:
-    """The reference, whose public sessions send no text twice, pings apart. ``seen``: the texts sent so far."""
+    """The reference, whose public sessions send nothing twice, pings apart. ``seen``: what was sent so far."""
 
     def wrap(session: Any, link: LinkSpec) -> Any:
         texts = seen()
 
         def lie(out: Send) -> list[Send]:
-            if _text(out) in texts:
+            message = msgspec.json.decode(_text(out))
+            message.pop("id", None)
+            said = str(message)
+            if said in texts:
                 return []
-            texts.add(_text(out))
+            texts.add(said)
             return [out]
 
         return Liar(session, only(Send, lie, lambda s: _text(s) != "ping")) if link.role is Role.PUBLIC else session
@@ -385,6 +390,14 @@ class Generous(Reference):
         super().__init__(replace(settings, options={}, environment="prod"))
 
 
+class Careless(Reference):
+    """Takes any endpoint name."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        known = {name: url for name, url in settings.endpoints.items() if not name.startswith("no_such")}
+        super().__init__(replace(settings, endpoints=known))
+
+
 class Deaf(Reference):
     """Ignores the endpoints of the settings."""
 
@@ -451,13 +464,16 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
         "an instrument without a link": ("links", Short),
         "any option taken": ("options", Generous),
         "endpoints ignored": ("endpoints", Deaf),
-        "any endpoint name taken": ("endpoints", wrapped(lambda session, link: session, Okx)),
+        "any endpoint name taken": ("endpoints", Careless),
         "a number that rises over all sessions": ("same_twice", lying(_counted(count()))),
         "an exception for an unreadable catalogue": (
             "catalogue_garbage",
             answering("answered", _raises_without_rows, Role.REST),
         ),
-        "a negative tick that can be traded": ("catalogue_garbage", wrapped(lambda session, link: session, Okx)),
+        "a negative tick that can be traded": (
+            "catalogue_garbage",
+            lying(only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=Decimal(-1)))])),
+        ),
         "an exception for an unreadable frame": ("frame_garbage", answering("receive", raising(TypeError))),
         "an exception for a cut frame": ("broken_frames", answering("receive", raising(AttributeError))),
         "all subscriptions in one message": ("subscriptions", answering("start", together, Role.PUBLIC, base=Packed)),
@@ -465,7 +481,7 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
         "no pings": ("quiet", lying(only(Send, lambda s: [], lambda s: _text(s) == "ping"))),
         "a subscription never asked for again": ("overdue_subscription", once(set)),
         "a snapshot never asked for again": ("overdue_snapshot", once(set)),
-        "a silent symbol not noticed": ("silent_symbol", wrapped(lambda session, link: session, Okx)),
+        "a silent symbol not noticed": ("silent_symbol", lying(only(BookLost | Notice, lambda out: []))),
         "a silent symbol noticed and not asked for": ("silent_symbol", once(set)),
         "a subscription remembered over connections": ("venue_restart", once(lambda: everywhere)),
         "a deadline not sent": ("deadline", commanding(lambda order: replace(order, deadline_ns=0))),

@@ -37,9 +37,9 @@ BY_HAND = {"pure", "recording_faults"}
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten seconds of the simulated venue, and the books after its frames, as the unchanged adapter reads them."""
+    """Five seconds of the simulated venue, and the books after its frames, as the unchanged adapter reads them."""
     folder = tmp_path_factory.mktemp("recording")
-    write_frames(folder / "frames.jsonl", record(Reference, OkxDialect, 10))
+    write_frames(folder / "frames.jsonl", record(Reference, OkxDialect, 5))
     lines: list[str] = []
     print_books(folder / "frames.jsonl", Reference(VenueSettings()), out=lines.append)
     (folder / "expected.jsonl").write_text("\n".join(lines[:-1]) + "\n")

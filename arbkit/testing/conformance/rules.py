@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from arbkit.core.protocols import Exchange
-from arbkit.core.types import Instrument, NewOrder, Side, VenueSettings
+from arbkit.core.types import VenueSettings
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault
+from arbkit.testing.conformance.invented import an_order
 from arbkit.testing.conformance.rig import Rig
 
 __all__ = [
@@ -119,9 +119,8 @@ KINDS = (
 
 
 def _routes_orders(subject: VenueUnderTest) -> bool:
-    one = Instrument(venue="", symbol="A-B", native="AB", base="A", quote="B", tick=Decimal(1), lot=Decimal(1))
-    order = NewOrder(account="", instrument=one.id, cl_ord_id="", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
-    return bool(subject.made().route(order))
+    exchange = subject.made()
+    return bool(exchange.route(an_order(exchange.venue)))
 
 
 NEEDS: dict[str, tuple[str, Callable[[VenueUnderTest], Any]]] = {
