@@ -111,6 +111,26 @@ def _tradable(update: InstrumentUpdate) -> list[InstrumentUpdate]:
     return [InstrumentUpdate(replace(one, tradable=one.tradable and right))]
 
 
+class RestOnly(Reference):
+    """No fault: a venue without order entry over WebSocket."""
+
+    def route(self, command: Command) -> Sequence[Role]:
+        return (Role.REST,) if super().route(command) else ()
+
+    def links(self, instruments: Any, account: str, *more: Any) -> Any:
+        return [link for link in super().links(instruments, account) if link.role is not Role.TRADE]
+
+
+class BooksOnly(Reference):
+    """No fault: an adapter that does not trade."""
+
+    def route(self, command: Command) -> Sequence[Role]:
+        return ()
+
+    def links(self, instruments: Any, account: str, *more: Any) -> Any:
+        return [link for link in super().links(instruments, account) if link.role in (Role.PUBLIC, Role.REST)]
+
+
 class Liar:
     """A session whose words are changed."""
 

@@ -12,11 +12,11 @@ import ccxt.pro
 import pytest
 from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
-from mutants import Reference, declared, mutants
+from mutants import BooksOnly, Reference, RestOnly, declared, mutants
 
 from arbkit.adapters.chained import Chained
 from arbkit.core.types import ClientIdScope, VenueSettings
-from arbkit.testing.conformance import KINDS, RULES, Nonconforming, NotRun, VenueUnderTest
+from arbkit.testing.conformance import KINDS, RULES, Nonconforming, NotRun, VenueUnderTest, run
 from arbkit.testing.recorder import record, write_frames
 from arbkit.testing.recording import print_books
 
@@ -79,6 +79,16 @@ def test_a_violation_fails_its_rule(name: str, recording: Path, vectors: Path) -
 def test_the_reference_keeps_the_rule(rule: str, recording: Path, vectors: Path) -> None:
     """So it is the violation that a mutant fails for."""
     RULES[rule](VenueUnderTest(Reference, OkxDialect, recording=recording, vectors=vectors))
+
+
+@pytest.mark.parametrize("adapter", [RestOnly, BooksOnly])
+def test_an_adapter_that_does_less_is_no_violation(adapter: type[Reference]) -> None:
+    """Without order entry over WebSocket, and without orders: no rule takes for granted that these links exist."""
+    about_links = ("links", "quiet", "clock", "venue_restart", "reborn", "reconnect", "login_refused", "secrets")
+    rules = (*about_links, "endpoints", "frame_garbage", "same_twice", "unlisted_code", "lost_answers", "exact_numbers")
+    results = run(VenueUnderTest(adapter, OkxDialect), rules)
+    assert [(result.rule, result.note) for result in results if result.outcome == "FAIL"] == []
+    assert {result.note for result in results if result.outcome == "not run"} <= {"the adapter routes no orders"}
 
 
 def test_each_kind_of_rule_has_a_violation() -> None:

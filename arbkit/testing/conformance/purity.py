@@ -97,7 +97,7 @@ def _source(module: str) -> Path | None:
     """The file of a module; None for what is not a module (a name imported from one), and for a package."""
     try:
         spec = find_spec(module)
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, ValueError):  # ValueError: the main script
         return None
     if spec is None or spec.origin is None or spec.submodule_search_locations is not None:
         return None
