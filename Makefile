@@ -7,8 +7,9 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := arbkit arbkit-binance arbkit-okx arbkit-bybit
-WORKSPACE := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+PACKAGES := arbkit $(PLUGINS:plugins/%/pyproject.toml=%)
+WORKSPACE := pyproject.toml uv.lock $(PLUGINS)
 
 # uv uses .venv with its Python, and never downloads another one.
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -53,7 +54,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 floors: $(READY)
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/python .ci/floors.py
 tests: $(READY)
 	@# the examples of a page build on each other, so one process runs them
 	$(BIN)/pytest -q docs README.md
