@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix chaos bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix chaos bench size dist lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -24,6 +24,7 @@ help:
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
+	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
 	@echo "make lock     update uv.lock from pyproject.toml"
 	@echo "make clean    remove the environments, dist and caches"
@@ -74,6 +75,9 @@ chaos: $(READY)
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
+
+size: $(READY)
+	@$(BIN)/python tests/size.py
 
 dist: $(READY)
 	rm -rf dist
