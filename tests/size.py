@@ -4,7 +4,7 @@
 format``), so lines compare.
 
 Duplication: the lines of a side (adapter or dialect) without imports, docstrings, comments and blank lines, with
-identifiers as ``N``, texts as ``S`` and numbers as ``0``, are cut into windows of 6 lines, one from each line on, within
+identifiers as ``N``, texts as ``S`` and numbers as ``0``, are cut into windows of 6 lines, one from each line on, in
 a file. A window is duplicated if it also stands in the same side of another venue.
 """
 
