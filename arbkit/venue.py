@@ -6,6 +6,15 @@ Importing it loads no asyncio, ssl or socket. The names are sorted and pinned by
 
 from __future__ import annotations
 
+from arbkit.adapters.calls import (
+    Call,
+    CallTable,
+    Got,
+    Pages,
+    Params,
+    Reply,
+    Request,
+)
 from arbkit.adapters.chained import (
     Chained,
     Depth,
@@ -20,13 +29,28 @@ from arbkit.adapters.checksummed import (
 from arbkit.adapters.context import (
     Context,
 )
+from arbkit.adapters.heartbeat import (
+    Heartbeat,
+)
 from arbkit.adapters.joined import (
     Joined,
     JoinedDepth,
     Snapshot,
+    joined,
+)
+from arbkit.adapters.links import (
+    Hosts,
+    usual_links,
+)
+from arbkit.adapters.pauses import (
+    Pauses,
+)
+from arbkit.adapters.request_ids import (
+    Asked,
+    RequestIds,
 )
 from arbkit.adapters.rest import (
-    NoSocket,
+    RestSession,
 )
 from arbkit.adapters.signing import (
     ed25519_base64,
@@ -35,6 +59,14 @@ from arbkit.adapters.signing import (
 )
 from arbkit.adapters.snapshot_only import (
     SnapshotOnly,
+)
+from arbkit.adapters.sockets import (
+    AccountSocket,
+    BookSocket,
+    Feed,
+)
+from arbkit.adapters.subscriptions import (
+    Stream,
 )
 from arbkit.adapters.verdicts import (
     Code,
@@ -46,7 +78,6 @@ from arbkit.adapters.wire import (
     MS,
     NOTHING,
     S,
-    base_url,
     check_amount,
     is_complete,
     is_present,
@@ -140,16 +171,21 @@ from arbkit.plugins.hooks import (
 )
 
 __all__ = [
+    "AccountSocket",
     "AccountStatus",
     "Ask",
     "AskKind",
+    "Asked",
     "AssetStatus",
     "BadFrame",
     "Balance",
     "BookLost",
     "BookNormalizer",
+    "BookSocket",
     "BookState",
     "BookUpdate",
+    "Call",
+    "CallTable",
     "CancelAll",
     "CancelOrder",
     "Capabilities",
@@ -169,7 +205,11 @@ __all__ = [
     "Event",
     "Exchange",
     "FeeUpdate",
+    "Feed",
     "Fill",
+    "Got",
+    "Heartbeat",
+    "Hosts",
     "HttpAnswer",
     "HttpRequest",
     "Instrument",
@@ -188,12 +228,14 @@ __all__ = [
     "NOTHING",
     "NewOrder",
     "NoAnswer",
-    "NoSocket",
     "Notice",
     "OrdStatus",
     "OrderAbsent",
     "OrderUpdate",
     "Output",
+    "Pages",
+    "Params",
+    "Pauses",
     "Px",
     "Qty",
     "QueryOrder",
@@ -202,6 +244,10 @@ __all__ = [
     "Ready",
     "RejectReason",
     "RemoteProtocolError",
+    "Reply",
+    "Request",
+    "RequestIds",
+    "RestSession",
     "Resync",
     "Role",
     "S",
@@ -213,6 +259,7 @@ __all__ = [
     "Signer",
     "Snapshot",
     "SnapshotOnly",
+    "Stream",
     "TextLevel",
     "Tif",
     "TopUpdate",
@@ -223,7 +270,6 @@ __all__ = [
     "Verdict",
     "Verdicts",
     "Wire",
-    "base_url",
     "check_amount",
     "ed25519_base64",
     "hmac_base64",
@@ -232,6 +278,7 @@ __all__ = [
     "interleaved_crc32",
     "is_complete",
     "is_present",
+    "joined",
     "json_text",
     "ms_ns",
     "number",
@@ -244,4 +291,5 @@ __all__ = [
     "rest_link",
     "retry_ns",
     "time_sample",
+    "usual_links",
 ]

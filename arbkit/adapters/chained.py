@@ -7,14 +7,17 @@ equals the last ``seq``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from arbkit.core.types import NEVER, BookLost, BookState, BookUpdate, Level, Send
 
-__all__ = ["Chained", "Depth", "Resync"]
+__all__ = ["Again", "Chained", "Depth", "Resync", "Wake"]
 
-Normalized = Sequence[BookUpdate | BookLost | Send]
+Normalized: TypeAlias = Sequence[BookUpdate | BookLost | Send]
+Again: TypeAlias = Callable[[int], Sequence[Send]]
+Wake: TypeAlias = Callable[[int], None]
 
 _FIRST_DELAY_NS = 1_000_000_000
 _MAX_DELAY_NS = 60_000_000_000
@@ -34,20 +37,26 @@ class Depth(Struct, gc=False):
     exch_ns: int = 0
 
 
+def no_wake(due_ns: int) -> None:
+    """For a book that nobody has to tick: a recording."""
+
+
 class Resync:
-    """Decides when to request a new snapshot: immediately, then with growing delay (1 s to 60 s)."""
+    """Asks for a snapshot by ``again(now_ns)``, at once and then with growing delay (1 s to 60 s), and tells by
+    ``wake(due_ns)`` when ``tick`` is wanted."""
 
-    __slots__ = ("_again", "_delay_ns", "_not_before_ns", "due_ns")
+    __slots__ = ("_again", "_delay_ns", "_not_before_ns", "_wake", "due_ns")
 
-    def __init__(self, again: Callable[[], Sequence[Send]]) -> None:
+    def __init__(self, again: Again, wake: Wake) -> None:
         self._again = again
+        self._wake = wake
         self._delay_ns = _FIRST_DELAY_NS
         self._not_before_ns = -NEVER
         self.due_ns = NEVER
 
     def expect(self, now_ns: int) -> None:
         """A subscription was sent; a snapshot should follow."""
-        self.due_ns = now_ns + _PATIENCE_NS
+        self._at(now_ns + _PATIENCE_NS)
 
     def arrived(self) -> None:
         """The snapshot has arrived."""
@@ -56,13 +65,17 @@ class Resync:
     def ask(self, now_ns: int) -> Sequence[Send]:
         """Request a snapshot now. If it is too early, set ``due_ns`` to the earliest time."""
         if now_ns < self._not_before_ns:
-            self.due_ns = min(self.due_ns, self._not_before_ns)
+            self._at(min(self.due_ns, self._not_before_ns))
             return ()
         calm = now_ns - self._not_before_ns > _MAX_DELAY_NS
         self._delay_ns = _FIRST_DELAY_NS if calm else min(2 * self._delay_ns, _MAX_DELAY_NS)
         self._not_before_ns = now_ns + self._delay_ns
-        self.due_ns = now_ns + max(self._delay_ns, _PATIENCE_NS)
-        return self._again()
+        self._at(now_ns + max(self._delay_ns, _PATIENCE_NS))
+        return self._again(now_ns)
+
+    def _at(self, due_ns: int) -> None:
+        self.due_ns = due_ns
+        self._wake(due_ns)
 
 
 class Chained:
@@ -76,14 +89,14 @@ class Chained:
     __slots__ = ("_check", "_depth", "_prev", "_seq", "instrument", "resync", "state")
 
     def __init__(
-        self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int = 0, check: bool = True
+        self, instrument: str, again: Again, wake: Wake = no_wake, *, depth: int = 0, check: bool = True
     ) -> None:
         self.instrument = instrument
         self._depth = depth
         self._check = check
         self._seq = 0
         self._prev = 0
-        self.resync = Resync(again)
+        self.resync = Resync(again, wake)
         self.state = BookState.SYNCING
 
     @property

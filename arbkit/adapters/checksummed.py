@@ -12,8 +12,8 @@ from zlib import crc32
 
 from msgspec import Struct, convert
 
-from arbkit.adapters.chained import Normalized, Resync
-from arbkit.core.types import BookLost, BookState, BookUpdate, Level, Send
+from arbkit.adapters.chained import Again, Normalized, Resync, Wake, no_wake
+from arbkit.core.types import BookLost, BookState, BookUpdate, Level
 
 __all__ = ["CheckedDepth", "Checksummed", "TextLevel", "interleaved_crc32"]
 
@@ -86,7 +86,8 @@ class Checksummed:
     def __init__(
         self,
         instrument: str,
-        again: Callable[[], Sequence[Send]],
+        again: Again,
+        wake: Wake = no_wake,
         *,
         depth: int = 0,
         checksum: Callable[[Iterator[TextLevel], Iterator[TextLevel]], int] = interleaved_crc32,
@@ -96,7 +97,7 @@ class Checksummed:
         self._checksum = checksum
         self._bids = _Texts(1.0)
         self._asks = _Texts(-1.0)
-        self.resync = Resync(again)
+        self.resync = Resync(again, wake)
         self.state = BookState.SYNCING
 
     @property

@@ -37,6 +37,10 @@ class Context:
         self._spell = spell
 
     @property
+    def has_key(self) -> bool:
+        return self._signer is not None
+
+    @property
     def signer(self) -> Signer:
         """The signer. Raises ``LocalProtocolError`` on a link without key."""
         if self._signer is None:

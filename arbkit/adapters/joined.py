@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from arbkit.core.types import Ask, AskKind, BookLost, BookState, BookUpdate, Level
+from arbkit.adapters.chained import Again, Wake
+from arbkit.core.types import NEVER, Ask, AskKind, BookLost, BookState, BookUpdate, Level
 
-__all__ = ["JoinedDepth", "Joined", "Snapshot"]
+__all__ = ["Joined", "JoinedDepth", "Snapshot", "joined"]
 
 _MOST_BUFFERED = 2_000
 """Maximum number of buffered deltas while waiting for the snapshot: 200 s of a 100 ms stream."""
@@ -52,6 +53,9 @@ class Joined:
     """A ``BookNormalizer`` for one instrument. ``depth`` is the number of levels per side of a full snapshot."""
 
     __slots__ = ("_asking", "_attempt", "_buffer", "_spliced", "depth", "instrument", "last", "state")
+
+    due_ns = NEVER
+    """The core repeats the snapshot request, so ``tick`` has nothing to do."""
 
     def __init__(self, instrument: str, depth: int = 0) -> None:
         self.instrument = instrument
@@ -111,6 +115,9 @@ class Joined:
         self.state = BookState.SYNCED
         return updates
 
+    def tick(self, now_ns: int) -> Sequence[Ask]:
+        return ()
+
     def refused(self, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """The snapshot request failed: request it again later."""
         self._asking = False
@@ -149,3 +156,8 @@ class Joined:
                 not_before_ns=now_ns + delay if delay else 0,
             ),
         )
+
+
+def joined(instrument: str, again: Again, wake: Wake, *, depth: int) -> Joined:
+    """A ``Joined`` book, made as a ``Feed`` makes its family. ``again`` is not needed: the snapshot comes by REST."""
+    return Joined(instrument, depth)

@@ -1,42 +1,284 @@
-"""Base class of REST sessions. They have no socket, so ``dial``, ``start`` and ``receive`` are not used."""
+"""The session of a REST link: makes the calls of a table, follows their pages, and reads what answers prove."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
+import msgspec
+
+from arbkit.adapters.calls import Call, CallTable, Got, Reply, Request, What, name_of
+from arbkit.adapters.context import Context
+from arbkit.adapters.pauses import Pauses, words
+from arbkit.adapters.verdicts import Code, Verdicts
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.protocols import Signer
-from arbkit.core.types import NEVER, Dial, LinkSpec, Output
+from arbkit.core.types import (
+    NEVER,
+    AccountStatus,
+    Ask,
+    AskKind,
+    CancelOrder,
+    Command,
+    Dial,
+    HttpAnswer,
+    HttpRequest,
+    Lane,
+    ListFills,
+    Listing,
+    ListOpenOrders,
+    NewOrder,
+    NoAnswer,
+    Notice,
+    OrderAbsent,
+    OrderUpdate,
+    Output,
+    QueryOrder,
+    RateReport,
+    Role,
+    Wire,
+)
 
-__all__ = ["NoSocket"]
+__all__ = ["RestSession"]
+
+_MOST_PAGES = 100
+_UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 
-class NoSocket:
-    """The socket methods of ``core.protocols.Session`` for a REST session, and access to the signer.
+@cache
+def _decoder(rows: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(rows, strict=False)
 
-    A venue's REST session adds ``encode`` and ``answered``.
+
+class _Listed:
+    """A listing of several pages, or an answer of two calls, until it is whole."""
+
+    __slots__ = ("call", "cursor", "first_ns", "outputs", "pages", "what")
+
+    def __init__(self, what: Any, call: Call, first_ns: int) -> None:
+        self.what = what
+        self.call = call
+        self.first_ns = first_ns
+        self.cursor = ""
+        self.outputs: list[Output] = []
+        self.pages = 0
+
+
+class RestSession:
+    """The account's request channel; without a key only calls that are not signed. It has no socket.
+
+    ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
+    readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
     """
 
-    def __init__(self, link: LinkSpec, signer: Signer | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        calls: CallTable,
+        verdicts: Verdicts,
+        *,
+        sign: Callable[[Context, Request, int], HttpRequest],
+        unwrap: Callable[[HttpAnswer], Reply | None],
+        pauses: Pauses,
+        usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
+    ) -> None:
         self.due_ns = NEVER
-        self._link = link
-        self._signer = signer
+        self._context = context
+        self._calls = calls
+        self._verdicts = verdicts
+        self._sign = sign
+        self._unwrap = unwrap
+        self._pauses = pauses
+        self._usage = usage
+        self._listed: dict[str, _Listed] = {}
+        self._count = 0
+        self._bans = 0
+        self._status = 200
+
+    # --- there is no socket
 
     def dial(self, now_ns: int) -> Dial:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
+        raise LocalProtocolError(f"{self._context.link.link} has no socket")
 
     def start(self, now_ns: int) -> Sequence[Output]:
         return ()
 
     def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        raise LocalProtocolError(f"{self._link.link} has no socket")
+        raise LocalProtocolError(f"{self._context.link.link} has no socket")
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         return ()
 
-    @property
-    def _key(self) -> Signer:
-        """The signer. Raises ``LocalProtocolError`` on a link without key."""
-        if self._signer is None:
-            raise LocalProtocolError(f"{self._link.link} has no key")
-        return self._signer
+    # --- out
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        wanted: Sequence[What] = [what] if isinstance(what, Ask) else what
+        return [self._request(one, now_ns) for one in wanted]
+
+    def _request(self, what: What, now_ns: int) -> HttpRequest:
+        listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
+        if listed is not None:
+            what, call = listed.what, listed.call
+        else:
+            call = self._calls.of(what)
+        params = call.params(self._context, what, now_ns)
+        if listed is not None and listed.cursor and call.pages is not None:
+            dropped = {call.pages.param, call.pages.instead_of}
+            params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
+        deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
+        return self._sign(self._context, Request(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+
+    # --- back
+
+    def answered(self, what: What, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
+        origin: What = what if listed is None else listed.what
+        if listed is not None:
+            if isinstance(answer, HttpAnswer) and (answer.status >= 500 or self._pauses.limits(answer.status)):
+                return self._limits(origin, answer, None, "", now_ns)  # the core repeats it
+            del self._listed[what.ref]  # type: ignore[union-attr]  # a page is an Ask
+        if isinstance(answer, NoAnswer):
+            out = self._limits(origin, answer, None, "", now_ns)
+            return [*out, *self._cut_short(listed, answer.reason, now_ns)] if listed is not None else out
+        call = self._calls.of(origin) if listed is None else listed.call
+        reply = self._unwrap(answer) if answer.status < 500 else None
+        code = reply.code if reply is not None else None
+        text = reply.text if reply is not None else f"HTTP {answer.status} {words(answer.body)}".strip()
+        limited = self._pauses.limits(answer.status)
+        out = self._limits(origin, answer, code, text, now_ns)
+        fine = reply is not None and not limited and code in self._verdicts.ok
+        if isinstance(origin, NewOrder | CancelOrder | QueryOrder) and not fine:
+            return [*out, *self._refused(origin, call, None if limited else code, text, limited, now_ns)]
+        if not fine or reply is None:
+            if listed is not None:
+                return [*out, *self._cut_short(listed, f"{code or ''} {text}".strip(), now_ns)]
+            return [*out, NoAnswer(f"{code or ''} {text}".strip(), status=answer.status, recv_ns=now_ns)]
+        try:
+            rows = _decoder(call.rows).decode(reply.data)
+            outputs = call.read(Got(self._context, origin, rows, answer, reply, now_ns))
+            cursor = call.pages.cursor(rows) if call.pages is not None else ""
+        except _UNREADABLE as error:
+            if isinstance(origin, NewOrder | CancelOrder):
+                return [*out, *self._refused(origin, call, None, f"unreadable: {error}", False, now_ns)]
+            if listed is not None:
+                return [*out, *self._cut_short(listed, f"unreadable: {error}", now_ns)]
+            return [*out, NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns)]
+        if isinstance(origin, NewOrder | CancelOrder):
+            return [*out, *outputs]
+        if isinstance(origin, QueryOrder) or (isinstance(origin, Ask) and origin.kind is AskKind.ORDER):
+            return [*out, *(outputs or self._not_found(origin, call, now_ns))]
+        return [*out, *self._page(listed or _Listed(origin, call, answer.sent_ns), outputs, cursor, now_ns)]
+
+    def _refused(
+        self,
+        what: NewOrder | CancelOrder | QueryOrder,
+        call: Call,
+        code: Code | None,
+        text: str,
+        limited: bool,
+        now_ns: int,
+    ) -> Sequence[Output]:
+        """What an error proves about the order of this command."""
+        if isinstance(what, QueryOrder):
+            found = self._verdicts.queried(self._context, what.instrument, what.cl_ord_id, code, text, now_ns)
+            if isinstance(found, OrderAbsent):
+                return self._not_found(what, call, now_ns)
+            return (NoAnswer(f"{code or ''} {text}".strip(), recv_ns=now_ns),) if found is None else (found,)
+        update = self._verdicts.answer(
+            self._context, type(what), what.instrument, what.cl_ord_id, code, text, now_ns, limited=limited
+        )
+        return (update,)
+
+    def _not_found(self, what: QueryOrder | Ask, call: Call, now_ns: int) -> Sequence[Output]:
+        cl_ord_id = what.ref if isinstance(what, Ask) else what.cl_ord_id
+        if not cl_ord_id:
+            return ()  # an order that is not ours: nobody waits for it
+        if call.elsewhere:
+            return (Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=cl_ord_id, lane=Lane.QUERY),)
+        return (OrderAbsent(self._context.account, what.instrument, cl_ord_id, now_ns),)
+
+    # --- pages
+
+    def _page(self, listed: _Listed, outputs: Sequence[Output], cursor: str, now_ns: int) -> Sequence[Output]:
+        """Ask for what follows, or return the whole."""
+        listed.outputs += outputs
+        listed.pages += 1
+        if cursor and listed.pages >= _MOST_PAGES:
+            return self._cut_short(listed, f"more than {_MOST_PAGES} pages", now_ns)
+        if not cursor and listed.call.then is not None and self._context.has_key:
+            listed.call = listed.call.then
+            listed.pages = 0
+        elif not cursor:
+            return self._whole(listed, True, now_ns)
+        listed.cursor = cursor
+        self._count += 1
+        what = listed.what
+        ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
+        self._listed[ref] = listed
+        lane = what.lane if isinstance(what, Ask) else Lane.QUERY
+        return (Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref, lane=lane),)
+
+    def _cut_short(self, listed: _Listed, why: str, now_ns: int) -> Sequence[Output]:
+        """A page, or the second call, is missing."""
+        what = listed.what
+        name = name_of(what.kind if isinstance(what, Ask) else type(what))
+        notice = Notice(self._context.venue, f"{name}: incomplete: {why}", recv_ns=now_ns)
+        second = listed.pages == 0
+        if second or not isinstance(what, Ask):
+            return (notice, *self._whole(listed, second, now_ns))
+        return (notice, NoAnswer(f"{name}: incomplete: {why}", recv_ns=now_ns))
+
+    def _whole(self, listed: _Listed, complete: bool, now_ns: int) -> Sequence[Output]:
+        what = listed.what
+        if isinstance(what, Ask):
+            return _joined_status(listed.outputs) if what.kind is AskKind.ACCOUNT else listed.outputs
+        updates = [out for out in listed.outputs if isinstance(out, OrderUpdate)]
+        if not isinstance(what, ListOpenOrders | ListFills):
+            return updates
+        since_ns = what.since_ns if isinstance(what, ListFills) else 0
+        memory_ns = listed.call.memory_ns
+        return (
+            Listing(
+                account=self._context.account,
+                kind="fills" if isinstance(what, ListFills) else "open_orders",
+                instrument=what.instrument,
+                updates=updates,
+                since_ns=since_ns,
+                complete=complete and (not memory_ns or since_ns > now_ns - memory_ns),
+                sent_ns=listed.first_ns,
+                recv_ns=now_ns,
+            ),
+        )
+
+    # --- limits
+
+    def _limits(
+        self, what: What, answer: HttpAnswer | NoAnswer, code: Code | None, text: str, now_ns: int
+    ) -> list[Output]:
+        """What the answer says about rate limits, bans and maintenance."""
+        out: list[Output] = []
+        venue, status = self._context.venue, answer.status
+        buckets = [bucket for bucket, _ in self._calls.cost(what, Role.REST)]
+        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), self._bans, now_ns)
+        closed = [bucket] if bucket else buckets
+        if until_ns:
+            out += [RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in closed]
+        if isinstance(answer, HttpAnswer):
+            self._bans = self._bans + 1 if status in self._pauses.statuses else 0 if status < 400 else self._bans
+            if self._usage is not None:
+                out += self._usage(self._context, buckets, answer, now_ns)
+            if status != self._status and (status in (403, 418, 451) or status >= 500):
+                out.append(Notice(venue, f"HTTP {status}: {words(answer.body)}", recv_ns=now_ns))
+            self._status = status
+        return out
+
+
+def _joined_status(outputs: Sequence[Output]) -> Sequence[Output]:
+    """One status out of those of all calls: every problem and every warning counts."""
+    said = [out for out in outputs if isinstance(out, AccountStatus)]
+    if len(said) < 2:
+        return outputs
+    problem = "; ".join(one.problem for one in said if one.problem)
+    warnings = [text for one in said for text in one.warnings]
+    others = [out for out in outputs if not isinstance(out, AccountStatus)]
+    return [*others, AccountStatus(said[0].account, problem, warnings)]

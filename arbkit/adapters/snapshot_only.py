@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from arbkit.adapters.chained import Depth, Normalized, Resync
-from arbkit.core.types import BookLost, BookState, BookUpdate, Send
+from arbkit.adapters.chained import Again, Depth, Normalized, Resync, Wake, no_wake
+from arbkit.core.types import BookLost, BookState, BookUpdate
 
 __all__ = ["SnapshotOnly"]
 
@@ -15,12 +13,12 @@ class SnapshotOnly:
 
     __slots__ = ("_depth", "_exch_ns", "_seq", "instrument", "resync", "state")
 
-    def __init__(self, instrument: str, again: Callable[[], Sequence[Send]], *, depth: int) -> None:
+    def __init__(self, instrument: str, again: Again, wake: Wake = no_wake, *, depth: int) -> None:
         self.instrument = instrument
         self._depth = depth
         self._seq = 0
         self._exch_ns = 0
-        self.resync = Resync(again)
+        self.resync = Resync(again, wake)
         self.state = BookState.SYNCING
 
     @property

@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.adapters.context import Context
 from arbkit.core.errors import CredentialsError
-from arbkit.core.types import OrderAbsent, OrderUpdate, OrdStatus, RejectReason
+from arbkit.core.types import Command, NewOrder, OrderAbsent, OrderUpdate, OrdStatus, RejectReason
 
 __all__ = ["Code", "Saying", "Verdict", "Verdicts"]
 
@@ -119,6 +120,30 @@ class Verdicts:
         return CredentialsError(
             f"{venue} refused the key: {code} {text} (key, passphrase, permissions, IP list, environment?)"
         )
+
+    def is_throttle(self, code: Code | None, text: str = "") -> bool:
+        """Whether the code says that there were too many requests."""
+        return self.of(code, text).reason is RejectReason.THROTTLED
+
+    def answer(
+        self,
+        context: Context,
+        what: type[Command],
+        instrument: str,
+        cl_ord_id: str,
+        code: Code | None,
+        text: str,
+        now_ns: int,
+        *,
+        order_id: str = "",
+        exch_ns: int = 0,
+        limited: bool = False,
+    ) -> OrderUpdate:
+        """The report that answers a ``NewOrder`` or a ``CancelOrder``. ``limited``: the HTTP status of a rate limit, a
+        ban or a firewall, which says nothing about the order, whatever the body says."""
+        about = self.created if what is NewOrder else self.cancelled
+        update = about(context, instrument, cl_ord_id, code, text, now_ns, order_id=order_id, exch_ns=exch_ns)
+        return replace(update, ord_status=OrdStatus.UNKNOWN, reason=RejectReason.THROTTLED) if limited else update
 
     def created(
         self,

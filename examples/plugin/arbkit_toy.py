@@ -98,7 +98,7 @@ class Public:
             if known is None:
                 return ()
             again = (_request("unsubscribe", frame.symbol), _request("subscribe", frame.symbol))
-            book = self._books[frame.symbol] = Chained(known.id, lambda: again)
+            book = self._books[frame.symbol] = Chained(known.id, lambda now_ns: again)
         depth = Depth(frame.bids, frame.asks, frame.seq, frame.prev or 0, frame.ms * MS)
         out = book.snapshot(depth, now_ns) if frame.prev is None else book.update(depth, now_ns)
         self.due_ns = min(one.due_ns for one in self._books.values())

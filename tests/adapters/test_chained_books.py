@@ -17,7 +17,7 @@ AGAIN = (Send("unsubscribe"), Send("subscribe"))
 
 
 def chained(**options: bool) -> Chained:
-    return Chained("x:A-B", lambda: AGAIN, depth=400, **options)
+    return Chained("x:A-B", lambda now_ns: AGAIN, depth=400, **options)
 
 
 def depth(seq: int, prev: int, qty: float = 1.0) -> Depth:

@@ -31,7 +31,7 @@ def test_a_side_that_ends_early_is_skipped() -> None:
 
 def test_a_wrong_checksum_loses_the_book_and_asks() -> None:
     """Also that of a snapshot; nothing is applied."""
-    book = Checksummed("x:A-B", lambda: AGAIN, depth=400)
+    book = Checksummed("x:A-B", lambda now_ns: AGAIN, depth=400)
     (lost, *asked) = book.snapshot(CheckedDepth([["1", "1"]], [], 5), 0)
     assert isinstance(lost, BookLost)
     assert tuple(asked) == AGAIN
@@ -40,7 +40,7 @@ def test_a_wrong_checksum_loses_the_book_and_asks() -> None:
 
 def test_text_is_kept_as_received_and_numbers_are_decoded() -> None:
     """``1.10`` counts as ``1.10`` in the checksum and as 1.1 in the book; a size of 0 deletes."""
-    book = Checksummed("x:A-B", lambda: AGAIN)
+    book = Checksummed("x:A-B", lambda now_ns: AGAIN)
     (first,) = book.snapshot(
         CheckedDepth([["1.10", "2.0", "0", "1"]], [], interleaved_crc32(iter([["1.10", "2.0"]]), iter([]))), 0
     )
@@ -53,7 +53,7 @@ def test_text_is_kept_as_received_and_numbers_are_decoded() -> None:
 
 def test_the_text_book_is_bounded() -> None:
     """Levels far outside the checksum window are dropped."""
-    book = Checksummed("x:A-B", lambda: AGAIN, depth=10, checksum=lambda bids, asks: 0)
+    book = Checksummed("x:A-B", lambda now_ns: AGAIN, depth=10, checksum=lambda bids, asks: 0)
     book.snapshot(CheckedDepth([], [], 0), 0)
     for px in range(1, 1000):
         book.update(CheckedDepth([[str(px), "1"]], [], 0), 0)
@@ -66,7 +66,7 @@ levels = st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["0", "1", "2.50
 @given(st.lists(st.tuples(levels, levels), max_size=12))
 def test_against_a_plain_oracle(messages: list[tuple[list[tuple[int, str]], list[tuple[int, str]]]]) -> None:
     """Sorted dictionaries give the same checksum after each message."""
-    book = Checksummed("x:A-B", lambda: AGAIN)
+    book = Checksummed("x:A-B", lambda now_ns: AGAIN)
     sides: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for number, message in enumerate(messages):
         for side, changes in zip(sides, message, strict=True):

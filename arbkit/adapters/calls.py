@@ -1,0 +1,149 @@
+"""A venue's REST calls as a table: path, parameters, cost, row type, reader and pages of each read and command.
+
+``RestSession`` (``arbkit.adapters.rest``) makes the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from arbkit.adapters.context import Context
+from arbkit.adapters.verdicts import Code
+from arbkit.core.errors import LocalProtocolError
+from arbkit.core.types import Ask, AskKind, Command, HttpAnswer, Output, Role
+
+__all__ = ["Call", "CallTable", "Got", "Pages", "Params", "Reply", "Request", "What", "name_of"]
+
+What: TypeAlias = Ask | Command
+Params: TypeAlias = Sequence[tuple[str, Any]]
+"""Names and values of a query or a body, in the order in which they are sent."""
+Cost: TypeAlias = tuple[str, "int | Callable[[Any], int]", str]
+"""(bucket, units or a function of the request, what the bucket is counted by: "", "instrument" or "account")."""
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A call with its parameters, before the venue's own signing."""
+
+    method: str
+    path: str
+    params: Params
+    signed: bool
+    deadline_ns: int = 0
+    """An order must not be executed after this time (0 = the venue's usual window)."""
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """An answer without its envelope."""
+
+    code: Code
+    text: str
+    data: bytes | msgspec.Raw
+    exch_ns: int = 0
+
+
+class Got(Struct, frozen=True, gc=False):
+    """What the reader of a call is given."""
+
+    context: Context
+    what: Any
+    """The ``Ask`` or command."""
+    rows: Any
+    """Decoded as the call says."""
+    answer: HttpAnswer
+    reply: Reply
+    now_ns: int
+
+
+class Pages(Struct, frozen=True, gc=False):
+    """How the next page is asked for."""
+
+    param: str
+    """The parameter that carries the cursor."""
+    cursor: Callable[[Any], str]
+    """The cursor after these rows; "" = they are the last."""
+    instead_of: str = ""
+    """A parameter of the first page that the cursor replaces."""
+
+
+def no_params(context: Context, what: Any, now_ns: int) -> Params:
+    return ()
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One call of the REST API."""
+
+    path: str
+    rows: Any = msgspec.Raw
+    """The type of the reply's data."""
+    read: Callable[[Got], Sequence[Output]]
+    params: Callable[[Context, Any, int], Params] = no_params
+    """(context, the ask or command, now_ns)."""
+    cost: Sequence[Cost] = ()
+    method: str = "GET"
+    signed: bool = True
+    pages: Pages | None = None
+    then: Call | None = None
+    """A second call that is made with a key only; the core gets what both say. Without its answer, the first counts."""
+    memory_ns: int = 0
+    """The venue lists fills of so long (0 = of all time)."""
+    elsewhere: bool = False
+    """An order that is not found here is looked for by ``AskKind.ORDER``."""
+
+
+class CallTable:
+    """The calls by what they are made for. ``every``: the cost of any request on a role, beside the call's own."""
+
+    def __init__(
+        self,
+        venue: str,
+        calls: Mapping[AskKind | type[Any], Call],
+        every: Mapping[Role, Sequence[tuple[str, int]]] | None = None,
+    ) -> None:
+        self.venue = venue
+        self._calls = dict(calls)
+        self._every = {role: tuple(costs) for role, costs in (every or {}).items()}
+        self._names = {name_of(key): call for key, call in self._calls.items()}
+
+    def of(self, what: What) -> Call:
+        """Raises ``LocalProtocolError`` for what the venue does not have."""
+        call = self._calls.get(what.kind if isinstance(what, Ask) else type(what))
+        if call is None:
+            name = what.kind.value if isinstance(what, Ask) else type(what).__name__
+            raise LocalProtocolError(f"{self.venue} has no call for {name}")
+        return call
+
+    def cost(self, what: What, role: Role) -> Sequence[tuple[str, int]]:
+        """What ``Exchange.cost`` returns."""
+        if isinstance(what, Ask):
+            page = what.kind is AskKind.PAGE
+            call = self._names.get(what.ref.partition(" ")[0]) if page else self._calls.get(what.kind)
+            account = ""
+        else:
+            call, account = self._calls.get(type(what)), what.account
+        every = self._every.get(role, ())
+        if call is None:
+            return every
+        own = [
+            (_bucket(bucket, by, account, what.instrument), units if isinstance(units, int) else units(what))
+            for bucket, units, by in call.cost
+        ]
+        return (*own, *every)
+
+    def buckets(self, kind: type[Any], account: str, instrument: str) -> Sequence[str]:
+        """The buckets of a command's own costs."""
+        call = self._calls.get(kind)
+        return [_bucket(bucket, by, account, instrument) for bucket, _, by in call.cost] if call is not None else ()
+
+
+def _bucket(bucket: str, by: str, account: str, instrument: str) -> str:
+    key = instrument if by == "instrument" else account if by == "account" else ""
+    return f"{bucket}:{key}" if key else bucket
+
+
+def name_of(key: AskKind | type[Any]) -> str:
+    """How a call is named in texts and in the ``ref`` of its pages."""
+    return key.value if isinstance(key, AskKind) else key.__name__

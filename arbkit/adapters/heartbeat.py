@@ -1,0 +1,33 @@
+"""Messages that a client must send from time to time to keep a socket open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from arbkit.core.types import NEVER, Send
+
+__all__ = ["Heartbeat"]
+
+
+class Heartbeat:
+    """Every ``period_ns``: a text, or what a function of the time makes (a request for the venue's time).
+
+    ``due_ns``: the next one. Whether the other side still lives is the link's own watch (``LinkSpec.silence_ns``).
+    """
+
+    __slots__ = ("_make", "_period_ns", "due_ns")
+
+    def __init__(self, make: str | Callable[[int], Send], period_ns: int) -> None:
+        self._make = make
+        self._period_ns = period_ns
+        self.due_ns = NEVER
+
+    def start(self, now_ns: int) -> None:
+        """The socket is open: the first one comes after a whole period."""
+        self.due_ns = now_ns + self._period_ns
+
+    def tick(self, now_ns: int) -> list[Send]:
+        if now_ns < self.due_ns:
+            return []
+        self.due_ns = now_ns + self._period_ns
+        return [Send(self._make, 0) if isinstance(self._make, str) else self._make(now_ns)]

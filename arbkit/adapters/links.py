@@ -1,0 +1,97 @@
+"""The links and the hosts of a venue, out of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from arbkit.core.errors import ConfigError
+from arbkit.core.types import Instrument, LinkSpec, Role, VenueSettings, rest_link
+
+__all__ = ["Hosts", "usual_links"]
+
+_NAMES = ("rest", "ws_public", "ws_private", "ws_trade")
+
+
+class Hosts:
+    """Base URLs by environment and region: ``{("prod", ""): {"rest": ..., "ws_public": ...}, ("demo", "eea"): ...}``.
+
+    A missing name, or "", means that the environment has no such endpoint.
+    """
+
+    def __init__(self, venue: str, table: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
+        self._venue = venue
+        self._table = table
+
+    def urls(self, settings: VenueSettings, region: str = "") -> dict[str, str]:
+        """All base URLs, those of ``settings.endpoints`` before the table's. Raises ``ConfigError`` for an unknown
+        endpoint name, and for an environment or region without URLs (``sim`` has none: its endpoints must be given)."""
+        given = {name: url.rstrip("/") for name, url in settings.endpoints.items() if url}
+        for name in settings.endpoints:
+            if name not in _NAMES:
+                near = get_close_matches(name, _NAMES, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_NAMES)}"
+                raise ConfigError(f"venues.{self._venue}.endpoints.{name}: no such endpoint; {hint}")
+        known = self._table.get((settings.environment, region))
+        if known is None:
+            where = f"environment {settings.environment!r}" + (f", region {region!r}," if region else "")
+            missing = [name for name in _NAMES if name not in given]
+            if missing:
+                built_in = ", ".join(dict.fromkeys(environment for environment, _ in self._table))
+                raise ConfigError(
+                    f"venues.{self._venue}: {where} needs endpoints {', '.join(missing)} "
+                    f"(environments with built-in endpoints: {built_in})"
+                )
+            known = {}
+        return {name: given.get(name) or known.get(name, "") for name in _NAMES}
+
+
+def usual_links(
+    venue: str,
+    instruments: Sequence[Instrument],
+    account: str,
+    trades: Sequence[Instrument] = (),
+    *,
+    most: int,
+    most_chars: int = 0,
+    chars: Callable[[Instrument], int] = lambda instrument: 0,
+    public: Mapping[str, Any] | None = None,
+    sockets: Mapping[Role, Mapping[str, Any]] | None = None,
+) -> list[LinkSpec]:
+    """Public links for the books and trades, the account's sockets, and the REST link.
+
+    A public link has at most ``most`` instruments, whose topics have at most ``most_chars`` characters (0 = no limit).
+    ``public`` and ``sockets`` (by role) are further fields of ``LinkSpec``. Without an account: public links and the
+    REST link without key.
+    """
+    books = {one.id for one in instruments if one.venue == venue}
+    prints = {one.id for one in trades if one.venue == venue}
+    links: list[LinkSpec] = []
+    shares: list[list[str]] = []
+    room = 0
+    for one in {each.id: each for each in (*instruments, *trades) if each.venue == venue}.values():
+        size = chars(one) if most_chars else 0
+        if not shares or len(shares[-1]) == most or size > room:
+            shares.append([])
+            room = most_chars
+        shares[-1].append(one.id)
+        room -= size
+    for number, share in enumerate(shares):
+        links.append(
+            LinkSpec(
+                link=f"{venue}.public.{number}",
+                venue=venue,
+                role=Role.PUBLIC,
+                instruments=[name for name in share if name in books],
+                trades=[name for name in share if name in prints],
+                **(public or {}),
+            )
+        )
+    if account:
+        name = account.replace(":", ".")
+        links += [
+            LinkSpec(link=f"{name}.{role.value}", venue=venue, role=role, account=account, **fields)
+            for role, fields in (sockets or {}).items()
+        ]
+    return [*links, rest_link(venue, account)]

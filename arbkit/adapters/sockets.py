@@ -1,0 +1,357 @@
+"""The life of a venue's sockets: public books and trades, private streams, order entry.
+
+A venue gives a reader: a function that decodes one message and tells the socket what it is. The socket does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from arbkit.adapters.context import Context
+from arbkit.adapters.heartbeat import Heartbeat
+from arbkit.adapters.request_ids import RequestIds
+from arbkit.adapters.subscriptions import Stream, Subscriptions
+from arbkit.adapters.wire import S
+from arbkit.core.errors import LocalProtocolError, RemoteProtocolError
+from arbkit.core.types import (
+    NEVER,
+    Ask,
+    BookLost,
+    BookState,
+    Command,
+    Dial,
+    HttpAnswer,
+    NoAnswer,
+    Notice,
+    Output,
+    Ready,
+    Send,
+    Wire,
+)
+
+__all__ = ["AccountSocket", "BookSocket", "Family", "Feed"]
+
+_SILENT_NS = 10 * S
+"""A subscription that is confirmed and has sent nothing for so long is asked for again, then with growing delay."""
+_LONGEST_SILENCE_NS = 600 * S
+_PATIENCE_NS = 10 * S
+"""A login and the private subscriptions must be confirmed within this time."""
+
+
+class Family(Protocol):
+    """A ``BookNormalizer`` of ``arbkit.adapters``, as far as a socket needs it."""
+
+    instrument: str
+    state: BookState
+
+    @property
+    def due_ns(self) -> int: ...
+    def snapshot(self, message: Any, now_ns: int) -> Sequence[Output]: ...
+    def update(self, message: Any, now_ns: int) -> Sequence[Output]: ...
+    def tick(self, now_ns: int) -> Sequence[Output]: ...
+
+
+class Feed(Struct, frozen=True):
+    """A channel that carries books."""
+
+    levels: int
+    """Levels per side that it keeps up to date. Of several channels of an instrument the deepest feeds its book."""
+    family: Callable[..., Any]
+    """Called as ``family(instrument, again, wake, depth=levels)``."""
+
+
+class BookSocket:
+    """A public socket. ``books``: by whatever key a message gives quickly; None = known and ignored.
+
+    ``read(socket, data, now_ns)``  decodes a message and calls the book, ``open``, or ``subscriptions``
+    ``streams(native)``             what is subscribed for the book of an instrument; the first carries the book
+    ``prints``                      the channel of trades
+    ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
+    ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``
+    """
+
+    __slots__ = (
+        "_depths",
+        "_feeds",
+        "_heartbeat",
+        "_login",
+        "_prints",
+        "_read",
+        "_rest",
+        "_silent",
+        "_streams",
+        "_url",
+        "books",
+        "context",
+        "due_ns",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        url: str,
+        read: Callable[[BookSocket, Any, int], Sequence[Output]],
+        feeds: Mapping[str, Feed],
+        streams: Callable[[str], Sequence[Stream]],
+        write: Callable[[str, Sequence[Stream], int], str],
+        most: int = 1,
+        most_bytes: int = 0,
+        prints: str = "",
+        heartbeat: Heartbeat | None = None,
+        rest: Callable[[BookSocket, Ask, HttpAnswer | NoAnswer, int], Sequence[Output]] | None = None,
+        login: Callable[[Context, int], Send] | None = None,
+    ) -> None:
+        self.context = context
+        self.due_ns = NEVER
+        self.books: dict[Hashable, Any] = {}
+        self.subscriptions = Subscriptions(
+            context.link.link, context.venue, write, self._lost, most=most, most_bytes=most_bytes
+        )
+        self._url = url
+        self._read = read
+        self._feeds = feeds
+        self._streams = streams
+        self._prints = prints
+        self._heartbeat = heartbeat
+        self._rest = rest
+        self._login = login
+        self._depths: dict[str, tuple[int, Hashable]] = {}
+        """Levels and key of the channel that feeds each instrument, by its native name."""
+        self._silent: dict[Stream, tuple[int, int]] = {}
+        """Streams of books that have sent nothing yet: (when to ask again, the delay)."""
+
+    def dial(self, now_ns: int) -> Dial:
+        return Dial(self._url)
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        if self._heartbeat is not None:
+            self._heartbeat.start(now_ns)
+            self.wake(self._heartbeat.due_ns)
+        if self._login is not None:
+            return (self._login(self.context, now_ns),)
+        return self.subscribe(now_ns)
+
+    def subscribe(self, now_ns: int) -> list[Output]:
+        """Subscribe all that the link is for."""
+        streams: list[Stream] = []
+        for instrument in self.context.link.instruments:
+            native = self.context.native(instrument)
+            own = self._streams(native)
+            self._silent[own[0]] = (now_ns + _SILENT_NS, _SILENT_NS)
+            streams += own
+        if self._prints:
+            streams += [(self._prints, self.context.native(instrument)) for instrument in self.context.link.trades]
+        sends = self.subscriptions.ask(list(dict.fromkeys(streams)), now_ns)
+        self._schedule()
+        return [*sends] if sends else [Ready(self.context.link.link, now_ns)]
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        return self._read(self, data, now_ns)
+
+    def open(self, key: Hashable, channel: str, native: str) -> Any:
+        """The book of a stream that sends for the first time; None if it is ignored. It is kept as ``books[key]``."""
+        self._silent.pop((channel, native), None)
+        feed = self._feeds.get(channel)
+        instrument = self.context.known(native)
+        book = None
+        if feed is not None and instrument is not None:
+            levels, feeding = self._depths.get(native, (0, None))
+            if feed.levels > levels:
+                if feeding is not None:
+                    self.books[feeding] = None
+                self._depths[native] = feed.levels, key
+                stream = (channel, native)
+                book = feed.family(
+                    instrument.id,
+                    lambda now_ns: self.subscriptions.again(stream, now_ns),
+                    self.wake,
+                    depth=feed.levels,
+                )
+        self.books[key] = book
+        return book
+
+    def book(self, instrument: str) -> Any:
+        """The book of an instrument, if it has one yet."""
+        _, key = self._depths.get(self.context.native(instrument), (0, None))
+        return self.books.get(key) if key is not None else None
+
+    def fall_back(self, streams: Callable[[str], Sequence[Stream]], now_ns: int) -> list[Output]:
+        """Use another channel: the venue does not allow this one."""
+        self._streams = streams
+        self.books.clear()
+        self._depths.clear()
+        self._silent.clear()
+        self.subscriptions.forget()
+        return self.subscribe(now_ns)
+
+    def confirmed(self, number: int, now_ns: int) -> Sequence[Output]:
+        """The venue accepted a request."""
+        out = self.subscriptions.confirmed(number, now_ns)
+        self.wake(self.subscriptions.due_ns)
+        return out
+
+    def refused(self, number: int, why: str, now_ns: int) -> Sequence[Output]:
+        """The venue refused a request."""
+        out = self.subscriptions.refused(number, why, now_ns)
+        self.wake(self.subscriptions.due_ns)
+        return out
+
+    def _lost(self, stream: Stream, reason: str, now_ns: int) -> Sequence[BookLost]:
+        channel, native = stream
+        if channel not in self._feeds:
+            return ()
+        self._silent.pop(stream, None)
+        return (BookLost(self.context.instrument(native), reason, now_ns),)
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        if self._rest is None or not isinstance(what, Ask):
+            return ()
+        return self._rest(self, what, answer, now_ns)
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        out: list[Output] = [] if self._heartbeat is None else [*self._heartbeat.tick(now_ns)]
+        for book in self.books.values():
+            if book is not None and book.due_ns <= now_ns:
+                out += book.tick(now_ns)
+        out += self._unheard(now_ns)
+        out += self.subscriptions.tick(now_ns)
+        self._schedule()
+        return out
+
+    def _unheard(self, now_ns: int) -> list[Output]:
+        """Subscriptions that are confirmed and silent: tell it, and ask for them again."""
+        out: list[Output] = []
+        for stream, (due_ns, delay_ns) in list(self._silent.items()):
+            if due_ns > now_ns:
+                continue
+            longer = min(2 * delay_ns, _LONGEST_SILENCE_NS)
+            self._silent[stream] = (now_ns + longer, longer)
+            since_ns = self.subscriptions.silent_since(stream)
+            if since_ns > now_ns - _SILENT_NS:
+                continue  # not confirmed, or just now
+            text = f"{' '.join(stream)}: subscribed, but nothing came for {(now_ns - since_ns) // S} s"
+            out.append(Notice(self.context.venue, text, recv_ns=now_ns))
+            out.append(BookLost(self.context.instrument(stream[1]), text, now_ns))
+            out += self.subscriptions.again(stream, now_ns)
+        return out
+
+    def wake(self, due_ns: int) -> None:
+        """``tick`` is wanted at ``due_ns`` at the latest."""
+        if due_ns < self.due_ns:
+            self.due_ns = due_ns
+
+    def _schedule(self) -> None:
+        books = min((book.due_ns for book in self.books.values() if book is not None), default=NEVER)
+        silent = min((due_ns for due_ns, _ in self._silent.values()), default=NEVER)
+        beat = NEVER if self._heartbeat is None else self._heartbeat.due_ns
+        self.due_ns = min(books, silent, beat, self.subscriptions.due_ns)
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        raise LocalProtocolError(f"{self.context.link.link} carries no requests")
+
+
+class AccountSocket:
+    """A private stream, or order entry, or both.
+
+    ``read(socket, data, now_ns)``  decodes a message; calls ``logged_in`` and ``confirmed``
+    ``login(context, now_ns)``      the login message; None = requests are signed one by one
+    ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
+                                    link is ready; () = it is ready at once
+    ``write(socket, command, now_ns)``  the text of a command on this socket
+    ``ids``                         how requests are named
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_channels",
+        "_heartbeat",
+        "_login",
+        "_patience_ns",
+        "_read",
+        "_url",
+        "_write",
+        "context",
+        "due_ns",
+        "ids",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        url: str,
+        read: Callable[[AccountSocket, Any, int], Sequence[Output]],
+        login: Callable[[Context, int], Send] | None,
+        channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
+        write: Callable[[AccountSocket, Command, int], Send] | None = None,
+        ids: RequestIds | None = None,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self.context = context
+        self.due_ns = NEVER
+        self._url = url
+        self._read = read
+        self._login = login
+        self._channels = channels
+        self._write = write
+        self.ids = ids or RequestIds(context, 36)
+        self._heartbeat = heartbeat
+        self._awaited: set[str] = set()
+        self._patience_ns = NEVER
+
+    def dial(self, now_ns: int) -> Dial:
+        return Dial(self._url)
+
+    def start(self, now_ns: int) -> Sequence[Output]:
+        if self._heartbeat is not None:
+            self._heartbeat.start(now_ns)
+        self._patience_ns = now_ns + _PATIENCE_NS
+        self._schedule()
+        return self.logged_in(now_ns) if self._login is None else (self._login(self.context, now_ns),)
+
+    def logged_in(self, now_ns: int) -> Sequence[Output]:
+        """The login was accepted: subscribe, or be ready."""
+        sends, names = ((), ()) if self._channels is None else self._channels(self.context, now_ns)
+        self._awaited.update(names)
+        return [*sends, *([] if self._awaited else self._ready(now_ns))]
+
+    def confirmed(self, name: str, now_ns: int) -> Sequence[Output]:
+        """A subscription was accepted; the last one makes the link ready."""
+        if name not in self._awaited:
+            return ()
+        self._awaited.discard(name)
+        return () if self._awaited else self._ready(now_ns)
+
+    def _ready(self, now_ns: int) -> Sequence[Output]:
+        self._patience_ns = NEVER
+        self._schedule()
+        return (Ready(self.context.link.link, now_ns),)
+
+    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        return self._read(self, data, now_ns)
+
+    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+        return ()
+
+    def tick(self, now_ns: int) -> Sequence[Output]:
+        if now_ns >= self._patience_ns:
+            raise RemoteProtocolError(
+                f"{self.context.link.link}: login or subscription not confirmed within {_PATIENCE_NS // S} s"
+            )
+        out = [] if self._heartbeat is None else self._heartbeat.tick(now_ns)
+        self._schedule()
+        return out
+
+    def _schedule(self) -> None:
+        self.due_ns = min(self._patience_ns, NEVER if self._heartbeat is None else self._heartbeat.due_ns)
+
+    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+        if isinstance(what, Ask) or self._write is None:
+            raise LocalProtocolError(f"{self.context.link.link} carries no {what!r}")
+        write = self._write
+        return [write(self, command, now_ns) for command in what]
