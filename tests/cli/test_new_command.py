@@ -13,7 +13,7 @@ import pytest
 from arbkit import cli
 
 BIN = Path(sys.executable).parent
-NAMES = {"strategy": "wide-spread"}
+NAMES = {"strategy": "wide-spread", "adapter": "toy-x"}
 
 
 def said(env: dict[str, str], cwd: Path, *command: object) -> str:
@@ -47,6 +47,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 each = pytest.mark.parametrize("made", NAMES, indirect=True)
+adapter = pytest.mark.parametrize("made", ["adapter"], indirect=True)
 strategy = pytest.mark.parametrize("made", ["strategy"], indirect=True)
 
 
@@ -84,6 +85,29 @@ def test_a_new_strategy_is_listed_and_run_by_its_name(made: Made, tmp_path: Path
     assert done.returncode == cli.USAGE
     assert "strategy wide-spread with params ['width']" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@adapter
+def test_a_new_adapter_is_listed_and_replays_frames(made: Made, tmp_path: Path) -> None:
+    """``adapters list`` shows it. Of a snapshot, a delete and a gap, ``replay`` makes two books and a loss."""
+    rows = json.loads(made.said(BIN / "arbkit", "adapters", "list", "--json"))["adapters"]
+    (row,) = [row for row in rows if row["distribution"] == "arbkit-toy-x"]
+    assert (row["venue"], row["status"], row["reason"]) == ("toy_x", "ok", "")
+    push = {"type": "book", "symbol": "BTCUSDT", "ms": 1, "asks": [["10", "3"]]}
+    pushes = [
+        push | {"seq": 7, "bids": [["9", "1"], ["8", "2"]]},
+        push | {"seq": 8, "prev": 7, "bids": [["9", "0"]]},
+        push | {"seq": 11, "prev": 10, "bids": [["9", "5"]]},
+    ]
+    lines = [json.dumps({"dir": "in", "kind": "ws", "data": json.dumps(each), "t": 1.0}) for each in pushes]
+    (tmp_path / "frames.jsonl").write_text("\n".join(lines) + "\n")
+    printed = made.said(BIN / "arbkit", "replay", tmp_path / "frames.jsonl", "--venue", "toy_x", "--json").splitlines()
+    books = [json.loads(line) for line in printed]
+    assert [(book["i"], book["bid"], book["ask"]) for book in books[:-1]] == [
+        (0, ["9", "1"], ["10", "3"]),
+        (1, ["8", "2"], ["10", "3"]),
+    ]
+    assert books[-1]["summary"] == {"frames": 3, "books": 1, "gaps": 1, "errors": 0}
 
 
 @pytest.mark.parametrize(

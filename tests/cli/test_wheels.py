@@ -85,7 +85,7 @@ def test_the_wheel_can_make_packages(arbkit: Path, tmp_path: Path) -> None:
     source = ROOT / "arbkit" / "app" / "templates"
     tracked = subprocess.run(["git", "ls-files", source], cwd=ROOT, capture_output=True, text=True, check=True)
     files = [(ROOT / name).relative_to(source).parts for name in tracked.stdout.split()]
-    for kind, folder in (("strategy", "mine"),):
+    for kind, folder in (("strategy", "mine"), ("adapter", "arbkit-mine")):
         subprocess.run([arbkit, "new", kind, "mine"], cwd=tmp_path, capture_output=True, check=True)
         made = [path for path in (tmp_path / folder).rglob("*") if path.is_file()]
         assert made
