@@ -196,7 +196,7 @@ class NewName:
         order_window_ns=5 * S,
         checked="1970-01-01",  # the day on which you last compared this file with the venue's pages
     )
-    rate_limits = (RateLimit("requests", 10, S), RateLimit("connections", 5, S))
+    rate_limits: Sequence[RateLimit] = (RateLimit("requests", 10, S), RateLimit("connections", 5, S))
 
     def __init__(self, settings: VenueSettings) -> None:
         self._urls = HOSTS.urls(settings)
