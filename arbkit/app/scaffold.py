@@ -68,6 +68,8 @@ def _check(kind: Kind, name: str, spellings: dict[str, str], texts: dict[str, st
         raise ConfigError(
             f"the name {name!r}: use small letters, digits and single hyphens, a letter first: wide-spread"
         )
+    if kind == "adapter" and name.startswith("arbkit-"):
+        raise ConfigError(f"the name {name!r}: leave out arbkit-, the package gets it")
     taken: Collection[str] = registry.strategies if kind == "strategy" else registry.exchanges
     module = spellings["new_name"] if kind == "strategy" else f"arbkit_{spellings['new_name']}"
     if name in taken or spellings["new_name"] in taken:

@@ -111,24 +111,27 @@ def test_a_new_adapter_is_listed_and_replays_frames(made: Made, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("kind", "name", "words"),
     [
-        ("Wide", "small letters"),
-        ("wide_spread", "small letters"),
-        ("2wide", "small letters"),
-        ("../wide", "small letters"),
-        ("wide--spread", "small letters"),
-        ("spread", "an installed plugin registers this strategy"),
-        ("json", "module or keyword 'json'"),
-        ("class", "module or keyword 'class'"),
-        ("opportunity", "uses the class Opportunity"),
+        ("strategy", "Wide", "small letters"),
+        ("strategy", "wide_spread", "small letters"),
+        ("strategy", "2wide", "small letters"),
+        ("strategy", "../wide", "small letters"),
+        ("strategy", "wide--spread", "small letters"),
+        ("strategy", "spread", "an installed plugin registers this strategy"),
+        ("strategy", "json", "module or keyword 'json'"),
+        ("strategy", "class", "module or keyword 'class'"),
+        ("strategy", "opportunity", "uses the class Opportunity"),
+        ("adapter", "binance", "an installed plugin registers this adapter"),
+        ("adapter", "arbkit-toy", "leave out arbkit-"),
+        ("adapter", "book-socket", "uses the class BookSocket"),
     ],
 )
 def test_a_name_that_cannot_work_is_refused_with_its_reason(
-    name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line, exit 2, and nothing is written."""
-    assert cli._run(["new", "strategy", "--into", str(tmp_path), "--", name]) == cli.USAGE
+    assert cli._run(["new", kind, "--into", str(tmp_path), "--", name]) == cli.USAGE
     told = capsys.readouterr().err
     assert words in told
     assert repr(name) in told
