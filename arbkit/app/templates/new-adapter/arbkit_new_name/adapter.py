@@ -48,6 +48,7 @@ from arbkit.venue import (
     Verdicts,
     check_amount,
     json_text,
+    options,
     query,
     time_sample,
     usual_links,
@@ -188,7 +189,7 @@ def unwrap(answer: HttpAnswer) -> Reply:
 
 
 class NewName:
-    """The adapter. Raises ``ConfigError`` for an unknown environment or endpoint."""
+    """The adapter. Raises ``ConfigError`` for an unknown environment, endpoint or option."""
 
     venue = "new_name"
     capabilities = Capabilities(
@@ -199,6 +200,7 @@ class NewName:
     rate_limits: Sequence[RateLimit] = (RateLimit("requests", 10, S), RateLimit("connections", 5, S))
 
     def __init__(self, settings: VenueSettings) -> None:
+        options(settings, {}, self.venue)  # it has none
         self._urls = HOSTS.urls(settings)
 
     def links(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -97,13 +95,6 @@ def test_a_refused_book_is_lost_with_the_venues_words() -> None:
     (lost,) = [output for output in subscribed("too many books") if isinstance(output, BookLost)]
     assert lost.instrument == "new_name:BTC-USDT"
     assert "too many books" in lost.reason
-
-
-def test_importing_the_adapter_loads_no_loop_and_no_socket() -> None:
-    """arbkit moves the bytes and reads the clock, so that a replay gives the same result."""
-    code = "import sys, arbkit_new_name.adapter; print(*{'asyncio', 'socket', 'ssl', 'aiohttp'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "\n"
 
 
 def test_arbkit_finds_it_by_its_name() -> None:
