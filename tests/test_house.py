@@ -143,7 +143,7 @@ def way_of_a_deal(*venues: str) -> list[str]:
     return ways[2]
 
 
-@pytest.mark.parametrize("venues", [*pairwise([*TRADED, TRADED[0]])], ids="+".join)
+@pytest.mark.parametrize("venues", [*zip(TRADED, TRADED[1:] + TRADED[:1], strict=True)], ids="+".join)
 def test_a_deal_of_two_legs_is_a_short_way(venues: tuple[str, str]) -> None:
     """From decision to both orders handed over: at most 200 calls of our code and 90 changes of file."""
     files = way_of_a_deal(*venues)
