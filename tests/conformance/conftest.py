@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for ``mutants``
 
 _RULE = re.compile(r"test_conformance_rules\.py::test_rule\[(\w+)-(\w+)\]")
 

@@ -296,6 +296,9 @@ def broken_frames(subject: VenueUnderTest) -> None:
                 reported = session.receive(text[:end], rig.now_ns)
             except UNREADABLE:
                 continue
+            except Exception as error:
+                must(False, f"{link}: {type(error).__name__} for {text[:end]!r}: {error}"[:300])
+                continue
             must(not _proofs(reported), f"{link}: {text[:end]!r} gave {reported}")
 
 
