@@ -110,6 +110,15 @@ def test_a_new_adapter_is_listed_and_replays_frames(made: Made, tmp_path: Path) 
     assert books[-1]["summary"] == {"frames": 3, "books": 1, "gaps": 1, "errors": 0}
 
 
+@adapter
+def test_a_new_adapter_breaks_no_conformance_rule(made: Made) -> None:
+    """``adapters test`` runs the rules that need no simulated venue. They include the imports of the package."""
+    rules = json.loads(made.said(BIN / "arbkit", "adapters", "test", "toy_x", "--json"))["rules"]
+    outcomes = {rule["rule"]: rule["outcome"] for rule in rules}
+    assert outcomes["pure"] == outcomes["subscriptions"] == outcomes["pings"] == "pass"
+    assert "FAIL" not in outcomes.values()
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [
