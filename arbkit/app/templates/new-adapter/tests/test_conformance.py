@@ -1,0 +1,12 @@
+"""The rules of arbkit for every adapter, one test each: ``arbkit_adapter`` in pyproject.toml says which.
+
+A rule that needs a recording, signing vectors or a simulated venue is skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def test_conformance(adapter_rule: Callable[[], None]) -> None:
+    adapter_rule()
