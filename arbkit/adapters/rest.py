@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from arbkit.adapters.calls import Call, CallTable, Got, Reply, Request, What, name_of
+from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import Pauses, words
 from arbkit.adapters.verdicts import Code, Verdicts
@@ -78,8 +78,8 @@ class RestSession:
         calls: CallTable,
         verdicts: Verdicts,
         *,
-        sign: Callable[[Context, Request, int], HttpRequest],
-        unwrap: Callable[[HttpAnswer], Reply | None],
+        sign: Callable[[Context, RestRequest, int], HttpRequest],
+        unwrap: Callable[[HttpAnswer], RestReply | None],
         pauses: Pauses,
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
     ) -> None:
@@ -127,7 +127,7 @@ class RestSession:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self._sign(self._context, Request(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+        return self._sign(self._context, RestRequest(call.method, call.path, params, call.signed, deadline_ns), now_ns)
 
     # --- back
 

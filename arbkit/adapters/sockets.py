@@ -32,7 +32,7 @@ from arbkit.core.types import (
     Wire,
 )
 
-__all__ = ["AccountSocket", "BookSocket", "Family", "Feed"]
+__all__ = ["AccountSocket", "BookSocket", "Family", "BookFeed"]
 
 _SILENT_NS = 10 * S
 """A subscription that is confirmed and has sent nothing for so long is asked for again, then with growing delay."""
@@ -54,7 +54,7 @@ class Family(Protocol):
     def tick(self, now_ns: int) -> Sequence[Output]: ...
 
 
-class Feed(Struct, frozen=True):
+class BookFeed(Struct, frozen=True):
     """A channel that carries books."""
 
     levels: int
@@ -96,7 +96,7 @@ class BookSocket:
         *,
         url: str,
         read: Callable[[BookSocket, Any, int], Sequence[Output]],
-        feeds: Mapping[str, Feed],
+        feeds: Mapping[str, BookFeed],
         streams: Callable[[str], Sequence[Stream]],
         write: Callable[[str, Sequence[Stream], int], str],
         most: int = 1,

@@ -23,7 +23,7 @@ from arbkit.venue import (
     Command,
     Context,
     Depth,
-    Feed,
+    BookFeed,
     Got,
     Heartbeat,
     Hosts,
@@ -36,8 +36,8 @@ from arbkit.venue import (
     Output,
     Pauses,
     RateLimit,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
     RestSession,
     Role,
     S,
@@ -61,7 +61,7 @@ HOSTS = Hosts(
 
 # --- the socket: https://docs.new-name.example/websocket
 
-FEEDS = {"book": Feed(50, Chained)}
+FEEDS = {"book": BookFeed(50, Chained)}
 """Channel -> levels per side, and the family of its books. ``book``: a snapshot, then changes with sequence numbers."""
 BOOKS_PER_LINK = 100
 """The venue allows so many subscriptions on one connection, in one request."""
@@ -180,9 +180,11 @@ VERDICTS = Verdicts(ok=[200], rejected={})
 """What codes mean; here they are HTTP statuses. A venue with orders lists its whole table of errors."""
 
 
-def unwrap(answer: HttpAnswer) -> Reply:
+def unwrap(answer: HttpAnswer) -> RestReply:
     """Code, error text and data of an answer. The venue has no envelope."""
-    return Reply(answer.status, "" if answer.status == 200 else answer.body[:100].decode(errors="replace"), answer.body)
+    return RestReply(
+        answer.status, "" if answer.status == 200 else answer.body[:100].decode(errors="replace"), answer.body
+    )
 
 
 # --- the venue
@@ -223,7 +225,7 @@ class NewName:
             heartbeat=Heartbeat("ping", PING_NS),
         )
 
-    def _unsigned(self, context: Context, request: Request, now_ns: int) -> HttpRequest:
+    def _unsigned(self, context: Context, request: RestRequest, now_ns: int) -> HttpRequest:
         params = [(name, str(value)) for name, value in request.params]
         return HttpRequest(request.method, self._urls["rest"] + request.path + (f"?{query(params)}" if params else ""))
 
