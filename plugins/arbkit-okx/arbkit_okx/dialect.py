@@ -33,7 +33,7 @@ from arbkit.sim.venue import (
     TopReport,
     TradeReport,
 )
-from arbkit.sim.wire import RestReply, RestRequest, SimWire
+from arbkit.sim.wire import Reply, Request, SimWire
 
 from .dialect_calls import Calls
 from .dialect_orders import Orders
@@ -121,7 +121,7 @@ class OkxDialect:
 
     # --- REST -------------------------------------------------------------------------------------------------------
 
-    def http(self, request: RestRequest, now_ns: int) -> RestReply:
+    def http(self, request: Request, now_ns: int) -> Reply:
         try:
             route = self._calls.routes.get((request.method, request.path))
             if route is None:
@@ -134,21 +134,21 @@ class OkxDialect:
             data = route.handler(call)
         except Problem as problem:
             body = _encode({"code": problem.code, "data": [], "msg": problem.msg})
-            return RestReply(problem.status, body, dict(_JSON))
+            return Reply(problem.status, body, dict(_JSON))
         body = _encode(data if isinstance(data, dict) else {"code": "0", "data": data, "msg": ""})
-        return RestReply(200, body, dict(_JSON))
+        return Reply(200, body, dict(_JSON))
 
-    def limited(self, now_ns: int, retry_ns: int) -> RestReply:
+    def limited(self, now_ns: int, retry_ns: int) -> Reply:
         """Error Code: 50011 with HTTP 429, without a waiting time."""
-        return RestReply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
+        return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
 
-    def busy(self, now_ns: int) -> RestReply:
+    def busy(self, now_ns: int) -> Reply:
         """Error Code: 50013 with HTTP 429, systems are busy."""
-        return RestReply(429, _encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
+        return Reply(429, _encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
 
-    def banned(self, now_ns: int, retry_ns: int) -> RestReply:
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
         """The documentation knows no ban: 403 of the web server in front."""
-        return RestReply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
+        return Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
 
     def _count(self, route: Route, call: SimCall) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
@@ -160,13 +160,13 @@ class OkxDialect:
         if not route.limit.add(key, 1, call.now_ns):
             raise Problem("50011", "Too Many Requests", 429)
 
-    def _signed(self, request: RestRequest, now_ns: int) -> Account:
+    def _signed(self, request: Request, now_ns: int) -> Account:
         """REST Authentication: base64 of HMAC-SHA256 over timestamp + method + path with query + body."""
         given = {}
         for code, name in (("50103", "key"), ("50104", "passphrase"), ("50106", "sign"), ("50107", "timestamp")):
             given[name] = request.headers.get(f"ok-access-{name}", "")
             if not given[name]:
-                raise Problem(code, f'RestRequest header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
+                raise Problem(code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
         stamp = given["timestamp"]
         try:
             sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") if _STAMP.match(stamp) else None
@@ -182,7 +182,7 @@ class OkxDialect:
         if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
             raise Problem("50101", "APIKey does not match current environment.", 401)
         if not _same(given["passphrase"], account.passphrase):
-            raise Problem("50105", "RestRequest header OK-ACCESS-PASSPHRASE incorrect.", 401)
+            raise Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
         if not _same(_sign(account.secret, payload), given["sign"]):
             raise Problem("50113", "Invalid Sign", 401)
@@ -190,12 +190,12 @@ class OkxDialect:
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
-    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> RestReply | None:
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
         path = _PATHS.get(target.partition("?")[0])
         if path is None:
-            return RestReply(404, b"")
+            return Reply(404, b"")
         if not self._dials.add("ip", 1, now_ns):  # Connect: 3 connections a second from one address
-            return RestReply(429, b"")
+            return Reply(429, b"")
         state = self._conns[conn] = Conn(conn, path, self._wire, now_ns)
         self._timers.at(now_ns + _IDLE_NS, lambda now: self._idle(state, now))
         return None
@@ -332,7 +332,7 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
-def _body(request: RestRequest) -> Any:
+def _body(request: Request) -> Any:
     if request.method != "POST":
         return None
     if not request.headers.get("content-type", "").startswith("application/json"):

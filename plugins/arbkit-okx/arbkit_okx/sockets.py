@@ -52,7 +52,7 @@ FEEDS = {
 }
 PING_NS = 20_000_000_000
 """OKX closes a link after 30 s without data; it recommends a text ``ping`` after 20 to 25 s."""
-_RULES = ("instruments", "SPOT")
+RULES = ("instruments", "SPOT")
 """Pushes each change of an instrument's rules and state."""
 _TIER = ("64003", "64004")
 """The channel needs a higher tier, or conflicts with another one."""
@@ -63,7 +63,7 @@ _KINDS: dict[str, type[Command]] = {"order": NewOrder, "cancel-order": CancelOrd
 
 
 def streams(channel: str) -> Any:
-    return lambda native: [(channel, native), _RULES]
+    return lambda native: [(channel, native)]
 
 
 def write(op: str, wanted: Sequence[Stream], number: int) -> str:

@@ -223,17 +223,7 @@ def sign(context: Context, request: RestRequest, now_ns: int, *, url: str, demo:
         body = json_text(dict(request.params))
     elif request.params:
         path = f"{path}?{query(request.params)}"
-    headers: list[tuple[str, str]] = []
-    if request.signed:
-        signer = context.signer
-        seconds, rest = divmod(signer.venue_ns(now_ns), S)
-        stamp = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}Z"
-        headers = [
-            ("OK-ACCESS-KEY", signer.key),
-            ("OK-ACCESS-PASSPHRASE", signer.passphrase()),
-            ("OK-ACCESS-TIMESTAMP", stamp),
-            ("OK-ACCESS-SIGN", Secret(hmac_base64(signer, f"{stamp}{request.method}{path}{body}"))),
-        ]
+    headers = proof(context, request.method, path, body, now_ns) if request.signed else []
     if body:
         headers.append(("Content-Type", "application/json"))
     if request.path == "/api/v5/trade/order" and body:
@@ -241,6 +231,19 @@ def sign(context: Context, request: RestRequest, now_ns: int, *, url: str, demo:
     if demo:
         headers.append(("x-simulated-trading", "1"))
     return HttpRequest(request.method, url + path, headers, body.encode())
+
+
+def proof(context: Context, method: str, path: str, body: str, now_ns: int) -> list[tuple[str, str]]:
+    """The headers that sign a request. ``path``: with its query, exactly as sent."""
+    signer = context.signer
+    seconds, rest = divmod(signer.venue_ns(now_ns), S)
+    stamp = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}Z"
+    return [
+        ("OK-ACCESS-KEY", signer.key),
+        ("OK-ACCESS-PASSPHRASE", signer.passphrase()),
+        ("OK-ACCESS-TIMESTAMP", stamp),
+        ("OK-ACCESS-SIGN", Secret(hmac_base64(signer, f"{stamp}{method}{path}{body}"))),
+    ]
 
 
 def login(context: Context, now_ns: int) -> Send:
@@ -393,7 +396,7 @@ def calls(trade_mode: str) -> CallTable:
             QueryOrder: Call(path="/api/v5/trade/order", params=one, read=each(order), cost=[("query", 1, "")]),
             ListOpenOrders: Call(
                 path="/api/v5/trade/orders-pending",
-                params=fixed(*orders),
+                params=lambda context, what, now_ns: inst(context, what, now_ns) or orders,
                 read=each(order),
                 cost=[("pending", 1, "")],
                 pages=_pages("ordId"),
