@@ -260,14 +260,14 @@ class Private:
             raise LocalProtocolError(f"{socket.context.link.link} carries no {what!r}")
         context = socket.context
         known = context.catalogue.get(what.instrument)
-        ref = known.venue_ref if known is not None else ""
-        args: dict[str, Any] = {"instIdCode": int(ref)} if ref else {"instId": context.native(what.instrument)}
+        native, ref = (known.native, known.venue_ref) if known is not None else (context.native(what.instrument), "")
+        args: dict[str, Any] = {"instIdCode": int(ref)} if ref else {"instId": native}
         if isinstance(what, CancelOrder):
             args.update(tables.key_params(what))
-            name = socket.ids.make("c", what.cl_ord_id, what.instrument)
+            name = socket.ids.make("c", what.cl_ord_id, native)
             return Send(json_text({"id": name, "op": "cancel-order", "args": [args]}), 0)
         args.update(tables.order_params(context, what, self._trade_mode))
-        name = socket.ids.make("n", what.cl_ord_id, what.instrument)
+        name = socket.ids.make("n", what.cl_ord_id, native)
         order = {
             "id": name,
             "op": "order",
