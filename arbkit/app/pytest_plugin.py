@@ -36,20 +36,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from arbkit.testing.conformance import RULES
 
     config = metafunc.config
-    name = config.getini("arbkit_adapter")
+    name = getattr(metafunc.module, "arbkit_adapter", "") or config.getini("arbkit_adapter")
     if not name:
-        raise pytest.UsageError('adapter_rule: set arbkit_adapter = "NAME" in the configuration of pytest')
+        raise pytest.UsageError(
+            'adapter_rule: set arbkit_adapter = "NAME" in the configuration of pytest or in the test module'
+        )
     folder = config.rootpath if config.inipath is None else config.inipath.parent
     recording, vectors = (_file(folder, config.getini(option)) for option in _FILES)
     try:
         tested = subject(name, recording, vectors)
     except (ConfigError, OSError) as error:
-        raise pytest.UsageError(f"adapter_rule: {error}") from None
+        # a test that fails, and not an error here: that would stop the collection of all other tests
+        metafunc.parametrize("adapter_rule", [_failed(f"adapter_rule: {error}")], ids=["adapter"])
+        return
     metafunc.parametrize("adapter_rule", [_test(rule, tested) for rule in RULES.values()], ids=list(RULES))
 
 
 def _file(folder: Path, name: str) -> Path | None:
     return folder / name if name else None
+
+
+def _failed(why: str) -> Callable[[], None]:
+    return lambda: pytest.fail(why, pytrace=False)
 
 
 def _test(rule: Rule, tested: VenueUnderTest) -> Callable[[], None]:
