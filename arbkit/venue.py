@@ -12,8 +12,8 @@ from arbkit.adapters.calls import (
     Got,
     Pages,
     Params,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
 )
 from arbkit.adapters.chained import (
     Chained,
@@ -54,6 +54,9 @@ from arbkit.adapters.links import (
     Hosts,
     usual_links,
 )
+from arbkit.adapters.no_socket import (
+    NoSocket,
+)
 from arbkit.adapters.pauses import (
     Pauses,
 )
@@ -74,8 +77,8 @@ from arbkit.adapters.snapshot_only import (
 )
 from arbkit.adapters.sockets import (
     AccountSocket,
+    BookFeed,
     BookSocket,
-    Feed,
 )
 from arbkit.adapters.subscriptions import (
     Stream,
@@ -90,7 +93,9 @@ from arbkit.adapters.wire import (
     MS,
     NOTHING,
     S,
+    base_url,
     check_amount,
+    is_complete,
     is_present,
     json_text,
     ms_ns,
@@ -191,6 +196,7 @@ __all__ = [
     "BadFrame",
     "Balance",
     "BalanceFields",
+    "BookFeed",
     "BookLost",
     "BookNormalizer",
     "BookSocket",
@@ -217,7 +223,6 @@ __all__ = [
     "Event",
     "Exchange",
     "FeeUpdate",
-    "Feed",
     "Fill",
     "FillFields",
     "Got",
@@ -242,6 +247,7 @@ __all__ = [
     "NOTHING",
     "NewOrder",
     "NoAnswer",
+    "NoSocket",
     "Notice",
     "OrdStatus",
     "OrderAbsent",
@@ -259,9 +265,9 @@ __all__ = [
     "Ready",
     "RejectReason",
     "RemoteProtocolError",
-    "Reply",
-    "Request",
     "RequestIds",
+    "RestReply",
+    "RestRequest",
     "RestSession",
     "Resync",
     "Role",
@@ -287,6 +293,7 @@ __all__ = [
     "Verdicts",
     "Wire",
     "amount",
+    "base_url",
     "check_amount",
     "each",
     "ed25519_base64",
@@ -294,6 +301,7 @@ __all__ = [
     "hmac_hex",
     "hookimpl",
     "interleaved_crc32",
+    "is_complete",
     "is_present",
     "joined",
     "json_text",

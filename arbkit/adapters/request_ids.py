@@ -45,7 +45,8 @@ class RequestIds:
         """Instrument ids by the part of their names that an id has room for."""
         self._known = 0
 
-    def make(self, letter: str, cl_ord_id: str, instrument: str) -> str:
+    def make(self, letter: str, cl_ord_id: str, native: str) -> str:
+        """``native``: the venue's name of the instrument."""
         own = cl_ord_id if len(cl_ord_id) == _LENGTH and cl_ord_id.isalnum() else _FOREIGN
         number = ""
         if self._counted:
@@ -54,7 +55,7 @@ class RequestIds:
             for _ in range(_WIDTH):
                 rest, digit = divmod(rest, len(_DIGITS))
                 number = _DIGITS[digit] + number
-        return f"{letter}{own}{number}{self._short(self._context.native(instrument))}"
+        return f"{letter}{own}{number}{self._short(native)}"
 
     def read(self, text: str) -> Asked:
         """Empty if the id is not one of these."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from arbkit.adapters.calls import Call, CallTable, Got, Reply, Request, What, name_of
+from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import Pauses, words
 from arbkit.adapters.verdicts import Code, Verdicts
@@ -78,8 +78,8 @@ class RestSession:
         calls: CallTable,
         verdicts: Verdicts,
         *,
-        sign: Callable[[Context, Request, int], HttpRequest],
-        unwrap: Callable[[HttpAnswer], Reply | None],
+        sign: Callable[[Context, RestRequest, int], HttpRequest],
+        unwrap: Callable[[HttpAnswer], RestReply | None],
         pauses: Pauses,
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
     ) -> None:
@@ -94,6 +94,7 @@ class RestSession:
         self._listed: dict[str, _Listed] = {}
         self._count = 0
         self._bans = 0
+        self._banned_until_ns = 0
         self._status = 200
 
     # --- there is no socket
@@ -127,7 +128,7 @@ class RestSession:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self._sign(self._context, Request(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+        return self._sign(self._context, RestRequest(call.method, call.path, params, call.signed, deadline_ns), now_ns)
 
     # --- back
 
@@ -149,7 +150,7 @@ class RestSession:
         out = self._limits(origin, answer, code, text, now_ns)
         fine = reply is not None and not limited and code in self._verdicts.ok
         if isinstance(origin, NewOrder | CancelOrder | QueryOrder) and not fine:
-            return [*out, *self._refused(origin, call, None if limited else code, text, limited, now_ns)]
+            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns)]
         if not fine or reply is None:
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"{code or ''} {text}".strip(), now_ns)]
@@ -160,7 +161,7 @@ class RestSession:
             cursor = call.pages.cursor(rows) if call.pages is not None else ""
         except _UNREADABLE as error:
             if isinstance(origin, NewOrder | CancelOrder):
-                return [*out, *self._refused(origin, call, None, f"unreadable: {error}", False, now_ns)]
+                return [*out, *self._refused(origin, call, None, f"unreadable: {error}", 200, now_ns)]
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"unreadable: {error}", now_ns)]
             return [*out, NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns)]
@@ -176,7 +177,7 @@ class RestSession:
         call: Call,
         code: Code | None,
         text: str,
-        limited: bool,
+        status: int,
         now_ns: int,
     ) -> Sequence[Output]:
         """What an error proves about the order of this command."""
@@ -184,7 +185,9 @@ class RestSession:
             found = self._verdicts.queried(self._context, what.instrument, what.cl_ord_id, code, text, now_ns)
             if isinstance(found, OrderAbsent):
                 return self._not_found(what, call, now_ns)
-            return (NoAnswer(f"{code or ''} {text}".strip(), recv_ns=now_ns),) if found is None else (found,)
+            said = f"{code or ''} {text}".strip()
+            return (NoAnswer(said, status=status, recv_ns=now_ns),) if found is None else (found,)
+        limited = self._pauses.limits(status)
         update = self._verdicts.answer(
             self._context, type(what), what.instrument, what.cl_ord_id, code, text, now_ns, limited=limited
         )
@@ -260,12 +263,18 @@ class RestSession:
         out: list[Output] = []
         venue, status = self._context.venue, answer.status
         buckets = [bucket for bucket, _ in self._calls.cost(what, Role.REST)]
-        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), self._bans, now_ns)
+        in_flight = now_ns < self._banned_until_ns  # it was sent before the ban, so it tells of the same one
+        repeated = max(self._bans - in_flight, 0)
+        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), repeated, now_ns)
         closed = [bucket] if bucket else [name for name, _ in self._calls.own(what)] or buckets
         if until_ns:
             out += [RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in closed]
         if isinstance(answer, HttpAnswer):
-            self._bans = self._bans + 1 if status in self._pauses.statuses else 0 if status < 400 else self._bans
+            if status in self._pauses.statuses and not in_flight:
+                self._bans += 1
+                self._banned_until_ns = until_ns
+            elif status < 400:
+                self._bans = 0
             if self._usage is not None:
                 out += self._usage(self._context, buckets, answer, now_ns)
             if status != self._status and (status in (403, 418, 451) or status >= 500):

@@ -86,7 +86,11 @@ class Binance:
             checked="2026-07-21",
         )
 
-    def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
+    def links(
+        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
+    ) -> Sequence[LinkSpec]:
+        if trades:
+            raise ConfigError("binance: this adapter does not subscribe trades yet")
         ids = [one.id for one in instruments]
         found = [
             LinkSpec(

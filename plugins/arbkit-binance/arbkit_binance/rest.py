@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from arbkit.adapters.rest import NoSocket
+from arbkit.adapters.no_socket import NoSocket
 from arbkit.adapters.signing import ed25519_base64, hmac_hex
 from arbkit.adapters.wire import MS, check_amount, query, read_json, time_sample
 from arbkit.core.errors import LocalProtocolError

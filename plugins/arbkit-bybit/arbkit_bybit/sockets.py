@@ -14,13 +14,13 @@ from arbkit.venue import (
     UNSET,
     AccountSocket,
     BadFrame,
+    BookFeed,
     BookSocket,
     CancelOrder,
     Chained,
     Command,
     Context,
     Depth,
-    Feed,
     LocalProtocolError,
     NewOrder,
     Notice,
@@ -52,10 +52,10 @@ _TOO_MANY_SESSIONS = 10003
 _KINDS: dict[str, type[Command]] = {"order.create": NewOrder, "order.cancel": CancelOrder}
 
 
-def feeds(gap_check: bool) -> Mapping[str, Feed]:
+def feeds(gap_check: bool) -> Mapping[str, BookFeed]:
     """``orderbook.1`` of spot sends only whole books and repeats their ``u``, so it is not checked."""
     return {
-        f"orderbook.{levels}": Feed(levels, partial(Chained, check=gap_check and levels > 1))
+        f"orderbook.{levels}": BookFeed(levels, partial(Chained, check=gap_check and levels > 1))
         for levels in (1, 50, 200, 1000)
     }
 
@@ -238,7 +238,7 @@ def write_order(socket: AccountSocket, what: Command, now_ns: int) -> Send:
     else:
         raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
     request = {
-        "reqId": socket.ids.make(letter, what.cl_ord_id, what.instrument),
+        "reqId": socket.ids.make(letter, what.cl_ord_id, context.native(what.instrument)),
         "header": {
             "X-BAPI-TIMESTAMP": str(context.signer.venue_ns(now_ns) // MS),
             "X-BAPI-RECV-WINDOW": tables.window_ms(deadline_ns, now_ns),

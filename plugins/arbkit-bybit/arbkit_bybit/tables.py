@@ -20,6 +20,7 @@ from arbkit.venue import (
     CallTable,
     CancelAll,
     CancelOrder,
+    ClockSample,
     Context,
     FeeUpdate,
     FillFields,
@@ -40,8 +41,8 @@ from arbkit.venue import (
     QueryOrder,
     RateReport,
     RejectReason,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
     Role,
     Row,
     S,
@@ -212,6 +213,10 @@ def _fees(got: Got) -> list[FeeUpdate]:
     return updates
 
 
+def _time(got: Got) -> list[ClockSample]:
+    return [time_sample("bybit", int(got.rows["timeNano"]), 0, got.answer.sent_ns, got.answer.recv_ns)]
+
+
 def _assets(got: Got) -> list[AssetStatus]:
     coins = got.rows.get("rows", ())
     return [movable("bybit", text(row, "coin"), row["chains"], "chainDeposit", "chainWithdraw") for row in coins]
@@ -255,7 +260,7 @@ def window_ms(deadline_ns: int, now_ns: int) -> str:
     return str(max(1, min(deadline_ns - now_ns, WINDOW_NS) // MS))
 
 
-def sign(context: Context, request: Request, now_ns: int, *, url: str) -> HttpRequest:
+def sign(context: Context, request: RestRequest, now_ns: int, *, url: str) -> HttpRequest:
     """The signed text is time, key, window, and the query or the body as it is sent."""
     post = request.method == "POST"
     payload = json_text(dict(request.params)) if post else query(request.params)
@@ -282,10 +287,10 @@ def login(context: Context, now_ns: int) -> Send:
     return Send(Secret(json_text({"req_id": "auth", "op": "auth", "args": args})))
 
 
-def unwrap(answer: HttpAnswer) -> Reply | None:
+def unwrap(answer: HttpAnswer) -> RestReply | None:
     """The envelope's code and result."""
     found = read_json(rows.ENVELOPE, answer.body)
-    return None if found is None else Reply(found.ret_code, found.ret_msg, found.result, found.time * MS)
+    return None if found is None else RestReply(found.ret_code, found.ret_msg, found.result, found.time * MS)
 
 
 def usage(context: Context, buckets: Sequence[str], headers: Mapping[str, Any], now_ns: int) -> list[RateReport]:
@@ -371,7 +376,9 @@ CALLS = CallTable(
             path="/v5/market/time",
             signed=False,
             rows=dict[str, Any],
-            read=lambda got: [time_sample("bybit", int(got.rows["timeNano"]), 0, got.answer)],
+            read=lambda got: [
+                time_sample("bybit", int(got.rows["timeNano"]), 0, got.answer.sent_ns, got.answer.recv_ns)
+            ],
         ),
         AskKind.ACCOUNT: Call(
             path="/v5/user/query-api",

@@ -433,7 +433,7 @@ def test_an_order_is_looked_for_in_two_places() -> None:
     assert request.url.endswith(f"/v5/order/history?category=spot&symbol=BTCUSDT&orderLinkId={ID}")
     assert answered(HISTORY, {"list": []}) == [OrderAbsent(ME, BTC.id, ID, NOW_NS)]
     assert answered(HISTORY, {"list": [order_row(orderStatus="Cancelled")]})[0].ord_status is OrdStatus.EXPIRED
-    assert answered(QUERY, code=10016) == [NoAnswer("10016 words", recv_ns=NOW_NS)]
+    assert answered(QUERY, code=10016) == [NoAnswer("10016 words", status=200, recv_ns=NOW_NS)]
     assert answered(QUERY, {"list": 5})[0].reason.startswith("unreadable")
 
 

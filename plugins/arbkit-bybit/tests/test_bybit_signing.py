@@ -27,7 +27,7 @@ from arbkit.core.types import (
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.venue import Context, Params, Request, Signer
+from arbkit.venue import Context, Params, RestRequest, Signer
 
 MS = 1_000_000
 NOW_MS = 1_750_000_000_000
@@ -51,7 +51,7 @@ LINK = LinkSpec(link="x", venue="bybit", role=Role.REST, account=ME)
 
 def headers(method: str, params: Params, ms: int = NOW_MS, signer: Signer = SIGNER) -> dict[str, str]:
     """The signature headers of a request, as they are sent."""
-    request = Request(method, "/v5/x", params, True)
+    request = RestRequest(method, "/v5/x", params, True)
     signed = tables.sign(Context(LINK, Catalogue(), signer), request, ms * MS, url="")
     found = {name: value.reveal() if isinstance(value, Secret) else value for name, value in signed.headers}
     return {name: value for name, value in found.items() if name.startswith("X-BAPI")}
