@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
@@ -210,11 +211,17 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
 
 
 def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callable[[Got], list[OrderUpdate]]:
-    """A reader of listed rows: ``read`` for each of them; None leaves a row out."""
+    """A reader of listed rows: ``read`` for each of them; None leaves a row out. A row of an instrument that the
+    catalogue lacks gets the name by which it was asked for."""
 
     def listed(got: Got) -> list[OrderUpdate]:
         found = [read(got.context, row, "poll", got.now_ns) for row in got.rows]
-        return [one for one in found if one is not None]
+        known, asked = got.context.catalogue, got.what.instrument
+        return [
+            replace(one, instrument=asked) if asked and known.get(one.instrument) is None else one
+            for one in found
+            if one is not None
+        ]
 
     return listed
 

@@ -161,7 +161,11 @@ class TapeServer:
             if epochs is None or moment.index < index:
                 continue
             flagged = flagged or symbol in moment.lost
-            found += [f"{name} was declared lost at {moment.index}" for name in moment.lost if name != symbol]
+            found += [
+                f"{name} was declared lost at {moment.index}"
+                for name in moment.lost
+                if name in epochs and name != symbol
+            ]
             if mutation in ("dropped", "truncated") and moment.index == following and not flagged:
                 found.append(f"{symbol} was still trusted after its next frame {moment.index}")
         assert moment is not None
