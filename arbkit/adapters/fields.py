@@ -201,7 +201,7 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
             "max_qty": amount(row, self.max_qty) or None,
             "min_notional": amount(row, self.min_notional) or Decimal(0),
             "max_notional": amount(row, self.max_notional) or None,
-            "tradable": status in self.trading and bool(tick and lot),
+            "tradable": status in self.trading and tick > 0 and lot > 0,
             "status": status,
             "venue_ref": text(row, self.venue_ref),
             "fee_group": text(row, self.fee_group),
