@@ -171,7 +171,8 @@ class BalanceFields(Struct, frozen=True, kw_only=True):
 
 
 class InstrumentFields(Struct, frozen=True, kw_only=True):
-    """A spot pair's row. It is tradable in one of the ``trading`` states, and if it has a tick and a lot."""
+    """A spot pair's row. It is tradable in one of the ``trading`` states, if it has a tick and a lot, and no rule is
+    negative."""
 
     native: str
     base: str
@@ -202,11 +203,14 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
             "max_qty": amount(row, self.max_qty) or None,
             "min_notional": amount(row, self.min_notional) or Decimal(0),
             "max_notional": amount(row, self.max_notional) or None,
-            "tradable": status in self.trading and bool(tick and lot),
+            "tradable": status in self.trading and tick > 0 and lot > 0,
             "status": status,
             "venue_ref": text(row, self.venue_ref),
             "fee_group": text(row, self.fee_group),
         }
+        rules = (fields[name] for name in ("min_qty", "max_qty", "min_notional", "max_notional"))
+        if any(rule is not None and rule < 0 for rule in rules):
+            fields["tradable"] = False
         return Instrument(venue=venue, **(fields | more))
 
 
