@@ -231,14 +231,15 @@ def _refused(what: str, frame: rows.PrivateFrame) -> RemoteProtocolError:
 
 def write_order(socket: AccountSocket, what: Command, now_ns: int) -> Send:
     context = socket.context
-    if isinstance(what, NewOrder):
-        op, letter, deadline_ns, params = "order.create", "n", what.deadline_ns, tables.order_params(context, what)
-    elif isinstance(what, CancelOrder):
-        op, letter, deadline_ns, params = "order.cancel", "c", 0, tables.key_params(context, what)
-    else:
+    if not isinstance(what, NewOrder | CancelOrder):
         raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
+    native = context.native(what.instrument)
+    if isinstance(what, NewOrder):
+        op, letter, deadline_ns, params = "order.create", "n", what.deadline_ns, tables.order_params(what, native)
+    else:
+        op, letter, deadline_ns, params = "order.cancel", "c", 0, tables.key_params(what, native)
     request = {
-        "reqId": socket.ids.make(letter, what.cl_ord_id, context.native(what.instrument)),
+        "reqId": socket.ids.make(letter, what.cl_ord_id, native),
         "header": {
             "X-BAPI-TIMESTAMP": str(context.signer.venue_ns(now_ns) // MS),
             "X-BAPI-RECV-WINDOW": tables.window_ms(deadline_ns, now_ns),

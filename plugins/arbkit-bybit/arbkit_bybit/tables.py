@@ -310,10 +310,10 @@ def usage(context: Context, buckets: Sequence[str], headers: Mapping[str, Any], 
 # --- the calls ---
 
 
-def order_params(context: Context, what: NewOrder) -> list[tuple[str, Any]]:
+def order_params(what: NewOrder, native: str) -> list[tuple[str, Any]]:
     return [
         _SPOT,
-        ("symbol", context.native(what.instrument)),
+        ("symbol", native),
         ("side", _SIDES[what.side]),
         ("orderType", "Limit"),
         ("qty", plain(what.qty)),
@@ -324,9 +324,9 @@ def order_params(context: Context, what: NewOrder) -> list[tuple[str, Any]]:
     ]
 
 
-def key_params(context: Context, what: CancelOrder) -> list[tuple[str, Any]]:
+def key_params(what: CancelOrder, native: str) -> list[tuple[str, Any]]:
     which = ("orderId", what.order_id) if what.order_id else ("orderLinkId", what.cl_ord_id)
-    return [*_inst(context, what, 0), which]
+    return [_SPOT, ("symbol", native), which]
 
 
 def _inst(context: Context, what: Any, now_ns: int) -> list[tuple[str, str]]:
@@ -409,7 +409,7 @@ CALLS = CallTable(
         NewOrder: Call(
             path="/v5/order/create",
             method="POST",
-            params=lambda context, what, now_ns: order_params(context, what),
+            params=lambda context, what, now_ns: order_params(what, context.native(what.instrument)),
             rows=rows.Ids,
             read=_ack,
             cost=[("create", 1, "")],
@@ -417,7 +417,7 @@ CALLS = CallTable(
         CancelOrder: Call(
             path="/v5/order/cancel",
             method="POST",
-            params=lambda context, what, now_ns: key_params(context, what),
+            params=lambda context, what, now_ns: key_params(what, context.native(what.instrument)),
             rows=rows.Ids,
             read=_ack,
             cost=[("cancel", 1, "")],
