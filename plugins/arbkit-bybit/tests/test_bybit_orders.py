@@ -306,6 +306,17 @@ def test_throttling_leaves_the_order_unknown_and_reports() -> None:
     assert NoAnswer("HTTP 403 access too frequent", status=403, recv_ns=NOW_NS) in out
 
 
+def test_requests_in_flight_make_no_second_ban_but_a_repeated_one_doubles() -> None:
+    """Ten requests under way when the address is blocked: ten minutes. Blocked again after them: twenty."""
+    rest = session(Role.REST)
+    minutes = []
+    for seconds in (0, 1, 601, 602):
+        now_ns = NOW_NS + seconds * 1000 * MS
+        out = rest.answered(Ask(kind=AskKind.TIME), HttpAnswer(403, {}, b"access too frequent"), now_ns)
+        minutes += [(one.until_ns - now_ns) / (60_000 * MS) for one in out if isinstance(one, RateReport)]
+    assert minutes == [10, 10, 20, 20]
+
+
 def test_a_node_that_restarts_says_farewell() -> None:
     """10016, 10019: finish here, take a new connection; the order of that answer is UNKNOWN."""
     for code in (10016, 10019):
