@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
@@ -34,6 +35,8 @@ __all__ = [
     "Row",
     "amount",
     "each",
+    "filled",
+    "inner",
     "movable",
     "rows",
     "text",
@@ -65,6 +68,11 @@ def amount(row: Row, name: str) -> Decimal | None:
     """The field as an amount; None if it is missing or empty."""
     found = text(row, name)
     return number(found) if found else None
+
+
+def inner(row: Row, name: str) -> list[dict[str, Any]]:
+    """The field as rows; empty if it is missing or null. ``ValueError`` if it is not an array of objects."""
+    return msgspec.convert(row.get(name) or [], list[dict[str, Any]])
 
 
 def _ms_ns(row: Row, name: str) -> int:
@@ -210,13 +218,28 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
 
 
 def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callable[[Got], list[OrderUpdate]]:
-    """A reader of listed rows: ``read`` for each of them; None leaves a row out."""
+    """A reader of listed rows: ``read`` for each of them; None leaves a row out. Where one instrument was asked for,
+    the rows are of it, also if the catalogue lacks it."""
 
     def listed(got: Got) -> list[OrderUpdate]:
+        name = got.what.instrument
         found = [read(got.context, row, "poll", got.now_ns) for row in got.rows]
-        return [one for one in found if one is not None]
+        return [replace(one, instrument=name) if name else one for one in found if one is not None]
 
     return listed
+
+
+def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:
+    """The state of an order together with the fill that caused it."""
+    return replace(
+        state,
+        last_px=fill.last_px,
+        last_qty=fill.last_qty,
+        trade_id=fill.trade_id,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        maker=fill.maker,
+    )
 
 
 def movable(venue: str, asset: str, chains: Sequence[Row], deposit: str, withdraw: str) -> AssetStatus:

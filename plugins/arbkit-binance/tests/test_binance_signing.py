@@ -10,8 +10,8 @@ import ccxt
 import ccxt.pro
 import pytest
 from arbkit_binance.adapter import Binance
-from arbkit_binance.rest import signature
-from arbkit_binance.sockets import _Caller
+from arbkit_binance.sockets import Api
+from arbkit_binance.tables import signature
 
 from arbkit.adapters.wire import query
 from arbkit.core.types import (
@@ -34,6 +34,7 @@ from arbkit.core.types import (
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.venue import Context
 
 NOW_MS = 1_750_000_000_000
 NOW = NOW_MS * 1_000_000
@@ -46,6 +47,10 @@ KEYS = {"apiKey": KEY, "secret": SECRET}
 
 def signer() -> LocalSigner:
     return LocalSigner(KEY, SECRET)
+
+
+def context(signer: LocalSigner) -> Context:
+    return Context(LinkSpec(link="binance.main.trade", venue="binance", role=Role.TRADE), Catalogue(), signer)
 
 
 def session(role: Role) -> Any:
@@ -158,7 +163,7 @@ def test_socket_requests_equal_ccxt(ccxt_client: Any, call: tuple[Any, ...]) -> 
     ]
     if "returnRateLimits" in wanted["params"]:  # ccxt switches the counts off: in the signed text that is "false"
         params.append(("returnRateLimits", "false"))
-    wire = _Caller(signer(), "hmac", 10_000).call(wanted["id"], wanted["method"], params, NOW)
+    wire = Api("hmac", 10_000, private=False).call(context(signer()), wanted["id"], wanted["method"], params, NOW)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())
     if "returnRateLimits" in made["params"]:
@@ -196,7 +201,8 @@ def test_published_examples() -> None:
         ("quantity", "0.01000000"),
         ("price", "52000.00"),
     ]
-    wire = _Caller(theirs, "hmac", 100).call("1", "order.place", place, 1645423376532 * 1_000_000)
+    api = Api("hmac", 100, private=False)
+    wire = api.call(context(theirs), "1", "order.place", place, 1645423376532 * 1_000_000)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())["params"]["signature"]
     assert made == "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24"
