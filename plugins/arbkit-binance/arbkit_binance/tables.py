@@ -256,6 +256,8 @@ def _fees(got: Got) -> Sequence[Output]:
     """Standard, special and tax parts, each with the higher of the buyer's and the seller's addition. The BNB discount
     is ignored, so that the rates are not too low."""
     maker = taker = Decimal(0)
+    if not text(got.rows, "standardCommission.taker"):
+        raise ValueError("no standardCommission")
     for name in ("standardCommission", "specialCommission", "taxCommission"):
         parts = {one: number(text(got.rows, f"{name}.{one}")) for one in ("maker", "taker", "buyer", "seller")}
         side = max(parts["buyer"], parts["seller"])
