@@ -7,15 +7,16 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := arbkit arbkit-binance arbkit-okx arbkit-bybit
-WORKSPACE := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+PACKAGES := arbkit $(PLUGINS:plugins/%/pyproject.toml=%)
+WORKSPACE := pyproject.toml uv.lock $(PLUGINS)
 
 # uv uses .venv with its Python, and never downloads another one.
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix chaos bench dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix chaos bench size dist lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -23,6 +24,7 @@ help:
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
+	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
 	@echo "make lock     update uv.lock from pyproject.toml"
 	@echo "make clean    remove the environments, dist and caches"
@@ -53,7 +55,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 floors: $(READY)
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/python .ci/floors.py
 tests: $(READY)
 	@# the examples of a page build on each other, so one process runs them
 	$(BIN)/pytest -q docs README.md
@@ -73,6 +75,9 @@ chaos: $(READY)
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
+
+size: $(READY)
+	@$(BIN)/python tests/size.py
 
 dist: $(READY)
 	rm -rf dist

@@ -12,8 +12,8 @@ from arbkit.adapters.calls import (
     Got,
     Pages,
     Params,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
 )
 from arbkit.adapters.chained import (
     Chained,
@@ -56,6 +56,9 @@ from arbkit.adapters.links import (
     Hosts,
     usual_links,
 )
+from arbkit.adapters.no_socket import (
+    NoSocket,
+)
 from arbkit.adapters.pauses import (
     Pauses,
 )
@@ -76,8 +79,8 @@ from arbkit.adapters.snapshot_only import (
 )
 from arbkit.adapters.sockets import (
     AccountSocket,
+    BookFeed,
     BookSocket,
-    Feed,
 )
 from arbkit.adapters.subscriptions import (
     Stream,
@@ -92,7 +95,9 @@ from arbkit.adapters.wire import (
     MS,
     NOTHING,
     S,
+    base_url,
     check_amount,
+    is_complete,
     is_present,
     json_text,
     ms_ns,
@@ -193,6 +198,7 @@ __all__ = [
     "BadFrame",
     "Balance",
     "BalanceFields",
+    "BookFeed",
     "BookLost",
     "BookNormalizer",
     "BookSocket",
@@ -219,7 +225,6 @@ __all__ = [
     "Event",
     "Exchange",
     "FeeUpdate",
-    "Feed",
     "Fill",
     "FillFields",
     "Got",
@@ -244,6 +249,7 @@ __all__ = [
     "NOTHING",
     "NewOrder",
     "NoAnswer",
+    "NoSocket",
     "Notice",
     "OrdStatus",
     "OrderAbsent",
@@ -261,9 +267,9 @@ __all__ = [
     "Ready",
     "RejectReason",
     "RemoteProtocolError",
-    "Reply",
-    "Request",
     "RequestIds",
+    "RestReply",
+    "RestRequest",
     "RestSession",
     "Resync",
     "Role",
@@ -289,6 +295,7 @@ __all__ = [
     "Verdicts",
     "Wire",
     "amount",
+    "base_url",
     "check_amount",
     "each",
     "ed25519_base64",
@@ -298,6 +305,7 @@ __all__ = [
     "hookimpl",
     "inner",
     "interleaved_crc32",
+    "is_complete",
     "is_present",
     "joined",
     "json_text",

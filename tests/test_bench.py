@@ -16,7 +16,7 @@ from arbkit.testing import corpus
 from arbkit.testing.recorder import record, write_frames
 
 Bench = Callable[..., list[dict[str, Any]]]
-VENUES = ["binance", "okx", "bybit"]
+VENUES = sorted(plugins.load(dialects=True).dialects)
 RECORDED = [
     pytest.param(venue, name, marks=pytest.mark.recordings(venue, name))
     for venue, name in (("binance", "frames-small2021"), ("okx", "frames-transcoded-seq"), ("bybit", "frames"))

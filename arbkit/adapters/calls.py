@@ -15,7 +15,7 @@ from arbkit.adapters.verdicts import Code
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import Ask, AskKind, Command, HttpAnswer, Output, Role
 
-__all__ = ["Call", "CallTable", "Got", "Pages", "Params", "Reply", "Request", "What", "name_of"]
+__all__ = ["Call", "CallTable", "Got", "Pages", "Params", "RestReply", "RestRequest", "What", "name_of"]
 
 What: TypeAlias = Ask | Command
 Params: TypeAlias = Sequence[tuple[str, Any]]
@@ -24,7 +24,7 @@ Cost: TypeAlias = tuple[str, "int | Callable[[Any], int]", str]
 """(bucket, units or a function of the request, what the bucket is counted by: "", "instrument" or "account")."""
 
 
-class Request(Struct, frozen=True, gc=False):
+class RestRequest(Struct, frozen=True, gc=False):
     """A call with its parameters, before the venue's own signing."""
 
     method: str
@@ -35,7 +35,7 @@ class Request(Struct, frozen=True, gc=False):
     """An order must not be executed after this time (0 = the venue's usual window)."""
 
 
-class Reply(Struct, frozen=True, gc=False):
+class RestReply(Struct, frozen=True, gc=False):
     """An answer without its envelope."""
 
     code: Code
@@ -53,7 +53,7 @@ class Got(Struct, frozen=True, gc=False):
     rows: Any
     """Decoded as the call says."""
     answer: HttpAnswer
-    reply: Reply
+    reply: RestReply
     now_ns: int
 
 

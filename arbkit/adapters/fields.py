@@ -209,7 +209,7 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
             "max_qty": amount(row, self.max_qty) or None,
             "min_notional": amount(row, self.min_notional) or Decimal(0),
             "max_notional": amount(row, self.max_notional) or None,
-            "tradable": status in self.trading and bool(tick and lot),
+            "tradable": status in self.trading and tick > 0 and lot > 0,
             "status": status,
             "venue_ref": text(row, self.venue_ref),
             "fee_group": text(row, self.fee_group),
@@ -218,13 +218,11 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
 
 
 def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callable[[Got], list[OrderUpdate]]:
-    """A reader of listed rows: ``read`` for each of them; None leaves a row out. Where one instrument was asked for,
-    the rows are of it, also if the catalogue lacks it."""
+    """A reader of listed rows: ``read`` for each of them; None leaves a row out."""
 
     def listed(got: Got) -> list[OrderUpdate]:
-        name = got.what.instrument
         found = [read(got.context, row, "poll", got.now_ns) for row in got.rows]
-        return [replace(one, instrument=name) if name else one for one in found if one is not None]
+        return [one for one in found if one is not None]
 
     return listed
 

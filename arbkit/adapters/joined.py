@@ -159,5 +159,5 @@ class Joined:
 
 
 def joined(instrument: str, again: Again, wake: Wake, *, depth: int) -> Joined:
-    """A ``Joined`` book, made as a ``Feed`` makes its family. ``again`` is not needed: the snapshot comes by REST."""
+    """A ``Joined`` book, made as a ``BookFeed`` makes it. ``again`` is not needed: the snapshot comes by REST."""
     return Joined(instrument, depth)

@@ -34,20 +34,19 @@ class RequestIds:
     is in it.
     """
 
-    __slots__ = ("_asked", "_context", "_count", "_counted", "_known", "_letters", "_most")
+    __slots__ = ("_context", "_count", "_counted", "_known", "_letters", "_most")
 
     def __init__(self, context: Context, most: int, *, counted: bool = False) -> None:
         self._context = context
         self._counted = counted
         self._most = most - 1 - _LENGTH - (_WIDTH if counted else 0)
         self._count = 0
-        self._asked: dict[str, str] = {}
-        """Instrument ids of requests of this session, in the same way: the catalogue may lack them."""
         self._letters: dict[str, str] = {}
         """Instrument ids by the part of their names that an id has room for."""
         self._known = 0
 
-    def make(self, letter: str, cl_ord_id: str, instrument: str) -> str:
+    def make(self, letter: str, cl_ord_id: str, native: str) -> str:
+        """``native``: the venue's name of the instrument."""
         own = cl_ord_id if len(cl_ord_id) == _LENGTH and cl_ord_id.isalnum() else _FOREIGN
         number = ""
         if self._counted:
@@ -56,9 +55,7 @@ class RequestIds:
             for _ in range(_WIDTH):
                 rest, digit = divmod(rest, len(_DIGITS))
                 number = _DIGITS[digit] + number
-        short = self._short(self._context.native(instrument))
-        self._asked[short] = instrument
-        return f"{letter}{own}{number}{short}"
+        return f"{letter}{own}{number}{self._short(native)}"
 
     def read(self, text: str) -> Asked:
         """Empty if the id is not one of these."""
@@ -76,4 +73,4 @@ class RequestIds:
         if len(catalogue) != self._known:
             self._known = len(catalogue)
             self._letters = {self._short(one.native): one.id for one in catalogue.venue(self._context.venue)}
-        return self._letters.get(short) or self._asked.get(short, "")
+        return self._letters.get(short) or self._context.asked.get(short, "")

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from arbkit.adapters.calls import Call, CallTable, Got, Reply, Request, What, name_of
+from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import Pauses, words
 from arbkit.adapters.verdicts import Code, Verdicts
@@ -78,8 +78,8 @@ class RestSession:
         calls: CallTable,
         verdicts: Verdicts,
         *,
-        sign: Callable[[Context, Request, int], HttpRequest],
-        unwrap: Callable[[HttpAnswer], Reply | None],
+        sign: Callable[[Context, RestRequest, int], HttpRequest],
+        unwrap: Callable[[HttpAnswer], RestReply | None],
         pauses: Pauses,
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
     ) -> None:
@@ -127,7 +127,7 @@ class RestSession:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self._sign(self._context, Request(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+        return self._sign(self._context, RestRequest(call.method, call.path, params, call.signed, deadline_ns), now_ns)
 
     # --- back
 
@@ -149,7 +149,7 @@ class RestSession:
         out = self._limits(origin, answer, code, text, now_ns)
         fine = reply is not None and not limited and code in self._verdicts.ok
         if isinstance(origin, NewOrder | CancelOrder | QueryOrder) and not fine:
-            return [*out, *self._refused(origin, call, None if limited else code, text, limited, now_ns)]
+            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns)]
         if not fine or reply is None:
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"{code or ''} {text}".strip(), now_ns)]
@@ -160,7 +160,7 @@ class RestSession:
             cursor = call.pages.cursor(rows) if call.pages is not None else ""
         except _UNREADABLE as error:
             if isinstance(origin, NewOrder | CancelOrder):
-                return [*out, *self._refused(origin, call, None, f"unreadable: {error}", False, now_ns)]
+                return [*out, *self._refused(origin, call, None, f"unreadable: {error}", 200, now_ns)]
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"unreadable: {error}", now_ns)]
             return [*out, NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns)]
@@ -176,7 +176,7 @@ class RestSession:
         call: Call,
         code: Code | None,
         text: str,
-        limited: bool,
+        status: int,
         now_ns: int,
     ) -> Sequence[Output]:
         """What an error proves about the order of this command."""
@@ -184,7 +184,9 @@ class RestSession:
             found = self._verdicts.queried(self._context, what.instrument, what.cl_ord_id, code, text, now_ns)
             if isinstance(found, OrderAbsent):
                 return self._not_found(what, call, now_ns)
-            return (NoAnswer(f"{code or ''} {text}".strip(), recv_ns=now_ns),) if found is None else (found,)
+            said = f"{code or ''} {text}".strip()
+            return (NoAnswer(said, status=status, recv_ns=now_ns),) if found is None else (found,)
+        limited = self._pauses.limits(status)
         update = self._verdicts.answer(
             self._context, type(what), what.instrument, what.cl_ord_id, code, text, now_ns, limited=limited
         )

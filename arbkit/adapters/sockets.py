@@ -32,11 +32,11 @@ from arbkit.core.types import (
     Wire,
 )
 
-__all__ = ["AccountSocket", "BookSocket", "Family", "Feed"]
+__all__ = ["AccountSocket", "BookSocket", "Family", "BookFeed"]
 
 _SILENT_NS = 10 * S
 """A subscription that is confirmed and has sent nothing for so long is asked for again, then with growing delay."""
-_LONGEST_SILENCE_NS = 600 * S
+_LONGEST_SILENCE_NS = 120 * S
 _PATIENCE_NS = 10 * S
 """A login and the private subscriptions must be confirmed within this time."""
 
@@ -54,7 +54,7 @@ class Family(Protocol):
     def tick(self, now_ns: int) -> Sequence[Output]: ...
 
 
-class Feed(Struct, frozen=True):
+class BookFeed(Struct, frozen=True):
     """A channel that carries books."""
 
     levels: int
@@ -68,12 +68,14 @@ class BookSocket:
 
     ``read(socket, data, now_ns)``  decodes a message and calls the book, ``open``, or ``subscriptions``
     ``streams(native)``             what is subscribed for the book of an instrument; the first carries the book
+    ``also``                        what is subscribed once for the whole link
     ``prints``                      the channel of trades
     ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
     ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``
     """
 
     __slots__ = (
+        "_also",
         "_depths",
         "_feeds",
         "_heartbeat",
@@ -96,11 +98,12 @@ class BookSocket:
         *,
         url: str,
         read: Callable[[BookSocket, Any, int], Sequence[Output]],
-        feeds: Mapping[str, Feed],
+        feeds: Mapping[str, BookFeed],
         streams: Callable[[str], Sequence[Stream]],
         write: Callable[[str, Sequence[Stream], int], str],
         most: int = 1,
         most_bytes: int = 0,
+        also: Sequence[Stream] = (),
         prints: str = "",
         heartbeat: Heartbeat | None = None,
         rest: Callable[[BookSocket, Ask, HttpAnswer | NoAnswer, int], Sequence[Output]] | None = None,
@@ -116,6 +119,7 @@ class BookSocket:
         self._read = read
         self._feeds = feeds
         self._streams = streams
+        self._also = also
         self._prints = prints
         self._heartbeat = heartbeat
         self._rest = rest
@@ -146,6 +150,8 @@ class BookSocket:
             streams += own
         if self._prints:
             streams += [(self._prints, self.context.native(instrument)) for instrument in self.context.link.trades]
+        if streams:
+            streams += self._also
         sends = self.subscriptions.ask(list(dict.fromkeys(streams)), now_ns)
         self._schedule()
         return [*sends] if sends else [Ready(self.context.link.link, now_ns)]

@@ -28,6 +28,7 @@ _COMMANDS = {
     "bench": ("arbkit.cli.bench", "Measure this machine: frame, tick-to-order or floats."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
+    "new": ("arbkit.cli.new", "Make the package of a new strategy or venue."),
     "replay": ("arbkit.cli.replay", "Replay recorded frames, or a captured run."),
     "run": ("arbkit.cli.run", "Run a strategy, on paper by default."),
     "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),

@@ -1,13 +1,15 @@
-"""``arbkit adapters list``."""
+"""``arbkit adapters list`` and ``arbkit adapters test``."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
 from msgspec import Struct
 
+from arbkit.cli import BUG, OK
 from arbkit.cli.output import emit, json_option, table
 from arbkit.core.errors import PluginError
 from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
@@ -67,6 +69,38 @@ def listing(as_json: bool) -> None:
     click.echo(
         f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else "")
     )
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NOTE = 160
+"""Characters of a note in the table; the JSON has all of it."""
+
+
+@command.command("test")
+@click.argument("name")
+@click.option("--recording", type=_FILE, help="Recorded frames of the venue.")
+@click.option("--vectors", type=_FILE, help="Signed requests of an independent client.")
+@json_option
+def test(name: str, recording: Path | None, vectors: Path | None, as_json: bool) -> int:
+    """Check the installed adapter NAME against the conformance rules (docs/conformance.md)."""
+    from arbkit.app.conformance import subject
+    from arbkit.testing.conformance import run
+
+    results = run(subject(name, recording, vectors))
+    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in ("pass", "FAIL", "not run")}
+    if as_json:
+        emit({"adapter": name, "passed": counts["pass"], "failed": counts["FAIL"], "rules": results})
+    else:
+        rows = [
+            (r.rule, r.kind, r.outcome, r.note if len(r.note) <= _NOTE else r.note[:_NOTE] + " ...") for r in results
+        ]
+        table(("rule", "kind", "result", "note"), rows)
+        click.echo(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
+    return BUG if counts["FAIL"] else OK
+
+
+def _short(note: str) -> str:
+    return note if len(note) <= _NOTE else f"{note[:_NOTE]} ..."
 
 
 def _rows(registry: plugins.Registry) -> list[Row]:

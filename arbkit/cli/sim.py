@@ -19,14 +19,15 @@ from arbkit.plugins import registry as plugins
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
-from arbkit.sim.world import World
+from arbkit.sim.world import MARKET, World
 
 _FAULTS = f"""\b
 A fault script is a JSON list of objects. Each is armed at_s seconds after the start, and fires when it next applies:
   [{{"kind": "lose_ack", "venue": "okx", "at_s": 5}}, {{"kind": "throttle", "at_s": 9, "for_s": 2}}]
 \b
-kinds   {", ".join(get_args(FaultKind)[:7])},
-        {", ".join(get_args(FaultKind)[7:])}
+kinds   {", ".join(get_args(FaultKind)[:10])},
+        {", ".join(get_args(FaultKind)[10:20])},
+        {", ".join(get_args(FaultKind)[20:])}
 fields  {", ".join(Fault.__struct_fields__[:9])},
         {", ".join(Fault.__struct_fields__[9:])}
 """
@@ -65,7 +66,7 @@ def command(
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
     edges = Divergence(edge_every_s=edge_every)
-    world = World(dialects, seed=seed, start_ns=clock.now_ns(), faults=script, divergence=edges)
+    world = World(dialects, seed=seed, start_ns=clock.now_ns(), prices=MARKET, faults=script, divergence=edges)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(world, clock, port, emit if as_json else _show))
     return OK
@@ -85,6 +86,38 @@ async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str
 
 
 def _show(where: dict[str, Any]) -> None:
-    rows = [(venue, name, value or "-") for venue, values in where["venues"].items() for name, value in values.items()]
+    rows = [
+        (venue, name, value or "-")
+        for venue, values in where["venues"].items()
+        for name, value in values.items()
+        if name not in _SECOND
+    ]
     table(("venue", "what", "value"), rows)
+    click.echo(f"\nFor the shell:\n\n{_exports(where)}\nFor arbkit.toml:\n\n{_toml(where)}")
     click.echo(f"\nadmin {where['admin']}: /ledger /orders /faults; Ctrl-C stops")
+
+
+_KEYS = ("key", "secret", "passphrase")
+_SECOND = ("ed25519_key", "ed25519_pem")
+
+
+def _exports(where: dict[str, Any]) -> str:
+    """The keys as variables, one a line; the configuration names them."""
+    rows = [(venue, name, values[name]) for venue, values in where["venues"].items() for name in _KEYS if values[name]]
+    return "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+
+
+def _toml(where: dict[str, Any]) -> str:
+    """The venues as a configuration file."""
+    text = ""
+    for venue, values in where["venues"].items():
+        keys = "".join(f'{name} = "env:{_variable(venue, name)}"\n' for name in _KEYS if values[name])
+        urls = "".join(
+            f'{name} = "{value}"\n' for name, value in values.items() if value and name not in (*_KEYS, *_SECOND)
+        )
+        text += f'[venues.{venue}]\nenvironment = "sim"\n{keys}\n[venues.{venue}.endpoints]\n{urls}\n'
+    return text.rstrip() + "\n"
+
+
+def _variable(venue: str, name: str) -> str:
+    return f"SIM_{venue}_{name}".upper()

@@ -66,6 +66,14 @@ class Dialect(Protocol):
         """The venue's "too many requests" reply, with its real headers and body. Used by a fault."""
         ...
 
+    def busy(self, now_ns: int) -> Reply:
+        """The venue's "system busy" reply, which proves nothing about the request. Used by a fault."""
+        ...
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """The venue's reply to a banned address. Used by a fault."""
+        ...
+
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
         """A WebSocket handshake for ``target`` (path and query). A ``Reply`` refuses it; None accepts.
 

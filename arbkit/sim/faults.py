@@ -27,6 +27,22 @@ FaultKind: TypeAlias = Literal[
     "lose_ack",
     "lose_request",
     "partial",
+    "ban",
+    "maintenance",
+    "halt",
+    "delist",
+    "rules",
+    "late",
+    "silent",
+    "clock",
+    "trade",
+    "deposit",
+    "restart",
+    "ghost",
+    "reject",
+    "login",
+    "refuse",
+    "overrun",
 ]
 """The kinds of fault:
 
@@ -40,6 +56,24 @@ FaultKind: TypeAlias = Literal[
 - ``blind``: from now on queries and listings do not show the last ``for_s`` (a lagging replica);
 - ``lose_ack``: an order is accepted and its answer is lost; ``cut`` also closes the socket (a REST call is always cut);
 - ``lose_request``: an order does not arrive and gets no answer;
+- ``ban``: HTTP requests and handshakes are refused for ``for_s`` in the venue's words for a banned address;
+- ``maintenance``: all connections are cut and everything is answered 503 for ``for_s``; then prices are moved by
+  ``amount`` (a fraction) for 10 seconds;
+- ``halt``: a symbol cannot be traded for ``for_s``; with ``on`` "reply" it begins when an order has been accepted;
+- ``delist``: a symbol is removed, and its orders are cancelled;
+- ``rules``: price and size steps and the minimum size of a symbol become ten times as large;
+- ``late``: book frames come later and later, by ``fraction`` of the time that has passed, for ``for_s``;
+- ``silent``: no book, top or trade frame of a symbol for ``for_s``, while its subscription stays;
+- ``clock``: the venue's clock jumps by ``amount`` seconds;
+- ``trade``: the account's owner buys for ``amount`` of the quote asset by hand; ``deposit``: receives ``amount``
+  of ``asset``;
+- ``restart``: the update ids of a book begin at a low number again; no change is lost;
+- ``ghost``: the deletion of the present best bid is not told for ``for_s``;
+- ``reject``: an order is accepted, and ``for_s`` later the venue rejects it;
+- ``login``: a login is refused although the key is good (OKX 60032; Bybit's trade socket 10003: too many sessions);
+- ``refuse``: a subscription is refused for a passing reason;
+- ``overrun``: an order over a WebSocket is accepted, and its answer says "too many requests" (over HTTP: ``status``
+  with ``body`` "limited" and ``applied``);
 - ``partial``: before an order matches, all of its matching liquidity except ``fraction`` is removed.
 """
 
@@ -64,10 +98,13 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = ""
     """``status``: requests whose method and path contain this, such as ``POST /api/v3/order``."""
     status: int = 503
-    body: Literal["json", "html"] = "json"
+    body: Literal["json", "html", "busy", "limited"] = "json"
+    """``status``: the body of the answer; "busy" and "limited" are the venue's own answers, with their own status."""
     applied: bool = False
     fraction: float = 0.5
     cut: bool = False
+    amount: float = 0.0
+    asset: str = "USDT"
 
 
 class Fired(Struct, frozen=True):

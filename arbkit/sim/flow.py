@@ -16,7 +16,8 @@ synchronous. Prices are integer ticks, and sizes are integer lots.
   2002, Quantitative Finance 2). The sizes of orders have one with exponent 1.5 (Gopikrishnan, Plerou, Gabaix, Stanley
   2000, Physical Review E 62).
 - Trades take size at the best price. Large ones take several levels, and the best price is quoted again within some
-  steps. A trade does not move the efficient price, and it is visible in the book only: no public trade is reported.
+  steps. A trade does not move the efficient price. The exchange matches each one (``trades``), so clients see a
+  public trade, and their resting orders can be filled by it.
 
 Each ``Flow`` computes the price of its symbol itself, from the same seed. Two flows share nothing, so the order in
 which they are asked changes nothing. A flow keeps only its present book.
@@ -31,7 +32,7 @@ from random import Random
 from typing import Final
 
 from arbkit.sim.pair import Pair
-from arbkit.sim.price import STEP_NS, STYLES, WILD, Price
+from arbkit.sim.price import STEP_NS, STYLES, WILD, walk
 
 __all__ = ["LAG_STEPS", "Flow"]
 
@@ -105,6 +106,7 @@ class Flow:
         "held",
         "lag_ns",
         "offset_ns",
+        "trades",
     )
 
     def __init__(
@@ -121,8 +123,10 @@ class Flow:
         """After ``jump``: the best prices stay, and only sizes and the other levels change."""
         self.events = 0
         """The number of events of the last step."""
+        self.trades: list[tuple[bool, int, int]] = []
+        """The market orders of the last step: (buy, worst px, lots)."""
         self._style = style = STYLES.get(pair.symbol) or STYLES["SOL-USDT"]
-        self._price = Price(style, float(price), f"{seed}:{pair.symbol}:price")
+        self._price = walk(pair.base, pair.quote, float(price), seed)
         self._rng = Random(f"{seed}:{venue}:{pair.symbol}:flow")
         self._noise = noise
         self._step_share = STEP_NS / 1e9 / step_s
@@ -165,6 +169,7 @@ class Flow:
             self._lag -= 1
         else:
             self._price.step()
+        self.trades = []
         random = self._rng.random
         if random() < self._step_share:
             noise = self._noise
@@ -299,10 +304,16 @@ class Flow:
             return
         keys, left = side.keys, self._size(_TRADE)
         last = self._middle * side.sign - max(4.0, self._middle * _GAP)
-        while keys[-1] > last:
-            have = side.lots[keys[-1]]
+        taken = worst = 0
+        while left and keys[-1] > last:
+            worst, have = keys[-1], side.lots[keys[-1]]
             if left < have or len(keys) <= _FEWEST:
-                side.put(keys[-1], max(1, have - left))
-                return
-            left -= have
+                lots = min(left, have - 1)
+                side.put(worst, have - lots)
+                taken += lots
+                break
             side.drop(-1)
+            taken += have
+            left -= have
+        if taken:
+            self.trades.append((not side.buy, worst * side.sign, taken))

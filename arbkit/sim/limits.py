@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Window"]
+from collections import deque
+
+__all__ = ["Rolling", "Window"]
 
 
 class Window:
@@ -30,3 +32,33 @@ class Window:
     def wait_ns(self, now_ns: int) -> int:
         """Time until the current window ends."""
         return self.window_ns - now_ns % self.window_ns
+
+
+class Rolling:
+    """``limit`` units in any ``window_ns``, counted per key. What would exceed the limit is not counted."""
+
+    __slots__ = ("_times", "limit", "window_ns")
+
+    def __init__(self, limit: int, window_ns: int = 1_000_000_000) -> None:
+        self.limit = limit
+        self.window_ns = window_ns
+        self._times: dict[str, deque[int]] = {}
+
+    def add(self, key: str, cost: int, now_ns: int) -> bool:
+        """Count ``cost`` units. False, and nothing is counted, if the limit would be exceeded."""
+        times = self._times.setdefault(key, deque())
+        while times and times[0] <= now_ns - self.window_ns:
+            times.popleft()
+        if len(times) + cost > self.limit:
+            return False
+        times.extend([now_ns] * cost)
+        return True
+
+    def left(self, key: str) -> int:
+        """Remaining units after the last ``add``."""
+        return self.limit - len(self._times.get(key, ()))
+
+    def reset_ns(self, key: str, now_ns: int) -> int:
+        """When the oldest counted unit leaves the window."""
+        times = self._times.get(key)
+        return times[0] + self.window_ns if times else now_ns

@@ -75,7 +75,10 @@ class _Quoter:
     def play(self, now_ns: int) -> int:
         """Apply the steps that are due and return the time of the next one."""
         while self.next_ns <= now_ns:
-            self.quote(self.flow.step(), now_ns)
+            levels = self.flow.step()
+            for buy, px, lots in self.flow.trades:
+                self.exchange.take(MAKER, self.symbol, buy, px, lots, now_ns)
+            self.quote(levels, now_ns)
             self.next_ns += STEP_NS
         return self.next_ns
 
@@ -165,6 +168,13 @@ class Market:
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
+
+    def shock(self, venue: str, move: float, now_ns: int, lasting_ns: int) -> None:
+        """Move all prices of a venue by a fraction for some time."""
+        for (of, symbol), quoter in self._quoters.items():
+            if of == venue and symbol not in self._active:
+                quoter.jump(round(quoter.flow.top()[0] * move), now_ns)
+                self._timers.at(now_ns + lasting_ns, quoter.settle)
 
     def _taken(self, symbol: str, start_ns: int, end_ns: int) -> bool:
         return any(e.symbol == symbol and start_ns < e.end_ns and e.start_ns < end_ns for e in self.edges)

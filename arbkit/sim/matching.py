@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 __all__ = ["SimBook", "Feed", "Match", "Resting", "Stp"]
@@ -54,13 +55,20 @@ class _Level:
 class Feed:
     """Collects the levels of one book that changed since the last ``take``, for an incremental stream."""
 
-    __slots__ = ("_asks", "_bids", "_book", "_last")
+    __slots__ = ("_asks", "_bids", "_book", "_last", "lost")
 
     def __init__(self, book: SimBook) -> None:
         self._book = book
         self._last = book.seq
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
+        self.lost = False
+        """Whether changes since the last ``take`` were dropped (a fault)."""
+
+    @property
+    def last(self) -> int:
+        """The update id of the last ``take``."""
+        return self._last
 
     @property
     def pending(self) -> bool:
@@ -73,9 +81,9 @@ class Feed:
         0 lots = the level is gone. ``first == last + 1`` if nothing changed. A venue whose messages contain the
         previous id sends ``first - 1``.
         """
-        first = self._last + 1
+        first, self.lost = self._last + 1, False
         self._last = last = self._book.seq
-        bids, asks = list(self._bids.items()), list(self._asks.items())
+        bids, asks = self._book.told(True, self._bids), self._book.told(False, self._asks)
         self._bids.clear()
         self._asks.clear()
         return first, last, bids, asks
@@ -83,6 +91,7 @@ class Feed:
     def skip(self) -> None:
         """Drop the pending changes (a fault). The ids of the next ``take`` then have a gap."""
         self._last = self._book.seq
+        self.lost = True
         self._bids.clear()
         self._asks.clear()
 
@@ -94,12 +103,14 @@ class Feed:
 class SimBook:
     """One pair's book."""
 
-    __slots__ = ("_ask_px", "_asks", "_bid_px", "_bids", "feeds", "seq")
+    __slots__ = ("_ask_px", "_asks", "_bid_px", "_bids", "feeds", "ghost", "seq")
 
     def __init__(self, seq: int = 0) -> None:
         self.seq = seq
         """The venue's update id; increases by one per changed level."""
         self.feeds: list[Feed] = []
+        self.ghost: tuple[bool, int] | None = None
+        """(buy, px) of a level whose deletion is not told (a fault)."""
         self._bids: dict[int, _Level] = {}
         self._asks: dict[int, _Level] = {}
         self._bid_px: list[int] = []  # both ascending: the best bid is the last, the best ask the first
@@ -116,6 +127,17 @@ class SimBook:
         self.seq += 1
         for feed in self.feeds:
             feed.skip()
+
+    def restart(self) -> None:
+        """Number the updates from a low id again (a fault); nothing is lost."""
+        self.seq = 100
+        for feed in self.feeds:
+            feed._last = self.seq
+
+    def told(self, buy: bool, changes: Mapping[int, int]) -> list[tuple[int, int]]:
+        """The changed levels of one side as streams tell them."""
+        hidden = self.ghost[1] if self.ghost and self.ghost[0] is buy else None
+        return [(px, lots) for px, lots in changes.items() if lots or px != hidden]
 
     def depth(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best levels (px ticks, total lots): bids from the highest, asks from the lowest."""

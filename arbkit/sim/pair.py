@@ -50,6 +50,10 @@ class Pair:
     min_qty: Decimal
     min_notional: Decimal = Decimal(0)
     max_qty: Decimal = Decimal(9000)
+    px_step: int = 1
+    """Ticks in the price step that orders must keep: more than 1 after a change of the rules. The book's tick stays."""
+    qty_step: int = 1
+    """Lots in the size step that orders must keep."""
     tick_units: int = field(init=False)
     lot_units: int = field(init=False)
     unit: int = field(init=False)
@@ -63,12 +67,22 @@ class Pair:
     def ticks(self, px: Decimal) -> int | None:
         """The price in ticks; None if it is not a multiple of the tick."""
         count = px / self.tick
-        return int(count) if count == int(count) else None
+        return int(count) if not count % self.px_step else None
 
     def lots(self, qty: Decimal) -> int | None:
         """The size in lots; None if it is not a multiple of the lot."""
         count = qty / self.lot
-        return int(count) if count == int(count) else None
+        return int(count) if not count % self.qty_step else None
+
+    @property
+    def rule_tick(self) -> Decimal:
+        """The price step as the venue tells it."""
+        return self.tick * self.px_step
+
+    @property
+    def rule_lot(self) -> Decimal:
+        """The size step as the venue tells it."""
+        return self.lot * self.qty_step
 
     def px_text(self, ticks: int, pad: int = 0) -> str:
         return text(ticks * self.tick_units, SCALE, pad)

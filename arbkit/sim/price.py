@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-__all__ = ["MAX_STEP", "STEP_NS", "STYLES", "WILD", "Price", "Style"]
+__all__ = ["DOLLARS", "MAX_STEP", "STEP_NS", "STYLES", "WILD", "Cross", "Price", "Style", "walk"]
 
 STEP_NS: Final = 100_000_000
 """Time between two changes of a book."""
@@ -52,8 +52,18 @@ STYLES: Final[Mapping[str, Style]] = {
     "ETH-USDT": Style(events=90.0, spread=0.000008, size=300.0, jumps=0.4, jump=0.00005),
     "SOL-USDT": Style(events=50.0, spread=0.00013, size=150.0, jumps=0.3, jump=0.00007),
     "ETH-BTC": Style(events=15.0, spread=0.0003, size=0.005, jumps=0.1, jump=0.00005),
+    "BNB-USDT": Style(events=30.0, spread=0.00005, size=150.0, jumps=0.2, jump=0.00005),
+    "XRP-USDT": Style(events=40.0, spread=0.0001, size=100.0, jumps=0.3, jump=0.00007),
+    "DOGE-USDT": Style(events=25.0, spread=0.0002, size=80.0, jumps=0.3, jump=0.00008),
+    "BTC-USDC": Style(events=40.0, spread=0.000003, size=250.0, jumps=0.4, jump=0.00004),
+    "ETH-USDC": Style(events=25.0, spread=0.00002, size=150.0, jumps=0.4, jump=0.00005),
+    "SOL-BTC": Style(events=8.0, spread=0.0006, size=0.002, jumps=0.1, jump=0.00006),
+    "SOL-ETH": Style(events=5.0, spread=0.0008, size=0.05, jumps=0.1, jump=0.00006),
+    "SOL-BNB": Style(events=5.0, spread=0.0008, size=0.2, jumps=0.1, jump=0.00006),
 }
 """By symbol. Other symbols are like ``SOL-USDT``."""
+DOLLARS: Final = ("USDT", "USDC")
+"""Assets that always cost the same."""
 
 
 class Price:
@@ -83,3 +93,35 @@ class Price:
         move = min(MAX_STEP, max(-MAX_STEP, todo))
         self._todo = todo - move
         self.value *= 1.0 + move
+
+
+class Cross:
+    """The efficient price of an asset in another one that is no dollar: the two dollar prices, divided."""
+
+    __slots__ = ("_base", "_quote", "_scale")
+
+    def __init__(self, base: Price, quote: Price, value: float) -> None:
+        self._base = base
+        self._quote = quote
+        self._scale = value * quote.value / base.value
+
+    @property
+    def wild(self) -> bool:
+        return self._base.wild
+
+    @property
+    def value(self) -> float:
+        return self._scale * self._base.value / self._quote.value
+
+    def step(self) -> None:
+        self._base.step()
+        self._quote.step()
+
+
+def walk(base: str, quote: str, value: float, seed: str) -> Price | Cross:
+    """The efficient price of a pair from ``value`` on. All pairs of a seed agree: no way around three of them gains."""
+
+    def dollars(asset: str, start: float) -> Price:
+        return Price(STYLES.get(f"{asset}-USDT", STYLES["SOL-USDT"]), start, f"{seed}:{asset}-USDT:price")
+
+    return dollars(base, value) if quote in DOLLARS else Cross(dollars(base, 1.0), dollars(quote, 1.0), value)

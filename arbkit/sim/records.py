@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.sim.keys import Ed25519
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import Pair
 
 __all__ = [
     "Account",
+    "Band",
     "BalanceReport",
+    "Day",
     "EndReason",
+    "InstrumentReport",
     "SimFill",
     "Lost",
     "SimOrder",
@@ -40,6 +45,8 @@ Rule: TypeAlias = Literal[
     "post_only",
     "expired",
     "unknown_order",
+    "band_high",
+    "band_low",
 ]
 
 
@@ -56,21 +63,64 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """The prices at which a limit order may be placed, as multiples of the middle of the book; None = no limit."""
+
+    buy_most: Decimal
+    sell_least: Decimal
+    buy_least: Decimal | None = None
+    sell_most: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Day:
+    """A pair's trades since the start: prices in ticks, quantities in lots; zeros before the first trade."""
+
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    last: int = 0
+    last_qty: int = 0
+    qty: int = 0
+    turnover: int = 0
+    """The sum of ticks times lots."""
+    count: int = 0
+    first_id: int = 0
+    last_id: int = 0
+
+    def add(self, trade: TradeReport) -> None:
+        self.open = self.open or trade.px
+        self.high, self.low = max(self.high, trade.px), min(self.low or trade.px, trade.px)
+        self.last, self.last_qty = trade.px, trade.qty
+        self.qty += trade.qty
+        self.turnover += trade.px * trade.qty
+        self.count += 1
+        self.first_id, self.last_id = self.first_id or trade.id, trade.id
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The exchange rules in which venues differ."""
 
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
     """Default fee rates as fractions. Fees are taken from the received asset and rounded down to ``fee_decimals``."""
+    special: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """Other default rates (maker, taker), by symbol or by quote asset."""
     fee_decimals: int = 8
     client_ids: Literal["open", "window", "always"] = "open"
     """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after
     placing, or always."""
     client_id_window_ns: int = 0
+    ed25519: bool = False
+    """Whether clients may sign with an Ed25519 key as well."""
     post_only_reports: bool = False
     """A post-only order that would match: True = accepted, then cancelled (OKX, Bybit); False = refused (Binance)."""
     stp: Stp = "none"
     """Default self-trade prevention."""
+    band: Band | None = None
+    fee_discount: Decimal = Decimal(1)
+    """Multiplies a fee that is paid in an asset which is not of the pair (``Account.fee_asset``)."""
     pairs: tuple[Pair, ...] = ()
     """Pairs with the venue's own tick and lot, if they differ from the world's."""
     first_order_id: int = 1_000_000
@@ -86,10 +136,20 @@ class Account:
     secret: str = ""
     passphrase: str = ""
     uid: int = 0
+    ed25519: Ed25519 | None = None
+    """A second key of the account."""
     synthetic: bool = False
     maker: Decimal | None = None
     """Own fee rates; None = the venue's default."""
     taker: Decimal | None = None
+    fee_asset: str = ""
+    """The asset in which fees are paid if the account has enough of it, such as "BNB"; "quote" = the pair's quote on
+    both sides; "" = the asset that is received."""
+    extra_fee: Decimal = Decimal(0)
+    """The rate of a tax on each execution, off the received asset (Bybit's ``extraFees``)."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Account and key settings by the venue's own names, where they differ from the dialect's defaults, such as
+    ``perm`` (OKX), ``readOnly`` (Bybit) or ``canTrade`` (Binance)."""
 
 
 @dataclass(slots=True)
@@ -109,10 +169,13 @@ class SimFill:
     fee_asset: str
     maker: bool
     ns: int
+    extra_fee: int = 0
+    """A tax, off the received asset, in ledger units."""
 
 
-EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity"]
-ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired"]
+EndReason: TypeAlias = Literal["", "user", "ioc", "fok", "stp", "post_only", "no_liquidity", "venue"]
+"""``venue``: the exchange itself ended it."""
+ReportKind: TypeAlias = Literal["new", "trade", "canceled", "expired", "rejected"]
 
 
 @dataclass(slots=True)
@@ -194,4 +257,11 @@ class TopReport:
     ask_qty: int
 
 
-Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport
+@dataclass(slots=True, frozen=True)
+class InstrumentReport:
+    """A pair was halted, resumed, delisted, or its rules changed."""
+
+    symbol: str
+
+
+Report: TypeAlias = OrderReport | BalanceReport | TradeReport | TopReport | InstrumentReport

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from arbkit.sim.pair import Pair, units
-from arbkit.sim.records import Refused
+from arbkit.sim.records import Band, Refused
 
-__all__ = ["lots", "notional", "ticks"]
+__all__ = ["band", "lots", "notional", "ticks"]
 
 
 def ticks(pair: Pair, px: Decimal | None) -> int:
@@ -34,3 +34,12 @@ def notional(pair: Pair, amount: int) -> None:
     """Check the notional ``amount``, in ledger units of quote."""
     if amount < units(pair.min_notional):
         raise Refused("min_notional")
+
+
+def band(limits: Band, buy: bool, ticks: int, middle: int) -> None:
+    """Check a limit price against the price band around ``middle``, both in ticks."""
+    most, least = (limits.buy_most, limits.buy_least) if buy else (limits.sell_most, limits.sell_least)
+    if most is not None and ticks > middle * most:
+        raise Refused("band_high")
+    if least is not None and ticks < middle * least:
+        raise Refused("band_low")

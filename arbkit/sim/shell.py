@@ -30,7 +30,8 @@ async def serve(
 ) -> AsyncIterator[dict[str, Any]]:
     """Serve a world until the block ends. Yields its addresses and keys:
 
-    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``.
+    ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``,
+    and ``ed25519_key`` and ``ed25519_pem`` where the venue knows such keys.
     The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, and the venues use
     the next ones; 0 = any free ports. ``now_ns`` is the venues' clock.
     """
@@ -49,7 +50,7 @@ async def serve(
         venues = {}
         for i, venue in enumerate(world.sites):
             at = await listen(shell.venue(venue), port and port + 1 + i)
-            venues[venue] = world.endpoints(venue, f"http://{at}", f"ws://{at}")
+            venues[venue] = {**world.endpoints(venue, f"http://{at}", f"ws://{at}"), **world.second_key(venue)}
         pump = asyncio.create_task(shell.pump())
         try:
             yield {"venues": venues, "admin": f"http://{admin}"}
@@ -65,13 +66,15 @@ async def serve(
 class _Client:
     """One WebSocket client and its queue of frames to send."""
 
-    __slots__ = ("outs", "request", "socket", "wake")
+    __slots__ = ("outs", "pong_due_ns", "request", "socket", "wake")
 
     def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
         self.socket = socket
         self.request = request
         self.outs: list[SimFrame | Ping | Close] = []
         self.wake = asyncio.Event()
+        self.pong_due_ns = NEVER
+        """When the client is cut, unless a pong comes before."""
 
     def cut(self) -> None:
         """End the TCP connection without a closing handshake."""
@@ -91,6 +94,9 @@ class _Shell:
         """Tick whenever something is due."""
         while True:
             now_ns = self._now_ns()
+            for client in list(self._clients.values()):
+                if client.pong_due_ns <= now_ns:
+                    client.cut()
             due_ns = self._world.due_ns
             if due_ns <= now_ns:
                 self._world.tick(now_ns)
@@ -146,7 +152,7 @@ class _Shell:
         if refused is not None:
             self._deliver()
             return web.Response(status=refused.status, body=refused.body, headers=refused.headers)
-        socket = web.WebSocketResponse(compress=False)
+        socket = web.WebSocketResponse(compress=False, autoping=False)
         client = self._clients[conn] = _Client(socket, request)
         writer: asyncio.Task[None] | None = None
         try:
@@ -157,6 +163,10 @@ class _Shell:
                 if message.type is WSMsgType.TEXT:
                     self._world.frame(conn, message.data, self._now_ns())
                     self._deliver()
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
+                elif message.type is WSMsgType.PONG:
+                    client.pong_due_ns = NEVER
         except ConnectionError:
             pass  # the client disconnected during the handshake
         finally:
@@ -201,5 +211,7 @@ class _Shell:
             if len(client.outs) > _BACKLOG:
                 client.cut()
                 continue
+            if isinstance(out, Ping) and out.patience_ns:
+                client.pong_due_ns = min(client.pong_due_ns, self._now_ns() + out.patience_ns)
             client.outs.append(out)
             client.wake.set()

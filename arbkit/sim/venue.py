@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim import rules
+from arbkit.sim.faults import FaultKind
 from arbkit.sim.ledger import FEES, SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
 from arbkit.sim.pair import SCALE, Pair, units
+from arbkit.sim.prices import SimPrices
 from arbkit.sim.records import (
     Account,
     BalanceReport,
+    Band,
+    Day,
     EndReason,
+    InstrumentReport,
     Lost,
     OrderReport,
     Profile,
@@ -29,7 +35,11 @@ from arbkit.sim.records import (
 
 __all__ = [
     "Account",
+    "DELISTED",
     "BalanceReport",
+    "Band",
+    "Day",
+    "InstrumentReport",
     "SimExchange",
     "SimFill",
     "Lost",
@@ -42,6 +52,8 @@ __all__ = [
     "TradeReport",
 ]
 
+DELISTED = "delisted"
+"""The reason of a halt that is for ever."""
 _RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
@@ -67,7 +79,8 @@ class SimExchange:
         self.fills: list[SimFill] = []
         """All fills of accounts that are not synthetic, oldest first."""
         self.halted: dict[str, str] = {}
-        """Symbols that cannot be traded now, with the reason."""
+        """Symbols that cannot be traded now, with the reason. It and ``pairs`` may be changed at any time (a halt, new
+        rules); clients are told with the next reports."""
         self.immovable: dict[str, tuple[bool, bool]] = {}
         """Assets that cannot be moved freely: (deposit open, withdraw open). All others are open."""
         self.accepted = 0
@@ -80,19 +93,31 @@ class SimExchange:
         """Hook of a fault, called when an order arrives; may raise ``Lost``."""
         self.on_match: Callable[[Pair, bool, int | None, int], None] | None = None
         """Hook of a fault, called before an order (pair, buy, px, lots) matches; may ``pull`` liquidity."""
+        self.on_hold: Callable[[SimOrder], bool] | None = None
+        """Hook of a fault: whether an accepted order is not matched (``reject`` ends it later)."""
+        self.on_fault: Callable[[FaultKind, str], bool] | None = None
+        """Hook of faults that the dialect performs; see ``strikes``."""
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
+        self.prices = SimPrices(self.pairs, self.books)
+        self.days = {symbol: Day() for symbol in self.pairs}
+        """Statistics of the public trades, by symbol."""
+        self.prints: dict[str, deque[TradeReport]] = {symbol: deque(maxlen=1000) for symbol in self.pairs}
+        """The newest public trades, oldest first, by symbol."""
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
-        self._rates: dict[tuple[str, bool], int] = {}
+        self._rates: dict[tuple[str, str], tuple[int, int]] = {}
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
+        self._rules = dict(self.pairs), dict(self.halted)
+        """The pairs and halts that were last reported."""
         self._seq = 0
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
         self._quote_id = 0
+        self._held: set[int] = set()  # asked for membership only
 
     # --- accounts ---------------------------------------------------------------------------------------------------
 
@@ -101,23 +126,29 @@ class SimExchange:
         self.accounts[account.name] = account
         if account.key:
             self._keys[account.key] = account
-        maker, taker = self.rates(account.name)
-        self._rates[account.name, True] = int(maker * _RATE)
-        self._rates[account.name, False] = int(taker * _RATE)
+        if account.ed25519 is not None:
+            self._keys[account.ed25519.key] = account
+        for symbol in self.pairs:
+            maker, taker = self.rates(account.name, symbol)
+            self._rates[account.name, symbol] = int(maker * _RATE), int(taker * _RATE)
         for asset, amount in balances:
             self.ledger.deposit(account.name, asset, units(amount))
+
+    def deposit(self, account: str, asset: str, amount: Decimal, now_ns: int) -> None:
+        """Money from outside; the account is told its new balance."""
+        self.ledger.deposit(account, asset, units(amount))
+        self._touched[account, asset] = None
+        self._flush_balances(now_ns)
 
     def by_key(self, key: str) -> Account | None:
         """The account that owns an API key."""
         return self._keys.get(key)
 
-    def rates(self, account: str) -> tuple[Decimal, Decimal]:
-        """(maker, taker) of an account."""
-        own = self.accounts[account]
-        return (
-            self.profile.maker if own.maker is None else own.maker,
-            self.profile.taker if own.taker is None else own.taker,
-        )
+    def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
+        """(maker, taker) of an account, for a symbol or in general."""
+        own, profile, special = self.accounts[account], self.profile, self.profile.special
+        default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
+        return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
         """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
@@ -149,19 +180,11 @@ class SimExchange:
         """
         if self.on_arrival is not None:
             self.on_arrival()
-        pair = self.pairs.get(symbol)
-        if pair is None:
-            raise Refused("symbol")
-        if symbol in self.halted:
-            raise Refused("halted", self.halted[symbol])
         if expire_ns and now_ns > expire_ns:
             raise Refused("expired")
         buy = side is Side.BUY
-        ticks = rules.ticks(pair, px) if kind == "limit" else 0
-        lots = rules.lots(pair, qty) if quote_qty is None else 0
-        budget = units(quote_qty) if quote_qty is not None else 0
+        pair, ticks, lots, budget = self.check(symbol, side, qty=qty, px=px, quote_qty=quote_qty, kind=kind)
         book = self.books[symbol]
-        rules.notional(pair, budget or (ticks or book.top()[2 if buy else 0]) * lots * pair.unit)
         if cl_ord_id and self._taken(account, cl_ord_id, now_ns):
             raise Refused("duplicate")
         crosses = post_only and book.crosses(buy, ticks)
@@ -196,10 +219,38 @@ class SimExchange:
         self._report("new", order, None, now_ns)
         if crosses:
             self._end(order, "post_only", OrdStatus.CANCELED, now_ns)
+        elif self.on_hold is not None and self.on_hold(order):
+            self._held.add(order.id)
         else:
             self._match(pair, order, now_ns)
         self._flush_balances(now_ns)
         return order
+
+    def check(
+        self,
+        symbol: str,
+        side: Side,
+        *,
+        qty: Decimal | None = None,
+        px: Decimal | None = None,
+        quote_qty: Decimal | None = None,
+        kind: Literal["limit", "market"] = "limit",
+    ) -> tuple[Pair, int, int, int]:
+        """Check an order against the rules of its pair: (pair, ticks, lots, quote amount). Raises ``Refused``."""
+        pair, buy = self.pairs.get(symbol), side is Side.BUY
+        if pair is None:
+            raise Refused("symbol")
+        if symbol in self.halted:
+            why = self.halted[symbol]
+            raise Refused("symbol" if why == DELISTED else "halted", why)
+        ticks = rules.ticks(pair, px) if kind == "limit" else 0
+        lots = rules.lots(pair, qty) if quote_qty is None else 0
+        budget = units(quote_qty) if quote_qty is not None else 0
+        if kind == "limit" and self.profile.band is not None and (middle := self.prices.middle(symbol)):
+            rules.band(self.profile.band, buy, ticks, middle)
+        best = self.books[symbol].top()[2 if buy else 0]
+        rules.notional(pair, budget or (ticks or best) * lots * pair.unit)
+        return pair, ticks, lots, budget
 
     def cancel(self, account: str, symbol: str, *, now_ns: int, order_id: int = 0, cl_ord_id: str = "") -> SimOrder:
         """Cancel an open order. Raises ``Refused("unknown_order")`` if there is no such open order."""
@@ -221,6 +272,25 @@ class SimExchange:
             self._cancel(order, now_ns)
         self._flush_balances(now_ns)
         return orders
+
+    def reject(self, order: SimOrder, now_ns: int) -> None:
+        """End an order that ``on_hold`` kept, unless it has ended."""
+        if order.id in self._held:
+            self._held.discard(order.id)
+            self._end(order, "venue", OrdStatus.REJECTED, now_ns)
+            self._flush_balances(now_ns)
+
+    def delist(self, symbol: str, now_ns: int) -> None:
+        """Remove a symbol: its orders are cancelled, and no new one is accepted."""
+        self.halted[symbol] = DELISTED
+        for order in list(self.orders.values()):
+            if order.symbol == symbol and not order.status.terminal:
+                self._cancel(order, now_ns, "venue")
+        self._flush_balances(now_ns)
+
+    def strikes(self, kind: FaultKind, detail: str = "") -> bool:
+        """Whether a fault that the dialect performs happens now: ``login``, ``refuse`` or ``overrun``."""
+        return self.on_fault is not None and self.on_fault(kind, detail)
 
     def find(self, account: str, *, order_id: int = 0, cl_ord_id: str = "", symbol: str = "") -> SimOrder | None:
         """An order in any state; by client id the newest with this id. Only for queries: it lags by ``visible_ns``."""
@@ -270,6 +340,11 @@ class SimExchange:
                 if seen is None or seen[1] != top:
                     reports.append(TopReport(symbol, book.seq, *top))
                 self._tops[symbol] = (book.seq, top)
+        if self._rules != (self.pairs, self.halted):
+            (pairs, halted), self._rules = self._rules, (dict(self.pairs), dict(self.halted))
+            for symbol in {**pairs, **self.pairs}:
+                if pairs.get(symbol) is not self.pairs.get(symbol) or halted.get(symbol) != self.halted.get(symbol):
+                    reports.append(InstrumentReport(symbol))
         return reports
 
     # --- synthetic quotes -------------------------------------------------------------------------------------------
@@ -312,6 +387,15 @@ class SimExchange:
             book.add(resting)
         else:
             book.resize(resting, have + more)
+
+    def take(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
+        """A market order of a synthetic account, down to ``px``: it matches the book, also the orders of clients."""
+        pair, eaten = self.pairs[symbol], self.eaten[symbol]
+        known = len(eaten)
+        for maker, qty in self.books[symbol].match(account, buy, px, lots).fills:
+            self._trade(pair, account, None, buy, maker, qty, now_ns)
+        del eaten[known:]  # the flow has taken these lots from its own levels
+        self._flush_balances(now_ns)
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
         """Remove ``lots`` from a synthetic quote (a fault)."""
@@ -407,7 +491,10 @@ class SimExchange:
                 del self._quotes[symbol][maker.buy, maker.px]
         self._settle(pair, maker.owner, resting, maker.buy, True, maker.px, lots, trade_id, now_ns)
         side = Side.BUY if buy else Side.SELL
-        self._reports.append(TradeReport(trade_id, symbol, side, maker.px, lots, now_ns))
+        trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)
+        self.days[symbol].add(trade)
+        self.prints[symbol].append(trade)
+        self._reports.append(trade)
 
     def _settle(
         self,
@@ -431,9 +518,8 @@ class SimExchange:
             ledger.lock(account, give, -freed)
         ledger.lock(account, give, paid)
         ledger.spend(account, give, paid)
-        fee = self._fee(got, self._rates[account, maker])
-        ledger.credit(account, get, got - fee)
-        ledger.credit(FEES, get, fee)
+        ledger.credit(account, get, got)
+        fee, asset, extra = self._charge(pair, account, get, got, quote, maker)
         if order is None:
             return
         order.cum += lots
@@ -451,15 +537,36 @@ class SimExchange:
             lots,
             quote,
             fee,
-            get,
+            asset,
             maker,
             now_ns,
+            extra,
         )
         order.fills.append(fill)
         self.fills.append(fill)
         self._touched[account, give] = None
         self._touched[account, get] = None
+        self._touched[account, asset] = None
         self._report("trade", order, fill, now_ns)
+
+    def _charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:
+        """Take the fee of one execution, and a tax: (fee, its asset, tax)."""
+        owner, rate = self.accounts[account], self._rates[account, pair.symbol][0 if maker else 1]
+        fee, asset = self._fee(got, rate), owner.fee_asset or get
+        if asset == "quote":
+            fee, asset = self._fee(quote, rate), pair.quote
+        elif asset != get:
+            price = self.prices.dollars(asset)
+            step: int = 10 ** (SCALE - self.profile.fee_decimals)
+            own = int(fee * self.profile.fee_discount * self.prices.dollars(get) / price) // step * step if price else 0
+            asset, fee = (asset, own) if 0 < own <= self.ledger.free(account, asset) else (get, fee)
+        if fee > self.ledger.free(account, asset):
+            fee, asset = self._fee(got, rate), get
+        extra = self._fee(got, int(owner.extra_fee * _RATE))
+        for of, amount in ((asset, fee), (get, extra)):
+            self.ledger.credit(account, of, -amount)
+            self.ledger.credit(FEES, of, amount)
+        return fee, asset, extra
 
     def _fee(self, received: int, rate: int) -> int:
         """The fee in ledger units, rounded toward zero to the venue's fee decimals."""
@@ -468,9 +575,12 @@ class SimExchange:
         fee -= fee % step
         return -fee if rate < 0 else fee
 
-    def _cancel(self, order: SimOrder, now_ns: int) -> None:
-        self.books[order.symbol].remove(self._resting(order))
-        self._end(order, "user", OrdStatus.CANCELED, now_ns)
+    def _cancel(self, order: SimOrder, now_ns: int, reason: EndReason = "user") -> None:
+        if order.id in self._held:
+            self._held.discard(order.id)
+        else:
+            self.books[order.symbol].remove(self._resting(order))
+        self._end(order, reason, OrdStatus.CANCELED, now_ns)
 
     def _resting(self, order: SimOrder) -> Resting:
         return self.books[order.symbol].resting(order.id, order.side is Side.BUY, order.px)
@@ -483,7 +593,8 @@ class SimExchange:
             order.locked = 0
             self._touched[order.account, asset] = None
         order.status, order.reason, order.updated_ns = status, reason, now_ns
-        self._report("canceled" if status is OrdStatus.CANCELED else "expired", order, None, now_ns)
+        kinds: dict[OrdStatus, ReportKind] = {OrdStatus.CANCELED: "canceled", OrdStatus.REJECTED: "rejected"}
+        self._report(kinds.get(status, "expired"), order, None, now_ns)
 
     def _report(self, kind: ReportKind, order: SimOrder, fill: SimFill | None, now_ns: int) -> None:
         self._seq += 1

@@ -51,6 +51,8 @@ class Ping(Struct, frozen=True, gc=False):
     """A WebSocket ping to a client."""
 
     conn: int
+    patience_ns: int = 0
+    """The connection is cut if no pong comes within this time; 0 = never."""
 
 
 class Close(Struct, frozen=True, gc=False):
@@ -83,8 +85,8 @@ class SimWire:
         """Send a text frame; see ``SimFrame`` for the kinds."""
         self.outs.append(SimFrame(conn, text, kind, symbol))
 
-    def ping(self, conn: int) -> None:
-        self.outs.append(Ping(conn))
+    def ping(self, conn: int, patience_ns: int = 0) -> None:
+        self.outs.append(Ping(conn, patience_ns))
 
     def close(self, conn: int, code: int = 1000, reason: str = "") -> None:
         self.outs.append(Close(conn, code, reason))

@@ -10,26 +10,27 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from msgspec import to_builtins
 
 from arbkit.core.errors import ConfigError
-from arbkit.sim import dump
+from arbkit.sim import dump, keys
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault, Script
 from arbkit.sim.flow import Flow
 from arbkit.sim.market import MAKER, Divergence, Market, PlantedEdge
 from arbkit.sim.pair import Pair
-from arbkit.sim.timers import NEVER
+from arbkit.sim.site import Site
+from arbkit.sim.timers import NEVER, Timers
+from arbkit.sim.trouble import ACCOUNT, Trouble
 from arbkit.sim.venue import Account, Lost, SimExchange
-from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame, SimWire
+from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame
 
-__all__ = ["ACCOUNT", "PAIRS", "PRICES", "Site", "World"]
+__all__ = ["ACCOUNT", "MARKET", "PAIRS", "PRICES", "Site", "World"]
 
-ACCOUNT: Final = "main"
-"""The client's account at each venue."""
 PRICES: Final[Mapping[str, Decimal]] = {"BTC-USDT": Decimal(61800), "ETH-USDT": Decimal(2400)}
 """Symbols of a default world, and the price at which the flow starts."""
 PAIRS: Final[Mapping[str, Pair]] = {
@@ -39,34 +40,44 @@ PAIRS: Final[Mapping[str, Pair]] = {
         Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(5)),
         Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5)),
         Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.0001"), Decimal("0.0001"), Decimal("0.0001")),
+        Pair("BNB-USDT", "BNB", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5)),
+        Pair("XRP-USDT", "XRP", "USDT", Decimal("0.0001"), Decimal("0.1"), Decimal("0.1"), Decimal(5), Decimal(10**6)),
+        Pair("DOGE-USDT", "DOGE", "USDT", Decimal("0.00001"), Decimal(1), Decimal(1), Decimal(1), Decimal(10**7)),
+        Pair("BTC-USDC", "BTC", "USDC", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)),
+        Pair("ETH-USDC", "ETH", "USDC", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(5)),
+        Pair("SOL-BTC", "SOL", "BTC", Decimal("0.0000001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.0001")),
+        Pair("SOL-ETH", "SOL", "ETH", Decimal("0.00001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.001")),
+        Pair("SOL-BNB", "SOL", "BNB", Decimal("0.0001"), Decimal("0.001"), Decimal("0.001"), Decimal("0.02")),
     )
 }
 """The symbols that a world can have, with tick and lot. A venue's profile can replace them."""
+MARKET: Final[Mapping[str, Decimal]] = {
+    **PRICES,
+    "SOL-USDT": Decimal(150),
+    "BNB-USDT": Decimal(620),
+    "XRP-USDT": Decimal("2.2"),
+    "DOGE-USDT": Decimal("0.17"),
+    "BTC-USDC": Decimal(61800),
+    "ETH-USDC": Decimal(2400),
+    "ETH-BTC": Decimal(2400) / Decimal(61800),
+    "SOL-BTC": Decimal(150) / Decimal(61800),
+    "SOL-ETH": Decimal(150) / Decimal(2400),
+    "SOL-BNB": Decimal(150) / Decimal(620),
+}
+"""Twelve symbols over five quotes, with prices that agree: the market of ``arbkit sim``."""
 _STOCK: Final = Decimal(10**6)
-_PURSE: Final[Mapping[str, Decimal]] = {"USDT": Decimal(200_000), "BTC": Decimal(3), "ETH": Decimal(80)}
+_PURSE: Final[Mapping[str, Decimal]] = {
+    "USDT": Decimal(200_000),
+    "BTC": Decimal(3),
+    "ETH": Decimal(80),
+    "USDC": Decimal(100_000),
+    "SOL": Decimal(600),
+    "BNB": Decimal(150),
+    "XRP": Decimal(40_000),
+    "DOGE": Decimal(500_000),
+}
+_MARKET: Final = ("book", "top", "trades")
 _KEY_CHARS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>\r\n"
-
-
-class Site:
-    """One venue of a world: exchange, dialect, output queue, faults."""
-
-    __slots__ = ("blind_ns", "conns", "dialect", "exchange", "faults", "held", "muted", "reordered", "wire")
-
-    def __init__(self, exchange: SimExchange, dialect: type[Dialect], faults: Script) -> None:
-        self.exchange = exchange
-        self.wire = SimWire()
-        self.dialect = dialect(exchange, self.wire)
-        self.faults = faults
-        self.conns: dict[int, set[str]] = {}
-        """Open connections, with the kinds of frame that each has carried."""
-        self.held = 0
-        """Nothing is sent before this time (fault ``delay``)."""
-        self.muted: dict[int, tuple[int, str]] = {}
-        """(until_ns, kind) of connections on which no frames of that kind are sent (fault ``mute``)."""
-        self.blind_ns = 0
-        """How far queries lag (fault ``blind``)."""
-        self.reordered: dict[tuple[int, str], SimFrame] = {}
 
 
 class World:
@@ -92,6 +103,7 @@ class World:
         self._venue_of: dict[int, Site] = {}
         self._out: list[Out] = []
         self._later: list[tuple[int, int, Out]] = []
+        self._timers = Timers()
         self._count = 0
         known = [dialect.venue for dialect in dialects]
         for fault in faults:
@@ -115,6 +127,7 @@ class World:
                 secret=_text(rng, 48),
                 passphrase=_text(rng, 12),
                 uid=rng.randrange(10**7, 10**8),
+                ed25519=keys.make(f"{seed}:{venue}:ed25519") if dialect.profile.ed25519 else None,
             )
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
@@ -122,10 +135,15 @@ class World:
             for pair in pairs:
                 flow = Flow(pair, prices[pair.symbol], str(seed), venue, divergence.noise, divergence.step_s)
                 flows[venue, pair.symbol] = flow
-            self._hook(site)
         exchanges = {venue: site.exchange for venue, site in self.sites.items()}
         self._now_ns = start_ns
         self.market = Market(exchanges, flows, start_ns, divergence, Random(f"{seed}:market"))
+        self._troubles = {
+            venue: Trouble(site, self.market, self._timers, lambda: self._now_ns, partial(self._cut, site))
+            for venue, site in self.sites.items()
+        }
+        for trouble in self._troubles.values():
+            trouble.hook()
         for site in self.sites.values():
             site.exchange.take_reports()
 
@@ -146,7 +164,8 @@ class World:
         site = self.sites[venue]
         self._count += 1
         conn = self._count
-        refused = site.dialect.connect(conn, target, headers, now_ns)
+        refused = self._troubles[site.exchange.name].door(now_ns)
+        refused = refused or site.dialect.connect(conn, target, headers, now_ns + site.skew_ns)
         if refused is None:
             site.conns[conn] = set()
             self._venue_of[conn] = site
@@ -162,10 +181,11 @@ class World:
         accepted = site.exchange.accepted
         site.exchange.visible_ns = now_ns - site.blind_ns
         try:
-            site.dialect.frame(conn, text, now_ns)
+            site.dialect.frame(conn, text, now_ns + site.skew_ns)
         except Lost:
             self._flush(site)
             return
+        self._troubles[site.exchange.name].accepted(accepted, now_ns)
         lost = site.exchange.accepted > accepted and site.faults.take("lose_ack", now_ns, detail="ws")
         if not lost:
             self._flush(site)
@@ -191,29 +211,27 @@ class World:
         """When ``tick`` should be called next. Timed faults fire at the first tick after their time; each venue
         has ten steps of the order flow per second."""
         due = self._later[0][0] if self._later else NEVER
-        due = min(due, self.market.due_ns)
+        due = min(due, self.market.due_ns, self._timers.due_ns)
         for site in self.sites.values():
-            due = min(due, site.dialect.due_ns)
+            due = min(due, site.due_ns)
         return due
 
     def tick(self, now_ns: int) -> None:
         """Do everything that is due: change quotes, send depth frames and pings, fire faults."""
         self._begin(now_ns)
         self.market.tick(now_ns)
+        self._timers.tick(now_ns)
         for site in self.sites.values():
-            self._faults(site, now_ns)
+            self._troubles[site.exchange.name].tick(now_ns)
             self._flush(site)
-            if site.dialect.due_ns <= now_ns:
-                site.dialect.tick(now_ns)
+            if site.due_ns <= now_ns:
+                site.dialect.tick(now_ns + site.skew_ns)
                 self._flush(site)
 
     def heal(self) -> None:
         """End all faults, also those in progress. Frames that are already delayed still come late, in order."""
-        for site in self.sites.values():
-            site.faults.disarm()
-            site.muted.clear()
-            site.blind_ns = site.exchange.limited_until_ns = 0
-            site.exchange.on_arrival = site.exchange.on_match = None
+        for trouble in self._troubles.values():
+            trouble.heal()
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -232,6 +250,11 @@ class World:
             "secret": main.secret,
             "passphrase": main.passphrase,
         }
+
+    def second_key(self, venue: str) -> dict[str, str]:
+        """The client account's Ed25519 key, if the venue knows such keys: its name, and the private key as PEM."""
+        second = self.sites[venue].exchange.accounts[ACCOUNT].ed25519
+        return {} if second is None else {"ed25519_key": second.key, "ed25519_pem": second.pem}
 
     def plant(
         self, symbol: str, buy_venue: str, sell_venue: str, net: float, start_ns: int, duration_ns: int
@@ -266,74 +289,24 @@ class World:
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults
         exchange.visible_ns = now_ns - site.blind_ns
+        if door := self._troubles[site.exchange.name].door(now_ns):
+            return door
         if now_ns < exchange.limited_until_ns:
             return site.dialect.limited(now_ns, exchange.limited_until_ns - now_ns)
         fault = faults.take("status", now_ns, detail=f"{request.method} {request.path}")
         if fault and not fault.applied:
-            return _broken(fault)
+            return self._troubles[site.exchange.name].broken(fault, now_ns)
         accepted = exchange.accepted
         try:
-            reply = site.dialect.http(request, now_ns)
+            reply = site.dialect.http(request, now_ns + site.skew_ns)
         except Lost:
             return None
+        self._troubles[site.exchange.name].accepted(accepted, now_ns)
         if fault:
-            return _broken(fault)
+            return self._troubles[site.exchange.name].broken(fault, now_ns)
         if exchange.accepted > accepted and faults.take("lose_ack", now_ns, detail="http"):
             return None
         return reply
-
-    def _hook(self, site: Site) -> None:
-        exchange, faults = site.exchange, site.faults
-
-        def arrival() -> None:
-            if faults.take("lose_request", self._now_ns):
-                raise Lost
-
-        def match(pair: Pair, buy: bool, px: int | None, lots: int) -> None:
-            if not faults.has("partial"):
-                return
-            met = exchange.books[pair.symbol].makers(buy, px, lots)
-            have = sum(qty for _, qty in met)
-            if have < 2 or any(not exchange.accounts[resting.owner].synthetic for resting, _ in met):
-                return
-            fault = faults.take("partial", self._now_ns, pair.symbol)
-            if fault is None:
-                return
-            keep = min(have - 1, max(1, int(have * fault.fraction)))
-            # Remove everything that the order could match beyond ``keep``, on all levels.
-            reach = exchange.books[pair.symbol].makers(buy, px, 1 << 62)
-            for resting, _ in reach:
-                stay = min(keep, resting.qty)
-                keep -= stay
-                if resting.qty > stay and exchange.accounts[resting.owner].synthetic:
-                    exchange.pull(pair, resting, resting.qty - stay)
-
-        if faults.has("lose_request"):
-            exchange.on_arrival = arrival
-        if faults.has("partial"):
-            exchange.on_match = match
-
-    def _faults(self, site: Site, now_ns: int) -> None:
-        """Fire the faults that depend on time only."""
-        faults, exchange = site.faults, site.exchange
-        if faults.has("skip"):
-            for symbol, book in exchange.books.items():
-                if book.feeds and faults.take("skip", now_ns, symbol):
-                    book.skip()
-        if faults.has("throttle") and (fault := faults.take("throttle", now_ns)):
-            exchange.limited_until_ns = now_ns + round(fault.for_s * 1e9)
-        if faults.has("delay") and (fault := faults.take("delay", now_ns)):
-            site.held = now_ns + round(fault.for_s * 1e9)
-        if faults.has("blind") and (fault := faults.take("blind", now_ns)):
-            site.blind_ns = round(fault.for_s * 1e9)
-        if faults.has("close") or faults.has("mute"):
-            for conn, kinds in list(site.conns.items()):
-                for on in ("any", *sorted(kinds)):
-                    if fault := faults.take("mute", now_ns, detail=f"conn {conn}", on=on):
-                        site.muted[conn] = (now_ns + round(fault.for_s * 1e9), on)
-                    if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
-                        self._cut(site, conn)
-                        break
 
     def _cut(self, site: Site, conn: int) -> None:
         site.conns.pop(conn, None)
@@ -351,7 +324,7 @@ class World:
         self.market.eaten(site.exchange, now_ns)
         reports = site.exchange.take_reports()
         if reports:
-            dialect.reports(reports, now_ns)
+            dialect.reports(reports, now_ns + site.skew_ns)
         for out in site.wire.take():
             if site.muted and not isinstance(out, Answer) and self._is_muted(site, out, now_ns):
                 continue
@@ -362,6 +335,8 @@ class World:
                 if kinds is None:
                     continue
                 kinds.add(out.kind)
+                if site.silent and out.kind in _MARKET and now_ns < site.silent.get(out.symbol, 0):
+                    continue
                 if out.kind == "book":
                     self._book(site, out, now_ns)
                     continue
@@ -402,6 +377,11 @@ class World:
 
     def _emit(self, site: Site, out: Out, at_ns: int) -> None:
         """Send at ``at_ns``, or at the end of the present delay if it is later. The order is kept."""
+        if site.late_ns and isinstance(out, SimFrame) and out.kind in _MARKET:
+            since, until, share = site.late
+            if at_ns < until:
+                at_ns += round((at_ns - since) * share)
+            at_ns = site.late_ns = max(at_ns, site.late_ns)
         if at_ns < site.held:
             at_ns = site.held
         if at_ns <= self._now_ns:
@@ -409,12 +389,6 @@ class World:
         else:
             self._count += 1
             heapq.heappush(self._later, (at_ns, self._count, out))
-
-
-def _broken(fault: Fault) -> Reply:
-    if fault.body == "html":
-        return Reply(fault.status, _HTML, {"content-type": "text/html"})
-    return Reply(fault.status, b'{"error":"internal"}', {"content-type": "application/json"})
 
 
 def _text(rng: Random, length: int) -> str:

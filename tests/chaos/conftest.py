@@ -1,4 +1,4 @@
-"""Chaos runs: the three venues with SpreadArb, and the safeguards that can be switched off."""
+"""Chaos runs: the installed venues with SpreadArb, and the safeguards that can be switched off."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from arbkit_binance.adapter import Binance
-from arbkit_binance.dialect import BinanceDialect
-from arbkit_bybit.adapter import Bybit
-from arbkit_bybit.dialect import BybitDialect
-from arbkit_okx.adapter import Okx
-from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
 from arbkit.adapters.chained import Chained
@@ -30,6 +24,7 @@ from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.trading.view import DeskView
 from arbkit.core.types import BookUpdate, RejectReason
 from arbkit.core.venues.resolver import Resolver, _Case
+from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.strategies import SpreadArb, TakerExecutor
 from arbkit.testing.chaos.runner import DeskUnderTest
@@ -40,8 +35,11 @@ def spread() -> RunningStrategy:
     return RunningStrategy("spread", strategy, TakerExecutor())
 
 
+REGISTRY = plugins.load(dialects=True)
 SUBJECT = DeskUnderTest(
-    exchanges=(Binance, Okx, Bybit), dialects=(BinanceDialect, OkxDialect, BybitDialect), slot=spread
+    exchanges=[REGISTRY.exchange(venue) for venue in sorted(REGISTRY.dialects)],
+    dialects=[REGISTRY.dialect(venue) for venue in sorted(REGISTRY.dialects)],
+    slot=spread,
 )
 
 

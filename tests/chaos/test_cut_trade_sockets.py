@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 
 from arbkit.core.types import RejectReason
+from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
 from arbkit.testing.chaos.invariants import START_NS, client_ids
 
-VENUES = ("binance", "okx", "bybit")
+VENUES = sorted(plugins.load(dialects=True).dialects)
 
 
 def counting(sends, told):

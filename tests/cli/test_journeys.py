@@ -13,7 +13,7 @@ from arbkit import Strategy
 from arbkit.strategies import SpreadArb
 
 class Lacking(SpreadArb):
-    symbols = ("DOGE-USDT",)
+    symbols = ("ZRX-USDT",)
 
 class Raising(SpreadArb):
     symbols = ("BTC-USDT",)
@@ -78,7 +78,7 @@ def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Any) -> None
     (desk.folder / "broken.py").write_text(BROKEN)
     code, out, err = desk.run("run", "broken:Lacking")
     assert (code, out) == (2, ""), err
-    assert "DOGE-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
+    assert "ZRX-USDT needs two venues, no loaded venue has it" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from arbkit import cli
+from arbkit.config.load import load
 from arbkit.sim.faults import Fault, FaultKind, read_script
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
@@ -40,7 +42,7 @@ def test_it_prints_one_line_serves_and_stops_with_0(stop: signal.Signals, tmp_pa
     with serving("binance", "--seed", "3", "--faults", str(faults)) as (process, where):
         assert set(where) == {"venues", "admin"}
         names = {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
-        assert set(where["venues"]["binance"]) == names
+        assert set(where["venues"]["binance"]) == names | {"ed25519_key", "ed25519_pem"}
         assert where["venues"]["binance"]["rest"].startswith("http://127.0.0.1:")
         for page in ("ledger", "orders", "faults"):
             with urlopen(f"{where['admin']}/{page}", timeout=60) as answer:
@@ -48,6 +50,30 @@ def test_it_prints_one_line_serves_and_stops_with_0(stop: signal.Signals, tmp_pa
         process.send_signal(stop)
         out, err = process.communicate(timeout=120)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_it_prints_a_configuration_to_paste(tmp_path: Path) -> None:
+    """Without --json: lines for the shell and for arbkit.toml, which `arbkit doctor`'s loader accepts as they are."""
+    command = [ARBKIT, "sim", "binance", "okx", "bybit"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("admin"):
+                break
+        process.kill()
+    exports = dict(re.findall(r"^export (\w+)=(\S+)$", "".join(lines), re.MULTILINE))
+    text = "".join(lines).partition("For arbkit.toml:")[2].partition("\nadmin")[0]
+    file = tmp_path / "arbkit.toml"
+    file.write_text(text)
+    config = load(file, env=exports)
+    assert set(config.venues) == {"binance", "okx", "bybit"}
+    for venue in config.venues.values():
+        assert venue.environment == "sim"
+        assert set(venue.endpoints) == {"rest", "ws_public", "ws_private", "ws_trade"}
+    assert set(exports) >= {"SIM_OKX_KEY", "SIM_OKX_SECRET", "SIM_OKX_PASSPHRASE", "SIM_BYBIT_KEY"}
 
 
 def test_an_unknown_venue_or_a_bad_script_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,10 +74,22 @@ def test_three_wheels_list_exactly_two_venues(arbkit: Path, tmp_path: Path) -> N
     assert [row["distribution"] for row in rows] == ["arbkit-binance", "arbkit-okx"]
     package = site_of(arbkit.parents[1]) / "arbkit"
     assert (package / "py.typed").is_file()
-    assert [path.name for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")] == [
-        "py.typed"
-    ]
+    templates = package / "app" / "templates"
+    others = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    assert [path.name for path in others if templates not in path.parents] == ["py.typed"]
     assert not (package.parent / "tests").exists()
+
+
+def test_the_wheel_can_make_packages(arbkit: Path, tmp_path: Path) -> None:
+    """The wheel has every file of the templates, also those that begin with a dot."""
+    source = ROOT / "arbkit" / "app" / "templates"
+    tracked = subprocess.run(["git", "ls-files", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [(ROOT / name).relative_to(source).parts for name in tracked.stdout.split()]
+    for kind, folder in (("strategy", "mine"), ("adapter", "arbkit-mine")):
+        subprocess.run([arbkit, "new", kind, "mine"], cwd=tmp_path, capture_output=True, check=True)
+        made = [path for path in (tmp_path / folder).rglob("*") if path.is_file()]
+        assert made
+        assert len(made) == sum(parts[0] == f"new-{kind}" for parts in files)
 
 
 def test_a_strategy_runs_on_them_on_paper_and_live(arbkit: Path, tmp_path: Path, serving: Any, desk_of: Any) -> None:

@@ -1,208 +1,146 @@
-"""The kit is a judge: an adapter that is made to lie fails the rule that is about the lie."""
+"""The kit is a judge: an adapter that is made to violate a rule fails it; without that change it keeps the rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import ccxt
+import ccxt.pro
 import pytest
-from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
+from mutants import BooksOnly, Reference, RestOnly, declared, mutants
 
-from arbkit.core.types import (
-    AssetStatus,
-    Balance,
-    BookLost,
-    BookUpdate,
-    ClientIdScope,
-    ClockSample,
-    FeeUpdate,
-    HttpAnswer,
-    InstrumentUpdate,
-    Level,
-    LinkSpec,
-    Listing,
-    NoAnswer,
-    OrderAbsent,
-    OrderUpdate,
-    OrdStatus,
-    Output,
-    RateReport,
-    RejectReason,
-    Secret,
-    Send,
-    VenueSettings,
-)
-from arbkit.testing.conformance import RULES, Nonconforming, VenueUnderTest
+from arbkit.adapters.chained import Chained
+from arbkit.core.types import ClientIdScope, VenueSettings
+from arbkit.testing.conformance import KINDS, RULES, Nonconforming, NotRun, VenueUnderTest, run
+from arbkit.testing.recorder import record, write_frames
+from arbkit.testing.recording import print_books
 
-Lie = Callable[[Any], Sequence[Any]]
-
-
-class Liar:
-    """A session whose words are changed."""
-
-    def __init__(self, session: Any, lie: Lie) -> None:
-        self._session = session
-        self._lie = lie
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._session, name)
-        if name not in ("start", "receive", "answered", "tick"):
-            return found
-
-        def call(*args: Any) -> list[Output]:
-            return [lied for out in found(*args) for lied in self._lie(out)]
-
-        return call
-
-
-def lying(lie: Lie) -> Callable[[VenueSettings], Any]:
-    """An exchange all of whose sessions lie."""
-
-    class Lying(Okx):
-        def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
-            return Liar(super().session(link, catalogue, signer), lie)
-
-    return Lying
-
-
-def only(kind: type[Any], lie: Lie, when: Callable[[Any], object] = lambda out: True) -> Lie:
-    """A lie about one kind of output."""
-    return lambda out: lie(out) if isinstance(out, kind) and when(out) else [out]
-
-
-def streamed(update: OrderUpdate) -> object:
-    return update.source == "stream" and update.last_qty
-
-
-LIES: dict[str, tuple[str, Lie]] = {
-    "a level twice as large": (
-        "book",
-        only(
-            BookUpdate, lambda u: [replace(u, bids=[Level(b.px, 2 * b.qty) for b in u.bids])], lambda u: not u.snapshot
-        ),
-    ),
-    "a delta left out": ("book", only(BookUpdate, lambda u: [], lambda u: not u.snapshot and u.seq % 7 == 0)),
-    "a gap not told": ("book_faults", only(BookLost, lambda u: [])),
-    "a clock a millisecond off": (
-        "clock",
-        only(ClockSample, lambda s: [replace(s, offset_ns=s.offset_ns + 4_000_000)]),
-    ),
-    "a coarser tick": (
-        "catalogue",
-        only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=u.instrument.tick * 10))]),
-    ),
-    "fees with the wrong sign": ("fees", only(FeeUpdate, lambda f: [replace(f, taker=-f.taker)])),
-    "an asset that moves": ("assets", only(AssetStatus, lambda a: [replace(a, deposit=True)])),
-    "a free balance that is the total": ("balances", only(Balance, lambda b: [replace(b, free=b.free + b.locked)])),
-    "a fill twice": ("ioc_full", only(OrderUpdate, lambda u: [u, u], streamed)),
-    "a fill never": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, last_qty=Decimal(0))], streamed)),
-    "a fee as a rebate": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, fee=-u.fee)], streamed)),
-    "a fee in the other asset": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, fee_asset="USDT")], streamed)),
-    "a taker as maker": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, maker=True)], streamed)),
-    "a maker as taker": ("maker", only(OrderUpdate, lambda u: [replace(u, maker=False)])),
-    "cum_qty of the last fill alone": (
-        "ioc_full",
-        only(OrderUpdate, lambda u: [replace(u, cum_qty=u.last_qty)], streamed),
-    ),
-    "no time": ("ioc_full", only(OrderUpdate, lambda u: [replace(u, exch_ns=0)])),
-    "an end that is not told": (
-        "ioc_none",
-        only(OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.NEW)], lambda u: u.ord_status.terminal),
-    ),
-    "another client id": ("rest_and_cancel", only(OrderUpdate, lambda u: [replace(u, cl_ord_id="")])),
-    "a cancel's no as the order's": (
-        "cancel_gone",
-        only(OrderUpdate, lambda u: [replace(u, ord_status=OrdStatus.REJECTED)], lambda u: u.about_cancel),
-    ),
-    "absence of what is there": (
-        "query",
-        only(OrderUpdate, lambda u: [OrderAbsent(u.account, u.instrument, u.cl_ord_id)], lambda u: u.source == "poll"),
-    ),
-    "a listing short of one": ("listings", only(Listing, lambda one: [replace(one, updates=one.updates[1:])])),
-    "a duplicate as a refusal": (
-        "duplicate",
-        only(
-            OrderUpdate,
-            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
-            lambda u: u.reason is RejectReason.DUPLICATE,
-        ),
-    ),
-    "no answer as a refusal": (
-        "broken_answers",
-        only(
-            OrderUpdate,
-            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
-            lambda u: u.ord_status is OrdStatus.UNKNOWN,
-        ),
-    ),
-    "a throttle as a refusal": (
-        "throttled",
-        only(
-            OrderUpdate,
-            lambda u: [replace(u, ord_status=OrdStatus.REJECTED)],
-            lambda u: u.reason is RejectReason.THROTTLED,
-        ),
-    ),
-    "no word of a limit": ("throttled", only(RateReport, lambda r: [])),
-    "a login in the open": (
-        "secrets",
-        only(Send, lambda s: [Send(s.data.reveal())], lambda s: isinstance(s.data, Secret)),
-    ),
+NOW_MS = 1_750_000_000_000
+KEYS = {"apiKey": "arbkit-test-key", "secret": "arbkit-test-secret", "password": "arbkit-pass"}
+LIMIT = ("create_order", "BTC/USDT", "limit", "buy", 0.0123, 65000.5)
+CALLS: dict[str, tuple[Any, ...]] = {
+    "balances": ("fetch_balance",),
+    "order": (*LIMIT, {"timeInForce": "IOC", "clientOrderId": "byhand1"}),
+    "cancel": ("cancel_order", "1234567890", "BTC/USDT"),
+    "query": ("fetch_order", "1234567890", "BTC/USDT"),
+    "open orders": ("fetch_open_orders", "BTC/USDT"),
 }
+MUTANTS = mutants()
+BY_HAND = {"pure", "recording_faults"}
+"""Rules whose mutants have tests of their own below."""
 
 
-@pytest.mark.parametrize("name", LIES)
-def test_a_lie_fails_its_rule(name: str) -> None:
-    """Without the lie the rule passes (test_conformance_rules); with it, it does not."""
-    rule, lie = LIES[name]
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds of the simulated venue, and the books after its frames, as the unchanged adapter reads them."""
+    folder = tmp_path_factory.mktemp("recording")
+    write_frames(folder / "frames.jsonl", record(Reference, OkxDialect, 5))
+    lines: list[str] = []
+    print_books(folder / "frames.jsonl", Reference(VenueSettings()), out=lines.append)
+    (folder / "expected.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    return folder / "frames.jsonl"
+
+
+@pytest.fixture
+def vectors(tmp_path: Path, ccxt_client: Any) -> Path:
+    """What ccxt, an independent client, signs."""
+    client = ccxt_client(ccxt.okx(KEYS), "BTC-USDT", NOW_MS)
+    rest = []
+    for name, call in CALLS.items():
+        made = client.request(*call)
+        request = {"method": made.method, "url": made.url, "headers": made.headers, "body": made.body or None}
+        rest.append({"name": name, "requests": [request]})
+    frame = ccxt_client(ccxt.pro.okx(KEYS), "BTC-USDT", NOW_MS).frame("authenticate")
+    document = {
+        "clock_ms": NOW_MS,
+        "credentials": KEYS,
+        "market": {"id": "BTC-USDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT"},
+        "rest": rest,
+        "ws": [{"name": "login", "frames": [{"url": "wss://ws.okx.com:8443/ws/v5/private", "frame": frame}]}],
+    }
+    (tmp_path / "signing.json").write_text(json.dumps(document))
+    return tmp_path / "signing.json"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_violation_fails_its_rule(name: str, recording: Path, vectors: Path) -> None:
+    """The rule that is about it notices it."""
+    rule, adapter = MUTANTS[name]
     with pytest.raises(Nonconforming):
-        RULES[rule](VenueUnderTest(lying(lie), OkxDialect))
+        RULES[rule](VenueUnderTest(adapter, OkxDialect, recording=recording, vectors=vectors))
 
 
-def test_an_answer_taken_for_absence_fails_its_rule() -> None:
-    """An adapter that reads any answer to a query as "no such order" is caught by the broken answers."""
-
-    class Hasty(Okx):
-        def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
-            session = super().session(link, catalogue, signer)
-            if link.role.value != "rest":
-                return session
-            good = session.answered
-
-            def answered(what: Any, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-                said = good(what, answer, now_ns)
-                if type(what).__name__ == "QueryOrder" and not any(isinstance(out, OrderUpdate) for out in said):
-                    return [OrderAbsent(what.account, what.instrument, what.cl_ord_id)]
-                return said
-
-            session.answered = answered  # type: ignore[method-assign]  # the lie
-            return session
-
-    with pytest.raises(Nonconforming, match="QueryOrder"):
-        RULES["broken_answers"](VenueUnderTest(Hasty, OkxDialect))
+@pytest.mark.parametrize("rule", sorted({rule for rule, _ in MUTANTS.values()} | BY_HAND))
+def test_the_reference_keeps_the_rule(rule: str, recording: Path, vectors: Path) -> None:
+    """So it is the violation that a mutant fails for."""
+    RULES[rule](VenueUnderTest(Reference, OkxDialect, recording=recording, vectors=vectors))
 
 
-def declared(**changed: object) -> type[Okx]:
-    """OKX with other guarantees than it has."""
+@pytest.mark.parametrize("adapter", [RestOnly, BooksOnly])
+def test_an_adapter_that_does_less_is_no_violation(adapter: type[Reference]) -> None:
+    """Without order entry over WebSocket, and without orders: no rule takes for granted that these links exist."""
+    about_links = ("links", "quiet", "clock", "venue_restart", "reborn", "reconnect", "login_refused", "secrets")
+    rules = (*about_links, "endpoints", "frame_garbage", "same_twice", "unlisted_code", "lost_answers", "exact_numbers")
+    results = run(VenueUnderTest(adapter, OkxDialect), rules)
+    assert [(result.rule, result.note) for result in results if result.outcome == "FAIL"] == []
+    assert {result.note for result in results if result.outcome == "not run"} <= {"the adapter routes no orders"}
 
-    class Declared(Okx):
-        capabilities = replace(Okx.capabilities, **changed)
 
-    return Declared
+def test_each_kind_of_rule_has_a_violation() -> None:
+    """No kind is only believed."""
+    caught = {RULES[rule].kind for rule, _ in MUTANTS.values()} | {RULES[rule].kind for rule in BY_HAND}
+    assert caught == set(KINDS)
+
+
+def test_a_book_that_ignores_gaps_fails_on_a_recording(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded frame is dropped, and the next one is applied all the same."""
+    update = Chained.update
+
+    def trusting(self: Any, message: Any, now_ns: int) -> Any:
+        self._seq = message.prev
+        return update(self, message, now_ns)
+
+    subject = VenueUnderTest(Reference, OkxDialect, recording=recording)
+    monkeypatch.setattr(Chained, "update", trusting)
+    with pytest.raises(Nonconforming, match="is SYNCED and wrong after line"):
+        RULES["recording_faults"](subject)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import asyncio", "imports asyncio; .*loads asyncio"),
+        ("def late():\n    from time import time", "imports time"),
+        ("from arbkit_okx.dialect import OkxDialect", "loads arbkit.sim"),
+    ],
+)
+def test_an_impure_module_fails(line: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also an import inside a function; also one of the simulator."""
+    (tmp_path / "impure_venue.py").write_text(f"from arbkit_okx.adapter import Okx\n{line}\nclass Mine(Okx): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("impure_venue", None)
+    import impure_venue  # type: ignore[import-not-found]  # written above
+
+    with pytest.raises(Nonconforming, match=words):
+        RULES["pure"](VenueUnderTest(impure_venue.Mine))
 
 
 def test_ids_declared_as_taken_for_ever_are_tried_again() -> None:
     """``client_id_scope`` is judged: this venue takes the id of an order that has ended."""
     with pytest.raises(Nonconforming, match="was reused"):
         RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.ALWAYS), OkxDialect))
-    assert "not offered" in str(
+    with pytest.raises(NotRun, match="client_id_scope"):
         RULES["duplicate"](VenueUnderTest(declared(client_id_scope=ClientIdScope.NONE), OkxDialect))
-    )
 
 
-def test_a_book_without_a_check_is_not_expected_to_notice_gaps() -> None:
+def test_a_book_without_a_check_is_not_expected_to_notice_gaps(recording: Path) -> None:
     """``book_check`` says whether lost frames can be noticed at all."""
-    assert "not offered" in str(RULES["book_faults"](VenueUnderTest(declared(book_check="none"), OkxDialect)))
+    subject = VenueUnderTest(declared(book_check="none"), OkxDialect, recording=recording)
+    for rule in ("book_faults", "recording_faults"):
+        with pytest.raises(NotRun, match="book_check"):
+            RULES[rule](replace(subject))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from arbkit.core.types import BookState, Role
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault, FaultKind
-from arbkit.testing.conformance import RULES, Result, VenueUnderTest, run, table
+from arbkit.testing.conformance import KINDS, RULES, Nonconforming, NotRun, VenueUnderTest, run
 
 INSTALLED = plugins.load(dialects=True)
 SUBJECTS = {
@@ -20,11 +20,27 @@ SUBJECTS = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
+FAILS_TODAY: dict[str, tuple[str, ...]] = {
+    "binance": ("endpoints", "catalogue_garbage", "silent_symbol", "delisted"),
+    "bybit": ("endpoints", "catalogue_garbage", "silent_symbol", "delisted"),
+    "okx": (),
+}
+"""What each adapter does not do yet. An entry that passes is an error, so the table shrinks with the work."""
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if not {"recording", "vectors"} & {*rule.needs}])
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_rule(venue: str, name: str, record_property: Callable[[str, object], None]) -> None:
-    """The adapter keeps the rule; its docstring says which."""
-    record_property("note", RULES[name](SUBJECTS[venue]) or "")
+    """The adapter keeps the rule; its docstring says which. A rule that cannot be tested says why."""
+    if name in FAILS_TODAY.get(venue, ()):
+        record_property("note", "not yet")
+        with pytest.raises(Nonconforming):
+            RULES[name](SUBJECTS[venue])
+        return
+    try:
+        record_property("note", RULES[name](SUBJECTS[venue]) or "")
+    except NotRun as reason:
+        record_property("note", f"not run: {reason}")
 
 
 FEEDS = [
@@ -63,16 +79,43 @@ def test_other_feeds_survive_faults(venue: str, options: dict[str, str]) -> None
     assert {book.state for book in solo.books.values()} == {BookState.SYNCED}
 
 
-def test_every_rule_states_itself() -> None:
-    """A rule without a docstring would be one that nobody can read."""
-    assert [name for name, rule in RULES.items() if not rule.__doc__] == []
+def test_every_rule_states_itself_and_has_a_kind() -> None:
+    """A rule without a docstring would be one that nobody can read; each kind of the kit has a rule."""
+    assert [name for name, rule in RULES.items() if not rule.about] == []
+    assert {rule.kind for rule in RULES.values()} == set(KINDS)
 
 
 def test_a_run_reports_each_rule_and_stops_at_none() -> None:
-    """A rule that fails is a line of the table, with what was seen; the others still run."""
-    results = run(VenueUnderTest(Binance, OkxDialect), ["declared"])
-    assert [result.passed for result in results] == [False]
-    assert table([*results, Result("book", True), Result("top", True, "not fused")]).splitlines()[1:] == [
-        "pass  book",
-        "pass  top              not fused",
+    """A rule that fails is a line of the table, with what was seen; the others still run. A rule that lacks something
+    says what."""
+    results = run(VenueUnderTest(Binance, OkxDialect), ["catalogue", "declared", "recording"])
+    assert [(result.rule, result.outcome) for result in results] == [
+        ("catalogue", "FAIL"),
+        ("declared", "pass"),
+        ("recording", "not run"),
     ]
+    assert results[0].note
+    assert results[2].note == "no --recording given"
+
+
+def test_rules_that_need_a_simulated_venue_say_so() -> None:
+    """Without a dialect the market rules run, and every other rule names the reason."""
+    results = run(VenueUnderTest(INSTALLED.exchange("okx")))
+    assert {result.note for result in results if result.outcome == "not run"} == {
+        "no simulated venue is registered",
+        "no --recording given",
+        "no --vectors given",
+    }
+    assert {result.rule for result in results if result.outcome != "not run"} == {
+        "declared",
+        "capability_card",
+        "links",
+        "options",
+        "endpoints",
+        "pure",
+        "same_twice",
+        "catalogue_garbage",
+        "frame_garbage",
+        "subscriptions",
+        "pings",
+    }

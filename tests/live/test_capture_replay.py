@@ -23,7 +23,7 @@ from arbkit.plugins import registry as plugins
 from arbkit.sim.world import World
 
 ARBKIT = str(Path(sys.executable).parent / "arbkit")
-VENUES = ("binance", "okx", "bybit")
+VENUES = sorted(plugins.load(dialects=True).dialects)
 
 
 def inflated(tape: bytes) -> bytes:

@@ -18,9 +18,9 @@ from arbkit_binance.dialect import BinanceDialect
 from arbkit.core.types import Side, Tif
 from arbkit.sim.flow import LAG_STEPS, Flow
 from arbkit.sim.market import MAKER, Divergence, Market
-from arbkit.sim.price import MAX_STEP, STEP_NS, STYLES, WILD, Price
+from arbkit.sim.price import DOLLARS, MAX_STEP, STEP_NS, STYLES, WILD, Price, walk
 from arbkit.sim.venue import Account, SimExchange
-from arbkit.sim.world import PAIRS, PRICES, World
+from arbkit.sim.world import MARKET, PAIRS, PRICES, World
 
 T0 = 1_780_000_000_000_000_000
 S = 1_000_000_000
@@ -182,9 +182,8 @@ def test_symbols_differ_in_activity() -> None:
     rates = [mean(hour(symbol).events) for symbol in ALL_PRICES]
     assert rates[0] > rates[2] > rates[3]
     assert rates[0] > 3 * rates[3]
-    assert [STYLES[symbol].events for symbol in ALL_PRICES] == sorted(
-        (style.events for style in STYLES.values()), reverse=True
-    )
+    busiest = [STYLES[symbol].events for symbol in ALL_PRICES]
+    assert busiest == sorted(busiest, reverse=True)
 
 
 def test_large_trades_take_several_levels_and_the_best_price_returns() -> None:
@@ -251,6 +250,21 @@ def test_large_moves_are_more_frequent_than_normal_and_cluster() -> None:
     sizes = [abs(move) for move in moves]
     assert correlation(sizes[:-1], sizes[1:]) > 0.06
     assert abs(correlation(moves[:-1], moves[1:])) < 0.05
+
+
+def test_prices_of_all_symbols_agree() -> None:
+    """BTC costs the same in USDT and in USDC; ETH in BTC costs what its dollars buy. No round of three pairs gains."""
+    names = {name.partition("-")[::2]: price for name, price in MARKET.items()}
+    assert len(names) >= 12
+    assert {quote for _, quote in names} == {"USDT", "USDC", "BTC", "ETH", "BNB"}
+    walks = {pair: walk(*pair, float(price), "agree") for pair, price in names.items()}
+    for _ in range(HOUR):
+        for one in walks.values():
+            one.step()
+    assert walks["BTC", "USDC"].value == walks["BTC", "USDT"].value != 61_800
+    for (base, quote), one in walks.items():
+        if quote not in DOLLARS:
+            assert one.value * walks[quote, "USDT"].value == pytest.approx(walks[base, "USDT"].value, rel=1e-9)
 
 
 def lags(seed: str) -> list[str]:

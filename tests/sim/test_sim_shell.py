@@ -28,7 +28,8 @@ async def test_admin_pages_and_endpoints() -> None:
     async with serve(world, now_ns=CLOCK.now_ns) as served, aiohttp.ClientSession() as http:
         json.dumps(served)
         venue = served["venues"]["binance"]
-        assert set(venue) == {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}
+        keys = {"key", "secret", "passphrase", "ed25519_key", "ed25519_pem"}
+        assert set(venue) == {"rest", "ws_public", "ws_private", "ws_trade"} | keys
         exchange = world.sites["binance"].exchange
         exchange.place(
             "main", "BTC-USDT", Side.BUY, px=Decimal(70_000), qty=Decimal("0.01"), tif=Tif.IOC, cl_ord_id="a", now_ns=1
@@ -131,3 +132,25 @@ async def test_a_client_that_leaves_in_the_handshake_is_no_error(caplog: pytest.
             async with http.get(f"{served['venues']['binance']['rest']}/api/v3/time") as reply:
                 assert reply.status == 200
     assert not caplog.records
+
+
+async def test_a_client_that_never_pongs_is_cut() -> None:
+    """web-socket-streams.md: a ping each 20 seconds, and no pong within a minute is the end; who answers stays."""
+    clock = [CLOCK.now_ns()]
+    world = World([BinanceDialect], seed=1, start_ns=clock[0])
+    async with serve(world, now_ns=lambda: clock[0]) as served, aiohttp.ClientSession() as http:
+        url = served["venues"]["binance"]["ws_public"] + "/ws/btcusdt@depth"
+        good, bad = await http.ws_connect(url), await http.ws_connect(url, autoping=False)
+
+        async def until_the_end(ws: aiohttp.ClientWebSocketResponse) -> None:
+            async for message in ws:
+                assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.PING)
+
+        readers = [asyncio.create_task(until_the_end(ws)) for ws in (good, bad)]
+        for _ in range(17):
+            clock[0] += 5_000_000_000
+            await asyncio.sleep(0.05)
+        await asyncio.wait_for(readers[1], 10)
+        assert not readers[0].done()
+        assert not good.closed
+        readers[0].cancel()

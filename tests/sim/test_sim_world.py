@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 
 import pytest
 from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.dialect import OkxDialect
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, default_script, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.wire import Answer, Close, Out, Request, SimFrame
-from arbkit.sim.world import World
+from arbkit.sim.world import MARKET, World
 
 T0 = 1_780_000_000_000_000_000
 MS = 1_000_000
@@ -140,6 +142,28 @@ def test_takers_eat_depth_and_makers_refill() -> None:
     quoter = world.market._quoters["binance", "BTC-USDT"]
     run(world, T0 + S)
     assert dict(book.depth(5000)[1]).get(ask, 0) == quoter.flow.lots(False, ask)
+    assert world.ledger()["binance"]["conserved"]
+
+
+def test_trades_of_the_flow_are_public_and_fill_resting_orders() -> None:
+    """A public trade happens at a price that the book had, on the side that the taker hits; a client's order that
+    rests at the best price is filled by such trades, under the same trade ids."""
+    world = World([BinanceDialect], seed=1, start_ns=T0, divergence=Divergence(noise=0))
+    exchange = world.sites["binance"].exchange
+    conn = world.connect("binance", "/ws/btcusdt@trade", {}, T0)[0]
+    bid = exchange.books["BTC-USDT"].top()[0] * Decimal("0.01")
+    own = exchange.place("main", "BTC-USDT", Side.BUY, px=bid, qty=Decimal("0.01"), now_ns=T0)
+    prints: list[Any] = []
+    while (now_ns := world.due_ns) < T0 + 120 * S:
+        before = [dict(side) for side in exchange.books["BTC-USDT"].depth(5000)]
+        world.tick(now_ns)
+        for event in frames([(now_ns, out) for out in world.drain()], conn):
+            assert int(Decimal(event["p"]) * 100) in before[0 if event["m"] else 1]
+            prints.append(event)
+    assert {event["m"] for event in prints} == {True, False}
+    assert [event["t"] for event in prints] == sorted({event["t"] for event in prints})
+    assert own.cum
+    assert {fill.id for fill in own.fills} <= {event["t"] for event in prints}
     assert world.ledger()["binance"]["conserved"]
 
 
@@ -287,3 +311,21 @@ def test_scripts_are_checked() -> None:
         read_script(b'[{"kind": "drop", "chanse": 1}]')
     with pytest.raises(ConfigError, match="no venue 'okx'"):
         World([BinanceDialect], seed=1, start_ns=T0, faults=[Fault(kind="drop", venue="okx")])
+
+
+def test_twelve_symbols_with_rules_and_fees_of_their_own() -> None:
+    """The market of ``arbkit sim``: ticks, lots, minimums and fees differ, and each book has two sides."""
+    world = World([BinanceDialect, OkxDialect, BybitDialect], seed=1, start_ns=T0, prices=MARKET)
+    fees = set()
+    for site in world.sites.values():
+        pairs = site.exchange.pairs
+        assert set(pairs) == set(MARKET)
+        assert len({pair.tick for pair in pairs.values()}) > 3
+        assert len({pair.lot for pair in pairs.values()}) > 4
+        assert len({pair.min_notional for pair in pairs.values()} | {pair.min_qty for pair in pairs.values()}) > 4
+        for symbol, book in site.exchange.books.items():
+            bid, _, ask, _ = book.top()
+            price = float(MARKET[symbol] / pairs[symbol].tick)
+            assert price * 0.99 < bid < ask < price * 1.01
+            fees.add(site.exchange.rates("main", symbol))
+    assert len(fees) > 3

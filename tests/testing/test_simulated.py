@@ -9,12 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from arbkit_binance.adapter import Binance
-from arbkit_binance.dialect import BinanceDialect
-from arbkit_bybit.adapter import Bybit
-from arbkit_bybit.dialect import BybitDialect
-from arbkit_okx.adapter import Okx
-from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
 from arbkit import Opportunity, SpreadArb, View
@@ -24,12 +18,15 @@ from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.journal import decode
 from arbkit.core.trading.engine import RunningStrategy
 from arbkit.core.types import Command, OrderUpdate
+from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import default_script
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.simulated import differences, simulate
 from arbkit.testing.virtual import VirtualRun
 
-VENUES: dict[Any, Any] = {Binance: BinanceDialect, Okx: OkxDialect, Bybit: BybitDialect}
+REGISTRY = plugins.load(dialects=True)
+NAMES = sorted(REGISTRY.dialects)
+VENUES: dict[Any, Any] = {REGISTRY.exchange(name): REGISTRY.dialect(name) for name in NAMES}
 MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=100)
 
 
@@ -44,11 +41,11 @@ def accepted(run: VirtualRun) -> Counter[str]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed: int) -> None:
-    """Three venues, one minute: all faults fire, nothing stays open, no id is accepted twice, and the seed gives the
+    """All venues, one minute: every fault fires, nothing stays open, no id is accepted twice, and the seed gives the
     hash."""
 
     def once() -> VirtualRun:
-        run = simulate(spread(), VENUES, seed=seed, faults=default_script(["binance", "okx", "bybit"], 60), limits=MANY)
+        run = simulate(spread(), VENUES, seed=seed, faults=default_script(NAMES, 60), limits=MANY)
         run.run_for(60)
         assert run.stop()
         return run
@@ -72,7 +69,7 @@ def test_a_difference_of_one_unit_is_reported() -> None:
     assert said.startswith("okx USDT: ours ")
 
 
-@pytest.mark.parametrize("venue", ["binance", "okx", "bybit"])
+@pytest.mark.parametrize("venue", NAMES)
 def test_the_trade_socket_cut_after_every_order_makes_no_second_one(venue: str) -> None:
     """Each order of one venue arrives, and its socket is cut before the answer: one accepted order per intent."""
     run = simulate(spread(), VENUES, limits=MANY)

@@ -48,7 +48,7 @@ def test_each_quirk_alone(venue: Any, wire: tuple[str, Any]) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_all_quirks_at_once(venue: Any, wire: tuple[str, Any], seed: int) -> None:
     """Hundreds of frames with everything that the wire may do."""
-    played = Played(venue, wire[1], wire[1].quirks, seed, count=300)
+    played = Played(venue, wire[1], wire[1].quirks, seed, count=400)
     assert played.faults == []
     assert set(played.seen) == set(wire[1].quirks)
 

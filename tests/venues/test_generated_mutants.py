@@ -255,10 +255,10 @@ def test_a_mutant_is_caught(
     venue = venues[home[0]]
     wire = venue.facts.WIRES[home[1]]
     if (home, quirks) not in CLEAN:
-        assert Played(venue, wire, quirks, 3, count=100).faults == []
+        assert Played(venue, wire, quirks, 3, count=150).faults == []
         CLEAN.add((home, quirks))
     mutant(monkeypatch)
-    assert Played(venue, wire, quirks, 3, count=100).faults != []
+    assert Played(venue, wire, quirks, 3, count=150).faults != []
 
 
 @pytest.mark.parametrize("family", [Joined, Chained, Checksummed, SnapshotOnly])

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
-from typing import Protocol, get_args
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,7 +43,22 @@ from arbkit.testing.virtual import VirtualRun, endpoints
 
 __all__ = ["ROUGH", "START_NS", "SeedReport", "DeskUnderTest", "WatchedRun", "client_ids", "run", "swarm"]
 
-KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+KINDS: tuple[FaultKind, ...] = (
+    "skip",
+    "drop",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "close",
+    "mute",
+    "throttle",
+    "status",
+    "delay",
+    "blind",
+    "lose_ack",
+    "lose_request",
+    "partial",
+)
 STORM_S = 10.0
 """After the stop, the faults continue for this time."""
 HEALED_S = 120.0
@@ -144,6 +159,8 @@ def _fault(kind: FaultKind, rng: Random) -> Fault:
             return Fault(kind=kind, chance=some(0.02, 0.2))
         case "partial":
             return Fault(kind=kind, chance=some(0.1, 0.6), fraction=some(0.05, 0.9))
+        case _:
+            return Fault(kind=kind, every_s=some(5, 20))
 
 
 # --- one run ----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from arbkit.sim.pair import text, units
 from arbkit.sim.venue import SimFill
 from arbkit.sim.world import ACCOUNT
 from arbkit.testing.conformance.rig import SECOND, Rig
-from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
+from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
 
 __all__ = ["judge"]
 
@@ -116,7 +116,7 @@ def _both(subject: VenueUnderTest) -> list[tuple[Rig, Role]]:
     return [(subject.rig().boot(), role) for role in _roles(probe, probe.order())]
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def ioc_full(subject: VenueUnderTest) -> None:
     """A fully matched IOC: each fill is reported once with its fee, then FILLED with the quantity; on each role."""
     for rig, role in _both(subject):
@@ -132,7 +132,7 @@ def ioc_full(subject: VenueUnderTest) -> None:
             must(len(rig.true_order(order.cl_ord_id).fills) > 1, "one fill only, so the rule cannot be tested")  # type: ignore[union-attr]  # judged
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def ioc_partial(subject: VenueUnderTest) -> None:
     """A partly matched IOC reports its fills and expires."""
     for rig, role in _both(subject):
@@ -146,7 +146,7 @@ def ioc_partial(subject: VenueUnderTest) -> None:
         must(true is not None and 0 < true.cum < true.qty, "not partly filled, so the rule cannot be tested")
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def ioc_none(subject: VenueUnderTest) -> None:
     """An IOC without a match expires with cum_qty 0."""
     for rig, role in _both(subject):
@@ -155,7 +155,7 @@ def ioc_none(subject: VenueUnderTest) -> None:
         same(judge(rig, order, OrdStatus.EXPIRED)[-1].cum_qty, Decimal(0), "cum_qty")
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def fok(subject: VenueUnderTest) -> None:
     """A FOK is filled completely or not at all."""
     for rig, role in _both(subject):
@@ -167,7 +167,7 @@ def fok(subject: VenueUnderTest) -> None:
         same(judge(rig, killed, OrdStatus.EXPIRED)[-1].cum_qty, Decimal(0), "cum_qty")
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def rest_and_cancel(subject: VenueUnderTest) -> None:
     """A GTC order rests, locks its balance, and ends CANCELED after a cancel by our id or the venue's id."""
     for rig, role in _both(subject):
@@ -199,7 +199,7 @@ def _stream_balances(rig: Rig) -> None:
         must(balance.exch_ns > 0, f"balance of {asset} without exch_ns")
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def maker(subject: VenueUnderTest) -> None:
     """A resting order filled in two parts: two maker fills, PARTIALLY_FILLED between them, FILLED at the end."""
     rig = subject.rig().boot()
@@ -218,7 +218,7 @@ def maker(subject: VenueUnderTest) -> None:
     _stream_balances(rig)
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def post_only(subject: VenueUnderTest) -> None:
     """A post-only order that would match ends unfilled with reason POST_ONLY; one that rests can be cancelled."""
     for rig, role in _both(subject):
@@ -236,23 +236,22 @@ def post_only(subject: VenueUnderTest) -> None:
         same(stream[-1].reason, None, "the reason of an order that we cancelled")
 
 
-@rule
-def cancel_all(subject: VenueUnderTest) -> str | None:
+@rule("order round trip", "dialect", "orders")
+def cancel_all(subject: VenueUnderTest) -> None:
     """Cancel-all ends all resting orders of an instrument."""
     rig = subject.rig().boot(("BTC-USDT", "ETH-USDT"))
     everything = CancelAll(account=rig.account, instrument=rig.instrument("BTC-USDT").id)
     if not rig.exchange.route(everything):
-        return "not offered"
+        raise NotRun("the adapter routes no CancelAll")
     orders = [rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500 - n) for n in range(3)]
     for order in orders:
         rig.do(order)
     rig.do(everything)
     for order in orders:
         judge(rig, order, OrdStatus.CANCELED)
-    return None
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def cancel_gone(subject: VenueUnderTest) -> None:
     """A cancel that finds no open order is answered with UNKNOWN_ORDER about the cancel; it does not end the order."""
     for rig, role in _both(subject):
@@ -271,7 +270,7 @@ def cancel_gone(subject: VenueUnderTest) -> None:
                 same(update.instrument, gone.instrument, "instrument in the answer to a cancel")
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def query(subject: VenueUnderTest) -> None:
     """An order is found by our id in any state, on each role; an order that was never sent is reported as absent."""
     rig = subject.rig().boot()
@@ -312,7 +311,7 @@ def _query(order: NewOrder, order_id: str = "") -> QueryOrder:
     return QueryOrder(account=order.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, order_id=order_id)
 
 
-@rule
+@rule("order round trip", "dialect", "orders")
 def listings(subject: VenueUnderTest) -> None:
     """Listings of open orders and fills are complete and correct, and contain foreign orders without an id of ours."""
     rig = subject.rig().boot(("BTC-USDT", "ETH-USDT"))
@@ -371,7 +370,7 @@ def _is_ours(update: OrderUpdate) -> bool:
     return parse_cl_ord_id(update.cl_ord_id) is not None
 
 
-@rule
+@rule("restarts", "dialect", "orders")
 def reborn(subject: VenueUnderTest) -> None:
     """A session created after a request can read its answer, because the request id contains all that it needs."""
     rig = subject.rig().boot()

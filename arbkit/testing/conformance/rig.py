@@ -153,6 +153,10 @@ class Rig:
         self.faults: list[tuple[str, Exception]] = []
         """Exceptions raised by sessions, by link."""
         self.judge = TrueBooks(self.truth)
+        self.lost: Callable[[SimFrame], bool] = lambda frame: False
+        """The venue's frames that never arrive."""
+        self.unanswered: Callable[[Ask | Command], bool] = lambda what: False
+        """The HTTP requests whose answers never arrive."""
         self._ids = IntentIds(1)
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -184,6 +188,11 @@ class Rig:
     def line(self, role: Role) -> _Line:
         """The first link of a role."""
         return next(line for line in self.lines.values() if line.spec.role is role)
+
+    @property
+    def trades(self) -> bool:
+        """Whether the adapter sends orders."""
+        return bool(self.exchange.route(self.order()))
 
     def instrument(self, symbol: str) -> Instrument:
         return self.catalogue[f"{self.venue}:{symbol}"]
@@ -376,6 +385,8 @@ class Rig:
             self.lines[self._links[conn]].last_recv_ns = self.now_ns
 
     def _frame(self, frame: SimFrame) -> None:
+        if self.lost(frame):
+            return
         self._received(frame.conn)
         link = self._links.get(frame.conn)
         if link is not None:
@@ -387,7 +398,7 @@ class Rig:
         link, what, sent_ns, tries = self._flying.pop(out.ref)
         line = self.lines[link]
         answer: HttpAnswer | NoAnswer = NoAnswer("the connection closed without a response", recv_ns=self.now_ns)
-        if out.reply is not None:
+        if out.reply is not None and not self.unanswered(what):
             headers = {name.lower(): value for name, value in out.reply.headers.items()}
             answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
             self.bodies.append((what, answer))

@@ -14,15 +14,26 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows, Rows
 from arbkit.sim.limits import Window
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
+from arbkit.sim.venue import (
+    Account,
+    BalanceReport,
+    Band,
+    OrderReport,
+    Profile,
+    Report,
+    SimExchange,
+    TopReport,
+    TradeReport,
+)
 from arbkit.sim.wire import Reply, Request, SimWire
 
-from .dialect_calls import WEIGHT, Calls, Route
+from .dialect_calls import WEIGHT, Calls
 from .dialect_streams import Streams
-from .dialect_wire import Call, Problem, decimal8, execution_report
+from .dialect_wire import decimal8, execution_report, wrong
 
 __all__ = ["BinanceDialect"]
 
@@ -38,10 +49,14 @@ _BAN_AFTER: Final = 20
 class _Api:
     """One WS API connection."""
 
-    __slots__ = ("conn", "div", "limits", "next_id", "users")
+    __slots__ = ("account", "conn", "div", "limits", "logon_ns", "next_id", "opened_ns", "users")
 
-    def __init__(self, conn: int, div: int, limits: bool) -> None:
+    def __init__(self, conn: int, div: int, limits: bool, now_ns: int) -> None:
         self.conn = conn
+        self.account: Account | None = None
+        """The account that logged on."""
+        self.opened_ns = now_ns
+        self.logon_ns = 0
         self.div = div
         self.limits = limits
         """Whether replies contain ``rateLimits``."""
@@ -58,8 +73,12 @@ class BinanceDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.001"),
         taker=Decimal("0.001"),
+        special={"USDC": (Decimal("0.001"), Decimal("0.00095"))},
         fee_decimals=8,
         client_ids="open",
+        ed25519=True,
+        band=Band(Decimal(5), Decimal("0.2"), Decimal("0.2"), Decimal(5)),
+        fee_discount=Decimal("0.75"),
         first_order_id=30_000_000_000,
         first_trade_id=4_000_000_000,
     )
@@ -125,23 +144,36 @@ class BinanceDialect:
                 raise Problem(-1000, "No such endpoint.", 404)
             self._check_limits(now_ns)
             form = request.body.decode(errors="replace")
-            params = dict(parse_qsl(f"{request.query}&{form}", keep_blank_values=True))
+            given = parse_qsl(f"{request.query}&{form}", keep_blank_values=True)
+            params = dict(given)
+            if len(params) < len(given):
+                raise Problem(-1101, "Duplicate values for a parameter detected.", 400)
             if route.signed:
                 payload = _unsigned(request.query) + _unsigned(form)
                 account = self._signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)
-            call = Call(params, account, now_ns, div, 0)
+            call = SimCall(params, account, now_ns, wrong, div=div)
             body = self._run(route, call)
         except Problem as problem:
             reply = Reply(problem.status, _encode({"code": problem.code, "msg": problem.msg}), dict(_JSON))
-            if problem.data and "retryAfter" in problem.data:
-                reply = self._retry(reply, problem.data["retryAfter"] * _MS - now_ns)
+            if "retryAfter" in problem.more:
+                reply = self._retry(reply, problem.more["retryAfter"] * _MS - now_ns)
         else:
             reply = Reply(200, _encode(body), dict(_JSON))
-        return self._counted(reply, account if route is not None and route.order else None, now_ns)
+        return self._counted(reply, account if route is not None and route.trade else None, now_ns)
 
     def limited(self, now_ns: int, retry_ns: int) -> Reply:
         body = _encode({"code": -1003, "msg": "Too many requests; current limit is 6000 request weight per 1 MINUTE."})
         return self._counted(self._retry(Reply(429, body, dict(_JSON)), retry_ns), None, now_ns)
+
+    def busy(self, now_ns: int) -> Reply:
+        """errors.md: -1008 with HTTP 503."""
+        said = "Server is currently overloaded with other requests. Please try again in a few minutes."
+        return self._counted(Reply(503, _encode({"code": -1008, "msg": said}), dict(_JSON)), None, now_ns)
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """limits.md: 418 with the time when the ban ends."""
+        said = f"Way too much request weight used; IP banned until {(now_ns + retry_ns) // _MS}."
+        return self._retry(Reply(418, _encode({"code": -1003, "msg": said}), dict(_JSON)), retry_ns)
 
     def _retry(self, reply: Reply, retry_ns: int) -> Reply:
         """limits.md: ``Retry-After`` in seconds."""
@@ -157,14 +189,21 @@ class BinanceDialect:
 
     # --- both APIs --------------------------------------------------------------------------------------------------
 
-    def _run(self, route: Route, call: Call) -> Any:
-        weight = route.weight if isinstance(route.weight, int) else route.weight(call)
-        if not route.order:
+    def _run(self, route: Route, call: SimCall) -> Any:
+        _known(route, call)
+        if route.trade and call.account is not None:
+            # a key without the permission, and an account that was disabled (errors.md, "Messages for -2010")
+            if not call.account.settings.get("enableSpotAndMarginTrading", True):
+                raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            if not call.account.settings.get("canTrade", True):
+                raise Problem(-2010, "This action is disabled on this account.", 400)
+        weight = route.cost if isinstance(route.cost, int) else route.cost(call)
+        if not route.trade:
             self._spend(weight, call.now_ns)
         try:
             return route.handler(call)
         except Problem:
-            if route.order:
+            if route.trade:
                 # CHANGELOG 2026-04-02: order writes that succeed cost nothing, those that fail their weight
                 self._spend(weight, call.now_ns)
             raise
@@ -178,7 +217,7 @@ class BinanceDialect:
         if now_ns < self._banned_until_ns:
             until = self._banned_until_ns // _MS
             raise Problem(
-                -1003, f"Way too much request weight used; IP banned until {until}.", 418, _wait(until, now_ns)
+                -1003, f"Way too much request weight used; IP banned until {until}.", 418, **_wait(until, now_ns)
             )
         if self._weight.used(_IP, now_ns) >= WEIGHT[2]:
             self._defied += 1
@@ -190,7 +229,7 @@ class BinanceDialect:
     def _too_many(self, now_ns: int, retry_ns: int = 0) -> Problem:
         until = (now_ns + (retry_ns or self._weight.wait_ns(now_ns))) // _MS + 1
         said = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
-        return Problem(-1003, said, 429, _wait(until, now_ns))
+        return Problem(-1003, said, 429, **_wait(until, now_ns))
 
     def _signed(self, key: str, params: Mapping[str, str], payload: str, now_ns: int) -> Account:
         """request-security.md: key, HMAC-SHA256 over the payload as sent, then the time window."""
@@ -201,24 +240,32 @@ class BinanceDialect:
             raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         for name in ("timestamp", "signature"):
             if not params.get(name):
-                raise Problem(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-        good = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
-        if not hmac.compare_digest(good.encode(), params["signature"].encode()):
-            raise Problem(-1022, "Signature for this request is not valid.")
+                raise wrong(name, "missing")
+        if account.ed25519 is not None and key == account.ed25519.key:
+            good = account.ed25519.good(payload, params["signature"])
+        else:
+            mine = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
+            good = hmac.compare_digest(mine.encode(), params["signature"].encode())
+        if not good:
+            raise Problem(-1022, "Signature for this request is not valid.", 400)
+        self._check_time(params, now_ns)
+        return account
+
+    def _check_time(self, params: Mapping[str, str], now_ns: int) -> None:
+        """request-security.md, "Timing security"."""
         try:
             stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
             too_wide = window > 60_000
         except (ValueError, ArithmeticError):
-            raise Problem(-1100, "Illegal characters found in parameter 'timestamp' or 'recvWindow'.") from None
+            raise Problem(-1100, "Illegal characters found in parameter 'timestamp' or 'recvWindow'.", 400) from None
         if too_wide:
-            raise Problem(-1131, "recvWindow must be less than 60000.")
+            raise Problem(-1131, "recvWindow must be less than 60000.", 400)
         # a timestamp is in milliseconds or in microseconds, told apart by its size
         sent_ns = stamp * (1000 if stamp >= 10**14 else _MS)
         if sent_ns >= now_ns + 1000 * _MS:
-            raise Problem(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+            raise Problem(-1021, "Timestamp for this request was 1000ms ahead of the server's time.", 400)
         if now_ns - sent_ns > window * _MS:
-            raise Problem(-1021, "Timestamp for this request is outside of the recvWindow.")
-        return account
+            raise Problem(-1021, "Timestamp for this request is outside of the recvWindow.", 400)
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
@@ -235,17 +282,17 @@ class BinanceDialect:
                 self._spend(2, now_ns)  # general-information.md: opening a connection costs 2
             except Problem:
                 return self.limited(now_ns, self._weight.wait_ns(now_ns))
-            self._apis[conn] = _Api(conn, div, options.get("returnRateLimits") != "false")
+            self._apis[conn] = _Api(conn, div, options.get("returnRateLimits") != "false", now_ns)
         elif path == "/ws" or path.startswith("/ws/"):
-            names = [name for name in path[4:].split("/") if name]
-            self._streams.connect(conn, names, False, div, now_ns)
+            if not self._streams.connect(conn, path[4:], False, div, now_ns):
+                return Reply(400, b"")
         elif path == "/stream":
-            names = [name for name in options.get("streams", "").split("/") if name]
-            self._streams.connect(conn, names, True, div, now_ns)
+            if not self._streams.connect(conn, options.get("streams", ""), True, div, now_ns):
+                return Reply(400, b"")
         else:
             return Reply(404, b"")
         self._alive.add(conn)
-        # web-socket-streams.md: a ping every 20 seconds, and the connection ends after 24 hours
+        # web-socket-streams.md: a ping every 20 seconds, a pong within a minute, and the connection ends after 24 hours
         self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
         self._timers.at(now_ns + 86_400 * _S, lambda now: self._wire.close(conn, 1001, "24 hours"))
         return None
@@ -263,7 +310,7 @@ class BinanceDialect:
 
     def _ping(self, conn: int, now_ns: int) -> None:
         if conn in self._alive:
-            self._wire.ping(conn)
+            self._wire.ping(conn, 60 * _S)
             self._timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
 
     def _request(self, api: _Api, text: str, now_ns: int) -> None:
@@ -271,6 +318,7 @@ class BinanceDialect:
         ref: Any = None
         account: Account | None = None
         route: Route | None = None
+        params: dict[str, str] = {}
         try:
             try:
                 message = msgspec.json.decode(text)
@@ -279,7 +327,7 @@ class BinanceDialect:
                 route = self._calls.ws.get(method)
                 session = method.startswith(("userDataStream.", "session."))
             except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
-                raise Problem(-1135, "JSON request is invalid or malformed.") from None
+                raise Problem(-1135, "JSON request is invalid or malformed.", 400) from None
             limited_ns = self._exchange.limited_until_ns - now_ns
             if limited_ns > 0:
                 raise self._too_many(now_ns, limited_ns)
@@ -287,42 +335,53 @@ class BinanceDialect:
             if session:
                 result = self._session(api, method, params, now_ns)
             elif route is None:
-                raise Problem(-1000, f"Unknown method {method}.")
+                raise Problem(-1000, f"Unknown method {method}.", 400)
             else:
                 if route.signed:
-                    account = self._signed_ws(params, now_ns)
-                result = self._run(route, Call(params, account, now_ns, api.div, api.conn))
+                    account = self._signed_ws(api, params, now_ns)
+                result = self._run(route, SimCall(params, account, now_ns, wrong, div=api.div))
+            if method == "order.place" and self._exchange.strikes("overrun", method):
+                raise self._too_many(now_ns)
             reply: dict[str, Any] = {"id": ref, "status": 200, "result": result}
         except Problem as problem:
             error: dict[str, Any] = {"code": problem.code, "msg": problem.msg}
-            if problem.data:
-                error["data"] = problem.data
+            if problem.more:
+                error["data"] = problem.more
             reply = {"id": ref, "status": problem.status, "error": error}
-        if api.limits:
-            reply["rateLimits"] = self._limits(account if route is not None and route.order else None, now_ns)
+        if api.limits and params.get("returnRateLimits") != "false":
+            reply["rateLimits"] = self._limits(account if route is not None and route.trade else None, now_ns)
         self._wire.send(api.conn, _encode(reply).decode(), "reply")
 
     def _limits(self, account: Account | None, now_ns: int) -> list[dict[str, Any]]:
-        if account is not None:
-            return self._calls.order_limits(account.name, now_ns)
         kind, num, limit, _ = WEIGHT
         used = self._weight.used(_IP, now_ns)
+        orders = self._calls.order_limits(account.name, now_ns) if account is not None else []
         return [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": kind, "intervalNum": num, "limit": limit, "count": used}
+            *orders,
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": kind, "intervalNum": num, "limit": limit, "count": used},
         ]
 
-    def _signed_ws(self, params: Mapping[str, str], now_ns: int) -> Account:
-        """request-security.md: all parameters but the signature, sorted by name, as raw text."""
+    def _signed_ws(self, api: _Api, params: Mapping[str, str], now_ns: int) -> Account:
+        """request-security.md: all parameters but the signature, sorted by name, as raw text. After a log-on neither
+        key nor signature is needed."""
+        if api.account is not None and "apiKey" not in params and "signature" not in params:
+            if not params.get("timestamp"):
+                raise wrong("timestamp", "missing")
+            self._check_time(params, now_ns)
+            return api.account
         payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
         return self._signed(params.get("apiKey", ""), params, payload, now_ns)
 
     def _session(self, api: _Api, method: str, params: Mapping[str, str], now_ns: int) -> Any:
-        """session-authentication and user-data-stream requests. The keys here are HMAC keys, which cannot log on."""
+        """session-authentication and user-data-stream requests. Only Ed25519 keys can log on."""
         self._spend(2, now_ns)
-        if method == "userDataStream.subscribe.signature":
-            account = self._signed_ws(params, now_ns)
+        if method == "userDataStream.subscribe.signature" or (method == "userDataStream.subscribe" and api.account):
+            account = api.account if method == "userDataStream.subscribe" else None
+            account = account or self._signed_ws(api, params, now_ns)
+            if self._exchange.strikes("login"):
+                raise Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
             if account.name in api.users.values():
-                raise Problem(-1000, "Already subscribed to this account's user data stream.")
+                raise Problem(-2035, "User Data Stream subscription already active.", 400)
             number, api.next_id = api.next_id, api.next_id + 1
             api.users[number] = account.name
             return {"subscriptionId": number}
@@ -330,19 +389,25 @@ class BinanceDialect:
             named = params.get("subscriptionId")
             gone = [number for number in api.users if named in (None, str(number))]
             if not gone:
-                raise Problem(-1000, "No such subscription.")
+                raise Problem(-2036, "User Data Stream subscription not active.", 400)
             for number in gone:
                 del api.users[number]
             return {}
         if method in ("userDataStream.start", "userDataStream.ping", "userDataStream.stop"):
             raise Problem(-1000, "This method has been retired.", 410)
         if method == "session.logon":
-            raise Problem(-4056, "HMAC_SHA256 API key is not supported.")
-        if method == "session.status":
+            account = self._signed_ws(api, {"apiKey": "", **params}, now_ns)
+            if account.ed25519 is None or params["apiKey"] != account.ed25519.key:
+                raise Problem(-4056, "HMAC_SHA256 API key is not supported.", 400)
+            api.account, api.logon_ns = account, now_ns
+        if method == "session.logout":
+            api.account, api.logon_ns = None, 0
+        if method in ("session.logon", "session.logout", "session.status"):
+            key = api.account.ed25519.key if api.account and api.account.ed25519 else None
             return {
-                "apiKey": None,
-                "authorizedSince": None,
-                "connectedSince": now_ns // api.div,
+                "apiKey": key,
+                "authorizedSince": api.logon_ns // api.div or None,
+                "connectedSince": api.opened_ns // api.div,
                 "returnRateLimits": api.limits,
                 "serverTime": now_ns // api.div,
                 "userDataStream": bool(api.users),
@@ -352,12 +417,11 @@ class BinanceDialect:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        self._streams.trades([report for report in reports if isinstance(report, TradeReport)], now_ns)
         for report in reports:
             match report:
                 case TopReport():
                     self._streams.top(report, now_ns)
-                case TradeReport():
-                    self._streams.trade(report, now_ns)
                 case OrderReport():
                     cancel_id = self._calls.cancel_ids.get(report.order.id, report.order.cl_ord_id)
                     for api, number in self._users(report.order.account):
@@ -382,6 +446,19 @@ class BinanceDialect:
 
     def _event(self, api: _Api, number: int, event: dict[str, Any]) -> None:
         self._wire.send(api.conn, _encode({"subscriptionId": number, "event": event}).decode(), "user")
+
+
+def _known(route: Route, call: SimCall) -> None:
+    """errors.md: -1105 for an empty parameter, -1104 for one that the call does not have."""
+    if route.names is None:
+        return
+    for name, value in call.params.items():
+        if not value:
+            raise Problem(-1105, f"Parameter '{name}' was empty.", 400)
+    read = sum(name in route.names.split() for name in call.params)
+    if read < len(call.params):
+        said = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{len(call.params)}'."
+        raise Problem(-1104, said, 400)
 
 
 def _unsigned(raw: str) -> str:

@@ -16,12 +16,12 @@ from arbkit.venue import (
     Ask,
     Asked,
     BadFrame,
+    BookFeed,
     BookSocket,
     CancelOrder,
     Command,
     Context,
     Depth,
-    Feed,
     HttpAnswer,
     Level,
     LocalProtocolError,
@@ -73,10 +73,10 @@ _LOGON = "logon"
 _SUBSCRIBE = "subscribe"
 
 
-def feeds(depth: int) -> Mapping[str, Feed]:
+def feeds(depth: int) -> Mapping[str, BookFeed]:
     """``depth`` is the number of levels of a snapshot. Whole books are read in recordings, not subscribed."""
-    whole = {channel: Feed(levels, SnapshotOnly) for channel, levels in _WHOLE.items()}
-    return {**whole, **dict.fromkeys(_DIFFS, Feed(depth, joined))}
+    whole = {channel: BookFeed(levels, SnapshotOnly) for channel, levels in _WHOLE.items()}
+    return {**whole, **dict.fromkeys(_DIFFS, BookFeed(depth, joined))}
 
 
 def streams(native: str) -> Sequence[Stream]:
@@ -257,19 +257,19 @@ class Api:
         return (subscribe,), (_SUBSCRIBE,)
 
     def write(self, socket: AccountSocket, what: Command, now_ns: int) -> Send:
-        context, make = socket.context, socket.ids.make
+        context = socket.context
         match what:
             case NewOrder():
-                name = make("n", what.cl_ord_id, what.instrument)
-                params = tables.order_params(context, what)
-                return self.call(context, name, "order.place", params, now_ns, what.deadline_ns)
+                letter, method, params = "n", "order.place", tables.order_params(context, what)
             case CancelOrder():
-                name = make("c", what.cl_ord_id, what.instrument)
-                return self.call(context, name, "order.cancel", tables.key_params(context, what), now_ns)
+                letter, method, params = "c", "order.cancel", tables.key_params(context, what)
             case QueryOrder():
-                name = make("q", what.cl_ord_id, what.instrument)
-                return self.call(context, name, "order.status", tables.key_params(context, what), now_ns)
-        raise LocalProtocolError(f"{socket.context.link.link} carries no {what!r}")
+                letter, method, params = "q", "order.status", tables.key_params(context, what)
+            case _:
+                raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
+        name = socket.ids.make(letter, what.cl_ord_id, context.native(what.instrument))
+        deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
+        return self.call(context, name, method, params, now_ns, deadline_ns)
 
     def read(self, socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
         frame = rows.frame(data)
@@ -292,8 +292,8 @@ class Api:
             _must(frame, "userDataStream.subscribe")
             return socket.confirmed(_SUBSCRIBE, now_ns)
         if name[:1] == "t" and name[1:].isdecimal() and is_present(frame.result):
-            trip = HttpAnswer(200, {}, b"", int(name[1:]), now_ns)
-            return (time_sample("binance", rows.numbers(frame.result)["serverTime"] * MS, MS, trip),)
+            server_ms = rows.numbers(frame.result)["serverTime"]
+            return (time_sample("binance", server_ms * MS, MS, int(name[1:]), now_ns),)
         asked = socket.ids.read(name)
         kind = _LETTERS.get(asked.letter)
         if kind is not None:

@@ -46,8 +46,8 @@ from arbkit.venue import (
     RateLimit,
     RateReport,
     RejectReason,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
     Row,
     S,
     Secret,
@@ -246,6 +246,11 @@ def instrument(row: Row) -> Instrument:
     return found if spot else replace(found, tradable=False)
 
 
+def _clock(got: Got) -> Sequence[Output]:
+    server_ns = got.rows["serverTime"] * MS
+    return [time_sample("binance", server_ns, MS, got.answer.sent_ns, got.answer.recv_ns)]
+
+
 def _catalogue(got: Got) -> Sequence[Output]:
     spot = [row for row in got.rows.symbols if not text(row, "contractType")]  # recordings of futures have it
     updates = [InstrumentUpdate(instrument(row)) for row in spot]
@@ -347,7 +352,9 @@ def window(longest_ms: int, deadline_ns: int, now_ns: int) -> int:
     return max(1, min(longest_ms, (deadline_ns - now_ns) // MS)) if deadline_ns else longest_ms
 
 
-def sign(context: Context, request: Request, now_ns: int, *, url: str, key_type: str, window_ms: int) -> HttpRequest:
+def sign(
+    context: Context, request: RestRequest, now_ns: int, *, url: str, key_type: str, window_ms: int
+) -> HttpRequest:
     """All parameters in the query, in the signed order, the signature last."""
     if not request.signed:
         params = f"?{query(request.params)}" if request.params else ""
@@ -361,12 +368,12 @@ def sign(context: Context, request: Request, now_ns: int, *, url: str, key_type:
     return HttpRequest(request.method, Secret(f"{url}{request.path}?{signed}&{proof}"), headers=headers)
 
 
-def unwrap(answer: HttpAnswer) -> Reply | None:
+def unwrap(answer: HttpAnswer) -> RestReply | None:
     """There is no envelope: the body is the data, or an error."""
     if answer.status == 200:
-        return Reply(0, "", answer.body)
+        return RestReply(0, "", answer.body)
     error = read_json(rows.ERROR, answer.body)
-    return None if error is None else Reply(error.code, error.msg, b"")
+    return None if error is None else RestReply(error.code, error.msg, b"")
 
 
 # --- the calls ---
@@ -447,7 +454,9 @@ def calls(depth: int, sapi: bool) -> CallTable:
                 path="/api/v3/time",
                 signed=False,
                 rows=dict[str, int],
-                read=lambda got: [time_sample("binance", got.rows["serverTime"] * MS, MS, got.answer)],
+                read=lambda got: [
+                    time_sample("binance", got.rows["serverTime"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)
+                ],
                 cost=[("weight", 1, "")],
             ),
             AskKind.ACCOUNT: Call(

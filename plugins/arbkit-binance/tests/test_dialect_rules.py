@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from arbkit_binance.dialect import BinanceDialect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arbkit.core.types import Side
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.venue import Account
@@ -39,12 +41,14 @@ class Client:
         main = self.exchange.accounts["main"]
         self.key, self.secret = main.key, main.secret
         self.ref = 0
+        self.outs: list[Any] = []
 
     def raw(self, method: str, path: str, query: str = "", body: str = "", key: str | None = None) -> Any:
         self.ref += 1
         headers = {"x-mbx-apikey": self.key if key is None else key}
         self.world.http("binance", Request(method, path, query, headers, body.encode()), self.ref, self.now_ns)
-        for out in self.world.drain():
+        self.outs = self.world.drain()
+        for out in self.outs:
             if isinstance(out, Answer) and out.ref == self.ref:
                 return out.reply
         raise AssertionError("no answer")
@@ -273,6 +277,14 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert client.world.faults()["counts"] == {"lose_ack": 1}
 
 
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 429 with -1003, and the order is there."""
+    client = Client([Fault(kind="overrun")])
+    reply, *_ = client.place(client.api(), timeInForce="GTC", price="50000")
+    assert (reply["status"], reply["error"]["code"]) == (429, -1003)
+    assert len(client.exchange.open_orders("main")) == 1
+
+
 def test_a_lost_request_leaves_no_order_and_rest_answers_are_cut() -> None:
     """``lose_request``: nothing arrived, nobody answers. ``lose_ack`` over REST: an order, and no reply."""
     client = Client([Fault(kind="lose_request"), Fault(kind="lose_ack")])
@@ -298,7 +310,7 @@ def test_stream_control_and_keep_alive() -> None:
     names = ["btcusdt@depth@100ms", "nopeusdt@depth", "ethusdt@depth5@100ms"]
     assert say(method="SUBSCRIBE", params=names, id=1) == [{"result": None, "id": 1}]
     assert say(method="LIST_SUBSCRIPTIONS", id="two") == [{"result": names, "id": "two"}]
-    assert say(method="DANCE", id=3)[0]["code"] == 2
+    assert say(method="DANCE", id=3)[0]["error"]["code"] == 2
     assert say(method="SUBSCRIBE", params=["x" * 4_090], id=4) == []  # too long: not answered, not even refused
     client.now_ns += 1
     client.world.frame(conn, "not json", client.now_ns)
@@ -331,6 +343,258 @@ def test_asset_status_and_account() -> None:
     conn = client.api()
     assert client.call(conn, "session.logon")[0]["error"]["code"] == -4056
     assert client.call(conn, "time", sign=False)[0]["result"] == {"serverTime": T0 // MS}
+
+
+def test_what_a_key_may_do() -> None:
+    """Wallet docs, "Get API Key Permission": the permissions of a key, and -2015 or -2010 for an order without them."""
+    client = Client()
+    settings = client.exchange.accounts["main"].settings
+    path = "/sapi/v1/account/apiRestrictions"
+    rights = client.signed("GET", path)[1]
+    assert (rights["enableSpotAndMarginTrading"], rights["enableWithdrawals"], rights["ipRestrict"]) == (
+        True,
+        False,
+        False,
+    )
+    settings["enableSpotAndMarginTrading"] = False
+    assert client.signed("GET", path)[1]["enableSpotAndMarginTrading"] is False
+    status, body = client.order()
+    assert (status, body["code"]) == (401, -2015)
+    settings.clear()
+    settings["canTrade"] = False
+    assert client.signed("GET", "/api/v3/account")[1]["canTrade"] is False
+    assert client.order()[1] == {"code": -2010, "msg": "This action is disabled on this account."}
+
+
+def test_trade_fees_of_one_symbol_or_all() -> None:
+    """Wallet docs, "Trade Fee": one row a symbol."""
+    client = Client()
+    row = {"symbol": "BTCUSDT", "makerCommission": "0.001", "takerCommission": "0.001"}
+    assert client.signed("GET", "/sapi/v1/asset/tradeFee", symbol="BTCUSDT") == (200, [row])
+    assert {one["symbol"] for one in client.signed("GET", "/sapi/v1/asset/tradeFee")[1]} == {"BTCUSDT", "ETHUSDT"}
+
+
+def test_aggregate_trades_add_up_to_the_trades() -> None:
+    """aggTrade: one event for the matches of one order at one price, with the ids of its first and last trade."""
+    client = Client()
+    exchange = client.exchange
+    conn, _ = client.world.connect("binance", "/stream?streams=btcusdt@trade/btcusdt@aggTrade", {}, T0)
+    _, _, ticks, lots = exchange.books["BTC-USDT"].top()
+    ask, quantity = Decimal(ticks) / 100, lots * Decimal("0.00001") + Decimal("0.03")
+    exchange.open(Account("other"), [("BTC", Decimal(1))])
+    for _ in range(2):  # three makers at the best price
+        exchange.place("other", "BTC-USDT", Side.SELL, px=ask, qty=Decimal("0.01"), now_ns=T0)
+    client.order(timeInForce="IOC", quantity=str(quantity), price=str(ask + 500))
+    events = [json.loads(out.text)["data"] for out in client.outs if isinstance(out, SimFrame) and out.conn == conn]
+    trades = [event for event in events if event["e"] == "trade"]
+    sums = [event for event in events if event["e"] == "aggTrade"]
+    assert len(trades) > len(sums) > 1
+    for one in sums:
+        mine = [event for event in trades if one["f"] <= event["t"] <= one["l"]]
+        assert {(event["p"], event["m"], event["T"]) for event in mine} == {(one["p"], one["m"], one["T"])}
+        assert sum(Decimal(event["q"]) for event in mine) == Decimal(one["q"])
+    assert sum(Decimal(one["q"]) for one in sums) == quantity
+
+
+def test_halts_have_the_venues_words() -> None:
+    """enums.md, "Symbol status": BREAK, END_OF_DAY and CANCEL_ONLY beside HALT."""
+    client = Client()
+    client.exchange.halted |= {"BTC-USDT": "BREAK", "ETH-USDT": "maintenance"}
+    info = json.loads(client.raw("GET", "/api/v3/exchangeInfo").body)
+    assert {row["symbol"]: row["status"] for row in info["symbols"]} == {"BTCUSDT": "BREAK", "ETHUSDT": "HALT"}
+
+
+def test_prices_out_of_the_band() -> None:
+    """filters.md, PERCENT_PRICE_BY_SIDE: -1013 outside the multiples of the average price; order/test says it too."""
+    client = Client()
+    info = json.loads(client.raw("GET", "/api/v3/exchangeInfo", "symbol=BTCUSDT").body)["symbols"][0]
+    (band,) = [row for row in info["filters"] if row["filterType"] == "PERCENT_PRICE_BY_SIDE"]
+    bid, _, ask, _ = client.exchange.books["BTC-USDT"].top()
+    middle = Decimal((bid + ask) // 2) / 100
+    cents = Decimal("0.01")
+    for side, bound, outside in (
+        ("BUY", "bidMultiplierUp", cents),
+        ("BUY", "bidMultiplierDown", -cents),
+        ("SELL", "askMultiplierUp", cents),
+        ("SELL", "askMultiplierDown", -cents),
+    ):
+        edge = (middle * Decimal(band[bound])).quantize(cents)
+        for price, code in ((edge + outside * 2, -1013), (edge - outside * 2, 0)):
+            for path in ("order/test", "order"):
+                order = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "IOC", "quantity": "0.001"}
+                _, body = client.signed("POST", f"/api/v3/{path}", **order, price=str(price))
+                assert body.get("code", 0) == code
+                assert code == 0 or body["msg"] == "Filter failure: PERCENT_PRICE_BY_SIDE"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"clientOid": "7"}, -1104),
+        ({"newClientOrderId": ""}, -1105),
+        ({"symbol": "btcusdt"}, -1100),
+        ({"quantity": "0.010001"}, -1013),
+    ],
+)
+def test_parameters_are_read_or_refused(change: Mapping[str, str], code: int) -> None:
+    """errors.md: -1104 for a parameter that the call does not have, -1105 for an empty one, -1100 for small letters.
+    order/test checks what order checks, and places nothing."""
+    client = Client()
+    order = {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.01",
+        "price": "60000",
+    }
+    assert client.signed("POST", "/api/v3/order/test", **order) == (200, {})
+    for path in ("order", "order/test"):
+        assert client.signed("POST", f"/api/v3/{path}", **(order | change))[1]["code"] == code
+    assert not client.exchange.orders
+
+
+def test_a_parameter_sent_twice_is_refused() -> None:
+    """errors.md, -1101: duplicate values for a parameter."""
+    reply = Client().raw("GET", "/api/v3/depth", "symbol=BTCUSDT&symbol=ETHUSDT")
+    assert (reply.status, json.loads(reply.body)["code"]) == (400, -1101)
+
+
+def test_a_cancel_names_one_order() -> None:
+    """trading-endpoints.md: with both ids a cancel is refused unless they are of the same order."""
+    client = Client()
+    first = client.order(newClientOrderId="a")[1]["orderId"]
+    second = client.order(newClientOrderId="b")[1]["orderId"]
+    cancel = {"symbol": "BTCUSDT", "orderId": first}
+    assert client.signed("DELETE", "/api/v3/order", **cancel, origClientOrderId="b")[1]["code"] == -2011
+    assert client.signed("DELETE", "/api/v3/order", **cancel, origClientOrderId="a")[1]["status"] == "CANCELED"
+    assert [order.id for order in client.exchange.open_orders("main")] == [second]
+
+
+def test_streams_that_are_not_served_are_refused() -> None:
+    """An unknown stream is refused in the live form of errors, never accepted and silent; the others go on."""
+    client = Client()
+    conn = client.world.connect("binance", "/stream", {}, T0)[0]
+    text = {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@kline_1m"], "id": 7}
+    client.world.frame(conn, json.dumps(text), T0)
+    (out,) = [out for out in client.world.drain() if isinstance(out, SimFrame)]
+    reply = json.loads(out.text)
+    assert (reply["id"], reply["error"]["code"]) == (7, 2)
+    assert "kline_1m" in reply["error"]["msg"]
+    client.world.frame(conn, '{"method":"LIST_SUBSCRIPTIONS","id":8}', T0)
+    assert json.loads(client.world.drain()[0].text)["result"] == []  # type: ignore[union-attr]  # a frame
+    refused = client.world.connect("binance", "/ws/btcusdt@kline_1m", {}, T0)[1]
+    assert refused is not None
+    assert refused.status == 400
+
+
+def test_one_user_stream_an_account() -> None:
+    """errors.md: -2035 for a second subscription of the account, -2036 to end one that is not there."""
+    client = Client()
+    conn = client.api()
+    assert client.call(conn, "userDataStream.unsubscribe", sign=False)[0]["error"]["code"] == -2036
+    assert client.call(conn, "userDataStream.subscribe.signature")[0]["status"] == 200
+    assert client.call(conn, "userDataStream.subscribe.signature")[0]["error"]["code"] == -2035
+    assert client.call(conn, "userDataStream.unsubscribe", sign=False)[0]["result"] == {}
+
+
+def test_what_replies_say() -> None:
+    """rest-api.md: LIMIT_MAKER is answered with ACK, the others with FULL; an order that expired has its reason; the
+    symbol's own self-trade prevention; replies of the WS API count both limits."""
+    client = Client()
+    ack = client.order(type="LIMIT_MAKER", timeInForce=None)[1]
+    assert set(ack) == {"symbol", "orderId", "orderListId", "clientOrderId", "transactTime"}
+    for kind, has in (("RESULT", False), ("FULL", True)):
+        reply = client.order(newOrderRespType=kind, timeInForce="IOC")[1]
+        assert (reply["status"], reply["expiryReason"], "fills" in reply) == ("EXPIRED", "INSUFFICIENT_LIQUIDITY", has)
+    query = client.signed("GET", "/api/v3/order", symbol="BTCUSDT", orderId=reply["orderId"])[1]
+    assert query["expiryReason"] == "INSUFFICIENT_LIQUIDITY"
+    conn = client.api()
+    (placed, *_) = client.place(conn)
+    assert [row["rateLimitType"] for row in placed["rateLimits"]] == ["ORDERS", "ORDERS", "REQUEST_WEIGHT"]
+    assert "expiryReason" not in placed["result"]
+    assert "rateLimits" not in client.call(conn, "time", sign=False, returnRateLimits="false")[0]
+
+
+def test_commission_of_an_order() -> None:
+    """order/test with computeCommissionRates: the rates of that order, as account/commission has them."""
+    client = Client()
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01", "computeCommissionRates": "true"}
+    rates = client.signed("POST", "/api/v3/order/test", **order)[1]
+    assert rates["standardCommissionForOrder"] == {"maker": "0.00100000", "taker": "0.00100000"}
+
+
+def test_fees_in_bnb() -> None:
+    """Fees: three quarters, in BNB, while the account has BNB."""
+    client = Client()
+    main = client.exchange.accounts["main"]
+    main.fee_asset = "ETH"  # in the place of BNB, which has no book here
+    order = {"type": "MARKET", "price": None, "timeInForce": None}
+    (fill, *more) = client.order(**order)[1]["fills"]
+    assert {row["commissionAsset"] for row in (fill, *more)} == {"ETH"}
+    btc, eth = (Decimal(client.exchange.books[name].top()[0]) / 100 for name in ("BTC-USDT", "ETH-USDT"))
+    paid = sum(Decimal(row["commission"]) for row in (fill, *more))
+    assert abs(paid / (Decimal("0.0000075") * btc / eth) - 1) < Decimal("0.001")
+    assert client.world.ledger()["binance"]["conserved"]
+
+
+def test_tickers_and_recent_trades() -> None:
+    """ticker and miniTicker: the prices and volume of the trades; trades and aggTrades: the trades of the streams."""
+    client = Client()
+    names = "btcusdt@trade/btcusdt@ticker/btcusdt@miniTicker"
+    client.world.connect("binance", f"/stream?streams={names}", {}, T0)
+    events: dict[str, list[Any]] = {"trade": [], "24hrTicker": [], "24hrMiniTicker": []}
+    while client.world.due_ns <= T0 + 30 * S:
+        client.world.tick(client.world.due_ns)
+        for out in client.world.drain():
+            if isinstance(out, SimFrame):
+                event = json.loads(out.text)["data"]
+                events[event["e"]].append(event)
+    trades, prices = events["trade"], [Decimal(event["p"]) for event in events["trade"]]
+    for kind in ("24hrTicker", "24hrMiniTicker"):
+        last = events[kind][-1]
+        assert (Decimal(last["c"]), Decimal(last["h"]), Decimal(last["l"])) == (prices[-1], max(prices), min(prices))
+        assert Decimal(last["v"]) == sum(Decimal(event["q"]) for event in trades)
+    recent = json.loads(client.raw("GET", "/api/v3/trades", "symbol=BTCUSDT&limit=9").body)
+    assert [row["id"] for row in recent] == [event["t"] for event in trades][-9:]
+    sums = json.loads(client.raw("GET", "/api/v3/aggTrades", "symbol=BTCUSDT&limit=1000").body)
+    assert sum(Decimal(row["q"]) for row in sums) == sum(Decimal(event["q"]) for event in trades)
+
+
+def test_an_ed25519_key_signs_and_logs_on() -> None:
+    """request-security.md and session-authentication.md: REST and WS requests signed with Ed25519; after session.logon
+    neither key nor signature; the user stream without a signature; logout ends it."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    client = Client()
+    where = client.world.second_key("binance")
+    private = load_pem_private_key(str(where["ed25519_pem"]).encode(), None)
+    key, stamp = str(where["ed25519_key"]), client.now_ns // MS
+
+    def sign(payload: str) -> str:
+        return base64.b64encode(private.sign(payload.encode())).decode()  # type: ignore[union-attr, call-arg]  # Ed25519
+
+    query = f"timestamp={stamp}"
+    good = urlencode({"timestamp": stamp, "signature": sign(query)})
+    assert client.raw("GET", "/api/v3/account", good, key=key).status == 200
+    bad = urlencode({"timestamp": stamp, "signature": sign(query + "0")})
+    assert json.loads(client.raw("GET", "/api/v3/account", bad, key=key).body)["code"] == -1022
+    conn = client.api()
+    assert client.call(conn, "account.status", sign=False, timestamp=stamp)[0]["error"]["code"] == -2014
+    logon = {"apiKey": key, "timestamp": stamp, "signature": sign(f"apiKey={key}&timestamp={stamp}")}
+    wrong = logon | {"signature": sign("x")}
+    assert client.call(conn, "session.logon", sign=False, **wrong)[0]["error"]["code"] == -1022
+    status = client.call(conn, "session.logon", sign=False, **logon)[0]["result"]
+    assert (status["apiKey"], status["authorizedSince"]) == (key, stamp)
+    assert client.call(conn, "userDataStream.subscribe", sign=False)[0]["result"] == {"subscriptionId": 0}
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    reply, *events = client.call(conn, "order.place", sign=False, timestamp=stamp, **order)
+    assert reply["result"]["status"] == "FILLED"
+    assert events
+    late = client.call(conn, "order.place", sign=False, timestamp=stamp - 6000, **order)
+    assert late[0]["error"]["code"] == -1021
+    assert client.call(conn, "session.logout", sign=False)[0]["result"]["apiKey"] is None
+    assert client.call(conn, "account.status", sign=False, timestamp=stamp)[0]["error"]["code"] == -2014
 
 
 _words = st.sampled_from(

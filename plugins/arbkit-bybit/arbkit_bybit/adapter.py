@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arbkit.adapters.wire import S, base_url, options
-from arbkit.core.errors import CredentialsError
+from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Session, Signer
 from arbkit.core.types import (
     Ask,
@@ -123,7 +123,11 @@ class Bybit:
                 own = f"https://api.{domain}" if name == "rest" else f"wss://stream.{domain}"
                 self._endpoints[name] = settings.endpoints.get(name, own).rstrip("/")
 
-    def links(self, instruments: Sequence[Instrument], account: str) -> Sequence[LinkSpec]:
+    def links(
+        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
+    ) -> Sequence[LinkSpec]:
+        if trades:
+            raise ConfigError("bybit: this adapter does not subscribe trades yet")
         name = account.partition(":")[2] or account
         shares: list[list[str]] = []
         room = 0

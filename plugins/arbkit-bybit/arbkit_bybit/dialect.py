@@ -14,17 +14,18 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows
-from arbkit.sim.limits import Window
+from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TradeReport
+from arbkit.sim.venue import Account, BalanceReport, Band, OrderReport, Profile, Report, SimExchange, TradeReport
 from arbkit.sim.wire import Reply, Request, SimWire
 
-from .dialect_calls import Calls, Rolling, Route, orders_of
+from .dialect_calls import Calls, orders_of
 from .dialect_private import Private
 from .dialect_streams import Streams
-from .dialect_wire import Call, Problem
+from .dialect_wire import wrong
 
 __all__ = ["BybitDialect"]
 
@@ -37,6 +38,12 @@ _PATHS: Final = {"/v5/public/spot": "public", "/v5/private": "private", "/v5/tra
 _SECONDS: Final = {"s": _S, "m": 60 * _S}
 _DIGITS: Final = re.compile(r"^[0-9]{1,15}$", re.ASCII)
 _TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
+
+
+def _pair(symbol: str, tick: str, lot: str, most: int) -> Pair:
+    """A pair with a minimum of 5 of the quote."""
+    base, _, quote = symbol.partition("-")
+    return Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
 
 
 class _Conn:
@@ -67,30 +74,14 @@ class BybitDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.001"),
         taker=Decimal("0.001"),
+        special={"DOGE-USDT": (Decimal("0.002"), Decimal("0.002"))},  # as the adventure zone
         fee_decimals=10,
         client_ids="always",
         post_only_reports=True,
+        band=Band(buy_most=Decimal("1.01"), sell_least=Decimal("0.99")),
         pairs=(
-            Pair(
-                "BTC-USDT",
-                "BTC",
-                "USDT",
-                Decimal("0.1"),
-                Decimal("0.000001"),
-                Decimal("0.000001"),
-                Decimal(5),
-                Decimal(230),
-            ),
-            Pair(
-                "ETH-USDT",
-                "ETH",
-                "USDT",
-                Decimal("0.01"),
-                Decimal("0.00001"),
-                Decimal("0.00001"),
-                Decimal(5),
-                Decimal(4000),
-            ),
+            _pair("BTC-USDT", "0.1", "0.000001", 230),
+            _pair("ETH-USDT", "0.01", "0.00001", 4000),
         ),
         first_order_id=1_726_025_498_520_715_008,
         first_trade_id=2_290_000_001_189_048_101,
@@ -102,7 +93,7 @@ class BybitDialect:
         self._timers = Timers()
         self._streams = Streams(exchange, wire, self._timers)
         self._private = Private(exchange, wire)
-        self._calls = Calls(exchange, self._streams, self._private)
+        self._calls = Calls(exchange, self._streams, self._private, self._timers)
         self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = Rolling(600, 5 * _S)
@@ -133,7 +124,7 @@ class BybitDialect:
 
     def http(self, request: Request, now_ns: int) -> Reply:
         """v5/guide: errors are normally HTTP 200 with a ``retCode``."""
-        if now_ns >= self._banned_until_ns and not self._requests.take(_IP, 1, now_ns):
+        if now_ns >= self._banned_until_ns and not self._requests.add(_IP, 1, now_ns):
             # v5/rate-limit "IP": 403, and all requests are refused for 10 minutes
             self._banned_until_ns = now_ns + 600 * _S
         if now_ns < self._banned_until_ns:
@@ -149,7 +140,7 @@ class BybitDialect:
             params = _params(request)
             if account is not None:
                 headers |= _lower(self._count(route, account, params, now_ns))
-            result = route.handler(Call(params, account, now_ns))
+            result = route.handler(SimCall(params, account, now_ns, wrong))
             result, extra = result if route.batch else (result, {})
             body = _body(0, "OK", result, extra, now_ns)
         except _Limited as limited:
@@ -160,6 +151,14 @@ class BybitDialect:
 
     def limited(self, now_ns: int, retry_ns: int) -> Reply:
         return self._too_many(_limits(20, 0, now_ns + retry_ns), now_ns)
+
+    def busy(self, now_ns: int) -> Reply:
+        """v5/error: 10016, the service is restarting."""
+        return Reply(200, _body(10016, "Server error.", {}, {}, now_ns), dict(_JSON))
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """v5/rate-limit "IP": 403 for 10 minutes."""
+        return Reply(403, b"access too frequent", {"content-type": "text/plain"})
 
     def _too_many(self, headers: Mapping[str, str], now_ns: int) -> Reply:
         return Reply(200, _body(10006, _TOO_MANY, {}, {}, now_ns), _JSON | _lower(headers))
@@ -197,12 +196,16 @@ class BybitDialect:
             raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
 
     def _count(self, route: Route, account: Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
-        """Count a call against its limit and return the limit headers. Raises ``_Limited``."""
+        """Count a call against its limit and return the limit headers. Raises ``_Limited``, or ``Problem`` (10005) if
+        the key may not trade."""
+        rights = account.settings.get("permissions", {"Spot": ["SpotTrade"]})
+        if route.trade and (account.settings.get("readOnly") or "SpotTrade" not in rights.get("Spot", ())):
+            raise Problem(10005, "Permission denied, please check your API key permissions.")
         limit = route.limit
-        if limit is None:
+        if not isinstance(limit, Rolling):
             return {}
         cost = len(orders_of(params)) if route.batch else 1
-        taken = limit.take(account.name, cost, now_ns)
+        taken = limit.add(account.name, cost, now_ns)
         reset_ns = now_ns if taken else limit.reset_ns(account.name, now_ns)
         headers = _limits(limit.limit, limit.left(account.name), reset_ns)
         if not taken:
@@ -219,9 +222,7 @@ class BybitDialect:
         if not self._dials.add(_IP, 1, now_ns):
             return Reply(403, b"access too frequent")
         idle_ns = 0
-        if kind == "public":
-            self._streams.connect(conn)
-        else:
+        if kind != "public":
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
             number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
@@ -288,6 +289,8 @@ class BybitDialect:
             if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
                 raise Problem(10001, "Params Error")
             account = self._exchange.by_key(str(args[0]))
+            if state.kind == "trade" and self._exchange.strikes("login"):
+                raise Problem(10003, "Too many sessions under the same UID.")
             if account is None:
                 raise Problem(10003, "Invalid apikey")
             self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
@@ -320,6 +323,8 @@ class BybitDialect:
             return
         streams = self._streams if state.kind == "public" else self._private
         why = streams.refuses(state.id, args) if op == "subscribe" else ""
+        if op == "subscribe" and self._exchange.strikes("refuse", str(args)):
+            why = "error:service is busy, try again"
         if why:
             self._reply(state, body | {"success": False, "ret_msg": why})
             return
@@ -339,7 +344,9 @@ class BybitDialect:
         try:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
-            result = route.handler(Call(params, account, now_ns))
+            result = route.handler(SimCall(params, account, now_ns, wrong))
+            if op.startswith("order.create") and self._exchange.strikes("overrun", op):
+                raise _Limited(_limits(20, 0, now_ns + _S))
             data, extra = result if route.batch else (result, {})
         except _Limited as limited:
             head, code, said = limited.headers, 10006, _TOO_MANY

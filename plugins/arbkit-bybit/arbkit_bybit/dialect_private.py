@@ -11,14 +11,17 @@ import msgspec
 from arbkit.sim.venue import BalanceReport, OrderReport, SimExchange, SimOrder
 from arbkit.sim.wire import SimWire
 
-from .dialect_wire import coin_rows, execution_row, fast_row, order_row
+from .dialect_wire import coin_rows, execution_row, fast_row, order_push, wallet_row
 
 __all__ = ["Private"]
 
 _encode: Final = msgspec.json.Encoder().encode
 _MS: Final = 1_000_000
-_PLAIN: Final = ("order", "execution", "execution.fast", "wallet")
+_PLAIN: Final = ("order", "execution", "execution.fast", "wallet", "position", "greeks", "dcp")
+"""A spot account never hears of the last three."""
 _SPOT: Final = ("order.spot", "execution.spot", "execution.fast.spot")
+_ALONE: Final = ("wallet", "greeks", "dcp")
+"""Topics that have no category."""
 
 
 class Private:
@@ -48,7 +51,7 @@ class Private:
             if name in mine:
                 return f"error:already subscribed,topic:{name}"
         # v5/websocket/private/order: all-in-one topics and topics of a category cannot be in one request
-        if any(name in _SPOT for name in args) and any(name in _PLAIN and name != "wallet" for name in args):
+        if any(name in _SPOT for name in args) and any(name in _PLAIN and name not in _ALONE for name in args):
             return "Invalid topic: all-in-one and categorised topics in one request"
         return ""
 
@@ -86,12 +89,12 @@ class Private:
                     self._order(report, now_ns)
 
     def _order(self, report: OrderReport, now_ns: int) -> None:
-        rows = [order_row(self._exchange, report.order, report)]
+        rows = [order_push(self._exchange, report.order, report)]
         self._send(report.order.account, ("order", "order.spot"), rows, now_ns)
 
     def too_late(self, order: SimOrder, now_ns: int) -> None:
         """v5/websocket/private/order: after a cancel of a filled order, the order is sent a second time."""
-        row = order_row(self._exchange, order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
+        row = order_push(self._exchange, order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
         self._send(order.account, ("order", "order.spot"), [row], now_ns)
 
     def _executions(self, reports: Sequence[OrderReport], now_ns: int) -> None:
@@ -105,7 +108,7 @@ class Private:
         self._send(account, ("execution.fast", "execution.fast.spot"), fast, now_ns)
 
     def _wallet(self, report: BalanceReport, now_ns: int) -> None:
-        row = {"accountType": "UNIFIED", "totalEquity": "", "coin": coin_rows(report.balances)}
+        row = wallet_row(self._exchange, report.account, coin_rows(self._exchange, report.balances))
         self._send(report.account, ("wallet",), [row], now_ns)
 
     def _send(self, account: str, names: Sequence[str], rows: list[dict[str, Any]], now_ns: int) -> None:

@@ -189,7 +189,7 @@ class PublicSession:
                 book = Joined(instrument.id, depth)
             else:
                 check = self._gap_check and depth > 1
-                book = Chained(instrument.id, lambda: self._again(topic), depth=depth, check=check)
+                book = Chained(instrument.id, lambda now_ns: self._again(topic), depth=depth, check=check)
         self._books[topic] = book
         return book
 

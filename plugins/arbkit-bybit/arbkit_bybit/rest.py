@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from arbkit.adapters.rest import NoSocket
+from arbkit.adapters.no_socket import NoSocket
 from arbkit.adapters.wire import MS, S, is_complete, json_text, number, query, read_json, time_sample
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import (

@@ -557,7 +557,7 @@ def test_how_orders_end() -> None:
     more = client.exchange.pairs["BTC-USDT"].qty_text(best[3] + 10)
     px = str(client.ask())
     assert end(timeInForce="IOC", price=px, qty=more) == ("PartiallyFilledCanceled", "EC_NoImmediateQtyToFill")
-    ends = {end(timeInForce="PostOnly", price="63000", qty="0.001") for _ in range(4)}
+    ends = {end(timeInForce="PostOnly", price=str(client.ask() + 100), qty="0.001") for _ in range(4)}
     assert ends == {(status, "EC_PostOnlyWillTakeLiquidity") for status in ("Cancelled", "Rejected")}
     assert end(timeInForce="IOC", price=str(client.ask() + 5)) == ("Filled", "EC_NoError")
 
@@ -585,6 +585,25 @@ def test_queries_and_pages() -> None:
     assert sum(Decimal(row["execQty"]) for row in fills) == Decimal("0.01")
     assert client.get("/v5/execution/list", f"category=spot&orderId={ids[0]}")["result"]["list"] == []
     assert client.get("/v5/execution/list", "category=spot&startTime=1&endTime=9999999999")["retCode"] == 10001
+
+
+def test_all_pages_of_many_orders_and_fills() -> None:
+    """v5/order/open-order: 50 a page at most; v5/order/execution: 100; the cursor leads to the end."""
+    client = Client()
+    for i in range(120):
+        px = Decimal(60_000) if i < 60 else client.ask() + 5
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=px, qty=Decimal("0.001"), now_ns=T0)
+    for path, size, name, total in (("order/realtime", 50, "orderId", 60), ("execution/list", 100, "execId", 60)):
+        seen, cursor = [], ""
+        while True:
+            result = client.get(f"/v5/{path}", f"category=spot&limit={size}{cursor}")["result"]
+            assert len(result["list"]) <= size
+            seen += [row[name] for row in result["list"]]
+            if not result["nextPageCursor"]:
+                break
+            cursor = f"&cursor={result['nextPageCursor']}"
+        assert len(seen) == len(set(seen)) >= total
+        assert client.get(f"/v5/{path}", f"category=spot&limit={size + 1}")["retCode"] == 10001
 
 
 @pytest.mark.parametrize("over", ["rest", "ws"])
@@ -642,6 +661,16 @@ def test_an_address_over_its_limit_is_shut_out() -> None:
     assert status() == 403
     client.now_ns += 2 * S
     assert status() == 200
+
+
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 10006 with its header, and the order is there."""
+    client = Client(Fault(kind="overrun"))
+    conn = client.open("/v5/trade")
+    client.auth(conn)
+    (reply,) = client.trade(conn, "order.create", LIMIT, "r1")
+    assert (reply["retCode"], reply["header"]["X-Bapi-Limit-Status"]) == (10006, "0")
+    assert len(client.exchange.open_orders("main")) == 1
 
 
 def test_a_throttle_fault_answers_10006() -> None:
@@ -760,6 +789,26 @@ def test_account_and_assets() -> None:
     assert (row["chains"][0]["chainDeposit"], row["chains"][0]["chainWithdraw"]) == ("0", "1")
 
 
+def test_what_a_key_may_do() -> None:
+    """v5/user/apikey-info: permissions, addresses and expiry; 10005 for an order of a key that only reads."""
+    client = Client()
+    row = client.get("/v5/user/query-api", "")["result"]
+    assert (row["readOnly"], row["permissions"]["Spot"], row["ips"], row["uta"]) == (0, ["SpotTrade"], ["*"], 1)
+    assert row["expiredAt"] > "2026"
+    settings = client.exchange.accounts["main"].settings
+    for change in ({"readOnly": 1}, {"permissions": {"Spot": []}}):
+        settings.clear()
+        settings |= change
+        shown = client.get("/v5/user/query-api", "")["result"]
+        assert {name: shown[name] for name in change} == change
+        assert client.create()["retCode"] == 10005
+        assert client.get("/v5/order/realtime")["retCode"] == 0
+    settings["marginMode"] = "PORTFOLIO_MARGIN"
+    assert client.get("/v5/account/info", "")["result"]["marginMode"] == "PORTFOLIO_MARGIN"
+    rows = client.get("/v5/account/fee-rate")["result"]["list"]
+    assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT"]
+
+
 def test_market_calls() -> None:
     """Time, and instruments: what cannot be traded is not listed, for spot knows no other status."""
     client = Client()
@@ -776,3 +825,108 @@ def test_market_calls() -> None:
     assert client.create()["retCode"] == 170151
     tops = client.public("/v5/market/tickers", "category=spot&symbol=BTCUSDT")["result"]["list"]
     assert float(tops[0]["bid1Price"]) < float(tops[0]["ask1Price"])
+
+
+# --- what the venue refuses, and what it serves besides --------------------------------------------------------------
+
+
+def test_prices_out_of_the_limits() -> None:
+    """v5/market/order-price-limit: a buy above ``buyLmt`` is 170372, a sell below ``sellLmt`` 170371."""
+    client = Client()
+    row = client.public("/v5/market/price-limit", "category=spot&symbol=BTCUSDT")["result"]
+    buy, sell, tick = Decimal(row["buyLmt"]), Decimal(row["sellLmt"]), Decimal("0.1")
+    assert sell < client.ask() < buy
+    for side, price, code in (
+        ("Buy", buy + tick, 170372),
+        ("Sell", sell - tick, 170371),
+        ("Buy", buy, 0),
+        ("Sell", sell, 0),
+        ("Buy", sell - tick, 0),
+    ):
+        assert client.create(side=side, price=str(price), timeInForce="IOC")["retCode"] == code
+
+
+def test_other_categories_are_empty_and_position_is_silent() -> None:
+    """A client of all categories finds no orders, fills or positions outside spot; it may subscribe positions."""
+    client = Client()
+    client.create()
+    for path in ("/v5/order/realtime", "/v5/order/history", "/v5/execution/list", "/v5/position/list"):
+        result = client.get(path, "category=linear")["result"]
+        assert result == {"category": "linear", "list": [], "nextPageCursor": ""}
+    assert client.get("/v5/order/realtime", "category=cash")["retCode"] == 10001
+    conn = client.private("position", "order", "wallet")
+    client.create()
+    assert {frame["topic"] for frame in client.heard(conn)} == {"order", "wallet"}
+
+
+def test_taxes_are_extra_fees() -> None:
+    """v5/order/execution ``extraFees``: a tax beside the fee, off the received coin; the wallet has what is left."""
+    client = Client()
+    client.exchange.accounts["main"].extra_fee = Decimal("0.002")
+    events = client.private("execution", "wallet")
+    client.create(price=str(client.ask() + 5), timeInForce="IOC")
+    frames = client.heard(events)
+    fills = [row for frame in frames if frame["topic"] == "execution" for row in frame["data"]]
+    taxes = [json.loads(row["extraFees"])[0] for row in fills]
+    assert {(tax["feeCoin"], tax["feeRate"]) for tax in taxes} == {("BTC", "0.002")}
+    assert sum(Decimal(tax["fee"]) for tax in taxes) == Decimal("0.01") * Decimal("0.002")
+    fees = sum(Decimal(row["execFee"]) for row in fills)
+    (coin,) = [row for row in frames[-1]["data"][0]["coin"] if row["coin"] == "BTC"]
+    assert Decimal(coin["walletBalance"]) == Decimal("3.01") - fees - Decimal("0.00002")
+    assert client.world.ledger()["bybit"]["conserved"]
+
+
+def test_fees_in_another_coin() -> None:
+    """``feeCurrency`` MNT: the fee is taken in that coin at its price while there is enough of it, else as usual."""
+    client = Client()
+    main = client.exchange.accounts["main"]
+    main.fee_asset = "ETH"
+    free = client.exchange.ledger.free("main", "ETH")
+
+    def fills() -> list[Any]:
+        taken = client.create(price=str(client.ask() + 5), timeInForce="IOC")["result"]["orderId"]
+        rows = client.get("/v5/execution/list", f"category=spot&orderId={taken}")["result"]["list"]
+        assert sum(Decimal(row["execQty"]) for row in rows) == Decimal("0.01")
+        return list(rows)
+
+    rows = fills()
+    assert {row["feeCurrency"] for row in rows} == {"ETH"}
+    paid = sum(Decimal(row["execFee"]) for row in rows)
+    assert client.exchange.ledger.free("main", "ETH") == free - int(paid * 10**12)
+    prices = [
+        Decimal(client.exchange.books[s].top()[0]) * client.exchange.pairs[s].tick for s in ("BTC-USDT", "ETH-USDT")
+    ]
+    assert abs(paid / (Decimal("0.00001") * prices[0] / prices[1]) - 1) < Decimal("0.001")
+    main.fee_asset = "MNT"  # has none
+    assert {row["feeCurrency"] for row in fills()} == {"BTC"}
+
+
+def test_values_in_dollars_and_margin_in_use() -> None:
+    """Wallet: values are numbers; ``totalAvailableBalance`` is without what derivatives hold."""
+    client = Client()
+    client.exchange.accounts["main"].settings["marginInUse"] = "1000"
+    (row,) = client.get("/v5/account/wallet-balance", "accountType=UNIFIED")["result"]["list"]
+    total = sum(Decimal(coin["usdValue"]) for coin in row["coin"])
+    assert total == Decimal(row["totalEquity"]) > 300_000
+    assert Decimal(row["totalAvailableBalance"]) == total - 1000
+
+
+def test_batches_of_cancels_and_recent_trades() -> None:
+    """v5/order/batch-cancel: code by code. v5/market/recent-trade: the trades of the stream, newest first."""
+    client = Client()
+    conn = client.open("/v5/public/spot")
+    client.say(conn, op="subscribe", args=["publicTrade.BTCUSDT", "tickers.BTCUSDT"])
+    client.create(orderLinkId="a")
+    request = [{"symbol": "BTCUSDT", "orderLinkId": name} for name in ("a", "b")]
+    reply = client.post("/v5/order/cancel-batch", {"category": "spot", "request": request})
+    assert [note["code"] for note in reply["retExtInfo"]["list"]] == [0, 170213]
+    client.run(T0 + 30 * S)
+    frames = client.heard(conn)
+    trades = [row for frame in frames if frame["topic"] == "publicTrade.BTCUSDT" for row in frame["data"]]
+    rest = client.public("/v5/market/recent-trade", "category=spot&symbol=BTCUSDT")["result"]["list"]
+    assert [(row["execId"], row["price"], row["size"], row["side"]) for row in rest] == [
+        (row["i"], row["p"], row["v"], row["S"]) for row in reversed(trades)
+    ][:60]
+    assert [frame for frame in frames if frame["topic"] != "publicTrade.BTCUSDT"][-1]["data"]["lastPrice"] == rest[0][
+        "price"
+    ]

@@ -92,7 +92,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
         client.create_order("BTC/USDT", "limit", "buy", 0.01, 50_000)
         assert len(client.cancel_all_orders("BTC/USDT")) == 1
 
-        taken = client.create_order("BTC/USDT", "limit", "buy", 0.02, 63_000, {"timeInForce": "IOC"})
+        taken = client.create_order("BTC/USDT", "limit", "buy", 0.02, 62_300, {"timeInForce": "IOC"})
         done = client.fetch_closed_order(taken["id"], "BTC/USDT")
         assert (done["status"], done["filled"]) == ("closed", 0.02)
         trades = client.fetch_my_trades("BTC/USDT")
@@ -109,7 +109,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
             client.create_order("BTC/USDT", "limit", "sell", 5, 70_000)
         with pytest.raises(ccxt.InvalidOrder, match="170140"):
             client.create_order("BTC/USDT", "limit", "buy", 0.00002, 60_000)
-        maker = client.create_order("BTC/USDT", "limit", "buy", 0.001, 63_000, {"postOnly": True})
+        maker = client.create_order("BTC/USDT", "limit", "buy", 0.001, 62_300, {"postOnly": True})
         refused = client.fetch_order(maker["id"], "BTC/USDT", {"acknowledged": True})
         assert refused["info"]["rejectReason"] == "EC_PostOnlyWillTakeLiquidity"
         assert refused["status"] in ("canceled", "rejected")
@@ -150,7 +150,7 @@ async def test_ccxt_pro_trades_over_the_trade_socket(world: tuple[World, dict[st
     assert (await asyncio.wait_for(watching, HANGS_S))[-1]["status"] == "canceled"
     trades = asyncio.create_task(pro.watch_my_trades("BTC/USDT"))
     await asyncio.sleep(SUBSCRIBED_S)
-    await pro.create_order_ws("BTC/USDT", "limit", "sell", 0.01, 60_000, {"timeInForce": "IOC"})
+    await pro.create_order_ws("BTC/USDT", "limit", "sell", 0.01, 61_300, {"timeInForce": "IOC"})
     assert (await asyncio.wait_for(trades, HANGS_S))[-1]["fee"]["currency"] == "USDT"
     with pytest.raises(ccxt.InsufficientFunds):
         await asyncio.wait_for(pro.create_order_ws("BTC/USDT", "limit", "sell", 50, 70_000), HANGS_S)

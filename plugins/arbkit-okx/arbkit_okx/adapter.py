@@ -155,6 +155,7 @@ class Okx:
             feeds=sockets.FEEDS,
             streams=sockets.streams(self._channel),
             write=sockets.write,
+            also=[sockets.RULES],
             prints="trades",
             heartbeat=beat,
             login=tables.login if self._login and context.has_key else None,

@@ -16,18 +16,29 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from arbkit.sim.calls import Problem, Route, SimCall
 from arbkit.sim.dialect import DepthRows
 from arbkit.sim.limits import Window
 from arbkit.sim.pair import Pair
 from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, OrderReport, Profile, Report, SimExchange, TopReport, TradeReport
+from arbkit.sim.venue import (
+    Account,
+    BalanceReport,
+    Band,
+    InstrumentReport,
+    OrderReport,
+    Profile,
+    Report,
+    SimExchange,
+    TopReport,
+    TradeReport,
+)
 from arbkit.sim.wire import Reply, Request, SimWire
 
-from .dialect_calls import Call, Calls, Route
+from .dialect_calls import Calls
 from .dialect_orders import Orders
-from .dialect_private import Private
-from .dialect_streams import Conn, Streams, channel_key, missing
-from .dialect_wire import ID, MS, Problem
+from .dialect_streams import Conn, Streams
+from .dialect_wire import ID, MS, wrong
 
 __all__ = ["OkxDialect"]
 
@@ -61,10 +72,12 @@ class OkxDialect:
     profile: ClassVar[Profile] = Profile(
         maker=Decimal("0.0008"),
         taker=Decimal("0.001"),
+        special={quote: (Decimal("0.001"), Decimal("0.0015")) for quote in ("BNB", "ETH")},  # "special" pairs
         fee_decimals=12,
         client_ids="open",
         post_only_reports=True,
         stp="maker",
+        band=Band(buy_most=Decimal("1.05"), sell_least=Decimal("0.95")),
         first_order_id=2_510_789_768_709_120_000,
         first_trade_id=600_000_000,
         pairs=(
@@ -81,9 +94,8 @@ class OkxDialect:
         self._timers = Timers()
         self._orders = Orders(exchange)
         self._calls = Calls(exchange, self._orders, self._timers)
-        self._streams = Streams(exchange, self._timers)
         self._conns: dict[int, Conn] = {}
-        self._private = Private(self._calls, self._orders, self._timers, self._conns)
+        self._streams = Streams(self._calls, self._timers, self._conns)
         self._dials = Window(3, _S)
 
     @staticmethod
@@ -114,9 +126,10 @@ class OkxDialect:
             route = self._calls.routes.get((request.method, request.path))
             if route is None:
                 raise Problem("404", "Not Found", 404)
-            account = None if route.by == "ip" else self._signed(request, now_ns)
+            account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True))
-            call = Call(params, _body(request), account, now_ns, _expiry(request.headers.get("exptime", "")))
+            expire_ns = _expiry(request.headers.get("exptime", ""))
+            call = SimCall(params, account, now_ns, wrong, body=_body(request), expire_ns=expire_ns)
             self._count(route, call)
             data = route.handler(call)
         except Problem as problem:
@@ -129,14 +142,22 @@ class OkxDialect:
         """Error Code: 50011 with HTTP 429, without a waiting time."""
         return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
 
-    def _count(self, route: Route, call: Call) -> None:
+    def busy(self, now_ns: int) -> Reply:
+        """Error Code: 50013 with HTTP 429, systems are busy."""
+        return Reply(429, _encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
+
+    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+        """The documentation knows no ban: 403 of the web server in front."""
+        return Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
+
+    def _count(self, route: Route, call: SimCall) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
-        if route.by == "orders":
+        if route.limit is None:
             return
         key = "ip" if route.by == "ip" else call.owner
         if route.by == "instrument":
-            key += f":{call.params.get('instId', '')}"
-        if not route.window.add(key, 1, call.now_ns):
+            key += f":{call.text('instId')}"
+        if not route.limit.add(key, 1, call.now_ns):
             raise Problem("50011", "Too Many Requests", 429)
 
     def _signed(self, request: Request, now_ns: int) -> Account:
@@ -158,6 +179,8 @@ class OkxDialect:
         account = self._exchange.by_key(given["key"])
         if account is None:
             raise Problem("50111", "Invalid OK-ACCESS-KEY", 401)
+        if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
+            raise Problem("50101", "APIKey does not match current environment.", 401)
         if not _same(given["passphrase"], account.passphrase):
             raise Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
@@ -178,10 +201,8 @@ class OkxDialect:
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        state = self._conns.pop(conn, None)
-        if state is not None:
-            for key in list(state.subs):
-                self._streams.forget(state, key)
+        self._conns.pop(conn, None)
+        self._streams.closed(conn)
 
     def _idle(self, state: Conn, now_ns: int) -> None:
         """Connect: closed (4004) if nothing was sent to the client for 30 seconds; ``ping`` is answered by ``pong``."""
@@ -207,7 +228,7 @@ class OkxDialect:
             message = msgspec.convert(loose, _Message)
         except (msgspec.DecodeError, msgspec.ValidationError):
             message = None
-        if message is None or (ref and not ID.match(ref)) or len(text) > 65_536:
+        if message is None or (ref and not ID.fullmatch(ref)) or len(text) > 65_536:
             state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
         elif message.op in _OPS:
             self._trade(state, message, now_ns)
@@ -226,36 +247,21 @@ class OkxDialect:
                 return
         except Problem as problem:
             state.error(problem, message.id, now_ns)
-            if message.op == "login":
+            if message.op == "login" and state.account is None:
                 self._wire.close(state.conn, 4001, "Login failed")
             return
         for arg in message.args:  # one answer to each
             try:
-                self._channel(state, message, arg, now_ns)
+                if message.op == "subscribe" and self._exchange.strikes("refuse", str(arg)):
+                    raise Problem("63999", "Internal system error")
+                self._streams.change(state, message.op, message.id, arg, now_ns)
             except Problem as problem:
                 state.error(problem, message.id, now_ns)
 
-    def _channel(self, state: Conn, message: _Message, arg: dict[str, Any], now_ns: int) -> None:
-        """Subscribe, Unsubscribe: the answer comes before the data."""
-        if not all(isinstance(value, str) for value in arg.values()):
-            raise Problem("60012", f"Invalid request: {_encode(arg).decode()}")
-        if state.path == "public":
-            part: Streams | Private = self._streams
-        elif state.path == "private":
-            if not state.account:
-                raise Problem("60011", "Please log in")
-            part = self._private
-        else:
-            raise missing(arg)
-        part.check(arg)
-        state.event(message.op, message.id, now_ns, arg=arg)
-        if message.op == "subscribe":
-            part.subscribe(state, arg, now_ns)
-        else:
-            self._streams.forget(state, channel_key(arg))
-
     def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
         """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
+        if state.account is not None:
+            raise Problem("60031", "This connection has already logged in.")
         names = ("apiKey", "passphrase", "timestamp", "sign")
         key, passphrase, stamp, sign = (str(args[0].get(name) or "") for name in names)
         if len(args) != 1 or not (key and passphrase and stamp and sign):
@@ -265,13 +271,15 @@ class OkxDialect:
         if abs(int(stamp) * _S - now_ns) > _WINDOW_NS:
             raise Problem("60006", "Timestamp request expired")
         account = self._exchange.by_key(key)
+        if self._exchange.strikes("login"):
+            raise Problem("60032", "API key doesn't exist")
         if account is None:
             raise Problem("60005", "Invalid apiKey")
         if not _same(passphrase, account.passphrase):
             raise Problem("60024", "Wrong passphrase")
         if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
             raise Problem("60007", "Invalid sign")
-        state.account, state.uid = account.name, str(account.uid)
+        state.account = account
 
     def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
         """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
@@ -279,7 +287,7 @@ class OkxDialect:
         try:
             if state.path != "private":
                 raise Problem("60018", "Wrong URL: orders go to the private channel.")
-            if not state.account:
+            if state.account is None:
                 raise Problem("60011", "Please log in")
             if now_ns < self._exchange.limited_until_ns:
                 raise Problem("60014", "Requests too frequent.")
@@ -290,6 +298,8 @@ class OkxDialect:
             code, rows = self._orders.run(
                 message.op, state.account, message.args, now_ns, coded=True, expire_ns=expire_ns
             )
+            if code != "1" and "cancel" not in message.op and self._exchange.strikes("overrun", message.op):
+                raise Problem("50011", "Too Many Requests", 429)
             body |= {"data": rows, "code": code, "msg": ""}
         except Problem as problem:
             code = "60014" if problem.code == "50011" else problem.code
@@ -306,10 +316,12 @@ class OkxDialect:
                     self._streams.top(report, now_ns)
                 case TradeReport():
                     self._streams.trade(report, now_ns)
+                case InstrumentReport():
+                    self._streams.instrument(report.symbol, now_ns)
                 case OrderReport():
-                    self._private.order(report, now_ns)
+                    self._streams.order(report, now_ns)
                 case BalanceReport():
-                    self._private.balance(report, now_ns)
+                    self._streams.balance(report, now_ns)
 
 
 def _sign(secret: str, payload: bytes) -> str:

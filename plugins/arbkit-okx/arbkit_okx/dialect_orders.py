@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import Side, Tif
+from arbkit.sim.calls import Problem, SimCall
 from arbkit.sim.limits import Window
 from arbkit.sim.matching import Stp
-from arbkit.sim.venue import OrderReport, Refused, SimExchange, SimOrder
+from arbkit.sim.pair import UNIT, Pair
+from arbkit.sim.rows import OrderState
+from arbkit.sim.venue import Account, OrderReport, Refused, SimExchange, SimOrder
 
-from .dialect_wire import ID, Problem, decimal, ms, order_row, refusal
+from .dialect_wire import ID, Mark, ms, order_row, refusal, wrong
 
 __all__ = ["Orders"]
 
@@ -29,8 +33,7 @@ class Orders:
         self.codes = {symbol: _CODE + 1_000 * i + 7 for i, symbol in enumerate(exchange.pairs)}
         """``instIdCode`` by instrument: an arbitrary integer."""
         self._symbols = {code: symbol for symbol, code in self.codes.items()}
-        self.tags: dict[int, str] = {}
-        """Order id -> the tag given by its owner."""
+        self._marks: dict[int, Mark] = {}
         # "Rate limit": per user and instrument, REST and WebSocket together; batches have a limit of their own
         self._limits = {
             "order": Window(60, _TWO_S),
@@ -40,163 +43,141 @@ class Orders:
         }
 
     def run(
-        self, op: str, owner: str, items: Sequence[dict[str, Any]], now_ns: int, *, coded: bool, expire_ns: int = 0
+        self, op: str, owner: Account, items: Sequence[dict[str, Any]], now_ns: int, *, coded: bool, expire_ns: int = 0
     ) -> tuple[str, list[dict[str, Any]]]:
         """Do ``order``, ``batch-orders``, ``cancel-order`` or ``batch-cancel-orders``.
 
         Returns the reply's code (0 = all, 1 = none, 2 = some succeeded) and one row per item. ``coded``: instruments
         are given by ``instIdCode`` (WebSocket), else by ``instId`` (REST). Raises ``Problem`` if no item was processed.
         """
+        if "trade" not in owner.settings.get("perm", "read_only,trade").split(","):
+            raise Problem("50120", "This API key doesn't have permission to use this function.", 401)
         if len(items) > _BATCH:
             raise Problem("50025", f"Parameter args count exceeds the limit {_BATCH}.", 400)
         if expire_ns and now_ns > expire_ns:
             raise Problem("50036", "The expTime can't be earlier than the current system time.")
         # a batch of one counts as a single call
         limit = self._limits[op.removeprefix("batch-").removesuffix("s") if len(items) == 1 else op]
-        place = op in ("order", "batch-orders")
         for item in items:
             given = item.get("instIdCode" if coded else "instId")
             name = self._symbols.get(given) if coded and isinstance(given, int) else given
-            if not limit.add(f"{owner}:{name}", 1, now_ns):
+            if not limit.add(f"{owner.name}:{name}", 1, now_ns):
                 raise Problem("50011", "Too Many Requests", 429)
-        rows = [self._one(place, owner, item, now_ns, coded, expire_ns) for item in items]
+        place = op in ("order", "batch-orders")
+        rows = [self._one(place, SimCall(item, owner, now_ns, wrong, expire_ns=expire_ns), coded) for item in items]
         failed = sum(row["sCode"] != "0" for row in rows)
         return "0" if not failed else "1" if failed == len(rows) else "2", rows
 
-    def row(self, order: SimOrder) -> dict[str, Any]:
-        """The present state of an order."""
-        pair = self._exchange.pairs[order.symbol]
-        tag = self.tags.get(order.id, "")
-        return order_row(pair, order, tag, order.status, order.cum, order.cum_quote, order.fills, order.updated_ns)
+    def mark(self, order_id: int) -> Mark:
+        return self._marks.get(order_id) or Mark()
 
-    def reported(self, report: OrderReport) -> dict[str, Any]:
-        """The state of an order at ``report``."""
-        order, cum, fills = report.order, 0, []
-        for fill in order.fills:
-            if cum == report.cum:
-                break
-            cum += fill.qty
-            fills.append(fill)
-        pair, tag = self._exchange.pairs[order.symbol], self.tags.get(order.id, "")
-        return order_row(pair, order, tag, report.status, report.cum, report.cum_quote, fills, report.ns)
+    def row(self, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
+        """An order as it is now, or as it was at ``report``."""
+        return order_row(self._exchange.pairs[order.symbol], OrderState(order, report), self.mark(order.id))
 
-    def _one(
-        self, place: bool, owner: str, item: dict[str, Any], now_ns: int, coded: bool, expire_ns: int
-    ) -> dict[str, Any]:
-        row = {
-            "clOrdId": _echo(item, "clOrdId"),
-            "ordId": "" if place else _echo(item, "ordId"),
-            "ts": ms(now_ns),
-            "sCode": "0",
-            "sMsg": "",
-        }
+    def _one(self, place: bool, call: SimCall, coded: bool) -> dict[str, Any]:
+        echo = {name: str(call.params.get(name) or "") for name in ("clOrdId", "ordId", "tag")}
+        row = {**echo, "ts": ms(call.now_ns), "sCode": "0", "sMsg": ""}
         if place:
-            row |= {"tag": _echo(item, "tag"), "subCode": ""}
+            row |= {"ordId": "", "subCode": ""}
+        else:
+            del row["tag"]
         try:
-            symbol = self._symbol(item, coded)
-            if place:
-                order = self._place(owner, symbol, item, now_ns, expire_ns)
-            else:
-                order = self._cancel(owner, symbol, item, now_ns)
-        except Refused as refused:
-            return row | _failed(refusal(refused), place)
-        except Problem as problem:
-            return row | _failed(problem, place)
+            symbol = self._symbol(call, coded)
+            order = self._place(call, symbol) if place else self._cancel(call, symbol)
+        except (Refused, Problem) as error:
+            problem = refusal(error) if isinstance(error, Refused) else error
+            row |= {"sCode": problem.code, "sMsg": problem.msg}
+            return row | {"subCode": problem.more.get("sub", "")} if place else row
         return row | {"ordId": str(order.id), "clOrdId": order.cl_ord_id}
 
-    def _symbol(self, item: dict[str, Any], coded: bool) -> str:
+    def _symbol(self, call: SimCall, coded: bool) -> str:
         """Since 2026-02-03 WebSocket order entry accepts only ``instIdCode``; REST uses ``instId``."""
         name = "instIdCode" if coded else "instId"
-        given = item.get(name)
+        given = call.params.get(name)
         if given is None or given == "":
-            raise Problem("50014", f"Parameter {name} can not be empty.")
-        symbol: str | None = None
-        if coded and isinstance(given, int):
-            symbol = self._symbols.get(given)
-        elif not coded and isinstance(given, str) and given in self.codes:
-            symbol = given
+            raise wrong(name, "missing")
+        symbol = self._symbols.get(given) if coded and isinstance(given, int) else None
+        symbol = given if not coded and isinstance(given, str) and given in self.codes else symbol
         if symbol is None:
-            raise refusal(Refused("symbol"))
+            raise Refused("symbol")
         return symbol
 
-    def _place(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int, expire_ns: int) -> SimOrder:
-        mode, side, kind = (_word(item, name) for name in ("tdMode", "side", "ordType"))
-        if mode != "cash":
+    def _place(self, call: SimCall, symbol: str) -> SimOrder:
+        assert call.account is not None
+        settings = call.account.settings
+        # Account mode: cash in the Spot and the Futures mode, cross in the two modes with margin
+        cross = settings.get("acctLv", "1") in ("3", "4")
+        if call.need("tdMode") != ("cross" if cross else "cash"):
             raise Problem("51010", "This operation is not supported in the current account mode.")
-        if side not in ("buy", "sell"):
-            raise Problem("51000", "Parameter side error")
-        if kind not in _TIF:
-            raise Problem("51000", "Parameter ordType error")
-        cl_ord_id, tag = _echo(item, "clOrdId"), _echo(item, "tag")
-        if cl_ord_id and not ID.match(cl_ord_id):
-            raise Problem("51000", "Parameter clOrdId error")
-        if tag and not (ID.match(tag) and len(tag) <= 16):
-            raise Problem("51000", "Parameter tag error")
-        stp = item.get("stpMode") or "cancel_maker"
-        if stp not in _STP:
-            raise Problem("51000", "Parameter stpMode error")
-        order: dict[str, Any] = {"qty": decimal(item, "sz")}
+        pays = settings.get("tradeQuoteCcyList", {}).get(symbol, [self._exchange.pairs[symbol].quote])
+        if call.text("tradeQuoteCcy", pays[0] if len(pays) == 1 else "") not in pays:
+            raise wrong("tradeQuoteCcy", "invalid")
+        side, kind = Side(call.choice("side", ("buy", "sell"))), call.choice("ordType", _TIF)
+        cl_ord_id, tag = call.match("clOrdId", ID), call.match("tag", ID)
+        if len(tag) > 16:
+            raise wrong("tag", "invalid")
+        stp = _STP[call.choice("stpMode", _STP, "cancel_maker")]
+        order: dict[str, Any] = {"qty": call.decimal("sz")}
         if kind == "market":
             # "tgtCcy": the unit of sz; by default the quote currency for a buy and the base currency for a sell
-            target = item.get("tgtCcy") or ("quote_ccy" if side == "buy" else "base_ccy")
-            if target not in ("base_ccy", "quote_ccy"):
-                raise Problem("51000", "Parameter tgtCcy error")
-            if target == "quote_ccy":
+            units = ("base_ccy", "quote_ccy")
+            if call.choice("tgtCcy", units, units[side is Side.BUY]) == "quote_ccy":
                 order = {"quote_qty": order["qty"]}
+            if call.params.get("banAmend") not in (True, "true"):
+                self._reduce(call.owner, self._exchange.pairs[symbol], side, order)
         else:
-            order["px"] = decimal(item, "px")
+            order["px"] = call.decimal("px")
         try:
             placed = self._exchange.place(
-                owner,
+                call.owner,
                 symbol,
-                Side(side),
-                now_ns=now_ns,
+                side,
+                now_ns=call.now_ns,
                 kind="market" if kind == "market" else "limit",
                 tif=_TIF[kind],
                 post_only=kind == "post_only",
                 cl_ord_id=cl_ord_id,
-                stp=_STP[stp],
-                expire_ns=expire_ns,
+                stp=stp,
+                expire_ns=call.expire_ns,
                 **order,
             )
         except Refused as refused:
             if refused.rule == "max_qty" and kind == "market":
                 raise Problem("51202", "The order amount exceeds the limit of the market order size.") from None
             raise
-        if tag:
-            self.tags[placed.id] = tag
+        self._marks[placed.id] = Mark(tag, cross)
         return placed
 
-    def find(self, owner: str, symbol: str, item: dict[str, Any]) -> SimOrder | None:
-        """By ``ordId`` or ``clOrdId``; ``ordId`` if both are given. For a reused client id: the newest order."""
-        order_id, cl_ord_id = _echo(item, "ordId"), _echo(item, "clOrdId")
-        if not order_id and not cl_ord_id:
-            raise Problem("51003", "Either client order ID or order ID is required.", 400)
-        if order_id:
-            if not (order_id.isascii() and order_id.isdigit()):
-                raise Problem("51000", "Parameter ordId error", 400)
-            return self._exchange.find(owner, order_id=int(order_id), symbol=symbol) if int(order_id) else None
-        return self._exchange.find(owner, cl_ord_id=cl_ord_id, symbol=symbol)
+    def _reduce(self, owner: str, pair: Pair, side: Side, order: dict[str, Decimal]) -> None:
+        """ "banAmend": unless it is true, a market order larger than the balance is reduced to the balance."""
+        asset = pair.quote if side is Side.BUY else pair.base
+        free = self._exchange.ledger.free(owner, asset)
+        if "quote_qty" in order and side is Side.BUY:
+            order["quote_qty"] = min(order["quote_qty"], Decimal(free) / UNIT)
+        elif "qty" in order and order["qty"] <= pair.max_qty:
+            lots = int(order["qty"] / pair.lot)
+            if side is Side.SELL:
+                most = free // pair.lot_units
+            else:
+                most = 0
+                for resting, qty in self._exchange.books[pair.symbol].makers(True, None, lots or 1):
+                    fits = min(qty, free // (resting.px * pair.unit))
+                    most, free = most + fits, free - fits * resting.px * pair.unit
+            if 0 < most < lots:
+                order["qty"] = most * pair.lot
 
-    def _cancel(self, owner: str, symbol: str, item: dict[str, Any], now_ns: int) -> SimOrder:
-        order = self.find(owner, symbol, item)
+    def find(self, call: SimCall, symbol: str) -> SimOrder | None:
+        """By ``ordId`` or ``clOrdId``; ``ordId`` if both are given. For a reused client id: the newest order."""
+        order_id, cl_ord_id = call.integer("ordId"), call.text("clOrdId")
+        if not call.text("ordId") and not cl_ord_id:
+            raise Problem("51003", "Either client order ID or order ID is required.", 400)
+        if call.text("ordId"):
+            return self._exchange.find(call.owner, order_id=order_id, symbol=symbol) if order_id else None
+        return self._exchange.find(call.owner, cl_ord_id=cl_ord_id, symbol=symbol)
+
+    def _cancel(self, call: SimCall, symbol: str) -> SimOrder:
+        order = self.find(call, symbol)
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
-        return self._exchange.cancel(owner, symbol, now_ns=now_ns, order_id=order.id)
-
-
-def _failed(problem: Problem, place: bool) -> dict[str, str]:
-    row = {"sCode": problem.code, "sMsg": problem.msg}
-    return row | {"subCode": problem.sub} if place else row
-
-
-def _word(item: dict[str, Any], name: str) -> str:
-    value = item.get(name)
-    if not isinstance(value, str) or not value:
-        raise Problem("50014", f"Parameter {name} can not be empty.")
-    return value
-
-
-def _echo(item: dict[str, Any], name: str) -> str:
-    value = item.get(name, "")
-    return value if isinstance(value, str) else str(value)
+        return self._exchange.cancel(call.owner, symbol, now_ns=call.now_ns, order_id=order.id)

@@ -1,61 +1,39 @@
-"""OKX's public channels for the dialect, and the connections shared by all channels."""
+"""OKX's channels for the dialect, public and private, and the connections that subscribe them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from arbkit.core.types import Side
+from arbkit.sim.calls import Problem
+from arbkit.sim.depth import Levels, SimDepth
 from arbkit.sim.limits import Window
-from arbkit.sim.matching import Feed
-from arbkit.sim.pair import Pair
-from arbkit.sim.timers import Timer, Timers
-from arbkit.sim.venue import SimExchange, TopReport, TradeReport
+from arbkit.sim.subs import Sub, Subs
+from arbkit.sim.timers import Timers
+from arbkit.sim.venue import Account, BalanceReport, OrderReport, SimExchange, TopReport, TradeReport
 from arbkit.sim.wire import SimWire
 
-from .dialect_wire import Problem, level, ms
+from .dialect_calls import TYPES, Calls
+from .dialect_wire import account_row, balance_row, levels, limit_row, ms, order_push, ticker_row
 
-__all__ = ["Conn", "Key", "Streams", "Sub", "channel_key"]
+__all__ = ["Conn", "Streams"]
 
 Key = tuple[str, str, str, str, str]
 """The key of a subscription: channel, instType, instFamily, instId, ccy."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_PUSH_NS: Final = 100_000_000
-_QUIET_NS: Final = 60_000_000_000
-_DEPTH: Final = 400
-
-
-class Sub:
-    """One subscription of one connection."""
-
-    __slots__ = ("arg", "feed", "sent_ns", "seq", "shown", "taken", "timer")
-
-    def __init__(self, arg: Mapping[str, Any], now_ns: int) -> None:
-        self.arg = dict(arg)
-        self.feed: Feed | None = None
-        self.timer: Timer | None = None
-        self.seq = 0
-        """The last ``seqId`` sent."""
-        self.taken = 0
-        """The book's update id up to which changes were sent."""
-        self.shown: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        """The levels that a correct client has now."""
-        self.sent_ns = now_ns
-
-    def end(self) -> None:
-        if self.feed is not None:
-            self.feed.close()
-        if self.timer is not None:
-            self.timer.cancel()
+_MS: Final = 1_000_000
+_QUIET_NS: Final = 60_000 * _MS
+_EVERY_NS: Final = 5_000 * _MS
+_ANY: Final = (*TYPES, "ANY")
 
 
 class Conn:
     """One WebSocket connection."""
 
-    __slots__ = ("account", "conn", "id", "last_ns", "path", "requests", "subs", "uid", "wire")
+    __slots__ = ("account", "conn", "id", "last_ns", "path", "requests", "wire")
 
     def __init__(self, conn: int, path: str, wire: SimWire, now_ns: int) -> None:
         self.conn = conn
@@ -63,199 +41,240 @@ class Conn:
         self.path = path
         """``public``, ``private`` or ``business``."""
         self.wire = wire
-        self.account = ""
-        """The account that logged in, or ""."""
-        self.uid = ""
-        self.subs: dict[Key, Sub] = {}
+        self.account: Account | None = None
+        """The account that logged in."""
         self.last_ns = now_ns
         """When something was last sent to the client."""
         # "Connection": the total of subscribe, unsubscribe and login requests is 480 an hour
-        self.requests = Window(480, 3600 * 1_000_000_000)
+        self.requests = Window(480, 3600 * 1_000 * _MS)
 
     def send(self, text: str, kind: str, now_ns: int, symbol: str = "") -> None:
         self.last_ns = now_ns
         self.wire.send(self.conn, text, kind, symbol)
 
-    def event(self, name: str, ref: str, now_ns: int, **fields: Any) -> None:
+    def event(self, name: str, ref: str, now_ns: int, **more: Any) -> None:
         """An answer to login, subscribe or unsubscribe."""
-        body = {"id": ref} if ref else {}
-        body |= {"event": name, **fields, "connId": self.id}
+        body = ({"id": ref} if ref else {}) | {"event": name, **more, "connId": self.id}
         self.send(_encode(body).decode(), "reply", now_ns)
 
     def error(self, problem: Problem, ref: str, now_ns: int) -> None:
         self.event("error", ref, now_ns, code=problem.code, msg=problem.msg)
 
 
-def channel_key(arg: Mapping[str, Any]) -> Key:
-    """The key of a subscription argument. Equivalent arguments have the same key."""
-    channel, kind, family, name, ccy = (
-        str(arg.get(k, "")) for k in ("channel", "instType", "instFamily", "instId", "ccy")
-    )
-    return channel, kind, family, name, ccy
-
-
 class Streams:
-    """Order book, best bid and offer, and trades channels (Order Book Trading > Market Data)."""
+    """Market data channels, Instruments channel, Order channel, Account channel. Channels that have nothing to say of a
+    spot account are accepted and silent."""
 
-    def __init__(self, exchange: SimExchange, timers: Timers) -> None:
-        self._exchange = exchange
+    def __init__(self, calls: Calls, timers: Timers, conns: Mapping[int, Conn]) -> None:
+        self._calls = calls
+        self._exchange = calls.exchange
         self._timers = timers
-        self._subs: dict[tuple[str, str], dict[int, tuple[Conn, Sub]]] = {}
-        """(channel, instId) -> connection number -> subscription."""
+        self._conns = conns
+        self._subs = Subs()
+        self._polled: dict[str, tuple[int, Callable[[SimExchange, str], Any]]] = {
+            "books5": (100 * _MS, _five),
+            "tickers": (100 * _MS, ticker_row),
+            "price-limit": (200 * _MS, limit_row),
+        }
+        """Channel -> how often it is pushed, if it changed, and what."""
 
-    def check(self, arg: Mapping[str, Any]) -> None:
-        """Raises ``Problem`` if the venue refuses the subscription."""
-        channel, name = arg.get("channel"), arg.get("instId")
-        if channel in ("books-l2-tbt", "books50-l2-tbt") and name in self._exchange.pairs:
-            raise Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
-        if channel not in ("books", "books5", "bbo-tbt", "trades") or name not in self._exchange.pairs:
-            raise missing(arg)
+    # --- subscriptions ----------------------------------------------------------------------------------------------
 
-    def subscribe(self, conn: Conn, arg: Mapping[str, Any], now_ns: int) -> None:
-        """Subscribe; a snapshot comes first if the channel has one. A repeated subscription changes nothing."""
-        key = channel_key(arg)
-        if key in conn.subs:
+    def change(self, conn: Conn, op: str, ref: str, given: Mapping[str, Any], now_ns: int) -> None:
+        """Subscribe, Unsubscribe: the answer comes before the data; a repeated subscription changes nothing. Raises
+        ``Problem`` if the venue refuses it."""
+        arg = {name: value for name, value in given.items() if value is not None}
+        if not all(isinstance(value, str) for value in arg.values()):
+            raise Problem("60012", f"Invalid request: {_encode(given).decode()}")
+        (self._check_private if conn.path == "private" else self._check_public)(conn, arg)
+        conn.event(op, ref, now_ns, arg=arg)
+        channel, kind, family, name, ccy = (
+            arg.get(k, "") for k in ("channel", "instType", "instFamily", "instId", "ccy")
+        )
+        key: Key = (channel, kind, family, name, ccy)
+        if op == "unsubscribe":
+            self._subs.drop(conn.conn, key)
             return
-        sub = conn.subs[key] = Sub(arg, now_ns)
-        channel, name = key[0], key[3]
-        self._subs.setdefault((channel, name), {})[conn.conn] = conn, sub
-        book = self._exchange.books[name]
-        if channel == "trades":
-            return
-        if channel == "bbo-tbt":
-            self._top(conn, sub, TopReport(name, book.seq, *book.top()), now_ns)
-            return
-        send = self._five
-        if channel == "books":
-            send = self._delta
-            sub.feed = book.feed()
-            sub.seq = sub.taken = book.seq
-            bids, asks = book.depth(_DEPTH)
-            sub.shown = dict(bids), dict(asks)
-            self._book(conn, sub, "snapshot", bids, asks, -1, now_ns)
-        else:
-            self._five(conn, sub, now_ns)
-        due_ns = (now_ns // _PUSH_NS + 1) * _PUSH_NS
-        sub.timer = self._timers.at(due_ns, lambda now: send(conn, sub, now), _PUSH_NS)
-
-    def forget(self, conn: Conn, key: Key) -> None:
-        """Stop sending."""
-        sub = conn.subs.pop(key, None)
+        if conn.account is not None:
+            name = conn.account.name
+        sub = self._subs.add(conn.conn, key, (channel, name), arg, now_ns)
         if sub is not None:
-            sub.end()
-            self._subs.get((key[0], key[3]), {}).pop(conn.conn, None)
+            self._start(conn, sub, channel, now_ns)
+
+    def closed(self, conn: int) -> None:
+        self._subs.closed(conn)
+
+    def _check_public(self, conn: Conn, arg: Mapping[str, str]) -> None:
+        channel, known = arg.get("channel"), arg.get("instId") in self._exchange.pairs
+        if channel in ("books-l2-tbt", "books50-l2-tbt") and known and conn.path == "public":
+            raise Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
+        served = channel in ("books", "bbo-tbt", "trades", *self._polled) and known
+        listed = channel == "status" or (channel == "instruments" and arg.get("instType") in TYPES)
+        if conn.path != "public" or not (served or listed):
+            raise _missing(arg)
+
+    def _check_private(self, conn: Conn, arg: Mapping[str, str]) -> None:
+        channel = arg.get("channel")
+        if conn.account is None:
+            raise Problem("60011", "Please log in")
+        if channel == "fills":
+            raise Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
+        if channel == "account":
+            _interval(arg)
+        elif channel in ("orders", "positions"):
+            if arg.get("instType") not in _ANY or arg.get("instId", "") not in ("", *self._exchange.pairs):
+                raise _missing(arg)
+        elif channel not in ("balance_and_position", "liquidation-warning", "account-greeks"):
+            raise _missing(arg)
+
+    def _start(self, conn: Conn, sub: Sub, channel: str, now_ns: int) -> None:
+        name = sub.arg.get("instId", "")
+        if channel in ("orders", "account") and conn.account is not None:
+            # Connection count limit: both channels report the number of their connections
+            count = len(self._subs.of(sub.topic))
+            conn.event("channel-conn-count", "", now_ns, channel=channel, connCount=str(count))
+        if channel == "account":
+            self._account(sub, "snapshot", now_ns)
+            if _interval(sub.arg) != "0":
+                # Account channel: by events, and at a fixed interval unless updateInterval is 0
+                sub.timer = self._timers.at(
+                    now_ns + _EVERY_NS, lambda now: self._account(sub, "interval_update", now), _EVERY_NS
+                )
+        elif channel == "bbo-tbt":
+            self._top(sub, TopReport(name, self._exchange.books[name].seq, *self._exchange.books[name].top()), now_ns)
+        elif channel == "books":
+            sub.depth = depth = SimDepth(self._exchange.books[name], 400)
+            sub.last = depth.seq
+            self._book(sub, "snapshot", list(depth.bids.items()), list(depth.asks.items()), -1, now_ns)
+            self._every(sub, 100 * _MS, self._delta, now_ns)
+        elif channel in self._polled:
+            self._poll(sub, now_ns)
+            self._every(sub, self._polled[channel][0], self._poll, now_ns)
+
+    def _every(self, sub: Sub, period_ns: int, send: Callable[[Sub, int], None], now_ns: int) -> None:
+        sub.timer = self._timers.at((now_ns // period_ns + 1) * period_ns, lambda now: send(sub, now), period_ns)
+
+    # --- public -----------------------------------------------------------------------------------------------------
 
     def top(self, report: TopReport, now_ns: int) -> None:
         """bbo-tbt: pushed when the best level changes; ``seqId`` uses the numbers of the book channels."""
-        for conn, sub in self._of("bbo-tbt", report.symbol):
-            self._top(conn, sub, report, now_ns)
+        for sub in self._subs.of(("bbo-tbt", report.symbol)):
+            self._top(sub, report, now_ns)
+
+    def instrument(self, symbol: str, now_ns: int) -> None:
+        """Instruments channel: no list at first, only rows that changed."""
+        for sub in self._subs.of(("instruments", "")):
+            if sub.arg["instType"] == "SPOT":
+                self._push(sub, now_ns, "control", data=[self._calls.instrument(symbol)])
 
     def trade(self, report: TradeReport, now_ns: int) -> None:
         """Trades channel; ``side`` is the taker's."""
         pair = self._exchange.pairs[report.symbol]
-        side = "buy" if report.side is Side.BUY else "sell"
-        for conn, _ in self._of("trades", report.symbol):
-            conn.send(
-                (
-                    f'{{"arg":{{"channel":"trades","instId":"{report.symbol}"}},"data":[{{"instId":"{report.symbol}"'
-                    f',"tradeId":"{report.id}","px":"{pair.px_text(report.px)}","sz":"{pair.qty_text(report.qty)}"'
-                    f',"side":"{side}","ts":"{ms(report.ns)}","count":"1","source":"0"'
-                    f',"seqId":{self._exchange.books[report.symbol].seq}}}]}}'
-                ),
-                "trades",
-                now_ns,
-                report.symbol,
-            )
+        for sub in self._subs.of(("trades", report.symbol)):
+            row = {
+                "instId": report.symbol,
+                "tradeId": str(report.id),
+                "px": pair.px_text(report.px),
+                "sz": pair.qty_text(report.qty),
+                "side": report.side.value,
+                "ts": ms(report.ns),
+                "count": "1",
+                "source": "0",
+                "seqId": self._exchange.books[report.symbol].seq,
+            }
+            self._push(sub, now_ns, "trades", data=[row])
 
-    def _of(self, channel: str, name: str) -> list[tuple[Conn, Sub]]:
-        return list(self._subs.get((channel, name), {}).values())
+    def _poll(self, sub: Sub, now_ns: int) -> None:
+        """A channel that is pushed when it changed."""
+        channel, name = sub.arg["channel"], sub.arg["instId"]
+        row = self._polled[channel][1](self._exchange, name)
+        if row != sub.last:
+            sub.last = row
+            more = {"seqId": self._exchange.books[name].seq} if channel == "books5" else {}
+            kind = "book" if channel == "books5" else "control"
+            self._push(sub, now_ns, kind, data=[row | {"ts": ms(now_ns)} | more])
 
-    def _top(self, conn: Conn, sub: Sub, report: TopReport, now_ns: int) -> None:
+    def _top(self, sub: Sub, report: TopReport, now_ns: int) -> None:
         pair = self._exchange.pairs[report.symbol]
-        bids = level(pair, report.bid_px, report.bid_qty) if report.bid_qty else ""
-        asks = level(pair, report.ask_px, report.ask_qty) if report.ask_qty else ""
-        conn.send(
-            (
-                f'{{"arg":{{"channel":"bbo-tbt","instId":"{report.symbol}"}},"data":[{{"asks":[{asks}],"bids":[{bids}]'
-                f',"ts":"{ms(now_ns)}","seqId":{report.seq}}}]}}'
-            ),
-            "book",
-            now_ns,
-            report.symbol,
-        )
+        bids = levels(pair, [(report.bid_px, report.bid_qty)] if report.bid_qty else ())
+        asks = levels(pair, [(report.ask_px, report.ask_qty)] if report.ask_qty else ())
+        self._raw(sub, "", f'"asks":{asks},"bids":{bids},"ts":"{ms(now_ns)}","seqId":{report.seq}', now_ns)
 
-    def _five(self, conn: Conn, sub: Sub, now_ns: int) -> None:
-        """books5: a snapshot of the five best levels, when they changed."""
-        name = sub.arg["instId"]
-        book = self._exchange.books[name]
-        bids, asks = book.depth(5)
-        shown = dict(bids), dict(asks)
-        if shown == sub.shown:
-            return
-        sub.shown = shown
-        pair = self._exchange.pairs[name]
-        conn.send(
-            (
-                f'{{"arg":{{"channel":"books5","instId":"{name}"}},"data":[{{"asks":{_levels(pair, asks)}'
-                f',"bids":{_levels(pair, bids)},"instId":"{name}","ts":"{ms(now_ns)}","seqId":{book.seq}}}]}}'
-            ),
-            "book",
-            now_ns,
-            name,
-        )
-
-    def _delta(self, conn: Conn, sub: Sub, now_ns: int) -> None:
+    def _delta(self, sub: Sub, now_ns: int) -> None:
         """Order book channel: the changes within 400 levels. ``prevSeqId`` is the ``seqId`` of the previous message;
         ids are not consecutive. After 60 seconds without a change, an update without levels and with two equal ids is
-        sent.
-        """
-        assert sub.feed is not None
-        book = self._exchange.books[sub.arg["instId"]]
-        if not sub.feed.pending:
+        sent."""
+        assert sub.depth is not None
+        change = sub.depth.step()
+        if change is None:
             if now_ns - sub.sent_ns >= _QUIET_NS:
-                self._book(conn, sub, "update", [], [], sub.seq, now_ns)
+                self._book(sub, "update", [], [], sub.last, now_ns)
             return
-        first, last, bids, asks = sub.feed.take()
-        hole = first != sub.taken + 1
-        sub.taken = last
-        now = tuple(dict(side) for side in book.depth(_DEPTH))
-        if hole:  # a fault: earlier changes are lost, and prevSeqId shows the gap
-            previous = first - 1
-        else:
-            previous = sub.seq
-            bids, asks = (_changes(old, new) for old, new in zip(sub.shown, now, strict=True))
-        sub.shown = now[0], now[1]
-        if bids or asks or hole:
-            sub.seq = last
-            self._book(conn, sub, "update", bids, asks, previous, now_ns)
+        lost, first, bids, asks = change
+        if bids or asks or lost:
+            # a fault: earlier changes are lost, and prevSeqId shows the gap
+            previous, sub.last = first - 1 if lost else sub.last, sub.depth.seq
+            self._book(sub, "update", bids, asks, previous, now_ns)
 
-    def _book(
-        self,
-        conn: Conn,
-        sub: Sub,
-        action: str,
-        bids: list[tuple[int, int]],
-        asks: list[tuple[int, int]],
-        previous: int,
-        now_ns: int,
-    ) -> None:
+    def _book(self, sub: Sub, action: str, bids: Levels, asks: Levels, previous: int, now_ns: int) -> None:
         """``checksum`` is 0 since 2026."""
         sub.sent_ns = now_ns
-        name = sub.arg["instId"]
-        pair = self._exchange.pairs[name]
-        conn.send(
-            (
-                f'{{"arg":{{"channel":"books","instId":"{name}"}},"action":"{action}","data":[{{'
-                f'"asks":{_levels(pair, asks)},"bids":{_levels(pair, bids)},"ts":"{ms(now_ns)}"'
-                f',"checksum":0,"prevSeqId":{previous},"seqId":{sub.seq}}}]}}'
-            ),
-            "book",
-            now_ns,
-            name,
-        )
+        pair = self._exchange.pairs[sub.arg["instId"]]
+        sides = f'"asks":{levels(pair, asks)},"bids":{levels(pair, bids)}'
+        ids = f'"checksum":0,"prevSeqId":{previous},"seqId":{sub.last}'
+        self._raw(sub, f',"action":"{action}"', f'{sides},"ts":"{ms(now_ns)}",{ids}', now_ns)
+
+    def _raw(self, sub: Sub, head: str, row: str, now_ns: int) -> None:
+        channel, name = sub.arg["channel"], sub.arg["instId"]
+        arg = f'"arg":{{"channel":"{channel}","instId":"{name}"}}'
+        self._conns[sub.conn].send(f'{{{arg}{head},"data":[{{{row}}}]}}', "book", now_ns, name)
+
+    # --- private ----------------------------------------------------------------------------------------------------
+
+    def order(self, report: OrderReport, now_ns: int) -> None:
+        """One push per change, one for each fill."""
+        order, exchange = report.order, self._exchange
+        row: dict[str, Any] | None = None
+        for sub in self._subs.of(("orders", order.account)):
+            kind = self._calls.orders.mark(order.id).kind
+            if sub.arg["instType"] not in (kind, "ANY") or sub.arg.get("instId", "") not in ("", order.symbol):
+                continue
+            if row is None:
+                pair = exchange.pairs[order.symbol]
+                value = report.fill.quote if report.fill else order.quote_qty or order.qty * order.px * pair.unit
+                usd = exchange.prices.worth(pair.quote, value)
+                row = order_push(self._calls.orders.row(order, report), report.fill, pair, usd)
+            self._push(sub, now_ns, "user", data=[row])
+
+    def balance(self, report: BalanceReport, now_ns: int) -> None:
+        """The currencies that one event changed."""
+        for asset, _, _ in report.balances:
+            self._calls.balance_ns[report.account, asset] = report.ns
+        for sub in self._subs.of(("account", report.account)):
+            only = sub.arg.get("ccy", "")
+            rows = [balance_row(self._exchange, *row, report.ns) for row in report.balances if only in ("", row[0])]
+            if rows:
+                data = [
+                    account_row(rows, self._exchange.prices.total(self._exchange.balances(report.account)), report.ns)
+                ]
+                self._push(sub, now_ns, "user", eventType="event_update", data=data)
+
+    def _account(self, sub: Sub, event: str, now_ns: int) -> None:
+        account = self._conns[sub.conn].account
+        assert account is not None
+        details = self._calls.details(account.name, now_ns, sub.arg.get("ccy", ""))
+        row = account_row(details, self._exchange.prices.total(self._exchange.balances(account.name)), now_ns)
+        self._push(sub, now_ns, "user", eventType=event, curPage=1, lastPage=True, data=[row])
+
+    def _push(self, sub: Sub, now_ns: int, kind: str, **more: Any) -> None:
+        conn = self._conns[sub.conn]
+        arg = {name: value for name, value in sub.arg.items() if name != "extraParams"}
+        if conn.account is not None:
+            arg["uid"] = str(conn.account.uid)
+        conn.send(_encode({"arg": arg, **more}).decode(), kind, now_ns, sub.arg.get("instId", ""))
 
 
-def missing(arg: Mapping[str, Any]) -> Problem:
+def _missing(arg: Mapping[str, Any]) -> Problem:
     """60018: unknown channel or instrument."""
     wanted = ",".join(f"{name}:{value}" for name, value in arg.items())
     return Problem(
@@ -265,10 +284,17 @@ def missing(arg: Mapping[str, Any]) -> Problem:
     )
 
 
-def _changes(old: Mapping[int, int], new: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Levels that were added, removed (0 lots) or changed."""
-    return [(px, 0) for px in old if px not in new] + [(px, lots) for px, lots in new.items() if old.get(px) != lots]
+def _five(exchange: SimExchange, symbol: str) -> dict[str, Any]:
+    """books5: the five best levels."""
+    bids, asks = (
+        msgspec.Raw(levels(exchange.pairs[symbol], side).encode()) for side in exchange.books[symbol].depth(5)
+    )
+    return {"asks": asks, "bids": bids, "instId": symbol}
 
 
-def _levels(pair: Pair, levels: list[tuple[int, int]]) -> str:
-    return "[" + ",".join([level(pair, px, lots) for px, lots in levels]) + "]"
+def _interval(arg: Mapping[str, Any]) -> str:
+    """``updateInterval`` of ``extraParams``, which is JSON text inside JSON."""
+    try:
+        return str(msgspec.json.decode(arg.get("extraParams") or "{}", type=dict[str, Any]).get("updateInterval", ""))
+    except msgspec.DecodeError:
+        raise Problem("60012", "Invalid request: extraParams") from None

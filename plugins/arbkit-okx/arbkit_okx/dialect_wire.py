@@ -4,67 +4,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.types import OrdStatus, Side, plain
+from arbkit.sim.calls import Problem, Why
 from arbkit.sim.pair import Pair, text
-from arbkit.sim.venue import Refused, SimFill, SimOrder
+from arbkit.sim.rows import OrderState, average, fields
+from arbkit.sim.venue import Refused, SimExchange, SimFill, SimOrder
 
 __all__ = [
     "ID",
     "MS",
-    "Problem",
+    "Mark",
+    "account_row",
     "balance_row",
-    "decimal",
     "fill_row",
+    "group",
     "instrument_row",
-    "level",
+    "levels",
+    "limit_row",
     "ms",
     "order_push",
     "order_row",
     "refusal",
+    "ticker_row",
+    "wrong",
 ]
 
 MS: Final = 1_000_000
-ID: Final = re.compile(r"^[a-zA-Z0-9]{1,32}$", re.ASCII)
+ID: Final = re.compile(r"[a-zA-Z0-9]{1,32}", re.ASCII)
 """Client order ids and request ids: "a combination of case-sensitive alphanumerics ... up to 32 characters"."""
-_DECIMAL: Final = re.compile(r"^[0-9]{1,20}(\.[0-9]{1,12})?$", re.ASCII)
 _STATE: Final = {
     OrdStatus.NEW: "live",
     OrdStatus.PARTIALLY_FILLED: "partially_filled",
     OrdStatus.FILLED: "filled",
     OrdStatus.CANCELED: "canceled",
     OrdStatus.EXPIRED: "canceled",
+    OrdStatus.REJECTED: "canceled",
 }
 # "Order channel", cancelSource
-_SOURCE: Final = {"user": "1", "fok": "13", "ioc": "14", "no_liquidity": "14", "post_only": "31", "stp": "32"}
+_SOURCE: Final = {
+    "venue": "0",
+    "user": "1",
+    "fok": "13",
+    "ioc": "14",
+    "no_liquidity": "14",
+    "post_only": "31",
+    "stp": "32",
+}
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
-_NOTHING: Final = dict.fromkeys(
-    (
-        "algoClOrdId",
-        "algoId",
-        "attachAlgoClOrdId",
-        "cancelSourceReason",
-        "ccy",
-        "lever",
-        "posSide",
-        "pxType",
-        "pxUsd",
-        "pxVol",
-        "quickMgnType",
-        "slOrdPx",
-        "slTriggerPx",
-        "slTriggerPxType",
-        "source",
-        "stpId",
-        "tpOrdPx",
-        "tpTriggerPx",
-        "tpTriggerPxType",
-    ),
-    "",
-)
-"""Order fields that are empty for spot."""
 # "Error Code": REST API, Trade. The codes are the venue's, the texts are ours.
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "symbol": ("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist."),
@@ -78,18 +66,47 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "duplicate": ("51016", "Duplicated client order ID."),
     "expired": ("50037", "The order expired: its expTime passed before it was executed."),
     "unknown_order": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
+    "band_high": ("51137", "The price of a buy order is above the price limit."),
+    "band_low": ("51138", "The price of a sell order is below the price limit."),
 }
+# fields that have no value for spot
+_NO_INSTRUMENT: Final = fields(
+    "alias auctionEndTime contTdSwTime ctMult ctType ctVal ctValCcy expTime instFamily lever maxMktSz maxStopSz"
+    " openType optType preMktSwTime settleCcy stk uly"
+)
+_NO_ORDER: Final = fields(
+    "algoClOrdId algoId attachAlgoClOrdId cancelSourceReason ccy lever posSide pxType pxUsd pxVol quickMgnType slOrdPx"
+    " slTriggerPx slTriggerPxType source stpId tpOrdPx tpTriggerPx tpTriggerPxType"
+)
+_NO_FILL: Final = fields("fillPxVol fillPxUsd fillMarkVol fillFwdPx fillMarkPx fillIdxPx")
+_NO_PUSH: Final = _NO_FILL | fields("amendResult amendSource execType fillFeeCcy fillNotionalUsd reqId msg")
+_NO_DETAIL: Final = fields(
+    "accAvgPx borrowFroz clSpotInUseAmt colBorrAutoConversion crossLiab interest isoLiab liab maxLoan maxSpotInUse"
+    " maxSpotInUseAmt mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl totalPnlRatio uplLiab"
+) | fields(
+    "autoLendMtAmt disEq fixedBal frpType imr isoEq isoUpl mmr notionalLever rewardBal smtSyncEq spotCopyTradingEq"
+    " spotIsoBal stgyEq twap upl colRes",
+    "0",
+)
+_NO_ACCOUNT: Final = fields(
+    "adjEq availEq borrowFroz delta deltaLever deltaNeutralStatus imr mgnRatio mmr notionalUsd notionalUsdForBorrow"
+    " notionalUsdForFutures notionalUsdForOption notionalUsdForSwap ordFroz upl"
+) | {"isoEq": "0"}
 
 
-class Problem(Exception):
-    """An error: the venue's code and message, and the HTTP status if the whole request fails."""
+class Mark:
+    """What an order has beside the exchange's own record."""
 
-    def __init__(self, code: str, msg: str, status: int = 200, sub: str = "") -> None:
-        super().__init__(msg)
-        self.code = code
-        self.msg = msg
-        self.status = status
-        self.sub = sub
+    __slots__ = ("cross", "tag")
+
+    def __init__(self, tag: str = "", cross: bool = False) -> None:
+        self.tag = tag
+        self.cross = cross
+        """Placed with ``tdMode`` cross: its type is MARGIN."""
+
+    @property
+    def kind(self) -> str:
+        return "MARGIN" if self.cross else "SPOT"
 
 
 def refusal(refused: Refused) -> Problem:
@@ -98,74 +115,87 @@ def refusal(refused: Refused) -> Problem:
     return Problem(code, msg.format(refused), sub="1000" if refused.rule == "balance" else "")
 
 
-def decimal(item: Mapping[str, Any], name: str) -> Decimal:
-    """A positive number as text ("all values are strings"); 50014 if missing, 51000 if invalid."""
-    value = item.get(name)
-    if value is None or value == "":
-        raise Problem("50014", f"Parameter {name} can not be empty.", 400)
-    if not isinstance(value, str) or not _DECIMAL.match(value):
-        raise Problem("51000", f"Parameter {name} error", 400)
-    return Decimal(value)
+def wrong(name: str, why: Why) -> Problem:
+    """The error for a parameter: 50014 if missing, 51000 if invalid; all values are strings."""
+    if why == "missing":
+        return Problem("50014", f"Parameter {name} can not be empty.", 400)
+    return Problem("51000", f"Parameter {name} error", 400)
 
 
 def ms(ns: int) -> str:
     return str(ns // MS)
 
 
-def level(pair: Pair, px: int, lots: int) -> str:
-    """``[price, size, "0", orders]`` as JSON."""
-    return f'["{pair.px_text(px)}","{pair.qty_text(lots)}","0","{1 if lots else 0}"]'
+def levels(pair: Pair, side: Iterable[tuple[int, int]]) -> str:
+    """``[[price, size, "0", orders], ..]`` as JSON."""
+    rows = [f'["{pair.px_text(px)}","{pair.qty_text(lots)}","0","{1 if lots else 0}"]' for px, lots in side]
+    return f"[{','.join(rows)}]"
 
 
-def instrument_row(pair: Pair, code: int, halted: bool) -> dict[str, Any]:
-    """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum."""
-    empty = dict.fromkeys(
-        (
-            "alias",
-            "auctionEndTime",
-            "ctMult",
-            "ctType",
-            "ctVal",
-            "ctValCcy",
-            "expTime",
-            "instFamily",
-            "lever",
-            "optType",
-            "settleCcy",
-            "stk",
-            "uly",
-            "maxMktSz",
-            "contTdSwTime",
-            "openType",
-        ),
-        "",
+def group(exchange: SimExchange, symbol: str) -> str:
+    """The fee group of an instrument: "1", or "2" for special pairs."""
+    special = exchange.profile.special
+    return "2" if symbol in special or exchange.pairs[symbol].quote in special else "1"
+
+
+def instrument_row(exchange: SimExchange, symbol: str, code: int) -> dict[str, Any]:
+    """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum. The reason of a halt may be one of
+    the venue's own states, else the state is ``suspend``."""
+    pair, halted = exchange.pairs[symbol], exchange.halted.get(symbol)
+    largest = fields("maxLmtSz maxIcebergSz maxTriggerSz maxTwapSz", plain(pair.max_qty))
+    return (
+        _NO_INSTRUMENT
+        | largest
+        | {
+            "instType": "SPOT",
+            "instId": pair.symbol,
+            "instIdCode": code,
+            "baseCcy": pair.base,
+            "quoteCcy": pair.quote,
+            "tradeQuoteCcyList": [pair.quote],
+            "tickSz": plain(pair.rule_tick),
+            "lotSz": plain(pair.rule_lot),
+            "minSz": plain(pair.min_qty),
+            "maxLmtAmt": "20000000",
+            "maxMktAmt": "1000000",
+            "category": "1",
+            "groupId": group(exchange, symbol),
+            "instCategory": "1",
+            "futureSettlement": False,
+            "rpi": "0",
+            "state": "live" if halted is None else halted if halted in ("preopen", "test") else "suspend",
+            "ruleType": "normal",
+            "listTime": "1600000000000",
+            "upcChg": [],
+        }
     )
-    largest = plain(pair.max_qty)
+
+
+def ticker_row(exchange: SimExchange, symbol: str) -> dict[str, str]:
+    """Get ticker, without ``ts``. The day begins with the world; before the first trade all prices are the best ask."""
+    pair, day = exchange.pairs[symbol], exchange.days[symbol]
+    bid, bids, ask, asks = exchange.books[symbol].top()
+    prices = {"last": day.last, "open24h": day.open, "high24h": day.high, "low24h": day.low}
     return {
-        **empty,
         "instType": "SPOT",
-        "instId": pair.symbol,
-        "instIdCode": code,
-        "baseCcy": pair.base,
-        "quoteCcy": pair.quote,
-        "tradeQuoteCcyList": [pair.quote],
-        "tickSz": plain(pair.tick),
-        "lotSz": plain(pair.lot),
-        "minSz": plain(pair.min_qty),
-        "maxLmtSz": largest,
-        "maxLmtAmt": "20000000",
-        "maxMktAmt": "1000000",
-        "maxIcebergSz": largest,
-        "maxStopSz": "",
-        "maxTriggerSz": largest,
-        "maxTwapSz": largest,
-        "category": "1",
-        "groupId": "1",
-        "state": "suspend" if halted else "live",
-        "ruleType": "normal",
-        "listTime": "1600000000000",
-        "upcChg": [],
+        "instId": symbol,
+        **{name: pair.px_text(px or ask) for name, px in prices.items()},
+        **fields("sodUtc0 sodUtc8", pair.px_text(day.open or ask)),
+        "lastSz": pair.qty_text(day.last_qty),
+        "askPx": pair.px_text(ask),
+        "askSz": pair.qty_text(asks),
+        "bidPx": pair.px_text(bid),
+        "bidSz": pair.qty_text(bids),
+        "vol24h": pair.qty_text(day.qty),
+        "volCcy24h": text(day.turnover * pair.unit),
     }
+
+
+def limit_row(exchange: SimExchange, symbol: str) -> dict[str, Any]:
+    """Get limit price, without ``ts``: the highest buy price and the lowest sell price."""
+    assert exchange.profile.band is not None
+    buy, sell = exchange.prices.bounds(symbol, exchange.profile.band)
+    return {"instType": "SPOT", "instId": symbol, "buyLmt": buy, "sellLmt": sell, "enabled": True}
 
 
 def _signed(fee: int) -> str:
@@ -179,44 +209,32 @@ def _order_type(order: SimOrder) -> str:
     return "post_only" if order.post_only else {"GTC": "limit", "IOC": "ioc", "FOK": "fok"}[order.tif.name]
 
 
-def order_row(
-    pair: Pair,
-    order: SimOrder,
-    tag: str,
-    status: OrdStatus,
-    cum: int,
-    cum_quote: int,
-    fills: Iterable[SimFill],
-    ns: int,
-) -> dict[str, Any]:
-    """An order as queries return it, in the state after ``fills``. Spot fees are taken from the received asset."""
-    fills = list(fills)
-    last = fills[-1] if fills else None
-    fee, rebate = sum(max(f.fee, 0) for f in fills), sum(max(-f.fee, 0) for f in fills)
-    buy = order.side is Side.BUY
+def order_row(pair: Pair, now: OrderState, mark: Mark) -> dict[str, Any]:
+    """An order as queries return it."""
+    order = now.order
+    last = now.fills[-1] if now.fills else None
+    buy, market, state = order.side is Side.BUY, order.kind == "market", _STATE[now.status]
     got, gave = (pair.base, pair.quote) if buy else (pair.quote, pair.base)
-    average = round(Decimal(cum_quote) / (cum * pair.lot_units), 12) if cum else None
-    market = order.kind == "market"
-    state = _STATE[status]
-    return {
-        **_NOTHING,
-        "instType": "SPOT",
+    fees = {last.fee_asset if last else got: 0} | now.fees()
+    asset = next(iter(fees))  # one currency an order: the venue has one field
+    return _NO_ORDER | {
+        "instType": mark.kind,
         "instId": order.symbol,
         "ordId": str(order.id),
         "clOrdId": order.cl_ord_id,
-        "tag": tag,
+        "tag": mark.tag,
         "side": order.side.value,
         "ordType": _order_type(order),
-        "tdMode": "cash",
+        "tdMode": "cross" if mark.cross else "cash",
         "state": state,
         "px": "" if market else pair.px_text(order.px),
         "sz": text(order.quote_qty) if order.quote_qty else pair.qty_text(order.qty),
         "tgtCcy": ("quote_ccy" if order.quote_qty else "base_ccy") if market else "",
-        "accFillSz": pair.qty_text(cum),
-        "avgPx": "" if average is None else plain(average),
-        "fee": _signed(fee),
-        "feeCcy": got,
-        "rebate": text(rebate),
+        "accFillSz": pair.qty_text(now.cum),
+        "avgPx": average(now.cum_quote, now.cum * pair.lot_units, 12),
+        "fee": _signed(max(fees[asset], 0)),
+        "feeCcy": asset,
+        "rebate": text(max(-fees[asset], 0)),
         "rebateCcy": gave,
         "pnl": "0",
         "category": "normal",
@@ -232,37 +250,17 @@ def order_row(
         "fillTime": ms(last.ns) if last else "",
         "tradeId": str(last.id) if last else "",
         "cTime": ms(order.ns),
-        "uTime": ms(ns),
+        "uTime": ms(now.ns),
     }
 
 
-def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair) -> dict[str, Any]:
-    """A row of the Order channel: the row of a query, plus the reported fill; without a fill no ``tradeId``."""
-    push = {
-        **row,
-        "fillPx": "",
-        "fillSz": "0",
-        "fillTime": "",
-        "tradeId": "",
-        "fillFee": "0",
-        "fillFeeCcy": "",
-        "execType": "",
-        "fillPnl": "0",
-        "fillNotionalUsd": "",
-        "fillPxVol": "",
-        "fillPxUsd": "",
-        "fillFwdPx": "",
-        "fillMarkVol": "",
-        "fillMarkPx": "",
-        "fillIdxPx": "",
-        "lastPx": row["fillPx"],
-        "notionalUsd": "",
-        "amendResult": "",
-        "amendSource": "",
-        "reqId": "",
-        "code": "0",
-        "msg": "",
-    }
+def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair, usd: str) -> dict[str, Any]:
+    """A row of the Order channel: the row of a query, plus the reported fill; without a fill no ``tradeId``.
+
+    ``usd``: the order's value.
+    """
+    push = {**row, **_NO_PUSH, **fields("fillPx fillTime tradeId"), **fields("fillSz fillFee fillPnl code", "0")}
+    push |= {"lastPx": row["fillPx"], "notionalUsd": usd}
     if fill is not None:
         push |= {
             "fillPx": pair.px_text(fill.px),
@@ -271,22 +269,23 @@ def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair) -> dict
             "tradeId": str(fill.id),
             "fillFee": _signed(fill.fee),
             "fillFeeCcy": fill.fee_asset,
+            "fillNotionalUsd": usd,
             "execType": "M" if fill.maker else "T",
         }
     return push
 
 
-def fill_row(pair: Pair, fill: SimFill, tag: str, bill: int) -> dict[str, Any]:
-    """Get transaction details."""
-    return {
-        "instType": "SPOT",
+def fill_row(pair: Pair, fill: SimFill, mark: Mark, bill: int, rate: str) -> dict[str, Any]:
+    """Get transaction details. ``rate``: the fee rate with the venue's sign."""
+    return _NO_FILL | {
+        "instType": mark.kind,
         "instId": fill.symbol,
         "tradeId": str(fill.id),
         "ordId": str(fill.order_id),
         "clOrdId": fill.cl_ord_id,
         "billId": str(bill),
         "subType": "1" if fill.side is Side.BUY else "2",
-        "tag": tag,
+        "tag": mark.tag,
         "fillPx": pair.px_text(fill.px),
         "fillSz": pair.qty_text(fill.qty),
         "side": fill.side.value,
@@ -294,76 +293,28 @@ def fill_row(pair: Pair, fill: SimFill, tag: str, bill: int) -> dict[str, Any]:
         "execType": "M" if fill.maker else "T",
         "feeCcy": fill.fee_asset,
         "fee": _signed(fill.fee),
+        "feeRate": rate,
         "fillPnl": "0",
-        "fillIdxPx": "",
-        "fillPxVol": "",
-        "fillPxUsd": "",
-        "fillMarkVol": "",
-        "fillFwdPx": "",
-        "fillMarkPx": "",
         "tradeQuoteCcy": pair.quote,
-        "ts": ms(fill.ns),
-        "fillTime": ms(fill.ns),
+        **fields("ts fillTime", ms(fill.ns)),
     }
 
 
-def balance_row(asset: str, free: int, locked: int, ns: int) -> dict[str, Any]:
+def balance_row(exchange: SimExchange, asset: str, free: int, locked: int, ns: int) -> dict[str, Any]:
     """One of ``details`` (Get balance, Account channel); Spot mode: free is ``availBal``, locked ``frozenBal``."""
-    total = text(free + locked)
-    empty = dict.fromkeys(
-        (
-            "accAvgPx",
-            "borrowFroz",
-            "clSpotInUseAmt",
-            "coinUsdPrice",
-            "crossLiab",
-            "eqUsd",
-            "interest",
-            "liab",
-            "maxLoan",
-            "maxSpotInUseAmt",
-            "mgnRatio",
-            "openAvgPx",
-            "spotBal",
-            "spotInUseAmt",
-            "spotUpl",
-            "spotUplRatio",
-            "totalPnl",
-            "totalPnlRatio",
-            "uplLiab",
-        ),
-        "",
-    )
-    zero = dict.fromkeys(
-        (
-            "disEq",
-            "fixedBal",
-            "imr",
-            "isoEq",
-            "isoUpl",
-            "mmr",
-            "notionalLever",
-            "rewardBal",
-            "smtSyncEq",
-            "spotCopyTradingEq",
-            "spotIsoBal",
-            "stgyEq",
-            "twap",
-            "upl",
-        ),
-        "0",
-    )
-    return {
-        **empty,
-        **zero,
+    return _NO_DETAIL | {
         "ccy": asset,
-        "cashBal": total,
-        "eq": total,
-        "availBal": text(free),
-        "availEq": text(free),
-        "frozenBal": text(locked),
-        "ordFrozen": text(locked),
+        **fields("cashBal eq", text(free + locked)),
+        "eqUsd": exchange.prices.worth(asset, free + locked),
+        **fields("availBal availEq", text(free)),
+        **fields("frozenBal ordFrozen", text(locked)),
+        "autoLendStatus": "unsupported",
         "collateralEnabled": False,
         "collateralRestrict": False,
         "uTime": ms(ns),
     }
+
+
+def account_row(details: list[dict[str, Any]], equity: str, now_ns: int) -> dict[str, Any]:
+    """The account row with ``details``; most fields are empty in Spot mode."""
+    return _NO_ACCOUNT | {"totalEq": equity, "uTime": ms(now_ns), "details": details}

@@ -13,6 +13,7 @@ from arbkit.venue import (
     UNSET,
     AccountSocket,
     BadFrame,
+    BookFeed,
     BookSocket,
     CancelOrder,
     Chained,
@@ -22,7 +23,6 @@ from arbkit.venue import (
     Context,
     CredentialsError,
     Depth,
-    Feed,
     LocalProtocolError,
     NewOrder,
     Notice,
@@ -44,15 +44,15 @@ from arbkit_okx.verdicts import VERDICTS
 Reader: TypeAlias = Callable[[BookSocket, Any, int], Sequence[Output]]
 
 FEEDS = {
-    "bbo-tbt": Feed(1, SnapshotOnly),
-    "books5": Feed(5, SnapshotOnly),
-    "books50-l2-tbt": Feed(50, Chained),
-    "books": Feed(400, Chained),
-    "books-l2-tbt": Feed(400, Chained),
+    "bbo-tbt": BookFeed(1, SnapshotOnly),
+    "books5": BookFeed(5, SnapshotOnly),
+    "books50-l2-tbt": BookFeed(50, Chained),
+    "books": BookFeed(400, Chained),
+    "books-l2-tbt": BookFeed(400, Chained),
 }
 PING_NS = 20_000_000_000
 """OKX closes a link after 30 s without data; it recommends a text ``ping`` after 20 to 25 s."""
-_RULES = ("instruments", "SPOT")
+RULES = ("instruments", "SPOT")
 """Pushes each change of an instrument's rules and state."""
 _TIER = ("64003", "64004")
 """The channel needs a higher tier, or conflicts with another one."""
@@ -63,7 +63,7 @@ _KINDS: dict[str, type[Command]] = {"order": NewOrder, "cancel-order": CancelOrd
 
 
 def streams(channel: str) -> Any:
-    return lambda native: [(channel, native), _RULES]
+    return lambda native: [(channel, native)]
 
 
 def write(op: str, wanted: Sequence[Stream], number: int) -> str:
@@ -260,14 +260,14 @@ class Private:
             raise LocalProtocolError(f"{socket.context.link.link} carries no {what!r}")
         context = socket.context
         known = context.catalogue.get(what.instrument)
-        ref = known.venue_ref if known is not None else ""
-        args: dict[str, Any] = {"instIdCode": int(ref)} if ref else {"instId": context.native(what.instrument)}
+        native, ref = (known.native, known.venue_ref) if known is not None else (context.native(what.instrument), "")
+        args: dict[str, Any] = {"instIdCode": int(ref)} if ref else {"instId": native}
         if isinstance(what, CancelOrder):
             args.update(tables.key_params(what))
-            name = socket.ids.make("c", what.cl_ord_id, what.instrument)
+            name = socket.ids.make("c", what.cl_ord_id, native)
             return Send(json_text({"id": name, "op": "cancel-order", "args": [args]}), 0)
         args.update(tables.order_params(context, what, self._trade_mode))
-        name = socket.ids.make("n", what.cl_ord_id, what.instrument)
+        name = socket.ids.make("n", what.cl_ord_id, native)
         order = {
             "id": name,
             "op": "order",

@@ -38,8 +38,8 @@ from arbkit.venue import (
     Pauses,
     QueryOrder,
     RejectReason,
-    Reply,
-    Request,
+    RestReply,
+    RestRequest,
     Row,
     S,
     Secret,
@@ -216,24 +216,14 @@ def _account(got: Got, trade_mode: str) -> list[AccountStatus]:
 # --- signatures ---
 
 
-def sign(context: Context, request: Request, now_ns: int, *, url: str, demo: bool) -> HttpRequest:
+def sign(context: Context, request: RestRequest, now_ns: int, *, url: str, demo: bool) -> HttpRequest:
     """The signed text is time, method, path with query, and body. A new order carries ``expTime``."""
     path, body = request.path, ""
     if request.method == "POST":
         body = json_text(dict(request.params))
     elif request.params:
         path = f"{path}?{query(request.params)}"
-    headers: list[tuple[str, str]] = []
-    if request.signed:
-        signer = context.signer
-        seconds, rest = divmod(signer.venue_ns(now_ns), S)
-        stamp = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}Z"
-        headers = [
-            ("OK-ACCESS-KEY", signer.key),
-            ("OK-ACCESS-PASSPHRASE", signer.passphrase()),
-            ("OK-ACCESS-TIMESTAMP", stamp),
-            ("OK-ACCESS-SIGN", Secret(hmac_base64(signer, f"{stamp}{request.method}{path}{body}"))),
-        ]
+    headers = proof(context, request.method, path, body, now_ns) if request.signed else []
     if body:
         headers.append(("Content-Type", "application/json"))
     if request.path == "/api/v5/trade/order" and body:
@@ -241,6 +231,19 @@ def sign(context: Context, request: Request, now_ns: int, *, url: str, demo: boo
     if demo:
         headers.append(("x-simulated-trading", "1"))
     return HttpRequest(request.method, url + path, headers, body.encode())
+
+
+def proof(context: Context, method: str, path: str, body: str, now_ns: int) -> list[tuple[str, str]]:
+    """The headers that sign a request. ``path``: with its query, exactly as sent."""
+    signer = context.signer
+    seconds, rest = divmod(signer.venue_ns(now_ns), S)
+    stamp = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}Z"
+    return [
+        ("OK-ACCESS-KEY", signer.key),
+        ("OK-ACCESS-PASSPHRASE", signer.passphrase()),
+        ("OK-ACCESS-TIMESTAMP", stamp),
+        ("OK-ACCESS-SIGN", Secret(hmac_base64(signer, f"{stamp}{method}{path}{body}"))),
+    ]
 
 
 def login(context: Context, now_ns: int) -> Send:
@@ -260,10 +263,10 @@ def expires(context: Context, deadline_ns: int, now_ns: int) -> str:
     return str(context.signer.venue_ns(deadline_ns or now_ns + ORDER_WINDOW_NS) // MS)
 
 
-def unwrap(answer: HttpAnswer) -> Reply | None:
+def unwrap(answer: HttpAnswer) -> RestReply | None:
     """The envelope's code and data."""
     found = read_json(rows.ENVELOPE, answer.body)
-    return None if found is None or not found.code else Reply(*item(found), found.data)
+    return None if found is None or not found.code else RestReply(*item(found), found.data)
 
 
 def item(found: rows.Envelope) -> tuple[str, str]:
@@ -349,7 +352,9 @@ def calls(trade_mode: str) -> CallTable:
             AskKind.TIME: Call(
                 path="/api/v5/public/time",
                 signed=False,
-                read=lambda got: [time_sample("okx", int(got.rows[0]["ts"]) * MS, MS, got.answer)],
+                read=lambda got: [
+                    time_sample("okx", int(got.rows[0]["ts"]) * MS, MS, got.answer.sent_ns, got.answer.recv_ns)
+                ],
                 cost=[("time", 1, "")],
             ),
             AskKind.ACCOUNT: Call(
@@ -391,7 +396,7 @@ def calls(trade_mode: str) -> CallTable:
             QueryOrder: Call(path="/api/v5/trade/order", params=one, read=each(order), cost=[("query", 1, "")]),
             ListOpenOrders: Call(
                 path="/api/v5/trade/orders-pending",
-                params=fixed(*orders),
+                params=lambda context, what, now_ns: inst(context, what, now_ns) or orders,
                 read=each(order),
                 cost=[("pending", 1, "")],
                 pages=_pages("ordId"),

@@ -33,7 +33,7 @@ class OkxTeller:
         frames = []
         for arg in request["args"]:
             frames.append(json.dumps({"id": request["id"], "event": request["op"], "arg": arg}))
-            truth = truths.get(arg["instId"])
+            truth = truths.get(arg.get("instId", ""))
             if request["op"] == "subscribe" and truth is not None:
                 sides = {
                     name: [[repr(px), repr(qty), "0", "1"] for px, qty in levels]
@@ -97,7 +97,7 @@ class OkxWire:
 
     def asked(self, text: str) -> Sequence[str]:
         request = {} if text == "ping" else json.loads(text)
-        return [arg["instId"] for arg in request["args"]] if request.get("op") == "subscribe" else ()
+        return [arg["instId"] for arg in request["args"] if "instId" in arg] if request.get("op") == "subscribe" else ()
 
 
 class ChecksumWire(OkxWire):

@@ -21,6 +21,8 @@ from arbkit.core.types import (
     Role,
     Secret,
     Send,
+    Side,
+    Trade,
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
@@ -61,11 +63,13 @@ def test_each_book_is_subscribed_and_ready_when_all_are_confirmed() -> None:
     assert [request["args"][0] for request in sent] == [
         {"channel": "books", "instId": "BTC-USDT"},
         {"channel": "books", "instId": "ETH-USDT"},
+        {"channel": "instruments", "instType": "SPOT"},
     ]
     assert all(request["id"].isalnum() for request in sent)
     acks = [{"id": one["id"], "event": "subscribe", "arg": one["args"][0], "connId": "a"} for one in sent]
     assert session.receive(json.dumps(acks[0]), 1) == []
-    assert session.receive(json.dumps(acks[1]), 2) == [Ready("okx.public.0", 2)]
+    assert session.receive(json.dumps(acks[1]), 2) == []
+    assert session.receive(json.dumps(acks[2]), 2) == [Ready("okx.public.0", 2)]
 
 
 def test_a_snapshot_and_a_delta() -> None:
@@ -112,12 +116,12 @@ def test_fast_channels_log_in_first(channel: str, depth: int) -> None:
     (login,) = session.start(0)
     assert isinstance(login.data, Secret)
     sent = session.receive('{"event":"login","code":"0","msg":""}', 1)
-    assert {json.loads(send.data)["args"][0]["channel"] for send in sent} == {channel}
+    assert {json.loads(send.data)["args"][0]["channel"] for send in sent} == {channel, "instruments"}
     (update,) = session.receive(book(channel, "snapshot", prevSeqId=-1, seqId=1), 1)
     assert update.depth == depth
     notice, *again = session.receive('{"event":"error","code":"64003","msg":"VIP"}', 2)
     assert isinstance(notice, Notice)
-    assert {json.loads(send.data)["args"][0]["channel"] for send in again} == {"books"}
+    assert {json.loads(send.data)["args"][0]["channel"] for send in again} == {"books", "instruments"}
 
 
 def test_two_book_channels_never_mix_in_one_book() -> None:
@@ -130,11 +134,40 @@ def test_two_book_channels_never_mix_in_one_book() -> None:
     assert session.receive(book("books", "update", "ETH-USDT", prevSeqId=2, seqId=4), 0)
 
 
+def test_trades_are_told_to_whoever_asks() -> None:
+    """``side`` is the taker's. The channel is subscribed for the instruments of ``LinkSpec.trades`` only."""
+    exchange = Okx(VenueSettings())
+    link = next(link for link in exchange.links([BTC], "", [ETH]) if link.role is Role.PUBLIC)
+    session = exchange.session(link, Catalogue([BTC, ETH]), None)
+    asked = [json.loads(send.data)["args"][0] for send in session.start(0)]
+    assert [arg for arg in asked if arg["channel"] == "trades"] == [{"channel": "trades", "instId": "ETH-USDT"}]
+    row = {"instId": "ETH-USDT", "tradeId": "77", "px": "2501.5", "sz": "0.25", "side": "sell", "ts": "1749999123456"}
+    (trade,) = session.receive(json.dumps({"arg": {"channel": "trades", "instId": "ETH-USDT"}, "data": [row]}), 9)
+    assert trade == Trade("okx:ETH-USDT", Side.SELL, 2501.5, 0.25, "77", 1749999123456 * MS, 9)
+
+
+def test_changed_rules_are_told() -> None:
+    """The ``instruments`` channel: a suspended pair is not tradable; a new listing without rules neither."""
+    rows = [
+        {"instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "tickSz": "0.1"}
+        | {"lotSz": "0.001", "minSz": "0.001", "state": state, "instIdCode": 7}
+        for state in ("suspend", "live")
+    ]
+    new = {"instType": "SPOT", "instId": "NEW-USDT", "state": "live", "listTime": "1749999123456"}
+    frame = {"arg": {"channel": "instruments", "instType": "SPOT"}, "data": [*rows, new]}
+    told = [update.instrument for update in opened().receive(json.dumps(frame), 0)]
+    assert [(one.id, one.tradable) for one in told] == [
+        ("okx:BTC-USDT", False),
+        ("okx:BTC-USDT", True),
+        ("okx:NEW-USDT", False),
+    ]
+
+
 def test_other_channels_and_unknown_instruments_say_nothing() -> None:
-    """Trades, tickers; an instrument that the catalogue lacks."""
+    """Tickers; an instrument that the catalogue lacks."""
     session = opened()
-    trade = {"arg": {"channel": "trades", "instId": "BTC-USDT"}, "data": [{"px": "1", "sz": "2", "ts": "3"}]}
-    assert session.receive(json.dumps(trade), 0) == ()
+    ticker = {"arg": {"channel": "tickers", "instId": "BTC-USDT"}, "data": [{"last": "1", "ts": "3"}]}
+    assert session.receive(json.dumps(ticker), 0) == ()
     assert session.receive(book("books", "snapshot", "DOGE-USDT", prevSeqId=-1, seqId=1), 0) == ()
 
 
@@ -168,36 +201,54 @@ def test_a_frame_that_is_nothing_known_is_refused() -> None:
             session.receive(frame, 0)
 
 
-def test_a_refused_subscription_is_told_and_not_repeated() -> None:
-    """A person must read it; the budget of requests is not burnt."""
+def test_a_refused_subscription_is_told_and_asked_for_again() -> None:
+    """The reason may pass. The delay grows, so that the budget of requests is not burnt."""
     session = opened()
-    session.start(0)
-    notice, lost = session.receive('{"id":"ETHUSDT","event":"error","code":"60018","msg":"no such channel"}', 1)
-    assert isinstance(notice, Notice)
-    assert lost == BookLost("okx:ETH-USDT", "subscription refused: 60018", 1)
+    requests = {
+        json.loads(send.data)["args"][0].get("instId"): json.loads(send.data)["id"] for send in session.start(0)
+    }
+    for name in ("BTC-USDT", None):
+        session.receive(json.dumps({"id": requests[name], "event": "subscribe"}), 1)
     session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 2)
-    sent = [out for now in range(1, 600) for out in session.tick(now * S) if isinstance(out, Send)]
-    assert {send.data for send in sent} == {"ping"}
+    at = []
+    number = requests["ETH-USDT"]
+    for now in range(1, 3600):
+        frame = {"id": number, "event": "error", "code": "60014", "msg": "Requests too frequent"}
+        out = session.receive(json.dumps(frame), now * S) if number else []
+        if number:
+            at.append(now)
+            assert [type(one) for one in out][:2] == [Notice, BookLost]
+            assert any(isinstance(one, Ready) for one in out) == (len(at) == 1)
+        sent = [json.loads(one.data) for one in session.tick(now * S) if isinstance(one, Send) and "ETH" in one.data]
+        number = sent[0]["id"] if sent else ""
+    assert at[:5] == [1, 3, 6, 11, 20]
+    assert 14 <= len(at) <= 24
 
 
 def test_a_snapshot_that_never_comes_is_asked_for_again() -> None:
-    """Ten seconds after the subscription, then with growing delay, never more than once a minute."""
+    """Subscribed and confirmed, and nothing comes: it is told, and asked for again with growing delay."""
     session = opened()
-    session.start(0)
-    sent = [out.data for now in range(1, 601) for out in session.tick(now * S) if "subscribe" in out.data]
-    assert 2 * 2 * 8 < len(sent) < 2 * 2 * 20
+    answers = [json.loads(send.data)["id"] for send in session.start(0)]
+    out: list[Any] = []
+    for now in range(1, 601):
+        for number in answers:
+            session.receive(json.dumps({"id": number, "event": "subscribe"}), now * S)
+        told = session.tick(now * S)
+        answers = [json.loads(one.data)["id"] for one in told if isinstance(one, Send) and '"subscribe"' in one.data]
+        out += told
+    sent = [one for one in out if isinstance(one, Send) and '"subscribe"' in one.data]
+    assert 2 * 5 <= len(sent) <= 2 * 10
+    assert {one.instrument for one in out if isinstance(one, BookLost)} == {"okx:BTC-USDT", "okx:ETH-USDT"}
+    assert len([one for one in out if isinstance(one, Notice)]) == len(sent)
 
 
-def test_it_pings_after_twenty_silent_seconds_only() -> None:
+def test_it_pings_every_twenty_seconds() -> None:
     """Text ping, text pong; OKX closes after 30 s without data."""
     session = opened()
     session.start(0)
-    session.receive(book("books", "snapshot", prevSeqId=-1, seqId=10), 5 * S)
-    session.receive(book("books", "snapshot", "ETH-USDT", prevSeqId=-1, seqId=10), 5 * S)
-    assert session.tick(20 * S) == []
-    assert session.due_ns == 25 * S
-    assert session.tick(25 * S) == [Send("ping", 0)]
-    assert session.receive("pong", 26 * S) == ()
+    pings = [now for now in range(1, 100) if Send("ping", 0) in session.tick(now * S)]
+    assert pings == [20, 40, 60, 80]
+    assert session.receive("pong", 101 * S) == ()
 
 
 def test_the_farewell_notice() -> None:

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -486,6 +487,54 @@ def test_halted_instruments() -> None:
     assert client.order()["sCode"] == "51022"
 
 
+def test_the_instruments_channel_tells_changes() -> None:
+    """Instruments channel: no list at first; a row when an instrument is suspended, live again, or has new rules."""
+    client = Client()
+    conn = client.connect("public")
+    arg = {"channel": "instruments", "instType": "SPOT"}
+    swaps = {"channel": "instruments", "instType": "SWAP"}
+    assert [frame["arg"] for frame in client.subscribe(conn, arg, swaps)] == [arg, swaps]  # answers, no data
+    assert client.subscribe(conn, {"channel": "instruments", "instType": "X"})[0]["code"] == "60018"
+    told = []
+    pair = client.exchange.pairs["BTC-USDT"]
+    steps = (
+        lambda: client.exchange.halted.update({"BTC-USDT": "maintenance"}),
+        client.exchange.halted.clear,
+        lambda: client.exchange.pairs.update({"BTC-USDT": replace(pair, min_qty=Decimal("0.001"))}),
+    )
+    for step in steps:
+        step()
+        frames = [json.loads(out.text) for out in client.run(0.2) if isinstance(out, SimFrame) and out.conn == conn]
+        told += [(frame["arg"], row["instId"], row["state"], row["minSz"]) for frame in frames for row in frame["data"]]
+    assert told == [
+        (arg, "BTC-USDT", "suspend", "0.00001"),
+        (arg, "BTC-USDT", "live", "0.00001"),
+        (arg, "BTC-USDT", "live", "0.001"),
+    ]
+    (row,) = client.get("public/instruments", "instType=SPOT&instId=BTC-USDT")["data"]
+    assert row["minSz"] == "0.001"
+
+
+def test_what_a_key_may_do() -> None:
+    """Get account configuration: mode, permissions, fee type; 50120 for an order of a key that only reads."""
+    client = Client()
+    (row,) = client.get("account/config")["data"]
+    assert {name: row[name] for name in ("acctLv", "posMode", "feeType", "perm", "ip", "enableSpotBorrow")} == {
+        "acctLv": "1",
+        "posMode": "net_mode",
+        "feeType": "0",
+        "perm": "read_only,trade",
+        "ip": "",
+        "enableSpotBorrow": False,
+    }
+    client.main.settings |= {"perm": "read_only", "tradeQuoteCcyList": {"BTC-USDT": ["USDT", "USDC"]}}
+    assert client.get("account/config")["data"][0]["perm"] == "read_only"
+    assert client.post("trade/order", {"instId": "BTC-USDT"} | limit())["code"] == "50120"
+    rows = {path: client.get(f"{path}/instruments", "instType=SPOT")["data"][0] for path in ("account", "public")}
+    assert rows["account"]["tradeQuoteCcyList"] == ["USDT", "USDC"]
+    assert rows["public"]["tradeQuoteCcyList"] == ["USDT"]
+
+
 def test_client_ids_are_unique_among_live_orders() -> None:
     """51016 while live; afterwards the id may return, and a query finds the newest."""
     client = Client()
@@ -791,6 +840,14 @@ def test_a_lost_ack_leaves_exactly_one_order(cut: bool) -> None:
     assert any(isinstance(frame, dict) and frame.get("data") for frame in frames) is not cut
 
 
+def test_an_answer_of_too_many_requests_may_come_after_the_order() -> None:
+    """``overrun``: the answer is 60014, and the order is there."""
+    client = Client([Fault(kind="overrun")])
+    reply, *_ = client.place(client.connect())
+    assert (reply["code"], reply["data"]) == ("60014", [])
+    assert len(client.exchange.open_orders("main")) == 1
+
+
 def test_connections_are_limited() -> None:
     """Three a second from one address."""
     client = Client()
@@ -799,3 +856,165 @@ def test_connections_are_limited() -> None:
     assert client.refused("/ws/v5/public") == 429
     client.now_ns += S
     client.connect("public")
+
+
+def test_pages_of_a_hundred() -> None:
+    """orders-pending and fills: 100 rows a page; ``after`` with the last id gives the next, until none is left."""
+    client = Client()
+    for _ in range(130):
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=Decimal(50_000), qty=Decimal("0.001"), now_ns=T0)
+    for _ in range(130):
+        px = Decimal(63_000)
+        client.exchange.place("main", "BTC-USDT", Side.BUY, px=px, qty=Decimal("0.0001"), tif=Tif.IOC, now_ns=T0)
+    for path, name in (("orders-pending", "ordId"), ("fills", "billId")):
+        pages, after = [], ""
+        while rows := client.get(f"trade/{path}", f"instType=SPOT{after}")["data"]:
+            pages.append([int(row[name]) for row in rows])
+            after = f"&after={pages[-1][-1]}"
+        assert [len(page) for page in pages] == [100, 30]
+        ids = [one for page in pages for one in page]
+        assert ids == sorted(set(ids), reverse=True)
+
+
+# --- what the venue refuses, and what it serves besides ---------------------------------------------------------------
+
+
+def test_prices_out_of_the_limits() -> None:
+    """Get limit price: a buy above ``buyLmt`` is 51137, a sell below ``sellLmt`` is 51138; at the limit both pass."""
+    client = Client()
+    (row,) = client.get("public/price-limit", "instId=BTC-USDT")["data"]
+    buy, sell = Decimal(row["buyLmt"]), Decimal(row["sellLmt"])
+    ask = Decimal(client.exchange.books["BTC-USDT"].top()[2]) / 10
+    assert sell < ask < buy
+    tick = Decimal("0.1")
+    for side, px, code in (
+        ("buy", buy + tick, "51137"),
+        ("sell", sell - tick, "51138"),
+        ("buy", buy, "0"),
+        ("sell", sell, "0"),
+        ("buy", sell - tick, "0"),
+    ):
+        assert client.order(side=side, px=str(px), ordType="ioc")["sCode"] == code
+    assert client.get("public/price-limit", "instId=NOPE-USDT")["code"] == "51001"
+
+
+def test_keys_of_another_environment_and_a_second_login() -> None:
+    """50101: a live key with the demo header. 60031: a login on a connection that has one, which stays open."""
+    client = Client()
+    reply = client.raw(client.request("GET", "account/balance", "", "", {"x-simulated-trading": "1"}))
+    assert (reply.status, json.loads(reply.body)["code"]) == (401, "50101")
+    conn = client.connect()
+    (error,) = client.login(conn)
+    assert (error["event"], error["code"]) == ("error", "60031")
+    assert client.place(conn)[0]["code"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("side", "change", "asset"),
+    [
+        ("sell", {"sz": "5"}, "BTC"),
+        ("buy", {"sz": "900000"}, "USDT"),
+        ("buy", {"sz": "50", "tgtCcy": "base_ccy"}, "USDT"),
+    ],
+)
+def test_market_orders_are_reduced_to_the_balance(side: str, change: dict[str, str], asset: str) -> None:
+    """Place order, ``banAmend``: by default a market order of more than the balance is reduced to it; else 51008."""
+    client = Client()
+    order = {"side": side, "ordType": "market", "px": None, **change}
+    assert client.order(**order, banAmend=True)["sCode"] == "51008"
+    row = client.order(**order)
+    assert row["sCode"] == "0"
+    assert client.get("trade/order", f"instId=BTC-USDT&ordId={row['ordId']}")["data"][0]["state"] == "filled"
+    details = {row["ccy"]: Decimal(row["availBal"]) for row in client.get("account/balance")["data"][0]["details"]}
+    assert details.get(asset, Decimal(0)) * (61_800 if asset == "BTC" else 1) < 10
+
+
+def test_accounts_with_margin_trade_in_cross_mode() -> None:
+    """Account mode 3: ``tdMode`` is cross, and the order's type is MARGIN in the channel, in listings and in fills."""
+    client = Client()
+    client.main.settings["acctLv"] = "3"
+    spot, any_type = client.connect(), client.connect()
+    client.subscribe(spot, SPOT)
+    client.subscribe(any_type, SPOT | {"instType": "ANY"})
+    assert client.order()["sCode"] == "51010"
+    client.ref += 1
+    body = {"instId": "BTC-USDT"} | limit(tdMode="cross", px="63000", ordType="ioc")
+    client.world.http("okx", client.request("POST", "trade/order", "", json.dumps(body), {}), client.ref, T0)
+    outs = [out for out in client.world.drain() if isinstance(out, SimFrame)]
+    assert {out.conn for out in outs} == {any_type}
+    assert {row["instType"] for out in outs for row in json.loads(out.text)["data"]} == {"MARGIN"}
+    assert client.order(tdMode="cross")["sCode"] == "0"
+    for path in ("orders-pending", "fills"):
+        assert client.get(f"trade/{path}", "instType=SPOT")["data"] == []
+        assert client.get(f"trade/{path}", "instType=MARGIN")["data"] == client.get(f"trade/{path}")["data"] != []
+
+
+def test_the_currency_that_pays() -> None:
+    """``tradeQuoteCcy``: mandatory where the account has more than one (51000), and one of the list."""
+    client = Client()
+    assert client.order(tradeQuoteCcy="USDC")["sCode"] == "51000"
+    client.main.settings["tradeQuoteCcyList"] = {"BTC-USDT": ["USDT", "USDC"]}
+    assert client.order()["sCode"] == "51000"
+    assert client.order(tradeQuoteCcy="USD")["sCode"] == "51000"
+    assert client.order(tradeQuoteCcy="USDT")["sCode"] == "0"
+
+
+def test_fee_type_1_takes_the_fee_in_quote_on_both_sides() -> None:
+    """account/config ``feeType`` 1: a buy's fee is in the quote currency too."""
+    client = Client()
+    client.main.fee_asset = "quote"
+    assert client.get("account/config")["data"][0]["feeType"] == "1"
+    for side, px in (("buy", "63000"), ("sell", "60000")):
+        row = client.order(side=side, ordType="ioc", px=px)
+        (order,) = client.get("trade/order", f"instId=BTC-USDT&ordId={row['ordId']}")["data"]
+        assert order["feeCcy"] == "USDT"
+        assert Decimal(order["fee"]) == -Decimal(order["avgPx"]) * Decimal("0.01") * Decimal("0.001")
+    assert client.world.ledger()["okx"]["conserved"]
+    (row,) = client.get("account/balance", "ccy=BTC")["data"][0]["details"]
+    assert row["availBal"] == "3"
+
+
+def test_null_arguments_and_channels_without_news() -> None:
+    """An argument that is null counts as not given; channels that a spot account never hears of are accepted."""
+    client = Client()
+    conn = client.connect()
+    (ack, *_) = client.subscribe(conn, SPOT | {"instId": None, "instFamily": None})
+    assert (ack["event"], ack["arg"]) == ("subscribe", SPOT)
+    for arg in ({"channel": "positions", "instType": "ANY"}, {"channel": "balance_and_position"}):
+        assert [frame["event"] for frame in client.subscribe(conn, arg)] == ["subscribe"]
+    assert client.subscribe(conn, {"channel": "fills"})[0]["code"] == "64003"
+    assert client.subscribe(conn, {"channel": "nothing"})[0]["code"] == "60018"
+    for path in ("account/positions", "account/bills", "asset/balances"):
+        assert client.get(path) == {"code": "0", "data": [], "msg": ""}
+
+
+def test_tickers_follow_the_trades() -> None:
+    """Tickers channel and Get ticker: the last price and the volume are those of the public trades."""
+    client = Client()
+    conn = client.connect("public")
+    client.subscribe(conn, {"channel": "tickers", "instId": "BTC-USDT"}, {"channel": "trades", "instId": "BTC-USDT"})
+    frames = [json.loads(out.text) for out in client.run(30) if isinstance(out, SimFrame)]
+    trades = [row for frame in frames if frame["arg"]["channel"] == "trades" for row in frame["data"]]
+    ticker = [frame for frame in frames if frame["arg"]["channel"] == "tickers"][-1]["data"][0]
+    prices = [Decimal(row["px"]) for row in trades]
+    assert len(prices) > 3
+    assert (Decimal(ticker["last"]), Decimal(ticker["high24h"])) == (prices[-1], max(prices))
+    assert Decimal(ticker["vol24h"]) == sum(Decimal(row["sz"]) for row in trades)
+    client.now_ns = T0
+    rest = client.get("market/trades", "instId=BTC-USDT")["data"]
+    assert [row["tradeId"] for row in rest] == [row["tradeId"] for row in reversed(trades)][:100]
+
+
+def test_values_in_dollars_are_numbers() -> None:
+    """Get balance: ``eqUsd`` and ``totalEq``; Order channel: ``notionalUsd``. They follow the books."""
+    client = Client()
+    (row,) = client.get("account/balance")["data"]
+    values = {one["ccy"]: Decimal(one["eqUsd"]) for one in row["details"]}
+    bid, _, ask, _ = client.exchange.books["BTC-USDT"].top()
+    assert abs(values["BTC"] - 3 * Decimal(bid + ask) / 20) < 1
+    assert values["USDT"] == 200_000
+    assert Decimal(row["totalEq"]) == sum(values.values())
+    conn = client.connect()
+    client.subscribe(conn, SPOT)
+    push = client.place(conn)[1]["data"][0]
+    assert Decimal(push["notionalUsd"]) == 600

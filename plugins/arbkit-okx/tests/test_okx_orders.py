@@ -25,6 +25,7 @@ from arbkit.core.types import (
     HttpRequest,
     Instrument,
     InstrumentUpdate,
+    Lane,
     LinkSpec,
     ListFills,
     Listing,
@@ -149,7 +150,7 @@ def test_an_order_travels_with_its_number_and_its_deadline() -> None:
     """``instIdCode`` as an integer, plain decimals, ``expTime`` on the venue's clock; the id names the instrument."""
     (wire,) = session(Role.TRADE).encode([BUY], NOW_NS)
     assert json.loads(wire.data) == {
-        "id": ID + "BTCUSDT",
+        "id": "n" + ID + "BTCUSDT",
         "op": "order",
         "args": [
             {
@@ -206,7 +207,7 @@ def test_the_same_order_over_rest() -> None:
 def test_an_accepted_order_is_new_and_names_its_instrument() -> None:
     """Any session reads any answer: the request id carries client id and instrument."""
     row = {"clOrdId": ID, "ordId": "9", "sCode": "0", "sMsg": "", "ts": "1749999123456"}
-    frame = {"id": ID + "BTCUSDT", "op": "order", "data": [row], "code": "0", "msg": ""}
+    frame = {"id": "n" + ID + "BTCUSDT", "op": "order", "data": [row], "code": "0", "msg": ""}
     (update,) = told(session(Role.TRADE), frame)
     assert (update.cl_ord_id, update.instrument, update.order_id) == (ID, BTC.id, "9")
     assert (update.ord_status, update.source, update.account) == (OrdStatus.NEW, "ack", ME)
@@ -234,7 +235,9 @@ def test_an_accepted_order_is_new_and_names_its_instrument() -> None:
 def test_only_listed_codes_reject(code: str, status: OrdStatus, reason: RejectReason | None) -> None:
     """The item's code counts, not the frame's; what is not on the list proves nothing. The same over REST."""
     row = {"clOrdId": ID, "ordId": "", "sCode": code, "sMsg": "words", "ts": "1"}
-    (update,) = told(session(Role.TRADE), {"id": ID + "BTCUSDT", "op": "order", "data": [row], "code": "1", "msg": ""})
+    (update,) = told(
+        session(Role.TRADE), {"id": "n" + ID + "BTCUSDT", "op": "order", "data": [row], "code": "1", "msg": ""}
+    )
     assert (update.ord_status, update.reason, update.text) == (status, reason, f"{code} words")
     (polled,) = answered(BUY, [row], code="1")
     assert (polled.ord_status, polled.reason) == (status, reason)
@@ -243,7 +246,8 @@ def test_only_listed_codes_reject(code: str, status: OrdStatus, reason: RejectRe
 def test_a_format_error_has_no_item_but_still_its_order() -> None:
     """``data`` is empty: the request id tells whose."""
     (update,) = told(
-        session(Role.TRADE), {"id": ID + "BTCUSDT", "op": "order", "data": [], "code": "60013", "msg": "Invalid args"}
+        session(Role.TRADE),
+        {"id": "n" + ID + "BTCUSDT", "op": "order", "data": [], "code": "60013", "msg": "Invalid args"},
     )
     assert (update.cl_ord_id, update.instrument, update.ord_status) == (ID, BTC.id, OrdStatus.REJECTED)
 
@@ -251,7 +255,7 @@ def test_a_format_error_has_no_item_but_still_its_order() -> None:
 def test_throttling_leaves_the_order_unknown_and_reports_the_bucket() -> None:
     """50011 or a bare 429: the venue may have taken it; nothing more in this bucket for the 2 s window."""
     row = {"clOrdId": ID, "sCode": "50011", "sMsg": "Rate limit reached"}
-    update, report = told(session(Role.TRADE), {"id": ID + "BTCUSDT", "op": "order", "data": [row], "code": "1"})
+    update, report = told(session(Role.TRADE), {"id": "n" + ID + "BTCUSDT", "op": "order", "data": [row], "code": "1"})
     assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.THROTTLED)
     assert report == RateReport(venue="okx", bucket="place:okx:BTC-USDT", until_ns=NOW_NS + 2_000 * MS, recv_ns=NOW_NS)
     out = session(Role.REST).answered(BUY, HttpAnswer(429, {}, b""), NOW_NS)
@@ -266,7 +270,7 @@ def test_cancel_answers() -> None:
     answers = {}
     for code in ("0", "51400", "51410", "50011", "50004"):
         row = {"clOrdId": ID, "ordId": "9", "sCode": code, "sMsg": ""}
-        frame = {"id": ID + "BTCUSDT", "op": "cancel-order", "data": [row], "code": "1"}
+        frame = {"id": "c" + ID + "BTCUSDT", "op": "cancel-order", "data": [row], "code": "1"}
         update = told(session(Role.TRADE), frame)[0]
         answers[code] = (update.ord_status, update.reason, update.about_cancel)
     assert answers == {
@@ -346,13 +350,33 @@ def test_an_order_that_okx_does_not_know() -> None:
     assert answered(QUERY, "garbage")[0].reason.startswith("unreadable")
 
 
+def test_all_pages_of_a_listing_are_read() -> None:
+    """A full page may go on: the next one is asked for after its last row. The listing is told once, whole."""
+    rest = session(Role.REST)
+    wanted = ListOpenOrders(account=ME)
+
+    def page(rows: list[dict[str, Any]], sent_ns: int) -> HttpAnswer:
+        return HttpAnswer(200, {}, json.dumps({"code": "0", "data": rows}).encode(), sent_ns, sent_ns)
+
+    rows = [order_row(ordId=str(1000 - number), clOrdId="") for number in range(130)]
+    (ask,) = rest.answered(wanted, page(rows[:100], 5), NOW_NS)
+    assert (ask.kind, ask.lane) == (AskKind.PAGE, Lane.QUERY)
+    (request,) = rest.encode(ask, NOW_NS)
+    assert request.url.endswith("/api/v5/trade/orders-pending?instType=SPOT&after=901")
+    # a refusal of a page is repeated by the core, and does not end the listing
+    assert not any(isinstance(out, Listing) for out in rest.answered(ask, HttpAnswer(429, {}, b""), NOW_NS))
+    (listing,) = rest.answered(ask, page(rows[100:], 9), NOW_NS)
+    assert (listing.complete, listing.sent_ns, len(listing.updates)) == (True, 5, 130)
+    (ask,) = rest.answered(wanted, page(rows[:100], 5), NOW_NS)
+    _, short = rest.answered(ask, NoAnswer("timed out"), NOW_NS)
+    assert (short.complete, len(short.updates)) == (False, 100)
+
+
 def test_listings() -> None:
-    """A full page may go on: then absence from it proves nothing."""
+    """Open orders, and the fills of an order."""
     (listing,) = answered(ListOpenOrders(account=ME, instrument=BTC.id), [order_row()])
     assert isinstance(listing, Listing)
     assert (listing.kind, listing.complete, len(listing.updates)) == ("open_orders", True, 1)
-    (long,) = answered(ListOpenOrders(account=ME), [order_row()] * 100)
-    assert not long.complete
     fill = {
         "instId": "BTC-USDT",
         "tradeId": "5",
@@ -405,6 +429,59 @@ def test_fees_by_group() -> None:
     assert answered(Ask(kind=AskKind.FEES, instrument=BTC.id), [{"feeGroup": groups[1:]}])[0].taker == Decimal("0.1")
 
 
+def listed(rows: list[dict[str, Any]], own: list[dict[str, Any]] | None = None) -> Any:
+    """The catalogue of these rows; ``own``: what the account's own list adds (None = it is refused)."""
+    rest = session(Role.REST)
+    body = json.dumps({"code": "0", "data": rows}).encode()
+    (second,) = rest.answered(Ask(kind=AskKind.CATALOGUE), HttpAnswer(200, {}, body), NOW_NS)
+    (request,) = rest.encode(second, NOW_NS)
+    assert "/api/v5/account/instruments?instType=SPOT" in request.url
+    body = json.dumps({"code": "50113" if own is None else "0", "data": own or []}).encode()
+    return [out for out in rest.answered(second, HttpAnswer(200, {}, body), NOW_NS) if not isinstance(out, Notice)]
+
+
+def test_the_account_chooses_the_currency_that_pays() -> None:
+    """``tradeQuoteCcy`` is sent if the account's own list leaves a choice, or names another currency."""
+    row = {"instType": "SPOT", "instId": "BTC-USD", "baseCcy": "BTC", "quoteCcy": "USD", "tickSz": "1", "lotSz": "1"}
+    row |= {"minSz": "1", "state": "live"}
+    for payers, want in ((["USD"], ""), (["USD", "USDC"], "USD"), (["USDC"], "USDC")):
+        *_, last = listed([row], [{**row, "tradeQuoteCcyList": payers}])
+        assert last.instrument.settle == want
+        rest = OKX.session(
+            LinkSpec(link="x", venue="okx", role=Role.REST, account=ME),
+            Catalogue([last.instrument]),
+            LocalSigner("key", "secret", "pass"),
+        )
+        order = NewOrder(
+            account=ME, instrument="okx:BTC-USD", cl_ord_id=ID, side=Side.BUY, qty=Decimal(1), px=Decimal(1)
+        )
+        (request,) = rest.encode([order], NOW_NS)
+        assert json.loads(request.body).get("tradeQuoteCcy", "") == want
+
+
+@pytest.mark.parametrize(
+    ("mode", "row", "words"),
+    [
+        ("cash", {}, []),
+        ("cash", {"acctLv": "3"}, ["trade_mode = 'cross'"]),
+        ("cross", {}, ["trade_mode = 'cash'"]),
+        ("cash", {"feeType": "1"}, ["feeType 1"]),
+        ("cash", {"perm": "read_only"}, ["trade permission"]),
+        ("cash", {"perm": "", "acctLv": "4"}, ["trade permission", "cross"]),
+    ],
+)
+def test_an_account_that_cannot_trade_here_is_told_what_to_change(
+    mode: str, row: dict[str, str], words: list[str]
+) -> None:
+    """``account/config``: mode, fee type, permissions."""
+    config = {"acctLv": "2", "feeType": "0", "perm": "read_only,trade", "ip": "10.0.0.1", **row}
+    rest = session(Role.REST, trade_mode=mode)
+    body = json.dumps({"code": "0", "data": [config]}).encode()
+    (status,) = rest.answered(Ask(kind=AskKind.ACCOUNT), HttpAnswer(200, {}, body), NOW_NS)
+    assert bool(status.problem) == bool(words)
+    assert all(word in status.problem for word in words)
+
+
 def test_movability_clock_and_catalogue() -> None:
     """An asset moves if one of its chains does; the clock's error is half the way there and back."""
     chains = [
@@ -429,7 +506,7 @@ def test_movability_clock_and_catalogue() -> None:
         "state": "live",
         "maxMktSz": "",
     }
-    (update,) = answered(Ask(kind=AskKind.CATALOGUE), [row])
+    (update,) = listed([row])
     assert isinstance(update, InstrumentUpdate)
     assert update.instrument == Instrument(
         venue="okx",
@@ -445,7 +522,7 @@ def test_movability_clock_and_catalogue() -> None:
         venue_ref="1000000000",
         fee_group="1",
     )
-    assert not answered(Ask(kind=AskKind.CATALOGUE), [{**row, "state": "suspend"}])[0].instrument.tradable
+    assert not listed([{**row, "state": "suspend"}])[0].instrument.tradable
 
 
 def test_what_okx_lacks_is_refused_here() -> None:
@@ -465,14 +542,39 @@ def test_a_number_no_market_has_is_a_bad_frame() -> None:
         push(accFillSz="NaN")
 
 
-def test_the_link_pings_only_when_silent_and_heeds_the_farewell() -> None:
-    """Text ping after 20 s; notice 64008 asks for a new link."""
+def test_the_link_pings_and_heeds_the_farewell() -> None:
+    """Text ping every 20 s; notice 64008 asks for a new link."""
     link = session(Role.PRIVATE)
     link.start(NOW_NS)
-    link.receive("pong", NOW_NS + 15_000 * MS)
+    told(link, {"event": "login", "code": "0"})
+    for channel in ("orders", "account"):
+        told(link, {"event": "subscribe", "arg": {"channel": channel}})
     assert link.due_ns == NOW_NS + 20_000 * MS
-    assert link.tick(NOW_NS + 20_000 * MS) == ()
-    (ping,) = link.tick(NOW_NS + 35_000 * MS)
+    (ping,) = link.tick(NOW_NS + 20_000 * MS)
     assert (ping.data, ping.cost) == ("ping", 0)
     (notice,) = told(link, {"event": "notice", "code": "64008", "msg": "service upgrade", "connId": "a"})
     assert notice.going_away
+
+
+def test_a_login_that_is_not_answered_ends_the_link() -> None:
+    """Within ten seconds."""
+    link = session(Role.PRIVATE)
+    link.start(NOW_NS)
+    assert link.due_ns == NOW_NS + 10_000 * MS
+    with pytest.raises(RemoteProtocolError, match="not confirmed within 10 s"):
+        link.tick(NOW_NS + 10_000 * MS)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"event": "error", "code": "60031", "msg": "x"},
+        {"event": "error", "code": "60032", "msg": "API key doesn't exist"},
+        {"event": "error", "code": "63999", "msg": "x"},
+        {"event": "channel-conn-count-error", "channel": "orders", "connCount": "30"},
+    ],
+)
+def test_a_refused_login_ends_the_link_with_a_sentence(frame: dict[str, str]) -> None:
+    """A person must act, so it is never only a notice."""
+    with pytest.raises(CredentialsError, match="okx"):
+        told(session(Role.PRIVATE), frame)

@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import ccxt.pro
 import pytest
-from arbkit_okx import login
+from arbkit_okx import tables
 from arbkit_okx.adapter import Okx
 
 from arbkit.core.types import (
@@ -31,6 +31,7 @@ from arbkit.core.types import (
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.venue import Context
 
 NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
@@ -52,6 +53,12 @@ ME = "okx:main"
 
 def session(role: Role) -> Any:
     return OKX.session(LinkSpec(link="x", venue="okx", role=role, account=ME), Catalogue([BTC]), SIGNER)
+
+
+def signed(signer: LocalSigner, method: str, path: str, body: str, now_ns: int) -> list[tuple[str, str]]:
+    """The headers of any request."""
+    context = Context(LinkSpec(link="x", venue="okx", role=Role.REST, account=ME), Catalogue([BTC]), signer)
+    return tables.proof(context, method, path, body, now_ns)
 
 
 def shown(headers: Any) -> dict[str, str]:
@@ -107,7 +114,7 @@ def test_any_request_is_signed_as_the_independent_client_signs_it(ccxt_client: A
     """Also bodies that we would write otherwise (it places orders in batches of one)."""
     made = ccxt_client(ccxt.okx(KEYS), "BTC-USDT", NOW_MS).request(*call)
     path = made.url.removeprefix("https://www.okx.com")
-    headers = shown(login.headers(SIGNER, made.method, path, made.body, NOW_NS))
+    headers = shown(signed(SIGNER, made.method, path, made.body, NOW_NS))
     assert headers["OK-ACCESS-SIGN"] == made.headers["OK-ACCESS-SIGN"]
 
 
@@ -125,7 +132,7 @@ def test_any_time_is_signed_as_the_independent_client_signs_it(ccxt_client: Any,
     keys = {"apiKey": "k", "secret": "arbkit-test-secret", "password": "p"}
     made = ccxt_client(ccxt.okx(keys), "BTC-USDT", ms).signed("GET", "account/balance", ccy="BTC")
     signer = LocalSigner("k", "arbkit-test-secret", "p")
-    headers = shown(login.headers(signer, "GET", "/api/v5/account/balance?ccy=BTC", "", ms * 1_000_000))
+    headers = shown(signed(signer, "GET", "/api/v5/account/balance?ccy=BTC", "", ms * 1_000_000))
     assert headers == made.headers
 
 
@@ -133,7 +140,7 @@ def test_the_venues_clock_is_signed() -> None:
     """The measured offset is added."""
     signer = LocalSigner("k", "s", "p")
     signer.offset_ns = 250_000_000
-    assert dict(login.headers(signer, "GET", "/", "", 0))["OK-ACCESS-TIMESTAMP"] == "1970-01-01T00:00:00.250Z"
+    assert dict(signed(signer, "GET", "/", "", 0))["OK-ACCESS-TIMESTAMP"] == "1970-01-01T00:00:00.250Z"
 
 
 def test_nothing_secret_is_shown() -> None:

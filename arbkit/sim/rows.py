@@ -1,0 +1,60 @@
+"""What the rows of all dialects are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from arbkit.core.types import OrdStatus, plain
+from arbkit.sim.venue import OrderReport, SimFill, SimOrder
+
+__all__ = ["OrderState", "average", "fields", "page"]
+
+_T = TypeVar("_T")
+
+
+def fields(names: str, value: Any = "") -> dict[str, Any]:
+    """Fields of one value, such as those that are empty on a spot venue: ``fields("lever posSide")``."""
+    return dict.fromkeys(names.split(), value)
+
+
+class OrderState:
+    """An order after a report, or as it is now: the order itself may have changed again since the report."""
+
+    __slots__ = ("cum", "cum_quote", "fills", "ns", "order", "status")
+
+    def __init__(self, order: SimOrder, report: OrderReport | None = None) -> None:
+        now = order if report is None else report
+        self.order = order
+        self.status: OrdStatus = now.status
+        self.cum = now.cum
+        self.cum_quote = now.cum_quote
+        self.ns = order.updated_ns if report is None else report.ns
+        self.fills: list[SimFill] = []
+        """The fills that make up ``cum``."""
+        for fill in order.fills:
+            if sum(one.qty for one in self.fills) == self.cum:
+                break
+            self.fills.append(fill)
+
+    def fees(self) -> dict[str, int]:
+        """The fees by asset, in ledger units; negative = rebate."""
+        fees: dict[str, int] = {}
+        for fill in self.fills:
+            fees[fill.fee_asset] = fees.get(fill.fee_asset, 0) + fill.fee
+        return fees
+
+
+def average(quote: int, base: int, digits: int) -> str:
+    """The average price of ledger amounts; "" if nothing was traded."""
+    return plain(round(Decimal(quote) / base, digits)) if base else ""
+
+
+def page(
+    rows: Sequence[_T], key: Callable[[_T], int], limit: int, below: int = 0, above: int = 0
+) -> tuple[list[_T], bool]:
+    """One page, newest first: the rows with keys under ``below`` (0 = any) and over ``above``; and whether more
+    follow."""
+    wanted = sorted((row for row in rows if above < key(row) and (not below or key(row) < below)), key=key)
+    return wanted[::-1][:limit], len(wanted) > limit

@@ -1,0 +1,90 @@
+"""The venue packages do not repeat each other. ``make size`` prints the figures."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SIZE = runpy.run_path(str(ROOT / "tests/size.py"))
+MOST_SAME = {"adapter": 0.083, "dialect": 0.067}
+"""The share of windows of 6 lines that stand in another venue too. To be lowered, never raised: what two venues share
+belongs in ``arbkit.adapters`` or ``arbkit.sim``."""
+
+ONE = '''
+"""A page about one venue."""
+from arbkit.venue import Ask
+
+class Asked:
+    """A docstring
+    of two lines."""
+
+    def read(self, row):  # a comment
+        if row["price"] > 1e3:
+            return f"{row['price']} is {self.name!r}"
+
+        return None
+
+TABLE = {1: "a"}
+'''
+OTHER = """
+import msgspec
+class Told:
+    def take(me, line):
+        if line['px'] > 5:
+            return f"px {line['px']:>{me.width}}"
+        return None
+LIST = [1, "a"]
+"""
+
+
+def venue(root: Path, name: str, **files: str) -> None:
+    package = root / "plugins" / f"arbkit-{name}" / f"arbkit_{name}"
+    package.mkdir(parents=True)
+    for file, text in files.items():
+        (package / f"{file}.py").write_text(text)
+
+
+def test_names_texts_and_numbers_are_neutral_and_prose_is_left_out() -> None:
+    """The lines as they are compared, written by hand; an f-string is one text on every Python."""
+    assert SIZE["neutral"](ONE) == [
+        "class N :",
+        "def N ( N , N ) :",
+        "if N [ S ] > 0 :",
+        "return S",
+        "return None",
+        "N = { 0 : S }",
+    ]
+
+
+def test_only_another_venue_and_the_same_side_count(tmp_path: Path) -> None:
+    """Five lines of ONE and OTHER are the same with other names, the sixth is not. Copies within a venue, or in the
+    dialect of another, do not count."""
+    assert SIZE["neutral"](ONE)[:5] == SIZE["neutral"](OTHER)[:5]
+    venue(tmp_path, "one", adapter=ONE, wire=ONE, dialect=ONE)
+    venue(tmp_path, "other", adapter=OTHER, dialect=OTHER)
+    assert SIZE["share"](tmp_path, "adapter") == 0
+    venue(tmp_path, "third", adapter=OTHER, dialect_wire=ONE)
+    assert SIZE["share"](tmp_path, "adapter") == 2 / 4
+    assert SIZE["share"](tmp_path, "dialect") == 2 / 3
+
+
+def test_the_table_counts_lines_by_side(tmp_path: Path) -> None:
+    """Every line of a file counts, prose too."""
+    venue(tmp_path, "one", adapter=ONE, dialect=OTHER, dialect_wire=OTHER)
+    assert next(line for line in SIZE["report"](tmp_path) if line.startswith("arbkit-one")).split() == [
+        "arbkit-one",
+        str(ONE.count("\n")),
+        str(2 * OTHER.count("\n")),
+        "0",
+    ]
+
+
+@pytest.mark.parametrize("side", ["adapter", "dialect"])
+def test_venue_packages_do_not_repeat_each_other(side: str) -> None:
+    """What two venues would type twice is shared code."""
+    found: Any = SIZE["share"](ROOT, side)
+    assert found <= MOST_SAME[side], f"{found:.1%}; run make size"
