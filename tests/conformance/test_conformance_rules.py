@@ -21,7 +21,6 @@ SUBJECTS = {
 
 
 FAILS_TODAY: dict[str, tuple[str, ...]] = {
-    "binance": ("endpoints", "catalogue_garbage", "silent_symbol", "delisted"),
     "bybit": ("endpoints", "catalogue_garbage", "silent_symbol", "delisted"),
     "okx": (),
 }
