@@ -175,10 +175,19 @@ _PAIR = InstrumentFields(
 
 
 def order(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
-    """An order in the answer to a query, a listing, a new order or a cancel; without fills."""
+    """An order in the answer to a query, a listing, a new order or a cancel; without fills. ``KeyError`` if the row is
+    no order."""
+    _must_have(row, "symbol", "orderId")
     fields = _CANCELED if text(row, "origClientOrderId") else _PLACED if "transactTime" in row else _LISTED
     words = (text(row, "status"), text(row, "expiryReason"))
     return replace(fields.read(context, row, source, now_ns), text=" ".join(word for word in words if word))
+
+
+def _must_have(row: Row, *names: str) -> None:
+    """There is no envelope, so a body of another kind shows by what it lacks. Raises ``KeyError``."""
+    for name in names:
+        if not text(row, name):
+            raise KeyError(name)
 
 
 def report(context: Context, row: Row, source: str, now_ns: int, what: Any) -> list[OrderUpdate]:
@@ -199,6 +208,7 @@ def report(context: Context, row: Row, source: str, now_ns: int, what: Any) -> l
 def execution(context: Context, row: Row, now_ns: int) -> OrderUpdate:
     """``executionReport``. A fill only for execution type TRADE: ``TRADE_PREVENTION`` reports a size that was not
     traded."""
+    _must_have(row, "s", "i")
     fields = _PUSHED_CANCEL if text(row, "C") else _PUSHED
     refusal = text(row, "r").replace("NONE", "")
     state = fields.read(context, row, "stream", now_ns)
@@ -212,6 +222,7 @@ def execution(context: Context, row: Row, now_ns: int) -> OrderUpdate:
 
 def _fill(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
     """A row of ``myTrades``, which has no client order id; its side is a flag."""
+    _must_have(row, "symbol", "orderId", "id")
     side = Side.BUY if row.get("isBuyer") is True else Side.SELL
     return replace(_LISTED_FILL.read(context, row, source, now_ns), side=side)
 
@@ -261,8 +272,7 @@ def _fees(got: Got) -> Sequence[Output]:
     """Standard, special and tax parts, each with the higher of the buyer's and the seller's addition. The BNB discount
     is ignored, so that the rates are not too low."""
     maker = taker = Decimal(0)
-    if not text(got.rows, "standardCommission.taker"):
-        raise ValueError("no standardCommission")
+    _must_have(got.rows, "standardCommission.maker", "standardCommission.taker")
     for name in ("standardCommission", "specialCommission", "taxCommission"):
         parts = {one: number(text(got.rows, f"{name}.{one}")) for one in ("maker", "taker", "buyer", "seller")}
         side = max(parts["buyer"], parts["seller"])
@@ -281,8 +291,9 @@ def _assets(got: Got) -> Sequence[Output]:
 def _account(got: Got) -> Sequence[Output]:
     """What the account may do (``GET /api/v3/account``). Its permissions are SPOT, or trading groups."""
     row, problems = got.rows, []
+    _must_have(row, "accountType")
     permissions = msgspec.convert(row.get("permissions") or [], list[str])
-    kind = text(row, "accountType") or "SPOT"
+    kind = text(row, "accountType")
     if row.get("canTrade") is False:
         problems.append("the account may not trade (canTrade is false): ask Binance what blocks it")
     if kind != "SPOT":
