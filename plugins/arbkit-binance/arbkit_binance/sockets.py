@@ -235,7 +235,8 @@ class Api:
         """A request. The signed text: all parameters sorted by name, not percent-encoded."""
         signer = context.signer
         full: dict[str, str | int] = dict(params)
-        full["recvWindow"] = tables.window(self._window_ms, deadline_ns, now_ns)
+        longest = self._window_ms
+        full["recvWindow"] = tables.window(longest, deadline_ns, now_ns) if deadline_ns else longest
         full["timestamp"] = signer.venue_ns(now_ns) // MS
         if not self._logged_on:
             full["apiKey"] = signer.key
@@ -258,16 +259,17 @@ class Api:
 
     def write(self, socket: AccountSocket, what: Command, now_ns: int) -> Send:
         context = socket.context
+        native = context.native(what.instrument)
         match what:
             case NewOrder():
-                letter, method, params = "n", "order.place", tables.order_params(context, what)
+                letter, method, params = "n", "order.place", tables.order_params(what, native)
             case CancelOrder():
-                letter, method, params = "c", "order.cancel", tables.key_params(context, what)
+                letter, method, params = "c", "order.cancel", tables.key_params(what, native)
             case QueryOrder():
-                letter, method, params = "q", "order.status", tables.key_params(context, what)
+                letter, method, params = "q", "order.status", tables.key_params(what, native)
             case _:
                 raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
-        name = socket.ids.make(letter, what.cl_ord_id, context.native(what.instrument))
+        name = socket.ids.make(letter, what.cl_ord_id, native)
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
         return self.call(context, name, method, params, now_ns, deadline_ns)
 

@@ -5,7 +5,7 @@ https://developers.binance.com/docs/binance-spot-api-docs/rest-api
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -92,6 +92,7 @@ _COUNTED = {
     ("ORDERS", "DAY", 1): "orders_1d",
 }
 _PAGE = 1000
+_ROW = dict[str, Any]
 _TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 
 _LISTED = OrderFields(
@@ -257,11 +258,6 @@ def instrument(row: Row) -> Instrument:
     return found if spot else replace(found, tradable=False)
 
 
-def _clock(got: Got) -> Sequence[Output]:
-    server_ns = got.rows["serverTime"] * MS
-    return [time_sample("binance", server_ns, MS, got.answer.sent_ns, got.answer.recv_ns)]
-
-
 def _catalogue(got: Got) -> Sequence[Output]:
     spot = [row for row in got.rows.symbols if not text(row, "contractType")]  # recordings of futures have it
     updates = [InstrumentUpdate(instrument(row)) for row in spot]
@@ -359,8 +355,8 @@ def signature(signer: Signer, signed: str, key_type: str) -> str:
 
 
 def window(longest_ms: int, deadline_ns: int, now_ns: int) -> int:
-    """``recvWindow`` in ms, after which the venue does not execute; limited to the order's own deadline."""
-    return max(1, min(longest_ms, (deadline_ns - now_ns) // MS)) if deadline_ns else longest_ms
+    """``recvWindow`` in ms of an order with a deadline of its own: the venue does not execute it later."""
+    return max(1, min(longest_ms, (deadline_ns - now_ns) // MS))
 
 
 def sign(
@@ -372,7 +368,8 @@ def sign(
         return HttpRequest(request.method, f"{url}{request.path}{params}")
     signer = context.signer
     stamp = ("timestamp", str(signer.venue_ns(now_ns) // MS))
-    limit = ("recvWindow", str(window(window_ms, request.deadline_ns, now_ns)))
+    until_ns = request.deadline_ns
+    limit = ("recvWindow", str(window(window_ms, until_ns, now_ns) if until_ns else window_ms))
     signed = query([stamp, *request.params, limit])
     proof = query([("signature", signature(signer, signed, key_type))])
     headers = (("X-MBX-APIKEY", signer.key),)
@@ -390,10 +387,10 @@ def unwrap(answer: HttpAnswer) -> RestReply | None:
 # --- the calls ---
 
 
-def order_params(context: Context, what: NewOrder) -> list[tuple[str, str]]:
+def order_params(what: NewOrder, native: str) -> list[tuple[str, str]]:
     tif = [] if what.post_only else [("timeInForce", _TIFS[what.tif])]
     return [
-        ("symbol", context.native(what.instrument)),
+        ("symbol", native),
         ("side", what.side.value.upper()),
         ("newClientOrderId", what.cl_ord_id),
         ("newOrderRespType", "FULL"),
@@ -404,14 +401,18 @@ def order_params(context: Context, what: NewOrder) -> list[tuple[str, str]]:
     ]
 
 
-def key_params(context: Context, what: CancelOrder | QueryOrder) -> list[tuple[str, str]]:
+def key_params(what: CancelOrder | QueryOrder, native: str) -> list[tuple[str, str]]:
     """The order's key: the venue's id if it is known (the fastest query), else our own id."""
     own = ("orderId", what.order_id) if what.order_id else ("origClientOrderId", what.cl_ord_id)
-    return [("symbol", context.native(what.instrument)), own]
+    return [("symbol", native), own]
 
 
 def _symbol(context: Context, what: Any, now_ns: int) -> Params:
     return [("symbol", context.native(what.instrument))] if what.instrument else []
+
+
+def _key_params(context: Context, what: CancelOrder | QueryOrder, now_ns: int) -> Params:
+    return key_params(what, context.native(what.instrument))
 
 
 def _one_symbol(context: Context, what: CancelAll, now_ns: int) -> Params:
@@ -439,6 +440,10 @@ def _all_cancelled(got: Got) -> list[OrderUpdate]:
     return [replace(order(got.context, row, "ack", got.now_ns), instrument=got.what.instrument) for row in found]
 
 
+def _weight(units: int | Callable[[Any], int]) -> Sequence[tuple[str, int | Callable[[Any], int], str]]:
+    return [("weight", units, "")]
+
+
 def snapshot_weight(depth: int) -> int:
     """The weight of ``GET /api/v3/depth``."""
     return 5 if depth <= 100 else 25 if depth <= 500 else 50 if depth <= 1000 else 250
@@ -447,19 +452,19 @@ def snapshot_weight(depth: int) -> int:
 def calls(depth: int, sapi: bool) -> CallTable:
     """``sapi``: the environment has the wallet API too. Since April 2026 an order or cancel has weight 0 if it succeeds
     and 1 if it fails; 1 is counted."""
-    key = Call(path="/sapi/v1/account/apiRestrictions", rows=dict[str, Any], read=_key)
+    key = Call(path="/sapi/v1/account/apiRestrictions", rows=_ROW, read=_key)
     return CallTable(
         "binance",
         {
             AskKind.CATALOGUE: Call(
-                path="/api/v3/exchangeInfo", signed=False, rows=rows.Info, read=_catalogue, cost=[("weight", 20, "")]
+                path="/api/v3/exchangeInfo", signed=False, rows=rows.Info, read=_catalogue, cost=_weight(20)
             ),
             AskKind.SNAPSHOT: Call(
                 path="/api/v3/depth",
                 signed=False,
                 params=lambda context, what, now_ns: [*_symbol(context, what, now_ns), ("limit", str(depth))],
                 read=lambda got: (),  # the public socket reads it
-                cost=[("weight", snapshot_weight(depth), "")],
+                cost=_weight(snapshot_weight(depth)),
             ),
             AskKind.TIME: Call(
                 path="/api/v3/time",
@@ -468,67 +473,47 @@ def calls(depth: int, sapi: bool) -> CallTable:
                 read=lambda got: [
                     time_sample("binance", got.rows["serverTime"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)
                 ],
-                cost=[("weight", 1, "")],
+                cost=_weight(1),
             ),
             AskKind.ACCOUNT: Call(
-                path="/api/v3/account",
-                rows=dict[str, Any],
-                read=_account,
-                then=key if sapi else None,
-                cost=[("weight", 20, "")],
+                path="/api/v3/account", rows=_ROW, read=_account, then=key if sapi else None, cost=_weight(20)
             ),
             AskKind.FEES: Call(
-                path="/api/v3/account/commission",
-                params=_symbol,
-                rows=dict[str, Any],
-                read=_fees,
-                cost=[("weight", 20, "")],
+                path="/api/v3/account/commission", params=_symbol, rows=_ROW, read=_fees, cost=_weight(20)
             ),
-            AskKind.BALANCES: Call(
-                path="/api/v3/account", rows=dict[str, Any], read=_balances, cost=[("weight", 20, "")]
-            ),
-            AskKind.ASSETS: Call(path="/sapi/v1/capital/config/getall", read=_assets, cost=[("weight", 10, "")]),
+            AskKind.BALANCES: Call(path="/api/v3/account", rows=_ROW, read=_balances, cost=_weight(20)),
+            AskKind.ASSETS: Call(path="/sapi/v1/capital/config/getall", read=_assets, cost=_weight(10)),
             NewOrder: Call(
                 path="/api/v3/order",
                 method="POST",
-                params=lambda context, what, now_ns: order_params(context, what),
-                rows=dict[str, Any],
+                params=lambda context, what, now_ns: order_params(what, context.native(what.instrument)),
+                rows=_ROW,
                 read=_acknowledged,
                 cost=[("weight", 1, ""), ("orders_10s", 1, "account"), ("orders_1d", 1, "account")],
             ),
             CancelOrder: Call(
                 path="/api/v3/order",
                 method="DELETE",
-                params=lambda context, what, now_ns: key_params(context, what),
-                rows=dict[str, Any],
+                params=_key_params,
+                rows=_ROW,
                 read=_acknowledged,
-                cost=[("weight", 1, "")],
+                cost=_weight(1),
             ),
             CancelAll: Call(
-                path="/api/v3/openOrders",
-                method="DELETE",
-                params=_one_symbol,
-                read=_all_cancelled,
-                cost=[("weight", 1, "")],
+                path="/api/v3/openOrders", method="DELETE", params=_one_symbol, read=_all_cancelled, cost=_weight(1)
             ),
-            QueryOrder: Call(
-                path="/api/v3/order",
-                params=lambda context, what, now_ns: key_params(context, what),
-                rows=dict[str, Any],
-                read=_acknowledged,
-                cost=[("weight", 4, "")],
-            ),
+            QueryOrder: Call(path="/api/v3/order", params=_key_params, rows=_ROW, read=_acknowledged, cost=_weight(4)),
             ListOpenOrders: Call(
                 path="/api/v3/openOrders",
                 params=_symbol,
                 read=each(order),
-                cost=[("weight", lambda what: 6 if what.instrument else 80, "")],
+                cost=_weight(lambda what: 6 if what.instrument else 80),
             ),
             ListFills: Call(
                 path="/api/v3/myTrades",
                 params=_fill_params,
                 read=each(_fill),
-                cost=[("weight", lambda what: 5 if isinstance(what, ListFills) and what.order_id else 20, "")],
+                cost=_weight(lambda what: 5 if isinstance(what, ListFills) and what.order_id else 20),
                 pages=Pages(
                     "fromId",
                     lambda page: str(int(text(page[-1], "id")) + 1) if len(page) >= _PAGE else "",
