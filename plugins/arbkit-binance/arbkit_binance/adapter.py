@@ -136,7 +136,7 @@ class Binance:
         if signer is None:
             raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
         trade = link.role is Role.TRADE
-        api = sockets.Api(self._key_type, self._window_ms, private=not trade)
+        api = sockets.Api(signer, self._key_type, self._window_ms, private=not trade)
         return AccountSocket(
             context,
             url=self._urls["ws_trade" if trade else "ws_private"] + "/ws-api/v3",

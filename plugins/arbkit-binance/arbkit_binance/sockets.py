@@ -37,6 +37,7 @@ from arbkit.venue import (
     Secret,
     Send,
     Side,
+    Signer,
     SnapshotOnly,
     Stream,
     TopUpdate,
@@ -215,37 +216,32 @@ class Api:
     """One socket of the WebSocket API: the event stream, or order entry. With an HMAC key each request is signed; with
     an Ed25519 key the socket logs on once. If the venue ends the event stream, the link is dropped."""
 
-    __slots__ = ("_key_type", "_logged_on", "_private", "_window_ms")
+    __slots__ = ("_key_type", "_logged_on", "_private", "_signer", "_window_ms")
 
-    def __init__(self, key_type: str, window_ms: int, private: bool) -> None:
+    def __init__(self, signer: Signer, key_type: str, window_ms: int, private: bool) -> None:
+        self._signer = signer
         self._key_type = key_type
         self._window_ms = window_ms
         self._private = private
         self._logged_on = False
 
     def call(
-        self,
-        context: Context,
-        name: str,
-        method: str,
-        params: Sequence[tuple[str, str]],
-        now_ns: int,
-        deadline_ns: int = 0,
+        self, name: str, method: str, params: Sequence[tuple[str, str]], now_ns: int, deadline_ns: int = 0
     ) -> Send:
         """A request. The signed text: all parameters sorted by name, not percent-encoded."""
-        signer = context.signer
+        signer = self._signer
         full: dict[str, str | int] = dict(params)
         longest = self._window_ms
         full["recvWindow"] = tables.window(longest, deadline_ns, now_ns) if deadline_ns else longest
         full["timestamp"] = signer.venue_ns(now_ns) // MS
         if not self._logged_on:
             full["apiKey"] = signer.key
-            signed = "&".join([f"{key}={full[key]}" for key in sorted(full)])
-            full["signature"] = tables.signature(signer, signed, self._key_type)
+            signed = "&".join(map("%s=%s".__mod__, sorted(full.items())))
+            full["signature"] = tables.SIGNATURES[self._key_type](signer, signed)
         return Send(Secret(json_text({"id": name, "method": method, "params": full})))
 
     def logon(self, context: Context, now_ns: int) -> Send:
-        return self.call(context, _LOGON, "session.logon", (), now_ns)
+        return self.call(_LOGON, "session.logon", (), now_ns)
 
     def channels(self, context: Context, now_ns: int) -> tuple[Sequence[Send], Sequence[str]]:
         """The event stream must be confirmed; the trade socket only asks for the time."""
@@ -254,7 +250,7 @@ class Api:
         if self._logged_on:
             subscribe = Send(json_text({"id": _SUBSCRIBE, "method": "userDataStream.subscribe"}))
         else:
-            subscribe = self.call(context, _SUBSCRIBE, "userDataStream.subscribe.signature", (), now_ns)
+            subscribe = self.call(_SUBSCRIBE, "userDataStream.subscribe.signature", (), now_ns)
         return (subscribe,), (_SUBSCRIBE,)
 
     def write(self, socket: AccountSocket, what: Command, now_ns: int) -> Send:
@@ -271,7 +267,7 @@ class Api:
                 raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
         name = socket.ids.make(letter, what.cl_ord_id, native)
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self.call(context, name, method, params, now_ns, deadline_ns)
+        return self.call(name, method, params, now_ns, deadline_ns)
 
     def read(self, socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
         frame = rows.frame(data)

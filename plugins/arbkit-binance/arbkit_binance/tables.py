@@ -52,7 +52,6 @@ from arbkit.venue import (
     S,
     Secret,
     Side,
-    Signer,
     Tif,
     amount,
     each,
@@ -349,9 +348,8 @@ def _bucket(context: Context, name: str) -> str:
 # --- signatures ---
 
 
-def signature(signer: Signer, signed: str, key_type: str) -> str:
-    """The signature of the text exactly as sent: hex for HMAC keys, base64 for Ed25519 keys."""
-    return ed25519_base64(signer, signed) if key_type == "ed25519" else hmac_hex(signer, signed)
+SIGNATURES = {"hmac": hmac_hex, "ed25519": ed25519_base64}
+"""The signature of the text exactly as sent, by the type of the key."""
 
 
 def window(longest_ms: int, deadline_ns: int, now_ns: int) -> int:
@@ -371,7 +369,7 @@ def sign(
     until_ns = request.deadline_ns
     limit = ("recvWindow", str(window(window_ms, until_ns, now_ns) if until_ns else window_ms))
     signed = query([stamp, *request.params, limit])
-    proof = query([("signature", signature(signer, signed, key_type))])
+    proof = query([("signature", SIGNATURES[key_type](signer, signed))])
     headers = (("X-MBX-APIKEY", signer.key),)
     return HttpRequest(request.method, Secret(f"{url}{request.path}?{signed}&{proof}"), headers=headers)
 
