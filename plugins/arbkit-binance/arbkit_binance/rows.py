@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Raw, Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 from arbkit.venue import MS, NOTHING, Level, Px, Qty
 
@@ -146,3 +146,4 @@ numbers = Decoder(dict[str, int]).decode
 row = Decoder(dict[str, Any], float_hook=Decimal).decode
 WHOLE = Decoder(Whole, strict=False)
 ERROR = Decoder(Error)
+encode = Encoder().encode

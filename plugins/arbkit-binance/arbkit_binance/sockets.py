@@ -231,14 +231,14 @@ class Api:
         """A request. The signed text: all parameters sorted by name, not percent-encoded."""
         signer = self._signer
         full: dict[str, str | int] = dict(params)
-        longest = self._window_ms
-        full["recvWindow"] = tables.window(longest, deadline_ns, now_ns) if deadline_ns else longest
+        left_ms = (deadline_ns - now_ns) // MS if deadline_ns else self._window_ms
+        full["recvWindow"] = max(1, min(left_ms, self._window_ms))
         full["timestamp"] = signer.venue_ns(now_ns) // MS
         if not self._logged_on:
             full["apiKey"] = signer.key
             signed = "&".join(map("%s=%s".__mod__, sorted(full.items())))
             full["signature"] = tables.SIGNATURES[self._key_type](signer, signed)
-        return Send(Secret(json_text({"id": name, "method": method, "params": full})))
+        return Send(Secret(rows.encode({"id": name, "method": method, "params": full}).decode()))
 
     def logon(self, context: Context, now_ns: int) -> Send:
         return self.call(_LOGON, "session.logon", (), now_ns)

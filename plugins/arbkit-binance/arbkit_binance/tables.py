@@ -352,22 +352,18 @@ SIGNATURES = {"hmac": hmac_hex, "ed25519": ed25519_base64}
 """The signature of the text exactly as sent, by the type of the key."""
 
 
-def window(longest_ms: int, deadline_ns: int, now_ns: int) -> int:
-    """``recvWindow`` in ms of an order with a deadline of its own: the venue does not execute it later."""
-    return max(1, min(longest_ms, (deadline_ns - now_ns) // MS))
-
-
 def sign(
     context: Context, request: RestRequest, now_ns: int, *, url: str, key_type: str, window_ms: int
 ) -> HttpRequest:
-    """All parameters in the query, in the signed order, the signature last."""
+    """All parameters in the query, in the signed order, the signature last. ``recvWindow`` ends with the order's own
+    deadline."""
     if not request.signed:
         params = f"?{query(request.params)}" if request.params else ""
         return HttpRequest(request.method, f"{url}{request.path}{params}")
     signer = context.signer
     stamp = ("timestamp", str(signer.venue_ns(now_ns) // MS))
-    until_ns = request.deadline_ns
-    limit = ("recvWindow", str(window(window_ms, until_ns, now_ns) if until_ns else window_ms))
+    left_ms = (request.deadline_ns - now_ns) // MS if request.deadline_ns else window_ms
+    limit = ("recvWindow", str(max(1, min(left_ms, window_ms))))
     signed = query([stamp, *request.params, limit])
     proof = query([("signature", SIGNATURES[key_type](signer, signed))])
     headers = (("X-MBX-APIKEY", signer.key),)
