@@ -20,7 +20,7 @@ class Context:
     """One link of a venue. ``spell`` writes the venue's name of a symbol that the catalogue lacks: an order of an
     earlier run may be asked for before the catalogue arrives, or after its pair was delisted."""
 
-    __slots__ = ("_signer", "_spell", "account", "catalogue", "link", "venue")
+    __slots__ = ("_signer", "_spell", "account", "asked", "catalogue", "link", "venue")
 
     def __init__(
         self,
@@ -35,6 +35,8 @@ class Context:
         self.catalogue = catalogue
         self._signer = signer
         self._spell = spell
+        self.asked: dict[str, str] = {}
+        """Ids of instruments that the catalogue lacks, by the names under which they were asked for."""
 
     @property
     def has_key(self) -> bool:
@@ -50,13 +52,18 @@ class Context:
     def native(self, instrument_id: str) -> str:
         """The venue's name of an instrument."""
         known = self.catalogue.get(instrument_id)
-        return known.native if known is not None else self._spell(instrument_id.partition(":")[2])
+        if known is not None:
+            return known.native
+        native = self._spell(instrument_id.partition(":")[2])
+        self.asked[native] = instrument_id
+        return native
 
     def known(self, native: str) -> Instrument | None:
         """The instrument that the venue calls ``native``, if the catalogue has it."""
         return self.catalogue.native(self.venue, native)
 
     def instrument(self, native: str) -> str:
-        """Our id of the instrument that the venue calls ``native``; ``<venue>:<native>`` if the catalogue lacks it."""
+        """Our id of the instrument that the venue calls ``native``. If the catalogue lacks it: the id under which it
+        was asked for, else ``<venue>:<native>``."""
         known = self.catalogue.native(self.venue, native)
-        return known.id if known is not None else f"{self.venue}:{native}"
+        return known.id if known is not None else self.asked.get(native, f"{self.venue}:{native}")

@@ -35,6 +35,8 @@ __all__ = [
     "Row",
     "amount",
     "each",
+    "filled",
+    "inner",
     "movable",
     "rows",
     "text",
@@ -66,6 +68,11 @@ def amount(row: Row, name: str) -> Decimal | None:
     """The field as an amount; None if it is missing or empty."""
     found = text(row, name)
     return number(found) if found else None
+
+
+def inner(row: Row, name: str) -> list[dict[str, Any]]:
+    """The field as rows; empty if it is missing or null. ``ValueError`` if it is not an array of objects."""
+    return msgspec.convert(row.get(name) or [], list[dict[str, Any]])
 
 
 def _ms_ns(row: Row, name: str) -> int:
@@ -228,6 +235,19 @@ def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callab
         ]
 
     return listed
+
+
+def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:
+    """The state of an order together with the fill that caused it."""
+    return replace(
+        state,
+        last_px=fill.last_px,
+        last_qty=fill.last_qty,
+        trade_id=fill.trade_id,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        maker=fill.maker,
+    )
 
 
 def movable(venue: str, asset: str, chains: Sequence[Row], deposit: str, withdraw: str) -> AssetStatus:

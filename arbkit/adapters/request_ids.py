@@ -73,4 +73,4 @@ class RequestIds:
         if len(catalogue) != self._known:
             self._known = len(catalogue)
             self._letters = {self._short(one.native): one.id for one in catalogue.venue(self._context.venue)}
-        return self._letters.get(short, "")
+        return self._letters.get(short) or self._context.asked.get(short, "")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from arbkit.core.types import BookState, Role
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault, FaultKind
-from arbkit.testing.conformance import KINDS, RULES, Nonconforming, NotRun, VenueUnderTest, run
+from arbkit.testing.conformance import KINDS, RULES, NotRun, VenueUnderTest, run
 
 INSTALLED = plugins.load(dialects=True)
 SUBJECTS = {
@@ -20,21 +20,10 @@ SUBJECTS = {
 }
 
 
-FAILS_TODAY: dict[str, tuple[str, ...]] = {
-    "binance": ("endpoints", "catalogue_garbage", "silent_symbol", "delisted"),
-}
-"""What each adapter does not do yet. An entry that passes is an error, so the table shrinks with the work."""
-
-
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if not {"recording", "vectors"} & {*rule.needs}])
 @pytest.mark.parametrize("venue", SUBJECTS)
 def test_rule(venue: str, name: str, record_property: Callable[[str, object], None]) -> None:
     """The adapter keeps the rule; its docstring says which. A rule that cannot be tested says why."""
-    if name in FAILS_TODAY.get(venue, ()):
-        record_property("note", "not yet")
-        with pytest.raises(Nonconforming):
-            RULES[name](SUBJECTS[venue])
-        return
     try:
         record_property("note", RULES[name](SUBJECTS[venue]) or "")
     except NotRun as reason:

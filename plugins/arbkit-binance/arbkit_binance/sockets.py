@@ -1,343 +1,356 @@
-"""Binance's WebSocket API: the account's event stream and order entry.
+"""What Binance's sockets send: books, best bid and ask and trades on the public one; answers and events of the account
+on the WebSocket API.
 
-https://developers.binance.com/docs/binance-spot-api-docs/websocket-api
-
-Request ids contain all that is needed to read an answer: a letter for the request, our client order id (16 characters),
-and the symbol. Letters: ``n`` new order, ``c`` cancel, ``q`` query, ``t`` clock; also the two words below.
+https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and .../websocket-api
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 
-import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw
 
-from arbkit.adapters.wire import MS, NOTHING, S, check_amount, is_present, json_text, time_sample
-from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.protocols import Signer
-from arbkit.core.types import (
-    NEVER,
+from arbkit.venue import (
+    MS,
+    AccountSocket,
     Ask,
-    Balance,
+    Asked,
+    BadFrame,
+    BookFeed,
+    BookSocket,
     CancelOrder,
-    Catalogue,
     Command,
-    Dial,
+    Context,
+    Depth,
     HttpAnswer,
-    LinkSpec,
+    Level,
+    LocalProtocolError,
     NewOrder,
     NoAnswer,
     Notice,
     Output,
     QueryOrder,
+    RateLimit,
     RateReport,
-    Ready,
-    RejectReason,
+    RemoteProtocolError,
+    S,
     Secret,
     Send,
-    Wire,
+    Side,
+    Signer,
+    SnapshotOnly,
+    Stream,
+    TopUpdate,
+    Trade,
+    is_present,
+    joined,
+    json_text,
+    read_json,
+    time_sample,
 )
-from arbkit_binance import limits
-from arbkit_binance.limits import LimitSaid
-from arbkit_binance.orders import (
-    ApiError,
-    Execution,
-    Report,
-    execution,
-    key_params,
-    order_params,
-    query_failed,
-    refused,
-    reject_reason,
-    report,
-    window_ms,
-)
-from arbkit_binance.rest import ServerTime, signature
+from arbkit_binance import rows, tables
+from arbkit_binance.verdicts import VERDICTS
 
-__all__ = ["PrivateSession", "TradeSession"]
-
+MESSAGES = RateLimit("binance.messages", 4, S)
+"""The venue closes a socket with more than 5 messages per second, pongs included; one is left for pongs."""
+MOST_STREAMS = 200
+"""Streams in one SUBSCRIBE. The venue documents no limit; a small value limits the effect of a lost answer."""
+MOST_BYTES = 4_000
+"""The venue does not answer a SUBSCRIBE of more than about 4,090 bytes."""
+CLOCK_EVERY_NS = 300 * S
+_DIFFS = ("depth", "depth@100ms", "depth@1000ms", "depth@0ms", "depth@250ms", "depth@500ms")
+_WHOLE = {f"depth{n}{speed}": n for n in (5, 10, 20) for speed in ("", "@100ms", "@250ms", "@500ms", "@1000ms")}
+_KINDS = {
+    **dict.fromkeys(_DIFFS, "diff"),
+    **dict.fromkeys(_WHOLE, "whole"),
+    "bookTicker": "top",
+    "trade": "print",
+    "aggTrade": "print",
+}
+_BARE = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", "aggTrade": "aggTrade"}
+"""Channels of raw streams by event."""
+_LETTERS: dict[str, type[NewOrder | CancelOrder | QueryOrder]] = {"n": NewOrder, "c": CancelOrder, "q": QueryOrder}
 _LOGON = "logon"
 _SUBSCRIBE = "subscribe"
-_PATIENCE_NS = 10 * S
-_CLOCK_EVERY_NS = 300 * S
-_MOST_ID = 36
-_FOREIGN = "-" * 16
 
 
-class Frame(Struct, gc=False):
-    """An answer, or an event (wrapped in ``event``; not wrapped on Binance.US)."""
-
-    id: int | str | None = None
-    status: int = 0
-    result: Raw = NOTHING
-    error: ApiError | None = None
-    limits: list[LimitSaid] = field(default=[], name="rateLimits")
-    event: Raw = NOTHING
-    data: Raw = NOTHING
-    e: str = ""
+def feeds(depth: int) -> Mapping[str, BookFeed]:
+    """``depth`` is the number of levels of a snapshot. Whole books are read in recordings, not subscribed."""
+    whole = {channel: BookFeed(levels, SnapshotOnly) for channel, levels in _WHOLE.items()}
+    return {**whole, **dict.fromkeys(_DIFFS, BookFeed(depth, joined))}
 
 
-class Kind(Struct, gc=False):
-    e: str
+def streams(native: str) -> Sequence[Stream]:
+    return [("depth@100ms", native), ("bookTicker", native)]
 
 
-class Asset(Struct, gc=False):
-    a: str
-    f: Decimal
-    l: Decimal  # noqa: E741 - the venue's letter
-
-    def __post_init__(self) -> None:
-        check_amount(self.f, self.l)
+def write(op: str, wanted: Sequence[Stream], number: int) -> str:
+    params = [f"{native.lower()}@{channel}" for channel, native in wanted]
+    return json_text({"method": op.upper(), "params": params, "id": number})
 
 
-class Position(Struct, gc=False):
-    """``outboundAccountPosition``: absolute balances of the changed assets only."""
+def snapshot(socket: BookSocket, ask: Ask, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+    """The answer to ``GET /api/v3/depth``."""
+    out: list[Output] = []
+    whole = None
+    if isinstance(answer, HttpAnswer):
+        out += tables.usage(socket.context, (), answer, now_ns)
+        whole = read_json(rows.WHOLE, answer.body) if answer.status == 200 else None
+    bucket, until_ns = tables.PAUSES.end(answer, False, 0, now_ns)
+    if until_ns:
+        out.append(RateReport(venue="binance", bucket=bucket, until_ns=until_ns, recv_ns=now_ns))
+    book = socket.book(ask.instrument)
+    if book is not None:
+        out += book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns)
+    return out
 
-    B: list[Asset]
-    u: int = 0
+
+class Public:
+    """Reads a combined stream. The books of changes are kept by stream name, which is cut out of the text of a usual
+    frame; those of whole books by (channel, symbol)."""
+
+    __slots__ = ("_ids", "_last", "_natives")
+
+    def __init__(self) -> None:
+        self._natives: dict[str, str] = {}
+        """Symbols by stream name, to check that a frame carries its own."""
+        self._ids: dict[str, str] = {}
+        """Instrument ids by symbol; of known ones."""
+        self._last: dict[str, int] = {}
+        """Last ``lastUpdateId`` of whole books, by symbol."""
+
+    def read(self, socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        start = data if isinstance(data, str) else data[:96].decode("latin-1")
+        if start[:11] != '{"stream":"':
+            return self._loose(socket, data, now_ns)
+        stream = start[11 : start.find('"', 11)]
+        book = socket.books.get(stream)
+        if book is None:
+            return self._other(socket, stream.partition("@")[2], data, now_ns)
+        diff = rows.diff_frame(data).data
+        if diff.s != self._natives[stream]:
+            raise BadFrame(f"{stream} carries {diff.s}")
+        out: Sequence[Output] = book.update(diff, now_ns)
+        return out
+
+    def _other(self, socket: BookSocket, channel: str, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        """Any frame but the usual changes of a known book."""
+        kind = _KINDS.get(channel)
+        if kind == "top":
+            top = rows.top_frame(data).data
+            name = self._ids.get(top.s) or self._id(socket.context, top.s)
+            if not name or not top.b or not top.a:
+                return ()
+            return (TopUpdate(name, Level(top.b, top.B), Level(top.a, top.A), top.u, top.E * MS, now_ns),)
+        if kind == "diff":
+            return self._diff(socket, channel, rows.diff_frame(data).data, now_ns)
+        if kind == "print":
+            one = rows.print_frame(data).data
+            name = self._ids.get(one.s) or self._id(socket.context, one.s)
+            side = Side.SELL if one.m else Side.BUY
+            return (Trade(name, side, one.p, one.q, str(one.t or one.a), one.T * MS, now_ns),) if name else ()
+        if kind == "whole":
+            return self._whole(socket, channel, rows.whole_frame(data), now_ns)
+        if channel.startswith("depth"):
+            raise BadFrame(f"unknown depth channel {channel!r}")
+        return self._loose(socket, data, now_ns)
+
+    def _diff(self, socket: BookSocket, channel: str, diff: rows.Diff, now_ns: int) -> Sequence[Output]:
+        key = f"{diff.s.lower()}@{channel}"
+        book = socket.books[key] if key in socket.books else socket.open(key, channel, diff.s)
+        self._natives[key] = diff.s
+        return book.update(diff, now_ns) if book is not None else ()
+
+    def _whole(self, socket: BookSocket, channel: str, frame: rows.WholeFrame, now_ns: int) -> Sequence[Output]:
+        native, whole = frame.stream.partition("@")[0].upper(), frame.data
+        key = (channel, native)
+        book = socket.books[key] if key in socket.books else socket.open(key, channel, native)
+        if book is None or whole.last <= self._last.get(native, -1):
+            return ()
+        self._last[native] = whole.last
+        out: Sequence[Output] = book.snapshot(Depth(whole.bids, whole.asks, whole.last, 0, whole.exch_ns), now_ns)
+        return out
+
+    def _id(self, context: Context, native: str) -> str:
+        known = context.known(native)
+        if known is None:
+            return ""
+        self._ids[native] = known.id
+        return known.id
+
+    def _loose(self, socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        """Answers, errors, notices of the venue, and frames in other forms."""
+        said = rows.loose(data)
+        number = said.id if isinstance(said.id, int) else 0
+        if said.e == "serverShutdown" or said.stream == "!serverShutdown":
+            return (_going(now_ns),)
+        if said.stream:
+            channel = said.stream.partition("@")[2]
+            if not is_present(said.data) or channel not in _KINDS or data[:11] in ('{"stream":"', b'{"stream":"'):
+                return ()
+            return self._other(socket, channel, _envelope(said.stream, bytes(said.data)), now_ns)
+        error = said.error or rows.Error(said.code or 0, said.msg)
+        if said.code is not None or said.error is not None:
+            return socket.refused(number, f"{error.code} {error.msg}", now_ns)
+        if said.id is not None:
+            return socket.confirmed(number, now_ns)
+        channel = _BARE.get(said.e, "bookTicker" if said.u is not None and not said.e else "")
+        if not channel:
+            return ()
+        raw = data.encode() if isinstance(data, str) else bytes(data)
+        return self._other(socket, channel, _envelope(f"{said.s.lower()}@{channel}", raw), now_ns)
 
 
-_FRAME = msgspec.json.Decoder(Frame)
-_KIND = msgspec.json.Decoder(Kind)
-_EXECUTION = msgspec.json.Decoder(Execution)
-_POSITION = msgspec.json.Decoder(Position)
-_REPORT = msgspec.json.Decoder(Report)
-_TIME = msgspec.json.Decoder(ServerTime)
+def _envelope(stream: str, data: bytes) -> bytes:
+    return b'{"stream":"%b","data":%b}' % (stream.encode(), data)
 
 
-class _Caller:
-    """Signs requests on this socket; after ``session.logon`` (Ed25519 keys) they are not signed."""
+def _going(now_ns: int) -> Notice:
+    return Notice("binance", "the venue announces its shutdown", going_away=True, recv_ns=now_ns)
 
-    __slots__ = ("_key_type", "_signer", "_window_ms", "logged_on")
 
-    def __init__(self, signer: Signer, key_type: str, window: int) -> None:
+# --- the account ---
+
+
+class Api:
+    """One socket of the WebSocket API: the event stream, or order entry. With an HMAC key each request is signed; with
+    an Ed25519 key the socket logs on once. If the venue ends the event stream, the link is dropped."""
+
+    __slots__ = ("_key_type", "_logged_on", "_private", "_signer", "_window_ms")
+
+    def __init__(self, signer: Signer, key_type: str, window_ms: int, private: bool) -> None:
         self._signer = signer
         self._key_type = key_type
-        self._window_ms = window
-        self.logged_on = False
+        self._window_ms = window_ms
+        self._private = private
+        self._logged_on = False
 
-    @property
-    def wants_logon(self) -> bool:
-        return self._key_type == "ed25519"
-
-    def call(self, request: str, method: str, params: Sequence[tuple[str, str]], now_ns: int, window: int = 0) -> Send:
-        """A request. The signed payload: all parameters sorted by name, not percent-encoded."""
+    def call(
+        self, name: str, method: str, params: Sequence[tuple[str, str]], now_ns: int, deadline_ns: int = 0
+    ) -> Send:
+        """A request. The signed text: all parameters sorted by name, not percent-encoded."""
         signer = self._signer
         full: dict[str, str | int] = dict(params)
-        full["recvWindow"] = window or self._window_ms
+        left_ms = (deadline_ns - now_ns) // MS if deadline_ns else self._window_ms
+        full["recvWindow"] = max(1, min(left_ms, self._window_ms))
         full["timestamp"] = signer.venue_ns(now_ns) // MS
-        if not self.logged_on:
+        if not self._logged_on:
             full["apiKey"] = signer.key
-            text = "&".join([f"{name}={full[name]}" for name in sorted(full)])
-            full["signature"] = signature(signer, text, self._key_type)
-        return Send(Secret(json_text({"id": request, "method": method, "params": full})))
+            signed = "&".join(map("%s=%s".__mod__, sorted(full.items())))
+            full["signature"] = tables.SIGNATURES[self._key_type](signer, signed)
+        return Send(Secret(rows.encode({"id": name, "method": method, "params": full}).decode()))
 
-    def logon(self, now_ns: int) -> Send:
+    def logon(self, context: Context, now_ns: int) -> Send:
         return self.call(_LOGON, "session.logon", (), now_ns)
 
+    def channels(self, context: Context, now_ns: int) -> tuple[Sequence[Send], Sequence[str]]:
+        """The event stream must be confirmed; the trade socket only asks for the time."""
+        if not self._private:
+            return (clock(now_ns),), ()
+        if self._logged_on:
+            subscribe = Send(json_text({"id": _SUBSCRIBE, "method": "userDataStream.subscribe"}))
+        else:
+            subscribe = self.call(_SUBSCRIBE, "userDataStream.subscribe.signature", (), now_ns)
+        return (subscribe,), (_SUBSCRIBE,)
 
-class PrivateSession:
-    """The event stream of orders, fills and balances. If the venue ends the stream, the link is dropped, and after the
-    reconnect the desk lists what was missed."""
+    def write(self, socket: AccountSocket, what: Command, now_ns: int) -> Send:
+        context = socket.context
+        native = context.native(what.instrument)
+        match what:
+            case NewOrder():
+                letter, method, params = "n", "order.place", tables.order_params(what, native)
+            case CancelOrder():
+                letter, method, params = "c", "order.cancel", tables.key_params(what, native)
+            case QueryOrder():
+                letter, method, params = "q", "order.status", tables.key_params(what, native)
+            case _:
+                raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
+        name = socket.ids.make(letter, what.cl_ord_id, native)
+        deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
+        return self.call(name, method, params, now_ns, deadline_ns)
 
-    __slots__ = ("_caller", "_catalogue", "_link", "_url", "due_ns")
-
-    def __init__(
-        self, link: LinkSpec, catalogue: Catalogue, signer: Signer, *, url: str, key_type: str, window: int
-    ) -> None:
-        self.due_ns = NEVER
-        self._link = link
-        self._catalogue = catalogue
-        self._url = url
-        self._caller = _Caller(signer, key_type, window)
-
-    def dial(self, now_ns: int) -> Dial:
-        return Dial(self._url)
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        self.due_ns = now_ns + _PATIENCE_NS
-        if self._caller.wants_logon:
-            return (self._caller.logon(now_ns),)
-        return (self._caller.call(_SUBSCRIBE, "userDataStream.subscribe.signature", (), now_ns),)
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        frame = _FRAME.decode(data)
+    def read(self, socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+        frame = rows.frame(data)
         for payload in (frame.event, frame.data):
             if is_present(payload):
-                return self._event(payload, now_ns)
+                return _event(socket.context, payload, now_ns)
         if frame.e:
-            return self._event(data, now_ns)
-        if frame.id == _LOGON:
+            return _event(socket.context, data, now_ns)
+        out: list[Output] = [*tables.counted(socket.context, frame.rate_limits, now_ns)]
+        if frame.error is not None and frame.status in (418, 429):
+            out.append(_stop(frame.error, frame.status, now_ns))
+        return [*out, *self._answer(socket, frame, str(frame.id or ""), now_ns)]
+
+    def _answer(self, socket: AccountSocket, frame: rows.Frame, name: str, now_ns: int) -> Sequence[Output]:
+        if name == _LOGON:
             _must(frame, "session.logon")
-            self._caller.logged_on = True
-            return (Send(json_text({"id": _SUBSCRIBE, "method": "userDataStream.subscribe"})),)
-        if frame.id == _SUBSCRIBE:
+            self._logged_on = True
+            return socket.logged_in(now_ns)
+        if name == _SUBSCRIBE:
             _must(frame, "userDataStream.subscribe")
-            self.due_ns = NEVER
-            return (Ready(self._link.link, now_ns),)
-        return _strange(frame, self._link.venue, now_ns)
-
-    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        raise RemoteProtocolError(f"{self._link.link}: the event stream was not confirmed within 10 s")
-
-    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
-        raise LocalProtocolError(f"{self._link.link} carries no requests")
-
-    def _event(self, payload: Raw | str | bytes, now_ns: int) -> Sequence[Output]:
-        account = self._link.account
-        match _KIND.decode(payload).e:
-            case "executionReport":
-                said = _EXECUTION.decode(payload)
-                instrument = self._catalogue.native(self._link.venue, said.s)
-                return (execution(said, account, instrument.id if instrument else "", now_ns),)
-            case "outboundAccountPosition":
-                position = _POSITION.decode(payload)
-                return [
-                    Balance(
-                        account=account, asset=one.a, free=one.f, locked=one.l, exch_ns=position.u * MS, recv_ns=now_ns
-                    )
-                    for one in position.B
-                ]
-            case "eventStreamTerminated":
-                raise RemoteProtocolError(f"{self._link.link}: the venue ended the event stream")
-            case "serverShutdown":
-                return (_going(self._link.venue, now_ns),)
-        return ()
+            return socket.confirmed(_SUBSCRIBE, now_ns)
+        if name[:1] == "t" and name[1:].isdecimal() and is_present(frame.result):
+            server_ms = rows.numbers(frame.result)["serverTime"]
+            return (time_sample("binance", server_ms * MS, MS, int(name[1:]), now_ns),)
+        asked = socket.ids.read(name)
+        kind = _LETTERS.get(asked.letter)
+        if kind is not None:
+            return _ordered(socket.context, frame, kind, asked, now_ns)
+        if frame.error is None:
+            return ()
+        return (Notice("binance", f"request {name} refused: {frame.error.code} {frame.error.msg}", recv_ns=now_ns),)
 
 
-class TradeSession:
-    """Order entry. With an HMAC key every request is signed and the link is ready immediately."""
-
-    __slots__ = ("_caller", "_catalogue", "_link", "_url", "_window_ms", "due_ns")
-
-    def __init__(
-        self, link: LinkSpec, catalogue: Catalogue, signer: Signer, *, url: str, key_type: str, window: int
-    ) -> None:
-        self.due_ns = NEVER
-        self._link = link
-        self._catalogue = catalogue
-        self._url = url
-        self._window_ms = window
-        self._caller = _Caller(signer, key_type, window)
-
-    def dial(self, now_ns: int) -> Dial:
-        return Dial(self._url)
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        if self._caller.wants_logon:
-            self.due_ns = now_ns + _PATIENCE_NS
-            return (self._caller.logon(now_ns),)
-        return (*self._ask_clock(now_ns), Ready(self._link.link, now_ns))
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        if self._caller.wants_logon and not self._caller.logged_on:
-            raise RemoteProtocolError(f"{self._link.link}: the log-on was not answered within 10 s")
-        return self._ask_clock(now_ns)
-
-    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
-        if isinstance(what, Ask):
-            raise LocalProtocolError(f"{self._link.link} answers no {what.kind}")
-        return [self._command(command, now_ns) for command in what]
-
-    def _command(self, command: Command, now_ns: int) -> Send:
-        if not isinstance(command, (NewOrder, CancelOrder, QueryOrder)):
-            raise LocalProtocolError(f"{self._link.link} carries no {type(command).__name__}")
-        native = self._catalogue[command.instrument].native
-        call = self._caller.call
-        match command:
-            case NewOrder():
-                window = window_ms(command, self._window_ms, now_ns)
-                name = _request_id("n", command.cl_ord_id, native)
-                return call(name, "order.place", order_params(command, native), now_ns, window)
-            case CancelOrder():
-                name = _request_id("c", command.cl_ord_id, native)
-                return call(name, "order.cancel", key_params(command, native), now_ns)
-            case QueryOrder():
-                name = _request_id("q", command.cl_ord_id, native)
-                return call(name, "order.status", key_params(command, native), now_ns)
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        frame = _FRAME.decode(data)
-        account = self._link.account
-        outputs: list[Output] = [*limits.from_array(frame.limits, account, now_ns)]
-        if frame.status in (418, 429) and frame.error is not None:
-            outputs.append(_stop(frame.error, frame.status, self._link.venue, now_ns))
-        if frame.id == _LOGON:
-            _must(frame, "session.logon")
-            self._caller.logged_on = True
-            return [*outputs, *self._ask_clock(now_ns), Ready(self._link.link, now_ns)]
-        kind, cl_ord_id, instrument = self._asked(frame.id)
-        if is_present(frame.event) and _KIND.decode(frame.event).e == "serverShutdown":
-            return [*outputs, _going(self._link.venue, now_ns)]
-        if kind == "t":
-            if is_present(frame.result):
-                server_ms = _TIME.decode(frame.result).server_time
-                outputs.append(time_sample(self._link.venue, server_ms * MS, MS, int(str(frame.id)[1:]), now_ns))
-            return outputs
-        if kind not in ("n", "c", "q"):
-            return [*outputs, *_strange(frame, self._link.venue, now_ns)]
-        if frame.error is not None:
-            if kind == "q":
-                return [*outputs, *query_failed(account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
-            sort = NewOrder if kind == "n" else CancelOrder
-            return [*outputs, *refused(sort, account, instrument, cl_ord_id, frame.error, frame.status, now_ns)]
-        if frame.status == 200 and is_present(frame.result):
-            said = _REPORT.decode(frame.result)
-            source = "poll" if kind == "q" else "ack"
-            outputs += report(said, account, instrument, now_ns, source, cl_ord_id)
-        return outputs
-
-    def _asked(self, request: int | str | None) -> tuple[str, str, str]:
-        """(what, client id, instrument) of the request that this answers."""
-        if not isinstance(request, str) or not request:
-            return "", "", ""
-        known = self._catalogue.native(self._link.venue, request[17:])
-        cl_ord_id = request[1:17]
-        return request[0], "" if cl_ord_id == _FOREIGN else cl_ord_id, known.id if known else ""
-
-    def _ask_clock(self, now_ns: int) -> tuple[Send, ...]:
-        self.due_ns = now_ns + _CLOCK_EVERY_NS
-        return (Send(json_text({"id": f"t{now_ns}", "method": "time"})),)
+def clock(now_ns: int) -> Send:
+    """A request for the venue's time. Its id tells when it was sent."""
+    return Send(json_text({"id": f"t{now_ns}", "method": "time"}))
 
 
-def _request_id(letter: str, cl_ord_id: str, native: str) -> str:
-    """A request id. It does not contain the id of a foreign order, nor a symbol that would make it too long."""
-    name = f"{letter}{cl_ord_id if len(cl_ord_id) == 16 else _FOREIGN}{native}"
-    return name if len(name) <= _MOST_ID else name[:17]
+def _ordered(
+    context: Context, frame: rows.Frame, kind: type[NewOrder | CancelOrder | QueryOrder], asked: Asked, now_ns: int
+) -> Sequence[Output]:
+    """The answer to a command about an order. 5xx, rate limits, bans and the firewall prove nothing."""
+    error = frame.error
+    if error is None:
+        if frame.status != 200 or not is_present(frame.result):
+            return ()
+        source = "poll" if kind is QueryOrder else "ack"
+        return tables.report(context, rows.row(frame.result), source, now_ns, asked)
+    limited = tables.PAUSES.limits(frame.status)
+    code = None if limited or frame.status >= 500 else error.code
+    names = (asked.instrument, asked.cl_ord_id)
+    if kind is QueryOrder:
+        found = VERDICTS.queried(context, *names, code, error.msg, now_ns)
+        return () if found is None else (found,)
+    return (VERDICTS.answer(context, kind, *names, code, error.msg, now_ns, limited=limited),)
 
 
-def _must(frame: Frame, what: str) -> None:
-    """Raise if a login or subscription failed: ``CredentialsError`` or ``RemoteProtocolError``."""
+def _event(context: Context, data: Raw | str | bytes, now_ns: int) -> Sequence[Output]:
+    row = rows.row(data)
+    match row.get("e"):
+        case "executionReport":
+            return (tables.execution(context, row, now_ns),)
+        case "outboundAccountPosition":
+            return tables.position(context, row, now_ns)
+        case "eventStreamTerminated":
+            raise RemoteProtocolError(f"{context.link.link}: the venue ended the event stream")
+        case "serverShutdown":
+            return (_going(now_ns),)
+    return ()
+
+
+def _must(frame: rows.Frame, what: str) -> None:
+    """Raise if a login or a subscription failed: ``CredentialsError`` or ``RemoteProtocolError``."""
     if frame.error is None and frame.status == 200:
         return
-    error = frame.error or ApiError(0, "no reason given")
-    text = f"binance {what} refused: {error.code} {error.msg}"
-    if reject_reason(error) is RejectReason.AUTH:
-        raise CredentialsError(f"{text}; check the key, its permissions, its address list and the environment")
-    raise RemoteProtocolError(text)
+    error = frame.error or rows.Error(0, "no reason given")
+    refusal = VERDICTS.refused_login("binance", error.code, error.msg)
+    raise refusal or RemoteProtocolError(f"binance refused {what}: {error.code} {error.msg}")
 
 
-def _strange(frame: Frame, venue: str, now_ns: int) -> Sequence[Output]:
-    if frame.error is None:
-        return ()
-    return (Notice(venue, f"request {frame.id} refused: {frame.error.code} {frame.error.msg}", recv_ns=now_ns),)
-
-
-def _going(venue: str, now_ns: int) -> Notice:
-    return Notice(venue, "the venue announces its shutdown", going_away=True, recv_ns=now_ns)
-
-
-def _stop(error: ApiError, status: int, venue: str, now_ns: int) -> RateReport:
+def _stop(error: rows.Error, status: int, now_ns: int) -> RateReport:
     """After 429 and 418: send nothing until ``retryAfter`` (epoch ms)."""
     until = (error.data or {}).get("retryAfter")
-    default = now_ns + (60 if status == 429 else 120) * S
-    until_ns = until * MS if isinstance(until, int) and 0 < until < 1 << 43 else default
-    return RateReport(venue=venue, bucket="*", until_ns=until_ns, recv_ns=now_ns)
+    bucket, pause_ns = tables.PAUSES.statuses[status]
+    until_ns = until * MS if isinstance(until, int) and 0 < until < 1 << 43 else now_ns + pause_ns
+    return RateReport(venue="binance", bucket=bucket, until_ns=until_ns, recv_ns=now_ns)

@@ -153,7 +153,8 @@ ENDPOINTS = [
     ),
 ]
 BAD_SETTINGS = [
-    (VenueSettings(environment="simulated"), "endpoints.rest"),
+    (VenueSettings(environment="simulated"), "needs endpoints rest"),
+    (VenueSettings(endpoints={"ws_pubic": "wss://x"}), "did you mean 'ws_public'"),
     (VenueSettings(options={"dept": "5"}), "did you mean 'depth'"),
     (VenueSettings(options={"depth": "lots"}), "options.depth"),
     (VenueSettings(options={"recv_window_ms": "60001"}), "60000"),

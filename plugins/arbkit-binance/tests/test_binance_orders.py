@@ -27,6 +27,7 @@ from arbkit.core.types import (
     ClockSample,
     Command,
     HttpAnswer,
+    HttpRequest,
     Instrument,
     LinkSpec,
     ListFills,
@@ -343,7 +344,7 @@ REFUSALS = [
     (-2010, "Account has insufficient balance for requested action.", RejectReason.INSUFFICIENT_FUNDS),
     (-2010, "Order would immediately match and take.", RejectReason.POST_ONLY),
     (-2010, "Market is closed.", RejectReason.INSTRUMENT),
-    (-2010, "This action is disabled on this account; you may not place orders.", RejectReason.AUTH),
+    (-2010, "This account may not place or cancel orders.", RejectReason.AUTH),
     (-1013, "Filter failure: PRICE_FILTER", RejectReason.BAD_PRICE),
     (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", RejectReason.BAD_PRICE),
     (-1013, "Filter failure: LOT_SIZE", RejectReason.BAD_QTY),
@@ -393,12 +394,15 @@ def test_listed_codes_reject(code: int, msg: str, reason: RejectReason) -> None:
 @pytest.mark.parametrize("command", [new(), CANCEL], ids=["new", "cancel"])
 def test_what_proves_nothing_never_rejects(command: Command, status: int, body: str | bytes) -> None:
     """5xx whatever it says, pages, cut bodies, codes outside the list: UNKNOWN, or nothing at all."""
+    updates = []
     for one in answered(command, body, status):
-        if status == 403 and isinstance(one, RateReport):  # the firewall: nothing more for a while
-            continue
-        assert isinstance(one, OrderUpdate)
-        assert one.ord_status is OrdStatus.UNKNOWN
-        assert one.cum_qty is None
+        if isinstance(one, OrderUpdate):
+            updates.append(one)
+        else:  # the firewall: nothing more for a while; and what the venue said, for a person
+            assert isinstance(one, RateReport) if status < 403 else isinstance(one, RateReport | Notice)
+    (update,) = updates
+    assert (update.ord_status, update.cum_qty) == (OrdStatus.UNKNOWN, None)
+    assert update.reason is (RejectReason.THROTTLED if status == 403 else None)
 
 
 @pytest.mark.parametrize("code", [-1003, -1015])
@@ -421,7 +425,7 @@ def test_taken_client_id_is_no_rejection() -> None:
 
 def test_no_answer_proves_nothing() -> None:
     """A timeout says nothing about the order."""
-    assert session(Role.REST).answered(new(), NoAnswer("timeout"), NOW) == ()
+    assert list(session(Role.REST).answered(new(), NoAnswer("timeout"), NOW)) == []
 
 
 # --- cancels and queries
@@ -445,11 +449,11 @@ def test_cancel_of_a_finished_order_asks_for_its_state() -> None:
 
 
 def test_cancel_all_tells_each_order() -> None:
-    """Plain orders and those inside an order list; foreign ids read as foreign."""
+    """Plain orders and those inside an order list, by their own ids, which are not ours."""
     updates = answered(CancelAll(account=ACCOUNT, instrument=ID), json.dumps(cancel_all_answer()))
     assert [one.order_id for one in updates] == ["880010", "880011", "880012", "880013"]
     assert {one.ord_status for one in updates} == {OrdStatus.CANCELED}
-    assert {one.cl_ord_id for one in updates} == {""}
+    assert [one.cl_ord_id for one in updates] == ["o-880010", "o-880011", "o-880012", "o-880013"]
 
 
 def test_unknown_order_on_query_is_evidence_of_absence() -> None:
@@ -458,8 +462,11 @@ def test_unknown_order_on_query_is_evidence_of_absence() -> None:
     assert answered(QUERY, error(-2013, "Order does not exist."), 400) == wanted
     frame = f'{{"id":"q{CL}BTCUSDT","status":400,"error":{error(-2013, "Order does not exist.")}}}'
     assert list(session(Role.TRADE).receive(frame, NOW)) == wanted
-    assert answered(QUERY, error(-1001, "Internal error"), 400) == []
-    assert answered(QUERY, "<html>", 404) == []
+    for body, status in ((error(-1001, "Internal error"), 400), ("<html>", 404)):
+        (one,) = answered(QUERY, body, status)
+        assert isinstance(one, NoAnswer)
+    frame = f'{{"id":"q{CL}BTCUSDT","status":400,"error":{error(-1001, "Internal error")}}}'
+    assert list(session(Role.TRADE).receive(frame, NOW)) == []
 
 
 def test_archived_order_is_final() -> None:
@@ -474,7 +481,7 @@ def test_listings() -> None:
     assert isinstance(orders, Listing)
     assert (orders.kind, orders.complete, orders.instrument) == ("open_orders", True, "")
     assert [(one.instrument, one.ord_status, one.cl_ord_id) for one in orders.updates] == [
-        ("binance:LTC-BTC", OrdStatus.NEW, "")
+        ("binance:LTC-BTC", OrdStatus.NEW, "open-of-somebody")
     ]
     (fills,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([my_trade()]))
     (fill,) = fills.updates
@@ -483,10 +490,72 @@ def test_listings() -> None:
     assert (fill.fee, fill.fee_asset, fill.maker, fill.side) == (Decimal("0.0024"), "BNB", False, Side.BUY)
 
 
-def test_a_full_page_of_fills_is_not_complete() -> None:
-    """At the page's limit absence proves nothing."""
-    (listing,) = answered(ListFills(account=ACCOUNT, instrument=ID), json.dumps([my_trade()] * 1000))
-    assert not listing.complete
+def test_all_pages_of_fills_are_listed() -> None:
+    """A full page has a next one, which begins after its last id and not at the time of the first."""
+    rest = session(Role.REST)
+    command = ListFills(account=ACCOUNT, instrument=ID, since_ns=NOW)
+
+    def url(what: Any) -> str:
+        (wire,) = rest.encode(what, NOW)
+        found: str = wire.url.reveal()
+        return found
+
+    def answer(ids: range) -> HttpAnswer:
+        return HttpAnswer(200, {}, json.dumps([my_trade() | {"id": number} for number in ids]).encode(), NOW, NOW)
+
+    assert f"&limit=1000&startTime={NOW // 10**6}&" in url([command])
+    (page,) = rest.answered(command, answer(range(1, 1001)), NOW)
+    assert page.kind is AskKind.PAGE
+    assert "&limit=1000&fromId=1001&" in url(page)
+    assert "startTime" not in url(page)
+    (listing,) = rest.answered(page, answer(range(1001, 1004)), NOW)
+    assert (listing.kind, listing.complete, listing.since_ns) == ("fills", True, NOW)
+    assert [one.trade_id for one in listing.updates] == [str(number) for number in range(1, 1004)]
+
+
+def test_fills_without_a_start_are_listed_from_the_first() -> None:
+    """Without a start Binance lists the newest page only; orderId and startTime may not be combined."""
+    rest = session(Role.REST)
+    for command, wanted in (
+        (ListFills(account=ACCOUNT, instrument=ID), "&limit=1000&fromId=0&"),
+        (ListFills(account=ACCOUNT, instrument=ID, since_ns=NOW, order_id="7"), "&limit=1000&orderId=7&fromId=0&"),
+    ):
+        (wire,) = rest.encode([command], NOW)
+        assert wanted in wire.url.reveal()
+        assert "startTime" not in wire.url.reveal()
+
+
+GONE_ID = "binance:FTM-USDT"
+
+
+@pytest.mark.parametrize("role", [Role.REST, Role.TRADE])
+def test_an_instrument_that_the_catalogue_lacks_can_be_asked_for(role: Role) -> None:
+    """An order of an earlier run, whose pair was delisted since: all answers have the name that was asked for."""
+    link = LinkSpec(link="x", venue="binance", role=role, account=ACCOUNT)
+    one = Binance(VenueSettings()).session(link, Catalogue(), LocalSigner("key", "secret"))
+    state = order_state() | {"symbol": "FTMUSDT", "clientOrderId": CL}
+    trade = my_trade() | {"symbol": "FTMUSDT"}
+    commands: list[tuple[Command, Any]] = [
+        (QueryOrder(account=ACCOUNT, instrument=GONE_ID, cl_ord_id=CL), state),
+        (CancelOrder(account=ACCOUNT, instrument=GONE_ID, cl_ord_id=CL), state | {"origClientOrderId": CL}),
+    ]
+    if role is Role.REST:
+        commands += [
+            (ListOpenOrders(account=ACCOUNT, instrument=GONE_ID), [state]),
+            (ListFills(account=ACCOUNT, instrument=GONE_ID), [trade]),
+        ]
+    for command, body in commands:
+        (wire,) = one.encode([command], NOW)
+        found: list[Any]
+        if isinstance(wire, HttpRequest):
+            assert "symbol=FTMUSDT" in wire.url.reveal()  # type: ignore[attr-defined]  # it is signed: a Secret
+            found = list(one.answered(command, HttpAnswer(200, {}, json.dumps(body).encode(), NOW, NOW), NOW))
+        else:
+            request = json.loads(wire.data.reveal())  # type: ignore[union-attr]  # it is signed: a Secret
+            assert request["params"]["symbol"] == "FTMUSDT"
+            found = list(one.receive(json.dumps({"id": request["id"], "status": 200, "result": body}), NOW))
+        updates = found[0].updates if isinstance(found[0], Listing) else found
+        assert [update.instrument for update in updates] == [GONE_ID]
 
 
 def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
@@ -504,7 +573,7 @@ def test_request_ids_fit_the_venue_and_carry_the_order() -> None:
     assert len(foreign) <= 36
     frame = f'{{"id":"{foreign}","status":200,"result":{json.dumps(cancel_answer(4))}}}'
     (update,) = trade.receive(frame, NOW)
-    assert (update.cl_ord_id, update.order_id, update.instrument) == ("", "4", ID)
+    assert (update.cl_ord_id, update.order_id, update.instrument) == ("first-of-somebody", "4", ID)
 
 
 # --- the event stream
@@ -570,9 +639,8 @@ def test_stream_start_ready_and_end() -> None:
     private.start(NOW)
     with pytest.raises(RemoteProtocolError, match="not confirmed"):
         private.tick(private.due_ns)
-    assert private.receive('{"id":"subscribe","status":200,"result":{"subscriptionId":0}}', NOW) == (
-        Ready("binance.main.private", NOW),
-    )
+    confirmed = private.receive('{"id":"subscribe","status":200,"result":{"subscriptionId":0}}', NOW)
+    assert list(confirmed) == [Ready("binance.main.private", NOW)]
     with pytest.raises(RemoteProtocolError, match="ended"):
         private.receive('{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}', NOW)
     refusal = f'{{"id":"subscribe","status":401,"error":{error(-2015, "Invalid API-key")}}}'
@@ -625,8 +693,7 @@ COMMANDS: list[Command | Ask] = [
     CancelAll(account=ACCOUNT, instrument=ID),
     ListOpenOrders(account=ACCOUNT),
     ListFills(account=ACCOUNT, instrument=ID),
-    *(Ask(kind=kind) for kind in AskKind if kind is not AskKind.TOKEN),
-    Ask(kind=AskKind.FEES, instrument=ID),
+    *(Ask(kind=kind, instrument=ID) for kind in AskKind if kind.name not in ("TOKEN", "ORDER", "PAGE")),
 ]
 
 

@@ -10,8 +10,8 @@ import ccxt
 import ccxt.pro
 import pytest
 from arbkit_binance.adapter import Binance
-from arbkit_binance.rest import signature
-from arbkit_binance.sockets import _Caller
+from arbkit_binance.sockets import Api
+from arbkit_binance.tables import SIGNATURES
 
 from arbkit.adapters.wire import query
 from arbkit.core.types import (
@@ -136,7 +136,7 @@ def test_any_rest_payload_of_ccxt_signs_to_its_signature(ccxt_client: Any, call:
     """The recipe itself, on texts that ccxt made."""
     request = ccxt_client(ccxt.binance(KEYS), "BTCUSDT", NOW_MS).request(*call)
     payload, _, wanted = (request.body or request.url.partition("?")[2]).partition("&signature=")
-    assert signature(signer(), payload, "hmac") == wanted
+    assert SIGNATURES["hmac"](signer(), payload) == wanted
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_socket_requests_equal_ccxt(ccxt_client: Any, call: tuple[Any, ...]) -> 
     ]
     if "returnRateLimits" in wanted["params"]:  # ccxt switches the counts off: in the signed text that is "false"
         params.append(("returnRateLimits", "false"))
-    wire = _Caller(signer(), "hmac", 10_000).call(wanted["id"], wanted["method"], params, NOW)
+    wire = Api(signer(), "hmac", 10_000, private=False).call(wanted["id"], wanted["method"], params, NOW)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())
     if "returnRateLimits" in made["params"]:
@@ -187,7 +187,7 @@ def test_published_examples() -> None:
     rest = (
         "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
     )
-    assert signature(theirs, rest, "hmac") == "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
+    assert SIGNATURES["hmac"](theirs, rest) == "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
     place = [
         ("symbol", "BTCUSDT"),
         ("side", "SELL"),
@@ -196,7 +196,8 @@ def test_published_examples() -> None:
         ("quantity", "0.01000000"),
         ("price", "52000.00"),
     ]
-    wire = _Caller(theirs, "hmac", 100).call("1", "order.place", place, 1645423376532 * 1_000_000)
+    api = Api(theirs, "hmac", 100, private=False)
+    wire = api.call("1", "order.place", place, 1645423376532 * 1_000_000)
     assert isinstance(wire.data, Secret)
     made = json.loads(wire.data.reveal())["params"]["signature"]
     assert made == "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24"

@@ -12,6 +12,7 @@ from arbkit_binance.adapter import Binance
 from arbkit.core.errors import CredentialsError, LocalProtocolError
 from arbkit.core.protocols import Exchange
 from arbkit.core.types import (
+    AccountStatus,
     Ask,
     AskKind,
     AssetStatus,
@@ -28,6 +29,7 @@ from arbkit.core.types import (
     ListOpenOrders,
     NewOrder,
     NoAnswer,
+    Notice,
     QueryOrder,
     RateReport,
     Ready,
@@ -86,8 +88,8 @@ def test_links_are_cut_and_named() -> None:
         ("binance.public.0", Role.PUBLIC, 200),
         ("binance.public.1", Role.PUBLIC, 200),
         ("binance.public.2", Role.PUBLIC, 50),
-        ("binance.main.private", Role.PRIVATE, 450),
-        ("binance.main.trade", Role.TRADE, 450),
+        ("binance.main.private", Role.PRIVATE, 0),
+        ("binance.main.trade", Role.TRADE, 0),
         ("binance.main.rest", Role.REST, 0),
     ]
     assert [one.role for one in venue.links(many[:1], "")] == [Role.PUBLIC, Role.REST]
@@ -206,6 +208,90 @@ def test_either_notional_filter_and_a_halt() -> None:
     assert not symbol([], allowed=False).tradable
 
 
+def test_a_symbol_without_spot_is_not_tradable() -> None:
+    """Of each set one permission is enough; tokenised stocks have none that we use, and come with a state as others."""
+    filters = [{"filterType": "PRICE_FILTER", "tickSize": "0.01"}, {"filterType": "LOT_SIZE", "stepSize": "1"}]
+
+    def tradable(sets: list[list[str]], status: str = "TRADING") -> bool:
+        said = {"symbol": "AB", "baseAsset": "A", "quoteAsset": "B", "status": status, "filters": filters}
+        (update,) = asked(AskKind.CATALOGUE, {"symbols": [said | {"permissionSets": sets, "permissions": []}]})
+        made: Instrument = update.instrument
+        assert made.status == status
+        return made.tradable
+
+    assert tradable([["SPOT", "MARGIN", "TRD_GRP_004"]])
+    assert not tradable([["STOCK", "TRD_GRP_300"]])
+    assert not tradable([["SPOT"], ["STOCK"]])
+    assert not any(tradable([["SPOT"]], status) for status in ("HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY"))
+
+
+def reads(venue: Binance, *bodies: Any) -> list[Any]:
+    """What the answers to ``AskKind.ACCOUNT`` say, page by page."""
+    link = LinkSpec(link="r", venue="binance", role=Role.REST, account=ACCOUNT)
+    session = venue.session(link, Catalogue(), LocalSigner("key", "secret"))
+    out: list[Any] = [Ask(kind=AskKind.ACCOUNT)]
+    paths = []
+    for body in bodies:
+        (wire,) = session.encode(out[-1], NOW)
+        paths.append(wire.url.reveal().partition("?")[0].rpartition("/")[2])  # type: ignore[union-attr]  # a Secret
+        out = list(session.answered(out[-1], HttpAnswer(200, {}, json.dumps(body).encode(), NOW, NOW), NOW))
+    assert paths == ["account", "apiRestrictions"][: len(bodies)]
+    return out
+
+
+GOOD_ACCOUNT = {"canTrade": True, "accountType": "SPOT", "permissions": ["SPOT"], "balances": []}
+GOOD_KEY = {"ipRestrict": True, "enableReading": True, "enableSpotAndMarginTrading": True}
+
+
+@pytest.mark.parametrize(
+    ("account", "key", "problem", "warning"),
+    [
+        ({}, {}, "", ""),
+        ({"permissions": ["TRD_GRP_004"]}, {}, "", ""),
+        ({"canTrade": False}, {}, "ask Binance what blocks it", ""),
+        ({"accountType": "MARGIN"}, {}, "use the key of a spot account", ""),
+        ({"permissions": ["LEVERAGED"]}, {}, "use another account", ""),
+        ({}, {"enableSpotAndMarginTrading": False}, "enable spot and margin trading", ""),
+        ({}, {"tradingAuthorityExpirationTime": NOW // 10**6}, "has expired", ""),
+        ({}, {"tradingAuthorityExpirationTime": NOW // 10**6 + 9 * 86_400_000}, "", "expires in 9 days"),
+        ({}, {"ipRestrict": False}, "", "no address list"),
+    ],
+)
+def test_what_account_and_key_may_do(account: Any, key: Any, problem: str, warning: str) -> None:
+    """Two calls, one status; a problem says what to change. Fields of ``GET /api/v3/account`` and
+    ``GET /sapi/v1/account/apiRestrictions`` (developers.binance.com/docs/wallet/account/api-key-permission)."""
+    (status,) = reads(Binance(VenueSettings()), GOOD_ACCOUNT | account, GOOD_KEY | key)
+    assert isinstance(status, AccountStatus)
+    assert (problem in status.problem) if problem else not status.problem
+    assert [text for text in status.warnings if warning in text] == list(status.warnings)
+    assert bool(status.warnings) == bool(warning)
+
+
+@pytest.mark.parametrize("environment", ["testnet", "demo"])
+def test_without_the_wallet_api_the_account_alone_tells(environment: str) -> None:
+    """The test networks have no /sapi."""
+    assert reads(Binance(VenueSettings(environment=environment)), GOOD_ACCOUNT) == [AccountStatus(ACCOUNT)]
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 60), (418, 120), (403, 120)])
+def test_a_ban_closes_the_venue_until_the_time_it_names(status: int, seconds: int) -> None:
+    """By itself; by a text with a time; and over the answer to a snapshot, which the public socket reads."""
+    at = NOW + 10**7
+    until = NOW // 10**6 + 900_000
+    text = {"code": -1003, "msg": f"Way too much request weight used; IP banned until {until}."}
+    wanted = [(b"<html>", at + seconds * 10**9), (json.dumps(text).encode(), until * 10**6)]
+    for body, end in wanted:
+        assert RateReport(venue="binance", bucket="*", until_ns=end, recv_ns=at) in asked(
+            AskKind.TIME, body, status=status
+        )
+        link = LinkSpec(link="p", venue="binance", role=Role.PUBLIC, instruments=[BTC.id])
+        public = Binance(VenueSettings()).session(link, Catalogue([BTC]), None)
+        ask = Ask(kind=AskKind.SNAPSHOT, instrument=BTC.id)
+        assert list(public.answered(ask, HttpAnswer(status, {}, body, NOW, at), at)) == [
+            RateReport(venue="binance", bucket="*", until_ns=end, recv_ns=at)
+        ]
+
+
 def test_clock_has_an_error_bound() -> None:
     """Half the round trip and half a millisecond."""
     (sample,) = asked(AskKind.TIME, {"serverTime": NOW // 10**6 + 100})
@@ -240,9 +326,6 @@ def test_balances_fees_and_assets() -> None:
     assert asked(AskKind.FEES, said, instrument=BTC.id) == [
         FeeUpdate(ACCOUNT, BTC.id, Decimal("0.0013"), Decimal("0.0028"))
     ]
-    assert asked(AskKind.FEES, {"balances": [], "commissionRates": rates}) == [
-        FeeUpdate(ACCOUNT, BTC.id, Decimal("0.0013"), Decimal("0.0023"))
-    ]
     coins = [{"coin": "BTC", "depositAllEnable": True, "withdrawAllEnable": False}, {"coin": "XYZ"}]
     assert asked(AskKind.ASSETS, coins) == [
         AssetStatus("binance", "BTC", True, False),
@@ -254,7 +337,7 @@ def test_unreadable_reads_are_no_answer() -> None:
     """Pages, cut bodies, wrong shapes."""
     for kind in (AskKind.CATALOGUE, AskKind.TIME, AskKind.BALANCES, AskKind.FEES, AskKind.ASSETS):
         for body, status in ((b"<html>", 200), (b"{", 200), (b'{"code":-1000,"msg":"x"}', 500), (b"", 204)):
-            (event,) = asked(kind, body, status=status)
+            (event,) = [one for one in asked(kind, body, status=status) if not isinstance(one, Notice)]
             assert isinstance(event, NoAnswer)
             assert event.status == status
 

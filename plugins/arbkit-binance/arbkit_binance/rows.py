@@ -1,0 +1,149 @@
+"""Binance's market data and envelopes as typed structures for msgspec.
+
+https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and .../websocket-api
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from arbkit.venue import MS, NOTHING, Level, Px, Qty
+
+
+class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
+    """``depthUpdate``: absolute sizes. ``pu`` exists in futures messages only."""
+
+    last: int
+    first: int
+    bids: list[Level]
+    asks: list[Level]
+    s: str
+    E: int = 0
+    prev: int = 0
+
+    @property
+    def exch_ns(self) -> int:
+        return self.E * MS
+
+
+class DiffFrame(Struct, gc=False):
+    data: Diff
+
+
+class Whole(Struct, gc=False, rename={"last": "lastUpdateId"}):
+    """A snapshot over REST, and ``@depth5|10|20``."""
+
+    last: int
+    bids: list[Level]
+    asks: list[Level]
+    E: int = 0
+
+    @property
+    def exch_ns(self) -> int:
+        return self.E * MS
+
+
+class WholeFrame(Struct, gc=False):
+    stream: str
+    data: Whole
+
+
+class Top(Struct, gc=False):
+    """``bookTicker``. Prices are 0 if a side is empty."""
+
+    u: int
+    s: str
+    b: Qty
+    B: Qty
+    a: Qty
+    A: Qty
+    E: int = 0
+
+
+class TopFrame(Struct, gc=False):
+    data: Top
+
+
+class Print(Struct, gc=False):
+    """``trade`` (id ``t``) and ``aggTrade`` (id ``a``). ``m``: the buyer was the maker."""
+
+    s: str
+    p: Px
+    q: Qty
+    m: bool
+    t: int = 0
+    a: int = 0
+    T: int = 0
+
+
+class PrintFrame(Struct, gc=False):
+    data: Print
+
+
+class Error(Struct, gc=False):
+    """``{"code", "msg"}``: the body over REST, ``error`` on a socket."""
+
+    code: int
+    msg: str = ""
+    data: dict[str, Any] | None = None
+
+
+class Loose(Struct, gc=False):
+    """Any message of a public link that does not begin with its stream name."""
+
+    stream: str = ""
+    data: Raw = NOTHING
+    id: int | str | None = None
+    code: int | None = None
+    msg: str = ""
+    error: Error | None = None
+    e: str = ""
+    s: str = ""
+    u: int | None = None
+
+
+class Limit(Struct, gc=False, rename="camel"):
+    """An entry of ``rateLimits``."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    limit: int
+    count: int | None = None
+
+
+class Info(Struct, gc=False, rename="camel"):
+    """``exchangeInfo``."""
+
+    symbols: list[dict[str, Any]]
+    rate_limits: list[Limit] = []
+
+
+class Frame(Struct, gc=False, rename="camel"):
+    """A message of the WebSocket API: an answer, or an event (in ``event``; bare on Binance.US)."""
+
+    id: int | str | None = None
+    status: int = 0
+    result: Raw = NOTHING
+    error: Error | None = None
+    rate_limits: list[Limit] = []
+    event: Raw = NOTHING
+    data: Raw = NOTHING
+    e: str = ""
+
+
+diff_frame = Decoder(DiffFrame, strict=False).decode
+whole_frame = Decoder(WholeFrame, strict=False).decode
+top_frame = Decoder(TopFrame, strict=False).decode
+print_frame = Decoder(PrintFrame, strict=False).decode
+loose = Decoder(Loose).decode
+frame = Decoder(Frame).decode
+numbers = Decoder(dict[str, int]).decode
+row = Decoder(dict[str, Any], float_hook=Decimal).decode
+WHOLE = Decoder(Whole, strict=False)
+ERROR = Decoder(Error)
+encode = Encoder().encode
