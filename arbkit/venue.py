@@ -56,9 +56,6 @@ from arbkit.adapters.links import (
     Hosts,
     usual_links,
 )
-from arbkit.adapters.no_socket import (
-    NoSocket,
-)
 from arbkit.adapters.pauses import (
     Pauses,
 )
@@ -95,9 +92,7 @@ from arbkit.adapters.wire import (
     MS,
     NOTHING,
     S,
-    base_url,
     check_amount,
-    is_complete,
     is_present,
     json_text,
     ms_ns,
@@ -249,7 +244,6 @@ __all__ = [
     "NOTHING",
     "NewOrder",
     "NoAnswer",
-    "NoSocket",
     "Notice",
     "OrdStatus",
     "OrderAbsent",
@@ -295,7 +289,6 @@ __all__ = [
     "Verdicts",
     "Wire",
     "amount",
-    "base_url",
     "check_amount",
     "each",
     "ed25519_base64",
@@ -305,7 +298,6 @@ __all__ = [
     "hookimpl",
     "inner",
     "interleaved_crc32",
-    "is_complete",
     "is_present",
     "joined",
     "json_text",

@@ -219,8 +219,7 @@ class RestSession:
         what = listed.what
         ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
         self._listed[ref] = listed
-        lane = what.lane if isinstance(what, Ask) else Lane.QUERY
-        return (Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref, lane=lane),)
+        return (Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref),)
 
     def _cut_short(self, listed: _Listed, why: str, now_ns: int) -> Sequence[Output]:
         """A page, or the second call, is missing."""

@@ -37,6 +37,7 @@ __all__ = ["AccountSocket", "BookSocket", "Family", "BookFeed"]
 _SILENT_NS = 10 * S
 """A subscription that is confirmed and has sent nothing for so long is asked for again, then with growing delay."""
 _LONGEST_SILENCE_NS = 120 * S
+_ALL = 1 << 31
 _PATIENCE_NS = 10 * S
 """A login and the private subscriptions must be confirmed within this time."""
 
@@ -58,7 +59,8 @@ class BookFeed(Struct, frozen=True):
     """A channel that carries books."""
 
     levels: int
-    """Levels per side that it keeps up to date. Of several channels of an instrument the deepest feeds its book."""
+    """Levels per side that it keeps up to date, 0 = all. Of several channels of an instrument the deepest feeds its
+    book."""
     family: Callable[..., Any]
     """Called as ``family(instrument, again, wake, depth=levels)``."""
 
@@ -166,11 +168,12 @@ class BookSocket:
         instrument = self.context.known(native)
         book = None
         if feed is not None and instrument is not None:
-            levels, feeding = self._depths.get(native, (0, None))
-            if feed.levels > levels:
+            deepest, feeding = self._depths.get(native, (0, None))
+            depth = feed.levels or _ALL
+            if depth > deepest:
                 if feeding is not None:
                     self.books[feeding] = None
-                self._depths[native] = feed.levels, key
+                self._depths[native] = depth, key
                 stream = (channel, native)
                 book = feed.family(
                     instrument.id,
@@ -235,11 +238,12 @@ class BookSocket:
         for stream, (due_ns, delay_ns) in list(self._silent.items()):
             if due_ns > now_ns:
                 continue
+            since_ns = self.subscriptions.silent_since(stream)
+            if since_ns > now_ns - _SILENT_NS:  # not confirmed, or not long ago
+                self._silent[stream] = (min(since_ns, now_ns) + _SILENT_NS, delay_ns)
+                continue
             longer = min(2 * delay_ns, _LONGEST_SILENCE_NS)
             self._silent[stream] = (now_ns + longer, longer)
-            since_ns = self.subscriptions.silent_since(stream)
-            if since_ns > now_ns - _SILENT_NS:
-                continue  # not confirmed, or just now
             text = f"{' '.join(stream)}: subscribed, but nothing came for {(now_ns - since_ns) // S} s"
             out.append(Notice(self.context.venue, text, recv_ns=now_ns))
             out.append(BookLost(self.context.instrument(stream[1]), text, now_ns))

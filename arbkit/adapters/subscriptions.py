@@ -85,6 +85,8 @@ class Subscriptions:
         sends = []
         for batch in self._batches(streams):
             self._count += 1
+            for stream in batch:
+                self._confirmed.pop(stream, None)
             self._asked[self._count] = _Asked(batch, now_ns + (_PATIENCE_NS << min(tries, 3)), tries)
             sends.append(Send(self._write("subscribe", batch, self._count)))
         self._schedule()

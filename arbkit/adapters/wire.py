@@ -18,7 +18,6 @@ __all__ = [
     "MS",
     "NOTHING",
     "S",
-    "base_url",
     "json_text",
     "ms_ns",
     "number",
@@ -30,7 +29,6 @@ __all__ = [
     "check_amount",
     "time_sample",
     "is_present",
-    "is_complete",
 ]
 
 MS = 1_000_000
@@ -114,31 +112,9 @@ def time_sample(venue: str, venue_ns: int, step_ns: int, sent_ns: int, recv_ns: 
     return ClockSample(venue, offset_ns, (recv_ns - sent_ns) // 2 + step_ns // 2, recv_ns)
 
 
-def is_complete(rows: int, most: int, since_ns: int, memory_ns: int, now_ns: int) -> bool:
-    """Whether a listing since ``since_ns`` is complete: it is not a full page of ``most`` rows, and ``since_ns`` is
-    within the venue's history of ``memory_ns``. A listing without a start time (0) is never complete."""
-    return rows < most and since_ns > now_ns - memory_ns
-
-
 def own_id(cl_ord_id: str) -> str:
     """The client order id if it is one of ours, else ""."""
     return cl_ord_id if parse_cl_ord_id(cl_ord_id) is not None else ""
-
-
-def base_url(settings: VenueSettings, environments: Mapping[str, Mapping[str, str]], name: str, venue: str) -> str:
-    """The base URL ``name``: from ``settings.endpoints`` if it is there, else from the environment.
-
-    Raises ``ConfigError`` for an unknown environment. ``sim`` has no URLs; its endpoints must be given."""
-    given = settings.endpoints.get(name)
-    if given:
-        return given.rstrip("/")
-    known = environments.get(settings.environment)
-    if known is None:
-        raise ConfigError(
-            f"venues.{venue}: environment {settings.environment!r} needs endpoints.{name} "
-            f"(environments with built-in endpoints: {', '.join(environments)})"
-        )
-    return known[name]
 
 
 def options(settings: VenueSettings, allowed: Mapping[str, Sequence[str]], venue: str) -> dict[str, str]:

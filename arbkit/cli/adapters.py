@@ -91,9 +91,7 @@ def test(name: str, recording: Path | None, vectors: Path | None, as_json: bool)
     if as_json:
         emit({"adapter": name, "passed": counts["pass"], "failed": counts["FAIL"], "rules": results})
     else:
-        rows = [
-            (r.rule, r.kind, r.outcome, r.note if len(r.note) <= _NOTE else r.note[:_NOTE] + " ...") for r in results
-        ]
+        rows = [(result.rule, result.kind, result.outcome, _short(result.note)) for result in results]
         table(("rule", "kind", "result", "note"), rows)
         click.echo(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
     return BUG if counts["FAIL"] else OK

@@ -1,8 +1,8 @@
 """A third-party plugin with an invented venue (books only) and a strategy. arbkit finds it by its entry point.
 
-The venue's protocol: ``{"op": "subscribe", "symbols": ["BTCUSDT"]}`` is answered by a snapshot (a frame without
-``prev``) and then by changes, each with the previous sequence number in ``prev``. Prices and sizes are strings; size 0
-deletes a level.
+The venue's protocol: ``{"op": "subscribe", "symbols": ["BTCUSDT"], "id": 1}`` is answered by ``{"ack": 1}`` and a
+snapshot (a frame without ``prev``), and then by changes, each with the previous sequence number in ``prev``. Prices and
+sizes are strings; size 0 deletes a level.
 """
 
 from __future__ import annotations
@@ -15,181 +15,181 @@ import arbkit
 import msgspec
 from arbkit.venue import (
     MS,
-    NEVER,
     Ask,
     AskKind,
+    BookFeed,
+    BookSocket,
+    Call,
+    CallTable,
     Catalogue,
     Chained,
     ClientIdScope,
-    ClockSample,
     Command,
+    Context,
     Depth,
-    Dial,
+    Got,
+    Heartbeat,
+    Hosts,
     HttpAnswer,
     HttpRequest,
     InstrumentUpdate,
     LinkSpec,
-    NoAnswer,
     Output,
+    Pauses,
     RateLimit,
-    Ready,
+    RestReply,
+    RestRequest,
+    RestSession,
     Role,
     S,
-    Send,
     Session,
-    Wire,
-    base_url,
+    Stream,
+    Verdicts,
+    check_amount,
     json_text,
-    read_json,
-    rest_link,
+    options,
+    time_sample,
+    usual_links,
 )
 
 VENUE = "toy"
-ENVIRONMENTS = {"prod": {"rest": "https://api.toy.example", "ws_public": "wss://stream.toy.example"}}
+HOSTS = Hosts(VENUE, {("prod", ""): {"rest": "https://api.toy.example", "ws_public": "wss://stream.toy.example"}})
+BOOKS_PER_LINK = 50
 
 
-class Book(msgspec.Struct):
-    """One ``book`` frame."""
+class Frame(msgspec.Struct):
+    """Any message: a book, or the answer to request ``ack``."""
 
-    symbol: str
-    seq: int
-    bids: list[arbkit.Level]
-    asks: list[arbkit.Level]
+    symbol: str = ""
+    seq: int = 0
+    bids: list[arbkit.Level] = []
+    asks: list[arbkit.Level] = []
     prev: int | None = None
     ms: int = 0
+    ack: int = 0
 
 
 class Listed(msgspec.Struct):
+    """One instrument."""
+
     symbol: str
     base: str
     quote: str
     tick: Decimal
     lot: Decimal
 
-
-_BOOK = msgspec.json.Decoder(Book, strict=False)
-_LISTED = msgspec.json.Decoder(list[Listed], strict=False)
-_TIME = msgspec.json.Decoder(dict[str, int])
+    def __post_init__(self) -> None:
+        check_amount(self.tick, self.lot)
 
 
-class Public:
-    """The books of one socket."""
+_FRAME = msgspec.json.Decoder(Frame, strict=False)
 
-    due_ns = NEVER
 
-    def __init__(self, link: LinkSpec, catalogue: Catalogue, url: str) -> None:
-        self._link = link
-        self._catalogue = catalogue
-        self._url = url
-        self._books: dict[str, Chained] = {}
+def write(op: str, streams: Sequence[Stream], number: int) -> str:
+    return json_text({"op": op, "symbols": [native for _, native in streams], "id": number})
 
-    def dial(self, now_ns: int) -> Dial:
-        return Dial(f"{self._url}/v1")
 
-    def start(self, now_ns: int) -> Sequence[Output]:
-        natives = [self._catalogue[instrument].native for instrument in self._link.instruments]
-        return (_request("subscribe", *natives), Ready(self._link.link, now_ns))
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        frame = _BOOK.decode(data)  # no try needed: the desk catches and counts decoding errors
-        book = self._books.get(frame.symbol)
-        if book is None:
-            known = self._catalogue.native(VENUE, frame.symbol)
-            if known is None:
-                return ()
-            again = (_request("unsubscribe", frame.symbol), _request("subscribe", frame.symbol))
-            book = self._books[frame.symbol] = Chained(known.id, lambda now_ns: again)
-        depth = Depth(frame.bids, frame.asks, frame.seq, frame.prev or 0, frame.ms * MS)
-        out = book.snapshot(depth, now_ns) if frame.prev is None else book.update(depth, now_ns)
-        self.due_ns = min(one.due_ns for one in self._books.values())
-        return out
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        out = [each for book in self._books.values() if book.due_ns <= now_ns for each in book.tick(now_ns)]
-        self.due_ns = min(one.due_ns for one in self._books.values())
-        return out
-
-    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
+def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    """No ``try`` is needed: the desk catches and counts decoding errors."""
+    if data == "pong":
         return ()
-
-    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
+    frame = _FRAME.decode(data)
+    if frame.ack:
+        return socket.confirmed(frame.ack, now_ns)
+    try:
+        book = socket.books[frame.symbol]
+    except KeyError:
+        book = socket.open(frame.symbol, "book", frame.symbol)
+    if book is None:
         return ()
+    depth = Depth(frame.bids, frame.asks, frame.seq, frame.prev or 0, frame.ms * MS)
+    out: Sequence[Output] = book.snapshot(depth, now_ns) if frame.prev is None else book.update(depth, now_ns)
+    return out
 
 
-class Rest:
-    """Requests over HTTP: the instruments and the venue's time."""
+def instruments(got: Got) -> Sequence[Output]:
+    return [
+        InstrumentUpdate(
+            arbkit.Instrument(
+                venue=VENUE,
+                symbol=f"{one.base}-{one.quote}",
+                native=one.symbol,
+                base=one.base,
+                quote=one.quote,
+                tick=one.tick,
+                lot=one.lot,
+                tradable=one.tick > 0 and one.lot > 0,
+            )
+        )
+        for one in got.rows
+    ]
 
-    due_ns = NEVER
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+def venue_time(got: Got) -> Sequence[Output]:
+    return [time_sample(VENUE, got.rows["ms"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)]
 
-    def dial(self, now_ns: int) -> Dial:
-        raise NotImplementedError("a REST link has no socket")
 
-    def start(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        return ()
-
-    def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
-        paths = {AskKind.CATALOGUE: "/v1/instruments", AskKind.TIME: "/v1/time"}
-        path = paths.get(what.kind) if isinstance(what, Ask) else None
-        return (HttpRequest("GET", self._url + path),) if path else ()
-
-    def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        if not isinstance(what, Ask) or not isinstance(answer, HttpAnswer) or answer.status != 200:
-            return ()
-        if what.kind is AskKind.CATALOGUE:
-            return [
-                InstrumentUpdate(
-                    arbkit.Instrument(
-                        venue=VENUE,
-                        symbol=f"{one.base}-{one.quote}",
-                        native=one.symbol,
-                        base=one.base,
-                        quote=one.quote,
-                        tick=one.tick,
-                        lot=one.lot,
-                    )
-                )
-                for one in read_json(_LISTED, answer.body) or ()
-            ]
-        time = read_json(_TIME, answer.body)
-        if time is None:
-            return ()
-        round_ns = answer.recv_ns - answer.sent_ns
-        return (ClockSample(VENUE, time["ms"] * MS - answer.sent_ns - round_ns // 2, round_ns // 2 + MS, now_ns),)
+COST = (("requests", 1, ""),)
+CALLS = CallTable(
+    VENUE,
+    {
+        AskKind.CATALOGUE: Call(path="/v1/instruments", rows=list[Listed], read=instruments, cost=COST, signed=False),
+        AskKind.TIME: Call(path="/v1/time", rows=dict[str, int], read=venue_time, cost=COST, signed=False),
+    },
+)
+VERDICTS = Verdicts(ok=[200], rejected={})  # the codes are HTTP statuses
 
 
 class Toy:
     """The venue adapter."""
 
     venue = VENUE
-    capabilities = arbkit.Capabilities(client_id_scope=ClientIdScope.NONE, order_window_ns=5 * S, checked="2026-11-22")
+    capabilities = arbkit.Capabilities(
+        client_id_scope=ClientIdScope.NONE,
+        order_window_ns=5 * S,
+        order_window_source="invented",
+        order_timeout_ns=5 * S,
+        order_timeout_source="invented",
+        checked="2026-11-30",
+    )
     rate_limits = (RateLimit("requests", 10, S),)
 
     def __init__(self, settings: arbkit.VenueSettings) -> None:
-        self._rest = base_url(settings, ENVIRONMENTS, "rest", VENUE)
-        self._ws = base_url(settings, ENVIRONMENTS, "ws_public", VENUE)
+        options(settings, {}, VENUE)  # it has none
+        self._urls = HOSTS.urls(settings)
 
-    def links(self, instruments: Sequence[arbkit.Instrument], account: str) -> Sequence[LinkSpec]:
-        ids = [instrument.id for instrument in instruments]
-        public = LinkSpec(link="toy.public.0", venue=VENUE, role=Role.PUBLIC, instruments=ids)
-        return (*([public] if ids else []), rest_link(VENUE, account))
+    def links(
+        self, instruments: Sequence[arbkit.Instrument], account: str, trades: Sequence[arbkit.Instrument] = ()
+    ) -> Sequence[LinkSpec]:
+        return usual_links(VENUE, instruments, account, trades, most=BOOKS_PER_LINK)
 
     def session(self, link: LinkSpec, catalogue: Catalogue, signer: arbkit.Signer | None) -> Session:
-        return Rest(self._rest) if link.role is Role.REST else Public(link, catalogue, self._ws)
+        context = Context(link, catalogue, signer)
+        if link.role is Role.REST:
+            return RestSession(context, CALLS, VERDICTS, sign=self._get, unwrap=_body, pauses=Pauses(window_ns=S))
+        return BookSocket(
+            context,
+            url=self._urls["ws_public"] + "/v1",
+            read=read,
+            feeds={"book": BookFeed(0, Chained)},
+            streams=lambda native: [("book", native)],
+            write=write,
+            most=BOOKS_PER_LINK,
+            heartbeat=Heartbeat("ping", 20 * S),
+        )
+
+    def _get(self, context: Context, request: RestRequest, now_ns: int) -> HttpRequest:
+        return HttpRequest("GET", self._urls["rest"] + request.path)
 
     def route(self, command: Command) -> Sequence[Role]:
         return ()  # no orders: the venue can be used on paper, not live
 
     def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        return (("requests", 1),)
+        return CALLS.cost(what, role)
+
+
+def _body(answer: HttpAnswer) -> RestReply:
+    return RestReply(answer.status, "" if answer.status == 200 else f"HTTP {answer.status}", answer.body)
 
 
 class Widest(arbkit.SpreadArb):
@@ -197,10 +197,6 @@ class Widest(arbkit.SpreadArb):
 
     symbols = ("BTC-USDT",)
     min_edge = 0.003
-
-
-def _request(op: str, *natives: str) -> Send:
-    return Send(json_text({"op": op, "symbols": natives}))
 
 
 @arbkit.hookimpl

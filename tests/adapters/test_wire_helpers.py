@@ -9,10 +9,9 @@ import msgspec
 import pytest
 
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
-from arbkit.adapters.wire import S, base_url, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
-from arbkit.core.errors import ConfigError
+from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
 from arbkit.core.orders.ids import format_cl_ord_id
-from arbkit.core.types import HttpAnswer, VenueSettings
+from arbkit.core.types import HttpAnswer
 from arbkit.core.venues.signer import LocalSigner
 
 
@@ -67,15 +66,6 @@ def test_fields_decoded_later() -> None:
     assert is_present(msgspec.Raw(b'{"a":1}'))
     assert not is_present(msgspec.Raw(b"null"))
     assert not is_present(msgspec.Raw())
-
-
-def test_base_urls() -> None:
-    """The settings' own endpoint, else the environment's; an unknown environment needs its endpoints."""
-    known = {"prod": {"rest": "https://a"}}
-    assert base_url(VenueSettings(), known, "rest", "v") == "https://a"
-    assert base_url(VenueSettings(endpoints={"rest": "https://b/"}), known, "rest", "v") == "https://b"
-    with pytest.raises(ConfigError, match=r"venues\.v: environment 'sim' needs endpoints\.rest"):
-        base_url(VenueSettings(environment="sim"), known, "rest", "v")
 
 
 def test_json_is_compact() -> None:

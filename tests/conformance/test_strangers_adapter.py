@@ -18,36 +18,22 @@ from arbkit.testing.recording import RecordedFrame
 
 ROOT = Path(__file__).parents[2]
 BOOKS_ONLY = '''
-"""The toy venue of the examples, with all that the rules ask for."""
-
-from dataclasses import replace
+"""The toy venue of the examples, as a package of its own."""
 
 import arbkit
-from arbkit.core.errors import ConfigError
 from arbkit_toy import Toy
 
 class Better(Toy):
     def __init__(self, settings):
-        for name in settings.options:
-            raise ConfigError(f"venues.toy.options.{name}: no such option")
-        for name in settings.endpoints:
-            if name not in ("rest", "ws_public"):
-                raise ConfigError(f"venues.toy.endpoints.{name}: no such endpoint")
         super().__init__(settings)
-
-    def links(self, instruments, account):
-        *_, rest = super().links(instruments, account)
-        many = [super(Better, self).links(instruments[n : n + 50], account)[0] for n in range(0, len(instruments), 50)]
-        return [*(arbkit_link(link, number) for number, link in enumerate(many)), rest]
-
-def arbkit_link(link, number):
-    from msgspec.structs import replace
-    return replace(link, link=f"toy.public.{number}")
 
 @arbkit.hookimpl
 def register_exchanges(register): register(Better)
 '''
-WORSE = BOOKS_ONLY.replace('raise ConfigError(f"venues.toy.options.{name}: no such option")', "pass")
+WORSE = BOOKS_ONLY.replace(
+    "super().__init__(settings)",
+    "super().__init__(arbkit.VenueSettings(environment=settings.environment, endpoints=settings.endpoints))",
+)
 
 
 def book(seq: int, prev: int | None, price: str) -> RecordedFrame:

@@ -53,6 +53,7 @@ from arbkit.venue import (
     amount,
     each,
     hmac_hex,
+    inner,
     json_text,
     movable,
     number,
@@ -176,16 +177,14 @@ def fill(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate | 
             made = replace(made, fee=None)
         else:
             made = replace(made, fee_asset=known.base if made.side is Side.BUY else known.quote)
-    taxes = row.get("extraFees") or ()
-    if isinstance(taxes, str):
-        raise ValueError(f"extraFees is not a list: {taxes!r:.40}")
+    taxes = inner(row, "extraFees")
     return replace(made, extra_fees=[(text(tax, "feeCoin"), number(text(tax, "fee"))) for tax in taxes])
 
 
 def balances(context: Context, wallets: Sequence[Row], snapshot: bool, now_ns: int, exch_ns: int = 0) -> list[Balance]:
     """Free is neither locked nor borrowed, and never below 0: the locked amount has been seen to exceed the wallet."""
     found = []
-    for row in (coin for wallet in wallets for coin in wallet.get("coin", ())):
+    for row in (coin for wallet in wallets for coin in inner(wallet, "coin")):
         coin = _COIN.read(context, row, snapshot, now_ns, exch_ns)
         free = coin.free - coin.locked - number(text(row, "spotBorrow"))
         found.append(replace(coin, free=max(free, Decimal(0))))
@@ -218,8 +217,10 @@ def _time(got: Got) -> list[ClockSample]:
 
 
 def _assets(got: Got) -> list[AssetStatus]:
-    coins = got.rows.get("rows", ())
-    return [movable("bybit", text(row, "coin"), row["chains"], "chainDeposit", "chainWithdraw") for row in coins]
+    return [
+        movable("bybit", text(row, "coin"), inner(row, "chains"), "chainDeposit", "chainWithdraw")
+        for row in inner(got.rows, "rows")
+    ]
 
 
 def _key(got: Got) -> list[AccountStatus]:
@@ -376,9 +377,7 @@ CALLS = CallTable(
             path="/v5/market/time",
             signed=False,
             rows=dict[str, Any],
-            read=lambda got: [
-                time_sample("bybit", int(got.rows["timeNano"]), 0, got.answer.sent_ns, got.answer.recv_ns)
-            ],
+            read=_time,
         ),
         AskKind.ACCOUNT: Call(
             path="/v5/user/query-api",

@@ -96,10 +96,10 @@ def test_a_topic_that_stays_silent_is_asked_for_again() -> None:
     session = opened(BTC)
     (request,) = [json.loads(send.data) for send in session.start(0)]
     session.receive(reply(request), S)
-    out = [one for now in range(2, 40) for one in session.tick(now * S)]
+    out = [one for now in range(2, 12) for one in session.tick(now * S)]
     assert [one.instrument for one in out if isinstance(one, BookLost)] == [BTC.id]
     ops = [json.loads(one.data)["op"] for one in out if isinstance(one, Send)]
-    assert ops[:3] == ["ping", "unsubscribe", "subscribe"]
+    assert ops == ["unsubscribe", "subscribe"]
 
 
 def test_a_snapshot_and_a_delta() -> None:

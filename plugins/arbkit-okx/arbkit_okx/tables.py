@@ -47,7 +47,9 @@ from arbkit.venue import (
     Tif,
     amount,
     each,
+    filled,
     hmac_base64,
+    inner,
     json_text,
     movable,
     ms_ns,
@@ -133,23 +135,14 @@ def order(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
         state = replace(state, ord_status=OrdStatus.EXPIRED, reason=None if state.cum_qty else reason)
     if source != "stream" or text(row, "tradeId") in ("", "0") or not amount(row, "fillSz"):
         return state
-    fill = _PUSHED_FILL.read(context, row, source, now_ns)
-    return replace(
-        state,
-        last_px=fill.last_px,
-        last_qty=fill.last_qty,
-        trade_id=fill.trade_id,
-        fee=fill.fee,
-        fee_asset=fill.fee_asset,
-        maker=fill.maker,
-    )
+    return filled(state, _PUSHED_FILL.read(context, row, source, now_ns))
 
 
 def balances(context: Context, accounts: Sequence[Row], mode: str, snapshot: bool, now_ns: int) -> list[Balance]:
     """Free is ``availBal``, or ``availEq`` in the margin modes."""
     free = "availBal" if mode == "cash" else "availEq"
     fields = BalanceFields(asset="ccy", free=free, locked="frozenBal", exch_ms="uTime")
-    found = [row for account in accounts for row in account.get("details", ())]
+    found = [row for account in accounts for row in inner(account, "details")]
     return [fields.read(context, row, snapshot, now_ns) for row in found]
 
 
@@ -172,14 +165,14 @@ def instruments(found: Sequence[Row]) -> list[InstrumentUpdate]:
 def _fees(got: Got) -> list[FeeUpdate]:
     """Fee rates by the instrument's fee group; without a group the highest rates. OKX writes charges as negative
     numbers."""
-    groups = {text(group, "groupId"): group for row in got.rows for group in row.get("feeGroup", ())}
+    groups = {text(group, "groupId"): group for row in got.rows for group in inner(row, "feeGroup")}
     if not groups:
         return []
     dearest = min(groups.values(), key=lambda group: amount(group, "taker") or Decimal(0))
     one = got.context.catalogue.get(got.what.instrument)
     updates = []
     for known in [one] if one is not None else got.context.catalogue.venue("okx"):
-        maker, taker = (-number(groups.get(known.fee_group, dearest)[side]) for side in ("maker", "taker"))
+        maker, taker = (-number(text(groups.get(known.fee_group, dearest), side)) for side in ("maker", "taker"))
         updates.append(FeeUpdate(got.context.account, known.id, maker, taker))
     return updates
 

@@ -25,7 +25,6 @@ from arbkit.core.types import (
     HttpRequest,
     Instrument,
     InstrumentUpdate,
-    Lane,
     LinkSpec,
     ListFills,
     Listing,
@@ -360,7 +359,7 @@ def test_all_pages_of_a_listing_are_read() -> None:
 
     rows = [order_row(ordId=str(1000 - number), clOrdId="") for number in range(130)]
     (ask,) = rest.answered(wanted, page(rows[:100], 5), NOW_NS)
-    assert (ask.kind, ask.lane) == (AskKind.PAGE, Lane.QUERY)
+    assert ask.kind is AskKind.PAGE
     (request,) = rest.encode(ask, NOW_NS)
     assert request.url.endswith("/api/v5/trade/orders-pending?instType=SPOT&after=901")
     # a refusal of a page is repeated by the core, and does not end the listing

@@ -1,0 +1,113 @@
+"""Requests for streams: cut, confirmed, refused, unanswered, silent."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from arbkit.adapters.chained import Chained
+from arbkit.adapters.context import Context
+from arbkit.adapters.sockets import BookFeed, BookSocket
+from arbkit.adapters.subscriptions import Stream, Subscriptions
+from arbkit.core.types import BookLost, Catalogue, Instrument, LinkSpec, Notice, Output, Ready, Role, Send
+
+S = 1_000_000_000
+
+
+def write(op: str, streams: Sequence[Stream], number: int) -> str:
+    return json.dumps({"op": op, "args": [f"{channel}.{native}" for channel, native in streams], "id": number})
+
+
+def asked(outputs: Sequence[Any]) -> list[dict[str, Any]]:
+    return [json.loads(out.data) for out in outputs if isinstance(out, Send)]
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(7, 0), (1000, 300), (7, 120), (1, 0)])
+def test_requests_keep_both_limits(most: int, most_bytes: int) -> None:
+    """Every stream is asked for once, in order; no request is longer than it may be, and none is needlessly short."""
+    wanted = [("book", f"€{number}USDT") for number in range(40)]
+    sends = Subscriptions("x.0", "x", write, lambda *_: (), most=most, most_bytes=most_bytes).ask(wanted, 0)
+    requests = asked(sends)
+    assert [arg for request in requests for arg in request["args"]] == [".".join(stream) for stream in wanted]
+    for request, send in zip(requests, sends, strict=True):
+        assert len(request["args"]) <= most
+        assert not most_bytes or len(str(send.data).encode()) <= most_bytes
+    if most_bytes:
+        fullest = max(len(str(send.data).encode()) for send in sends)
+        assert len(requests[0]["args"]) == most or fullest > most_bytes - 40
+
+
+def test_a_request_without_answer_is_sent_again_and_the_link_is_not_ready() -> None:
+    """After 10 s, then later each time."""
+    subscriptions = Subscriptions("x.0", "x", write, lambda *_: ())
+    subscriptions.ask([("book", "A")], 0)
+    at = [now for now in range(1, 200) if subscriptions.due_ns <= now * S and subscriptions.tick(now * S)]
+    assert at == [10, 30, 70, 150]
+    assert not subscriptions.ready
+
+
+def test_one_bad_stream_does_not_cost_the_others() -> None:
+    """A refused request is split; what is refused alone is lost, and asked for again with growing delay."""
+    lost: list[Stream] = []
+
+    def lose(stream: Stream, reason: str, now_ns: int) -> Sequence[BookLost]:
+        lost.append(stream)
+        return (BookLost(f"x:{stream[1]}", reason, now_ns),)
+
+    subscriptions = Subscriptions("x.0", "x", write, lose, most=10)
+    subscriptions.ask([("book", "A"), ("book", "BAD")], 0)
+    one, other = asked(subscriptions.refused(1, "no", 0))
+    assert subscriptions.confirmed(one["id"], 0) == []
+    *told, ready = subscriptions.refused(other["id"], "no such symbol", 0)
+    assert [type(out) for out in told] == [Notice, BookLost]
+    assert isinstance(ready, Ready)
+    times = []
+    for now in range(1, 1000):
+        for request in asked(subscriptions.tick(now * S)):
+            times.append(now)
+            subscriptions.refused(request["id"], "no such symbol", now * S)
+    assert times[:6] == [1, 3, 7, 15, 31, 63]
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 300
+    assert set(lost) == {("book", "BAD")}
+
+
+def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+    message = json.loads(data)
+    return socket.confirmed(message["id"], now_ns) if "id" in message else (socket.open("A", "book", "A"), ())[1]
+
+
+def test_a_silent_symbol_is_told_ten_seconds_after_its_confirmation() -> None:
+    """Its neighbour sends. Then it is asked for again and again, at most once in two minutes."""
+    pairs = [
+        Instrument(venue="x", symbol=f"{name}-Q", native=name, base=name, quote="Q", tick=Decimal(1), lot=Decimal(1))
+        for name in "AB"
+    ]
+    link = LinkSpec(link="x.0", venue="x", role=Role.PUBLIC, instruments=[one.id for one in pairs])
+    socket = BookSocket(
+        Context(link, Catalogue(pairs), None),
+        url="",
+        read=read,
+        feeds={"book": BookFeed(10, Chained)},
+        streams=lambda native: [("book", native)],
+        write=write,
+        most=10,
+    )
+    out = list(socket.start(0))
+    told = []
+    socket.receive("{}", S)
+    for now in range(2, 700):
+        for request in asked(out):
+            if request["op"] == "subscribe":
+                socket.receive(json.dumps({"id": request["id"]}), now * S)
+        out = list(socket.tick(now * S)) if socket.due_ns <= now * S else []
+        told += [(now, one.instrument) for one in out if isinstance(one, BookLost)]
+    assert {name for _, name in told} == {"x:B-Q"}
+    times = [now for now, _ in told]
+    assert times[0] == 12  # confirmed at 2
+    assert 5 <= len(times) <= 10
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 121
