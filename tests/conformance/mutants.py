@@ -11,9 +11,8 @@ import msgspec
 from arbkit_okx.adapter import Okx
 from msgspec.structs import replace
 
-from arbkit.core.errors import ConfigError
+from arbkit.adapters.calls import CallTable
 from arbkit.core.types import (
-    NEVER,
     AssetStatus,
     Balance,
     BookLost,
@@ -25,7 +24,9 @@ from arbkit.core.types import (
     InstrumentUpdate,
     Level,
     LinkSpec,
+    ListFills,
     Listing,
+    ListOpenOrders,
     NewOrder,
     NoAnswer,
     Notice,
@@ -48,67 +49,8 @@ SECOND = 1_000_000_000
 Lie = Callable[[Any], Sequence[Any]]
 
 
-class Attentive:
-    """A public session that notices a symbol that never sent: its book is declared lost every 20 s."""
-
-    def __init__(self, session: Any, link: LinkSpec) -> None:
-        self._session = session
-        self._unheard = set(link.instruments)
-        self._check_ns = NEVER
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    @property
-    def due_ns(self) -> int:
-        return min(self._session.due_ns, self._check_ns)
-
-    def start(self, now_ns: int) -> Sequence[Output]:
-        self._check_ns = now_ns + 20 * SECOND
-        said: Sequence[Output] = self._session.start(now_ns)
-        return said
-
-    def receive(self, data: str | bytes, now_ns: int) -> Sequence[Output]:
-        said: Sequence[Output] = self._session.receive(data, now_ns)
-        self._unheard -= {out.instrument for out in said if isinstance(out, BookUpdate)}
-        return said
-
-    def tick(self, now_ns: int) -> Sequence[Output]:
-        said: list[Output] = [*self._session.tick(now_ns)]
-        if now_ns >= self._check_ns:
-            self._check_ns = now_ns + 20 * SECOND
-            said += [BookLost(one, "no data", now_ns) for one in sorted(self._unheard)]
-        return said
-
-
 class Reference(Okx):
-    """OKX, with what the adapter itself does not do yet (``FAILS_TODAY``)."""
-
-    capabilities = replace(
-        Okx.capabilities,
-        order_window_source="https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order",
-        order_timeout_ns=10 * SECOND,
-        order_timeout_source="assumed: the page gives no time",
-    )
-
-    def __init__(self, settings: VenueSettings) -> None:
-        for name in settings.endpoints:
-            if name not in ("rest", "ws_public", "ws_private", "ws_trade"):
-                raise ConfigError(f"venues.okx.endpoints.{name}: no such endpoint")
-        super().__init__(settings)
-
-    def session(self, link: LinkSpec, catalogue: Any, signer: Any) -> Any:
-        session = super().session(link, catalogue, signer)
-        if link.role is Role.PUBLIC:
-            return Attentive(session, link)
-        return Liar(session, only(InstrumentUpdate, _tradable)) if link.role is Role.REST else session
-
-
-def _tradable(update: InstrumentUpdate) -> list[InstrumentUpdate]:
-    """An instrument with a negative order rule cannot be traded."""
-    one = update.instrument
-    right = all(amount is None or amount >= 0 for amount in (one.tick, one.lot, one.min_qty, one.max_qty))
-    return [InstrumentUpdate(replace(one, tradable=one.tradable and right))]
+    """An adapter that keeps every rule."""
 
 
 class RestOnly(Reference):
@@ -473,6 +415,18 @@ def _every_second(numbers: Iterator[int]) -> Lie:
     return only(Send, lambda s: [s] if next(numbers) % 2 else [], lambda s: _text(s) == "ping")
 
 
+def unpaged(kind: type[Any]) -> type[Okx]:
+    """The first page is taken for all of it."""
+
+    class Unpaged(Reference):
+        def __init__(self, settings: VenueSettings) -> None:
+            super().__init__(settings)
+            own = self._calls._calls
+            self._calls = CallTable("okx", {**own, kind: replace(own[kind], pages=None)})
+
+    return Unpaged
+
+
 def mutants() -> dict[str, tuple[str, type[Okx]]]:
     """What is wrong with it -> (the rule that must notice it, the adapter). New ones: some remember what they did."""
     everywhere: set[str] = set()
@@ -510,11 +464,8 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
             "round_trips",
             commanding(lambda o: replace(o, tif=Tif.IOC) if o.side is Side.SELL and o.tif is Tif.GTC else o),
         ),
-        "one page as all open orders": (
-            "open_orders_pages",
-            lying(only(Listing, lambda one: [replace(one, complete=True)])),
-        ),
-        "one page as all fills": ("fills_pages", lying(only(Listing, lambda one: [replace(one, complete=True)]))),
+        "one page as all open orders": ("open_orders_pages", unpaged(ListOpenOrders)),
+        "one page as all fills": ("fills_pages", unpaged(ListFills)),
         "every refusal for the same reason": (
             "rejects",
             lying(only(OrderUpdate, lambda u: [replace(u, reason=RejectReason.OTHER)], lambda u: u.reason)),

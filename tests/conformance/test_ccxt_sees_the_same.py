@@ -88,7 +88,9 @@ class Over:
             body = await answer.read()
             names = {name.lower(): value for name, value in answer.headers.items()}
         now_ns = CLOCK.now_ns()
-        return list(self._session.answered(what, HttpAnswer(answer.status, names, body, sent_ns, now_ns), now_ns))
+        said = list(self._session.answered(what, HttpAnswer(answer.status, names, body, sent_ns, now_ns), now_ns))
+        pages = [out for out in said if isinstance(out, Ask) and out.kind is AskKind.PAGE]
+        return await self.say(pages[0]) if pages else said
 
 
 def _reveal(text: str) -> str:

@@ -77,6 +77,7 @@ LIMITS: dict[str, dict[str, tuple[int, int]]] = {
         "pending": (60, 2 * SECOND),
         "fills": (60, 2 * SECOND),
         "balance": (10, 2 * SECOND),
+        "config": (5, 2 * SECOND),
         "fee": (5, 2 * SECOND),
         "currencies": (6, SECOND),
         "instruments": (20, 2 * SECOND),
@@ -202,7 +203,8 @@ def test_many_subscriptions_are_cut_as_the_venue_wants_them(venue: str) -> None:
             assert link.send_limit is not None
             assert (link.send_limit.limit, link.send_limit.window_ns) == (480, HOUR)
             assert all(each["id"].isalnum() and len(each["id"]) <= 32 for each in asked)
-            assert sum(send.cost for send in sends) == len(link.instruments)
+            # a request a book, and one for the rules of all instruments
+            assert sum(send.cost for send in sends) == len(link.instruments) + 1
         else:
             assert all(len(each["args"]) <= 10 for each in asked)
             assert sum(len(arg) for each in asked for arg in each["args"]) <= 21_000
@@ -443,8 +445,8 @@ _BODIES = {
 _FRAMES = {
     "binance": ('{"id":"n%(id)sBTCUSDT","status":%(status)s,"error":{"code":%(code)s,"msg":"words"}}',),
     "okx": (
-        '{"id":"%(id)sBTCUSDT","op":"order","code":"%(code)s","msg":"words","data":[]}',
-        '{"id":"%(id)sBTCUSDT","op":"order","code":"1","data":[{"clOrdId":"%(id)s","sCode":"%(code)s","sMsg":"words"}]}',
+        '{"id":"n%(id)sBTCUSDT","op":"order","code":"%(code)s","msg":"words","data":[]}',
+        '{"id":"n%(id)sBTCUSDT","op":"order","code":"1","data":[{"clOrdId":"%(id)s","sCode":"%(code)s","sMsg":"words"}]}',
     ),
     "bybit": ('{"reqId":"n%(id)s0001BTCUSDT","op":"order.create","retCode":%(code)s,"retMsg":"words","data":{}}',),
 }

@@ -174,6 +174,11 @@ def _shown(text: str) -> str:
     return text.reveal() if isinstance(text, Secret) else text
 
 
+def _bare(text: str) -> str:
+    """The text without digits: a request is repeated with another number."""
+    return "".join(char for char in _shown(text) if not char.isdigit())
+
+
 @rule("subscriptions")
 def subscriptions(subject: VenueUnderTest) -> None:
     """With 600 instruments of long names: each is subscribed, no message is longer than the adapter's
@@ -223,7 +228,7 @@ def pings(subject: VenueUnderTest) -> str | None:
             continue
         session = exchange.session(link, Catalogue(many), _signer())
         session.dial(START_NS)
-        session.start(START_NS)
+        first = {_bare(out.data) for out in session.start(START_NS) if isinstance(out, Send)}
         now_ns, end_ns, ticks = START_NS, START_NS + 3 * link.silence_ns, 0
         sent = [START_NS]
         while (due_ns := session.due_ns) <= end_ns and due_ns < NEVER:
@@ -234,7 +239,10 @@ def pings(subject: VenueUnderTest) -> str | None:
             except RemoteProtocolError:  # its login was never answered: it gives the link up
                 end_ns = now_ns
                 break
-            sent += [now_ns for text in texts if many[0].native.lower() not in text.lower()]
+            # a subscription that is asked for again is no ping
+            sent += [
+                now_ns for text in texts if many[0].native.lower() not in text.lower() and _bare(text) not in first
+            ]
             must(ticks < 10_000, f"{link.link}: due_ns stays at {due_ns - START_NS} ns after the start")
         if len(sent) == 1:
             silent.append(f"{link.link} sends none in {(end_ns - START_NS) // SECOND} s")
