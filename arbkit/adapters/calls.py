@@ -55,6 +55,8 @@ class Got(Struct, frozen=True, gc=False):
     answer: HttpAnswer
     reply: RestReply
     now_ns: int
+    before: Sequence[Output] = ()
+    """What earlier pages, and the calls that this one was made after (``Call.then``), gave."""
 
 
 class Pages(Struct, frozen=True, gc=False):

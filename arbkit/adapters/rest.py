@@ -157,7 +157,8 @@ class RestSession:
             return [*out, NoAnswer(f"{code or ''} {text}".strip(), status=answer.status, recv_ns=now_ns)]
         try:
             rows = _decoder(call.rows).decode(reply.data)
-            outputs = call.read(Got(self._context, origin, rows, answer, reply, now_ns))
+            before = () if listed is None else listed.outputs
+            outputs = call.read(Got(self._context, origin, rows, answer, reply, now_ns, before))
             cursor = call.pages.cursor(rows) if call.pages is not None else ""
         except _UNREADABLE as error:
             if isinstance(origin, NewOrder | CancelOrder):

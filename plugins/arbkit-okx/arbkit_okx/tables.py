@@ -329,8 +329,12 @@ def calls(trade_mode: str) -> CallTable:
     def read_instruments(got: Got) -> list[InstrumentUpdate]:
         return instruments(got.rows)
 
-    # the account's own list says which currency pays
-    own_instruments = Call(path="/api/v5/account/instruments", params=fixed(*spot), read=read_instruments)
+    def refine(got: Got) -> list[InstrumentUpdate]:
+        """The account's own list says which currency pays. A pair must stand in the public list too."""
+        public = {out.instrument.id for out in got.before if isinstance(out, InstrumentUpdate)}
+        return [update for update in instruments(got.rows) if update.instrument.id in public]
+
+    own_instruments = Call(path="/api/v5/account/instruments", params=fixed(*spot), read=refine)
     return CallTable(
         "okx",
         {

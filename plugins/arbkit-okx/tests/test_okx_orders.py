@@ -444,7 +444,9 @@ def test_the_account_chooses_the_currency_that_pays() -> None:
     row = {"instType": "SPOT", "instId": "BTC-USD", "baseCcy": "BTC", "quoteCcy": "USD", "tickSz": "1", "lotSz": "1"}
     row |= {"minSz": "1", "state": "live"}
     for payers, want in ((["USD"], ""), (["USD", "USDC"], "USD"), (["USDC"], "USDC")):
-        *_, last = listed([row], [{**row, "tradeQuoteCcyList": payers}])
+        gone = {**row, "instId": "OLD-USD", "baseCcy": "OLD"}  # delisted: in the account's list only
+        *_, last = told = listed([row], [{**row, "tradeQuoteCcyList": payers}, gone])
+        assert {update.instrument.id for update in told} == {"okx:BTC-USD"}
         assert last.instrument.settle == want
         rest = OKX.session(
             LinkSpec(link="x", venue="okx", role=Role.REST, account=ME),
