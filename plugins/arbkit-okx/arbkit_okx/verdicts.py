@@ -13,7 +13,7 @@ frames of the socket, not messages).
 
 from __future__ import annotations
 
-from arbkit.venue import RejectReason, Verdicts
+from arbkit.venue import RejectReason, Saying, Verdicts
 
 __all__ = ["VERDICTS"]
 
@@ -86,6 +86,11 @@ VERDICTS = Verdicts(
         "54004",  # another order of the batch failed
         "64007",
         "64008",  # notice before a planned disconnect
+    ),
+    # the text names the parameter: a price or a size that our rules let pass, so the rules are read again
+    sayings=(
+        Saying("51000", "parameter px", RejectReason.BAD_PRICE),
+        Saying("51000", "parameter sz", RejectReason.BAD_QTY),
     ),
     login={
         "60031": "the key belongs to another region or environment, or this connection is logged in already: check "
