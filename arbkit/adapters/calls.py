@@ -70,20 +70,21 @@ class Pages(Struct, frozen=True, gc=False):
     """A parameter of the first page that the cursor replaces."""
 
 
-def no_params(context: Context, what: Any, now_ns: int) -> Params:
+def no_params(context: Context, what: Any) -> Params:
     return ()
 
 
-class Call(Struct, frozen=True, kw_only=True):
-    """One call of the REST API."""
+class Call(Struct, frozen=True):
+    """One call of the REST API. The first three are usually given by position, the others by name."""
 
     path: str
+    read: Callable[[Got], Sequence[Output]]
+    cost: str | Sequence[Cost] = ()
+    """The name of a bucket stands for one unit of it."""
     rows: Any = list[dict[str, Any]]
     """The type of the reply's data."""
-    read: Callable[[Got], Sequence[Output]]
-    params: Callable[[Context, Any, int], Params] = no_params
-    """(context, the ask or command, now_ns)."""
-    cost: Sequence[Cost] = ()
+    params: Callable[[Context, Any], Params] = no_params
+    """Called with the context and the ask or command."""
     method: str = "GET"
     signed: bool = True
     pages: Pages | None = None
@@ -133,7 +134,7 @@ class CallTable:
             return ()
         return [
             (_bucket(bucket, by, account, what.instrument), units if isinstance(units, int) else units(what))
-            for bucket, units, by in call.cost
+            for bucket, units, by in _costs(call)
         ]
 
     def route(self, command: Command, on_socket: tuple[type[Any], ...]) -> Sequence[Role]:
@@ -145,7 +146,11 @@ class CallTable:
     def buckets(self, kind: type[Any], account: str, instrument: str) -> Sequence[str]:
         """The buckets of a command's own costs."""
         call = self._calls.get(kind)
-        return [_bucket(bucket, by, account, instrument) for bucket, _, by in call.cost] if call is not None else ()
+        return [_bucket(bucket, by, account, instrument) for bucket, _, by in _costs(call)] if call is not None else ()
+
+
+def _costs(call: Call) -> Sequence[Cost]:
+    return [(call.cost, 1, "")] if isinstance(call.cost, str) else call.cost
 
 
 def _bucket(bucket: str, by: str, account: str, instrument: str) -> str:

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
-from arbkit.adapters.wire import MS, number
+from arbkit.adapters.wire import MS, number, time_sample
 from arbkit.core.types import (
     AssetStatus,
     Balance,
+    ClockSample,
     Instrument,
     OrderUpdate,
     OrdStatus,
@@ -34,6 +35,7 @@ __all__ = [
     "OrderFields",
     "Row",
     "amount",
+    "clock",
     "each",
     "filled",
     "inner",
@@ -235,6 +237,17 @@ def each(read: Callable[[Context, Row, str, int], OrderUpdate | None]) -> Callab
         ]
 
     return listed
+
+
+def clock(name: str, step_ns: int) -> Callable[[Got], list[ClockSample]]:
+    """A reader of the venue's time: the field ``name``, a whole number of ``step_ns``."""
+
+    def read(got: Got) -> list[ClockSample]:
+        row: Row = got.rows[0] if isinstance(got.rows, list) else got.rows
+        venue_ns = int(text(row, name)) * step_ns
+        return [time_sample(got.context.venue, venue_ns, step_ns, got.answer.sent_ns, got.answer.recv_ns)]
+
+    return read
 
 
 def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -53,17 +53,19 @@ def usual_links(
     account: str,
     trades: Sequence[Instrument] = (),
     *,
-    most: int,
+    most: int = 0,
     most_chars: int = 0,
-    chars: Callable[[Instrument], int] = lambda instrument: 0,
+    topics: tuple[str, str] = ("", ""),
     public: Mapping[str, Any] | None = None,
+    public_login: bool = False,
     sockets: Mapping[Role, Mapping[str, Any]] | None = None,
 ) -> list[LinkSpec]:
     """Public links for the books and trades, the account's sockets, and the REST link.
 
-    A public link has at most ``most`` instruments, whose topics have at most ``most_chars`` characters (0 = no limit).
-    ``public`` and ``sockets`` (by role) are further fields of ``LinkSpec``. Without an account: public links and the
-    REST link without key.
+    A public link has at most ``most`` instruments, whose topics have at most ``most_chars`` characters (0 = no limit);
+    ``topics``: what stands before the native name in the topic of a book and of trades. ``public`` and ``sockets`` (by
+    role) are further fields of ``LinkSpec``. ``public_login``: public sockets log in too. Without an account: public
+    links and the REST link without key.
     """
     books = {one.id for one in instruments if one.venue == venue}
     prints = {one.id for one in trades if one.venue == venue}
@@ -71,7 +73,8 @@ def usual_links(
     shares: list[list[str]] = []
     room = 0
     for one in {each.id: each for each in (*instruments, *trades) if each.venue == venue}.values():
-        size = chars(one) if most_chars else 0
+        own = [topic for topic, names in zip(topics, (books, prints), strict=True) if one.id in names]
+        size = sum(len(topic) + len(one.native) for topic in own) if most_chars else 0
         if not shares or len(shares[-1]) == most or size > room:
             shares.append([])
             room = most_chars
@@ -83,6 +86,7 @@ def usual_links(
                 link=f"{venue}.public.{number}",
                 venue=venue,
                 role=Role.PUBLIC,
+                account=account if public_login else "",
                 instruments=[name for name in share if name in books],
                 trades=[name for name in share if name in prints],
                 **(public or {}),

@@ -123,7 +123,7 @@ class RestSession:
             what, call = listed.what, listed.call
         else:
             call = self._calls.of(what)
-        params = call.params(self._context, what, now_ns)
+        params = call.params(self._context, what)
         if listed is not None and listed.cursor and call.pages is not None:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]

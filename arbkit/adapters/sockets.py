@@ -14,7 +14,7 @@ from arbkit.adapters.context import Context
 from arbkit.adapters.heartbeat import Heartbeat
 from arbkit.adapters.request_ids import RequestIds
 from arbkit.adapters.subscriptions import Stream, Subscriptions
-from arbkit.adapters.wire import S
+from arbkit.adapters.wire import MS, S
 from arbkit.core.errors import LocalProtocolError, RemoteProtocolError
 from arbkit.core.types import (
     NEVER,
@@ -29,6 +29,8 @@ from arbkit.core.types import (
     Output,
     Ready,
     Send,
+    Side,
+    Trade,
     Wire,
 )
 
@@ -53,6 +55,17 @@ class Family(Protocol):
     def snapshot(self, message: Any, now_ns: int) -> Sequence[Output]: ...
     def update(self, message: Any, now_ns: int) -> Sequence[Output]: ...
     def tick(self, now_ns: int) -> Sequence[Output]: ...
+
+
+class Print(Protocol):
+    """A decoded row of a trades channel."""
+
+    px: float
+    qty: float
+    side: str
+    """The taker's: buy or sell, in any case."""
+    trade_id: str
+    ms: int
 
 
 class BookFeed(Struct, frozen=True):
@@ -188,6 +201,11 @@ class BookSocket:
         """The book of an instrument, if it has one yet."""
         _, key = self._depths.get(self.context.native(instrument), (0, None))
         return self.books.get(key) if key is not None else None
+
+    def printed(self, native: str, rows: Sequence[Print], now_ns: int) -> list[Trade]:
+        """The trades of an instrument."""
+        name = self.context.instrument(native)
+        return [Trade(name, Side(row.side.lower()), row.px, row.qty, row.trade_id, row.ms * MS, now_ns) for row in rows]
 
     def fall_back(self, streams: Callable[[str], Sequence[Stream]], now_ns: int) -> list[Output]:
         """Use another channel: the venue does not allow this one."""

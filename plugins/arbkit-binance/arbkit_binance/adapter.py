@@ -5,36 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from arbkit.venue import (
-    MS,
-    AccountSocket,
-    Ask,
-    BookSocket,
-    CancelAll,
-    CancelOrder,
-    Capabilities,
-    Catalogue,
-    ClientIdScope,
-    Command,
-    ConfigError,
-    Context,
-    CredentialsError,
-    Heartbeat,
-    Hosts,
-    Instrument,
-    LinkSpec,
-    NewOrder,
-    QueryOrder,
-    RateLimit,
-    RestSession,
-    Role,
-    S,
-    Session,
-    Signer,
-    VenueSettings,
-    options,
-    usual_links,
-)
+import arbkit.venue as kit
 from arbkit_binance import sockets, tables
 from arbkit_binance.verdicts import VERDICTS
 
@@ -45,7 +16,7 @@ def _hosts(rest: str, public: str, api: str) -> dict[str, str]:
     return {"rest": rest, "ws_public": public, "ws_private": api, "ws_trade": api}
 
 
-HOSTS = Hosts(
+HOSTS = kit.Hosts(
     "binance",
     {
         ("prod", ""): _hosts(
@@ -74,43 +45,38 @@ class Binance:
     Raises ``ConfigError`` for an unknown option, endpoint or environment."""
 
     venue = "binance"
-    rate_limits: Sequence[RateLimit] = tables.LIMITS
+    rate_limits: Sequence[kit.RateLimit] = tables.LIMITS
 
-    def __init__(self, settings: VenueSettings) -> None:
-        chosen = options(settings, _OPTIONS, self.venue)
+    def __init__(self, settings: kit.VenueSettings) -> None:
+        chosen = kit.options(settings, _OPTIONS, self.venue)
         self._urls = HOSTS.urls(settings)
         self._depth = _number(chosen, "depth", 1000, 5000)
         self._window_ms = _number(chosen, "recv_window_ms", 5000, 60_000)
         self._key_type = chosen.get("key_type", "hmac")
         self._calls = tables.calls(self._depth, settings.environment not in ("testnet", "demo"))
-        self.capabilities = Capabilities(
-            client_id_scope=ClientIdScope.OPEN_ONLY,
-            order_window_ns=self._window_ms * MS,
+        self.cost = self._calls.cost
+        self.links = partial(
+            kit.usual_links,
+            self.venue,
+            most=_SYMBOLS_PER_LINK,
+            public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * kit.S, "quiet_ns": 120 * kit.S},
+            sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
+        )
+        self.capabilities = kit.Capabilities(
+            client_id_scope=kit.ClientIdScope.OPEN_ONLY,
+            order_window_ns=self._window_ms * kit.MS,
             order_window_source=f"{_DOCS}/request-security",
-            order_timeout_ns=10 * S,
+            order_timeout_ns=10 * kit.S,
             order_timeout_source=f"{_DOCS}/general-api-information (the API answers -1007 after 10 s)",
-            lookup_lag_ns=2 * S,
+            lookup_lag_ns=2 * kit.S,
             account_status=True,
             checked="2026-11-29",
         )
 
-    def links(
-        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
-    ) -> Sequence[LinkSpec]:
-        return usual_links(
-            self.venue,
-            instruments,
-            account,
-            trades,
-            most=_SYMBOLS_PER_LINK,
-            public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * S, "quiet_ns": 120 * S},
-            sockets={role: {"silence_ns": 60 * S} for role in (Role.PRIVATE, Role.TRADE)},
-        )
-
-    def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
-        context = Context(link, catalogue, signer)
-        if link.role is Role.PUBLIC:
-            return BookSocket(
+    def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
+        context = kit.Context(link, catalogue, signer)
+        if link.role is kit.Role.PUBLIC:
+            return kit.BookSocket(
                 context,
                 url=self._urls["ws_public"] + "/stream",
                 read=sockets.Public().read,
@@ -122,9 +88,9 @@ class Binance:
                 prints="trade",
                 rest=sockets.snapshot,
             )
-        if link.role is Role.REST:
+        if link.role is kit.Role.REST:
             sign = partial(tables.sign, url=self._urls["rest"], key_type=self._key_type, window_ms=self._window_ms)
-            return RestSession(
+            return kit.RestSession(
                 context,
                 self._calls,
                 VERDICTS,
@@ -134,31 +100,28 @@ class Binance:
                 usage=tables.usage,
             )
         if signer is None:
-            raise CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
-        trade = link.role is Role.TRADE
+            raise kit.CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
+        trade = link.role is kit.Role.TRADE
         api = sockets.Api(signer, self._key_type, self._window_ms, private=not trade)
-        return AccountSocket(
+        return kit.AccountSocket(
             context,
             url=self._urls["ws_trade" if trade else "ws_private"] + "/ws-api/v3",
             read=api.read,
             login=api.logon if self._key_type == "ed25519" else None,
             channels=api.channels,
             write=api.write if trade else None,
-            heartbeat=Heartbeat(sockets.clock, sockets.CLOCK_EVERY_NS) if trade else None,
+            heartbeat=kit.Heartbeat(sockets.clock, sockets.CLOCK_EVERY_NS) if trade else None,
         )
 
-    def route(self, command: Command) -> Sequence[Role]:
+    def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that the venue does not have: replace, and cancel-all over all symbols."""
-        if isinstance(command, CancelAll) and not command.instrument:
+        if isinstance(command, kit.CancelAll) and not command.instrument:
             return ()
-        return self._calls.route(command, (NewOrder, CancelOrder, QueryOrder))
-
-    def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)
+        return self._calls.route(command, (kit.NewOrder, kit.CancelOrder, kit.QueryOrder))
 
 
 def _number(chosen: dict[str, str], name: str, usual: int, high: int) -> int:
     text = chosen.get(name, str(usual))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= high):
-        raise ConfigError(f"venues.binance.options.{name}: {text!r} is not a whole number from 1 to {high}")
+        raise kit.ConfigError(f"venues.binance.options.{name}: {text!r} is not a whole number from 1 to {high}")
     return int(text)

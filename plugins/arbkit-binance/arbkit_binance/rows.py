@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
-from arbkit.venue import MS, NOTHING, Level, Px, Qty
+import arbkit.venue as kit
 
 
 class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
@@ -19,15 +19,15 @@ class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "b
 
     last: int
     first: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[kit.Level]
+    asks: list[kit.Level]
     s: str
     E: int = 0
     prev: int = 0
 
     @property
     def exch_ns(self) -> int:
-        return self.E * MS
+        return self.E * kit.MS
 
 
 class DiffFrame(Struct, gc=False):
@@ -38,13 +38,13 @@ class Whole(Struct, gc=False, rename={"last": "lastUpdateId"}):
     """A snapshot over REST, and ``@depth5|10|20``."""
 
     last: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[kit.Level]
+    asks: list[kit.Level]
     E: int = 0
 
     @property
     def exch_ns(self) -> int:
-        return self.E * MS
+        return self.E * kit.MS
 
 
 class WholeFrame(Struct, gc=False):
@@ -57,10 +57,10 @@ class Top(Struct, gc=False):
 
     u: int
     s: str
-    b: Qty
-    B: Qty
-    a: Qty
-    A: Qty
+    b: kit.Qty
+    B: kit.Qty
+    a: kit.Qty
+    A: kit.Qty
     E: int = 0
 
 
@@ -72,8 +72,8 @@ class Print(Struct, gc=False):
     """``trade`` (id ``t``) and ``aggTrade`` (id ``a``). ``m``: the buyer was the maker."""
 
     s: str
-    p: Px
-    q: Qty
+    p: kit.Px
+    q: kit.Qty
     m: bool
     t: int = 0
     a: int = 0
@@ -96,7 +96,7 @@ class Loose(Struct, gc=False):
     """Any message of a public link that does not begin with its stream name."""
 
     stream: str = ""
-    data: Raw = NOTHING
+    data: Raw = kit.NOTHING
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
@@ -128,11 +128,11 @@ class Frame(Struct, gc=False, rename="camel"):
 
     id: int | str | None = None
     status: int = 0
-    result: Raw = NOTHING
+    result: Raw = kit.NOTHING
     error: Error | None = None
     rate_limits: list[Limit] = []
-    event: Raw = NOTHING
-    data: Raw = NOTHING
+    event: Raw = kit.NOTHING
+    data: Raw = kit.NOTHING
     e: str = ""
 
 

@@ -12,72 +12,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from arbkit.venue import (
-    MS,
-    AccountStatus,
-    AskKind,
-    AssetStatus,
-    BalanceFields,
-    Call,
-    CallTable,
-    CancelAll,
-    CancelOrder,
-    Context,
-    FeeUpdate,
-    FillFields,
-    Got,
-    HttpAnswer,
-    HttpRequest,
-    Instrument,
-    InstrumentFields,
-    InstrumentUpdate,
-    ListFills,
-    ListOpenOrders,
-    LocalProtocolError,
-    NewOrder,
-    OrderFields,
-    OrderUpdate,
-    OrdStatus,
-    Output,
-    Pages,
-    Params,
-    Pauses,
-    QueryOrder,
-    RateLimit,
-    RateReport,
-    RejectReason,
-    RestReply,
-    RestRequest,
-    Row,
-    S,
-    Secret,
-    Side,
-    Tif,
-    amount,
-    each,
-    ed25519_base64,
-    filled,
-    hmac_hex,
-    inner,
-    number,
-    plain,
-    query,
-    read_json,
-    text,
-    time_sample,
-)
+import arbkit.venue as kit
 from arbkit_binance import rows
 
 LIMITS = (
-    RateLimit("weight", 6000, 60 * S),
-    RateLimit("orders_10s", 50, 10 * S),
-    RateLimit("orders_1d", 160_000, 86_400 * S),
-    RateLimit("connections", 300, 300 * S),
+    kit.RateLimit("weight", 6000, 60 * kit.S),
+    kit.RateLimit("orders_10s", 50, 10 * kit.S),
+    kit.RateLimit("orders_1d", 160_000, 86_400 * kit.S),
+    kit.RateLimit("connections", 300, 300 * kit.S),
 )
 """The smallest of the documented values; ``exchangeInfo`` and each answer report the real ones."""
-PAUSES = Pauses(
-    window_ns=10 * S,
-    statuses={429: ("*", 60 * S), 418: ("*", 120 * S), 403: ("*", 120 * S)},
+PAUSES = kit.Pauses(
+    window_ns=10 * kit.S,
+    statuses={429: ("*", 60 * kit.S), 418: ("*", 120 * kit.S), 403: ("*", 120 * kit.S)},
 )
 """429 = limit, 418 = ban of the address (2 minutes to 3 days), 403 = firewall, which gives no time."""
 _HEADERS = {
@@ -92,22 +39,22 @@ _COUNTED = {
 }
 _PAGE = 1000
 _ROW = dict[str, Any]
-_TIFS = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
+_TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 
-_LISTED = OrderFields(
+_LISTED = kit.OrderFields(
     native="symbol",
     order_id="orderId",
     cl_ord_id="clientOrderId",
     status="status",
     statuses={
-        "NEW": OrdStatus.NEW,
-        "PENDING_NEW": OrdStatus.NEW,
-        "PARTIALLY_FILLED": OrdStatus.PARTIALLY_FILLED,
-        "FILLED": OrdStatus.FILLED,
-        "CANCELED": OrdStatus.CANCELED,
-        "REJECTED": OrdStatus.REJECTED,
-        "EXPIRED": OrdStatus.EXPIRED,
-        "EXPIRED_IN_MATCH": OrdStatus.EXPIRED,
+        "NEW": kit.OrdStatus.NEW,
+        "PENDING_NEW": kit.OrdStatus.NEW,
+        "PARTIALLY_FILLED": kit.OrdStatus.PARTIALLY_FILLED,
+        "FILLED": kit.OrdStatus.FILLED,
+        "CANCELED": kit.OrdStatus.CANCELED,
+        "REJECTED": kit.OrdStatus.REJECTED,
+        "EXPIRED": kit.OrdStatus.EXPIRED,
+        "EXPIRED_IN_MATCH": kit.OrdStatus.EXPIRED,
     },
     side="side",
     px="price",
@@ -117,7 +64,7 @@ _LISTED = OrderFields(
 )
 _PLACED = replace(_LISTED, exch_ms="transactTime")
 _CANCELED = replace(_PLACED, cl_ord_id="origClientOrderId")
-_PUSHED = OrderFields(
+_PUSHED = kit.OrderFields(
     native="s",
     order_id="i",
     cl_ord_id="c",
@@ -131,7 +78,7 @@ _PUSHED = OrderFields(
 )
 _PUSHED_CANCEL = replace(_PUSHED, cl_ord_id="C")
 """``c`` is the id of the cancel, ``C`` that of the order."""
-_PUSHED_FILL = FillFields(
+_PUSHED_FILL = kit.FillFields(
     native="s",
     order_id="i",
     trade_id="t",
@@ -142,7 +89,7 @@ _PUSHED_FILL = FillFields(
     maker=("m", True),
     exch_ms="T",
 )
-_LISTED_FILL = FillFields(
+_LISTED_FILL = kit.FillFields(
     native="symbol",
     order_id="orderId",
     trade_id="id",
@@ -154,9 +101,9 @@ _LISTED_FILL = FillFields(
     exch_ms="time",
 )
 _ANSWERED_FILL = replace(_LISTED_FILL, trade_id="tradeId")
-_HELD = BalanceFields(asset="asset", free="free", locked="locked")
-_TOUCHED = BalanceFields(asset="a", free="f", locked="l")
-_PAIR = InstrumentFields(
+_HELD = kit.BalanceFields(asset="asset", free="free", locked="locked")
+_TOUCHED = kit.BalanceFields(asset="a", free="f", locked="l")
+_PAIR = kit.InstrumentFields(
     native="symbol",
     base="baseAsset",
     quote="quoteAsset",
@@ -174,82 +121,82 @@ _PAIR = InstrumentFields(
 # --- rows as events ---
 
 
-def order(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
+def order(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.OrderUpdate:
     """An order in the answer to a query, a listing, a new order or a cancel; without fills. ``KeyError`` if the row is
     no order."""
     _must_have(row, "symbol", "orderId")
-    fields = _CANCELED if text(row, "origClientOrderId") else _PLACED if "transactTime" in row else _LISTED
-    words = (text(row, "status"), text(row, "expiryReason"))
+    fields = _CANCELED if kit.text(row, "origClientOrderId") else _PLACED if "transactTime" in row else _LISTED
+    words = (kit.text(row, "status"), kit.text(row, "expiryReason"))
     return replace(fields.read(context, row, source, now_ns), text=" ".join(word for word in words if word))
 
 
-def _must_have(row: Row, *names: str) -> None:
+def _must_have(row: kit.Row, *names: str) -> None:
     """There is no envelope, so a body of another kind shows by what it lacks. Raises ``KeyError``."""
     for name in names:
-        if not text(row, name):
+        if not kit.text(row, name):
             raise KeyError(name)
 
 
-def report(context: Context, row: Row, source: str, now_ns: int, what: Any) -> list[OrderUpdate]:
+def report(context: kit.Context, row: kit.Row, source: str, now_ns: int, what: Any) -> list[kit.OrderUpdate]:
     """The answer to an order's command: one update per fill, then the order's state. They carry the names by which it
     was asked for, because the catalogue may lack the symbol."""
     state = order(context, row, source, now_ns)
     state = replace(state, instrument=what.instrument or state.instrument, cl_ord_id=what.cl_ord_id or state.cl_ord_id)
     updates = []
     cum = Decimal(0)
-    for found in inner(row, "fills"):
+    for found in kit.inner(row, "fills"):
         fill = _ANSWERED_FILL.read(context, found, source, now_ns)
         cum += fill.last_qty
-        part = replace(state, ord_status=OrdStatus.PARTIALLY_FILLED, cum_qty=cum, text="")
-        updates.append(filled(part, fill))
+        part = replace(state, ord_status=kit.OrdStatus.PARTIALLY_FILLED, cum_qty=cum, text="")
+        updates.append(kit.filled(part, fill))
     return [*updates, state]
 
 
-def execution(context: Context, row: Row, now_ns: int) -> OrderUpdate:
+def execution(context: kit.Context, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
     """``executionReport``. A fill only for execution type TRADE: ``TRADE_PREVENTION`` reports a size that was not
     traded."""
     _must_have(row, "s", "i")
-    fields = _PUSHED_CANCEL if text(row, "C") else _PUSHED
-    refusal = text(row, "r").replace("NONE", "")
+    fields = _PUSHED_CANCEL if kit.text(row, "C") else _PUSHED
+    refusal = kit.text(row, "r").replace("NONE", "")
     state = fields.read(context, row, "stream", now_ns)
-    words = (text(row, "X"), refusal, text(row, "eR"))
-    reason = _reason(refusal) if state.ord_status is OrdStatus.REJECTED else None
+    words = (kit.text(row, "X"), refusal, kit.text(row, "eR"))
+    reason = _reason(refusal) if state.ord_status is kit.OrdStatus.REJECTED else None
     state = replace(state, text=" ".join(word for word in words if word), reason=reason)
-    if text(row, "x") != "TRADE" or not amount(row, "l") or not amount(row, "L"):
+    if kit.text(row, "x") != "TRADE" or not kit.amount(row, "l") or not kit.amount(row, "L"):
         return state
-    return filled(state, _PUSHED_FILL.read(context, row, "stream", now_ns))
+    return kit.filled(state, _PUSHED_FILL.read(context, row, "stream", now_ns))
 
 
-def _fill(context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
+def _fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.OrderUpdate:
     """A row of ``myTrades``, which has no client order id; its side is a flag."""
     _must_have(row, "symbol", "orderId", "id")
-    side = Side.BUY if row.get("isBuyer") is True else Side.SELL
+    side = kit.Side.BUY if row.get("isBuyer") is True else kit.Side.SELL
     return replace(_LISTED_FILL.read(context, row, source, now_ns), side=side)
 
 
-def _reason(refusal: str) -> RejectReason:
+def _reason(refusal: str) -> kit.RejectReason:
     if "INSUFFICIENT" in refusal:
-        return RejectReason.INSUFFICIENT_FUNDS
+        return kit.RejectReason.INSUFFICIENT_FUNDS
     if refusal == "GTX_ORDER_REJECT" or "WOULD_MATCH" in refusal:
-        return RejectReason.POST_ONLY
-    return RejectReason.OTHER
+        return kit.RejectReason.POST_ONLY
+    return kit.RejectReason.OTHER
 
 
-def position(context: Context, row: Row, now_ns: int) -> Sequence[Output]:
+def position(context: kit.Context, row: kit.Row, now_ns: int) -> Sequence[kit.Output]:
     """``outboundAccountPosition``: absolute balances of the changed assets only."""
-    exch_ns = int(text(row, "u") or 0) * MS
-    return [_TOUCHED.read(context, one, False, now_ns, exch_ns) for one in inner(row, "B")]
+    exch_ns = int(kit.text(row, "u") or 0) * kit.MS
+    return [_TOUCHED.read(context, one, False, now_ns, exch_ns) for one in kit.inner(row, "B")]
 
 
-def _balances(got: Got) -> Sequence[Output]:
-    exch_ns = int(text(got.rows, "updateTime") or 0) * MS
-    return [_HELD.read(got.context, row, True, got.now_ns, exch_ns) for row in inner(got.rows, "balances")]
+def _balances(got: kit.Got) -> Sequence[kit.Output]:
+    exch_ns = int(kit.text(got.rows, "updateTime") or 0) * kit.MS
+    return [_HELD.read(got.context, row, True, got.now_ns, exch_ns) for row in kit.inner(got.rows, "balances")]
 
 
-def instrument(row: Row) -> Instrument:
+def instrument(row: kit.Row) -> kit.Instrument:
     """A symbol. Each filter may be missing; 0 means that its rule is disabled. Of the permission sets one of each must
     be ours: a symbol without SPOT (a tokenised stock) is not tradable."""
-    rules = {text(rule, "filterType"): rule for rule in inner(row, "filters")}
+    rules = {kit.text(rule, "filterType"): rule for rule in kit.inner(row, "filters")}
     notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL", {})
     found = _PAIR.read("binance", {**row, **rules.get("PRICE_FILTER", {}), **rules.get("LOT_SIZE", {}), **notional})
     sets = msgspec.convert(row.get("permissionSets") or [], list[list[str]])
@@ -257,131 +204,133 @@ def instrument(row: Row) -> Instrument:
     return found if spot else replace(found, tradable=False)
 
 
-def _catalogue(got: Got) -> Sequence[Output]:
-    spot = [row for row in got.rows.symbols if not text(row, "contractType")]  # recordings of futures have it
-    updates = [InstrumentUpdate(instrument(row)) for row in spot]
+def _catalogue(got: kit.Got) -> Sequence[kit.Output]:
+    spot = [row for row in got.rows.symbols if not kit.text(row, "contractType")]  # recordings of futures have it
+    updates = [kit.InstrumentUpdate(instrument(row)) for row in spot]
     return [*updates, *counted(got.context, got.rows.rate_limits, got.now_ns)]
 
 
-def _fees(got: Got) -> Sequence[Output]:
+def _fees(got: kit.Got) -> Sequence[kit.Output]:
     """Standard, special and tax parts, each with the higher of the buyer's and the seller's addition. The BNB discount
     is ignored, so that the rates are not too low."""
     maker = taker = Decimal(0)
     _must_have(got.rows, "standardCommission.maker", "standardCommission.taker")
     for name in ("standardCommission", "specialCommission", "taxCommission"):
-        parts = {one: number(text(got.rows, f"{name}.{one}")) for one in ("maker", "taker", "buyer", "seller")}
+        parts = {one: kit.number(kit.text(got.rows, f"{name}.{one}")) for one in ("maker", "taker", "buyer", "seller")}
         side = max(parts["buyer"], parts["seller"])
         maker += parts["maker"] + side
         taker += parts["taker"] + side
-    return [FeeUpdate(got.context.account, got.what.instrument, maker, taker)]
+    return [kit.FeeUpdate(got.context.account, got.what.instrument, maker, taker)]
 
 
-def _assets(got: Got) -> Sequence[Output]:
+def _assets(got: kit.Got) -> Sequence[kit.Output]:
     return [
-        AssetStatus("binance", text(row, "coin"), row.get("depositAllEnable"), row.get("withdrawAllEnable"))
+        kit.AssetStatus("binance", kit.text(row, "coin"), row.get("depositAllEnable"), row.get("withdrawAllEnable"))
         for row in got.rows
     ]
 
 
-def _account(got: Got) -> Sequence[Output]:
+def _account(got: kit.Got) -> Sequence[kit.Output]:
     """What the account may do (``GET /api/v3/account``). Its permissions are SPOT, or trading groups."""
     row, problems = got.rows, []
     _must_have(row, "accountType")
     permissions = msgspec.convert(row.get("permissions") or [], list[str])
-    kind = text(row, "accountType")
+    kind = kit.text(row, "accountType")
     if row.get("canTrade") is False:
         problems.append("the account may not trade (canTrade is false): ask Binance what blocks it")
     if kind != "SPOT":
         problems.append(f"accountType {kind} is not supported: use the key of a spot account")
     if permissions and not any(one == "SPOT" or one.startswith("TRD_GRP_") for one in permissions):
         problems.append(f"the account may not trade spot (permissions {', '.join(permissions)}): use another account")
-    return [AccountStatus(got.context.account, "; ".join(problems))]
+    return [kit.AccountStatus(got.context.account, "; ".join(problems))]
 
 
-def _key(got: Got) -> Sequence[Output]:
+def _key(got: kit.Got) -> Sequence[kit.Output]:
     """What the key may do (``GET /sapi/v1/account/apiRestrictions``)."""
     row, problem, warnings = got.rows, "", []
-    until_ns = int(text(row, "tradingAuthorityExpirationTime") or 0) * MS
+    until_ns = int(kit.text(row, "tradingAuthorityExpirationTime") or 0) * kit.MS
     if row.get("enableSpotAndMarginTrading") is False:
         problem = "the key has no trade permission: enable spot and margin trading in the API management"
     elif until_ns and until_ns <= got.now_ns:
         problem = "the key's trade permission has expired: enable spot and margin trading in the API management again"
     elif until_ns:
-        days = (until_ns - got.now_ns) // (86_400 * S)
+        days = (until_ns - got.now_ns) // (86_400 * kit.S)
         warnings.append(
             f"the key's trade permission expires in {days} days: restrict the key to addresses, or renew it"
         )
     if row.get("ipRestrict") is False:
         warnings.append("the key has no address list: anybody who has it can use it from anywhere")
-    return [AccountStatus(got.context.account, problem, warnings)]
+    return [kit.AccountStatus(got.context.account, problem, warnings)]
 
 
 # --- rate limits ---
 
 
-def counted(context: Context, said: Iterable[rows.Limit], now_ns: int) -> list[RateReport]:
+def counted(context: kit.Context, said: Iterable[rows.Limit], now_ns: int) -> list[kit.RateReport]:
     """The reports in ``rateLimits`` (of ``exchangeInfo`` and of each answer over the WebSocket API)."""
     reports = []
     for one in said:
         name = _COUNTED.get((one.rate_limit_type, one.interval, one.interval_num))
         if name is not None:
             bucket = _bucket(context, name)
-            reports.append(RateReport(venue="binance", bucket=bucket, used=one.count, limit=one.limit, recv_ns=now_ns))
+            reports.append(
+                kit.RateReport(venue="binance", bucket=bucket, used=one.count, limit=one.limit, recv_ns=now_ns)
+            )
     return reports
 
 
-def usage(context: Context, buckets: Sequence[str], answer: HttpAnswer, now_ns: int) -> list[RateReport]:
+def usage(context: kit.Context, buckets: Sequence[str], answer: kit.HttpAnswer, now_ns: int) -> list[kit.RateReport]:
     """Used weight and order counts in the headers of an answer."""
     reports = []
     for header, name in _HEADERS.items():
         used = answer.headers.get(header, "")
         if used.isascii() and used.isdecimal():
             bucket = _bucket(context, name)
-            reports.append(RateReport(venue="binance", bucket=bucket, used=int(used), recv_ns=now_ns))
+            reports.append(kit.RateReport(venue="binance", bucket=bucket, used=int(used), recv_ns=now_ns))
     return reports
 
 
-def _bucket(context: Context, name: str) -> str:
+def _bucket(context: kit.Context, name: str) -> str:
     return name if name == "weight" or not context.account else f"{name}:{context.account}"
 
 
 # --- signatures ---
 
 
-SIGNATURES = {"hmac": hmac_hex, "ed25519": ed25519_base64}
+SIGNATURES = {"hmac": kit.hmac_hex, "ed25519": kit.ed25519_base64}
 """The signature of the text exactly as sent, by the type of the key."""
 
 
 def sign(
-    context: Context, request: RestRequest, now_ns: int, *, url: str, key_type: str, window_ms: int
-) -> HttpRequest:
+    context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: str, key_type: str, window_ms: int
+) -> kit.HttpRequest:
     """All parameters in the query, in the signed order, the signature last. ``recvWindow`` ends with the order's own
     deadline."""
     if not request.signed:
-        params = f"?{query(request.params)}" if request.params else ""
-        return HttpRequest(request.method, f"{url}{request.path}{params}")
+        params = f"?{kit.query(request.params)}" if request.params else ""
+        return kit.HttpRequest(request.method, f"{url}{request.path}{params}")
     signer = context.signer
-    stamp = ("timestamp", str(signer.venue_ns(now_ns) // MS))
-    left_ms = (request.deadline_ns - now_ns) // MS if request.deadline_ns else window_ms
+    stamp = ("timestamp", str(signer.venue_ns(now_ns) // kit.MS))
+    left_ms = (request.deadline_ns - now_ns) // kit.MS if request.deadline_ns else window_ms
     limit = ("recvWindow", str(max(1, min(left_ms, window_ms))))
-    signed = query([stamp, *request.params, limit])
-    proof = query([("signature", SIGNATURES[key_type](signer, signed))])
+    signed = kit.query([stamp, *request.params, limit])
+    proof = kit.query([("signature", SIGNATURES[key_type](signer, signed))])
     headers = (("X-MBX-APIKEY", signer.key),)
-    return HttpRequest(request.method, Secret(f"{url}{request.path}?{signed}&{proof}"), headers=headers)
+    return kit.HttpRequest(request.method, kit.Secret(f"{url}{request.path}?{signed}&{proof}"), headers=headers)
 
 
-def unwrap(answer: HttpAnswer) -> RestReply | None:
+def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
     """There is no envelope: the body is the data, or an error."""
     if answer.status == 200:
-        return RestReply(0, "", answer.body)
-    error = read_json(rows.ERROR, answer.body)
-    return None if error is None else RestReply(error.code, error.msg, b"")
+        return kit.RestReply(0, "", answer.body)
+    error = kit.read_json(rows.ERROR, answer.body)
+    return None if error is None else kit.RestReply(error.code, error.msg, b"")
 
 
 # --- the calls ---
 
 
-def order_params(what: NewOrder, native: str) -> list[tuple[str, str]]:
+def order_params(what: kit.NewOrder, native: str) -> list[tuple[str, str]]:
     tif = [] if what.post_only else [("timeInForce", _TIFS[what.tif])]
     return [
         ("symbol", native),
@@ -389,48 +338,48 @@ def order_params(what: NewOrder, native: str) -> list[tuple[str, str]]:
         ("newClientOrderId", what.cl_ord_id),
         ("newOrderRespType", "FULL"),
         ("type", "LIMIT_MAKER" if what.post_only else "LIMIT"),
-        ("quantity", plain(what.qty)),
-        ("price", plain(what.px)),
+        ("quantity", kit.plain(what.qty)),
+        ("price", kit.plain(what.px)),
         *tif,
     ]
 
 
-def key_params(what: CancelOrder | QueryOrder, native: str) -> list[tuple[str, str]]:
+def key_params(what: kit.CancelOrder | kit.QueryOrder, native: str) -> list[tuple[str, str]]:
     """The order's key: the venue's id if it is known (the fastest query), else our own id."""
     own = ("orderId", what.order_id) if what.order_id else ("origClientOrderId", what.cl_ord_id)
     return [("symbol", native), own]
 
 
-def _symbol(context: Context, what: Any, now_ns: int) -> Params:
+def _symbol(context: kit.Context, what: Any) -> kit.Params:
     return [("symbol", context.native(what.instrument))] if what.instrument else []
 
 
-def _key_params(context: Context, what: CancelOrder | QueryOrder, now_ns: int) -> Params:
+def _key_params(context: kit.Context, what: kit.CancelOrder | kit.QueryOrder) -> kit.Params:
     return key_params(what, context.native(what.instrument))
 
 
-def _one_symbol(context: Context, what: CancelAll, now_ns: int) -> Params:
+def _one_symbol(context: kit.Context, what: kit.CancelAll) -> kit.Params:
     if not what.instrument:
-        raise LocalProtocolError("Binance cancels all orders of one symbol only")
-    return _symbol(context, what, now_ns)
+        raise kit.LocalProtocolError("Binance cancels all orders of one symbol only")
+    return _symbol(context, what)
 
 
-def _fill_params(context: Context, what: ListFills, now_ns: int) -> Params:
+def _fill_params(context: kit.Context, what: kit.ListFills) -> kit.Params:
     """The oldest first: without a start, Binance lists the newest page only."""
     own = [("orderId", what.order_id)] if what.order_id else []
     since = not own and what.since_ns
-    start = ("startTime", str(what.since_ns // MS)) if since else ("fromId", "0")
-    return [*_symbol(context, what, now_ns), ("limit", str(_PAGE)), *own, start]
+    start = ("startTime", str(what.since_ns // kit.MS)) if since else ("fromId", "0")
+    return [*_symbol(context, what), ("limit", str(_PAGE)), *own, start]
 
 
-def _acknowledged(got: Got) -> list[OrderUpdate]:
-    source = "poll" if isinstance(got.what, QueryOrder) else "ack"
+def _acknowledged(got: kit.Got) -> list[kit.OrderUpdate]:
+    source = "poll" if isinstance(got.what, kit.QueryOrder) else "ack"
     return report(got.context, got.rows, source, got.now_ns, got.what)
 
 
-def _all_cancelled(got: Got) -> list[OrderUpdate]:
+def _all_cancelled(got: kit.Got) -> list[kit.OrderUpdate]:
     """Orders, and order lists with their orders inside."""
-    found = [one for row in got.rows for one in inner(row, "orderReports") or [row]]
+    found = [one for row in got.rows for one in kit.inner(row, "orderReports") or [row]]
     return [replace(order(got.context, row, "ack", got.now_ns), instrument=got.what.instrument) for row in found]
 
 
@@ -443,74 +392,61 @@ def snapshot_weight(depth: int) -> int:
     return 5 if depth <= 100 else 25 if depth <= 500 else 50 if depth <= 1000 else 250
 
 
-def calls(depth: int, sapi: bool) -> CallTable:
+def calls(depth: int, sapi: bool) -> kit.CallTable:
     """``sapi``: the environment has the wallet API too. Since April 2026 an order or cancel has weight 0 if it succeeds
     and 1 if it fails; 1 is counted."""
-    key = Call(path="/sapi/v1/account/apiRestrictions", rows=_ROW, read=_key)
-    return CallTable(
+    key = kit.Call("/sapi/v1/account/apiRestrictions", _key, rows=_ROW)
+    return kit.CallTable(
         "binance",
         {
-            AskKind.CATALOGUE: Call(
-                path="/api/v3/exchangeInfo", signed=False, rows=rows.Info, read=_catalogue, cost=_weight(20)
+            kit.AskKind.CATALOGUE: kit.Call(
+                "/api/v3/exchangeInfo", _catalogue, _weight(20), signed=False, rows=rows.Info
             ),
-            AskKind.SNAPSHOT: Call(
-                path="/api/v3/depth",
+            kit.AskKind.SNAPSHOT: kit.Call(
+                "/api/v3/depth",
+                lambda got: (),  # the public socket reads it
+                _weight(snapshot_weight(depth)),
                 signed=False,
-                params=lambda context, what, now_ns: [*_symbol(context, what, now_ns), ("limit", str(depth))],
-                read=lambda got: (),  # the public socket reads it
-                cost=_weight(snapshot_weight(depth)),
+                params=lambda context, what: [*_symbol(context, what), ("limit", str(depth))],
             ),
-            AskKind.TIME: Call(
-                path="/api/v3/time",
-                signed=False,
-                rows=dict[str, int],
-                read=lambda got: [
-                    time_sample("binance", got.rows["serverTime"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)
-                ],
-                cost=_weight(1),
+            kit.AskKind.TIME: kit.Call(
+                "/api/v3/time", kit.clock("serverTime", kit.MS), "weight", signed=False, rows=_ROW
             ),
-            AskKind.ACCOUNT: Call(
-                path="/api/v3/account", rows=_ROW, read=_account, then=key if sapi else None, cost=_weight(20)
+            kit.AskKind.ACCOUNT: kit.Call(
+                "/api/v3/account", _account, _weight(20), rows=_ROW, then=key if sapi else None
             ),
-            AskKind.FEES: Call(
-                path="/api/v3/account/commission", params=_symbol, rows=_ROW, read=_fees, cost=_weight(20)
-            ),
-            AskKind.BALANCES: Call(path="/api/v3/account", rows=_ROW, read=_balances, cost=_weight(20)),
-            AskKind.ASSETS: Call(path="/sapi/v1/capital/config/getall", read=_assets, cost=_weight(10)),
-            NewOrder: Call(
-                path="/api/v3/order",
+            kit.AskKind.FEES: kit.Call("/api/v3/account/commission", _fees, _weight(20), params=_symbol, rows=_ROW),
+            kit.AskKind.BALANCES: kit.Call("/api/v3/account", _balances, _weight(20), rows=_ROW),
+            kit.AskKind.ASSETS: kit.Call("/sapi/v1/capital/config/getall", _assets, _weight(10)),
+            kit.NewOrder: kit.Call(
+                "/api/v3/order",
+                _acknowledged,
+                [("weight", 1, ""), ("orders_10s", 1, "account"), ("orders_1d", 1, "account")],
                 method="POST",
-                params=lambda context, what, now_ns: order_params(what, context.native(what.instrument)),
                 rows=_ROW,
-                read=_acknowledged,
-                cost=[("weight", 1, ""), ("orders_10s", 1, "account"), ("orders_1d", 1, "account")],
+                params=lambda context, what: order_params(what, context.native(what.instrument)),
             ),
-            CancelOrder: Call(
-                path="/api/v3/order",
-                method="DELETE",
-                params=_key_params,
-                rows=_ROW,
-                read=_acknowledged,
-                cost=_weight(1),
+            kit.CancelOrder: kit.Call(
+                "/api/v3/order", _acknowledged, "weight", method="DELETE", params=_key_params, rows=_ROW
             ),
-            CancelAll: Call(
-                path="/api/v3/openOrders", method="DELETE", params=_one_symbol, read=_all_cancelled, cost=_weight(1)
+            kit.CancelAll: kit.Call(
+                "/api/v3/openOrders", _all_cancelled, "weight", method="DELETE", params=_one_symbol
             ),
-            QueryOrder: Call(path="/api/v3/order", params=_key_params, rows=_ROW, read=_acknowledged, cost=_weight(4)),
-            ListOpenOrders: Call(
-                path="/api/v3/openOrders",
+            kit.QueryOrder: kit.Call("/api/v3/order", _acknowledged, _weight(4), params=_key_params, rows=_ROW),
+            kit.ListOpenOrders: kit.Call(
+                "/api/v3/openOrders",
+                kit.each(order),
+                _weight(lambda what: 6 if what.instrument else 80),
                 params=_symbol,
-                read=each(order),
-                cost=_weight(lambda what: 6 if what.instrument else 80),
             ),
-            ListFills: Call(
-                path="/api/v3/myTrades",
+            kit.ListFills: kit.Call(
+                "/api/v3/myTrades",
+                kit.each(_fill),
+                _weight(lambda what: 5 if isinstance(what, kit.ListFills) and what.order_id else 20),
                 params=_fill_params,
-                read=each(_fill),
-                cost=_weight(lambda what: 5 if isinstance(what, ListFills) and what.order_id else 20),
-                pages=Pages(
+                pages=kit.Pages(
                     "fromId",
-                    lambda page: str(int(text(page[-1], "id")) + 1) if len(page) >= _PAGE else "",
+                    lambda page: str(int(kit.text(page[-1], "id")) + 1) if len(page) >= _PAGE else "",
                     instead_of="startTime",
                 ),
             ),

@@ -10,7 +10,7 @@ and -1221 (SBE), -1158, -1160, -1165, -1166, -1168 and -1196 to -1199 (OCO lists
 
 from __future__ import annotations
 
-from arbkit.venue import RejectReason, Saying, Verdicts
+import arbkit.venue as kit
 
 __all__ = ["VERDICTS"]
 
@@ -19,34 +19,34 @@ _AUTH = (-1002, -1022, -2014, -2015)
 _PLACING = (-1010, -1013, -2010)
 """The codes that share the texts of the page's "Messages for -1010, -2010, ..." and "Filter failures"."""
 _TEXTS = (
-    ("insufficient balance", RejectReason.INSUFFICIENT_FUNDS, False),
-    ("Duplicate order", RejectReason.DUPLICATE, False),
-    ("immediately match", RejectReason.POST_ONLY, False),
-    ("Market is closed", RejectReason.INSTRUMENT, True),
-    ("symbol is not permitted", RejectReason.INSTRUMENT, True),
-    ("symbol is restricted", RejectReason.INSTRUMENT, True),
-    ("action is disabled", RejectReason.INSTRUMENT, True),
-    ("account may not", RejectReason.AUTH, True),
-    ("trading is not enabled", RejectReason.AUTH, True),  # the server of another environment
-    ("supported for this symbol", RejectReason.OTHER, True),  # market, iceberg, stop, ... orders
-    ("not support for this symbol", RejectReason.OTHER, True),  # as Binance spells it for quoteOrderQty
-    ("Order book liquidity", RejectReason.NO_MATCH, False),  # it names LOT_SIZE too
-    ("Price * QTY", RejectReason.MIN_NOTIONAL, False),
-    ("NOTIONAL", RejectReason.MIN_NOTIONAL, False),
-    ("LOT_SIZE", RejectReason.BAD_QTY, False),
-    ("PRICE_FILTER", RejectReason.BAD_PRICE, False),
-    ("PERCENT_PRICE", RejectReason.BAD_PRICE, False),
-    ("Invalid quantity", RejectReason.BAD_QTY, False),  # these two are not on the page
-    ("Invalid price", RejectReason.BAD_PRICE, False),
+    ("insufficient balance", kit.RejectReason.INSUFFICIENT_FUNDS, False),
+    ("Duplicate order", kit.RejectReason.DUPLICATE, False),
+    ("immediately match", kit.RejectReason.POST_ONLY, False),
+    ("Market is closed", kit.RejectReason.INSTRUMENT, True),
+    ("symbol is not permitted", kit.RejectReason.INSTRUMENT, True),
+    ("symbol is restricted", kit.RejectReason.INSTRUMENT, True),
+    ("action is disabled", kit.RejectReason.INSTRUMENT, True),
+    ("account may not", kit.RejectReason.AUTH, True),
+    ("trading is not enabled", kit.RejectReason.AUTH, True),  # the server of another environment
+    ("supported for this symbol", kit.RejectReason.OTHER, True),  # market, iceberg, stop, ... orders
+    ("not support for this symbol", kit.RejectReason.OTHER, True),  # as Binance spells it for quoteOrderQty
+    ("Order book liquidity", kit.RejectReason.NO_MATCH, False),  # it names LOT_SIZE too
+    ("Price * QTY", kit.RejectReason.MIN_NOTIONAL, False),
+    ("NOTIONAL", kit.RejectReason.MIN_NOTIONAL, False),
+    ("LOT_SIZE", kit.RejectReason.BAD_QTY, False),
+    ("PRICE_FILTER", kit.RejectReason.BAD_PRICE, False),
+    ("PERCENT_PRICE", kit.RejectReason.BAD_PRICE, False),
+    ("Invalid quantity", kit.RejectReason.BAD_QTY, False),  # these two are not on the page
+    ("Invalid price", kit.RejectReason.BAD_PRICE, False),
 )
 
-VERDICTS = Verdicts(
+VERDICTS = kit.Verdicts(
     ok=(0,),
     rejected={
-        RejectReason.AUTH: _AUTH,
-        RejectReason.CLOCK: (-1021,),
-        RejectReason.INSTRUMENT: (-1121, -1220, -2016),
-        RejectReason.OTHER: (
+        kit.RejectReason.AUTH: _AUTH,
+        kit.RejectReason.CLOCK: (-1021,),
+        kit.RejectReason.INSTRUMENT: (-1121, -1220, -2016),
+        kit.RejectReason.OTHER: (
             -1013,  # refused before the matching engine, with a text that is not in _TEXTS
             -1014,
             -1020,
@@ -75,9 +75,9 @@ VERDICTS = Verdicts(
         *(-2021, -2022, -2038),  # cancel-replace and amend (not used): part of it may have been executed
     ),
     sayings=(
-        *(Saying(code, *text) for code in _PLACING for text in _TEXTS),
-        Saying(-1111, "quantity", RejectReason.BAD_QTY),
-        Saying(-1111, "quoteOrderQty", RejectReason.BAD_QTY),
-        Saying(-1111, "price", RejectReason.BAD_PRICE),
+        *(kit.Saying(code, *text) for code in _PLACING for text in _TEXTS),
+        kit.Saying(-1111, "quantity", kit.RejectReason.BAD_QTY),
+        kit.Saying(-1111, "quoteOrderQty", kit.RejectReason.BAD_QTY),
+        kit.Saying(-1111, "price", kit.RejectReason.BAD_PRICE),
     ),
 )

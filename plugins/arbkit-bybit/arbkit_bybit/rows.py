@@ -8,14 +8,14 @@ from typing import Any
 from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
-from arbkit.venue import UNSET, Level, Px, Qty, UnsetType
+import arbkit.venue as kit
 
 
 class BookRow(Struct, gc=False):
     """``data`` of an ``orderbook`` push; other topics are not read by it."""
 
-    bids: list[Level] | UnsetType = field(default=UNSET, name="b")
-    asks: list[Level] | UnsetType = field(default=UNSET, name="a")
+    bids: list[kit.Level] | kit.UnsetType = field(default=kit.UNSET, name="b")
+    asks: list[kit.Level] | kit.UnsetType = field(default=kit.UNSET, name="a")
     u: int = 0
     cts: int = 0
     """Some samples of the venue's pages have it here."""
@@ -38,8 +38,8 @@ class PublicFrame(Struct, gc=False):
 class TradeRow(Struct, gc=False):
     """One row of ``publicTrade``; the side is the taker's."""
 
-    px: Px = field(name="p")
-    qty: Qty = field(name="v")
+    px: kit.Px = field(name="p")
+    qty: kit.Qty = field(name="v")
     side: str = field(name="S")
     trade_id: str = field(name="i")
     ms: int = field(default=0, name="T")

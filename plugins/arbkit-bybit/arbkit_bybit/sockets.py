@@ -9,66 +9,43 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from arbkit.venue import (
-    MS,
-    UNSET,
-    AccountSocket,
-    BadFrame,
-    BookFeed,
-    BookSocket,
-    CancelOrder,
-    Chained,
-    Command,
-    Context,
-    Depth,
-    LocalProtocolError,
-    NewOrder,
-    Notice,
-    Output,
-    RemoteProtocolError,
-    Send,
-    Side,
-    Stream,
-    Trade,
-    json_text,
-    ms_ns,
-    read_json,
-)
-from arbkit.venue import rows as read_rows
+import arbkit.venue as kit
 from arbkit_bybit import rows, tables
 from arbkit_bybit.verdicts import VERDICTS
 
 PING_NS = 20_000_000_000
 """Bybit recommends a ping every 20 s on every socket."""
-PING = json_text({"req_id": "ping", "op": "ping"})
+PING = kit.json_text({"req_id": "ping", "op": "ping"})
 TOPICS_PER_REQUEST = 10
 PRINTS = "publicTrade"
-_SUBSCRIBE = Send(json_text({"req_id": "private", "op": "subscribe", "args": ["order", "execution", "wallet"]}))
+_SUBSCRIBE = kit.Send(kit.json_text({"req_id": "private", "op": "subscribe", "args": ["order", "execution", "wallet"]}))
 _ALREADY_LOGGED_IN = 20001
 _RESTARTING = (10016, 10019)
 """This node of the venue is shutting down; dial a new connection."""
 _TOO_MANY_SESSIONS = 10003
 """On the trade socket alone; elsewhere it is a bad key."""
-_KINDS: dict[str, type[Command]] = {"order.create": NewOrder, "order.cancel": CancelOrder}
+_KINDS: dict[str, type[kit.Command]] = {"order.create": kit.NewOrder, "order.cancel": kit.CancelOrder}
 
 
-def feeds(gap_check: bool) -> Mapping[str, BookFeed]:
+def feeds(gap_check: bool) -> Mapping[str, kit.BookFeed]:
     """``orderbook.1`` of spot sends only whole books and repeats their ``u``, so it is not checked."""
     return {
-        f"orderbook.{levels}": BookFeed(levels, partial(Chained, check=gap_check and levels > 1))
+        f"orderbook.{levels}": kit.BookFeed(levels, partial(kit.Chained, check=gap_check and levels > 1))
         for levels in (1, 50, 200, 1000)
     }
 
 
-def streams(depth: str) -> Callable[[str], Sequence[Stream]]:
+def streams(depth: str) -> Callable[[str], Sequence[kit.Stream]]:
     return lambda native: [(f"orderbook.{depth}", native)]
 
 
-def write(op: str, wanted: Sequence[Stream], number: int) -> str:
-    return json_text({"req_id": str(number), "op": op, "args": [f"{channel}.{native}" for channel, native in wanted]})
+def write(op: str, wanted: Sequence[kit.Stream], number: int) -> str:
+    return kit.json_text(
+        {"req_id": str(number), "op": op, "args": [f"{channel}.{native}" for channel, native in wanted]}
+    )
 
 
-def read_public(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def read_public(socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     frame = rows.public_frame(data)
     topic = frame.topic
     if not topic:
@@ -82,46 +59,34 @@ def read_public(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[
         return _trades(socket, topic, data, now_ns)
     row = frame.data
     if not isinstance(row, rows.BookRow):
-        raise BadFrame(f"{topic}: no book in it")
+        raise kit.BadFrame(f"{topic}: no book in it")
     bids, asks, u = row.bids, row.asks, row.u
-    if bids is UNSET or asks is UNSET or not u:
-        raise BadFrame(f"{topic}: a book without b, a or u")
-    exch_ns = (frame.cts or row.cts or frame.ts) * MS
-    out: Sequence[Output]
+    if bids is kit.UNSET or asks is kit.UNSET or not u:
+        raise kit.BadFrame(f"{topic}: a book without b, a or u")
+    exch_ns = (frame.cts or row.cts or frame.ts) * kit.MS
+    out: Sequence[kit.Output]
     if frame.type == "snapshot" or u == 1:
         # u = 1: the service restarted, and the message is a full book whatever its type
-        out = book.snapshot(Depth(bids, asks, u, 0, exch_ns), now_ns)
+        out = book.snapshot(kit.Depth(bids, asks, u, 0, exch_ns), now_ns)
     elif frame.type == "delta":
-        out = book.update(Depth(bids, asks, u, u - 1, exch_ns), now_ns)
+        out = book.update(kit.Depth(bids, asks, u, u - 1, exch_ns), now_ns)
     else:
-        raise BadFrame(f"{topic}: unknown type {frame.type!r}")
+        raise kit.BadFrame(f"{topic}: unknown type {frame.type!r}")
     return out
 
 
-def _trades(socket: BookSocket, topic: str, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def _trades(socket: kit.BookSocket, topic: str, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     channel, _, native = topic.rpartition(".")
     if channel != PRINTS:
         return ()
-    name = socket.context.instrument(native)
-    return [
-        Trade(
-            name,
-            Side.BUY if row.side == "Buy" else Side.SELL,
-            row.px,
-            row.qty,
-            row.trade_id,
-            row.ms * MS,
-            now_ns,
-        )
-        for row in rows.trades_frame(data).data
-    ]
+    return socket.printed(native, rows.trades_frame(data).data, now_ns)
 
 
-def _public_reply(socket: BookSocket, frame: rows.PublicFrame, now_ns: int) -> Sequence[Output]:
+def _public_reply(socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) -> Sequence[kit.Output]:
     if frame.op in ("ping", "pong", "unsubscribe"):
         return ()
     if not frame.op and frame.success is None:
-        raise BadFrame("neither a reply nor a push")
+        raise kit.BadFrame("neither a reply nor a push")
     asked = int(frame.req_id) if frame.req_id.isascii() and frame.req_id.isdecimal() else 0
     if frame.success is False:
         return socket.refused(asked, frame.ret_msg, now_ns)
@@ -131,11 +96,11 @@ def _public_reply(socket: BookSocket, frame: rows.PublicFrame, now_ns: int) -> S
 # --- the account ---
 
 
-def channels(context: Context, now_ns: int) -> tuple[Sequence[Send], Sequence[str]]:
+def channels(context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
     return [_SUBSCRIBE], ["private"]
 
 
-def read_private(socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def read_private(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     """``order`` (states), ``execution`` (fills) and ``wallet``; rows of categories other than spot are left out."""
     frame = rows.private_frame(data)
     context = socket.context
@@ -143,17 +108,17 @@ def read_private(socket: AccountSocket, data: str | bytes, now_ns: int) -> Seque
         case "":
             return _private_reply(socket, frame, now_ns)
         case "order":
-            states = [tables.order(context, row, "stream", now_ns) for row in read_rows(frame.data)]
+            states = [tables.order(context, row, "stream", now_ns) for row in kit.rows(frame.data)]
             return [state for state in states if state is not None]
         case "execution":
-            fills = [tables.fill(context, row, "stream", now_ns) for row in read_rows(frame.data)]
+            fills = [tables.fill(context, row, "stream", now_ns) for row in kit.rows(frame.data)]
             return [fill for fill in fills if fill is not None]
         case "wallet":
-            return tables.balances(context, read_rows(frame.data), False, now_ns, frame.creation_time * MS)
+            return tables.balances(context, kit.rows(frame.data), False, now_ns, frame.creation_time * kit.MS)
     return ()
 
 
-def _private_reply(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[Output]:
+def _private_reply(socket: kit.AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[kit.Output]:
     code = frame.ret_code
     match frame.op:
         case "ping" | "pong":
@@ -167,11 +132,11 @@ def _private_reply(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int)
         case "subscribe":
             raise _refused("a channel", frame)
         case "":
-            raise BadFrame("neither a reply nor a push")
+            raise kit.BadFrame("neither a reply nor a push")
     return (_notice(frame, now_ns),)
 
 
-def read_trade(socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def read_trade(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     """An answer means "accepted"; states and fills come on the private socket."""
     frame = rows.private_frame(data)
     code = frame.ret_code
@@ -181,18 +146,18 @@ def read_trade(socket: AccountSocket, data: str | bytes, now_ns: int) -> Sequenc
         case "ping" | "pong":
             return ()
         case "auth" if code == _TOO_MANY_SESSIONS:
-            raise RemoteProtocolError(
+            raise kit.RemoteProtocolError(
                 f"bybit: {code} {frame.text}: too many trade sockets of this account are open; close other programs"
             )
         case "auth":
             return _private_reply(socket, frame, now_ns)
         case "" if code is None:
-            raise BadFrame("not an answer")
+            raise kit.BadFrame("not an answer")
     return (_notice(frame, now_ns),)
 
 
-def _answer(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[Output]:
-    ids = read_json(rows.IDS, bytes(frame.data)) or rows.Ids()
+def _answer(socket: kit.AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[kit.Output]:
+    ids = kit.read_json(rows.IDS, bytes(frame.data)) or rows.Ids()
     asked, kind = socket.ids.read(frame.req_id), _KINDS[frame.op]
     cl_ord_id = ids.order_link_id or asked.cl_ord_id
     if not cl_ord_id:
@@ -201,7 +166,7 @@ def _answer(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Seq
     if code == _TOO_MANY_SESSIONS:
         code, text = None, f"{code} {text}: too many trade sockets of this account"  # says nothing about the order
     buckets = tables.CALLS.buckets(kind, socket.context.account, asked.instrument)
-    out: list[Output] = [
+    out: list[kit.Output] = [
         *VERDICTS.acknowledged(
             socket.context,
             kind,
@@ -211,7 +176,7 @@ def _answer(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Seq
             text,
             now_ns,
             order_id=ids.order_id,
-            exch_ns=ms_ns(str(frame.header.get("Timenow", ""))),
+            exch_ns=kit.ms_ns(str(frame.header.get("Timenow", ""))),
             buckets=buckets,
             pause_ns=tables.PAUSES.window_ns,
         ),
@@ -220,31 +185,31 @@ def _answer(socket: AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Seq
     return [*out, _notice(frame, now_ns)] if code in _RESTARTING else out
 
 
-def _notice(frame: rows.PrivateFrame, now_ns: int) -> Notice:
+def _notice(frame: rows.PrivateFrame, now_ns: int) -> kit.Notice:
     code = frame.ret_code
-    return Notice("bybit", f"{frame.op}: {code or ''} {frame.text}".strip(), code in _RESTARTING, now_ns)
+    return kit.Notice("bybit", f"{frame.op}: {code or ''} {frame.text}".strip(), code in _RESTARTING, now_ns)
 
 
-def _refused(what: str, frame: rows.PrivateFrame) -> RemoteProtocolError:
-    return RemoteProtocolError(f"bybit refused {what}: {frame.ret_code} {frame.text}")
+def _refused(what: str, frame: rows.PrivateFrame) -> kit.RemoteProtocolError:
+    return kit.RemoteProtocolError(f"bybit refused {what}: {frame.ret_code} {frame.text}")
 
 
-def write_order(socket: AccountSocket, what: Command, now_ns: int) -> Send:
+def write_order(socket: kit.AccountSocket, what: kit.Command, now_ns: int) -> kit.Send:
     context = socket.context
-    if not isinstance(what, NewOrder | CancelOrder):
-        raise LocalProtocolError(f"{context.link.link} carries no {what!r}")
+    if not isinstance(what, kit.NewOrder | kit.CancelOrder):
+        raise kit.LocalProtocolError(f"{context.link.link} carries no {what!r}")
     native = context.native(what.instrument)
-    if isinstance(what, NewOrder):
+    if isinstance(what, kit.NewOrder):
         op, letter, deadline_ns, params = "order.create", "n", what.deadline_ns, tables.order_params(what, native)
     else:
         op, letter, deadline_ns, params = "order.cancel", "c", 0, tables.key_params(what, native)
     request = {
         "reqId": socket.ids.make(letter, what.cl_ord_id, native),
         "header": {
-            "X-BAPI-TIMESTAMP": str(context.signer.venue_ns(now_ns) // MS),
+            "X-BAPI-TIMESTAMP": str(context.signer.venue_ns(now_ns) // kit.MS),
             "X-BAPI-RECV-WINDOW": tables.window_ms(deadline_ns, now_ns),
         },
         "op": op,
         "args": [dict(params)],
     }
-    return Send(json_text(request), 0)
+    return kit.Send(kit.json_text(request), 0)

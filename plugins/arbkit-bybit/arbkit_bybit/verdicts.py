@@ -13,7 +13,7 @@ section of the page (spot margin, assets, loans, brokers, earn, RFQ, strategies)
 
 from __future__ import annotations
 
-from arbkit.venue import RejectReason, Verdicts
+import arbkit.venue as kit
 
 __all__ = ["VERDICTS"]
 
@@ -33,31 +33,31 @@ _CLOSED = (
 _MODE = (110068, 170036, 170227, 3200403)
 """What this account mode does not offer."""
 
-VERDICTS = Verdicts(
+VERDICTS = kit.Verdicts(
     ok=(0,),
     rejected={
-        RejectReason.INSUFFICIENT_FUNDS: (
+        kit.RejectReason.INSUFFICIENT_FUNDS: (
             *(30256, 110004, 110006, 110007, 110012, 110044, 110045, 110051, 110052, 110053),
             *(170033, 170034, 170131, 170207),
         ),
-        RejectReason.BAD_PRICE: (
+        kit.RejectReason.BAD_PRICE: (
             *(30208, 30209, 110003, 110120, 110121),
             *(170132, 170133, 170134, 170192, 170193, 170194, 170371, 170372),
         ),
-        RejectReason.BAD_QTY: (
+        kit.RejectReason.BAD_QTY: (
             *(110017, 170010, 170011, 170019, 170124, 170136, 170137, 170148, 170228, 170229),
             *(170341, 170381, 170382),
         ),
-        RejectReason.MIN_NOTIONAL: (110094, 170140),
-        RejectReason.POST_ONLY: (110103, 170217, 170218),
-        RejectReason.NO_MATCH: (110118,),
-        RejectReason.INSTRUMENT: (
+        kit.RejectReason.MIN_NOTIONAL: (110094, 170140),
+        kit.RejectReason.POST_ONLY: (110103, 170217, 170218),
+        kit.RejectReason.NO_MATCH: (110118,),
+        kit.RejectReason.INSTRUMENT: (
             *_CLOSED,
             *(110063, 110066, 110124, 170159),  # settlement, not now, cooling-off, the first minutes of a pair
         ),
-        RejectReason.CLOCK: (-1, 10002),
-        RejectReason.AUTH: _AUTH,
-        RejectReason.OTHER: (
+        kit.RejectReason.CLOCK: (-1, 10002),
+        kit.RejectReason.AUTH: _AUTH,
+        kit.RejectReason.OTHER: (
             *_MODE,
             *(10001, 10017, 10404, 110018, 110019, 110020, 110032, 110108, 110109, 110122),
             *(170105, 170115, 170116, 170117, 170130, 170145, 170201, 170210, 170810),

@@ -5,33 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from arbkit.venue import (
-    AccountSocket,
-    Ask,
-    BookSocket,
-    CancelOrder,
-    Capabilities,
-    Catalogue,
-    ClientIdScope,
-    Command,
-    Context,
-    CredentialsError,
-    Heartbeat,
-    Hosts,
-    Instrument,
-    LinkSpec,
-    NewOrder,
-    RateLimit,
-    RequestIds,
-    RestSession,
-    Role,
-    S,
-    Session,
-    Signer,
-    VenueSettings,
-    options,
-    usual_links,
-)
+import arbkit.venue as kit
 from arbkit_okx import sockets, tables
 from arbkit_okx.verdicts import VERDICTS
 
@@ -40,7 +14,7 @@ def _region(rest: str, ws: str) -> dict[str, str]:
     return {"rest": rest, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), ws)}
 
 
-HOSTS = Hosts(
+HOSTS = kit.Hosts(
     "okx",
     {
         ("prod", "global"): _region("https://openapi.okx.com", "wss://ws.okx.com:443"),
@@ -59,7 +33,7 @@ _OPTIONS = {
 """Allowed values. Defaults: ``books``, ``global``, ``cash`` (``cross`` = spot orders in the margin account modes)."""
 BOOKS_PER_LINK = 29
 """OKX recommends fewer than 30 deep channels on one connection."""
-_REQUESTS = RateLimit("requests", 480, 3600 * S)
+_REQUESTS = kit.RateLimit("requests", 480, 3600 * kit.S)
 """Subscribe, unsubscribe and login requests on one connection; orders and pings are not counted."""
 
 
@@ -67,88 +41,80 @@ class Okx:
     """The venue adapter. Raises ``ConfigError`` for an unknown option or environment."""
 
     venue = "okx"
-    capabilities = Capabilities(
-        client_id_scope=ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
+    capabilities = kit.Capabilities(
+        client_id_scope=kit.ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
         order_window_ns=tables.ORDER_WINDOW_NS,  # expTime, set on every order
         order_window_source="https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order (expTime)",
-        order_timeout_ns=10 * S,
+        order_timeout_ns=10 * kit.S,
         order_timeout_source="assumed: the venue states none; 10 s as at Binance",
-        lookup_lag_ns=2 * S,
+        lookup_lag_ns=2 * kit.S,
         account_status=True,
         book_check="sequence",
         checked="2026-11-29",
     )
-    rate_limits: Sequence[RateLimit] = (
-        RateLimit("place", 60, 2 * S),  # per instrument; WebSocket and REST together
-        RateLimit("cancel", 60, 2 * S),  # per instrument
-        RateLimit("query", 60, 2 * S),
-        RateLimit("pending", 60, 2 * S),
-        RateLimit("fills", 60, 2 * S),
-        RateLimit("balance", 10, 2 * S),
-        RateLimit("config", 5, 2 * S),
-        RateLimit("fee", 5, 2 * S),
-        RateLimit("currencies", 6, S),
-        RateLimit("instruments", 20, 2 * S),
-        RateLimit("time", 10, 2 * S),
-        RateLimit("connections", 3, S),
+    rate_limits: Sequence[kit.RateLimit] = (
+        kit.RateLimit("place", 60, 2 * kit.S),  # per instrument; WebSocket and REST together
+        kit.RateLimit("cancel", 60, 2 * kit.S),  # per instrument
+        kit.RateLimit("query", 60, 2 * kit.S),
+        kit.RateLimit("pending", 60, 2 * kit.S),
+        kit.RateLimit("fills", 60, 2 * kit.S),
+        kit.RateLimit("balance", 10, 2 * kit.S),
+        kit.RateLimit("config", 5, 2 * kit.S),
+        kit.RateLimit("fee", 5, 2 * kit.S),
+        kit.RateLimit("currencies", 6, kit.S),
+        kit.RateLimit("instruments", 20, 2 * kit.S),
+        kit.RateLimit("time", 10, 2 * kit.S),
+        kit.RateLimit("connections", 3, kit.S),
     )
 
-    def __init__(self, settings: VenueSettings) -> None:
-        chosen = options(settings, _OPTIONS, self.venue)
+    def __init__(self, settings: kit.VenueSettings) -> None:
+        chosen = kit.options(settings, _OPTIONS, self.venue)
         self._urls = HOSTS.urls(settings, chosen.get("region", "global"))
         self._channel = chosen.get("channel", "books")
         self._trade_mode = chosen.get("trade_mode", "cash")
         self._demo = settings.environment == "demo"
+        self._login = self._channel.endswith("l2-tbt")
+        """Public sockets log in: for the channels of the higher tiers."""
         self._calls = tables.calls(self._trade_mode)
-
-    def links(
-        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
-    ) -> Sequence[LinkSpec]:
-        return usual_links(
+        self.cost = self._calls.cost
+        # books and the tbt channels push an empty update after 60 s without a change
+        quiet_ns = 0 if self._channel in ("bbo-tbt", "books5") else 90 * kit.S
+        self.links = partial(
+            kit.usual_links,
             self.venue,
-            instruments,
-            account,
-            trades,
             most=BOOKS_PER_LINK,
-            public={
-                "account": account if self._login else "",
-                "send_limit": _REQUESTS,
-                # books and the tbt channels push an empty update after 60 s without a change
-                "quiet_ns": 0 if self._channel in ("bbo-tbt", "books5") else 90 * S,
-            },
-            sockets={role: {"send_limit": _REQUESTS} for role in (Role.PRIVATE, Role.TRADE)},
+            public={"send_limit": _REQUESTS, "quiet_ns": quiet_ns},
+            public_login=self._login,
+            sockets={role: {"send_limit": _REQUESTS} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
         )
 
-    @property
-    def _login(self) -> bool:
-        """Public sockets log in: for the channels of the higher tiers."""
-        return self._channel.endswith("l2-tbt")
-
-    def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
-        context = Context(link, catalogue, signer, str)
-        beat = Heartbeat("ping", sockets.PING_NS)
-        if link.role is Role.REST:
+    def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
+        context = kit.Context(link, catalogue, signer, str)
+        beat = kit.Heartbeat("ping", sockets.PING_NS)
+        if link.role is kit.Role.REST:
             sign = partial(tables.sign, url=self._urls["rest"], demo=self._demo)
-            return RestSession(context, self._calls, VERDICTS, sign=sign, unwrap=tables.unwrap, pauses=tables.PAUSES)
-        if link.role is Role.PUBLIC:
+            return kit.RestSession(
+                context, self._calls, VERDICTS, sign=sign, unwrap=tables.unwrap, pauses=tables.PAUSES
+            )
+        if link.role is kit.Role.PUBLIC:
             return self._public(context, beat, sockets.read_public)
         if signer is None:
-            raise CredentialsError(f"{link.link} needs a key: set venues.okx.key, secret and passphrase")
+            raise kit.CredentialsError(f"{link.link} needs a key: set venues.okx.key, secret and passphrase")
         private = sockets.Private(self._trade_mode)
-        trade = link.role is Role.TRADE
-        return AccountSocket(
+        trade = link.role is kit.Role.TRADE
+        return kit.AccountSocket(
             context,
             url=self._urls["ws_trade" if trade else "ws_private"] + "/ws/v5/private",
             read=private.read,
             login=tables.login,
             channels=None if trade else private.channels,
             write=private.write if trade else None,
-            ids=RequestIds(context, 32),
+            ids=kit.RequestIds(context, 32),
             heartbeat=beat,
         )
 
-    def _public(self, context: Context, beat: Heartbeat | None, read: sockets.Reader) -> BookSocket:
-        return BookSocket(
+    def _public(self, context: kit.Context, beat: kit.Heartbeat | None, read: sockets.Reader) -> kit.BookSocket:
+        return kit.BookSocket(
             context,
             url=self._urls["ws_public"] + "/ws/v5/public",
             read=read,
@@ -161,14 +127,11 @@ class Okx:
             login=tables.login if self._login and context.has_key else None,
         )
 
-    def replay_session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
+    def replay_session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
         """The session for ``arbkit replay``: it also reads the frames of 2022."""
-        return self._public(Context(link, catalogue, None, str), None, sockets.read_recorded)
+        return self._public(kit.Context(link, catalogue, None, str), None, sockets.read_recorded)
 
-    def route(self, command: Command) -> Sequence[Role]:
+    def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that OKX spot does not have (cancel-all). In demo, orders use REST, because demo refuses
         the instIdCode that it publishes."""
-        return self._calls.route(command, () if self._demo else (NewOrder, CancelOrder))
-
-    def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)
+        return self._calls.route(command, () if self._demo else (kit.NewOrder, kit.CancelOrder))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
-from arbkit.venue import UNSET, Level, Px, Qty, UnsetType
+import arbkit.venue as kit
 
 
 class Arg(Struct, rename="camel", gc=False):
@@ -18,11 +18,11 @@ class Arg(Struct, rename="camel", gc=False):
 class BookRow(Struct, rename="camel", gc=False):
     """The data of a book push. Fields that a channel does not have stay unset; ``ts`` is in ms."""
 
-    bids: list[Level] | UnsetType = UNSET
-    asks: list[Level] | UnsetType = UNSET
+    bids: list[kit.Level] | kit.UnsetType = kit.UNSET
+    asks: list[kit.Level] | kit.UnsetType = kit.UNSET
     ts: int = 0
     seq_id: int = 0
-    prev_seq_id: int | UnsetType = UNSET
+    prev_seq_id: int | kit.UnsetType = kit.UNSET
 
 
 class PublicFrame(Struct, gc=False):
@@ -41,10 +41,10 @@ class TradeRow(Struct, rename="camel", gc=False):
     """One row of the ``trades`` channel; ``side`` is the taker's."""
 
     trade_id: str
-    px: Px
-    sz: Qty
-    side: str
-    ts: int = 0
+    px: kit.Px
+    qty: kit.Qty = field(name="sz")
+    side: str = ""
+    ms: int = field(default=0, name="ts")
 
 
 class TradesFrame(Struct, gc=False):

@@ -13,7 +13,7 @@ frames of the socket, not messages).
 
 from __future__ import annotations
 
-from arbkit.venue import RejectReason, Saying, Verdicts
+import arbkit.venue as kit
 
 __all__ = ["VERDICTS"]
 
@@ -38,25 +38,25 @@ _MODE = (
 )
 """What this account, mode or environment does not offer."""
 
-VERDICTS = Verdicts(
+VERDICTS = kit.Verdicts(
     ok=("0",),
     rejected={
-        RejectReason.INSUFFICIENT_FUNDS: ("51008", "51017", "51127", "51131", "59200", "59201"),
-        RejectReason.BAD_PRICE: ("51006", "51116", "51122", "51137", "51138", "51204"),
-        RejectReason.BAD_QTY: (
+        kit.RejectReason.INSUFFICIENT_FUNDS: ("51008", "51017", "51127", "51131", "59200", "59201"),
+        kit.RejectReason.BAD_PRICE: ("51006", "51116", "51122", "51137", "51138", "51204"),
+        kit.RejectReason.BAD_QTY: (
             *("50122", "51005", "51020", "51033", "51120", "51121", "51185", "51201", "51202", "51203"),
             *("54018", "54019"),
         ),
-        RejectReason.MIN_NOTIONAL: ("54051",),
-        RejectReason.NO_MATCH: ("51109", "51140"),
-        RejectReason.INSTRUMENT: (
+        kit.RejectReason.MIN_NOTIONAL: ("54051",),
+        kit.RejectReason.NO_MATCH: ("51109", "51140"),
+        kit.RejectReason.INSTRUMENT: (
             *_CLOSED,
             *("51110", "51124", "51196", "51197", "51505", "51507"),  # phases of an auction or a new listing
             *("54012", "54073", "54094"),  # no depth, depegging, cool-off period
         ),
-        RejectReason.CLOCK: ("50036", "50037", "50102", "50112", "60004", "60006"),
-        RejectReason.AUTH: _AUTH,
-        RejectReason.OTHER: (
+        kit.RejectReason.CLOCK: ("50036", "50037", "50102", "50112", "60004", "60006"),
+        kit.RejectReason.AUTH: _AUTH,
+        kit.RejectReason.OTHER: (
             *_MODE,
             *("50000", "50002", "50006", "50010", "50014", "50015", "50016", "50024", "50025", "50039"),
             *("50076", "50077", "50115"),
@@ -89,8 +89,8 @@ VERDICTS = Verdicts(
     ),
     # the text names the parameter: a price or a size that our rules let pass, so the rules are read again
     sayings=(
-        Saying("51000", "parameter px", RejectReason.BAD_PRICE),
-        Saying("51000", "parameter sz", RejectReason.BAD_QTY),
+        kit.Saying("51000", "parameter px", kit.RejectReason.BAD_PRICE),
+        kit.Saying("51000", "parameter sz", kit.RejectReason.BAD_QTY),
     ),
     login={
         "60031": "the key belongs to another region or environment, or this connection is logged in already: check "
