@@ -117,24 +117,51 @@ class OrderFields(Struct, frozen=True, kw_only=True):
             recv_ns=now_ns,
         )
 
+    def fill(
+        self,
+        *,
+        trade_id: str,
+        px: str,
+        qty: str,
+        fee: str,
+        fee_asset: str,
+        maker: tuple[str, object],
+        exch_ms: str,
+        charged: int = 1,
+    ) -> FillFields:
+        """The row of a fill that names its order as this row does. ``maker``: (field, its value if we were the maker);
+        ``charged``: -1 if the venue writes a charge as a negative number."""
+        return FillFields(
+            native=self.native,
+            order_id=self.order_id,
+            cl_ord_id=self.cl_ord_id,
+            side=self.side,
+            trade_id=trade_id,
+            px=px,
+            qty=qty,
+            fee=fee,
+            fee_asset=fee_asset,
+            maker=maker,
+            exch_ms=exch_ms,
+            charged=charged,
+        )
+
 
 class FillFields(Struct, frozen=True, kw_only=True):
-    """A fill's row."""
+    """A fill's row, made by ``OrderFields.fill``."""
 
     native: str
     order_id: str
+    cl_ord_id: str
+    side: str
     trade_id: str
     px: str
     qty: str
     fee: str
     fee_asset: str
-    exch_ms: str
     maker: tuple[str, object]
-    """(field, the value that it has if we were the maker)."""
-    cl_ord_id: str = ""
-    side: str = ""
+    exch_ms: str
     charged: int = 1
-    """-1: the venue writes a charge as a negative number."""
 
     def read(self, context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
         fee = amount(row, self.fee)

@@ -132,6 +132,7 @@ class FakeVenue:
         self.capabilities = Capabilities(
             client_id_scope=ClientIdScope.ALWAYS,
             order_window_ns=1000 * MS,
+            order_timeout_ns=0,
             lookup_lag_ns=0,
         )
         self.rate_limits: Sequence[RateLimit] = (RateLimit("ip", 1000, S), RateLimit("order", 1000, S))

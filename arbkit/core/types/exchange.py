@@ -69,16 +69,16 @@ class ClientIdScope(Enum):
 class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """What the venue guarantees. If the documentation allows two readings, declare the weaker one."""
 
-    client_id_scope: ClientIdScope
+    client_id_scope: ClientIdScope = ClientIdScope.OPEN_ONLY
     order_window_ns: int
     """The venue's gateway refuses an order that arrives later than this after signing (recvWindow, expTime)."""
     order_window_source: str = ""
     """The page that says so."""
-    order_timeout_ns: int = 0
+    order_timeout_ns: int = 10_000_000_000
     """An order that passed the gateway is executed or refused within this time. The proof of absence waits for it."""
-    order_timeout_source: str = ""
+    order_timeout_source: str = "assumed: the longest that any venue states (Binance); this one states none"
     """The page that says so, or "assumed" with the reason."""
-    lookup_lag_ns: int = 0
+    lookup_lag_ns: int = 2_000_000_000
     """How long a new order may be missing from queries."""
     fill_ids: bool = True
     account_status: bool = False

@@ -63,12 +63,10 @@ class Binance:
             sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
         )
         self.capabilities = kit.Capabilities(
-            client_id_scope=kit.ClientIdScope.OPEN_ONLY,
             order_window_ns=self._window_ms * kit.MS,
             order_window_source=f"{_DOCS}/request-security",
             order_timeout_ns=10 * kit.S,
             order_timeout_source=f"{_DOCS}/general-api-information (the API answers -1007 after 10 s)",
-            lookup_lag_ns=2 * kit.S,
             account_status=True,
             checked="2026-11-29",
         )

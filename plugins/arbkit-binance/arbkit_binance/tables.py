@@ -78,9 +78,7 @@ _PUSHED = kit.OrderFields(
 )
 _PUSHED_CANCEL = replace(_PUSHED, cl_ord_id="C")
 """``c`` is the id of the cancel, ``C`` that of the order."""
-_PUSHED_FILL = kit.FillFields(
-    native="s",
-    order_id="i",
+_PUSHED_FILL = _PUSHED.fill(
     trade_id="t",
     px="L",
     qty="l",
@@ -89,9 +87,7 @@ _PUSHED_FILL = kit.FillFields(
     maker=("m", True),
     exch_ms="T",
 )
-_LISTED_FILL = kit.FillFields(
-    native="symbol",
-    order_id="orderId",
+_LISTED_FILL = _LISTED.fill(
     trade_id="id",
     px="price",
     qty="qty",

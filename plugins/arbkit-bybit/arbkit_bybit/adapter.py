@@ -54,12 +54,8 @@ class Bybit:
 
     venue = "bybit"
     capabilities = kit.Capabilities(
-        client_id_scope=kit.ClientIdScope.OPEN_ONLY,  # the page says "always unique"; the weaker guarantee is assumed
         order_window_ns=tables.WINDOW_NS,
         order_window_source="https://bybit-exchange.github.io/docs/v5/guide (X-BAPI-RECV-WINDOW)",
-        order_timeout_ns=10 * kit.S,
-        order_timeout_source="assumed: the venue states none; 10 s as at Binance",
-        lookup_lag_ns=2 * kit.S,
         account_status=True,
         fees_at_once=True,
         book_check="sequence",

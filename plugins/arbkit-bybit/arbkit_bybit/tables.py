@@ -53,12 +53,8 @@ ORDER = kit.OrderFields(
     cum_qty="cumExecQty",
     exch_ms="updatedTime",
 )
-FILL = kit.FillFields(
-    native="symbol",
-    order_id="orderId",
-    cl_ord_id="orderLinkId",
+FILL = ORDER.fill(
     trade_id="execId",
-    side="side",
     px="execPrice",
     qty="execQty",
     fee="execFee",

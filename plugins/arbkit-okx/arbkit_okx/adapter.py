@@ -42,12 +42,8 @@ class Okx:
 
     venue = "okx"
     capabilities = kit.Capabilities(
-        client_id_scope=kit.ClientIdScope.OPEN_ONLY,  # a duplicate of a finished order may be accepted
         order_window_ns=tables.ORDER_WINDOW_NS,  # expTime, set on every order
         order_window_source="https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order (expTime)",
-        order_timeout_ns=10 * kit.S,
-        order_timeout_source="assumed: the venue states none; 10 s as at Binance",
-        lookup_lag_ns=2 * kit.S,
         account_status=True,
         book_check="sequence",
         checked="2026-11-29",

@@ -40,12 +40,8 @@ ORDER = kit.OrderFields(
     cum_qty="accFillSz",
     exch_ms="uTime",
 )
-_PUSHED_FILL = kit.FillFields(
-    native="instId",
-    order_id="ordId",
-    cl_ord_id="clOrdId",
+_PUSHED_FILL = ORDER.fill(
     trade_id="tradeId",
-    side="side",
     px="fillPx",
     qty="fillSz",
     fee="fillFee",

@@ -9,7 +9,9 @@ from arbkit.core.types import Capabilities, ClientIdScope, ClockSample, LinkSpec
 from arbkit.core.venues.readiness import Readiness
 
 S = 1_000_000_000
-CAPABILITIES = Capabilities(client_id_scope=ClientIdScope.NONE, order_window_ns=2 * S)
+CAPABILITIES = Capabilities(
+    client_id_scope=ClientIdScope.NONE, order_window_ns=2 * S, order_timeout_ns=0, lookup_lag_ns=0
+)
 LINKS = [LinkSpec(link=role.value, venue="v", role=role, account="v:main") for role in Role]
 
 

@@ -35,7 +35,9 @@ S = 1000 * MS
 T0 = 1_700_000_000 * S
 WINDOW, LAG, ERROR = 1 * S, 200 * MS, 50 * MS
 MOMENT = T0 + WINDOW + LAG + ERROR
-CAPABILITIES = Capabilities(client_id_scope=ClientIdScope.OPEN_ONLY, order_window_ns=WINDOW, lookup_lag_ns=LAG)
+CAPABILITIES = Capabilities(
+    client_id_scope=ClientIdScope.OPEN_ONLY, order_window_ns=WINDOW, order_timeout_ns=0, lookup_lag_ns=LAG
+)
 A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere
 
 
