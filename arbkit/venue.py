@@ -66,6 +66,8 @@ from arbkit.adapters.request_ids import (
 )
 from arbkit.adapters.rest import (
     RestSession,
+    bare,
+    unsigned,
 )
 from arbkit.adapters.signing import (
     ed25519_base64,
@@ -290,6 +292,7 @@ __all__ = [
     "Verdicts",
     "Wire",
     "amount",
+    "bare",
     "check_amount",
     "clock",
     "each",
@@ -317,5 +320,6 @@ __all__ = [
     "rows",
     "text",
     "time_sample",
+    "unsigned",
     "usual_links",
 ]

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 from msgspec import Raw, Struct
 
 from arbkit.adapters.context import Context
-from arbkit.adapters.verdicts import Code
+from arbkit.adapters.pauses import Pauses
+from arbkit.adapters.verdicts import Code, Verdicts
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.types import Ask, AskKind, Command, HttpAnswer, Output, Role
+from arbkit.core.types import Ask, AskKind, Command, HttpAnswer, OrderUpdate, Output, Role
 
 __all__ = ["Call", "CallTable", "Got", "Pages", "Params", "RestReply", "RestRequest", "What", "name_of"]
 
@@ -55,8 +56,20 @@ class Got(Struct, frozen=True, gc=False):
     answer: HttpAnswer
     reply: RestReply
     now_ns: int
+    verdicts: Verdicts
     before: Sequence[Output] = ()
     """What earlier pages, and the calls that this one was made after (``Call.then``), gave."""
+
+    def acknowledged(
+        self, order_id: str, exch_ns: int = 0, code: Code | None = None, text: str = ""
+    ) -> list[OrderUpdate]:
+        """The report that answers a new order or a cancel. ``code`` and ``text``: where the order has its own beside
+        the reply's."""
+        code, text = (code, text) if code is not None else (self.reply.code, self.reply.text)
+        about, kind = self.what, type(self.what)
+        return [
+            self.verdicts.answer(self.context, kind, about, code, text, self.now_ns, order_id=order_id, exch_ns=exch_ns)
+        ]
 
 
 class Pages(Struct, frozen=True, gc=False):
@@ -97,15 +110,21 @@ class Call(Struct, frozen=True):
 
 
 class CallTable:
-    """The calls by what they are made for. ``every``: the cost of any request on a role, beside the call's own."""
+    """The calls by what they are made for, and what their answers mean: the venue's codes, and its pauses after a
+    throttle or a ban. ``every``: the cost of any request on a role, beside the call's own."""
 
     def __init__(
         self,
         venue: str,
         calls: Mapping[AskKind | type[Any], Call],
+        *,
+        verdicts: Verdicts,
+        pauses: Pauses,
         every: Mapping[Role, Sequence[tuple[str, int]]] | None = None,
     ) -> None:
         self.venue = venue
+        self.verdicts = verdicts
+        self.pauses = pauses
         self._calls = dict(calls)
         self._every = {role: tuple(costs) for role, costs in (every or {}).items()}
         self._names = {name_of(key): call for key, call in self._calls.items()}
@@ -137,7 +156,7 @@ class CallTable:
             for bucket, units, by in _costs(call)
         ]
 
-    def route(self, command: Command, on_socket: tuple[type[Any], ...]) -> Sequence[Role]:
+    def route(self, command: Command, on_socket: tuple[type[Any], ...] = ()) -> Sequence[Role]:
         """What ``Exchange.route`` returns: the trade socket first for ``on_socket``, REST for the rest of the table."""
         if type(command) not in self._calls:
             return ()

@@ -1,7 +1,7 @@
 """A venue's rows as events, by tables of field names: orders, fills, balances, instruments.
 
-A row is a JSON object as decoded by ``rows`` (numbers with a fraction are ``Decimal``). The name "" stands for a field
-that the venue does not have. A field of the wrong kind raises ``ValueError``. Books are not read this way: they are
+A row is a JSON object as decoded by ``rows`` (numbers with a fraction are ``Decimal``). The defaults are the names that
+most venues use; the name "" stands for a field that the venue does not have. A field of the wrong kind raises ``ValueError``. Books are not read this way: they are
 decoded straight into typed structures.
 """
 
@@ -89,12 +89,12 @@ def _side(row: Row, name: str) -> Side | None:
 class OrderFields(Struct, frozen=True, kw_only=True):
     """An order's row. ``statuses``: the venue's words; another word is UNKNOWN, and the order is queried."""
 
-    native: str
+    native: str = "symbol"
     order_id: str
     status: str
     statuses: Mapping[str, OrdStatus]
     cl_ord_id: str
-    side: str
+    side: str = "side"
     px: str
     qty: str
     cum_qty: str
@@ -210,7 +210,7 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
     """A spot pair's row. It is tradable in one of the ``trading`` states, if it has a tick and a lot, and no rule is
     negative."""
 
-    native: str
+    native: str = "symbol"
     base: str
     quote: str
     tick: str

@@ -57,13 +57,13 @@ class RequestIds:
                 number = _DIGITS[digit] + number
         return f"{letter}{own}{number}{self._short(native)}"
 
-    def read(self, text: str) -> Asked:
-        """Empty if the id is not one of these."""
+    def read(self, text: str, cl_ord_id: str = "") -> Asked:
+        """Empty if the id is not one of these. ``cl_ord_id``: as the answer itself has it."""
         start = 1 + _LENGTH + (_WIDTH if self._counted else 0)
         if len(text) < start:
-            return Asked(text[:1])
+            return Asked(text[:1], cl_ord_id)
         own = text[1 : 1 + _LENGTH]
-        return Asked(text[0], "" if own == _FOREIGN else own, self._instrument(text[start:]))
+        return Asked(text[0], cl_ord_id or ("" if own == _FOREIGN else own), self._instrument(text[start:]))
 
     def _short(self, native: str) -> str:
         return "".join(char for char in native if char.isalnum())[: self._most]

@@ -11,8 +11,9 @@ import msgspec
 
 from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
-from arbkit.adapters.pauses import Pauses, words
-from arbkit.adapters.verdicts import Code, Verdicts
+from arbkit.adapters.pauses import words
+from arbkit.adapters.verdicts import Code
+from arbkit.adapters.wire import query
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import (
     NEVER,
@@ -40,7 +41,7 @@ from arbkit.core.types import (
     Wire,
 )
 
-__all__ = ["RestSession"]
+__all__ = ["RestSession", "bare", "unsigned"]
 
 _MOST_PAGES = 100
 _UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
@@ -49,6 +50,21 @@ _UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError, msgspec
 @cache
 def _decoder(rows: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(rows, strict=False, float_hook=Decimal)
+
+
+def unsigned(url: str) -> Callable[[Context, RestRequest, int], HttpRequest]:
+    """``sign`` of a venue that is used without a key: the parameters stand in the query. ``url``: the REST host."""
+
+    def sign(context: Context, request: RestRequest, now_ns: int) -> HttpRequest:
+        params = query((name, str(value)) for name, value in request.params)
+        return HttpRequest(request.method, f"{url}{request.path}?{params}" if params else url + request.path)
+
+    return sign
+
+
+def bare(answer: HttpAnswer) -> RestReply:
+    """``unwrap`` of a venue without an envelope: the code is the HTTP status, the data is the body."""
+    return RestReply(answer.status, "" if answer.status == 200 else words(answer.body), answer.body)
 
 
 class _Listed:
@@ -76,20 +92,18 @@ class RestSession:
         self,
         context: Context,
         calls: CallTable,
-        verdicts: Verdicts,
         *,
         sign: Callable[[Context, RestRequest, int], HttpRequest],
         unwrap: Callable[[HttpAnswer], RestReply | None],
-        pauses: Pauses,
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
     ) -> None:
         self.due_ns = NEVER
         self._context = context
         self._calls = calls
-        self._verdicts = verdicts
+        self._verdicts = calls.verdicts
         self._sign = sign
         self._unwrap = unwrap
-        self._pauses = pauses
+        self._pauses = calls.pauses
         self._usage = usage
         self._listed: dict[str, _Listed] = {}
         self._count = 0
@@ -158,7 +172,7 @@ class RestSession:
         try:
             rows = _decoder(call.rows).decode(reply.data)
             before = () if listed is None else listed.outputs
-            outputs = call.read(Got(self._context, origin, rows, answer, reply, now_ns, before))
+            outputs = call.read(Got(self._context, origin, rows, answer, reply, now_ns, self._verdicts, before))
             cursor = call.pages.cursor(rows) if call.pages is not None else ""
         except _UNREADABLE as error:
             if isinstance(origin, NewOrder | CancelOrder):
@@ -183,16 +197,13 @@ class RestSession:
     ) -> Sequence[Output]:
         """What an error proves about the order of this command."""
         if isinstance(what, QueryOrder):
-            found = self._verdicts.queried(self._context, what.instrument, what.cl_ord_id, code, text, now_ns)
+            found = self._verdicts.queried(self._context, what, code, text, now_ns)
             if isinstance(found, OrderAbsent):
                 return self._not_found(what, call, now_ns)
             said = f"{code or ''} {text}".strip()
             return (NoAnswer(said, status=status, recv_ns=now_ns),) if found is None else (found,)
         limited = self._pauses.limits(status)
-        update = self._verdicts.answer(
-            self._context, type(what), what.instrument, what.cl_ord_id, code, text, now_ns, limited=limited
-        )
-        return (update,)
+        return (self._verdicts.answer(self._context, type(what), what, code, text, now_ns, limited=limited),)
 
     def _not_found(self, what: QueryOrder | Ask, call: Call, now_ns: int) -> Sequence[Output]:
         cl_ord_id = what.ref if isinstance(what, Ask) else what.cl_ord_id

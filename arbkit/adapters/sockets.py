@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from arbkit.adapters.calls import CallTable
 from arbkit.adapters.context import Context
 from arbkit.adapters.heartbeat import Heartbeat
 from arbkit.adapters.request_ids import RequestIds
 from arbkit.adapters.subscriptions import Stream, Subscriptions
+from arbkit.adapters.verdicts import About, Code
 from arbkit.adapters.wire import MS, S
 from arbkit.core.errors import LocalProtocolError, RemoteProtocolError
 from arbkit.core.types import (
@@ -27,7 +29,9 @@ from arbkit.core.types import (
     NoAnswer,
     Notice,
     Output,
+    RateReport,
     Ready,
+    RejectReason,
     Send,
     Side,
     Trade,
@@ -216,15 +220,15 @@ class BookSocket:
         self.subscriptions.forget()
         return self.subscribe(now_ns)
 
-    def confirmed(self, number: int, now_ns: int) -> Sequence[Output]:
-        """The venue accepted a request."""
-        out = self.subscriptions.confirmed(number, now_ns)
+    def confirmed(self, number: int | str, now_ns: int) -> Sequence[Output]:
+        """The venue accepted a request; the number may come as text."""
+        out = self.subscriptions.confirmed(_whole(number), now_ns)
         self.wake(self.subscriptions.due_ns)
         return out
 
-    def refused(self, number: int, why: str, now_ns: int) -> Sequence[Output]:
+    def refused(self, number: int | str, why: str, now_ns: int) -> Sequence[Output]:
         """The venue refused a request."""
-        out = self.subscriptions.refused(number, why, now_ns)
+        out = self.subscriptions.refused(_whole(number), why, now_ns)
         self.wake(self.subscriptions.due_ns)
         return out
 
@@ -283,6 +287,12 @@ class BookSocket:
         raise LocalProtocolError(f"{self.context.link.link} carries no requests")
 
 
+def _whole(number: int | str) -> int:
+    if isinstance(number, int):
+        return number
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
+
+
 class AccountSocket:
     """A private stream, or order entry, or both.
 
@@ -292,10 +302,12 @@ class AccountSocket:
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
     ``ids``                         how requests are named
+    ``calls``                       for ``ordered``: what an answer to a command proves, which buckets a throttle closes
     """
 
     __slots__ = (
         "_awaited",
+        "_calls",
         "_channels",
         "_heartbeat",
         "_login",
@@ -313,6 +325,7 @@ class AccountSocket:
         context: Context,
         *,
         url: str,
+        calls: CallTable,
         read: Callable[[AccountSocket, Any, int], Sequence[Output]],
         login: Callable[[Context, int], Send] | None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
@@ -323,6 +336,7 @@ class AccountSocket:
         self.context = context
         self.due_ns = NEVER
         self._url = url
+        self._calls = calls
         self._read = read
         self._login = login
         self._channels = channels
@@ -354,6 +368,30 @@ class AccountSocket:
             return ()
         self._awaited.discard(name)
         return () if self._awaited else self._ready(now_ns)
+
+    def ordered(
+        self,
+        kind: type[Command],
+        about: About,
+        code: Code | None,
+        text: str,
+        now_ns: int,
+        *,
+        order_id: str = "",
+        exch_ns: int = 0,
+        limited: bool = False,
+    ) -> list[Output]:
+        """The answer to a command about an order: ``Verdicts.answer``. A throttle code closes the command's buckets;
+        after a ``limited`` status the venue's reader says what is closed, and until when."""
+        update = self._calls.verdicts.answer(
+            self.context, kind, about, code, text, now_ns, order_id=order_id, exch_ns=exch_ns, limited=limited
+        )
+        if update.reason is not RejectReason.THROTTLED or limited:
+            return [update]
+        until_ns = now_ns + self._calls.pauses.window_ns
+        buckets = self._calls.buckets(kind, self.context.account, about.instrument)
+        venue = self.context.venue
+        return [update, *(RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in buckets)]
 
     @property
     def is_ready(self) -> bool:

@@ -10,19 +10,27 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from arbkit.adapters.context import Context
 from arbkit.core.errors import CredentialsError
-from arbkit.core.types import Command, NewOrder, OrderAbsent, OrderUpdate, OrdStatus, RateReport, RejectReason
+from arbkit.core.types import Command, NewOrder, OrderAbsent, OrderUpdate, OrdStatus, RejectReason
 
-__all__ = ["Code", "Saying", "Verdict", "Verdicts"]
+__all__ = ["About", "Code", "Saying", "Verdict", "Verdicts"]
 
 Code: TypeAlias = int | str
 """A venue's code as its messages write it."""
+
+
+class About(Protocol):
+    """What an answer is about: a command about an order, or what a request id says (``Asked``)."""
+
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def cl_ord_id(self) -> str: ...
 
 
 class Saying(Struct, frozen=True):
@@ -135,9 +143,8 @@ class Verdicts:
     def answer(
         self,
         context: Context,
-        what: type[Command],
-        instrument: str,
-        cl_ord_id: str,
+        kind: type[Command],
+        about: About,
         code: Code | None,
         text: str,
         now_ns: int,
@@ -146,92 +153,30 @@ class Verdicts:
         exch_ns: int = 0,
         limited: bool = False,
     ) -> OrderUpdate:
-        """The report that answers a ``NewOrder`` or a ``CancelOrder``. ``limited``: the HTTP status of a rate limit, a
-        ban or a firewall, which says nothing about the order, whatever the body says."""
-        about = self.created if what is NewOrder else self.cancelled
-        update = about(context, instrument, cl_ord_id, code, text, now_ns, order_id=order_id, exch_ns=exch_ns)
-        return replace(update, ord_status=OrdStatus.UNKNOWN, reason=RejectReason.THROTTLED) if limited else update
-
-    def acknowledged(
-        self,
-        context: Context,
-        what: type[Command],
-        instrument: str,
-        cl_ord_id: str,
-        code: Code | None,
-        text: str,
-        now_ns: int,
-        *,
-        order_id: str = "",
-        exch_ns: int = 0,
-        buckets: Sequence[str] = (),
-        pause_ns: int = 0,
-    ) -> Sequence[OrderUpdate | RateReport]:
-        """``answer`` for a socket; after a throttle its ``buckets`` are closed for ``pause_ns``."""
-        update = self.answer(
-            context, what, instrument, cl_ord_id, code, text, now_ns, order_id=order_id, exch_ns=exch_ns
-        )
-        if update.reason is not RejectReason.THROTTLED:
-            return (update,)
-        until_ns = now_ns + pause_ns
-        return (
-            update,
-            *(RateReport(venue=context.venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in buckets),
-        )
-
-    def created(
-        self,
-        context: Context,
-        instrument: str,
-        cl_ord_id: str,
-        code: Code | None,
-        text: str,
-        now_ns: int,
-        *,
-        order_id: str = "",
-        exch_ns: int = 0,
-    ) -> OrderUpdate:
-        """The answer to a new order. Success means that the venue took it; its state comes by the stream."""
+        """The report that answers a ``NewOrder`` or a ``CancelOrder``. Success means that the venue took the order, or
+        has it; its state comes by the stream. ``limited``: the HTTP status of a rate limit, a ban or a firewall, which
+        says nothing about the order, whatever the body says."""
         verdict = self.of(code, text)
-        fine = code in self.ok
+        status, reason = OrdStatus.UNKNOWN, verdict.reason
+        if limited:
+            reason = RejectReason.THROTTLED
+        elif code in self.ok:
+            status, reason, text = OrdStatus.NEW, None, ""
+        elif kind is not NewOrder:
+            if code in self.gone or code in self.absent or code in self.ended:
+                reason = RejectReason.UNKNOWN_ORDER
+        elif verdict.proved:
+            status = OrdStatus.REJECTED
+        fine = status is OrdStatus.NEW
         return OrderUpdate(
             account=context.account,
-            instrument=instrument,
-            cl_ord_id=cl_ord_id,
+            instrument=about.instrument,
+            cl_ord_id=about.cl_ord_id,
             order_id=order_id,
-            ord_status=OrdStatus.NEW if fine else OrdStatus.REJECTED if verdict.proved else OrdStatus.UNKNOWN,
-            reason=verdict.reason,
-            lasting=verdict.lasting,
-            text="" if fine else _said(code, text),
-            source="ack",
-            exch_ns=exch_ns,
-            recv_ns=now_ns,
-        )
-
-    def cancelled(
-        self,
-        context: Context,
-        instrument: str,
-        cl_ord_id: str,
-        code: Code | None,
-        text: str,
-        now_ns: int,
-        *,
-        order_id: str = "",
-        exch_ns: int = 0,
-    ) -> OrderUpdate:
-        """The answer to a cancel. Success means that the order exists; its end comes by the stream."""
-        fine = code in self.ok
-        none = code in self.gone or code in self.absent or code in self.ended
-        reason = RejectReason.UNKNOWN_ORDER if none else self.of(code, text).reason
-        return OrderUpdate(
-            account=context.account,
-            instrument=instrument,
-            cl_ord_id=cl_ord_id,
-            order_id=order_id,
-            ord_status=OrdStatus.NEW if fine else OrdStatus.UNKNOWN,
-            reason=None if fine else reason,
-            about_cancel=not fine,
+            ord_status=status,
+            reason=reason,
+            lasting=verdict.lasting and kind is NewOrder,
+            about_cancel=kind is not NewOrder and not fine,
             text="" if fine else _said(code, text),
             source="ack",
             exch_ns=exch_ns,
@@ -239,16 +184,16 @@ class Verdicts:
         )
 
     def queried(
-        self, context: Context, instrument: str, cl_ord_id: str, code: Code | None, text: str, now_ns: int
+        self, context: Context, about: About, code: Code | None, text: str, now_ns: int
     ) -> OrderAbsent | OrderUpdate | None:
         """The error that answers a query; None when it says nothing about the order."""
         if code in self.absent:
-            return OrderAbsent(context.account, instrument, cl_ord_id, now_ns)
+            return OrderAbsent(context.account, about.instrument, about.cl_ord_id, now_ns)
         if code in self.ended:
             return OrderUpdate(
                 account=context.account,
-                instrument=instrument,
-                cl_ord_id=cl_ord_id,
+                instrument=about.instrument,
+                cl_ord_id=about.cl_ord_id,
                 ord_status=OrdStatus.CANCELED,
                 cum_qty=Decimal(0),
                 text=_said(code, text),

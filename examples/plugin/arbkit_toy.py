@@ -12,48 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 import arbkit
+import arbkit.venue as kit
 import msgspec
-from arbkit.venue import (
-    MS,
-    Ask,
-    AskKind,
-    BookFeed,
-    BookSocket,
-    Call,
-    CallTable,
-    Catalogue,
-    Chained,
-    ClientIdScope,
-    Command,
-    Context,
-    Depth,
-    Got,
-    Heartbeat,
-    Hosts,
-    HttpAnswer,
-    HttpRequest,
-    InstrumentUpdate,
-    LinkSpec,
-    Output,
-    Pauses,
-    RateLimit,
-    RestReply,
-    RestRequest,
-    RestSession,
-    Role,
-    S,
-    Session,
-    Stream,
-    Verdicts,
-    check_amount,
-    json_text,
-    options,
-    time_sample,
-    usual_links,
-)
 
 VENUE = "toy"
-HOSTS = Hosts(VENUE, {("prod", ""): {"rest": "https://api.toy.example", "ws_public": "wss://stream.toy.example"}})
+HOSTS = kit.Hosts(VENUE, {("prod", ""): {"rest": "https://api.toy.example", "ws_public": "wss://stream.toy.example"}})
 BOOKS_PER_LINK = 50
 
 
@@ -79,17 +42,17 @@ class Listed(msgspec.Struct):
     lot: Decimal
 
     def __post_init__(self) -> None:
-        check_amount(self.tick, self.lot)
+        kit.check_amount(self.tick, self.lot)
 
 
 _FRAME = msgspec.json.Decoder(Frame, strict=False)
 
 
-def write(op: str, streams: Sequence[Stream], number: int) -> str:
-    return json_text({"op": op, "symbols": [native for _, native in streams], "id": number})
+def write(op: str, streams: Sequence[kit.Stream], number: int) -> str:
+    return kit.json_text({"op": op, "symbols": [native for _, native in streams], "id": number})
 
 
-def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def read(socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     """No ``try`` is needed: the desk catches and counts decoding errors."""
     if data == "pong":
         return ()
@@ -102,14 +65,14 @@ def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]
         book = socket.open(frame.symbol, "book", frame.symbol)
     if book is None:
         return ()
-    depth = Depth(frame.bids, frame.asks, frame.seq, frame.prev or 0, frame.ms * MS)
-    out: Sequence[Output] = book.snapshot(depth, now_ns) if frame.prev is None else book.update(depth, now_ns)
+    depth = kit.Depth(frame.bids, frame.asks, frame.seq, frame.prev or 0, frame.ms * kit.MS)
+    out: Sequence[kit.Output] = book.snapshot(depth, now_ns) if frame.prev is None else book.update(depth, now_ns)
     return out
 
 
-def instruments(got: Got) -> Sequence[Output]:
+def instruments(got: kit.Got) -> Sequence[kit.Output]:
     return [
-        InstrumentUpdate(
+        kit.InstrumentUpdate(
             arbkit.Instrument(
                 venue=VENUE,
                 symbol=f"{one.base}-{one.quote}",
@@ -125,19 +88,15 @@ def instruments(got: Got) -> Sequence[Output]:
     ]
 
 
-def venue_time(got: Got) -> Sequence[Output]:
-    return [time_sample(VENUE, got.rows["ms"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)]
-
-
-COST = (("requests", 1, ""),)
-CALLS = CallTable(
+CALLS = kit.CallTable(
     VENUE,
     {
-        AskKind.CATALOGUE: Call(path="/v1/instruments", rows=list[Listed], read=instruments, cost=COST, signed=False),
-        AskKind.TIME: Call(path="/v1/time", rows=dict[str, int], read=venue_time, cost=COST, signed=False),
+        kit.AskKind.CATALOGUE: kit.Call("/v1/instruments", instruments, "requests", rows=list[Listed], signed=False),
+        kit.AskKind.TIME: kit.Call("/v1/time", kit.clock("ms", kit.MS), "requests", rows=dict[str, int], signed=False),
     },
+    verdicts=kit.Verdicts(ok=[200], rejected={}),  # the codes are HTTP statuses
+    pauses=kit.Pauses(window_ns=kit.S),
 )
-VERDICTS = Verdicts(ok=[200], rejected={})  # the codes are HTTP statuses
 
 
 class Toy:
@@ -145,51 +104,44 @@ class Toy:
 
     venue = VENUE
     capabilities = arbkit.Capabilities(
-        client_id_scope=ClientIdScope.NONE,
-        order_window_ns=5 * S,
+        client_id_scope=kit.ClientIdScope.NONE,
+        order_window_ns=5 * kit.S,
         order_window_source="invented",
-        order_timeout_ns=5 * S,
+        order_timeout_ns=5 * kit.S,
         order_timeout_source="invented",
         checked="2026-11-30",
     )
-    rate_limits = (RateLimit("requests", 10, S),)
+    rate_limits = (kit.RateLimit("requests", 10, kit.S),)
 
     def __init__(self, settings: arbkit.VenueSettings) -> None:
-        options(settings, {}, VENUE)  # it has none
+        kit.options(settings, {}, VENUE)  # it has none
         self._urls = HOSTS.urls(settings)
 
     def links(
-        self, instruments: Sequence[arbkit.Instrument], account: str, trades: Sequence[arbkit.Instrument] = ()
-    ) -> Sequence[LinkSpec]:
-        return usual_links(VENUE, instruments, account, trades, most=BOOKS_PER_LINK)
+        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
+    ) -> Sequence[kit.LinkSpec]:
+        return kit.usual_links(VENUE, instruments, account, trades, most=BOOKS_PER_LINK)
 
-    def session(self, link: LinkSpec, catalogue: Catalogue, signer: arbkit.Signer | None) -> Session:
-        context = Context(link, catalogue, signer)
-        if link.role is Role.REST:
-            return RestSession(context, CALLS, VERDICTS, sign=self._get, unwrap=_body, pauses=Pauses(window_ns=S))
-        return BookSocket(
+    def route(self, command: kit.Command) -> Sequence[kit.Role]:
+        return CALLS.route(command)  # no orders: the venue can be used on paper, not live
+
+    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
+        return CALLS.cost(what, role)
+
+    def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: arbkit.Signer | None) -> kit.Session:
+        context = kit.Context(link, catalogue, signer)
+        if link.role is kit.Role.REST:
+            return kit.RestSession(context, CALLS, sign=kit.unsigned(self._urls["rest"]), unwrap=kit.bare)
+        return kit.BookSocket(
             context,
             url=self._urls["ws_public"] + "/v1",
             read=read,
-            feeds={"book": BookFeed(0, Chained)},
+            feeds={"book": kit.BookFeed(0, kit.Chained)},
             streams=lambda native: [("book", native)],
             write=write,
             most=BOOKS_PER_LINK,
-            heartbeat=Heartbeat("ping", 20 * S),
+            heartbeat=kit.Heartbeat("ping", 20 * kit.S),
         )
-
-    def _get(self, context: Context, request: RestRequest, now_ns: int) -> HttpRequest:
-        return HttpRequest("GET", self._urls["rest"] + request.path)
-
-    def route(self, command: Command) -> Sequence[Role]:
-        return ()  # no orders: the venue can be used on paper, not live
-
-    def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        return CALLS.cost(what, role)
-
-
-def _body(answer: HttpAnswer) -> RestReply:
-    return RestReply(answer.status, "" if answer.status == 200 else f"HTTP {answer.status}", answer.body)
 
 
 class Widest(arbkit.SpreadArb):

@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
-from arbkit.core.types import Catalogue, OrderAbsent, OrderUpdate, OrdStatus, RejectReason, rest_link
-from arbkit.venue import Context, Saying, Verdicts
+from arbkit.core.types import (
+    CancelOrder,
+    Catalogue,
+    NewOrder,
+    OrderAbsent,
+    OrderUpdate,
+    OrdStatus,
+    RejectReason,
+    rest_link,
+)
+from arbkit.venue import Asked, Context, Saying, Verdicts
 
 NOW_NS = 1_750_000_000_000_000_000
 BTC = "toy:BTC-USDT"
+ASKED = Asked("n", "a1", BTC)
 REFUSALS = {reason: number for number, reason in enumerate(RejectReason, 100) if reason.definite}
 """A code for each reason that proves that an order does not exist."""
 TABLE: dict[str, Any] = {
@@ -41,7 +51,7 @@ def context() -> Context:
 
 
 def created(context: Context, code: int | None, text: str = "no") -> OrderUpdate:
-    return TOY.created(context, BTC, "a1", code, text, NOW_NS, order_id="77", exch_ns=5)
+    return TOY.answer(context, NewOrder, ASKED, code, text, NOW_NS, order_id="77", exch_ns=5)
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
@@ -120,20 +130,20 @@ def test_the_text_decides(context: Context, code: int, text: str, expected: obje
 )
 def test_a_refused_cancel_says_nothing_final(context: Context, code: int | None, reason: RejectReason | None) -> None:
     """The order stays UNKNOWN until its state is known; that there is no open order is a reason of its own."""
-    update = TOY.cancelled(context, BTC, "a1", code, "no", NOW_NS)
+    update = TOY.answer(context, CancelOrder, ASKED, code, "no", NOW_NS)
     assert (update.ord_status, update.reason, update.about_cancel) == (OrdStatus.UNKNOWN, reason, True)
-    done = TOY.cancelled(context, BTC, "a1", 0, "", NOW_NS)
+    done = TOY.answer(context, CancelOrder, ASKED, 0, "", NOW_NS)
     assert (done.ord_status, done.reason, done.about_cancel) == (OrdStatus.NEW, None, False)
 
 
 def test_a_query_answers_only_with_what_it_found(context: Context) -> None:
     """No such order; ended without a fill; any other error says nothing about the order."""
-    assert TOY.queried(context, BTC, "a1", 3, "none", NOW_NS) == OrderAbsent("toy:main", BTC, "a1", NOW_NS)
-    ended = TOY.queried(context, BTC, "a1", 4, "archived", NOW_NS)
+    assert TOY.queried(context, ASKED, 3, "none", NOW_NS) == OrderAbsent("toy:main", BTC, "a1", NOW_NS)
+    ended = TOY.queried(context, ASKED, 4, "archived", NOW_NS)
     assert isinstance(ended, OrderUpdate)
     assert (ended.ord_status, ended.cum_qty, ended.text) == (OrdStatus.CANCELED, Decimal(0), "4 archived")
     for code in (2, 5, 6, 99, None, *REFUSALS.values()):
-        assert TOY.queried(context, BTC, "a1", code, "no", NOW_NS) is None
+        assert TOY.queried(context, ASKED, code, "no", NOW_NS) is None
 
 
 def test_a_login_is_refused_by_a_key_code_or_by_one_that_a_person_must_mend() -> None:

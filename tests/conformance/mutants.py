@@ -421,8 +421,9 @@ def unpaged(kind: type[Any]) -> type[Okx]:
     class Unpaged(Reference):
         def __init__(self, settings: VenueSettings) -> None:
             super().__init__(settings)
-            own = self._calls._calls
-            self._calls = CallTable("okx", {**own, kind: replace(own[kind], pages=None)})
+            own = self._calls
+            unpaged = {**own._calls, kind: replace(own._calls[kind], pages=None)}
+            self._calls = CallTable("okx", unpaged, verdicts=own.verdicts, pauses=own.pauses)
 
     return Unpaged
 

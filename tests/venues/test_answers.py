@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from arbkit.core.types import Catalogue, OrderAbsent, OrdStatus, RejectReason, rest_link
-from arbkit.venue import Context, Verdicts
+from arbkit.core.types import CancelOrder, Catalogue, NewOrder, OrderAbsent, OrdStatus, RejectReason, rest_link
+from arbkit.venue import Asked, Context, Verdicts
 
 NOW_NS = 1_750_000_000_000_000_000
 BTC = "toy:BTC-USDT"
+ASKED = Asked("n", "a1", BTC)
 CONTEXT = Context(rest_link("toy", "toy:main"), Catalogue(), None)
 
 
 def test_the_answer_to_a_new_order(venue: Any, answer: tuple[int | str, str, str]) -> None:
     """Rejected only where the venue says that nothing was executed; lasting where it would say so again."""
     code, text, expected = answer
-    update = _table(venue).created(CONTEXT, BTC, "a1", code, text, NOW_NS)
+    update = _table(venue).answer(CONTEXT, NewOrder, ASKED, code, text, NOW_NS)
     words = [update.ord_status.value]
     if update.reason is not None:
         words.append(update.reason.value)
@@ -40,17 +41,17 @@ def test_the_list_has_every_status_and_most_reasons(venue: Any) -> None:
 def test_a_cancel_that_found_no_open_order(venue: Any) -> None:
     """The order ended before, or is ending: its end must be asked for."""
     for code in venue.facts.GONE:
-        update = _table(venue).cancelled(CONTEXT, BTC, "a1", code, "", NOW_NS)
+        update = _table(venue).answer(CONTEXT, CancelOrder, ASKED, code, "", NOW_NS)
         assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, RejectReason.UNKNOWN_ORDER), code
         assert update.about_cancel
-        assert _table(venue).created(CONTEXT, BTC, "a1", code, "", NOW_NS).ord_status is OrdStatus.UNKNOWN, code
+        assert _table(venue).answer(CONTEXT, NewOrder, ASKED, code, "", NOW_NS).ord_status is OrdStatus.UNKNOWN, code
 
 
 @pytest.mark.needs("QUERIES")
 def test_the_answer_to_a_query(venue: Any) -> None:
     """No such order, ended without a fill, or an error that says nothing about the order."""
     for code, expected in venue.facts.QUERIES.items():
-        found = _table(venue).queried(CONTEXT, BTC, "a1", code, "", NOW_NS)
+        found = _table(venue).queried(CONTEXT, ASKED, code, "", NOW_NS)
         if expected == "absent":
             assert found == OrderAbsent("toy:main", BTC, "a1", NOW_NS), code
         elif expected == "ended":

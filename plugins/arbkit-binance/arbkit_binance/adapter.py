@@ -7,7 +7,6 @@ from functools import partial
 
 import arbkit.venue as kit
 from arbkit_binance import sockets, tables
-from arbkit_binance.verdicts import VERDICTS
 
 __all__ = ["Binance"]
 
@@ -54,14 +53,6 @@ class Binance:
         self._window_ms = _number(chosen, "recv_window_ms", 5000, 60_000)
         self._key_type = chosen.get("key_type", "hmac")
         self._calls = tables.calls(self._depth, settings.environment not in ("testnet", "demo"))
-        self.cost = self._calls.cost
-        self.links = partial(
-            kit.usual_links,
-            self.venue,
-            most=_SYMBOLS_PER_LINK,
-            public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * kit.S, "quiet_ns": 120 * kit.S},
-            sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
-        )
         self.capabilities = kit.Capabilities(
             order_window_ns=self._window_ms * kit.MS,
             order_window_source=f"{_DOCS}/request-security",
@@ -69,6 +60,19 @@ class Binance:
             order_timeout_source=f"{_DOCS}/general-api-information (the API answers -1007 after 10 s)",
             account_status=True,
             checked="2026-11-29",
+        )
+
+    def links(
+        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
+    ) -> Sequence[kit.LinkSpec]:
+        return kit.usual_links(
+            self.venue,
+            instruments,
+            account,
+            trades,
+            most=_SYMBOLS_PER_LINK,
+            public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * kit.S, "quiet_ns": 120 * kit.S},
+            sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
@@ -91,10 +95,8 @@ class Binance:
             return kit.RestSession(
                 context,
                 self._calls,
-                VERDICTS,
                 sign=sign,
                 unwrap=tables.unwrap,
-                pauses=tables.PAUSES,
                 usage=tables.usage,
             )
         if signer is None:
@@ -103,6 +105,7 @@ class Binance:
         api = sockets.Api(signer, self._key_type, self._window_ms, private=not trade)
         return kit.AccountSocket(
             context,
+            calls=self._calls,
             url=self._urls["ws_trade" if trade else "ws_private"] + "/ws-api/v3",
             read=api.read,
             login=api.logon if self._key_type == "ed25519" else None,
@@ -116,6 +119,9 @@ class Binance:
         if isinstance(command, kit.CancelAll) and not command.instrument:
             return ()
         return self._calls.route(command, (kit.NewOrder, kit.CancelOrder, kit.QueryOrder))
+
+    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
+        return self._calls.cost(what, role)
 
 
 def _number(chosen: dict[str, str], name: str, usual: int, high: int) -> int:

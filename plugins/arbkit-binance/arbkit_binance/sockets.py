@@ -268,7 +268,7 @@ class Api:
         asked = socket.ids.read(name)
         kind = _LETTERS.get(asked.letter)
         if kind is not None:
-            return _ordered(socket.context, frame, kind, asked, now_ns)
+            return _ordered(socket, frame, kind, asked, now_ns)
         if frame.error is None:
             return ()
         return (kit.Notice("binance", f"request {name} refused: {frame.error.code} {frame.error.msg}", recv_ns=now_ns),)
@@ -280,7 +280,7 @@ def clock(now_ns: int) -> kit.Send:
 
 
 def _ordered(
-    context: kit.Context,
+    socket: kit.AccountSocket,
     frame: rows.Frame,
     kind: type[kit.NewOrder | kit.CancelOrder | kit.QueryOrder],
     asked: kit.Asked,
@@ -292,14 +292,13 @@ def _ordered(
         if frame.status != 200 or not kit.is_present(frame.result):
             return ()
         source = "poll" if kind is kit.QueryOrder else "ack"
-        return tables.report(context, rows.row(frame.result), source, now_ns, asked)
+        return tables.report(socket.context, rows.row(frame.result), source, now_ns, asked)
     limited = tables.PAUSES.limits(frame.status)
     code = None if limited or frame.status >= 500 else error.code
-    names = (asked.instrument, asked.cl_ord_id)
     if kind is kit.QueryOrder:
-        found = VERDICTS.queried(context, *names, code, error.msg, now_ns)
+        found = VERDICTS.queried(socket.context, asked, code, error.msg, now_ns)
         return () if found is None else (found,)
-    return (VERDICTS.answer(context, kind, *names, code, error.msg, now_ns, limited=limited),)
+    return socket.ordered(kind, asked, code, error.msg, now_ns, limited=limited)
 
 
 def _event(context: kit.Context, data: Raw | str | bytes, now_ns: int) -> Sequence[kit.Output]:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 import arbkit.venue as kit
 from arbkit_binance import rows
+from arbkit_binance.verdicts import VERDICTS
 
 LIMITS = (
     kit.RateLimit("weight", 6000, 60 * kit.S),
@@ -42,7 +43,6 @@ _ROW = dict[str, Any]
 _TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 
 _LISTED = kit.OrderFields(
-    native="symbol",
     order_id="orderId",
     cl_ord_id="clientOrderId",
     status="status",
@@ -56,7 +56,6 @@ _LISTED = kit.OrderFields(
         "EXPIRED": kit.OrdStatus.EXPIRED,
         "EXPIRED_IN_MATCH": kit.OrdStatus.EXPIRED,
     },
-    side="side",
     px="price",
     qty="origQty",
     cum_qty="executedQty",
@@ -100,7 +99,6 @@ _ANSWERED_FILL = replace(_LISTED_FILL, trade_id="tradeId")
 _HELD = kit.BalanceFields(asset="asset", free="free", locked="locked")
 _TOUCHED = kit.BalanceFields(asset="a", free="f", locked="l")
 _PAIR = kit.InstrumentFields(
-    native="symbol",
     base="baseAsset",
     quote="quoteAsset",
     tick="tickSize",
@@ -447,4 +445,6 @@ def calls(depth: int, sapi: bool) -> kit.CallTable:
                 ),
             ),
         },
+        verdicts=VERDICTS,
+        pauses=PAUSES,
     )

@@ -414,7 +414,10 @@ def test_throttle_codes_leave_an_order_unknown(code: int) -> None:
         assert update.about_cancel is about_cancel
         letter = "c" if about_cancel else "n"
         frame = f'{{"id":"{letter}{CL}BTCUSDT","status":400,"error":{error(code, "Too many.")}}}'
-        assert list(session(Role.TRADE).receive(frame, NOW)) == [update]
+        said, *closed = session(Role.TRADE).receive(frame, NOW)
+        assert said == update
+        buckets = {one.bucket: one.until_ns - NOW for one in closed if isinstance(one, RateReport)}
+        assert buckets["weight"] == 10_000_000_000, "the command's buckets are closed"
 
 
 def test_taken_client_id_is_no_rejection() -> None:

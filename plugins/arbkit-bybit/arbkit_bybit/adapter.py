@@ -7,7 +7,6 @@ from functools import partial
 
 import arbkit.venue as kit
 from arbkit_bybit import sockets, tables
-from arbkit_bybit.verdicts import VERDICTS
 
 
 def _site(rest: str, stream: str = "stream.bybit.com") -> dict[str, str]:
@@ -58,7 +57,6 @@ class Bybit:
         order_window_source="https://bybit-exchange.github.io/docs/v5/guide (X-BAPI-RECV-WINDOW)",
         account_status=True,
         fees_at_once=True,
-        book_check="sequence",
         checked="2026-11-29",
     )
     rate_limits: Sequence[kit.RateLimit] = (
@@ -82,14 +80,19 @@ class Bybit:
         self._urls = HOSTS.urls(settings, chosen.get("domain", "bybit.com"))
         self._depth = chosen.get("depth", "50")
         self._feeds = sockets.feeds(chosen.get("gap_check", "on") == "on")
-        self.links = partial(
-            kit.usual_links,
+
+    def links(
+        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
+    ) -> Sequence[kit.LinkSpec]:
+        return kit.usual_links(
             self.venue,
+            instruments,
+            account,
+            trades,
             most_chars=CHARS_PER_LINK,
             topics=(f"orderbook.{self._depth}.", f"{sockets.PRINTS}."),
             sockets={role: {} for role in (kit.Role.PRIVATE, kit.Role.TRADE) if self._urls[f"ws_{role.value}"]},
         )
-        self.cost = tables.CALLS.cost
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
         context = kit.Context(link, catalogue, signer)
@@ -98,10 +101,8 @@ class Bybit:
             return kit.RestSession(
                 context,
                 tables.CALLS,
-                VERDICTS,
                 sign=partial(tables.sign, url=self._urls["rest"]),
                 unwrap=tables.unwrap,
-                pauses=tables.PAUSES,
                 usage=lambda context, buckets, answer, now_ns: tables.usage(context, buckets, answer.headers, now_ns),
             )
         if link.role is kit.Role.PUBLIC:
@@ -121,6 +122,7 @@ class Bybit:
         trade = link.role is kit.Role.TRADE
         return kit.AccountSocket(
             context,
+            calls=tables.CALLS,
             url=self._urls["ws_trade"] + "/v5/trade" if trade else self._urls["ws_private"] + "/v5/private",
             read=sockets.read_trade if trade else sockets.read_private,
             login=tables.login,
@@ -133,3 +135,6 @@ class Bybit:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that this adapter does not support (replace). Demo has no trade socket."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder) if self._urls["ws_trade"] else ())
+
+    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
+        return tables.CALLS.cost(what, role)

@@ -87,10 +87,9 @@ def _public_reply(socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) 
         return ()
     if not frame.op and frame.success is None:
         raise kit.BadFrame("neither a reply nor a push")
-    asked = int(frame.req_id) if frame.req_id.isascii() and frame.req_id.isdecimal() else 0
     if frame.success is False:
-        return socket.refused(asked, frame.ret_msg, now_ns)
-    return socket.confirmed(asked, now_ns)
+        return socket.refused(frame.req_id, frame.ret_msg, now_ns)
+    return socket.confirmed(frame.req_id, now_ns)
 
 
 # --- the account ---
@@ -158,28 +157,16 @@ def read_trade(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Seq
 
 def _answer(socket: kit.AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[kit.Output]:
     ids = kit.read_json(rows.IDS, bytes(frame.data)) or rows.Ids()
-    asked, kind = socket.ids.read(frame.req_id), _KINDS[frame.op]
-    cl_ord_id = ids.order_link_id or asked.cl_ord_id
-    if not cl_ord_id:
+    asked, kind = socket.ids.read(frame.req_id, ids.order_link_id), _KINDS[frame.op]
+    if not asked.cl_ord_id:
         return (_notice(frame, now_ns),)
     code, text = frame.ret_code, frame.text
     if code == _TOO_MANY_SESSIONS:
         code, text = None, f"{code} {text}: too many trade sockets of this account"  # says nothing about the order
     buckets = tables.CALLS.buckets(kind, socket.context.account, asked.instrument)
-    out: list[kit.Output] = [
-        *VERDICTS.acknowledged(
-            socket.context,
-            kind,
-            asked.instrument,
-            cl_ord_id,
-            code,
-            text,
-            now_ns,
-            order_id=ids.order_id,
-            exch_ns=kit.ms_ns(str(frame.header.get("Timenow", ""))),
-            buckets=buckets,
-            pause_ns=tables.PAUSES.window_ns,
-        ),
+    exch_ns = kit.ms_ns(str(frame.header.get("Timenow", "")))
+    out = [
+        *socket.ordered(kind, asked, code, text, now_ns, order_id=ids.order_id, exch_ns=exch_ns),
         *tables.usage(socket.context, buckets, frame.header, now_ns),
     ]
     return [*out, _notice(frame, now_ns)] if code in _RESTARTING else out

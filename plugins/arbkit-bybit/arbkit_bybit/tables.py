@@ -32,7 +32,6 @@ _REASONS = {
 """``rejectReason`` of an order."""
 
 ORDER = kit.OrderFields(
-    native="symbol",
     order_id="orderId",
     cl_ord_id="orderLinkId",
     status="orderStatus",
@@ -47,7 +46,6 @@ ORDER = kit.OrderFields(
         "Deactivated": kit.OrdStatus.CANCELED,
         "Rejected": kit.OrdStatus.REJECTED,
     },
-    side="side",
     px="price",
     qty="qty",
     cum_qty="cumExecQty",
@@ -64,7 +62,6 @@ FILL = ORDER.fill(
 )
 _COIN = kit.BalanceFields(asset="coin", free="walletBalance", locked="locked")
 _PAIR = kit.InstrumentFields(
-    native="symbol",
     base="baseCoin",
     quote="quoteCoin",
     tick="priceFilter.tickSize",
@@ -293,12 +290,7 @@ def _fixed(*params: tuple[str, str]) -> Callable[[kit.Context, Any], kit.Params]
 
 
 def _ack(got: kit.Got) -> list[kit.OrderUpdate]:
-    what, ids = got.what, got.rows
-    more = {"order_id": ids.order_id, "exch_ns": got.reply.exch_ns}
-    answer = VERDICTS.answer(
-        got.context, type(what), what.instrument, what.cl_ord_id, got.reply.code, got.reply.text, got.now_ns, **more
-    )
-    return [answer]
+    return got.acknowledged(got.rows.order_id, got.reply.exch_ns)
 
 
 _PAGES = kit.Pages("cursor", lambda page: unquote(page.next_page_cursor) if page.rows else "")
@@ -375,5 +367,7 @@ CALLS = kit.CallTable(
             memory_ns=_FILLS_NS,
         ),
     },
+    verdicts=VERDICTS,
+    pauses=PAUSES,
     every={kit.Role.REST: [("ip", 1)], kit.Role.TRADE: [("ws", 1)]},
 )

@@ -7,7 +7,6 @@ from functools import partial
 
 import arbkit.venue as kit
 from arbkit_okx import sockets, tables
-from arbkit_okx.verdicts import VERDICTS
 
 
 def _region(rest: str, ws: str) -> dict[str, str]:
@@ -45,7 +44,6 @@ class Okx:
         order_window_ns=tables.ORDER_WINDOW_NS,  # expTime, set on every order
         order_window_source="https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order (expTime)",
         account_status=True,
-        book_check="sequence",
         checked="2026-11-29",
     )
     rate_limits: Sequence[kit.RateLimit] = (
@@ -72,12 +70,17 @@ class Okx:
         self._login = self._channel.endswith("l2-tbt")
         """Public sockets log in: for the channels of the higher tiers."""
         self._calls = tables.calls(self._trade_mode)
-        self.cost = self._calls.cost
+
+    def links(
+        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
+    ) -> Sequence[kit.LinkSpec]:
         # books and the tbt channels push an empty update after 60 s without a change
         quiet_ns = 0 if self._channel in ("bbo-tbt", "books5") else 90 * kit.S
-        self.links = partial(
-            kit.usual_links,
+        return kit.usual_links(
             self.venue,
+            instruments,
+            account,
+            trades,
             most=BOOKS_PER_LINK,
             public={"send_limit": _REQUESTS, "quiet_ns": quiet_ns},
             public_login=self._login,
@@ -89,9 +92,7 @@ class Okx:
         beat = kit.Heartbeat("ping", sockets.PING_NS)
         if link.role is kit.Role.REST:
             sign = partial(tables.sign, url=self._urls["rest"], demo=self._demo)
-            return kit.RestSession(
-                context, self._calls, VERDICTS, sign=sign, unwrap=tables.unwrap, pauses=tables.PAUSES
-            )
+            return kit.RestSession(context, self._calls, sign=sign, unwrap=tables.unwrap)
         if link.role is kit.Role.PUBLIC:
             return self._public(context, beat, sockets.read_public)
         if signer is None:
@@ -100,6 +101,7 @@ class Okx:
         trade = link.role is kit.Role.TRADE
         return kit.AccountSocket(
             context,
+            calls=self._calls,
             url=self._urls["ws_trade" if trade else "ws_private"] + "/ws/v5/private",
             read=private.read,
             login=tables.login,
@@ -131,3 +133,6 @@ class Okx:
         """Empty for commands that OKX spot does not have (cancel-all). In demo, orders use REST, because demo refuses
         the instIdCode that it publishes."""
         return self._calls.route(command, () if self._demo else (kit.NewOrder, kit.CancelOrder))
+
+    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
+        return self._calls.cost(what, role)

@@ -89,12 +89,11 @@ def _others(socket: kit.BookSocket, arg: rows.Arg, data: str | bytes, now_ns: in
 
 def _public_event(socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) -> Sequence[kit.Output]:
     code, text = frame.code, f"{frame.code} {frame.msg}"
-    asked = int(frame.id) if frame.id.isascii() and frame.id.isdecimal() else 0
     match frame.event:
         case "login":
             return socket.subscribe(now_ns)
         case "subscribe":
-            return socket.confirmed(asked, now_ns)
+            return socket.confirmed(frame.id, now_ns)
         case "error" if code in _TIER:
             notice = kit.Notice("okx", f"{text}; reading books", recv_ns=now_ns)
             return [notice, *socket.fall_back(streams("books"), now_ns)]
@@ -102,7 +101,7 @@ def _public_event(socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) 
             error = VERDICTS.refused_login("okx", code, frame.msg)
             if error is not None:
                 raise error
-            return socket.refused(asked, text, now_ns)
+            return socket.refused(frame.id, text, now_ns)
         case "notice":
             return (kit.Notice("okx", text, code == _SHUTDOWN, now_ns),)
     return ()
@@ -143,7 +142,6 @@ class Private:
 
     def __init__(self, trade_mode: str) -> None:
         self._trade_mode = trade_mode
-        self._calls = tables.calls(trade_mode)
 
     def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
         """Under ``cross``, spot orders are of the type MARGIN, so the orders of all types are subscribed."""
@@ -196,25 +194,13 @@ class Private:
 
     def _answer(self, socket: kit.AccountSocket, frame: rows.Envelope, now_ns: int) -> Sequence[kit.Output]:
         ack = next(iter(rows.acks(frame.data)), rows.Ack())
-        asked = socket.ids.read(frame.id)
-        cl_ord_id = ack.cl_ord_id or asked.cl_ord_id
+        asked = socket.ids.read(frame.id, ack.cl_ord_id)
         kind = _KINDS.get(frame.op)
-        if kind is None or not cl_ord_id:
+        if kind is None or not asked.cl_ord_id:
             return (kit.Notice("okx", f"{frame.op} {frame.id}: {frame.code} {frame.msg}", recv_ns=now_ns),)
         code = ack.s_code or (frame.code if frame.code != "0" else None)  # success without an item proves nothing
-        return VERDICTS.acknowledged(
-            socket.context,
-            kind,
-            asked.instrument,
-            cl_ord_id,
-            code,
-            ack.s_msg or frame.msg,
-            now_ns,
-            order_id=ack.ord_id,
-            exch_ns=kit.ms_ns(ack.ts),
-            buckets=self._calls.buckets(kind, socket.context.account, asked.instrument),
-            pause_ns=tables.PAUSES.window_ns,
-        )
+        text = ack.s_msg or frame.msg
+        return socket.ordered(kind, asked, code, text, now_ns, order_id=ack.ord_id, exch_ns=kit.ms_ns(ack.ts))
 
     def write(self, socket: kit.AccountSocket, what: kit.Command, now_ns: int) -> kit.Send:
         if not isinstance(what, kit.NewOrder | kit.CancelOrder):

@@ -34,7 +34,6 @@ ORDER = kit.OrderFields(
         "canceled": kit.OrdStatus.CANCELED,
         "mmp_canceled": kit.OrdStatus.EXPIRED,
     },
-    side="side",
     px="px",
     qty="sz",
     cum_qty="accFillSz",
@@ -245,13 +244,8 @@ def key_params(what: kit.CancelOrder | kit.QueryOrder) -> list[tuple[str, str]]:
 
 
 def _ack(got: kit.Got) -> list[kit.OrderUpdate]:
-    what, row = got.what, got.rows[0]
-    ids = {"order_id": row.ord_id, "exch_ns": kit.ms_ns(row.ts)}
-    return [
-        VERDICTS.answer(
-            got.context, type(what), what.instrument, what.cl_ord_id, row.s_code or None, row.s_msg, got.now_ns, **ids
-        )
-    ]
+    row = got.rows[0]
+    return got.acknowledged(row.ord_id, kit.ms_ns(row.ts), row.s_code, row.s_msg)
 
 
 def _pages(name: str) -> kit.Pages:
@@ -341,4 +335,6 @@ def calls(trade_mode: str) -> kit.CallTable:
                 memory_ns=3 * 86_400 * kit.S,
             ),
         },
+        verdicts=VERDICTS,
+        pauses=PAUSES,
     )

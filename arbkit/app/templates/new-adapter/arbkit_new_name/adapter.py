@@ -8,64 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import arbkit.venue as kit
 import msgspec
-from arbkit.venue import (
-    MS,
-    Ask,
-    AskKind,
-    BookFeed,
-    BookSocket,
-    Call,
-    CallTable,
-    Capabilities,
-    Catalogue,
-    Chained,
-    ClientIdScope,
-    Command,
-    Context,
-    Depth,
-    Got,
-    Heartbeat,
-    Hosts,
-    HttpAnswer,
-    HttpRequest,
-    Instrument,
-    InstrumentUpdate,
-    Level,
-    LinkSpec,
-    Output,
-    Pauses,
-    RateLimit,
-    RestReply,
-    RestRequest,
-    RestSession,
-    Role,
-    S,
-    Session,
-    Signer,
-    Stream,
-    VenueSettings,
-    Verdicts,
-    check_amount,
-    json_text,
-    options,
-    query,
-    time_sample,
-    usual_links,
-)
 
-HOSTS = Hosts(
+HOSTS = kit.Hosts(
     "new_name",
     {("prod", ""): {"rest": "https://api.new-name.example", "ws_public": "wss://stream.new-name.example"}},
 )
 
 # --- the socket: https://docs.new-name.example/websocket
 
-FEEDS = {"book": BookFeed(50, Chained)}
+FEEDS = {"book": kit.BookFeed(50, kit.Chained)}
 """Channel -> levels per side, and the family of its books. ``book``: a snapshot, then changes with sequence numbers."""
 BOOKS_PER_LINK = 100
 """The venue allows so many subscriptions on one connection, in one request."""
-PING_NS = 20 * S
+PING_NS = 20 * kit.S
 """The venue closes a connection after 60 s without a message of the client."""
 
 
@@ -76,8 +33,8 @@ class Push(msgspec.Struct, tag="book"):
     symbol: str
     seq: int
     ms: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[kit.Level]
+    asks: list[kit.Level]
     prev: int | None = None
 
 
@@ -91,17 +48,17 @@ class Ack(msgspec.Struct, tag="ack"):
 _MESSAGE: msgspec.json.Decoder[Push | Ack] = msgspec.json.Decoder(Push | Ack, strict=False)
 
 
-def streams(native: str) -> Sequence[Stream]:
+def streams(native: str) -> Sequence[kit.Stream]:
     """What is subscribed for the book of an instrument."""
     return [("book", native)]
 
 
-def write(op: str, wanted: Sequence[Stream], number: int) -> str:
+def write(op: str, wanted: Sequence[kit.Stream], number: int) -> str:
     """A request: ``op`` is ``subscribe`` or ``unsubscribe``."""
-    return json_text({"id": number, "op": op, "books": [native for _, native in wanted]})
+    return kit.json_text({"id": number, "op": op, "books": [native for _, native in wanted]})
 
 
-def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]:
+def read(socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     """Called for each message. It needs no ``try`` around the decoding: the desk counts what cannot be read."""
     if data == "pong":
         return ()
@@ -116,8 +73,8 @@ def read(socket: BookSocket, data: str | bytes, now_ns: int) -> Sequence[Output]
         book = socket.open(message.symbol, "book", message.symbol)
     if book is None:
         return ()
-    depth = Depth(message.bids, message.asks, message.seq, message.prev or 0, message.ms * MS)
-    out: Sequence[Output] = book.snapshot(depth, now_ns) if message.prev is None else book.update(depth, now_ns)
+    depth = kit.Depth(message.bids, message.asks, message.seq, message.prev or 0, message.ms * kit.MS)
+    out: Sequence[kit.Output] = book.snapshot(depth, now_ns) if message.prev is None else book.update(depth, now_ns)
     return out
 
 
@@ -137,14 +94,14 @@ class Listed(msgspec.Struct):
     status: str
 
     def __post_init__(self) -> None:
-        check_amount(self.tick, self.lot, self.least)
+        kit.check_amount(self.tick, self.lot, self.least)
 
 
-def instruments(got: Got) -> Sequence[Output]:
+def instruments(got: kit.Got) -> Sequence[kit.Output]:
     """Every instrument with its order rules."""
     return [
-        InstrumentUpdate(
-            Instrument(
+        kit.InstrumentUpdate(
+            kit.Instrument(
                 venue="new_name",
                 symbol=f"{row.base}-{row.quote}",
                 native=row.symbol,
@@ -161,30 +118,17 @@ def instruments(got: Got) -> Sequence[Output]:
     ]
 
 
-def venue_time(got: Got) -> Sequence[Output]:
-    """The venue's time, in ms."""
-    return [time_sample("new_name", got.rows["ms"] * MS, MS, got.answer.sent_ns, got.answer.recv_ns)]
-
-
-REQUEST = (("requests", 1, ""),)
-CALLS = CallTable(
+CALLS = kit.CallTable(
     "new_name",
     {
-        AskKind.CATALOGUE: Call(
-            path="/v1/instruments", rows=list[Listed], read=instruments, cost=REQUEST, signed=False
-        ),
-        AskKind.TIME: Call(path="/v1/time", rows=dict[str, int], read=venue_time, cost=REQUEST, signed=False),
+        kit.AskKind.CATALOGUE: kit.Call("/v1/instruments", instruments, "requests", rows=list[Listed], signed=False),
+        kit.AskKind.TIME: kit.Call("/v1/time", kit.clock("ms", kit.MS), "requests", rows=dict[str, int], signed=False),
     },
+    # the codes are HTTP statuses: see ``kit.bare``. A venue with orders lists its whole table of errors
+    verdicts=kit.Verdicts(ok=[200], rejected={}),
+    pauses=kit.Pauses(window_ns=kit.S),
 )
-VERDICTS = Verdicts(ok=[200], rejected={})
-"""What codes mean; here they are HTTP statuses. A venue with orders lists its whole table of errors."""
-
-
-def unwrap(answer: HttpAnswer) -> RestReply:
-    """Code, error text and data of an answer. The venue has no envelope."""
-    return RestReply(
-        answer.status, "" if answer.status == 200 else answer.body[:100].decode(errors="replace"), answer.body
-    )
+"""path, reader of the answer, and the rate limit that it counts against"""
 
 
 # --- the venue
@@ -194,27 +138,36 @@ class NewName:
     """The adapter. Raises ``ConfigError`` for an unknown environment, endpoint or option."""
 
     venue = "new_name"
-    capabilities = Capabilities(
-        client_id_scope=ClientIdScope.NONE,
-        order_window_ns=5 * S,
+    capabilities = kit.Capabilities(
+        client_id_scope=kit.ClientIdScope.NONE,
+        order_window_ns=5 * kit.S,
         checked="1970-01-01",  # the day on which you last compared this file with the venue's pages
     )
-    rate_limits: Sequence[RateLimit] = (RateLimit("requests", 10, S), RateLimit("connections", 5, S))
+    rate_limits: Sequence[kit.RateLimit] = (
+        kit.RateLimit("requests", 10, kit.S),
+        kit.RateLimit("connections", 5, kit.S),
+    )
 
-    def __init__(self, settings: VenueSettings) -> None:
-        options(settings, {}, self.venue)  # it has none
+    def __init__(self, settings: kit.VenueSettings) -> None:
+        kit.options(settings, {}, self.venue)  # it has none
         self._urls = HOSTS.urls(settings)
 
     def links(
-        self, instruments: Sequence[Instrument], account: str, trades: Sequence[Instrument] = ()
-    ) -> Sequence[LinkSpec]:
-        return usual_links(self.venue, instruments, account, trades, most=BOOKS_PER_LINK)
+        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
+    ) -> Sequence[kit.LinkSpec]:
+        return kit.usual_links(self.venue, instruments, account, trades, most=BOOKS_PER_LINK)
 
-    def session(self, link: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:
-        context = Context(link, catalogue, signer)
-        if link.role is Role.REST:
-            return RestSession(context, CALLS, VERDICTS, sign=self._unsigned, unwrap=unwrap, pauses=Pauses(window_ns=S))
-        return BookSocket(
+    def route(self, command: kit.Command) -> Sequence[kit.Role]:
+        return CALLS.route(command)  # no call for orders yet: the venue can be used on paper, not live
+
+    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
+        return CALLS.cost(what, role)
+
+    def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
+        context = kit.Context(link, catalogue, signer)
+        if link.role is kit.Role.REST:
+            return kit.RestSession(context, CALLS, sign=kit.unsigned(self._urls["rest"]), unwrap=kit.bare)
+        return kit.BookSocket(
             context,
             url=self._urls["ws_public"] + "/v1",
             read=read,
@@ -222,15 +175,5 @@ class NewName:
             streams=streams,
             write=write,
             most=BOOKS_PER_LINK,
-            heartbeat=Heartbeat("ping", PING_NS),
+            heartbeat=kit.Heartbeat("ping", PING_NS),
         )
-
-    def _unsigned(self, context: Context, request: RestRequest, now_ns: int) -> HttpRequest:
-        params = [(name, str(value)) for name, value in request.params]
-        return HttpRequest(request.method, self._urls["rest"] + request.path + (f"?{query(params)}" if params else ""))
-
-    def route(self, command: Command) -> Sequence[Role]:
-        return ()  # no orders: the venue can be used on paper, not live
-
-    def cost(self, what: Ask | Command, role: Role) -> Sequence[tuple[str, int]]:
-        return CALLS.cost(what, role)
