@@ -1,8 +1,8 @@
 """A venue's rows as events, by tables of field names: orders, fills, balances, instruments.
 
 A row is a JSON object as decoded by ``rows`` (numbers with a fraction are ``Decimal``). The defaults are the names that
-most venues use; the name "" stands for a field that the venue does not have. A field of the wrong kind raises ``ValueError``. Books are not read this way: they are
-decoded straight into typed structures.
+most venues use; the name "" stands for a field that the venue does not have. A field of the wrong kind raises
+``ValueError``. Books are not read this way: they are decoded straight into typed structures.
 """
 
 from __future__ import annotations
