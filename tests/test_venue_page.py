@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,20 +111,9 @@ class Reader:
 
     def installs(self) -> list[str]:
         """As ``pip install -e`` leaves it: the package is known by its metadata, its code is read in this folder."""
-        uv = [
-            BIN / "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--offline",
-            "--no-deps",
-            "--no-build-isolation",
-            "--link-mode=copy",
-        ]
-        subprocess.run([*uv, "--python", sys.executable, "--target", str(self.site), str(self.folder)], check=True)
-        for file in (self.site / "arbkit_toy").iterdir():
-            file.unlink()
-        (self.site / "arbkit_toy").rmdir()
+        uv = f"{BIN}/uv pip install --quiet --offline --no-deps --no-build-isolation --link-mode=copy"
+        subprocess.run([*uv.split(), "--python", sys.executable, "--target", self.site, self.folder], check=True)
+        shutil.rmtree(self.site / "arbkit_toy")
         self.env["PYTHONPATH"] = f"{self.site}:{self.folder}"
         return []
 
