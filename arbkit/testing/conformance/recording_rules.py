@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from arbkit.core.errors import ConfigError
+from arbkit.core.types import plain
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule
 from arbkit.testing.recording import RecordedFrame, Replay, Summary, book_line, read_frames
 
@@ -84,10 +85,10 @@ def recording(subject: VenueUnderTest) -> str:
         lost = lost or (f"; line {number + 1}: {problems}" if problems else "")
     must(books, f"the recording changed no book{lost}")
     listed = [one for one in replay.catalogue.venue(replay.exchange.venue) if one.base]  # the others are made by replay
-    must(
-        not listed or any(one.tradable for one in listed),
-        f"none of {len(listed)} instruments of the recorded catalogue is tradable; one of them: {listed[:1]}",
-    )
+    if listed and not any(one.tradable for one in listed):
+        one = listed[0]
+        rules = f"tick {plain(one.tick)}, lot {plain(one.lot)}, status {one.status!r}"
+        must(False, f"none of {len(listed)} recorded instruments is tradable; {one.id}: {rules}")
     beside = expected_beside(subject.recording)
     if beside is None:
         return f"{len(books)} books without comparison: no expected file is beside the recording"
