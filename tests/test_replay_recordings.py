@@ -183,6 +183,20 @@ def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
     assert summary["summary"] == {"frames": 2, "books": 1, "gaps": 0, "errors": 4}
 
 
+def test_each_problem_is_told_with_its_line_and_its_reason(tmp_path: Path) -> None:
+    """A frame that cannot be read, and a lost book. The next frame has no part of it."""
+    path = written(
+        tmp_path,
+        ws(do="nonsense"),
+        book("X", (1.0, 1.0), snapshot=True),
+        ws(do="lost", s="X"),
+        book("X", (1.0, 1.0), snapshot=True),
+    )
+    told: list[str] = []
+    recording.print_books(path, Toy(), out=lambda line: None, warn=told.append)  # type: ignore[arg-type]
+    assert told == ["line 1: cannot be read: BadFrame: ?", "line 3: X is lost: gap"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_torn_end_is_read_up_to_and_said(tmp_path: Path, packed: bool) -> None:
     """Plain or gzipped."""

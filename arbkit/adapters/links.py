@@ -17,10 +17,15 @@ _NAMES = ("rest", "ws_public", "ws_private", "ws_trade")
 class Hosts:
     """Base URLs by environment and region: ``{("prod", ""): {"rest": ..., "ws_public": ...}, ("demo", "eea"): ...}``.
 
-    A missing name, or "", means that the environment has no such endpoint.
+    A missing name, or "", means that the environment has no such endpoint. Raises ``ValueError`` for a name that is not
+    one of ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``.
     """
 
     def __init__(self, venue: str, table: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
+        if strange := sorted({name for urls in table.values() for name in urls}.difference(_NAMES)):
+            raise ValueError(
+                f"hosts of {venue}: no endpoint is called {', '.join(strange)}; known: {', '.join(_NAMES)}"
+            )
         self._venue = venue
         self._table = table
 

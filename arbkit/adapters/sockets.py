@@ -165,6 +165,11 @@ class BookSocket:
         for instrument in self.context.link.instruments:
             native = self.context.native(instrument)
             own = self._streams(native)
+            if own[0][0] not in self._feeds:
+                raise LocalProtocolError(
+                    f"{self.context.link.link}: the first stream of {native} is {own[0][0]!r}, "
+                    f"which is no channel of its feeds: {', '.join(self._feeds)}"
+                )
             self._silent[own[0]] = (now_ns + _SILENT_NS, _SILENT_NS)
             streams += own
         if self._prints:

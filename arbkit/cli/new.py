@@ -42,7 +42,8 @@ def strategy(name: str, into: Path) -> None:
 def adapter(name: str, into: Path) -> None:
     """Make the package of a venue in the folder arbkit-NAME.
 
-    It reads the order books of an invented venue, and its tests pass. Replace the invented protocol by the venue's.
+    It reads the order books of an invented venue, and its tests pass. Replace the invented protocol by the venue's:
+    docs/add-a-venue.md shows it step by step.
     """
     _make("adapter", name, into)
 

@@ -21,7 +21,10 @@ from arbkit.plugins import registry as plugins
 @click.option("--fused", is_flag=True, help="Also use the venue's best bid-ask stream.")
 @json_option
 def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
-    """Print the book after each frame that changed it; or, for a run's .tape, the hash of its commands."""
+    """Print the book after each frame that changed it; or, for a run's .tape, the hash of its commands.
+
+    Frames that cannot be read and books that are lost are told on stderr, with the line and the reason.
+    """
     if recording.suffix == ".tape":
         return _tape(recording, as_json)
     if venue is None:
@@ -31,7 +34,12 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
     exchange = plugins.load().exchange(venue)(VenueSettings())
     show = _as_is if as_json else _for_people
     summary = print_books(
-        recording, exchange, top=top, fused=fused, out=lambda line: sys.stdout.write(show(line) + "\n")
+        recording,
+        exchange,
+        top=top,
+        fused=fused,
+        out=lambda line: sys.stdout.write(show(line) + "\n"),
+        warn=lambda text: say(f"{recording}: {text}"),
     )
     if summary.torn is not None:
         say(f"{recording}: line {summary.torn + 1} cannot be read; the lines before it were used")

@@ -36,6 +36,7 @@ from arbkit.core.types import (
     Instrument,
     InstrumentUpdate,
     LinkSpec,
+    NoAnswer,
     Output,
     Role,
     Secret,
@@ -134,6 +135,8 @@ class Replay:
         """By instrument id."""
         self.gaps = 0
         self.errors = 0
+        self.problems: list[str] = []
+        """What was wrong with the last frame: why it could not be read or used, which books it lost and why."""
         self._session = getattr(exchange, "replay_session", exchange.session)
         """An exchange can have ``replay_session`` to read old message formats that the venue no longer sends."""
         self._sessions: dict[str, Session] = {}
@@ -148,12 +151,14 @@ class Replay:
 
     def feed(self, frame: RecordedFrame) -> list[str]:
         """Process one frame. Returns the instruments whose books it changed and that are SYNCED."""
+        self.problems = []
         if frame.dir != "in":
             return []
         try:
             outputs = self._http(frame) if frame.kind == "http" else self._socket(frame)
-        except (ProtocolError, ValueError, KeyError, RecursionError):
+        except (ProtocolError, ValueError, KeyError, RecursionError) as error:
             self.errors += 1
+            self.problems.append(f"cannot be read: {type(error).__name__}: {error}")
             return []
         return self._take(outputs, frame.now_ns)
 
@@ -220,12 +225,15 @@ class Replay:
                 case BookLost():
                     self.gaps += 1
                     self._name(output.instrument)
+                    self.problems.append(f"{self._natives[output.instrument]} is lost: {output.reason}")
                     self._market.lose(output.instrument, output.reason)
                     changed.pop(output.instrument, None)
                 case InstrumentUpdate():
                     self.catalogue.add(output.instrument)
                 case Ask():
                     waiting += self._want(session, output, now_ns)
+                case NoAnswer():
+                    self.problems.append(f"the answer cannot be used: {output.reason}")
                 case _:
                     pass
         return list(changed)
@@ -245,9 +253,16 @@ def _words(url: str) -> list[str]:
 
 
 def print_books(
-    path: str | Path, exchange: Exchange, *, top: int = 5, fused: bool = False, out: Callable[[str], object] = print
+    path: str | Path,
+    exchange: Exchange,
+    *,
+    top: int = 5,
+    fused: bool = False,
+    out: Callable[[str], object] = print,
+    warn: Callable[[str], object] = lambda text: None,
 ) -> Summary:
     """Replay a recording. Calls ``out`` with one JSON line per changed book and frame, and then one with the summary.
+    Calls ``warn`` with the line and the reason for each frame that cannot be read, and each book that is lost.
 
     ``fused``: also use the venue's best bid-ask stream. Raises ``OSError`` if the file cannot be opened."""
     summary = Summary()
@@ -256,6 +271,8 @@ def print_books(
         summary.frames += 1
         for instrument_id in replay.feed(frame):
             out(json.dumps({"i": number, **book_line(replay.native(instrument_id), replay.books[instrument_id], top)}))
+        for problem in replay.problems:
+            warn(f"line {number + 1}: {problem}")
     summary.gaps = replay.gaps
     summary.errors += replay.errors
     summary.books = sum(1 for book in replay.books.values() if book.epoch)

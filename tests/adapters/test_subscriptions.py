@@ -14,6 +14,7 @@ from arbkit.adapters.chained import Chained
 from arbkit.adapters.context import Context
 from arbkit.adapters.sockets import BookFeed, BookSocket
 from arbkit.adapters.subscriptions import Stream, Subscriptions
+from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import BookLost, Catalogue, Instrument, LinkSpec, Notice, Output, Ready, Role, Send
 
 S = 1_000_000_000
@@ -111,3 +112,19 @@ def test_a_silent_symbol_is_told_ten_seconds_after_its_confirmation() -> None:
     assert times[0] == 12  # confirmed at 2
     assert 5 <= len(times) <= 10
     assert max(b - a for a, b in itertools.pairwise(times)) <= 121
+
+
+def test_a_book_of_a_channel_that_is_no_feed_is_refused() -> None:
+    """It would be subscribed, and each of its messages ignored: the error names the stream and the channels."""
+    link = LinkSpec(link="x.public.0", venue="x", role=Role.PUBLIC, instruments=["x:A-B"])
+    feeds = {"depth": BookFeed(0, Chained)}
+    socket = BookSocket(
+        Context(link, Catalogue(), None),
+        url="",
+        read=lambda socket, data, now_ns: (),
+        feeds=feeds,
+        streams=lambda native: [("dept", native)],
+        write=write,
+    )
+    with pytest.raises(LocalProtocolError, match=r"the first stream of AB is 'dept', .* its feeds: depth"):
+        socket.start(0)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
 from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
 from arbkit.core.orders.ids import format_cl_ord_id
@@ -86,3 +87,9 @@ def test_signature_test_vectors() -> None:
         "d25bf5f0595bbe24655141438e7a100b"
     )
     assert b64decode(ed25519_base64(edwards, "")).hex() == wanted
+
+
+def test_a_mistyped_endpoint_in_the_table_of_hosts_is_refused() -> None:
+    """Else the sockets would have no host, and nothing would say so before the first connection."""
+    with pytest.raises(ValueError, match="hosts of x: no endpoint is called ws_pubic; known: rest, ws_public"):
+        Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_pubic": "wss://b.example"}})

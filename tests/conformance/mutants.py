@@ -391,6 +391,13 @@ class Costly(Reference):
         return (("no_such_bucket", 1),)
 
 
+class Free(Reference):
+    """No request costs anything."""
+
+    def cost(self, what: Any, role: Role) -> Sequence[tuple[str, int]]:
+        return ()
+
+
 class Listed(Reference):
     """Encodes a command only for an instrument of the catalogue."""
 
@@ -436,6 +443,7 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
         "a guarantee without a page": ("capability_card", declared(order_timeout_source="")),
         "a guarantee without a date": ("capability_card", declared(checked="last year")),
         "a cost of a limit that is not declared": ("declared", Costly),
+        "a catalogue that costs nothing": ("declared", Free),
         "an instrument without a link": ("links", Short),
         "any option taken": ("options", Generous),
         "endpoints ignored": ("endpoints", Deaf),
@@ -448,6 +456,10 @@ def mutants() -> dict[str, tuple[str, type[Okx]]]:
         "a negative tick that can be traded": (
             "catalogue_garbage",
             lying(only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=Decimal(-1)))])),
+        ),
+        "no pair that can be traded": (
+            "recording",
+            lying(only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tradable=False))])),
         ),
         "an exception for an unreadable frame": ("frame_garbage", answering("receive", raising(TypeError))),
         "an exception for a cut frame": ("broken_frames", answering("receive", raising(AttributeError))),

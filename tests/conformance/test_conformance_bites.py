@@ -97,6 +97,18 @@ def test_each_kind_of_rule_has_a_violation() -> None:
     assert caught == set(KINDS)
 
 
+def test_an_exception_of_the_adapter_fails_the_rule_with_its_place() -> None:
+    """The author finds the line: file and number of where it was raised."""
+
+    class Bug(BooksOnly):
+        def links(self, *args: Any) -> Any:
+            raise TypeError("no")
+
+    (result,) = run(VenueUnderTest(Bug), ["links"])
+    line = Bug.links.__code__.co_firstlineno + 1
+    assert (result.outcome, result.note) == ("FAIL", f"TypeError: no ({__file__}:{line})")
+
+
 def test_a_book_that_ignores_gaps_fails_on_a_recording(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorded frame is dropped, and the next one is applied all the same."""
     update = Chained.update

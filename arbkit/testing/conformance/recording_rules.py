@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from arbkit.core.errors import ConfigError
+from arbkit.core.types import plain
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule
 from arbkit.testing.recording import RecordedFrame, Replay, Summary, book_line, read_frames
 
@@ -68,18 +69,26 @@ def _frames(subject: VenueUnderTest) -> Sequence[RecordedFrame]:
 
 @rule("recordings", "recording")
 def recording(subject: VenueUnderTest) -> str:
-    """Each recorded frame is read without an error, and no book has a gap; where ``expected*.jsonl`` is beside the
-    recording, each book equals the expected one, to the last digit."""
+    """Each recorded frame is read without an error, and no book has a gap; a recorded catalogue has a tradable
+    instrument; where ``expected*.jsonl`` is beside the recording, each book equals the expected one, to the last
+    digit."""
     assert subject.recording is not None
     replay = Replay(subject.made())
     books: dict[tuple[int, str], dict[str, Any]] = {}
-    frames = _frames(subject)
-    for number, frame in enumerate(frames):
+    lost = ""
+    for number, frame in enumerate(_frames(subject)):
         for instrument in replay.feed(frame):
             native = replay.native(instrument)
             books[number, native] = book_line(native, replay.books[instrument], _TOP)
-        must(not replay.errors, f"line {number + 1} cannot be read by the adapter: {frame.data[:120]!r}")
-    must(books, "the recording changed no book")
+        problems = "; ".join(replay.problems)
+        must(not replay.errors, f"line {number + 1} {problems}: {frame.data[:120]!r}")
+        lost = lost or (f"; line {number + 1}: {problems}" if problems else "")
+    must(books, f"the recording changed no book{lost}")
+    listed = [one for one in replay.catalogue.venue(replay.exchange.venue) if one.base]  # the others are made by replay
+    if listed and not any(one.tradable for one in listed):
+        one = listed[0]
+        rules = f"tick {plain(one.tick)}, lot {plain(one.lot)}, status {one.status!r}"
+        must(False, f"none of {len(listed)} recorded instruments is tradable; {one.id}: {rules}")
     beside = expected_beside(subject.recording)
     if beside is None:
         return f"{len(books)} books without comparison: no expected file is beside the recording"
@@ -87,7 +96,7 @@ def recording(subject: VenueUnderTest) -> str:
     for want in _expected(beside):
         key = (want["i"], want["symbol"])
         have = books.get(key)
-        must(have is not None, f"no book of {key[1]} after line {key[0] + 1}")
+        must(have is not None, f"no book of {key[1]} after line {key[0] + 1}{lost}")
         assert have is not None
         for part in ("bid", "ask", "bids5", "asks5"):
             must(
@@ -96,7 +105,7 @@ def recording(subject: VenueUnderTest) -> str:
             )
         compared += 1
     must(compared, f"{beside.name} is empty")
-    must(not replay.gaps, f"{replay.gaps} gaps in a recording whose expected books have none")
+    must(not replay.gaps, f"{replay.gaps} gaps in a recording whose expected books have none{lost}")
     return f"{compared} books compared"
 
 

@@ -8,6 +8,7 @@ test the dialect with an independent client (ccxt, for example). docs/conformanc
 from __future__ import annotations
 
 from collections.abc import Iterable
+from traceback import extract_tb
 from typing import Literal
 
 from msgspec import Struct
@@ -69,4 +70,5 @@ def _result(subject: VenueUnderTest, rule: Rule) -> Result:
     except Nonconforming as error:
         return Result(rule.name, rule.kind, "FAIL", str(error))
     except Exception as error:  # an adapter under test may raise anything
-        return Result(rule.name, rule.kind, "FAIL", f"{type(error).__name__}: {error}")
+        last = extract_tb(error.__traceback__)[-1]
+        return Result(rule.name, rule.kind, "FAIL", f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})")
