@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from arbkit.venue import (
     MS,
     AccountStatus,
+    Ask,
     AskKind,
     AssetStatus,
     Balance,
@@ -57,6 +58,7 @@ from arbkit.venue import (
     json_text,
     movable,
     number,
+    parse_cl_ord_id,
     plain,
     query,
     read_json,
@@ -339,6 +341,11 @@ def _one(context: Context, what: QueryOrder, now_ns: int) -> Params:
     return [*_inst(context, what, now_ns), which]
 
 
+def _ended(context: Context, what: Ask, now_ns: int) -> Params:
+    which = "orderId" if parse_cl_ord_id(what.ref) is None else "orderLinkId"
+    return [*_inst(context, what, now_ns), (which, what.ref)]
+
+
 def _fill_params(context: Context, what: ListFills, now_ns: int) -> Params:
     own = [("orderId", what.order_id)] if what.order_id else []
     since = [("startTime", str(what.since_ns // MS))] if what.since_ns else []
@@ -400,7 +407,7 @@ CALLS = CallTable(
         ),
         AskKind.ORDER: Call(
             path="/v5/order/history",
-            params=lambda context, what, now_ns: [*_inst(context, what, now_ns), ("orderLinkId", what.ref)],
+            params=_ended,
             rows=rows.Page,
             read=each(order),
             cost=[("history", 1, "")],
