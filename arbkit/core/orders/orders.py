@@ -105,7 +105,7 @@ class Order:
         self.cancel_asked = False
         """A cancel was sent and has not been refused."""
         self.reason: RejectReason | None = None
-        """Why the order was rejected or ended."""
+        """Why the order was rejected or ended; of an UNKNOWN order: what the venue answered."""
         self.text = ""
         """The venue's text for ``reason``."""
         self.lasting = False
@@ -352,6 +352,8 @@ class Orders:
         status = update.ord_status
         if status is OrdStatus.REJECTED and update.reason is not None and not update.reason.definite:
             status = OrdStatus.UNKNOWN  # the venue may have accepted a copy: a query will tell
+        if status is OrdStatus.UNKNOWN and not order.seen & (_EXISTS | _REJECTED):
+            order.reason, order.text = update.reason, update.text
         cum = max(order.cum_qty, order.filled_qty, update.cum_qty or _ZERO, update.last_qty)
         if status is OrdStatus.FILLED and update.cum_qty is None:
             cum = max(cum, order.intent.qty)

@@ -27,7 +27,9 @@ from arbkit.core.types import (
     FeeUpdate,
     Instrument,
     InstrumentUpdate,
+    Lane,
     LinkSpec,
+    NewOrder,
     QueryOrder,
     Role,
 )
@@ -237,6 +239,14 @@ class Venue:
             ):
                 return role
         return Role.REST
+
+    def wait_ns(self, order: NewOrder, now_ns: int) -> int:
+        """How long this hedge or unwind would wait for its rate tokens; ``NEVER`` = it never gets them."""
+        if self.paper is not None:
+            return 0
+        cost = self.exchange.cost(order, self.channel(order))
+        ready_ns = self.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
+        return NEVER if ready_ns == NEVER else ready_ns - now_ns
 
     def poll(self, kind: AskKind, instrument: str = "") -> Poll | None:
         """The poll of this kind, if there is one."""
