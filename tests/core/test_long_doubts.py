@@ -36,10 +36,10 @@ def other(venue: str) -> str:
 
 
 def one_edge(
-    venue: str, faults: list[Fault], for_s: float = 0.02
+    venue: str, faults: list[Fault], for_s: float = 0.02, *, buys: bool = False
 ) -> tuple[VirtualRun, list[tuple[str, dict[str, Any]]]]:
-    """A run in which one deal is made, ten seconds after its start: a purchase at ``venue``'s neighbour, sold at
-    ``venue``. And its log."""
+    """A run with an edge ten seconds after its start: sold at ``venue`` (or bought: ``buys``), the other leg at a
+    neighbour. And its log."""
     told: list[tuple[str, dict[str, Any]]] = []
     pairs = {REGISTRY.exchange(name): REGISTRY.dialect(name) for name in (venue, other(venue))}
     run = simulate(
@@ -50,7 +50,8 @@ def one_edge(
         limits=MANY,
         log=lambda event, **fields: told.append((event, fields)),
     )
-    run.world.plant("BTC-USDT", other(venue), venue, 0.002, run.now_ns + 10 * S, round(for_s * S))
+    cheap, dear = (venue, other(venue)) if buys else (other(venue), venue)
+    run.world.plant("BTC-USDT", cheap, dear, 0.002, run.now_ns + 10 * S, round(for_s * S))
     return run, told
 
 
@@ -120,7 +121,7 @@ def test_a_trade_made_by_hand_does_not_block_the_proof(venue: str) -> None:
         Fault(kind="trade", venue=venue, at_s=10.5, amount=100.0),
         Fault(kind="trade", venue=venue, at_s=12.5, amount=100.0),
     ]
-    run, told = one_edge(venue, faults)
+    run, told = one_edge(venue, faults, buys=True)
     run.run_for(11)
     assert [order for order in run.desk.unresolved() if order.unknown]
     run.run_for(60)
