@@ -59,14 +59,13 @@ def assigned_on_others(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def test_no_collaborator_is_assigned_after_construction() -> None:
     """What the desk and its rooms are made of is given to the constructor: nobody writes an attribute of another's
-    collaborator. The exceptions are numbers: times, a clock's offset and error, counters."""
+    collaborator. The exceptions are numbers: times, a clock's offset, counters."""
     numbers = {
         "self._view.now_ns",
         "self.view.now_ns",
         "self.counted.up",
         "self.counted.bad_frames",
         "self.setup.signer.offset_ns",
-        "self.resolver.clock_error_ns",
     }
     found = [
         f"{path.relative_to(ROOT)}:{line}: {what}"

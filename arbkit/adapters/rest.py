@@ -206,12 +206,10 @@ class RestSession:
         return (self._verdicts.answer(self._context, type(what), what, code, text, now_ns, limited=limited),)
 
     def _not_found(self, what: QueryOrder | Ask, call: Call, now_ns: int) -> Sequence[Output]:
-        cl_ord_id = what.ref if isinstance(what, Ask) else what.cl_ord_id
-        if not cl_ord_id:
-            return ()  # an order that is not ours: nobody waits for it
+        name = what.ref if isinstance(what, Ask) else what.cl_ord_id or what.order_id
         if call.elsewhere:
-            return (Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=cl_ord_id, lane=Lane.QUERY),)
-        return (OrderAbsent(self._context.account, what.instrument, cl_ord_id, now_ns),)
+            return (Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=name, lane=Lane.QUERY),)
+        return (OrderAbsent(self._context.account, what.instrument, name, now_ns),)
 
     # --- pages
 
@@ -259,7 +257,7 @@ class RestSession:
                 instrument=what.instrument,
                 updates=updates,
                 since_ns=since_ns,
-                complete=complete and (not memory_ns or since_ns > now_ns - memory_ns),
+                complete=complete and (not memory_ns or since_ns > self._context.signer.venue_ns(now_ns) - memory_ns),
                 sent_ns=listed.first_ns,
                 recv_ns=now_ns,
             ),

@@ -322,6 +322,7 @@ class Desk:
         self.log("clock.jumped")
         for venue in self.venues.values():
             venue.clock_jumped(now_ns)
+            self.watchdog.clock(venue.exchange.venue, None)
         self._dirty = True
 
     def durable(self, position: int, now_ns: int) -> None:
@@ -427,6 +428,8 @@ class Desk:
                 if self.market.update(out, link.watch, now_ns):
                     transit_ns = self.books[out.instrument].transit_ns
                     self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
+                    self.venues[link.spec.venue].clock_doubted(now_ns)
+                    self._dirty = True
             elif kind is OrderAbsent:
                 self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
             elif kind is Listing:
@@ -545,6 +548,8 @@ class Desk:
             self.counters.alarms["credentials"] += 1
         if update.reason in _RULES and update.ord_status is OrdStatus.REJECTED and not update.about_cancel:
             self.venues[link.spec.venue].rules_doubted(now_ns)
+        elif update.reason is RejectReason.CLOCK:
+            self.venues[link.spec.venue].clock_doubted(now_ns)
         known = self.tracker.report(update, now_ns)
         if known is not None:
             self.engine.changed(known, now_ns)
@@ -575,7 +580,11 @@ class Desk:
             self.log("venue.account", venue=link.spec.venue, warning=warning)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        self.venues[link.spec.venue].clock_sample(sample, now_ns)
+        name, venue = link.spec.venue, self.venues[link.spec.venue]
+        wrong_ns = venue.clock_sample(sample, now_ns)
+        if wrong_ns is not None:
+            self.log("clock.wrong", venue=name, offset_ms=wrong_ns / 1e6)
+        self.watchdog.clock(name, venue.clock.offset_ns)
 
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
         venue = link.spec.venue

@@ -21,6 +21,7 @@ from arbkit.core.types import (
     HttpAnswer,
     Instrument,
     LinkSpec,
+    NewOrder,
     NoAnswer,
     Opportunity,
     OrderUpdate,
@@ -205,6 +206,11 @@ class View(Protocol):
 
     def may_trade(self, venue: str) -> bool:
         """The venue is ready for new orders (see ``core.venues.readiness``)."""
+        ...
+
+    def wait_ns(self, order: NewOrder) -> int:
+        """How long a hedge or unwind would wait for rate tokens or for the end of a ban. 0 = it can leave now;
+        ``NEVER`` = it costs more than the venue's limit."""
         ...
 
     def room(self, instrument: str) -> Decimal:

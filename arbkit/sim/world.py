@@ -179,7 +179,7 @@ class World:
             return
         self._begin(now_ns)
         accepted = site.exchange.accepted
-        site.exchange.visible_ns = now_ns - site.blind_ns
+        site.exchange.visible_ns = now_ns + site.skew_ns - site.blind_ns
         try:
             site.dialect.frame(conn, text, now_ns + site.skew_ns)
         except Lost:
@@ -288,7 +288,7 @@ class World:
 
     def _http(self, site: Site, request: Request, now_ns: int) -> Reply | None:
         exchange, faults = site.exchange, site.faults
-        exchange.visible_ns = now_ns - site.blind_ns
+        exchange.visible_ns = now_ns + site.skew_ns - site.blind_ns
         if door := self._troubles[site.exchange.name].door(now_ns):
             return door
         if now_ns < exchange.limited_until_ns:

@@ -7,7 +7,14 @@ and their fills are counted, there are two cases:
 - otherwise one more priced IOC order is sent for the difference. It completes the smaller leg (hedge) or reverses a
   part of the larger one (unwind), whichever is cheaper by the present books, within ``max_unwind_loss``.
 
-After ``tries`` such orders, or after ``hold_after_s`` without a possible one, the deal is HELD. The engine calls it.
+A venue that is banned, out of rate tokens or not ready gets such an order only if no other can take it now. After
+``tries`` such orders, or after ``hold_after_s`` without a possible one, the deal is HELD.
+
+While the outcome of an order is unknown, nothing is sent for its deal until there is proof. If that takes longer than
+``max_naked_s``, what is known to have filled on the other leg is taken back: an order that the venue still does not
+show is more likely absent. If it was refused as "too many requests", it is taken back at once. The deal stays open
+until the proof comes, and counts in full; if the order had been executed after all, it is reversed too. The engine
+calls it.
 """
 
 from __future__ import annotations
@@ -50,16 +57,27 @@ side of that instrument is not tried again for the deal."""
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
-"""Maximum number of orders, rejected ones included, per allowed try."""
+"""Maximum number of orders that were sent, rejected ones included, per allowed try."""
+_WAIT_PRICE = 0.0001
+"""What a second of waiting costs, as a fraction of price: about what Bitcoin's price moves in a second."""
+_LOOK_NS = 1_000_000_000
+"""While the order must wait, prices are looked at again after so long."""
+_DOUBLINGS = 9
+"""In doubt, the delay between two tries doubles so often at most."""
 
 
 class _Repair:
     """State of an unbalanced deal: since when, when the next order may be sent, and when to check again."""
 
-    __slots__ = ("due_ns", "next_ns", "since_ns", "waiting")
+    __slots__ = ("doubt_ns", "due_ns", "next_ns", "sent", "since_ns", "waiting")
 
     def __init__(self, now_ns: int) -> None:
         self.since_ns = now_ns
+        """Since when no order could leave."""
+        self.sent = 0
+        """Number of hedge and unwind orders that had left then."""
+        self.doubt_ns = 0
+        """Since when an order of the deal is UNKNOWN; 0 = none is."""
         self.next_ns = now_ns
         self.due_ns = NEVER
         self.waiting = False
@@ -73,7 +91,8 @@ class TakerExecutor(Executor):
     ``slippage``: how far beyond the last level used such an order may fill; it is multiplied by the number of the try.
     ``tries``: maximum number of hedge and unwind orders. ``spacing_s``: seconds between tries; doubles each time.
     ``hold_after_s``: seconds without a possible order until HELD. ``order_life_s``: seconds in which the venue must
-    execute an order.
+    execute an order. ``max_naked_s``: how long a filled leg waits for the proof of an order of unknown outcome; a proof
+    usually takes about 20 s.
     """
 
     def __init__(
@@ -85,13 +104,14 @@ class TakerExecutor(Executor):
         spacing_s: float = 0.05,
         hold_after_s: float = 10.0,
         order_life_s: float = 1.0,
+        max_naked_s: float = 30.0,
     ) -> None:
         if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
             raise ConfigError(
                 f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} must be fractions of price, from "
                 f"0 to below 1"
             )
-        if tries < 1 or min(spacing_s, hold_after_s) < 0.0 or order_life_s <= 0.0:
+        if tries < 1 or min(spacing_s, hold_after_s, max_naked_s) < 0.0 or order_life_s <= 0.0:
             raise ConfigError("executor: tries must be at least 1, times at least 0, order_life_s more than 0")
         self.max_unwind_loss = Decimal(repr(max_unwind_loss))
         self.slippage = slippage
@@ -99,6 +119,7 @@ class TakerExecutor(Executor):
         self.spacing_ns = int(spacing_s * 1e9)
         self.hold_after_ns = int(hold_after_s * 1e9)
         self.order_life_ns = int(order_life_s * 1e9)
+        self.max_naked_ns = int(max_naked_s * 1e9)
         self.due_ns = NEVER
         self._repairs: dict[int, _Repair] = {}
 
@@ -165,12 +186,13 @@ class TakerExecutor(Executor):
         if deal.state in (DealState.PLANNED, DealState.RESERVED, DealState.CLOSED):
             return ()
         if deal.in_doubt:
-            if deal.state is not DealState.HELD:
-                deal.move(DealState.IN_DOUBT)
-            self._wake(deal, NEVER)
-            return ()
+            return self._in_doubt(deal, view, now_ns)
         if deal.state is DealState.IN_DOUBT:
             deal.move(DealState.UNWINDING if deal.tries else DealState.SENT)
+            if (known := self._repairs.get(deal.id)) is not None:
+                known.doubt_ns = 0
+                known.since_ns = now_ns
+                known.next_ns = min(known.next_ns, now_ns + self.spacing_ns)
         entries = sum(order.intent.purpose is Purpose.ENTRY for order in deal.orders.values())
         if entries < len(deal.legs) or any(not order.status.terminal or order.leaves for order in deal.orders.values()):
             self._wake(deal, NEVER)
@@ -186,50 +208,88 @@ class TakerExecutor(Executor):
             return ()
         return self._repair(deal, over, view, now_ns)
 
+    def _in_doubt(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        """An order is UNKNOWN. When its proof takes too long, take back what is known to have filled."""
+        if deal.state is DealState.HELD:
+            self._wake(deal, NEVER)
+            return ()
+        deal.move(DealState.IN_DOUBT)
+        repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
+        repair.doubt_ns = repair.doubt_ns or now_ns
+        over = sum((leg.net_base for leg in deal.legs), _ZERO)
+        doubted = [order for order in deal.orders.values() if order.unknown]
+        open_too = any(not (order.status.terminal or order.unknown) for order in deal.orders.values())
+        if open_too or self._dust(deal, abs(over), view):
+            self._wake(deal, NEVER)
+            return ()
+        refused = all(order.reason is RejectReason.THROTTLED for order in doubted)
+        due_ns = repair.doubt_ns + (0 if refused else self.max_naked_ns)
+        if now_ns < due_ns:
+            self._wake(deal, due_ns)
+            return ()
+        deal.why = f"{plain(over)} {deal.legs[0].base} unhedged while {doubted[0].cl_ord_id} is unknown"
+        return self._repair(deal, over, view, now_ns)
+
     def _repair(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> Sequence[Command]:
         """``over``: surplus of base over all legs (negative: a shortage). Returns one order, or waits, or holds the
-        deal."""
-        deal.move(DealState.UNWINDING)
+        deal; a deal in doubt is never held, because its proof is still to come."""
+        doubt = deal.state is DealState.IN_DOUBT
+        if not doubt:
+            deal.move(DealState.UNWINDING)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
         if now_ns < repair.next_ns:
             self._wake(deal, repair.next_ns)
             return ()
         unhedged = f"{plain(over)} {deal.legs[0].base} unhedged"
-        tried = self._tried(deal)
-        if tried >= self.tries or deal.tries >= _PATIENCE * self.tries:
-            self._hold(deal, f"{unhedged} after {deal.tries} hedge and unwind orders")
+        sent, tried = self._sent(deal)
+        if sent != repair.sent:
+            repair.sent, repair.since_ns = sent, now_ns
+        if tried >= self.tries or sent >= _PATIENCE * self.tries:
+            self._wake(deal, NEVER)
+            if not doubt:
+                self._hold(deal, f"{unhedged} after {deal.tries} hedge and unwind orders")
             return ()
-        order, why = self._cheapest(deal, over, tried, view, now_ns)
+        order, wait_ns, why = self._cheapest(deal, over, tried, view, now_ns)
         repair.waiting = order is None
-        if order is None:
-            end_ns = repair.since_ns + self.hold_after_ns
-            if now_ns >= end_ns:
-                self._hold(deal, f"{unhedged}: {why}")
-                return ()
-            repair.next_ns = min(now_ns + max(self.spacing_ns, 1), end_ns)
+        end_ns = NEVER if doubt else repair.since_ns + self.hold_after_ns
+        if wait_ns:
+            repair.since_ns = now_ns  # it will be possible
+            repair.next_ns = now_ns + min(wait_ns, _LOOK_NS)
+        elif now_ns >= end_ns and (order is None or sent < deal.tries):
+            self._hold(deal, f"{unhedged}: {why or next(reversed(deal.orders.values())).text}")
+            return ()
+        elif order is None:
+            repair.next_ns = min(now_ns + (_LOOK_NS if doubt else max(self.spacing_ns, 1)), end_ns)
+        if order is None or wait_ns:
             self._wake(deal, repair.next_ns)
             return ()
-        repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, self.tries - 1))
+        repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, _DOUBLINGS if doubt else self.tries - 1))
         deal.tries += 1
         self._wake(deal, NEVER)
         return (order,)
 
     @staticmethod
-    def _tried(deal: Deal) -> int:
-        """Number of hedge and unwind orders that reached matching."""
-        return sum(
-            order.intent.purpose is not Purpose.ENTRY
-            and not (order.status is OrdStatus.REJECTED and order.reason in _UNTRIED)
-            for order in deal.orders.values()
-        )
+    def _sent(deal: Deal) -> tuple[int, int]:
+        """Number of hedge and unwind orders that left, and of those that reached matching."""
+        sent = tried = 0
+        for order in deal.orders.values():
+            if order.intent.purpose is not Purpose.ENTRY:
+                rejected = order.status is OrdStatus.REJECTED
+                sent += not (rejected and order.reason is RejectReason.GATE)
+                tried += not (rejected and order.reason in _UNTRIED)
+        return sent, tried
 
-    def _cheapest(self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int) -> tuple[NewOrder | None, str]:
-        """The cheapest order that reduces the difference, by the present books, or (None, why there is none). A venue
-        that is not ready for new deals, or an instrument that is not tradable, is used only if no other is possible."""
+    def _cheapest(
+        self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int
+    ) -> tuple[NewOrder | None, int, str]:
+        """The cheapest order that reduces the difference, by the present books, and how long it must wait; or (None, 0,
+        why there is none). A venue that is not ready for new deals or takes no order now, or an instrument that is not
+        tradable, is used only if no other is possible."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
         bound = self._bound(deal, side)
         best: NewOrder | None = None
+        best_wait_ns = 0
         best_worth = (False, 0.0)
         whys = []
         for index, leg in enumerate(deal.legs):
@@ -238,26 +298,30 @@ class TakerExecutor(Executor):
                 whys.append(f"{leg.instrument} {offer}")
                 continue
             instrument, qty, px, value = offer
-            rest = float(abs(over) - qty) * float(bound)
+            order = NewOrder(
+                account=leg.account,
+                instrument=instrument.id,
+                cl_ord_id="",
+                side=side,
+                qty=qty,
+                px=px,
+                deadline_ns=now_ns + self.order_life_ns,
+                deal=deal.id,
+                leg=index,
+                purpose=Purpose.HEDGE if leg.side is side else Purpose.UNWIND,
+            )
+            wait_ns = view.wait_ns(order)
+            if wait_ns == NEVER:
+                whys.append(f"{leg.instrument} allows no request of this cost")
+                continue
+            whole = value + float(abs(over) - qty) * float(bound)
             worth = (
-                instrument.tradable and view.may_trade(instrument.venue),
-                sign * (value + rest) * (1.0 - sign * view.taker_fee(leg.instrument)),
+                not wait_ns and instrument.tradable and view.may_trade(instrument.venue),
+                sign * whole * (1.0 - sign * view.taker_fee(leg.instrument)) - whole * _WAIT_PRICE * wait_ns / 1e9,
             )
             if best is None or worth > best_worth:
-                best_worth = worth
-                best = NewOrder(
-                    account=leg.account,
-                    instrument=instrument.id,
-                    cl_ord_id="",
-                    side=side,
-                    qty=qty,
-                    px=px,
-                    deadline_ns=now_ns + self.order_life_ns,
-                    deal=deal.id,
-                    leg=index,
-                    purpose=Purpose.HEDGE if leg.side is side else Purpose.UNWIND,
-                )
-        return best, "; ".join(whys)
+                best, best_wait_ns, best_worth = order, wait_ns, worth
+        return best, best_wait_ns, "" if best is not None else "; ".join(whys)
 
     def _offer(
         self, deal: Deal, leg: DealLeg, side: Side, missing: Decimal, bound: Decimal, tried: int, view: View
@@ -273,6 +337,11 @@ class TakerExecutor(Executor):
             for order in deal.orders.values()
         ):
             return "has rejected such an order before"
+        if deal.state is DealState.IN_DOUBT and (
+            leg.side is side
+            or any(order.unknown and order.intent.instrument == leg.instrument for order in deal.orders.values())
+        ):
+            return "waits for the proof of an order"
         book = view.book(leg.instrument)
         if book is None:
             return "has no trusted book"

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from arbkit.core.types import (
+    AskKind,
     AssetStatus,
     Balance,
     BookLost,
@@ -166,16 +167,38 @@ def test_prices_come_from_trusted_books_only(rig):
 # --- a venue's clock and latency
 
 
-def test_sharper_clock_samples_win_until_they_are_old(rig):
-    """A worse sample is kept out for ten minutes; then any sample is better than an old one."""
-    venue = rig.desk.venues["aa"]
-    venue.clock_sample(ClockSample("aa", 5, 1000, 0), rig.now)
-    venue.clock_sample(ClockSample("aa", 7, 2000, 0), rig.now + 599 * S)
-    assert venue.clock.offset_ns == 5
-    venue.clock_sample(ClockSample("aa", 7, 2000, 0), rig.now + 600 * S)
-    assert venue.clock.offset_ns == 7
-    venue.clock_sample(ClockSample("aa", 9, 2000, 0), rig.now + 601 * S)
-    assert venue.clock.offset_ns == 9
+def test_a_clock_sample_is_used_if_it_is_sharper_or_excludes_the_old_one(rig):
+    """A worse sample that agrees changes nothing, until the old one has lost its sharpness by age; one that contradicts
+    it is believed at once: a clock was stepped."""
+    venue, signer = rig.desk.venues["aa"], rig.desk.venues["aa"].setup.signer
+    now = rig.now
+    venue.clock_sample(ClockSample("aa", 5 * MS, MS, 0), now)
+    venue.clock_sample(ClockSample("aa", 7 * MS, 2 * MS, 0), now)
+    assert (venue.clock.offset_ns, signer.offset_ns) == (5 * MS, 5 * MS)
+    venue.clock_sample(ClockSample("aa", 4 * MS, 2 * MS, 0), now + 2 * S)
+    assert signer.offset_ns == 4 * MS
+    venue.clock_sample(ClockSample("aa", 3000 * MS, 40 * MS, 0), now + 3 * S)
+    assert signer.offset_ns == 3000 * MS
+    assert venue.clock.error_ns == 40 * MS
+
+
+def test_a_clock_refusal_asks_for_the_time_at_once(rig):
+    """B10: the venue refuses an order for its time: its clock is read now, not at the next poll, and not more often
+    than once a second."""
+    poll = rig.desk.venues["aa"].poll(AskKind.TIME)
+    rig.run(5)
+    poll.asked_ns, poll.due_ns = rig.now - S, rig.now + 19 * S
+    one, _ = rig.trade()
+    rig.say("aa.trade", rig.report(one, OrdStatus.REJECTED, reason=RejectReason.CLOCK, source="ack"))
+    rig.wake()
+    assert poll.asked_ns == rig.now
+
+
+def test_a_clock_that_is_far_off_is_told_once_and_when_it_is_right_again(rig):
+    """Ours or the venue's: it costs nothing, because each venue's own time is used, but somebody should look."""
+    for offset_s in (0.4, 5, 5.3, 5.1, 0.1):
+        rig.say("aa.private", ClockSample("aa", int(offset_s * S), 2 * MS, rig.now))
+    assert rig.log.of("clock.wrong") == [{"venue": "aa", "offset_ms": 5000.0}, {"venue": "aa", "offset_ms": 0.0}]
 
 
 def test_latency_follows_acknowledgements(rig):

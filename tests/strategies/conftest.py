@@ -8,7 +8,7 @@ import pytest
 
 from arbkit.core.market.book import Book
 from arbkit.core.market.books import Books
-from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level
+from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level, NewOrder
 
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
@@ -49,6 +49,7 @@ class FakeView:
         self.latency = 0
         self.moves: dict[tuple[str, str, str], bool | None] = {}
         self.down: set[str] = set()
+        self.waits: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
         self.calls = 0
 
@@ -76,6 +77,9 @@ class FakeView:
 
     def may_trade(self, venue: str) -> bool:
         return venue not in self.down
+
+    def wait_ns(self, order: NewOrder) -> int:
+        return self.waits.get(order.account.split(":")[0], 0)
 
     def room(self, instrument: str) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from arbkit.core.counters import Counters
 from arbkit.core.execution.requests import Answered, Requests
-from arbkit.core.execution.sender import Sender
+from arbkit.core.execution.sender import HOLD_NS, Sender
 from arbkit.core.log import Log
 from arbkit.core.orders.journal import Intent
 from arbkit.core.orders.orders import Change, Order
@@ -219,7 +219,8 @@ class Tracker:
         cl_ord_id = intent.order.cl_ord_id
         order = venue.orders.add(intent.order, intent.at_ns)
         # it may have waited for the disk: what proves its absence must be later than any time it can have left
-        venue.orders.sent(cl_ord_id, Role(intent.channel), intent.link, intent.at_ns + 1_000_000_000)
+        sent_ns = min(intent.at_ns + HOLD_NS, now_ns)
+        venue.orders.sent(cl_ord_id, Role(intent.channel), intent.link, sent_ns)
         venue.orders.timed_out(cl_ord_id, now_ns)
         self._question(venue, order, now_ns)
         return order

@@ -41,11 +41,13 @@ class BookStale(Struct, frozen=True, gc=False):
 
 
 class Transit:
-    """Transit delay of the frames of one link, compared with the usual delay.
+    """Transit delay of the frames of one link, compared with what it should be.
 
-    "Usual" is the smallest difference between receive time and exchange time in the last ``5 * slot_ns``. The offset
-    between the two clocks and the shortest network delay are part of it, so they cancel out. If the clocks or the route
-    change, "usual" follows after at most five slots (five minutes by default).
+    Where the offset of the venue's clock is measured (``measured``), that is no delay: a frame is as late as its
+    timestamp says, also on a link that was late from its first frame. Else it is the smallest difference between
+    receive time and exchange time in the last ``5 * slot_ns``: the offset between the clocks and the shortest network
+    delay are part of it, so they cancel out. If the clocks or the route change, it follows after at most five slots
+    (five minutes by default).
     """
 
     __slots__ = ("_low", "_lows", "_turn_ns", "excess_ns", "slot_ns", "usual_ns")
@@ -60,8 +62,19 @@ class Transit:
         """Smallest differences of the four previous slots."""
         self._turn_ns = 0
 
+    def measured(self, offset_ns: int | None) -> None:
+        """The venue's clock minus ours; None = it is not known any more."""
+        self._lows = [NEVER] * 4
+        if offset_ns is None:
+            self.usual_ns = self._low = NEVER
+            self._turn_ns = 0
+        else:
+            self.usual_ns = -offset_ns
+            self._low = -offset_ns - _HOUR
+            self._turn_ns = NEVER
+
     def sample(self, exch_ns: int, recv_ns: int) -> int:
-        """How much later than usual this frame came, in ns. If the frame has no exchange time (``exch_ns`` 0): the
+        """How much later than it should this frame came, in ns. If the frame has no exchange time (``exch_ns`` 0): the
         excess of the last frame that had one."""
         if not exch_ns:
             return self.excess_ns
@@ -69,8 +82,8 @@ class Transit:
         if recv_ns >= self._turn_ns:
             self._turn(recv_ns)
         if took < self._low:
-            if took < -_HOUR:
-                return self.excess_ns  # a timestamp an hour ahead is in a wrong unit: it must not set "usual"
+            if took < -_HOUR or self._turn_ns == NEVER:
+                return self.excess_ns  # a timestamp an hour ahead is in a wrong unit: it proves nothing
             self._low = took
             if took < self.usual_ns:
                 self.usual_ns = took
@@ -163,7 +176,7 @@ class LinkWatch:
         self.seen_ns = 0
         self.data_ns = 0
         self.dated_ns = 0
-        """Receive time of the last update that had an exchange time."""
+        """Receive time of the last update that had an exchange time; 0 = none had."""
         self.told = False
         self.due_ns = NEVER
         self._budget_ns = dog.budget_ns
@@ -213,7 +226,7 @@ class LinkWatch:
         If the venue timestamps its updates, a timestamped one must have come within the budget; if it had been late,
         ``behind`` would be set. If the venue timestamps none, this cannot be decided, and the result is False.
         """
-        return self.transit.usual_ns != NEVER and now_ns - self.dated_ns > self._budget_ns
+        return self.dated_ns != 0 and now_ns - self.dated_ns > self._budget_ns
 
     def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
         """What has been silent for too long. Sets ``due_ns`` to the time of the next check."""
@@ -262,24 +275,35 @@ class LinkWatch:
 class Watchdog:
     """The watches of all links. ``due_ns`` is ``NEVER`` while no link is open."""
 
-    __slots__ = ("_links", "budget_ns", "drained_ns", "due_ns", "late_ns")
+    __slots__ = ("_links", "_offsets", "budget_ns", "drained_ns", "due_ns", "late_ns")
 
     def __init__(self, *, budget_ns: int = 250_000_000, late_ns: int = 50_000_000) -> None:
         self.budget_ns = budget_ns
-        """How much later than usual a frame may come, in ns."""
+        """How late a frame may come, in ns (``Transit``)."""
         self.late_ns = late_ns
         """How late the event loop may run, in ns."""
         self.drained_ns = 0
         """Until then the event loop works off a backlog, and no book is fresh."""
         self.due_ns = NEVER
         self._links: dict[str, LinkWatch] = {}
+        self._offsets: dict[str, int | None] = {}
+        """What is measured of the venues' clocks."""
 
     def add(self, spec: LinkSpec) -> LinkWatch:
         """The watch of this link; it starts with ``opened``. Returns the same object for the same link."""
         watch = self._links.get(spec.link)
         if watch is None:
             watch = self._links[spec.link] = LinkWatch(spec, self)
+            watch.transit.measured(self._offsets.get(spec.venue))
         return watch
+
+    def clock(self, venue: str, offset_ns: int | None) -> None:
+        """The venue's clock minus ours was measured; None = it is not known any more."""
+        if self._offsets.get(venue) != offset_ns:
+            self._offsets[venue] = offset_ns
+            for watch in self._links.values():
+                if watch.spec.venue == venue:
+                    watch.transit.measured(offset_ns)
 
     def remove(self, link: str) -> None:
         """Stop watching a link that is no longer needed."""

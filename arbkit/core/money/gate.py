@@ -137,9 +137,11 @@ class Gate:
                 return Refusal("account", f"{command.account} has no order table")
             if table.in_doubt(command.instrument):
                 return Refusal("in_doubt", f"an order on {command.instrument} is UNKNOWN: no entry until it is proved")
-        if deal.orders and deal.in_doubt:
+        if deal.orders and deal.in_doubt and not _takes_back(command, deal):
             return Refusal(
-                "in_doubt", f"an order of deal {deal.id} is UNKNOWN: nothing is sent for the deal until it is proved"
+                "in_doubt",
+                f"an order of deal {deal.id} is UNKNOWN: until it is proved, nothing is sent for the deal, except to "
+                "take back what is known to have filled on another leg",
             )
         return None
 
@@ -266,3 +268,18 @@ class Gate:
     def restricted(self) -> dict[str, tuple[Mode, str]]:
         """All scopes that are not ACTIVE, with mode and reason."""
         return dict(self._modes)
+
+
+def _takes_back(command: NewOrder, deal: Deal) -> bool:
+    """Whether the order only takes back what is known to have filled on its leg, where nothing else is open: then it
+    cannot make the imbalance larger than the doubt itself."""
+    return (
+        command.purpose is Purpose.UNWIND
+        and any(
+            (leg.instrument, leg.account) == (command.instrument, command.account)
+            and command.side is not leg.side
+            and command.qty <= leg.filled
+            for leg in deal.legs
+        )
+        and not any(order.leaves for order in deal.orders.values() if order.intent.instrument == command.instrument)
+    )

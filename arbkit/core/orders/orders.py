@@ -32,6 +32,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,6 +44,7 @@ from arbkit.core.types import Fill, NewOrder, OrderUpdate, OrdStatus, RejectReas
 __all__ = ["Change", "Order", "Orders"]
 
 
+_K = TypeVar("_K")
 _ZERO = Decimal(0)
 _NONE: frozenset[str] = frozenset()
 _BIT = {status: 1 << place for place, status in enumerate(OrdStatus)}
@@ -103,7 +105,7 @@ class Order:
         self.cancel_asked = False
         """A cancel was sent and has not been refused."""
         self.reason: RejectReason | None = None
-        """Why the order was rejected or ended."""
+        """Why the order was rejected or ended; of an UNKNOWN order: what the venue answered."""
         self.text = ""
         """The venue's text for ``reason``."""
         self.lasting = False
@@ -218,6 +220,13 @@ def _readable(update: OrderUpdate) -> bool:
     return (cum is None or is_amount(cum)) and (fee is None or is_amount(fee))
 
 
+def _remember(known: OrderedDict[_K, None], key: _K, keep: int) -> None:
+    """Add the key, and forget the oldest beyond ``keep``."""
+    known[key] = None
+    if len(known) > keep:
+        known.popitem(last=False)
+
+
 class Orders:
     """All orders of one account.
 
@@ -241,6 +250,9 @@ class Orders:
         self._doubts: dict[str, int] = {}
         """Number of UNKNOWN orders per instrument."""
         self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
+        self._strangers: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Orders that are not in this table, by (instrument, order id): a report named another client order id, or a
+        poll of the order itself named none."""
 
     def add(self, intent: NewOrder, now_ns: int) -> Order:
         """Add a new intent as PENDING_NEW. Raises ``LocalProtocolError`` for an empty or used client order id, another
@@ -340,6 +352,8 @@ class Orders:
         status = update.ord_status
         if status is OrdStatus.REJECTED and update.reason is not None and not update.reason.definite:
             status = OrdStatus.UNKNOWN  # the venue may have accepted a copy: a query will tell
+        if status is OrdStatus.UNKNOWN and not order.seen & (_EXISTS | _REJECTED):
+            order.reason, order.text = update.reason, update.text
         cum = max(order.cum_qty, order.filled_qty, update.cum_qty or _ZERO, update.last_qty)
         if status is OrdStatus.FILLED and update.cum_qty is None:
             cum = max(cum, order.intent.qty)
@@ -449,7 +463,10 @@ class Orders:
         return (replace(known, trade_id=row, qty=_ZERO, fee=fee, fee_asset=fee_asset, extra_fees=extra),)
 
     def _not_ours(self, update: OrderUpdate) -> Change:
-        if not update.cl_ord_id and self._has_unnamed(update.instrument, update.side):
+        order = (update.instrument, update.order_id)
+        if update.order_id and (update.cl_ord_id or (update.source == "poll" and not update.last_qty)):
+            _remember(self._strangers, order, self.keep)
+        if not update.cl_ord_id and order not in self._strangers and self._has_unnamed(update.instrument, update.side):
             return Change(order=None, unclaimed=True)
         self.foreign += 1
         anomalies: tuple[str, ...] = ()
@@ -462,9 +479,7 @@ class Orders:
         key = (update.instrument, update.side, update.trade_id)
         if key in self._foreign_fills:
             return Change(order=None)
-        self._foreign_fills[key] = None
-        if len(self._foreign_fills) > self.keep:
-            self._foreign_fills.popitem(last=False)
+        _remember(self._foreign_fills, key, self.keep)
         fill = Fill(
             account=self.account,
             instrument=update.instrument,
@@ -546,6 +561,10 @@ class Orders:
     def by_order_id(self, instrument: str, order_id: str) -> Order | None:
         """By the venue's order id. Some venues number per instrument, so the instrument is part of the key."""
         return self._by_order_id.get((instrument, order_id))
+
+    def knows(self, instrument: str, order_id: str) -> bool:
+        """Whether it is known whose order this is: one of the table, or certainly none of it."""
+        return (instrument, order_id) in self._by_order_id or (instrument, order_id) in self._strangers
 
     def open(self) -> list[Order]:
         """Orders that are not ``done``, in the order of ``add``. An order reopened by late evidence comes last."""

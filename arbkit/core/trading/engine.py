@@ -120,6 +120,8 @@ class Engine:
         """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
         """Deals whose executor failed: HELD, and it is not asked about them again."""
+        self._told_naked: set[int] = set()
+        """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
 
     def stop(self) -> None:
@@ -488,7 +490,12 @@ class Engine:
             del self._owners[deal.id]
             self._limits.release(deal.id)
             self._sender.release(deal.id)
+            self._told_naked.discard(deal.id)
         elif deal.state is not DealState.HELD or deal.closed_ns:
+            if deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
+                self._told_naked.add(deal.id)
+                self._counters.alarms["deal_naked"] += 1
+                self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.why)
             return
         else:
             deal.closed_ns = now_ns  # told once

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from arbkit.core.market.book import Book
 from arbkit.core.money.limits import Limits
-from arbkit.core.types import BookState, Catalogue
+from arbkit.core.types import BookState, Catalogue, NewOrder
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["DeskView"]
@@ -61,6 +61,9 @@ class DeskView:
 
     def may_trade(self, venue: str) -> bool:
         return self._venues[venue].may_trade
+
+    def wait_ns(self, order: NewOrder) -> int:
+        return self._venues[order.account.partition(":")[0]].wait_ns(order, self.now_ns)
 
     def room(self, instrument: str) -> Decimal:
         rules = self.catalogue[instrument]

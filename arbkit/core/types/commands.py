@@ -133,6 +133,7 @@ class QueryOrder(Struct, frozen=True, gc=False, kw_only=True):
     account: str
     instrument: str
     cl_ord_id: str
+    """"" = the order is known by its ``order_id`` only; the question is whose it is. Sent by REST only."""
     order_id: str = ""
 
 
@@ -145,6 +146,7 @@ class ListFills(Struct, frozen=True, gc=False, kw_only=True):
     account: str
     instrument: str
     since_ns: int = 0
+    """By the venue's clock."""
     order_id: str = ""
 
 
@@ -160,7 +162,8 @@ class AskKind(Enum):
     BALANCES = "balances"
     ASSETS = "assets"
     ORDER = "order"
-    """Query a second endpoint for an order that ``QueryOrder`` did not find. ``ref`` is its client order id."""
+    """Query a second endpoint for an order that ``QueryOrder`` did not find. ``ref`` is its client order id, or its
+    order id if the query had no other."""
     ACCOUNT = "account"
     """The account's mode and the key's permissions; only asked if ``Capabilities.account_status``."""
     PAGE = "page"

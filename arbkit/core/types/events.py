@@ -155,7 +155,8 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     instrument: str
     cl_ord_id: str
     """Our id, without a venue's prefix. An order that is not ours has its own id or "". An id that is not ours proves
-    that the order is not ours; "" proves nothing."""
+    that the order is not ours; so does "" in the answer to a query of the order (a poll without a fill). Elsewhere ""
+    proves nothing."""
     ord_status: OrdStatus
     order_id: str = ""
     side: Side | None = None

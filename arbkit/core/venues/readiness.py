@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arbkit.core.types import Capabilities, ClockSample, LinkSpec, Role
+from arbkit.core.types import NEVER, Capabilities, LinkSpec, Role
 
 __all__ = ["Readiness"]
 
@@ -65,7 +65,7 @@ class Readiness:
         self._orders_ns = 0
         self._unresolved = 0
         self._fees = False
-        self._clock_error_ns: int | None = None
+        self._clock_error_ns = NEVER
         self._stopped = ""
 
     def expect(self, links: Sequence[LinkSpec]) -> None:
@@ -119,9 +119,9 @@ class Readiness:
         self.problem = problem
         self._settle()
 
-    def clock(self, sample: ClockSample) -> None:
-        """The newest estimate of the venue's clock."""
-        self._clock_error_ns = sample.error_ns
+    def clock(self, error_ns: int) -> None:
+        """How well the venue's clock is known; ``NEVER`` = not at all."""
+        self._clock_error_ns = error_ns
         self._settle()
 
     def stop(self, reason: str) -> None:
@@ -160,7 +160,7 @@ class Readiness:
         elif self.problem:
             words.append(self.problem)
         most_ns = self._window_ns // 4
-        if self._clock_error_ns is None:
+        if self._clock_error_ns == NEVER:
             words.append("venue clock not measured yet")
         elif self._window_ns and self._clock_error_ns >= most_ns:
             error_ms, most_ms = self._clock_error_ns / 1e6, most_ns / 1e6

@@ -14,7 +14,11 @@ Absence is proved only when all of these hold:
 4. a complete listing of fills, *sent* ``lookup_lag_ns`` after listing 3 arrived, has no fill of it. (An order can leave
    the book by filling; a listing of fills from before that moment would not show it.)
 
-A failed query proves nothing. Without proof an order stays UNKNOWN without time limit.
+A fill without client order id, of an order that nobody knows, may be one of this order: the venue is asked for that
+order by its order id. A failed query proves nothing. Without proof an order stays UNKNOWN without time limit, and the
+questions become rare.
+
+All times are of our clock. Those that the venue is asked with, or tells, are of its own (``VenueClock``).
 """
 
 from __future__ import annotations
@@ -27,12 +31,17 @@ from msgspec import Struct
 
 from arbkit.core.orders.orders import Order
 from arbkit.core.types import NEVER, Capabilities, ListFills, Listing, ListOpenOrders, OrderAbsent, QueryOrder, Tif
+from arbkit.core.venues.clock import VenueClock
 
 __all__ = ["ProvedAbsent", "Question", "Resolver", "Unresolved"]
 
 _MS = 1_000_000
 _FIRST_NS, _SLOWEST_NS = 50 * _MS, 5_000 * _MS
-"""Delay of the next question after a reply without result: the first value, doubled each time up to the second."""
+"""Delay of the next query after a reply without result: the first value, doubled each time up to the second."""
+_LIST_NS, _SLOWEST_LIST_NS = 100 * _MS, 10_000 * _MS
+"""The same for listings, which cost several times as much."""
+_FAILED_LIST_NS = 1_000 * _MS
+"""The least delay after a listing that failed or was cut short."""
 _AGAIN_NS = 100 * _MS
 """Delay between the two not-found replies of a proof, so that they do not come from the same state of one replica."""
 _ANSWER_NS = 5_000 * _MS
@@ -41,10 +50,14 @@ _OVERDUE_NS = 400 * _MS
 """An IOC order, or an order with a cancel request, whose end is not reported for this long is queried."""
 _GRACE_NS = 300 * _MS
 """Fills and fees may come this much later on the stream than the report that implies them."""
+_WHOSE = 10
+"""Number of orders that one listing lets us ask for by their order ids."""
+_RUNS_NS = 10_000 * _MS
+"""The clocks of two runs of ours may differ by so much (a machine that starts before its clock is set)."""
 _OPEN = 8
 """Number of unanswered queries to remember per order. Beyond it, the newest entry is replaced."""
 _FILLS_BEFORE_NS = 1_000 * _MS
-"""Fills are listed from this long before the order was sent, because the clocks differ."""
+"""Fills are listed from this long before the order was sent, because venues round and batch their timestamps."""
 
 Question: TypeAlias = QueryOrder | ListOpenOrders | ListFills
 
@@ -82,6 +95,8 @@ class _Case:
         "alarmed",
         "asked_ns",
         "goal",
+        "list_ns",
+        "lists",
         "missed",
         "next_ns",
         "not_filled",
@@ -94,16 +109,20 @@ class _Case:
         "tries",
     )
 
-    def __init__(self, order: Order, goal: _Goal, now_ns: int) -> None:
+    def __init__(self, order: Order, goal: _Goal, next_ns: int, now_ns: int) -> None:
         self.order = order
         self.goal = goal
         self.since_ns = now_ns
         self.asked_ns = 0
-        """When the open question was asked; 0 = none is open."""
-        self.next_ns = now_ns
+        """When the open query was sent; 0 = none is open."""
+        self.next_ns = NEVER if goal is _Goal.FILLS else next_ns
         self.queries: list[int] = []
         """When the queries without a matched reply were sent, the oldest first."""
         self.tries = 0
+        self.list_ns = next_ns
+        """No listing is asked for before this time."""
+        self.lists = 0
+        """Number of listings without result."""
         self.missed = False
         """A query was answered with not-found, at whatever time."""
         self.not_found: list[int] = []
@@ -117,22 +136,22 @@ class _Case:
         """What prevents the proof, for the alarm."""
 
     def replied(self, now_ns: int) -> None:
-        """A reply without result, or no reply: the next question waits longer."""
+        """A query was answered without result, or not at all: the next one waits longer."""
         self.asked_ns = 0
         self.next_ns = now_ns + min(_FIRST_NS << min(self.tries, 10), _SLOWEST_NS)
         self.tries += 1
+
+    def listed(self, text: str, now_ns: int, least_ns: int = _LIST_NS) -> None:
+        """A listing brought nothing, or there was none: the next one waits longer."""
+        self.text = text
+        self.list_ns = now_ns + max(least_ns, min(_LIST_NS << min(self.lists, 10), _SLOWEST_LIST_NS))
+        self.lists += 1
 
     @property
     def proved(self) -> bool:
         """Clauses 2 to 4. Their entries count only if sent after the moment of clause 1, and clause 4 only after clause
         3."""
         return len(self.not_found) >= 2 and self.not_filled
-
-    @property
-    def wants_lists(self) -> bool:
-        """Whether to request listings. They use many rate-limit units, so only after a query was answered with
-        not-found."""
-        return self.goal is not _Goal.FILLS and self.missed
 
 
 class Resolver:
@@ -143,23 +162,26 @@ class Resolver:
         account: str,
         capabilities: Capabilities,
         *,
-        known: Callable[[str, str], object] = lambda _, __: None,
+        clock: VenueClock,
+        known: Callable[[str, str], bool] = lambda _, __: False,
+        started_ns: int = -1,
         alarm_ns: int = 10_000 * _MS,
     ) -> None:
-        """``known(instrument, order_id)`` is true for a venue order id of one of our orders (``Orders.by_order_id``).
-        Some venues list fills without the client order id; such a fill is then known to belong to another order."""
+        """``known(instrument, order_id)`` is true for a venue order id whose order is known, ours or not
+        (``Orders.knows``). Some venues list fills without the client order id. ``started_ns``: an order that was sent
+        before is of an earlier run."""
         self.account = account
         self.capabilities = capabilities
         self.alarm_ns = alarm_ns + capabilities.order_timeout_ns
         """An order without proof for so long raises an alarm. Before the venue's timeout there can be no proof."""
-        self.clock_error_ns = 0
-        """Bound of the error of the estimated venue clock. The desk updates it (``ClockSample.error_ns``)."""
+        self._clock = clock
         self._known = known
+        self._started_ns = started_ns
         self._cases: dict[str, _Case] = {}
         self._lists: dict[tuple[type[ListOpenOrders | ListFills], str], int] = {}
         """When the open listings were requested, by kind and instrument. All orders of the instrument share them."""
-        self._list_next: dict[str, int] = {}
-        """Per instrument: no listing is requested before this time."""
+        self._whose: dict[tuple[str, str], int] = {}
+        """Instrument and order id of fills that nobody explains: when their order was asked for, 0 = not yet."""
 
     @property
     def due_ns(self) -> int:
@@ -180,8 +202,7 @@ class Resolver:
         elif case is None or case.goal is not goal:
             if case is not None:
                 self._forget(case)
-            case = self._cases[order.cl_ord_id] = _Case(order, goal, now_ns)
-            case.next_ns = next_ns
+            self._cases[order.cl_ord_id] = _Case(order, goal, next_ns, now_ns)
         elif case.asked_ns:
             case.replied(now_ns)  # the change may have been the reply
 
@@ -214,22 +235,24 @@ class Resolver:
             if listing.instrument not in ("", order.intent.instrument):
                 continue
             if case.goal is _Goal.FILLS:
-                if kind is ListFills and case.asked_ns and sent_ns >= case.asked_ns:
-                    case.replied(now_ns)
-                    case.text = "the listing of fills does not contain them"
+                if kind is ListFills and sent_ns >= case.since_ns:
+                    case.listed("the listing of fills does not contain them", now_ns)
                 continue
             if not listing.complete:
-                case.text = f"the listing of {listing.kind} is not complete"
-            elif kind is ListFills and listing.since_ns > _fills_from(order):
-                case.text = "the listing of fills begins after the order was sent"
-            elif sent_ns > self._listed_after(case, kind):
-                nothing = not self._is_listed(case, kind, listing)
-                if kind is ListFills:
-                    case.not_filled = nothing
-                else:
-                    case.not_open_ns = min(case.not_open_ns, now_ns) if nothing else NEVER
-                    case.not_filled = case.not_filled and nothing
-            self._list_next[order.intent.instrument] = now_ns + (1 if listing.complete else 10) * _AGAIN_NS
+                case.listed(f"the listing of {listing.kind} is not complete", now_ns, _FAILED_LIST_NS)
+            elif kind is ListFills and listing.since_ns > self._fills_from(order):
+                case.listed("the listing of fills begins after the order was sent", now_ns)
+            elif sent_ns <= self._listed_after(case, kind):
+                case.list_ns = max(case.list_ns, now_ns + _LIST_NS)  # too early to count
+            elif shown := self._shown(case, kind, listing):
+                case.not_filled = False
+                if kind is ListOpenOrders:
+                    case.not_open_ns = NEVER
+                case.listed(shown, now_ns)
+            elif kind is ListFills:
+                case.not_filled = True
+            else:
+                case.not_open_ns = min(case.not_open_ns, now_ns)
 
     def failed(self, command: Question, now_ns: int) -> None:
         """No usable answer: ask again later. It never counts as not-found."""
@@ -241,12 +264,9 @@ class Resolver:
                 case.text = "queries get no answer"
             return
         self._lists.pop((type(command), command.instrument), None)
-        self._list_next[command.instrument] = now_ns + 10 * _AGAIN_NS
         for case in self._cases.values():
             if case.order.intent.instrument == command.instrument:
-                case.text = "listings get no answer"
-                if case.goal is _Goal.FILLS and isinstance(command, ListFills):
-                    case.replied(now_ns)
+                case.listed("listings get no answer", now_ns, _FAILED_LIST_NS)
 
     def tick(self, now_ns: int) -> Sequence[Question | ProvedAbsent | Unresolved]:
         """The questions to ask now, and the orders that are proved absent or not resolved in time."""
@@ -266,48 +286,41 @@ class Resolver:
                 case.text = "questions get no answer"
             if not case.asked_ns and case.next_ns <= now_ns:
                 case.asked_ns = now_ns
-                if case.goal is _Goal.FILLS:
-                    if self._lists.get((ListFills, intent.instrument)) != now_ns:
-                        out.append(self._list(ListFills, case, now_ns))
-                else:
-                    case.queries = [*case.queries[: _OPEN - 1], now_ns]
-                    out.append(
-                        QueryOrder(
-                            account=self.account,
-                            instrument=intent.instrument,
-                            cl_ord_id=intent.cl_ord_id,
-                            order_id=order.order_id,
-                        )
-                    )
-            out += [self._list(kind, case, now_ns) for kind, at in self._wanted(case) if at <= now_ns]
+                case.queries = [*case.queries[: _OPEN - 1], now_ns]
+                out.append(self._query(intent.instrument, intent.cl_ord_id, order.order_id))
+            kind, at = self._wanted(case)
+            if kind is not None and at <= now_ns:
+                out.append(self._list(kind, case, now_ns))
             if not case.alarmed and case.since_ns + self.alarm_ns <= now_ns:
                 case.alarmed = True
                 why = case.goal.value + (f"; {case.text}" if case.text else "")
                 out.append(Unresolved(self.account, intent.instrument, intent.cl_ord_id, case.since_ns, why))
+        for (instrument, order_id), asked_ns in self._whose.items():
+            if not asked_ns:
+                self._whose[instrument, order_id] = now_ns
+                out.append(self._query(instrument, "", order_id))
         return out
 
     def _due(self, case: _Case) -> int:
         if case.proved:
             return 0
         due = case.asked_ns + _ANSWER_NS if case.asked_ns else case.next_ns
-        for _, at in self._wanted(case):
-            due = min(due, at)
+        due = min(due, self._wanted(case)[1])
         return due if case.alarmed else min(due, case.since_ns + self.alarm_ns)
 
-    def _wanted(self, case: _Case) -> list[tuple[type[ListOpenOrders | ListFills], int]]:
-        """The next listing that the proof needs, and when to request it."""
-        if not case.wants_lists:
-            return []
-        instrument = case.order.intent.instrument
-        if case.not_open_ns == NEVER:
-            kind: type[ListOpenOrders | ListFills] = ListOpenOrders
-        elif not case.not_filled:
-            kind = ListFills
+    def _wanted(self, case: _Case) -> tuple[type[ListOpenOrders | ListFills] | None, int]:
+        """The next listing that the case needs, and when to request it. A proof needs one only after a query was
+        answered with not-found: listings cost much."""
+        at = case.list_ns
+        if case.goal is _Goal.FILLS:
+            kind: type[ListOpenOrders | ListFills] = ListFills
+        elif not case.missed or case.not_filled:
+            return None, NEVER
         else:
-            return []
-        at = max(self._listed_after(case, kind) + 1, self._list_next.get(instrument, 0))
-        asked_ns = self._lists.get((kind, instrument))
-        return [(kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS))]
+            kind = ListOpenOrders if case.not_open_ns == NEVER else ListFills
+            at = max(at, self._listed_after(case, kind) + 1)
+        asked_ns = self._lists.get((kind, case.order.intent.instrument))
+        return kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS)
 
     def _listed_after(self, case: _Case, kind: type[ListOpenOrders | ListFills]) -> int:
         """Only a listing sent after this moment counts for clause 3 or 4."""
@@ -321,12 +334,14 @@ class Resolver:
         if kind is ListOpenOrders:
             return ListOpenOrders(account=self.account, instrument=instrument)
         cases = [other for other in self._cases.values() if other.order.intent.instrument == instrument]
-        return ListFills(
-            account=self.account, instrument=instrument, since_ns=min(_fills_from(other.order) for other in cases)
-        )
+        since_ns = min(self._fills_from(other.order) for other in cases)
+        return ListFills(account=self.account, instrument=instrument, since_ns=since_ns)
 
-    def _is_listed(self, case: _Case, kind: type[ListOpenOrders | ListFills], listing: Listing) -> bool:
-        """Whether the listing contains the order, or a fill that may belong to it.
+    def _query(self, instrument: str, cl_ord_id: str, order_id: str) -> QueryOrder:
+        return QueryOrder(account=self.account, instrument=instrument, cl_ord_id=cl_ord_id, order_id=order_id)
+
+    def _shown(self, case: _Case, kind: type[ListOpenOrders | ListFills], listing: Listing) -> str:
+        """How the listing shows the order, or a fill that may belong to it; "" if it does not.
 
         For an order that was acknowledged before (goal END), fills do not count: only an open order shows that it is
         alive.
@@ -334,22 +349,28 @@ class Resolver:
         order = case.order
         intent = order.intent
         if kind is ListFills and case.goal is _Goal.END:
-            return False
+            return ""
+        shown = ""
+        unexplained: dict[str, None] = {}
         for update in listing.updates:
             if update.instrument != intent.instrument:
                 continue
             if update.cl_ord_id == intent.cl_ord_id or (order.order_id and update.order_id == order.order_id):
-                return True
+                return f"the listing of {listing.kind} has it"
             if (
                 kind is ListFills
                 and not update.cl_ord_id
                 and update.side in (None, intent.side)
-                and not (update.exch_ns and update.exch_ns < _fills_from(order))
+                and not (update.exch_ns and update.exch_ns < self._fills_from(order))
                 and not self._known(update.instrument, update.order_id)
             ):
-                case.text = f"fill {update.trade_id} of order {update.order_id} belongs to no known order"
-                return True
-        return False
+                shown = f"fill {update.trade_id} of order {update.order_id} belongs to no known order"
+                unexplained[update.order_id] = None
+        for order_id in list(unexplained)[:_WHOSE]:
+            asked_ns = self._whose.get((intent.instrument, order_id), 0)
+            if order_id and asked_ns + _ANSWER_NS <= listing.recv_ns:
+                self._whose[intent.instrument, order_id] = 0
+        return shown
 
     def _proof_ns(self, case: _Case) -> int:
         """The moment of clause 1: after it, an order that the venue does not know does not exist. ``NEVER`` if the
@@ -358,14 +379,23 @@ class Resolver:
         if window_ns <= 0:
             return NEVER
         order = case.order
-        expiry_ns = max((order.sent_ns or case.since_ns) + window_ns, order.intent.deadline_ns)
-        return expiry_ns + self.capabilities.order_timeout_ns + self.clock_error_ns + self.capabilities.lookup_lag_ns
+        left_ns = order.sent_ns or case.since_ns
+        if left_ns <= self._started_ns:
+            left_ns = min(left_ns + _RUNS_NS, self._started_ns)
+        expiry_ns = max(left_ns + window_ns, order.intent.deadline_ns)
+        return expiry_ns + self.capabilities.order_timeout_ns + self._clock.error_ns + self.capabilities.lookup_lag_ns
+
+    def _fills_from(self, order: Order) -> int:
+        """The earliest time of a fill of this order, by the venue's clock."""
+        before_ns = _FILLS_BEFORE_NS + (_RUNS_NS if order.sent_ns <= self._started_ns else 0)
+        error_ns = self._clock.error_ns if self._clock.known else 0
+        return max(0, self._clock.venue_ns(order.sent_ns) - before_ns - error_ns)
 
     def _forget(self, case: _Case) -> None:
         del self._cases[case.order.cl_ord_id]
         instrument = case.order.intent.instrument
         if not any(other.order.intent.instrument == instrument for other in self._cases.values()):
-            self._list_next.pop(instrument, None)
+            self._whose = {key: asked_ns for key, asked_ns in self._whose.items() if key[0] != instrument}
             for kind in (ListOpenOrders, ListFills):
                 self._lists.pop((kind, instrument), None)
 
@@ -389,7 +419,3 @@ def _goal(order: Order, now_ns: int) -> tuple[_Goal | None, int]:
     if order.needs_fills:
         return _Goal.FILLS, now_ns + _GRACE_NS
     return None, NEVER
-
-
-def _fills_from(order: Order) -> int:
-    return max(0, order.sent_ns - _FILLS_BEFORE_NS)

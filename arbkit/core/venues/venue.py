@@ -27,9 +27,13 @@ from arbkit.core.types import (
     FeeUpdate,
     Instrument,
     InstrumentUpdate,
+    Lane,
     LinkSpec,
+    NewOrder,
+    QueryOrder,
     Role,
 )
+from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
 from arbkit.core.venues.readiness import Readiness
@@ -62,7 +66,10 @@ RETRY_CAP_NS = 60 * SECOND
 """An account with a problem is also asked for again after this: somebody may have changed the key."""
 RULES_NS = 10 * SECOND
 """A refusal that speaks of trading rules asks for the catalogue no sooner than this after it was last asked for."""
-CLOCK_MEMORY_NS = 600 * SECOND
+CLOCK_NS = SECOND
+"""A doubt about the venue's clock asks for its time no sooner than this after it was last asked for."""
+WRONG_NS = SECOND
+"""A larger difference of the clocks is told. It costs nothing, but somebody should look."""
 FIRST_LATENCY_NS = 50_000_000
 
 
@@ -125,8 +132,8 @@ class Venue:
     """State of one venue. ``rest`` is its REST link, ``trade`` its order-entry socket once there is one."""
 
     __slots__ = (
-        "_clock_at_ns",
         "_told",
+        "_told_offset_ns",
         "_unknown_fee",
         "account",
         "assets",
@@ -174,7 +181,14 @@ class Venue:
                 latency_ns=setup.paper.latency_ns,
             )
         self.orders = Orders(setup.account, fill_ids=exchange.capabilities.fill_ids)
-        self.resolver = Resolver(setup.account, exchange.capabilities, known=self.orders.by_order_id)
+        self.clock = VenueClock()
+        self.resolver = Resolver(
+            setup.account,
+            exchange.capabilities,
+            clock=self.clock if setup.paper is None else VenueClock(0),  # paper runs on our own clock
+            known=self.orders.knows,
+            started_ns=now_ns,
+        )
         self.polls = [Poll(AskKind.TIME, "", now_ns), Poll(AskKind.CATALOGUE, "", now_ns)]
         self.catalogued = False
         self.selected = False
@@ -185,8 +199,6 @@ class Venue:
         self._unknown_fee = FeeUpdate(setup.account, "", setup.maker, setup.taker)
         self.assets: dict[str, AssetStatus] = {}
         """Whether an asset can be moved, by asset."""
-        self.clock: ClockSample | None = None
-        self._clock_at_ns = 0
         self.latency_ns = FIRST_LATENCY_NS if setup.paper is None else setup.paper.latency_ns
         """Typical time from sending an order to its acknowledgement."""
         self.list_orders_ns = NEVER
@@ -199,6 +211,7 @@ class Venue:
         """A list asked for before this time does not count (the private stream was not up yet)."""
         self._told: set[str] = set()
         """What was said of the account and is in the log."""
+        self._told_offset_ns = 0
 
     # --- to read
 
@@ -218,12 +231,22 @@ class Venue:
     def channel(self, command: Command) -> Role:
         """The role that a command goes out on now: the adapter's first choice that is ready, REST otherwise."""
         trade = self.trade
+        if isinstance(command, QueryOrder) and not command.cl_ord_id:
+            return Role.REST  # an answer on a socket is matched by the client order id
         for role in self.exchange.route(command):
             if role is Role.REST or (
                 role is Role.TRADE and trade is not None and trade.ready and trade.phase is Phase.UP
             ):
                 return role
         return Role.REST
+
+    def wait_ns(self, order: NewOrder, now_ns: int) -> int:
+        """How long this hedge or unwind would wait for its rate tokens; ``NEVER`` = it never gets them."""
+        if self.paper is not None:
+            return 0
+        cost = self.exchange.cost(order, self.channel(order))
+        ready_ns = self.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
+        return NEVER if ready_ns == NEVER else ready_ns - now_ns
 
     def poll(self, kind: AskKind, instrument: str = "") -> Poll | None:
         """The poll of this kind, if there is one."""
@@ -344,9 +367,17 @@ class Venue:
 
     def rules_doubted(self, now_ns: int) -> None:
         """An order was refused for a trading rule: ours may be out of date, so read them again."""
-        for poll in self.polls:
-            if poll.kind is AskKind.CATALOGUE and poll.known and poll.due_ns != NEVER:
-                poll.due_ns = min(poll.due_ns, max(now_ns, poll.asked_ns + RULES_NS))
+        self._hurry(AskKind.CATALOGUE, RULES_NS, now_ns)
+
+    def clock_doubted(self, now_ns: int) -> None:
+        """A request was refused for its time, or frames seem to be late: the venue's clock may have changed."""
+        self._hurry(AskKind.TIME, CLOCK_NS, now_ns)
+
+    def _hurry(self, kind: AskKind, every_ns: int, now_ns: int) -> None:
+        """Poll this again now, but not sooner than ``every_ns`` after the last time."""
+        poll = self.poll(kind)
+        if poll is not None and poll.known and poll.due_ns != NEVER:
+            poll.due_ns = min(poll.due_ns, max(now_ns, poll.asked_ns + every_ns))
 
     def account_said(self, status: AccountStatus) -> Sequence[str]:
         """The state of the account and its key. Returns the warnings that are new."""
@@ -355,21 +386,24 @@ class Venue:
         self._told.update(new)
         return new
 
-    def clock_sample(self, sample: ClockSample, now_ns: int) -> None:
-        """Use the sharpest recent sample of the venue's clock: signatures, proofs and readiness depend on it."""
-        best = self.clock
-        if best is None or best.error_ns >= sample.error_ns or now_ns - self._clock_at_ns >= CLOCK_MEMORY_NS:
-            self.clock = sample
-            self._clock_at_ns = now_ns
-            if self.setup.signer is not None:
-                self.setup.signer.offset_ns = sample.offset_ns
-            self.resolver.clock_error_ns = sample.error_ns
-        self.readiness.clock(self.clock or sample)
+    def clock_sample(self, sample: ClockSample, now_ns: int) -> int | None:
+        """The venue told its time: signatures, proofs, readiness and the age of frames depend on it. Returns the offset
+        if it is a new one that is worth a warning: our clock is wrong, or the venue's."""
+        clock = self.clock
+        clock.sample(sample, now_ns)
+        if self.setup.signer is not None:
+            self.setup.signer.offset_ns = clock.offset_ns
+        self.readiness.clock(clock.error_ns)
+        wrong = clock.offset_ns if abs(clock.offset_ns) > clock.error_ns + WRONG_NS else 0
+        if abs(wrong - self._told_offset_ns) <= WRONG_NS:
+            return None
+        self._told_offset_ns = wrong
+        return wrong
 
     def clock_jumped(self, now_ns: int) -> None:
         """Our own clock jumped: the measured offset is worth nothing."""
-        self.clock = None
-        self.readiness.clock(ClockSample(self.exchange.venue, 0, NEVER, now_ns))
+        self.clock.lost()
+        self.readiness.clock(self.clock.error_ns)
         for poll in self.polls:
             if poll.kind is AskKind.TIME:
                 poll.due_ns = now_ns

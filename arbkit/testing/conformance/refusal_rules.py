@@ -15,6 +15,7 @@ from arbkit.core.types import (
     Balance,
     CancelOrder,
     ClientIdScope,
+    ClockSample,
     Command,
     HttpAnswer,
     HttpRequest,
@@ -37,6 +38,7 @@ from arbkit.core.types import (
     Send,
     Tif,
 )
+from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.faults import Fault
@@ -196,7 +198,9 @@ def throttled(subject: VenueUnderTest) -> None:
 def _proved_absent(rig: Rig, order: NewOrder, role: Role) -> bool:
     """Query an order that was just sent, as a desk does, until its absence is proved."""
     orders = Orders(rig.account)
-    resolver = Resolver(rig.account, rig.exchange.capabilities)
+    clock = VenueClock()
+    clock.sample(ClockSample(rig.venue, rig.signer.offset_ns, 0), rig.now_ns)
+    resolver = Resolver(rig.account, rig.exchange.capabilities, clock=clock)
     orders.add(order, rig.now_ns)
     orders.sent(order.cl_ord_id, role, "", rig.now_ns)
     known = orders.timed_out(order.cl_ord_id, rig.now_ns)

@@ -279,6 +279,11 @@ def _one(context: kit.Context, what: kit.QueryOrder) -> kit.Params:
     return [*_inst(context, what), which]
 
 
+def _ended(context: kit.Context, what: kit.Ask) -> kit.Params:
+    which = "orderId" if kit.parse_cl_ord_id(what.ref) is None else "orderLinkId"
+    return [*_inst(context, what), (which, what.ref)]
+
+
 def _fill_params(context: kit.Context, what: kit.ListFills) -> kit.Params:
     own = [("orderId", what.order_id)] if what.order_id else []
     since = [("startTime", str(what.since_ns // kit.MS))] if what.since_ns else []
@@ -324,7 +329,7 @@ CALLS = kit.CallTable(
             kit.each(order),
             "history",
             rows=rows.Page,
-            params=lambda context, what: [*_inst(context, what), ("orderLinkId", what.ref)],
+            params=_ended,
         ),
         kit.NewOrder: kit.Call(
             "/v5/order/create",

@@ -189,6 +189,23 @@ def test_a_stamp_in_another_unit_does_not_become_the_usual():
     assert transit.sample(T0 // 1000, T0 + 80 * MS) > 3600 * S
 
 
+def test_with_a_measured_clock_a_link_is_late_from_its_first_frame():
+    """The offset of the venue's clock is no delay, and a delay is never usual, however long it lasts."""
+    watchdog, watch = opened()
+    watchdog.clock("v", -5 * S)
+    late = T0 + 600 * S
+    for now in range(T0, late, S):
+        watch.updated("v:A", now - 5 * S - 3 * S, now)
+        assert watch.behind
+    assert watch.updated("v:A", late - 5 * S - 20 * MS, late) == 20 * MS
+    assert not watch.behind
+    assert watch.updated("v:A", late * 1000, late) == 20 * MS  # a stamp in another unit proves nothing
+    other = watchdog.add(LinkSpec(link="v.public.1", venue="v", role=Role.PUBLIC))
+    assert other.updated("v:B", late - 6 * S, late) == S
+    watchdog.clock("v", None)
+    assert watch.updated("v:A", late - 8 * S, late) == 0
+
+
 def test_a_late_loop_distrusts_everything_until_drained():
     """More than 50 ms late: no book is fresh for as long as frames piled up. A shorter delay changes nothing."""
     watchdog, _ = opened()

@@ -251,6 +251,29 @@ def test_no_entry_while_an_order_there_is_unknown() -> None:
     assert bench.rule() == ""
 
 
+def test_in_doubt_only_what_is_known_to_have_filled_is_taken_back() -> None:
+    """Nothing else passes for a deal with an UNKNOWN order: not more than the leg filled, not in its direction, not
+    where something is open or in doubt."""
+    bench = Bench()
+    assert bench.rule(qty="0.6") == ""
+    leg = bench.deal.legs[0]
+    back: dict[str, Any] = {"purpose": Purpose.UNWIND, "side": Side.SELL}
+    bench.orders.link_lost("link", 5)
+    assert bench.rule(qty="0.5", **back) == "in_doubt"  # the doubt is on this leg
+    order = bench.deal.orders["o1"]
+    elsewhere = Orders("other:main")
+    doubted = elsewhere.add(replace(order.intent, account="other:main", instrument="other:BTC-USDT"), 0)
+    elsewhere.sent(doubted.cl_ord_id, Role.TRADE, "link", 0)
+    elsewhere.link_lost("link", 5)
+    bench.deal.orders = {"o1": doubted}
+    leg.bought = Dec("0.6")
+    assert bench.rule(qty="0.7", **back) == "in_doubt"
+    assert bench.rule(qty="0.5", purpose=Purpose.UNWIND) == "in_doubt"
+    assert bench.rule(qty="0.5", **(back | {"purpose": Purpose.HEDGE})) == "in_doubt"
+    assert bench.rule(qty="0.5", **back) == ""
+    assert bench.rule(qty="0.1", **back) == "in_doubt"  # the first one is still open
+
+
 def test_children_never_exceed_their_parent() -> None:
     """Filled quantity plus open quantity of a deal's entries stays within the planned quantity of the leg."""
     bench = Bench()

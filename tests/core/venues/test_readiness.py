@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from arbkit.core.types import Capabilities, ClientIdScope, ClockSample, LinkSpec, Role
+from arbkit.core.types import Capabilities, ClientIdScope, LinkSpec, Role
 from arbkit.core.venues.readiness import Readiness
 
 S = 1_000_000_000
@@ -25,7 +25,7 @@ def ready(*skip: str) -> Readiness:
         "balances": lambda: table.balances_listed(12),
         "orders": lambda: table.orders_listed(13),
         "fees": table.fees_known,
-        "clock": lambda: table.clock(ClockSample("v", 0, S // 4)),
+        "clock": lambda: table.clock(S // 4),
     }
     for name, step in steps.items():
         assert not table.ready
@@ -63,7 +63,7 @@ def test_each_fact_is_needed(skip, words):
 def test_the_clock_is_measured_by_the_window_of_the_gateway():
     """The engine's own timeout says nothing about clocks: a quarter of the order window stays the limit."""
     table = Readiness("v:main", replace(CAPABILITIES, order_timeout_ns=60 * S))
-    table.clock(ClockSample("v", 0, S // 2))
+    table.clock(S // 2)
     assert "venue clock known to 500 ms only, needs under 500 ms" in table.missing()
 
 
@@ -112,9 +112,9 @@ def test_unknown_orders_keep_it_from_trading():
 def test_the_clock_must_be_known_to_a_quarter_of_the_window():
     """With a larger clock error, a request could be refused, or stay valid for too long."""
     table = ready()
-    table.clock(ClockSample("v", 0, S // 2))
+    table.clock(S // 2)
     assert table.missing() == ["venue clock known to 500 ms only, needs under 500 ms"]
-    table.clock(ClockSample("v", 0, S // 2 - 1))
+    table.clock(S // 2 - 1)
     assert table.ready
 
 

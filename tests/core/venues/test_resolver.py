@@ -28,6 +28,7 @@ from arbkit.core.types import (
     Side,
     Tif,
 )
+from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 
 MS = 1_000_000
@@ -53,8 +54,8 @@ class Desk:
         deadline: int = 0,
     ) -> None:
         self.orders = Orders(A)
-        self.resolver = Resolver(A, capabilities, known=self.orders.by_order_id)
-        self.resolver.clock_error_ns = ERROR
+        self.clock = VenueClock(ERROR)
+        self.resolver = Resolver(A, capabilities, clock=self.clock, known=self.orders.knows)
         self.now = T0
         self.order = self.new(1, tif, deadline)
         if status is OrdStatus.UNKNOWN:
@@ -196,7 +197,7 @@ def test_a_lost_ack_is_resolved_at_once():
     desk.feed(desk.report(ord_status=OrdStatus.FILLED, order_id="7", cum_qty=Decimal(5), source="poll"))
     assert desk.resolver.in_doubt() == []
     [fills] = desk.tick()
-    assert fills == ListFills(account=A, instrument=I, since_ns=T0 - S)
+    assert fills == ListFills(account=A, instrument=I, since_ns=T0 - S - ERROR)
     assert desk.now == T0 + 320 * MS
     desk.listing("fills", desk.fill(5, "t1"), sent=desk.now)
     assert desk.order.done
@@ -371,7 +372,7 @@ def test_one_reply_told_twice_is_one():
 def test_clock_error_and_deadline_put_the_proof_off():
     """Clause 1 includes the error of the clock estimate, and a deadline later than the window."""
     desk = Desk()
-    desk.resolver.clock_error_ns = 5 * S
+    desk.clock.error_ns = 5 * S
     assert absences(desk.answer(until=T0 + 6 * S)) == []
     assert len(absences(desk.answer(until=T0 + 7 * S))) == 1
     desk = Desk(deadline=T0 + 9 * S)
@@ -438,7 +439,7 @@ def test_missing_fills_are_fetched_after_a_grace_until_they_come():
         items = desk.tick()
         while not items:
             items = desk.tick()
-        assert items == [ListFills(account=A, instrument=I, since_ns=T0 - S)]
+        assert items == [ListFills(account=A, instrument=I, since_ns=T0 - S - ERROR)]
         desk.list_reply("fills", how, items[0], T0 - S)  # type: ignore[arg-type]
     while not (items := desk.tick()):
         pass
