@@ -61,20 +61,23 @@ def has(row: Mapping[str, Any], names: str) -> None:
     assert not absent, f"the row lacks {' '.join(absent)}"
 
 
-async def wait(ready: Callable[[], Any], what: str) -> Any:
-    """Wait until ``ready()`` is true, and return it."""
+async def wait(ready: Callable[[], Any], what: str, every_s: float = 0.02) -> Any:
+    """Wait until ``ready()`` is true, and return it.
+
+    A ``ready`` that asks the venue needs a longer ``every_s``, because the venue limits requests.
+    """
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not (found := ready()):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(every_s)
     except TimeoutError:
         raise TimeoutError(f"{what}: not within {PATIENCE_S:g} s") from None
     return found
 
 
-def wait_here(ready: Callable[[], Any], what: str) -> Any:
+def wait_here(ready: Callable[[], Any], what: str, every_s: float = 0.02) -> Any:
     """``wait`` for clients that use threads."""
-    return asyncio.run(wait(ready, what))
+    return asyncio.run(wait(ready, what, every_s))
 
 
 def now_ms() -> float:

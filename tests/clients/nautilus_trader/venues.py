@@ -29,6 +29,8 @@ class Venue(NamedTuple):
     """The REST book: its update id, and the best levels."""
     depth: int
     """Levels of the stream of the book; 0 = as the venue has it."""
+    streams_locked: bool
+    """Whether nautilus_trader reads locked amounts from the user stream, and not from REST alone."""
     amends: bool
     """Whether nautilus_trader changes orders of this venue in place."""
 
@@ -66,6 +68,7 @@ def binance() -> Venue:
         adapter.BinanceLiveExecClientFactory,
         book,
         depth=0,
+        streams_locked=True,
         amends=False,
     )
 
@@ -113,6 +116,7 @@ def okx() -> Venue:
         Factory,
         book,
         depth=0,
+        streams_locked=True,
         amends=True,
     )
 
@@ -164,6 +168,7 @@ def bybit() -> Venue:
         adapter.BybitLiveExecClientFactory,
         book,
         depth=50,
+        streams_locked=False,
         amends=True,
     )
 

@@ -163,7 +163,7 @@ def public_socket() -> None:
                 compared += 1
             return compared >= BOOKS_COMPARED
 
-        wait_here(met, f"{BOOKS_COMPARED} equal books")
+        wait_here(met, f"{BOOKS_COMPARED} equal books", every_s=0.1)
     with check("orderbook.1, publicTrade and tickers push"):
         came: dict[str, Any] = {}
         socket.orderbook_stream(1, SYMBOL, lambda message: came.update(book=message))
