@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix chaos bench size dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix chaos bench clients size dist lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -24,6 +24,7 @@ help:
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
+	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
 	@echo "make lock     update uv.lock from pyproject.toml"
@@ -76,6 +77,10 @@ bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
 
+CLIENTS ?=
+clients: $(READY)
+	@$(BIN)/python tests/clients/run.py $(CLIENTS)
+
 size: $(READY)
 	@$(BIN)/python tests/size.py
 
@@ -91,4 +96,4 @@ lock:
 	$(BIN)/uv lock --default-index https://pypi.org/simple
 
 clean:
-	rm -rf .venv .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .clients dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -119,6 +119,22 @@ def test_make_test_runs_every_gate(gate: str) -> None:
     assert gate in done.stdout
 
 
+def test_every_client_is_pinned_and_none_is_installed_with_us() -> None:
+    """A client of ``make clients`` has a script and exact versions; its packages are not in our lock."""
+    done = subprocess.run(["make", "-n", "clients"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "tests/clients/run.py" in done.stdout
+    folders = [folder for folder in (ROOT / "tests/clients").iterdir() if (folder / "check.py").is_file()]
+    assert len(folders) >= 4
+    rounds = (ROOT / "tests/clients/run.py").read_text()
+    for folder in folders:
+        assert f'Round("{folder.name}"' in rounds
+        for pin in (folder / "requirements.txt").read_text().splitlines():
+            name, exact, version = pin.partition("==")
+            assert exact
+            assert re.fullmatch(r"[\d.]+", version)
+            assert f'name = "{name}"' not in LOCK
+
+
 def recorded_books(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     """A run of the tests that compare recorded books."""
     command = [

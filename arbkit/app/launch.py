@@ -30,6 +30,7 @@ from arbkit.core.runtime.journal_file import JournalFile, StateFolder
 from arbkit.core.runtime.supervisor import Ending, Runtime
 from arbkit.core.runtime.supervisor import run as supervise
 from arbkit.core.runtime.tape_file import TapeFile
+from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.monitor.log_writer import LogWriter
@@ -78,6 +79,7 @@ def run(
             loop_factory=loop_factory,
             capture=capture,
             metrics_port=config.metrics.port,
+            ca_file=config.ca_file,
         ).code
     finally:
         folder.close()
@@ -106,11 +108,13 @@ def start(
     metrics_port: int | None = None,
     screen: Log | None = None,
     histograms: Mapping[str, Histogram] | None = None,
+    ca_file: str = "",
 ) -> Finished:
     """Recover the journal, create the desk, run it and print the summary.
 
     ``screen`` receives the log events instead of the log, and nothing is printed. ``histograms`` replace those of the
-    counters (for benchmarks). Raises ``ConfigError`` for a damaged journal or an unwritable capture file.
+    counters (for benchmarks). ``ca_file``: see ``Config``. Raises ``ConfigError`` for a damaged journal, an unwritable
+    capture file or an unusable CA file.
     """
     clock = Clock()
     journal = JournalFile(folder.journal, clock)
@@ -135,7 +139,7 @@ def start(
     for name, histogram in (histograms or {}).items():
         setattr(counters, name, histogram)
     try:
-        runtime = Runtime(clock, journal, tape=tape)
+        runtime = Runtime(clock, journal, tls=tls_context(ca_file or None), tape=tape)
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(
             plan,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import click
@@ -53,9 +56,10 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
     show_default=True,
     help="Mean seconds between two edges on a symbol; 0 = none.",
 )
+@click.option("--tls", is_flag=True, help="Serve HTTPS and WSS, with a new certificate in a temporary folder.")
 @json_option
 def command(
-    venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, as_json: bool
+    venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, tls: bool, as_json: bool
 ) -> int:
     """Serve simulated VENUES on this machine, each with its own protocol, until stopped.
 
@@ -67,18 +71,37 @@ def command(
     clock = Clock()
     edges = Divergence(edge_every_s=edge_every)
     world = World(dialects, seed=seed, start_ns=clock.now_ns(), prices=MARKET, faults=script, divergence=edges)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(world, clock, port, emit if as_json else _show))
+    with (
+        asyncio.Runner(loop_factory=loop_factory()) as runner,
+        TemporaryDirectory(prefix="arbkit-sim-") if tls else nullcontext() as folder,
+    ):
+        context, trust = None, {}
+        if folder is not None:
+            context, ca_file = _certificate(Path(folder), clock)
+            trust = {"ca_file": str(ca_file)}
+        show = emit if as_json else _show
+        runner.run(_serve(world, clock, port, context, lambda where: show({**where, **trust})))
     return OK
 
 
-async def _serve(world: World, clock: Clock, port: int, show: Callable[[dict[str, Any]], None]) -> None:
+def _certificate(folder: Path, clock: Clock) -> tuple[ssl.SSLContext, Path]:
+    """The context for the servers, and the file that clients must trust."""
+    try:
+        from arbkit.sim import certificate
+    except ImportError:
+        raise ConfigError("--tls needs the package 'cryptography': pip install cryptography") from None
+    return certificate.make(folder, clock.now_ns()), folder / certificate.CA_FILE
+
+
+async def _serve(
+    world: World, clock: Clock, port: int, tls: ssl.SSLContext | None, show: Callable[[dict[str, Any]], None]
+) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        async with shell.serve(world, now_ns=clock.now_ns, port=port) as where:
+        async with shell.serve(world, now_ns=clock.now_ns, port=port, tls=tls) as where:
             show(where)
             await stop.wait()
     except OSError as error:
@@ -98,18 +121,22 @@ def _show(where: dict[str, Any]) -> None:
 
 
 _KEYS = ("key", "secret", "passphrase")
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""Variables that name a file of CAs: for OpenSSL and most clients, for the Python package requests, for Node.js."""
 _SECOND = ("ed25519_key", "ed25519_pem")
 
 
 def _exports(where: dict[str, Any]) -> str:
-    """The keys as variables, one a line; the configuration names them."""
+    """The keys as variables, one a line; the configuration names them. With TLS also those that make clients trust the
+    certificate."""
     rows = [(venue, name, values[name]) for venue, values in where["venues"].items() for name in _KEYS if values[name]]
-    return "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+    keys = "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+    return keys + "".join(f"export {name}={where['ca_file']}\n" for name in _TRUST if "ca_file" in where)
 
 
 def _toml(where: dict[str, Any]) -> str:
     """The venues as a configuration file."""
-    text = ""
+    text = f'ca_file = "{where["ca_file"]}"\n\n' if "ca_file" in where else ""
     for venue, values in where["venues"].items():
         keys = "".join(f'{name} = "env:{_variable(venue, name)}"\n' for name in _KEYS if values[name])
         urls = "".join(

@@ -127,6 +127,8 @@ class Config(Struct, frozen=True, kw_only=True):
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
     """The only plugin distributions that live mode loads."""
+    ca_file: str = ""
+    """A PEM file with the CAs that all connections trust in place of the system's; "" = the system's."""
 
 
 class Credentials(Struct, frozen=True):
@@ -233,6 +235,8 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
             value = getattr(caps, cap)
             if isinstance(value, (int, Decimal)) and value < 0:
                 reader.wrong((section, cap), "must not be negative")
+    if config.ca_file:
+        _check_ca_file(config.ca_file, reader)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
     for name, venue in config.venues.items():
@@ -257,6 +261,15 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         reader.wrong(("distributions",), 'is empty: name the plugins to load in live mode, as ["arbkit-binance"]')
     if live and not config.venues:
         reader.wrong(("venues",), "is empty: name the venues to trade on, as [venues.binance]")
+
+
+def _check_ca_file(file: str, reader: Reader) -> None:
+    from arbkit.core.runtime.transport import tls_context  # imported late: it loads asyncio, and most files have no CA
+
+    try:
+        tls_context(file)
+    except ConfigError as error:
+        reader.wrong(("ca_file",), str(error))
 
 
 def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -26,23 +27,29 @@ _NAP_S: Final = 0.01
 
 @asynccontextmanager
 async def serve(
-    world: World, *, now_ns: Callable[[], int], host: str = "127.0.0.1", port: int = 0
+    world: World,
+    *,
+    now_ns: Callable[[], int],
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """Serve a world until the block ends. Yields its addresses and keys:
 
     ``{"venues": {name: {"rest", "ws_public", "ws_private", "ws_trade", "key", "secret", "passphrase"}}, "admin"}``,
     and ``ed25519_key`` and ``ed25519_pem`` where the venue knows such keys.
     The admin URL answers GET ``/ledger``, ``/orders`` and ``/faults``. ``port`` is the admin port, and the venues use
-    the next ones; 0 = any free ports. ``now_ns`` is the venues' clock.
+    the next ones; 0 = any free ports. ``now_ns`` is the venues' clock. With ``tls`` all ports are HTTPS and WSS only.
     """
     shell = _Shell(world, now_ns)
+    secure = "" if tls is None else "s"
     runners: list[web.ServerRunner] = []
 
     async def listen(handler: Callable[[web.BaseRequest], Any], number: int) -> str:
         runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.2)
         await runner.setup()
         runners.append(runner)
-        await web.TCPSite(runner, host, number).start()
+        await web.TCPSite(runner, host, number, ssl_context=tls).start()
         return f"{host}:{runner.addresses[0][1]}"
 
     try:
@@ -50,10 +57,13 @@ async def serve(
         venues = {}
         for i, venue in enumerate(world.sites):
             at = await listen(shell.venue(venue), port and port + 1 + i)
-            venues[venue] = {**world.endpoints(venue, f"http://{at}", f"ws://{at}"), **world.second_key(venue)}
+            venues[venue] = {
+                **world.endpoints(venue, f"http{secure}://{at}", f"ws{secure}://{at}"),
+                **world.second_key(venue),
+            }
         pump = asyncio.create_task(shell.pump())
         try:
-            yield {"venues": venues, "admin": f"http://{admin}"}
+            yield {"venues": venues, "admin": f"http{secure}://{admin}"}
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)

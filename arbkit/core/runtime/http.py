@@ -14,7 +14,7 @@ from yarl import URL
 
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.inputs import Inputs
-from arbkit.core.runtime.reasons import reveal
+from arbkit.core.runtime.reasons import cause, reveal
 from arbkit.core.runtime.transport import is_loopback
 from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
@@ -34,7 +34,6 @@ CONNECT_S = 5.0
 
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, "TLS certificate refused"),
     (aiohttp.ClientSSLError, "TLS failed"),
     (aiohttp.ClientConnectorDNSError, "name not found"),
     (aiohttp.ClientConnectorError, "no connection"),
@@ -209,6 +208,8 @@ def _trouble(request: HttpRequest, answer: HttpAnswer | NoAnswer) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return cause(error.certificate_error)
     words = next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
     inner = getattr(error, "os_error", error)
     errno = inner.errno if isinstance(inner, OSError) and inner.errno else 0

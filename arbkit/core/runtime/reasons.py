@@ -16,6 +16,10 @@ from arbkit.core.types import Secret
 __all__ = ["cause", "close_text", "pieces", "refusal", "reveal", "scrub"]
 
 
+_UNKNOWN_CA = (18, 19, 20, 21)
+"""OpenSSL's verify codes for a certificate whose CA is not trusted: self-signed, or its issuer is not found."""
+
+
 def reveal(text: str) -> str:
     """The text for the wire."""
     return text.reveal() if isinstance(text, Secret) else text
@@ -40,7 +44,8 @@ def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
 def cause(error: BaseException) -> str:
     """The text of a network error, without our addresses."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS certificate refused: {error.verify_message}"
+        hint = "; if the certificate is your own, set ca_file to its CA" if error.verify_code in _UNKNOWN_CA else ""
+        return f"TLS certificate refused: {error.verify_message}{hint}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'no reason given'}"
     if isinstance(error, socket.gaierror):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -91,8 +92,17 @@ Connect: TypeAlias = Callable[[Dial, Receiver], Awaitable[None]]
 
 
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """A TLS context with certificate verification and at least TLS 1.2. ``ca_file`` replaces the system's CAs."""
-    context = ssl.create_default_context(cafile=ca_file)
+    """A TLS context with certificate verification and at least TLS 1.2.
+
+    ``ca_file``: a PEM file with the CAs to trust in place of the system's; ~ is the home folder. Raises ``ConfigError``
+    if it cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file and os.path.expanduser(ca_file))
+    except ssl.SSLError:
+        raise ConfigError(f"{ca_file}: contains no certificate in PEM format") from None
+    except OSError as error:
+        raise ConfigError(f"{ca_file}: cannot be read: {error.strerror}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

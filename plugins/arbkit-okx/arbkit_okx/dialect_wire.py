@@ -82,7 +82,7 @@ _NO_FILL: Final = fields("fillPxVol fillPxUsd fillMarkVol fillFwdPx fillMarkPx f
 _NO_PUSH: Final = _NO_FILL | fields("amendResult amendSource execType fillFeeCcy fillNotionalUsd reqId msg")
 _NO_DETAIL: Final = fields(
     "accAvgPx borrowFroz clSpotInUseAmt colBorrAutoConversion crossLiab interest isoLiab liab maxLoan maxSpotInUse"
-    " maxSpotInUseAmt mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl totalPnlRatio uplLiab"
+    " mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl totalPnlRatio uplLiab"
 ) | fields(
     "autoLendMtAmt disEq fixedBal frpType imr isoEq isoUpl mmr notionalLever rewardBal smtSyncEq spotCopyTradingEq"
     " spotIsoBal stgyEq twap upl colRes",

@@ -770,6 +770,8 @@ def test_account_channel() -> None:
     assert (row["ccy"], row["availBal"], row["frozenBal"], row["cashBal"]) == ("USDT", "194000", "6000", "200000")
     (rest,) = client.get("account/balance", "ccy=USDT")["data"]
     assert rest["details"] == [row]
+    # "Get balance" names it maxSpotInUse; a client that knows both names refuses a row with both
+    assert [name for name in row if name.startswith("maxSpotInUse")] == ["maxSpotInUse"]
     assert not any(isinstance(out, SimFrame) for out in client.run(20))
     client.text(conn, "ping")
     client.say(conn, op="unsubscribe", args=[arg])
