@@ -334,8 +334,8 @@ def test_orderbook_1_repeats_itself_when_nothing_happens() -> None:
     _, first = client.say(conn, op="subscribe", args=["orderbook.1.BTCUSDT"])
     dialect = client.world.sites["bybit"].dialect
     frames = []
-    while dialect.due_ns <= T0 + 7 * S:  # the venue's own timers alone: the market stands still
-        dialect.tick(dialect.due_ns)
+    while dialect.timers.due_ns <= T0 + 7 * S:  # the venue's own timers alone: the market stands still
+        dialect.timers.tick(dialect.timers.due_ns)
         frames += [json.loads(out.text) for out in client.world.sites["bybit"].wire.take() if isinstance(out, SimFrame)]
     assert [frame["data"]["u"] for frame in frames] == [first["data"]["u"]] * 2
     assert [frame["ts"] - T0 // MS for frame in frames] == [3000, 6000]

@@ -350,9 +350,9 @@ class Quiet:
 
     def run(self, seconds: float) -> list[Any]:
         until = self.now_ns + round(seconds * S)
-        while self.dialect.due_ns <= until:
-            self.now_ns = self.dialect.due_ns
-            self.dialect.tick(self.now_ns)
+        while self.dialect.timers.due_ns <= until:
+            self.now_ns = self.dialect.timers.due_ns
+            self.dialect.timers.tick(self.now_ns)
         self.now_ns = until
         return self.take()
 
