@@ -14,7 +14,7 @@ is tested with it (orders, ledger, executor, adapters).
 - ``shell``: a world on loopback sockets.
 """
 
-from arbkit.sim.calls import Problem, Route, SimCall, Why, routes
+from arbkit.sim.calls import Problem, Route, SimCall, Why, found, refuse, routes
 from arbkit.sim.depth import Levels, SimDepth
 from arbkit.sim.dialect import DepthRows, Dialect, Rows
 from arbkit.sim.facts import Facts, Notation
@@ -87,7 +87,9 @@ __all__ = [
     "Window",
     "encode",
     "fields",
+    "found",
     "page",
+    "refuse",
     "routes",
     "text",
 ]

@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from arbkit.sim.facts import Facts
 from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.venue import Account
 
-__all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "routes"]
+__all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "found", "refuse", "routes"]
 
+_T = TypeVar("_T")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 
@@ -26,6 +27,19 @@ class Problem(Exception):
         self.msg = msg
         self.status = status
         self.more = more
+
+
+def refuse(when: bool, code: Any, msg: str, status: int = 200) -> None:
+    """Raise the error reply if ``when`` is true."""
+    if when:
+        raise Problem(code, msg, status)
+
+
+def found(value: _T | None, code: Any, msg: str, status: int = 200) -> _T:
+    """The value. Raises the error reply if it is None."""
+    if value is None:
+        raise Problem(code, msg, status)
+    return value
 
 
 Why: TypeAlias = Literal["missing", "invalid", "type"]

@@ -14,9 +14,8 @@ from urllib.parse import parse_qsl
 from arbkit import sim
 
 from . import dialect_wire as wire
-from .dialect_api import Api
+from .dialect_api import Api, Door
 from .dialect_calls import Calls
-from .dialect_door import Door
 from .dialect_orders import Orders
 from .dialect_streams import Streams
 
@@ -98,8 +97,7 @@ class BinanceDialect:
             form = request.body.decode(errors="replace")
             given = parse_qsl(f"{request.query}&{form}", keep_blank_values=True)
             params = dict(given)
-            if len(params) < len(given):
-                raise sim.Problem(-1101, "Duplicate values for a parameter detected.", 400)
+            sim.refuse(len(params) < len(given), -1101, "Duplicate values for a parameter detected.", 400)
             if route.signed:
                 payload = _unsigned(request.query) + _unsigned(form)
                 account = self._door.signed(request.headers.get("x-mbx-apikey", ""), params, payload, now_ns)

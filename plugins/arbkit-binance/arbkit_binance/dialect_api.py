@@ -1,38 +1,138 @@
-"""Binance's WS API for the dialect: connections, sessions, and the events of the user data stream."""
+"""Who may call the simulated Binance and how often, and the WS API with its sessions and user data stream."""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 
 from arbkit import sim
 
 from . import dialect_wire as wire
-from .dialect_calls import Calls
-from .dialect_door import Door
-from .dialect_orders import Orders
+from .dialect_calls import WEIGHT, Calls
+from .dialect_orders import Orders, limit_row
 
-__all__ = ["Api"]
+__all__ = ["Api", "Door"]
+
+_IP: Final = "ip"
+_S: Final = 1_000_000_000
+_BAN_AFTER: Final = 20
+"""Number of requests after a 429 that lead to a ban. The venue does not document a number."""
 
 
+class Door:
+    """The checks of REST and WS API. The methods raise the venue's errors."""
+
+    def __init__(self, exchange: sim.SimExchange) -> None:
+        self._exchange = exchange
+        self._weight = sim.Window(WEIGHT[2], WEIGHT[3])
+        self._defied = 0
+        self._banned_until_ns = 0
+
+    def run(self, route: sim.Route, call: sim.SimCall) -> Any:
+        """Check the parameters and the permission, count the weight, and do the call."""
+        _known(route, call)
+        if route.trade and call.account is not None:
+            # a key without the permission, and an account that was disabled (errors.md, "Messages for -2010")
+            if not call.account.settings.get("enableSpotAndMarginTrading", True):
+                raise sim.Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            if not call.account.settings.get("canTrade", True):
+                raise sim.Problem(-2010, "This action is disabled on this account.", 400)
+        weight = route.cost if isinstance(route.cost, int) else route.cost(call)
+        if not route.trade:
+            self.spend(weight, call.now_ns)
+        try:
+            return route.handler(call)
+        except (sim.Problem, sim.Refused) as error:
+            if route.trade:
+                # CHANGELOG 2026-04-02: order writes that succeed cost nothing, those that fail their weight
+                self.spend(weight, call.now_ns)
+            raise wire.problem(error) from None
+
+    # --- weight -----------------------------------------------------------------------------------------------------
+
+    def used(self, now_ns: int) -> int:
+        """The weight that was used in this minute."""
+        return self._weight.used(_IP, now_ns)
+
+    def weight(self, now_ns: int) -> dict[str, Any]:
+        """The weight limit with its count."""
+        return limit_row("REQUEST_WEIGHT", WEIGHT) | {"count": self.used(now_ns)}
+
+    def spend(self, weight: int, now_ns: int) -> None:
+        if not self._weight.add(_IP, weight, now_ns):
+            raise self.too_many(now_ns)
+
+    def enter(self, now_ns: int) -> None:
+        """429 over the limit; further requests lead to an IP ban (418)."""
+        if now_ns < self._banned_until_ns:
+            until = self._banned_until_ns // wire.MS
+            said = f"Way too much request weight used; IP banned until {until}."
+            raise sim.Problem(-1003, said, 418, **_wait(until, now_ns))
+        if self.used(now_ns) >= WEIGHT[2]:
+            self._defied += 1
+            if self._defied > _BAN_AFTER:
+                self._defied = 0
+                self._banned_until_ns = now_ns + 120 * _S
+            raise self.too_many(now_ns)
+
+    def too_many(self, now_ns: int, retry_ns: int = 0) -> sim.Problem:
+        until = (now_ns + (retry_ns or self._weight.wait_ns(now_ns))) // wire.MS + 1
+        said = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
+        return sim.Problem(-1003, said, 429, **_wait(until, now_ns))
+
+    # --- request-security.md ----------------------------------------------------------------------------------------
+
+    def signed(self, key: str, params: Mapping[str, str], payload: str, now_ns: int) -> sim.Account:
+        """Key, signature over the payload as sent (HMAC-SHA256 or Ed25519), then the time window."""
+        sim.refuse(not key, -2014, "API-key format invalid.", 401)
+        account = sim.found(self._exchange.by_key(key), -2015, "Invalid API-key, IP, or permissions for action.", 401)
+        for name in ("timestamp", "signature"):
+            if not params.get(name):
+                raise wire.wrong(name, "missing")
+        if account.ed25519 is not None and key == account.ed25519.key:
+            good = account.ed25519.good(payload, params["signature"])
+        else:
+            mine = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
+            good = hmac.compare_digest(mine.encode(), params["signature"].encode())
+        sim.refuse(not good, -1022, "Signature for this request is not valid.", 400)
+        self.check_time(params, now_ns)
+        return account
+
+    def check_time(self, params: Mapping[str, str], now_ns: int) -> None:
+        """ "Timing security"."""
+        try:
+            stamp, window = int(params["timestamp"]), Decimal(params.get("recvWindow") or "5000")
+            too_wide = window > 60_000
+        except (ValueError, ArithmeticError):
+            said = "Illegal characters found in parameter 'timestamp' or 'recvWindow'."
+            raise sim.Problem(-1100, said, 400) from None
+        sim.refuse(too_wide, -1131, "recvWindow must be less than 60000.", 400)
+        sent_ns = wire.stamp_ns(stamp)
+        if sent_ns >= now_ns + 1000 * wire.MS:
+            raise sim.Problem(-1021, "Timestamp for this request was 1000ms ahead of the server's time.", 400)
+        if now_ns - sent_ns > window * wire.MS:
+            raise sim.Problem(-1021, "Timestamp for this request is outside of the recvWindow.", 400)
+
+
+@dataclass(slots=True)
 class _Conn:
     """One WS API connection."""
 
-    __slots__ = ("account", "facts", "limits", "logon_ns", "next_id", "opened_ns", "users")
-
-    def __init__(self, facts: sim.Facts, limits: bool, now_ns: int) -> None:
-        self.facts = facts
-        self.limits = limits
-        """Whether replies contain ``rateLimits``."""
-        self.account: sim.Account | None = None
-        """The account that logged on."""
-        self.opened_ns = now_ns
-        self.logon_ns = 0
-        self.users: dict[int, str] = {}
-        """Subscription id -> account whose events are sent."""
-        self.next_id = 0
+    facts: sim.Facts
+    limits: bool
+    """Whether replies contain ``rateLimits``."""
+    opened_ns: int
+    logon_ns: int = 0
+    account: sim.Account | None = None
+    """The account that logged on."""
+    users: dict[int, str] = field(default_factory=dict)
+    """Subscription id -> account whose events are sent."""
+    next_id: int = 0
 
 
 class Api:
@@ -115,8 +215,7 @@ class Api:
             case "userDataStream.unsubscribe":
                 named = params.get("subscriptionId")
                 gone = [number for number in state.users if named in (None, str(number))]
-                if not gone:
-                    raise sim.Problem(-2036, "User Data Stream subscription not active.", 400)
+                sim.refuse(not gone, -2036, "User Data Stream subscription not active.", 400)
                 for number in gone:
                     del state.users[number]
                 return {}
@@ -144,10 +243,8 @@ class Api:
         }
 
     def _subscribe(self, state: _Conn, account: sim.Account) -> dict[str, int]:
-        if self._exchange.strikes("login"):
-            raise sim.Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        if account.name in state.users.values():
-            raise sim.Problem(-2035, "User Data Stream subscription already active.", 400)
+        sim.refuse(self._exchange.strikes("login"), -2015, "Invalid API-key, IP, or permissions for action.", 401)
+        sim.refuse(account.name in state.users.values(), -2035, "User Data Stream subscription already active.", 400)
         number, state.next_id = state.next_id, state.next_id + 1
         state.users[number] = account.name
         return {"subscriptionId": number}
@@ -178,3 +275,19 @@ class Api:
 def _raw(value: Any) -> str:
     """A parameter as it is signed: text as it is, other values as their JSON."""
     return value if isinstance(value, str) else sim.encode(value).decode()
+
+
+def _known(route: sim.Route, call: sim.SimCall) -> None:
+    """errors.md: -1105 for an empty parameter, -1104 for one that the call does not have."""
+    if route.names is None:
+        return
+    for name, value in call.params.items():
+        sim.refuse(not value, -1105, f"Parameter '{name}' was empty.", 400)
+    read, sent = sum(name in route.names.split() for name in call.params), len(call.params)
+    if read < sent:
+        said = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+        raise sim.Problem(-1104, said, 400)
+
+
+def _wait(until_ms: int, now_ns: int) -> dict[str, int]:
+    return {"serverTime": now_ns // wire.MS, "retryAfter": until_ms}

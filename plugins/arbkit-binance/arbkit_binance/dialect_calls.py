@@ -112,8 +112,7 @@ class Calls:
             return [self._orders.symbol(call)]
         if "symbols" in call.params:
             known, names = call.facts.symbols, call.params["symbols"].strip("[]").replace('"', "").split(",")
-            if not all(name in known for name in names):
-                raise sim.Problem(-1121, "Invalid symbol.", 400)
+            sim.refuse(not all(name in known for name in names), -1121, "Invalid symbol.", 400)
             return [known[name] for name in names]
         return [symbol for symbol in self._exchange.pairs if self._exchange.halted.get(symbol) != sim.DELISTED]
 

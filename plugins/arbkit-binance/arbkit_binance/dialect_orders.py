@@ -182,5 +182,4 @@ def limit_row(kind: str, spec: _Window) -> dict[str, Any]:
 
 def _without(call: sim.SimCall, *names: str) -> None:
     for name in names:
-        if name in call.params:
-            raise sim.Problem(-1106, f"Parameter '{name}' sent when not required.", 400)
+        sim.refuse(name in call.params, -1106, f"Parameter '{name}' sent when not required.", 400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -21,15 +22,13 @@ _MOST_BYTES: Final = 4_090
 """A longer control message gets no answer at all."""
 
 
+@dataclass(slots=True)
 class _Conn:
     """One market stream connection."""
 
-    __slots__ = ("combined", "facts")
-
-    def __init__(self, combined: bool, facts: sim.Facts) -> None:
-        self.combined = combined
-        """Whether payloads are wrapped with the name of their stream."""
-        self.facts = facts
+    combined: bool
+    """Whether payloads are wrapped with the name of their stream."""
+    facts: sim.Facts
 
 
 class Streams:

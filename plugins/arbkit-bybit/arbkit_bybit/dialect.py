@@ -124,15 +124,13 @@ class BybitDialect:
             params = _params(request)
             if account is not None:
                 headers = self._count(route, account, params, now_ns)
-            result, extra = self._run(route, account, params, now_ns)
-            body = _body(0, "OK", result, extra, now_ns)
-        except _Limited as limited:
-            return self._too_many(limited.headers, now_ns)
+            return _reply(now_ns, headers, result=self._run(route, account, params, now_ns))
         except sim.Problem as problem:
-            body = _body(problem.code, problem.msg, {}, {}, now_ns)
-        return sim.Reply(200, body, _JSON | _lower(headers))
+            return _reply(now_ns, problem.more or headers, problem.code, problem.msg)
 
-    def _run(self, route: sim.Route, account: sim.Account | None, params: Mapping[str, Any], now_ns: int) -> Any:
+    def _run(
+        self, route: sim.Route, account: sim.Account | None, params: Mapping[str, Any], now_ns: int
+    ) -> tuple[Any, Any]:
         """Do a call: its ``result`` and its ``retExtInfo``."""
         try:
             result = route.handler(sim.SimCall(params, account, now_ns, self._facts, wire.wrong))
@@ -141,31 +139,26 @@ class BybitDialect:
         return result if route.batch else (result, {})
 
     def limited(self, now_ns: int, retry_ns: int) -> sim.Reply:
-        return self._too_many(_limits(20, 0, now_ns + retry_ns), now_ns)
+        """v5/rate-limit: 10006 with the time when the limit ends."""
+        return _reply(now_ns, _limits(20, 0, now_ns + retry_ns), 10006, _TOO_MANY)
 
     def busy(self, now_ns: int) -> sim.Reply:
         """v5/error: 10016, the service is restarting."""
-        return sim.Reply(200, _body(10016, "Server error.", {}, {}, now_ns), dict(_JSON))
+        return _reply(now_ns, {}, 10016, "Server error.")
 
     def banned(self, now_ns: int, retry_ns: int) -> sim.Reply:
         """v5/rate-limit "IP": 403 for 10 minutes."""
         return sim.Reply(403, b"access too frequent", {"content-type": "text/plain"})
-
-    def _too_many(self, headers: Mapping[str, str], now_ns: int) -> sim.Reply:
-        return sim.Reply(200, _body(10006, _TOO_MANY, {}, {}, now_ns), _JSON | _lower(headers))
 
     def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
         """v5/guide "Authentication": HMAC-SHA256 over timestamp, key, window and the raw query or body."""
         headers = request.headers
         key, stamp = headers.get("x-bapi-api-key", ""), headers.get("x-bapi-timestamp", "")
         window, sign = headers.get("x-bapi-recv-window", ""), headers.get("x-bapi-sign", "")
-        if not (key and stamp and sign):
-            raise sim.Problem(10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
+        sim.refuse(not (key and stamp and sign), 10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
         if request.method == "POST" and "application/json" not in headers.get("content-type", ""):
             raise sim.Problem(10001, "Content-Type must be application/json.")
-        account = self._exchange.by_key(key)
-        if account is None:
-            raise sim.Problem(10003, "API key is invalid.")
+        account = sim.found(self._exchange.by_key(key), 10003, "API key is invalid.")
         payload = request.body if request.method == "POST" else request.query.encode()
         self._check_sign(account, f"{stamp}{key}{window}".encode() + payload, sign)
         self._check_time(stamp, window, now_ns)
@@ -187,8 +180,8 @@ class BybitDialect:
             raise sim.Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
 
     def _count(self, route: sim.Route, account: sim.Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
-        """Count a call against its limit and return the limit headers. Raises ``_Limited``, or ``Problem`` (10005) if
-        the key may not trade."""
+        """Count a call against its limit and return the limit headers. Raises the venue's error: 10006, or
+        10005 if the key may not trade."""
         rights = account.settings.get("permissions", {"Spot": ["SpotTrade"]})
         if route.trade and (account.settings.get("readOnly") or "SpotTrade" not in rights.get("Spot", ())):
             raise sim.Problem(10005, "Permission denied, please check your API key permissions.")
@@ -200,7 +193,7 @@ class BybitDialect:
         reset_ns = now_ns if taken else limit.reset_ns(account.name, now_ns)
         headers = _limits(limit.limit, limit.left(account.name), reset_ns)
         if not taken:
-            raise _Limited(headers)
+            raise sim.Problem(10006, _TOO_MANY, 200, **headers)
         return headers
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
@@ -275,8 +268,7 @@ class BybitDialect:
         ref = _echo(message, "reqId" if state.kind == "trade" else "req_id")
         try:
             args = message.get("args")
-            if state.account is not None:
-                raise sim.Problem(20001, "Repeat auth")
+            sim.refuse(state.account is not None, 20001, "Repeat auth")
             if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
                 raise sim.Problem(10001, "Params Error")
             account = self._exchange.by_key(str(args[0]))
@@ -285,8 +277,7 @@ class BybitDialect:
             if account is None:
                 raise sim.Problem(10003, "Invalid apikey")
             self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
-            if int(args[1]) <= now_ns // wire.MS:
-                raise sim.Problem(10001, "Params Error: expires is in the past")
+            sim.refuse(int(args[1]) <= now_ns // wire.MS, 10001, "Params Error: expires is in the past")
         except sim.Problem as problem:
             body: dict[str, Any] = {"retCode": problem.code, "retMsg": problem.msg, "connId": state.name}
             self._reply(state, {**ref, "op": "auth", "success": False, **body})
@@ -327,33 +318,21 @@ class BybitDialect:
 
     def _trade(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
         """v5/websocket/trade/guideline: an answer means that the request was accepted; the stream reports the order."""
-        ref = message.get("reqId", "")
-        head: dict[str, str] = {}
-        data, extra, code, said = {}, {}, 0, "OK"
+        ref, code, said = message.get("reqId", ""), 0, "OK"
+        data: Any = {}
+        extra: Any = {}
+        head: Mapping[str, Any] = {}
         try:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
             data, extra = self._run(route, account, params, now_ns)
             if op.startswith("order.create") and self._exchange.strikes("overrun", op):
-                raise _Limited(_limits(20, 0, now_ns + _S))
-        except _Limited as limited:
-            head, code, said = limited.headers, 10006, _TOO_MANY
+                raise sim.Problem(10006, _TOO_MANY, 200, **_limits(20, 0, now_ns + _S))
         except sim.Problem as problem:
-            code, said = problem.code, problem.msg
-        head |= {"Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // wire.MS)}
-        self._reply(
-            state,
-            {
-                **({"reqId": ref} if ref else {}),
-                "retCode": code,
-                "retMsg": said,
-                "op": op,
-                "data": data,
-                "retExtInfo": extra,
-                "header": head,
-                "connId": state.name,
-            },
-        )
+            head, code, said = problem.more or head, problem.code, problem.msg
+        head = {**head, "Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // wire.MS)}
+        told = {"retCode": code, "retMsg": said, "op": op, "data": data, "retExtInfo": extra, "header": head}
+        self._reply(state, {**({"reqId": ref} if ref else {}), **told, "connId": state.name})
 
     def _request(
         self, state: _Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
@@ -363,13 +342,10 @@ class BybitDialect:
             raise sim.Problem(10005, "Permission denied: auth first.")
         if not isinstance(ref, str) or len(ref) > 36:
             raise sim.Problem(10001, "params error: reqId invalid.")
-        if ref in state.refs:
-            raise sim.Problem(20006, "reqId is duplicated")
+        sim.refuse(ref in state.refs, 20006, "reqId is duplicated")
         if ref:
             state.refs.add(ref)
-        route = self._calls.ws.get(op)
-        if route is None:
-            raise sim.Problem(10404, "op type is not found")
+        route = sim.found(self._calls.ws.get(op), 10404, "op type is not found")
         header, args = message.get("header"), message.get("args")
         if not isinstance(header, dict) or "X-BAPI-TIMESTAMP" not in header:
             raise sim.Problem(10001, "params error: header X-BAPI-TIMESTAMP missing.")
@@ -378,7 +354,7 @@ class BybitDialect:
             raise sim.Problem(10001, "params error: args must hold one request.")
         wait_ns = self._exchange.limited_until_ns - now_ns
         if wait_ns > 0:
-            raise _Limited(_limits(20, 0, now_ns + wait_ns))
+            raise sim.Problem(10006, _TOO_MANY, 200, **_limits(20, 0, now_ns + wait_ns))
         return state.account, route, args[0]
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -394,14 +370,6 @@ class BybitDialect:
         self._private.reports(private, now_ns)
 
 
-class _Limited(Exception):
-    """A limit was exceeded; the headers contain its end."""
-
-    def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__(_TOO_MANY)
-        self.headers = headers
-
-
 def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
     """v5/rate-limit: the remaining requests, and when the limit ends (now, if it is not reached)."""
     return {
@@ -409,10 +377,6 @@ def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
         "X-Bapi-Limit-Status": str(left),
         "X-Bapi-Limit-Reset-Timestamp": str(-(-reset_ns // wire.MS)),
     }
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _params(request: sim.Request) -> Mapping[str, Any]:
@@ -427,9 +391,12 @@ def _params(request: sim.Request) -> Mapping[str, Any]:
     return params
 
 
-def _body(code: int, said: str, result: Any, extra: Any, now_ns: int) -> bytes:
-    body = {"retCode": code, "retMsg": said, "result": result, "retExtInfo": extra, "time": now_ns // wire.MS}
-    return sim.encode(body)
+def _reply(
+    now_ns: int, headers: Mapping[str, str], code: int = 0, said: str = "OK", result: tuple[Any, Any] = ({}, {})
+) -> sim.Reply:
+    """A reply with HTTP 200. ``result``: ``result`` and ``retExtInfo``."""
+    body = {"retCode": code, "retMsg": said, "result": result[0], "retExtInfo": result[1], "time": now_ns // wire.MS}
+    return sim.Reply(200, sim.encode(body), _JSON | {name.lower(): value for name, value in headers.items()})
 
 
 def _echo(message: Mapping[str, Any], name: str) -> dict[str, Any]:

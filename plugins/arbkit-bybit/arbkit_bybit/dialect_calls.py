@@ -116,10 +116,7 @@ class Calls:
     def _symbol(self, call: sim.SimCall) -> str:
         """The canonical symbol of the call's ``symbol``. The simulator supports spot only."""
         call.choice("category", ("spot",))
-        symbol = call.facts.symbols.get(call.need("symbol"))
-        if symbol is None:
-            raise sim.Problem(170121, "Invalid symbol.")
-        return symbol
+        return sim.found(call.facts.symbols.get(call.need("symbol")), 170121, "Invalid symbol.")
 
     def _wanted(self, call: sim.SimCall) -> str:
         """The canonical symbol if the call has one, else ""."""
@@ -193,8 +190,7 @@ class Calls:
             # "qty": the size of a market buy is in quote unless marketUnit is baseCoin
             units = ("baseCoin", "quoteCoin")
             if call.choice("marketUnit", units, units[side is Side.BUY]) == "quoteCoin":
-                if qty % _QUOTE_STEP:
-                    raise sim.Problem(170137, "Order volume decimal too long.")
+                sim.refuse(bool(qty % _QUOTE_STEP), 170137, "Order volume decimal too long.")
                 order["quote_qty"] = order.pop("qty")
             return symbol, order | {"kind": "market"}
         tif = call.choice("timeInForce", ("GTC", "IOC", "FOK", "PostOnly"), "GTC")
@@ -290,8 +286,7 @@ class Calls:
 
     def _wallet(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/account/wallet-balance: coins with a zero balance are left out unless they are requested."""
-        if call.need("accountType") != "UNIFIED":
-            raise sim.Problem(10001, "accountType only support UNIFIED.")
+        sim.refuse(call.need("accountType") != "UNIFIED", 10001, "accountType only support UNIFIED.")
         coins, owned = [name for name in call.text("coin").split(",") if name], self._exchange.balances(call.owner)
         rows = [row for row in owned if (row[0] in coins if coins else row[1] or row[2])]
         return {"list": [wire.wallet_row(call.facts, call.owner, rows)]}
@@ -368,8 +363,7 @@ def _range(call: sim.SimCall) -> tuple[int, int]:
     since = call.integer("startTime", 0) * wire.MS
     since = since or (until or call.now_ns) - _WEEK
     until = until or since + _WEEK
-    if not 0 <= until - since <= _WEEK:
-        raise sim.Problem(10001, "params error: the time range exceeds 7 days.")
+    sim.refuse(not 0 <= until - since <= _WEEK, 10001, "params error: the time range exceeds 7 days.")
     return since, until
 
 
@@ -378,7 +372,6 @@ def _page(
 ) -> tuple[list[_T], str]:
     """One page, newest first, and the cursor of the next, empty at the end."""
     limit = call.integer("limit", default)
-    if not 0 < limit <= most:
-        raise sim.Problem(10001, f"params error: limit must be between 1 and {most}.")
+    sim.refuse(not 0 < limit <= most, 10001, f"params error: limit must be between 1 and {most}.")
     part, more = sim.page(rows, key, limit, call.integer("cursor"))
     return part, str(key(part[-1])) if more else ""

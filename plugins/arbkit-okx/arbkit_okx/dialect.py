@@ -99,9 +99,7 @@ class OkxDialect:
 
     def http(self, request: sim.Request, now_ns: int) -> sim.Reply:
         try:
-            route = self._calls.routes.get((request.method, request.path))
-            if route is None:
-                raise sim.Problem("404", "Not Found", 404)
+            route = sim.found(self._calls.routes.get((request.method, request.path)), "404", "Not Found", 404)
             account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True))
             expire_ns = _expiry(request.headers.get("exptime", ""))
@@ -135,16 +133,14 @@ class OkxDialect:
         key = "ip" if route.by == "ip" else call.owner
         if route.by == "instrument":
             key += f":{call.text('instId')}"
-        if not route.limit.add(key, 1, call.now_ns):
-            raise sim.Problem("50011", "Too Many Requests", 429)
+        sim.refuse(not route.limit.add(key, 1, call.now_ns), "50011", "Too Many Requests", 429)
 
     def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
         """REST Authentication: base64 of HMAC-SHA256 over timestamp + method + path with query + body."""
         given = {}
         for code, name in (("50103", "key"), ("50104", "passphrase"), ("50106", "sign"), ("50107", "timestamp")):
             given[name] = request.headers.get(f"ok-access-{name}", "")
-            if not given[name]:
-                raise sim.Problem(code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
+            sim.refuse(not given[name], code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
         stamp = given["timestamp"]
         try:
             sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") if _STAMP.match(stamp) else None
@@ -154,16 +150,13 @@ class OkxDialect:
             raise sim.Problem("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
         if abs((sent - _EPOCH) // timedelta(milliseconds=1) * wire.MS - now_ns) > _WINDOW_NS:
             raise sim.Problem("50102", "Timestamp request expired", 401)
-        account = self._exchange.by_key(given["key"])
-        if account is None:
-            raise sim.Problem("50111", "Invalid OK-ACCESS-KEY", 401)
+        account = sim.found(self._exchange.by_key(given["key"]), "50111", "Invalid OK-ACCESS-KEY", 401)
         if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
             raise sim.Problem("50101", "APIKey does not match current environment.", 401)
         if not _same(given["passphrase"], account.passphrase):
             raise sim.Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
-        if not _same(_sign(account.secret, payload), given["sign"]):
-            raise sim.Problem("50113", "Invalid Sign", 401)
+        sim.refuse(not _same(_sign(account.secret, payload), given["sign"]), "50113", "Invalid Sign", 401)
         return account
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
@@ -238,23 +231,17 @@ class OkxDialect:
 
     def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
         """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
-        if state.account is not None:
-            raise sim.Problem("60031", "This connection has already logged in.")
+        sim.refuse(state.account is not None, "60031", "This connection has already logged in.")
         names = ("apiKey", "passphrase", "timestamp", "sign")
         key, passphrase, stamp, sign = (str(args[0].get(name) or "") for name in names)
-        if len(args) != 1 or not (key and passphrase and stamp and sign):
-            raise sim.Problem("60009", "Login failed.")
-        if not re.fullmatch(r"\d{10}", stamp, re.ASCII):
-            raise sim.Problem("60004", "Invalid timestamp")
-        if abs(int(stamp) * _S - now_ns) > _WINDOW_NS:
-            raise sim.Problem("60006", "Timestamp request expired")
+        sim.refuse(len(args) != 1 or not (key and passphrase and stamp and sign), "60009", "Login failed.")
+        sim.refuse(not re.fullmatch(r"\d{10}", stamp, re.ASCII), "60004", "Invalid timestamp")
+        sim.refuse(abs(int(stamp) * _S - now_ns) > _WINDOW_NS, "60006", "Timestamp request expired")
         account = self._exchange.by_key(key)
-        if self._exchange.strikes("login"):
-            raise sim.Problem("60032", "API key doesn't exist")
+        sim.refuse(self._exchange.strikes("login"), "60032", "API key doesn't exist")
         if account is None:
             raise sim.Problem("60005", "Invalid apiKey")
-        if not _same(passphrase, account.passphrase):
-            raise sim.Problem("60024", "Wrong passphrase")
+        sim.refuse(not _same(passphrase, account.passphrase), "60024", "Wrong passphrase")
         if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
             raise sim.Problem("60007", "Invalid sign")
         state.account = account
@@ -263,12 +250,10 @@ class OkxDialect:
         """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
         body: dict[str, Any] = {"id": message.id, "op": message.op}
         try:
-            if state.path != "private":
-                raise sim.Problem("60018", "Wrong URL: orders go to the private channel.")
+            sim.refuse(state.path != "private", "60018", "Wrong URL: orders go to the private channel.")
             if state.account is None:
                 raise sim.Problem("60011", "Please log in")
-            if now_ns < self._exchange.limited_until_ns:
-                raise sim.Problem("60014", "Requests too frequent.")
+            sim.refuse(now_ns < self._exchange.limited_until_ns, "60014", "Requests too frequent.")
             many = message.op.startswith("batch-")
             if not message.id or not message.args or (len(message.args) != 1 and not many):
                 raise sim.Problem("60013", "Invalid args")
@@ -324,6 +309,5 @@ def _expiry(value: str) -> int:
     """expTime in milliseconds; the request is dropped if the venue's clock is later."""
     if not value:
         return 0
-    if not (value.isascii() and value.isdigit()):
-        raise sim.Problem("51000", "Parameter expTime error", 400)
+    sim.refuse(not (value.isascii() and value.isdigit()), "51000", "Parameter expTime error", 400)
     return int(value) * wire.MS

@@ -48,8 +48,7 @@ class Orders:
         assert call.account is not None
         if "trade" not in call.account.settings.get("perm", "read_only,trade").split(","):
             raise sim.Problem("50120", "This API key doesn't have permission to use this function.", 401)
-        if len(items) > _BATCH:
-            raise sim.Problem("50025", f"Parameter args count exceeds the limit {_BATCH}.", 400)
+        sim.refuse(len(items) > _BATCH, "50025", f"Parameter args count exceeds the limit {_BATCH}.", 400)
         if call.expire_ns and call.now_ns > call.expire_ns:
             raise sim.Problem("50036", "The expTime can't be earlier than the current system time.")
         # a batch of one counts as a single call
@@ -57,8 +56,7 @@ class Orders:
         for item in items:
             given = item.get("instIdCode" if coded else "instId")
             name = self._symbols.get(given) if coded and isinstance(given, int) else given
-            if not limit.add(f"{call.owner}:{name}", 1, call.now_ns):
-                raise sim.Problem("50011", "Too Many Requests", 429)
+            sim.refuse(not limit.add(f"{call.owner}:{name}", 1, call.now_ns), "50011", "Too Many Requests", 429)
         rows = [self._one(op in ("order", "batch-orders"), call.item(item), coded) for item in items]
         failed = sum(row["sCode"] != "0" for row in rows)
         return "0" if not failed else "1" if failed == len(rows) else "2", rows
