@@ -97,9 +97,11 @@ class Facts:
             "now": self.time(now_ns),
         }
 
-    def candle(self, symbol: str, candle: Candle) -> dict[str, Any]:
-        """A candle."""
-        return self._traded(symbol, candle, 0)
+    def candle(self, symbol: str, candle: Candle, period_ns: int, now_ns: int) -> dict[str, Any]:
+        """A candle. ``closed``: its time is over."""
+        end_ns = candle.ns + period_ns
+        names = {"native": self.native(symbol), "end": self.time(end_ns - 1), "closed": end_ns <= now_ns}
+        return self._traded(symbol, candle, 0) | names
 
     def _traded(self, symbol: str, candle: Candle, px: int) -> dict[str, Any]:
         pair, pad = self.exchange.pairs[symbol], self.notation.pad

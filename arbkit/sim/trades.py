@@ -77,10 +77,6 @@ class Trades:
         self.day.join(one)
         self._minutes.setdefault(minute, Candle(minute)).join(one)
 
-    def candle(self, period_ns: int, now_ns: int) -> Candle | None:
-        """The candle of ``now_ns``; None before the first trade."""
-        return next(iter(self.candles(period_ns, now_ns // period_ns * period_ns, now_ns)), None)
-
     def candles(self, period_ns: int, since_ns: int, until_ns: int) -> list[Candle]:
         """The candles of ``period_ns`` (a number of minutes) that begin from ``since_ns`` to ``until_ns``, oldest
         first, none before the first trade. One without trades has the last price before it."""

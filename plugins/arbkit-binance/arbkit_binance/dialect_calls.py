@@ -27,6 +27,7 @@ _ORDER: Final = (
     " newOrderRespType selfTradePreventionMode"
 )
 _CANCEL: Final = "symbol orderId origClientOrderId newClientOrderId cancelRestrictions"
+_KLINES: Final = "symbol interval startTime endTime timeZone limit"
 _PAGE: Final = "fromId startTime endTime limit"
 _ACCOUNT: Final = sim.RowType(
     "makerCommission=maker takerCommission=taker commissionRates=rates updateTime=now balances uid",
@@ -80,6 +81,8 @@ class Calls:
             ("GET depth", "depth", _read(self._depth, _depth_weight, "symbol limit symbolStatus")),
             ("GET trades", "trades.recent", _read(self._prints, 25, "symbol limit")),
             ("GET aggTrades", "trades.aggregate", _read(self._aggregates, 4, f"symbol {_PAGE}")),
+            ("GET klines", "klines", _read(self._klines, 2, _KLINES)),
+            ("GET uiKlines", "uiKlines", _read(self._klines, 2, _KLINES)),
             ("GET avgPrice", "avgPrice", _read(self._average, 2, "symbol")),
             ("GET ticker/bookTicker", "ticker.book", _read(ticker(wire.TOP), _by_symbol(2, 4), _TICKER)),
             ("GET ticker/price", "ticker.price", _read(ticker(wire.PRICE), _by_symbol(2, 4), _TICKER)),
@@ -153,6 +156,18 @@ class Calls:
         symbol, most = self._orders.symbol(call), call.limit(500, 1000)
         groups = wire.aggregated(self._exchange.trades[symbol].newest)
         return [wire.aggregate_row(call.facts, group) for group in groups[-most:]]
+
+    def _klines(self, call: sim.SimCall) -> list[list[Any]]:
+        """Candles, oldest first: from the start if it is given, else the newest. The last field is not used."""
+        symbol, period_ns = self._orders.symbol(call), wire.PERIODS[call.choice("interval", wire.PERIODS)]
+        since_ns, until_ns, limit = wire.since_ns(call), wire.since_ns(call, "endTime"), call.limit(500, 1000)
+        until_ns = min(until_ns or call.now_ns, call.now_ns)
+        rows = self._exchange.trades[symbol].candles(period_ns, since_ns, until_ns)
+        facts = [
+            call.facts.candle(symbol, one, period_ns, call.now_ns)
+            for one in (rows[:limit] if since_ns else rows[-limit:])
+        ]
+        return [[*wire.KLINE.of(one).values(), "0"] for one in facts]
 
     def _average(self, call: sim.SimCall) -> dict[str, Any]:
         return {"mins": 5, "price": call.facts.day(self._orders.symbol(call))["average"], "closeTime": call.now}

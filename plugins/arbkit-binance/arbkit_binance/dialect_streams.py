@@ -16,7 +16,8 @@ from . import dialect_wire as wire
 __all__ = ["Streams"]
 
 _NAME: Final = re.compile(
-    r"([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker$|trade$|aggTrade$|ticker$|miniTicker$)(@100ms|@1000ms)?"
+    r"([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker$|trade$|aggTrade$|ticker$|miniTicker$"
+    rf"|kline_(?:{'|'.join(wire.PERIODS)})$)(@100ms|@1000ms)?"
 )
 _MOST_BYTES: Final = 4_090
 """A longer control message gets no answer at all."""
@@ -119,10 +120,10 @@ class Streams:
         sub = self._subs.add(conn, name, (kind, symbol), symbol)
         if sub is None or not symbol or kind in ("trade", "aggTrade", "bookTicker"):
             return
-        send = self._ticker if "icker" in kind else self._partial
+        send = self._ticker if "icker" in kind else self._kline if kind.startswith("kline") else self._partial
         if kind == "depth":
             sub.feed, send = self._exchange.books[symbol].feed(), self._diff
-        period_ns = (100 if match[3] == "@100ms" else 1000) * wire.MS
+        period_ns = (100 if match[3] == "@100ms" else 2000 if send == self._kline else 1000) * wire.MS
         sub.timer = self._timers.every(period_ns, lambda now: send(sub, now), now_ns)
 
     # --- payloads ---------------------------------------------------------------------------------------------------
@@ -149,6 +150,17 @@ class Streams:
         if told != sub.last:
             sub.last = told
             self._event(sub, "24hrMiniTicker" if mini else "24hrTicker", now_ns, told, "control")
+
+    def _kline(self, sub: sim.Sub, now_ns: int) -> None:
+        """kline: each 2 seconds, if something changed; ``x``: the candle is closed."""
+        interval, facts = sub.topic[0].removeprefix("kline_"), self._conns[sub.conn].facts
+        period_ns = wire.PERIODS[interval]
+        since_ns = sub.sent_ns or now_ns // period_ns * period_ns
+        for candle in self._exchange.trades[sub.arg].candles(period_ns, since_ns, now_ns):
+            row = wire.KLINE_EVENT.of(facts.candle(sub.arg, candle, period_ns, now_ns), i=interval)
+            if row != sub.last:
+                sub.last, sub.sent_ns = row, candle.ns
+                self._event(sub, "kline", now_ns, {"k": row}, "control")
 
     def _diff(self, sub: sim.Sub, now_ns: int) -> None:
         """Diff depth: the levels that changed, absolute; ``U`` is the last ``u`` + 1. Nothing when nothing changed."""

@@ -40,7 +40,13 @@ _WORDS: Final = {
     "side": (-1117, "Invalid side."),
     "type": (-1116, "Invalid orderType."),
     "timeInForce": (-1115, "Invalid timeInForce."),
+    "interval": (-1120, "Invalid interval."),
 }
+_MINUTES: Final = {"m": (1, 3, 5, 15, 30), "h": (60, 120, 240, 360, 480, 720), "d": (1440, 4320)}
+PERIODS: Final = {
+    f"{minutes // _MINUTES[unit][0]}{unit}": minutes * sim.MINUTE for unit in _MINUTES for minutes in _MINUTES[unit]
+}
+"""The intervals of klines that are served: not 1s, 1w and 1M."""
 
 # --- rows: each field with the fact that it shows -------------------------------------------------------------------
 
@@ -85,6 +91,12 @@ MINI_EVENT: Final = sim.RowType("c=last o=open h=high l=low v=qty q=turnover")
 DAY_EVENT: Final = sim.RowType(
     "c=last o=open h=high l=low v=qty q=turnover p=change P=percent w=average x=open Q=last_qty b=bid B=bid_qty a=ask"
     " A=ask_qty O=now C=now F=first_id L=last_id n=count"
+)
+KLINE: Final = sim.RowType("at open high low last qty end turnover count bought spent")
+KLINE_EVENT: Final = sim.RowType(
+    "t=at T=end s=native f=first_id L=last_id o=open c=last h=high l=low v=qty n=count x=closed q=turnover V=bought"
+    " Q=spent",
+    {"B": "0"},
 )
 _SYMBOL: Final = sim.RowType(
     "symbol=native baseAsset=base quoteAsset=quote status defaultSelfTradePreventionMode=stp filters",

@@ -85,6 +85,7 @@ class Calls:
             "GET market/time": sim.Route(_time),
             "GET market/instruments-info": sim.Route(instruments),
             "GET market/orderbook": sim.Route(self._orderbook),
+            "GET market/kline": sim.Route(self._klines),
             "GET market/tickers": sim.Route(self._tickers),
             "GET market/recent-trade": sim.Route(self._trades),
             "GET market/price-limit": sim.Route(self._price_limit),
@@ -147,6 +148,16 @@ class Calls:
         newest = self._exchange.trades[self._symbol(call)].newest
         rows, _ = sim.page(newest, lambda one: one.id, call.limit(60, 60))
         return _listed([wire.TRADE.of(call.facts.trade(one), seq=str(one.id % 10**12)) for one in rows])
+
+    def _klines(self, call: sim.SimCall) -> dict[str, Any]:
+        """v5/market/kline: newest first."""
+        symbol, period_ns = self._symbol(call), wire.PERIODS[call.choice("interval", wire.PERIODS)]
+        since_ns, until_ns = (call.integer(name) * wire.MS for name in ("start", "end"))
+        limit, until_ns = call.limit(200, 1000), min(until_ns or call.now_ns, call.now_ns)
+        rows = self._exchange.trades[symbol].candles(period_ns, since_ns, until_ns)[-limit:][::-1]
+        facts = [call.facts.candle(symbol, one, period_ns, call.now_ns) for one in rows]
+        told = [list(wire.KLINE.of(one).values()) for one in facts]
+        return {"category": "spot", "symbol": call.facts.native(symbol), "list": told}
 
     def _price_limit(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/market/order-price-limit: the highest buy price and the lowest sell price."""

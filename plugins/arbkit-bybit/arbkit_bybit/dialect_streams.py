@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ __all__ = ["Private", "Streams"]
 _S: Final = 1_000_000_000
 # v5/websocket/public/orderbook, spot: depth -> push interval
 _INTERVAL: Final = {1: 10 * wire.MS, 50: 20 * wire.MS, 200: 100 * wire.MS, 1000: 200 * wire.MS}
-_NAME: Final = re.compile(r"(?:orderbook\.(1|50|200|1000)|publicTrade|tickers)\.([A-Z0-9]+)", re.ASCII)
+_NAME: Final = re.compile(r"(?:orderbook\.(1|50|200|1000)|publicTrade|tickers|kline\.(\w+))\.([A-Z0-9]+)", re.ASCII)
 _ARGS: Final = 10  # v5/ws/connect: spot, args in one request
 _LENGTH: Final = 21_000  # v5/ws/connect: characters of all args on one connection
 _PLAIN: Final = ("order", "execution", "execution.fast", "wallet", "position", "greeks", "dcp")
@@ -72,7 +73,7 @@ class Streams:
             return f"args length exceeds {_LENGTH}"
         for name in args:
             match = _NAME.fullmatch(name)
-            if match is None or match[2] not in self._facts.symbols:
+            if match is None or match[3] not in self._facts.symbols or match[2] not in (None, *wire.PERIODS):
                 return f"Invalid topic: {name}"
             if self._subs.has(conn, name):
                 return f"error:already subscribed,topic:{name}"
@@ -81,7 +82,7 @@ class Streams:
     def subscribe(self, conn: int, args: Sequence[str], now_ns: int) -> None:
         """Subscribe topics that ``refuses`` accepted. A snapshot of each book is sent immediately."""
         for name in args:
-            self._subs.add(conn, name, name)
+            sub = self._subs.add(conn, name, name)
             if book := self._named.get(name):
                 if book.depth is None:
                     self._open(book, now_ns)
@@ -89,6 +90,8 @@ class Streams:
             elif name.startswith("tickers."):
                 symbol = self._facts.symbols[name[8:]]
                 self._wire.tell(conn, self._ticker(symbol, now_ns), "control", symbol)
+            elif name.startswith("kline.") and sub is not None:
+                sub.timer = self._timers.every(_S, partial(self._kline, sub), now_ns)
 
     def unsubscribe(self, conn: int, args: Sequence[str]) -> None:
         """Unsubscribe topics; names that are not subscribed are ignored."""
@@ -178,6 +181,21 @@ class Streams:
             frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
             self._send(topic, frame, "trades", symbol)
             self._send(f"tickers.{self._facts.native(symbol)}", self._ticker(symbol, now_ns), "control", symbol)
+
+    def _kline(self, sub: sim.Sub, now_ns: int) -> None:
+        """kline: at most each second, if something changed; ``confirm``: the candle is closed."""
+        _, interval, native = str(sub.topic).split(".")
+        symbol, period_ns = self._facts.symbols[native], wire.PERIODS[interval]
+        for candle in self._exchange.trades[symbol].candles(
+            period_ns, sub.sent_ns or now_ns // period_ns * period_ns, now_ns
+        ):
+            row = wire.KLINE_PUSH.of(self._facts.candle(symbol, candle, period_ns, now_ns), interval=interval)
+            row |= {"start": candle.ns // wire.MS, "end": (candle.ns + period_ns) // wire.MS - 1}
+            if row != sub.last:
+                sub.last, sub.sent_ns, now = row, candle.ns, now_ns // wire.MS
+                data = [row | {"timestamp": now}]
+                frame = {"topic": sub.topic, "ts": now, "type": "snapshot", "data": data}
+                self._wire.tell(sub.conn, frame, "control", symbol)
 
     def _ticker(self, symbol: str, now_ns: int) -> dict[str, Any]:
         """tickers: spot pushes snapshots only."""

@@ -93,6 +93,10 @@ DAY: Final = sim.RowType(
     " turnover24h=turnover price24hPcnt=fraction",
     {"usdIndexPrice": ""},
 )
+PERIODS: Final = {str(n): n * sim.MINUTE for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)} | {"D": 1440 * sim.MINUTE}
+"""The intervals of klines that are served: not W and M."""
+KLINE: Final = sim.RowType("at open high low last qty turnover")
+KLINE_PUSH: Final = sim.RowType("open close=last high low volume=qty turnover confirm=closed")
 TOP: Final = sim.RowType("bid1Price=bid bid1Size=bid_qty ask1Price=ask ask1Size=ask_qty")
 _COIN: Final = sim.RowType(
     "coin=asset equity=total walletBalance=total usdValue=usd locked",

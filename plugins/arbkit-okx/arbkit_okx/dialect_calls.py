@@ -90,6 +90,8 @@ class Calls:
             "GET market/books": _public(self._books, 40),
             "GET market/ticker": _public(partial(self._of, wire.ticker_row), 20),
             "GET market/tickers": _public(self._tickers, 20),
+            "GET market/candles": _public(partial(self._candles, 300), 40),
+            "GET market/history-candles": _public(partial(self._candles, 300), 20),
             "GET market/trades": _public(self._trades, 100),
             "GET system/status": _public(lambda call: [], 1, 5),
             "GET account/instruments": _private(self._instruments, 20),
@@ -154,6 +156,13 @@ class Calls:
         newest = self._exchange.trades[self._pair(call.need("instId")).symbol].newest
         rows, _ = sim.page(newest, lambda one: one.id, call.limit(100, 500))
         return [wire.TRADE.of(call.facts.trade(one)) for one in rows]
+
+    def _candles(self, most: int, call: sim.SimCall) -> list[list[str]]:
+        """Get candlesticks: newest first, paged by time: ``after`` = older ones, ``before`` = newer ones."""
+        symbol, bar = self._pair(call.need("instId")).symbol, call.choice("bar", wire.BARS, "1m")
+        rows = wire.candle_rows(call.facts, symbol, bar, 0, call.now_ns)
+        below, above = call.integer("after"), call.integer("before")
+        return sim.page(rows, lambda row: int(row[0]), call.limit(100, most), below, above)[0]
 
     # --- orders -----------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,8 @@ class Streams:
         channel, known = arg.get("channel"), arg.get("instId") in self._exchange.pairs
         if channel in ("books-l2-tbt", "books50-l2-tbt") and known and conn.path == "public":
             raise sim.Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
+        if conn.path == "business" and str(channel).removeprefix("candle") in wire.BARS and known:
+            return
         served = channel in ("books", "bbo-tbt", "trades", *_POLLED) and known
         listed = channel == "status" or (channel == "instruments" and arg.get("instType") in TYPES)
         if conn.path != "public" or not (served or listed):
@@ -145,6 +147,9 @@ class Streams:
             sub.last = depth.seq
             self._book(sub, "snapshot", list(depth.bids.items()), list(depth.asks.items()), -1, now_ns)
             sub.timer = self._timers.every(100 * wire.MS, lambda now: self._delta(sub, now), now_ns)
+        elif channel.startswith("candle"):
+            # Candlesticks channel: at most once a second
+            sub.timer = self._timers.every(1_000 * wire.MS, lambda now: self._candle(sub, now), now_ns)
         elif channel in _POLLED:
             self._poll(sub, now_ns)
             sub.timer = self._timers.every(_POLLED[channel][0], lambda now: self._poll(sub, now), now_ns)
@@ -179,6 +184,15 @@ class Streams:
             more = {"seqId": self._exchange.books[name].seq} if channel == "books5" else {}
             kind = "book" if channel == "books5" else "control"
             self._push(sub, now_ns, kind, data=[row | {"ts": self._facts.time(now_ns)} | more])
+
+    def _candle(self, sub: sim.Sub, now_ns: int) -> None:
+        """The present candle if it changed, and the last one when it closes."""
+        bar, name = sub.arg["channel"].removeprefix("candle"), sub.arg["instId"]
+        since_ns = int(sub.last[0]) * wire.MS if sub.last else now_ns // wire.BARS[bar] * wire.BARS[bar]
+        for row in wire.candle_rows(self._facts, name, bar, since_ns, now_ns):
+            if row != sub.last:
+                sub.last = row
+                self._push(sub, now_ns, "control", data=[row])
 
     def _top(self, sub: sim.Sub, report: sim.TopReport, now_ns: int) -> None:
         bids, asks = [(report.bid_px, report.bid_qty)], [(report.ask_px, report.ask_qty)]

@@ -69,6 +69,13 @@ _TICKER: Final = sim.RowType(
     {"instType": "SPOT"},
 )
 TRADE: Final = sim.RowType("instId=symbol tradeId=id px sz=qty side ts=at", {"source": "0"})
+BARS: Final = {
+    **{f"{minutes}m": minutes * sim.MINUTE for minutes in (1, 3, 5, 15, 30)},
+    **{f"{hours}H": hours * 60 * sim.MINUTE for hours in (1, 2, 4)},
+    **{f"{name}utc": hours * 60 * sim.MINUTE for name, hours in (("6H", 6), ("12H", 12), ("1D", 24))},
+}
+"""The bars of candles that are served: not those of days in Hong Kong, weeks and months."""
+_CANDLE: Final = sim.RowType("at open high low last qty turnover value=turnover")
 _ORDER: Final = sim.RowType(
     "instId=symbol ordId=id clOrdId=cl_ord_id side accFillSz=cum avgPx=average tradeQuoteCcy=quote cTime=at"
     " uTime=updated_at",
@@ -163,6 +170,14 @@ def instrument_row(facts: sim.Facts, symbol: str, code: int) -> dict[str, Any]:
 def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     """Get ticker, without ``ts``."""
     return _TICKER.of(facts.day(symbol))
+
+
+def candle_rows(facts: sim.Facts, symbol: str, bar: str, since_ns: int, now_ns: int) -> list[list[str]]:
+    """Get candlesticks: time, prices, volumes in base and (twice) in quote, and "1" if it is closed; oldest first."""
+    period_ns = BARS[bar]
+    candles = facts.exchange.trades[symbol].candles(period_ns, since_ns, now_ns)
+    known = [facts.candle(symbol, candle, period_ns, now_ns) for candle in candles]
+    return [[*_CANDLE.of(one).values(), str(int(one["closed"]))] for one in known]
 
 
 def limit_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
