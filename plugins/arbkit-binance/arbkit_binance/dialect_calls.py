@@ -73,7 +73,10 @@ class Calls:
     def __init__(self, exchange: sim.SimExchange, orders: Orders) -> None:
         self._exchange = exchange
         self._orders = orders
-        ticker = partial(partial, self._ticker)
+
+        def ticker(row: sim.RowType) -> _Handler:
+            return partial(self._ticker, row)
+
         table = [
             ("GET ping", "ping", _read(lambda call: {}, 1, "")),
             ("GET time", "time", _read(lambda call: {"serverTime": call.now}, 1, "")),
