@@ -100,9 +100,10 @@ class Streams:
                 self._close(book)
 
     def _send(self, name: str, frame: dict[str, Any], kind: str, symbol: str) -> None:
-        text = sim.encode(frame).decode()
-        for sub in self._subs.of(name):
-            self._wire.send(sub.conn, text, kind, symbol)
+        if subs := self._subs.of(name):
+            text = sim.encode(frame).decode()
+            for sub in subs:
+                self._wire.send(sub.conn, text, kind, symbol)
 
     # --- books ------------------------------------------------------------------------------------------------------
 
@@ -180,7 +181,8 @@ class Streams:
             topic = f"publicTrade.{self._facts.native(symbol)}"
             frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
             self._send(topic, frame, "trades", symbol)
-            self._send(f"tickers.{self._facts.native(symbol)}", self._ticker(symbol, now_ns), "control", symbol)
+            if self._subs.of(topic := f"tickers.{self._facts.native(symbol)}"):
+                self._send(topic, self._ticker(symbol, now_ns), "control", symbol)
 
     def _kline(self, sub: sim.Sub, now_ns: int) -> None:
         """kline: at most each second, if something changed; ``confirm``: the candle is closed."""
