@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
+from arbkit.sim.facts import Facts
 from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.venue import Account
 
-__all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "routes"]
+__all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "found", "refuse", "routes"]
 
+_T = TypeVar("_T")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
-_MS: Final = 1_000_000
 
 
 class Problem(Exception):
@@ -28,6 +29,19 @@ class Problem(Exception):
         self.more = more
 
 
+def refuse(when: bool, code: Any, msg: str, status: int = 200) -> None:
+    """Raise the error reply if ``when`` is true."""
+    if when:
+        raise Problem(code, msg, status)
+
+
+def found(value: _T | None, code: Any, msg: str, status: int = 200) -> _T:
+    """The value. Raises the error reply if it is None."""
+    if value is None:
+        raise Problem(code, msg, status)
+    return value
+
+
 Why: TypeAlias = Literal["missing", "invalid", "type"]
 Wrong: TypeAlias = Callable[[str, Why], Problem]
 """Makes the venue's error for a parameter: its name, and what is wrong with it."""
@@ -36,26 +50,26 @@ Wrong: TypeAlias = Callable[[str, Why], Problem]
 class SimCall:
     """One request: its parameters, account and time. The methods raise the venue's error for a bad parameter."""
 
-    __slots__ = ("account", "body", "div", "expire_ns", "now_ns", "params", "wrong")
+    __slots__ = ("account", "body", "expire_ns", "facts", "now_ns", "params", "wrong")
 
     def __init__(
         self,
         params: Mapping[str, Any],
         account: Account | None,
         now_ns: int,
+        facts: Facts,
         wrong: Wrong,
         *,
         body: Any = None,
-        div: int = _MS,
         expire_ns: int = 0,
     ) -> None:
         self.params = params
         self.account = account
         self.now_ns = now_ns
+        self.facts = facts
+        """Makes the facts of the reply's rows."""
         self.wrong = wrong
         self.body = body
-        self.div = div
-        """Nanoseconds per unit of the times in replies."""
         self.expire_ns = expire_ns
         """The request is not executed after this time; 0 = always."""
 
@@ -64,6 +78,15 @@ class SimCall:
         """The account's name; the call is signed."""
         assert self.account is not None
         return self.account.name
+
+    @property
+    def now(self) -> Any:
+        """The time as the reply tells it."""
+        return self.facts.time(self.now_ns)
+
+    def item(self, params: Mapping[str, Any]) -> SimCall:
+        """One item of a batch, as a call of its own."""
+        return SimCall(params, self.account, self.now_ns, self.facts, self.wrong, expire_ns=self.expire_ns)
 
     def settled(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row of account or key settings, with those that the account has set otherwise."""
@@ -105,6 +128,10 @@ class SimCall:
         if not (value.isascii() and value.isdigit() and len(value) <= 20):
             raise self.wrong(name, "invalid")
         return int(value)
+
+    def limit(self, default: int, most: int) -> int:
+        """The parameter ``limit``: the number of rows that are wanted, at most ``most``."""
+        return min(self.integer("limit") or default, most)
 
     def decimal(self, name: str) -> Decimal:
         """A mandatory decimal that is not negative, as plain text."""

@@ -5,7 +5,7 @@ reports and book changes into the venue's own JSON. It is synchronous and does n
 
 Life of a call (``World`` does this):
 
-1. ``http`` / ``connect`` / ``frame`` / ``closed`` / ``tick`` is called with ``now_ns``, the venue's clock;
+1. ``http`` / ``connect`` / ``frame`` / ``closed`` is called, or a timer runs, with ``now_ns``, the venue's clock;
 2. the dialect calls the exchange, and writes frames with ``self.wire.send(conn, text, kind, symbol)``;
    an answer to a client frame has kind ``reply``, a private event ``user``, a depth frame ``book``, a best bid-ask
    frame ``top`` (both with their canonical symbol); faults select frames by kind and symbol;
@@ -15,7 +15,7 @@ Life of a call (``World`` does this):
 
 Do not catch ``Lost`` (raised by ``exchange.place`` when a fault loses the request): the world catches it, and the
 request gets no answer. ``Refused`` is the exchange's rejection; translate it into the venue's own error.
-Frames sent by time (depth every 100 ms, pings, keep-alive timeouts) use a ``Timers`` object: ``due_ns`` and ``tick``.
+Frames sent by time (depth every 100 ms, pings, keep-alive timeouts) use ``timers``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+from arbkit.sim.timers import Timers
 from arbkit.sim.venue import Profile, Report, SimExchange
 from arbkit.sim.wire import Reply, Request, SimWire
 
@@ -41,6 +42,8 @@ class Dialect(Protocol):
     """The venue's name, the same as in its adapter."""
     profile: ClassVar[Profile]
     """The exchange rules of this venue: client-id scope, fees, decimals."""
+    timers: Timers
+    """What is sent by time. The world calls its ``tick`` when something is due."""
 
     def __init__(self, exchange: SimExchange, wire: SimWire) -> None: ...
 
@@ -91,13 +94,4 @@ class Dialect(Protocol):
 
     def reports(self, reports: Sequence[Report], now_ns: int) -> None:
         """Send the exchange's reports to the subscribers."""
-        ...
-
-    @property
-    def due_ns(self) -> int:
-        """When ``tick`` should be called next; ``NEVER`` if nothing is due."""
-        ...
-
-    def tick(self, now_ns: int) -> None:
-        """Send what is due."""
         ...

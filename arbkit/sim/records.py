@@ -16,7 +16,6 @@ __all__ = [
     "Account",
     "Band",
     "BalanceReport",
-    "Day",
     "EndReason",
     "InstrumentReport",
     "SimFill",
@@ -70,32 +69,6 @@ class Band:
     sell_least: Decimal
     buy_least: Decimal | None = None
     sell_most: Decimal | None = None
-
-
-@dataclass(slots=True)
-class Day:
-    """A pair's trades since the start: prices in ticks, quantities in lots; zeros before the first trade."""
-
-    open: int = 0
-    high: int = 0
-    low: int = 0
-    last: int = 0
-    last_qty: int = 0
-    qty: int = 0
-    turnover: int = 0
-    """The sum of ticks times lots."""
-    count: int = 0
-    first_id: int = 0
-    last_id: int = 0
-
-    def add(self, trade: TradeReport) -> None:
-        self.open = self.open or trade.px
-        self.high, self.low = max(self.high, trade.px), min(self.low or trade.px, trade.px)
-        self.last, self.last_qty = trade.px, trade.qty
-        self.qty += trade.qty
-        self.turnover += trade.px * trade.qty
-        self.count += 1
-        self.first_id, self.last_id = self.first_id or trade.id, trade.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from arbkit.core.types import OrdStatus, plain
 from arbkit.sim.venue import OrderReport, SimFill, SimOrder
 
-__all__ = ["OrderState", "average", "fields", "page"]
+__all__ = ["OrderState", "RowType", "average", "fields", "page"]
 
 _T = TypeVar("_T")
 
@@ -17,6 +17,25 @@ _T = TypeVar("_T")
 def fields(names: str, value: Any = "") -> dict[str, Any]:
     """Fields of one value, such as those that are empty on a spot venue: ``fields("lever posSide")``."""
     return dict.fromkeys(names.split(), value)
+
+
+class RowType:
+    """A row type: each field with the fact that it shows, and fields that have always one value.
+
+    ``RowType("orderId=id symbol", fields("orderListId", -1))``: ``orderId`` shows the fact ``id``, ``symbol`` that of
+    the same name. The facts are those of ``Facts``, and what the dialect adds to them.
+    """
+
+    __slots__ = ("_fixed", "_shown")
+
+    def __init__(self, shown: str, *fixed: Mapping[str, Any]) -> None:
+        split = (part.partition("=") for part in shown.split())
+        self._shown = [(field, fact or field) for field, _, fact in split]
+        self._fixed = {field: value for some in fixed for field, value in some.items()}
+
+    def of(self, facts: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """The row of some facts. ``more``: further fields, or other values."""
+        return {**self._fixed, **{field: facts[fact] for field, fact in self._shown}, **more}
 
 
 class OrderState:

@@ -59,5 +59,5 @@ class Site:
 
     @property
     def due_ns(self) -> int:
-        due_ns = self.dialect.due_ns
+        due_ns = self.dialect.timers.due_ns
         return due_ns if due_ns == NEVER else due_ns - self.skew_ns

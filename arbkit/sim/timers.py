@@ -51,6 +51,10 @@ class Timers:
         self._push(due_ns, timer)
         return timer
 
+    def every(self, period_ns: int, call: Callable[[int], None], now_ns: int) -> Timer:
+        """Call ``call(now_ns)`` at all multiples of ``period_ns`` after now."""
+        return self.at((now_ns // period_ns + 1) * period_ns, call, period_ns)
+
     def tick(self, now_ns: int) -> None:
         """Run what is due."""
         while self.due_ns <= now_ns:

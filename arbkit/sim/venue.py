@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
@@ -18,7 +17,6 @@ from arbkit.sim.records import (
     Account,
     BalanceReport,
     Band,
-    Day,
     EndReason,
     InstrumentReport,
     Lost,
@@ -32,13 +30,13 @@ from arbkit.sim.records import (
     TopReport,
     TradeReport,
 )
+from arbkit.sim.trades import Trades
 
 __all__ = [
     "Account",
     "DELISTED",
     "BalanceReport",
     "Band",
-    "Day",
     "InstrumentReport",
     "SimExchange",
     "SimFill",
@@ -100,10 +98,8 @@ class SimExchange:
         self.eaten: dict[str, list[tuple[bool, int]]] = {symbol: [] for symbol in self.pairs}
         """(buy, px) of synthetic quotes that takers consumed and that ``Market`` has not yet scheduled for refill."""
         self.prices = SimPrices(self.pairs, self.books)
-        self.days = {symbol: Day() for symbol in self.pairs}
-        """Statistics of the public trades, by symbol."""
-        self.prints: dict[str, deque[TradeReport]] = {symbol: deque(maxlen=1000) for symbol in self.pairs}
-        """The newest public trades, oldest first, by symbol."""
+        self.trades = {symbol: Trades() for symbol in self.pairs}
+        """The public trades, by symbol."""
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
@@ -492,8 +488,7 @@ class SimExchange:
         self._settle(pair, maker.owner, resting, maker.buy, True, maker.px, lots, trade_id, now_ns)
         side = Side.BUY if buy else Side.SELL
         trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)
-        self.days[symbol].add(trade)
-        self.prints[symbol].append(trade)
+        self.trades[symbol].add(trade)
         self._reports.append(trade)
 
     def _settle(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, json
 
-__all__ = ["Answer", "Close", "SimFrame", "Out", "Ping", "Reply", "Request", "SimWire"]
+__all__ = ["Answer", "Close", "SimFrame", "Out", "Ping", "Reply", "Request", "SimWire", "encode"]
+
+encode: Final = json.Encoder().encode
+"""A value as JSON."""
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -84,6 +87,10 @@ class SimWire:
     def send(self, conn: int, text: str, kind: str = "control", symbol: str = "") -> None:
         """Send a text frame; see ``SimFrame`` for the kinds."""
         self.outs.append(SimFrame(conn, text, kind, symbol))
+
+    def tell(self, conn: int, body: Any, kind: str = "reply", symbol: str = "") -> None:
+        """Send a value as JSON."""
+        self.send(conn, encode(body).decode(), kind, symbol)
 
     def ping(self, conn: int, patience_ns: int = 0) -> None:
         self.outs.append(Ping(conn, patience_ns))

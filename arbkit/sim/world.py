@@ -225,7 +225,7 @@ class World:
             self._troubles[site.exchange.name].tick(now_ns)
             self._flush(site)
             if site.due_ns <= now_ns:
-                site.dialect.tick(now_ns + site.skew_ns)
+                site.dialect.timers.tick(now_ns + site.skew_ns)
                 self._flush(site)
 
     def heal(self) -> None:

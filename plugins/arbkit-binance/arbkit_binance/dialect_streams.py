@@ -4,86 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from arbkit.core.types import Side
-from arbkit.sim.limits import Window
-from arbkit.sim.pair import Pair
-from arbkit.sim.subs import Sub, Subs
-from arbkit.sim.timers import Timers
-from arbkit.sim.venue import SimExchange, TopReport, TradeReport
-from arbkit.sim.wire import SimWire
+from arbkit import sim
 
-from .dialect_wire import aggregate_row, aggregated, day_row, native
+from . import dialect_wire as wire
 
 __all__ = ["Streams"]
 
-_encode: Final = msgspec.json.Encoder().encode
 _NAME: Final = re.compile(
-    r"([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker$|trade$|aggTrade$|ticker$|miniTicker$)(@100ms|@1000ms)?"
+    r"([a-z0-9]+)@(depth(?:5|10|20)?|bookTicker$|trade$|aggTrade$|ticker$|miniTicker$"
+    rf"|kline_(?:{'|'.join(wire.PERIODS)})$)(@100ms|@1000ms)?"
 )
-_MINI: Final = {
-    "c": "lastPrice",
-    "o": "openPrice",
-    "h": "highPrice",
-    "l": "lowPrice",
-    "v": "volume",
-    "q": "quoteVolume",
-}
-_FULL: Final = {
-    "p": "priceChange",
-    "P": "priceChangePercent",
-    "w": "weightedAvgPrice",
-    "x": "prevClosePrice",
-    "Q": "lastQty",
-    "b": "bidPrice",
-    "B": "bidQty",
-    "a": "askPrice",
-    "A": "askQty",
-    "O": "openTime",
-    "C": "closeTime",
-    "F": "firstId",
-    "L": "lastId",
-    "n": "count",
-}
-_MS: Final = 1_000_000
 _MOST_BYTES: Final = 4_090
 """A longer control message gets no answer at all."""
 
 
+@dataclass(slots=True)
 class _Conn:
     """One market stream connection."""
 
-    __slots__ = ("combined", "div")
-
-    def __init__(self, combined: bool, div: int) -> None:
-        self.combined = combined
-        """Whether payloads are wrapped with the name of their stream."""
-        self.div = div
+    combined: bool
+    """Whether payloads are wrapped with the name of their stream."""
+    facts: sim.Facts
 
 
 class Streams:
     """web-socket-streams.md: connections, subscriptions and payloads."""
 
-    def __init__(self, exchange: SimExchange, wire: SimWire, timers: Timers) -> None:
+    def __init__(self, exchange: sim.SimExchange, out: sim.SimWire, timers: sim.Timers) -> None:
         self._exchange = exchange
-        self._wire = wire
+        self._wire = out
         self._timers = timers
-        self._natives = {native(symbol).lower(): symbol for symbol in exchange.pairs}
         self._conns: dict[int, _Conn] = {}
-        self._subs = Subs()
+        self._subs = sim.Subs()
         # "WebSocket connections have a limit of 5 incoming messages per second"
-        self._incoming = Window(5, 1_000_000_000)
+        self._incoming = sim.Window(5, 1_000_000_000)
 
-    def connect(self, conn: int, streams: str, combined: bool, div: int, now_ns: int) -> bool:
+    def connect(self, conn: int, streams: str, combined: bool, facts: sim.Facts, now_ns: int) -> bool:
         """Open a connection with ``streams``, separated by slashes. False if one is not served. A text that is no name
         of a stream is accepted, as clients use it."""
         names = [name for name in streams.split("/") if "@" in name]
         if not all(_NAME.fullmatch(name) for name in names):
             return False
-        self._conns[conn] = _Conn(combined, div)
+        self._conns[conn] = _Conn(combined, facts)
         for name in names:
             self._subscribe(conn, name, now_ns)
         return True
@@ -97,7 +64,6 @@ class Streams:
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         """A client's control message."""
-        state = self._conns[conn]
         if not self._incoming.add(str(conn), 1, now_ns):
             self._wire.close(conn, 1008, "Too many requests")
             return
@@ -112,127 +78,107 @@ class Streams:
         if not isinstance(params, list) or (ref is not None and not isinstance(ref, int | str)):
             self._refuse(conn, None, "params or id of a wrong type")
             return
-        names, result = [str(name) for name in params], None
-        if method == "SUBSCRIBE":
-            strange = [name for name in names if not _NAME.fullmatch(name)]
-            if self._exchange.strikes("refuse", str(names)):
-                self._refuse(conn, ref, "too many subscriptions", 3)
-            elif strange:
-                self._refuse(conn, ref, f"stream {strange[0]} is not served")
-            elif len(self._subs.keys(conn)) + len(names) > 1024:
-                self._refuse(conn, ref, "1024 streams at most", 3)
-            else:
-                # the answer comes before the first frame of the new streams
-                self._reply(conn, {"result": None, "id": ref})
+        state, names = self._conns[conn], [str(name) for name in params]
+        result: Any = None
+        match method:
+            case "SUBSCRIBE":
+                strange = [name for name in names if not _NAME.fullmatch(name)]
+                if self._exchange.strikes("refuse", str(names)):
+                    self._refuse(conn, ref, "too many subscriptions", 3)
+                elif strange:
+                    self._refuse(conn, ref, f"stream {strange[0]} is not served")
+                elif len(self._subs.keys(conn)) + len(names) > 1024:
+                    self._refuse(conn, ref, "1024 streams at most", 3)
+                else:
+                    # the answer comes before the first frame of the new streams
+                    self._wire.tell(conn, {"result": None, "id": ref})
+                    for name in names:
+                        self._subscribe(conn, name, now_ns)
+                return
+            case "UNSUBSCRIBE":
                 for name in names:
-                    self._subscribe(conn, name, now_ns)
-            return
-        if method == "UNSUBSCRIBE":
-            for name in names:
-                self._subs.drop(conn, name)
-        elif method == "LIST_SUBSCRIPTIONS":
-            result = self._subs.keys(conn)
-        elif method == "SET_PROPERTY" and params[:1] == ["combined"] and len(params) == 2:
-            state.combined = bool(params[1])
-        elif method == "GET_PROPERTY" and params == ["combined"]:
-            self._reply(conn, {"result": state.combined, "id": ref})
-            return
-        else:
-            self._refuse(conn, ref, f"unknown method or property {method}")
-            return
-        self._reply(conn, {"result": result, "id": ref})
+                    self._subs.drop(conn, name)
+            case "LIST_SUBSCRIPTIONS":
+                result = self._subs.keys(conn)
+            case "SET_PROPERTY" if names[:1] == ["combined"] and len(params) == 2:
+                state.combined = bool(params[1])
+            case "GET_PROPERTY" if params == ["combined"]:
+                result = state.combined
+            case _:
+                self._refuse(conn, ref, f"unknown method or property {method}")
+                return
+        self._wire.tell(conn, {"result": result, "id": ref})
 
     def _refuse(self, conn: int, ref: Any, why: str, code: int = 2) -> None:
-        self._reply(conn, {"error": {"code": code, "msg": f"Invalid request: {why}"}, "id": ref})
-
-    def top(self, report: TopReport, now_ns: int) -> None:
-        """bookTicker: pushed at every change of the best bid or ask; ``u`` is an update id of the depth stream."""
-        body = ""
-        for sub in self._subs.of(("bookTicker", report.symbol)):
-            if not body:
-                pair = self._exchange.pairs[report.symbol]
-                body = (
-                    f'{{"u":{report.seq},"s":"{native(report.symbol)}"'
-                    f',"b":"{pair.px_text(report.bid_px, 8)}","B":"{pair.qty_text(report.bid_qty, 8)}"'
-                    f',"a":"{pair.px_text(report.ask_px, 8)}","A":"{pair.qty_text(report.ask_qty, 8)}"}}'
-                )
-            self._send(sub, body, "top")
-
-    def trades(self, reports: Sequence[TradeReport], now_ns: int) -> None:
-        """The trade stream: every match. The aggTrade stream: the matches of one taker order at one price. ``m``: the
-        buyer was the maker."""
-        for one in reports:
-            for sub in self._subs.of(("trade", one.symbol)):
-                pair, div = self._exchange.pairs[one.symbol], self._conns[sub.conn].div
-                row = {
-                    "t": one.id,
-                    "p": pair.px_text(one.px, 8),
-                    "q": pair.qty_text(one.qty, 8),
-                    "T": one.ns // div,
-                    "m": one.side is Side.SELL,
-                    "M": True,
-                }
-                self._event(sub, "trade", now_ns, row)
-        for group in aggregated(reports):
-            for sub in self._subs.of(("aggTrade", group[0].symbol)):
-                pair = self._exchange.pairs[group[0].symbol]
-                self._event(sub, "aggTrade", now_ns, aggregate_row(pair, group, self._conns[sub.conn].div))
-
-    def _event(self, sub: Sub, kind: str, now_ns: int, row: dict[str, Any]) -> None:
-        head = {"e": kind, "E": now_ns // self._conns[sub.conn].div, "s": native(sub.arg)}
-        self._send(sub, _encode(head | row).decode(), "control" if "icker" in kind else "trades")
+        self._wire.tell(conn, {"error": {"code": code, "msg": f"Invalid request: {why}"}, "id": ref})
 
     def _subscribe(self, conn: int, name: str, now_ns: int) -> None:
         """A stream of an unknown symbol has no data: the venue does not report it."""
         match = _NAME.fullmatch(name)
         assert match is not None
-        kind, symbol = match[2], self._natives.get(match[1], "")
+        kind, symbol = match[2], self._conns[conn].facts.symbols.get(match[1].upper(), "")
         sub = self._subs.add(conn, name, (kind, symbol), symbol)
-        if sub is None or not symbol:
+        if sub is None or not symbol or kind in ("trade", "aggTrade", "bookTicker"):
             return
-        send = self._ticker if "icker" in kind else self._partial
+        send = self._ticker if "icker" in kind else self._kline if kind.startswith("kline") else self._partial
         if kind == "depth":
             sub.feed, send = self._exchange.books[symbol].feed(), self._diff
-        if kind in ("trade", "aggTrade", "bookTicker"):
-            return
-        period = 100 * _MS if match[3] == "@100ms" else 1000 * _MS
-        sub.timer = self._timers.at((now_ns // period + 1) * period, lambda now: send(sub, now), period)
+        period_ns = (100 if match[3] == "@100ms" else 2000 if send == self._kline else 1000) * wire.MS
+        sub.timer = self._timers.every(period_ns, lambda now: send(sub, now), now_ns)
 
-    def _ticker(self, sub: Sub, now_ns: int) -> None:
+    # --- payloads ---------------------------------------------------------------------------------------------------
+
+    def top(self, report: sim.TopReport) -> None:
+        """bookTicker: pushed at every change of the best bid or ask; ``u`` is an update id of the depth stream."""
+        for sub in self._subs.of(("bookTicker", report.symbol)):
+            self._send(sub, wire.TOP_EVENT.of(self._conns[sub.conn].facts.top(report)), "top")
+
+    def trades(self, reports: Sequence[sim.TradeReport], now_ns: int) -> None:
+        """The trade stream: every match. The aggTrade stream: the matches of one taker order at one price. ``m``: the
+        buyer was the maker."""
+        for one in reports:
+            for sub in self._subs.of(("trade", one.symbol)):
+                self._event(sub, "trade", now_ns, wire.TRADE_EVENT.of(self._conns[sub.conn].facts.trade(one)))
+        for group in wire.aggregated(reports):
+            for sub in self._subs.of(("aggTrade", group[0].symbol)):
+                self._event(sub, "aggTrade", now_ns, wire.aggregate_row(self._conns[sub.conn].facts, group))
+
+    def _ticker(self, sub: sim.Sub, now_ns: int) -> None:
         """ticker and miniTicker: each second, if something changed."""
-        kind = sub.topic[0]
-        row = day_row(self._exchange, sub.arg, now_ns // self._conns[sub.conn].div)
-        names = _MINI if kind == "miniTicker" else _MINI | _FULL
-        told = {letter: row[name] for letter, name in names.items()}
+        mini = sub.topic[0] == "miniTicker"
+        told = (wire.MINI_EVENT if mini else wire.DAY_EVENT).of(self._conns[sub.conn].facts.day(sub.arg, now_ns))
         if told != sub.last:
             sub.last = told
-            self._event(sub, "24hrMiniTicker" if kind == "miniTicker" else "24hrTicker", now_ns, told)
+            self._event(sub, "24hrMiniTicker" if mini else "24hrTicker", now_ns, told, "control")
 
-    def _diff(self, sub: Sub, now_ns: int) -> None:
+    def _kline(self, sub: sim.Sub, now_ns: int) -> None:
+        """kline: each 2 seconds, if something changed; ``x``: the candle is closed."""
+        interval, facts = sub.topic[0].removeprefix("kline_"), self._conns[sub.conn].facts
+        period_ns = wire.PERIODS[interval]
+        since_ns = sub.sent_ns or now_ns // period_ns * period_ns
+        for candle in self._exchange.trades[sub.arg].candles(period_ns, since_ns, now_ns):
+            row = wire.KLINE_EVENT.of(facts.candle(sub.arg, candle, period_ns, now_ns), i=interval)
+            if row != sub.last:
+                sub.last, sub.sent_ns = row, candle.ns
+                self._event(sub, "kline", now_ns, {"k": row}, "control")
+
+    def _diff(self, sub: sim.Sub, now_ns: int) -> None:
         """Diff depth: the levels that changed, absolute; ``U`` is the last ``u`` + 1. Nothing when nothing changed."""
         assert sub.feed is not None
-        if not sub.feed.pending:
-            return
-        first, last, bids, asks = sub.feed.take()
-        pair, now = self._exchange.pairs[sub.arg], now_ns // self._conns[sub.conn].div
-        ids = f'"E":{now},"s":"{native(sub.arg)}","U":{first},"u":{last}'
-        self._send(sub, f'{{"e":"depthUpdate",{ids},"b":{_levels(pair, bids)},"a":{_levels(pair, asks)}}}', "book")
+        if sub.feed.pending:
+            first, last, bids, asks = sub.feed.take()
+            facts = self._conns[sub.conn].facts
+            sides = {"b": facts.levels(sub.arg, bids), "a": facts.levels(sub.arg, asks)}
+            self._event(sub, "depthUpdate", now_ns, {"U": first, "u": last, **sides}, "book")
 
-    def _partial(self, sub: Sub, now_ns: int) -> None:
+    def _partial(self, sub: sim.Sub, now_ns: int) -> None:
         """Partial depth: a snapshot of the best levels. It contains no symbol."""
-        book, pair = self._exchange.books[sub.arg], self._exchange.pairs[sub.arg]
-        bids, asks = book.depth(int(sub.topic[0][5:]))
-        body = f'{{"lastUpdateId":{book.seq},"bids":{_levels(pair, bids)},"asks":{_levels(pair, asks)}}}'
-        self._send(sub, body, "book")
+        self._send(sub, wire.snapshot(self._conns[sub.conn].facts, sub.arg, int(sub.topic[0][5:])), "book")
 
-    def _send(self, sub: Sub, body: str, kind: str) -> None:
-        text = f'{{"stream":"{sub.key}","data":{body}}}' if self._conns[sub.conn].combined else body
-        self._wire.send(sub.conn, text, kind, sub.arg)
+    def _event(self, sub: sim.Sub, name: str, now_ns: int, row: dict[str, Any], kind: str = "trades") -> None:
+        facts = self._conns[sub.conn].facts
+        self._send(sub, {"e": name, "E": facts.time(now_ns), "s": facts.native(sub.arg), **row}, kind)
 
-    def _reply(self, conn: int, body: dict[str, Any]) -> None:
-        self._wire.send(conn, _encode(body).decode(), "reply")
-
-
-def _levels(pair: Pair, levels: list[tuple[int, int]]) -> str:
-    px, qty = pair.px_text, pair.qty_text
-    return "[" + ",".join([f'["{px(ticks, 8)}","{qty(lots, 8)}"]' for ticks, lots in levels]) + "]"
+    def _send(self, sub: sim.Sub, row: dict[str, Any], kind: str) -> None:
+        body = {"stream": sub.key, "data": row} if self._conns[sub.conn].combined else row
+        self._wire.tell(sub.conn, body, kind, sub.arg)

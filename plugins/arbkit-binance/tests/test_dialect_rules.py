@@ -634,3 +634,49 @@ def test_connection_attempts_are_limited() -> None:
     assert replies[:300] == [None] * 300
     assert replies[300] is not None
     assert replies[300].status == 429
+
+
+def test_candles_are_those_of_the_trades() -> None:
+    """klines and the kline stream tell what the trade stream told: first, highest, lowest and last price and the sums
+    of each minute; a closed candle is told once as closed. Other intervals are refused (-1120)."""
+    client = Client()
+    streams = "btcusdt@trade/btcusdt@kline_1m"
+    conn, refused = client.world.connect("binance", f"/stream?streams={streams}", {}, client.now_ns)
+    assert refused is None
+    heard: dict[str, list[Any]] = {name: [] for name in streams.split("/")}
+    while client.now_ns < T0 + 90 * S:
+        client.now_ns = client.world.due_ns
+        client.world.tick(client.now_ns)
+        for out in client.world.drain():
+            if isinstance(out, SimFrame) and out.conn == conn:
+                frame = json.loads(out.text)
+                heard[frame["stream"]].append(frame["data"])
+    minutes: dict[int, list[Any]] = {}
+    for trade in heard["btcusdt@trade"]:
+        minutes.setdefault(trade["T"] // 60_000 * 60_000, []).append(trade)
+    assert len(minutes) == 3
+    wanted = []
+    for start, trades in minutes.items():
+        prices, sizes = [Decimal(t["p"]) for t in trades], [Decimal(t["q"]) for t in trades]
+        bought = sum(Decimal(t["q"]) for t in trades if not t["m"])
+        value = sum(px * size for px, size in zip(prices, sizes, strict=True))
+        ends = prices[0], max(prices), min(prices), prices[-1]
+        wanted.append((start, *ends, sum(sizes), start + 59_999, value, len(trades), bought))
+    rows = json.loads(client.raw("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m").body)
+    assert [(r[0], *map(Decimal, r[1:6]), r[6], Decimal(r[7]), r[8], Decimal(r[9])) for r in rows] == wanted
+    assert (
+        json.loads(
+            client.raw("GET", "/api/v3/klines", f"symbol=BTCUSDT&interval=1m&startTime={T0 // MS + 1}&limit=1").body
+        )
+        == rows[1:2]
+    )
+    whole = json.loads(client.raw("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1d").body)
+    assert [Decimal(row[5]) for row in whole] == [sum(row[5] for row in wanted)]
+    told = [event["k"] for event in heard["btcusdt@kline_1m"]]
+    closed = [
+        (k["t"], Decimal(k["o"]), Decimal(k["h"]), Decimal(k["l"]), Decimal(k["c"]), Decimal(k["v"]))
+        for k in told
+        if k["x"]
+    ]
+    assert closed == [row[:6] for row in wanted[:-1]]
+    assert json.loads(client.raw("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=7m").body)["code"] == -1120

@@ -8,29 +8,21 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from arbkit.sim.calls import Problem, Route, SimCall
-from arbkit.sim.dialect import DepthRows
-from arbkit.sim.limits import Rolling, Window
-from arbkit.sim.pair import Pair
-from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Account, BalanceReport, Band, OrderReport, Profile, Report, SimExchange, TradeReport
-from arbkit.sim.wire import Reply, Request, SimWire
+from arbkit import sim
 
+from . import dialect_wire as wire
 from .dialect_calls import Calls, orders_of
-from .dialect_private import Private
-from .dialect_streams import Streams
-from .dialect_wire import wrong
+from .dialect_streams import Private, Streams
 
 __all__ = ["BybitDialect"]
 
-_encode: Final = msgspec.json.Encoder().encode
-_MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 _IP: Final = "ip"
 _JSON: Final = {"content-type": "application/json; charset=utf-8"}
@@ -40,25 +32,23 @@ _DIGITS: Final = re.compile(r"^[0-9]{1,15}$", re.ASCII)
 _TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
 
 
-def _pair(symbol: str, tick: str, lot: str, most: int) -> Pair:
+def _pair(symbol: str, tick: str, lot: str, most: int) -> sim.Pair:
     """A pair with a minimum of 5 of the quote."""
     base, _, quote = symbol.partition("-")
-    return Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
+    return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
 
 
+@dataclass(slots=True)
 class _Conn:
     """One WebSocket connection."""
 
-    __slots__ = ("account", "heard_ns", "id", "idle_ns", "kind", "refs")
-
-    def __init__(self, conn: int, kind: str, idle_ns: int, now_ns: int) -> None:
-        self.id = conn
-        self.kind = kind
-        self.idle_ns = idle_ns
-        """Closed after this time without a ping or a push; 0 = never."""
-        self.heard_ns = now_ns
-        self.account: Account | None = None
-        self.refs: set[str] = set()  # asked for membership only
+    id: int
+    kind: str
+    idle_ns: int
+    """Closed after this time without a ping or a push; 0 = never."""
+    heard_ns: int
+    account: sim.Account | None = None
+    refs: set[str] = field(default_factory=set)  # asked for membership only
 
     @property
     def name(self) -> str:
@@ -71,14 +61,14 @@ class BybitDialect:
     venue: ClassVar[str] = "bybit"
     # v5/order/create-order: orderLinkId is always unique, and an accepted post-only order may still be rejected.
     # Fees: tier 0, off the received asset. The grids are those of v5/market/instrument.
-    profile: ClassVar[Profile] = Profile(
+    profile: ClassVar[sim.Profile] = sim.Profile(
         maker=Decimal("0.001"),
         taker=Decimal("0.001"),
         special={"DOGE-USDT": (Decimal("0.002"), Decimal("0.002"))},  # as the adventure zone
         fee_decimals=10,
         client_ids="always",
         post_only_reports=True,
-        band=Band(buy_most=Decimal("1.01"), sell_least=Decimal("0.99")),
+        band=sim.Band(buy_most=Decimal("1.01"), sell_least=Decimal("0.99")),
         pairs=(
             _pair("BTC-USDT", "0.1", "0.000001", 230),
             _pair("ETH-USDT", "0.01", "0.00001", 4000),
@@ -87,21 +77,22 @@ class BybitDialect:
         first_trade_id=2_290_000_001_189_048_101,
     )
 
-    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
+    def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
+        self.timers = sim.Timers()
         self._exchange = exchange
-        self._wire = wire
-        self._timers = Timers()
-        self._streams = Streams(exchange, wire, self._timers)
-        self._private = Private(exchange, wire)
-        self._calls = Calls(exchange, self._streams, self._private, self._timers)
+        self._wire = out
+        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
+        self._streams = Streams(facts, out, self.timers)
+        self._private = Private(facts, out)
+        self._calls = Calls(facts, self._streams, self._private)
         self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
-        self._requests = Rolling(600, 5 * _S)
-        self._dials = Window(500, 300 * _S)
+        self._requests = sim.Rolling(600, 5 * _S)
+        self._dials = sim.Window(500, 300 * _S)
         self._banned_until_ns = 0
 
     @staticmethod
-    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+    def read_depth(message: dict[str, Any]) -> sim.DepthRows | None:
         """A push of an ``orderbook`` topic."""
         if not str(message.get("topic", "")).startswith("orderbook.") or "data" not in message:
             return None
@@ -113,121 +104,114 @@ class BybitDialect:
         """One host; the sockets are ``/v5/public/spot``, ``/v5/private`` and ``/v5/trade``."""
         return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
 
-    @property
-    def due_ns(self) -> int:
-        return self._timers.due_ns
-
-    def tick(self, now_ns: int) -> None:
-        self._timers.tick(now_ns)
-
     # --- REST -------------------------------------------------------------------------------------------------------
 
-    def http(self, request: Request, now_ns: int) -> Reply:
+    def http(self, request: sim.Request, now_ns: int) -> sim.Reply:
         """v5/guide: errors are normally HTTP 200 with a ``retCode``."""
         if now_ns >= self._banned_until_ns and not self._requests.add(_IP, 1, now_ns):
             # v5/rate-limit "IP": 403, and all requests are refused for 10 minutes
             self._banned_until_ns = now_ns + 600 * _S
         if now_ns < self._banned_until_ns:
-            return Reply(403, b"access too frequent", {"content-type": "text/plain"})
+            return sim.Reply(403, b"access too frequent", {"content-type": "text/plain"})
         route = self._calls.rest.get((request.method, request.path))
         if route is None:
-            return Reply(404, b"404 page not found", {"content-type": "text/plain"})
+            return sim.Reply(404, b"404 page not found", {"content-type": "text/plain"})
         if request.method == "GET" and request.body:
-            return Reply(403, b"", {"content-type": "text/html"})
-        headers = dict(_JSON)
+            return sim.Reply(403, b"", {"content-type": "text/html"})
+        headers: dict[str, str] = {}
         try:
             account = self._signed(request, now_ns) if route.signed else None
             params = _params(request)
             if account is not None:
-                headers |= _lower(self._count(route, account, params, now_ns))
-            result = route.handler(SimCall(params, account, now_ns, wrong))
-            result, extra = result if route.batch else (result, {})
-            body = _body(0, "OK", result, extra, now_ns)
-        except _Limited as limited:
-            return self._too_many(limited.headers, now_ns)
-        except Problem as problem:
-            body = _body(problem.code, problem.msg, {}, {}, now_ns)
-        return Reply(200, body, headers)
+                headers = self._count(route, account, params, now_ns)
+            return _reply(now_ns, headers, result=self._run(route, account, params, now_ns))
+        except sim.Problem as problem:
+            return _reply(now_ns, problem.more or headers, problem.code, problem.msg)
 
-    def limited(self, now_ns: int, retry_ns: int) -> Reply:
-        return self._too_many(_limits(20, 0, now_ns + retry_ns), now_ns)
+    def _run(
+        self, route: sim.Route, account: sim.Account | None, params: Mapping[str, Any], now_ns: int
+    ) -> tuple[Any, Any]:
+        """Do a call: its ``result`` and its ``retExtInfo``."""
+        try:
+            result = route.handler(sim.SimCall(params, account, now_ns, self._facts, wire.wrong))
+        except sim.Refused as refused:
+            raise wire.problem(refused) from None
+        return result if route.batch else (result, {})
 
-    def busy(self, now_ns: int) -> Reply:
+    def limited(self, now_ns: int, retry_ns: int) -> sim.Reply:
+        """v5/rate-limit: 10006 with the time when the limit ends."""
+        return _reply(now_ns, _limits(20, 0, now_ns + retry_ns), 10006, _TOO_MANY)
+
+    def busy(self, now_ns: int) -> sim.Reply:
         """v5/error: 10016, the service is restarting."""
-        return Reply(200, _body(10016, "Server error.", {}, {}, now_ns), dict(_JSON))
+        return _reply(now_ns, {}, 10016, "Server error.")
 
-    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+    def banned(self, now_ns: int, retry_ns: int) -> sim.Reply:
         """v5/rate-limit "IP": 403 for 10 minutes."""
-        return Reply(403, b"access too frequent", {"content-type": "text/plain"})
+        return sim.Reply(403, b"access too frequent", {"content-type": "text/plain"})
 
-    def _too_many(self, headers: Mapping[str, str], now_ns: int) -> Reply:
-        return Reply(200, _body(10006, _TOO_MANY, {}, {}, now_ns), _JSON | _lower(headers))
-
-    def _signed(self, request: Request, now_ns: int) -> Account:
+    def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
         """v5/guide "Authentication": HMAC-SHA256 over timestamp, key, window and the raw query or body."""
         headers = request.headers
         key, stamp = headers.get("x-bapi-api-key", ""), headers.get("x-bapi-timestamp", "")
         window, sign = headers.get("x-bapi-recv-window", ""), headers.get("x-bapi-sign", "")
-        if not (key and stamp and sign):
-            raise Problem(10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
+        sim.refuse(not (key and stamp and sign), 10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
         if request.method == "POST" and "application/json" not in headers.get("content-type", ""):
-            raise Problem(10001, "Content-Type must be application/json.")
-        account = self._exchange.by_key(key)
-        if account is None:
-            raise Problem(10003, "API key is invalid.")
+            raise sim.Problem(10001, "Content-Type must be application/json.")
+        account = sim.found(self._exchange.by_key(key), 10003, "API key is invalid.")
         payload = request.body if request.method == "POST" else request.query.encode()
         self._check_sign(account, f"{stamp}{key}{window}".encode() + payload, sign)
         self._check_time(stamp, window, now_ns)
         return account
 
-    def _check_sign(self, account: Account, payload: bytes, sign: str) -> None:
+    def _check_sign(self, account: sim.Account, payload: bytes, sign: str) -> None:
         good = hmac.new(account.secret.encode(), payload, "sha256").hexdigest()
         if not hmac.compare_digest(good.encode(), sign.encode()):
-            raise Problem(10004, "Error sign, please check your signature generation algorithm.")
+            raise sim.Problem(10004, "Error sign, please check your signature generation algorithm.")
 
     def _check_time(self, stamp: str, window: str, now_ns: int) -> None:
         """v5/guide: ``server - window <= timestamp < server + 1000``; the default window is 5000."""
         window = window or "5000"
         if not (_DIGITS.match(stamp) and _DIGITS.match(window)):
-            raise Problem(10001, "params error: timestamp or recv_window invalid.")
-        sent, wide, now = int(stamp), int(window), now_ns // _MS
+            raise sim.Problem(10001, "params error: timestamp or recv_window invalid.")
+        sent, wide, now = int(stamp), int(window), now_ns // wire.MS
         if not now - wide <= sent < now + 1000:
             said = "invalid request, please check your server timestamp or recv_window param."
-            raise Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
+            raise sim.Problem(10002, f"{said} req_timestamp[{sent}],server_timestamp[{now}],recv_window[{wide}]")
 
-    def _count(self, route: Route, account: Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
-        """Count a call against its limit and return the limit headers. Raises ``_Limited``, or ``Problem`` (10005) if
-        the key may not trade."""
+    def _count(self, route: sim.Route, account: sim.Account, params: Mapping[str, Any], now_ns: int) -> dict[str, str]:
+        """Count a call against its limit and return the limit headers. Raises the venue's error: 10006, or
+        10005 if the key may not trade."""
         rights = account.settings.get("permissions", {"Spot": ["SpotTrade"]})
         if route.trade and (account.settings.get("readOnly") or "SpotTrade" not in rights.get("Spot", ())):
-            raise Problem(10005, "Permission denied, please check your API key permissions.")
+            raise sim.Problem(10005, "Permission denied, please check your API key permissions.")
         limit = route.limit
-        if not isinstance(limit, Rolling):
+        if not isinstance(limit, sim.Rolling):
             return {}
         cost = len(orders_of(params)) if route.batch else 1
         taken = limit.add(account.name, cost, now_ns)
         reset_ns = now_ns if taken else limit.reset_ns(account.name, now_ns)
         headers = _limits(limit.limit, limit.left(account.name), reset_ns)
         if not taken:
-            raise _Limited(headers)
+            raise sim.Problem(10006, _TOO_MANY, 200, **headers)
         return headers
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
-    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> sim.Reply | None:
         path, _, query = target.partition("?")
         kind = _PATHS.get(path)
         if kind is None:
-            return Reply(404, b"404 page not found")
+            return sim.Reply(404, b"404 page not found")
         if not self._dials.add(_IP, 1, now_ns):
-            return Reply(403, b"access too frequent")
+            return sim.Reply(403, b"access too frequent")
         idle_ns = 0
         if kind != "public":
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
             number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
             idle_ns = min(max(int(number) * unit, 30 * _S), 600 * _S) if _DIGITS.match(number) and unit else 600 * _S
-            self._timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
+            self.timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
         self._conns[conn] = _Conn(conn, kind, idle_ns, now_ns)
         return None
 
@@ -243,7 +227,7 @@ class BybitDialect:
         if now_ns - state.heard_ns >= state.idle_ns:
             self._wire.close(conn, 1006)
         else:
-            self._timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
+            self.timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns.get(conn)
@@ -267,11 +251,11 @@ class BybitDialect:
             self._reply(state, {"success": False, "ret_msg": "error:invalid op", "conn_id": state.name, "op": op})
 
     def _reply(self, state: _Conn, body: dict[str, Any]) -> None:
-        self._wire.send(state.id, _encode(body).decode(), "reply")
+        self._wire.tell(state.id, body)
 
     def _pong(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
         """v5/ws/connect "heartbeat": each socket has its own format; the public one keeps op ``ping``."""
-        now, ref = str(now_ns // _MS), _echo(message, "req_id")
+        now, ref = str(now_ns // wire.MS), _echo(message, "req_id")
         if state.kind == "public":
             self._reply(state, {"success": True, "ret_msg": "pong", "conn_id": state.name, **ref, "op": "ping"})
         elif state.kind == "private":
@@ -284,19 +268,17 @@ class BybitDialect:
         ref = _echo(message, "reqId" if state.kind == "trade" else "req_id")
         try:
             args = message.get("args")
-            if state.account is not None:
-                raise Problem(20001, "Repeat auth")
+            sim.refuse(state.account is not None, 20001, "Repeat auth")
             if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
-                raise Problem(10001, "Params Error")
+                raise sim.Problem(10001, "Params Error")
             account = self._exchange.by_key(str(args[0]))
             if state.kind == "trade" and self._exchange.strikes("login"):
-                raise Problem(10003, "Too many sessions under the same UID.")
+                raise sim.Problem(10003, "Too many sessions under the same UID.")
             if account is None:
-                raise Problem(10003, "Invalid apikey")
+                raise sim.Problem(10003, "Invalid apikey")
             self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
-            if int(args[1]) <= now_ns // _MS:
-                raise Problem(10001, "Params Error: expires is in the past")
-        except Problem as problem:
+            sim.refuse(int(args[1]) <= now_ns // wire.MS, 10001, "Params Error: expires is in the past")
+        except sim.Problem as problem:
             body: dict[str, Any] = {"retCode": problem.code, "retMsg": problem.msg, "connId": state.name}
             self._reply(state, {**ref, "op": "auth", "success": False, **body})
             return
@@ -321,7 +303,7 @@ class BybitDialect:
         if not isinstance(args, list) or not args or not all(isinstance(name, str) for name in args):
             self._reply(state, body | {"success": False, "ret_msg": "error:args invalid"})
             return
-        streams = self._streams if state.kind == "public" else self._private
+        streams: Streams | Private = self._streams if state.kind == "public" else self._private
         why = streams.refuses(state.id, args) if op == "subscribe" else ""
         if op == "subscribe" and self._exchange.strikes("refuse", str(args)):
             why = "error:service is busy, try again"
@@ -331,73 +313,55 @@ class BybitDialect:
         self._reply(state, body)
         if op == "unsubscribe":
             streams.unsubscribe(state.id, args)
-        elif state.kind == "public":
-            self._streams.subscribe(state.id, args, now_ns)
         else:
-            self._private.subscribe(state.id, args)
+            streams.subscribe(state.id, args, now_ns)
 
     def _trade(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
         """v5/websocket/trade/guideline: an answer means that the request was accepted; the stream reports the order."""
-        ref = message.get("reqId", "")
-        head: dict[str, str] = {}
-        data, extra, code, said = {}, {}, 0, "OK"
+        ref, code, said = message.get("reqId", ""), 0, "OK"
+        data: Any = {}
+        extra: Any = {}
+        head: Mapping[str, Any] = {}
         try:
             account, route, params = self._request(state, message, op, ref, now_ns)
             head = self._count(route, account, params, now_ns)
-            result = route.handler(SimCall(params, account, now_ns, wrong))
+            data, extra = self._run(route, account, params, now_ns)
             if op.startswith("order.create") and self._exchange.strikes("overrun", op):
-                raise _Limited(_limits(20, 0, now_ns + _S))
-            data, extra = result if route.batch else (result, {})
-        except _Limited as limited:
-            head, code, said = limited.headers, 10006, _TOO_MANY
-        except Problem as problem:
-            code, said = problem.code, problem.msg
-        head |= {"Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // _MS)}
-        self._reply(
-            state,
-            {
-                **({"reqId": ref} if ref else {}),
-                "retCode": code,
-                "retMsg": said,
-                "op": op,
-                "data": data,
-                "retExtInfo": extra,
-                "header": head,
-                "connId": state.name,
-            },
-        )
+                raise sim.Problem(10006, _TOO_MANY, 200, **_limits(20, 0, now_ns + _S))
+        except sim.Problem as problem:
+            head, code, said = problem.more or head, problem.code, problem.msg
+        head = {**head, "Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // wire.MS)}
+        told = {"retCode": code, "retMsg": said, "op": op, "data": data, "retExtInfo": extra, "header": head}
+        self._reply(state, {**({"reqId": ref} if ref else {}), **told, "connId": state.name})
 
     def _request(
         self, state: _Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
-    ) -> tuple[Account, Route, Mapping[str, Any]]:
+    ) -> tuple[sim.Account, sim.Route, Mapping[str, Any]]:
         """Check a trade socket's request: login, reqId, op, time, one order."""
         if state.account is None:
-            raise Problem(10005, "Permission denied: auth first.")
+            raise sim.Problem(10005, "Permission denied: auth first.")
         if not isinstance(ref, str) or len(ref) > 36:
-            raise Problem(10001, "params error: reqId invalid.")
-        if ref in state.refs:
-            raise Problem(20006, "reqId is duplicated")
+            raise sim.Problem(10001, "params error: reqId invalid.")
+        sim.refuse(ref in state.refs, 20006, "reqId is duplicated")
         if ref:
             state.refs.add(ref)
-        route = self._calls.ws.get(op)
-        if route is None:
-            raise Problem(10404, "op type is not found")
+        route = sim.found(self._calls.ws.get(op), 10404, "op type is not found")
         header, args = message.get("header"), message.get("args")
         if not isinstance(header, dict) or "X-BAPI-TIMESTAMP" not in header:
-            raise Problem(10001, "params error: header X-BAPI-TIMESTAMP missing.")
+            raise sim.Problem(10001, "params error: header X-BAPI-TIMESTAMP missing.")
         self._check_time(str(header["X-BAPI-TIMESTAMP"]), str(header.get("X-BAPI-RECV-WINDOW") or ""), now_ns)
         if not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
-            raise Problem(10001, "params error: args must hold one request.")
+            raise sim.Problem(10001, "params error: args must hold one request.")
         wait_ns = self._exchange.limited_until_ns - now_ns
         if wait_ns > 0:
-            raise _Limited(_limits(20, 0, now_ns + wait_ns))
+            raise sim.Problem(10006, _TOO_MANY, 200, **_limits(20, 0, now_ns + wait_ns))
         return state.account, route, args[0]
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
-        self._streams.trades([report for report in reports if isinstance(report, TradeReport)], now_ns)
-        private = [report for report in reports if isinstance(report, OrderReport | BalanceReport)]
+    def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
+        self._streams.trades([report for report in reports if isinstance(report, sim.TradeReport)], now_ns)
+        private = [report for report in reports if isinstance(report, sim.OrderReport | sim.BalanceReport)]
         if not private:
             return
         for state in self._conns.values():
@@ -406,28 +370,16 @@ class BybitDialect:
         self._private.reports(private, now_ns)
 
 
-class _Limited(Exception):
-    """A limit was exceeded; the headers contain its end."""
-
-    def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__(_TOO_MANY)
-        self.headers = headers
-
-
 def _limits(limit: int, left: int, reset_ns: int) -> dict[str, str]:
     """v5/rate-limit: the remaining requests, and when the limit ends (now, if it is not reached)."""
     return {
         "X-Bapi-Limit": str(limit),
         "X-Bapi-Limit-Status": str(left),
-        "X-Bapi-Limit-Reset-Timestamp": str(-(-reset_ns // _MS)),
+        "X-Bapi-Limit-Reset-Timestamp": str(-(-reset_ns // wire.MS)),
     }
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _params(request: Request) -> Mapping[str, Any]:
+def _params(request: sim.Request) -> Mapping[str, Any]:
     if request.method == "GET":
         return dict(parse_qsl(request.query, keep_blank_values=True))
     try:
@@ -435,13 +387,16 @@ def _params(request: Request) -> Mapping[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         params = None
     if not isinstance(params, dict):
-        raise Problem(10001, "params error: the body must be a JSON object.")
+        raise sim.Problem(10001, "params error: the body must be a JSON object.")
     return params
 
 
-def _body(code: int, said: str, result: Any, extra: Any, now_ns: int) -> bytes:
-    body = {"retCode": code, "retMsg": said, "result": result, "retExtInfo": extra, "time": now_ns // _MS}
-    return _encode(body)
+def _reply(
+    now_ns: int, headers: Mapping[str, str], code: int = 0, said: str = "OK", result: tuple[Any, Any] = ({}, {})
+) -> sim.Reply:
+    """A reply with HTTP 200. ``result``: ``result`` and ``retExtInfo``."""
+    body = {"retCode": code, "retMsg": said, "result": result[0], "retExtInfo": result[1], "time": now_ns // wire.MS}
+    return sim.Reply(200, sim.encode(body), _JSON | {name.lower(): value for name, value in headers.items()})
 
 
 def _echo(message: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -8,69 +8,73 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from arbkit import sim
 from arbkit.core.types import OrdStatus, Side, Tif, plain
-from arbkit.sim.calls import Problem, Route, SimCall, routes
-from arbkit.sim.limits import Rolling
-from arbkit.sim.pair import text
-from arbkit.sim.rows import fields, page
-from arbkit.sim.timers import Timers
-from arbkit.sim.venue import Refused, SimExchange, SimOrder
 
-from .dialect_private import Private
-from .dialect_streams import Streams
-from .dialect_wire import (
-    LINK_ID,
-    coin_rows,
-    execution_row,
-    instrument_row,
-    levels,
-    ms,
-    native,
-    order_row,
-    refusal,
-    trade_row,
-    wallet_row,
-    wrong,
-)
+from . import dialect_wire as wire
+from .dialect_streams import Private, Streams
 
 __all__ = ["BATCH", "Calls", "orders_of"]
 
 BATCH: Final = 10
 """v5/order/batch-place: spot orders in one request."""
 _S: Final = 1_000_000_000
-_MS: Final = 1_000_000
 _WEEK: Final = 7 * 86_400 * _S
 _QUOTE_STEP: Final = Decimal("0.0000001")
 _RECENT: Final = 500  # v5/order/open-order: number of ended orders that it still returns
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
 _ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-_CATEGORIES: Final = ("spot", "linear", "inverse", "option")
+_INFO: Final = {
+    "marginMode": "REGULAR_MARGIN",
+    "unifiedMarginStatus": 6,
+    **sim.fields("dcpStatus spotHedgingStatus", "OFF"),
+    **sim.fields("timeWindow smpGroup", 0),
+    "isMasterTrader": False,
+}
 _RIGHTS: Final = "ContractTrade Wallet Options Derivatives CopyTrading BlockTrade Exchange NFT Affiliate Earn"
+_KEY: Final = {
+    **sim.fields("note secret rsaPublicKey kycRegion"),
+    **sim.fields("readOnly unified inviterID affiliateID", 0),
+    **sim.fields("type uta", 1),
+    "permissions": {right: [] for right in _RIGHTS.split()} | {"Spot": ["SpotTrade"]},
+    "ips": ["*"],
+    "deadlineDay": 83,
+    "expiredAt": "2027-01-01T00:00:00Z",
+    "createdAt": "2025-01-01T00:00:00Z",
+    "isMaster": True,
+    **sim.fields("parentUid mktMakerLevel", "0"),
+    "vipLevel": "No VIP",
+    "kycLevel": "LEVEL_DEFAULT",
+}
+_CHAIN: Final = {
+    **sim.fields("confirmation safeConfirmNumber", "1"),
+    **sim.fields("withdrawFee depositMin withdrawMin withdrawPercentageFee", "0"),
+    "minAccuracy": "8",
+    "contractAddress": "",
+}
 _T = TypeVar("_T")
+_Handler = Callable[[sim.SimCall], Any]
 
 
 class Calls:
     """The calls of one exchange: ``rest`` by (method, path), ``ws`` by the trade socket's op."""
 
-    def __init__(self, exchange: SimExchange, streams: Streams, private: Private, timers: Timers) -> None:
-        self.exchange = exchange
+    def __init__(self, facts: sim.Facts, streams: Streams, private: Private) -> None:
+        self._exchange = facts.exchange
         self._streams = streams
         self._private = private
-        self._timers = timers
-        self._natives = {native(symbol): symbol for symbol in exchange.pairs}
 
-        def read(handler: Callable[[SimCall], Any]) -> Route:
-            return Route(handler, limit=Rolling(50), signed=True)
+        def read(handler: _Handler) -> sim.Route:
+            return sim.Route(handler, limit=sim.Rolling(50), signed=True)
 
         # v5/rate-limit, spot: requests a second; REST and the trade socket share them
-        def write(handler: Callable[[SimCall], Any], limit: Rolling | None = None, batch: bool = False) -> Route:
-            return Route(handler, limit=limit or Rolling(20), signed=True, trade=True, batch=batch)
+        def write(handler: _Handler, limit: sim.Rolling | None = None, batch: bool = False) -> sim.Route:
+            return sim.Route(handler, limit=limit or sim.Rolling(20), signed=True, trade=True, batch=batch)
 
-        batch = Rolling(20)
-        place, end = write(self._create), write(self._cancel)
-        place_many, end_many = (
-            write(partial(self._batch, one), batch, batch=True) for one in (self._create, self._cancel)
-        )
+        batch, ones = sim.Rolling(20), (self._create, self._cancel)
+        place, end = (write(one) for one in ones)
+        place_many, end_many = (write(partial(self._batch, one), batch, batch=True) for one in ones)
+        instruments = _spot(self._instruments)
         self.ws = {
             "order.create": place,
             "order.cancel": end,
@@ -78,12 +82,13 @@ class Calls:
             "order.cancel-batch": end_many,
         }
         table = {
-            "GET market/time": Route(self._time),
-            "GET market/instruments-info": Route(self._instruments),
-            "GET market/orderbook": Route(self._orderbook),
-            "GET market/tickers": Route(self._tickers),
-            "GET market/recent-trade": Route(self._trades),
-            "GET market/price-limit": Route(self._price_limit),
+            "GET market/time": sim.Route(_time),
+            "GET market/instruments-info": sim.Route(instruments),
+            "GET market/orderbook": sim.Route(self._orderbook),
+            "GET market/kline": sim.Route(self._klines),
+            "GET market/tickers": sim.Route(self._tickers),
+            "GET market/recent-trade": sim.Route(self._trades),
+            "GET market/price-limit": sim.Route(self._price_limit),
             "POST order/create": place,
             "POST order/cancel": end,
             "POST order/create-batch": place_many,
@@ -92,132 +97,111 @@ class Calls:
             "POST order/pre-check": write(self._pre_check),
             "POST order/disconnected-cancel-all": write(lambda call: {}),
             "GET order/spot-borrow-check": read(self._borrow_check),
-            "GET order/realtime": read(self._realtime),
-            "GET order/history": read(self._history),
-            "GET execution/list": read(self._executions),
-            "GET position/list": read(lambda call: _nothing(call) or {}),
+            "GET order/realtime": read(_spot(self._realtime)),
+            "GET order/history": read(_spot(self._history)),
+            "GET execution/list": read(_spot(self._executions)),
+            "GET position/list": read(_spot(lambda call: {})),
             "GET account/wallet-balance": read(self._wallet),
             "GET account/fee-rate": read(self._fee_rate),
-            "GET account/info": read(self._info),
-            "GET account/instruments-info": read(self._instruments),
+            "GET account/info": read(lambda call: call.settled(_INFO | {"updatedTime": call.now})),
+            "GET account/instruments-info": read(instruments),
             "GET account/transaction-log": read(lambda call: {"list": [], "nextPageCursor": ""}),
             "GET user/query-api": read(self._key),
             "GET asset/coin/query-info": read(self._coins),
             "GET asset/transfer/query-account-coins-balance": read(self._coin_balances),
         }
-        self.rest = routes("/v5/", table)
+        self.rest = sim.routes("/v5/", table)
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _symbol(self, call: SimCall) -> str:
+    def _symbol(self, call: sim.SimCall) -> str:
         """The canonical symbol of the call's ``symbol``. The simulator supports spot only."""
-        if call.need("category") != "spot":
-            raise wrong("category", "invalid")
-        symbol = self._natives.get(call.need("symbol"))
-        if symbol is None:
-            raise Problem(170121, "Invalid symbol.")
-        return symbol
+        call.choice("category", ("spot",))
+        return sim.found(call.facts.symbols.get(call.need("symbol")), 170121, "Invalid symbol.")
 
-    def _wanted(self, call: SimCall) -> str:
+    def _wanted(self, call: sim.SimCall) -> str:
         """The canonical symbol if the call has one, else ""."""
-        if call.text("symbol"):
-            return self._symbol(call)
-        if call.need("category") != "spot":
-            raise wrong("category", "invalid")
-        return ""
+        call.choice("category", ("spot",))
+        return self._symbol(call) if call.text("symbol") else ""
 
-    def _time(self, call: SimCall) -> dict[str, Any]:
-        return {"timeSecond": str(call.now_ns // _S), "timeNano": str(call.now_ns)}
-
-    def _instruments(self, call: SimCall) -> dict[str, Any]:
-        """v5/market/instrument: what cannot be traded is not listed."""
-        if other := _nothing(call):
-            return other
+    def _symbols(self, call: sim.SimCall) -> list[str]:
+        """The symbol that the call names, or all."""
         wanted = self._wanted(call)
-        rows = [
-            instrument_row(pair, number, f"{_QUOTE_STEP:f}")
-            for number, (symbol, pair) in enumerate(self.exchange.pairs.items(), 9)
-            if wanted in ("", symbol) and symbol not in self.exchange.halted
-        ]
-        return {"category": "spot", "list": rows}
+        return [wanted] if wanted else list(self._exchange.pairs)
 
-    def _orderbook(self, call: SimCall) -> dict[str, Any]:
-        symbol, limit = self._symbol(call), call.integer("limit", 1)
-        return self._streams.book(symbol, max(1, min(limit, 1000)), call.now_ns)
+    def _instruments(self, call: sim.SimCall) -> dict[str, Any]:
+        """v5/market/instrument: what cannot be traded is not listed."""
+        numbers = {symbol: number for number, symbol in enumerate(self._exchange.pairs, 9)}
+        listed = [symbol for symbol in self._symbols(call) if symbol not in self._exchange.halted]
+        step = f"{_QUOTE_STEP:f}"
+        return _listed([wire.instrument_row(call.facts, symbol, numbers[symbol], step) for symbol in listed])
 
-    def _tickers(self, call: SimCall) -> dict[str, Any]:
-        wanted, rows = self._wanted(call), []
-        for symbol, pair in self.exchange.pairs.items():
-            if wanted in ("", symbol):
-                bids, asks = (levels(pair, side) for side in self.exchange.books[symbol].depth(1))
-                (bid, bid_qty), (ask, ask_qty) = (side[0] if side else ["", ""] for side in (bids, asks))
-                top = {"bid1Price": bid, "bid1Size": bid_qty, "ask1Price": ask, "ask1Size": ask_qty}
-                rows.append(self._streams.day(symbol) | top)
-        return {"category": "spot", "list": rows}
+    def _orderbook(self, call: sim.SimCall) -> dict[str, Any]:
+        return self._streams.book(self._symbol(call), max(1, call.limit(1, 1000)), call.now_ns)
 
-    def _trades(self, call: SimCall) -> dict[str, Any]:
+    def _tickers(self, call: sim.SimCall) -> dict[str, Any]:
+        days = [call.facts.day(symbol) for symbol in self._symbols(call)]
+        return _listed([wire.DAY.of(day) | wire.TOP.of(day) for day in days])
+
+    def _trades(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/market/recent-trade: newest first, at most 60."""
-        symbol = self._symbol(call)
-        rows, _ = page(self.exchange.prints[symbol], lambda one: one.id, min(call.integer("limit", 60), 60))
-        return {
-            "category": "spot",
-            "list": [
-                trade_row(self.exchange.pairs[symbol], one.px, one.qty, one.side)
-                | {"execId": str(one.id), "symbol": native(symbol), "time": ms(one.ns), "seq": str(one.id % 10**12)}
-                | fields("isBlockTrade isRPITrade", False)
-                for one in rows
-            ],
-        }
+        newest = self._exchange.trades[self._symbol(call)].newest
+        rows, _ = sim.page(newest, lambda one: one.id, call.limit(60, 60))
+        return _listed([wire.TRADE.of(call.facts.trade(one), seq=str(one.id % 10**12)) for one in rows])
 
-    def _price_limit(self, call: SimCall) -> dict[str, Any]:
+    def _klines(self, call: sim.SimCall) -> dict[str, Any]:
+        """v5/market/kline: newest first."""
+        symbol, period_ns = self._symbol(call), wire.PERIODS[call.choice("interval", wire.PERIODS)]
+        since_ns, until_ns = (call.integer(name) * wire.MS for name in ("start", "end"))
+        limit, until_ns = call.limit(200, 1000), min(until_ns or call.now_ns, call.now_ns)
+        rows = self._exchange.trades[symbol].candles(period_ns, since_ns, until_ns)[-limit:][::-1]
+        facts = [call.facts.candle(symbol, one, period_ns, call.now_ns) for one in rows]
+        told = [list(wire.KLINE.of(one).values()) for one in facts]
+        return {"category": "spot", "symbol": call.facts.native(symbol), "list": told}
+
+    def _price_limit(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/market/order-price-limit: the highest buy price and the lowest sell price."""
-        symbol, band = self._symbol(call), self.exchange.profile.band
+        symbol, band = self._symbol(call), self._exchange.profile.band
         assert band is not None
-        buy, sell = self.exchange.prices.bounds(symbol, band)
-        return {"symbol": native(symbol), "buyLmt": buy, "sellLmt": sell, "ts": ms(call.now_ns)}
+        buy, sell = self._exchange.prices.bounds(symbol, band)
+        return {"symbol": call.facts.native(symbol), "buyLmt": buy, "sellLmt": sell, "ts": call.now}
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def _create(self, call: SimCall) -> dict[str, Any]:
+    def _create(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/create-order: the answer means only that the request was accepted."""
         symbol, order = self._read_order(call)
-        if len(self.exchange.open_orders(call.owner)) >= _OPEN_MAX:
-            raise Problem(170810, "Cannot exceed maximum of 500 conditional, TP/SL and active orders.")
-        try:
-            placed = self.exchange.place(call.owner, symbol, now_ns=call.now_ns, **order)
-        except Refused as refused:
-            raise refusal(refused) from None
-        return _ids(placed)
+        if len(self._exchange.open_orders(call.owner)) >= _OPEN_MAX:
+            raise sim.Problem(170810, "Cannot exceed maximum of 500 conditional, TP/SL and active orders.")
+        return _ids(self._exchange.place(call.owner, symbol, now_ns=call.now_ns, **order))
 
-    def _batch(self, one: Callable[[SimCall], dict[str, Any]], call: SimCall) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _batch(self, one: _Handler, call: sim.SimCall) -> tuple[dict[str, Any], dict[str, Any]]:
         """v5/order/batch-place: each order is processed separately; its code and message are in ``retExtInfo``."""
-        if call.need("category") != "spot":
-            raise wrong("category", "invalid")
+        call.choice("category", ("spot",))
         rows, notes = [], []
         for params in orders_of(call.params):
             row = {name: str(params.get(name, "")) for name in ("symbol", "orderLinkId")}
             row |= {"category": "spot", "orderId": "", "createAt": ""}
             note: dict[str, Any] = {"code": 0, "msg": "OK"}
             try:
-                row |= one(SimCall({**params, "category": "spot"}, call.account, call.now_ns, wrong))
-                row["createAt"] = ms(call.now_ns)
-            except Problem as problem:
+                row |= one(call.item({**params, "category": "spot"})) | {"createAt": call.now}
+            except (sim.Problem, sim.Refused) as error:
+                problem = wire.problem(error)
                 note = {"code": problem.code, "msg": problem.msg}
             rows.append(row)
             notes.append(note)
         return {"list": rows}, {"list": notes}
 
-    def _read_order(self, call: SimCall) -> tuple[str, dict[str, Any]]:
+    def _read_order(self, call: sim.SimCall) -> tuple[str, dict[str, Any]]:
         symbol = self._symbol(call)
         side = Side[call.choice("side", ("Buy", "Sell")).upper()]
         kind, qty = call.choice("orderType", ("Limit", "Market")), call.decimal("qty")
-        order: dict[str, Any] = {"side": side, "cl_ord_id": call.match("orderLinkId", LINK_ID), "qty": qty}
+        order: dict[str, Any] = {"side": side, "cl_ord_id": call.match("orderLinkId", wire.LINK_ID), "qty": qty}
         if kind == "Market":
             # "qty": the size of a market buy is in quote unless marketUnit is baseCoin
             units = ("baseCoin", "quoteCoin")
             if call.choice("marketUnit", units, units[side is Side.BUY]) == "quoteCoin":
-                if qty % _QUOTE_STEP:
-                    raise Problem(170137, "Order volume decimal too long.")
+                sim.refuse(bool(qty % _QUOTE_STEP), 170137, "Order volume decimal too long.")
                 order["quote_qty"] = order.pop("qty")
             return symbol, order | {"kind": "market"}
         tif = call.choice("timeInForce", ("GTC", "IOC", "FOK", "PostOnly"), "GTC")
@@ -225,214 +209,180 @@ class Calls:
         order["tif"] = Tif.GTC if tif == "PostOnly" else Tif[tif]
         return symbol, order
 
-    def _pre_check(self, call: SimCall) -> dict[str, Any]:
+    def _pre_check(self, call: sim.SimCall) -> dict[str, Any]:
         self._read_order(call)
-        rates = fields("preImrE4 preMmrE4 postImrE4 postMmrE4", 0)
+        rates = sim.fields("preImrE4 preMmrE4 postImrE4 postMmrE4", 0)
         return {"orderId": "", "orderLinkId": call.text("orderLinkId"), **rates}
 
-    def _borrow_check(self, call: SimCall) -> dict[str, Any]:
+    def _borrow_check(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/spot-borrow-quota: what can be traded; nothing is borrowed here."""
         symbol, side = self._symbol(call), call.choice("side", ("Buy", "Sell"))
-        pair = self.exchange.pairs[symbol]
-        asset = pair.quote if side == "Buy" else pair.base
-        row = fields("maxTradeQty spotMaxTradeQty maxTradeAmount spotMaxTradeAmount borrowCoin", "0")
-        kind = "Amount" if side == "Buy" else "Qty"
-        row |= fields(f"maxTrade{kind} spotMaxTrade{kind}", text(self.exchange.ledger.free(call.owner, asset)))
-        return row | {"symbol": native(symbol), "side": side, "borrowCoin": asset}
+        pair = self._exchange.pairs[symbol]
+        asset, kind = (pair.quote, "Amount") if side == "Buy" else (pair.base, "Qty")
+        most = sim.fields("maxTradeQty spotMaxTradeQty maxTradeAmount spotMaxTradeAmount", "0")
+        most |= sim.fields(
+            f"maxTrade{kind} spotMaxTrade{kind}", sim.text(self._exchange.ledger.free(call.owner, asset))
+        )
+        return most | {"symbol": call.facts.native(symbol), "side": side, "borrowCoin": asset}
 
-    @staticmethod
-    def _which(call: SimCall) -> tuple[int, str]:
+    def _which(self, call: sim.SimCall) -> dict[str, Any]:
         """The order in a call: its id or 0, its client id or "". ``orderId`` is used if both are given."""
-        order_id, link_id = call.text("orderId"), call.text("orderLinkId")
-        if order_id:
-            # ids are numbers; another text matches no order
-            return int(order_id) if _ID.fullmatch(order_id) else -1, ""
-        if link_id:
-            return 0, link_id
-        raise wrong("orderId or orderLinkId", "missing")
+        order_id, link_id, symbol = call.text("orderId"), call.text("orderLinkId"), self._wanted(call)
+        if not (order_id or link_id):
+            raise wire.wrong("orderId or orderLinkId", "missing")
+        # ids are numbers; another text matches no order
+        number = (int(order_id) if _ID.fullmatch(order_id) else -1) if order_id else 0
+        return {"order_id": number, "cl_ord_id": "" if order_id else link_id, "symbol": symbol}
 
-    def _named(self, call: SimCall) -> SimOrder | None:
-        """The order that a query names."""
-        order_id, link_id = self._which(call)
-        return self.exchange.find(call.owner, order_id=order_id, cl_ord_id=link_id, symbol=self._wanted(call))
+    def _named(self, call: sim.SimCall) -> list[sim.SimOrder]:
+        """The order that a query names, if there is one."""
+        order = self._exchange.find(call.owner, **self._which(call))
+        return [] if order is None else [order]
 
-    def _cancel(self, call: SimCall) -> dict[str, Any]:
+    def _cancel(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/cancel-order: the answer means accepted; the stream reports the end of the order."""
-        symbol, (order_id, link_id) = self._symbol(call), self._which(call)
-        which: dict[str, Any] = {"order_id": order_id, "cl_ord_id": link_id, "symbol": symbol}
+        self._symbol(call)
+        which = self._which(call)
         try:
-            return _ids(self.exchange.cancel(call.owner, now_ns=call.now_ns, **which))
-        except Refused as refused:
-            order = self.exchange.find(call.owner, **which)
+            return _ids(self._exchange.cancel(call.owner, now_ns=call.now_ns, **which))
+        except sim.Refused:
+            order = self._exchange.find(call.owner, **which)
             if order is not None and order.status is OrdStatus.FILLED:
                 self._private.too_late(order, call.now_ns)
-            raise refusal(refused) from None
+            raise
 
-    def _cancel_all(self, call: SimCall) -> dict[str, Any]:
+    def _cancel_all(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/cancel-all: ``success`` is returned for unified accounts."""
-        orders = self.exchange.cancel_all(call.owner, self._wanted(call), now_ns=call.now_ns)
+        orders = self._exchange.cancel_all(call.owner, self._wanted(call), now_ns=call.now_ns)
         return {"list": [_ids(order) for order in orders], "success": "1"}
 
-    def _realtime(self, call: SimCall) -> dict[str, Any]:
-        """v5/order/open-order: open orders; with an id, or ``openOnly=1``, also the 500 newest ended ones."""
-        if other := _nothing(call):
-            return other
-        wanted, named = self._wanted(call), bool(call.text("orderId") or call.text("orderLinkId"))
-        if named or call.text("openOnly") == "1":
-            ended = [o for o in self.exchange.orders_of(call.owner) if o.status.terminal][-_RECENT:]
-            if not named:
-                return self._orders(call, [order for order in ended if wanted in ("", order.symbol)])
-            order = self._named(call)
-            forgotten = order is not None and order.status.terminal and order.id < ended[0].id
-            return self._orders(call, [] if order is None or forgotten else [order])
-        return self._orders(call, self.exchange.open_orders(call.owner, wanted))
+    # --- queries ----------------------------------------------------------------------------------------------------
 
-    def _history(self, call: SimCall) -> dict[str, Any]:
+    def _realtime(self, call: sim.SimCall) -> dict[str, Any]:
+        """v5/order/open-order: open orders; with an id, or ``openOnly=1``, also the 500 newest ended ones."""
+        wanted, named = self._wanted(call), _names_one(call)
+        if not named and call.text("openOnly") != "1":
+            return self._orders(call, self._exchange.open_orders(call.owner, wanted))
+        ended = [order for order in self._exchange.orders_of(call.owner) if order.status.terminal][-_RECENT:]
+        if not named:
+            return self._orders(call, [order for order in ended if wanted in ("", order.symbol)])
+        found = self._named(call)
+        return self._orders(call, [o for o in found if not o.status.terminal or o.id >= ended[0].id])
+
+    def _history(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/order-list: ended orders."""
-        if other := _nothing(call):
-            return other
-        wanted = self._wanted(call)
-        if call.text("orderId") or call.text("orderLinkId"):
-            order = self._named(call)
-            orders = [] if order is None else [order]
+        if _names_one(call):
+            orders = self._named(call)
         else:
             since, until = _range(call)
-            orders = [o for o in self.exchange.orders_of(call.owner, wanted) if since <= o.ns <= until]
+            every = self._exchange.orders_of(call.owner, self._wanted(call))
+            orders = [order for order in every if since <= order.ns <= until]
         return self._orders(call, [order for order in orders if order.status.terminal])
 
-    def _orders(self, call: SimCall, orders: list[SimOrder]) -> dict[str, Any]:
+    def _orders(self, call: sim.SimCall, orders: list[sim.SimOrder]) -> dict[str, Any]:
         part, cursor = _page(call, orders, lambda order: order.id, 20, 50)
-        return {"category": "spot", "list": [order_row(self.exchange, o) for o in part], "nextPageCursor": cursor}
+        return _listed([wire.order_row(call.facts, order) for order in part], nextPageCursor=cursor)
 
-    def _executions(self, call: SimCall) -> dict[str, Any]:
+    def _executions(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/order/execution: newest first, the last 7 days unless a time is given."""
-        if other := _nothing(call):
-            return other
-        wanted, order_id = self._wanted(call), 0
-        if call.text("orderId") or call.text("orderLinkId"):
-            order = self._named(call)
-            order_id = -1 if order is None else order.id
-        since, until = _range(call)
-        fills = [fill for fill in self.exchange.fills_of(call.owner, wanted, order_id, since) if fill.ns <= until]
+        wanted, (since, until) = self._wanted(call), _range(call)
+        order_id = next((order.id for order in self._named(call)), -1) if _names_one(call) else 0
+        fills = [fill for fill in self._exchange.fills_of(call.owner, wanted, order_id, since) if fill.ns <= until]
         part, cursor = _page(call, fills, lambda fill: fill.id, 50, 100)
-        rows = [execution_row(self.exchange, self.exchange.orders[fill.order_id], fill) for fill in part]
-        return {"category": "spot", "list": rows, "nextPageCursor": cursor}
+        orders = self._exchange.orders
+        rows = [wire.execution_row(call.facts, orders[fill.order_id], fill) for fill in part]
+        return _listed(rows, nextPageCursor=cursor)
 
     # --- account ----------------------------------------------------------------------------------------------------
 
-    def _wallet(self, call: SimCall) -> dict[str, Any]:
+    def _wallet(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/account/wallet-balance: coins with a zero balance are left out unless they are requested."""
-        if call.need("accountType") != "UNIFIED":
-            raise Problem(10001, "accountType only support UNIFIED.")
-        coins = [name for name in call.text("coin").split(",") if name]
-        rows = [row for row in self.exchange.balances(call.owner) if (row[0] in coins if coins else row[1] or row[2])]
-        return {"list": [wallet_row(self.exchange, call.owner, coin_rows(self.exchange, rows))]}
+        sim.refuse(call.need("accountType") != "UNIFIED", 10001, "accountType only support UNIFIED.")
+        coins, owned = [name for name in call.text("coin").split(",") if name], self._exchange.balances(call.owner)
+        rows = [row for row in owned if (row[0] in coins if coins else row[1] or row[2])]
+        return {"list": [wire.wallet_row(call.facts, call.owner, rows)]}
 
-    def _coin_balances(self, call: SimCall) -> dict[str, Any]:
+    def _coin_balances(self, call: sim.SimCall) -> dict[str, Any]:
         call.need("accountType")
-        rows = [
-            {"coin": asset, "walletBalance": text(free + locked), "transferBalance": text(free), "bonus": ""}
-            for asset, free, locked in self.exchange.balances(call.owner)
-        ]
-        return {"accountType": "UNIFIED", "memberId": str(self.exchange.accounts[call.owner].uid), "balance": rows}
+        rows = [wire.TRANSFERABLE.of(call.facts.money(*row)) for row in self._exchange.balances(call.owner)]
+        return {"accountType": "UNIFIED", "memberId": str(self._exchange.accounts[call.owner].uid), "balance": rows}
 
-    def _fee_rate(self, call: SimCall) -> dict[str, Any]:
-        wanted = self._wanted(call)
-        rates = {symbol: self.exchange.rates(call.owner, symbol) for symbol in self.exchange.pairs}
-        return {
-            "category": "spot",
-            "list": [
-                {"symbol": native(symbol), "takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
+    def _fee_rate(self, call: sim.SimCall) -> dict[str, Any]:
+        rates = {symbol: self._exchange.rates(call.owner, symbol) for symbol in self._symbols(call)}
+        return _listed(
+            [
+                {"symbol": call.facts.native(symbol), "takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
                 for symbol, (maker, taker) in rates.items()
-                if wanted in ("", symbol)
-            ],
-        }
+            ]
+        )
 
-    def _info(self, call: SimCall) -> dict[str, Any]:
-        row = {
-            "marginMode": "REGULAR_MARGIN",
-            "updatedTime": ms(call.now_ns),
-            "unifiedMarginStatus": 6,
-            **fields("dcpStatus spotHedgingStatus", "OFF"),
-            **fields("timeWindow smpGroup", 0),
-            "isMasterTrader": False,
-        }
-        return call.settled(row)
-
-    def _key(self, call: SimCall) -> dict[str, Any]:
+    def _key(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/user/apikey-info: a key that may trade spot and read the wallet, of a unified account."""
         assert call.account is not None
-        row = {
-            "id": str(call.account.uid),
-            "userID": call.account.uid,
-            "apiKey": call.account.key,
-            **fields("note secret rsaPublicKey kycRegion"),
-            **fields("readOnly unified inviterID affiliateID", 0),
-            **fields("type uta", 1),
-            "permissions": {right: [] for right in _RIGHTS.split()} | {"Spot": ["SpotTrade"]},
-            "ips": ["*"],
-            "deadlineDay": 83,
-            "expiredAt": "2027-01-01T00:00:00Z",
-            "createdAt": "2025-01-01T00:00:00Z",
-            "isMaster": True,
-            **fields("parentUid mktMakerLevel", "0"),
-            "vipLevel": "No VIP",
-            "kycLevel": "LEVEL_DEFAULT",
-        }
-        return call.settled(row)
+        uid = call.account.uid
+        return call.settled(_KEY | {"id": str(uid), "userID": uid, "apiKey": call.account.key})
 
-    def _coins(self, call: SimCall) -> dict[str, Any]:
+    def _coins(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/asset/coin-info: a chain's deposits and withdrawals, 1 = open."""
         only, rows = call.text("coin"), []
-        for asset, _, _ in self.exchange.balances(call.owner):
+        for asset, _, _ in self._exchange.balances(call.owner):
             if only in ("", asset):
-                deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
-                chain = {
-                    **fields("chain chainType", asset),
-                    **fields("confirmation safeConfirmNumber", "1"),
-                    **fields("withdrawFee depositMin withdrawMin withdrawPercentageFee", "0"),
-                    "chainDeposit": str(int(deposit)),
-                    "chainWithdraw": str(int(withdraw)),
-                    "minAccuracy": "8",
-                    "contractAddress": "",
-                }
-                rows.append({**fields("name coin", asset), "remainAmount": "1000000", "chains": [chain]})
+                deposit, withdraw = (str(int(way)) for way in self._exchange.immovable.get(asset, (True, True)))
+                chain = _CHAIN | {"chainDeposit": deposit, "chainWithdraw": withdraw}
+                chain |= sim.fields("chain chainType", asset)
+                rows.append({**sim.fields("name coin", asset), "remainAmount": "1000000", "chains": [chain]})
         return {"rows": rows}
+
+
+def _time(call: sim.SimCall) -> dict[str, Any]:
+    return {"timeSecond": str(call.now_ns // _S), "timeNano": str(call.now_ns)}
 
 
 def orders_of(params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The orders of a batch (10001: none, too many, or not a list of orders)."""
     orders = params.get("request")
     if not isinstance(orders, list) or not 0 < len(orders) <= BATCH or not all(isinstance(o, dict) for o in orders):
-        raise Problem(10001, f"params error: request must hold 1 to {BATCH} orders.")
+        raise sim.Problem(10001, f"params error: request must hold 1 to {BATCH} orders.")
     return orders
 
 
-def _nothing(call: SimCall) -> dict[str, Any] | None:
-    """The empty list of another category; None for spot."""
-    category = call.choice("category", _CATEGORIES)
-    return None if category == "spot" else {"category": category, "list": [], "nextPageCursor": ""}
+def _listed(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"category": "spot", "list": rows, **more}
 
 
-def _ids(order: SimOrder) -> dict[str, Any]:
+def _spot(handler: _Handler) -> _Handler:
+    """A call that has nothing to say about other categories than spot."""
+
+    def answer(call: sim.SimCall) -> Any:
+        category = call.choice("category", ("spot", "linear", "inverse", "option"))
+        return handler(call) if category == "spot" else {"category": category, "list": [], "nextPageCursor": ""}
+
+    return answer
+
+
+def _names_one(call: sim.SimCall) -> bool:
+    return bool(call.text("orderId") or call.text("orderLinkId"))
+
+
+def _ids(order: sim.SimOrder) -> dict[str, Any]:
     return {"orderId": str(order.id), "orderLinkId": order.cl_ord_id}
 
 
-def _range(call: SimCall) -> tuple[int, int]:
+def _range(call: sim.SimCall) -> tuple[int, int]:
     """``startTime`` and ``endTime``; at most 7 days (10001); the last 7 days if neither is given."""
-    until = call.integer("endTime", 0) * _MS
-    since = call.integer("startTime", 0) * _MS
+    until = call.integer("endTime", 0) * wire.MS
+    since = call.integer("startTime", 0) * wire.MS
     since = since or (until or call.now_ns) - _WEEK
     until = until or since + _WEEK
-    if not 0 <= until - since <= _WEEK:
-        raise Problem(10001, "params error: the time range exceeds 7 days.")
+    sim.refuse(not 0 <= until - since <= _WEEK, 10001, "params error: the time range exceeds 7 days.")
     return since, until
 
 
-def _page(call: SimCall, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int) -> tuple[list[_T], str]:
+def _page(
+    call: sim.SimCall, rows: Sequence[_T], key: Callable[[_T], int], default: int, most: int
+) -> tuple[list[_T], str]:
     """One page, newest first, and the cursor of the next, empty at the end."""
     limit = call.integer("limit", default)
-    if not 0 < limit <= most:
-        raise Problem(10001, f"params error: limit must be between 1 and {most}.")
-    part, more = page(rows, key, limit, call.integer("cursor"))
+    sim.refuse(not 0 < limit <= most, 10001, f"params error: limit must be between 1 and {most}.")
+    part, more = sim.page(rows, key, limit, call.integer("cursor"))
     return part, str(key(part[-1])) if more else ""

@@ -7,35 +7,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
+from arbkit import sim
+from arbkit.core.types import OrdStatus, Side, plain
 
-from arbkit.core.types import OrdStatus, Side, Tif, plain
-from arbkit.sim.calls import Problem, Why
-from arbkit.sim.pair import Pair, text
-from arbkit.sim.rows import OrderState, average, fields
-from arbkit.sim.venue import OrderReport, Refused, SimExchange, SimFill, SimOrder
-
-__all__ = [
-    "LINK_ID",
-    "coin_rows",
-    "execution_row",
-    "fast_row",
-    "instrument_row",
-    "levels",
-    "ms",
-    "native",
-    "order_push",
-    "order_row",
-    "refusal",
-    "trade_row",
-    "wallet_row",
-    "wrong",
-]
-
+MS: Final = 1_000_000
 LINK_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,36}", re.ASCII)
 """v5/order/create-order, "orderLinkId"."""
-_MS: Final = 1_000_000
-_TIF: Final = {Tif.GTC: "GTC", Tif.IOC: "IOC", Tif.FOK: "FOK"}
 _STATUS: Final = {
     OrdStatus.NEW: "New",
     OrdStatus.PARTIALLY_FILLED: "PartiallyFilled",
@@ -65,78 +42,89 @@ _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "band_high": (170372, "The price of a buy order is above the price limit."),
     "band_low": (170371, "The price of a sell order is below the price limit."),
 }
-# fields that have no value for spot
-_NO_ORDER: Final = (
-    fields(
-        "blockTradeId stopOrderType orderIv takeProfit stopLoss tpTriggerBy slTriggerBy triggerBy tpslMode smpOrderId"
-        " placeType ocoTriggerBy"
-    )
-    | fields("tpLimitPrice slLimitPrice", "0")
-    | fields("positionIdx triggerDirection smpGroup", 0)
+NOTATION: Final = sim.Notation(
+    native=lambda symbol: symbol.replace("-", ""),
+    side=lambda side: side.name.capitalize(),
+    number=str,
+    time=lambda ns: str(ns // MS),
 )
-_NO_EXECUTION: Final = fields(
-    "stopOrderType closedSize blockTradeId markPrice tradeIv markIv indexPrice underlyingPrice feeCurrencyV2"
+
+# --- rows: each field with the fact that it shows, and fields that have no value for spot -----------------------------
+
+_INSTRUMENT: Final = sim.RowType(
+    "symbolId=number symbol=native baseCoin=base quoteCoin=quote",
+    sim.fields("innovation stTag", "0"),
+    {"status": "Trading", "marginTrading": "utaOnly", "symbolType": "", "xstockMultiplier": "1"},
+    {"riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"}},
 )
-_NO_COIN: Final = fields("availableToWithdraw availableToBorrow") | fields(
-    "borrowAmount spotBorrow accruedInterest spotHedgingQty totalOrderIM totalPositionIM totalPositionMM unrealisedPnl"
-    " cumRealisedPnl bonus",
-    "0",
+_SIZE: Final = sim.RowType(
+    "basePrecision=lot quotePrecision=quote_step minOrderQty=min_qty minOrderAmt=min_notional maxOrderQty=max_qty"
+    " maxLimitOrderQty=max_qty maxMarketOrderQty=max_qty postOnlyMaxLimitOrderSize=max_qty",
+    {"maxOrderAmt": "8000000"},
+)
+_ORDER: Final = sim.RowType(
+    "symbol=native orderId=id orderLinkId=cl_ord_id side price=px avgPrice=average leavesQty=left"
+    " leavesValue=left_value cumExecQty=cum cumExecValue=cum_value createdTime=at updatedTime=updated_at",
+    sim.fields("blockTradeId stopOrderType orderIv takeProfit stopLoss tpTriggerBy slTriggerBy triggerBy tpslMode"),
+    sim.fields("smpOrderId placeType ocoTriggerBy"),
+    sim.fields("positionIdx triggerDirection smpGroup", 0),
+    sim.fields("tpLimitPrice slLimitPrice isLeverage", "0"),
+    sim.fields("reduceOnly closeOnTrigger", False),
+    {"triggerPrice": "0.0", "smpType": "None", "createType": "CreateByUser"},
+)
+_FAST: Final = sim.RowType(
+    "symbol=native execId=id execPrice=px execQty=qty orderId=order_id isMaker=maker side execTime=at",
+    {"category": "spot"},
+)
+_EXECUTION: Final = sim.RowType(
+    "symbol=native execId=id execPrice=px execQty=qty orderId=order_id isMaker=maker side execTime=at"
+    " orderLinkId=cl_ord_id execValue=value execFee=fee feeCurrency=fee_asset",
+    sim.fields("stopOrderType closedSize blockTradeId markPrice tradeIv markIv indexPrice underlyingPrice"),
+    sim.fields("execPnl isLeverage", "0"),
+    {"category": "spot", "feeCurrencyV2": "", "createType": "CreateByUser", "execType": "Trade"},
+)
+TRANSFERABLE: Final = sim.RowType("coin=asset walletBalance=total transferBalance=free", {"bonus": ""})
+TRADE: Final = sim.RowType(
+    "execId=id symbol=native price=px size=qty side time=at", sim.fields("isBlockTrade isRPITrade", False)
+)
+TRADE_PUSH: Final = sim.RowType("i=id s=native p=px v=qty S=side", sim.fields("BT RPI", False))
+DAY: Final = sim.RowType(
+    "symbol=native lastPrice=last highPrice24h=high lowPrice24h=low prevPrice24h=open volume24h=qty"
+    " turnover24h=turnover price24hPcnt=fraction",
+    {"usdIndexPrice": ""},
+)
+PERIODS: Final = {str(n): n * sim.MINUTE for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)} | {"D": 1440 * sim.MINUTE}
+"""The intervals of klines that are served: not W and M."""
+KLINE: Final = sim.RowType("at open high low last qty turnover")
+KLINE_PUSH: Final = sim.RowType("open close=last high low volume=qty turnover confirm=closed")
+TOP: Final = sim.RowType("bid1Price=bid bid1Size=bid_qty ask1Price=ask ask1Size=ask_qty")
+_COIN: Final = sim.RowType(
+    "coin=asset equity=total walletBalance=total usdValue=usd locked",
+    sim.fields("availableToWithdraw availableToBorrow"),
+    sim.fields("borrowAmount spotBorrow accruedInterest spotHedgingQty totalOrderIM totalPositionIM", "0"),
+    sim.fields("totalPositionMM unrealisedPnl cumRealisedPnl bonus", "0"),
+    sim.fields("collateralSwitch marginCollateral", True),
 )
 
 
-def refusal(refused: Refused) -> Problem:
+def problem(error: sim.Problem | sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange."""
-    return Problem(*_REFUSED[refused.rule])
+    return sim.Problem(*_REFUSED[error.rule]) if isinstance(error, sim.Refused) else error
 
 
-def wrong(name: str, why: Why) -> Problem:
+def wrong(name: str, why: sim.Why) -> sim.Problem:
     """The error for a parameter. A number where text is expected is refused, as the venue sometimes does."""
     said = {"missing": "missing", "invalid": "invalid", "type": "must be a string"}[why]
-    return Problem(10001, f"params error: {name} {said}.")
+    return sim.Problem(10001, f"params error: {name} {said}.")
 
 
-def native(symbol: str) -> str:
-    """``BTC-USDT`` as Bybit writes it."""
-    return symbol.replace("-", "")
-
-
-def ms(ns: int) -> str:
-    """A time in rows: milliseconds as text."""
-    return str(ns // _MS)
-
-
-def levels(pair: Pair, rows: Iterable[tuple[int, int]]) -> list[list[str]]:
-    """Book levels: ``[["price", "size"], ..]``."""
-    return [[pair.px_text(px), pair.qty_text(lots)] for px, lots in rows]
-
-
-def instrument_row(pair: Pair, number: int, quote_step: str) -> dict[str, Any]:
+def instrument_row(facts: sim.Facts, symbol: str, number: int, quote_step: str) -> dict[str, Any]:
     """v5/market/instrument: every listed spot symbol is ``Trading``."""
-    most = f"{pair.max_qty:f}"
-    return {
-        "symbolId": number,
-        "symbol": native(pair.symbol),
-        "baseCoin": pair.base,
-        "quoteCoin": pair.quote,
-        **fields("innovation stTag", "0"),
-        "status": "Trading",
-        "marginTrading": "utaOnly",
-        "lotSizeFilter": {
-            "basePrecision": plain(pair.rule_lot),
-            "quotePrecision": quote_step,
-            "minOrderQty": f"{pair.min_qty:f}",
-            "minOrderAmt": f"{pair.min_notional:f}",
-            "maxOrderAmt": "8000000",
-            **fields("maxOrderQty maxLimitOrderQty maxMarketOrderQty postOnlyMaxLimitOrderSize", most),
-        },
-        "priceFilter": {"tickSize": plain(pair.rule_tick)},
-        "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
-        "symbolType": "",
-        "xstockMultiplier": "1",
-    }
+    known = facts.pair(symbol) | {"number": number, "quote_step": quote_step}
+    return _INSTRUMENT.of(known, lotSizeFilter=_SIZE.of(known), priceFilter={"tickSize": known["tick"]})
 
 
-def _status(now: OrderState) -> str:
+def _status(now: sim.OrderState) -> str:
     """v5/enum "orderStatus". For spot, PartiallyFilledCanceled is any end after a partial fill."""
     if now.status in _STATUS:
         return _STATUS[now.status]
@@ -145,150 +133,83 @@ def _status(now: OrderState) -> str:
     return "PartiallyFilledCanceled" if now.cum else "Cancelled"
 
 
-def order_row(exchange: SimExchange, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
+def order_row(facts: sim.Facts, order: sim.SimOrder, report: sim.OrderReport | None = None) -> dict[str, Any]:
     """An order as v5/order/open-order returns it: as it is now, or as it was at ``report``."""
-    pair, now = exchange.pairs[order.symbol], OrderState(order, report)
-    fees, by_value, market = now.fees(), order.quote_qty > 0, order.kind == "market"
-    ended, left = now.status.terminal and now.status is not OrdStatus.FILLED, order.qty - now.cum
-    return _NO_ORDER | {
-        "symbol": native(order.symbol),
-        "orderId": str(order.id),
-        "orderLinkId": order.cl_ord_id,
-        "side": order.side.name.capitalize(),
-        "orderType": "Market" if market else "Limit",
-        "price": pair.px_text(order.px),
-        "qty": text(order.quote_qty) if by_value else pair.qty_text(order.qty),
-        "isLeverage": "0",
-        "marketUnit": "quoteCoin" if by_value else "baseCoin" if market else "",
-        "timeInForce": "PostOnly" if order.post_only else "IOC" if market else _TIF[order.tif],
-        "orderStatus": _status(now),
-        "cancelType": "CancelByUser" if ended and order.reason == "user" else "UNKNOWN",
-        "rejectReason": _WHY.get(order.reason, "EC_NoError") if ended else "EC_NoError",
-        "avgPrice": average(now.cum_quote, now.cum * pair.lot_units, 8),
-        "leavesQty": pair.qty_text(left),
-        "leavesValue": text(left * order.px * pair.unit),
-        "cumExecQty": pair.qty_text(now.cum),
-        "cumExecValue": text(now.cum_quote),
-        "cumExecFee": text(sum(fees.values())),
-        "cumFeeDetail": {asset: text(fee) for asset, fee in fees.items()},
-        "lastPriceOnCreated": pair.px_text(exchange.prices.middle(order.symbol)),
-        "triggerPrice": "0.0",
-        "smpType": "None",
-        "createType": "CreateByUser",
-        **fields("reduceOnly closeOnTrigger", False),
-        "extraFees": _extra(exchange, now.fills),
-        "createdTime": ms(order.ns),
-        "updatedTime": ms(now.ns),
-    }
+    known, market, exchange = facts.order(order, report), order.kind == "market", facts.exchange
+    now: sim.OrderState = known["state"]
+    ended = now.status.terminal and now.status is not OrdStatus.FILLED
+    return _ORDER.of(
+        known,
+        orderType="Market" if market else "Limit",
+        qty=known["budget"] if order.quote_qty else known["qty"],
+        marketUnit="quoteCoin" if order.quote_qty else "baseCoin" if market else "",
+        timeInForce="PostOnly" if order.post_only else "IOC" if market else order.tif.name,
+        orderStatus=_status(now),
+        cancelType="CancelByUser" if ended and order.reason == "user" else "UNKNOWN",
+        rejectReason=_WHY.get(order.reason, "EC_NoError") if ended else "EC_NoError",
+        cumExecFee=sim.text(sum(now.fees().values())),
+        cumFeeDetail={asset: sim.text(fee) for asset, fee in now.fees().items()},
+        lastPriceOnCreated=exchange.pairs[order.symbol].px_text(exchange.prices.middle(order.symbol)),
+        extraFees=_extra(exchange, now.fills),
+    )
 
 
-def order_push(exchange: SimExchange, order: SimOrder, report: OrderReport | None = None) -> dict[str, Any]:
+def order_push(facts: sim.Facts, order: sim.SimOrder, report: sim.OrderReport | None = None) -> dict[str, Any]:
     """An order as v5/websocket/private/order sends it: its sample has no leavesQty once an order is filled."""
-    row = order_row(exchange, order, report)
+    row = order_row(facts, order, report)
     asset = next(iter(row["cumFeeDetail"]), "")
     left = {"leavesQty": ""} if row["leavesQty"] == "0" else {}
     return {"category": "spot"} | row | {"feeCurrency": asset, "closedPnl": "0"} | left
 
 
-def execution_row(exchange: SimExchange, order: SimOrder, fill: SimFill) -> dict[str, Any]:
+def execution_row(facts: sim.Facts, order: sim.SimOrder, fill: sim.SimFill) -> dict[str, Any]:
     """A fill as v5/order/execution returns it and v5/websocket/private/execution sends it."""
-    pair = exchange.pairs[fill.symbol]
-    maker, taker = exchange.rates(fill.account, fill.symbol)
+    exchange, pair = facts.exchange, facts.exchange.pairs[fill.symbol]
     cum = sum(one.qty for one in order.fills[: order.fills.index(fill) + 1])
-    return (
-        _NO_EXECUTION
-        | fast_row(exchange, fill)
-        | {
-            "orderLinkId": fill.cl_ord_id,
-            "orderPrice": pair.px_text(order.px),
-            "orderQty": pair.qty_text(order.qty),
-            "leavesQty": pair.qty_text(order.qty - cum),
-            "orderType": "Market" if order.kind == "market" else "Limit",
-            "marketUnit": "quoteCoin" if order.quote_qty else "baseCoin",
-            "createType": "CreateByUser",
-            "execType": "Trade",
-            "execValue": text(fill.quote),
-            "execFee": text(fill.fee),
-            "execPnl": "0",
-            "feeRate": plain(maker if fill.maker else taker),
-            "feeCurrency": fill.fee_asset,
-            "extraFees": _extra(exchange, [fill]),
-            "isLeverage": "0",
-        }
+    return _EXECUTION.of(
+        facts.fill(fill),
+        orderPrice=pair.px_text(order.px),
+        orderQty=pair.qty_text(order.qty),
+        leavesQty=pair.qty_text(order.qty - cum),
+        orderType="Market" if order.kind == "market" else "Limit",
+        marketUnit="quoteCoin" if order.quote_qty else "baseCoin",
+        feeRate=plain(exchange.rates(fill.account, fill.symbol)[0 if fill.maker else 1]),
+        extraFees=_extra(exchange, [fill]),
+        seq=fill.id % 10**12,
     )
 
 
-def _extra(exchange: SimExchange, fills: list[SimFill]) -> str:
+def fast_row(facts: sim.Facts, fill: sim.SimFill) -> dict[str, Any]:
+    """v5/websocket/private/fast-execution: no fee; no orderLinkId for maker fills."""
+    return _FAST.of(facts.fill(fill), orderLinkId="" if fill.maker else fill.cl_ord_id, seq=fill.id % 10**12)
+
+
+def _extra(exchange: sim.SimExchange, fills: list[sim.SimFill]) -> str:
     """``extraFees``: taxes of some regions, as JSON text; "" if there are none."""
     total = sum(fill.extra_fee for fill in fills)
     if not total:
         return ""
     pair, fill = exchange.pairs[fills[0].symbol], fills[0]
-    row = {
-        "feeCoin": pair.base if fill.side is Side.BUY else pair.quote,
-        "feeType": "TAX",
-        "subFeeType": "VAT",
-        "feeRate": plain(exchange.accounts[fill.account].extra_fee),
-        "fee": text(total),
-    }
-    return msgspec.json.encode([row]).decode()
+    coin, rate = pair.base if fill.side is Side.BUY else pair.quote, plain(exchange.accounts[fill.account].extra_fee)
+    row = {"feeCoin": coin, "feeType": "TAX", "subFeeType": "VAT", "feeRate": rate, "fee": sim.text(total)}
+    return sim.encode([row]).decode()
 
 
-def fast_row(exchange: SimExchange, fill: SimFill) -> dict[str, Any]:
-    """v5/websocket/private/fast-execution: no fee; no orderLinkId for maker fills."""
-    pair = exchange.pairs[fill.symbol]
-    return {
-        "category": "spot",
-        "symbol": native(fill.symbol),
-        "execId": str(fill.id),
-        "execPrice": pair.px_text(fill.px),
-        "execQty": pair.qty_text(fill.qty),
-        "orderId": str(fill.order_id),
-        "isMaker": fill.maker,
-        "orderLinkId": "" if fill.maker else fill.cl_ord_id,
-        "side": fill.side.name.capitalize(),
-        "execTime": ms(fill.ns),
-        "seq": fill.id % 10**12,
-    }
+def wallet_row(facts: sim.Facts, account: str, balances: Iterable[tuple[str, int, int]]) -> dict[str, Any]:
+    """v5/account/wallet-balance and v5/websocket/private/wallet: the account and some of its coins.
 
-
-def trade_row(pair: Pair, px: int, qty: int, side: Side) -> dict[str, str]:
-    """What a public trade is called in v5/market/recent-trade."""
-    return {"price": pair.px_text(px), "size": pair.qty_text(qty), "side": side.name.capitalize()}
-
-
-def wallet_row(exchange: SimExchange, account: str, coins: list[dict[str, Any]]) -> dict[str, Any]:
-    """v5/account/wallet-balance and v5/websocket/private/wallet: the account and its ``coins``.
-
+    ``walletBalance`` includes ``locked``. ``availableToWithdraw`` is empty: deprecated for unified accounts.
     ``settings["marginInUse"]``: the dollars that derivatives hold.
     """
-    total, used = (
-        exchange.prices.total(exchange.balances(account)),
-        exchange.accounts[account].settings.get("marginInUse", "0"),
-    )
-    free = plain(Decimal(total) - Decimal(used))
+    exchange = facts.exchange
+    total = exchange.prices.total(exchange.balances(account))
+    used = exchange.accounts[account].settings.get("marginInUse", "0")
     margin = "totalInitialMargin totalInitialMarginByMp totalMaintenanceMargin totalMaintenanceMarginByMp"
     return {
         "accountType": "UNIFIED",
-        **fields("totalEquity totalWalletBalance totalMarginBalance", total),
-        "totalAvailableBalance": free,
-        **fields("accountIMRate accountIMRateByMp accountMMRate accountMMRateByMp totalPerpUPL accountLTV", "0"),
-        **fields(margin, used),
-        "coin": coins,
+        **sim.fields("totalEquity totalWalletBalance totalMarginBalance", total),
+        "totalAvailableBalance": plain(Decimal(total) - Decimal(used)),
+        **sim.fields("accountIMRate accountIMRateByMp accountMMRate accountMMRateByMp totalPerpUPL accountLTV", "0"),
+        **sim.fields(margin, used),
+        "coin": [_COIN.of(facts.money(*row)) for row in balances],
     }
-
-
-def coin_rows(exchange: SimExchange, balances: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]]:
-    """Coins of a wallet: ``walletBalance`` includes ``locked``. ``availableToWithdraw`` is empty: deprecated for
-    unified accounts."""
-    return [
-        _NO_COIN
-        | {
-            "coin": asset,
-            **fields("equity walletBalance", text(free + locked)),
-            "usdValue": exchange.prices.worth(asset, free + locked),
-            "locked": text(locked),
-            **fields("collateralSwitch marginCollateral", True),
-        }
-        for asset, free, locked in balances
-    ]

@@ -334,8 +334,8 @@ def test_orderbook_1_repeats_itself_when_nothing_happens() -> None:
     _, first = client.say(conn, op="subscribe", args=["orderbook.1.BTCUSDT"])
     dialect = client.world.sites["bybit"].dialect
     frames = []
-    while dialect.due_ns <= T0 + 7 * S:  # the venue's own timers alone: the market stands still
-        dialect.tick(dialect.due_ns)
+    while dialect.timers.due_ns <= T0 + 7 * S:  # the venue's own timers alone: the market stands still
+        dialect.timers.tick(dialect.timers.due_ns)
         frames += [json.loads(out.text) for out in client.world.sites["bybit"].wire.take() if isinstance(out, SimFrame)]
     assert [frame["data"]["u"] for frame in frames] == [first["data"]["u"]] * 2
     assert [frame["ts"] - T0 // MS for frame in frames] == [3000, 6000]
@@ -930,3 +930,32 @@ def test_batches_of_cancels_and_recent_trades() -> None:
     assert [frame for frame in frames if frame["topic"] != "publicTrade.BTCUSDT"][-1]["data"]["lastPrice"] == rest[0][
         "price"
     ]
+
+
+def test_candles_are_those_of_the_trades() -> None:
+    """v5/market/kline and the kline topic tell what publicTrade told, newest first; another interval is refused."""
+    client = Client()
+    conn = client.open("/v5/public/spot")
+    client.say(conn, op="subscribe", args=["publicTrade.BTCUSDT", "kline.1.BTCUSDT"])
+    client.run(T0 + 90 * S)
+    frames = client.heard(conn)
+    minutes: dict[int, list[Any]] = {}
+    for frame in frames:
+        for trade in frame["data"] if frame["topic"] == "publicTrade.BTCUSDT" else ():
+            minutes.setdefault(trade["T"] // 60_000 * 60_000, []).append(trade)
+    assert len(minutes) == 3
+    wanted = []
+    for start, trades in minutes.items():
+        prices, sizes = [Decimal(t["p"]) for t in trades], [Decimal(t["v"]) for t in trades]
+        value = sum(px * size for px, size in zip(prices, sizes, strict=True))
+        wanted.append((start, prices[0], max(prices), min(prices), prices[-1], sum(sizes), value))
+    rows = client.public("/v5/market/kline", "category=spot&symbol=BTCUSDT&interval=1")["result"]["list"]
+    assert [tuple(map(Decimal, row)) for row in rows] == wanted[::-1]
+    newest = client.public("/v5/market/kline", "category=spot&symbol=BTCUSDT&interval=1&limit=1")["result"]["list"]
+    assert newest == rows[:1]
+    told = [row for frame in frames if frame["topic"] == "kline.1.BTCUSDT" for row in frame["data"] if row["confirm"]]
+    assert [(row["start"], Decimal(row["close"]), Decimal(row["volume"])) for row in told] == [
+        (row[0], row[4], row[5]) for row in wanted[:-1]
+    ]
+    assert client.public("/v5/market/kline", "category=spot&symbol=BTCUSDT&interval=7")["retCode"] == 10001
+    assert not client.say(conn, op="subscribe", args=["kline.7.BTCUSDT"])[0]["success"]

@@ -16,33 +16,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from arbkit.sim.calls import Problem, Route, SimCall
-from arbkit.sim.dialect import DepthRows
-from arbkit.sim.limits import Window
-from arbkit.sim.pair import Pair
-from arbkit.sim.timers import Timers
-from arbkit.sim.venue import (
-    Account,
-    BalanceReport,
-    Band,
-    InstrumentReport,
-    OrderReport,
-    Profile,
-    Report,
-    SimExchange,
-    TopReport,
-    TradeReport,
-)
-from arbkit.sim.wire import Reply, Request, SimWire
+from arbkit import sim
 
+from . import dialect_wire as wire
 from .dialect_calls import Calls
 from .dialect_orders import Orders
 from .dialect_streams import Conn, Streams
-from .dialect_wire import ID, MS, wrong
 
 __all__ = ["OkxDialect"]
 
-_encode: Final = msgspec.json.Encoder().encode
 _S: Final = 1_000_000_000
 _JSON: Final = {"content-type": "application/json"}
 _STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", re.ASCII)
@@ -69,7 +51,7 @@ class OkxDialect:
     venue: ClassVar[str] = "okx"
     # Get fee rates: Lv1, off the received asset. Place order: clOrdId is unique among live orders; post_only that
     # would take is accepted and canceled; stpMode is cancel_maker. Get instruments: no minimum notional on spot.
-    profile: ClassVar[Profile] = Profile(
+    profile: ClassVar[sim.Profile] = sim.Profile(
         maker=Decimal("0.0008"),
         taker=Decimal("0.001"),
         special={quote: (Decimal("0.001"), Decimal("0.0015")) for quote in ("BNB", "ETH")},  # "special" pairs
@@ -77,29 +59,30 @@ class OkxDialect:
         client_ids="open",
         post_only_reports=True,
         stp="maker",
-        band=Band(buy_most=Decimal("1.05"), sell_least=Decimal("0.95")),
+        band=sim.Band(buy_most=Decimal("1.05"), sell_least=Decimal("0.95")),
         first_order_id=2_510_789_768_709_120_000,
         first_trade_id=600_000_000,
         pairs=(
-            Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")),
-            Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.001")),
-            Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.01")),
-            Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.000001"), Decimal("0.001")),
+            sim.Pair("BTC-USDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")),
+            sim.Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.001")),
+            sim.Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.01")),
+            sim.Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.000001"), Decimal("0.001")),
         ),
     )
 
-    def __init__(self, exchange: SimExchange, wire: SimWire) -> None:
+    def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
+        self.timers = sim.Timers()
         self._exchange = exchange
-        self._wire = wire
-        self._timers = Timers()
+        self._wire = out
+        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
-        self._calls = Calls(exchange, self._orders, self._timers)
+        self._calls = Calls(facts, self._orders, self.timers)
         self._conns: dict[int, Conn] = {}
-        self._streams = Streams(self._calls, self._timers, self._conns)
-        self._dials = Window(3, _S)
+        self._streams = Streams(facts, self._calls, self._orders, self.timers, self._conns)
+        self._dials = sim.Window(3, _S)
 
     @staticmethod
-    def read_depth(message: dict[str, Any]) -> DepthRows | None:
+    def read_depth(message: dict[str, Any]) -> sim.DepthRows | None:
         """A push of a ``books`` channel."""
         if not str(message.get("arg", {}).get("channel", "")).startswith("books") or "data" not in message:
             return None
@@ -112,92 +95,80 @@ class OkxDialect:
         socket."""
         return {"rest": http, "ws_public": ws, "ws_private": ws, "ws_trade": ws}
 
-    @property
-    def due_ns(self) -> int:
-        return self._timers.due_ns
-
-    def tick(self, now_ns: int) -> None:
-        self._timers.tick(now_ns)
-
     # --- REST -------------------------------------------------------------------------------------------------------
 
-    def http(self, request: Request, now_ns: int) -> Reply:
+    def http(self, request: sim.Request, now_ns: int) -> sim.Reply:
         try:
-            route = self._calls.routes.get((request.method, request.path))
-            if route is None:
-                raise Problem("404", "Not Found", 404)
+            route = sim.found(self._calls.routes.get((request.method, request.path)), "404", "Not Found", 404)
             account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True))
             expire_ns = _expiry(request.headers.get("exptime", ""))
-            call = SimCall(params, account, now_ns, wrong, body=_body(request), expire_ns=expire_ns)
+            call = sim.SimCall(
+                params, account, now_ns, self._facts, wire.wrong, body=_body(request), expire_ns=expire_ns
+            )
             self._count(route, call)
             data = route.handler(call)
-        except Problem as problem:
-            body = _encode({"code": problem.code, "data": [], "msg": problem.msg})
-            return Reply(problem.status, body, dict(_JSON))
-        body = _encode(data if isinstance(data, dict) else {"code": "0", "data": data, "msg": ""})
-        return Reply(200, body, dict(_JSON))
+        except sim.Problem as problem:
+            body = sim.encode({"code": problem.code, "data": [], "msg": problem.msg})
+            return sim.Reply(problem.status, body, dict(_JSON))
+        body = sim.encode(data if isinstance(data, dict) else {"code": "0", "data": data, "msg": ""})
+        return sim.Reply(200, body, dict(_JSON))
 
-    def limited(self, now_ns: int, retry_ns: int) -> Reply:
+    def limited(self, now_ns: int, retry_ns: int) -> sim.Reply:
         """Error Code: 50011 with HTTP 429, without a waiting time."""
-        return Reply(429, _encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
+        return sim.Reply(429, sim.encode({"code": "50011", "data": [], "msg": "Too Many Requests"}), dict(_JSON))
 
-    def busy(self, now_ns: int) -> Reply:
+    def busy(self, now_ns: int) -> sim.Reply:
         """Error Code: 50013 with HTTP 429, systems are busy."""
-        return Reply(429, _encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
+        return sim.Reply(429, sim.encode({"code": "50013", "data": [], "msg": "Systems are busy."}), dict(_JSON))
 
-    def banned(self, now_ns: int, retry_ns: int) -> Reply:
+    def banned(self, now_ns: int, retry_ns: int) -> sim.Reply:
         """The documentation knows no ban: 403 of the web server in front."""
-        return Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
+        return sim.Reply(403, b"<html><h1>403 Forbidden</h1></html>", {"content-type": "text/html"})
 
-    def _count(self, route: Route, call: SimCall) -> None:
+    def _count(self, route: sim.Route, call: sim.SimCall) -> None:
         """Rate limits: per IP address for public calls, per user (some per user and instrument) for private ones."""
         if route.limit is None:
             return
         key = "ip" if route.by == "ip" else call.owner
         if route.by == "instrument":
             key += f":{call.text('instId')}"
-        if not route.limit.add(key, 1, call.now_ns):
-            raise Problem("50011", "Too Many Requests", 429)
+        sim.refuse(not route.limit.add(key, 1, call.now_ns), "50011", "Too Many Requests", 429)
 
-    def _signed(self, request: Request, now_ns: int) -> Account:
+    def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
         """REST Authentication: base64 of HMAC-SHA256 over timestamp + method + path with query + body."""
         given = {}
         for code, name in (("50103", "key"), ("50104", "passphrase"), ("50106", "sign"), ("50107", "timestamp")):
             given[name] = request.headers.get(f"ok-access-{name}", "")
-            if not given[name]:
-                raise Problem(code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
+            sim.refuse(not given[name], code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
         stamp = given["timestamp"]
         try:
             sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") if _STAMP.match(stamp) else None
         except ValueError:
             sent = None
         if sent is None:
-            raise Problem("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
-        if abs((sent - _EPOCH) // timedelta(milliseconds=1) * MS - now_ns) > _WINDOW_NS:
-            raise Problem("50102", "Timestamp request expired", 401)
-        account = self._exchange.by_key(given["key"])
-        if account is None:
-            raise Problem("50111", "Invalid OK-ACCESS-KEY", 401)
+            raise sim.Problem("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
+        if abs((sent - _EPOCH) // timedelta(milliseconds=1) * wire.MS - now_ns) > _WINDOW_NS:
+            raise sim.Problem("50102", "Timestamp request expired", 401)
+        account = sim.found(self._exchange.by_key(given["key"]), "50111", "Invalid OK-ACCESS-KEY", 401)
         if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
-            raise Problem("50101", "APIKey does not match current environment.", 401)
+            raise sim.Problem("50101", "APIKey does not match current environment.", 401)
         if not _same(given["passphrase"], account.passphrase):
-            raise Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
+            raise sim.Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
-        if not _same(_sign(account.secret, payload), given["sign"]):
-            raise Problem("50113", "Invalid Sign", 401)
+        sim.refuse(not _same(_sign(account.secret, payload), given["sign"]), "50113", "Invalid Sign", 401)
         return account
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
-    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+    def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> sim.Reply | None:
         path = _PATHS.get(target.partition("?")[0])
         if path is None:
-            return Reply(404, b"")
+            return sim.Reply(404, b"")
         if not self._dials.add("ip", 1, now_ns):  # Connect: 3 connections a second from one address
-            return Reply(429, b"")
+            return sim.Reply(429, b"")
         state = self._conns[conn] = Conn(conn, path, self._wire, now_ns)
-        self._timers.at(now_ns + _IDLE_NS, lambda now: self._idle(state, now))
+        self.timers.at(now_ns + _IDLE_NS, lambda now: self._idle(state, now))
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
@@ -211,14 +182,14 @@ class OkxDialect:
         if now_ns - state.last_ns >= _IDLE_NS:
             self._wire.close(state.conn, 4004, "No data received in 30s")
         else:
-            self._timers.at(state.last_ns + _IDLE_NS, lambda now: self._idle(state, now))
+            self.timers.at(state.last_ns + _IDLE_NS, lambda now: self._idle(state, now))
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns.get(conn)
         if state is None:
             return
         if text == "ping":
-            state.send("pong", "control", now_ns)
+            state.pong(now_ns)
             return
         ref = ""
         try:
@@ -228,24 +199,24 @@ class OkxDialect:
             message = msgspec.convert(loose, _Message)
         except (msgspec.DecodeError, msgspec.ValidationError):
             message = None
-        if message is None or (ref and not ID.fullmatch(ref)) or len(text) > 65_536:
-            state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+        if message is None or (ref and not wire.ID.fullmatch(ref)) or len(text) > 65_536:
+            state.error(sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
         elif message.op in _OPS:
             self._trade(state, message, now_ns)
         elif message.op in ("login", "subscribe", "unsubscribe") and message.args:
             self._control(state, message, now_ns)
         else:
-            state.error(Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+            state.error(sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
 
     def _control(self, state: Conn, message: _Message, now_ns: int) -> None:
         try:
             if now_ns < self._exchange.limited_until_ns or not state.requests.add("", 1, now_ns):
-                raise Problem("60014", "Requests too frequent.")
+                raise sim.Problem("60014", "Requests too frequent.")
             if message.op == "login":
                 self._login(state, message.args, now_ns)
                 state.event("login", message.id, now_ns, code="0", msg="")
                 return
-        except Problem as problem:
+        except sim.Problem as problem:
             state.error(problem, message.id, now_ns)
             if message.op == "login" and state.account is None:
                 self._wire.close(state.conn, 4001, "Login failed")
@@ -253,74 +224,65 @@ class OkxDialect:
         for arg in message.args:  # one answer to each
             try:
                 if message.op == "subscribe" and self._exchange.strikes("refuse", str(arg)):
-                    raise Problem("63999", "Internal system error")
+                    raise sim.Problem("63999", "Internal system error")
                 self._streams.change(state, message.op, message.id, arg, now_ns)
-            except Problem as problem:
+            except sim.Problem as problem:
                 state.error(problem, message.id, now_ns)
 
     def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
         """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
-        if state.account is not None:
-            raise Problem("60031", "This connection has already logged in.")
+        sim.refuse(state.account is not None, "60031", "This connection has already logged in.")
         names = ("apiKey", "passphrase", "timestamp", "sign")
         key, passphrase, stamp, sign = (str(args[0].get(name) or "") for name in names)
-        if len(args) != 1 or not (key and passphrase and stamp and sign):
-            raise Problem("60009", "Login failed.")
-        if not re.fullmatch(r"\d{10}", stamp, re.ASCII):
-            raise Problem("60004", "Invalid timestamp")
-        if abs(int(stamp) * _S - now_ns) > _WINDOW_NS:
-            raise Problem("60006", "Timestamp request expired")
+        sim.refuse(len(args) != 1 or not (key and passphrase and stamp and sign), "60009", "Login failed.")
+        sim.refuse(not re.fullmatch(r"\d{10}", stamp, re.ASCII), "60004", "Invalid timestamp")
+        sim.refuse(abs(int(stamp) * _S - now_ns) > _WINDOW_NS, "60006", "Timestamp request expired")
         account = self._exchange.by_key(key)
-        if self._exchange.strikes("login"):
-            raise Problem("60032", "API key doesn't exist")
+        sim.refuse(self._exchange.strikes("login"), "60032", "API key doesn't exist")
         if account is None:
-            raise Problem("60005", "Invalid apiKey")
-        if not _same(passphrase, account.passphrase):
-            raise Problem("60024", "Wrong passphrase")
+            raise sim.Problem("60005", "Invalid apiKey")
+        sim.refuse(not _same(passphrase, account.passphrase), "60024", "Wrong passphrase")
         if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
-            raise Problem("60007", "Invalid sign")
+            raise sim.Problem("60007", "Invalid sign")
         state.account = account
 
     def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
         """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
         body: dict[str, Any] = {"id": message.id, "op": message.op}
         try:
-            if state.path != "private":
-                raise Problem("60018", "Wrong URL: orders go to the private channel.")
+            sim.refuse(state.path != "private", "60018", "Wrong URL: orders go to the private channel.")
             if state.account is None:
-                raise Problem("60011", "Please log in")
-            if now_ns < self._exchange.limited_until_ns:
-                raise Problem("60014", "Requests too frequent.")
+                raise sim.Problem("60011", "Please log in")
+            sim.refuse(now_ns < self._exchange.limited_until_ns, "60014", "Requests too frequent.")
             many = message.op.startswith("batch-")
             if not message.id or not message.args or (len(message.args) != 1 and not many):
-                raise Problem("60013", "Invalid args")
+                raise sim.Problem("60013", "Invalid args")
             expire_ns = 0 if "cancel" in message.op else _expiry(message.expire)
-            code, rows = self._orders.run(
-                message.op, state.account, message.args, now_ns, coded=True, expire_ns=expire_ns
-            )
+            call = sim.SimCall({}, state.account, now_ns, self._facts, wire.wrong, expire_ns=expire_ns)
+            code, rows = self._orders.run(message.op, call, message.args, coded=True)
             if code != "1" and "cancel" not in message.op and self._exchange.strikes("overrun", message.op):
-                raise Problem("50011", "Too Many Requests", 429)
+                raise sim.Problem("50011", "Too Many Requests", 429)
             body |= {"data": rows, "code": code, "msg": ""}
-        except Problem as problem:
+        except sim.Problem as problem:
             code = "60014" if problem.code == "50011" else problem.code
             body |= {"data": [], "code": code, "msg": problem.msg}
         at = str(now_ns // 1000)
-        state.send(_encode(body | {"inTime": at, "outTime": at}).decode(), "reply", now_ns)
+        state.send(body | {"inTime": at, "outTime": at}, "reply", now_ns)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+    def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
         for report in reports:
             match report:
-                case TopReport():
+                case sim.TopReport():
                     self._streams.top(report, now_ns)
-                case TradeReport():
+                case sim.TradeReport():
                     self._streams.trade(report, now_ns)
-                case InstrumentReport():
+                case sim.InstrumentReport():
                     self._streams.instrument(report.symbol, now_ns)
-                case OrderReport():
+                case sim.OrderReport():
                     self._streams.order(report, now_ns)
-                case BalanceReport():
+                case sim.BalanceReport():
                     self._streams.balance(report, now_ns)
 
 
@@ -332,21 +294,20 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
-def _body(request: Request) -> Any:
+def _body(request: sim.Request) -> Any:
     if request.method != "POST":
         return None
     if not request.headers.get("content-type", "").startswith("application/json"):
-        raise Problem("50006", "Invalid Content-Type, please use the application/json format", 400)
+        raise sim.Problem("50006", "Invalid Content-Type, please use the application/json format", 400)
     try:
         return msgspec.json.decode(request.body)
     except msgspec.DecodeError:
-        raise Problem("50002", "JSON syntax error", 400) from None
+        raise sim.Problem("50002", "JSON syntax error", 400) from None
 
 
 def _expiry(value: str) -> int:
     """expTime in milliseconds; the request is dropped if the venue's clock is later."""
     if not value:
         return 0
-    if not (value.isascii() and value.isdigit()):
-        raise Problem("51000", "Parameter expTime error", 400)
-    return int(value) * MS
+    sim.refuse(not (value.isascii() and value.isdigit()), "51000", "Parameter expTime error", 400)
+    return int(value) * wire.MS

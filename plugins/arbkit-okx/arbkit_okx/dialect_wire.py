@@ -4,32 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from arbkit import sim
 from arbkit.core.types import OrdStatus, Side, plain
-from arbkit.sim.calls import Problem, Why
-from arbkit.sim.pair import Pair, text
-from arbkit.sim.rows import OrderState, average, fields
-from arbkit.sim.venue import Refused, SimExchange, SimFill, SimOrder
-
-__all__ = [
-    "ID",
-    "MS",
-    "Mark",
-    "account_row",
-    "balance_row",
-    "fill_row",
-    "group",
-    "instrument_row",
-    "levels",
-    "limit_row",
-    "ms",
-    "order_push",
-    "order_row",
-    "refusal",
-    "ticker_row",
-    "wrong",
-]
 
 MS: Final = 1_000_000
 ID: Final = re.compile(r"[a-zA-Z0-9]{1,32}", re.ASCII)
@@ -69,252 +48,222 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "band_high": ("51137", "The price of a buy order is above the price limit."),
     "band_low": ("51138", "The price of a sell order is below the price limit."),
 }
-# fields that have no value for spot
-_NO_INSTRUMENT: Final = fields(
-    "alias auctionEndTime contTdSwTime ctMult ctType ctVal ctValCcy expTime instFamily lever maxMktSz maxStopSz"
-    " openType optType preMktSwTime settleCcy stk uly"
+NOTATION: Final = sim.Notation(
+    native=str, side=lambda side: side.value, number=str, time=lambda ns: str(ns // MS), digits=12
 )
-_NO_ORDER: Final = fields(
-    "algoClOrdId algoId attachAlgoClOrdId cancelSourceReason ccy lever posSide pxType pxUsd pxVol quickMgnType slOrdPx"
-    " slTriggerPx slTriggerPxType source stpId tpOrdPx tpTriggerPx tpTriggerPxType"
+
+# --- rows: each field with the fact that it shows, and fields that have no value for spot -----------------------------
+
+_INSTRUMENT: Final = sim.RowType(
+    "instId=symbol baseCcy=base quoteCcy=quote tickSz=tick lotSz=lot minSz=min_qty maxLmtSz=max_qty"
+    " maxIcebergSz=max_qty maxTriggerSz=max_qty maxTwapSz=max_qty",
+    sim.fields("alias auctionEndTime contTdSwTime ctMult ctType ctVal ctValCcy expTime instFamily lever maxMktSz"),
+    sim.fields("maxStopSz openType optType preMktSwTime settleCcy stk uly"),
+    sim.fields("category instCategory", "1"),
+    {"instType": "SPOT", "maxLmtAmt": "20000000", "maxMktAmt": "1000000", "futureSettlement": False, "rpi": "0"},
+    {"ruleType": "normal", "listTime": "1600000000000", "upcChg": []},
 )
-_NO_FILL: Final = fields("fillPxVol fillPxUsd fillMarkVol fillFwdPx fillMarkPx fillIdxPx")
-_NO_PUSH: Final = _NO_FILL | fields("amendResult amendSource execType fillFeeCcy fillNotionalUsd reqId msg")
-_NO_DETAIL: Final = fields(
-    "accAvgPx borrowFroz clSpotInUseAmt colBorrAutoConversion crossLiab interest isoLiab liab maxLoan maxSpotInUse"
-    " mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl totalPnlRatio uplLiab"
-) | fields(
-    "autoLendMtAmt disEq fixedBal frpType imr isoEq isoUpl mmr notionalLever rewardBal smtSyncEq spotCopyTradingEq"
-    " spotIsoBal stgyEq twap upl colRes",
-    "0",
+_TICKER: Final = sim.RowType(
+    "instId=symbol last open24h=open high24h=high low24h=low sodUtc0=open sodUtc8=open lastSz=last_qty askPx=ask"
+    " askSz=ask_qty bidPx=bid bidSz=bid_qty vol24h=qty volCcy24h=turnover",
+    {"instType": "SPOT"},
 )
-_NO_ACCOUNT: Final = fields(
-    "adjEq availEq borrowFroz delta deltaLever deltaNeutralStatus imr mgnRatio mmr notionalUsd notionalUsdForBorrow"
-    " notionalUsdForFutures notionalUsdForOption notionalUsdForSwap ordFroz upl"
-) | {"isoEq": "0"}
+TRADE: Final = sim.RowType("instId=symbol tradeId=id px sz=qty side ts=at", {"source": "0"})
+BARS: Final = {
+    **{f"{minutes}m": minutes * sim.MINUTE for minutes in (1, 3, 5, 15, 30)},
+    **{f"{hours}H": hours * 60 * sim.MINUTE for hours in (1, 2, 4)},
+    **{f"{name}utc": hours * 60 * sim.MINUTE for name, hours in (("6H", 6), ("12H", 12), ("1D", 24))},
+}
+"""The bars of candles that are served: not those of days in Hong Kong, weeks and months."""
+_CANDLE: Final = sim.RowType("at open high low last qty turnover value=turnover")
+_ORDER: Final = sim.RowType(
+    "instId=symbol ordId=id clOrdId=cl_ord_id side accFillSz=cum avgPx=average tradeQuoteCcy=quote cTime=at"
+    " uTime=updated_at",
+    sim.fields("algoClOrdId algoId attachAlgoClOrdId cancelSourceReason ccy lever posSide pxType pxUsd pxVol"),
+    sim.fields("quickMgnType slOrdPx slTriggerPx slTriggerPxType source stpId tpOrdPx tpTriggerPx tpTriggerPxType"),
+    sim.fields("reduceOnly isTpLimit", "false"),
+    {"pnl": "0", "category": "normal", "attachAlgoOrds": [], "linkedAlgoOrd": {"algoId": ""}},
+)
+_LAST: Final = sim.RowType("fillPx=px fillSz=qty fillTime=at tradeId=id")
+_NO_LAST: Final = sim.fields("fillPx fillTime tradeId") | {"fillSz": "0"}
+_NO_FILL: Final = sim.fields("fillPxVol fillPxUsd fillMarkVol fillFwdPx fillMarkPx fillIdxPx")
+_NO_PUSH: Final = {
+    **_NO_FILL,
+    **sim.fields("amendResult amendSource execType fillFeeCcy fillNotionalUsd reqId msg"),
+    **sim.fields("fillFee fillPnl code", "0"),
+}
+_FILL: Final = sim.RowType(
+    "instId=symbol tradeId=id ordId=order_id clOrdId=cl_ord_id fillPx=px fillSz=qty side feeCcy=fee_asset"
+    " tradeQuoteCcy=quote ts=at fillTime=at",
+    _NO_FILL,
+    {"posSide": "net", "fillPnl": "0"},
+)
+_DETAIL: Final = sim.RowType(
+    "ccy=asset cashBal=total eq=total eqUsd=usd availBal=free availEq=free frozenBal=locked ordFrozen=locked uTime=at",
+    sim.fields("accAvgPx borrowFroz clSpotInUseAmt colBorrAutoConversion crossLiab interest isoLiab liab maxLoan"),
+    sim.fields("maxSpotInUse mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl"),
+    sim.fields("totalPnlRatio uplLiab"),
+    sim.fields("autoLendMtAmt disEq fixedBal frpType imr isoEq isoUpl mmr notionalLever rewardBal smtSyncEq", "0"),
+    sim.fields("spotCopyTradingEq spotIsoBal stgyEq twap upl colRes", "0"),
+    {"autoLendStatus": "unsupported", "collateralEnabled": False, "collateralRestrict": False},
+)
+_NO_ACCOUNT: Final = {
+    **sim.fields("adjEq availEq borrowFroz delta deltaLever deltaNeutralStatus imr mgnRatio mmr notionalUsd"),
+    **sim.fields("notionalUsdForBorrow notionalUsdForFutures notionalUsdForOption notionalUsdForSwap ordFroz upl"),
+    "isoEq": "0",
+}
 
 
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What an order has beside the exchange's own record."""
 
-    __slots__ = ("cross", "tag")
-
-    def __init__(self, tag: str = "", cross: bool = False) -> None:
-        self.tag = tag
-        self.cross = cross
-        """Placed with ``tdMode`` cross: its type is MARGIN."""
+    tag: str = ""
+    cross: bool = False
+    """Placed with ``tdMode`` cross: its type is MARGIN."""
 
     @property
     def kind(self) -> str:
         return "MARGIN" if self.cross else "SPOT"
 
 
-def refusal(refused: Refused) -> Problem:
+def problem(error: sim.Problem | sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange."""
-    code, msg = _REFUSED[refused.rule]
-    return Problem(code, msg.format(refused), sub="1000" if refused.rule == "balance" else "")
+    if isinstance(error, sim.Problem):
+        return error
+    code, msg = _REFUSED[error.rule]
+    return sim.Problem(code, msg.format(error), sub="1000" if error.rule == "balance" else "")
 
 
-def wrong(name: str, why: Why) -> Problem:
+def wrong(name: str, why: sim.Why) -> sim.Problem:
     """The error for a parameter: 50014 if missing, 51000 if invalid; all values are strings."""
     if why == "missing":
-        return Problem("50014", f"Parameter {name} can not be empty.", 400)
-    return Problem("51000", f"Parameter {name} error", 400)
+        return sim.Problem("50014", f"Parameter {name} can not be empty.", 400)
+    return sim.Problem("51000", f"Parameter {name} error", 400)
 
 
-def ms(ns: int) -> str:
-    return str(ns // MS)
+def levels(facts: sim.Facts, symbol: str, bids: sim.Levels, asks: sim.Levels) -> dict[str, Any]:
+    """Both sides of a book: ``[[price, size, "0", orders], ..]``."""
+    sides = {"asks": facts.levels(symbol, asks), "bids": facts.levels(symbol, bids)}
+    return {name: [[px, size, "0", "1" if size != "0" else "0"] for px, size in side] for name, side in sides.items()}
 
 
-def levels(pair: Pair, side: Iterable[tuple[int, int]]) -> str:
-    """``[[price, size, "0", orders], ..]`` as JSON."""
-    rows = [f'["{pair.px_text(px)}","{pair.qty_text(lots)}","0","{1 if lots else 0}"]' for px, lots in side]
-    return f"[{','.join(rows)}]"
-
-
-def group(exchange: SimExchange, symbol: str) -> str:
+def group(exchange: sim.SimExchange, symbol: str) -> str:
     """The fee group of an instrument: "1", or "2" for special pairs."""
     special = exchange.profile.special
     return "2" if symbol in special or exchange.pairs[symbol].quote in special else "1"
 
 
-def instrument_row(exchange: SimExchange, symbol: str, code: int) -> dict[str, Any]:
+def instrument_row(facts: sim.Facts, symbol: str, code: int) -> dict[str, Any]:
     """Get instruments. Spot has no minimum notional field: ``minSz`` is the minimum. The reason of a halt may be one of
     the venue's own states, else the state is ``suspend``."""
-    pair, halted = exchange.pairs[symbol], exchange.halted.get(symbol)
-    largest = fields("maxLmtSz maxIcebergSz maxTriggerSz maxTwapSz", plain(pair.max_qty))
-    return (
-        _NO_INSTRUMENT
-        | largest
-        | {
-            "instType": "SPOT",
-            "instId": pair.symbol,
-            "instIdCode": code,
-            "baseCcy": pair.base,
-            "quoteCcy": pair.quote,
-            "tradeQuoteCcyList": [pair.quote],
-            "tickSz": plain(pair.rule_tick),
-            "lotSz": plain(pair.rule_lot),
-            "minSz": plain(pair.min_qty),
-            "maxLmtAmt": "20000000",
-            "maxMktAmt": "1000000",
-            "category": "1",
-            "groupId": group(exchange, symbol),
-            "instCategory": "1",
-            "futureSettlement": False,
-            "rpi": "0",
-            "state": "live" if halted is None else halted if halted in ("preopen", "test") else "suspend",
-            "ruleType": "normal",
-            "listTime": "1600000000000",
-            "upcChg": [],
-        }
+    halted, known = facts.exchange.halted.get(symbol), facts.pair(symbol)
+    return _INSTRUMENT.of(
+        known,
+        instIdCode=code,
+        groupId=group(facts.exchange, symbol),
+        tradeQuoteCcyList=[known["quote"]],
+        state="live" if halted is None else halted if halted in ("preopen", "test") else "suspend",
     )
 
 
-def ticker_row(exchange: SimExchange, symbol: str) -> dict[str, str]:
-    """Get ticker, without ``ts``. The day begins with the world; before the first trade all prices are the best ask."""
-    pair, day = exchange.pairs[symbol], exchange.days[symbol]
-    bid, bids, ask, asks = exchange.books[symbol].top()
-    prices = {"last": day.last, "open24h": day.open, "high24h": day.high, "low24h": day.low}
-    return {
-        "instType": "SPOT",
-        "instId": symbol,
-        **{name: pair.px_text(px or ask) for name, px in prices.items()},
-        **fields("sodUtc0 sodUtc8", pair.px_text(day.open or ask)),
-        "lastSz": pair.qty_text(day.last_qty),
-        "askPx": pair.px_text(ask),
-        "askSz": pair.qty_text(asks),
-        "bidPx": pair.px_text(bid),
-        "bidSz": pair.qty_text(bids),
-        "vol24h": pair.qty_text(day.qty),
-        "volCcy24h": text(day.turnover * pair.unit),
-    }
+def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
+    """Get ticker, without ``ts``."""
+    return _TICKER.of(facts.day(symbol))
 
 
-def limit_row(exchange: SimExchange, symbol: str) -> dict[str, Any]:
+def candle_rows(facts: sim.Facts, symbol: str, bar: str, since_ns: int, now_ns: int) -> list[list[str]]:
+    """Get candlesticks: time, prices, volumes in base and (twice) in quote, and "1" if it is closed; oldest first."""
+    period_ns = BARS[bar]
+    candles = facts.exchange.trades[symbol].candles(period_ns, since_ns, now_ns)
+    known = [facts.candle(symbol, candle, period_ns, now_ns) for candle in candles]
+    return [[*_CANDLE.of(one).values(), str(int(one["closed"]))] for one in known]
+
+
+def limit_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     """Get limit price, without ``ts``: the highest buy price and the lowest sell price."""
-    assert exchange.profile.band is not None
-    buy, sell = exchange.prices.bounds(symbol, exchange.profile.band)
+    band = facts.exchange.profile.band
+    assert band is not None
+    buy, sell = facts.exchange.prices.bounds(symbol, band)
     return {"instType": "SPOT", "instId": symbol, "buyLmt": buy, "sellLmt": sell, "enabled": True}
+
+
+def five_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
+    """books5, without ``ts``: the five best levels."""
+    book = facts.exchange.books[symbol]
+    return {**levels(facts, symbol, *book.depth(5)), "instId": symbol}
 
 
 def _signed(fee: int) -> str:
     """A fee with OKX's sign: negative = charged, positive = rebate."""
-    return text(-fee) if fee else "0"
+    return sim.text(-fee) if fee else "0"
 
 
-def _order_type(order: SimOrder) -> str:
+def _order_type(order: sim.SimOrder) -> str:
     if order.kind == "market":
         return "market"
     return "post_only" if order.post_only else {"GTC": "limit", "IOC": "ioc", "FOK": "fok"}[order.tif.name]
 
 
-def order_row(pair: Pair, now: OrderState, mark: Mark) -> dict[str, Any]:
-    """An order as queries return it."""
-    order = now.order
-    last = now.fills[-1] if now.fills else None
-    buy, market, state = order.side is Side.BUY, order.kind == "market", _STATE[now.status]
-    got, gave = (pair.base, pair.quote) if buy else (pair.quote, pair.base)
+def order_row(
+    facts: sim.Facts, order: sim.SimOrder, mark: Mark, report: sim.OrderReport | None = None
+) -> dict[str, Any]:
+    """An order as queries return it: as it is now, or as it was at ``report``."""
+    known, pair, market = facts.order(order, report), facts.exchange.pairs[order.symbol], order.kind == "market"
+    now: sim.OrderState = known["state"]
+    last, state = now.fills[-1] if now.fills else None, _STATE[now.status]
+    got, gave = (pair.base, pair.quote) if order.side is Side.BUY else (pair.quote, pair.base)
     fees = {last.fee_asset if last else got: 0} | now.fees()
     asset = next(iter(fees))  # one currency an order: the venue has one field
-    return _NO_ORDER | {
-        "instType": mark.kind,
-        "instId": order.symbol,
-        "ordId": str(order.id),
-        "clOrdId": order.cl_ord_id,
-        "tag": mark.tag,
-        "side": order.side.value,
-        "ordType": _order_type(order),
-        "tdMode": "cross" if mark.cross else "cash",
-        "state": state,
-        "px": "" if market else pair.px_text(order.px),
-        "sz": text(order.quote_qty) if order.quote_qty else pair.qty_text(order.qty),
-        "tgtCcy": ("quote_ccy" if order.quote_qty else "base_ccy") if market else "",
-        "accFillSz": pair.qty_text(now.cum),
-        "avgPx": average(now.cum_quote, now.cum * pair.lot_units, 12),
-        "fee": _signed(max(fees[asset], 0)),
-        "feeCcy": asset,
-        "rebate": text(max(-fees[asset], 0)),
-        "rebateCcy": gave,
-        "pnl": "0",
-        "category": "normal",
-        "reduceOnly": "false",
-        "isTpLimit": "false",
-        "attachAlgoOrds": [],
-        "linkedAlgoOrd": {"algoId": ""},
-        "tradeQuoteCcy": pair.quote,
-        "stpMode": _STP[order.stp],
-        "cancelSource": _SOURCE.get(order.reason, "") if state == "canceled" else "",
-        "fillPx": pair.px_text(last.px) if last else "",
-        "fillSz": pair.qty_text(last.qty) if last else "0",
-        "fillTime": ms(last.ns) if last else "",
-        "tradeId": str(last.id) if last else "",
-        "cTime": ms(order.ns),
-        "uTime": ms(now.ns),
-    }
+    return _ORDER.of(
+        known,
+        **(_LAST.of(facts.fill(last)) if last else _NO_LAST),
+        instType=mark.kind,
+        tag=mark.tag,
+        tdMode="cross" if mark.cross else "cash",
+        ordType=_order_type(order),
+        state=state,
+        px="" if market else known["px"],
+        sz=known["budget"] if order.quote_qty else known["qty"],
+        tgtCcy=("quote_ccy" if order.quote_qty else "base_ccy") if market else "",
+        fee=_signed(max(fees[asset], 0)),
+        feeCcy=asset,
+        rebate=sim.text(max(-fees[asset], 0)),
+        rebateCcy=gave,
+        stpMode=_STP[order.stp],
+        cancelSource=_SOURCE.get(order.reason, "") if state == "canceled" else "",
+    )
 
 
-def order_push(row: Mapping[str, Any], fill: SimFill | None, pair: Pair, usd: str) -> dict[str, Any]:
+def order_push(facts: sim.Facts, row: Mapping[str, Any], fill: sim.SimFill | None, usd: str) -> dict[str, Any]:
     """A row of the Order channel: the row of a query, plus the reported fill; without a fill no ``tradeId``.
 
     ``usd``: the order's value.
     """
-    push = {**row, **_NO_PUSH, **fields("fillPx fillTime tradeId"), **fields("fillSz fillFee fillPnl code", "0")}
-    push |= {"lastPx": row["fillPx"], "notionalUsd": usd}
+    push = {**row, **_NO_PUSH, **_NO_LAST, "lastPx": row["fillPx"], "notionalUsd": usd}
     if fill is not None:
-        push |= {
-            "fillPx": pair.px_text(fill.px),
-            "fillSz": pair.qty_text(fill.qty),
-            "fillTime": ms(fill.ns),
-            "tradeId": str(fill.id),
-            "fillFee": _signed(fill.fee),
-            "fillFeeCcy": fill.fee_asset,
-            "fillNotionalUsd": usd,
-            "execType": "M" if fill.maker else "T",
-        }
+        kind, fee = "M" if fill.maker else "T", {"fillFee": _signed(fill.fee), "fillFeeCcy": fill.fee_asset}
+        push |= _LAST.of(facts.fill(fill)) | fee | {"fillNotionalUsd": usd, "execType": kind}
     return push
 
 
-def fill_row(pair: Pair, fill: SimFill, mark: Mark, bill: int, rate: str) -> dict[str, Any]:
-    """Get transaction details. ``rate``: the fee rate with the venue's sign."""
-    return _NO_FILL | {
-        "instType": mark.kind,
-        "instId": fill.symbol,
-        "tradeId": str(fill.id),
-        "ordId": str(fill.order_id),
-        "clOrdId": fill.cl_ord_id,
-        "billId": str(bill),
-        "subType": "1" if fill.side is Side.BUY else "2",
-        "tag": mark.tag,
-        "fillPx": pair.px_text(fill.px),
-        "fillSz": pair.qty_text(fill.qty),
-        "side": fill.side.value,
-        "posSide": "net",
-        "execType": "M" if fill.maker else "T",
-        "feeCcy": fill.fee_asset,
-        "fee": _signed(fill.fee),
-        "feeRate": rate,
-        "fillPnl": "0",
-        "tradeQuoteCcy": pair.quote,
-        **fields("ts fillTime", ms(fill.ns)),
-    }
+def fill_row(facts: sim.Facts, fill: sim.SimFill, mark: Mark, bill: int) -> dict[str, Any]:
+    """Get transaction details."""
+    return _FILL.of(
+        facts.fill(fill),
+        instType=mark.kind,
+        tag=mark.tag,
+        billId=str(bill),
+        subType="1" if fill.side is Side.BUY else "2",
+        execType="M" if fill.maker else "T",
+        fee=_signed(fill.fee),
+        feeRate=plain(-facts.exchange.rates(fill.account, fill.symbol)[0 if fill.maker else 1]),
+    )
 
 
-def balance_row(exchange: SimExchange, asset: str, free: int, locked: int, ns: int) -> dict[str, Any]:
-    """One of ``details`` (Get balance, Account channel); Spot mode: free is ``availBal``, locked ``frozenBal``."""
-    return _NO_DETAIL | {
-        "ccy": asset,
-        **fields("cashBal eq", text(free + locked)),
-        "eqUsd": exchange.prices.worth(asset, free + locked),
-        **fields("availBal availEq", text(free)),
-        **fields("frozenBal ordFrozen", text(locked)),
-        "autoLendStatus": "unsupported",
-        "collateralEnabled": False,
-        "collateralRestrict": False,
-        "uTime": ms(ns),
-    }
-
-
-def account_row(details: list[dict[str, Any]], equity: str, now_ns: int) -> dict[str, Any]:
-    """The account row with ``details``; most fields are empty in Spot mode."""
-    return _NO_ACCOUNT | {"totalEq": equity, "uTime": ms(now_ns), "details": details}
+def account_row(facts: sim.Facts, account: str, details: Iterable[Mapping[str, Any]], ns: int) -> dict[str, Any]:
+    """The account (Get balance, Account channel) with some of its balances, as facts; most fields are empty in Spot
+    mode: free is ``availBal``, locked ``frozenBal``."""
+    equity = facts.exchange.prices.total(facts.exchange.balances(account))
+    rows = [_DETAIL.of(known) for known in details]
+    return {**_NO_ACCOUNT, "totalEq": equity, "uTime": facts.time(ns), "details": rows}

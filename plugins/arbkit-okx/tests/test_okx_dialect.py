@@ -350,9 +350,9 @@ class Quiet:
 
     def run(self, seconds: float) -> list[Any]:
         until = self.now_ns + round(seconds * S)
-        while self.dialect.due_ns <= until:
-            self.now_ns = self.dialect.due_ns
-            self.dialect.tick(self.now_ns)
+        while self.dialect.timers.due_ns <= until:
+            self.now_ns = self.dialect.timers.due_ns
+            self.dialect.timers.tick(self.now_ns)
         self.now_ns = until
         return self.take()
 
@@ -1020,3 +1020,38 @@ def test_values_in_dollars_are_numbers() -> None:
     client.subscribe(conn, SPOT)
     push = client.place(conn)[1]["data"][0]
     assert Decimal(push["notionalUsd"]) == 600
+
+
+def test_candles_are_those_of_the_trades() -> None:
+    """Get candlesticks and the candle channel of the business socket tell what the trades channel told, newest first;
+    the channel is not served on the public socket, and another bar is refused."""
+    client = Client()
+    arg = {"channel": "candle1m", "instId": "BTC-USDT"}
+    public, business = client.connect("public"), client.connect("business")
+    client.say(public, op="subscribe", args=[{"channel": "trades", "instId": "BTC-USDT"}])
+    assert client.say(public, op="subscribe", args=[arg])[0]["code"] == "60018"
+    assert client.say(business, op="subscribe", args=[arg])[0]["event"] == "subscribe"
+    heard: dict[int, list[Any]] = {public: [], business: []}
+    while client.now_ns < T0 + 90 * S:
+        for conn in heard if client.now_ns // (20 * S) != client.world.due_ns // (20 * S) else ():
+            client.text(conn, "ping")
+        client.now_ns = client.world.due_ns
+        client.world.tick(client.now_ns)
+        for out in client.world.drain():
+            if isinstance(out, SimFrame) and out.text != "pong":
+                heard[out.conn] += json.loads(out.text).get("data", [])
+    minutes: dict[int, list[Any]] = {}
+    for trade in heard[public]:
+        minutes.setdefault(int(trade["ts"]) // 60_000 * 60_000, []).append(trade)
+    assert len(minutes) == 3
+    wanted = []
+    for start, trades in minutes.items():
+        prices, sizes = [Decimal(t["px"]) for t in trades], [Decimal(t["sz"]) for t in trades]
+        value = sum(px * size for px, size in zip(prices, sizes, strict=True))
+        wanted.append([start, prices[0], max(prices), min(prices), prices[-1], sum(sizes), value, value, 1])
+    wanted[-1][-1] = 0
+    rows = client.get("market/candles", "instId=BTC-USDT&bar=1m")["data"]
+    assert [list(map(Decimal, row)) for row in rows] == wanted[::-1]
+    assert client.get("market/candles", f"instId=BTC-USDT&after={rows[0][0]}&limit=1")["data"] == rows[1:2]
+    assert [list(map(Decimal, row)) for row in heard[business] if row[8] == "1"] == wanted[:-1]
+    assert client.get("market/candles", "instId=BTC-USDT&bar=7m")["code"] == "51000"
