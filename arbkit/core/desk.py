@@ -91,6 +91,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     seed: int = 0
     block: int = 0
     """The id block reserved for this run."""
+    first: int = 0
+    """The first number that it uses in the block: ``ids.first_in``."""
     unresolved: Sequence[Intent] = ()
     """From the journal of earlier runs: proved before anything new."""
     interrupted: Sequence[Interrupted] = ()
@@ -163,7 +165,7 @@ class Desk:
             sender=self.sender,
             tracker=self.tracker,
             strategies=setup.strategies,
-            ids=IntentIds(setup.block),
+            ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
         )

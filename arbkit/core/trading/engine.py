@@ -109,7 +109,7 @@ class Engine:
         self.deals: dict[int, Deal] = {}
         """Open deals; HELD ones stay here."""
         self._owners: dict[int, RunningStrategy] = {}
-        self._deal_ids = (ids.block << 24) + 1
+        self._deal_ids = (ids.block << 20) + 1  # a block is at least a second: no run reaches the ids of the next
         self.stopping = False
         self.legs_sent = 0
         self._unended: set[str] = set()
