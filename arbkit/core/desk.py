@@ -288,6 +288,9 @@ class Desk:
                 self.engine.restrict(change)
             for record in self.interrupted.tick(now_ns):
                 self.sender.journal(record)
+            deals = {*self.engine.deals, *self.interrupted.deals}
+            for table in self.orders.values():
+                table.forget(now_ns, deals)
         for link in list(self.links.values()):
             link.counted.transit_ns = link.watch.transit.excess_ns
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
