@@ -168,6 +168,7 @@ class Desk:
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
+            now_ns=now_ns,
         )
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue, self.counters, self.log)
         self.startup = Startup(self.venues, self.catalogue, self.market, self.dialer, self.engine, self.log, now_ns)
