@@ -408,6 +408,11 @@ class Desk:
         """Orders whose outcome is not proved."""
         return [order for table in self.orders.values() for order in table.unresolved()]
 
+    @property
+    def proved_by_ns(self) -> int:
+        """When all open proofs can be complete, if the venues answer; 0 = none is open."""
+        return max(venue.resolver.proved_by_ns for venue in self.venues.values())
+
     def commands_hash(self) -> str:
         """Of every order command sent so far, in order."""
         return self.sender.commands_hash()

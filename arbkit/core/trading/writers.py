@@ -30,6 +30,6 @@ def another_writer(update: OrderUpdate, ids: IntentIds, began_ns: int) -> str:
     what = f"filled {plain(update.last_qty)}" if update.trade_id else "is open"
     return (
         f"order {update.cl_ord_id} ({update.instrument}) on {update.account} {what}, has an id of arbkit's form and is "
-        "in no journal of this run: another arbkit trades on this account, or the journal of an earlier run is lost; stop "
-        "the other one or cancel the order by hand, then start again"
+        "in no journal of this run: another arbkit trades on this account, or the journal of an earlier run is lost; "
+        "stop the other one or cancel the order by hand, then start again"
     )
