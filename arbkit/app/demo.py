@@ -67,7 +67,7 @@ def run(
         }
         secrets = [site[part] for site in where["venues"].values() for part in ("key", "secret", "passphrase")]
         plan = plan_of(where, seed)
-        state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
+        state = StateFolder(Path(folder), "live")
         try:
             done = start(
                 plan,

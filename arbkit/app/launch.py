@@ -9,6 +9,7 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -17,16 +18,17 @@ from msgspec import Struct
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.metrics import sources
 from arbkit.app.plan import RunPlan, make_desk, plan_of
+from arbkit.app.recovery import code_version, open_journal, recover
 from arbkit.app.status import Watch
-from arbkit.config.load import Config, credentials
+from arbkit.config.load import Config, VenueConfig, credentials
 from arbkit.core.counters import Counters, Histogram
 from arbkit.core.desk import Desk
 from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
-from arbkit.core.orders.journal import BlockReserved, RunStart, decode, encode
 from arbkit.core.protocols import Exchange, Strategy
 from arbkit.core.runtime.clock import Clock, seed
-from arbkit.core.runtime.journal_file import JournalFile, StateFolder
+from arbkit.core.runtime.journal_file import StateFolder
+from arbkit.core.runtime.locks import AccountLocks
 from arbkit.core.runtime.supervisor import Ending, Runtime
 from arbkit.core.runtime.supervisor import run as supervise
 from arbkit.core.runtime.tape_file import TapeFile
@@ -61,12 +63,13 @@ def run(
         secrets += [text.reveal() for text in (keys.key, keys.secret, keys.passphrase) if text]
         signers[name] = keys.signer()
     plan = plan_of(config, live, seed())
-    accounts = {f"{name}:{venue.account}": venue.environment for name, venue in config.venues.items()}
     try:
-        folder = StateFolder(config.state.path, "live" if live else "paper", accounts)
+        folder = StateFolder(config.state.path, "live" if live else "paper")
     except OSError as error:
         raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
+    locks = None
     try:
+        locks = AccountLocks(_lock_name(name, venue) for name, venue in config.venues.items()) if live else None
         return start(
             plan,
             strategy,
@@ -82,7 +85,15 @@ def run(
             ca_file=config.ca_file,
         ).code
     finally:
+        if locks is not None:
+            locks.close()
         folder.close()
+
+
+def _lock_name(name: str, venue: VenueConfig) -> str:
+    """The name of an account for its lock. A simulated venue is another one at each address."""
+    where = f".{urlsplit(venue.endpoints.get('rest', '')).netloc}" if venue.environment == "sim" else ""
+    return f"{name}.{venue.environment}.{venue.account}{where}"
 
 
 class Finished(Struct):
@@ -117,13 +128,13 @@ def start(
     capture file or an unusable CA file.
     """
     clock = Clock()
-    journal = JournalFile(folder.journal, clock)
-    plan = _recover(plan, folder.journal, journal, clock)
+    journal, carried = open_journal(folder, clock)
+    plan, left = recover(plan, journal, carried, clock.now_ns())
     tape = None
     if capture is not None:
         head = TapeHead(
             began_ns=clock.now_ns(),
-            code=_code_version(),
+            code=code_version(),
             seed=plan.seed,
             journal=journal.position,
             setup=msgspec.msgpack.encode(plan),
@@ -135,6 +146,8 @@ def start(
         for secret in secrets:
             tape.tape.strike(secret)
     log = LogWriter(clock.now_ns, secrets=secrets)
+    for text in left.elsewhere:
+        (screen or log)("journal.elsewhere", open=text, why="not on an account of this run; it stays in the journal")
     counters = Counters()
     for name, histogram in (histograms or {}).items():
         setattr(counters, name, histogram)
@@ -184,39 +197,3 @@ async def _main(
         watching.cancel()
         if served is not None:
             await served.close()
-
-
-def _recover(plan: RunPlan, path: Path, journal: JournalFile, clock: Clock) -> RunPlan:
-    """Read the journal of earlier runs, remove a torn last record, and reserve the next id block."""
-    recovery = decode(journal.read())
-    if recovery.damaged:
-        raise ConfigError(
-            f"the journal {path} is damaged: {recovery.text}; close open orders by hand, then move the file away"
-        )
-    if recovery.torn:
-        journal.cut(recovery.good_until)
-    block = recovery.next_block()
-    now_ns = clock.now_ns()
-    for venue in plan.venues:
-        journal.append(
-            encode(
-                RunStart(
-                    at_ns=now_ns,
-                    mode="paper" if venue.balances is not None else "live",
-                    account=venue.account,
-                    environment=venue.environment,
-                    code=_code_version(),
-                )
-            )
-        )
-        journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
-    journal.flush()
-    return msgspec.structs.replace(
-        plan, block=block, unresolved=recovery.unresolved(), interrupted=recovery.interrupted()
-    )
-
-
-def _code_version() -> str:
-    from importlib.metadata import version
-
-    return version("arbkit")

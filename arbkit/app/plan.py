@@ -58,6 +58,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     """Settings of the executor."""
     seed: int = 0
     block: int = 0
+    """The block of client order ids of this run, and the first number of it."""
+    first: int = 0
     unresolved: Sequence[Intent] = ()
     interrupted: Sequence[Interrupted] = ()
     durability: str = "process"
@@ -98,6 +100,7 @@ def make_desk(
         gate=plan.gate,
         seed=plan.seed,
         block=plan.block,
+        first=plan.first,
         unresolved=plan.unresolved,
         interrupted=plan.interrupted,
         durability=plan.durability,

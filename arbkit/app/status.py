@@ -1,7 +1,7 @@
 """Reports why a venue does not trade: no connection, a refused key, missing data. ``app.launch`` runs it.
 
-It reads the desk once per second and writes log events. It stops the run if all keys were refused or all strategies
-failed.
+It reads the desk once per second and writes log events, after a stop about what the run waits for. It stops the run if
+all keys were refused or all strategies failed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import re
 
 from arbkit.core.desk import Desk
 from arbkit.core.log import Log
+from arbkit.core.orders.deals import DealState
 from arbkit.core.runtime.supervisor import Runtime
+from arbkit.core.types import NEVER
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "waits"]
 
 LOOK_S = 1.0
 REPEAT_LOOKS = 10
 """Minimum number of checks between two events of a venue that waits for changing reasons."""
+WAITS_LOOKS = 5
+"""Checks from one event about what a stopped run waits for to the next."""
 _STOPPED = "stopped: "
 """Prefix in ``Readiness.missing`` if the venue refused the key or its plugin failed."""
 
@@ -32,13 +36,16 @@ class Watch:
         self._log = log
         self._logged: dict[str, tuple[str, int]] = {}
         self._looks = 0
+        self._waited = 0
 
     async def run(self) -> None:
         """Check once per second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
-            if self._hopeless() and not self._runtime.stops:
+            if self._runtime.stops:
+                self.tell_waits()
+            elif self._hopeless():
                 self._runtime.stop()
 
     def look(self) -> None:
@@ -55,6 +62,14 @@ class Watch:
                 self._log("venue.waiting", venue=name, why=why)
             else:
                 self._log("venue.ready", venue=name)
+
+    def tell_waits(self) -> None:
+        """At the first check after a stop, and then every ``WAITS_LOOKS``."""
+        if not self._desk.idle and not self._waited % WAITS_LOOKS:
+            now_ns = self._runtime.clock.now_ns()
+            left_s = round((self._runtime.ends_ns(self._desk) - now_ns) / 1e9)
+            self._log("desk.waits", what=waits(self._desk, now_ns), at_most_s=left_s)
+        self._waited += 1
 
     def _reason(self, name: str) -> str:
         venue = self._desk.venues[name]
@@ -74,3 +89,20 @@ class Watch:
         live = [name for name, venue in self._desk.venues.items() if venue.paper is None]
         refused = bool(live) and all(self.why[name].startswith(_STOPPED) for name in live)
         return refused or all(running.failed for running in self._desk.engine.strategies)
+
+
+def waits(desk: Desk, now_ns: int) -> list[str]:
+    """What keeps a stopped desk from its end, as text: open deals, and orders with the time that a proof needs."""
+    found = [
+        f"deal {deal.id} ({deal.pair}) is {deal.state.value}"
+        for deal in desk.engine.deals.values()
+        if deal.state is not DealState.HELD
+    ]
+    for venue in desk.venues.values():
+        proved_s = (venue.resolver.proved_by_ns - now_ns) / 1e9
+        for order in venue.orders.open():
+            text = f"order {order.cl_ord_id} ({order.intent.instrument}) is {order.status.value}"
+            if order.unknown and venue.resolver.proved_by_ns < NEVER:
+                text += f", proved in {max(proved_s, 0):.0f} s at the latest if the venue answers"
+            found.append(text)
+    return found

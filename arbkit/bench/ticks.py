@@ -96,7 +96,7 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
                 name: LocalSigner(site["key"], site["secret"], site["passphrase"])
                 for name, site in where["venues"].items()
             }
-            state = StateFolder(Path(folder), "live", {f"{name}:main": "sim" for name in venues})
+            state = StateFolder(Path(folder), "live")
             ticks, durable = _Exact(), _Exact()
             try:
                 done = start(

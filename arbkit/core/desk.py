@@ -91,6 +91,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     seed: int = 0
     block: int = 0
     """The id block reserved for this run."""
+    first: int = 0
+    """The first number that it uses in the block: ``ids.first_in``."""
     unresolved: Sequence[Intent] = ()
     """From the journal of earlier runs: proved before anything new."""
     interrupted: Sequence[Interrupted] = ()
@@ -163,9 +165,10 @@ class Desk:
             sender=self.sender,
             tracker=self.tracker,
             strategies=setup.strategies,
-            ids=IntentIds(setup.block),
+            ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
+            now_ns=now_ns,
         )
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue, self.counters, self.log)
         self.startup = Startup(self.venues, self.catalogue, self.market, self.dialer, self.engine, self.log, now_ns)
@@ -286,6 +289,9 @@ class Desk:
                 self.engine.restrict(change)
             for record in self.interrupted.tick(now_ns):
                 self.sender.journal(record)
+            deals = {*self.engine.deals, *self.interrupted.deals}
+            for table in self.orders.values():
+                table.forget(now_ns, deals)
         for link in list(self.links.values()):
             link.counted.transit_ns = link.watch.transit.excess_ns
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
@@ -402,6 +408,11 @@ class Desk:
     def unresolved(self) -> list[Order]:
         """Orders whose outcome is not proved."""
         return [order for table in self.orders.values() for order in table.unresolved()]
+
+    @property
+    def proved_by_ns(self) -> int:
+        """When all open proofs can be complete, if the venues answer; 0 = none is open."""
+        return max(venue.resolver.proved_by_ns for venue in self.venues.values())
 
     def commands_hash(self) -> str:
         """Of every order command sent so far, in order."""

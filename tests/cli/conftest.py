@@ -38,6 +38,7 @@ class Desk:
         self.folder = folder
         self.venues = venues
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("ARBKIT_")}
+        self.env["HOME"] = str(folder)  # the locks of accounts are there
         (folder / "strategy.py").write_text(STRATEGY)
 
     def write(self, mode: str, **changed: str) -> None:

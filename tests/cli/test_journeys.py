@@ -174,7 +174,7 @@ def test_a_damaged_journal_is_named_and_nothing_is_traded_on_it(desk: Any) -> No
     """A byte changed before whole records: exit 2. A torn tail is what a crash leaves: cut, and on it goes."""
     desk.write("paper")
     assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
-    journal = desk.folder / "state" / "paper" / "sim" / "journal"
+    journal = desk.folder / "state" / "paper" / "journal"
     whole = journal.read_bytes()
     journal.write_bytes(whole[:-3])
     assert desk.run("run", "strategy:Mine", "--seconds", "1")[0] == 0
@@ -183,4 +183,4 @@ def test_a_damaged_journal_is_named_and_nothing_is_traded_on_it(desk: Any) -> No
     journal.write_bytes(changed)
     code, out, err = desk.run("run", "strategy:Mine", "--seconds", "1")
     assert (code, out) == (2, "")
-    assert "arbkit: the journal state/paper/sim/journal is damaged" in err.splitlines()[-1]
+    assert "arbkit: the journal state/paper/journal is damaged" in err.splitlines()[-1]

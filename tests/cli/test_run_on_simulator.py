@@ -49,7 +49,7 @@ def begin(folder: Path, venue: dict[str, Any], secret: str) -> subprocess.Popen[
         f'mode = "live"\ndistributions = ["arbkit-binance"]\nstate.folder = "{folder}/state"\nmetrics.port = 0\n'
         f'[venues.binance]\nenvironment = "sim"\nkey = "env:SIM_KEY"\nsecret = "env:SIM_SECRET"\n{endpoints}'
     )
-    env = {**os.environ, "SIM_KEY": venue["key"], "SIM_SECRET": secret}
+    env = {**os.environ, "SIM_KEY": venue["key"], "SIM_SECRET": secret, "HOME": str(folder)}
     command = [ARBKIT, "run", "strategy:Watch", "--live"]
     return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

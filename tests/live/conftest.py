@@ -212,7 +212,7 @@ class _Stage:
         params = params or 'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0'
         text = [f'mode = "{"live" if live else "paper"}"', "metrics.port = 0", f'state.folder = "{self.folder}/state"']
         text += [f"distributions = {json.dumps([f'arbkit-{name}' for one in venues for name in one.venues])}"]
-        env = {}
+        env = {"HOME": str(self.folder)}  # the locks of accounts are there
         for one in venues:
             for name, said in one.venues.items():
                 text += [f"[venues.{name}]", 'environment = "sim"', "taker_fee = 0.001", "latency_ms = 1"]

@@ -19,8 +19,7 @@ HERE = Path(__file__).parent
 
 def journal_of(folder: Path) -> tuple[dict[str, Intent], set[str]]:
     """(intents by client id, ids with an outcome)."""
-    (file,) = folder.glob("state/live/*/journal")
-    recovery = decode(file.read_bytes())
+    recovery = decode((folder / "state" / "live" / "journal").read_bytes())
     assert not recovery.damaged
     intents = [record for record in recovery.records if isinstance(record, Intent)]
     by_id = {intent.order.cl_ord_id: intent for intent in intents}
@@ -79,7 +78,8 @@ def test_killed_around_a_send(stage: Any, tmp_path: Path, nth: int, ready_s: flo
 
 
 def test_a_second_instance_is_refused(stage: Any) -> None:
-    """Two runs on one state folder: the second says who holds it and exits with 2; the first trades on."""
+    """Two runs on one state folder, or on one account with two folders: the second says who holds it and exits with 2;
+    the first trades on."""
     venues = stage.sim("binance", "okx", "--edge-every", "0")
     first = stage.run(venues)
     first.wait("link.ready", 6)
@@ -89,6 +89,9 @@ def test_a_second_instance_is_refused(stage: Any) -> None:
     said = f"arbkit: another arbkit (process {first.process.pid}) runs on"
     assert said in second.text
     assert "Traceback" not in second.text
+    elsewhere = stage.run(venues, args=("--state", "elsewhere"))
+    assert elsewhere.ended()[0] == 2
+    assert f"arbkit: another arbkit (process {first.process.pid}) trades on binance.sim.main" in elsewhere.text
     first.stop()
     assert first.ended()[0] == 0
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of live trading, once and twice."""
+"""Ctrl-C, SIGTERM and SIGHUP in the middle of live trading, once and twice."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def start(stage: Any, tmp_path: Path, as_json: bool = True) -> tuple[Any, Any]:
 
 
 def test_a_stop_finishes_what_is_open(stage: Any, tmp_path: Path) -> None:
-    """One signal: no deal after it, the open one is proved and ended, nothing rests at a venue, exit 0, last line."""
+    """One signal (here the terminal closes): no deal after it, the open one is proved and ended, nothing rests at a
+    venue, exit 0, last line."""
     venues, run = start(stage, tmp_path)
-    run.stop(signal.SIGTERM)
+    run.stop(signal.SIGHUP)
     code, out = run.ended()
     assert code == 0, run.text
     last = json.loads(out)
@@ -43,7 +44,7 @@ def test_a_stop_finishes_what_is_open(stage: Any, tmp_path: Path) -> None:
     assert max(collections.Counter(order["cl_ord_id"] for order in orders).values()) == 1
     assert last["deals"] == len(run.facts("deal.closed"))
     stopped_ns = datetime.fromisoformat(stopping["t"]).timestamp() * 1e9
-    (journal,) = tmp_path.glob("state/live/*/journal")
+    journal = tmp_path / "state" / "live" / "journal"
     opened = [record for record in decode(journal.read_bytes()).records if isinstance(record, DealOpened)]
     assert len(opened) == last["deals"]
     assert all(deal.at_ns < stopped_ns + 5_000_000 for deal in opened)

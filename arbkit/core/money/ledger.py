@@ -8,7 +8,6 @@ it is compared with it. A report that equals the total without our newest moveme
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal
 
@@ -106,8 +105,8 @@ class _Row:
 
 
 _RECENT = 64
-_KEYS = 100_000
-"""Number of fill keys kept to recognize repeated fills (about 250 B each)."""
+_KEYS_NS = 900_000_000_000
+"""The keys of fills are kept for at least this long, at most twice as long, to recognize repeated fills."""
 
 
 class Ledger:
@@ -118,7 +117,10 @@ class Ledger:
         self._listed: set[str] = set()
         """Accounts whose full listing has come. An asset that it does not contain is 0."""
         self._rows: dict[tuple[str, str], _Row] = {}
-        self._booked: OrderedDict[tuple[str, str, Side, str], None] = OrderedDict()
+        self._booked: set[tuple[str, str, Side, str]] = set()
+        """The newest fills, and those of the time before."""
+        self._booked_before: set[tuple[str, str, Side, str]] = set()
+        self._aged_ns = 0
         self._pnl: dict[str, int] = {}
         self._fees: dict[str, int] = {}
         self._externals: dict[tuple[str, str], int] = {}
@@ -183,11 +185,9 @@ class Ledger:
         includes it. ``external``: a fill of a foreign order; it changes the total but not the PnL.
         """
         key = (fill.account, fill.instrument, fill.side, fill.trade_id)
-        if key in self._booked:
+        if key in self._booked or key in self._booked_before:
             return False
-        self._booked[key] = None
-        if len(self._booked) > _KEYS:
-            self._booked.popitem(last=False)
+        self._booked.add(key)
         qty = _int(fill.qty)
         paid = _int(fill.px) * qty // 10**_PLACES
         if fill.side is Side.SELL:
@@ -210,6 +210,12 @@ class Ledger:
             else:
                 self._pnl[asset] = self._pnl.get(asset, 0) + units
         return True
+
+    def age(self, now_ns: int) -> None:
+        """Forget the keys of old fills. Call it from time to time."""
+        if now_ns - self._aged_ns >= _KEYS_NS:
+            self._aged_ns = now_ns
+            self._booked_before, self._booked = self._booked, set()
 
     def external(self, account: str, asset: str, amount: Decimal) -> None:
         """Book a deposit, withdrawal or manual trade. It changes the total and ``externals``, but not the PnL."""

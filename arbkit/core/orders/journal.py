@@ -1,143 +1,76 @@
-"""Journal records: what must survive a crash, and how to read it back. The sender encodes them, ``app.launch`` reads
-them at startup. This module does not touch files.
+"""The journal's format: records as bytes, and how to read them back. The sender encodes them, ``runtime.journal_file``
+keeps the file. This module does not touch files.
 
-On disk a record is version (1 byte), length and CRC32 (4 bytes each, little endian; the CRC covers version, length and
-body), then the body as msgpack. The first record of a run is ``RunStart``.
+A file begins with a ``JournalStart``. A record is version (1 byte), length and CRC32 (4 bytes each, little endian; the
+CRC covers version, length and body), then the body as msgpack. Version 1 had the same records without ``JournalStart``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.orders.ids import parse_cl_ord_id
-from arbkit.core.types import Mode, NewOrder, OrdStatus
+from arbkit.core.orders.carried import Carried
+from arbkit.core.orders.records import (
+    BlockReserved,
+    Control,
+    DealClosed,
+    DealOpened,
+    Intent,
+    Interrupted,
+    JournalStart,
+    Note,
+    OrderOutcome,
+    Record,
+    RunStart,
+)
 
 __all__ = [
+    "VERSION",
     "BlockReserved",
     "Control",
     "DealClosed",
     "DealOpened",
     "Intent",
     "Interrupted",
+    "JournalStart",
     "Note",
     "OrderOutcome",
     "Record",
     "Recovery",
     "RunStart",
+    "Scan",
     "decode",
     "encode",
+    "scan",
 ]
 
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<BII")
 _LONGEST = 1 << 20
 """Longest body in bytes. No record comes near it: a larger length is damage."""
-
-
-class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
-    """A run began. Live mode refuses a journal of another mode, account or environment."""
-
-    at_ns: int
-    mode: str
-    """``paper``, ``live`` or ``sim``."""
-    account: str
-    environment: str
-    code: str
-    """Code version."""
-
-
-class BlockReserved(Struct, frozen=True, gc=False, kw_only=True, tag="block"):
-    """Reserves a block of client order ids. It is on the disk before an id of the block is used."""
-
-    at_ns: int
-    account: str
-    block: int
-
-
-class Intent(Struct, frozen=True, gc=False, kw_only=True, tag="intent"):
-    """An order, written before its first byte leaves, with the one link that it uses."""
-
-    at_ns: int
-    order: NewOrder
-    channel: str
-    """The link's role (``trade`` or ``rest``). The order is never sent on another."""
-    link: str
-
-
-class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
-    """An order ended (terminal, all fills counted) or was proved absent."""
-
-    at_ns: int
-    account: str
-    cl_ord_id: str
-    status: OrdStatus
-    filled: Decimal = Decimal(0)
-    order_id: str = ""
-    absent: bool = False
-    text: str = ""
-
-
-class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
-    at_ns: int
-    deal: int
-    strategy: str
-    instruments: Sequence[str]
-
-
-class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
-    at_ns: int
-    deal: int
-    outcome: str
-    why: str = ""
-
-
-class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
-    """A person or a breaker changed the mode of the gate."""
-
-    at_ns: int
-    mode: Mode
-    venue: str = ""
-    """"" = all venues."""
-    who: str = ""
-    why: str = ""
-
-
-class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
-    """A note for a person who reads the journal."""
-
-    at_ns: int
-    text: str
-
-
-Record: TypeAlias = RunStart | BlockReserved | Intent | OrderOutcome | DealOpened | DealClosed | Control | Note
+_REST = 4 << 20
+"""A rest of so many bytes without a complete record is no write that was cut off."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+_READERS: Mapping[int, msgspec.msgpack.Decoder[Record]] = {1: _decoder, VERSION: _decoder}
+"""By version: this arbkit reads its own and the previous one."""
 
 
-class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
-    """A deal that was opened and never closed, with all its orders and what is proved about them."""
+class Scan(Struct, frozen=True, kw_only=True):
+    """What was found in a journal, beside its records."""
 
-    deal: DealOpened
-    intents: Sequence[Intent]
-    filled: Mapping[str, Decimal]
-    """Filled quantity by client order id, of the orders whose end is known."""
-
-
-class Recovery(Struct, frozen=True, kw_only=True):
-    """The contents of a journal."""
-
-    records: Sequence[Record]
     good_until: int
     """Length in bytes of the complete records. Cut the file here before you append to it."""
+    version: int = VERSION
+    """Of its oldest record; 0 = no record."""
     torn: bool = False
     """The last write was cut off, or its bytes are wrong."""
     damaged: bool = False
@@ -146,58 +79,38 @@ class Recovery(Struct, frozen=True, kw_only=True):
     text: str = ""
     """What was found, as text; "" = the journal is clean."""
 
-    def unresolved(self) -> list[Intent]:
-        """Intents without an outcome, the oldest first. Each must be proved before new deals are opened."""
-        intents: dict[str, Intent] = {}
-        for record in self.records:
-            if isinstance(record, Intent):
-                intents[record.order.cl_ord_id] = record
-            elif isinstance(record, OrderOutcome):
-                intents.pop(record.cl_ord_id, None)
-        return list(intents.values())
 
-    def open_deals(self) -> list[DealOpened]:
-        """Deals that were opened and never closed. Their exposure may still exist."""
-        deals: dict[int, DealOpened] = {}
+class Recovery(Scan, frozen=True, kw_only=True):
+    """The contents of a journal that is small or of a test; ``scan`` needs no memory for the records."""
+
+    records: Sequence[Record]
+
+    def carried(self) -> Carried:
+        """What a later run needs of it."""
+        carried = Carried()
         for record in self.records:
-            if isinstance(record, DealOpened):
-                deals[record.deal] = record
-            elif isinstance(record, DealClosed):
-                deals.pop(record.deal, None)
-        return list(deals.values())
+            carried.take(record)
+        return carried
+
+    def unresolved(self) -> list[Intent]:
+        """Intents without an outcome, the oldest first, of all accounts."""
+        return list(self.carried().of(self._accounts()).unresolved)
 
     def interrupted(self) -> list[Interrupted]:
-        """``open_deals`` with their orders."""
-        intents: dict[int, list[Intent]] = {}
-        filled: dict[str, Decimal] = {}
-        for record in self.records:
-            if isinstance(record, Intent):
-                intents.setdefault(record.order.deal, []).append(record)
-            elif isinstance(record, OrderOutcome):
-                filled[record.cl_ord_id] = record.filled
-        return [
-            Interrupted(
-                deal=deal,
-                intents=orders,
-                filled={o.order.cl_ord_id: filled[o.order.cl_ord_id] for o in orders if o.order.cl_ord_id in filled},
-            )
-            for deal in self.open_deals()
-            for orders in [intents.get(deal.deal, [])]
-        ]
+        """Deals that were opened and never closed, of all accounts."""
+        return list(self.carried().of(self._accounts()).interrupted)
 
-    def next_block(self) -> int:
-        """The id block to reserve next: above every block that was reserved or appears in an id."""
-        last = 0
-        for record in self.records:
-            if isinstance(record, BlockReserved):
-                last = max(last, record.block)
-            elif isinstance(record, Intent):
-                last = max(last, (parse_cl_ord_id(record.order.cl_ord_id) or 0) >> 32)
-        return last + 1
+    def next_block(self, now_ns: int = 0) -> int:
+        """See ``Carried.next_block``."""
+        return self.carried().next_block(now_ns)
 
     def run(self) -> RunStart | None:
         """The last ``RunStart``; None if there is none."""
         return next((record for record in reversed(self.records) if isinstance(record, RunStart)), None)
+
+    def _accounts(self) -> dict[str, str]:
+        found = {record.order.account: "" for record in self.records if isinstance(record, Intent)}
+        return found | {record.account: record.environment for record in self.records if isinstance(record, RunStart)}
 
 
 def encode(record: Record) -> bytes:
@@ -208,38 +121,83 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Recovery:
-    """Read a journal up to its last good record. Zeros after it are preallocated space; any other rest is reported in
-    the result.
+    """Read a whole journal. Raises like ``scan``."""
+    records: list[Record] = []
+    found = scan((data,), records.append)
+    return Recovery(records=records, **msgspec.structs.asdict(found))
+
+
+def scan(chunks: Iterable[bytes], take: Callable[[Record], object]) -> Scan:
+    """Pass the records of a journal to ``take``, up to the last good one. ``chunks`` are its bytes in pieces of any
+    size. Zeros after the records are preallocated space; any other rest is reported in the result.
 
     Raises ``ConfigError`` for a complete record of a version or kind that this code does not know.
     """
-    records: list[Record] = []
-    at = 0
-    while (end := _record_end(data, at)) is not None:
-        if data[at] != VERSION:
-            raise ConfigError(
-                f"the journal holds a record of version {data[at]} at byte {at}; this arbkit reads version {VERSION}: "
-                "run the version that wrote it, or start with an empty state folder once nothing is open"
-            )
-        try:
-            records.append(_decoder.decode(data[at + _HEAD.size : end]))
-        except msgspec.DecodeError as error:
-            raise ConfigError(
-                f"the journal record at byte {at} is complete, but this arbkit cannot read it ({error}): "
-                "run the version that wrote it"
-            ) from None
-        at = end
-    rest = len(data) - at
-    if not data[at:].strip(b"\0"):
-        return Recovery(records=records, good_until=at)
-    later = _find_record(data, at + 1)
-    if later is not None:
-        text = (
-            f"bytes {at} to {later} are damaged, but complete records follow: the file was changed or the disk failed"
+    head, unpack = _HEAD.size, _HEAD.unpack_from
+    data, at, base, oldest, bad = b"", 0, 0, 0, False
+    source = iter(chunks)
+    for chunk in source:
+        data, base, at = data[at:] + chunk, base + at, 0
+        while at + head <= len(data):
+            version, length, crc = unpack(data, at)
+            end = at + head + length
+            bad = not 0 < length < _LONGEST
+            if bad or end > len(data):
+                break
+            body = data[at + head : end]
+            bad = crc32(body, crc32(data[at : at + 5])) != crc
+            if bad:
+                break
+            oldest = min(oldest or version, version)
+            take(_record(version, body, base + at))
+            at = end
+        if bad:
+            break
+    good_until = base + at
+    rest = _rest(chain((data[at:],), source))
+    if not rest:
+        return Scan(good_until=good_until, version=oldest)
+    later = _find_record(rest, 1)
+    damaged = later is not None or len(rest) >= _REST
+    if damaged:
+        text = f"the bytes after {good_until} are damaged, but more follow" + (
+            f" (a complete record at byte {good_until + later})" if later is not None else ""
         )
+        text += ": the file was changed or the disk failed"
     else:
-        text = f"the last write was cut off: {rest} bytes after byte {at} are not a complete record and are ignored"
-    return Recovery(records=records, good_until=at, torn=True, damaged=later is not None, text=text)
+        text = (
+            f"the last write was cut off: {len(rest)} bytes after byte {good_until} are not a complete record and are "
+            "ignored"
+        )
+    return Scan(good_until=good_until, version=oldest, torn=True, damaged=damaged, text=text)
+
+
+def _record(version: int, body: bytes, at: int) -> Record:
+    reader = _READERS.get(version)
+    if reader is None:
+        known = " and ".join(str(number) for number in _READERS)
+        raise ConfigError(
+            f"the journal holds a record of version {version} at byte {at}; this arbkit reads versions {known}: run "
+            "the version that wrote it, or start with an empty state folder once nothing is open"
+        )
+    try:
+        return reader.decode(body)
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"the journal record at byte {at} is complete, but this arbkit cannot read it ({error}): "
+            "run the version that wrote it"
+        ) from None
+
+
+def _rest(chunks: Iterable[bytes]) -> bytes:
+    """What follows the records, cut at ``_REST``; empty if it is nothing but zeros."""
+    kept = b""
+    for chunk in chunks:
+        if kept or chunk.strip(b"\0"):
+            kept += chunk
+        if len(kept) >= _REST:
+            break
+    return kept
 
 
 def _record_end(data: bytes, at: int) -> int | None:
@@ -257,9 +215,12 @@ def _record_end(data: bytes, at: int) -> int | None:
 def _find_record(data: bytes, at: int) -> int | None:
     """The position of the next complete record at or after ``at``. Searching for the version byte skips most
     positions."""
-    version = bytes((VERSION,))
-    while (at := data.find(version, at)) >= 0:
-        if _record_end(data, at) is not None:
-            return at
-        at += 1
-    return None
+    found = []
+    for version in _READERS:
+        here = at
+        while (here := data.find(bytes((version,)), here)) >= 0:
+            if _record_end(data, here) is not None:
+                found.append(here)
+                break
+            here += 1
+    return min(found, default=None)

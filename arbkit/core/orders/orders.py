@@ -30,7 +30,7 @@ A terminal order is ``done`` only when its final quantity is proved and all fill
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
@@ -232,14 +232,18 @@ class Orders:
 
     ``fill_ids`` (``Capabilities.fill_ids``): if True, a fill counts only with its trade id; a report without one only
     proves a quantity whose fills are missing. If False, the key of a fill is made from the cumulative quantity. The
-    last ``keep`` finished orders are kept (about 2 kB each) and still accept late fills. A report about an older one
-    counts as foreign, with an anomaly.
+    last ``keep`` finished orders are kept (about 2 kB each), each for ``keep_ns`` after its end, and still accept
+    late fills. While an order is UNKNOWN, those that are newer than it are kept too: a listing of fills may name
+    them. A report about one that was dropped counts as foreign, with an anomaly.
     """
 
-    def __init__(self, account: str, *, fill_ids: bool = True, keep: int = 50_000) -> None:
+    def __init__(
+        self, account: str, *, fill_ids: bool = True, keep: int = 50_000, keep_ns: int = 3_600_000_000_000
+    ) -> None:
         self.account = account
         self.fill_ids = fill_ids
         self.keep = keep
+        self.keep_ns = keep_ns
         self.foreign = 0
         """Number of reports about orders that are not ours (O24)."""
         self._live: dict[str, Order] = {}
@@ -514,6 +518,8 @@ class Orders:
             instrument = order.intent.instrument
             if old is OrdStatus.UNKNOWN:
                 self._doubts[instrument] -= 1
+                if not self._doubts[instrument]:
+                    del self._doubts[instrument]
             elif new is OrdStatus.UNKNOWN:
                 self._doubts[instrument] = self._doubts.get(instrument, 0) + 1
         if new.terminal and not order.terminal_ns:
@@ -525,8 +531,27 @@ class Orders:
         elif self._live.pop(cl_ord_id, None) is not None:
             self._archive[cl_ord_id] = order
             if len(self._archive) > self.keep:
-                _, gone = self._archive.popitem(last=False)
-                self._by_order_id.pop((gone.intent.instrument, gone.order_id), None)
+                self._drop(next(iter(self._archive.values())))
+
+    def forget(self, now_ns: int, deals: Collection[int]) -> None:
+        """Drop the finished orders of which nothing can come any more. Those of ``deals`` (the open ones) are kept.
+        Call it from time to time."""
+        before_ns = now_ns - self.keep_ns
+        if self._doubts:
+            doubtful = [order.sent_ns for order in self._live.values() if order.unknown and order.sent_ns]
+            before_ns = min([before_ns, *(sent_ns - self.keep_ns for sent_ns in doubtful)])
+        over = []
+        for order in self._archive.values():
+            if order.terminal_ns >= before_ns:
+                break
+            if order.intent.deal not in deals:
+                over.append(order)
+        for order in over:
+            self._drop(order)
+
+    def _drop(self, order: Order) -> None:
+        del self._archive[order.cl_ord_id]
+        self._by_order_id.pop((order.intent.instrument, order.order_id), None)
 
     def link_lost(self, link: str, now_ns: int) -> list[Order]:
         """Orders that were sent on this link and not acked become UNKNOWN and are returned; acked ones do not

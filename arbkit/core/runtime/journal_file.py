@@ -1,49 +1,52 @@
-"""The journal on disk: an append-only file, and the state folder with its lock. Used by the supervisor.
+"""The journal on disk: an append-only file that is made anew when it has grown, and the state folder with its lock.
+Used by the supervisor.
 
 ``append`` writes to the page cache on the loop's thread, so the record survives a crash of the process. A separate
-thread calls ``fdatasync`` for groups of records, so that they also survive a power failure. The record format, and how
-a torn record is detected, is defined in ``core.orders.journal``.
+thread calls ``fdatasync`` for groups of records, so that they also survive a power failure, and makes the fresh file.
+The record format, and how a torn record is detected, is defined in ``core.orders.journal``.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
-
 from arbkit.core.errors import ConfigError, JournalFailed
+from arbkit.core.orders.carried import Carried
+from arbkit.core.orders.journal import JournalStart, Record, Scan, encode, scan
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.locks import Held, lock
 
-__all__ = ["JournalFile", "StateFolder"]
+__all__ = ["FRESH_AT", "JournalFile", "StateFolder", "clear", "scan_file"]
 
 BALLAST = 1024 * 1024
 """Bytes of a reserve file. On a full disk it is deleted, so that the records of open deals can still be written."""
+FRESH_AT = 32 * 1024 * 1024
+"""Size in bytes at which a journal is made anew: some 30,000 deals, which are read in half a second."""
+_CHUNK = 1024 * 1024
 
 
 class StateFolder:
-    """The state folder of a run, named by mode and environments. It is locked against other processes.
+    """The state folder of a run in one mode (``live`` or ``paper``). It is locked against other processes.
 
-    A file records the environment of each account. Raises ``ConfigError`` if another process holds the lock, if an
-    account was used in another environment, or if the folder belongs to another user.
+    Raises ``ConfigError`` if another process holds the lock, or if the folder belongs to another user.
     """
 
-    __slots__ = ("_lock", "path")
+    __slots__ = ("_locks", "path")
 
-    def __init__(self, root: Path, mode: str, accounts: Mapping[str, str]) -> None:
-        environments = "+".join(sorted(set(accounts.values()))) or "none"
-        self.path = root / mode / environments
+    def __init__(self, root: Path, mode: str) -> None:
+        self.path = root / mode
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.path.stat().st_uid != os.getuid():
             raise ConfigError(f"state folder {self.path} belongs to another user")
-        self._lock = self._take_lock()
+        self._locks: list[int] = []
         try:
-            self._pin(accounts)
+            for place in (self.path, *(file.parent for file in self.older())):
+                self._locks.append(self._lock(place))
         except BaseException:
             self.close()
             raise
@@ -52,60 +55,50 @@ class StateFolder:
     def journal(self) -> Path:
         return self.path / "journal"
 
+    def older(self) -> list[Path]:
+        """The journals of an arbkit that kept one for each set of environments."""
+        return sorted(self.path.glob("*/journal"))
+
     def close(self) -> None:
         """Release the lock."""
-        os.close(self._lock)
-
-    def _take_lock(self) -> int:
-        path = self.path / "lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        for fd in self._locks:
             os.close(fd)
-            raise ConfigError(
-                f"another arbkit (process {holder}) runs on {self.path}: stop it first, or give this run a state "
-                f"folder and accounts of its own"
-            ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, str(os.getpid()).encode(), 0)
-        return fd
 
-    def _pin(self, accounts: Mapping[str, str]) -> None:
-        path = self.path.parent / "accounts.json"
+    def _lock(self, place: Path) -> int:
         try:
-            known = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        except FileNotFoundError:
-            known = {}
-        except ValueError:
-            raise ConfigError(f"{path} cannot be read: restore it, or remove it if no order is open") from None
-        for account, environment in accounts.items():
-            if known.get(account, environment) != environment:
-                raise ConfigError(
-                    f"account {account} was used in environment {known[account]!r} and is now set to {environment!r}: "
-                    f"a key belongs to one environment; name the account differently"
-                )
-        if any(account not in known for account in accounts):
-            fresh = path.with_suffix(".new")
-            fresh.touch(0o600)
-            fresh.write_bytes(msgspec.json.encode({**known, **accounts}))
-            os.replace(fresh, path)
+            return lock(place / "lock")
+        except Held as held:
+            raise ConfigError(
+                f"another arbkit (process {held}) runs on {place}: stop it first, or give this run a state folder and "
+                "accounts of its own"
+            ) from None
 
 
 class JournalFile:
     """Appends records and reports what is durable.
 
     ``on_durable(position)`` and ``on_failure(reason)`` are called on the writer's thread, so use
-    ``call_soon_threadsafe`` in them. After a failure every ``append`` raises ``JournalFailed``.
+    ``call_soon_threadsafe`` in them. After a failure every ``append`` raises ``JournalFailed``. Positions count all
+    bytes since the file was opened, also those that a fresh file has left behind.
+
+    ``carried``: what a fresh file must hold. The thread passes it each record once that is on the disk; None = the file
+    is never made anew.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, carried: Carried | None = None) -> None:
         self._path = path
         self._clock = clock
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._carried = carried
+        self._lock = threading.Lock()
+        """Held while the file is written to or exchanged."""
+        self._fd = _open(path)
         self.position = os.fstat(self._fd).st_size
         """Bytes written."""
+        self._begin = 0
+        """Position at which the file begins."""
+        self._known = self.position
+        """Position up to which ``carried`` has the records."""
+        self._fresh_at = FRESH_AT
         self.durable = 0
         """Bytes that would survive a power failure."""
         self.failure = ""
@@ -117,7 +110,7 @@ class JournalFile:
         self.sync_worst_ns = 0
         self._ballast = path.with_name(path.name + ".reserve")
         self._reserve()
-        self._wanted: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._on_durable: Callable[[int], object] = _ignore
         self._on_failure: Callable[[str], object] = _ignore
@@ -129,18 +122,52 @@ class JournalFile:
         """The records of earlier runs."""
         return self._path.read_bytes()
 
+    def scan(self, take: Callable[[Record], object]) -> Scan:
+        """Pass the records of earlier runs to ``take``; see ``core.orders.journal.scan``."""
+        return scan_file(self._path, take)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.position - self._begin
+
     def cut(self, position: int) -> None:
         """Truncate the file to ``position`` to remove a torn last record."""
         os.ftruncate(self._fd, position)
         _fdatasync(self._fd)
-        self.position = position
+        self.position = self._known = position
+
+    def renew(self) -> None:
+        """Make the file anew with what ``carried`` holds. Raises ``OSError``; the old file is then as it was.
+
+        There is one good journal at any moment: the fresh file is on the disk before it takes the place of the old one,
+        and records that were written meanwhile are copied before that.
+        """
+        assert self._carried is not None
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        data = b"".join(map(encode, [JournalStart(at_ns=self._clock.now_ns()), *self._carried.records()]))
+        fd = _open(fresh)
+        try:
+            _write(fd, data)
+            _fdatasync(fd)
+            with self._lock:
+                later = _read(self._fd, self._known - self._begin, self.size)
+                _write(fd, later)
+                os.replace(fresh, self._path)
+                fd, self._fd = self._fd, fd
+                self._begin = self.position - len(data) - len(later)
+        finally:
+            os.close(fd)
+        _sync_folder(self._path.parent)
+        self._fresh_at = max(FRESH_AT, 4 * len(data))
 
     def start(self, on_durable: Callable[[int], object], on_failure: Callable[[str], object]) -> None:
         """Start the writer's thread."""
         self._on_durable, self._on_failure = on_durable, on_failure
         self._thread = threading.Thread(target=self._write_out, name="arbkit-journal", daemon=True)
         self._thread.start()
-        self._wanted.put(self.position)
+        self._wanted.put((self.position, b""))
 
     # --- the run
 
@@ -148,16 +175,13 @@ class JournalFile:
         """Write a record to the page cache and return the position after it. Raises ``JournalFailed`` on failure."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
-        try:
-            written = os.write(self._fd, record)
-            if written != len(record):  # writing the rest raises the reason
-                written += os.write(self._fd, record[written:])
-            if written != len(record):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            self._rescue(record, error)
-        self.position += len(record)
-        self._wanted.put(self.position)
+        with self._lock:
+            try:
+                _write(self._fd, record)
+            except OSError as error:
+                self._rescue(record, error)
+            self.position += len(record)
+        self._wanted.put((self.position, record))
         return self.position
 
     def flush(self) -> None:
@@ -169,7 +193,7 @@ class JournalFile:
     def close(self) -> None:
         """Flush and close. Does not raise; see ``failure``."""
         if self._thread is not None:
-            self._wanted.put(-1)
+            self._wanted.put((-1, b""))
             self._thread.join(10)
             self._thread = None
         self._sync(self.position)
@@ -181,13 +205,13 @@ class JournalFile:
     def _rescue(self, record: bytes, error: OSError) -> None:
         """A write failed or was incomplete: undo it, delete the reserve file, try once more, and report the failure."""
         try:
-            os.ftruncate(self._fd, self.position)
+            os.ftruncate(self._fd, self.size)
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._ballast.exists():
                 self._ballast.unlink()
                 if os.write(self._fd, record) == len(record):
                     self._on_failure("the disk is full; the last reserve is in use")
                     return
-                os.ftruncate(self._fd, self.position)
+                os.ftruncate(self._fd, self.size)
         except OSError as second:
             error = second
         self._fail(f"writing failed: {error.strerror}")
@@ -205,16 +229,29 @@ class JournalFile:
             raise ConfigError(f"no room for the journal in {self._path.parent}: {error.strerror}") from None
 
     def _write_out(self) -> None:
-        while True:
-            wanted = self._wanted.get()
-            last = wanted < 0
+        last = False
+        while not last:
+            batch = [self._wanted.get()]
             while not self._wanted.empty():
-                wanted = max(wanted, later := self._wanted.get())
-                last = last or later < 0
+                batch.append(self._wanted.get())
+            last = batch[-1][0] < 0
+            wanted = max(position for position, _ in batch)
             if wanted > self.durable and not self.failure and self._sync(wanted):
                 self._on_durable(wanted)
-            if last:
-                return
+            if self._carried is not None:
+                self._follow([record for _, record in batch], wanted)
+
+    def _follow(self, records: list[bytes], position: int) -> None:
+        """After the sync, so that no order waits for it: what a fresh file would hold, and a fresh file once it is
+        time. One that cannot be made is tried again later; a disk that is full shows with the next record."""
+        assert self._carried is not None
+        scan(records, self._carried.take)
+        self._known = max(self._known, position)
+        if self.size >= self._fresh_at and not self.failure:
+            try:
+                self.renew()
+            except OSError:
+                self._fresh_at = 2 * self.size
 
     def _sync(self, position: int) -> bool:
         if self.failure:
@@ -240,6 +277,55 @@ class JournalFile:
 
 
 def _ignore(_: object) -> None: ...
+
+
+def scan_file(path: Path, take: Callable[[Record], object]) -> Scan:
+    """Pass the records of a journal to ``take``, with little memory. Raises like ``core.orders.journal.scan``."""
+
+    def chunks() -> Iterator[bytes]:
+        with path.open("rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    return scan(chunks(), take)
+
+
+def clear(path: Path, at_ns: int) -> None:
+    """Replace a journal that was taken over by one without records. It stays, so that the arbkit that wrote it does not
+    begin its ids anew."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fd = _open(fresh)
+    try:
+        _write(fd, encode(JournalStart(at_ns=at_ns)))
+        _fdatasync(fd)
+    finally:
+        os.close(fd)
+    os.replace(fresh, path)
+    _sync_folder(path.parent)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _write(fd: int, data: bytes) -> None:
+    """All of it, or ``OSError``."""
+    written = os.write(fd, data)
+    if written != len(data):  # writing the rest raises the reason
+        written += os.write(fd, data[written:])
+    if written != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _read(fd: int, begin: int, end: int) -> bytes:
+    found = b""
+    while begin + len(found) < end:
+        chunk = os.pread(fd, end - begin - len(found), begin + len(found))
+        if not chunk:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        found += chunk
+    return found
 
 
 def _fdatasync(fd: int) -> None:

@@ -30,8 +30,11 @@ __all__ = ["Ending", "Runtime", "run"]
 
 SECOND = 1_000_000_000
 GRACE_NS = 30 * SECOND
-"""Maximum time from the first stop signal to the end of the run. It is enough to prove the absence of an order, by the
-order windows and timeouts that the venues declare (15 s and the lag of queries)."""
+"""Time from the first stop signal to the end of a run that cannot finish what is open."""
+MOST_GRACE_NS = 150 * SECOND
+"""The run waits longer than ``GRACE_NS``, but not longer than this, while a proof of an order can still be complete."""
+UNWIND_NS = 10 * SECOND
+"""What is left to do once an order is proved: to complete or reverse its deal."""
 
 
 class Ending(Enum):
@@ -66,6 +69,8 @@ class Runtime:
         self.heap = Heap(clock, clock.now_ns())
         self.stops = 0
         """Number of stop requests."""
+        self.stopped_ns = 0
+        """Time of the first one."""
         self._tls = tls or tls_context()
         self._opener: Connect = opener or functools.partial(connect, clock=clock, tls=self._tls)
         self._inputs: Inputs | None = None
@@ -116,8 +121,14 @@ class Runtime:
         """Request the end of the run. The first call finishes open deals, the second ends at once. Call it on the
         loop's thread."""
         self.stops += 1
-        inputs = self._running()
-        inputs.turn(inputs.desk.stop if self.stops == 1 else inputs.desk.halt, self.clock.now_ns())
+        inputs, now_ns = self._running(), self.clock.now_ns()
+        self.stopped_ns = self.stopped_ns or now_ns
+        inputs.turn(inputs.desk.stop if self.stops == 1 else inputs.desk.halt, now_ns)
+
+    def ends_ns(self, desk: Desk, grace_ns: int = GRACE_NS) -> int:
+        """When a stopped run ends at the latest, by what is open now."""
+        wanted_ns = max(self.stopped_ns + grace_ns, desk.proved_by_ns + UNWIND_NS)
+        return min(wanted_ns, self.stopped_ns + max(grace_ns, MOST_GRACE_NS))
 
     def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
         """Connect the runtime to the event loop and start the journal's thread."""
@@ -167,10 +178,12 @@ class Runtime:
 
 
 async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals: bool = True) -> Ending:
-    """Run ``desk`` until it is stopped and idle, or until the grace time after the stop is over.
+    """Run ``desk`` until it is stopped and idle, or until the grace time after the stop is over: as long as the open
+    proofs need, at least ``grace_ns``, at most ``MOST_GRACE_NS``.
 
-    SIGINT and SIGTERM stop it; a second signal ends it at once. Raises any exception of the desk (``JournalFailed``
-    too: a record could not be written, and its command was not sent). The journal is always flushed.
+    SIGINT, SIGTERM and SIGHUP stop it; a second signal ends it at once. Raises any exception of the desk
+    (``JournalFailed`` too: a record could not be written, and its command was not sent). The journal is always
+    flushed.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Ending] = loop.create_future()
@@ -193,7 +206,14 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
         elif runtime.stops and desk.idle:
             finish(Ending.IDLE)
         elif runtime.stops and not grace:
-            grace.append(loop.call_later(grace_ns / 1e9, finish, Ending.GRACE))
+            expire()
+
+    def expire() -> None:
+        left_ns = runtime.ends_ns(desk, grace_ns) - clock.now_ns()
+        if left_ns > 0:
+            grace[:] = [loop.call_later(left_ns / 1e9, expire)]
+        else:
+            finish(Ending.GRACE)
 
     def beat() -> None:
         now_ns = clock.now_ns()
@@ -205,7 +225,7 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
 
     taping = None if runtime.tape is None else TapingDesk(desk, runtime.tape.tape)
     inputs = Inputs(desk, taping, clock, loop, after, broke)
-    caught = (signal.SIGINT, signal.SIGTERM) if signals else ()
+    caught = _stop_signals() if signals else ()
     for number in caught:
         loop.add_signal_handler(number, runtime.stop)
     try:
@@ -223,3 +243,9 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
         for number in caught:
             loop.remove_signal_handler(number)
     return ended.result()
+
+
+def _stop_signals() -> tuple[signal.Signals, ...]:
+    """SIGHUP comes when a terminal closes or a connection to it is lost. ``nohup`` ignores it: then it stays so."""
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hangup)

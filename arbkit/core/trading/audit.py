@@ -49,6 +49,7 @@ class Audit:
         """Book balance changes from outside (deposits, withdrawals, manual trades). Returns the mode changes that the
         marked PnL requires."""
         self.due_ns = now_ns + EVERY_NS
+        self._ledger.age(now_ns)
         for drift in self._ledger.drifts(now_ns, DRIFT_NS):
             if not self._is_external(drift, now_ns):
                 continue

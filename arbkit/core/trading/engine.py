@@ -30,6 +30,7 @@ from arbkit.core.orders.journal import DealClosed, DealOpened, OrderOutcome
 from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import Executor, Strategy, View
 from arbkit.core.trading.view import DeskView
+from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
     NEVER,
     CancelAll,
@@ -39,6 +40,7 @@ from arbkit.core.types import (
     Instrument,
     ListFills,
     ListOpenOrders,
+    Mode,
     NewOrder,
     Opportunity,
     OrderUpdate,
@@ -91,7 +93,9 @@ class Engine:
         ids: IntentIds,
         counters: Counters,
         log: Log,
+        now_ns: int,
     ) -> None:
+        self._began_ns = now_ns
         self._catalogue = catalogue
         self._books = books
         self._orders = orders
@@ -109,7 +113,7 @@ class Engine:
         self.deals: dict[int, Deal] = {}
         """Open deals; HELD ones stay here."""
         self._owners: dict[int, RunningStrategy] = {}
-        self._deal_ids = (ids.block << 24) + 1
+        self._deal_ids = (ids.block << 20) + 1  # a block is at least a second: no run reaches the ids of the next
         self.stopping = False
         self.legs_sent = 0
         self._unended: set[str] = set()
@@ -344,6 +348,8 @@ class Engine:
             order_id=update.order_id,
             anomalies=list(change.anomalies),
         )
+        if why := another_writer(update, self._ids, self._began_ns):
+            self.restrict(ModeChange("", Mode.REDUCING, why))
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""

@@ -43,6 +43,11 @@ class InterruptedDeals:
         self.left: list[str] = []
         """One line per deal that a person must settle."""
 
+    @property
+    def deals(self) -> list[int]:
+        """Those that wait for a proof."""
+        return [deal.deal.deal for deal in self._open]
+
     def tick(self, now_ns: int) -> list[DealClosed]:
         """Close the deals whose orders are all proved. Each deal is returned once; write the result to the journal."""
         closed: list[DealClosed] = []

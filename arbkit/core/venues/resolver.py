@@ -188,6 +188,13 @@ class Resolver:
         """When ``tick`` has something to do; ``NEVER`` if no order is open here."""
         return min((self._due(case) for case in self._cases.values()), default=NEVER)
 
+    @property
+    def proved_by_ns(self) -> int:
+        """When the open proofs can be complete, if the venue answers; 0 = none is open, ``NEVER`` = there can be
+        none."""
+        proofs = [self._proof_ns(case) for case in self._cases.values() if case.goal is not _Goal.FILLS]
+        return min(max(proofs) + self.capabilities.lookup_lag_ns + _ANSWER_NS, NEVER) if proofs else 0
+
     def in_doubt(self) -> list[str]:
         """Client order ids that are UNKNOWN now, the oldest first."""
         return [cl_ord_id for cl_ord_id, case in self._cases.items() if case.goal is _Goal.PROOF]

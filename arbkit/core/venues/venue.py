@@ -73,6 +73,8 @@ WRONG_NS = SECOND
 FIRST_LATENCY_NS = 50_000_000
 
 
+KEEP_NS = 600 * SECOND
+"""A finished order is kept so long, plus the times that its venue declares: after a reconnect it may be told again."""
 WORST_FEE = Decimal("0.001")
 """The rate assumed where neither the configuration nor the venue tells one: the venues' highest tier."""
 
@@ -180,11 +182,13 @@ class Venue:
                 taker=setup.taker,
                 latency_ns=setup.paper.latency_ns,
             )
-        self.orders = Orders(setup.account, fill_ids=exchange.capabilities.fill_ids)
+        able = exchange.capabilities
+        patience_ns = able.order_window_ns + able.order_timeout_ns + 2 * able.lookup_lag_ns
+        self.orders = Orders(setup.account, fill_ids=able.fill_ids, keep_ns=KEEP_NS + patience_ns)
         self.clock = VenueClock()
         self.resolver = Resolver(
             setup.account,
-            exchange.capabilities,
+            able,
             clock=self.clock if setup.paper is None else VenueClock(0),  # paper runs on our own clock
             known=self.orders.knows,
             started_ns=now_ns,

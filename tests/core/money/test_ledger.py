@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from arbkit.core.money import ledger as ledger_module
 from arbkit.core.money.ledger import Difference, Ledger
 from arbkit.core.types import Balance, Fill, Instrument, Side
 
@@ -142,15 +141,26 @@ def test_the_sum_over_both_accounts_loses_only_fees(made: list[Fill]) -> None:
         assert value == -paid.get(asset, Dec(0))
 
 
-def test_the_oracle_sees_a_dedupe_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If only one fill key is kept, a repeated earlier fill is booked again: the test must notice it."""
+def test_the_keys_of_old_fills_are_forgotten() -> None:
+    """A repeated fill is recognized for a quarter of an hour at least. The keys of older ones go, so the ledger of a
+    long run does not grow: forgotten too early, a fill is booked twice, which this test sees."""
+    minute = 60_000_000_000
     one, two = make_fill("a", Side.BUY, "1", "10"), make_fill("b", Side.BUY, "1", "10")
-    for keys, total in ((100_000, 3), (1, 4)):
-        monkeypatch.setattr(ledger_module, "_KEYS", keys)
-        ledger = opened()
-        for fill in (one, two, one):
-            ledger.fill(fill, BTC_USDT)
-        assert ledger.total(ACCOUNT, "BTC") == total
+    ledger = opened()
+    ledger.age(20 * minute)
+    ledger.fill(one, BTC_USDT)
+    for at_ns in (20 * minute, 34 * minute, 36 * minute, 49 * minute):
+        ledger.age(at_ns)
+        assert not ledger.fill(one, BTC_USDT)
+    ledger.fill(two, BTC_USDT)
+    ledger.age(52 * minute)
+    assert not ledger.fill(two, BTC_USDT)
+    assert ledger.fill(one, BTC_USDT)
+    assert ledger.total(ACCOUNT, "BTC") == 4
+    for at in range(60, 6000):
+        ledger.fill(make_fill(str(at), Side.BUY, "1", "10"), BTC_USDT)
+        ledger.age(at * minute)
+    assert len(ledger._booked) + len(ledger._booked_before) <= 30
 
 
 def test_a_trade_with_oneself_is_two_fills() -> None:

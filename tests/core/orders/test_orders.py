@@ -604,6 +604,45 @@ def test_the_archive_is_bounded_and_says_what_it_forgot() -> None:
     assert list(orders) == []
 
 
+def test_a_finished_order_is_dropped_in_its_time() -> None:
+    """After ``keep_ns``, and not before: not while its deal is open, nor while an older order is UNKNOWN, because a
+    listing of fills may then name it. What still waits is never dropped."""
+    minute = 60_000_000_000
+    orders = Orders(ACCOUNT, keep_ns=10 * minute)
+    ids = [format_cl_ord_id(number) for number in range(4)]
+    for number, name in enumerate(ids):
+        orders.add(replace(intent(name), deal=number), 0)
+    orders.sent(ids[3], Role.TRADE, "link", 1)
+    for number, name in enumerate(ids[:3]):
+        orders.apply(
+            report(
+                S.REJECTED,
+                cl_ord_id=name,
+                order_id=f"v{number}",
+                reason=RejectReason.OTHER,
+                recv_ns=(number + 1) * minute,
+            )
+        )
+
+    def kept() -> list[bool]:
+        return [orders.get(name) is not None for name in ids]
+
+    orders.forget(11 * minute, ())
+    assert kept() == [True, True, True, True]
+    orders.timed_out(ids[3], 11 * minute)
+    orders.forget(60 * minute, ())
+    assert kept() == [True, True, True, True]
+    orders.absent(ids[3], 60 * minute)
+    orders.forget(60 * minute, {1})
+    assert kept() == [False, True, False, True]
+    orders.forget(69 * minute, ())
+    assert kept() == [False, False, False, True]
+    orders.forget(71 * minute, ())
+    assert kept() == [False] * 4
+    assert not orders._by_order_id
+    assert not orders._doubts
+
+
 def test_an_echo_changes_nothing() -> None:
     """The same report again: changed is False, the same statuses before and after."""
     orders, _ = table()

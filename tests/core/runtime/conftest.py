@@ -29,6 +29,7 @@ class FakeDesk:
         self.due_ns = NEVER
         self.idle = True
         self.calm = True
+        self.proved_by_ns = 0
         self.changed = asyncio.Event()
 
     def commands_hash(self) -> str:

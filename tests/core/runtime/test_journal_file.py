@@ -17,6 +17,7 @@ from arbkit.core.errors import ConfigError, JournalFailed
 from arbkit.core.runtime import journal_file
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile, StateFolder
+from arbkit.core.runtime.locks import lock
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_no_room_for_the_reserve_is_a_config_error(tmp_path: Path, monkeypatch: 
 
 def test_files_are_private_and_links_refused(tmp_path: Path) -> None:
     """0600, 0700 for the folder, and a symbolic link in the journal's place is not followed."""
-    folder = StateFolder(tmp_path / "state", "live", {"binance:main": "prod"})
+    folder = StateFolder(tmp_path / "state", "live")
     file = JournalFile(folder.journal, Clock())
     for path in folder.path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
@@ -201,24 +202,27 @@ def test_files_are_private_and_links_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_instance_is_refused(tmp_path: Path) -> None:
-    """The same mode and environment is refused, with the process id; after a close, or in another mode, it starts."""
-    first = StateFolder(tmp_path, "live", {"binance:main": "prod"})
+    """One state folder, one process, which is named; after a close, or in the other mode, it starts."""
+    first = StateFolder(tmp_path, "live")
     with pytest.raises(ConfigError, match=f"process {os.getpid()}"):
-        StateFolder(tmp_path, "live", {"okx:main": "prod"})
-    StateFolder(tmp_path, "paper", {"binance:main": "prod"}).close()
+        StateFolder(tmp_path, "live")
+    StateFolder(tmp_path, "paper").close()
     first.close()
-    StateFolder(tmp_path, "live", {"binance:main": "prod"}).close()
+    StateFolder(tmp_path, "live").close()
 
 
-def test_an_account_keeps_its_environment(tmp_path: Path) -> None:
-    """A key that was used on the testnet is refused on production, and the lock is released."""
-    StateFolder(tmp_path, "live", {"binance:main": "testnet"}).close()
-    with pytest.raises(ConfigError, match="binance:main was used in environment 'testnet'"):
-        StateFolder(tmp_path, "live", {"binance:main": "prod", "okx:main": "prod"})
-    StateFolder(tmp_path, "live", {"okx:main": "prod"}).close()
-    (tmp_path / "live" / "accounts.json").write_text("{")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        StateFolder(tmp_path, "live", {"okx:main": "prod"})
+def test_an_older_arbkit_on_the_folder_is_seen(tmp_path: Path) -> None:
+    """The version before kept a journal and a lock for each set of environments: it must not run beside this one."""
+    old = tmp_path / "live" / "demo+prod"
+    old.mkdir(parents=True)
+    (old / "journal").write_bytes(b"")
+    fd = lock(old / "lock")
+    with pytest.raises(ConfigError, match=r"demo\+prod"):
+        StateFolder(tmp_path, "live")
+    os.close(fd)
+    folder = StateFolder(tmp_path, "live")
+    assert folder.older() == [old / "journal"]
+    folder.close()
 
 
 def test_the_reserve_uses_disk_blocks(journal: JournalFile) -> None:

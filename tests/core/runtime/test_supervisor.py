@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from arbkit.core.errors import JournalFailed, LocalProtocolError
+from arbkit.core.runtime import supervisor
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.heap import Heap
 from arbkit.core.runtime.inputs import WAKE_FLOOR_S
@@ -267,6 +268,35 @@ async def test_stop_waits_for_idle_or_the_grace_time(
     assert desk.named("halt") == []
 
 
+async def test_the_grace_time_is_as_long_as_an_open_proof_needs(
+    tmp_path: Path, make_desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that can be proved later than the grace time ends is waited for, and then its deal; also one that turns
+    unknown after the stop. The bound holds for a proof that never comes."""
+    monkeypatch.setattr(supervisor, "UNWIND_NS", 20 * MS)
+    for proof_ns, later_ns, most_ns, waited_ns in (
+        (0, 0, 500 * MS, 50 * MS),
+        (200 * MS, 0, 500 * MS, 220 * MS),
+        (0, 300 * MS, 500 * MS, 320 * MS),
+        (NEVER, 0, 400 * MS, 400 * MS),
+    ):
+        monkeypatch.setattr(supervisor, "MOST_GRACE_NS", most_ns)
+        desk, clock = make_desk(), Clock()
+        desk.idle = False
+        runtime = Runtime(clock, JournalFile(tmp_path / "journal", clock))
+        task = asyncio.create_task(run(desk, runtime, grace_ns=50 * MS, signals=False))
+        await asyncio.sleep(0.01)
+        began_ns = clock.now_ns()
+        desk.proved_by_ns = proof_ns if proof_ns in (0, NEVER) else began_ns + proof_ns
+        runtime.stop()
+        if later_ns:
+            await asyncio.sleep(0.01)
+            desk.proved_by_ns = began_ns + later_ns
+        async with asyncio.timeout(60):
+            assert await task is Ending.GRACE
+        assert clock.now_ns() - began_ns >= waited_ns
+
+
 async def test_the_second_stop_cuts(tmp_path: Path, make_desk: Any) -> None:
     """The second stop calls ``halt`` at once."""
     desk, clock = make_desk(), Clock()
@@ -284,12 +314,13 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from arbkit.core.types import NEVER
+from arbkit.core.runtime import supervisor
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile
 from arbkit.core.runtime.supervisor import Runtime, run
 
 class Desk:
-    due_ns, idle, calm = NEVER, False, True
+    due_ns, idle, calm, proved_by_ns = NEVER, False, True, 0
     def commands_hash(self): return ""
     def __getattr__(self, name):
         return lambda *_: None if name == "durable" else print(name, flush=True)
@@ -309,9 +340,11 @@ else:
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("loop", [(), ("uvloop",)], ids=["asyncio", "uvloop"])
-def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> None:
-    """SIGTERM stops in order, SIGINT after it stops at once; on both event loops, without a traceback."""
+def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...], number: signal.Signals) -> None:
+    """SIGTERM or SIGHUP (the terminal closed) stops in order, SIGINT after it stops at once; on both event loops,
+    without a traceback."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", CHILD, str(tmp_path / "journal"), *loop],
         stdout=subprocess.PIPE,
@@ -320,13 +353,29 @@ def test_signals_stop_and_then_cut(tmp_path: Path, loop: tuple[str, ...]) -> Non
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
-    child.send_signal(signal.SIGTERM)
+    child.send_signal(number)
     assert child.stdout.readline() == "stop\n"
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert out == "halt\ncut\n"
     assert child.returncode == 0
     assert err == ""
+
+
+def test_a_hangup_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """``nohup arbkit run`` goes on when the terminal closes."""
+    child = subprocess.Popen(
+        ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", CHILD, str(tmp_path / "journal")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGHUP)
+    child.send_signal(signal.SIGTERM)
+    assert child.stdout.readline() == "stop\n"
+    child.send_signal(signal.SIGTERM)
+    assert child.communicate(timeout=60)[0] == "halt\ncut\n"
 
 
 async def test_a_run_is_taped(running: Any, make_desk: Any, tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ def test_refused_edges_use_up_no_ids(kit):
     rig.desk.gate._modes.pop("", None)
     first = rig.trade()
     assert parse_cl_ord_id(first[0]) & 0xFFFFFF < 2
-    assert rig.deals[0].id & 0xFFFFFF < 2
+    assert rig.deals[0].id & 0xFFFFF < 2
 
 
 def test_executor_due_in_the_past_without_a_deal_does_not_spin(kit):

@@ -550,3 +550,17 @@ def test_against_a_lagging_lossy_venue_no_order_is_called_absent_that_lives(seed
         assert desk.order.filled_qty == venue.fills
     else:
         assert desk.order.status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
+
+
+def test_it_says_when_a_proof_can_be_complete():
+    """With a venue that answers, the absence is proved by that time and not long before it; nothing open needs no time,
+    and a venue without an order window gives no proof at all."""
+    desk = Desk()
+    by_ns = desk.resolver.proved_by_ns
+    assert by_ns - 10 * S < MOMENT < by_ns
+    (proved,) = desk.answer(until=by_ns)
+    assert isinstance(proved, ProvedAbsent)
+    desk.orders.absent(desk.order.cl_ord_id, desk.now)
+    desk.resolver.see(desk.order, desk.now)
+    assert desk.resolver.proved_by_ns == 0
+    assert Desk(replace(CAPABILITIES, order_window_ns=0)).resolver.proved_by_ns == NEVER

@@ -1,0 +1,132 @@
+"""The kinds of journal records: what must survive a crash. ``journal`` writes and reads them, ``carried`` says which of
+them a later run needs.
+
+A new kind needs three things: its class with a tag of its own, its place in ``Record``, and a line in ``KEPT`` if a
+later run needs it. Fields may be added with a default. A field is never removed or given another meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from arbkit.core.types import Mode, NewOrder, OrdStatus
+
+__all__ = [
+    "KEPT",
+    "BlockReserved",
+    "Control",
+    "DealClosed",
+    "DealOpened",
+    "Intent",
+    "Interrupted",
+    "JournalStart",
+    "Note",
+    "OrderOutcome",
+    "Record",
+    "RunStart",
+]
+
+
+class JournalStart(Struct, frozen=True, gc=False, kw_only=True, tag="journal"):
+    """The first record of a file. An older arbkit refuses the file because of its version, and reads nothing of it."""
+
+    at_ns: int
+    """When the file was made: by a first run, or fresh from an older file."""
+
+
+class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
+    """A run began with this account. The records of a run follow its ``RunStart``s, which have one ``at_ns``."""
+
+    at_ns: int
+    mode: str
+    """``paper``, ``live`` or ``sim``."""
+    account: str
+    environment: str
+    code: str
+    """Code version."""
+
+
+class BlockReserved(Struct, frozen=True, gc=False, kw_only=True, tag="block"):
+    """Reserves a block of client order ids. It is on the disk before an id of the block is used."""
+
+    at_ns: int
+    account: str
+    block: int
+
+
+class Intent(Struct, frozen=True, gc=False, kw_only=True, tag="intent"):
+    """An order, written before its first byte leaves, with the one link that it uses."""
+
+    at_ns: int
+    order: NewOrder
+    channel: str
+    """The link's role (``trade`` or ``rest``). The order is never sent on another."""
+    link: str
+
+
+class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
+    """An order ended (terminal, all fills counted) or was proved absent."""
+
+    at_ns: int
+    account: str
+    cl_ord_id: str
+    status: OrdStatus
+    filled: Decimal = Decimal(0)
+    order_id: str = ""
+    absent: bool = False
+    text: str = ""
+
+
+class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
+    at_ns: int
+    deal: int
+    strategy: str
+    instruments: Sequence[str]
+
+
+class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
+    at_ns: int
+    deal: int
+    outcome: str
+    why: str = ""
+
+
+class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
+    """A person or a breaker changed the mode of the gate."""
+
+    at_ns: int
+    mode: Mode
+    venue: str = ""
+    """"" = all venues."""
+    who: str = ""
+    why: str = ""
+
+
+class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
+    """A note for a person who reads the journal."""
+
+    at_ns: int
+    text: str
+
+
+Record: TypeAlias = (
+    JournalStart | RunStart | BlockReserved | Intent | OrderOutcome | DealOpened | DealClosed | Control | Note
+)
+
+
+class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
+    """A deal that was opened and never closed, with all its orders and what is proved about them. It is no record."""
+
+    deal: DealOpened
+    intents: Sequence[Intent]
+    filled: Mapping[str, Decimal]
+    """Filled quantity by client order id, of the orders whose end is known."""
+
+
+KEPT: Mapping[type[Struct], Callable[[Any], object]] = {Control: lambda record: record.venue}
+"""Kinds that a later run needs, beside orders and deals: the newest record of each key is kept, per environment (of the
+record's ``account`` where it has one, else of the whole run)."""

@@ -1,0 +1,54 @@
+"""What ``arbkit run`` says while it waits for its end."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
+
+from arbkit import SpreadArb
+from arbkit.app.status import Watch, waits
+from arbkit.sim.faults import Fault
+from arbkit.testing.simulated import simulate
+
+
+def test_a_stop_says_what_it_waits_for() -> None:
+    """An order that never arrived: the deal, the order and the time that its proof needs are told at once and then
+    every five seconds, with the end of the grace time; nothing more once all is over."""
+    faults = [Fault(kind="lose_request", venue="okx", count=1)]
+    strategy = SpreadArb(symbols=("BTC-USDT",), min_edge=0.0003, max_notional=150.0)
+    run = simulate(strategy, {Binance: BinanceDialect, Okx: OkxDialect}, faults=faults)
+    run.run_for(60, lambda: bool(run.desk.unresolved()))
+    (order,) = run.desk.unresolved()
+    stopped_ns = run.now_ns
+    run.desk.stop(stopped_ns)
+    told: list[tuple[int, dict[str, Any]]] = []
+    runtime: Any = SimpleNamespace(
+        stops=1,
+        rests={},
+        clock=SimpleNamespace(now_ns=lambda: run.now_ns),
+        ends_ns=lambda desk: stopped_ns + 60 * 10**9,
+    )
+    watch = Watch(run.desk, runtime, lambda event, **fields: told.append((run.now_ns, {"event": event, **fields})))
+    seconds = 0
+    while not run.desk.idle:
+        watch.tell_waits()
+        run.run_for(1)
+        seconds += 1
+    watch.tell_waits()
+    assert {fields["event"] for _, fields in told} == {"desk.waits"}
+    assert len(told) == (seconds + 4) // 5
+    first, later = told[0][1], told[-1][1]
+    assert first["at_most_s"] == 60
+    assert later["at_most_s"] < 60
+    assert any(re.fullmatch(rf"deal {order.intent.deal} \(.*\) is in_doubt", text) for text in first["what"])
+    (proof,) = (text for text in first["what"] if order.cl_ord_id in text)
+    found = re.fullmatch(r"order \w+ \(okx:BTC-USDT\) is unknown, proved in (\d+) s at the latest if .*", proof)
+    assert found
+    assert seconds <= int(found[1]) + 5
+    assert waits(run.desk, run.now_ns) == []
