@@ -42,6 +42,7 @@ from arbkit.core.types import (
     Send,
     Side,
     Tif,
+    Trade,
     VenueSettings,
 )
 
@@ -131,6 +132,12 @@ LIES: dict[str, tuple[str, Lie]] = {
         "clock",
         only(ClockSample, lambda s: [replace(s, offset_ns=s.offset_ns + 4_000_000)]),
     ),
+    "a trade with the maker's side": (
+        "prints",
+        only(Trade, lambda t: [replace(t, side=Side.BUY if t.side is Side.SELL else Side.SELL)]),
+    ),
+    "a trade twice": ("prints", only(Trade, lambda t: [t, t])),
+    "a trade of another instrument": ("prints", only(Trade, lambda t: [replace(t, instrument="okx:BTC-USDT")])),
     "a coarser tick": (
         "catalogue",
         only(InstrumentUpdate, lambda u: [InstrumentUpdate(replace(u.instrument, tick=u.instrument.tick * 10))]),

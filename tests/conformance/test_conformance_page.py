@@ -15,7 +15,13 @@ from arbkit.testing.conformance import KINDS, RULES, VenueUnderTest, run
 from arbkit.testing.conformance.vectors import read_vectors
 
 PAGE = (Path(__file__).parents[2] / "docs/conformance.md").read_text()
-NEEDS = {"dialect": "simulated venue", "orders": "orders", "recording": "`--recording`", "vectors": "`--vectors`"}
+NEEDS = {
+    "dialect": "simulated venue",
+    "orders": "orders",
+    "trades": "public trades",
+    "recording": "`--recording`",
+    "vectors": "`--vectors`",
+}
 
 
 def test_each_rule_is_described_under_its_kind() -> None:

@@ -24,6 +24,7 @@ from arbkit.core.types import (
     Role,
     Tif,
     TopUpdate,
+    Trade,
 )
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.faults import Fault
@@ -176,6 +177,29 @@ def clock(subject: VenueUnderTest) -> None:
             bought = rig.order()
             rig.do(bought)
             must(rig.true_order(bought.cl_ord_id), f"no order arrived at a skew of {skew_ns}")
+
+
+@rule("public trades", "dialect", "trades")
+def prints(subject: VenueUnderTest) -> None:
+    """Each public trade of an instrument whose trades are wanted is reported once, exactly, with the taker's side; none
+    of another instrument is."""
+    rig = subject.rig().boot(("BTC-USDT", "ETH-USDT"), _PUBLIC, trades=("ETH-USDT",))
+    rig.run_for(30)
+    wanted, pair = rig.instrument("ETH-USDT").id, rig.truth.pairs["ETH-USDT"]
+    reported = rig.outs(Trade)
+    must(len(reported) >= 5, f"only {len(reported)} trades in 30 s")
+    same({trade.instrument for trade in reported}, {wanted}, "instruments with trades")
+    true = {str(trade.id): trade for trade in rig.truth.trades["ETH-USDT"].newest}
+    ids = [trade.trade_id for trade in reported]
+    must(ids[0] in true, f"the venue has no trade {ids[0]!r}")
+    known = list(true)[list(true).index(ids[0]) :]
+    same(ids, known[: len(ids)], "trade ids")
+    must(len(known) - len(ids) <= 1, f"{len(known) - len(ids)} trades were not reported")
+    for trade in reported:
+        fact = true[trade.trade_id]
+        want = (fact.side, float(pair.px_text(fact.px)), float(pair.qty_text(fact.qty)))
+        same((trade.side, trade.px, trade.qty), want, f"side, price and size of trade {trade.trade_id}")
+        must(abs(trade.exch_ns - fact.ns) < 1_000_000, f"time of trade {trade.trade_id}: {trade.exch_ns}")
 
 
 @rule("account", "dialect", "orders")

@@ -165,14 +165,22 @@ class Rig:
 
     # --- start ------------------------------------------------------------------------------------------------------
 
-    def boot(self, symbols: Iterable[str] = ("BTC-USDT",), roles: Iterable[Role] = tuple(Role)) -> Rig:
-        """Request time and catalogue, then open the links of ``roles`` and wait until they are ready."""
+    def boot(
+        self,
+        symbols: Iterable[str] = ("BTC-USDT",),
+        roles: Iterable[Role] = tuple(Role),
+        *,
+        trades: Iterable[str] = (),
+    ) -> Rig:
+        """Request time and catalogue, then open the links of ``roles`` and wait until they are ready. ``trades``: the
+        symbols whose public trades are wanted."""
         self._add(rest_link(self.venue, self.account))
         for kind in (AskKind.TIME, AskKind.CATALOGUE):
             self.ask(Ask(kind=kind))
         wanted = [self.instrument(symbol) for symbol in symbols]
         chosen = set(roles)
-        for spec in self.exchange.links(wanted, self.account):
+        prints = [[self.instrument(symbol) for symbol in trades]] if trades else []
+        for spec in self.exchange.links(wanted, self.account, *prints):
             if spec.role in chosen and spec.role is not Role.REST:
                 self._dial(self._add(spec))
         self.run_for(20, lambda: all(line.ready or line.closed for line in self.lines.values()))

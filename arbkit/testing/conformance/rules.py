@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from arbkit.core.protocols import Exchange
 from arbkit.core.types import VenueSettings
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault
-from arbkit.testing.conformance.invented import an_order
+from arbkit.testing.conformance.invented import an_order, invented
 from arbkit.testing.conformance.rig import Rig
 
 __all__ = [
@@ -106,6 +107,7 @@ KINDS = (
     "silent symbols",
     "restarts",
     "clock skew",
+    "public trades",
     "account",
     "signing",
     "order round trip",
@@ -123,9 +125,18 @@ def _routes_orders(subject: VenueUnderTest) -> bool:
     return bool(exchange.route(an_order(exchange.venue)))
 
 
+def _offers_trades(subject: VenueUnderTest) -> bool:
+    exchange = subject.made()
+    if len(signature(exchange.links).parameters) < 3:
+        return False
+    found = exchange.links((), "", invented(exchange.venue, 1))
+    return any(link.trades for link in found)
+
+
 NEEDS: dict[str, tuple[str, Callable[[VenueUnderTest], Any]]] = {
     "dialect": ("no simulated venue is registered", lambda subject: subject.dialect),
     "orders": ("the adapter routes no orders", _routes_orders),
+    "trades": ("the adapter offers no public trades", _offers_trades),
     "recording": ("no --recording given", lambda subject: subject.recording),
     "vectors": ("no --vectors given", lambda subject: subject.vectors),
 }
