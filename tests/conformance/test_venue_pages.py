@@ -335,13 +335,14 @@ def test_fills_beyond_the_venues_memory_prove_nothing(venue: str, days: int) -> 
         assert listing.complete is complete
 
 
-def test_bybit_looks_elsewhere_for_our_ids_only() -> None:
-    """Without an id of ours the history would give every order there is: it is not asked."""
+def test_bybit_looks_elsewhere_by_the_id_that_is_known() -> None:
+    """Without an id the history would give every order there is: it is asked with ours, or else with the venue's."""
     solo = SUBJECTS["bybit"].rig().boot()
     solo.do(solo.order())
     said = solo.do(QueryOrder(account=solo.account, instrument="bybit:BTC-USDT", cl_ord_id="", order_id="77"))
     assert solo.outs(OrderUpdate, said) == []
-    assert [what for what, _ in solo.bodies if isinstance(what, Ask) and what.kind is AskKind.ORDER] == []
+    [elsewhere] = [what for what, _ in solo.bodies if isinstance(what, Ask) and what.kind is AskKind.ORDER]
+    assert elsewhere.ref == "77"
 
 
 @pytest.mark.parametrize("venue", SUBJECTS)
