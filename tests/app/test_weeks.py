@@ -44,12 +44,16 @@ def deal(number, over):
     return b"".join(map(encode, records))
 
 journal, _ = open_journal(StateFolder(Path(sys.argv[1]), "live"), Clock())
-journal.start(lambda _: None, lambda _: None)
+fresh = []
+journal.start(lambda _: None, lambda _: None, lambda: fresh.append(1))
 journal.append(deal(1, False))
 deals = [deal(number, True) for number in range(2, 1000)]
 for number in range(int(sys.argv[2])):
     position = journal.append(deals[number % len(deals)])
     while number % 500 == 0 and journal.durable < position:
+        if fresh:
+            fresh.clear()
+            journal.take_fresh()
         time.sleep(0.0005)
 journal.close()
 print(journal.position)

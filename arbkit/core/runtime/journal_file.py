@@ -81,16 +81,13 @@ class JournalFile:
     ``call_soon_threadsafe`` in them. After a failure every ``append`` raises ``JournalFailed``. Positions count all
     bytes since the file was opened, also those that a fresh file has left behind.
 
-    ``carried``: what a fresh file must hold. The thread passes it each record once that is on the disk; None = the file
-    is never made anew.
+    ``carried``: what a fresh file must hold. The thread passes it each record once that is on the disk.
     """
 
     def __init__(self, path: Path, clock: Clock, carried: Carried | None = None) -> None:
         self._path = path
         self._clock = clock
         self._carried = carried
-        self._lock = threading.Lock()
-        """Held while the file is written to or exchanged."""
         self._fd = _open(path)
         self.position = os.fstat(self._fd).st_size
         """Bytes written."""
@@ -99,6 +96,11 @@ class JournalFile:
         self._known = self.position
         """Position up to which ``carried`` has the records."""
         self._fresh_at = FRESH_AT
+        """Size from which on it is made anew."""
+        self._fresh, self._fresh_size = -1, 0
+        """Descriptor and size of a fresh file that waits to be taken; -1 = none."""
+        self._taken = threading.Event()
+        self._closing = False
         self.durable = 0
         """Bytes that would survive a power failure."""
         self.failure = ""
@@ -114,6 +116,7 @@ class JournalFile:
         self._thread: threading.Thread | None = None
         self._on_durable: Callable[[int], object] = _ignore
         self._on_failure: Callable[[str], object] = _ignore
+        self._on_fresh: Callable[[], object] | None = None
         _sync_folder(path.parent)
 
     # --- before the run
@@ -143,28 +146,20 @@ class JournalFile:
         There is one good journal at any moment: the fresh file is on the disk before it takes the place of the old one,
         and records that were written meanwhile are copied before that.
         """
-        assert self._carried is not None
-        fresh = self._path.with_name(self._path.name + ".new")
-        fresh.unlink(missing_ok=True)
-        data = b"".join(map(encode, [JournalStart(at_ns=self._clock.now_ns()), *self._carried.records()]))
-        fd = _open(fresh)
         try:
-            _write(fd, data)
-            _fdatasync(fd)
-            with self._lock:
-                later = _read(self._fd, self._known - self._begin, self.size)
-                _write(fd, later)
-                os.replace(fresh, self._path)
-                fd, self._fd = self._fd, fd
-                self._begin = self.position - len(data) - len(later)
+            self._prepare()
+            self._exchange()
         finally:
-            os.close(fd)
-        _sync_folder(self._path.parent)
-        self._fresh_at = max(FRESH_AT, 4 * len(data))
+            self._clean_up()
 
-    def start(self, on_durable: Callable[[int], object], on_failure: Callable[[str], object]) -> None:
-        """Start the writer's thread."""
-        self._on_durable, self._on_failure = on_durable, on_failure
+    def start(
+        self,
+        on_durable: Callable[[int], object],
+        on_failure: Callable[[str], object],
+        on_fresh: Callable[[], object] | None = None,
+    ) -> None:
+        """Start the writer's thread. ``on_fresh()``: call ``take_fresh`` on the loop's thread."""
+        self._on_durable, self._on_failure, self._on_fresh = on_durable, on_failure, on_fresh
         self._thread = threading.Thread(target=self._write_out, name="arbkit-journal", daemon=True)
         self._thread.start()
         self._wanted.put((self.position, b""))
@@ -175,14 +170,27 @@ class JournalFile:
         """Write a record to the page cache and return the position after it. Raises ``JournalFailed`` on failure."""
         if self.failure:
             raise JournalFailed(f"{self._path}: {self.failure}")
-        with self._lock:
-            try:
-                _write(self._fd, record)
-            except OSError as error:
-                self._rescue(record, error)
-            self.position += len(record)
+        try:
+            written = os.write(self._fd, record)
+            if written != len(record):  # writing the rest raises the reason
+                written += os.write(self._fd, record[written:])
+            if written != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._rescue(record, error)
+        self.position += len(record)
         self._wanted.put((self.position, record))
         return self.position
+
+    def take_fresh(self) -> None:
+        """Go on in the fresh file that the thread has made, which waits for it: so no record is written meanwhile, and
+        ``append`` needs no lock."""
+        try:
+            if self._fresh >= 0:
+                self._exchange()
+        except OSError:
+            pass  # the thread sees that nothing was exchanged
+        self._taken.set()
 
     def flush(self) -> None:
         """Make all records durable now; blocks until the disk has them. Raises ``JournalFailed``."""
@@ -194,6 +202,8 @@ class JournalFile:
         """Flush and close. Does not raise; see ``failure``."""
         if self._thread is not None:
             self._wanted.put((-1, b""))
+            self._closing = True
+            self._taken.set()
             self._thread.join(10)
             self._thread = None
         self._sync(self.position)
@@ -247,11 +257,49 @@ class JournalFile:
         assert self._carried is not None
         scan(records, self._carried.take)
         self._known = max(self._known, position)
-        if self.size >= self._fresh_at and not self.failure:
-            try:
-                self.renew()
-            except OSError:
-                self._fresh_at = 2 * self.size
+        if self._on_fresh is None or self.size < self._fresh_at or self.failure or self._closing:
+            return
+        try:
+            self._taken.clear()
+            self._prepare()
+            if not self._closing:
+                self._on_fresh()
+                self._taken.wait()
+        except OSError:
+            pass
+        try:
+            self._clean_up()
+        except OSError as error:
+            self._fail(f"a fresh file is not safe: {error.strerror}")
+
+    def _prepare(self) -> None:
+        """A fresh file beside the old one, on the disk."""
+        assert self._carried is not None
+        path = self._path.with_name(self._path.name + ".new")
+        path.unlink(missing_ok=True)
+        self._fresh_at = max(FRESH_AT, 2 * self.size)  # for the case that it cannot be made
+        data = b"".join(map(encode, [JournalStart(at_ns=self._clock.now_ns()), *self._carried.records()]))
+        self._fresh = _open(path)
+        self._fresh_size = len(data)
+        _write(self._fresh, data)
+        _fdatasync(self._fresh)
+
+    def _exchange(self) -> None:
+        """Copy what was written meanwhile, and put the fresh file in the place of the old one."""
+        later = _read(self._fd, self._known - self._begin, self.size)
+        _write(self._fresh, later)
+        os.replace(self._path.with_name(self._path.name + ".new"), self._path)
+        self._fd, self._fresh = self._fresh, self._fd
+        self._begin = self.position - self._fresh_size - len(later)
+        self._fresh_at = max(FRESH_AT, 4 * self._fresh_size)
+
+    def _clean_up(self) -> None:
+        """Close the file that is not used, the old one or a fresh one that was not taken."""
+        if self._fresh >= 0:
+            os.close(self._fresh)
+            self._fresh = -1
+        self._path.with_name(self._path.name + ".new").unlink(missing_ok=True)
+        _sync_folder(self._path.parent)
 
     def _sync(self, position: int) -> bool:
         if self.failure:

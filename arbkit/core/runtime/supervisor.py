@@ -141,6 +141,7 @@ class Runtime:
         self.journal_file.start(
             lambda position: loop.call_soon_threadsafe(durable, position),
             lambda _: loop.call_soon_threadsafe(self._journal_failed),
+            lambda: loop.call_soon_threadsafe(self.journal_file.take_fresh),
         )
 
     async def end(self, desk: Desk) -> None:

@@ -67,23 +67,47 @@ def journal_of(path: Path, fresh_at: int, monkeypatch: pytest.MonkeyPatch) -> Jo
     return file
 
 
+class Loop:
+    """Carries out what the journal's thread asks for between two appends, as the event loop does."""
+
+    def __init__(self, file: JournalFile, on_durable: Callable[[int], object] = lambda _: None) -> None:
+        self.file = file
+        self.asked = threading.Event()
+        file.start(on_durable, pytest.fail, self.asked.set)
+
+    def append(self, record: bytes) -> int:
+        self.turn()
+        return self.file.append(record)
+
+    def turn(self) -> None:
+        if self.asked.is_set():
+            self.asked.clear()
+            self.file.take_fresh()
+
+    def settle(self) -> None:
+        """Until the thread has come after."""
+        while self.file.durable < self.file.position:
+            self.turn()
+            threading.Event().wait(0.0005)
+
+
 def test_it_stays_small_over_many_deals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand deals, and one that stays open from the first: the file never grows far over its bound, and the open
     deal is in it at the end. Positions go on rising, and the last one is reported durable."""
     path = tmp_path / "journal"
     file = journal_of(path, 64 * 1024, monkeypatch)
     durable: list[int] = []
-    file.start(durable.append, pytest.fail)
-    file.append(START)
+    loop = Loop(file, durable.append)
+    loop.append(START)
     cl_ord_id, sent = intent(1)
-    file.append(opened(1) + sent)
+    loop.append(opened(1) + sent)
     largest, position = 0, 0
     for deal in range(2, 10_000):
-        last, position = position, file.append(over(deal))
+        last, position = position, loop.append(over(deal))
         assert position > last
         largest = max(largest, path.stat().st_size)
-        if deal % 50 == 0:  # the thread is given its turns
-            threading.Event().wait(0.001)
+        if deal % 100 == 0:
+            loop.settle()
     file.close()
     assert durable == sorted(set(durable))
     assert file.durable == position
@@ -211,17 +235,33 @@ def test_a_file_that_cannot_be_made_anew_costs_nothing(
 
     monkeypatch.setattr(os, "open", remember)
     monkeypatch.setattr(os, step, full)
-    file.start(lambda _: None, pytest.fail)
-    file.append(START)
+    loop = Loop(file)
+    loop.append(START)
     for deal in range(1, 200):
-        file.append(over(deal))
-        threading.Event().wait(0.0005)
+        loop.append(over(deal))
+        loop.settle()
     cl_ord_id, sent = intent(500)
-    file.append(opened(500) + sent)
+    loop.append(opened(500) + sent)
     file.close()
     assert file.failure == ""
     assert 1 <= tries[0] < 12
     assert left(path) == ([cl_ord_id], [500])
+
+
+def test_a_close_waits_for_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends while a fresh file waits to be taken: the old one stays, and the fresh one is removed."""
+    path = tmp_path / "journal"
+    file = journal_of(path, 1, monkeypatch)
+    asked = threading.Event()
+    file.start(lambda _: None, pytest.fail, asked.set)
+    cl_ord_id, sent = intent(1)
+    file.append(START + opened(1) + sent)
+    assert asked.wait(60)
+    position = file.append(over(2))
+    file.close()
+    assert file.durable == position == path.stat().st_size
+    assert left(path) == ([cl_ord_id], [1])
+    assert os.listdir(tmp_path) == ["journal"]
 
 
 def test_a_full_disk_after_a_fresh_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
