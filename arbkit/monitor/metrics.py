@@ -96,7 +96,9 @@ _BY_LABEL = {
 }
 _GAUGES = (
     MetricInfo("link_up", "gauge", ("link",), "1 while the link is ready for use."),
-    MetricInfo("transit_excess_seconds", "gauge", ("link",), "How late the last frame arrived, by the venue's measured clock."),
+    MetricInfo(
+        "transit_excess_seconds", "gauge", ("link",), "How late the last frame arrived, by the venue's measured clock."
+    ),
     MetricInfo("book_state", "gauge", ("instrument", "state"), "1 for the state that the book is in."),
     MetricInfo(
         "book_age_seconds", "gauge", ("instrument",), "Time since the last frame, or its transit excess if larger."
