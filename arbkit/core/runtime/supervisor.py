@@ -24,7 +24,7 @@ from arbkit.core.runtime.reasons import pieces
 from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import Connect, connect, tls_context
 from arbkit.core.tape import BLOCK, TapingDesk
-from arbkit.core.types import Dial, HttpRequest, Secret
+from arbkit.core.types import NEVER, Dial, HttpRequest, Secret
 
 __all__ = ["Ending", "Runtime", "run"]
 
@@ -126,9 +126,11 @@ class Runtime:
         inputs.turn(inputs.desk.stop if self.stops == 1 else inputs.desk.halt, now_ns)
 
     def ends_ns(self, desk: Desk, grace_ns: int = GRACE_NS) -> int:
-        """When a stopped run ends at the latest, by what is open now."""
-        wanted_ns = max(self.stopped_ns + grace_ns, desk.proved_by_ns + UNWIND_NS)
-        return min(wanted_ns, self.stopped_ns + max(grace_ns, MOST_GRACE_NS))
+        """When a stopped run ends at the latest, by what is open now. It does not wait longer for a proof that nothing
+        announces: the venue does not answer, or guarantees no order window."""
+        proof_ns = desk.proved_by_ns + UNWIND_NS if desk.proved_by_ns < NEVER else 0
+        most_ns = self.stopped_ns + max(grace_ns, MOST_GRACE_NS)
+        return min(max(self.stopped_ns + grace_ns, proof_ns), most_ns)
 
     def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
         """Connect the runtime to the event loop and start the journal's thread."""

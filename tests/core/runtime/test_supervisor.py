@@ -272,13 +272,14 @@ async def test_the_grace_time_is_as_long_as_an_open_proof_needs(
     tmp_path: Path, make_desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An order that can be proved later than the grace time ends is waited for, and then its deal; also one that turns
-    unknown after the stop. The bound holds for a proof that never comes."""
+    unknown after the stop. Nothing is waited for where no proof can be told."""
     monkeypatch.setattr(supervisor, "UNWIND_NS", 20 * MS)
     for proof_ns, later_ns, most_ns, waited_ns in (
         (0, 0, 500 * MS, 50 * MS),
         (200 * MS, 0, 500 * MS, 220 * MS),
         (0, 300 * MS, 500 * MS, 320 * MS),
-        (NEVER, 0, 400 * MS, 400 * MS),
+        (600 * MS, 0, 400 * MS, 400 * MS),
+        (NEVER, 0, 400 * MS, 50 * MS),
     ):
         monkeypatch.setattr(supervisor, "MOST_GRACE_NS", most_ns)
         desk, clock = make_desk(), Clock()
@@ -295,6 +296,8 @@ async def test_the_grace_time_is_as_long_as_an_open_proof_needs(
         async with asyncio.timeout(60):
             assert await task is Ending.GRACE
         assert clock.now_ns() - began_ns >= waited_ns
+        told_ns = runtime.ends_ns(desk, 50 * MS) - runtime.stopped_ns
+        assert waited_ns - 20 * MS <= told_ns <= waited_ns
 
 
 async def test_the_second_stop_cuts(tmp_path: Path, make_desk: Any) -> None:
