@@ -584,7 +584,7 @@ class Engine:
                 self._log("alarm.deal_held", deal=deal.id, pair=deal.pair, why=deal.why)
                 for change in self._limits.outcome(deal, now_ns):
                     self.restrict(change)
-            elif deal.id in self._untold and not deal.open_orders:
+            elif deal.id in self._untold and not deal.in_doubt and (deal.tries or not deal.open_orders):
                 self._untold.discard(deal.id)
                 self._counters.alarms["deal_interrupted"] += 1
                 self._log("alarm.deal_interrupted", deal=deal.id, pair=deal.pair, why=deal.why)
