@@ -583,7 +583,7 @@ class Desk:
         new = update.instrument
         old = self.catalogue.get(new.id)
         self.catalogue.add(new)
-        if old is not None and old != new:
+        if old is not None and old.rules != new.rules:
             self.venues[new.venue].refusals.changed(new.id)
         if old is not None and old.tradable is not new.tradable and new.id in self.books:
             self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)

@@ -3,7 +3,7 @@ tells it of refusals, the engine and executors read it.
 
 A refusal that the same order would meet again (funds, a closed market, the account's mode) is enough for a rest of a
 minute. Any other one counts when it comes twice in a deal, for five seconds. Each further rest of a side is twice as
-long, up to an hour. An accepted order on that side ends it, and so does a change of the instrument's rules.
+long, up to an hour. An accepted order on that side ends it, and so do other steps or limits of the instrument.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Refusals:
         self.sides.pop((instrument, side), None)
 
     def changed(self, instrument: str) -> None:
-        """The rules or the state of the instrument changed: what was refused may be accepted now."""
+        """The instrument has other steps or limits: what was refused may be accepted now."""
         for side in Side:
             self.sides.pop((instrument, side), None)
 
