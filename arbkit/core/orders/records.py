@@ -81,8 +81,8 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     text: str = ""
     paid: Decimal = Decimal(0)
     """Sum of price times quantity over its fills."""
-    fees: Mapping[str, Decimal] = {}
-    """Paid, by asset."""
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    """Paid: (asset, amount) each."""
 
 
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):

@@ -47,6 +47,7 @@ from arbkit.core.types import (
     OrdStatus,
     Purpose,
     QueryOrder,
+    RejectReason,
     ReplaceOrder,
     Tif,
     Trade,
@@ -58,6 +59,8 @@ __all__ = ["Engine", "RunningStrategy", "read", "wanted"]
 OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
 _MS = 1_000_000
+_NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, RejectReason.CLOCK})
+"""Refusals that say nothing about the rules of the instrument."""
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
 
@@ -374,7 +377,8 @@ class Engine:
         if order.status is OrdStatus.REJECTED:
             span_ns = venue.refusals.refused(order, () if deal is None else deal.orders.values(), now_ns)
             if span_ns:
-                venue.rules_doubted(now_ns)
+                if order.reason not in _NO_RULE:
+                    venue.rules_doubted(now_ns)
                 self._log(
                     "side.refused",
                     instrument=intent.instrument,
@@ -652,7 +656,7 @@ def _outcome(order: Order, now_ns: int) -> OrderOutcome:
         order_id=order.order_id,
         text=order.text,
         paid=order.paid,
-        fees=order.fees(),
+        fees=tuple(order.fees().items()),
     )
 
 

@@ -113,7 +113,7 @@ class InterruptedDeals:
                 leg.sold += order.filled_qty
                 leg.received += order.paid
             outcome = told.ended.get(order.cl_ord_id)
-            for asset, fee in (order.fees() if outcome is None else outcome.fees).items():
+            for asset, fee in order.fees().items() if outcome is None else outcome.fees:
                 leg.fees[asset] = leg.fees.get(asset, _ZERO) + fee
         return list(legs.values())
 

@@ -70,7 +70,7 @@ def after(*records: Any, orders: dict[str, Orders] | None = None) -> list[Deal |
 def test_one_leg_filled_and_the_other_not_is_held() -> None:
     """The deal is HELD with what was bought, what was paid, and the fee that was taken in base."""
     buy, sell = intent(A, Side.BUY, "0.5"), intent(B, Side.SELL, "0.5")
-    fees = {"BTC": Decimal("0.0005")}
+    fees = (("BTC", Decimal("0.0005")),)
     (deal,) = after(buy, sell, outcome(buy, "0.5", paid=Decimal("49.5"), fees=fees), outcome(sell, "0"))
     assert isinstance(deal, Deal)
     assert (deal.id, deal.strategy, deal.state) == (1, "spread", DealState.HELD)
