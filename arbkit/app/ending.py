@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ __all__ = ["exit_code", "last_line", "last_words"]
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
     130 ended by a second stop with nothing left."""
-    if desk.unresolved() or desk.held() or desk.interrupted.left or not desk.idle:
+    if desk.unresolved() or desk.held() or desk.interrupted.waiting or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
@@ -33,18 +34,20 @@ def exit_code(desk: Desk, ending: Ending) -> int:
 def last_line(desk: Desk) -> dict[str, Any]:
     """The summary of a run, as plain data."""
     counters = desk.counters
+    held = len(desk.held())
+    outcomes = counters.deals + Counter({"held": held})
     asset = desk.setup.limits.asset
     marked = desk.ledger.marked(desk.prices, asset)
     tick = counters.tick_to_order
     return {
-        "deals": sum(counters.deals.values()),
+        "deals": sum(outcomes.values()),
         "legs": desk.engine.legs_sent,
         "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
-        "broken": counters.deals["completed"] + counters.deals["reversed"] + counters.deals["held"],
-        "outcomes": dict(sorted(counters.deals.items())),
+        "broken": counters.deals["completed"] + counters.deals["reversed"] + held,
+        "outcomes": dict(sorted(outcomes.items())),
         "unresolved": len(desk.unresolved()),
-        "held": len(desk.held()),
-        "left_over": len(desk.interrupted.left),
+        "held": held,
+        "left_over": len(desk.interrupted.waiting),
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
@@ -90,9 +93,13 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
         )
     for deal in desk.held():
         lines.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    lines += [f"  left over: {text}" for text in desk.interrupted.left]
-    if desk.unresolved() or not desk.idle:
-        lines.append("  Run the same command again: it reads the journal and resolves them.")
+    lines += [
+        f"  left open by an earlier run: deal {left.deal.deal} {', '.join(left.deal.instruments)}: its instruments are "
+        "not known yet"
+        for left in desk.interrupted.waiting
+    ]
+    if code == 6:
+        lines.append("  Run the same command again: it reads the journal, resolves orders and goes on with held deals.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
     lines.append(

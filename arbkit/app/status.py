@@ -20,6 +20,8 @@ __all__ = ["Watch", "waits"]
 LOOK_S = 1.0
 REPEAT_LOOKS = 10
 """Minimum number of checks between two events of a venue that waits for changing reasons."""
+HELD_LOOKS = 60
+"""Checks from one event about the HELD deals to the next."""
 WAITS_LOOKS = 5
 """Checks from one event about what a stopped run waits for to the next."""
 _STOPPED = "stopped: "
@@ -36,6 +38,7 @@ class Watch:
         self._log = log
         self._logged: dict[str, tuple[str, int]] = {}
         self._looks = 0
+        self._held = 0
         self._waited = 0
 
     async def run(self) -> None:
@@ -43,6 +46,7 @@ class Watch:
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
+            self.tell_held()
             if self._runtime.stops:
                 self.tell_waits()
             elif self._hopeless():
@@ -62,6 +66,14 @@ class Watch:
                 self._log("venue.waiting", venue=name, why=why)
             else:
                 self._log("venue.ready", venue=name)
+
+    def tell_held(self) -> None:
+        """Every deal that is HELD, once at the first check that finds one, and then every ``HELD_LOOKS``."""
+        held = self._desk.held()
+        if held and not self._held % HELD_LOOKS:
+            for deal in held:
+                self._log("deal.held", deal=deal.id, pair=deal.pair, why=deal.why)
+        self._held = self._held + 1 if held else 0
 
     def tell_waits(self) -> None:
         """At the first check after a stop, and then every ``WAITS_LOOKS``."""

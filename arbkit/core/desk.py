@@ -170,8 +170,10 @@ class Desk:
             log=self.log,
             now_ns=now_ns,
         )
-        self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue, self.counters, self.log)
-        self.startup = Startup(self.venues, self.catalogue, self.market, self.dialer, self.engine, self.log, now_ns)
+        self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
+        self.startup = Startup(
+            self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
+        )
         self.audit = Audit(
             self.ledger, self.limits, self.prices, setup.limits.asset, self.venues, self.counters, self.log, now_ns
         )
@@ -214,6 +216,8 @@ class Desk:
                 )
             venue = self.venues[account.partition(":")[0]]
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
+        for told in self.setup.interrupted:
+            self.engine.left_open(told)
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -287,8 +291,12 @@ class Desk:
         if now_ns >= self.audit.due_ns:
             for change in self.audit.tick(now_ns):
                 self.engine.restrict(change)
-            for record in self.interrupted.tick(now_ns):
-                self.sender.journal(record)
+            for left in self.interrupted.tick(now_ns):
+                if isinstance(left, Deal):
+                    self.engine.resume(left, now_ns)
+                else:
+                    self.engine.ended_before(left)
+            self.engine.forget(now_ns)
             deals = {*self.engine.deals, *self.interrupted.deals}
             for table in self.orders.values():
                 table.forget(now_ns, deals)
@@ -402,7 +410,7 @@ class Desk:
         return not self.engine.deals
 
     def held(self) -> list[Deal]:
-        """Deals that could be neither completed nor reversed."""
+        """Deals that could be neither completed nor reversed yet, those of earlier runs included."""
         return [deal for deal in self.engine.deals.values() if deal.state is DealState.HELD]
 
     def unresolved(self) -> list[Order]:
@@ -575,6 +583,8 @@ class Desk:
         new = update.instrument
         old = self.catalogue.get(new.id)
         self.catalogue.add(new)
+        if old is not None and old.rules != new.rules:
+            self.venues[new.venue].refusals.changed(new.id)
         if old is not None and old.tradable is not new.tradable and new.id in self.books:
             self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)
 

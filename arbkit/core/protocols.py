@@ -29,6 +29,7 @@ from arbkit.core.types import (
     RateLimit,
     Role,
     Send,
+    Side,
     Trade,
     Wire,
 )
@@ -211,6 +212,10 @@ class View(Protocol):
     def wait_ns(self, order: NewOrder) -> int:
         """How long a hedge or unwind would wait for rate tokens or for the end of a ban. 0 = it can leave now;
         ``NEVER`` = it costs more than the venue's limit."""
+        ...
+
+    def refused(self, instrument: str, side: Side) -> str:
+        """Why this side of the instrument is left alone for a while: the venue refuses orders there. "" = it is not."""
         ...
 
     def room(self, instrument: str) -> Decimal:

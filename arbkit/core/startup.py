@@ -16,6 +16,7 @@ from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.trading.engine import Engine, RunningStrategy, read, wanted
+from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.types import NEVER, Catalogue, Role, rest_link
 from arbkit.core.venues.venue import Venue, VenueSetup
 
@@ -42,6 +43,7 @@ class Startup:
         books: Books,
         dialer: Dialer,
         engine: Engine,
+        interrupted: InterruptedDeals,
         log: Log,
         now_ns: int,
     ) -> None:
@@ -50,6 +52,7 @@ class Startup:
         self._books = books
         self._dialer = dialer
         self._engine = engine
+        self._interrupted = interrupted
         self._log = log
         self.due_ns = now_ns + START_NS
         self._trades: dict[str, None] = {}
@@ -79,7 +82,8 @@ class Startup:
         """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet
         is asked again when another venue comes; raises its ``ConfigError`` when all are known and it has never been
         able to."""
-        asked: dict[str, None] = {}
+        left = self._interrupted.instruments  # what an earlier run left open is worked off: it needs its books
+        asked = dict.fromkeys(name for name in left if name in self._catalogue)
         trades: dict[str, None] = {}
         for running in self._engine.strategies:
             if running.failed:

@@ -7,8 +7,13 @@ and their fills are counted, there are two cases:
 - otherwise one more priced IOC order is sent for the difference. It completes the smaller leg (hedge) or reverses a
   part of the larger one (unwind), whichever is cheaper by the present books, within ``max_unwind_loss``.
 
-A venue that is banned, out of rate tokens or not ready gets such an order only if no other can take it now. After
-``tries`` such orders, or after ``hold_after_s`` without a possible one, the deal is HELD.
+A venue that is banned, out of rate tokens or not ready gets such an order only if no other can take it now. A side that
+its venue refuses gets none before it may be tried again (``View.refused``).
+
+After ``tries`` such orders, or after ``hold_after_s`` without a possible one, the deal is HELD: an alarm is raised, and
+it goes on more slowly. Orders follow after 2 s, 4 s and so on, up to a minute; a fill starts that anew. With each
+``hold_after_s`` the price may be worse by another ``max_unwind_loss``, up to ``max_held_loss``. A HELD deal of an
+earlier run is taken up with the first book of its instruments.
 
 While the outcome of an order is unknown, nothing is sent for its deal until there is proof. If that takes longer than
 ``max_naked_s``, what is known to have filled on the other leg is taken back: an order that the venue still does not
@@ -43,17 +48,6 @@ from arbkit.strategies.edge import common_lot
 __all__ = ["TakerExecutor"]
 
 _ZERO = Decimal(0)
-_LASTING = frozenset(
-    {
-        RejectReason.INSUFFICIENT_FUNDS,
-        RejectReason.INSTRUMENT,
-        RejectReason.AUTH,
-        RejectReason.BAD_QTY,
-        RejectReason.MIN_NOTIONAL,
-    }
-)
-"""Rejections that would be repeated, whether the venue's adapter knows them as lasting (``Order.lasting``) or not: that
-side of that instrument is not tried again for the deal."""
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
@@ -64,12 +58,15 @@ _LOOK_NS = 1_000_000_000
 """While the order must wait, prices are looked at again after so long."""
 _DOUBLINGS = 9
 """In doubt, the delay between two tries doubles so often at most."""
+_HELD_NS = 2_000_000_000
+"""Delay before the first order of a HELD deal; it doubles with each one."""
+_HELD_CAP_NS = 60_000_000_000
 
 
 class _Repair:
     """State of an unbalanced deal: since when, when the next order may be sent, and when to check again."""
 
-    __slots__ = ("doubt_ns", "due_ns", "next_ns", "sent", "since_ns", "waiting")
+    __slots__ = ("again", "doubt_ns", "due_ns", "held_ns", "next_ns", "over", "sent", "since_ns", "waiting")
 
     def __init__(self, now_ns: int) -> None:
         self.since_ns = now_ns
@@ -78,6 +75,12 @@ class _Repair:
         """Number of hedge and unwind orders that had left then."""
         self.doubt_ns = 0
         """Since when an order of the deal is UNKNOWN; 0 = none is."""
+        self.held_ns = 0
+        """Since when the deal is HELD; 0 = it is not."""
+        self.again = 0
+        """Number of orders since it is HELD, or since the last fill after that."""
+        self.over = _ZERO
+        """The difference at the last look."""
         self.next_ns = now_ns
         self.due_ns = NEVER
         self.waiting = False
@@ -88,17 +91,18 @@ class TakerExecutor(Executor):
     """Executes deals of one purchase and one sale. Raises ``ConfigError`` for invalid settings.
 
     ``max_unwind_loss``: how much worse than the opposite leg a hedge or unwind may trade, as a fraction of price.
-    ``slippage``: how far beyond the last level used such an order may fill; it is multiplied by the number of the try.
-    ``tries``: maximum number of hedge and unwind orders. ``spacing_s``: seconds between tries; doubles each time.
-    ``hold_after_s``: seconds without a possible order until HELD. ``order_life_s``: seconds in which the venue must
-    execute an order. ``max_naked_s``: how long a filled leg waits for the proof of an order of unknown outcome; a proof
-    usually takes about 20 s.
+    ``max_held_loss``: the same for a deal that has been HELD for some time. ``slippage``: how far beyond the last level
+    used such an order may fill; it is multiplied by the number of the try. ``tries``: number of hedge and unwind orders
+    until HELD. ``spacing_s``: seconds between them; doubles each time. ``hold_after_s``: seconds without a possible
+    order until HELD. ``order_life_s``: seconds in which the venue must execute an order. ``max_naked_s``: how long a
+    filled leg waits for the proof of an order of unknown outcome; a proof usually takes about 20 s.
     """
 
     def __init__(
         self,
         *,
         max_unwind_loss: float = 0.01,
+        max_held_loss: float = 0.05,
         slippage: float = 0.0005,
         tries: int = 6,
         spacing_s: float = 0.05,
@@ -106,14 +110,15 @@ class TakerExecutor(Executor):
         order_life_s: float = 1.0,
         max_naked_s: float = 30.0,
     ) -> None:
-        if not 0.0 <= max_unwind_loss < 1.0 or not 0.0 <= slippage < 1.0:
+        if any(not 0.0 <= share < 1.0 for share in (max_unwind_loss, max_held_loss, slippage)):
             raise ConfigError(
-                f"executor: max_unwind_loss {max_unwind_loss} and slippage {slippage} must be fractions of price, from "
-                f"0 to below 1"
+                f"executor: max_unwind_loss {max_unwind_loss}, max_held_loss {max_held_loss} and slippage {slippage} "
+                f"must be fractions of price, from 0 to below 1"
             )
         if tries < 1 or min(spacing_s, hold_after_s, max_naked_s) < 0.0 or order_life_s <= 0.0:
             raise ConfigError("executor: tries must be at least 1, times at least 0, order_life_s more than 0")
         self.max_unwind_loss = Decimal(repr(max_unwind_loss))
+        self.max_held_loss = max(Decimal(repr(max_held_loss)), self.max_unwind_loss)
         self.slippage = slippage
         self.tries = tries
         self.spacing_ns = int(spacing_s * 1e9)
@@ -168,8 +173,10 @@ class TakerExecutor(Executor):
         return self._settle(deal, view, now_ns)
 
     def on_book(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
-        """Check again if an unbalanced deal waits for a book."""
+        """Check again if an unbalanced deal waits for a book. A HELD deal that is new here is taken up."""
         repair = self._repairs.get(deal.id)
+        if deal.state is DealState.HELD:
+            return () if repair is not None and now_ns < repair.next_ns else self._settle(deal, view, now_ns)
         if repair is None or not repair.waiting:
             return ()
         repair.next_ns = now_ns
@@ -187,14 +194,16 @@ class TakerExecutor(Executor):
             return ()
         if deal.in_doubt:
             return self._in_doubt(deal, view, now_ns)
+        known = self._repairs.get(deal.id)
+        if known is not None and known.doubt_ns:
+            known.doubt_ns = 0
+            known.since_ns = now_ns
+            known.next_ns = min(known.next_ns, now_ns + self.spacing_ns)
         if deal.state is DealState.IN_DOUBT:
             deal.move(DealState.UNWINDING if deal.tries else DealState.SENT)
-            if (known := self._repairs.get(deal.id)) is not None:
-                known.doubt_ns = 0
-                known.since_ns = now_ns
-                known.next_ns = min(known.next_ns, now_ns + self.spacing_ns)
         entries = sum(order.intent.purpose is Purpose.ENTRY for order in deal.orders.values())
-        if entries < len(deal.legs) or any(not order.status.terminal or order.leaves for order in deal.orders.values()):
+        incomplete = deal.state is DealState.SENT and entries < len(deal.legs)
+        if incomplete or any(not order.status.terminal or order.leaves for order in deal.orders.values()):
             self._wake(deal, NEVER)
             return ()
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
@@ -204,16 +213,12 @@ class TakerExecutor(Executor):
             else:
                 self._close(deal, over, now_ns)
             return ()
-        if deal.state is DealState.HELD:
-            return ()
         return self._repair(deal, over, view, now_ns)
 
     def _in_doubt(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
         """An order is UNKNOWN. When its proof takes too long, take back what is known to have filled."""
-        if deal.state is DealState.HELD:
-            self._wake(deal, NEVER)
-            return ()
-        deal.move(DealState.IN_DOUBT)
+        if deal.state is not DealState.HELD:
+            deal.move(DealState.IN_DOUBT)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
         repair.doubt_ns = repair.doubt_ns or now_ns
         over = sum((leg.net_base for leg in deal.legs), _ZERO)
@@ -233,10 +238,14 @@ class TakerExecutor(Executor):
     def _repair(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> Sequence[Command]:
         """``over``: surplus of base over all legs (negative: a shortage). Returns one order, or waits, or holds the
         deal; a deal in doubt is never held, because its proof is still to come."""
-        doubt = deal.state is DealState.IN_DOUBT
-        if not doubt:
+        doubt, held = deal.in_doubt, deal.state is DealState.HELD
+        if not (doubt or held):
             deal.move(DealState.UNWINDING)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
+        if held and not repair.held_ns:
+            repair.held_ns = now_ns
+        if over != repair.over:
+            repair.over, repair.again = over, 0
         if now_ns < repair.next_ns:
             self._wake(deal, repair.next_ns)
             return ()
@@ -244,26 +253,30 @@ class TakerExecutor(Executor):
         sent, tried = self._sent(deal)
         if sent != repair.sent:
             repair.sent, repair.since_ns = sent, now_ns
-        if tried >= self.tries or sent >= _PATIENCE * self.tries:
-            self._wake(deal, NEVER)
-            if not doubt:
-                self._hold(deal, f"{unhedged} after {deal.tries} hedge and unwind orders")
+        if not (doubt or held) and (tried >= self.tries or sent >= _PATIENCE * self.tries):
+            self._hold(deal, repair, f"{unhedged} after {deal.tries} hedge and unwind orders", now_ns)
             return ()
-        order, wait_ns, why = self._cheapest(deal, over, tried, view, now_ns)
+        order, wait_ns, why = self._cheapest(deal, over, tried, self._loss(repair, now_ns), view, now_ns)
         repair.waiting = order is None
-        end_ns = NEVER if doubt else repair.since_ns + self.hold_after_ns
+        end_ns = NEVER if doubt or held else repair.since_ns + self.hold_after_ns
+        if held:
+            deal.why = f"{unhedged}: {why}" if why else unhedged
         if wait_ns:
             repair.since_ns = now_ns  # it will be possible
             repair.next_ns = now_ns + min(wait_ns, _LOOK_NS)
         elif now_ns >= end_ns and (order is None or sent < deal.tries):
-            self._hold(deal, f"{unhedged}: {why or next(reversed(deal.orders.values())).text}")
+            self._hold(deal, repair, f"{unhedged}: {why or next(reversed(deal.orders.values())).text}", now_ns)
             return ()
         elif order is None:
-            repair.next_ns = min(now_ns + (_LOOK_NS if doubt else max(self.spacing_ns, 1)), end_ns)
+            repair.next_ns = min(now_ns + (_LOOK_NS if doubt or held else max(self.spacing_ns, 1)), end_ns)
         if order is None or wait_ns:
             self._wake(deal, repair.next_ns)
             return ()
-        repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, _DOUBLINGS if doubt else self.tries - 1))
+        if held:
+            repair.next_ns = now_ns + min(_HELD_NS << min(repair.again, _DOUBLINGS), _HELD_CAP_NS)
+            repair.again += 1
+        else:
+            repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, _DOUBLINGS if doubt else self.tries - 1))
         deal.tries += 1
         self._wake(deal, NEVER)
         return (order,)
@@ -279,15 +292,22 @@ class TakerExecutor(Executor):
                 tried += not (rejected and order.reason in _UNTRIED)
         return sent, tried
 
+    def _loss(self, repair: _Repair, now_ns: int) -> Decimal:
+        """How much worse than the opposite leg an order may trade now."""
+        if not repair.held_ns:
+            return self.max_unwind_loss
+        spans = 1 + (now_ns - repair.held_ns) // max(self.hold_after_ns, _LOOK_NS)
+        return min(self.max_unwind_loss * spans, self.max_held_loss)
+
     def _cheapest(
-        self, deal: Deal, over: Decimal, tried: int, view: View, now_ns: int
+        self, deal: Deal, over: Decimal, tried: int, loss: Decimal, view: View, now_ns: int
     ) -> tuple[NewOrder | None, int, str]:
         """The cheapest order that reduces the difference, by the present books, and how long it must wait; or (None, 0,
         why there is none). A venue that is not ready for new deals or takes no order now, or an instrument that is not
         tradable, is used only if no other is possible."""
         side = Side.SELL if over > 0 else Side.BUY
         sign = 1.0 if side is Side.SELL else -1.0
-        bound = self._bound(deal, side)
+        bound = self._bound(deal, side, loss)
         best: NewOrder | None = None
         best_wait_ns = 0
         best_worth = (False, 0.0)
@@ -329,15 +349,9 @@ class TakerExecutor(Executor):
         """(instrument, size, limit price, value at the levels) of the possible order on this leg's instrument within
         the price bound, or the reason why there is none."""
         instrument = view.catalogue[leg.instrument]
-        if any(
-            order.status is OrdStatus.REJECTED
-            and (order.lasting or order.reason in _LASTING)
-            and order.intent.instrument == leg.instrument
-            and order.intent.side is side
-            for order in deal.orders.values()
-        ):
-            return "has rejected such an order before"
-        if deal.state is DealState.IN_DOUBT and (
+        if why := view.refused(leg.instrument, side):
+            return why
+        if deal.in_doubt and (
             leg.side is side
             or any(order.unknown and order.intent.instrument == leg.instrument for order in deal.orders.values())
         ):
@@ -365,7 +379,7 @@ class TakerExecutor(Executor):
             qty = instrument.quantize_qty(got)
         else:
             qty = instrument.quantize_qty(qty)
-        further = self.slippage * (tried + 1)
+        further = self.slippage * min(tried + 1, self.tries)
         if side is Side.SELL:
             limit = max(worst * (1.0 - further), limit)
         else:
@@ -377,17 +391,18 @@ class TakerExecutor(Executor):
             )
         return instrument, qty, limit_px, value * float(qty) / got
 
-    def _bound(self, deal: Deal, side: Side) -> Decimal:
-        """The worst allowed price: the average price of the opposite leg, plus or minus ``max_unwind_loss``."""
+    @staticmethod
+    def _bound(deal: Deal, side: Side, loss: Decimal) -> Decimal:
+        """The worst allowed price: the average price of the opposite leg, made worse by ``loss``."""
         if side is Side.SELL:
             legs = [leg for leg in deal.legs if leg.side is Side.BUY]
             bought = sum((leg.bought for leg in legs), _ZERO)
             px = sum((leg.paid for leg in legs), _ZERO) / bought if bought else legs[0].px
-            return px * (1 - self.max_unwind_loss)
+            return px * (1 - loss)
         legs = [leg for leg in deal.legs if leg.side is Side.SELL]
         sold = sum((leg.sold for leg in legs), _ZERO)
         px = sum((leg.received for leg in legs), _ZERO) / sold if sold else legs[0].px
-        return px * (1 + self.max_unwind_loss)
+        return px * (1 + loss)
 
     def _dust(self, deal: Deal, qty: Decimal, view: View) -> bool:
         """Whether ``qty`` is too small to trade on every leg's instrument, at the worst allowed price."""
@@ -417,11 +432,11 @@ class TakerExecutor(Executor):
         deal.close(outcome, why, now_ns)
         self._forget(deal)
 
-    def _hold(self, deal: Deal, why: str) -> None:
-        deal.move(DealState.HELD)
-        deal.outcome = Outcome.HELD
-        deal.why = why
-        self._forget(deal)
+    def _hold(self, deal: Deal, repair: _Repair, why: str, now_ns: int) -> None:
+        deal.hold(why)
+        repair.held_ns = now_ns
+        repair.next_ns = now_ns + _HELD_NS
+        self._wake(deal, repair.next_ns)
 
     def _wake(self, deal: Deal, due_ns: int) -> None:
         repair = self._repairs.get(deal.id)

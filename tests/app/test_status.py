@@ -52,3 +52,26 @@ def test_a_stop_says_what_it_waits_for() -> None:
     assert found
     assert seconds <= int(found[1]) + 5
     assert waits(run.desk, run.now_ns) == []
+
+
+def test_held_deals_are_told_at_once_and_every_minute() -> None:
+    """Each with its present reason, by every run, until none is left; a later one is told at once again."""
+    told: list[dict[str, Any]] = []
+    held: list[Any] = []
+    desk: Any = SimpleNamespace(held=lambda: held, venues={})
+    runtime: Any = SimpleNamespace(stops=0, rests={})
+    watch = Watch(desk, runtime, lambda event, **fields: told.append({"event": event, **fields}))
+    watch.tell_held()
+    assert told == []
+    held.append(SimpleNamespace(id=7, pair="a:X-Y+b:X-Y", why="1 X unhedged"))
+    for _ in range(60):
+        watch.tell_held()
+    assert told == [{"event": "deal.held", "deal": 7, "pair": "a:X-Y+b:X-Y", "why": "1 X unhedged"}]
+    held[0].why = "0.4 X unhedged"
+    watch.tell_held()
+    assert [row["why"] for row in told] == ["1 X unhedged", "0.4 X unhedged"]
+    left = held.pop()
+    watch.tell_held()
+    held.append(left)
+    watch.tell_held()
+    assert len(told) == 3

@@ -8,7 +8,8 @@ import pytest
 
 from arbkit.core.market.book import Book
 from arbkit.core.market.books import Books
-from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level, NewOrder
+from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level, NewOrder, Side
+from arbkit.core.venues.refusals import Refusals
 
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
@@ -51,6 +52,8 @@ class FakeView:
         self.down: set[str] = set()
         self.waits: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
+        self.refusals = Refusals()
+        self.now = 0
         self.calls = 0
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
@@ -80,6 +83,9 @@ class FakeView:
 
     def wait_ns(self, order: NewOrder) -> int:
         return self.waits.get(order.account.split(":")[0], 0)
+
+    def refused(self, instrument: str, side: Side) -> str:
+        return self.refusals.why(instrument, side, self.now)
 
     def room(self, instrument: str) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))

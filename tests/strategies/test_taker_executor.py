@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -46,6 +47,14 @@ class Table:
         self.sent: list[NewOrder] = []
         self.deal = None
 
+    @property
+    def now(self) -> int:
+        return self.view.now
+
+    @now.setter
+    def now(self, now_ns: int) -> None:
+        self.view.now = now_ns
+
     def start(self, qty=1.0, buy_qty=None):
         self.deal = self.executor.plan(offer(qty, buy_qty), self.view, self.now)
         self.deal.id = 7
@@ -69,7 +78,7 @@ class Table:
     def send(self, command) -> None:
         assert isinstance(command, NewOrder)
         assert command.cl_ord_id == ""
-        assert self.deal.state in (DealState.SENT, DealState.UNWINDING, DealState.IN_DOUBT)
+        assert self.deal.state in (DealState.SENT, DealState.UNWINDING, DealState.IN_DOUBT, DealState.HELD)
         if command.purpose is not Purpose.ENTRY:
             leg = self.deal.legs[command.leg]
             doubted = {order.intent.instrument for order in self.deal.orders.values() if order.unknown}
@@ -122,6 +131,8 @@ class Table:
         change = self.orders[update.account].apply(update)
         for fill in change.fills:
             self.deal.fill(fill)
+        if change.order.status is OrdStatus.REJECTED:
+            self.view.refusals.refused(change.order, self.deal.orders.values(), self.now)
         self.do(self.executor.on_order(self.deal, update, self.view, self.now))
 
     def doubt(self, index: int):
@@ -570,20 +581,92 @@ def test_tries_are_spaced_and_bounded(table):
     table.report(7).tick()
     assert (table.deal.state, table.deal.tries, len(table.sent)) == (DealState.HELD, 6, 8)
     assert table.deal.why == "1 BTC unhedged after 6 hedge and unwind orders"
-    assert table.executor.due_ns == NEVER
+    assert table.executor.due_ns == table.now + 2_000 * MS
+
+
+def test_six_missed_orders_are_no_reason_to_give_up(table):
+    """HELD, it goes on: after 2 s, then with gaps of 2, 4, 8, 16, 32, 60 and 60 s. A fill starts that anew."""
+    table.report(0, 1).report(1)
+    for index in range(2, 8):
+        table.report(index).tick()
+    assert table.deal.state is DealState.HELD
+    times = [table.now]
+    for index in range(8, 16):
+        table.tick()
+        assert len(table.sent) == index + 1
+        times.append(table.now)
+        table.report(index)
+    gaps = [round((later - earlier) / 1e9) for earlier, later in itertools.pairwise(times)]
+    assert gaps == [2, 2, 4, 8, 16, 32, 60, 60]
+    table.tick().report(16, "0.4").tick()
+    gap_s = (table.now - times[-1]) / 1e9
+    assert 60 < gap_s < 125
+    assert table.last()[3] == D("0.6")
+    assert table.deal.state is DealState.HELD
+    table.report(17, "0.6").closed(Outcome.COMPLETED)
+
+
+def test_a_held_deal_accepts_a_worse_price_with_time(table):
+    """The price is 2 % worse than the opposite leg, and the bound is 1 %: from ten seconds after it is HELD it may be
+    2 %. Beyond 5 % it waits however long that takes."""
+    for venue in (A, B):
+        table.view.put(venue, [(98.0, 50)], [(101.1, 50)])
+    table.report(0, 1).report(1)
+    while table.deal.state is DealState.UNWINDING:
+        table.tick()
+    held = table.now
+    assert len(table.sent) == 2
+    while len(table.sent) == 2:
+        table.tick()
+    assert 10 <= (table.now - held) / 1e9 <= 11
+    for venue in (A, B):
+        table.view.put(venue, [(94.9, 50)], [(101.1, 50)])
+    table.report(2)
+    until = table.now + 3_600_000 * MS
+    while table.now < until:
+        table.tick()
+    assert (len(table.sent), table.deal.state) == (3, DealState.HELD)
+    assert table.deal.why == "1 BTC unhedged: a:BTC-USDT has no level within 95; b:BTC-USDT has no level within 95"
+    table.view.put(A, [(95.1, 50)], [(101.1, 50)])
+    table.tick().report(3, 1).closed(Outcome.REVERSED)
+
+
+def test_a_held_deal_of_an_earlier_run_is_taken_up_with_the_first_book(table):
+    """The executor has never heard of it."""
+    table.report(0, 1)
+    table.deal.hold("1 BTC unhedged by an earlier run")
+    table.orders["b:main"].absent("o1", table.now)
+    table.do(table.executor.on_book(table.deal, table.view, table.now))
+    assert table.last() == (Purpose.HEDGE, B, Side.SELL, D(1), D("101"))
+    table.report(2, 1).closed(Outcome.COMPLETED)
 
 
 def test_an_order_that_was_not_looked_at_does_not_count_as_a_try(table):
-    """The venue refuses for a clock: that says nothing about the price. The number of orders that are sent is still
-    limited to three times the tries."""
+    """The venue refuses for a clock: that says nothing about the price. The number of orders that are sent before the
+    deal is HELD is still limited to three times the tries."""
     table.report(0, 1).report(1)
     for index in range(2, 2 + 9):
-        table.report(index, status=OrdStatus.REJECTED, reason=RejectReason.CLOCK).tick()
+        table.report(index, status=OrdStatus.REJECTED, reason=RejectReason.CLOCK)
+        table.view.refusals.sides.clear()
+        table.tick()
     assert table.deal.state is DealState.UNWINDING
     assert len({order.px for order in table.sent[2:]}) == 1
     for index in range(11, 2 + 18):
-        table.report(index, status=OrdStatus.REJECTED, reason=RejectReason.CLOCK).tick()
+        table.report(index, status=OrdStatus.REJECTED, reason=RejectReason.CLOCK)
+        table.view.refusals.sides.clear()
+        table.tick()
     assert (table.deal.state, len(table.sent)) == (DealState.HELD, 20)
+
+
+@pytest.mark.parametrize("reason", [RejectReason.BAD_PRICE, RejectReason.OTHER, RejectReason.CLOCK])
+def test_what_is_refused_twice_is_not_tried_a_third_time(table, reason):
+    """B03: the side has the better price, and the venue refuses it again: the other leg is taken back at once."""
+    table.report(0, 1).report(1, status=OrdStatus.REJECTED, reason=reason)
+    assert table.last()[:2] == (Purpose.HEDGE, B)
+    table.report(2, status=OrdStatus.REJECTED, reason=reason).tick()
+    assert table.last()[:2] == (Purpose.UNWIND, A)
+    assert table.now < 100 * MS
+    table.report(3, 1).closed(Outcome.REVERSED)
 
 
 def test_an_order_that_never_left_does_not_count_at_all(table):

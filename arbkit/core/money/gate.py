@@ -2,7 +2,8 @@
 ``check``; desk, engine and breakers set modes.
 
 Entries need mode ACTIVE and a tradable instrument. Hedges and unwinds of open deals pass in ACTIVE and REDUCING, also
-on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk.
+on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk. They need
+the book of their own instrument and no other.
 In HALTED only cancels and queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind
 would double an exposure.
 """
@@ -57,7 +58,7 @@ class GateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far a price may be beyond the mid of the book on the losing side (above it for a buy, below it for a sell),
     as a fraction."""
     max_hedges: int = 20
-    """Number of hedge and unwind orders that a deal may send."""
+    """Number of hedge and unwind orders that a deal may send in a minute."""
     hedge_factor: Decimal = Decimal(3)
     """The orders of a deal on one instrument together may not exceed its planned quantity times this."""
 
@@ -91,6 +92,8 @@ class Gate:
         """Time and notional of the orders that passed in the last minute."""
         self._minute = _ZERO
         """The sum of ``_spent``."""
+        self._priced: dict[str, Decimal] = {}
+        """The last price of each quote asset in the reporting asset."""
         self._band_low = 1 - float(config.price_band)
         self._band_high = 1 + float(config.price_band)
 
@@ -115,7 +118,7 @@ class Gate:
         refusal = (
             self._may(command, deal, instrument, entry, now_ns)
             or self._rules(command, instrument)
-            or self._children(command, deal, entry)
+            or self._children(command, deal, entry, now_ns)
             or self._price(command, instrument)
         )
         return refusal or self._pace(command, instrument, entry, now_ns)
@@ -162,7 +165,7 @@ class Gate:
             return Refusal("rules", f"{instrument.id}: {plain(qty)} at {plain(px)} is over the venue's maximum")
         return None
 
-    def _children(self, command: NewOrder, deal: Deal, entry: bool) -> Refusal | None:
+    def _children(self, command: NewOrder, deal: Deal, entry: bool, now_ns: int) -> Refusal | None:
         """The sum of a deal's orders on a leg, each at its worst case, against the planned quantity of the leg."""
         leg: DealLeg | None = None
         for leg in deal.legs:
@@ -179,7 +182,7 @@ class Gate:
                 continue  # it never left: an executor may try many times before an order passes
             other = order.intent
             if other.purpose is not Purpose.ENTRY:
-                hedges += 1
+                hedges += now_ns - order.sent_ns < _MINUTE_NS or not order.sent_ns
                 if entry:
                     continue
             if other.instrument == command.instrument:
@@ -189,7 +192,7 @@ class Gate:
             text = f"{plain(worst)} on {command.instrument} is over {plain(most)}, planned: {plain(leg.qty)}"
             return Refusal("children", f"deal {deal.id}: {text}")
         if not entry and hedges >= self.config.max_hedges:
-            return Refusal("max_hedges", f"deal {deal.id}: {hedges} hedge and unwind orders sent")
+            return Refusal("max_hedges", f"deal {deal.id}: {hedges} hedge and unwind orders in the last minute")
         return None
 
     def _price(self, command: NewOrder, instrument: Instrument) -> Refusal | None:
@@ -214,7 +217,11 @@ class Gate:
         quote = instrument.quote
         price = _ONE if quote == config.asset else self.price_of(quote, config.asset)
         if price is None:
-            return Refusal("no_price", f"{quote} has no price in {config.asset}: {instrument.id}")
+            if entry:
+                return Refusal("no_price", f"{quote} has no price in {config.asset}: {instrument.id}")
+            price = self._priced.get(quote, _ZERO)  # another book must not stop a hedge
+        elif quote != config.asset:
+            self._priced[quote] = price
         notional = command.qty * command.px * price
         if notional > config.max_order_notional:
             return Refusal("max_order_notional", f"{instrument.id}: an order of {plain(notional)} {config.asset}")
@@ -241,6 +248,10 @@ class Gate:
             return False
         self._modes[scope] = (mode, why)
         return True
+
+    def relax(self, scope: str) -> bool:
+        """The reason of a scope's mode is gone: ACTIVE again. Returns True if that changed it."""
+        return self._modes.pop(scope, None) is not None
 
     def kill(self, why: str) -> None:
         """Kill switch: HALTED everywhere until the process ends."""

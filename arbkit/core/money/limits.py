@@ -26,9 +26,6 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 86_400_000_000_000
-_REFUSED_NS = 600_000_000_000
-"""Pause of a pair after a refusal that lasts (account mode, permission, closed market): each try
-leaves one leg alone."""
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -66,7 +63,8 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a pair takes no new deals after a broken deal (one that ended neither hedged nor with nothing
     filled)."""
     max_broken: int = 3
-    """This many deals reversed or held, without a hedged one in between: mode REDUCING."""
+    """This many deals of a pair reversed or held, without a hedged one of that pair in between: mode REDUCING for the
+    pair. So many of all pairs, without any hedged one in between: REDUCING for all."""
     max_loss_day: Decimal = Decimal(50)
     """Marked loss since midnight UTC (of the run's clock): mode REDUCING."""
     max_loss_run: Decimal = Decimal(100)
@@ -145,6 +143,8 @@ class Limits:
         """Open notional of all deals, in the reporting asset."""
         self.broken = 0
         """Number of deals reversed or held since the last hedged one."""
+        self.broken_of: dict[str, int] = {}
+        """The same by pair: a hedged deal of another pair does not reset it."""
         self._deals: dict[int, _Held] = {}
         self._reserved: dict[tuple[str, str], Decimal] = {}
         self._incoming: dict[tuple[str, str], Decimal] = {}
@@ -178,14 +178,37 @@ class Limits:
         )
         if refusal is not None:
             return refusal
-        self._deals[deal.id] = held
         self._started.append(now_ns)
+        self._hold(deal.id, held)
+        return None
+
+    def count(self, deal: Deal) -> None:
+        """Count the exposure of a deal that exists already, over every cap: one of an earlier run, or a closed one that
+        goes on. Does nothing for one that is counted."""
+        if deal.id in self._deals:
+            return
+        held = _Held()
+        for leg in deal.legs:
+            quote = leg.quote or self.catalogue[leg.instrument].quote
+            notional = leg.qty * leg.px * (self._price(quote) or _ONE)
+            venue = leg.account.partition(":")[0]
+            held.notional = max(held.notional, notional)
+            held.venues[venue] = held.venues.get(venue, _ZERO) + notional
+            held.assets[leg.base] = max(held.assets.get(leg.base, _ZERO), notional)
+            spare = leg.bought - leg.sold
+            if spare > 0:  # to sell it again
+                held.reserved[leg.account, leg.base] = spare
+            elif spare < 0:  # to buy it back
+                held.reserved[leg.account, quote] = leg.received - leg.paid
+        self._hold(deal.id, held)
+
+    def _hold(self, deal_id: int, held: _Held) -> None:
+        self._deals[deal_id] = held
         self.notional += held.notional
         _add(self._reserved, held.reserved)
         _add(self._incoming, held.incoming)
         _add(self._venues, held.venues)
         _add(self._assets, held.assets)
-        return None
 
     def _pace(self, now_ns: int) -> Refusal | None:
         config = self.config
@@ -331,25 +354,22 @@ class Limits:
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""
         outcome = Outcome.HELD if deal.state is DealState.HELD else deal.outcome
+        pair = deal.pair
         if outcome is Outcome.HEDGED:
             self.broken = 0
-        pair = deal.pair
-        lasting = [order for order in deal.orders.values() if order.lasting]
-        if lasting:
-            self._rests[pair] = (
-                now_ns + _REFUSED_NS,
-                f"{lasting[0].intent.instrument} refuses orders: {lasting[0].text}",
-            )
+            self.broken_of.pop(pair, None)
         if outcome is None or outcome in (Outcome.HEDGED, Outcome.NOTHING):
             return []
-        if not lasting:
-            self._rests[pair] = now_ns + self.config.cooldown_ns, f"a deal was {outcome.value}"
+        self._rests[pair] = now_ns + self.config.cooldown_ns, f"a deal was {outcome.value}"
         if outcome is Outcome.COMPLETED:
             return []
         changes = []
         self.broken += 1
+        of_pair = self.broken_of[pair] = self.broken_of.get(pair, 0) + 1
         if outcome is Outcome.HELD:
             changes.append(ModeChange(pair, Mode.REDUCING, f"deal {deal.id} is HELD: {deal.why}"))
+        if of_pair >= self.config.max_broken:
+            changes.append(ModeChange(pair, Mode.REDUCING, f"{of_pair} of its deals in a row were reversed or held"))
         if self.broken >= self.config.max_broken:
             changes.append(ModeChange("", Mode.REDUCING, f"{self.broken} deals in a row were reversed or held"))
         return changes

@@ -227,5 +227,5 @@ def _interrupted(deal: _Deal) -> Interrupted:
     return Interrupted(
         deal=deal.opened,
         intents=[order.intent for order in deal.orders],
-        filled={outcome.cl_ord_id: outcome.filled for outcome in ended},
+        ended={outcome.cl_ord_id: outcome for outcome in ended},
     )

@@ -14,9 +14,9 @@ IN_DOUBT   an order of it is UNKNOWN                   proved -> SENT (UNWINDING
                                                        the executor failed -> HELD; closed by its executor -> CLOSED
 UNWINDING  legs are unequal: complete or reverse them  an order UNKNOWN -> IN_DOUBT; not possible within the risk
                                                        budget -> HELD; balanced -> CLOSED
-HELD       it could not be balanced, or the executor   a late fill balanced it -> CLOSED; an executor may also go
-           failed: the exposure stays                  back to UNWINDING or IN_DOUBT
-CLOSED     ``Deal.close``                              never
+HELD       it could not be balanced yet, or the        balanced -> CLOSED; an executor may also go back to
+           executor failed: the exposure stays         UNWINDING or IN_DOUBT
+CLOSED     ``Deal.close``                              a late fill -> UNWINDING
 =========  ==========================================  ==============================================================
 """
 
@@ -44,8 +44,8 @@ class DealState(Enum):
     UNWINDING = "unwinding"
     """The legs filled unequally; the deal is being completed or reversed."""
     HELD = "held"
-    """Neither was possible within the risk budget. The exposure stays, the pair takes no new deals, an alarm is
-    raised."""
+    """Neither was possible within the risk budget yet. The exposure stays, the pair takes no new deals, an alarm is
+    raised, and the executor tries again from time to time, also in later runs."""
     CLOSED = "closed"
 
 
@@ -68,7 +68,7 @@ MOVES: dict[DealState, frozenset[DealState]] = {
     DealState.IN_DOUBT: frozenset({DealState.SENT, DealState.UNWINDING, DealState.HELD, DealState.CLOSED}),
     DealState.UNWINDING: frozenset({DealState.IN_DOUBT, DealState.SENT, DealState.HELD, DealState.CLOSED}),
     DealState.HELD: frozenset({DealState.UNWINDING, DealState.IN_DOUBT, DealState.CLOSED}),
-    DealState.CLOSED: frozenset(),
+    DealState.CLOSED: frozenset({DealState.UNWINDING}),
 }
 
 
@@ -142,6 +142,7 @@ class Deal:
     __slots__ = (
         "asset",
         "closed_ns",
+        "counted",
         "created_ns",
         "deadline_ns",
         "expected_net",
@@ -178,6 +179,8 @@ class Deal:
         self.why = ""
         """What decided the outcome, as text."""
         self.wave = 0
+        self.counted = False
+        """Its outcome is in the counters: a deal that is reopened counts once."""
         self.tries = 0
         """Number of hedge and unwind orders sent so far."""
         self.orders: dict[str, Order] = {}
@@ -201,8 +204,18 @@ class Deal:
         self.closed_ns = now_ns
 
     def hold(self, why: str) -> None:
-        """Hold the deal: it was neither completed nor reversed, and its exposure stays."""
+        """Hold the deal: it was neither completed nor reversed yet, and its exposure stays."""
         self.move(DealState.HELD)
+        self.outcome = Outcome.HELD
+        self.why = why
+
+    def reopen(self, why: str) -> None:
+        """A fill came after the end: the deal goes on. Raises ``LocalProtocolError`` if it is not closed."""
+        if self.state is not DealState.CLOSED:
+            raise LocalProtocolError(f"deal {self.id} is {self.state.value}, not closed")
+        self.move(DealState.UNWINDING)
+        self.outcome = None
+        self.closed_ns = 0
         self.why = why
 
     def fill(self, fill: Fill) -> None:

@@ -132,6 +132,14 @@ class Order:
         its deal."""
         return self.status is OrdStatus.UNKNOWN
 
+    def fees(self) -> dict[str, Decimal]:
+        """Paid so far, by asset."""
+        paid: dict[str, Decimal] = {}
+        for fill in self.fills.values():
+            for asset, fee in fill.fees:
+                paid[asset] = paid.get(asset, _ZERO) + fee
+        return paid
+
     @property
     def missing_fills(self) -> Decimal:
         """Quantity that is proved to have filled but whose fills have not arrived. Fetch them with ``ListFills``."""

@@ -79,6 +79,10 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     order_id: str = ""
     absent: bool = False
     text: str = ""
+    paid: Decimal = Decimal(0)
+    """Sum of price times quantity over its fills."""
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    """Paid: (asset, amount) each."""
 
 
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
@@ -123,8 +127,8 @@ class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
 
     deal: DealOpened
     intents: Sequence[Intent]
-    filled: Mapping[str, Decimal]
-    """Filled quantity by client order id, of the orders whose end is known."""
+    ended: Mapping[str, OrderOutcome] = {}
+    """By client order id: the orders whose end is known."""
 
 
 KEPT: Mapping[type[Struct], Callable[[Any], object]] = {Control: lambda record: record.venue}

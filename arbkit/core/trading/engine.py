@@ -24,9 +24,9 @@ from arbkit.core.market.books import Books
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import Limits, ModeChange, Refusal, needs_of
-from arbkit.core.orders.deals import Deal, DealState, Outcome
+from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
-from arbkit.core.orders.journal import DealClosed, DealOpened, OrderOutcome
+from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
 from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import Executor, Strategy, View
 from arbkit.core.trading.view import DeskView
@@ -44,8 +44,10 @@ from arbkit.core.types import (
     NewOrder,
     Opportunity,
     OrderUpdate,
+    OrdStatus,
     Purpose,
     QueryOrder,
+    RejectReason,
     ReplaceOrder,
     Tif,
     Trade,
@@ -57,6 +59,8 @@ __all__ = ["Engine", "RunningStrategy", "read", "wanted"]
 OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
 _MS = 1_000_000
+_NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, RejectReason.CLOCK})
+"""Refusals that say nothing about the rules of the instrument."""
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
 
@@ -111,7 +115,7 @@ class Engine:
         self._counters = counters
         self._log = log
         self.deals: dict[int, Deal] = {}
-        """Open deals; HELD ones stay here."""
+        """Open deals, HELD ones included."""
         self._owners: dict[int, RunningStrategy] = {}
         self._deal_ids = (ids.block << 20) + 1  # a block is at least a second: no run reaches the ids of the next
         self.stopping = False
@@ -124,6 +128,15 @@ class Engine:
         """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
         """Deals whose executor failed: HELD, and it is not asked about them again."""
+        self._held: set[int] = set()
+        """Deals that were told to be HELD and are not closed yet."""
+        self._untold: set[int] = set()
+        """Those of an earlier run: told once their orders are proved, if something is left then."""
+        self._left: dict[int, str] = {}
+        """The pairs of deals of an earlier run that ``resume`` or ``ended_before`` has not taken yet."""
+        self._past: dict[int, tuple[Deal, RunningStrategy]] = {}
+        """Closed deals, the oldest first, while a late fill of theirs may come."""
+        self._keep_ns = max((table.keep_ns for table in orders.values()), default=0)
         self._told_naked: set[int] = set()
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
@@ -232,8 +245,12 @@ class Engine:
             self._counters.opportunities_dropped["nothing_left"] += 1
             return None
         for leg in deal.legs:
-            if not self._venues[leg.account.partition(":")[0]].may_trade:
+            venue = self._venues[leg.account.partition(":")[0]]
+            if not venue.may_trade:
                 self._counters.opportunities_dropped["venue_not_ready"] += 1
+                return None
+            if venue.refusals.sides and (why := venue.refusals.why(leg.instrument, leg.side, now_ns)):
+                self._dropped(Refusal("refused_side", f"{leg.side.value} {leg.instrument} {why}"), deal, now_ns)
                 return None
         deal.id = self._deal_ids
         deal.strategy = running.name
@@ -264,9 +281,33 @@ class Engine:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
         self._unended.add(order.cl_ord_id)
 
+    # --- what earlier runs left
+
     def restored(self, order: Order) -> None:
         """An order of an earlier run is watched to its end."""
         self._unended.add(order.cl_ord_id)
+
+    def left_open(self, told: Interrupted) -> None:
+        """An earlier run did not close this deal: its pair takes no new deals before it is closed."""
+        pair = self._left[told.deal.deal] = "+".join(sorted(told.deal.instruments))
+        self.restrict(ModeChange(pair, Mode.REDUCING, f"deal {told.deal.deal} of an earlier run is open"))
+
+    def ended_before(self, record: DealClosed) -> None:
+        """Nothing is left of this deal of an earlier run."""
+        self._sender.journal(record)
+        self._relax(self._left.pop(record.deal))
+
+    def resume(self, deal: Deal, now_ns: int) -> None:
+        """A deal of an earlier run, HELD: it counts, and the executor of its strategy works it off."""
+        mine = [running for running in self.strategies if running.name == deal.strategy] or self.strategies
+        self.deals[deal.id] = deal
+        self._owners[deal.id] = mine[0]
+        self._left.pop(deal.id, None)
+        self._held.add(deal.id)
+        self._untold.add(deal.id)
+        self._limits.count(deal)
+        self._view.now_ns = now_ns
+        self._on_book(deal, now_ns)
 
     def _first_orders(self, deal: Deal) -> list[NewOrder]:
         return [
@@ -306,33 +347,89 @@ class Engine:
             return
         intent = order.intent
         deal = self.deals.get(intent.deal)
+        if change.fills:
+            if deal is None:
+                deal = self._reopened(order, change, now_ns)
+            self._unended.add(intent.cl_ord_id)  # its outcome is written (again)
         for fill in change.fills:
             instrument = self._catalogue[fill.instrument]
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
             if deal is not None:
                 deal.fill(fill)
-            elif fill.qty:
-                self._counters.alarms["late_fill"] += 1
-                self._log(
-                    "alarm.late_fill",
-                    cl_ord_id=intent.cl_ord_id,
-                    instrument=fill.instrument,
-                    side=fill.side.value,
-                    qty=str(fill.qty),
-                    px=str(fill.px),
-                    deal=intent.deal,
-                )
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
             self._log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
         if not change.changed:
             return
+        if change.new is not change.old:
+            self._judge(order, deal, now_ns)
         if order.done and intent.cl_ord_id in self._unended:
             self._unended.discard(intent.cl_ord_id)
             self._ended(order, now_ns)
         if deal is not None:
             self._advance(deal, update, now_ns)
+
+    def _judge(self, order: Order, deal: Deal | None, now_ns: int) -> None:
+        """What a venue's yes or no teaches about the order's side of its instrument."""
+        intent = order.intent
+        venue = self._venues[intent.account.partition(":")[0]]
+        if order.status is OrdStatus.REJECTED:
+            span_ns = venue.refusals.refused(order, () if deal is None else deal.orders.values(), now_ns)
+            if span_ns:
+                if order.reason not in _NO_RULE:
+                    venue.rules_doubted(now_ns)
+                self._log(
+                    "side.refused",
+                    instrument=intent.instrument,
+                    side=intent.side.value,
+                    s=span_ns / 1e9,
+                    why=order.text,
+                )
+        elif venue.refusals.sides and order.acked_ns and not order.unknown:
+            venue.refusals.accepted(intent.instrument, intent.side)
+
+    def _reopened(self, order: Order, change: Change, now_ns: int) -> Deal | None:
+        """A fill came after the end of its deal: the deal goes on, in the journal too. None if it is too old."""
+        intent = order.intent
+        filled = [fill for fill in change.fills if fill.qty]
+        if not filled or intent.deal in self._left:
+            return None
+        self._counters.alarms["late_fill"] += 1
+        self._log(
+            "alarm.late_fill",
+            cl_ord_id=intent.cl_ord_id,
+            instrument=intent.instrument,
+            side=intent.side.value,
+            qty=str(sum(fill.qty for fill in filled)),
+            px=str(filled[0].px),
+            deal=intent.deal,
+        )
+        deal, running = self._past.pop(intent.deal, (None, None))
+        if deal is None or running is None:
+            return None
+        deal.reopen(f"a fill of {intent.cl_ord_id} came after its end")
+        self.deals[deal.id] = deal
+        self._owners[deal.id] = running
+        self._limits.count(deal)
+        instruments = [leg.instrument for leg in deal.legs]
+        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=deal.strategy, instruments=instruments))
+        for known in deal.orders.values():
+            if known.channel is not None:
+                self._sender.journal(
+                    Intent(at_ns=known.sent_ns, order=known.intent, channel=known.channel.value, link=known.link)
+                )
+                if known is not order:
+                    self._sender.journal(_outcome(known, now_ns))
+        return deal
+
+    def forget(self, now_ns: int) -> None:
+        """Drop the closed deals of which nothing can come any more. Call it from time to time."""
+        while self._past:
+            first = next(iter(self._past))
+            if now_ns - self._past[first][0].closed_ns <= self._keep_ns:
+                return
+            del self._past[first]
 
     def _foreign(self, change: Change, update: OrderUpdate) -> None:
         """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
@@ -381,17 +478,7 @@ class Engine:
     def _ended(self, order: Order, now_ns: int) -> None:
         intent = order.intent
         self._counters.orders[intent.account.partition(":")[0], order.status.value] += 1
-        self._sender.journal(
-            OrderOutcome(
-                at_ns=now_ns,
-                account=intent.account,
-                cl_ord_id=intent.cl_ord_id,
-                status=order.status,
-                filled=order.filled_qty,
-                order_id=order.order_id,
-                text=order.text,
-            )
-        )
+        self._sender.journal(_outcome(order, now_ns))
 
     # --- executors
 
@@ -490,28 +577,46 @@ class Engine:
             self._sender.submit(passed, deal.pair, now_ns)
 
     def _settle(self, deal: Deal, now_ns: int) -> None:
-        """A deal that reached its end: give back what it held, drive the breakers, log it."""
-        if deal.state is DealState.CLOSED and deal.id in self.deals:
-            del self.deals[deal.id]
-            del self._owners[deal.id]
-            self._limits.release(deal.id)
-            self._sender.release(deal.id)
-            self._told_naked.discard(deal.id)
-        elif deal.state is not DealState.HELD or deal.closed_ns:
-            if deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
-                self._told_naked.add(deal.id)
-                self._counters.alarms["deal_naked"] += 1
-                self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.why)
-            return
-        else:
-            deal.closed_ns = now_ns  # told once
-            self._counters.alarms["deal_held"] += 1
-            self._log("alarm.deal_held", deal=deal.id, pair=deal.pair, why=deal.why)
-        outcome = deal.outcome or Outcome.HELD
-        self._counters.deals[outcome.value] += 1
+        """Tell what needs to be told of a deal, each once; end one that is closed."""
+        if deal.state is DealState.CLOSED:
+            if deal.id in self.deals:
+                self._over(deal, now_ns)
+        elif deal.state is DealState.HELD:
+            if deal.id not in self._held:
+                self._held.add(deal.id)
+                self._counters.alarms["deal_held"] += 1
+                self._log("alarm.deal_held", deal=deal.id, pair=deal.pair, why=deal.why)
+                for change in self._limits.outcome(deal, now_ns):
+                    self.restrict(change)
+            elif deal.id in self._untold and not deal.in_doubt and (deal.tries or not deal.open_orders):
+                self._untold.discard(deal.id)
+                self._counters.alarms["deal_interrupted"] += 1
+                self._log("alarm.deal_interrupted", deal=deal.id, pair=deal.pair, why=deal.why)
+        elif deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
+            self._told_naked.add(deal.id)
+            self._counters.alarms["deal_naked"] += 1
+            self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.why)
+
+    def _over(self, deal: Deal, now_ns: int) -> None:
+        """A deal is closed: give back what it held, drive the breakers, log it."""
+        del self.deals[deal.id]
+        self._past[deal.id] = deal, self._owners.pop(deal.id)
+        self._limits.release(deal.id)
+        self._sender.release(deal.id)
+        self._told_naked.discard(deal.id)
+        self._untold.discard(deal.id)
+        assert deal.outcome is not None
+        outcome = deal.outcome
+        if not deal.counted:
+            deal.counted = True
+            self._counters.deals[outcome.value] += 1
         self._sender.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why))
-        for change in self._limits.outcome(deal, now_ns):
-            self.restrict(change)
+        if deal.id in self._held:
+            self._held.discard(deal.id)
+            self._relax(deal.pair)
+        else:  # a HELD one is counted already
+            for change in self._limits.outcome(deal, now_ns):
+                self.restrict(change)
         self._log(
             "deal.closed",
             deal=deal.id,
@@ -524,11 +629,35 @@ class Engine:
             ms=(now_ns - deal.sent_ns) / 1e6,
         )
 
+    def _relax(self, pair: str) -> None:
+        """The last HELD deal of a pair is closed: it may trade again, unless its breaker has fallen."""
+        if self._limits.broken_of.get(pair, 0) >= self._limits.config.max_broken:
+            return
+        if pair in self._left.values() or any(self.deals[deal].pair == pair for deal in self._held):
+            return
+        if self._gate.relax(pair):
+            self._log("risk.relaxed", scope=pair, why="none of its deals is HELD any more")
+
     def restrict(self, change: ModeChange) -> None:
         """A breaker asks for a stricter mode."""
         if self._gate.restrict(change.scope, change.mode, change.why):
             self._counters.alarms["mode"] += 1
             self._log("risk.restricted", scope=change.scope or "all", mode=change.mode.value, why=change.why)
+
+
+def _outcome(order: Order, now_ns: int) -> OrderOutcome:
+    """The record of an order that has ended."""
+    return OrderOutcome(
+        at_ns=now_ns,
+        account=order.intent.account,
+        cl_ord_id=order.cl_ord_id,
+        status=order.status,
+        filled=order.filled_qty,
+        order_id=order.order_id,
+        text=order.text,
+        paid=order.paid,
+        fees=tuple(order.fees().items()),
+    )
 
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:

@@ -1,7 +1,7 @@
-"""Deals that an earlier run opened and did not close: reports what is left of each one when all its orders are proved.
+"""Deals that an earlier run opened and did not close: makes them deals of this run, HELD, so that they count, are told
+and are worked off like any other.
 
-It does not hedge: the prices of the deal are no longer valid, and a person must decide what to do with the rest. The
-desk calls ``tick`` from time to time.
+That needs the instruments of the deal. The desk calls ``tick`` from time to time; startup subscribes ``instruments``.
 """
 
 from __future__ import annotations
@@ -9,88 +9,123 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from arbkit.core.counters import Counters
-from arbkit.core.log import Log
-from arbkit.core.orders.journal import DealClosed, Interrupted
-from arbkit.core.orders.orders import Orders
-from arbkit.core.types import Catalogue, Side, plain
+from arbkit.core.orders.deals import Deal, DealLeg, DealState
+from arbkit.core.orders.journal import DealClosed, Intent, Interrupted, OrderOutcome
+from arbkit.core.orders.orders import Order, Orders
+from arbkit.core.types import Catalogue, Leg, Opportunity, Purpose, Side
 
 __all__ = ["InterruptedDeals"]
 
 _FEES = Decimal("0.005")
-"""Fraction of the quantity. A difference up to this size between the two sides can be fees taken in the base asset."""
+"""Fraction of the quantity. A record of an older arbkit does not tell fees: a difference up to this size between the
+two sides can be fees taken in the base asset."""
 _ZERO = Decimal(0)
 
 
 class InterruptedDeals:
     """See the module."""
 
-    __slots__ = ("_catalogue", "_counters", "_journal", "_log", "_open", "_orders", "left")
+    __slots__ = ("_catalogue", "_orders", "waiting")
 
-    def __init__(
-        self,
-        deals: Sequence[Interrupted],
-        orders: Mapping[str, Orders],
-        catalogue: Catalogue,
-        counters: Counters,
-        log: Log,
-    ) -> None:
-        self._open = list(deals)
+    def __init__(self, deals: Sequence[Interrupted], orders: Mapping[str, Orders], catalogue: Catalogue) -> None:
+        self.waiting = list(deals)
+        """Those whose instruments are not known yet."""
         self._orders = orders
         self._catalogue = catalogue
-        self._counters = counters
-        self._log = log
-        self.left: list[str] = []
-        """One line per deal that a person must settle."""
 
     @property
     def deals(self) -> list[int]:
-        """Those that wait for a proof."""
-        return [deal.deal.deal for deal in self._open]
+        return [deal.deal.deal for deal in self.waiting]
 
-    def tick(self, now_ns: int) -> list[DealClosed]:
-        """Close the deals whose orders are all proved. Each deal is returned once; write the result to the journal."""
-        closed: list[DealClosed] = []
-        for deal in list(self._open):
-            left = self._left(deal)
-            if left is None:
-                continue
-            self._open.remove(deal)
-            why = ", ".join(f"{plain(abs(qty))} {asset} {_word(qty)}" for asset, qty in left.items())
-            closed.append(DealClosed(at_ns=now_ns, deal=deal.deal.deal, outcome="interrupted", why=why))
-            if why:
-                pair = "+".join(deal.deal.instruments)
-                self.left.append(f"deal {deal.deal.deal} {pair} of an earlier run: {why}")
-                self._counters.alarms["deal_interrupted"] += 1
-                self._log("alarm.deal_interrupted", deal=deal.deal.deal, pair=pair, why=why)
-        return closed
+    @property
+    def instruments(self) -> list[str]:
+        """The instruments that their deals need."""
+        return [instrument for deal in self.waiting for instrument in deal.deal.instruments]
 
-    def _left(self, deal: Interrupted) -> dict[str, Decimal] | None:
-        """Bought minus sold per base asset, where it is more than fees and dust. None = an order is not proved yet."""
-        bought: dict[str, Decimal] = {}
-        sold: dict[str, Decimal] = {}
-        dust: dict[str, Decimal] = {}
-        for intent in deal.intents:
-            wanted = intent.order
-            filled = deal.filled.get(wanted.cl_ord_id)
-            if filled is None:
-                table = self._orders.get(wanted.account)
-                order = None if table is None else table.get(wanted.cl_ord_id)
-                if order is None or not order.done:
-                    return None
-                filled = order.filled_qty
-            instrument = self._catalogue.get(wanted.instrument)
-            asset = instrument.base if instrument else wanted.instrument.partition(":")[2].partition("-")[0]
-            side = bought if wanted.side is Side.BUY else sold
-            side[asset] = side.get(asset, _ZERO) + filled
-            dust[asset] = max(dust.get(asset, _ZERO), instrument.min_qty if instrument else _ZERO)
-        net = {asset: bought.get(asset, _ZERO) - sold.get(asset, _ZERO) for asset in dust}
-        return {
-            asset: qty
-            for asset, qty in net.items()
-            if abs(qty) > max(dust[asset], _FEES * max(bought.get(asset, _ZERO), sold.get(asset, _ZERO)))
-        }
+    def tick(self, now_ns: int) -> list[Deal | DealClosed]:
+        """The deals whose instruments are known now, each once. One of which nothing is left comes as the record of its
+        end: write it to the journal."""
+        found: list[Deal | DealClosed] = []
+        for deal in list(self.waiting):
+            if all(instrument in self._catalogue for instrument in deal.deal.instruments):
+                self.waiting.remove(deal)
+                found.append(self._made(deal, now_ns))
+        return found
+
+    def _made(self, told: Interrupted, now_ns: int) -> Deal | DealClosed:
+        orders = [self._order(intent, told.ended.get(intent.order.cl_ord_id)) for intent in told.intents]
+        if not orders or _only_fees(told, orders):
+            why = "its legs differ by no more than fees" if orders else "no order had left"
+            return DealClosed(at_ns=now_ns, deal=told.deal.deal, outcome="interrupted", why=why)
+        legs = self._legs(told, orders)
+        planned = [Leg(instrument=leg.instrument, side=leg.side, qty=float(leg.qty), px=float(leg.px)) for leg in legs]
+        asset = legs[0].quote
+        plan = Opportunity(legs=planned, expected_net=0.0, asset=asset, edge=0.0, seen_ns=told.deal.at_ns)
+        deal = Deal(plan, legs, created_ns=told.deal.at_ns, deadline_ns=told.deal.at_ns)
+        deal.id, deal.strategy, deal.sent_ns = told.deal.deal, told.deal.strategy, told.intents[0].at_ns
+        for order in orders:
+            deal.orders[order.cl_ord_id] = order
+        for state in (DealState.RESERVED, DealState.SENT):
+            deal.move(state)
+        over = sum((leg.net_base for leg in legs), _ZERO)
+        doubt = sum(order.unknown for order in orders)
+        deal.hold(f"an earlier run left {over.normalize():f} {legs[0].base} unhedged, {doubt} orders not proved")
+        return deal
+
+    def _order(self, intent: Intent, outcome: OrderOutcome | None) -> Order:
+        """The order of the table; one that ended in the earlier run is in none, and is made from its records."""
+        wanted = intent.order
+        known = self._orders[wanted.account].get(wanted.cl_ord_id) if wanted.account in self._orders else None
+        if known is not None or outcome is None:
+            return known or Order(wanted)
+        order = Order(wanted)
+        order.status, order.order_id, order.text = outcome.status, outcome.order_id, outcome.text
+        order.cum_qty = order.filled_qty = outcome.filled
+        order.paid = outcome.paid or outcome.filled * wanted.px
+        order.sent_ns, order.terminal_ns, order.final = intent.at_ns, outcome.at_ns, True
+        return order
+
+    def _legs(self, told: Interrupted, orders: Sequence[Order]) -> list[DealLeg]:
+        """A leg for each instrument. One that has no order has the size of the others, on the other side."""
+        first = next((order.intent for order in orders if order.intent.purpose is Purpose.ENTRY), orders[0].intent)
+        legs: dict[str, DealLeg] = {}
+        for name in told.deal.instruments:
+            mine = [order.intent for order in orders if order.intent.instrument == name]
+            entry = next((one for one in mine if one.purpose is Purpose.ENTRY), None)
+            other = Side.SELL if first.side is Side.BUY else Side.BUY
+            rules = self._catalogue[name]
+            account = mine[0].account if mine else first.account.replace(_venue(first.instrument), rules.venue, 1)
+            legs[name] = DealLeg(
+                account=account,
+                instrument=name,
+                base=rules.base,
+                side=entry.side if entry is not None else other,
+                qty=(entry or first).qty,
+                px=(entry or first).px,
+                quote=rules.quote,
+            )
+        for order in orders:
+            leg = legs[order.intent.instrument]
+            if order.intent.side is Side.BUY:
+                leg.bought += order.filled_qty
+                leg.paid += order.paid
+            else:
+                leg.sold += order.filled_qty
+                leg.received += order.paid
+            outcome = told.ended.get(order.cl_ord_id)
+            for asset, fee in order.fees().items() if outcome is None else outcome.fees:
+                leg.fees[asset] = leg.fees.get(asset, _ZERO) + fee
+        return list(legs.values())
 
 
-def _word(qty: Decimal) -> str:
-    return "bought and not sold" if qty > 0 else "sold and not bought"
+def _venue(instrument: str) -> str:
+    return instrument.partition(":")[0]
+
+
+def _only_fees(told: Interrupted, orders: Sequence[Order]) -> bool:
+    """Whether all orders ended, an older arbkit wrote that without fees, and the two sides differ by less."""
+    if len(told.ended) < len(orders) or all(one.paid or not one.filled for one in told.ended.values()):
+        return False
+    bought = sum((order.filled_qty for order in orders if order.intent.side is Side.BUY), _ZERO)
+    sold = sum((order.filled_qty for order in orders if order.intent.side is Side.SELL), _ZERO)
+    return abs(bought - sold) <= _FEES * max(bought, sold)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from arbkit.core.market.book import Book
 from arbkit.core.money.limits import Limits
-from arbkit.core.types import BookState, Catalogue, NewOrder
+from arbkit.core.types import BookState, Catalogue, NewOrder, Side
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["DeskView"]
@@ -64,6 +64,9 @@ class DeskView:
 
     def wait_ns(self, order: NewOrder) -> int:
         return self._venues[order.account.partition(":")[0]].wait_ns(order, self.now_ns)
+
+    def refused(self, instrument: str, side: Side) -> str:
+        return self._venues[instrument.partition(":")[0]].refusals.why(instrument, side, self.now_ns)
 
     def room(self, instrument: str) -> Decimal:
         rules = self.catalogue[instrument]

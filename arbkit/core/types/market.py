@@ -114,6 +114,11 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
     def id(self) -> str:
         return f"{self.venue}:{self.symbol}"
 
+    @property
+    def rules(self) -> tuple[Decimal | None, ...]:
+        """The steps and limits that an order must keep."""
+        return self.tick, self.lot, self.min_qty, self.max_qty, self.min_notional, self.max_notional
+
     def quantize_px(self, px: float | Decimal, side: Side) -> Decimal:
         """The price as a multiple of the tick. Rounded down for a buy and up for a sell, so never worse than ``px``."""
         return _step(px, self.tick, ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)

@@ -37,6 +37,7 @@ from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
 from arbkit.core.venues.readiness import Readiness
+from arbkit.core.venues.refusals import Refusals
 from arbkit.core.venues.resolver import Resolver
 from arbkit.core.venues.throttle import Throttle
 
@@ -154,6 +155,7 @@ class Venue:
         "paper",
         "polls",
         "readiness",
+        "refusals",
         "resolver",
         "rest",
         "selected",
@@ -172,6 +174,7 @@ class Venue:
         self.trade: Link | None = None
         self.throttle = Throttle(exchange.rate_limits)
         self.readiness = Readiness(setup.account, exchange.capabilities)
+        self.refusals = Refusals()
         self.paper: Paper | None = None
         if setup.paper is not None:
             self.paper = Paper(

@@ -309,6 +309,16 @@ def test_hedges_are_bounded_too() -> None:
     assert [bench.rule(qty="0.1", purpose=Purpose.UNWIND) for _ in range(2)] == ["", "max_hedges"]
 
 
+def test_the_number_of_hedges_is_per_minute() -> None:
+    """A deal that goes on for long is not stopped by what it sent long ago."""
+    bench = Bench(GateConfig(max_hedges=2))
+    for number in (1, 2):
+        assert bench.rule(qty="0.1", purpose=Purpose.UNWIND, now_ns=number * SECOND) == ""
+        bench.finish(bench.count)
+    assert bench.rule(qty="0.1", purpose=Purpose.UNWIND, now_ns=30 * SECOND) == "max_hedges"
+    assert bench.rule(qty="0.1", purpose=Purpose.UNWIND, now_ns=62 * SECOND) == ""
+
+
 def test_an_order_that_never_left_does_not_count_as_a_hedge() -> None:
     """Orders refused while the book is lost must not use up the number of hedges."""
     bench = Bench(GateConfig(max_hedges=2))
@@ -420,3 +430,31 @@ def test_the_limits_hold_for_any_sequence(asked: list[tuple[Purpose, Side, int, 
     assert all(one.qty * one.px <= config.max_order_notional for _, one in passed)
     for at, _ in passed:
         assert sum(at - SECOND < other <= at for other, _ in passed) <= config.orders_per_second
+
+
+def test_a_hedge_needs_no_other_book_than_its_own() -> None:
+    """The book that prices the quote asset falls silent while a leg is open: the hedge passes, and counts at the last
+    price. Entries need a price of now."""
+    bench = Bench(GateConfig(asset="EUR"))
+    assert bench.rule(purpose=Purpose.HEDGE) == ""
+    bench.gate.price_of = lambda held, asset: Dec(1)
+    assert bench.rule() == ""
+    bench.gate.price_of = lambda held, asset: Dec(30)
+    assert bench.rule(purpose=Purpose.HEDGE) == "max_order_notional"
+    bench.gate.price_of = lambda held, asset: Dec(20)
+    assert bench.rule(purpose=Purpose.HEDGE) == ""
+    bench.gate.price_of = lambda held, asset: None
+    assert [bench.rule(), bench.rule(purpose=Purpose.HEDGE)] == ["no_price", ""]
+    assert bench.rule(purpose=Purpose.HEDGE, qty="0.2") == "max_order_notional"
+
+
+def test_a_mode_is_lifted_when_its_reason_is_gone() -> None:
+    """Only that scope; the kill switch stays."""
+    bench = Bench()
+    bench.gate.restrict(bench.deal.pair, Mode.REDUCING, "held")
+    bench.gate.restrict("binance", Mode.REDUCING, "other")
+    assert [bench.gate.relax(bench.deal.pair), bench.gate.relax(bench.deal.pair)] == [True, False]
+    assert bench.gate.restricted() == {"binance": (Mode.REDUCING, "other")}
+    bench.gate.kill("by hand")
+    bench.gate.relax("binance")
+    assert bench.gate.mode() is Mode.HALTED

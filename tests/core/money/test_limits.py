@@ -16,7 +16,6 @@ from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
-from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     Balance,
     Catalogue,
@@ -24,11 +23,7 @@ from arbkit.core.types import (
     Instrument,
     Leg,
     Mode,
-    NewOrder,
     Opportunity,
-    OrderUpdate,
-    OrdStatus,
-    RejectReason,
     Side,
 )
 
@@ -242,39 +237,6 @@ def closed(number: int, outcome: Outcome) -> Deal:
     return deal
 
 
-@pytest.mark.parametrize("outcome", [Outcome.REVERSED, Outcome.NOTHING, Outcome.COMPLETED])
-def test_a_refusal_that_lasts_pauses_its_pair(outcome: Outcome) -> None:
-    """B06: an account mode that does not allow the order will not change in five seconds. The pair is tried again after
-    ten minutes, also if the refused deal cost nothing; the refusal of new deals says why."""
-    limits = make()
-    deal = make_deal(1)
-    table = Orders(deal.legs[0].account)
-    leg = deal.legs[0]
-    order = NewOrder(
-        account=leg.account, instrument=leg.instrument, cl_ord_id="o", side=leg.side, qty=leg.qty, px=leg.px, deal=1
-    )
-    deal.orders["o"] = table.add(order, 0)
-    table.apply(
-        OrderUpdate(
-            account=leg.account,
-            instrument=leg.instrument,
-            cl_ord_id="o",
-            ord_status=OrdStatus.REJECTED,
-            reason=RejectReason.OTHER,
-            lasting=True,
-            text="51010 account mode",
-        )
-    )
-    deal.close(outcome, "test", 0)
-    limits.outcome(deal, 0)
-    refusal = limits.pair_may_trade(deal.pair, 599 * SECOND)
-    assert refusal is not None
-    assert refusal.rule == "cooldown"
-    assert f"{leg.instrument} refuses orders: 51010 account mode" in refusal.text
-    assert reserve(limits, make_deal(2, sell="c:BTC-USDT"), 0) == ""
-    assert reserve(limits, make_deal(3), 600 * SECOND) == ""
-
-
 def test_a_broken_deal_starts_the_cooldown_of_its_pair_only() -> None:
     """Reversed, completed and held deals start the cooldown of their pair; other pairs are not affected."""
     for outcome in (Outcome.REVERSED, Outcome.COMPLETED, Outcome.HELD):
@@ -288,13 +250,42 @@ def test_a_broken_deal_starts_the_cooldown_of_its_pair_only() -> None:
     assert reserve(limits, make_deal(3), 0) == ""
 
 
-def test_broken_deals_in_a_row_mean_reducing() -> None:
-    """Three reversed without a hedged one between; a hedged one starts the count anew."""
+def test_broken_deals_of_a_pair_in_a_row_mean_reducing() -> None:
+    """Three reversed without a hedged one between stop the pair, and as they are the last three of all, everything. A
+    hedged deal of the pair starts the count anew."""
     limits = make()
     row = [Outcome.REVERSED, Outcome.REVERSED, Outcome.HEDGED, Outcome.REVERSED, Outcome.NOTHING, Outcome.REVERSED]
     assert [limits.outcome(closed(1, outcome), 0) for outcome in row] == [[]] * 6
-    (change,) = limits.outcome(closed(1, Outcome.REVERSED), 0)
-    assert (change.scope, change.mode) == ("", Mode.REDUCING)
+    changes = limits.outcome(closed(1, Outcome.REVERSED), 0)
+    assert [(one.scope, one.mode) for one in changes] == [
+        ("a:BTC-USDT+b:BTC-USDT", Mode.REDUCING),
+        ("", Mode.REDUCING),
+    ]
+
+
+def test_a_hedged_deal_of_another_pair_resets_no_breaker() -> None:
+    """One pair that always breaks beside one that always works: the first one is stopped, the second is not."""
+    limits = make()
+    changes = []
+    for number in range(1, 4):
+        changes += limits.outcome(closed(2 * number, Outcome.REVERSED), 0)
+        good = make_deal(2 * number + 1, sell="c:BTC-USDT")
+        good.close(Outcome.HEDGED, "test", 0)
+        changes += limits.outcome(good, 0)
+    assert [(one.scope, one.mode) for one in changes] == [("a:BTC-USDT+b:BTC-USDT", Mode.REDUCING)]
+
+
+def test_a_deal_of_an_earlier_run_counts_over_every_cap() -> None:
+    """Its exposure exists: it is counted, though it is over the caps, and takes the room of new deals."""
+    limits = make(replace(WIDE, max_open_notional=Dec(150)))
+    for number in (1, 2):
+        limits.count(make_deal(number))
+        limits.count(make_deal(number))
+    assert (limits.notional, limits.open_deals) == (200, 2)
+    assert reserve(limits, make_deal(3)) == "max_open_notional"
+    for number in (1, 2):
+        limits.release(number)
+    assert (limits.notional, reserve(limits, make_deal(3))) == (0, "")
 
 
 def test_a_held_deal_reduces_its_pair_and_stays_counted() -> None:

@@ -192,7 +192,7 @@ def test_the_previous_version_is_read():
     ]
     assert found.records[3] == RECORDS[4]
     (deal,) = found.interrupted()
-    assert deal.filled == {ORDERS[0].cl_ord_id: Decimal("0.5")}
+    assert {name: one.filled for name, one in deal.ended.items()} == {ORDERS[0].cl_ord_id: Decimal("0.5")}
     assert found.unresolved() == []
     assert found.next_block() == 4
 

@@ -10,6 +10,7 @@ import pytest
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.orders.ids import parse_cl_ord_id
+from arbkit.core.orders.journal import decode
 from arbkit.core.types import (
     CancelOrder,
     Mode,
@@ -126,7 +127,7 @@ def test_closed_deal_holds_nothing(rig):
 
 
 def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
-    """HELD: one alarm, the pair is restricted, the exposure still counts."""
+    """HELD: one alarm, the pair is restricted, the exposure still counts, and the journal has the deal open."""
     rig = kit.rig().boot()
     ids = rig.trade()
     rig.fill(ids[0])
@@ -136,7 +137,7 @@ def test_held_deal_keeps_its_reservation_and_is_told_once(kit):
     rig.run(25)
     assert [deal.state for deal in rig.deals] == [DealState.HELD]
     assert len(rig.log.of("alarm.deal_held")) == 1
-    assert rig.desk.counters.deals == {"held": 1}
+    assert rig.records("DealClosed") == []
     assert rig.desk.limits.open_deals == 1
     assert rig.desk.held() == rig.deals
     for _ in range(5):
@@ -359,8 +360,9 @@ def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D(11)
 
 
-def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
-    """A fill after the end: the ledger books it, an alarm names it, the deal stays closed."""
+def test_late_fill_of_a_closed_deal_reopens_it(rig):
+    """A fill after the end: the ledger books it, an alarm names it, and the deal goes on: it counts again, is open in
+    the journal with its orders, and what filled is taken back or completed. It is one deal in the counts."""
     ids = rig.trade()
     for one in ids:
         rig.say(
@@ -368,10 +370,76 @@ def test_late_fill_of_a_closed_deal_is_booked_and_alarmed(rig):
             rig.report(one, OrdStatus.EXPIRED, order_id="v" + one, cum_qty=D(0)),
         )
     assert not rig.deals
-    rig.say("aa.private", rig.filled(ids[0], qty="0.05"))
-    assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.05")
+    rig.say("aa.private", rig.filled(ids[0], qty="0.06"))
+    assert rig.desk.ledger.totals("aa:main")["BTC"] == D("10.06")
     assert rig.desk.counters.alarms["late_fill"] == 1
-    assert not rig.deals
+    (deal,) = rig.deals
+    assert deal.state is DealState.UNWINDING
+    assert rig.desk.limits.notional > 0
+    recovery = decode(b"".join(one[1] for one in rig.port.log if one[0] == "journal"))
+    (told,) = recovery.interrupted()
+    assert told.deal.deal == deal.id
+    assert {key: one.filled for key, one in told.ended.items()} == {ids[0]: D("0.06"), ids[1]: 0}
+    rig.fill(rig.orders()[-1])
+    assert rig.deals == []
+    assert sum(rig.desk.counters.deals.values()) == 1
+    assert next(one.outcome for one in rig.records("DealClosed")) == "nothing"
+    assert len(rig.records("DealClosed")) == 2
+    nothing_held(rig)
+
+
+def test_a_side_that_a_venue_refuses_is_left_alone_by_all_deals(rig):
+    """A closed market: the other leg is taken back at once, the rules are asked for again, and for a minute no deal
+    begins there; the other side of the market can be traded. After an accepted order it is as before."""
+    buy, sell = rig.trade()
+    rig.fill(buy)
+    asked = len(rig.requests("catalogue"))
+    rig.run(10)
+    rig.say("bb.private", rig.report(sell, OrdStatus.REJECTED, reason=RejectReason.INSTRUMENT, text="closed"))
+    (back,) = rig.orders()[2:]
+    assert (rig.order(back).intent.instrument, rig.order(back).intent.purpose) == (A, Purpose.UNWIND)
+    rig.fill(back)
+    (row,) = rig.log.of("side.refused")
+    assert (row["instrument"], row["side"], row["s"]) == (B, "sell", 60.0)
+    rig.auto = False
+    rig.run(1)
+    assert len(rig.requests("catalogue")) == asked + 1
+    rig.auto = True
+    rig.run(10)
+    assert rig.trade() == []
+    assert rig.desk.counters.opportunities_dropped["refused_side"] == 1
+    assert "closed" in str(rig.log.of("deal.refused")[-1]["why"])
+    rig.propose((B, Side.BUY, 0.1, 100.2), (A, Side.SELL, 0.1, 99.9))
+    for one in rig.orders()[3:]:
+        rig.fill(one)
+    for _ in range(5):
+        rig.run(10)
+        for link in rig.desk.links:
+            rig.desk.activity(link, rig.now)
+        for name in (A, B):
+            rig.book(name, 100.0, 100.1)
+    first, second = rig.trade()
+    rig.fill(first)
+    rig.fill(second)
+    assert rig.desk.venues["bb"].refusals.sides == {}
+
+
+def test_a_pair_trades_again_when_none_of_its_deals_is_held(kit):
+    """HELD restricts the pair; a late fill that ends it gives the pair back."""
+    rig = kit.rig().boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    rig.close("aa.public")
+    rig.close("bb.public")
+    rig.say("bb.private", rig.report(ids[1], OrdStatus.EXPIRED, order_id="v", cum_qty=D(0)))
+    rig.run(25)
+    (deal,) = rig.desk.held()
+    assert rig.desk.gate.mode(pair=deal.pair) is Mode.REDUCING
+    rig.fill(ids[1])
+    assert rig.deals == []
+    assert rig.desk.gate.restricted() == {}
+    assert len(rig.log.of("risk.relaxed")) == 1
+    nothing_held(rig)
 
 
 def test_report_of_an_account_that_is_not_ours_is_ignored(rig):
