@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,11 +23,18 @@ _BAN_AFTER: Final = 20
 """Number of requests after a 429 that lead to a ban. The venue does not document a number."""
 
 
+# request-security.md
+_REFUSED: Final = {
+    "key": (-2015, "Invalid API-key, IP, or permissions for action.", 401),
+    "sign": (-1022, "Signature for this request is not valid.", 400),
+}
+
+
 class Door:
     """The checks of REST and WS API. The methods raise the venue's errors."""
 
     def __init__(self, exchange: sim.SimExchange) -> None:
-        self._exchange = exchange
+        self._door = sim.Door(exchange, "hex", _REFUSED)
         self._weight = sim.Window(WEIGHT[2], WEIGHT[3])
         self._defied = 0
         self._banned_until_ns = 0
@@ -88,18 +94,12 @@ class Door:
     # --- request-security.md ----------------------------------------------------------------------------------------
 
     def signed(self, key: str, params: Mapping[str, str], payload: str, now_ns: int) -> sim.Account:
-        """Key, signature over the payload as sent (HMAC-SHA256 or Ed25519), then the time window."""
+        """Key, signature over the payload as sent, then the time window."""
         sim.refuse(not key, -2014, "API-key format invalid.", 401)
-        account = sim.found(self._exchange.by_key(key), -2015, "Invalid API-key, IP, or permissions for action.", 401)
         for name in ("timestamp", "signature"):
             if not params.get(name):
                 raise wire.wrong(name, "missing")
-        if account.ed25519 is not None and key == account.ed25519.key:
-            good = account.ed25519.good(payload, params["signature"])
-        else:
-            mine = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
-            good = hmac.compare_digest(mine.encode(), params["signature"].encode())
-        sim.refuse(not good, -1022, "Signature for this request is not valid.", 400)
+        account = self._door.account(key, payload.encode(), params["signature"])
         self.check_time(params, now_ns)
         return account
 

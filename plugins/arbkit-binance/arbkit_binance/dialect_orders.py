@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from arbkit import sim
@@ -17,12 +16,7 @@ ORDER_WINDOWS: Final[tuple[_Window, ...]] = (
     ("SECOND", 10, 100, 10_000_000_000),
     ("DAY", 1, 200_000, 86_400_000_000_000),
 )
-_STPS: Final[Mapping[str, sim.Stp]] = {
-    "NONE": "none",
-    "EXPIRE_TAKER": "taker",
-    "EXPIRE_MAKER": "maker",
-    "EXPIRE_BOTH": "both",
-}
+_STPS: Final = {word: stp for stp, word in wire.STP.items()}
 
 
 class Orders:

@@ -147,20 +147,14 @@ class Streams:
         """ticker and miniTicker: each second, if something changed."""
         mini = sub.topic[0] == "miniTicker"
         told = (wire.MINI_EVENT if mini else wire.DAY_EVENT).of(self._conns[sub.conn].facts.day(sub.arg, now_ns))
-        if told != sub.last:
-            sub.last = told
+        if sub.news(told):
             self._event(sub, "24hrMiniTicker" if mini else "24hrTicker", now_ns, told, "control")
 
     def _kline(self, sub: sim.Sub, now_ns: int) -> None:
         """kline: each 2 seconds, if something changed; ``x``: the candle is closed."""
         interval, facts = sub.topic[0].removeprefix("kline_"), self._conns[sub.conn].facts
-        period_ns = wire.PERIODS[interval]
-        since_ns = sub.sent_ns or now_ns // period_ns * period_ns
-        for candle in self._exchange.trades[sub.arg].candles(period_ns, since_ns, now_ns):
-            row = wire.KLINE_EVENT.of(facts.candle(sub.arg, candle, period_ns, now_ns), i=interval)
-            if row != sub.last:
-                sub.last, sub.sent_ns = row, candle.ns
-                self._event(sub, "kline", now_ns, {"k": row}, "control")
+        for known in sub.candles(facts, sub.arg, wire.PERIODS[interval], now_ns):
+            self._event(sub, "kline", now_ns, {"k": wire.KLINE_EVENT.of(known, i=interval)}, "control")
 
     def _diff(self, sub: sim.Sub, now_ns: int) -> None:
         """Diff depth: the levels that changed, absolute; ``U`` is the last ``u`` + 1. Nothing when nothing changed."""
