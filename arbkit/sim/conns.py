@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from arbkit.sim.facts import Facts
 from arbkit.sim.records import Account
 from arbkit.sim.timers import Timers
 from arbkit.sim.wire import SimWire
@@ -21,6 +22,9 @@ class Conn:
     path: str
     """Which of the venue's sockets it is, in the dialect's words."""
     wire: SimWire
+    facts: Facts
+    """Makes the facts of what is sent to it."""
+    opened_ns: int
     alive_ns: int
     """When it last did what the venue counts as a sign of life."""
     account: Account | None = None
@@ -52,8 +56,8 @@ class Conns:
     def get(self, number: int) -> Conn | None:
         return self._open.get(number)
 
-    def open(self, number: int, path: str, now_ns: int) -> Conn:
-        conn = self._open[number] = Conn(number, path, self._wire, now_ns)
+    def open(self, number: int, path: str, facts: Facts, now_ns: int) -> Conn:
+        conn = self._open[number] = Conn(number, path, self._wire, facts, now_ns, now_ns)
         return conn
 
     def closed(self, number: int) -> None:

@@ -9,9 +9,10 @@ from typing import Literal
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim import rules
 from arbkit.sim.faults import FaultKind
-from arbkit.sim.ledger import FEES, SimLedger
+from arbkit.sim.fees import SimFees
+from arbkit.sim.ledger import SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
-from arbkit.sim.pair import SCALE, Pair, units
+from arbkit.sim.pair import Pair, units
 from arbkit.sim.prices import SimPrices
 from arbkit.sim.records import (
     Account,
@@ -52,7 +53,6 @@ __all__ = [
 
 DELISTED = "delisted"
 """The reason of a halt that is for ever."""
-_RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
 class SimExchange:
@@ -100,10 +100,10 @@ class SimExchange:
         self.prices = SimPrices(self.pairs, self.books)
         self.trades = {symbol: Trades() for symbol in self.pairs}
         """The public trades, by symbol."""
+        self._fees = SimFees(profile, self.accounts, self.ledger, self.prices)
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
-        self._rates: dict[tuple[str, str], tuple[int, int]] = {}
         self._reports: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
@@ -125,8 +125,7 @@ class SimExchange:
         if account.ed25519 is not None:
             self._keys[account.ed25519.key] = account
         for symbol in self.pairs:
-            maker, taker = self.rates(account.name, symbol)
-            self._rates[account.name, symbol] = int(maker * _RATE), int(taker * _RATE)
+            self._fees.open(account.name, symbol)
         for asset, amount in balances:
             self.ledger.deposit(account.name, asset, units(amount))
 
@@ -142,9 +141,7 @@ class SimExchange:
 
     def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
         """(maker, taker) of an account, for a symbol or in general."""
-        own, profile, special = self.accounts[account], self.profile, self.profile.special
-        default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
-        return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
+        return self._fees.rates(account, symbol)
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
         """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
@@ -514,7 +511,7 @@ class SimExchange:
         ledger.lock(account, give, paid)
         ledger.spend(account, give, paid)
         ledger.credit(account, get, got)
-        fee, asset, extra = self._charge(pair, account, get, got, quote, maker)
+        fee, asset, extra = self._fees.charge(pair, account, get, got, quote, maker)
         if order is None:
             return
         order.cum += lots
@@ -543,32 +540,6 @@ class SimExchange:
         self._touched[account, get] = None
         self._touched[account, asset] = None
         self._report("trade", order, fill, now_ns)
-
-    def _charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:
-        """Take the fee of one execution, and a tax: (fee, its asset, tax)."""
-        owner, rate = self.accounts[account], self._rates[account, pair.symbol][0 if maker else 1]
-        fee, asset = self._fee(got, rate), owner.fee_asset or get
-        if asset == "quote":
-            fee, asset = self._fee(quote, rate), pair.quote
-        elif asset != get:
-            price = self.prices.dollars(asset)
-            step: int = 10 ** (SCALE - self.profile.fee_decimals)
-            own = int(fee * self.profile.fee_discount * self.prices.dollars(get) / price) // step * step if price else 0
-            asset, fee = (asset, own) if 0 < own <= self.ledger.free(account, asset) else (get, fee)
-        if fee > self.ledger.free(account, asset):
-            fee, asset = self._fee(got, rate), get
-        extra = self._fee(got, int(owner.extra_fee * _RATE))
-        for of, amount in ((asset, fee), (get, extra)):
-            self.ledger.credit(account, of, -amount)
-            self.ledger.credit(FEES, of, amount)
-        return fee, asset, extra
-
-    def _fee(self, received: int, rate: int) -> int:
-        """The fee in ledger units, rounded toward zero to the venue's fee decimals."""
-        step: int = 10 ** (SCALE - self.profile.fee_decimals)
-        fee = received * abs(rate) // _RATE
-        fee -= fee % step
-        return -fee if rate < 0 else fee
 
     def _cancel(self, order: SimOrder, now_ns: int, reason: EndReason = "user") -> None:
         if order.id in self._held:

@@ -475,15 +475,15 @@ def test_streams_that_are_not_served_are_refused() -> None:
     """An unknown stream is refused in the live form of errors, never accepted and silent; the others go on."""
     client = Client()
     conn = client.world.connect("binance", "/stream", {}, T0)[0]
-    text = {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@kline_1m"], "id": 7}
+    text = {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@avgPrice"], "id": 7}
     client.world.frame(conn, json.dumps(text), T0)
     (out,) = [out for out in client.world.drain() if isinstance(out, SimFrame)]
     reply = json.loads(out.text)
     assert (reply["id"], reply["error"]["code"]) == (7, 2)
-    assert "kline_1m" in reply["error"]["msg"]
+    assert "avgPrice" in reply["error"]["msg"]
     client.world.frame(conn, '{"method":"LIST_SUBSCRIPTIONS","id":8}', T0)
     assert json.loads(client.world.drain()[0].text)["result"] == []  # type: ignore[union-attr]  # a frame
-    refused = client.world.connect("binance", "/ws/btcusdt@kline_1m", {}, T0)[1]
+    refused = client.world.connect("binance", "/ws/btcusdt@avgPrice", {}, T0)[1]
     assert refused is not None
     assert refused.status == 400
 

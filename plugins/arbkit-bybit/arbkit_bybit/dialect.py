@@ -183,7 +183,7 @@ class BybitDialect:
             return sim.Reply(404, b"404 page not found")
         if not self._dials.add(_IP, 1, now_ns):
             return sim.Reply(403, b"access too frequent")
-        state = self._conns.open(conn, kind, now_ns)
+        state = self._conns.open(conn, kind, self._facts, now_ns)
         if kind != "public":
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")

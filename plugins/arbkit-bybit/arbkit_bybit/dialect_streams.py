@@ -132,7 +132,7 @@ class Streams:
         book = self._books[1000, symbol]
         followed = book.depth is not None
         depth = book.depth or self._open(book, now_ns)
-        data = self._data(book, list(depth.bids.items())[:limit], list(depth.asks.items())[:limit])
+        data = self._data(book, depth.bids[:limit], depth.asks[:limit])
         if not followed:
             self._close(book)
         return data | {"ts": now_ns // wire.MS, "cts": now_ns // wire.MS}
@@ -162,7 +162,7 @@ class Streams:
 
     def _snapshot(self, book: _Book, now_ns: int) -> dict[str, Any]:
         assert book.depth is not None
-        return self._frame(book, "snapshot", list(book.depth.bids.items()), list(book.depth.asks.items()), now_ns)
+        return self._frame(book, "snapshot", book.depth.bids, book.depth.asks, now_ns)
 
     def _frame(self, book: _Book, kind: str, bids: sim.Levels, asks: sim.Levels, now_ns: int) -> dict[str, Any]:
         now = now_ns // wire.MS
@@ -176,15 +176,16 @@ class Streams:
 
     def trades(self, reports: Sequence[sim.TradeReport], now_ns: int) -> None:
         """publicTrade: the trades of one moment in one frame per symbol; ``S`` is the taker's side."""
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for report in reports:
-            seq = self._exchange.books[report.symbol].seq
-            row = wire.TRADE_PUSH.of(self._facts.trade(report), T=report.ns // wire.MS, seq=seq)
-            rows.setdefault(report.symbol, []).append(row)
-        for symbol, data in rows.items():
-            topic = f"publicTrade.{self._facts.native(symbol)}"
-            frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
-            self._send(topic, frame, "trades", symbol)
+        for symbol in dict.fromkeys(report.symbol for report in reports):
+            if self._subs.of(topic := f"publicTrade.{self._facts.native(symbol)}"):
+                seq = self._exchange.books[symbol].seq
+                data = [
+                    wire.TRADE_PUSH.of(self._facts.trade(report), T=report.ns // wire.MS, seq=seq)
+                    for report in reports
+                    if report.symbol == symbol
+                ]
+                frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
+                self._send(topic, frame, "trades", symbol)
             if self._subs.of(topic := f"tickers.{self._facts.native(symbol)}"):
                 self._send(topic, self._ticker(symbol, now_ns), "control", symbol)
 

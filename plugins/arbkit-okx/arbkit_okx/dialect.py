@@ -173,7 +173,8 @@ class OkxDialect:
         if not self._dials.add("ip", 1, now_ns):  # Connect: 3 connections a second from one address
             return sim.Reply(429, b"")
         # Connect: closed if nothing was sent to the client for 30 seconds; "ping" is answered by "pong"
-        self._conns.cut_idle(self._conns.open(conn, path, now_ns), 30 * _S, now_ns, 4004, "No data received in 30s")
+        state = self._conns.open(conn, path, self._facts, now_ns)
+        self._conns.cut_idle(state, 30 * _S, now_ns, 4004, "No data received in 30s")
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:

@@ -121,7 +121,7 @@ class Streams:
         elif channel == "books":
             sub.depth = depth = sim.SimDepth(self._exchange.books[name], 400)
             sub.last = depth.seq
-            self._book(sub, "snapshot", list(depth.bids.items()), list(depth.asks.items()), -1, now_ns)
+            self._book(sub, "snapshot", depth.bids, depth.asks, -1, now_ns)
             sub.timer = self._timers.every(100 * wire.MS, lambda now: self._delta(sub, now), now_ns)
         elif channel.startswith("candle"):
             # Candlesticks channel: at most once a second
