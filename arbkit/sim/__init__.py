@@ -4,8 +4,8 @@ A dialect (the venue's side of a plugin) needs one import: ``from arbkit import 
 synchronous and do no I/O: messages and ``now_ns`` in, messages and times out. The package does not import the code that
 is tested with it (orders, ledger, executor, adapters).
 
-- ``pair``, ``matching``, ``ledger``, ``fees``, ``records``, ``rules``, ``prices``, ``trades``, ``keys``, ``venue``:
-  one exchange, in integer units;
+- ``pair``, ``matching``, ``ledger``, ``fees``, ``records``, ``reports``, ``rules``, ``prices``, ``trades``, ``keys``,
+  ``venue``: one exchange, in integer units;
 - ``wire``, ``dialect``: the interfaces that a venue's dialect uses;
 - ``door``, ``calls``, ``conns``, ``subs``, ``depth``, ``rows``, ``facts``, ``timers``, ``limits``: what
   dialects are made of;

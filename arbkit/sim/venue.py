@@ -31,6 +31,7 @@ from arbkit.sim.records import (
     TopReport,
     TradeReport,
 )
+from arbkit.sim.reports import SimReports
 from arbkit.sim.trades import Trades
 
 __all__ = [
@@ -104,12 +105,7 @@ class SimExchange:
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
-        self._reports: list[Report] = []
-        self._touched: dict[tuple[str, str], None] = {}
-        self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
-        self._rules = dict(self.pairs), dict(self.halted)
-        """The pairs and halts that were last reported."""
-        self._seq = 0
+        self._reports = SimReports(self.pairs, self.halted, self.books, self.ledger)
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
         self._quote_id = 0
@@ -132,8 +128,8 @@ class SimExchange:
     def deposit(self, account: str, asset: str, amount: Decimal, now_ns: int) -> None:
         """Money from outside; the account is told its new balance."""
         self.ledger.deposit(account, asset, units(amount))
-        self._touched[account, asset] = None
-        self._flush_balances(now_ns)
+        self._reports.touch(account, asset)
+        self._reports.balances(now_ns)
 
     def by_key(self, key: str) -> Account | None:
         """The account that owns an API key."""
@@ -209,14 +205,14 @@ class SimExchange:
             self._by_client.setdefault((account, cl_ord_id), []).append(order)
         if kind == "limit" or not buy:
             self._lock(order, asset, need)
-        self._report("new", order, None, now_ns)
+        self._reports.order("new", order, None, now_ns)
         if crosses:
             self._end(order, "post_only", OrdStatus.CANCELED, now_ns)
         elif self.on_hold is not None and self.on_hold(order):
             self._held.add(order.id)
         else:
             self._match(pair, order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return order
 
     def check(
@@ -251,7 +247,7 @@ class SimExchange:
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
         self._cancel(order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return order
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[SimOrder]:
@@ -263,7 +259,7 @@ class SimExchange:
         ]
         for order in orders:
             self._cancel(order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return orders
 
     def reject(self, order: SimOrder, now_ns: int) -> None:
@@ -271,7 +267,7 @@ class SimExchange:
         if order.id in self._held:
             self._held.discard(order.id)
             self._end(order, "venue", OrdStatus.REJECTED, now_ns)
-            self._flush_balances(now_ns)
+            self._reports.balances(now_ns)
 
     def delist(self, symbol: str, now_ns: int) -> None:
         """Remove a symbol: its orders are cancelled, and no new one is accepted."""
@@ -279,7 +275,7 @@ class SimExchange:
         for order in list(self.orders.values()):
             if order.symbol == symbol and not order.status.terminal:
                 self._cancel(order, now_ns, "venue")
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
 
     def strikes(self, kind: FaultKind, detail: str = "") -> bool:
         """Whether a fault that the dialect performs happens now: ``login``, ``refuse`` or ``overrun``."""
@@ -325,20 +321,7 @@ class SimExchange:
 
     def take_reports(self) -> list[Report]:
         """Reports since the last call; the world passes them to the dialect."""
-        reports, self._reports = self._reports, []
-        for symbol, book in self.books.items():
-            seen = self._tops.get(symbol)
-            if seen is None or book.seq != seen[0]:
-                top = book.top()
-                if seen is None or seen[1] != top:
-                    reports.append(TopReport(symbol, book.seq, *top))
-                self._tops[symbol] = (book.seq, top)
-        if self._rules != (self.pairs, self.halted):
-            (pairs, halted), self._rules = self._rules, (dict(self.pairs), dict(self.halted))
-            for symbol in {**pairs, **self.pairs}:
-                if pairs.get(symbol) is not self.pairs.get(symbol) or halted.get(symbol) != self.halted.get(symbol):
-                    reports.append(InstrumentReport(symbol))
-        return reports
+        return self._reports.take()
 
     # --- synthetic quotes -------------------------------------------------------------------------------------------
 
@@ -369,7 +352,7 @@ class SimExchange:
                 self._unlock_quote(pair, own, own.qty)
             for maker, qty in met.fills:
                 self._trade(pair, account, None, buy, maker, qty, now_ns)
-            self._flush_balances(now_ns)
+            self._reports.balances(now_ns)
             more = met.left
         if not more:
             return
@@ -388,7 +371,7 @@ class SimExchange:
         for maker, qty in self.books[symbol].match(account, buy, px, lots).fills:
             self._trade(pair, account, None, buy, maker, qty, now_ns)
         del eaten[known:]  # the flow has taken these lots from its own levels
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
         """Remove ``lots`` from a synthetic quote (a fault)."""
@@ -429,7 +412,7 @@ class SimExchange:
     def _lock(self, order: SimOrder, asset: str, amount: int) -> None:
         self.ledger.lock(order.account, asset, amount)
         order.locked = amount
-        self._touched[order.account, asset] = None
+        self._reports.touch(order.account, asset)
 
     def _match(self, pair: Pair, order: SimOrder, now_ns: int) -> None:
         book = self.books[pair.symbol]
@@ -486,7 +469,7 @@ class SimExchange:
         side = Side.BUY if buy else Side.SELL
         trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)
         self.trades[symbol].add(trade)
-        self._reports.append(trade)
+        self._reports.trade(trade)
 
     def _settle(
         self,
@@ -536,10 +519,10 @@ class SimExchange:
         )
         order.fills.append(fill)
         self.fills.append(fill)
-        self._touched[account, give] = None
-        self._touched[account, get] = None
-        self._touched[account, asset] = None
-        self._report("trade", order, fill, now_ns)
+        self._reports.touch(account, give)
+        self._reports.touch(account, get)
+        self._reports.touch(account, asset)
+        self._reports.order("trade", order, fill, now_ns)
 
     def _cancel(self, order: SimOrder, now_ns: int, reason: EndReason = "user") -> None:
         if order.id in self._held:
@@ -557,23 +540,7 @@ class SimExchange:
             asset = pair.quote if order.side is Side.BUY else pair.base
             self.ledger.lock(order.account, asset, -order.locked)
             order.locked = 0
-            self._touched[order.account, asset] = None
+            self._reports.touch(order.account, asset)
         order.status, order.reason, order.updated_ns = status, reason, now_ns
         kinds: dict[OrdStatus, ReportKind] = {OrdStatus.CANCELED: "canceled", OrdStatus.REJECTED: "rejected"}
-        self._report(kinds.get(status, "expired"), order, None, now_ns)
-
-    def _report(self, kind: ReportKind, order: SimOrder, fill: SimFill | None, now_ns: int) -> None:
-        self._seq += 1
-        report = OrderReport(kind, order, order.status, order.cum, order.cum_quote, fill, now_ns, self._seq)
-        self._reports.append(report)
-
-    def _flush_balances(self, now_ns: int) -> None:
-        """Queue one balance report per account with all assets that the action changed."""
-        by_account: dict[str, list[tuple[str, int, int]]] = {}
-        for account, asset in self._touched:
-            row = (asset, self.ledger.free(account, asset), self.ledger.locked(account, asset))
-            by_account.setdefault(account, []).append(row)
-        self._touched.clear()
-        for account, rows in by_account.items():
-            self._seq += 1
-            self._reports.append(BalanceReport(account, tuple(rows), now_ns, self._seq))
+        self._reports.order(kinds.get(status, "expired"), order, None, now_ns)
