@@ -192,6 +192,7 @@ class SimExchange:
             qty=lots,
             ns=now_ns,
             updated_ns=now_ns,
+            middle=self.prices.middle(symbol),
             quote_qty=budget,
             stp=self.profile.stp if stp is None else stp,
         )

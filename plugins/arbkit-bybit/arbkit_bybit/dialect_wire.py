@@ -141,7 +141,7 @@ def order_row(facts: sim.Facts, order: sim.SimOrder, report: sim.OrderReport | N
         rejectReason=_WHY.get(order.reason, "EC_NoError") if ended else "EC_NoError",
         cumExecFee=sim.text(sum(now.fees().values())),
         cumFeeDetail={asset: sim.text(fee) for asset, fee in now.fees().items()},
-        lastPriceOnCreated=exchange.pairs[order.symbol].px_text(exchange.prices.middle(order.symbol)),
+        lastPriceOnCreated=exchange.pairs[order.symbol].px_text(order.middle),
         extraFees=_extra(exchange, now.fills),
     )
 
