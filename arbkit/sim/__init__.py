@@ -4,10 +4,11 @@ A dialect (the venue's side of a plugin) needs one import: ``from arbkit import 
 synchronous and do no I/O: messages and ``now_ns`` in, messages and times out. The package does not import the code that
 is tested with it (orders, ledger, executor, adapters).
 
-- ``pair``, ``matching``, ``ledger``, ``records``, ``rules``, ``prices``, ``trades``, ``keys``, ``venue``: one exchange,
-  in integer units;
+- ``pair``, ``matching``, ``ledger``, ``fees``, ``records``, ``reports``, ``rules``, ``prices``, ``trades``, ``keys``,
+  ``venue``: one exchange, in integer units;
 - ``wire``, ``dialect``: the interfaces that a venue's dialect uses;
-- ``calls``, ``subs``, ``depth``, ``rows``, ``facts``, ``timers``, ``limits``: what dialects are made of;
+- ``door``, ``calls``, ``conns``, ``subs``, ``depth``, ``rows``, ``facts``, ``timers``, ``limits``: what
+  dialects are made of;
 - ``price``, ``flow``, ``market``: a model of prices and order flow, different on each venue, with planted edges;
 - ``faults``, ``site``, ``trouble``, ``world``: several venues in one market, with injected faults;
 - ``dump``: the exchanges' records as plain data;
@@ -15,13 +16,15 @@ is tested with it (orders, ledger, executor, adapters).
 """
 
 from arbkit.sim.calls import Problem, Route, SimCall, Why, found, refuse, routes
+from arbkit.sim.conns import Conn, Conns
 from arbkit.sim.depth import Levels, SimDepth
 from arbkit.sim.dialect import DepthRows, Dialect, Rows
+from arbkit.sim.door import Door
 from arbkit.sim.facts import Facts, Notation
 from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import UNIT, Pair, text
-from arbkit.sim.rows import OrderState, RowType, fields, page
+from arbkit.sim.rows import OrderState, RowType, fields, page, texts
 from arbkit.sim.subs import Sub, Subs
 from arbkit.sim.timers import Timer, Timers
 from arbkit.sim.trades import MINUTE, Candle
@@ -48,9 +51,12 @@ __all__ = [
     "BalanceReport",
     "Band",
     "Candle",
+    "Conn",
+    "Conns",
     "DELISTED",
     "DepthRows",
     "Dialect",
+    "Door",
     "Facts",
     "InstrumentReport",
     "Levels",
@@ -92,4 +98,5 @@ __all__ = [
     "refuse",
     "routes",
     "text",
+    "texts",
 ]

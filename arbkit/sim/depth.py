@@ -15,13 +15,23 @@ Change = tuple[bool, int, Levels, Levels]
 class SimDepth:
     """The published levels of one book. ``step`` goes on to the present ones."""
 
-    __slots__ = ("_book", "_feed", "asks", "bids", "levels")
+    __slots__ = ("_book", "_feed", "_sides", "_whole", "levels")
 
     def __init__(self, book: SimBook, levels: int) -> None:
         self._book = book
         self._feed: Feed = book.feed()
         self.levels = levels
-        self.bids, self.asks = (dict(side) for side in book.depth(levels))
+        self._sides = [dict(side) for side in book.depth(levels)]  # bids, asks; in any order
+        self._whole = [count <= levels for count in book.counts]
+        """Whether all levels of the side are published."""
+
+    @property
+    def bids(self) -> Levels:
+        return sorted(self._sides[0].items(), reverse=True)
+
+    @property
+    def asks(self) -> Levels:
+        return sorted(self._sides[1].items())
 
     @property
     def seq(self) -> int:
@@ -32,19 +42,28 @@ class SimDepth:
         """The changes within the depth since the last call; None if the book did not change."""
         if not self._feed.pending:
             return None
-        lost = self._feed.lost
+        lost, changed = self._feed.lost, self._feed.changed()
         first, _, bids, asks = self._feed.take()
-        old, (new_bids, new_asks) = (self.bids, self.asks), self._book.depth(self.levels)
-        self.bids, self.asks = dict(new_bids), dict(new_asks)
+        moved = [self._move(at, None if lost else side) for at, side in enumerate(changed)]
         if not lost:
-            told = self._book.told
-            bids, asks = told(True, _changes(old[0], self.bids)), told(False, _changes(old[1], self.asks))
+            bids, asks = (self._book.told(not at, side) for at, side in enumerate(moved))
         return lost, first, bids, asks
+
+    def _move(self, at: int, changed: dict[int, int] | None) -> dict[int, int]:
+        """Publish the present levels of a side. Returns those that changed: first those that left, best price first.
+        ``changed``: the levels of the book that changed; None = not known."""
+        old, whole, sign = self._sides[at], self._book.counts[at] <= self.levels, 1 if at else -1
+        if changed is None or not (whole and self._whole[at]):
+            changed = dict(self._book.depth(self.levels)[at])
+            changed |= dict.fromkeys(old.keys() - changed.keys(), 0)
+        self._whole[at] = whole
+        moved = {px: lots for px, lots in changed.items() if lots != old.get(px, 0)}
+        for px, lots in moved.items():
+            if lots:
+                old[px] = lots
+            else:
+                del old[px]
+        return dict(sorted(moved.items(), key=lambda level: (level[1] > 0, sign * level[0])))
 
     def close(self) -> None:
         self._feed.close()
-
-
-def _changes(old: dict[int, int], new: dict[int, int]) -> dict[int, int]:
-    gone = {px: 0 for px in old if px not in new}
-    return gone | {px: lots for px, lots in new.items() if old.get(px) != lots}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from arbkit.core.types import Side
-from arbkit.sim.pair import text, units
+from arbkit.core.types import Side, plain
+from arbkit.sim.pair import SCALE, text, units
 from arbkit.sim.rows import OrderState, average
 from arbkit.sim.trades import Candle
 from arbkit.sim.venue import OrderReport, SimExchange, SimFill, SimOrder, TopReport, TradeReport
@@ -53,7 +53,8 @@ class Facts:
     def levels(self, symbol: str, side: Iterable[tuple[int, int]]) -> list[list[str]]:
         """One side of a book: ``[["price", "size"], ..]``."""
         pair, pad = self.exchange.pairs[symbol], self.notation.pad
-        return [[pair.px_text(px, pad), pair.qty_text(lots, pad)] for px, lots in side]
+        tick, lot = pair.tick_units, pair.lot_units
+        return [[text(px * tick, SCALE, pad), text(lots * lot, SCALE, pad)] for px, lots in side]
 
     def pair(self, symbol: str) -> dict[str, Any]:
         """The names and the rules of a pair."""
@@ -68,7 +69,32 @@ class Facts:
         names = {"symbol": symbol, "native": self.native(symbol), "base": pair.base, "quote": pair.quote}
         return names | {name: self.amount(units(value)) for name, value in rules.items()}
 
-    def money(self, asset: str, free: int, locked: int) -> dict[str, str]:
+    def band(self, symbol: str) -> dict[str, str]:
+        """The prices at which a pair may be bought and sold: the highest and the lowest one now, and the multiples of
+        the middle. The venue has a band."""
+        band = self.exchange.profile.band
+        assert band is not None
+        most, least = self.exchange.prices.bounds(symbol, band)
+        multiples = {
+            "buy_up": band.buy_most,
+            "buy_down": band.buy_least or band.sell_least,
+            "sell_up": band.sell_most or band.buy_most,
+            "sell_down": band.sell_least,
+        }
+        names = {"symbol": symbol, "native": self.native(symbol), "buy_most": most, "sell_least": least}
+        return names | {name: plain(value) for name, value in multiples.items()}
+
+    def rates(self, account: str, symbol: str) -> dict[str, str]:
+        """The fee rates of an account."""
+        maker, taker = (plain(rate) for rate in self.exchange.rates(account, symbol))
+        return {"symbol": symbol, "native": self.native(symbol), "maker": maker, "taker": taker}
+
+    def asset(self, asset: str) -> dict[str, Any]:
+        """Whether an asset can be moved."""
+        deposit, withdraw = self.exchange.immovable.get(asset, (True, True))
+        return {"asset": asset, "deposit": deposit, "withdraw": withdraw}
+
+    def money(self, asset: str, free: int, locked: int) -> dict[str, Any]:
         """A balance. ``usd``: the value of all of it."""
         worth = self.exchange.prices.worth(asset, free + locked)
         amounts = {"free": free, "locked": locked, "total": free + locked}
@@ -101,7 +127,14 @@ class Facts:
         """A candle. ``closed``: its time is over."""
         end_ns = candle.ns + period_ns
         names = {"native": self.native(symbol), "end": self.time(end_ns - 1), "closed": end_ns <= now_ns}
-        return self._traded(symbol, candle, 0) | names
+        return self._traded(symbol, candle, 0) | names | {"ns": candle.ns}
+
+    def candles(
+        self, symbol: str, period_ns: int, since_ns: int, now_ns: int, until_ns: int = 0
+    ) -> list[dict[str, Any]]:
+        """The candles that begin from ``since_ns`` to ``until_ns`` (0 = now), oldest first."""
+        rows = self.exchange.trades[symbol].candles(period_ns, since_ns, min(until_ns or now_ns, now_ns))
+        return [self.candle(symbol, one, period_ns, now_ns) for one in rows]
 
     def _traded(self, symbol: str, candle: Candle, px: int) -> dict[str, Any]:
         pair, pad = self.exchange.pairs[symbol], self.notation.pad

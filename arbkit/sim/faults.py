@@ -156,6 +156,11 @@ class Script:
             return fault
         return None
 
+    @property
+    def armed(self) -> bool:
+        """Whether any fault may still fire."""
+        return any(self._armed.values())
+
     def has(self, kind: FaultKind) -> bool:
         """Whether any fault of this kind may still fire."""
         return bool(self._armed.get(kind))

@@ -75,6 +75,11 @@ class Feed:
         """Whether something changed since the last ``take``."""
         return self._book.seq != self._last
 
+    def changed(self) -> tuple[dict[int, int], dict[int, int]]:
+        """The total lots of each level that changed since the last ``take``, also of those that are not told: bids,
+        asks."""
+        return self._bids.copy(), self._asks.copy()
+
     def take(self) -> tuple[int, int, list[tuple[int, int]], list[tuple[int, int]]]:
         """``(first, last, bids, asks)``: the range of update ids, and (px ticks, total lots) of each changed level.
 
@@ -138,6 +143,11 @@ class SimBook:
         """The changed levels of one side as streams tell them."""
         hidden = self.ghost[1] if self.ghost and self.ghost[0] is buy else None
         return [(px, lots) for px, lots in changes.items() if lots or px != hidden]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The number of bid and of ask levels."""
+        return len(self._bid_px), len(self._ask_px)
 
     def depth(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best levels (px ticks, total lots): bids from the highest, asks from the lowest."""

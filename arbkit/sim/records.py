@@ -175,6 +175,8 @@ class SimOrder:
     reason: EndReason = ""
     """Why it ended before it was filled."""
     updated_ns: int = 0
+    middle: int = 0
+    """The middle of the book when it was placed, in ticks."""
     locked: int = 0
     stp: Stp = "none"
     fills: list[SimFill] = field(default_factory=list)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from arbkit.core.types import OrdStatus, plain
 from arbkit.sim.venue import OrderReport, SimFill, SimOrder
 
-__all__ = ["OrderState", "RowType", "average", "fields", "page"]
+__all__ = ["OrderState", "RowType", "average", "fields", "page", "texts"]
 
 _T = TypeVar("_T")
 
@@ -19,19 +19,27 @@ def fields(names: str, value: Any = "") -> dict[str, Any]:
     return dict.fromkeys(names.split(), value)
 
 
+def texts(given: str) -> dict[str, str]:
+    """Fields with a text of their own: ``texts("instType:SPOT lever:")`` has an empty ``lever``."""
+    split = (part.partition(":") for part in given.split())
+    return {field: value for field, _, value in split}
+
+
 class RowType:
     """A row type: each field with the fact that it shows, and fields that have always one value.
 
-    ``RowType("orderId=id symbol", fields("orderListId", -1))``: ``orderId`` shows the fact ``id``, ``symbol`` that of
-    the same name. The facts are those of ``Facts``, and what the dialect adds to them.
+    ``RowType("orderId=id symbol posSide:net", fields("orderListId", -1))``: ``orderId`` shows the fact ``id``,
+    ``symbol`` that of the same name, and ``posSide`` is always the text ``net``. The facts are those of ``Facts``, and
+    what the dialect adds to them.
     """
 
     __slots__ = ("_fixed", "_shown")
 
     def __init__(self, shown: str, *fixed: Mapping[str, Any]) -> None:
-        split = (part.partition("=") for part in shown.split())
+        split = (part.partition("=") for part in shown.split() if ":" not in part)
         self._shown = [(field, fact or field) for field, _, fact in split]
-        self._fixed = {field: value for some in fixed for field, value in some.items()}
+        always = texts(" ".join(part for part in shown.split() if ":" in part))
+        self._fixed = {field: value for some in (always, *fixed) for field, value in some.items()}
 
     def of(self, facts: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """The row of some facts. ``more``: further fields, or other values."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from arbkit.sim.depth import SimDepth
+from arbkit.sim.facts import Facts
 from arbkit.sim.matching import Feed
 from arbkit.sim.timers import Timer
 
@@ -30,6 +31,19 @@ class Sub:
         """What was last sent, where the next message depends on it."""
         self.sent_ns = now_ns
         """When something was last sent."""
+
+    def news(self, value: Any) -> bool:
+        """Whether the value differs from the last one. It is then the last one."""
+        changed: bool = value != self.last
+        self.last = value
+        return changed
+
+    def candles(self, facts: Facts, symbol: str, period_ns: int, now_ns: int) -> Iterator[dict[str, Any]]:
+        """The facts of the present candle if it changed, and of the one before when it has closed."""
+        since_ns = self.last["ns"] if self.last else now_ns // period_ns * period_ns
+        for known in facts.candles(symbol, period_ns, since_ns, now_ns):
+            if self.news(known):
+                yield known
 
 
 class Subs:

@@ -137,6 +137,8 @@ class Trouble:
     def tick(self, now_ns: int) -> None:
         """Fire the faults that depend on time only."""
         faults, exchange = self._site.faults, self._site.exchange
+        if not faults.armed:
+            return
         if faults.has("skip"):
             for symbol, book in exchange.books.items():
                 if book.feeds and faults.take("skip", now_ns, symbol):

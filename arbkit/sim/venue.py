@@ -9,9 +9,10 @@ from typing import Literal
 from arbkit.core.types import OrdStatus, Side, Tif
 from arbkit.sim import rules
 from arbkit.sim.faults import FaultKind
-from arbkit.sim.ledger import FEES, SimLedger
+from arbkit.sim.fees import SimFees
+from arbkit.sim.ledger import SimLedger
 from arbkit.sim.matching import Match, Resting, SimBook, Stp
-from arbkit.sim.pair import SCALE, Pair, units
+from arbkit.sim.pair import Pair, units
 from arbkit.sim.prices import SimPrices
 from arbkit.sim.records import (
     Account,
@@ -30,6 +31,7 @@ from arbkit.sim.records import (
     TopReport,
     TradeReport,
 )
+from arbkit.sim.reports import SimReports
 from arbkit.sim.trades import Trades
 
 __all__ = [
@@ -52,7 +54,6 @@ __all__ = [
 
 DELISTED = "delisted"
 """The reason of a halt that is for ever."""
-_RATE = 10**8  # fee rates are stored in units of 1e-8
 
 
 class SimExchange:
@@ -100,16 +101,11 @@ class SimExchange:
         self.prices = SimPrices(self.pairs, self.books)
         self.trades = {symbol: Trades() for symbol in self.pairs}
         """The public trades, by symbol."""
+        self._fees = SimFees(profile, self.accounts, self.ledger, self.prices)
         self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
-        self._rates: dict[tuple[str, str], tuple[int, int]] = {}
-        self._reports: list[Report] = []
-        self._touched: dict[tuple[str, str], None] = {}
-        self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
-        self._rules = dict(self.pairs), dict(self.halted)
-        """The pairs and halts that were last reported."""
-        self._seq = 0
+        self._reports = SimReports(self.pairs, self.halted, self.books, self.ledger)
         self._order_id = profile.first_order_id
         self._trade_id = profile.first_trade_id
         self._quote_id = 0
@@ -125,16 +121,15 @@ class SimExchange:
         if account.ed25519 is not None:
             self._keys[account.ed25519.key] = account
         for symbol in self.pairs:
-            maker, taker = self.rates(account.name, symbol)
-            self._rates[account.name, symbol] = int(maker * _RATE), int(taker * _RATE)
+            self._fees.open(account.name, symbol)
         for asset, amount in balances:
             self.ledger.deposit(account.name, asset, units(amount))
 
     def deposit(self, account: str, asset: str, amount: Decimal, now_ns: int) -> None:
         """Money from outside; the account is told its new balance."""
         self.ledger.deposit(account, asset, units(amount))
-        self._touched[account, asset] = None
-        self._flush_balances(now_ns)
+        self._reports.touch(account, asset)
+        self._reports.balances(now_ns)
 
     def by_key(self, key: str) -> Account | None:
         """The account that owns an API key."""
@@ -142,9 +137,7 @@ class SimExchange:
 
     def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
         """(maker, taker) of an account, for a symbol or in general."""
-        own, profile, special = self.accounts[account], self.profile, self.profile.special
-        default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
-        return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
+        return self._fees.rates(account, symbol)
 
     def balances(self, account: str) -> list[tuple[str, int, int]]:
         """(asset, free, locked) of every asset with an entry for the account, sorted by asset, in ledger units."""
@@ -199,6 +192,7 @@ class SimExchange:
             qty=lots,
             ns=now_ns,
             updated_ns=now_ns,
+            middle=self.prices.middle(symbol),
             quote_qty=budget,
             stp=self.profile.stp if stp is None else stp,
         )
@@ -212,14 +206,14 @@ class SimExchange:
             self._by_client.setdefault((account, cl_ord_id), []).append(order)
         if kind == "limit" or not buy:
             self._lock(order, asset, need)
-        self._report("new", order, None, now_ns)
+        self._reports.order("new", order, None, now_ns)
         if crosses:
             self._end(order, "post_only", OrdStatus.CANCELED, now_ns)
         elif self.on_hold is not None and self.on_hold(order):
             self._held.add(order.id)
         else:
             self._match(pair, order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return order
 
     def check(
@@ -254,7 +248,7 @@ class SimExchange:
         if order is None or order.status.terminal:
             raise Refused("unknown_order")
         self._cancel(order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return order
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[SimOrder]:
@@ -266,7 +260,7 @@ class SimExchange:
         ]
         for order in orders:
             self._cancel(order, now_ns)
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
         return orders
 
     def reject(self, order: SimOrder, now_ns: int) -> None:
@@ -274,7 +268,7 @@ class SimExchange:
         if order.id in self._held:
             self._held.discard(order.id)
             self._end(order, "venue", OrdStatus.REJECTED, now_ns)
-            self._flush_balances(now_ns)
+            self._reports.balances(now_ns)
 
     def delist(self, symbol: str, now_ns: int) -> None:
         """Remove a symbol: its orders are cancelled, and no new one is accepted."""
@@ -282,7 +276,7 @@ class SimExchange:
         for order in list(self.orders.values()):
             if order.symbol == symbol and not order.status.terminal:
                 self._cancel(order, now_ns, "venue")
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
 
     def strikes(self, kind: FaultKind, detail: str = "") -> bool:
         """Whether a fault that the dialect performs happens now: ``login``, ``refuse`` or ``overrun``."""
@@ -328,20 +322,7 @@ class SimExchange:
 
     def take_reports(self) -> list[Report]:
         """Reports since the last call; the world passes them to the dialect."""
-        reports, self._reports = self._reports, []
-        for symbol, book in self.books.items():
-            seen = self._tops.get(symbol)
-            if seen is None or book.seq != seen[0]:
-                top = book.top()
-                if seen is None or seen[1] != top:
-                    reports.append(TopReport(symbol, book.seq, *top))
-                self._tops[symbol] = (book.seq, top)
-        if self._rules != (self.pairs, self.halted):
-            (pairs, halted), self._rules = self._rules, (dict(self.pairs), dict(self.halted))
-            for symbol in {**pairs, **self.pairs}:
-                if pairs.get(symbol) is not self.pairs.get(symbol) or halted.get(symbol) != self.halted.get(symbol):
-                    reports.append(InstrumentReport(symbol))
-        return reports
+        return self._reports.take()
 
     # --- synthetic quotes -------------------------------------------------------------------------------------------
 
@@ -372,7 +353,7 @@ class SimExchange:
                 self._unlock_quote(pair, own, own.qty)
             for maker, qty in met.fills:
                 self._trade(pair, account, None, buy, maker, qty, now_ns)
-            self._flush_balances(now_ns)
+            self._reports.balances(now_ns)
             more = met.left
         if not more:
             return
@@ -391,7 +372,7 @@ class SimExchange:
         for maker, qty in self.books[symbol].match(account, buy, px, lots).fills:
             self._trade(pair, account, None, buy, maker, qty, now_ns)
         del eaten[known:]  # the flow has taken these lots from its own levels
-        self._flush_balances(now_ns)
+        self._reports.balances(now_ns)
 
     def pull(self, pair: Pair, resting: Resting, lots: int) -> None:
         """Remove ``lots`` from a synthetic quote (a fault)."""
@@ -432,7 +413,7 @@ class SimExchange:
     def _lock(self, order: SimOrder, asset: str, amount: int) -> None:
         self.ledger.lock(order.account, asset, amount)
         order.locked = amount
-        self._touched[order.account, asset] = None
+        self._reports.touch(order.account, asset)
 
     def _match(self, pair: Pair, order: SimOrder, now_ns: int) -> None:
         book = self.books[pair.symbol]
@@ -489,7 +470,7 @@ class SimExchange:
         side = Side.BUY if buy else Side.SELL
         trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)
         self.trades[symbol].add(trade)
-        self._reports.append(trade)
+        self._reports.trade(trade)
 
     def _settle(
         self,
@@ -514,7 +495,7 @@ class SimExchange:
         ledger.lock(account, give, paid)
         ledger.spend(account, give, paid)
         ledger.credit(account, get, got)
-        fee, asset, extra = self._charge(pair, account, get, got, quote, maker)
+        fee, asset, extra = self._fees.charge(pair, account, get, got, quote, maker)
         if order is None:
             return
         order.cum += lots
@@ -539,36 +520,10 @@ class SimExchange:
         )
         order.fills.append(fill)
         self.fills.append(fill)
-        self._touched[account, give] = None
-        self._touched[account, get] = None
-        self._touched[account, asset] = None
-        self._report("trade", order, fill, now_ns)
-
-    def _charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:
-        """Take the fee of one execution, and a tax: (fee, its asset, tax)."""
-        owner, rate = self.accounts[account], self._rates[account, pair.symbol][0 if maker else 1]
-        fee, asset = self._fee(got, rate), owner.fee_asset or get
-        if asset == "quote":
-            fee, asset = self._fee(quote, rate), pair.quote
-        elif asset != get:
-            price = self.prices.dollars(asset)
-            step: int = 10 ** (SCALE - self.profile.fee_decimals)
-            own = int(fee * self.profile.fee_discount * self.prices.dollars(get) / price) // step * step if price else 0
-            asset, fee = (asset, own) if 0 < own <= self.ledger.free(account, asset) else (get, fee)
-        if fee > self.ledger.free(account, asset):
-            fee, asset = self._fee(got, rate), get
-        extra = self._fee(got, int(owner.extra_fee * _RATE))
-        for of, amount in ((asset, fee), (get, extra)):
-            self.ledger.credit(account, of, -amount)
-            self.ledger.credit(FEES, of, amount)
-        return fee, asset, extra
-
-    def _fee(self, received: int, rate: int) -> int:
-        """The fee in ledger units, rounded toward zero to the venue's fee decimals."""
-        step: int = 10 ** (SCALE - self.profile.fee_decimals)
-        fee = received * abs(rate) // _RATE
-        fee -= fee % step
-        return -fee if rate < 0 else fee
+        self._reports.touch(account, give)
+        self._reports.touch(account, get)
+        self._reports.touch(account, asset)
+        self._reports.order("trade", order, fill, now_ns)
 
     def _cancel(self, order: SimOrder, now_ns: int, reason: EndReason = "user") -> None:
         if order.id in self._held:
@@ -586,23 +541,7 @@ class SimExchange:
             asset = pair.quote if order.side is Side.BUY else pair.base
             self.ledger.lock(order.account, asset, -order.locked)
             order.locked = 0
-            self._touched[order.account, asset] = None
+            self._reports.touch(order.account, asset)
         order.status, order.reason, order.updated_ns = status, reason, now_ns
         kinds: dict[OrdStatus, ReportKind] = {OrdStatus.CANCELED: "canceled", OrdStatus.REJECTED: "rejected"}
-        self._report(kinds.get(status, "expired"), order, None, now_ns)
-
-    def _report(self, kind: ReportKind, order: SimOrder, fill: SimFill | None, now_ns: int) -> None:
-        self._seq += 1
-        report = OrderReport(kind, order, order.status, order.cum, order.cum_quote, fill, now_ns, self._seq)
-        self._reports.append(report)
-
-    def _flush_balances(self, now_ns: int) -> None:
-        """Queue one balance report per account with all assets that the action changed."""
-        by_account: dict[str, list[tuple[str, int, int]]] = {}
-        for account, asset in self._touched:
-            row = (asset, self.ledger.free(account, asset), self.ledger.locked(account, asset))
-            by_account.setdefault(account, []).append(row)
-        self._touched.clear()
-        for account, rows in by_account.items():
-            self._seq += 1
-            self._reports.append(BalanceReport(account, tuple(rows), now_ns, self._seq))
+        self._reports.order(kinds.get(status, "expired"), order, None, now_ns)

@@ -51,9 +51,9 @@ class BinanceDialect:
         self._orders = Orders(exchange)
         self._calls = Calls(exchange, self._orders)
         self._door = Door(exchange)
-        self._api = Api(exchange, out, self._door, self._calls, self._orders)
-        self._streams = Streams(exchange, out, self.timers)
-        self._open: set[int] = set()  # asked for membership only
+        self._conns = sim.Conns(out, self.timers)
+        self._api = Api(exchange, self._conns, self._door, self._calls, self._orders)
+        self._streams = Streams(exchange, self._conns, out, self.timers)
         self._attempts = sim.Window(300, 300 * _S)
 
     @staticmethod
@@ -106,6 +106,8 @@ class BinanceDialect:
             status, body = problem.status, {"code": problem.code, "msg": problem.msg}
             if "retryAfter" in problem.more:
                 retry_ns = problem.more["retryAfter"] * wire.MS - now_ns
+            elif problem.more:
+                body["data"] = problem.more
         return self._reply(status, body, now_ns, retry_ns, account if route is not None and route.trade else None)
 
     def limited(self, now_ns: int, retry_ns: int) -> sim.Reply:
@@ -151,32 +153,33 @@ class BinanceDialect:
                 self._door.spend(2, now_ns)  # general-information.md: opening a connection costs 2
             except sim.Problem as problem:
                 return self.limited(now_ns, problem.more["retryAfter"] * wire.MS - now_ns)
-            self._api.connect(conn, facts, options.get("returnRateLimits") != "false", now_ns)
+            self._conns.open(conn, "api", facts, now_ns)
+            self._api.connect(conn, options.get("returnRateLimits") != "false")
         elif path in ("/ws", "/stream") or path.startswith("/ws/"):
             combined = path == "/stream"
-            streams = options.get("streams", "") if combined else path[4:]
-            if not self._streams.connect(conn, streams, combined, facts, now_ns):
+            state = self._conns.open(conn, "combined" if combined else "raw", facts, now_ns)
+            if not self._streams.connect(state, options.get("streams", "") if combined else path[4:], now_ns):
+                self._conns.closed(conn)
                 return sim.Reply(400, b"")
         else:
             return sim.Reply(404, b"")
-        self._open.add(conn)
         # web-socket-streams.md: a ping every 20 seconds, a pong within a minute, and the connection ends after 24 hours
         self.timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
         self.timers.at(now_ns + 86_400 * _S, lambda now: self._wire.close(conn, 1001, "24 hours"))
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._open.discard(conn)
+        self._conns.closed(conn)
         self._api.closed(conn)
         self._streams.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        for part in (self._streams, self._api):
-            if conn in part:
-                part.frame(conn, text, now_ns)
+        state = self._conns.get(conn)
+        if state is not None:
+            (self._api if state.path == "api" else self._streams).frame(state, text, now_ns)
 
     def _ping(self, conn: int, now_ns: int) -> None:
-        if conn in self._open:
+        if self._conns.get(conn) is not None:
             self._wire.ping(conn, 60 * _S)
             self.timers.at(now_ns + 20 * _S, lambda now: self._ping(conn, now))
 

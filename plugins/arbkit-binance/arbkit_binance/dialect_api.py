@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,11 +23,18 @@ _BAN_AFTER: Final = 20
 """Number of requests after a 429 that lead to a ban. The venue does not document a number."""
 
 
+# request-security.md
+_REFUSED: Final = {
+    "key": (-2015, "Invalid API-key, IP, or permissions for action.", 401),
+    "sign": (-1022, "Signature for this request is not valid.", 400),
+}
+
+
 class Door:
     """The checks of REST and WS API. The methods raise the venue's errors."""
 
     def __init__(self, exchange: sim.SimExchange) -> None:
-        self._exchange = exchange
+        self._door = sim.Door(exchange, "hex", _REFUSED)
         self._weight = sim.Window(WEIGHT[2], WEIGHT[3])
         self._defied = 0
         self._banned_until_ns = 0
@@ -88,18 +94,12 @@ class Door:
     # --- request-security.md ----------------------------------------------------------------------------------------
 
     def signed(self, key: str, params: Mapping[str, str], payload: str, now_ns: int) -> sim.Account:
-        """Key, signature over the payload as sent (HMAC-SHA256 or Ed25519), then the time window."""
+        """Key, signature over the payload as sent, then the time window."""
         sim.refuse(not key, -2014, "API-key format invalid.", 401)
-        account = sim.found(self._exchange.by_key(key), -2015, "Invalid API-key, IP, or permissions for action.", 401)
         for name in ("timestamp", "signature"):
             if not params.get(name):
                 raise wire.wrong(name, "missing")
-        if account.ed25519 is not None and key == account.ed25519.key:
-            good = account.ed25519.good(payload, params["signature"])
-        else:
-            mine = hmac.new(account.secret.encode(), payload.encode(), "sha256").hexdigest()
-            good = hmac.compare_digest(mine.encode(), params["signature"].encode())
-        sim.refuse(not good, -1022, "Signature for this request is not valid.", 400)
+        account = self._door.account(key, payload.encode(), params["signature"])
         self.check_time(params, now_ns)
         return account
 
@@ -120,44 +120,37 @@ class Door:
 
 
 @dataclass(slots=True)
-class _Conn:
-    """One WS API connection."""
+class _Session:
+    """What the WS API knows of a connection."""
 
-    facts: sim.Facts
     limits: bool
     """Whether replies contain ``rateLimits``."""
-    opened_ns: int
     logon_ns: int = 0
-    account: sim.Account | None = None
-    """The account that logged on."""
-    users: dict[int, str] = field(default_factory=dict)
-    """Subscription id -> account whose events are sent."""
     next_id: int = 0
 
 
 class Api:
     """web-socket-api.md: requests, session authentication, user data stream."""
 
-    def __init__(self, exchange: sim.SimExchange, out: sim.SimWire, door: Door, calls: Calls, orders: Orders) -> None:
+    def __init__(self, exchange: sim.SimExchange, conns: sim.Conns, door: Door, calls: Calls, orders: Orders) -> None:
         self._exchange = exchange
-        self._wire = out
+        self._conns = conns
         self._door = door
         self._calls = calls
         self._orders = orders
-        self._conns: dict[int, _Conn] = {}
+        self._sessions: dict[int, _Session] = {}
+        self._users = sim.Subs()
+        """Subscriptions of user data streams: the topic is the account's name."""
 
-    def connect(self, conn: int, facts: sim.Facts, limits: bool, now_ns: int) -> None:
-        self._conns[conn] = _Conn(facts, limits, now_ns)
+    def connect(self, conn: int, limits: bool) -> None:
+        self._sessions[conn] = _Session(limits)
 
     def closed(self, conn: int) -> None:
-        self._conns.pop(conn, None)
+        self._sessions.pop(conn, None)
+        self._users.closed(conn)
 
-    def __contains__(self, conn: int) -> bool:
-        return conn in self._conns
-
-    def frame(self, conn: int, text: str, now_ns: int) -> None:
+    def frame(self, conn: sim.Conn, text: str, now_ns: int) -> None:
         """ "Request format"."""
-        state = self._conns[conn]
         ref: Any = None
         account: sim.Account | None = None
         params: dict[str, str] = {}
@@ -175,101 +168,99 @@ class Api:
                 raise self._door.too_many(now_ns, limited_ns)
             self._door.enter(now_ns)
             if session:
-                result = self._session(state, method, params, now_ns)
+                result = self._session(conn, method, params, now_ns)
             elif route is None:
                 raise sim.Problem(-1000, f"Unknown method {method}.", 400)
             else:
-                signer = self._signed(state, params, now_ns) if route.signed else None
+                signer = self._signed(conn, params, now_ns) if route.signed else None
                 account = signer if route.trade else None
-                result = self._door.run(route, sim.SimCall(params, signer, now_ns, state.facts, wire.wrong))
+                result = self._door.run(route, sim.SimCall(params, signer, now_ns, conn.facts, wire.wrong))
             if method == "order.place" and self._exchange.strikes("overrun", method):
                 raise self._door.too_many(now_ns)
             reply: dict[str, Any] = {"id": ref, "status": 200, "result": result}
         except sim.Problem as problem:
             error = {"code": problem.code, "msg": problem.msg} | ({"data": problem.more} if problem.more else {})
             reply = {"id": ref, "status": problem.status, "error": error}
-        if state.limits and params.get("returnRateLimits") != "false":
+        if self._sessions[conn.id].limits and params.get("returnRateLimits") != "false":
             counts = self._orders.counts(account.name, now_ns) if account is not None else []
             reply["rateLimits"] = [*counts, self._door.weight(now_ns)]
-        self._wire.tell(conn, reply)
+        conn.tell(reply)
 
-    def _signed(self, state: _Conn, params: Mapping[str, str], now_ns: int) -> sim.Account:
+    def _signed(self, conn: sim.Conn, params: Mapping[str, str], now_ns: int) -> sim.Account:
         """request-security.md: all parameters but the signature, sorted by name, as raw text. After a log-on neither
         key nor signature is needed."""
-        if state.account is not None and "apiKey" not in params and "signature" not in params:
+        if conn.account is not None and "apiKey" not in params and "signature" not in params:
             if not params.get("timestamp"):
                 raise wire.wrong("timestamp", "missing")
             self._door.check_time(params, now_ns)
-            return state.account
+            return conn.account
         payload = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
         return self._door.signed(params.get("apiKey", ""), params, payload, now_ns)
 
-    def _session(self, state: _Conn, method: str, params: Mapping[str, str], now_ns: int) -> Any:
+    def _session(self, conn: sim.Conn, method: str, params: Mapping[str, str], now_ns: int) -> Any:
         """session-authentication and user-data-stream requests."""
         self._door.spend(2, now_ns)
+        session = self._sessions[conn.id]
         match method:
             case "userDataStream.subscribe.signature":
-                return self._subscribe(state, self._signed(state, params, now_ns))
-            case "userDataStream.subscribe" if state.account is not None:
-                return self._subscribe(state, state.account)
+                return self._subscribe(conn, self._signed(conn, params, now_ns))
+            case "userDataStream.subscribe" if conn.account is not None:
+                return self._subscribe(conn, conn.account)
             case "userDataStream.unsubscribe":
                 named = params.get("subscriptionId")
-                gone = [number for number in state.users if named in (None, str(number))]
+                gone = [number for number in self._users.keys(conn.id) if named in (None, str(number))]
                 sim.refuse(not gone, -2036, "User Data Stream subscription not active.", 400)
                 for number in gone:
-                    del state.users[number]
+                    self._users.drop(conn.id, number)
                 return {}
             case "userDataStream.start" | "userDataStream.ping" | "userDataStream.stop":
                 raise sim.Problem(-1000, "This method has been retired.", 410)
             case "session.logon":  # only Ed25519 keys can log on
-                account = self._signed(state, {"apiKey": "", **params}, now_ns)
+                account = self._signed(conn, {"apiKey": "", **params}, now_ns)
                 if account.ed25519 is None or params["apiKey"] != account.ed25519.key:
                     raise sim.Problem(-4056, "HMAC_SHA256 API key is not supported.", 400)
-                state.account, state.logon_ns = account, now_ns
+                conn.account, session.logon_ns = account, now_ns
             case "session.logout":
-                state.account, state.logon_ns = None, 0
+                conn.account, session.logon_ns = None, 0
             case "session.status":
                 pass
             case _:
                 raise sim.Problem(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        key = state.account.ed25519.key if state.account and state.account.ed25519 else None
+        key = conn.account.ed25519.key if conn.account and conn.account.ed25519 else None
         return {
             "apiKey": key,
-            "authorizedSince": state.facts.time(state.logon_ns) or None,
-            "connectedSince": state.facts.time(state.opened_ns),
-            "returnRateLimits": state.limits,
-            "serverTime": state.facts.time(now_ns),
-            "userDataStream": bool(state.users),
+            "authorizedSince": conn.facts.time(session.logon_ns) or None,
+            "connectedSince": conn.facts.time(conn.opened_ns),
+            "returnRateLimits": session.limits,
+            "serverTime": conn.facts.time(now_ns),
+            "userDataStream": bool(self._users.keys(conn.id)),
         }
 
-    def _subscribe(self, state: _Conn, account: sim.Account) -> dict[str, int]:
+    def _subscribe(self, conn: sim.Conn, account: sim.Account) -> dict[str, int]:
         sim.refuse(self._exchange.strikes("login"), -2015, "Invalid API-key, IP, or permissions for action.", 401)
-        sim.refuse(account.name in state.users.values(), -2035, "User Data Stream subscription already active.", 400)
-        number, state.next_id = state.next_id, state.next_id + 1
-        state.users[number] = account.name
+        active = any(sub.conn == conn.id for sub in self._users.of(account.name))
+        sim.refuse(active, -2035, "User Data Stream subscription already active.", 400)
+        session = self._sessions[conn.id]
+        number, session.next_id = session.next_id, session.next_id + 1
+        self._users.add(conn.id, number, account.name)
         return {"subscriptionId": number}
 
     # --- events -----------------------------------------------------------------------------------------------------
 
     def order(self, report: sim.OrderReport, now_ns: int) -> None:
         cancel_id = self._orders.cancel_ids.get(report.order.id, report.order.cl_ord_id)
-        for conn, number, facts in self._users(report.order.account):
-            self._event(conn, number, wire.execution_report(facts, report, now_ns, cancel_id))
+        for sub in self._users.of(report.order.account):
+            self._event(sub, wire.execution_report(self._conns[sub.conn].facts, report, now_ns, cancel_id))
 
     def balance(self, report: sim.BalanceReport, now_ns: int) -> None:
-        for conn, number, facts in self._users(report.account):
+        for sub in self._users.of(report.account):
+            facts = self._conns[sub.conn].facts
             rows = [wire.POSITION.of(facts.money(*row)) for row in report.balances]
             event = {"e": "outboundAccountPosition", "E": facts.time(now_ns), "u": facts.time(report.ns), "B": rows}
-            self._event(conn, number, event)
+            self._event(sub, event)
 
-    def _users(self, account: str) -> Iterator[tuple[int, int, sim.Facts]]:
-        for conn, state in self._conns.items():
-            for number, name in state.users.items():
-                if name == account:
-                    yield conn, number, state.facts
-
-    def _event(self, conn: int, number: int, event: dict[str, Any]) -> None:
-        self._wire.tell(conn, {"subscriptionId": number, "event": event}, "user")
+    def _event(self, sub: sim.Sub, event: dict[str, Any]) -> None:
+        self._conns[sub.conn].tell({"subscriptionId": sub.key, "event": event}, "user")
 
 
 def _raw(value: Any) -> str:

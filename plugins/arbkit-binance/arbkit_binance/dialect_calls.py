@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Final
 
 from arbkit import sim
-from arbkit.core.types import plain
 
 from . import dialect_wire as wire
 from .dialect_orders import ORDER_WINDOWS, Orders, limit_row
@@ -28,13 +27,16 @@ _ORDER: Final = (
 )
 _CANCEL: Final = "symbol orderId origClientOrderId newClientOrderId cancelRestrictions"
 _KLINES: Final = "symbol interval startTime endTime timeZone limit"
+_REPLACE: Final = (
+    f"{_ORDER} cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId cancelRestrictions"
+)
 _PAGE: Final = "fromId startTime endTime limit"
 _ACCOUNT: Final = sim.RowType(
-    "makerCommission=maker takerCommission=taker commissionRates=rates updateTime=now balances uid",
+    "makerCommission=maker takerCommission=taker commissionRates=rates updateTime=now balances uid accountType:SPOT",
     sim.fields("buyerCommission sellerCommission", 0),
     sim.fields("canTrade canDeposit", True),
     sim.fields("canWithdraw brokered requireSelfTradePrevention preventSor", False),
-    {"accountType": "SPOT", "permissions": ["SPOT"]},
+    {"permissions": ["SPOT"]},
 )
 _RESTRICTIONS: Final = sim.fields("enableReading enableSpotAndMarginTrading", True) | sim.fields(
     "enableWithdrawals enableInternalTransfer permitsUniversalTransfer enableVanillaOptions enableFutures enableMargin"
@@ -42,14 +44,15 @@ _RESTRICTIONS: Final = sim.fields("enableReading enableSpotAndMarginTrading", Tr
     False,
 )
 _COIN: Final = sim.RowType(
-    "coin=asset name=asset depositAllEnable=deposit withdrawAllEnable=withdraw free locked",
-    {"freeze": "0", "trading": True, "isLegalMoney": False},
+    "coin=asset name=asset depositAllEnable=deposit withdrawAllEnable=withdraw free locked freeze:0",
+    {"trading": True, "isLegalMoney": False},
 )
 _NETWORK: Final = sim.RowType(
-    "network=asset coin=asset name=asset depositEnable=deposit withdrawEnable=withdraw",
-    sim.fields("withdrawFee withdrawMin", "0"),
-    {"isDefault": True, "busy": False, "withdrawMax": "1000000", "withdrawIntegerMultiple": "0.00000001"},
+    "network=asset coin=asset name=asset depositEnable=deposit withdrawEnable=withdraw withdrawFee:0 withdrawMin:0"
+    " withdrawMax:1000000 withdrawIntegerMultiple:0.00000001",
+    {"isDefault": True, "busy": False},
 )
+_FEE: Final = sim.RowType("symbol=native makerCommission=maker takerCommission=taker")
 _Handler = Callable[[sim.SimCall], Any]
 _Weight = int | Callable[[sim.SimCall], int]
 
@@ -94,6 +97,7 @@ class Calls:
             ("POST order/test", "order.test", _private(self._test, 1, f"{_ORDER} computeCommissionRates")),
             ("GET order", "order.status", _private(orders.status, 4, "symbol orderId origClientOrderId")),
             ("DELETE order", "order.cancel", _write(orders.cancel, _CANCEL)),
+            ("POST order/cancelReplace", "order.cancelReplace", _write(orders.replace, _REPLACE)),
             ("GET openOrders", "openOrders.status", _private(orders.listed, _by_symbol(6, 80), "symbol")),
             ("DELETE openOrders", "openOrders.cancelAll", _write(orders.cancel_all, "symbol")),
             ("GET allOrders", "allOrders", _private(orders.history, 20, "symbol orderId startTime endTime limit")),
@@ -164,13 +168,8 @@ class Calls:
         """Candles, oldest first: from the start if it is given, else the newest. The last field is not used."""
         symbol, period_ns = self._orders.symbol(call), wire.PERIODS[call.choice("interval", wire.PERIODS)]
         since_ns, until_ns, limit = wire.since_ns(call), wire.since_ns(call, "endTime"), call.limit(500, 1000)
-        until_ns = min(until_ns or call.now_ns, call.now_ns)
-        rows = self._exchange.trades[symbol].candles(period_ns, since_ns, until_ns)
-        facts = [
-            call.facts.candle(symbol, one, period_ns, call.now_ns)
-            for one in (rows[:limit] if since_ns else rows[-limit:])
-        ]
-        return [[*wire.KLINE.of(one).values(), "0"] for one in facts]
+        known = call.facts.candles(symbol, period_ns, since_ns, call.now_ns, until_ns)
+        return [[*wire.KLINE.of(one).values(), "0"] for one in (known[:limit] if since_ns else known[-limit:])]
 
     def _average(self, call: sim.SimCall) -> dict[str, Any]:
         return {"mins": 5, "price": call.facts.day(self._orders.symbol(call))["average"], "closeTime": call.now}
@@ -182,9 +181,8 @@ class Calls:
         self._orders.test(call)
         if call.text("computeCommissionRates").lower() != "true":
             return {}
-        own = self._commission(call)
-        rates = {f"{kind}CommissionForOrder": own[f"{kind}Commission"] for kind in ("standard", "special", "tax")}
-        sides = {name: {side: row[side] for side in ("maker", "taker")} for name, row in rates.items()}
+        own, kinds = self._commission(call), [f"{kind}Commission" for kind in ("standard", "special", "tax")]
+        sides = {f"{kind}ForOrder": {side: own[kind][side] for side in ("maker", "taker")} for kind in kinds}
         return sides | {"discount": own["discount"]}
 
     def _account(self, call: sim.SimCall) -> dict[str, Any]:
@@ -223,18 +221,13 @@ class Calls:
 
     def _trade_fee(self, call: sim.SimCall) -> list[dict[str, str]]:
         """The rates of one symbol or of all (wallet docs, "Trade Fee")."""
-        rates = {name: self._exchange.rates(call.owner, name) for name in self._wanted(call)}
-        return [
-            {"symbol": call.facts.native(name), "makerCommission": plain(maker), "takerCommission": plain(taker)}
-            for name, (maker, taker) in rates.items()
-        ]
+        return [_FEE.of(call.facts.rates(call.owner, symbol)) for symbol in self._wanted(call)]
 
     def _coins(self, call: sim.SimCall) -> list[dict[str, Any]]:
         """Wallet docs, "All Coins' Information": whether an asset can be moved."""
         rows = []
         for owned in self._exchange.balances(call.owner):
-            deposit, withdraw = self._exchange.immovable.get(owned[0], (True, True))
-            known = call.facts.money(*owned) | {"deposit": deposit, "withdraw": withdraw}
+            known = call.facts.money(*owned) | call.facts.asset(owned[0])
             rows.append(_COIN.of(known, networkList=[_NETWORK.of(known)]))
         return rows
 

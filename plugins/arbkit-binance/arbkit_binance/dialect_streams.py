@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -23,101 +22,89 @@ _MOST_BYTES: Final = 4_090
 """A longer control message gets no answer at all."""
 
 
-@dataclass(slots=True)
-class _Conn:
-    """One market stream connection."""
+class _Message(msgspec.Struct):
+    """A control message."""
 
-    combined: bool
-    """Whether payloads are wrapped with the name of their stream."""
-    facts: sim.Facts
+    method: str
+    params: list[Any] | None = None
+    id: int | str | None = None
 
 
 class Streams:
-    """web-socket-streams.md: connections, subscriptions and payloads."""
+    """web-socket-streams.md: subscriptions and payloads. The path of a connection is ``combined`` if payloads are
+    wrapped with the name of their stream, else ``raw``."""
 
-    def __init__(self, exchange: sim.SimExchange, out: sim.SimWire, timers: sim.Timers) -> None:
+    def __init__(self, exchange: sim.SimExchange, conns: sim.Conns, out: sim.SimWire, timers: sim.Timers) -> None:
         self._exchange = exchange
+        self._conns = conns
         self._wire = out
         self._timers = timers
-        self._conns: dict[int, _Conn] = {}
         self._subs = sim.Subs()
         # "WebSocket connections have a limit of 5 incoming messages per second"
         self._incoming = sim.Window(5, 1_000_000_000)
 
-    def connect(self, conn: int, streams: str, combined: bool, facts: sim.Facts, now_ns: int) -> bool:
-        """Open a connection with ``streams``, separated by slashes. False if one is not served. A text that is no name
+    def connect(self, conn: sim.Conn, streams: str, now_ns: int) -> bool:
+        """Begin with ``streams``, separated by slashes. False if one is not served. A text that is no name
         of a stream is accepted, as clients use it."""
         names = [name for name in streams.split("/") if "@" in name]
         if not all(_NAME.fullmatch(name) for name in names):
             return False
-        self._conns[conn] = _Conn(combined, facts)
         for name in names:
             self._subscribe(conn, name, now_ns)
         return True
 
     def closed(self, conn: int) -> None:
-        self._conns.pop(conn, None)
         self._subs.closed(conn)
 
-    def __contains__(self, conn: int) -> bool:
-        return conn in self._conns
-
-    def frame(self, conn: int, text: str, now_ns: int) -> None:
+    def frame(self, conn: sim.Conn, text: str, now_ns: int) -> None:
         """A client's control message."""
-        if not self._incoming.add(str(conn), 1, now_ns):
-            self._wire.close(conn, 1008, "Too many requests")
+        if not self._incoming.add(str(conn.id), 1, now_ns):
+            self._wire.close(conn.id, 1008, "Too many requests")
             return
         if len(text.encode()) > _MOST_BYTES:
             return
+        ref: int | str | None = None
         try:
-            message = msgspec.json.decode(text)
-            method, params, ref = message["method"], message.get("params") or [], message.get("id")
-        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-            self._refuse(conn, None, "the message is not a request object")
-            return
-        if not isinstance(params, list) or (ref is not None and not isinstance(ref, int | str)):
-            self._refuse(conn, None, "params or id of a wrong type")
-            return
-        state, names = self._conns[conn], [str(name) for name in params]
-        result: Any = None
+            try:
+                message = msgspec.json.decode(text, type=_Message)
+            except msgspec.DecodeError:
+                raise sim.Problem(2, "the message is not a request object") from None
+            ref = message.id
+            reply = {"result": self._control(conn, message.method, message.params or [], now_ns)}
+        except sim.Problem as problem:
+            reply = {"error": {"code": problem.code, "msg": f"Invalid request: {problem.msg}"}}
+        conn.tell(reply | {"id": ref})
+
+    def _control(self, conn: sim.Conn, method: str, params: list[Any], now_ns: int) -> Any:
+        """ "Live Subscribing/Unsubscribing to streams": the result. First frames come after the answer."""
+        names, had = [str(name) for name in params], self._subs.keys(conn.id)
         match method:
             case "SUBSCRIBE":
-                strange = [name for name in names if not _NAME.fullmatch(name)]
-                if self._exchange.strikes("refuse", str(names)):
-                    self._refuse(conn, ref, "too many subscriptions", 3)
-                elif strange:
-                    self._refuse(conn, ref, f"stream {strange[0]} is not served")
-                elif len(self._subs.keys(conn)) + len(names) > 1024:
-                    self._refuse(conn, ref, "1024 streams at most", 3)
-                else:
-                    # the answer comes before the first frame of the new streams
-                    self._wire.tell(conn, {"result": None, "id": ref})
-                    for name in names:
-                        self._subscribe(conn, name, now_ns)
-                return
+                sim.refuse(self._exchange.strikes("refuse", str(names)), 3, "too many subscriptions")
+                for name in names:
+                    sim.refuse(not _NAME.fullmatch(name), 2, f"stream {name} is not served")
+                sim.refuse(len(had) + len(names) > 1024, 3, "1024 streams at most")
+                for name in names:
+                    self._subscribe(conn, name, now_ns)
             case "UNSUBSCRIBE":
                 for name in names:
-                    self._subs.drop(conn, name)
+                    self._subs.drop(conn.id, name)
             case "LIST_SUBSCRIPTIONS":
-                result = self._subs.keys(conn)
+                return had
             case "SET_PROPERTY" if names[:1] == ["combined"] and len(params) == 2:
-                state.combined = bool(params[1])
+                conn.path = "combined" if params[1] else "raw"
             case "GET_PROPERTY" if params == ["combined"]:
-                result = state.combined
+                return conn.path == "combined"
             case _:
-                self._refuse(conn, ref, f"unknown method or property {method}")
-                return
-        self._wire.tell(conn, {"result": result, "id": ref})
+                raise sim.Problem(2, f"unknown method or property {method}")
+        return None
 
-    def _refuse(self, conn: int, ref: Any, why: str, code: int = 2) -> None:
-        self._wire.tell(conn, {"error": {"code": code, "msg": f"Invalid request: {why}"}, "id": ref})
-
-    def _subscribe(self, conn: int, name: str, now_ns: int) -> None:
+    def _subscribe(self, conn: sim.Conn, name: str, now_ns: int) -> None:
         """A stream of an unknown symbol has no data: the venue does not report it."""
         match = _NAME.fullmatch(name)
         assert match is not None
-        kind, symbol = match[2], self._conns[conn].facts.symbols.get(match[1].upper(), "")
-        sub = self._subs.add(conn, name, (kind, symbol), symbol)
+        kind, symbol = match[2], conn.facts.symbols.get(match[1].upper(), "")
+        sub = self._subs.add(conn.id, name, (kind, symbol), symbol)
         if sub is None or not symbol or kind in ("trade", "aggTrade", "bookTicker"):
             return
         send = self._ticker if "icker" in kind else self._kline if kind.startswith("kline") else self._partial
@@ -147,20 +134,14 @@ class Streams:
         """ticker and miniTicker: each second, if something changed."""
         mini = sub.topic[0] == "miniTicker"
         told = (wire.MINI_EVENT if mini else wire.DAY_EVENT).of(self._conns[sub.conn].facts.day(sub.arg, now_ns))
-        if told != sub.last:
-            sub.last = told
+        if sub.news(told):
             self._event(sub, "24hrMiniTicker" if mini else "24hrTicker", now_ns, told, "control")
 
     def _kline(self, sub: sim.Sub, now_ns: int) -> None:
         """kline: each 2 seconds, if something changed; ``x``: the candle is closed."""
         interval, facts = sub.topic[0].removeprefix("kline_"), self._conns[sub.conn].facts
-        period_ns = wire.PERIODS[interval]
-        since_ns = sub.sent_ns or now_ns // period_ns * period_ns
-        for candle in self._exchange.trades[sub.arg].candles(period_ns, since_ns, now_ns):
-            row = wire.KLINE_EVENT.of(facts.candle(sub.arg, candle, period_ns, now_ns), i=interval)
-            if row != sub.last:
-                sub.last, sub.sent_ns = row, candle.ns
-                self._event(sub, "kline", now_ns, {"k": row}, "control")
+        for known in sub.candles(facts, sub.arg, wire.PERIODS[interval], now_ns):
+            self._event(sub, "kline", now_ns, {"k": wire.KLINE_EVENT.of(known, i=interval)}, "control")
 
     def _diff(self, sub: sim.Sub, now_ns: int) -> None:
         """Diff depth: the levels that changed, absolute; ``U`` is the last ``u`` + 1. Nothing when nothing changed."""
@@ -180,5 +161,5 @@ class Streams:
         self._send(sub, {"e": name, "E": facts.time(now_ns), "s": facts.native(sub.arg), **row}, kind)
 
     def _send(self, sub: sim.Sub, row: dict[str, Any], kind: str) -> None:
-        body = {"stream": sub.key, "data": row} if self._conns[sub.conn].combined else row
-        self._wire.tell(sub.conn, body, kind, sub.arg)
+        conn = self._conns[sub.conn]
+        conn.tell({"stream": sub.key, "data": row} if conn.path == "combined" else row, kind, sub.arg)

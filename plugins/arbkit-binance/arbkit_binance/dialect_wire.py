@@ -9,12 +9,17 @@ from itertools import groupby
 from typing import Any, Final
 
 from arbkit import sim
-from arbkit.core.types import OrdStatus, plain
+from arbkit.core.types import OrdStatus
 
 MS: Final = 1_000_000
 SYMBOL: Final = re.compile(r"[A-Z0-9-_.]{1,20}", re.ASCII)
 CLIENT_ID: Final = re.compile(r"[a-zA-Z0-9-_]{1,36}", re.ASCII)
-STP: Final = {"none": "NONE", "taker": "EXPIRE_TAKER", "maker": "EXPIRE_MAKER", "both": "EXPIRE_BOTH"}
+STP: Final[Mapping[sim.Stp, str]] = {
+    "none": "NONE",
+    "taker": "EXPIRE_TAKER",
+    "maker": "EXPIRE_MAKER",
+    "both": "EXPIRE_BOTH",
+}
 _ZERO: Final = "0.00000000"
 _EMPTY: Final = "INSUFFICIENT_LIQUIDITY"
 # errors.md and rest-api.md
@@ -58,8 +63,8 @@ _ID: Final = "symbol=native orderId=id clientOrderId=cl_ord_id"
 _ACK: Final = sim.RowType(f"{_ID} transactTime=updated_at", {"orderListId": -1})
 _RESULT: Final = sim.RowType(f"{_ID} transactTime=updated_at{_ALL}", {"orderListId": -1})
 _ORDER: Final = sim.RowType(
-    f"{_ID} time=at updateTime=updated_at{_ALL}",
-    {"orderListId": -1, "isWorking": True, **sim.fields("stopPrice icebergQty", _ZERO)},
+    f"{_ID} time=at updateTime=updated_at{_ALL} stopPrice:{_ZERO} icebergQty:{_ZERO}",
+    {"orderListId": -1, "isWorking": True},
 )
 _FILL: Final = sim.RowType("price=px qty commission=fee commissionAsset=fee_asset tradeId=id")
 MY_TRADE: Final = sim.RowType(
@@ -68,8 +73,9 @@ MY_TRADE: Final = sim.RowType(
     {"orderListId": -1, "isBestMatch": True},
 )
 _REPORT: Final = sim.RowType(
-    "s=native S=side o=type f=tif q=qty p=px X=status i=id z=cum T=updated_at O=at W=at Z=cum_value Q=budget V=stp",
-    {"e": "executionReport", "g": -1, "r": "NONE", "M": False, "m": False, "n": "0", "N": None, "t": -1},
+    "s=native S=side o=type f=tif q=qty p=px X=status i=id z=cum T=updated_at O=at W=at Z=cum_value Q=budget V=stp"
+    " e:executionReport r:NONE n:0",
+    {"g": -1, "M": False, "m": False, "N": None, "t": -1},
     sim.fields("P F l L Y", _ZERO),
 )
 _REPORTED: Final = sim.RowType("l=qty L=px n=fee N=fee_asset t=id m=maker Y=value")
@@ -95,8 +101,22 @@ DAY_EVENT: Final = sim.RowType(
 KLINE: Final = sim.RowType("at open high low last qty end turnover count bought spent")
 KLINE_EVENT: Final = sim.RowType(
     "t=at T=end s=native f=first_id L=last_id o=open c=last h=high l=low v=qty n=count x=closed q=turnover V=bought"
-    " Q=spent",
-    {"B": "0"},
+    " Q=spent B:0"
+)
+_FILTERS: Final = (
+    sim.RowType("filterType:PRICE_FILTER minPrice=tick maxPrice:1000000.00000000 tickSize=tick"),
+    sim.RowType("filterType:LOT_SIZE minQty=min_qty maxQty=max_qty stepSize=lot"),
+    sim.RowType(f"filterType:MARKET_LOT_SIZE minQty:{_ZERO} maxQty=max_qty stepSize:{_ZERO}"),
+    sim.RowType(
+        "filterType:PERCENT_PRICE_BY_SIDE bidMultiplierUp=buy_up bidMultiplierDown=buy_down askMultiplierUp=sell_up"
+        " askMultiplierDown=sell_down",
+        {"avgPriceMins": 5},
+    ),
+    sim.RowType(
+        "filterType:NOTIONAL minNotional=min_notional maxNotional:9000000.00000000",
+        {"applyMinToMarket": True, "applyMaxToMarket": False, "avgPriceMins": 5},
+    ),
+    sim.RowType("filterType:MAX_NUM_ORDERS", {"maxNumOrders": 200}),
 )
 _SYMBOL: Final = sim.RowType(
     "symbol=native baseAsset=base quoteAsset=quote status defaultSelfTradePreventionMode=stp filters",
@@ -104,8 +124,8 @@ _SYMBOL: Final = sim.RowType(
         "baseAssetPrecision quotePrecision quoteAssetPrecision baseCommissionPrecision quoteCommissionPrecision", 8
     ),
     sim.fields("icebergAllowed ocoAllowed otoAllowed opoAllowed allowTrailingStop pegInstructionsAllowed", False),
-    sim.fields("cancelReplaceAllowed amendAllowed isMarginTradingAllowed", False),
-    sim.fields("quoteOrderQtyMarketAllowed isSpotTradingAllowed", True),
+    sim.fields("amendAllowed isMarginTradingAllowed", False),
+    sim.fields("quoteOrderQtyMarketAllowed isSpotTradingAllowed cancelReplaceAllowed", True),
     {"orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"], "permissions": [], "permissionSets": [["SPOT"]]},
     {"allowedSelfTradePreventionModes": list(STP.values())},
 )
@@ -148,29 +168,8 @@ def decimal(call: sim.SimCall, name: str) -> Decimal:
 
 def symbol_row(facts: sim.Facts, symbol: str, status: str, stp: str) -> dict[str, Any]:
     """A symbol of exchangeInfo, with its filters (filters.md)."""
-    band, known = facts.exchange.profile.band, facts.pair(symbol)
-    assert band is not None
-    filters: dict[str, dict[str, Any]] = {
-        "PRICE_FILTER": {"minPrice": known["tick"], "maxPrice": "1000000.00000000", "tickSize": known["tick"]},
-        "LOT_SIZE": {"minQty": known["min_qty"], "maxQty": known["max_qty"], "stepSize": known["lot"]},
-        "MARKET_LOT_SIZE": {"minQty": _ZERO, "maxQty": known["max_qty"], "stepSize": _ZERO},
-        "PERCENT_PRICE_BY_SIDE": {
-            "bidMultiplierUp": plain(band.buy_most),
-            "bidMultiplierDown": plain(band.buy_least or band.sell_least),
-            "askMultiplierUp": plain(band.sell_most or band.buy_most),
-            "askMultiplierDown": plain(band.sell_least),
-            "avgPriceMins": 5,
-        },
-        "NOTIONAL": {
-            "minNotional": known["min_notional"],
-            "applyMinToMarket": True,
-            "maxNotional": "9000000.00000000",
-            "applyMaxToMarket": False,
-            "avgPriceMins": 5,
-        },
-        "MAX_NUM_ORDERS": {"maxNumOrders": 200},
-    }
-    rows = [{"filterType": name, **row} for name, row in filters.items()]
+    known = facts.pair(symbol) | facts.band(symbol)
+    rows = [row.of(known) for row in _FILTERS]
     return _SYMBOL.of(known | {"status": status, "stp": stp, "filters": rows})
 
 

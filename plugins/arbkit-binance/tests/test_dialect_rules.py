@@ -680,3 +680,43 @@ def test_candles_are_those_of_the_trades() -> None:
     ]
     assert closed == [row[:6] for row in wanted[:-1]]
     assert json.loads(client.raw("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=7m").body)["code"] == -1120
+
+
+def test_cancel_replace_tells_what_became_of_both_orders() -> None:
+    """order/cancelReplace: filters before the cancel; success, -2022 with HTTP 400 if both failed or the new order was
+    not attempted, -2021 with 409 if one failed, by REST and WS API."""
+    client = Client()
+    new = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+    stop = new | {"price": "60001", "cancelReplaceMode": "STOP_ON_FAILURE"}
+    allow = stop | {"cancelReplaceMode": "ALLOW_FAILURE"}
+
+    def replace(params: Mapping[str, Any], **more: Any) -> tuple[int, Any]:
+        return client.signed("POST", "/api/v3/order/cancelReplace", **{**params, **more})
+
+    def live() -> list[str]:
+        return [order["price"] for order in client.signed("GET", "/api/v3/openOrders")[1]]
+
+    first = client.order()[1]["orderId"]
+    assert replace(stop, cancelOrderId=first, price="1.005")[1]["code"] == -1013
+    assert live() == ["60000.00000000"]  # a filter refuses before the cancel
+    status, got = replace(stop, cancelOrderId=first)
+    assert (status, got["cancelResult"], got["newOrderResult"]) == (200, "SUCCESS", "SUCCESS")
+    assert (got["cancelResponse"]["orderId"], got["cancelResponse"]["status"]) == (first, "CANCELED")
+    assert got["newOrderResponse"]["status"] == "NEW"
+    assert live() == ["60001.00000000"]
+    status, got = replace(stop, cancelOrderId=first)
+    assert (status, got["code"], got["data"]["newOrderResult"]) == (400, -2022, "NOT_ATTEMPTED")
+    assert got["data"]["cancelResponse"]["code"] == -2011
+    assert got["data"]["newOrderResponse"] is None
+    status, got = replace(allow, cancelOrderId=first, price="60002")
+    assert (status, got["code"]) == (409, -2021)
+    assert (got["data"]["cancelResult"], got["data"]["newOrderResult"]) == ("FAILURE", "SUCCESS")
+    assert live() == ["60001.00000000", "60002.00000000"]
+    second = got["data"]["newOrderResponse"]["orderId"]
+    status, got = replace(stop, cancelOrderId=second, quantity="8000")  # no money for it
+    assert (status, got["code"], got["data"]["newOrderResponse"]["code"]) == (409, -2021, -2010)
+    assert live() == ["60001.00000000"]
+    assert replace(new | {"price": "60001"}, cancelOrderId=first)[1]["code"] == -1102
+    assert replace(stop)[1]["code"] == -1102
+    (reply,) = client.call(client.api(), "order.cancelReplace", **stop, cancelOrderId=second)
+    assert (reply["status"], reply["error"]["code"], reply["error"]["data"]["cancelResult"]) == (400, -2022, "FAILURE")

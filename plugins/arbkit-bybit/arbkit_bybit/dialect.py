@@ -5,10 +5,8 @@ Rules name the page of the venue's documentation (bybit-exchange.github.io/docs)
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
@@ -29,6 +27,7 @@ _JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _PATHS: Final = {"/v5/public/spot": "public", "/v5/private": "private", "/v5/trade": "trade"}
 _SECONDS: Final = {"s": _S, "m": 60 * _S}
 _DIGITS: Final = re.compile(r"^[0-9]{1,15}$", re.ASCII)
+_SIGN: Final = (10004, "Error sign, please check your signature generation algorithm.")
 _TOO_MANY: Final = "Too many visits. Exceeded the API Rate Limit."
 
 
@@ -36,23 +35,6 @@ def _pair(symbol: str, tick: str, lot: str, most: int) -> sim.Pair:
     """A pair with a minimum of 5 of the quote."""
     base, _, quote = symbol.partition("-")
     return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
-
-
-@dataclass(slots=True)
-class _Conn:
-    """One WebSocket connection."""
-
-    id: int
-    kind: str
-    idle_ns: int
-    """Closed after this time without a ping or a push; 0 = never."""
-    heard_ns: int
-    account: sim.Account | None = None
-    refs: set[str] = field(default_factory=set)  # asked for membership only
-
-    @property
-    def name(self) -> str:
-        return f"sim{self.id:06d}-{self.kind[:2]}"
 
 
 class BybitDialect:
@@ -80,12 +62,14 @@ class BybitDialect:
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
         self.timers = sim.Timers()
         self._exchange = exchange
-        self._wire = out
         self._facts = facts = sim.Facts(exchange, wire.NOTATION)
+        # v5/guide "Authentication" and v5/ws/connect "Authentication"
+        self._rest = sim.Door(exchange, "hex", {"key": (10003, "API key is invalid."), "sign": _SIGN})
+        self._login = sim.Door(exchange, "hex", {"key": (10003, "Invalid apikey"), "sign": _SIGN})
+        self._conns = sim.Conns(out, self.timers)
         self._streams = Streams(facts, out, self.timers)
         self._private = Private(facts, out)
         self._calls = Calls(facts, self._streams, self._private)
-        self._conns: dict[int, _Conn] = {}
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = sim.Rolling(600, 5 * _S)
         self._dials = sim.Window(500, 300 * _S)
@@ -151,23 +135,17 @@ class BybitDialect:
         return sim.Reply(403, b"access too frequent", {"content-type": "text/plain"})
 
     def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
-        """v5/guide "Authentication": HMAC-SHA256 over timestamp, key, window and the raw query or body."""
+        """v5/guide "Authentication": signed are timestamp, key, window and the raw query or body."""
         headers = request.headers
         key, stamp = headers.get("x-bapi-api-key", ""), headers.get("x-bapi-timestamp", "")
         window, sign = headers.get("x-bapi-recv-window", ""), headers.get("x-bapi-sign", "")
         sim.refuse(not (key and stamp and sign), 10001, "empty value: apiTimestamp[] apiKey[] apiSignature[]")
         if request.method == "POST" and "application/json" not in headers.get("content-type", ""):
             raise sim.Problem(10001, "Content-Type must be application/json.")
-        account = sim.found(self._exchange.by_key(key), 10003, "API key is invalid.")
         payload = request.body if request.method == "POST" else request.query.encode()
-        self._check_sign(account, f"{stamp}{key}{window}".encode() + payload, sign)
+        account = self._rest.account(key, f"{stamp}{key}{window}".encode() + payload, sign)
         self._check_time(stamp, window, now_ns)
         return account
-
-    def _check_sign(self, account: sim.Account, payload: bytes, sign: str) -> None:
-        good = hmac.new(account.secret.encode(), payload, "sha256").hexdigest()
-        if not hmac.compare_digest(good.encode(), sign.encode()):
-            raise sim.Problem(10004, "Error sign, please check your signature generation algorithm.")
 
     def _check_time(self, stamp: str, window: str, now_ns: int) -> None:
         """v5/guide: ``server - window <= timestamp < server + 1000``; the default window is 5000."""
@@ -205,29 +183,19 @@ class BybitDialect:
             return sim.Reply(404, b"404 page not found")
         if not self._dials.add(_IP, 1, now_ns):
             return sim.Reply(403, b"access too frequent")
-        idle_ns = 0
+        state = self._conns.open(conn, kind, self._facts, now_ns)
         if kind != "public":
             # v5/ws/connect: private sockets end after 10 minutes of silence, or max_active_time; checked every 30 s
             given = dict(parse_qsl(query)).get("max_active_time", "600s")
             number, unit = given[:-1], _SECONDS.get(given[-1:], 0)
             idle_ns = min(max(int(number) * unit, 30 * _S), 600 * _S) if _DIGITS.match(number) and unit else 600 * _S
-            self.timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
-        self._conns[conn] = _Conn(conn, kind, idle_ns, now_ns)
+            self._conns.cut_idle(state, idle_ns, now_ns, 1006, look_ns=30 * _S)
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.pop(conn, None)
+        self._conns.closed(conn)
         self._streams.closed(conn)
         self._private.closed(conn)
-
-    def _look(self, conn: int, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
-        if now_ns - state.heard_ns >= state.idle_ns:
-            self._wire.close(conn, 1006)
-        else:
-            self.timers.at(now_ns + 30 * _S, lambda now: self._look(conn, now))
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns.get(conn)
@@ -239,84 +207,66 @@ class BybitDialect:
         except (msgspec.DecodeError, AttributeError):
             message, op = {}, ""
         if op == "ping":
-            state.heard_ns = now_ns
+            state.alive_ns = now_ns
             self._pong(state, message, now_ns)
-        elif op == "auth" and state.kind != "public":
+        elif op == "auth" and state.path != "public":
             self._auth(state, message, now_ns)
-        elif state.kind == "trade":
+        elif state.path == "trade":
             self._trade(state, message, op, now_ns)
         elif op in ("subscribe", "unsubscribe"):
             self._subscription(state, message, op, now_ns)
         else:
-            self._reply(state, {"success": False, "ret_msg": "error:invalid op", "conn_id": state.name, "op": op})
+            state.tell({"success": False, "ret_msg": "error:invalid op", "conn_id": _name(state), "op": op})
 
-    def _reply(self, state: _Conn, body: dict[str, Any]) -> None:
-        self._wire.tell(state.id, body)
-
-    def _pong(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
+    def _pong(self, state: sim.Conn, message: dict[str, Any], now_ns: int) -> None:
         """v5/ws/connect "heartbeat": each socket has its own format; the public one keeps op ``ping``."""
         now, ref = str(now_ns // wire.MS), _echo(message, "req_id")
-        if state.kind == "public":
-            self._reply(state, {"success": True, "ret_msg": "pong", "conn_id": state.name, **ref, "op": "ping"})
-        elif state.kind == "private":
-            self._reply(state, {**ref, "op": "pong", "args": [now], "conn_id": state.name})
+        if state.path == "public":
+            state.tell({"success": True, "ret_msg": "pong", "conn_id": _name(state), **ref, "op": "ping"})
+        elif state.path == "private":
+            state.tell({**ref, "op": "pong", "args": [now], "conn_id": _name(state)})
         else:
-            self._reply(state, {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [now], "connId": state.name})
+            state.tell({"retCode": 0, "retMsg": "OK", "op": "pong", "data": [now], "connId": _name(state)})
 
-    def _auth(self, state: _Conn, message: dict[str, Any], now_ns: int) -> None:
-        """v5/ws/connect "Authentication": HMAC-SHA256 over ``GET/realtime`` and the expiry, a future time."""
-        ref = _echo(message, "reqId" if state.kind == "trade" else "req_id")
+    def _auth(self, state: sim.Conn, message: dict[str, Any], now_ns: int) -> None:
+        """v5/ws/connect "Authentication": signed are ``GET/realtime`` and the expiry, a future time."""
+        trade, name = state.path == "trade", _name(state)
+        ref = _echo(message, "reqId" if trade else "req_id")
         try:
             args = message.get("args")
             sim.refuse(state.account is not None, 20001, "Repeat auth")
             if not isinstance(args, list) or len(args) != 3 or not _DIGITS.match(str(args[1])):
                 raise sim.Problem(10001, "Params Error")
-            account = self._exchange.by_key(str(args[0]))
-            if state.kind == "trade" and self._exchange.strikes("login"):
-                raise sim.Problem(10003, "Too many sessions under the same UID.")
-            if account is None:
-                raise sim.Problem(10003, "Invalid apikey")
-            self._check_sign(account, f"GET/realtime{args[1]}".encode(), str(args[2]))
+            sim.refuse(trade and self._exchange.strikes("login"), 10003, "Too many sessions under the same UID.")
+            account = self._login.account(str(args[0]), f"GET/realtime{args[1]}".encode(), str(args[2]))
             sim.refuse(int(args[1]) <= now_ns // wire.MS, 10001, "Params Error: expires is in the past")
         except sim.Problem as problem:
-            body: dict[str, Any] = {"retCode": problem.code, "retMsg": problem.msg, "connId": state.name}
-            self._reply(state, {**ref, "op": "auth", "success": False, **body})
+            body: dict[str, Any] = {"retCode": problem.code, "retMsg": problem.msg, "connId": name}
+            state.tell({**ref, "op": "auth", "success": False, **body})
             return
         state.account = account
-        if state.kind == "trade":
-            self._reply(state, {**ref, "retCode": 0, "retMsg": "OK", "op": "auth", "connId": state.name})
-            return
-        self._private.login(state.id, account.name)
-        self._reply(state, {"success": True, "ret_msg": "", "op": "auth", **ref, "conn_id": state.name})
-
-    def _subscription(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
-        """v5/ws/connect "How to Subscribe": one answer per request, before the first frame of its topics."""
-        args = message.get("args")
-        ref = _echo(message, "req_id")
-        body = {
-            "success": True,
-            "ret_msg": op if state.kind == "public" else "",
-            "conn_id": state.name,
-            **ref,
-            "op": op,
-        }
-        if not isinstance(args, list) or not args or not all(isinstance(name, str) for name in args):
-            self._reply(state, body | {"success": False, "ret_msg": "error:args invalid"})
-            return
-        streams: Streams | Private = self._streams if state.kind == "public" else self._private
-        why = streams.refuses(state.id, args) if op == "subscribe" else ""
-        if op == "subscribe" and self._exchange.strikes("refuse", str(args)):
-            why = "error:service is busy, try again"
-        if why:
-            self._reply(state, body | {"success": False, "ret_msg": why})
-            return
-        self._reply(state, body)
-        if op == "unsubscribe":
-            streams.unsubscribe(state.id, args)
+        if trade:
+            state.tell({**ref, "retCode": 0, "retMsg": "OK", "op": "auth", "connId": name})
         else:
-            streams.subscribe(state.id, args, now_ns)
+            state.tell({"success": True, "ret_msg": "", "op": "auth", **ref, "conn_id": name})
 
-    def _trade(self, state: _Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
+    def _subscription(self, state: sim.Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
+        """v5/ws/connect "How to Subscribe": one answer per request, before the first frame of its topics."""
+        args, why = message.get("args"), ""
+        streams: Streams | Private = self._streams if state.path == "public" else self._private
+        if not isinstance(args, list) or not args or not all(isinstance(name, str) for name in args):
+            why = "error:args invalid"
+        elif op == "subscribe":
+            why = streams.refuses(state, args)
+            if self._exchange.strikes("refuse", str(args)):
+                why = "error:service is busy, try again"
+        said = why or (op if state.path == "public" else "")
+        head = {"success": not why, "ret_msg": said, "conn_id": _name(state)}
+        state.tell({**head, **_echo(message, "req_id"), "op": op})
+        if isinstance(args, list) and not why:
+            (streams.subscribe if op == "subscribe" else streams.unsubscribe)(state, args, now_ns)
+
+    def _trade(self, state: sim.Conn, message: dict[str, Any], op: str, now_ns: int) -> None:
         """v5/websocket/trade/guideline: an answer means that the request was accepted; the stream reports the order."""
         ref, code, said = message.get("reqId", ""), 0, "OK"
         data: Any = {}
@@ -332,10 +282,10 @@ class BybitDialect:
             head, code, said = problem.more or head, problem.code, problem.msg
         head = {**head, "Traceid": f"{now_ns:032x}", "Timenow": str(now_ns // wire.MS)}
         told = {"retCode": code, "retMsg": said, "op": op, "data": data, "retExtInfo": extra, "header": head}
-        self._reply(state, {**({"reqId": ref} if ref else {}), **told, "connId": state.name})
+        state.tell({**({"reqId": ref} if ref else {}), **told, "connId": _name(state)})
 
     def _request(
-        self, state: _Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
+        self, state: sim.Conn, message: dict[str, Any], op: str, ref: Any, now_ns: int
     ) -> tuple[sim.Account, sim.Route, Mapping[str, Any]]:
         """Check a trade socket's request: login, reqId, op, time, one order."""
         if state.account is None:
@@ -364,9 +314,9 @@ class BybitDialect:
         private = [report for report in reports if isinstance(report, sim.OrderReport | sim.BalanceReport)]
         if not private:
             return
-        for state in self._conns.values():
-            if state.kind == "private" and state.account is not None:
-                state.heard_ns = now_ns
+        for state in self._conns:
+            if state.path == "private" and state.account is not None:
+                state.alive_ns = now_ns
         self._private.reports(private, now_ns)
 
 
@@ -397,6 +347,10 @@ def _reply(
     """A reply with HTTP 200. ``result``: ``result`` and ``retExtInfo``."""
     body = {"retCode": code, "retMsg": said, "result": result[0], "retExtInfo": result[1], "time": now_ns // wire.MS}
     return sim.Reply(200, sim.encode(body), _JSON | {name.lower(): value for name, value in headers.items()})
+
+
+def _name(conn: sim.Conn) -> str:
+    return f"sim{conn.id:06d}-{conn.path[:2]}"
 
 
 def _echo(message: Mapping[str, Any], name: str) -> dict[str, Any]:

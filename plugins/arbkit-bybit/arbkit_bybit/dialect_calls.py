@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from arbkit import sim
-from arbkit.core.types import OrdStatus, Side, Tif, plain
+from arbkit.core.types import OrdStatus, Side, Tif
 
 from . import dialect_wire as wire
 from .dialect_streams import Private, Streams
@@ -24,34 +24,27 @@ _QUOTE_STEP: Final = Decimal("0.0000001")
 _RECENT: Final = 500  # v5/order/open-order: number of ended orders that it still returns
 _OPEN_MAX: Final = 500  # v5/error 170810: open spot orders
 _ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
-_INFO: Final = {
-    "marginMode": "REGULAR_MARGIN",
+_INFO: Final = sim.texts("marginMode:REGULAR_MARGIN dcpStatus:OFF spotHedgingStatus:OFF") | {
     "unifiedMarginStatus": 6,
-    **sim.fields("dcpStatus spotHedgingStatus", "OFF"),
     **sim.fields("timeWindow smpGroup", 0),
     "isMasterTrader": False,
 }
 _RIGHTS: Final = "ContractTrade Wallet Options Derivatives CopyTrading BlockTrade Exchange NFT Affiliate Earn"
 _KEY: Final = {
-    **sim.fields("note secret rsaPublicKey kycRegion"),
+    **sim.texts("note: secret: rsaPublicKey: kycRegion: kycLevel:LEVEL_DEFAULT parentUid:0 mktMakerLevel:0"),
+    **sim.texts("createdAt:2025-01-01T00:00:00Z expiredAt:2027-01-01T00:00:00Z"),
     **sim.fields("readOnly unified inviterID affiliateID", 0),
     **sim.fields("type uta", 1),
     "permissions": {right: [] for right in _RIGHTS.split()} | {"Spot": ["SpotTrade"]},
     "ips": ["*"],
     "deadlineDay": 83,
-    "expiredAt": "2027-01-01T00:00:00Z",
-    "createdAt": "2025-01-01T00:00:00Z",
     "isMaster": True,
-    **sim.fields("parentUid mktMakerLevel", "0"),
     "vipLevel": "No VIP",
-    "kycLevel": "LEVEL_DEFAULT",
 }
-_CHAIN: Final = {
-    **sim.fields("confirmation safeConfirmNumber", "1"),
-    **sim.fields("withdrawFee depositMin withdrawMin withdrawPercentageFee", "0"),
-    "minAccuracy": "8",
-    "contractAddress": "",
-}
+_CHAIN: Final = sim.texts(
+    "confirmation:1 safeConfirmNumber:1 withdrawFee:0 depositMin:0 withdrawMin:0 withdrawPercentageFee:0"
+    " minAccuracy:8 contractAddress:"
+)
 _T = TypeVar("_T")
 _Handler = Callable[[sim.SimCall], Any]
 
@@ -153,18 +146,13 @@ class Calls:
         """v5/market/kline: newest first."""
         symbol, period_ns = self._symbol(call), wire.PERIODS[call.choice("interval", wire.PERIODS)]
         since_ns, until_ns = (call.integer(name) * wire.MS for name in ("start", "end"))
-        limit, until_ns = call.limit(200, 1000), min(until_ns or call.now_ns, call.now_ns)
-        rows = self._exchange.trades[symbol].candles(period_ns, since_ns, until_ns)[-limit:][::-1]
-        facts = [call.facts.candle(symbol, one, period_ns, call.now_ns) for one in rows]
-        told = [list(wire.KLINE.of(one).values()) for one in facts]
+        known = call.facts.candles(symbol, period_ns, since_ns, call.now_ns, until_ns)
+        told = [list(wire.KLINE.of(one).values()) for one in known[-call.limit(200, 1000) :][::-1]]
         return {"category": "spot", "symbol": call.facts.native(symbol), "list": told}
 
     def _price_limit(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/market/order-price-limit: the highest buy price and the lowest sell price."""
-        symbol, band = self._symbol(call), self._exchange.profile.band
-        assert band is not None
-        buy, sell = self._exchange.prices.bounds(symbol, band)
-        return {"symbol": call.facts.native(symbol), "buyLmt": buy, "sellLmt": sell, "ts": call.now}
+        return wire.LIMIT.of(call.facts.band(self._symbol(call)), ts=call.now)
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -308,13 +296,7 @@ class Calls:
         return {"accountType": "UNIFIED", "memberId": str(self._exchange.accounts[call.owner].uid), "balance": rows}
 
     def _fee_rate(self, call: sim.SimCall) -> dict[str, Any]:
-        rates = {symbol: self._exchange.rates(call.owner, symbol) for symbol in self._symbols(call)}
-        return _listed(
-            [
-                {"symbol": call.facts.native(symbol), "takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
-                for symbol, (maker, taker) in rates.items()
-            ]
-        )
+        return _listed([wire.RATES.of(call.facts.rates(call.owner, symbol)) for symbol in self._symbols(call)])
 
     def _key(self, call: sim.SimCall) -> dict[str, Any]:
         """v5/user/apikey-info: a key that may trade spot and read the wallet, of a unified account."""
@@ -327,9 +309,9 @@ class Calls:
         only, rows = call.text("coin"), []
         for asset, _, _ in self._exchange.balances(call.owner):
             if only in ("", asset):
-                deposit, withdraw = (str(int(way)) for way in self._exchange.immovable.get(asset, (True, True)))
-                chain = _CHAIN | {"chainDeposit": deposit, "chainWithdraw": withdraw}
-                chain |= sim.fields("chain chainType", asset)
+                known = call.facts.asset(asset)
+                ways = {f"chain{way.title()}": str(int(known[way])) for way in ("deposit", "withdraw")}
+                chain = _CHAIN | ways | sim.fields("chain chainType", asset)
                 rows.append({**sim.fields("name coin", asset), "remainAmount": "1000000", "chains": [chain]})
         return {"rows": rows}
 

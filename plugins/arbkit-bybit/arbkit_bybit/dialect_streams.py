@@ -63,41 +63,45 @@ class Streams:
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
     def closed(self, conn: int) -> None:
-        self.unsubscribe(conn, self._subs.keys(conn))
+        for name in self._subs.keys(conn):
+            self._drop(conn, name)
 
-    def refuses(self, conn: int, args: Sequence[str]) -> str:
+    def refuses(self, conn: sim.Conn, args: Sequence[str]) -> str:
         """Why a subscription is refused, or "". One bad topic refuses the whole request (not fully documented)."""
         if len(args) > _ARGS:
             return f"args size >{_ARGS}"
-        if sum(map(len, (*self._subs.keys(conn), *args))) > _LENGTH:
+        if sum(map(len, (*self._subs.keys(conn.id), *args))) > _LENGTH:
             return f"args length exceeds {_LENGTH}"
         for name in args:
             match = _NAME.fullmatch(name)
             if match is None or match[3] not in self._facts.symbols or match[2] not in (None, *wire.PERIODS):
                 return f"Invalid topic: {name}"
-            if self._subs.has(conn, name):
+            if self._subs.has(conn.id, name):
                 return f"error:already subscribed,topic:{name}"
         return ""
 
-    def subscribe(self, conn: int, args: Sequence[str], now_ns: int) -> None:
+    def subscribe(self, conn: sim.Conn, args: Sequence[str], now_ns: int) -> None:
         """Subscribe topics that ``refuses`` accepted. A snapshot of each book is sent immediately."""
         for name in args:
-            sub = self._subs.add(conn, name, name)
+            sub = self._subs.add(conn.id, name, name)
             if book := self._named.get(name):
                 if book.depth is None:
                     self._open(book, now_ns)
-                self._wire.tell(conn, self._snapshot(book, now_ns), book.kind, book.symbol)
+                conn.tell(self._snapshot(book, now_ns), book.kind, book.symbol)
             elif name.startswith("tickers."):
                 symbol = self._facts.symbols[name[8:]]
-                self._wire.tell(conn, self._ticker(symbol, now_ns), "control", symbol)
+                conn.tell(self._ticker(symbol, now_ns), "control", symbol)
             elif name.startswith("kline.") and sub is not None:
                 sub.timer = self._timers.every(_S, partial(self._kline, sub), now_ns)
 
-    def unsubscribe(self, conn: int, args: Sequence[str]) -> None:
+    def unsubscribe(self, conn: sim.Conn, args: Sequence[str], now_ns: int) -> None:
         """Unsubscribe topics; names that are not subscribed are ignored."""
         for name in args:
-            if self._subs.drop(conn, name) and (book := self._named.get(name)) and not self._subs.of(name):
-                self._close(book)
+            self._drop(conn.id, name)
+
+    def _drop(self, conn: int, name: str) -> None:
+        if self._subs.drop(conn, name) and (book := self._named.get(name)) and not self._subs.of(name):
+            self._close(book)
 
     def _send(self, name: str, frame: dict[str, Any], kind: str, symbol: str) -> None:
         if subs := self._subs.of(name):
@@ -128,7 +132,7 @@ class Streams:
         book = self._books[1000, symbol]
         followed = book.depth is not None
         depth = book.depth or self._open(book, now_ns)
-        data = self._data(book, list(depth.bids.items())[:limit], list(depth.asks.items())[:limit])
+        data = self._data(book, depth.bids[:limit], depth.asks[:limit])
         if not followed:
             self._close(book)
         return data | {"ts": now_ns // wire.MS, "cts": now_ns // wire.MS}
@@ -158,7 +162,7 @@ class Streams:
 
     def _snapshot(self, book: _Book, now_ns: int) -> dict[str, Any]:
         assert book.depth is not None
-        return self._frame(book, "snapshot", list(book.depth.bids.items()), list(book.depth.asks.items()), now_ns)
+        return self._frame(book, "snapshot", book.depth.bids, book.depth.asks, now_ns)
 
     def _frame(self, book: _Book, kind: str, bids: sim.Levels, asks: sim.Levels, now_ns: int) -> dict[str, Any]:
         now = now_ns // wire.MS
@@ -172,15 +176,16 @@ class Streams:
 
     def trades(self, reports: Sequence[sim.TradeReport], now_ns: int) -> None:
         """publicTrade: the trades of one moment in one frame per symbol; ``S`` is the taker's side."""
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for report in reports:
-            seq = self._exchange.books[report.symbol].seq
-            row = wire.TRADE_PUSH.of(self._facts.trade(report), T=report.ns // wire.MS, seq=seq)
-            rows.setdefault(report.symbol, []).append(row)
-        for symbol, data in rows.items():
-            topic = f"publicTrade.{self._facts.native(symbol)}"
-            frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
-            self._send(topic, frame, "trades", symbol)
+        for symbol in dict.fromkeys(report.symbol for report in reports):
+            if self._subs.of(topic := f"publicTrade.{self._facts.native(symbol)}"):
+                seq = self._exchange.books[symbol].seq
+                data = [
+                    wire.TRADE_PUSH.of(self._facts.trade(report), T=report.ns // wire.MS, seq=seq)
+                    for report in reports
+                    if report.symbol == symbol
+                ]
+                frame = {"topic": topic, "ts": now_ns // wire.MS, "type": "snapshot", "data": data}
+                self._send(topic, frame, "trades", symbol)
             if self._subs.of(topic := f"tickers.{self._facts.native(symbol)}"):
                 self._send(topic, self._ticker(symbol, now_ns), "control", symbol)
 
@@ -188,16 +193,13 @@ class Streams:
         """kline: at most each second, if something changed; ``confirm``: the candle is closed."""
         _, interval, native = str(sub.topic).split(".")
         symbol, period_ns = self._facts.symbols[native], wire.PERIODS[interval]
-        for candle in self._exchange.trades[symbol].candles(
-            period_ns, sub.sent_ns or now_ns // period_ns * period_ns, now_ns
-        ):
-            row = wire.KLINE_PUSH.of(self._facts.candle(symbol, candle, period_ns, now_ns), interval=interval)
-            row |= {"start": candle.ns // wire.MS, "end": (candle.ns + period_ns) // wire.MS - 1}
-            if row != sub.last:
-                sub.last, sub.sent_ns, now = row, candle.ns, now_ns // wire.MS
-                data = [row | {"timestamp": now}]
-                frame = {"topic": sub.topic, "ts": now, "type": "snapshot", "data": data}
-                self._wire.tell(sub.conn, frame, "control", symbol)
+        now = now_ns // wire.MS
+        for known in sub.candles(self._facts, symbol, period_ns, now_ns):
+            start = known["ns"] // wire.MS
+            times = {"start": start, "end": start + period_ns // wire.MS - 1, "timestamp": now}
+            row = wire.KLINE_PUSH.of(known, interval=interval, **times)
+            frame = {"topic": sub.topic, "ts": now, "type": "snapshot", "data": [row]}
+            self._wire.tell(sub.conn, frame, "control", symbol)
 
     def _ticker(self, symbol: str, now_ns: int) -> dict[str, Any]:
         """tickers: spot pushes snapshots only."""
@@ -212,39 +214,34 @@ class Private:
     def __init__(self, facts: sim.Facts, out: sim.SimWire) -> None:
         self._facts = facts
         self._wire = out
-        self._owners: dict[int, str] = {}
-        """Connection -> the account that logged in."""
         self._subs = sim.Subs()
         self._ids = 0
 
-    def login(self, conn: int, account: str) -> None:
-        self._owners[conn] = account
-
     def closed(self, conn: int) -> None:
-        self._owners.pop(conn, None)
         self._subs.closed(conn)
 
-    def refuses(self, conn: int, args: Sequence[str]) -> str:
+    def refuses(self, conn: sim.Conn, args: Sequence[str]) -> str:
         """Why a subscription is refused, or ""."""
-        if conn not in self._owners:
+        if conn.account is None:
             return "Request not authorized"
         for name in args:
             if name not in _PLAIN and name not in _SPOT:
                 return f"Invalid topic: {name}"
-            if self._subs.has(conn, name):
+            if self._subs.has(conn.id, name):
                 return f"error:already subscribed,topic:{name}"
         # v5/websocket/private/order: all-in-one topics and topics of a category cannot be in one request
         if any(name in _SPOT for name in args) and any(name in _PLAIN and name not in _ALONE for name in args):
             return "Invalid topic: all-in-one and categorised topics in one request"
         return ""
 
-    def subscribe(self, conn: int, args: Sequence[str], now_ns: int) -> None:
+    def subscribe(self, conn: sim.Conn, args: Sequence[str], now_ns: int) -> None:
+        assert conn.account is not None
         for name in args:
-            self._subs.add(conn, name, (self._owners[conn], name))
+            self._subs.add(conn.id, name, (conn.account.name, name))
 
-    def unsubscribe(self, conn: int, args: Sequence[str]) -> None:
+    def unsubscribe(self, conn: sim.Conn, args: Sequence[str], now_ns: int) -> None:
         for name in args:
-            self._subs.drop(conn, name)
+            self._subs.drop(conn.id, name)
 
     def reports(self, reports: Sequence[sim.OrderReport | sim.BalanceReport], now_ns: int) -> None:
         """Send the reports of one action.

@@ -20,13 +20,10 @@ _STATUS: Final = {
     OrdStatus.REJECTED: "Rejected",
 }
 # v5/enum "rejectReason", by why the order ended
-_WHY: Final = {
-    "venue": "EC_Others",
-    "ioc": "EC_NoImmediateQtyToFill",
-    "no_liquidity": "EC_NoImmediateQtyToFill",
-    "fok": "EC_NoEnoughQtyToFill",
-    "post_only": "EC_PostOnlyWillTakeLiquidity",
-}
+_WHY: Final = sim.texts(
+    "venue:EC_Others ioc:EC_NoImmediateQtyToFill no_liquidity:EC_NoImmediateQtyToFill fok:EC_NoEnoughQtyToFill"
+    " post_only:EC_PostOnlyWillTakeLiquidity"
+)
 # v5/error, the spot codes (1701xx)
 _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "symbol": (170121, "Invalid symbol."),
@@ -52,57 +49,52 @@ NOTATION: Final = sim.Notation(
 # --- rows: each field with the fact that it shows, and fields that have no value for spot -----------------------------
 
 _INSTRUMENT: Final = sim.RowType(
-    "symbolId=number symbol=native baseCoin=base quoteCoin=quote",
-    sim.fields("innovation stTag", "0"),
-    {"status": "Trading", "marginTrading": "utaOnly", "symbolType": "", "xstockMultiplier": "1"},
+    "symbolId=number symbol=native baseCoin=base quoteCoin=quote innovation:0 stTag:0 status:Trading"
+    " marginTrading:utaOnly symbolType: xstockMultiplier:1",
     {"riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"}},
 )
 _SIZE: Final = sim.RowType(
     "basePrecision=lot quotePrecision=quote_step minOrderQty=min_qty minOrderAmt=min_notional maxOrderQty=max_qty"
-    " maxLimitOrderQty=max_qty maxMarketOrderQty=max_qty postOnlyMaxLimitOrderSize=max_qty",
-    {"maxOrderAmt": "8000000"},
+    " maxLimitOrderQty=max_qty maxMarketOrderQty=max_qty postOnlyMaxLimitOrderSize=max_qty maxOrderAmt:8000000"
 )
 _ORDER: Final = sim.RowType(
     "symbol=native orderId=id orderLinkId=cl_ord_id side price=px avgPrice=average leavesQty=left"
-    " leavesValue=left_value cumExecQty=cum cumExecValue=cum_value createdTime=at updatedTime=updated_at",
-    sim.fields("blockTradeId stopOrderType orderIv takeProfit stopLoss tpTriggerBy slTriggerBy triggerBy tpslMode"),
-    sim.fields("smpOrderId placeType ocoTriggerBy"),
+    " leavesValue=left_value cumExecQty=cum cumExecValue=cum_value createdTime=at updatedTime=updated_at blockTradeId:"
+    " stopOrderType: orderIv: takeProfit: stopLoss: tpTriggerBy: slTriggerBy: triggerBy: tpslMode: smpOrderId:"
+    " placeType: ocoTriggerBy: tpLimitPrice:0 slLimitPrice:0 isLeverage:0 triggerPrice:0.0 smpType:None"
+    " createType:CreateByUser",
     sim.fields("positionIdx triggerDirection smpGroup", 0),
-    sim.fields("tpLimitPrice slLimitPrice isLeverage", "0"),
     sim.fields("reduceOnly closeOnTrigger", False),
-    {"triggerPrice": "0.0", "smpType": "None", "createType": "CreateByUser"},
 )
 _FAST: Final = sim.RowType(
-    "symbol=native execId=id execPrice=px execQty=qty orderId=order_id isMaker=maker side execTime=at",
-    {"category": "spot"},
+    "symbol=native execId=id execPrice=px execQty=qty orderId=order_id isMaker=maker side execTime=at category:spot"
 )
 _EXECUTION: Final = sim.RowType(
     "symbol=native execId=id execPrice=px execQty=qty orderId=order_id isMaker=maker side execTime=at"
-    " orderLinkId=cl_ord_id execValue=value execFee=fee feeCurrency=fee_asset",
-    sim.fields("stopOrderType closedSize blockTradeId markPrice tradeIv markIv indexPrice underlyingPrice"),
-    sim.fields("execPnl isLeverage", "0"),
-    {"category": "spot", "feeCurrencyV2": "", "createType": "CreateByUser", "execType": "Trade"},
+    " orderLinkId=cl_ord_id execValue=value execFee=fee feeCurrency=fee_asset stopOrderType: closedSize: blockTradeId:"
+    " markPrice: tradeIv: markIv: indexPrice: underlyingPrice: execPnl:0 isLeverage:0 category:spot feeCurrencyV2:"
+    " createType:CreateByUser execType:Trade"
 )
-TRANSFERABLE: Final = sim.RowType("coin=asset walletBalance=total transferBalance=free", {"bonus": ""})
+TRANSFERABLE: Final = sim.RowType("coin=asset walletBalance=total transferBalance=free bonus:")
 TRADE: Final = sim.RowType(
     "execId=id symbol=native price=px size=qty side time=at", sim.fields("isBlockTrade isRPITrade", False)
 )
 TRADE_PUSH: Final = sim.RowType("i=id s=native p=px v=qty S=side", sim.fields("BT RPI", False))
 DAY: Final = sim.RowType(
     "symbol=native lastPrice=last highPrice24h=high lowPrice24h=low prevPrice24h=open volume24h=qty"
-    " turnover24h=turnover price24hPcnt=fraction",
-    {"usdIndexPrice": ""},
+    " turnover24h=turnover price24hPcnt=fraction usdIndexPrice:"
 )
 PERIODS: Final = {str(n): n * sim.MINUTE for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)} | {"D": 1440 * sim.MINUTE}
 """The intervals of klines that are served: not W and M."""
 KLINE: Final = sim.RowType("at open high low last qty turnover")
 KLINE_PUSH: Final = sim.RowType("open close=last high low volume=qty turnover confirm=closed")
+LIMIT: Final = sim.RowType("symbol=native buyLmt=buy_most sellLmt=sell_least")
+RATES: Final = sim.RowType("symbol=native takerFeeRate=taker makerFeeRate=maker")
 TOP: Final = sim.RowType("bid1Price=bid bid1Size=bid_qty ask1Price=ask ask1Size=ask_qty")
 _COIN: Final = sim.RowType(
-    "coin=asset equity=total walletBalance=total usdValue=usd locked",
-    sim.fields("availableToWithdraw availableToBorrow"),
-    sim.fields("borrowAmount spotBorrow accruedInterest spotHedgingQty totalOrderIM totalPositionIM", "0"),
-    sim.fields("totalPositionMM unrealisedPnl cumRealisedPnl bonus", "0"),
+    "coin=asset equity=total walletBalance=total usdValue=usd locked availableToWithdraw: availableToBorrow:"
+    " borrowAmount:0 spotBorrow:0 accruedInterest:0 spotHedgingQty:0 totalOrderIM:0 totalPositionIM:0"
+    " totalPositionMM:0 unrealisedPnl:0 cumRealisedPnl:0 bonus:0",
     sim.fields("collateralSwitch marginCollateral", True),
 )
 
@@ -149,7 +141,7 @@ def order_row(facts: sim.Facts, order: sim.SimOrder, report: sim.OrderReport | N
         rejectReason=_WHY.get(order.reason, "EC_NoError") if ended else "EC_NoError",
         cumExecFee=sim.text(sum(now.fees().values())),
         cumFeeDetail={asset: sim.text(fee) for asset, fee in now.fees().items()},
-        lastPriceOnCreated=exchange.pairs[order.symbol].px_text(exchange.prices.middle(order.symbol)),
+        lastPriceOnCreated=exchange.pairs[order.symbol].px_text(order.middle),
         extraFees=_extra(exchange, now.fills),
     )
 

@@ -562,6 +562,22 @@ def test_how_orders_end() -> None:
     assert end(timeInForce="IOC", price=str(client.ask() + 5)) == ("Filled", "EC_NoError")
 
 
+def test_the_price_at_creation_stays() -> None:
+    """v5/order/open-order: ``lastPriceOnCreated`` is the price when the order was placed, whatever it is later."""
+    client = Client()
+    client.create(orderLinkId="a", price="59900")
+
+    def told() -> tuple[str, str]:
+        (row,) = client.get("/v5/order/realtime", "category=spot&orderLinkId=a")["result"]["list"]
+        return row["lastPriceOnCreated"], client.get("/v5/market/tickers")["result"]["list"][0]["ask1Price"]
+
+    first, ask = told()
+    client.run(T0 + 60 * S)
+    later, moved = told()
+    assert moved != ask
+    assert later == first
+
+
 def test_queries_and_pages() -> None:
     """Open orders newest first with a cursor; ended ones only by id, or in the history; fills by order."""
     client = Client()

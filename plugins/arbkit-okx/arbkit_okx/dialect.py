@@ -5,10 +5,9 @@ Rules name the section of the venue's documentation (www.okx.com/docs-v5/en).
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -20,8 +19,8 @@ from arbkit import sim
 
 from . import dialect_wire as wire
 from .dialect_calls import Calls
-from .dialect_orders import Orders
-from .dialect_streams import Conn, Streams
+from .dialect_orders import OPS, Orders
+from .dialect_streams import Streams, error, event
 
 __all__ = ["OkxDialect"]
 
@@ -31,8 +30,16 @@ _STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", re.ASCII
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WINDOW_NS: Final = 30 * _S
 """REST Authentication and Login: a timestamp may be 30 seconds off."""
-_IDLE_NS: Final = 30 * _S
-_OPS: Final = ("order", "batch-orders", "cancel-order", "batch-cancel-orders")
+_REST: Final = {
+    "key": ("50111", "Invalid OK-ACCESS-KEY", 401),
+    "passphrase": ("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401),
+    "sign": ("50113", "Invalid Sign", 401),
+}
+_LOGIN: Final = {
+    "key": ("60005", "Invalid apiKey"),
+    "passphrase": ("60024", "Wrong passphrase"),
+    "sign": ("60007", "Invalid sign"),
+}
 _PATHS: Final = {f"/ws/v5/{name}": name for name in ("public", "private", "business")}
 
 
@@ -74,12 +81,15 @@ class OkxDialect:
         self.timers = sim.Timers()
         self._exchange = exchange
         self._wire = out
+        self._rest, self._private = (sim.Door(exchange, "base64", refused) for refused in (_REST, _LOGIN))
         self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
         self._calls = Calls(facts, self._orders, self.timers)
-        self._conns: dict[int, Conn] = {}
+        self._conns = sim.Conns(out, self.timers)
         self._streams = Streams(facts, self._calls, self._orders, self.timers, self._conns)
         self._dials = sim.Window(3, _S)
+        # "Connection": the total of subscribe, unsubscribe and login requests is 480 an hour, by connection
+        self._requests = sim.Window(480, 3600 * _S)
 
     @staticmethod
     def read_depth(message: dict[str, Any]) -> sim.DepthRows | None:
@@ -136,28 +146,23 @@ class OkxDialect:
         sim.refuse(not route.limit.add(key, 1, call.now_ns), "50011", "Too Many Requests", 429)
 
     def _signed(self, request: sim.Request, now_ns: int) -> sim.Account:
-        """REST Authentication: base64 of HMAC-SHA256 over timestamp + method + path with query + body."""
+        """REST Authentication: signed are timestamp, method, path with query, and body."""
         given = {}
         for code, name in (("50103", "key"), ("50104", "passphrase"), ("50106", "sign"), ("50107", "timestamp")):
             given[name] = request.headers.get(f"ok-access-{name}", "")
             sim.refuse(not given[name], code, f'Request header "OK-ACCESS-{name.upper()}" can not be empty.', 401)
-        stamp = given["timestamp"]
-        try:
-            sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") if _STAMP.match(stamp) else None
-        except ValueError:
-            sent = None
-        if sent is None:
-            raise sim.Problem("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
-        if abs((sent - _EPOCH) // timedelta(milliseconds=1) * wire.MS - now_ns) > _WINDOW_NS:
-            raise sim.Problem("50102", "Timestamp request expired", 401)
-        account = sim.found(self._exchange.by_key(given["key"]), "50111", "Invalid OK-ACCESS-KEY", 401)
-        if request.headers.get("x-simulated-trading") == "1":  # Demo Trading Services: its keys are others
-            raise sim.Problem("50101", "APIKey does not match current environment.", 401)
-        if not _same(given["passphrase"], account.passphrase):
-            raise sim.Problem("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
+        stamp, sent = given["timestamp"], None
+        if _STAMP.match(stamp):
+            with suppress(ValueError):
+                sent = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z")
+        sent = sim.found(sent, "50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
+        off_ns = (sent - _EPOCH) // timedelta(milliseconds=1) * wire.MS - now_ns
+        sim.refuse(abs(off_ns) > _WINDOW_NS, "50102", "Timestamp request expired", 401)
+        # Demo Trading Services: its keys are others
+        demo = request.headers.get("x-simulated-trading") == "1" and self._exchange.by_key(given["key"]) is not None
+        sim.refuse(demo, "50101", "APIKey does not match current environment.", 401)
         payload = f"{stamp}{request.method}{request.target}".encode() + request.body
-        sim.refuse(not _same(_sign(account.secret, payload), given["sign"]), "50113", "Invalid Sign", 401)
-        return account
+        return self._rest.account(given["key"], payload, given["sign"], given["passphrase"])
 
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
@@ -167,29 +172,22 @@ class OkxDialect:
             return sim.Reply(404, b"")
         if not self._dials.add("ip", 1, now_ns):  # Connect: 3 connections a second from one address
             return sim.Reply(429, b"")
-        state = self._conns[conn] = Conn(conn, path, self._wire, now_ns)
-        self.timers.at(now_ns + _IDLE_NS, lambda now: self._idle(state, now))
+        # Connect: closed if nothing was sent to the client for 30 seconds; "ping" is answered by "pong"
+        state = self._conns.open(conn, path, self._facts, now_ns)
+        self._conns.cut_idle(state, 30 * _S, now_ns, 4004, "No data received in 30s")
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.pop(conn, None)
+        self._conns.closed(conn)
         self._streams.closed(conn)
-
-    def _idle(self, state: Conn, now_ns: int) -> None:
-        """Connect: closed (4004) if nothing was sent to the client for 30 seconds; ``ping`` is answered by ``pong``."""
-        if self._conns.get(state.conn) is not state:
-            return
-        if now_ns - state.last_ns >= _IDLE_NS:
-            self._wire.close(state.conn, 4004, "No data received in 30s")
-        else:
-            self.timers.at(state.last_ns + _IDLE_NS, lambda now: self._idle(state, now))
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns.get(conn)
         if state is None:
             return
         if text == "ping":
-            state.pong(now_ns)
+            state.alive_ns = now_ns
+            self._wire.send(conn, "pong")
             return
         ref = ""
         try:
@@ -200,26 +198,26 @@ class OkxDialect:
         except (msgspec.DecodeError, msgspec.ValidationError):
             message = None
         if message is None or (ref and not wire.ID.fullmatch(ref)) or len(text) > 65_536:
-            state.error(sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
-        elif message.op in _OPS:
+            error(state, sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+        elif message.op in OPS:
             self._trade(state, message, now_ns)
         elif message.op in ("login", "subscribe", "unsubscribe") and message.args:
             self._control(state, message, now_ns)
         else:
-            state.error(sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
+            error(state, sim.Problem("60012", f"Invalid request: {text}"), ref, now_ns)
 
-    def _control(self, state: Conn, message: _Message, now_ns: int) -> None:
+    def _control(self, state: sim.Conn, message: _Message, now_ns: int) -> None:
         try:
-            if now_ns < self._exchange.limited_until_ns or not state.requests.add("", 1, now_ns):
+            if now_ns < self._exchange.limited_until_ns or not self._requests.add(str(state.id), 1, now_ns):
                 raise sim.Problem("60014", "Requests too frequent.")
             if message.op == "login":
                 self._login(state, message.args, now_ns)
-                state.event("login", message.id, now_ns, code="0", msg="")
+                event(state, "login", message.id, now_ns, code="0", msg="")
                 return
         except sim.Problem as problem:
-            state.error(problem, message.id, now_ns)
+            error(state, problem, message.id, now_ns)
             if message.op == "login" and state.account is None:
-                self._wire.close(state.conn, 4001, "Login failed")
+                self._wire.close(state.id, 4001, "Login failed")
             return
         for arg in message.args:  # one answer to each
             try:
@@ -227,9 +225,9 @@ class OkxDialect:
                     raise sim.Problem("63999", "Internal system error")
                 self._streams.change(state, message.op, message.id, arg, now_ns)
             except sim.Problem as problem:
-                state.error(problem, message.id, now_ns)
+                error(state, problem, message.id, now_ns)
 
-    def _login(self, state: Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
+    def _login(self, state: sim.Conn, args: Sequence[Mapping[str, Any]], now_ns: int) -> None:
         """Login: the timestamp in seconds; signed is timestamp + ``GET/users/self/verify``."""
         sim.refuse(state.account is not None, "60031", "This connection has already logged in.")
         names = ("apiKey", "passphrase", "timestamp", "sign")
@@ -237,16 +235,10 @@ class OkxDialect:
         sim.refuse(len(args) != 1 or not (key and passphrase and stamp and sign), "60009", "Login failed.")
         sim.refuse(not re.fullmatch(r"\d{10}", stamp, re.ASCII), "60004", "Invalid timestamp")
         sim.refuse(abs(int(stamp) * _S - now_ns) > _WINDOW_NS, "60006", "Timestamp request expired")
-        account = self._exchange.by_key(key)
         sim.refuse(self._exchange.strikes("login"), "60032", "API key doesn't exist")
-        if account is None:
-            raise sim.Problem("60005", "Invalid apiKey")
-        sim.refuse(not _same(passphrase, account.passphrase), "60024", "Wrong passphrase")
-        if not _same(_sign(account.secret, f"{stamp}GET/users/self/verify".encode()), sign):
-            raise sim.Problem("60007", "Invalid sign")
-        state.account = account
+        state.account = self._private.account(key, f"{stamp}GET/users/self/verify".encode(), sign, passphrase)
 
-    def _trade(self, state: Conn, message: _Message, now_ns: int) -> None:
+    def _trade(self, state: sim.Conn, message: _Message, now_ns: int) -> None:
         """WS / Place order and similar: one answer with the client's id; the orders channel reports the changes."""
         body: dict[str, Any] = {"id": message.id, "op": message.op}
         try:
@@ -267,7 +259,8 @@ class OkxDialect:
             code = "60014" if problem.code == "50011" else problem.code
             body |= {"data": [], "code": code, "msg": problem.msg}
         at = str(now_ns // 1000)
-        state.send(body | {"inTime": at, "outTime": at}, "reply", now_ns)
+        state.alive_ns = now_ns
+        state.tell(body | {"inTime": at, "outTime": at})
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -284,14 +277,6 @@ class OkxDialect:
                     self._streams.order(report, now_ns)
                 case sim.BalanceReport():
                     self._streams.balance(report, now_ns)
-
-
-def _sign(secret: str, payload: bytes) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), payload, "sha256")).decode()
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
 def _body(request: sim.Request) -> Any:

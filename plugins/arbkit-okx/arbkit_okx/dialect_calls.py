@@ -11,58 +11,37 @@ from arbkit import sim
 from arbkit.core.types import plain
 
 from . import dialect_wire as wire
-from .dialect_orders import Orders
+from .dialect_orders import OPS, Orders
 
 __all__ = ["TYPES", "Calls"]
 
 TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 _S: Final = 1_000_000_000
 _DAY: Final = 86_400 * _S
-_OPS: Final = {
-    "order": "order",
-    "batch-orders": "batch-orders",
-    "cancel-order": "cancel-order",
-    "cancel-batch-orders": "batch-cancel-orders",
-}
-"""The last part of a trade path -> the operation."""
 _T = TypeVar("_T")
 
 
 _CONFIG: Final = {
-    "acctLv": "1",
-    **sim.fields("levelTmp spotOffsetType ip"),
-    **sim.fields("ctIsoMode mgnIsoMode", "automatic"),
-    **sim.fields("stgyType roleType spotRoleType opAuth type", "0"),
+    **sim.texts(
+        "acctLv:1 levelTmp: spotOffsetType: ip: ctIsoMode:automatic mgnIsoMode:automatic stgyType:0 roleType:0"
+    ),
+    **sim.texts("spotRoleType:0 opAuth:0 type:0 acctStpMode:cancel_maker posMode:net_mode greeksType:PA level:Lv1"),
+    **sim.texts("perm:read_only,trade label:simulated kycLv:3 liquidationGear:-1 settleCcy:USDT"),
     **sim.fields("autoLoan enableSpotBorrow spotBorrowAutoRepay", False),
-    "acctStpMode": "cancel_maker",
-    "posMode": "net_mode",
-    "greeksType": "PA",
-    "level": "Lv1",
-    "perm": "read_only,trade",
-    "traderInsts": [],
-    "spotTraderInsts": [],
-    "label": "simulated",
-    "kycLv": "3",
-    "liquidationGear": "-1",
-    "settleCcy": "USDT",
+    **sim.fields("traderInsts spotTraderInsts", []),
     "settleCcyList": ["USDT"],
 }
 _FEE: Final = {
-    "level": "Lv1",
-    "ruleType": "normal",
-    "category": "1",
+    **sim.texts("level:Lv1 ruleType:normal category:1 makerU: takerU: makerUSDC: takerUSDC: delivery: exercise:"),
     "fiat": [],
-    **sim.fields("makerU takerU makerUSDC takerUSDC delivery exercise"),
 }
-_CURRENCY: Final = {
-    **sim.fields("canInternal mainNet", True),
-    **sim.fields("ctAddr logoLink depQuotaFixed usedDepQuotaFixed depQuoteDailyLayer2 burningFeeRate"),
-    **sim.fields("fee minFee maxFee minDep minWd minInternal usedWdQuota", "0"),
-    **sim.fields("maxWd wdQuota", "1000000"),
-    **sim.fields("minDepArrivalConfirm minWdUnlockConfirm", "1"),
-    "needTag": False,
-    "wdTickSz": "8",
-}
+_CURRENCY: Final = sim.RowType(
+    "ccy=asset name=asset canDep=deposit canWd=withdraw fee:0 minFee:0 maxFee:0 minDep:0 minWd:0 minInternal:0"
+    " usedWdQuota:0 maxWd:1000000 wdQuota:1000000 minDepArrivalConfirm:1 minWdUnlockConfirm:1 wdTickSz:8",
+    sim.fields("ctAddr logoLink depQuotaFixed usedDepQuotaFixed depQuoteDailyLayer2 burningFeeRate"),
+    sim.fields("canInternal mainNet", True),
+    {"needTag": False},
+)
 
 
 def _public(handler: Callable[[sim.SimCall], Any], limit: int, seconds: int = 2) -> sim.Route:
@@ -113,7 +92,7 @@ class Calls:
             "POST trade/cancel-all-after": _private(self._cancel_all_after, 1, 1),
         }
         # order entry has its own limits, shared with WebSocket
-        table |= {f"POST trade/{name}": sim.Route(partial(self._trade, op), signed=True) for name, op in _OPS.items()}
+        table |= {f"POST trade/{name}": sim.Route(partial(self._trade, op), signed=True) for op, name in OPS.items()}
         self.routes = sim.routes("/api/v5/", table)
 
     # --- market -----------------------------------------------------------------------------------------------------
@@ -160,7 +139,7 @@ class Calls:
     def _candles(self, most: int, call: sim.SimCall) -> list[list[str]]:
         """Get candlesticks: newest first, paged by time: ``after`` = older ones, ``before`` = newer ones."""
         symbol, bar = self._pair(call.need("instId")).symbol, call.choice("bar", wire.BARS, "1m")
-        rows = wire.candle_rows(call.facts, symbol, bar, 0, call.now_ns)
+        rows = [wire.candle_row(one) for one in call.facts.candles(symbol, wire.BARS[bar], 0, call.now_ns)]
         below, above = call.integer("after"), call.integer("before")
         return sim.page(rows, lambda row: int(row[0]), call.limit(100, most), below, above)[0]
 
@@ -285,12 +264,8 @@ class Calls:
 
     def _currencies(self, call: sim.SimCall) -> list[dict[str, Any]]:
         assets = dict.fromkeys(asset for pair in self._exchange.pairs.values() for asset in (pair.base, pair.quote))
-        only, rows = call.text("ccy"), []
-        for asset in only.split(",") if only else assets:
-            deposit, withdraw = self._exchange.immovable.get(asset, (True, True))
-            own = {**sim.fields("ccy name", asset), "chain": f"{asset}-{asset}", "canDep": deposit, "canWd": withdraw}
-            rows.append(_CURRENCY | own)
-        return rows
+        wanted = call.text("ccy").split(",") if call.text("ccy") else list(assets)
+        return [_CURRENCY.of(call.facts.asset(asset), chain=f"{asset}-{asset}") for asset in wanted]
 
 
 def _vanished(order: sim.SimOrder, now_ns: int) -> bool:

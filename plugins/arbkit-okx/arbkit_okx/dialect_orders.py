@@ -11,8 +11,12 @@ from arbkit.core.types import Side, Tif
 
 from . import dialect_wire as wire
 
-__all__ = ["Orders"]
+__all__ = ["OPS", "Orders"]
 
+OPS: Final = sim.texts(
+    "order:order batch-orders:batch-orders cancel-order:cancel-order batch-cancel-orders:cancel-batch-orders"
+)
+"""The operations -> the last part of their REST paths."""
 _TWO_S: Final = 2_000_000_000
 _TIF: Final = {"limit": Tif.GTC, "post_only": Tif.GTC, "ioc": Tif.IOC, "fok": Tif.FOK, "market": Tif.IOC}
 _STP: Final[dict[str, sim.Stp]] = {"cancel_maker": "maker", "cancel_taker": "taker", "cancel_both": "both"}
@@ -30,12 +34,7 @@ class Orders:
         self._symbols = {code: symbol for symbol, code in self.codes.items()}
         self._marks: dict[int, wire.Mark] = {}
         # "Rate limit": per user and instrument, REST and WebSocket together; batches have a limit of their own
-        self._limits = {
-            "order": sim.Window(60, _TWO_S),
-            "batch-orders": sim.Window(300, _TWO_S),
-            "cancel-order": sim.Window(60, _TWO_S),
-            "batch-cancel-orders": sim.Window(300, _TWO_S),
-        }
+        self._limits = {op: sim.Window(300 if op.startswith("batch-") else 60, _TWO_S) for op in OPS}
 
     def run(
         self, op: str, call: sim.SimCall, items: Sequence[dict[str, Any]], *, coded: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +13,7 @@ from . import dialect_wire as wire
 from .dialect_calls import TYPES, Calls
 from .dialect_orders import Orders
 
-__all__ = ["Conn", "Streams"]
+__all__ = ["Streams", "error", "event"]
 
 Key = tuple[str, str, str, str, str]
 """The key of a subscription: channel, instType, instFamily, instId, ccy."""
@@ -30,45 +29,22 @@ _POLLED: Final[Mapping[str, tuple[int, Callable[[sim.Facts, str], dict[str, Any]
 """Channel -> how often it is pushed, if it changed, and what."""
 
 
-@dataclass(slots=True)
-class Conn:
-    """One WebSocket connection."""
+def event(conn: sim.Conn, name: str, ref: str, now_ns: int, **more: Any) -> None:
+    """Answer a login, subscribe or unsubscribe."""
+    body = {"id": ref} if ref else {}
+    conn.alive_ns = now_ns
+    conn.tell(body | {"event": name, **more, "connId": f"{conn.id:08x}"})
 
-    conn: int
-    path: str
-    """``public``, ``private`` or ``business``."""
-    wire: sim.SimWire
-    last_ns: int
-    """When something was last sent to the client."""
-    account: sim.Account | None = None
-    """The account that logged in."""
-    # "Connection": the total of subscribe, unsubscribe and login requests is 480 an hour
-    requests: sim.Window = field(default_factory=lambda: sim.Window(480, 3600 * 1_000 * wire.MS))
 
-    def send(self, body: Any, kind: str, now_ns: int, symbol: str = "") -> None:
-        self.last_ns = now_ns
-        self.wire.tell(self.conn, body, kind, symbol)
-
-    def pong(self, now_ns: int) -> None:
-        self.last_ns = now_ns
-        self.wire.send(self.conn, "pong")
-
-    def event(self, name: str, ref: str, now_ns: int, **more: Any) -> None:
-        """An answer to login, subscribe or unsubscribe."""
-        body = {"id": ref} if ref else {}
-        self.send(body | {"event": name, **more, "connId": f"{self.conn:08x}"}, "reply", now_ns)
-
-    def error(self, problem: sim.Problem, ref: str, now_ns: int) -> None:
-        self.event("error", ref, now_ns, code=problem.code, msg=problem.msg)
+def error(conn: sim.Conn, problem: sim.Problem, ref: str, now_ns: int) -> None:
+    event(conn, "error", ref, now_ns, code=problem.code, msg=problem.msg)
 
 
 class Streams:
     """Market data channels, Instruments channel, Order channel, Account channel. Channels that have nothing to say of a
     spot account are accepted and silent."""
 
-    def __init__(
-        self, facts: sim.Facts, calls: Calls, orders: Orders, timers: sim.Timers, conns: Mapping[int, Conn]
-    ) -> None:
+    def __init__(self, facts: sim.Facts, calls: Calls, orders: Orders, timers: sim.Timers, conns: sim.Conns) -> None:
         self._exchange = facts.exchange
         self._facts = facts
         self._calls = calls
@@ -79,29 +55,29 @@ class Streams:
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
-    def change(self, conn: Conn, op: str, ref: str, given: Mapping[str, Any], now_ns: int) -> None:
+    def change(self, conn: sim.Conn, op: str, ref: str, given: Mapping[str, Any], now_ns: int) -> None:
         """Subscribe, Unsubscribe: the answer comes before the data; a repeated subscription changes nothing. Raises
         ``Problem`` if the venue refuses it."""
         arg = {name: value for name, value in given.items() if value is not None}
         if not all(isinstance(value, str) for value in arg.values()):
             raise sim.Problem("60012", f"Invalid request: {sim.encode(given).decode()}")
         (self._check_private if conn.path == "private" else self._check_public)(conn, arg)
-        conn.event(op, ref, now_ns, arg=arg)
+        event(conn, op, ref, now_ns, arg=arg)
         key: Key = tuple(arg.get(k, "") for k in ("channel", "instType", "instFamily", "instId", "ccy"))
         channel, name = key[0], key[3]
         if op == "unsubscribe":
-            self._subs.drop(conn.conn, key)
+            self._subs.drop(conn.id, key)
             return
         if conn.account is not None:
             name = conn.account.name
-        sub = self._subs.add(conn.conn, key, (channel, name), arg, now_ns)
+        sub = self._subs.add(conn.id, key, (channel, name), arg, now_ns)
         if sub is not None:
             self._start(conn, sub, channel, now_ns)
 
     def closed(self, conn: int) -> None:
         self._subs.closed(conn)
 
-    def _check_public(self, conn: Conn, arg: Mapping[str, str]) -> None:
+    def _check_public(self, conn: sim.Conn, arg: Mapping[str, str]) -> None:
         channel, known = arg.get("channel"), arg.get("instId") in self._exchange.pairs
         if channel in ("books-l2-tbt", "books50-l2-tbt") and known and conn.path == "public":
             raise sim.Problem("64003", "Your trading fee tier doesn't meet the requirement to access this channel")
@@ -112,7 +88,7 @@ class Streams:
         if conn.path != "public" or not (served or listed):
             raise _missing(arg)
 
-    def _check_private(self, conn: Conn, arg: Mapping[str, str]) -> None:
+    def _check_private(self, conn: sim.Conn, arg: Mapping[str, str]) -> None:
         channel = arg.get("channel")
         if conn.account is None:
             raise sim.Problem("60011", "Please log in")
@@ -126,12 +102,12 @@ class Streams:
         elif channel not in ("balance_and_position", "liquidation-warning", "account-greeks"):
             raise _missing(arg)
 
-    def _start(self, conn: Conn, sub: sim.Sub, channel: str, now_ns: int) -> None:
+    def _start(self, conn: sim.Conn, sub: sim.Sub, channel: str, now_ns: int) -> None:
         name = sub.arg.get("instId", "")
         if channel in ("orders", "account") and conn.account is not None:
             # Connection count limit: both channels report the number of their connections
             count = len(self._subs.of(sub.topic))
-            conn.event("channel-conn-count", "", now_ns, channel=channel, connCount=str(count))
+            event(conn, "channel-conn-count", "", now_ns, channel=channel, connCount=str(count))
         if channel == "account":
             self._account(sub, "snapshot", now_ns)
             if _interval(sub.arg) != "0":
@@ -145,7 +121,7 @@ class Streams:
         elif channel == "books":
             sub.depth = depth = sim.SimDepth(self._exchange.books[name], 400)
             sub.last = depth.seq
-            self._book(sub, "snapshot", list(depth.bids.items()), list(depth.asks.items()), -1, now_ns)
+            self._book(sub, "snapshot", depth.bids, depth.asks, -1, now_ns)
             sub.timer = self._timers.every(100 * wire.MS, lambda now: self._delta(sub, now), now_ns)
         elif channel.startswith("candle"):
             # Candlesticks channel: at most once a second
@@ -179,8 +155,7 @@ class Streams:
         """A channel that is pushed when it changed."""
         channel, name = sub.arg["channel"], sub.arg["instId"]
         row = _POLLED[channel][1](self._facts, name)
-        if row != sub.last:
-            sub.last = row
+        if sub.news(row):
             more = {"seqId": self._exchange.books[name].seq} if channel == "books5" else {}
             kind = "book" if channel == "books5" else "control"
             self._push(sub, now_ns, kind, data=[row | {"ts": self._facts.time(now_ns)} | more])
@@ -188,11 +163,8 @@ class Streams:
     def _candle(self, sub: sim.Sub, now_ns: int) -> None:
         """The present candle if it changed, and the last one when it closes."""
         bar, name = sub.arg["channel"].removeprefix("candle"), sub.arg["instId"]
-        since_ns = int(sub.last[0]) * wire.MS if sub.last else now_ns // wire.BARS[bar] * wire.BARS[bar]
-        for row in wire.candle_rows(self._facts, name, bar, since_ns, now_ns):
-            if row != sub.last:
-                sub.last = row
-                self._push(sub, now_ns, "control", data=[row])
+        for known in sub.candles(self._facts, name, wire.BARS[bar], now_ns):
+            self._push(sub, now_ns, "control", data=[wire.candle_row(known)])
 
     def _top(self, sub: sim.Sub, report: sim.TopReport, now_ns: int) -> None:
         bids, asks = [(report.bid_px, report.bid_qty)], [(report.ask_px, report.ask_qty)]
@@ -225,7 +197,7 @@ class Streams:
     def _raw(self, sub: sim.Sub, row: dict[str, Any], now_ns: int, **more: Any) -> None:
         channel, name = sub.arg["channel"], sub.arg["instId"]
         body = {"arg": {"channel": channel, "instId": name}, **more, "data": [row]}
-        self._conns[sub.conn].send(body, "book", now_ns, name)
+        self._send(sub, body, "book", now_ns, name)
 
     # --- private ----------------------------------------------------------------------------------------------------
 
@@ -267,7 +239,12 @@ class Streams:
         arg = {name: value for name, value in sub.arg.items() if name != "extraParams"}
         if conn.account is not None:
             arg["uid"] = str(conn.account.uid)
-        conn.send({"arg": arg, **more}, kind, now_ns, sub.arg.get("instId", ""))
+        self._send(sub, {"arg": arg, **more}, kind, now_ns, sub.arg.get("instId", ""))
+
+    def _send(self, sub: sim.Sub, body: dict[str, Any], kind: str, now_ns: int, symbol: str) -> None:
+        conn = self._conns[sub.conn]
+        conn.alive_ns = now_ns
+        conn.tell(body, kind, symbol)
 
 
 def _missing(arg: Mapping[str, Any]) -> sim.Problem:

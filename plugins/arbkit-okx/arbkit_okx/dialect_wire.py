@@ -17,20 +17,10 @@ _STATE: Final = {
     OrdStatus.NEW: "live",
     OrdStatus.PARTIALLY_FILLED: "partially_filled",
     OrdStatus.FILLED: "filled",
-    OrdStatus.CANCELED: "canceled",
-    OrdStatus.EXPIRED: "canceled",
-    OrdStatus.REJECTED: "canceled",
 }
+"""All others are ``canceled``."""
 # "Order channel", cancelSource
-_SOURCE: Final = {
-    "venue": "0",
-    "user": "1",
-    "fok": "13",
-    "ioc": "14",
-    "no_liquidity": "14",
-    "post_only": "31",
-    "stp": "32",
-}
+_SOURCE: Final = sim.texts("venue:0 user:1 fok:13 ioc:14 no_liquidity:14 post_only:31 stp:32")
 _STP: Final = {"none": "", "taker": "cancel_taker", "maker": "cancel_maker", "both": "cancel_both"}
 # "Error Code": REST API, Trade. The codes are the venue's, the texts are ours.
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
@@ -56,19 +46,18 @@ NOTATION: Final = sim.Notation(
 
 _INSTRUMENT: Final = sim.RowType(
     "instId=symbol baseCcy=base quoteCcy=quote tickSz=tick lotSz=lot minSz=min_qty maxLmtSz=max_qty"
-    " maxIcebergSz=max_qty maxTriggerSz=max_qty maxTwapSz=max_qty",
+    " maxIcebergSz=max_qty maxTriggerSz=max_qty maxTwapSz=max_qty instType:SPOT category:1 instCategory:1"
+    " maxLmtAmt:20000000 maxMktAmt:1000000 rpi:0 ruleType:normal listTime:1600000000000",
     sim.fields("alias auctionEndTime contTdSwTime ctMult ctType ctVal ctValCcy expTime instFamily lever maxMktSz"),
     sim.fields("maxStopSz openType optType preMktSwTime settleCcy stk uly"),
-    sim.fields("category instCategory", "1"),
-    {"instType": "SPOT", "maxLmtAmt": "20000000", "maxMktAmt": "1000000", "futureSettlement": False, "rpi": "0"},
-    {"ruleType": "normal", "listTime": "1600000000000", "upcChg": []},
+    {"futureSettlement": False, "upcChg": []},
 )
 _TICKER: Final = sim.RowType(
     "instId=symbol last open24h=open high24h=high low24h=low sodUtc0=open sodUtc8=open lastSz=last_qty askPx=ask"
-    " askSz=ask_qty bidPx=bid bidSz=bid_qty vol24h=qty volCcy24h=turnover",
-    {"instType": "SPOT"},
+    " askSz=ask_qty bidPx=bid bidSz=bid_qty vol24h=qty volCcy24h=turnover instType:SPOT"
 )
-TRADE: Final = sim.RowType("instId=symbol tradeId=id px sz=qty side ts=at", {"source": "0"})
+_LIMIT: Final = sim.RowType("instType:SPOT instId=symbol buyLmt=buy_most sellLmt=sell_least", {"enabled": True})
+TRADE: Final = sim.RowType("instId=symbol tradeId=id px sz=qty side ts=at source:0")
 BARS: Final = {
     **{f"{minutes}m": minutes * sim.MINUTE for minutes in (1, 3, 5, 15, 30)},
     **{f"{hours}H": hours * 60 * sim.MINUTE for hours in (1, 2, 4)},
@@ -78,11 +67,10 @@ BARS: Final = {
 _CANDLE: Final = sim.RowType("at open high low last qty turnover value=turnover")
 _ORDER: Final = sim.RowType(
     "instId=symbol ordId=id clOrdId=cl_ord_id side accFillSz=cum avgPx=average tradeQuoteCcy=quote cTime=at"
-    " uTime=updated_at",
+    " uTime=updated_at reduceOnly:false isTpLimit:false pnl:0 category:normal",
     sim.fields("algoClOrdId algoId attachAlgoClOrdId cancelSourceReason ccy lever posSide pxType pxUsd pxVol"),
     sim.fields("quickMgnType slOrdPx slTriggerPx slTriggerPxType source stpId tpOrdPx tpTriggerPx tpTriggerPxType"),
-    sim.fields("reduceOnly isTpLimit", "false"),
-    {"pnl": "0", "category": "normal", "attachAlgoOrds": [], "linkedAlgoOrd": {"algoId": ""}},
+    {"attachAlgoOrds": [], "linkedAlgoOrd": {"algoId": ""}},
 )
 _LAST: Final = sim.RowType("fillPx=px fillSz=qty fillTime=at tradeId=id")
 _NO_LAST: Final = sim.fields("fillPx fillTime tradeId") | {"fillSz": "0"}
@@ -94,18 +82,18 @@ _NO_PUSH: Final = {
 }
 _FILL: Final = sim.RowType(
     "instId=symbol tradeId=id ordId=order_id clOrdId=cl_ord_id fillPx=px fillSz=qty side feeCcy=fee_asset"
-    " tradeQuoteCcy=quote ts=at fillTime=at",
+    " tradeQuoteCcy=quote ts=at fillTime=at posSide:net fillPnl:0",
     _NO_FILL,
-    {"posSide": "net", "fillPnl": "0"},
 )
 _DETAIL: Final = sim.RowType(
-    "ccy=asset cashBal=total eq=total eqUsd=usd availBal=free availEq=free frozenBal=locked ordFrozen=locked uTime=at",
+    "ccy=asset cashBal=total eq=total eqUsd=usd availBal=free availEq=free frozenBal=locked ordFrozen=locked uTime=at"
+    " autoLendStatus:unsupported",
     sim.fields("accAvgPx borrowFroz clSpotInUseAmt colBorrAutoConversion crossLiab interest isoLiab liab maxLoan"),
     sim.fields("maxSpotInUse mgnRatio openAvgPx spotBal spotInUseAmt spotUpl spotUplRatio totalPnl"),
     sim.fields("totalPnlRatio uplLiab"),
     sim.fields("autoLendMtAmt disEq fixedBal frpType imr isoEq isoUpl mmr notionalLever rewardBal smtSyncEq", "0"),
     sim.fields("spotCopyTradingEq spotIsoBal stgyEq twap upl colRes", "0"),
-    {"autoLendStatus": "unsupported", "collateralEnabled": False, "collateralRestrict": False},
+    sim.fields("collateralEnabled collateralRestrict", False),
 )
 _NO_ACCOUNT: Final = {
     **sim.fields("adjEq availEq borrowFroz delta deltaLever deltaNeutralStatus imr mgnRatio mmr notionalUsd"),
@@ -172,20 +160,14 @@ def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     return _TICKER.of(facts.day(symbol))
 
 
-def candle_rows(facts: sim.Facts, symbol: str, bar: str, since_ns: int, now_ns: int) -> list[list[str]]:
-    """Get candlesticks: time, prices, volumes in base and (twice) in quote, and "1" if it is closed; oldest first."""
-    period_ns = BARS[bar]
-    candles = facts.exchange.trades[symbol].candles(period_ns, since_ns, now_ns)
-    known = [facts.candle(symbol, candle, period_ns, now_ns) for candle in candles]
-    return [[*_CANDLE.of(one).values(), str(int(one["closed"]))] for one in known]
+def candle_row(known: Mapping[str, Any]) -> list[str]:
+    """Get candlesticks: time, prices, volumes in base and (twice) in quote, and "1" if it is closed."""
+    return [*_CANDLE.of(known).values(), str(int(known["closed"]))]
 
 
 def limit_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     """Get limit price, without ``ts``: the highest buy price and the lowest sell price."""
-    band = facts.exchange.profile.band
-    assert band is not None
-    buy, sell = facts.exchange.prices.bounds(symbol, band)
-    return {"instType": "SPOT", "instId": symbol, "buyLmt": buy, "sellLmt": sell, "enabled": True}
+    return _LIMIT.of(facts.band(symbol))
 
 
 def five_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
@@ -211,7 +193,7 @@ def order_row(
     """An order as queries return it: as it is now, or as it was at ``report``."""
     known, pair, market = facts.order(order, report), facts.exchange.pairs[order.symbol], order.kind == "market"
     now: sim.OrderState = known["state"]
-    last, state = now.fills[-1] if now.fills else None, _STATE[now.status]
+    last, state = now.fills[-1] if now.fills else None, _STATE.get(now.status, "canceled")
     got, gave = (pair.base, pair.quote) if order.side is Side.BUY else (pair.quote, pair.base)
     fees = {last.fee_asset if last else got: 0} | now.fees()
     asset = next(iter(fees))  # one currency an order: the venue has one field
