@@ -175,9 +175,9 @@ class Script:
         """No fault fires any more."""
         self._armed.clear()
 
-    def due_ns(self, kind: FaultKind) -> int:
-        """When the next fault of this kind is armed; ``1 << 62`` if there is none."""
-        return min((armed.next_ns for armed in self._armed.get(kind, ())), default=1 << 62)
+    def due_ns(self, *kinds: FaultKind) -> int:
+        """When the next fault of these kinds is armed; ``1 << 62`` if there is none."""
+        return min((armed.next_ns for kind in kinds for armed in self._armed.get(kind, ())), default=1 << 62)
 
 
 def default_script(venues: Sequence[str], seconds: float) -> list[Fault]:

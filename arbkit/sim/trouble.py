@@ -24,6 +24,8 @@ ACCOUNT: Final = "main"
 _HALTED: Final = "HALT"
 _EVENTS: Final[tuple[FaultKind, ...]] = ("ban", "maintenance", "late", "lag", "clock", "deposit", "withdraw", "fee")
 _SYMBOLS: Final[tuple[FaultKind, ...]] = ("halt", "delist", "rules", "silent", "trade", "foreign", "restart", "ghost")
+_TIMED: Final[tuple[FaultKind, ...]] = ("skip", "throttle", "delay", "blind", "close", "mute", *_EVENTS, *_SYMBOLS)
+"""The kinds that ``tick`` fires."""
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>\r\n"
 
 
@@ -39,6 +41,8 @@ class Trouble:
         self._timers = timers
         self._now_ns = now_ns
         self._cut = cut
+        self._due_ns = 0
+        """When the next of the timed faults is armed."""
 
     def heal(self) -> None:
         """End everything, also what is in progress."""
@@ -136,6 +140,8 @@ class Trouble:
 
     def tick(self, now_ns: int) -> None:
         """Fire the faults that depend on time only."""
+        if now_ns < self._due_ns:
+            return
         faults, exchange = self._site.faults, self._site.exchange
         if faults.has("skip"):
             for symbol, book in exchange.books.items():
@@ -162,6 +168,7 @@ class Trouble:
                     if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
                         self._cut(conn)
                         break
+        self._due_ns = faults.due_ns(*_TIMED)
 
     def _event(self, fault: Fault, now_ns: int) -> None:
         """A fault of a whole venue."""

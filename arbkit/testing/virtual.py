@@ -234,24 +234,25 @@ class VirtualRun:
     def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
         """Run to ``until_ns`` of virtual time, or until ``done``."""
         events = self.events
+        world = self.world
         while not done():
-            wake_ns = self._wake_ns()
-            due_ns = min(events[0][0] if events else until_ns, self.world.due_ns, wake_ns, until_ns)
+            event_ns = events[0][0] if events else NEVER
+            world_ns = world.due_ns
+            wake_ns = max(self.desk.due_ns - self.own_ns, self.blocked_ns)
+            due_ns = min(event_ns, world_ns, wake_ns)
             if due_ns > self.now_ns:
-                self.now_ns = due_ns
+                self.now_ns = due_ns = min(due_ns, until_ns)
             if self.now_ns >= until_ns:
                 return
-            while events and events[0][0] <= self.now_ns:
-                heapq.heappop(events)[2]()
-            if self.world.due_ns <= self.now_ns:
-                self.world.tick(self.now_ns)
+            # of what is due at one time: messages, then the venues, then our timers
+            if event_ns <= self.now_ns:
+                while events and events[0][0] <= self.now_ns:
+                    heapq.heappop(events)[2]()
+            elif world_ns <= self.now_ns:
+                world.tick(self.now_ns)
                 self._drain()
-            if self._wake_ns() <= self.now_ns:
+            else:
                 self.desk.wake(self.clock_ns)
-
-    def _wake_ns(self) -> int:
-        """When the desk wants to be woken, in true time."""
-        return max(self.desk.due_ns - self.own_ns, self.blocked_ns)
 
     def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
         """Run ``seconds`` of virtual time, or until ``done``."""
