@@ -99,7 +99,7 @@ class Court:
         self._unmarked = 0
         self._lost_s = 0
         self._acted_ns: dict[str, int] = {}
-        """By asset: when an order of ours last left."""
+        """By asset: when a hedge or an unwind last left."""
 
     def sits(self, run: Watched) -> None:
         """The run begins."""
@@ -138,7 +138,7 @@ class Court:
         elif event in _NEVER:
             self.says("machinery", f"{event} {fields}")
         elif (
-            (event in ("order.anomaly", "alarm.late_fill") and not self._kinds & _LATE)
+            (event in ("order.anomaly", "alarm.late_fill") and not self._kinds & _LATE and not self.run.crashes)
             or (event == "order.foreign" and not self._kinds & _FOREIGN)
             or (event == "link.refused" and "login" not in self._kinds)
         ):
@@ -149,7 +149,8 @@ class Court:
     def seen(self, run: Watched, order: Order, link: str) -> None:
         self._report.orders += 1
         intent = order.intent
-        self._acted_ns[intent.instrument.partition(":")[2].partition("-")[0]] = run.now_ns
+        if intent.purpose is not Purpose.ENTRY:
+            self._acted_ns[intent.instrument.partition(":")[2].partition("-")[0]] = run.now_ns
         for judge, judged in (
             ("written", leaving.written(run, order)),
             ("doubt", leaving.doubt(run, order)),

@@ -15,8 +15,9 @@ from arbkit.testing.chaos.watched import START_NS, Watched
 
 __all__ = ["accepted_once", "alive", "ban", "deal", "fills", "ledger", "left_open", "marked", "rate", "rules"]
 
-BANNED_MOST = 5
-"""So many requests may reach a venue in a ban after it told the first time: what was on its way, and its probes."""
+BANNED_MOST, BANNED_EVERY_S = 10, 5
+"""So many requests may reach a venue in a ban: what was on its way, and then one in so many seconds. (Not every venue
+tells how long a ban lasts.)"""
 _ZERO: Final = Decimal(0)
 
 
@@ -137,9 +138,10 @@ def rate(run: Watched) -> Iterator[str]:
 
 
 def ban(run: Watched) -> Iterator[str]:
-    for (venue, until_ns), count in run.knocked.items():
-        if count > BANNED_MOST:
-            yield f"{count} requests reached {venue} in a ban until {(until_ns - START_NS) / 1e9:.0f} s"
+    for (venue, until_ns), (since_ns, count) in run.knocked.items():
+        lasted_s = (until_ns - since_ns) / 1e9
+        if count > BANNED_MOST + lasted_s / BANNED_EVERY_S:
+            yield f"{count} requests reached {venue} in a ban of {lasted_s:.0f} s"
 
 
 def marked(run: Watched, asset: str) -> Iterator[str]:

@@ -31,11 +31,11 @@ class SeedReport(Struct, kw_only=True):
     plan: ChaosPlan
     violations: list[Violation] = field(default_factory=list)
     """Empty = the run is good."""
-    fired: Counter[str] = field(default_factory=Counter)
+    fired: dict[str, int] = field(default_factory=Counter)
     """Number of fired faults and upsets, by kind."""
-    paths: Counter[str] = field(default_factory=Counter)
+    paths: dict[str, int] = field(default_factory=Counter)
     """Number of recovery paths that were taken, by name."""
-    deals: Counter[str] = field(default_factory=Counter)
+    deals: dict[str, int] = field(default_factory=Counter)
     """Number of closed deals, by outcome."""
     times_ms: list[float] = field(default_factory=list)
     """Duration of each deal that ended without exposure, from its first order to its end."""
@@ -99,8 +99,8 @@ def summed(reports: Iterable[SeedReport]) -> dict[str, Any]:
     edge = cpu_s = 0.0
     for report in reports:
         seeds += 1
-        fired += report.fired
-        deals += report.deals
+        fired.update(report.fired)
+        deals.update(report.deals)
         frames += report.frames
         intents += report.orders
         flat += report.flat_in_time

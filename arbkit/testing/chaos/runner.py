@@ -1,12 +1,13 @@
 """Plays seeds: a real desk in virtual time against simulated venues with the weather of a plan, watched by judges.
 
 ``run(subject, seed)`` draws a plan and plays it: it trades for ``seconds``, stops the desk, ends the weather and asks
-the judges (``court.JUDGES`` lists them). The same plan gives the same run. A report with violations prints the command that
-plays it again.
+the judges (``court.JUDGES`` lists them). The same plan gives the same run. A report with violations prints the command
+that plays it again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
 from arbkit.sim.world import MARKET, PRICES, World
+from arbkit.testing.chaos import ending
 from arbkit.testing.chaos.court import Court
 from arbkit.testing.chaos.plan import ALL, ChaosPlan, draw
 from arbkit.testing.chaos.report import SeedReport
@@ -33,6 +35,8 @@ STORM_S = 10.0
 """After the stop, the weather goes on for this time."""
 HEALED_S = 120.0
 """After the end of the weather, the desk must be idle within this time."""
+LISTED_S = 80.0
+"""After that, the balances must be equal within this time."""
 PACE = 0.1
 """The books change by so much less than in the simulator: a frame has a few changes, as most real ones."""
 TIGHT = Decimal(20)
@@ -94,9 +98,10 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
         court.says("machinery", f"the desk raised {type(error).__name__}: {error}")
         return report
     court.end()
-    report.fired.update(world.faults()["counts"])
-    report.fired.update(upset.kind for upset in plan.upsets if upset.at_s < watched.at_s)
-    report.frames += sum(link.messages for link in watched.desk.counters.links.values())
+    fired = Counter(world.faults()["counts"])
+    fired.update(upset.kind for upset in plan.upsets if upset.at_s < watched.at_s)
+    report.fired = fired
+    report.frames = watched.frames
     report.edge = float(watched.truth.worth(limits.asset))
     report.commands_hash = watched.desk.commands_hash()
     return report
@@ -113,6 +118,8 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     watched.world.heal()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
+    # what came from outside, and what a new process opens, shows in a listing of balances
+    watched.run_for(LISTED_S, lambda: not any(ending.ledger(watched)))
 
 
 def _world(subject: DeskUnderTest, plan: ChaosPlan) -> World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -70,8 +69,10 @@ class Watched(VirtualRun):
         self.written: dict[str, int] = {}
         """The journal's position after the intent of each client order id."""
         self.intents: dict[str, Intent] = {}
-        self.knocked: Counter[tuple[str, int]] = Counter()
-        """Requests that reached a venue while it banned us, by venue and end of the ban."""
+        self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
+        """By venue and end of a ban: when the first request reached it, and how many did."""
+        self.frames = 0
+        """Frames that reached a desk."""
         self.crashes = 0
         self.boots_ns: list[int] = []
         self.wrong: list[str] = []
@@ -176,7 +177,8 @@ class Watched(VirtualRun):
     def _knocks(self, venue: str) -> None:
         until_ns = self.world.sites[venue].banned
         if self.now_ns < until_ns:
-            self.knocked[venue, until_ns] += 1
+            since_ns, count = self.knocked.get((venue, until_ns), (self.now_ns, 0))
+            self.knocked[venue, until_ns] = since_ns, count + 1
 
     def _sync(self) -> None:
         """The writer's thread: one sync at a time, for all that was written."""
@@ -197,6 +199,7 @@ class Watched(VirtualRun):
         super()._drain()
 
     def _frame(self, frame: SimFrame) -> None:
+        self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
         super()._frame(frame)
