@@ -35,6 +35,10 @@ class Disk:
         """The disk has everything up to ``position``."""
         self.synced = max(self.synced, position)
 
+    def flush(self) -> None:
+        """Sync everything now, as a process does before it begins."""
+        self.synced = len(self.data)
+
     def lose_power(self) -> None:
         """What was not synced is gone."""
         del self.data[self.synced :]

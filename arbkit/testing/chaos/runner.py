@@ -33,6 +33,8 @@ __all__ = ["play", "run"]
 
 STORM_S = 10.0
 """After the stop, the weather goes on for this time."""
+FAIR_S = 120.0
+"""In fair weather, each venue must have an order of ours within this time."""
 HEALED_S = 120.0
 """After the end of the weather, the desk must be idle within this time."""
 LISTED_S = 80.0
@@ -108,14 +110,19 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
 
 
 def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
-    """Trade, stop, end the weather, and wait until nothing is open."""
+    """Trade, stop, end the weather, and wait until nothing is open. Every other seed sees fair weather before the stop,
+    and must trade in it."""
     watched.run_for(seconds)
+    fair = report.seed % 2 == 1
+    if fair:
+        watched.heal()
+        watched.run_for(FAIR_S, watched.trades_everywhere)
     watched.run_for(STORM_S, lambda: True)  # a process that is down starts first
     watched.desk.stop(watched.clock_ns)
     stopped_ns = watched.now_ns
-    watched.run_for(STORM_S, lambda: watched.desk.idle)
-    watched.calm()
-    watched.world.heal()
+    if not fair:
+        watched.run_for(STORM_S, lambda: watched.desk.idle)
+        watched.heal()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
     # what came from outside, and what a new process opens, shows in a listing of balances

@@ -11,7 +11,7 @@ from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.journal import BlockReserved, Intent, Recovery, RunStart, decode, encode
 from arbkit.core.orders.orders import Order
-from arbkit.core.types import HttpRequest
+from arbkit.core.types import NEVER, HttpRequest
 from arbkit.sim.wire import Answer, SimFrame
 from arbkit.sim.world import World
 from arbkit.testing.chaos.disk import Disk
@@ -71,6 +71,11 @@ class Watched(VirtualRun):
         self.intents: dict[str, Intent] = {}
         self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
         """By venue and end of a ban: when the first request reached it, and how many did."""
+        self.healed_ns = NEVER
+        """When the weather ended."""
+        self._looked_ns = 0
+        self._idle = list(world.sites)
+        self.stopped_by_disk = False
         self.frames = 0
         """Frames that reached a desk."""
         self.crashes = 0
@@ -103,7 +108,7 @@ class Watched(VirtualRun):
     @property
     def dead(self) -> bool:
         """No process lives now."""
-        return self.blocked_ns >= 1 << 62
+        return self.blocked_ns >= NEVER
 
     # --- boot: as ``arbkit run`` does it
 
@@ -121,7 +126,7 @@ class Watched(VirtualRun):
             self.disk.append(
                 encode(start) + encode(BlockReserved(at_ns=now_ns, account=venue.account, block=setup.block))
             )
-        self.disk.sync(len(self.disk.data))
+        self.disk.flush()
         return Desk(setup, port, now_ns, log=self._log)
 
     def _recovered(self, recovery: Recovery) -> Setup:
@@ -265,6 +270,7 @@ class Watched(VirtualRun):
                 self._later(until_ns, self.disk.repaired)
             case "disk_full" | "disk_dead":
                 self.disk.broken = upset.kind == "disk_dead"
+                self.stopped_by_disk = True
                 self._tell(0, lambda: self.desk.stop(self.clock_ns))
                 self._tell(round(_STOPS_S * 1e9), partial(self._happens, Upset(kind="crash", for_s=upset.for_s)))
 
@@ -289,6 +295,7 @@ class Watched(VirtualRun):
     def _again(self, upset: Upset) -> None:
         self.disk.repaired()
         self.own_ns = self._skew_ns
+        self.stopped_by_disk = False
         self.boot(self._desk)
         if upset.every_s and upset.count > 1:
             left = Upset(
@@ -296,10 +303,34 @@ class Watched(VirtualRun):
             )
             self._later(round(upset.every_s * 1e9), partial(self._happens, left))
 
-    def calm(self) -> None:
-        """End the weather of our own machine."""
+    def heal(self) -> None:
+        """End the weather, that of our own machine too."""
         self._doom = None
         self.disk.repaired()
+        self.world.heal()
+        self.healed_ns = self.now_ns
+
+    @property
+    def fair_edges(self) -> int:
+        """How many edges the venues showed after the weather ended."""
+        return sum(self.healed_ns < edge.start_ns < self.now_ns for edge in self.world.market.edges)
+
+    def trades_everywhere(self) -> bool:
+        """Whether each venue got an order of ours since the weather ended."""
+        return not self.idle_venues()
+
+    def idle_venues(self) -> list[str]:
+        """Venues without an order of ours since the weather ended."""
+        since_ns = self.healed_ns
+        if self.now_ns - self._looked_ns > _SECOND // 2:
+            self._looked_ns = self.now_ns
+            served = {
+                self.left[cl_ord_id].partition(".")[0]
+                for cl_ord_id, sent_ns in self.sent_ns.items()
+                if sent_ns > since_ns
+            }
+            self._idle = [venue for venue in self.world.sites if venue not in served]
+        return self._idle
 
     # --- the loop
 
