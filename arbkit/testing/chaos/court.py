@@ -28,7 +28,7 @@ UNMARKED_S = 10
 """So long the profit and loss may have no value."""
 LOSS_S = 5
 """A loss limit must hold so long after it was passed: the audit is asked every second, fills come late."""
-DUST = Decimal(50)
+DUST = Decimal(100)
 """A rest of this value, in the reporting asset, is more than what is too small to trade on any venue."""
 _ZERO: Final = Decimal(0)
 
@@ -51,6 +51,7 @@ JUDGES: Final[Mapping[str, str]] = {
     "told": "every alarm has a cause, and every cause an alarm",
     "written": "an order is in the journal before its first byte leaves",
     "doubt": "nothing is sent for a deal or an instrument with an order of unknown outcome",
+    "stopped": "no deal begins after a stop",
     "alive": "edges are taken while nothing is wrong",
     "machinery": "the desk raises nothing, and its journal can be read",
 }
@@ -159,6 +160,8 @@ class Court:
         ):
             for text in judged:
                 self.says(judge, f"{intent.purpose.value} {intent.cl_ord_id} on {intent.instrument}: {text}")
+        if intent.purpose is Purpose.ENTRY and run.stopped:
+            self.says("stopped", f"entry {intent.cl_ord_id} left after the stop")
         if intent.purpose is Purpose.ENTRY and self._lost_s > LOSS_S:
             lost = -run.truth.worth(self._asset)
             self.says("loss", f"entry {intent.cl_ord_id} left after a loss of {lost:.2f} {self._asset}")

@@ -9,6 +9,7 @@ from typing import Final
 
 from arbkit.core.orders.orders import Order
 from arbkit.core.types import BookState, Purpose
+from arbkit.testing.chaos.truth import Top
 from arbkit.testing.chaos.watched import Watched
 
 __all__ = ["book", "caps", "doubt", "written"]
@@ -16,8 +17,9 @@ __all__ = ["book", "caps", "doubt", "written"]
 LAG_NS = 500_000_000
 """A book's top must be one that the venue had at most this long before the book's last frame: the transit limit of the
 watchdog plus one frame interval."""
-SLACK_NS = 250_000_000
-"""Tolerance of the silence check, because the watchdog checks symbols by timer."""
+_USUAL: Final = 40
+"""A book that is silent for so many usual intervals is not current: twice what the watchdog allows."""
+_LEAST_NS: Final = 2_500_000_000
 OVERDUE_NS = 4_000_000_000
 """Later than this no answer to an order is waited for."""
 _ZERO: Final = Decimal(0)
@@ -57,24 +59,22 @@ def book(run: Watched, order: Order) -> Iterator[str]:
         return
     if intent.deadline_ns and now_ns > intent.deadline_ns:
         yield f"it was sent {(now_ns - intent.deadline_ns) / 1e6:.1f} ms after its deadline"
-    limit_ns = min(
-        (
-            watch.limit_ns
-            for link in desk.links.values()
-            if (watch := link.watch.symbols.get(intent.instrument)) is not None
-        ),
-        default=0,
-    )
-    silent_ns = now_ns - held.recv_ns
-    if silent_ns > limit_ns + SLACK_NS:
-        yield f"its book is silent for {silent_ns / 1e6:.0f} ms, the limit is {limit_ns / 1e6:.0f}"
+    tops = run.truth.tops[intent.instrument]
+    silent_ns, limit_ns = now_ns - held.recv_ns, _silence_ns(tops)
+    if silent_ns > limit_ns and tops[-1][0] > run.now_ns - silent_ns + LAG_NS:
+        yield f"its book is silent for {silent_ns / 1e6:.0f} ms, although the venue's changed"
     bid, ask = held.best_bid(), held.best_ask()
     seen = (*(bid or (0.0, 0.0)), *(ask or (0.0, 0.0)))
-    tops = run.truth.tops[intent.instrument]
     since_ns = run.now_ns - silent_ns - LAG_NS
     first = max(0, bisect_left(tops, since_ns, key=lambda top: top[0]) - 1)
     if not any(_same(tops[index][1], seen) for index in range(first, len(tops))):
         yield f"its top {seen} was never true in the last {(silent_ns + LAG_NS) / 1e6:.0f} ms"
+
+
+def _silence_ns(tops: Sequence[Top]) -> int:
+    """How long a book may be silent, by how often the venue's own book changed of late."""
+    few = [tops[index][0] for index in range(max(0, len(tops) - 100), len(tops))]
+    return max(_LEAST_NS, _USUAL * (few[-1] - few[0]) // max(1, len(few) - 1))
 
 
 def _same(true: Sequence[float], seen: Sequence[float]) -> bool:

@@ -30,6 +30,7 @@ from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.view import DeskView
 from arbkit.core.venues.link import Link
+from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.resolver import Resolver, _Case
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.throttle import Throttle
@@ -60,6 +61,8 @@ class Mutant(Struct, frozen=True, kw_only=True):
     faults: Sequence[Fault] = ()
     upsets: Sequence[Upset] = ()
     """Instead of drawn weather."""
+    tight: bool = False
+    """With small loss limits."""
     seconds: float = 30.0
     unseen: str = ""
     """Why no run can notice it."""
@@ -118,6 +121,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="no sequence check",
         promise="A frame missing, truncated, swapped: the book is LOST",
         patches=((Joined, "_follows", sabotage.yes), (Chained, "update", sabotage.unchecked)),
+        kinds=("skip", "drop", "reorder"),
     ),
     Mutant(
         name="stale books are shown",
@@ -179,7 +183,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="hedges and entries in doubt",
         promise="UNKNOWN counts as full exposure: nothing is sent for the deal until it is proved",
-        patches=((Orders, "in_doubt", sabotage.no), (Deal, "in_doubt", property(sabotage.no))),
+        patches=(
+            (Orders, "in_doubt", sabotage.no),
+            (Deal, "in_doubt", property(sabotage.no)),
+            (Readiness, "unresolved", sabotage.nothing),
+        ),
         kinds=("lose_ack", "lose_request", "status"),
     ),
     Mutant(
@@ -291,8 +299,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="loss limits are ignored",
         promise="Loss limits stop new deals",
         patches=((Limits, "pnl", sabotage.none_of_them),),
-        kinds=("partial", "maintenance", "lose_request", "third_fee"),
-        seconds=60.0,
+        faults=_SLOW[:1],
+        tight=True,
+        seconds=120.0,
     ),
     Mutant(
         name="rate limits are ignored",
@@ -326,7 +335,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="open intents are not read back",
         promise="SIGKILL: the next run resolves what was open before it trades",
         patches=((Recovery, "unresolved", sabotage.none_of_them),),
-        kinds=("crash",),
+        upsets=(_DIES,),
     ),
     Mutant(
         name="interrupted deals are not told",
@@ -417,7 +426,7 @@ def plan_of(mutant: Mutant, seed: int, venues: Sequence[str]) -> ChaosPlan:
     """The plan of a seed of the hunt."""
     plan = draw(seed, mutant.profile, venues, kinds=mutant.kinds, seconds=mutant.seconds)
     if mutant.faults or mutant.upsets:
-        plan = replace(plan, faults=mutant.faults, upsets=mutant.upsets, poor=False, tight=False)
+        plan = replace(plan, faults=mutant.faults, upsets=mutant.upsets, poor=False, tight=mutant.tight)
     return plan
 
 

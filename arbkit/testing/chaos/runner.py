@@ -118,7 +118,7 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
         watched.heal()
         watched.run_for(FAIR_S, watched.trades_everywhere)
     watched.run_for(STORM_S, lambda: True)  # a process that is down starts first
-    watched.desk.stop(watched.clock_ns)
+    watched.stop_desk()
     stopped_ns = watched.now_ns
     if not fair:
         watched.run_for(STORM_S, lambda: watched.desk.idle)

@@ -75,7 +75,7 @@ class Watched(VirtualRun):
         """When the weather ended."""
         self._looked_ns = 0
         self._idle = list(world.sites)
-        self.stopped_by_disk = False
+        self.stopped = self.stopped_by_disk = False
         self.frames = 0
         """Frames that reached a desk."""
         self.crashes = 0
@@ -271,7 +271,7 @@ class Watched(VirtualRun):
             case "disk_full" | "disk_dead":
                 self.disk.broken = upset.kind == "disk_dead"
                 self.stopped_by_disk = True
-                self._tell(0, lambda: self.desk.stop(self.clock_ns))
+                self._tell(0, self.stop_desk)
                 self._tell(round(_STOPS_S * 1e9), partial(self._happens, Upset(kind="crash", for_s=upset.for_s)))
 
     def _drift(self, step_ns: int, until_ns: int) -> None:
@@ -295,13 +295,18 @@ class Watched(VirtualRun):
     def _again(self, upset: Upset) -> None:
         self.disk.repaired()
         self.own_ns = self._skew_ns
-        self.stopped_by_disk = False
+        self.stopped = self.stopped_by_disk = False
         self.boot(self._desk)
         if upset.every_s and upset.count > 1:
             left = Upset(
                 kind="crash", every_s=upset.every_s, count=upset.count - 1, for_s=upset.for_s, point=upset.point
             )
             self._later(round(upset.every_s * 1e9), partial(self._happens, left))
+
+    def stop_desk(self) -> None:
+        """Ask the desk to stop, as Ctrl-C does."""
+        self.desk.stop(self.clock_ns)
+        self.stopped = True
 
     def heal(self) -> None:
         """End the weather, that of our own machine too."""

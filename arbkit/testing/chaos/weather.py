@@ -276,7 +276,11 @@ WEATHER: Final[tuple[Kind, ...]] = (
         whole=True,
     ),
     Kind("amnesia", {"storm": _upset("crash", at_s=(10.0, 40.0), for_s=(1.0, 5.0), forget=(True,))}, whole=True),
-    Kind("own_skew", {"storm": _upset("skew", amount=(-5.0, 5.0))}, whole=True),
+    Kind(
+        "own_skew",
+        {"calm": _upset("skew", amount=(-1.5, 1.5)), "storm": _upset("skew", amount=(-5.0, 5.0))},
+        whole=True,
+    ),
     Kind(
         "own_drift",
         {
