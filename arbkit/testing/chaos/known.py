@@ -16,15 +16,66 @@ __all__ = ["KNOWN", "Known", "known"]
 class Known(Struct, frozen=True, kw_only=True):
     """One kind of violation."""
 
-    judge: str
+    judges: Sequence[str]
+    """These judges may complain."""
     weather: Sequence[str]
-    """It needs one of these kinds."""
+    """One of these kinds is needed."""
     reason: str
+    seed: int
+    """An example: a storm of 60 s with only ``kinds``, or with only ``weather``."""
+    kinds: Sequence[str] = ()
 
 
-KNOWN: Final[tuple[Known, ...]] = ()
+KNOWN: Final[tuple[Known, ...]] = (
+    Known(
+        judges=("marked",),
+        weather=("lag", "late", "silent", "maintenance", "ban", "venue_clock", "venue_drift", "halt"),
+        reason="the prices that mark the profit and loss come from trusted books only: without one it has no value, and "
+        "no loss limit works",
+        seed=0,
+        kinds=("lag",),
+    ),
+    Known(
+        judges=("marked",),
+        weather=("third_fee",),
+        reason="a fee in an asset that no book prices leaves the profit and loss without a value for the whole run",
+        seed=1,
+    ),
+    Known(
+        judges=("naked", "left_alone", "told", "ledger", "loss"),
+        weather=("crash_loop",),
+        reason="what a dead process left naked is neither counted in the caps of the next one nor worked off, and a late "
+        "fill of it can be booked as an external movement",
+        seed=1,
+    ),
+    Known(
+        judges=(
+            "accepted_once",
+            "fills",
+            "ledger",
+            "open",
+            "deals",
+            "rules",
+            "told",
+            "unproved",
+            "left_alone",
+            "naked",
+        ),
+        weather=("amnesia",),
+        reason="with an empty state folder the client ids begin again at the first block",
+        seed=0,
+    ),
+    Known(
+        judges=("open", "deals", "ledger", "fills", "unproved", "left_alone", "naked", "told", "marked"),
+        weather=("own_skew",),
+        reason="fills are listed from a moment of our own clock: when it is ahead, fills that the private stream missed "
+        "are never fetched",
+        seed=1,
+        kinds=("own_skew", "private_mute", "partial"),
+    ),
+)
 
 
 def known(plan: ChaosPlan, judge: str) -> str:
     """The reason why this violation is expected under the weather of a plan; "" = it is new."""
-    return next((row.reason for row in KNOWN if row.judge == judge and set(row.weather) & set(plan.kinds)), "")
+    return next((row.reason for row in KNOWN if judge in row.judges and set(row.weather) & set(plan.kinds)), "")
