@@ -141,7 +141,7 @@ class Court:
         elif (
             (event in ("order.anomaly", "alarm.late_fill") and not self._kinds & _LATE and not self.run.crashes)
             or (event == "order.foreign" and not self._kinds & _FOREIGN)
-            or (event == "link.refused" and "login" not in self._kinds)
+            or (event == "link.refused" and not self._kinds & {"login", "refuse"})
         ):
             self.says("told", f"{event} without a cause: {fields}")
 
@@ -160,7 +160,9 @@ class Court:
         ):
             for text in judged:
                 self.says(judge, f"{intent.purpose.value} {intent.cl_ord_id} on {intent.instrument}: {text}")
-        if intent.purpose is Purpose.ENTRY and run.stopped:
+        written = run.intents.get(intent.cl_ord_id)
+        began_ns = run.clock_ns if written is None else written.at_ns  # it may have waited for the disk
+        if intent.purpose is Purpose.ENTRY and began_ns > run.stopped_ns:
             self.says("stopped", f"entry {intent.cl_ord_id} left after the stop")
         if intent.purpose is Purpose.ENTRY and self._lost_s > LOSS_S:
             lost = -run.truth.worth(self._asset)

@@ -30,8 +30,8 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known(
         judges=("marked",),
         weather=("lag", "late", "silent", "maintenance", "ban", "venue_clock", "venue_drift", "halt"),
-        reason="the prices that mark the profit and loss come from trusted books only: without one it has no value, and "
-        "no loss limit works",
+        reason="the prices that mark the profit and loss come from trusted books only: without one it has no value, "
+        "and no loss limit works",
         seed=0,
         kinds=("lag",),
     ),
@@ -44,8 +44,8 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known(
         judges=("naked", "left_alone", "told", "ledger", "loss"),
         weather=("crash_loop",),
-        reason="what a dead process left naked is neither counted in the caps of the next one nor worked off, and a late "
-        "fill of it can be booked as an external movement",
+        reason="what a dead process left naked is neither counted in the caps of the next one nor worked off, and a "
+        "late fill of it can be booked as an external movement",
         seed=1,
     ),
     Known(
@@ -68,10 +68,65 @@ KNOWN: Final[tuple[Known, ...]] = (
     Known(
         judges=("open", "deals", "ledger", "fills", "unproved", "left_alone", "naked", "told", "marked"),
         weather=("own_skew",),
-        reason="fills are listed from a moment of our own clock: when it is ahead, fills that the private stream missed "
-        "are never fetched",
+        reason="fills are listed from a moment of our own clock: when it is ahead, fills that the private stream "
+        "missed are never fetched",
         seed=1,
         kinds=("own_skew", "private_mute", "partial"),
+    ),
+    Known(
+        judges=("left_alone", "told", "naked", "unproved", "open", "deals", "marked", "alive"),
+        weather=(
+            "ban",
+            "delist",
+            "halt",
+            "lag",
+            "late",
+            "login",
+            "maintenance",
+            "own_drift",
+            "private_mute",
+            "refuse",
+            "reject",
+            "rules",
+            "silent",
+            "venue_clock",
+            "venue_drift",
+        ),
+        reason="a deal that is HELD while books or a venue are away is never looked at again when they come back, a "
+        "later process does not tell it, and an order that a venue with a wrong clock does not show stays unproved",
+        seed=3,
+        kinds=("lose_request", "venue_clock"),
+    ),
+    Known(
+        judges=("machinery",),
+        weather=("delist",),
+        reason="a process that starts after a symbol was delisted ends with ConfigError, and proves nothing of what is "
+        "open",
+        seed=0,
+        kinds=("delist", "crash"),
+    ),
+    Known(
+        judges=("fills", "told", "ledger", "open", "deals", "left_alone", "naked", "marked", "accepted_once"),
+        weather=("disk_dead", "disk_full"),
+        reason="hedges that left while no record could be written are unknown to the next process, and a held deal is "
+        "forgotten",
+        seed=0,
+        kinds=("disk_dead", "lose_request", "crash"),
+    ),
+    Known(
+        judges=("left_alone", "told", "marked", "naked"),
+        weather=("crash", "power_cut"),
+        reason="what a dead process left naked is told and not worked off",
+        seed=6,
+        kinds=("lose_request", "crash"),
+    ),
+    Known(
+        judges=("unproved", "open", "told", "alive", "left_alone"),
+        weather=("crash", "power_cut"),
+        reason="an order that a dead process lost is never proved absent: a fill of another of its orders, which only "
+        "the journal knows, may be its fill",
+        seed=5,
+        kinds=("lose_request", "crash"),
     ),
 )
 

@@ -104,7 +104,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="silence is not noticed",
         promise="Heartbeat continues, data stops",
         patches=((LinkWatch, "tick", sabotage.asleep),),
-        kinds=("mute", "silent"),
+        faults=(Fault(kind="silent", at_s=5.0, every_s=20.0, for_s=12.0, chance=0.002, count=0),),
+        seconds=60.0,
     ),
     Mutant(
         name="bans are ignored",
@@ -171,7 +172,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             (Tracker, "_timed_out", sabotage.sent_again),
             (Orders, "sent", sabotage.sent_as_often_as_you_like),
         ),
-        kinds=("lose_ack", "lose_request"),
+        faults=_HIDDEN,
     ),
     Mutant(
         name="doubt is not raised when a link is lost",
@@ -299,7 +300,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="loss limits are ignored",
         promise="Loss limits stop new deals",
         patches=((Limits, "pnl", sabotage.none_of_them),),
-        faults=_SLOW[:1],
+        faults=(Fault(kind="reject", count=0, chance=0.5, for_s=0.05),),
         tight=True,
         seconds=120.0,
     ),

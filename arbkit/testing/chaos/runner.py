@@ -31,6 +31,8 @@ from arbkit.testing.virtual import endpoints
 
 __all__ = ["play", "run"]
 
+STOPPED_S = 2.0
+"""After the stop, the venues go on for this time at least: a deal that begins now is seen."""
 STORM_S = 10.0
 """After the stop, the weather goes on for this time."""
 FAIR_S = 120.0
@@ -120,11 +122,13 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     watched.run_for(STORM_S, lambda: True)  # a process that is down starts first
     watched.stop_desk()
     stopped_ns = watched.now_ns
+    watched.run_for(STOPPED_S)
     if not fair:
         watched.run_for(STORM_S, lambda: watched.desk.idle)
         watched.heal()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
+    watched.run_for(STOPPED_S)  # what earlier processes left is told once a second
     # what came from outside, and what a new process opens, shows in a listing of balances
     watched.run_for(LISTED_S, lambda: not any(ending.ledger(watched)))
 

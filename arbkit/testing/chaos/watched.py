@@ -75,7 +75,7 @@ class Watched(VirtualRun):
         """When the weather ended."""
         self._looked_ns = 0
         self._idle = list(world.sites)
-        self.stopped = self.stopped_by_disk = False
+        self.stopped_ns, self.stopped_by_disk = NEVER, False
         self.frames = 0
         """Frames that reached a desk."""
         self.crashes = 0
@@ -295,7 +295,7 @@ class Watched(VirtualRun):
     def _again(self, upset: Upset) -> None:
         self.disk.repaired()
         self.own_ns = self._skew_ns
-        self.stopped = self.stopped_by_disk = False
+        self.stopped_ns, self.stopped_by_disk = NEVER, False
         self.boot(self._desk)
         if upset.every_s and upset.count > 1:
             left = Upset(
@@ -305,8 +305,8 @@ class Watched(VirtualRun):
 
     def stop_desk(self) -> None:
         """Ask the desk to stop, as Ctrl-C does."""
+        self.stopped_ns = self.clock_ns
         self.desk.stop(self.clock_ns)
-        self.stopped = True
 
     def heal(self) -> None:
         """End the weather, that of our own machine too."""
