@@ -17,8 +17,8 @@ __all__ = ["book", "caps", "doubt", "written"]
 LAG_NS = 500_000_000
 """A book's top must be one that the venue had at most this long before the book's last frame: the transit limit of the
 watchdog plus one frame interval."""
-_USUAL: Final = 40
-"""A book that is silent for so many usual intervals is not current: twice what the watchdog allows."""
+_USUAL: Final = 28
+"""A book that is silent for so many usual intervals is not current: the watchdog allows 20."""
 _LEAST_NS: Final = 2_500_000_000
 OVERDUE_NS = 4_000_000_000
 """Later than this no answer to an order is waited for."""

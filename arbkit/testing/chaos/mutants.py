@@ -299,7 +299,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="loss limits are ignored",
         promise="Loss limits stop new deals",
         patches=((Limits, "pnl", sabotage.none_of_them),),
-        faults=(Fault(kind="reject", count=0, chance=0.5, for_s=0.05),),
+        faults=(Fault(kind="reject", count=0, chance=0.8, for_s=0.05),),
         tight=True,
         seconds=120.0,
     ),
