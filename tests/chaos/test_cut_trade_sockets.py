@@ -10,7 +10,7 @@ from arbkit.core.types import RejectReason
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
-from arbkit.testing.chaos.invariants import START_NS, client_ids
+from arbkit.testing.chaos import START_NS, client_ids
 
 VENUES = sorted(plugins.load(dialects=True).dialects)
 
