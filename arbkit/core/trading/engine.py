@@ -10,6 +10,7 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -307,7 +308,7 @@ class Engine:
         intent = order.intent
         deal = self.deals.get(intent.deal)
         for fill in change.fills:
-            instrument = self._catalogue[fill.instrument]
+            instrument = self._catalogue.get(fill.instrument) or _gone(fill.instrument)
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
             if deal is not None:
@@ -529,6 +530,17 @@ class Engine:
         if self._gate.restrict(change.scope, change.mode, change.why):
             self._counters.alarms["mode"] += 1
             self._log("risk.restricted", scope=change.scope or "all", mode=change.mode.value, why=change.why)
+
+
+def _gone(instrument_id: str) -> Instrument:
+    """An instrument that left the venue's catalogue before the run began: an earlier run's order on it may be found
+    filled, and its assets must be booked. The assets are in its id; it has no rules, because nothing is sent for it."""
+    venue, _, symbol = instrument_id.partition(":")
+    base, _, quote = symbol.removesuffix("-PERP").partition("-")
+    zero = Decimal(0)
+    return Instrument(
+        venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
+    )
 
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:
