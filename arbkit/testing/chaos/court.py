@@ -140,7 +140,8 @@ class Court:
             self.says("machinery", f"{event} {fields}")
         elif (
             (event in ("order.anomaly", "alarm.late_fill") and not self._kinds & _LATE and not self.run.crashes)
-            or (event == "order.foreign" and not self._kinds & _FOREIGN)
+            # an order of an earlier process is in no table of the later ones
+            or (event == "order.foreign" and not self._kinds & _FOREIGN and not self.run.crashes)
             or (event == "link.refused" and not self._kinds & {"login", "refuse"})
         ):
             self.says("told", f"{event} without a cause: {fields}")

@@ -48,6 +48,11 @@ class Disk:
         del self.data[position:]
         self.synced = position
 
+    def replace(self, data: bytes) -> None:
+        """Another file takes its place, complete on the disk."""
+        self.data[:] = data
+        self.flush()
+
     def forget(self) -> None:
         """The state folder is empty: a new machine, another working directory."""
         self.data.clear()

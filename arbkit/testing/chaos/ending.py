@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.orders.deals import Deal, DealState
-from arbkit.core.orders.journal import OrderOutcome, decode
 from arbkit.core.types import Side
 from arbkit.testing.chaos.plan import ChaosPlan
 from arbkit.testing.chaos.watched import Watched
@@ -18,6 +17,9 @@ __all__ = ["accepted_once", "alive", "ban", "deal", "fills", "ledger", "left_ope
 BANNED_MOST, BANNED_EVERY_S = 20, 5
 """So many requests may reach a venue in a ban: what was on its way, and then one in so many seconds. (Not every venue
 tells how long a ban lasts.)"""
+READ_AGAIN_S = 20
+"""So long after a refusal the rule is known."""
+_RULES: Final = ("tick", "lot", "min_qty", "max_qty", "min_notional", "band_high", "band_low")
 _FOR_LONG: Final = frozenset({"ban", "delist", "rules"})
 """Faults that a desk rightly respects after their end."""
 _ZERO: Final = Decimal(0)
@@ -44,10 +46,9 @@ def ledger(run: Watched) -> Iterator[str]:
 
 
 def fills(run: Watched) -> Iterator[str]:
-    """Each order of the venues against ours: fill by fill in the last process, by the journal's sums before."""
-    ended = {
-        record.cl_ord_id: record for record in decode(bytes(run.disk.data)).records if isinstance(record, OrderOutcome)
-    }
+    """Each order of the venues against ours: fill by fill in the last process, by what the journal said
+    of it before."""
+    ended = run.outcomes
     there: set[str] = set()
     for venue, orders in run.world.orders().items():
         table = run.desk.orders[run.desk.venues[venue].account]
@@ -125,14 +126,19 @@ def deal(run: Watched, deal: Deal, held: set[int]) -> Iterator[str]:
 
 
 def rules(run: Watched, kinds: set[str]) -> Iterator[str]:
-    """Orders that a venue refused for what arbkit could know."""
+    """Orders that a venue refused for what arbkit could know: at once, or some time after the first such refusal."""
     known = ["duplicate", "balance"]
-    if not kinds & {"rules", "delist", "halt"}:
-        known += ["tick", "lot", "min_qty", "max_qty", "min_notional", "band_high", "band_low"]
     if kinds & {"withdraw", "trade", "foreign"}:
         known.remove("balance")
-    for one in run.truth.rejected(known):
-        yield f"{one.venue} refused {one.cl_ord_id} on {one.symbol}: {one.refused}"
+    changed = kinds & {"rules", "delist", "halt"}
+    first_ns: dict[tuple[str, str, str], int] = {}
+    for one in run.truth.rejected([*known, *_RULES]):
+        since_ns = first_ns.setdefault((one.venue, one.symbol, one.refused), one.now_ns)
+        if one.refused in known or not changed:
+            yield f"{one.venue} refused {one.cl_ord_id} on {one.symbol}: {one.refused}"
+        elif one.now_ns - since_ns > READ_AGAIN_S * 10**9 and run.crashes == 0:
+            later_s = (one.now_ns - since_ns) / 1e9
+            yield f"{one.venue} refused {one.cl_ord_id} on {one.symbol}: {one.refused}, as {later_s:.0f} s before"
 
 
 def rate(run: Watched) -> Iterator[str]:

@@ -49,31 +49,6 @@ KNOWN: Final[tuple[Known, ...]] = (
         seed=1,
     ),
     Known(
-        judges=(
-            "accepted_once",
-            "fills",
-            "ledger",
-            "open",
-            "deals",
-            "rules",
-            "told",
-            "unproved",
-            "left_alone",
-            "naked",
-        ),
-        weather=("amnesia",),
-        reason="with an empty state folder the client ids begin again at the first block",
-        seed=0,
-    ),
-    Known(
-        judges=("open", "deals", "ledger", "fills", "unproved", "left_alone", "naked", "told", "marked"),
-        weather=("own_skew",),
-        reason="fills are listed from a moment of our own clock: when it is ahead, fills that the private stream "
-        "missed are never fetched",
-        seed=1,
-        kinds=("own_skew", "private_mute", "partial"),
-    ),
-    Known(
         judges=("left_alone", "told", "naked", "unproved", "open", "deals", "marked", "alive"),
         weather=(
             "ban",

@@ -22,6 +22,8 @@ _USUAL: Final = 28
 _LEAST_NS: Final = 2_500_000_000
 OVERDUE_NS = 4_000_000_000
 """Later than this no answer to an order is waited for."""
+NAKED_NS = 30_000_000_000
+"""After this time without a proof, what filled on the other leg may be taken back: the executor's ``max_naked_s``."""
 _ZERO: Final = Decimal(0)
 
 
@@ -37,17 +39,38 @@ def written(run: Watched, order: Order) -> Iterator[str]:
 def doubt(run: Watched, order: Order) -> Iterator[str]:
     """Orders of which nothing came back, although their answer is overdue or their link is gone."""
     intent = order.intent
+    back = _takes_back(run, order)
     for cl_ord_id, deal in run.unheard.items():
         other = run.intents.get(cl_ord_id)
         if other is None or cl_ord_id == order.cl_ord_id:
             continue
-        of_deal = deal == intent.deal and intent.purpose is not Purpose.ENTRY
         waited_ns = run.now_ns - run.sent_ns[cl_ord_id]
+        of_deal = deal == intent.deal and intent.purpose is not Purpose.ENTRY
+        if of_deal and back and (waited_ns >= NAKED_NS or cl_ord_id in run.too_many):
+            continue
         link = run.left[cl_ord_id]
         overdue = waited_ns > OVERDUE_NS or (link in run.desk.links and not run.desk.links[link].up)
         same = other.order.instrument == intent.instrument and intent.purpose is Purpose.ENTRY and overdue
         if of_deal or same:
             yield f"nothing was heard of {cl_ord_id} on {other.order.instrument} for {waited_ns / 1e6:.0f} ms"
+
+
+def _takes_back(run: Watched, order: Order) -> bool:
+    """Whether the order takes back no more than what the venue filled for the deal on this instrument, while no other
+    order of the deal on it is open or unheard of."""
+    intent = order.intent
+    if intent.purpose is not Purpose.UNWIND:
+        return False
+    filled = _ZERO
+    for known in run.deals[intent.deal].orders.values():
+        cl_ord_id = known.cl_ord_id
+        if known.intent.instrument != intent.instrument or known is order:
+            continue
+        if cl_ord_id in run.unheard or run.truth.rests(cl_ord_id, intent.instrument.partition(":")[0]):
+            return False
+        qty = run.truth.filled.get(cl_ord_id, _ZERO)
+        filled += -qty if known.intent.side is intent.side else qty
+    return intent.qty <= filled
 
 
 def book(run: Watched, order: Order) -> Iterator[str]:

@@ -19,16 +19,18 @@ from arbkit.adapters.joined import Joined
 from arbkit.core.desk import Desk
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Tracker
-from arbkit.core.market.watchdog import LinkWatch
+from arbkit.core.market.watchdog import LinkWatch, Transit
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import Limits
+from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.journal import Recovery
 from arbkit.core.orders.orders import Order, Orders
 from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.view import DeskView
+from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.link import Link
 from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.resolver import Resolver, _Case
@@ -150,6 +152,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     Mutant(
+        name="the age of frames is not judged by the measured clock",
+        promise="Frames arrive late, also from the first frame on: all books of the link are STALE",
+        patches=((Transit, "measured", sabotage.nothing),),
+        faults=(Fault(kind="lag", for_s=200.0, amount=2.0),),
+    ),
+    Mutant(
         name="a late loop is ignored",
         promise="The event loop is late: all books are STALE until the sockets are read",
         patches=((Desk, "late", sabotage.nothing),),
@@ -209,7 +217,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="the clock error is not in the proof of absence",
         promise="The order never arrived: its absence is proved",
-        patches=((Resolver, "clock_error_ns", property(sabotage.zero, sabotage.nothing)),),
+        patches=((VenueClock, "error_ns", sabotage.exact),),
         kinds=("lose_request", "venue_clock"),
         unseen="no simulated venue executes an order later than its timeout, which is longer than any clock error",
     ),
@@ -325,10 +333,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         name="the clock's offset has the wrong sign",
-        promise="Clocks are measured; signed calls use the venue's time",
+        promise="The venue's clock and ours differ: every time that is sent to a venue is on its own clock",
         patches=((LocalSigner, "venue_ns", sabotage.wrong_way),),
-        profile="calm",
-        kinds=("own_skew",),
+        upsets=(Upset(kind="skew", amount=20.0),),
+    ),
+    Mutant(
+        name="a sample that excludes the old one is not used",
+        promise="One of the clocks is stepped: a sample that excludes the old one wins",
+        patches=((VenueClock, "sample", sabotage.sharper_only),),
+        kinds=("venue_clock",),
+        seconds=60.0,
     ),
     # --- the machine and the process
     Mutant(
@@ -353,8 +367,33 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="ids begin again at each start",
         promise="Client ids are never used again, also across restarts",
-        patches=((Recovery, "next_block", sabotage.one),),
+        patches=((Recovery, "next_block", sabotage.one), ("arbkit.testing.chaos.watched", "first_in", sabotage.zero)),
         kinds=("crash",),
+    ),
+    Mutant(
+        name="ids begin again when the journal is lost",
+        promise="The state folder is lost: no client id is used again",
+        patches=(
+            (Carried, "next_block", sabotage.by_the_journal),
+            ("arbkit.testing.chaos.watched", "first_in", sabotage.zero),
+        ),
+        kinds=("amnesia",),
+        seconds=60.0,
+    ),
+    Mutant(
+        name="a fresh journal forgets what is open",
+        promise="Weeks of deals: the journal is made anew with what is open",
+        patches=((Carried, "records", sabotage.none_of_them),),
+        upsets=(Upset(kind="crash", at_s=25.0, for_s=0.3, point="after_send"),),
+        seconds=40.0,
+    ),
+    Mutant(
+        name="another writer on the account is ignored",
+        promise="Two live processes on one account: no new deals",
+        patches=(("arbkit.core.trading.engine", "another_writer", sabotage.nothing),),
+        kinds=("amnesia",),
+        unseen="no second arbkit trades on a simulated account, and the orders of a lost journal have ended before the "
+        "next process starts",
     ),
     Mutant(
         name="a torn record is not cut off",
@@ -401,7 +440,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="the audit never looks",
         promise="Marked loss: the mode gets stricter; drifts are booked",
-        patches=((Audit, "tick", sabotage.none_of_them),),
+        patches=((Audit, "tick", sabotage.looks_away),),
         kinds=("deposit",),
     ),
 )

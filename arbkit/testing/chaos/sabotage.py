@@ -15,10 +15,13 @@ from arbkit.core.execution.tracker import Tracker
 from arbkit.core.market.watchdog import LinkWatch, Transit
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import needs_of
+from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal, Outcome
 from arbkit.core.orders.journal import Intent, encode
 from arbkit.core.orders.orders import Order, Orders
-from arbkit.core.types import NEVER, BookUpdate, Command, Fill, Instrument, OrderUpdate, RejectReason, Role
+from arbkit.core.trading.audit import EVERY_NS, Audit
+from arbkit.core.types import NEVER, BookUpdate, ClockSample, Command, Fill, Instrument, OrderUpdate, RejectReason, Role
+from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.link import Link
 from arbkit.core.venues.venue import Venue
 from arbkit.strategies import TakerExecutor
@@ -47,6 +50,10 @@ def zero(*_: Any, **__: Any) -> int:
 
 def one(*_: Any, **__: Any) -> int:
     return 1
+
+
+exact = property(zero, nothing)
+"""An attribute that is 0, whatever it is set to."""
 
 
 def positive(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
@@ -114,6 +121,23 @@ def asleep(self: LinkWatch, now_ns: int) -> list[Any]:
     """``LinkWatch.tick`` that looks at nothing."""
     self.due_ns = now_ns + 1_000_000_000
     return []
+
+
+def sharper_only(self: VenueClock, sample: ClockSample, now_ns: int) -> None:
+    """``VenueClock.sample`` that never asks whether the sample excludes the estimate."""
+    if sample.error_ns <= self.error_ns:
+        self.offset_ns, self.error_ns = sample.offset_ns, sample.error_ns
+
+
+def looks_away(self: Audit, now_ns: int) -> list[Any]:
+    """``Audit.tick`` that looks at nothing."""
+    self.due_ns = now_ns + EVERY_NS
+    return []
+
+
+def by_the_journal(self: Carried, now_ns: int = 0) -> int:
+    """``Carried.next_block`` without the time."""
+    return self.block + 1
 
 
 def transit_forgotten(self: LinkWatch, now_ns: int) -> None:

@@ -51,6 +51,8 @@ class Truth:
         """By asset, over all venues: what our own orders brought, fees included."""
         self.outside: Counter[tuple[str, str]] = Counter()
         """By (venue, asset): what foreign orders, deposits and withdrawals brought."""
+        self.filled: dict[str, Decimal] = {}
+        """By client order id: the base quantity that our own orders filled."""
         self.fills = 0
         """Fills of our own orders."""
         self._seqs: dict[str, int] = {}
@@ -118,6 +120,8 @@ class Truth:
         )
         ours = parse_cl_ord_id(fill.cl_ord_id) is not None
         self.fills += ours
+        if ours:
+            self.filled[fill.cl_ord_id] = self.filled.get(fill.cl_ord_id, _ZERO) + base
         for asset, change in rows:
             if ours:
                 self.gains[asset] = self.gains.get(asset, _ZERO) + change
@@ -174,6 +178,11 @@ class Truth:
             or symbol in exchange.halted
             or exchange.books[symbol].ghost
         )
+
+    def rests(self, cl_ord_id: str, venue: str) -> bool:
+        """Whether the order is open at the venue."""
+        orders = self.world.sites[venue].exchange.orders.values()
+        return any(order.cl_ord_id == cl_ord_id and not order.status.terminal for order in orders)
 
     def over_limits(self) -> dict[str, int]:
         """How often each venue's own counters were over their limit."""

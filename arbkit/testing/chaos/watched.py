@@ -6,10 +6,21 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from msgspec.structs import replace
+
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.orders.deals import Deal
-from arbkit.core.orders.ids import parse_cl_ord_id
-from arbkit.core.orders.journal import BlockReserved, Intent, Recovery, RunStart, decode, encode
+from arbkit.core.orders.ids import first_in, parse_cl_ord_id
+from arbkit.core.orders.journal import (
+    BlockReserved,
+    Intent,
+    JournalStart,
+    OrderOutcome,
+    Recovery,
+    RunStart,
+    decode,
+    encode,
+)
 from arbkit.core.orders.orders import Order
 from arbkit.core.types import NEVER, HttpRequest
 from arbkit.sim.wire import Answer, SimFrame
@@ -23,6 +34,8 @@ __all__ = ["START_NS", "MakeSetup", "Watched", "client_ids"]
 
 START_NS = 1_763_000_000_000_000_000
 _SECOND = 1_000_000_000
+_FRESH_AT = 16_000
+"""A journal of so many bytes is made anew at a start, so that most runs that crash have that too."""
 _STOPS_S = 12.0
 """How long a run that stops because of its disk is given to finish its deals."""
 
@@ -69,6 +82,14 @@ class Watched(VirtualRun):
         self.written: dict[str, int] = {}
         """The journal's position after the intent of each client order id."""
         self.intents: dict[str, Intent] = {}
+        self.outcomes: dict[str, OrderOutcome] = {}
+        """What the journal said last of each order that ended."""
+        self.too_many: set[str] = set()
+        """Orders that were answered as too many requests, without a word of the order itself."""
+        self._asked: dict[int, list[str]] = {}
+        """The client order ids in each HTTP request, by its ref."""
+        self._refused: set[str] = set()
+        """Those that arrived while the venue answered everything as too many requests."""
         self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
         """By venue and end of a ban: when the first request reached it, and how many did."""
         self.healed_ns = NEVER
@@ -120,7 +141,11 @@ class Watched(VirtualRun):
             self.wrong.append(f"{self.at_s:.3f} s: the journal is damaged after a crash: {recovery.text}")
         if recovery.torn:
             self.disk.cut(recovery.good_until)
-        setup = self._recovered(recovery)
+        if len(self.disk.data) >= _FRESH_AT:
+            fresh = [JournalStart(at_ns=now_ns), *recovery.carried().records()]
+            self.disk.replace(b"".join(map(encode, fresh)))
+            recovery = decode(bytes(self.disk.data))
+        setup = self._recovered(recovery, now_ns)
         for venue in setup.venues:
             start = RunStart(at_ns=now_ns, mode="live", account=venue.account, environment="sim", code="chaos")
             self.disk.append(
@@ -129,17 +154,14 @@ class Watched(VirtualRun):
         self.disk.flush()
         return Desk(setup, port, now_ns, log=self._log)
 
-    def _recovered(self, recovery: Recovery) -> Setup:
+    def _recovered(self, recovery: Recovery, now_ns: int) -> Setup:
         """The setup of a process that continues what the journal says."""
         setup = self._setup()
-        return Setup(
-            venues=setup.venues,
-            strategies=setup.strategies,
-            limits=setup.limits,
-            gate=setup.gate,
+        return replace(
+            setup,
             seed=setup.seed + len(self.boots_ns),
-            durability=setup.durability,
-            block=recovery.next_block(),
+            block=recovery.next_block(now_ns),
+            first=first_in(now_ns),
             unresolved=recovery.unresolved(),
             interrupted=recovery.interrupted(),
         )
@@ -160,7 +182,10 @@ class Watched(VirtualRun):
         fresh = self._fresh(f"{reveal(request.url)} {request.body.decode()}")
         if fresh and self._doomed("before_send"):
             raise _Died
-        self._later(self.latency_ns, partial(self._knocks, link.partition(".")[0]))
+        ids = [order.cl_ord_id for order in fresh]
+        if ids:
+            self._asked[ref] = ids
+        self._later(self.latency_ns, partial(self._knocks, link.partition(".")[0], ids))
         super().request(link, ref, request, timeout_ns)
         if fresh:
             self._leaves(link, fresh)
@@ -176,11 +201,17 @@ class Watched(VirtualRun):
                 if isinstance(one, Intent):
                     self.written[one.order.cl_ord_id] = position
                     self.intents[one.order.cl_ord_id] = one
+                elif isinstance(one, OrderOutcome):
+                    self.outcomes[one.cl_ord_id] = one
             self._sync()
         return position
 
-    def _knocks(self, venue: str) -> None:
-        until_ns = self.world.sites[venue].banned
+    def _knocks(self, venue: str, ids: list[str]) -> None:
+        """An HTTP request with these new orders arrives."""
+        site = self.world.sites[venue]
+        until_ns = site.banned
+        if self.now_ns < max(until_ns, site.exchange.limited_until_ns):
+            self._refused.update(ids)
         if self.now_ns < until_ns:
             since_ns, count = self.knocked.get((venue, until_ns), (self.now_ns, 0))
             self.knocked[venue, until_ns] = since_ns, count + 1
@@ -212,6 +243,8 @@ class Watched(VirtualRun):
     def _answer(self, out: Answer) -> None:
         if self.unheard and out.reply is not None:
             self._hear(out.reply.body.decode(errors="replace"))
+            flight = self._refs.get(out.ref)
+            self.too_many.update(self._refused.intersection(self._asked.get(flight[0], ()) if flight else ()))
         super()._answer(out)
 
     def _hear(self, text: str) -> None:
