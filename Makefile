@@ -22,7 +22,7 @@ help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
 	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
-	@echo "make chaos    many seeds with random faults, in virtual time (SEEDS=500 SECONDS=60 FIRST=0)"
+	@echo "make chaos    many seeds in bad weather, in virtual time, then each safeguard off (SEEDS=0..499 JOBS=2)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
@@ -67,11 +67,14 @@ PYTHONS ?=
 matrix: $(READY)
 	@PYTHONS="$(PYTHONS)" .ci/matrix $(TESTS)
 
-SEEDS ?= 100
-SECONDS ?= 60
-FIRST ?= 0
+SEEDS ?= 0..99
+JOBS ?= 2
 chaos: $(READY)
-	@$(BIN)/python tests/chaos/many.py --seeds $(SEEDS) --seconds $(SECONDS) --first $(FIRST) --switches
+	@for profile in calm rough storm; do \
+		$(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile --kinds foundation || exit 1; \
+	done
+	@for profile in calm rough storm; do $(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile; done
+	@$(BIN)/python tests/chaos/hunt.py
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done

@@ -26,6 +26,7 @@ OK, BUG, USAGE, CREDENTIALS, UNREACHABLE, RISK_STOP, UNRESOLVED, INTERRUPTED = 0
 _COMMANDS = {
     "adapters": ("arbkit.cli.adapters", "The installed venues and their guarantees."),
     "bench": ("arbkit.cli.bench", "Measure this machine: frame, tick-to-order or floats."),
+    "chaos": ("arbkit.cli.chaos", "Judge a desk in bad weather, in virtual time: no network."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
     "new": ("arbkit.cli.new", "Make the package of a new strategy or venue."),

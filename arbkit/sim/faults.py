@@ -43,6 +43,11 @@ FaultKind: TypeAlias = Literal[
     "login",
     "refuse",
     "overrun",
+    "fee",
+    "withdraw",
+    "foreign",
+    "lag",
+    "late_fill",
 ]
 """The kinds of fault:
 
@@ -74,6 +79,12 @@ FaultKind: TypeAlias = Literal[
 - ``refuse``: a subscription is refused for a passing reason;
 - ``overrun``: an order over a WebSocket is accepted, and its answer says "too many requests" (over HTTP: ``status``
   with ``body`` "limited" and ``applied``);
+- ``fee``: from now on the account pays its fees in ``asset``;
+- ``withdraw``: the account's owner takes ``amount`` of ``asset`` away, if it is free;
+- ``foreign``: another program buys for ``amount`` of the quote asset: a limit order at the best bid, with an id of
+  its own, cancelled after ``for_s``;
+- ``lag``: market data frames come ``amount`` seconds late, always the same, for ``for_s``;
+- ``late_fill``: the report of a fill comes ``for_s`` after the end of its order;
 - ``partial``: before an order matches, all of its matching liquidity except ``fraction`` is removed.
 """
 
@@ -169,9 +180,9 @@ class Script:
         """No fault fires any more."""
         self._armed.clear()
 
-    def due_ns(self, kind: FaultKind) -> int:
-        """When the next fault of this kind is armed; ``1 << 62`` if there is none."""
-        return min((armed.next_ns for armed in self._armed.get(kind, ())), default=1 << 62)
+    def due_ns(self, *kinds: FaultKind) -> int:
+        """When the next fault of these kinds is armed; ``1 << 62`` if there is none."""
+        return min((armed.next_ns for kind in kinds for armed in self._armed.get(kind, ())), default=1 << 62)
 
 
 def default_script(venues: Sequence[str], seconds: float) -> list[Fault]:

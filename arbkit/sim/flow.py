@@ -26,6 +26,7 @@ which they are asked changes nothing. A flow keeps only its present book.
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import replace
 from decimal import Decimal
 from math import exp
 from random import Random
@@ -110,10 +111,17 @@ class Flow:
     )
 
     def __init__(
-        self, pair: Pair, price: Decimal, seed: str, venue: str, noise: float = 0.0003, step_s: float = 2.0
+        self,
+        pair: Pair,
+        price: Decimal,
+        seed: str,
+        venue: str,
+        noise: float = 0.0003,
+        step_s: float = 2.0,
+        pace: float = 1.0,
     ) -> None:
         """``noise``: the venue's price differs from the efficient price by at most this fraction; ``step_s``: mean time
-        between two changes of that difference."""
+        between two changes of that difference. ``pace`` multiplies the number of changes."""
         lag_ns = Random(f"{seed}:{venue}:lag").randrange((LAG_STEPS + 1) * STEP_NS)
         self._lag, self.offset_ns = divmod(lag_ns, STEP_NS)
         """``offset_ns``: the steps happen that long after each multiple of ``STEP_NS``."""
@@ -125,7 +133,8 @@ class Flow:
         """The number of events of the last step."""
         self.trades: list[tuple[bool, int, int]] = []
         """The market orders of the last step: (buy, worst px, lots)."""
-        self._style = style = STYLES.get(pair.symbol) or STYLES["SOL-USDT"]
+        style = STYLES.get(pair.symbol) or STYLES["SOL-USDT"]
+        self._style = style = replace(style, events=style.events * pace)
         self._price = walk(pair.base, pair.quote, float(price), seed)
         self._rng = Random(f"{seed}:{venue}:{pair.symbol}:flow")
         self._noise = noise

@@ -11,12 +11,14 @@ class Window:
     """``limit`` units per ``window_ns``, counted per key (address, account). Windows start at multiples of
     ``window_ns``."""
 
-    __slots__ = ("_used", "limit", "window_ns")
+    __slots__ = ("_used", "limit", "refused", "window_ns")
 
     def __init__(self, limit: int, window_ns: int) -> None:
         self.limit = limit
         self.window_ns = window_ns
         self._used: dict[str, tuple[int, int]] = {}
+        self.refused = 0
+        """How often it was over its limit."""
 
     def used(self, key: str, now_ns: int) -> int:
         """Units used in the current window."""
@@ -27,6 +29,7 @@ class Window:
         """Count ``cost`` units (negative = give back). False if the window is now over its limit."""
         used = max(0, self.used(key, now_ns) + cost)
         self._used[key] = (now_ns // self.window_ns, used)
+        self.refused += used > self.limit
         return used <= self.limit
 
     def wait_ns(self, now_ns: int) -> int:
@@ -37,12 +40,14 @@ class Window:
 class Rolling:
     """``limit`` units in any ``window_ns``, counted per key. What would exceed the limit is not counted."""
 
-    __slots__ = ("_times", "limit", "window_ns")
+    __slots__ = ("_times", "limit", "refused", "window_ns")
 
     def __init__(self, limit: int, window_ns: int = 1_000_000_000) -> None:
         self.limit = limit
         self.window_ns = window_ns
         self._times: dict[str, deque[int]] = {}
+        self.refused = 0
+        """How often it was over its limit."""
 
     def add(self, key: str, cost: int, now_ns: int) -> bool:
         """Count ``cost`` units. False, and nothing is counted, if the limit would be exceeded."""
@@ -50,6 +55,7 @@ class Rolling:
         while times and times[0] <= now_ns - self.window_ns:
             times.popleft()
         if len(times) + cost > self.limit:
+            self.refused += 1
             return False
         times.extend([now_ns] * cost)
         return True

@@ -38,6 +38,8 @@ class Divergence:
     edge: tuple[float, float] = (0.001, 0.004)
     """Range of the net edge, after both taker fees."""
     lasting_s: tuple[float, float] = (0.15, 1.5)
+    pace: float = 1.0
+    """Multiplies the number of changes of each book."""
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ class Site:
         "exchange",
         "faults",
         "held",
+        "lag_ns",
         "late",
         "late_ns",
         "muted",
@@ -52,6 +53,8 @@ class Site:
         """Until when no market data of a symbol is sent (fault ``silent``)."""
         self.late: tuple[int, int, float] = (0, 0, 0.0)
         """Book frames are late: (since, until, by which fraction of the time since) (fault ``late``)."""
+        self.lag_ns = 0
+        """How late all book frames are (fault ``lag``)."""
         self.late_ns = 0
         """When the last late frame is sent."""
         self.skew_ns = 0

@@ -11,7 +11,7 @@ from typing import Any, Final
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, FaultKind
 from arbkit.sim.market import Market
-from arbkit.sim.pair import Pair
+from arbkit.sim.pair import Pair, units
 from arbkit.sim.site import Site
 from arbkit.sim.timers import Timers
 from arbkit.sim.venue import Lost, Refused, SimOrder
@@ -22,8 +22,10 @@ __all__ = ["ACCOUNT", "Trouble"]
 ACCOUNT: Final = "main"
 """The client's account at each venue."""
 _HALTED: Final = "HALT"
-_EVENTS: Final[tuple[FaultKind, ...]] = ("ban", "maintenance", "late", "clock", "deposit")
-_SYMBOLS: Final[tuple[FaultKind, ...]] = ("halt", "delist", "rules", "silent", "trade", "restart", "ghost")
+_EVENTS: Final[tuple[FaultKind, ...]] = ("ban", "maintenance", "late", "lag", "clock", "deposit", "withdraw", "fee")
+_SYMBOLS: Final[tuple[FaultKind, ...]] = ("halt", "delist", "rules", "silent", "trade", "foreign", "restart", "ghost")
+_TIMED: Final[tuple[FaultKind, ...]] = ("skip", "throttle", "delay", "blind", "close", "mute", *_EVENTS, *_SYMBOLS)
+"""The kinds that ``tick`` fires."""
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>\r\n"
 
 
@@ -39,6 +41,8 @@ class Trouble:
         self._timers = timers
         self._now_ns = now_ns
         self._cut = cut
+        self._due_ns = 0
+        """When the next of the timed faults is armed."""
 
     def heal(self) -> None:
         """End everything, also what is in progress."""
@@ -46,7 +50,7 @@ class Trouble:
         site.faults.disarm()
         site.muted.clear()
         site.silent.clear()
-        site.blind_ns = site.banned = site.down = site.skew_ns = site.exchange.limited_until_ns = 0
+        site.blind_ns = site.banned = site.down = site.skew_ns = site.exchange.limited_until_ns = site.lag_ns = 0
         site.late = (0, 0, 0.0)
         site.exchange.on_arrival = site.exchange.on_match = None
         site.exchange.on_hold = site.exchange.on_fault = None
@@ -136,6 +140,8 @@ class Trouble:
 
     def tick(self, now_ns: int) -> None:
         """Fire the faults that depend on time only."""
+        if now_ns < self._due_ns:
+            return
         faults, exchange = self._site.faults, self._site.exchange
         if not faults.armed:
             return
@@ -164,6 +170,7 @@ class Trouble:
                     if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
                         self._cut(conn)
                         break
+        self._due_ns = faults.due_ns(*_TIMED)
 
     def _event(self, fault: Fault, now_ns: int) -> None:
         """A fault of a whole venue."""
@@ -179,10 +186,19 @@ class Trouble:
                 self._timers.at(until_ns, lambda now: self._market.shock(exchange.name, move, now, 10 * 10**9))
             case "late":
                 self._site.late, self._site.late_ns = (now_ns, until_ns, fault.fraction), now_ns
+            case "lag":
+                self._site.lag_ns, self._site.late_ns = round(fault.amount * 1e9), now_ns
+                self._timers.at(until_ns, lambda now: setattr(self._site, "lag_ns", 0))
             case "clock":
                 self._site.skew_ns += round(fault.amount * 1e9)
             case "deposit":
                 exchange.deposit(ACCOUNT, fault.asset, Decimal(str(fault.amount)), now_ns)
+            case "withdraw":
+                amount = Decimal(str(fault.amount))
+                if exchange.ledger.free(ACCOUNT, fault.asset) >= units(amount):
+                    exchange.deposit(ACCOUNT, fault.asset, -amount, now_ns)
+            case "fee":
+                exchange.accounts[ACCOUNT].fee_asset = fault.asset
 
     def _change(self, symbol: str, fault: Fault, now_ns: int) -> None:
         """A fault of one symbol."""
@@ -204,9 +220,27 @@ class Trouble:
                 order: dict[str, Any] = {"quote_qty": amount, "kind": "market", "tif": Tif.IOC}
                 with suppress(Refused, Lost):
                     exchange.place(ACCOUNT, symbol, Side.BUY, now_ns=now_ns, **order)
+            case "foreign":
+                self._foreign(symbol, Decimal(str(fault.amount or 100)), until_ns, now_ns)
             case "restart":
                 exchange.books[symbol].restart()
             case "ghost":
                 book = exchange.books[symbol]
                 book.ghost = (True, book.top()[0])
                 self._timers.at(until_ns, lambda now: setattr(book, "ghost", None))
+
+    def _foreign(self, symbol: str, amount: Decimal, until_ns: int, now_ns: int) -> None:
+        """An order of another program on the client's account."""
+        exchange = self._site.exchange
+        pair, bid = exchange.pairs[symbol], exchange.books[symbol].top()[0]
+        px, step = bid // pair.px_step * pair.px_step * pair.tick, pair.qty_step * pair.lot
+        qty = amount / px // step * step
+        cl_ord_id = f"other{exchange.accepted}"
+        with suppress(Refused, Lost):
+            exchange.place(ACCOUNT, symbol, Side.BUY, now_ns=now_ns, qty=qty, px=px, cl_ord_id=cl_ord_id)
+
+        def cancel(now: int) -> None:
+            with suppress(Refused):
+                exchange.cancel(ACCOUNT, symbol, now_ns=now, cl_ord_id=cl_ord_id)
+
+        self._timers.at(until_ns, cancel)

@@ -26,7 +26,7 @@ from arbkit.sim.pair import Pair
 from arbkit.sim.site import Site
 from arbkit.sim.timers import NEVER, Timers
 from arbkit.sim.trouble import ACCOUNT, Trouble
-from arbkit.sim.venue import Account, Lost, SimExchange
+from arbkit.sim.venue import Account, Lost, OrderReport, Report, SimExchange
 from arbkit.sim.wire import Answer, Close, Out, Ping, Reply, Request, SimFrame
 
 __all__ = ["ACCOUNT", "MARKET", "PAIRS", "PRICES", "Site", "World"]
@@ -133,7 +133,9 @@ class World:
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
             self.sites[venue] = site
             for pair in pairs:
-                flow = Flow(pair, prices[pair.symbol], str(seed), venue, divergence.noise, divergence.step_s)
+                flow = Flow(
+                    pair, prices[pair.symbol], str(seed), venue, divergence.noise, divergence.step_s, divergence.pace
+                )
                 flows[venue, pair.symbol] = flow
         exchanges = {venue: site.exchange for venue, site in self.sites.items()}
         self._now_ns = start_ns
@@ -323,6 +325,8 @@ class World:
         now_ns, dialect = self._now_ns, site.dialect
         self.market.eaten(site.exchange, now_ns)
         reports = site.exchange.take_reports()
+        if reports and site.faults.has("late_fill"):
+            reports = self._in_time(site, reports, now_ns)
         if reports:
             dialect.reports(reports, now_ns + site.skew_ns)
         for out in site.wire.take():
@@ -352,6 +356,20 @@ class World:
                 continue
             self._emit(site, out, now_ns)
 
+    def _in_time(self, site: Site, reports: Sequence[Report], now_ns: int) -> list[Report]:
+        """The reports without fills that come late."""
+
+        def late(report: Report) -> bool:
+            if not isinstance(report, OrderReport) or report.fill is None:
+                return False
+            fault = site.faults.take("late_fill", now_ns, report.order.symbol)
+            if fault is not None:
+                due_ns = now_ns + round(fault.for_s * 1e9)
+                self._timers.at(due_ns, lambda now: site.dialect.reports([report], now + site.skew_ns))
+            return fault is not None
+
+        return [report for report in reports if not late(report)]
+
     @staticmethod
     def _is_muted(site: Site, out: SimFrame | Ping | Close, now_ns: int) -> bool:
         until_ns, on = site.muted.get(out.conn, (0, ""))
@@ -379,6 +397,7 @@ class World:
         """Send at ``at_ns``, or at the end of the present delay if it is later. The order is kept."""
         if site.late_ns and isinstance(out, SimFrame) and out.kind in _MARKET:
             since, until, share = site.late
+            at_ns += site.lag_ns
             if at_ns < until:
                 at_ns += round((at_ns - since) * share)
             at_ns = site.late_ns = max(at_ns, site.late_ns)

@@ -1,18 +1,20 @@
 """Virtual time: runs a real desk against simulated venues, without sockets, threads, asyncio or a real clock.
 
-The loop always jumps to the next ``due_ns``. Links have a latency. The same seed gives the same run.
-``arbkit.testing.simulated`` and the chaos runner use it.
+The loop always jumps to the next ``due_ns``. Links have a latency. The same seed gives the same run. The process can
+die at any moment (``crash``) and start again (``boot``) in the same world. Our clock can differ from the true time, and
+the loop can be blocked. ``arbkit.testing.simulated`` and the chaos runner use it.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from arbkit.core.desk import Desk
-from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
+from arbkit.core.types import NEVER, Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
 from arbkit.sim.wire import Answer, Close, Request, SimFrame
 from arbkit.sim.world import World
 
@@ -33,9 +35,18 @@ class Make(Protocol):
 class VirtualRun:
     """The desk's ``Port``, the client of the world, and the event loop in virtual time."""
 
-    def __init__(self, world: World, make: Make, start_ns: int, *, latency_ns: int = LATENCY_NS) -> None:
+    def __init__(
+        self, world: World, make: Make, start_ns: int, *, latency_ns: int = LATENCY_NS, own_ns: int = 0
+    ) -> None:
         self.world = world
         self.now_ns = start_ns
+        """The true time."""
+        self.own_ns = own_ns
+        """Our clock minus the true time: the desk is given ``now_ns + own_ns``."""
+        self.blocked_ns = 0
+        """Until then the desk gets no input: what comes waits in its buffers, in order. ``NEVER``: no process lives."""
+        self.life = 0
+        """Changes when a process starts or dies."""
         self.latency_ns = latency_ns
         self.events: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -52,7 +63,35 @@ class VirtualRun:
         """Hook for tests: False cuts the link directly after this text reached the venue."""
         self.reaches: Callable[[str, str], bool] = lambda link, text: True
         """Hook for tests: False cuts the link before this text reaches the venue."""
-        self.desk = make(self, start_ns)
+        self.desk: Desk
+        self.boot(make)
+
+    @property
+    def clock_ns(self) -> int:
+        """The time as our process sees it."""
+        return self.now_ns + self.own_ns
+
+    # --- the life of a process
+
+    def boot(self, make: Make) -> None:
+        """Start a process: a new desk on the same world."""
+        self.life += 1
+        self.blocked_ns = 0
+        self.desk = make(self, self.clock_ns)
+
+    def crash(self) -> None:
+        """The process is gone: nothing reaches its desk any more, and its sockets close. What it sent still arrives."""
+        self.life += 1
+        self.blocked_ns = NEVER
+        conns = list(self._links)
+        for lost in (self._conns, self._links, self._dials, self._refs):
+            lost.clear()
+        self._later(self.latency_ns, lambda: self._hang_up(conns))
+
+    def _hang_up(self, conns: list[int]) -> None:
+        for conn in conns:
+            self.world.closed(conn, self.now_ns)
+        self._drain()
 
     # --- the port
 
@@ -71,16 +110,16 @@ class VirtualRun:
             if refused is None:
                 self._conns[link] = conn
                 self._links[conn] = link
-                self._later(self.latency_ns, lambda: self._opened(link, conn))
+                self._tell(self.latency_ns, lambda: self._opened(link, conn))
             else:
-                self._later(self.latency_ns, lambda: self.desk.closed(link, f"HTTP {refused.status}", self.now_ns))
+                self._tell(self.latency_ns, lambda: self.desk.closed(link, f"HTTP {refused.status}", self.clock_ns))
             self._drain()
 
         self._later(self.latency_ns, arrive)
 
     def _opened(self, link: str, conn: int) -> None:
         if self._conns.get(link) == conn:
-            self.desk.opened(link, self.now_ns)
+            self.desk.opened(link, self.clock_ns)
 
     def send(self, link: str, text: str) -> bool:
         conn = self._conns.get(link)
@@ -106,16 +145,16 @@ class VirtualRun:
         self._dials.pop(link, None)
         conn = self._conns.get(link)
         if conn is None:
-            self._later(0, lambda: self.desk.closed(link, reason, self.now_ns))
+            self._tell(0, lambda: self.desk.closed(link, reason, self.clock_ns))
             return
         self.world.closed(conn, self.now_ns)
-        self._later(0, lambda: self._lost(conn, reason))
+        self._tell(0, lambda: self._lost(conn, reason))
 
     def _lost(self, conn: int, reason: str) -> None:
         link = self._links.pop(conn, None)
         if link is not None and self._conns.get(link) == conn:
             del self._conns[link]
-            self.desk.closed(link, reason, self.now_ns)
+            self.desk.closed(link, reason, self.clock_ns)
 
     def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
         parts = urlsplit(reveal(request.url))
@@ -124,7 +163,7 @@ class VirtualRun:
         wire = Request(request.method, parts.path, parts.query, headers, request.body)
         self._count += 1
         world_ref = self._count
-        self._refs[world_ref] = (ref, self.now_ns)
+        self._refs[world_ref] = (ref, self.clock_ns)
 
         def arrive() -> None:
             self.world.http(venue, wire, world_ref, self.now_ns)
@@ -132,10 +171,10 @@ class VirtualRun:
 
         def overdue() -> None:
             if self._refs.pop(world_ref, None) is not None:
-                self.desk.answered(ref, NoAnswer("no answer in time", recv_ns=self.now_ns), self.now_ns)
+                self.desk.answered(ref, NoAnswer("no answer in time", recv_ns=self.clock_ns), self.clock_ns)
 
         self._later(self.latency_ns, arrive)
-        self._later(timeout_ns, overdue)
+        self._tell(timeout_ns, overdue)
 
     def journal(self, record: bytes) -> int:
         self.records.append(record)
@@ -148,21 +187,36 @@ class VirtualRun:
         self._count += 1
         heapq.heappush(self.events, (self.now_ns + delay_ns, self._count, call))
 
+    def _tell(self, delay_ns: int, call: Callable[[], None]) -> None:
+        """Later, give the desk an input: not if its process died meanwhile, and not while the loop is blocked."""
+        life = self.life
+
+        def reach() -> None:
+            if self.life != life:
+                return
+            if self.now_ns < self.blocked_ns:
+                self._later(self.blocked_ns - self.now_ns, reach)
+            else:
+                call()
+
+        self._later(delay_ns, reach)
+
     def _drain(self) -> None:
         """Schedule the delivery of everything the venues sent. The order per link is kept."""
         for out in self.world.drain():
             if isinstance(out, SimFrame):
-                self._later(self.latency_ns, lambda out=out: self._frame(out))  # type: ignore[misc]  # bound at once
+                self._tell(self.latency_ns, partial(self._frame, out))
             elif isinstance(out, Close):
-                self._later(self.latency_ns, lambda out=out: self._lost(out.conn, f"closed {out.code} {out.reason}"))  # type: ignore[misc]  # as above
+                self._tell(self.latency_ns, partial(self._lost, out.conn, f"closed {out.code} {out.reason}"))
             elif isinstance(out, Answer):
-                self._later(self.latency_ns, lambda out=out: self._answer(out))  # type: ignore[misc]  # as above
+                self._tell(self.latency_ns, partial(self._answer, out))
 
     def _frame(self, frame: SimFrame) -> None:
         link = self._links.get(frame.conn)
         if link is not None and self._conns.get(link) == frame.conn:
-            self.desk.frame(link, frame.text, self.now_ns)
-            self.desk.read_end(link, self.now_ns)
+            now_ns = self.clock_ns
+            self.desk.frame(link, frame.text, now_ns)
+            self.desk.read_end(link, now_ns)
 
     def _answer(self, out: Answer) -> None:
         flight = self._refs.pop(out.ref, None)
@@ -171,26 +225,34 @@ class VirtualRun:
         ref, sent_ns = flight
         answer: HttpAnswer | NoAnswer
         if out.reply is None:
-            answer = NoAnswer("the connection closed without a response", recv_ns=self.now_ns)
+            answer = NoAnswer("the connection closed without a response", recv_ns=self.clock_ns)
         else:
             headers = {name.lower(): value for name, value in out.reply.headers.items()}
-            answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.now_ns)
-        self.desk.answered(ref, answer, self.now_ns)
+            answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.clock_ns)
+        self.desk.answered(ref, answer, self.clock_ns)
 
     def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
         """Run to ``until_ns`` of virtual time, or until ``done``."""
+        events = self.events
+        world = self.world
         while not done():
-            due_ns = min(self.events[0][0] if self.events else until_ns, self.world.due_ns, self.desk.due_ns, until_ns)
-            self.now_ns = max(self.now_ns, due_ns)
+            event_ns = events[0][0] if events else NEVER
+            world_ns = world.due_ns
+            wake_ns = max(self.desk.due_ns - self.own_ns, self.blocked_ns)
+            due_ns = min(event_ns, world_ns, wake_ns)
+            if due_ns > self.now_ns:
+                self.now_ns = due_ns = min(due_ns, until_ns)
             if self.now_ns >= until_ns:
                 return
-            while self.events and self.events[0][0] <= self.now_ns:
-                heapq.heappop(self.events)[2]()
-            if self.world.due_ns <= self.now_ns:
-                self.world.tick(self.now_ns)
+            # of what is due at one time: messages, then the venues, then our timers
+            if event_ns <= self.now_ns:
+                while events and events[0][0] <= self.now_ns:
+                    heapq.heappop(events)[2]()
+            elif world_ns <= self.now_ns:
+                world.tick(self.now_ns)
                 self._drain()
-            if self.desk.due_ns <= self.now_ns:
-                self.desk.wake(self.now_ns)
+            else:
+                self.desk.wake(self.clock_ns)
 
     def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
         """Run ``seconds`` of virtual time, or until ``done``."""
@@ -198,7 +260,7 @@ class VirtualRun:
 
     def stop(self, seconds: float = 30.0) -> bool:
         """Stop the desk and run until it is idle, for at most ``seconds``. True if nothing is left open."""
-        self.desk.stop(self.now_ns)
+        self.desk.stop(self.clock_ns)
         self.run_for(seconds, lambda: self.desk.idle)
         return self.desk.idle
 

@@ -10,7 +10,7 @@ from arbkit.core.types import RejectReason
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
-from arbkit.testing.chaos.invariants import START_NS, client_ids
+from arbkit.testing.chaos import START_NS, client_ids
 
 VENUES = sorted(plugins.load(dialects=True).dialects)
 
@@ -57,8 +57,12 @@ class Run:
             faults=faults,
             prepare=prepare,
         )
-        self.accepted = Counter(order["cl_ord_id"] for order in self.watched.world.orders()[venue])
-        self.left = [one for one, link in self.watched.left.items() if link.startswith(f"{venue}.")]
+        healed = {one for one, sent_ns in self.watched.sent_ns.items() if sent_ns >= self.watched.healed_ns}
+        accepted = [order["cl_ord_id"] for order in self.watched.world.orders()[venue]]
+        self.accepted = Counter(one for one in accepted if one not in healed)
+        """Of the orders that left before the weather ended."""
+        sent = [one for one in self.watched.left if one not in healed]
+        self.left = [one for one in sent if self.watched.left[one].startswith(f"{venue}.")]
         self.on_trade = [one for one in self.left if self.watched.left[one] == f"{venue}.main.trade"]
         assert not self.report.broken, str(self.report)
 

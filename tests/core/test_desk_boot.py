@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.journal import Intent
@@ -368,6 +369,19 @@ def test_restored_intent_is_proved_absent_by_the_full_proof_only(kit):
     assert order.status is OrdStatus.REJECTED
     assert rig.desk.venues["aa"].may_trade
     assert not rig.orders()
+
+
+def test_restored_order_on_an_instrument_that_left_the_catalogue_is_booked(kit):
+    """The venue delisted it before the start: the run starts, the fill is booked by its assets, and the order ends."""
+    order = replace(restored("a000000000001m01").order, instrument="aa:OLD-USDT")
+    rig = kit.rig(unresolved=[replace(restored("a000000000001m01"), order=order)])
+    rig.boot()
+    rig.say("aa.trade", replace(rig.filled("a000000000001m01"), instrument="aa:OLD-USDT"))
+    assert rig.order("a000000000001m01").done
+    assert rig.desk.ledger.pnl() == {"OLD": D("0.1"), "USDT": D("-10.02")}
+    assert [r.filled for r in rig.records("OrderOutcome")] == [D("0.1")]
+    rig.run(0.1)
+    assert rig.desk.venues["aa"].may_trade
 
 
 def test_restored_order_of_a_venue_not_configured_stops_the_start(kit):

@@ -368,6 +368,74 @@ def test_throttled_or_busy_after_the_order_was_accepted(venue: str, body: Any, s
 
 
 @pytest.mark.parametrize("venue", VENUES)
+def test_money_leaves_and_another_program_trades(venue: str) -> None:
+    """``withdraw``: the amount is gone. ``foreign``: a limit order with a client id that is not ours, which ends."""
+    venues = Venues("withdraw", at_s=1, amount=500.0)
+    before = venues.exchange(venue).ledger.free("main", "USDT")
+    venues.run(1.2)
+    assert venues.exchange(venue).ledger.free("main", "USDT") == before - 500 * 10**12
+    assert venues.world.ledger()[venue]["conserved"]
+    venues = Venues("foreign", at_s=1, symbol="BTC-USDT", amount=50.0, for_s=2.0)
+    venues.run(1.2)
+    (order,) = venues.exchange(venue).orders.values()
+    assert (order.account, order.kind) == ("main", "limit")
+    assert order.cl_ord_id.startswith("other")
+    venues.run(3)
+    assert order.status.terminal
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_fees_in_a_third_asset(venue: str) -> None:
+    """``fee``: from now on the account pays in another asset, if it has some."""
+    venues = Venues("fee", at_s=1, asset="BTC")
+    venues.run(1.2)
+    assert venues.exchange(venue).accounts["main"].fee_asset == "BTC"
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_feed_that_is_late_by_the_same_time(venue: str) -> None:
+    """``lag``: for its time every book frame comes that much later than it would, in the same order."""
+
+    def books(venues: Venues) -> list[tuple[int, str]]:
+        path, subscribe = _BOOKS[venue]
+        conn, _ = venues.world.connect(venue, path, {}, venues.now_ns)
+        venues.world.frame(conn, json.dumps(subscribe), venues.now_ns)
+        seen: list[tuple[int, str]] = []
+        for _ in range(400):
+            outs = [out for out in venues.run(0.01) if isinstance(out, SimFrame) and out.kind == "book"]
+            seen += [(venues.now_ns, out.text) for out in outs]
+        return seen
+
+    late = books(Venues("lag", at_s=1.0, amount=0.5, for_s=10.0))
+    usual = {text: at_ns for at_ns, text in books(Venues("lag", at_s=900.0))}
+    delays = [at_ns - usual[text] for at_ns, text in late if text in usual and usual[text] > T0 + 2 * S]
+    assert len(delays) > 10
+    assert all(450 * MS <= delay <= 550 * MS for delay in delays)
+
+
+def test_a_fill_is_told_after_the_end_of_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``late_fill``: the report of a fill comes for_s later; the venue's own record has it at once."""
+    venues = Venues("late_fill", for_s=2.0)
+    venues.run(0.1)
+    site = venues.world.sites["binance"]
+    told: list[tuple[int, str]] = []
+    reports = site.dialect.reports
+
+    def watched(some: Any, now_ns: int) -> None:
+        told.extend((venues.now_ns, one.kind) for one in some if hasattr(one, "fill") and one.fill is not None)
+        reports(some, now_ns)
+
+    monkeypatch.setattr(site.dialect, "reports", watched)
+    began_ns = venues.now_ns
+    assert venues.code(venues.order("binance", px="62500")) == "0"
+    venues.run(5)
+    (order,) = venues.exchange("binance").orders.values()
+    assert order.fills
+    late = [at_ns for at_ns, _ in told if at_ns >= began_ns + 2 * S]
+    assert len(late) == 1
+
+
+@pytest.mark.parametrize("venue", VENUES)
 def test_healing_ends_everything(venue: str) -> None:
     """``heal``: a ban, a halt and a wrong clock are over."""
     for kind, fields in (("ban", {"for_s": 900}), ("halt", {"for_s": 900}), ("clock", {"amount": 90.0})):

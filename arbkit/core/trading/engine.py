@@ -10,6 +10,7 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -352,7 +353,7 @@ class Engine:
                 deal = self._reopened(order, change, now_ns)
             self._unended.add(intent.cl_ord_id)  # its outcome is written (again)
         for fill in change.fills:
-            instrument = self._catalogue[fill.instrument]
+            instrument = self._catalogue.get(fill.instrument) or _gone(fill.instrument)
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
             if deal is not None:
@@ -657,6 +658,17 @@ def _outcome(order: Order, now_ns: int) -> OrderOutcome:
         text=order.text,
         paid=order.paid,
         fees=tuple(order.fees().items()),
+    )
+
+
+def _gone(instrument_id: str) -> Instrument:
+    """An instrument that left the venue's catalogue before the run began: an earlier run's order on it may be found
+    filled, and its assets must be booked. The assets are in its id; it has no rules, because nothing is sent for it."""
+    venue, _, symbol = instrument_id.partition(":")
+    base, _, quote = symbol.removesuffix("-PERP").partition("-")
+    zero = Decimal(0)
+    return Instrument(
+        venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
     )
 
 

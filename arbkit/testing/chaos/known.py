@@ -1,0 +1,107 @@
+"""Violations that are known: what the desk cannot do yet, by judge and weather. A test plays an example of each, and
+fails when one is repaired, so that its row is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from arbkit.testing.chaos.plan import ChaosPlan
+
+__all__ = ["KNOWN", "Known", "known"]
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """One kind of violation."""
+
+    judges: Sequence[str]
+    """These judges may complain."""
+    weather: Sequence[str]
+    """One of these kinds is needed."""
+    reason: str
+    seed: int
+    """An example: a storm of 60 s with only ``kinds``, or with only ``weather``."""
+    kinds: Sequence[str] = ()
+
+
+KNOWN: Final[tuple[Known, ...]] = (
+    Known(
+        judges=("marked",),
+        weather=("lag", "late", "silent", "maintenance", "ban", "venue_clock", "venue_drift", "halt"),
+        reason="the prices that mark the profit and loss come from trusted books only: without one it has no value, "
+        "and no loss limit works",
+        seed=0,
+        kinds=("lag",),
+    ),
+    Known(
+        judges=("marked",),
+        weather=("third_fee",),
+        reason="a fee in an asset that no book prices leaves the profit and loss without a value for the whole run",
+        seed=1,
+    ),
+    Known(
+        judges=("naked", "left_alone", "told", "ledger", "loss"),
+        weather=("crash_loop",),
+        reason="what a dead process left naked is neither counted in the caps of the next one nor worked off, and a "
+        "late fill of it can be booked as an external movement",
+        seed=1,
+    ),
+    Known(
+        judges=("left_alone", "told", "naked", "unproved", "open", "deals", "marked", "alive"),
+        weather=(
+            "ban",
+            "delist",
+            "halt",
+            "lag",
+            "late",
+            "maintenance",
+            "private_mute",
+            "reject",
+            "silent",
+            "venue_clock",
+            "venue_drift",
+        ),
+        reason="a deal that is HELD while books or a venue are away is never looked at again when they come back, a "
+        "later process does not tell it, and an order that a venue with a wrong clock does not show stays unproved",
+        seed=3,
+        kinds=("lose_request", "venue_clock"),
+    ),
+    Known(
+        judges=("machinery",),
+        weather=("delist",),
+        reason="a process that starts after a symbol was delisted ends with ConfigError, and proves nothing of what is "
+        "open",
+        seed=0,
+        kinds=("delist", "crash"),
+    ),
+    Known(
+        judges=("fills", "told", "ledger", "open", "deals", "left_alone", "naked", "marked", "accepted_once"),
+        weather=("disk_dead", "disk_full"),
+        reason="hedges that left while no record could be written are unknown to the next process, and a held deal is "
+        "forgotten",
+        seed=0,
+        kinds=("disk_dead", "lose_request", "crash"),
+    ),
+    Known(
+        judges=("left_alone", "told", "marked", "naked"),
+        weather=("crash", "power_cut"),
+        reason="what a dead process left naked is told and not worked off",
+        seed=6,
+        kinds=("lose_request", "crash"),
+    ),
+    Known(
+        judges=("unproved", "open", "told", "alive", "left_alone"),
+        weather=("crash", "power_cut"),
+        reason="an order that a dead process lost is never proved absent: a fill of another of its orders, which only "
+        "the journal knows, may be its fill",
+        seed=5,
+        kinds=("lose_request", "crash"),
+    ),
+)
+
+
+def known(plan: ChaosPlan, judge: str) -> str:
+    """The reason why this violation is expected under the weather of a plan; "" = it is new."""
+    return next((row.reason for row in KNOWN if judge in row.judges and set(row.weather) & set(plan.kinds)), "")
