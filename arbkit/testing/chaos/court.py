@@ -205,7 +205,7 @@ class Court:
             if self._alone[asset] >= LEFT_ALONE_S and acted_s > LEFT_ALONE_S and not run.desk.unresolved():
                 self._alone[asset] = 0
                 state = "; ".join(f"deal {deal.id} {deal.state.value}: {deal.why}" for deal in run.desk.held())
-                state = state or "; ".join(run.desk.interrupted.left) or "no deal is open"
+                state = state or ("an earlier run left a deal" if run.desk.interrupted.waiting else "no deal is open")
                 yield (
                     f"{naked:.0f} {self._asset} of {asset} naked for {LEFT_ALONE_S} s although {', '.join(able)} "
                     f"would have taken it ({state})"
@@ -262,7 +262,7 @@ class Court:
         run = self.run
         for asset in run.truth.gains:
             naked = run.truth.naked(asset, self._asset)
-            told = run.desk.held() or run.desk.interrupted.left or self.told["alarm.deal_interrupted"]
+            told = run.desk.held() or run.desk.interrupted.waiting or self.told["alarm.deal_interrupted"]
             if asset not in (self._asset, "BNB") and abs(naked) > DUST and not told:
                 yield f"{naked:.0f} {self._asset} of {asset} are naked at the end, and nothing tells it"
         if run.crashes:

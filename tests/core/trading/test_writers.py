@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit.core.orders.ids import format_cl_ord_id, parse_cl_ord_id
 from arbkit.core.types import Listing, Mode, OrderUpdate, OrdStatus, Side
@@ -65,6 +66,17 @@ def test_orders_of_earlier_runs_stop_nothing(rig: Any) -> None:
     rig.say("aa.private", foreign(rig, ""))
     assert rig.desk.counters.alarms["foreign_order"] == 4
     assert rig.desk.gate.mode() is Mode.ACTIVE
+
+
+def test_a_foreign_fill_is_booked_unless_the_first_balances_contain_it(rig: Any) -> None:
+    """A listing of fills may go back to an earlier run, whose orders this run does not know; the balances that the
+    ledger began with contain them."""
+    ledger, before = rig.desk.ledger, rig.desk.ledger.total("aa:main", "BTC")
+    rig.run(20)
+    rig.say("aa.private", fill(rig, rig.now - 21 * S, "web-1"))
+    assert ledger.total("aa:main", "BTC") == before
+    rig.say("aa.private", replace(fill(rig, rig.now, "web-2"), trade_id="t2", order_id="78"))
+    assert ledger.total("aa:main", "BTC") == before + 1
 
 
 def test_an_order_of_ours_that_was_dropped_is_not_anothers(rig: Any) -> None:
