@@ -106,8 +106,6 @@ class BinanceDialect:
             status, body = problem.status, {"code": problem.code, "msg": problem.msg}
             if "retryAfter" in problem.more:
                 retry_ns = problem.more["retryAfter"] * wire.MS - now_ns
-            elif problem.more:
-                body["data"] = problem.more
         return self._reply(status, body, now_ns, retry_ns, account if route is not None and route.trade else None)
 
     def limited(self, now_ns: int, retry_ns: int) -> sim.Reply:

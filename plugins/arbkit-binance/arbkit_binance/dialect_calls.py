@@ -27,9 +27,6 @@ _ORDER: Final = (
 )
 _CANCEL: Final = "symbol orderId origClientOrderId newClientOrderId cancelRestrictions"
 _KLINES: Final = "symbol interval startTime endTime timeZone limit"
-_REPLACE: Final = (
-    f"{_ORDER} cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId cancelRestrictions"
-)
 _PAGE: Final = "fromId startTime endTime limit"
 _ACCOUNT: Final = sim.RowType(
     "makerCommission=maker takerCommission=taker commissionRates=rates updateTime=now balances uid accountType:SPOT",
@@ -97,7 +94,6 @@ class Calls:
             ("POST order/test", "order.test", _private(self._test, 1, f"{_ORDER} computeCommissionRates")),
             ("GET order", "order.status", _private(orders.status, 4, "symbol orderId origClientOrderId")),
             ("DELETE order", "order.cancel", _write(orders.cancel, _CANCEL)),
-            ("POST order/cancelReplace", "order.cancelReplace", _write(orders.replace, _REPLACE)),
             ("GET openOrders", "openOrders.status", _private(orders.listed, _by_symbol(6, 80), "symbol")),
             ("DELETE openOrders", "openOrders.cancelAll", _write(orders.cancel_all, "symbol")),
             ("GET allOrders", "allOrders", _private(orders.history, 20, "symbol orderId startTime endTime limit")),

@@ -58,21 +58,15 @@ class Orders:
 
     def _new(self, call: sim.SimCall) -> sim.SimOrder:
         symbol, order = self._read(call)
-        self._check_count(call)
+        for window, (interval, count, limit, _) in zip(self.windows, ORDER_WINDOWS, strict=True):
+            if window.used(call.owner, call.now_ns) >= limit:
+                said = f"Too many new orders; current limit is {limit} orders per {count} {interval}."
+                raise sim.Problem(-1015, said, 429)
         order["cl_ord_id"] = order["cl_ord_id"] or self._generated()
         placed = self._exchange.place(call.owner, symbol, now_ns=call.now_ns, **order)
-        if not placed.fills:  # a fill gives the count back
-            self._unfilled(call)
-        return placed
-
-    def _check_count(self, call: sim.SimCall) -> None:
-        for window, (interval, count, limit, _) in zip(self.windows, ORDER_WINDOWS, strict=True):
-            said = f"Too many new orders; current limit is {limit} orders per {count} {interval}."
-            sim.refuse(window.used(call.owner, call.now_ns) >= limit, -1015, said, 429)
-
-    def _unfilled(self, call: sim.SimCall) -> None:
         for window in self.windows:
-            window.add(call.owner, 1, call.now_ns)
+            window.add(call.owner, 0 if placed.fills else 1, call.now_ns)  # a fill gives the count back
+        return placed
 
     def _read(self, call: sim.SimCall) -> tuple[str, dict[str, Any]]:
         symbol = self.symbol(call)
@@ -134,41 +128,6 @@ class Orders:
         row = wire.order_ack(call.facts, order)
         del row["workingTime"]
         return row | {"origClientOrderId": order.cl_ord_id, "clientOrderId": cancel_id}
-
-    def replace(self, call: sim.SimCall) -> dict[str, Any]:
-        """order/cancelReplace: filters and order count are checked first; then the cancel, then the new order. -2022
-        (HTTP 400) if both failed, or the new order was not attempted; -2021 (409) if one of them failed."""
-        stops = call.choice("cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE")) == "STOP_ON_FAILURE"
-        self.test(call)
-        self._check_count(call)
-        named = {
-            "orderId": "cancelOrderId",
-            "origClientOrderId": "cancelOrigClientOrderId",
-            "newClientOrderId": "cancelNewClientOrderId",
-        }
-        given = {name: call.params[sent] for name, sent in named.items() if sent in call.params}
-        cancel = call.item({"symbol": call.text("symbol"), **given})
-        self._which(cancel)
-        told = {"cancelResult": "SUCCESS", "newOrderResult": "NOT_ATTEMPTED"}
-        data: dict[str, Any] = told | {"cancelResponse": None, "newOrderResponse": None}
-        for result, response, act, item in (
-            ("cancelResult", "cancelResponse", self.cancel, cancel),
-            ("newOrderResult", "newOrderResponse", self.place, call),
-        ):
-            try:
-                data |= {response: act(item), result: "SUCCESS"}
-            except (sim.Problem, sim.Refused) as error:
-                problem = wire.problem(error)
-                data |= {response: {"code": problem.code, "msg": problem.msg}, result: "FAILURE"}
-                if stops and result == "cancelResult":
-                    self._unfilled(call)  # "a new order that was not attempted" counts
-                    break
-        good = [data[result] == "SUCCESS" for result in told]
-        if not any(good):
-            raise sim.Problem(-2022, "Order cancel-replace failed.", 400, **data)
-        if not all(good):
-            raise sim.Problem(-2021, "Order cancel-replace partially failed.", 409, **data)
-        return data
 
     # --- query ------------------------------------------------------------------------------------------------------
 

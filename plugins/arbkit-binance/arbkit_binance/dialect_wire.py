@@ -124,8 +124,8 @@ _SYMBOL: Final = sim.RowType(
         "baseAssetPrecision quotePrecision quoteAssetPrecision baseCommissionPrecision quoteCommissionPrecision", 8
     ),
     sim.fields("icebergAllowed ocoAllowed otoAllowed opoAllowed allowTrailingStop pegInstructionsAllowed", False),
-    sim.fields("amendAllowed isMarginTradingAllowed", False),
-    sim.fields("quoteOrderQtyMarketAllowed isSpotTradingAllowed cancelReplaceAllowed", True),
+    sim.fields("cancelReplaceAllowed amendAllowed isMarginTradingAllowed", False),
+    sim.fields("quoteOrderQtyMarketAllowed isSpotTradingAllowed", True),
     {"orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"], "permissions": [], "permissionSets": [["SPOT"]]},
     {"allowedSelfTradePreventionModes": list(STP.values())},
 )
