@@ -317,6 +317,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         patches=((Throttle, "_ready_ns", sabotage.always_enough),),
         kinds=("close", "lose_ack"),
         seconds=60.0,
+        unseen="a desk of two symbols stays below every limit of the venues also without a count of its own, because "
+        "its questions wait by growing delays",
     ),
     Mutant(
         name="tokens are never given back",
@@ -341,7 +343,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="a sample that excludes the old one is not used",
         promise="One of the clocks is stepped: a sample that excludes the old one wins",
         patches=((VenueClock, "sample", sabotage.sharper_only),),
-        kinds=("venue_clock",),
+        faults=(Fault(kind="clock", at_s=10.0, amount=-8.0),),
         seconds=60.0,
     ),
     # --- the machine and the process
