@@ -48,21 +48,6 @@ KNOWN: Final[tuple[Known, ...]] = (
         seed=1,
     ),
     Known(
-        judges=("left_alone", "told", "naked"),
-        weather=("crash", "power_cut", "disk_dead", "disk_full"),
-        reason="what a dead process left naked is told and not worked off",
-        seed=6,
-        kinds=("lose_request", "crash"),
-    ),
-    Known(
-        judges=("ledger",),
-        weather=("crash", "power_cut", "crash_loop", "disk_dead", "disk_full", "amnesia"),
-        reason="fills of an earlier process, which a listing names, are booked as foreign ones: where balances have no "
-        "time of the venue, they were part of the opening balance already, and the total is wrong until the next audit",
-        seed=0,
-        kinds=("crash", "power_cut"),
-    ),
-    Known(
         judges=("unproved", "open", "deals", "left_alone", "naked", "told", "fills"),
         weather=("delist",),
         reason="a venue answers no question about a symbol that it has removed, so an order that was open then is "
