@@ -223,13 +223,6 @@ class Ledger:
         self._externals[account, asset] = self._externals.get((account, asset), 0) + units
         self._row(account, asset).move(units, 0)
 
-    def rebase(self, account: str) -> None:
-        """The next report of each asset of this account opens it again (used at startup, when all intents are
-        resolved). The PnL does not change."""
-        for (owner, _), row in self._rows.items():
-            if owner == account:
-                row.opened = False
-
     def drifts(self, now_ns: int, older_ns: int) -> list[Difference]:
         """Differences that have lasted for ``older_ns`` or longer, so that no fill explains them. The caller books them
         with ``external`` and raises an alarm."""

@@ -591,10 +591,6 @@ class Orders:
         """The order, open or finished; None if it is unknown or no longer kept."""
         return self._live.get(cl_ord_id) or self._archive.get(cl_ord_id)
 
-    def by_order_id(self, instrument: str, order_id: str) -> Order | None:
-        """By the venue's order id. Some venues number per instrument, so the instrument is part of the key."""
-        return self._by_order_id.get((instrument, order_id))
-
     def knows(self, instrument: str, order_id: str) -> bool:
         """Whether it is known whose order this is: one of the table, or certainly none of it."""
         return (instrument, order_id) in self._by_order_id or (instrument, order_id) in self._strangers

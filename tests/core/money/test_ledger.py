@@ -242,15 +242,6 @@ def test_a_fill_from_before_the_opening_is_inside_it() -> None:
     assert (early.total(ACCOUNT, "BTC"), early.pnl()["BTC"]) == (6, 2)
 
 
-def test_rebase_opens_anew() -> None:
-    """After unresolved orders are settled at startup, the next report is the new opening; the PnL is unchanged."""
-    ledger = opened()
-    ledger.fill(make_fill("a", Side.BUY, "1", "10"), BTC_USDT)
-    ledger.rebase(ACCOUNT)
-    ledger.balance(bal("BTC", "1", exch_ns=500))
-    assert (ledger.total(ACCOUNT, "BTC"), ledger.pnl()["BTC"]) == (1, 1)
-
-
 def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
     """What is bought afterwards can be sold before any balance report names it."""
     ledger = Ledger()
