@@ -602,7 +602,10 @@ class Desk:
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
         name, venue = link.spec.venue, self.venues[link.spec.venue]
+        first = not venue.clock.known
         wrong_ns = venue.clock_sample(sample, now_ns)
+        if first:
+            self.ledger.began(venue.account, venue.began_ns)
         if wrong_ns is not None:
             self.log("clock.wrong", venue=name, offset_ms=wrong_ns / 1e6)
         self.watchdog.clock(name, venue.clock.offset_ns)

@@ -116,6 +116,8 @@ class Ledger:
     def __init__(self) -> None:
         self._listed: set[str] = set()
         """Accounts whose full listing has come. An asset that it does not contain is 0."""
+        self._began: dict[str, int] = {}
+        """When the run began, by the clock of the account's venue."""
         self._rows: dict[tuple[str, str], _Row] = {}
         self._booked: set[tuple[str, str, Side, str]] = set()
         """The newest fills, and those of the time before."""
@@ -131,7 +133,18 @@ class Ledger:
         if row is None:
             row = self._rows[account, asset] = _Row()
             row.opened = not opening and account in self._listed
+            row.opened_ns = self._began.get(account, 0)
         return row
+
+    def began(self, account: str, venue_ns: int) -> None:
+        """The run began at this time of the venue's clock: what moved before is part of every opening balance, also of
+        one that has no venue time. Only the first call for an account counts."""
+        if account in self._began:
+            return
+        self._began[account] = venue_ns
+        for (owner, _), row in self._rows.items():
+            if owner == account:
+                row.opened_ns = max(row.opened_ns, venue_ns)
 
     def balance(self, report: Balance) -> Difference | None:
         """Process a balance report. The first one of an (account, asset) opens it. Later ones are compared; one with an
@@ -139,9 +152,9 @@ class Ledger:
         normal while a fill has not arrived yet: see ``drifts``.
 
         A fill with a venue time (``exch_ns``) up to that of the opening is part of the opening, even if it arrives
-        later. If the opening has no venue time, a fill that arrives after it counts as later; call ``rebase`` if orders
-        were unresolved at that time. An asset that a full listing (``snapshot``) does not contain opens with 0. A
-        report with an invalid amount is ignored.
+        later. If the opening has no venue time, a fill since the run ``began`` that arrives after it counts as later.
+        An asset that a full listing (``snapshot``) does not contain opens with 0. A report with an invalid amount is
+        ignored.
         """
         if not is_amount(report.free) or not is_amount(report.locked):
             return None
@@ -154,7 +167,7 @@ class Ledger:
         row.locked = _int(report.locked)
         row.reported = _int(report.free) + row.locked
         if not row.opened:
-            row.open(report.exch_ns)
+            row.open(report.exch_ns or self._began.get(report.account, 0))
             return None
         if row.explained():
             row.differs_ns = 0

@@ -38,7 +38,6 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     Command,
-    Fill,
     Instrument,
     ListFills,
     ListOpenOrders,
@@ -434,13 +433,11 @@ class Engine:
             del self._past[first]
 
     def _foreign(self, change: Change, update: OrderUpdate) -> None:
-        """An order on our account that is not ours: its fills move our balances and are no gain of ours. Those from
-        before the start (a listing of fills may go back so far) are in the balances that the ledger began with."""
+        """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
         for fill in change.fills:
             instrument = self._catalogue.get(fill.instrument)
-            if instrument is None or self._was_before(fill, instrument.venue):
-                continue
-            self._ledger.fill(fill, instrument, external=True)
+            if instrument is not None:
+                self._ledger.fill(fill, instrument, external=True)
         self._counters.alarms["foreign_order"] += 1
         self._log(
             "order.foreign",
@@ -451,10 +448,6 @@ class Engine:
         )
         if why := another_writer(update, self._ids, self._began_ns):
             self.restrict(ModeChange("", Mode.REDUCING, why))
-
-    def _was_before(self, fill: Fill, venue: str) -> bool:
-        """Whether the fill was before this run began, by the venue's clock; a fill without a time was not."""
-        return 0 < fill.exch_ns < self._venues[venue].clock.venue_ns(self._began_ns)
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""

@@ -135,6 +135,7 @@ class Venue:
     """State of one venue. ``rest`` is its REST link, ``trade`` its order-entry socket once there is one."""
 
     __slots__ = (
+        "_began_ns",
         "_told",
         "_told_offset_ns",
         "_unknown_fee",
@@ -188,6 +189,7 @@ class Venue:
         able = exchange.capabilities
         patience_ns = able.order_window_ns + able.order_timeout_ns + 2 * able.lookup_lag_ns
         self.orders = Orders(setup.account, fill_ids=able.fill_ids, keep_ns=KEEP_NS + patience_ns)
+        self._began_ns = now_ns
         self.clock = VenueClock()
         self.resolver = Resolver(
             setup.account,
@@ -246,6 +248,11 @@ class Venue:
             ):
                 return role
         return Role.REST
+
+    @property
+    def began_ns(self) -> int:
+        """When the run began, by the venue's clock; the earliest time that the error of its clock allows."""
+        return self.clock.venue_ns(self._began_ns) - self.clock.error_ns
 
     def wait_ns(self, order: NewOrder, now_ns: int) -> int:
         """How long this hedge or unwind would wait for its rate tokens; ``NEVER`` = it never gets them."""

@@ -42,12 +42,6 @@ KNOWN: Final[tuple[Known, ...]] = (
         seed=1,
     ),
     Known(
-        judges=("naked", "left_alone", "told"),
-        weather=("crash_loop",),
-        reason="what a dead process left naked is neither counted in the caps of the next one nor worked off",
-        seed=1,
-    ),
-    Known(
         judges=("unproved", "open", "deals", "left_alone", "naked", "told", "fills"),
         weather=("delist",),
         reason="a venue answers no question about a symbol that it has removed, so an order that was open then is "

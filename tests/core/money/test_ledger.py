@@ -242,6 +242,24 @@ def test_a_fill_from_before_the_opening_is_inside_it() -> None:
     assert (early.total(ACCOUNT, "BTC"), early.pnl()["BTC"]) == (6, 2)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_what_moved_before_the_run_began_is_in_an_opening_without_a_time(first: bool) -> None:
+    """A restart on a venue whose balances have no time: fills of an earlier process come by a listing, or late. They
+    are in the balances already, whether the clock was measured before them or after."""
+    ledger = Ledger()
+    if first:
+        ledger.began(ACCOUNT, 1_000)
+    ledger.balance(bal("BTC", "5"))
+    ledger.balance(bal("USDT", "1000"))
+    if not first:
+        ledger.began(ACCOUNT, 1_000)
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=900), BTC_USDT)
+    ledger.fill(make_fill("b", Side.BUY, "1", "10", exch_ns=900), BTC_USDT, external=True)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (5, 1000)
+    ledger.fill(make_fill("c", Side.BUY, "1", "10", exch_ns=1_100), BTC_USDT)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (6, 990)
+
+
 def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
     """What is bought afterwards can be sold before any balance report names it."""
     ledger = Ledger()
