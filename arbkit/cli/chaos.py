@@ -22,7 +22,10 @@ def _range(_ctx: click.Context, _param: click.Parameter, text: str) -> range:
     first, _, last = text.partition("..")
     if not first.isdecimal() or not (last or first).isdecimal():
         raise click.BadParameter(f"{text!r} is no range of seeds, such as 0..99")
-    return range(int(first), int(last or first) + 1)
+    seeds = range(int(first), int(last or first) + 1)
+    if not seeds:
+        raise click.BadParameter(f"{text!r} has no seed: write the smaller number first")
+    return seeds
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ A ``Fault`` happens at a venue (``arbkit.sim.faults``), an ``Upset`` to our own 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from random import Random
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
@@ -323,7 +324,9 @@ def chosen(names: Sequence[str], profile: Profile) -> list[Kind]:
     known = {kind.name for kind in WEATHER}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"no weather {', '.join(unknown)}; the kinds are {', '.join(sorted(known))}")
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"the kinds are {', '.join(sorted(known))}"
+        raise ValueError(f"no weather {', '.join(unknown)}; {hint}")
     return [kind for kind in WEATHER if kind.name in names and profile in kind.draws]
 
 
