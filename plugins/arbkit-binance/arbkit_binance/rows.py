@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 import arbkit.venue as kit
+from arbkit.venue import MS
 
 
 class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
@@ -27,7 +28,7 @@ class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "b
 
     @property
     def exch_ns(self) -> int:
-        return self.E * kit.MS
+        return self.E * MS
 
 
 class DiffFrame(Struct, gc=False):
@@ -44,7 +45,7 @@ class Whole(Struct, gc=False, rename={"last": "lastUpdateId"}):
 
     @property
     def exch_ns(self) -> int:
-        return self.E * kit.MS
+        return self.E * MS
 
 
 class WholeFrame(Struct, gc=False):

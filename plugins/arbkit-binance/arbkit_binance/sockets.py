@@ -6,7 +6,8 @@ https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Raw
 
@@ -78,11 +79,12 @@ class Public:
     """Reads a combined stream. The books of changes are kept by stream name, which is cut out of the text of a usual
     frame; those of whole books by (channel, symbol)."""
 
-    __slots__ = ("_ids", "_last", "_natives")
+    __slots__ = ("_diffs", "_ids", "_last")
 
     def __init__(self) -> None:
-        self._natives: dict[str, str] = {}
-        """Symbols by stream name, to check that a frame carries its own."""
+        self._diffs: dict[str, tuple[str, Any]] = {}
+        """By stream name: the symbol, to check that a frame carries its own, and the book. Found again after a book was
+        opened, because a deeper channel takes an instrument over."""
         self._ids: dict[str, str] = {}
         """Instrument ids by symbol; of known ones."""
         self._last: dict[str, int] = {}
@@ -93,11 +95,12 @@ class Public:
         if start[:11] != '{"stream":"':
             return self._loose(socket, data, now_ns)
         stream = start[11 : start.find('"', 11)]
-        book = socket.books.get(stream)
-        if book is None:
+        known = self._diffs.get(stream)
+        if known is None:
             return self._other(socket, stream.partition("@")[2], data, now_ns)
+        native, book = known
         diff = rows.diff_frame(data).data
-        if diff.s != self._natives[stream]:
+        if diff.s != native:
             raise kit.BadFrame(f"{stream} carries {diff.s}")
         out: Sequence[kit.Output] = book.update(diff, now_ns)
         return out
@@ -128,14 +131,17 @@ class Public:
 
     def _diff(self, socket: kit.BookSocket, channel: str, diff: rows.Diff, now_ns: int) -> Sequence[kit.Output]:
         key = f"{diff.s.lower()}@{channel}"
-        book = socket.books[key] if key in socket.books else socket.open(key, channel, diff.s)
-        self._natives[key] = diff.s
-        return book.update(diff, now_ns) if book is not None else ()
+        book = self._book(socket, key, channel, diff.s)
+        if book is None:
+            return ()
+        self._diffs[key] = diff.s, book
+        out: Sequence[kit.Output] = book.update(diff, now_ns)
+        return out
 
     def _whole(self, socket: kit.BookSocket, channel: str, frame: rows.WholeFrame, now_ns: int) -> Sequence[kit.Output]:
         native, whole = frame.stream.partition("@")[0].upper(), frame.data
         key = (channel, native)
-        book = socket.books[key] if key in socket.books else socket.open(key, channel, native)
+        book = self._book(socket, key, channel, native)
         if book is None or whole.last <= self._last.get(native, -1):
             return ()
         self._last[native] = whole.last
@@ -143,6 +149,12 @@ class Public:
             kit.Depth(whole.bids, whole.asks, whole.last, 0, whole.exch_ns), now_ns
         )
         return out
+
+    def _book(self, socket: kit.BookSocket, key: Hashable, channel: str, native: str) -> Any:
+        if key not in socket.books:
+            self._diffs.clear()
+            socket.open(key, channel, native)
+        return socket.books[key]
 
     def _id(self, context: kit.Context, native: str) -> str:
         known = context.known(native)
