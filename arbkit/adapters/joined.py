@@ -18,6 +18,8 @@ _MOST_BUFFERED = 2_000
 """Maximum number of buffered deltas while waiting for the snapshot: 200 s of a 100 ms stream."""
 _FIRST_DELAY_NS = 250_000_000
 _LONGEST_DELAY_NS = 30_000_000_000
+_RESTARTED = 3
+"""So many old deltas in a row, with rising ids, and the venue has started its ids anew."""
 _SYNCED = BookState.SYNCED
 
 
@@ -52,7 +54,19 @@ class Snapshot(Protocol):
 class Joined:
     """A ``BookNormalizer`` for one instrument. ``depth`` is the number of levels per side of a full snapshot."""
 
-    __slots__ = ("_asking", "_attempt", "_buffer", "_spliced", "depth", "instrument", "last", "state")
+    __slots__ = (
+        "_asking",
+        "_attempt",
+        "_buffer",
+        "_old_last",
+        "_olds",
+        "_olds_since",
+        "_spliced",
+        "depth",
+        "instrument",
+        "last",
+        "state",
+    )
 
     due_ns = NEVER
     """The core repeats the snapshot request, so ``tick`` has nothing to do."""
@@ -68,6 +82,10 @@ class Joined:
         self._buffer: list[JoinedDepth] = []
         self._asking = False
         self._attempt = 0
+        self._olds = 0
+        """Old deltas in a row, each newer than the one before, with no other between them."""
+        self._old_last = 0
+        self._olds_since = 0
 
     def update(self, message: JoinedDepth, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """Apply one delta. An old or repeated one is ignored; one after a gap makes the book LOST."""
@@ -75,14 +93,12 @@ class Joined:
             if not message.prev and self.last < message.last and message.first <= self.last + 1:
                 return (self._take(message, now_ns),)  # the usual case
             if self._old(message):
-                return ()
+                return self._restarted(message, now_ns)
             if self._follows(message):
                 return (self._take(message, now_ns),)
-            reason = f"sequence gap: {self.last} then {message.first}..{message.last}"
-            self.state = BookState.LOST
+            lost = self.lose(f"sequence gap: {self.last} then {message.first}..{message.last}", now_ns)
             self._buffer = [message]
-            lost = BookLost(self.instrument, reason, now_ns)
-            return (lost, *self._ask(now_ns))
+            return lost
         self._buffer.append(message)
         if len(self._buffer) > _MOST_BUFFERED:
             del self._buffer[: _MOST_BUFFERED // 2]  # a later snapshot will cover them
@@ -115,6 +131,12 @@ class Joined:
         self.state = BookState.SYNCED
         return updates
 
+    def lose(self, reason: str, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+        """Mark the book as LOST and request a snapshot."""
+        self.state = BookState.LOST
+        self._buffer = []
+        return (BookLost(self.instrument, reason, now_ns), *self._ask(now_ns))
+
     def tick(self, now_ns: int) -> Sequence[Ask]:
         return ()
 
@@ -129,6 +151,19 @@ class Joined:
         if message.last < self.last:
             return True
         return message.last == self.last and (self._spliced or not message.prev)
+
+    def _restarted(self, message: JoinedDepth, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
+        """An old delta. Repeated ones are harmless; several in a row, each newer than the one before, mean that the
+        venue counts from a lower number again."""
+        if not self._spliced or message.last >= self.last:
+            return ()
+        rising = self._olds_since == self.last and message.last > self._old_last
+        self._olds = self._olds + 1 if rising else 1
+        self._olds_since = self.last
+        self._old_last = message.last
+        if self._olds < _RESTARTED:
+            return ()
+        return self.lose(f"the update ids restarted: {self.last} then {message.first}..{message.last}", now_ns)
 
     def _follows(self, message: JoinedDepth) -> bool:
         """Whether ``message``, which is not old, continues after ``last`` without a gap."""

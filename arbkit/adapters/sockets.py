@@ -57,6 +57,7 @@ class Family(Protocol):
     @property
     def due_ns(self) -> int: ...
     def snapshot(self, message: Any, now_ns: int) -> Sequence[Output]: ...
+    def lose(self, reason: str, now_ns: int) -> Sequence[Output]: ...
     def update(self, message: Any, now_ns: int) -> Sequence[Output]: ...
     def tick(self, now_ns: int) -> Sequence[Output]: ...
 
@@ -210,6 +211,11 @@ class BookSocket:
         """The book of an instrument, if it has one yet."""
         _, key = self._depths.get(self.context.native(instrument), (0, None))
         return self.books.get(key) if key is not None else None
+
+    def resync(self, instrument: str, reason: str, now_ns: int) -> Sequence[Output]:
+        """The book is wrong though its sequence is whole: lose it and ask for a snapshot."""
+        book = self.book(instrument)
+        return () if book is None else book.lose(reason, now_ns)
 
     def printed(self, native: str, rows: Sequence[Print], now_ns: int) -> list[Trade]:
         """The trades of an instrument."""

@@ -22,7 +22,7 @@ from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.books import Books
 from arbkit.core.market.prices import Prices
-from arbkit.core.market.watchdog import LinkDead, Watchdog
+from arbkit.core.market.watchdog import LinkDead, SymbolSilent, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import Limits, LimitsConfig
@@ -31,6 +31,7 @@ from arbkit.core.orders.ids import IntentIds
 from arbkit.core.orders.journal import Intent, Interrupted
 from arbkit.core.orders.orders import Order
 from arbkit.core.port import Port
+from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine, RunningStrategy
@@ -300,6 +301,10 @@ class Desk:
             deals = {*self.engine.deals, *self.interrupted.deals}
             for table in self.orders.values():
                 table.forget(now_ns, deals)
+            for book in self.market.stuck(now_ns):
+                self._resync(book.instrument, f"crossed for {(now_ns - book.crossed_ns) / 1e9:.1f} s", now_ns)
+            for order in self.tracker.untold(now_ns):
+                self._mute(order)
         for link in list(self.links.values()):
             link.counted.transit_ns = link.watch.transit.excess_ns
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
@@ -314,6 +319,9 @@ class Desk:
         for verdict in self.watchdog.tick(now_ns):
             if isinstance(verdict, LinkDead):
                 self._drop(self.links[verdict.link], verdict.reason)
+            elif isinstance(verdict, SymbolSilent):
+                if self.catalogue[verdict.instrument].tradable:  # what cannot be traded may be silent
+                    self._drop(self.links[verdict.link], verdict.reason)
             elif self.market.stale((verdict.instrument,), verdict.reason):
                 self.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
@@ -501,6 +509,23 @@ class Desk:
         """End a connection; its books are not waited for."""
         self.dialer.drop(link, reason)
         self._lose_books(link, reason)
+
+    def _resync(self, instrument: str, reason: str, now_ns: int) -> None:
+        """Ask for one book again: by its session, else by a new connection."""
+        for link in list(self.links.values()):
+            if link.spec.role is Role.PUBLIC and link.phase is Phase.UP and instrument in link.spec.instruments:
+                if isinstance(link.session, Resyncable):
+                    self._run(link, link.session.resync, instrument, reason, now_ns)
+                else:
+                    self._drop(link, f"{instrument}: {reason}")
+
+    def _mute(self, order: Order) -> None:
+        """A poll or an answer told a fill that the private stream has not told: dial the stream again, if it was up
+        when the order was sent."""
+        for link in self.links.values():
+            own = link.spec.role is Role.PRIVATE and link.spec.venue == order.intent.account.partition(":")[0]
+            if own and link.ready and link.ready_ns <= order.sent_ns:
+                self._drop(link, f"mute: it told no fill of {order.cl_ord_id}, an answer did")
 
     def _lose_books(self, link: Link, reason: str) -> None:
         if link.spec.role is Role.PUBLIC:

@@ -129,6 +129,16 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class Resyncable(Protocol):
+    """What a public session has besides, if it can ask for one book again. Without it, the link is dialled again."""
+
+    def resync(self, instrument: str, reason: str, now_ns: int) -> Sequence[Output]:
+        """The book is wrong though its sequence is whole (it stays crossed): return ``BookLost`` and what asks for a
+        snapshot."""
+        ...
+
+
+@runtime_checkable
 class Exchange(Protocol):
     """A venue adapter: its guarantees, its links, and a session for each link. Made as ``Exchange(VenueSettings)``."""
 

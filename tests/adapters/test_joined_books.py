@@ -97,6 +97,26 @@ def test_old_and_doubled_messages_change_nothing() -> None:
     assert book.state is BookState.SYNCED
 
 
+def test_ids_that_start_lower_are_followed_and_repetitions_are_not() -> None:
+    """A venue that counts from a low number again sends old ids that rise, with no other between them. Repeated deltas
+    come between others, or again and again."""
+    book = synced(1000)
+    number = 1001
+    for _ in range(50):
+        assert len(book.update(Message(number, number), 1)) == 1
+        for old in (number - 1, number - 2, number):
+            assert book.update(Message(old, old), 1) == ()
+        number += 1
+    assert book.update(Message(5, 5), 2) == ()
+    assert book.update(Message(6, 6), 2) == ()
+    lost, ask = book.update(Message(7, 7), 2)
+    assert isinstance(lost, BookLost)
+    assert "restarted" in lost.reason
+    assert isinstance(ask, Ask)
+    book.update(Message(8, 8), 2)
+    assert [one.seq for one in book.snapshot(Message(7), 3) if isinstance(one, BookUpdate)] == [7, 8]
+
+
 def test_overlapping_message_is_applied() -> None:
     """Sizes are absolute, so a message that starts earlier than needed is correct."""
     assert len(synced(10).update(Message(14, 8), 1)) == 1

@@ -38,6 +38,8 @@ LIST_EVERY_NS = 30_000_000_000
 """While orders rest: what the stream did not tell of them shows in the listing."""
 _VERDICTS = (OrderUpdate, OrderAbsent, Listing, Ask)
 """What answers a question; an Ask means that the session looks for the order in a second place."""
+UNTOLD_NS = 10_000_000_000
+"""A fill that an answer told and the private stream has not told for so long: the stream is mute."""
 _UNANSWERED = frozenset({OrdStatus.PENDING_NEW, OrdStatus.UNKNOWN})
 
 Known: TypeAlias = tuple[Change, OrderUpdate]
@@ -55,6 +57,8 @@ class Tracker:
         self._requests = requests
         self._counters = counters
         self._log = log
+        self._untold: dict[str, tuple[int, Order]] = {}
+        """Orders with fills that an answer told before the private stream: when it was."""
         self.active = True
 
     def settled(self) -> None:
@@ -71,6 +75,9 @@ class Tracker:
         change = venue.orders.apply(update)
         if change.unclaimed:
             return None
+        order = change.order
+        if order is not None and order.cum_qty and not order.streamed:
+            self._untold.setdefault(order.cl_ord_id, (now_ns, order))
         self._note(venue, change, now_ns)
         return change, update
 
@@ -148,6 +155,13 @@ class Tracker:
                 venue.resolver.failed(command, now_ns)  # type: ignore[arg-type]  # only queries and lists come here
         self.active = True
         return doubtful
+
+    def untold(self, now_ns: int) -> list[Order]:
+        """Orders of whose fills the private stream should have told by now. Each is named once."""
+        late = [(key, order) for key, (at_ns, order) in self._untold.items() if at_ns + UNTOLD_NS <= now_ns]
+        for key, _ in late:
+            del self._untold[key]
+        return [order for _, order in late if not order.streamed]
 
     # --- listings and proofs
 

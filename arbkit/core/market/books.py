@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
+from msgspec import Struct
+
 from arbkit.core.market import ladder
 from arbkit.core.market.book import ALL, Book
 from arbkit.core.market.watchdog import LinkWatch, Watchdog
@@ -16,12 +18,24 @@ from arbkit.core.types import BookState, BookUpdate, TopUpdate
 __all__ = ["Books"]
 
 _SYNCED = BookState.SYNCED
+CROSSED_NS = 2_000_000_000
+"""A book that is crossed for longer holds a level that is gone. Until then it is only not trusted: where bids and asks
+come in two messages, a book is crossed between them."""
+LONGEST_NS = 60_000_000_000
+
+
+class _Crossed(Struct):
+    """A book that is crossed, or was a short time ago."""
+
+    due_ns: int
+    """When it is asked for, if it is crossed then."""
+    delay_ns: int = CROSSED_NS
 
 
 class Books:
     """See the module."""
 
-    __slots__ = ("_watchdog", "by_id", "touched")
+    __slots__ = ("_crossed", "_watchdog", "by_id", "touched")
 
     def __init__(self, watchdog: Watchdog | None = None) -> None:
         self._watchdog = watchdog or Watchdog()
@@ -29,6 +43,7 @@ class Books:
         """By instrument id. Readers are given this mapping; only this class adds to it."""
         self.touched: dict[str, None] = {}
         """Instruments whose book changed since the last decision, in order."""
+        self._crossed: dict[str, _Crossed] = {}
 
     def create(self, instrument: str) -> Book:
         """A new, empty book; the same one when it is there already."""
@@ -46,6 +61,8 @@ class Books:
         if book is None:
             return False
         _apply(book, update)
+        if book.crossed_ns and book.instrument not in self._crossed:
+            self._crossed[book.instrument] = _Crossed(now_ns + CROSSED_NS)
         self.touched[update.instrument] = None
         was_behind = watch.behind
         book.transit_ns = watch.updated(update.instrument, update.exch_ns, now_ns)
@@ -79,6 +96,23 @@ class Books:
         _settle_top(book, top.recv_ns)
         self.touched[top.instrument] = None
         return True
+
+    def stuck(self, now_ns: int) -> list[Book]:
+        """Books that have been crossed for too long: to be asked for again, each later than the last time."""
+        found = []
+        for instrument, crossed in list(self._crossed.items()):
+            book = self.by_id[instrument]
+            if crossed.due_ns > now_ns:
+                continue
+            if not book.crossed_ns:
+                if now_ns - crossed.due_ns > LONGEST_NS:
+                    del self._crossed[instrument]
+            elif now_ns - book.crossed_ns >= CROSSED_NS:
+                crossed.delay_ns = min(2 * crossed.delay_ns, LONGEST_NS)
+                crossed.due_ns = now_ns + crossed.delay_ns
+                if book.state is not BookState.LOST:  # a lost one is asked for already
+                    found.append(book)
+        return found
 
     def lose(self, instrument: str, reason: str) -> None:
         """The book may be wrong from now on: LOST until a snapshot comes."""

@@ -1,7 +1,8 @@
 """Timeouts of links and books, and the transit delay of frames. ``market.books``, ``execution.dialer`` and the desk
 call it.
 
-Four watches: silence of the socket, silence of all data of a link, silence of one symbol, and frames that come late.
+Five watches: silence of the socket, silence of all data of a link, a symbol that never sends, silence of one symbol,
+and frames that come late.
 
 Hot path: ``watch = watchdog.add(spec)`` once per link, then ``watch.heard(now)`` per frame and
 ``excess = watch.updated(instrument, exch_ns, recv_ns)`` per book update. The rest runs in ``tick`` when ``due_ns`` is
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from arbkit.core.types import NEVER, LinkSpec
 
-__all__ = ["BookStale", "LinkDead", "LinkWatch", "SymbolWatch", "Transit", "Watchdog"]
+__all__ = ["BookStale", "LinkDead", "LinkWatch", "SymbolSilent", "SymbolWatch", "Transit", "Watchdog"]
 
 _SECOND = 1_000_000_000
 _HOUR = 3600 * _SECOND
@@ -36,6 +37,15 @@ class LinkDead(Struct, frozen=True, gc=False):
 class BookStale(Struct, frozen=True, gc=False):
     """No update of this book for too long: call ``Books.stale``. The next update makes it SYNCED again."""
 
+    instrument: str
+    reason: str
+
+
+class SymbolSilent(Struct, frozen=True, gc=False):
+    """This symbol has sent nothing since the link was ready, though its session asked again: dial the link anew, unless
+    the symbol is not tradable."""
+
+    link: str
     instrument: str
     reason: str
 
@@ -146,6 +156,7 @@ class LinkWatch:
     __slots__ = (
         "_budget_ns",
         "_dog",
+        "_unheard",
         "behind",
         "data_ns",
         "dated_ns",
@@ -162,6 +173,9 @@ class LinkWatch:
 
     SETUP_NS = 20 * _SECOND
     """Time limit from open to ``Ready``: the login and the subscriptions (TLS is done by then)."""
+    UNHEARD_NS, LONGEST_UNHEARD_NS = 45 * _SECOND, _HOUR
+    """A symbol that has sent nothing for so long after ``Ready`` is told. The session has asked for it again meanwhile.
+    The next connection waits twice as long for it."""
 
     def __init__(self, spec: LinkSpec, dog: Watchdog) -> None:
         self._dog = dog
@@ -169,6 +183,9 @@ class LinkWatch:
         self.link = spec.link
         self.transit = Transit()
         self.symbols: dict[str, SymbolWatch] = {}
+        self._unheard: dict[str, int] = {}
+        """How long to wait for the first update of a symbol, where an earlier connection had none. Kept over
+        connections."""
         self.behind = False
         self.open_ns = 0
         """Since when the link is open; 0 = closed."""
@@ -209,6 +226,7 @@ class LinkWatch:
         symbol = self.symbols.get(instrument)
         if symbol is None:
             symbol = self.symbols[instrument] = SymbolWatch(instrument, recv_ns)
+            self._unheard.pop(instrument, None)
             self.data_ns = recv_ns
         if recv_ns != symbol.last_ns:
             symbol.last_ns = self.data_ns = recv_ns
@@ -228,12 +246,12 @@ class LinkWatch:
         """
         return self.dated_ns != 0 and now_ns - self.dated_ns > self._budget_ns
 
-    def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
+    def tick(self, now_ns: int) -> list[LinkDead | BookStale | SymbolSilent]:
         """What has been silent for too long. Sets ``due_ns`` to the time of the next check."""
         if not self.open_ns or self.told:
             self.due_ns = NEVER
             return []
-        found: list[LinkDead | BookStale] = []
+        found: list[LinkDead | BookStale | SymbolSilent] = []
         spec = self.spec
         due = self.seen_ns + spec.silence_ns
         if due <= now_ns:
@@ -246,6 +264,8 @@ class LinkWatch:
             if self.data_ns + spec.quiet_ns <= now_ns:
                 return self._dead(f"no data of any instrument for {_seconds(now_ns - self.data_ns)}")
             due = min(due, self.data_ns + spec.quiet_ns)
+        if self.ready_ns and len(self.symbols) < len(spec.instruments):
+            found += self._never_sent(now_ns)
         for symbol in self.symbols.values():
             symbol.settle()
             end = symbol.last_ns + symbol.limit_ns
@@ -266,7 +286,19 @@ class LinkWatch:
         self.due_ns = min(due, now_ns + _PERIOD)
         return found
 
-    def _dead(self, reason: str) -> list[LinkDead | BookStale]:
+    def _never_sent(self, now_ns: int) -> list[SymbolSilent]:
+        """Symbols without one update since the link was ready; each is told once a connection."""
+        silent_ns = now_ns - self.ready_ns
+        found = []
+        for instrument in self.spec.instruments:
+            patience_ns = self._unheard.get(instrument, self.UNHEARD_NS)
+            if instrument not in self.symbols and patience_ns <= silent_ns:
+                self._unheard[instrument] = min(2 * patience_ns, self.LONGEST_UNHEARD_NS)
+                reason = f"{instrument}: subscribed, but nothing came for {_seconds(silent_ns)}"
+                found.append(SymbolSilent(self.link, instrument, reason))
+        return found
+
+    def _dead(self, reason: str) -> list[LinkDead | BookStale | SymbolSilent]:
         self.told = True
         self.due_ns = NEVER
         return [LinkDead(self.link, reason)]
@@ -326,9 +358,9 @@ class Watchdog:
         self.drained_ns = max(self.drained_ns, now_ns + lag_ns)
         return True
 
-    def tick(self, now_ns: int) -> list[LinkDead | BookStale]:
+    def tick(self, now_ns: int) -> list[LinkDead | BookStale | SymbolSilent]:
         """What has been silent for too long. Each is reported once per silence."""
-        found: list[LinkDead | BookStale] = []
+        found: list[LinkDead | BookStale | SymbolSilent] = []
         for watch in self._links.values():
             if watch.due_ns <= now_ns:
                 found += watch.tick(now_ns)

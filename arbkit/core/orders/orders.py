@@ -77,6 +77,7 @@ class Order:
         "seen",
         "sent_ns",
         "status",
+        "streamed",
         "terminal_ns",
         "text",
     )
@@ -114,6 +115,8 @@ class Order:
         """The final quantity is proved: a terminal report came with its cumulative quantity."""
         self.presumed = False
         """REJECTED is our own conclusion (``not_sent``, ``absent``). A report of a living order outweighs it."""
+        self.streamed = False
+        """The private stream has told a fill of it."""
         self.seen = 0
         """The reported statuses as bits: ``status`` is computed from them."""
 
@@ -344,6 +347,8 @@ class Orders:
             asked, order.cancel_asked = order.cancel_asked, False
             return Change(order=order, old=old, new=old, changed=asked, ask=not order.done)
 
+        if update.source == "stream" and (update.last_qty or update.cum_qty):
+            order.streamed = True
         anomalies: list[str] = []
         fills = self._fills(order, update, anomalies) if update.last_qty > 0 else ()
         self._facts(order, update, anomalies)

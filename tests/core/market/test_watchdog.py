@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.market.watchdog import BookStale, LinkDead, LinkWatch, SymbolWatch, Transit, Watchdog
+from arbkit.core.market.watchdog import BookStale, LinkDead, LinkWatch, SymbolSilent, SymbolWatch, Transit, Watchdog
 from arbkit.core.types import NEVER, LinkSpec, Role
 
 MS = 1_000_000
@@ -24,7 +24,7 @@ def opened(spec: LinkSpec = SPEC) -> tuple[Watchdog, LinkWatch]:
     return watchdog, watch
 
 
-def run(watchdog: Watchdog, until: int) -> list[tuple[int, LinkDead | BookStale]]:
+def run(watchdog: Watchdog, until: int) -> list[tuple[int, LinkDead | BookStale | SymbolSilent]]:
     """Call ``tick`` whenever it is due, without any other input."""
     found = []
     while (now := watchdog.due_ns) <= until:
@@ -223,3 +223,26 @@ def test_memory_is_one_entry_a_symbol():
     for i in range(100_000):
         transit.sample(T0 + i * S, T0 + i * S + 5)
     assert len(transit._lows) == 4
+
+
+def test_a_symbol_that_never_sends_is_told_later_each_time():
+    """After 45 s, then, on the next connection, after twice that. A connection on which it sends forgets that."""
+    watchdog = Watchdog()
+    spec = LinkSpec(link="v.public.0", venue="v", role=Role.PUBLIC, silence_ns=30 * S, instruments=("v:A", "v:B"))
+    watch = watchdog.add(spec)
+    told, now = [], T0
+    for connection in range(4):
+        watch.opened(now)
+        watch.ready(now)
+        begun, heard = now, connection == 2
+        for now in range(begun, begun + 400 * S, S):
+            watch.heard(now)
+            watch.updated("v:A", now, now)
+            if heard:
+                watch.updated("v:B", now, now)
+            if verdicts := watchdog.tick(now):
+                told += [((now - begun) // S, verdict) for verdict in verdicts]
+                break
+        watch.closed()
+    assert [at for at, _ in told] == [45, 90, 45]
+    assert all(isinstance(verdict, SymbolSilent) and verdict.instrument == "v:B" for _, verdict in told)
