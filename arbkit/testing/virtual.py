@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from arbkit.core.desk import Desk
 from arbkit.core.types import NEVER, Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
-from arbkit.sim.wire import Answer, Close, Request, SimFrame
+from arbkit.sim.wire import Answer, Close, Ping, Request, SimFrame
 from arbkit.sim.world import World
 
 __all__ = ["VirtualRun", "endpoints", "reveal"]
@@ -210,6 +210,8 @@ class VirtualRun:
                 self._tell(self.latency_ns, partial(self._lost, out.conn, f"closed {out.code} {out.reason}"))
             elif isinstance(out, Answer):
                 self._tell(self.latency_ns, partial(self._answer, out))
+            elif isinstance(out, Ping):
+                self._tell(self.latency_ns, partial(self._pinged, out.conn))
 
     def _frame(self, frame: SimFrame) -> None:
         link = self._links.get(frame.conn)
@@ -217,6 +219,11 @@ class VirtualRun:
             now_ns = self.clock_ns
             self.desk.frame(link, frame.text, now_ns)
             self.desk.read_end(link, now_ns)
+
+    def _pinged(self, conn: int) -> None:
+        link = self._links.get(conn)
+        if link is not None and self._conns.get(link) == conn:
+            self.desk.activity(link, self.clock_ns)
 
     def _answer(self, out: Answer) -> None:
         flight = self._refs.pop(out.ref, None)

@@ -181,3 +181,16 @@ def test_a_batch_cut_right_after_it_arrived_is_found_accepted_once() -> None:
         assert len(ids) == len(set(ids))
     assert run.desk.counters.orders["binance:main".partition(":")[0], "unknown"] >= len(cuts)
     assert differences(run) == []
+
+
+def test_a_venues_pings_keep_a_quiet_link_alive() -> None:
+    """Binance sends pings, and on a private stream without orders nothing else."""
+    dropped: list[object] = []
+
+    def log(event: str, **fields: object) -> None:
+        if event == "link.drop":
+            dropped.append(fields)
+
+    run = simulate(SpreadArb(symbols=("BTC-USDT",)), VENUES, edge_every_s=0.0, log=log)
+    run.run_for(70)
+    assert dropped == []
