@@ -179,7 +179,6 @@ class Desk:
             self.ledger, self.limits, self.prices, setup.limits.asset, self.venues, self.counters, self.log, now_ns
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
             OrderUpdate: self._on_order_update,
             Balance: self._on_balance,
@@ -251,6 +250,8 @@ class Desk:
             self._faults(now_ns)
             return
         self._outputs(link, outputs, now_ns)
+        if link.session.due_ns < link.due_ns:
+            self.dialer.settle(link, now_ns)
         if probe is not None:
             self.counters.decode.observe((decoded - began) / 1000)
             self.counters.book.observe((probe() - decoded) / 1000)
@@ -305,8 +306,10 @@ class Desk:
                 self._resync(book.instrument, f"crossed for {(now_ns - book.crossed_ns) / 1e9:.1f} s", now_ns)
             for order in self.tracker.untold(now_ns):
                 self._mute(order)
-        for link in list(self.links.values()):
-            link.counted.transit_ns = link.watch.transit.excess_ns
+            for link in self.links.values():
+                link.counted.transit_ns = link.watch.transit.excess_ns
+        for name in self.dialer.alarms.take(now_ns):
+            link = self.links[name]
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._run(link, link.session.tick, now_ns)
             self.dialer.wake(link, now_ns)
@@ -399,11 +402,18 @@ class Desk:
             self._dirty = False
             self.sender.settled()
             self.tracker.settled()
-            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns, self.dialer.due_ns(self.view.now_ns))
+            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns)
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
-        return min(self._due_ns, self.sender.due_ns, self.requests.due_ns, self.engine.due_ns, self.watchdog.due_ns)
+        return min(
+            self._due_ns,
+            self.dialer.alarms.due_ns,
+            self.watchdog.alarms.due_ns,
+            self.sender.due_ns,
+            self.requests.due_ns,
+            self.engine.due_ns,
+        )
 
     @property
     def idle(self) -> bool:
@@ -445,6 +455,7 @@ class Desk:
             self._faults(now_ns)
             return ()
         self._outputs(link, outputs, now_ns, sent_ns)
+        self.dialer.settle(link, now_ns)
         return outputs
 
     def _outputs(self, link: Link, outputs: Sequence[Any], now_ns: int, sent_ns: int = 0) -> None:
@@ -464,6 +475,8 @@ class Desk:
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
                 self.engine.traded(out, now_ns)
+            elif kind is TopUpdate:
+                self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
                 handler(link, out, now_ns)
