@@ -17,7 +17,7 @@ __all__ = ["exit_code", "last_line", "last_words"]
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
     130 ended by a second stop with nothing left."""
-    if desk.unresolved() or desk.held() or desk.interrupted.left or not desk.idle:
+    if desk.unresolved() or desk.held() or desk.engine.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
@@ -40,11 +40,11 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "deals": sum(counters.deals.values()),
         "legs": desk.engine.legs_sent,
         "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
-        "broken": counters.deals["completed"] + counters.deals["reversed"] + counters.deals["held"],
+        "broken": sum(counters.deals[name] for name in ("completed", "reversed", "held", "left")),
         "outcomes": dict(sorted(counters.deals.items())),
         "unresolved": len(desk.unresolved()),
         "held": len(desk.held()),
-        "left_over": len(desk.interrupted.left),
+        "left_over": len(desk.engine.reducing.told()),
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
@@ -90,7 +90,7 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
         )
     for deal in desk.held():
         lines.append(f"  held: deal {deal.id} {', '.join(leg.instrument for leg in deal.legs)}: {deal.why}")
-    lines += [f"  left over: {text}" for text in desk.interrupted.left]
+    lines += [f"  left over: {desk.engine.reducing.text(asset)}" for asset in desk.leftovers.assets()]
     if desk.unresolved() or not desk.idle:
         lines.append("  Run the same command again: it reads the journal and resolves them.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"

@@ -25,10 +25,11 @@ from arbkit.core.market.prices import Prices
 from arbkit.core.market.watchdog import LinkDead, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
 from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.money.limits import Limits, LimitsConfig
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds
-from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interrupted
 from arbkit.core.orders.orders import Order
 from arbkit.core.port import Port
 from arbkit.core.startup import Startup, make_venue
@@ -97,6 +98,10 @@ class Setup(Struct, frozen=True, kw_only=True):
     """From the journal of earlier runs: proved before anything new."""
     interrupted: Sequence[Interrupted] = ()
     """Deals that an earlier run did not see closed."""
+    booked: Sequence[Booked] = ()
+    """What earlier runs gained, and what their deals left."""
+    kept: Sequence[Control | DayBegan] = ()
+    """Modes that earlier runs set, and the first mark of the day."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
 
@@ -137,7 +142,8 @@ class Desk:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
             self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
-        self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices)
+        self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
+        self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.view = DeskView(self.catalogue, self.books, self.limits, self.venues)
         self.sender = Sender(
@@ -200,7 +206,9 @@ class Desk:
         self._restore(now_ns)
 
     def _restore(self, now_ns: int) -> None:
-        """Paper balances, and what an earlier run left open: UNKNOWN until proved."""
+        """Paper balances, what earlier runs booked and which modes they set, and what they left open: UNKNOWN until
+        proved."""
+        self.engine.restore(self.setup.booked, self.setup.interrupted, self.setup.kept)
         for venue in self.venues.values():
             if venue.paper is not None:
                 for balance in venue.paper.balances(now_ns):
@@ -285,8 +293,13 @@ class Desk:
         """Timers: whatever is due by now."""
         self.startup.select(now_ns)
         if now_ns >= self.audit.due_ns:
+            day = self.limits.day
             for change in self.audit.tick(now_ns):
                 self.engine.restrict(change)
+            if self.limits.day != day:
+                asset = self.setup.limits.asset
+                self.sender.journal(DayBegan(at_ns=now_ns, asset=asset, marked=self.limits.day_began))
+            self.engine.reduce(now_ns)
             for record in self.interrupted.tick(now_ns):
                 self.sender.journal(record)
             deals = {*self.engine.deals, *self.interrupted.deals}

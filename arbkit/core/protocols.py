@@ -213,6 +213,11 @@ class View(Protocol):
         ``NEVER`` = it costs more than the venue's limit."""
         ...
 
+    def left(self, asset: str) -> Decimal:
+        """What earlier deals left of ``asset`` over all accounts: positive = bought and not sold. A deal that takes it
+        into its legs says so in ``Deal.carried``."""
+        ...
+
     def room(self, instrument: str) -> Decimal:
         """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
         tradable now."""

@@ -51,6 +51,7 @@ class FakeView:
         self.down: set[str] = set()
         self.waits: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
+        self.lefts: dict[str, Decimal] = {}
         self.calls = 0
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
@@ -80,6 +81,9 @@ class FakeView:
 
     def wait_ns(self, order: NewOrder) -> int:
         return self.waits.get(order.account.split(":")[0], 0)
+
+    def left(self, asset: str) -> Decimal:
+        return self.lefts.get(asset, Decimal(0))
 
     def room(self, instrument: str) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))

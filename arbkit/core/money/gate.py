@@ -4,7 +4,7 @@
 Entries need mode ACTIVE and a tradable instrument. Hedges and unwinds of open deals pass in ACTIVE and REDUCING, also
 on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk.
 In HALTED only cancels and queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind
-would double an exposure.
+would double an exposure. A loss is no reason for it: what is open must still be closed.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Gate:
         self.killed = ""
         """Why the kill switch was used; "" = it was not."""
         self._modes: dict[str, tuple[Mode, str]] = {}
-        """Scopes that are not ACTIVE, with mode and reason."""
+        """Scopes that are not ACTIVE, with the strictest mode and its reason."""
+        self._rules: dict[tuple[str, str], tuple[Mode, str]] = {}
+        """What each rule has set, by scope and rule."""
         self._sent: deque[int] = deque()
         """When the orders of the last second passed."""
         self._spent: deque[tuple[int, Decimal]] = deque()
@@ -114,7 +116,7 @@ class Gate:
             return Refusal("instrument", f"{command.instrument} is not tradable")
         refusal = (
             self._may(command, deal, instrument, entry, now_ns)
-            or self._rules(command, instrument)
+            or self._allowed(command, instrument)
             or self._children(command, deal, entry)
             or self._price(command, instrument)
         )
@@ -146,7 +148,7 @@ class Gate:
         return None
 
     @staticmethod
-    def _rules(command: NewOrder, instrument: Instrument) -> Refusal | None:
+    def _allowed(command: NewOrder, instrument: Instrument) -> Refusal | None:
         """The venue's trading rules, exactly. They apply to hedges too: the venue would refuse them."""
         qty, px = command.qty, command.px
         if qty <= 0 or px <= 0:
@@ -233,14 +235,33 @@ class Gate:
         self._minute += notional
         return None
 
-    def restrict(self, scope: str, mode: Mode, why: str) -> bool:
-        """Make a scope stricter ("" = everything, a venue, or a pair). Returns True if that changed it. Never makes it
-        less strict."""
-        current = self._modes.get(scope)
+    def restrict(self, scope: str, mode: Mode, why: str, rule: str = "") -> bool:
+        """A rule makes a scope stricter ("" = everything, a venue, or a pair). Returns True if that changed what the
+        rule has set. Never makes it less strict."""
+        current = self._rules.get((scope, rule))
         if _STRICT[mode] <= (_STRICT[current[0]] if current is not None else 0):
             return False
-        self._modes[scope] = (mode, why)
+        self._rules[scope, rule] = (mode, why)
+        self._strictest(scope)
         return True
+
+    def lift(self, scope: str, rule: str) -> bool:
+        """A rule is met again: the scope has the mode that the other rules have set. Returns True if the rule had set
+        one."""
+        lifted = self._rules.pop((scope, rule), None) is not None
+        if lifted:
+            self._strictest(scope)
+        return lifted
+
+    def set_by(self, rule: str) -> list[str]:
+        """The scopes that a rule has made stricter."""
+        return [scope for scope, by in self._rules if by == rule]
+
+    def _strictest(self, scope: str) -> None:
+        self._modes.pop(scope, None)
+        for (where, _), (mode, why) in self._rules.items():
+            if where == scope and (scope not in self._modes or _STRICT[mode] > _STRICT[self._modes[scope][0]]):
+                self._modes[scope] = (mode, why)
 
     def kill(self, why: str) -> None:
         """Kill switch: HALTED everywhere until the process ends."""

@@ -10,14 +10,19 @@ and one journal can hold both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.records import (
     KEPT,
     BlockReserved,
+    Booked,
+    Control,
+    DayBegan,
     DealClosed,
     DealOpened,
     Intent,
@@ -25,6 +30,7 @@ from arbkit.core.orders.records import (
     OrderOutcome,
     Record,
     RunStart,
+    Settled,
 )
 
 __all__ = ["Carried", "Left"]
@@ -37,10 +43,16 @@ class Left(Struct, frozen=True, kw_only=True):
     """Intents without an outcome, the oldest first. Each must be proved before new deals are opened."""
     interrupted: Sequence[Interrupted] = ()
     """Deals that were opened and never closed. Their exposure may still exist."""
-    kept: Sequence[Record] = ()
+    kept: Sequence[Control | DayBegan] = ()
     """The newest of each key of the kinds in ``KEPT``."""
+    booked: Sequence[Booked] = ()
+    """What ended orders brought, by account; ``left`` without the orders of ``interrupted`` deals."""
     elsewhere: Sequence[str] = ()
     """What is open on accounts that this run does not have, as text. It stays in the journal."""
+
+    def settled(self) -> Left:
+        """What is left after a ``Settled`` record: orders and deals that are still open."""
+        return replace(self, booked=(), kept=(), interrupted=[replace(deal, ended=()) for deal in self.interrupted])
 
 
 class _Run:
@@ -92,6 +104,31 @@ class _Deal:
         return f"deal {self.opened.deal} ({'+'.join(self.opened.instruments)}) on {where or 'no account'}"
 
 
+class _Sums:
+    """What ended orders brought on one account."""
+
+    __slots__ = ("flows", "left", "run")
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        """The newest run that knew the account."""
+        self.flows: dict[str, Decimal] = {}
+        self.left: dict[str, Decimal] = {}
+
+    def add(self, outcome: OrderOutcome) -> None:
+        _add(self.flows, outcome.flows)
+        if outcome.base and outcome.flows:
+            _add(self.left, {outcome.base: outcome.flows.get(outcome.base, _ZERO)})
+
+
+_ZERO = Decimal(0)
+
+
+def _add(into: dict[str, Decimal], flows: Mapping[str, Decimal]) -> None:
+    for asset, amount in flows.items():
+        into[asset] = into.get(asset, _ZERO) + amount
+
+
 class Carried:
     """See the module."""
 
@@ -102,7 +139,9 @@ class Carried:
         self._run = _Run(0)
         self._orders: dict[str, _Order] = {}
         self._deals: dict[int, _Deal] = {}
-        self._kept: dict[tuple[type, object, object], tuple[Record, _Run]] = {}
+        self._kept: dict[tuple[type, object, object], tuple[Control | DayBegan, _Run]] = {}
+        self._sums: dict[tuple[str, str], _Sums] = {}
+        """By account and environment. The outcomes of orders of open deals are not in it yet."""
 
     # --- in
 
@@ -123,10 +162,17 @@ class Carried:
             if record.mode == "paper":  # the orders of a paper account end with its run
                 self._orders.clear()
                 self._deals.clear()
+                self._sums.clear()
         elif isinstance(record, BlockReserved):
             self.block = max(self.block, record.block)
-        elif (key := KEPT.get(type(record))) is not None:
-            self._kept[type(record), key(record), self._scope(record)] = record, self._run
+        elif isinstance(record, Booked):
+            sums = self._on(record.account, self._run)
+            _add(sums.flows, record.flows)
+            _add(sums.left, record.left)
+        elif isinstance(record, Settled):
+            self._settle()
+        elif isinstance(record, Control | DayBegan):
+            self._kept[type(record), KEPT[type(record)](record), self._scope(record)] = record, self._run
 
     def _intent(self, intent: Intent) -> None:
         cl_ord_id = intent.order.cl_ord_id
@@ -139,16 +185,43 @@ class Carried:
     def _outcome(self, outcome: OrderOutcome) -> None:
         order = self._orders.get(outcome.cl_ord_id)
         if order is None:
-            return
-        order.outcome = outcome
-        if order.intent.order.deal not in self._deals:
+            self._on(outcome.account, self._run).add(outcome)
+        elif order.intent.order.deal not in self._deals:
+            self._on(outcome.account, order.run).add(outcome)
             del self._orders[outcome.cl_ord_id]
+        elif order.outcome is None:
+            order.outcome = outcome
+        else:
+            flows = dict(order.outcome.flows)
+            _add(flows, outcome.flows)
+            order.outcome = replace(outcome, flows=flows)
 
     def _closed(self, closed: DealClosed) -> None:
         deal = self._deals.pop(closed.deal, None)
         for order in () if deal is None else deal.orders:
             if order.outcome is not None:
+                self._on(order.outcome.account, order.run).add(order.outcome)
                 self._orders.pop(order.intent.order.cl_ord_id, None)
+
+    def _on(self, account: str, run: _Run) -> _Sums:
+        key = account, run.environment(account)
+        sums = self._sums.get(key)
+        if sums is None:
+            sums = self._sums[key] = _Sums(run)
+        if run.at_ns > sums.run.at_ns:
+            sums.run = run
+        return sums
+
+    def _settle(self) -> None:
+        """On the accounts of the present run."""
+        accounts = {account: start.environment for account, start in self._run.starts.items()}
+        for key in [key for key, sums in self._sums.items() if sums.run.has(key[0], accounts)]:
+            del self._sums[key]
+        for order in self._orders.values():
+            if order.outcome is not None and order.run.has(order.outcome.account, accounts):
+                order.outcome = replace(order.outcome, flows={})
+        for kept in [key for key, (record, run) in self._kept.items() if _applies(record, run, accounts)]:
+            del self._kept[kept]
 
     def _scope(self, record: Record) -> object:
         account = getattr(record, "account", "")
@@ -174,6 +247,11 @@ class Carried:
             mine += [order.intent] if order.outcome is None else [order.intent, order.outcome]
         for record, run in self._kept.values():
             runs.setdefault(run, []).append(record)
+        for (account, _), sums in self._sums.items():
+            if not sums.flows:
+                continue
+            booked = Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
+            runs.setdefault(sums.run, []).append(booked)
         runs[self._run] = runs.pop(self._run, [])
         block = self.next_block() - 1
         found: list[Record] = [BlockReserved(at_ns=0, account="", block=block)] if block else []
@@ -212,7 +290,29 @@ class Carried:
                 where = f"{wanted.account} ({order.run.environment(wanted.account) or '?'})"
                 elsewhere.append(f"order {wanted.cl_ord_id} ({wanted.instrument}) on {where}")
         kept = [record for record, run in self._kept.values() if _applies(record, run, accounts)]
-        return Left(unresolved=unresolved, interrupted=interrupted, kept=kept, elsewhere=elsewhere)
+        return Left(
+            unresolved=unresolved,
+            interrupted=interrupted,
+            kept=kept,
+            booked=self._booked(accounts),
+            elsewhere=elsewhere,
+        )
+
+    def _booked(self, accounts: Mapping[str, str]) -> tuple[Booked, ...]:
+        found: dict[str, _Sums] = {}
+        for (account, _), sums in self._sums.items():
+            if sums.run.has(account, accounts):
+                mine = found.setdefault(account, _Sums(sums.run))
+                _add(mine.flows, sums.flows)
+                _add(mine.left, sums.left)
+        for order in self._orders.values():
+            if order.outcome is not None and order.run.has(order.outcome.account, accounts):
+                _add(found.setdefault(order.outcome.account, _Sums(order.run)).flows, order.outcome.flows)
+        return tuple(
+            Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
+            for account, sums in found.items()
+            if sums.flows
+        )
 
 
 def _applies(record: Record, run: _Run, accounts: Mapping[str, str]) -> bool:
@@ -228,4 +328,5 @@ def _interrupted(deal: _Deal) -> Interrupted:
         deal=deal.opened,
         intents=[order.intent for order in deal.orders],
         filled={outcome.cl_ord_id: outcome.filled for outcome in ended},
+        ended=ended,
     )

@@ -18,7 +18,9 @@ from arbkit.core.types import Mode, NewOrder, OrdStatus
 __all__ = [
     "KEPT",
     "BlockReserved",
+    "Booked",
     "Control",
+    "DayBegan",
     "DealClosed",
     "DealOpened",
     "Intent",
@@ -28,6 +30,7 @@ __all__ = [
     "OrderOutcome",
     "Record",
     "RunStart",
+    "Settled",
 ]
 
 
@@ -79,6 +82,38 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     order_id: str = ""
     absent: bool = False
     text: str = ""
+    base: str = ""
+    """The asset that the order bought or sold."""
+    flows: Mapping[str, Decimal] = {}
+    """What the order brought by asset, fees included, since the last record of its outcome. (A fill may come after
+    that.)"""
+
+
+class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
+    """What ended orders brought on one account, summed up: in a fresh journal it stands for their records."""
+
+    at_ns: int
+    account: str
+    flows: Mapping[str, Decimal]
+    """The gain by asset, fees included."""
+    left: Mapping[str, Decimal]
+    """What deals left of the assets that they bought and sold."""
+
+
+class DayBegan(Struct, frozen=True, gc=False, kw_only=True, tag="day"):
+    """The first mark of a day (UTC): the loss of the day is counted from it."""
+
+    at_ns: int
+    asset: str
+    marked: Decimal
+    """The gain until then, in ``asset``."""
+
+
+class Settled(Struct, frozen=True, gc=False, kw_only=True, tag="settled"):
+    """A person has settled what earlier runs left on the accounts of this run: gains, leftovers and modes begin anew.
+    Open orders and deals stay."""
+
+    at_ns: int
 
 
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
@@ -100,8 +135,13 @@ class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
 
     at_ns: int
     mode: Mode
+    """ACTIVE lifts what the rule has set."""
     venue: str = ""
     """"" = all venues."""
+    scope: str = ""
+    """A venue or a pair; "" = see ``venue``."""
+    rule: str = ""
+    """What set it. Each rule lifts only its own mode."""
     who: str = ""
     why: str = ""
 
@@ -114,7 +154,18 @@ class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
 
 
 Record: TypeAlias = (
-    JournalStart | RunStart | BlockReserved | Intent | OrderOutcome | DealOpened | DealClosed | Control | Note
+    JournalStart
+    | RunStart
+    | BlockReserved
+    | Intent
+    | OrderOutcome
+    | Booked
+    | DealOpened
+    | DealClosed
+    | Control
+    | DayBegan
+    | Settled
+    | Note
 )
 
 
@@ -125,8 +176,13 @@ class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
     intents: Sequence[Intent]
     filled: Mapping[str, Decimal]
     """Filled quantity by client order id, of the orders whose end is known."""
+    ended: Sequence[OrderOutcome] = ()
+    """The outcomes of these orders."""
 
 
-KEPT: Mapping[type[Struct], Callable[[Any], object]] = {Control: lambda record: record.venue}
+KEPT: Mapping[type[Struct], Callable[[Any], object]] = {
+    Control: lambda record: (record.scope or record.venue, record.rule),
+    DayBegan: lambda record: record.asset,
+}
 """Kinds that a later run needs, beside orders and deals: the newest record of each key is kept, per environment (of the
 record's ``account`` where it has one, else of the whole run)."""

@@ -56,7 +56,7 @@ class Audit:
             self._ledger.external(drift.account, drift.asset, drift.drift)
             self._counters.alarms["external_movement"] += 1
             self._log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
-        marked = self._ledger.marked(self._prices, self._asset)
+        marked = self._ledger.at_least(self._prices.last, self._asset)
         return self._limits.pnl(marked, now_ns)
 
     def _is_external(self, drift: Difference, now_ns: int) -> bool:

@@ -10,6 +10,7 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -23,12 +24,21 @@ from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
-from arbkit.core.money.limits import Limits, ModeChange, Refusal, needs_of
+from arbkit.core.money.limits import DAY_NS, Limits, ModeChange, Refusal, needs_of
 from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
-from arbkit.core.orders.journal import DealClosed, DealOpened, OrderOutcome
+from arbkit.core.orders.journal import (
+    Booked,
+    Control,
+    DayBegan,
+    DealClosed,
+    DealOpened,
+    Interrupted,
+    OrderOutcome,
+)
 from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import Executor, Strategy, View
+from arbkit.core.trading.reducing import Reducing
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -37,6 +47,7 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     Command,
+    Fill,
     Instrument,
     ListFills,
     ListOpenOrders,
@@ -47,6 +58,7 @@ from arbkit.core.types import (
     Purpose,
     QueryOrder,
     ReplaceOrder,
+    Side,
     Tif,
     Trade,
 )
@@ -56,6 +68,7 @@ __all__ = ["Engine", "RunningStrategy", "read", "wanted"]
 
 OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
+_ZERO = Decimal(0)
 _MS = 1_000_000
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
@@ -127,6 +140,12 @@ class Engine:
         self._told_naked: set[int] = set()
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
+        self.reducing = Reducing(limits, catalogue, books.by_id, orders)
+        self._reducer = RunningStrategy("leftovers", self.reducing, self.reducing)
+        self._told_left: set[str] = set()
+        """Assets of which a large leftover was told."""
+        self._flows: dict[str, dict[str, Decimal]] = {}
+        """What orders brought that is not in the journal yet, by client order id and asset."""
 
     def stop(self) -> None:
         """No new deals from now on."""
@@ -207,17 +226,22 @@ class Engine:
             return
         self._counters.opportunities_taken += 1
         self._deal_ids += 1
-        self.deals[deal.id] = deal
-        self._owners[deal.id] = running
-        deal.move(DealState.RESERVED)
-        instruments = [leg.instrument for leg in deal.legs]
-        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
+        self._begin(deal, running, now_ns)
         for order in orders:
             self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
         self._sender.send(granted, now_ns)
+
+    def _begin(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
+        self.deals[deal.id] = deal
+        self._owners[deal.id] = running
+        if deal.carried:
+            self._limits.leftovers.take(deal.legs[0].base, deal.carried)
+        deal.move(DealState.RESERVED)
+        instruments = [leg.instrument for leg in deal.legs]
+        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
 
     def _plan(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> Deal | None:
         """The executor's deal, if its venues may trade."""
@@ -295,6 +319,69 @@ class Engine:
             self._told_drop[rule] = now_ns
             self._log("deal.refused", rule=rule, why=refusal.text, pair=deal.pair)
 
+    # --- leftovers
+
+    def restore(
+        self, booked: Sequence[Booked], interrupted: Sequence[Interrupted], kept: Sequence[Control | DayBegan]
+    ) -> None:
+        """What earlier runs gained and left, and the modes that they set. Deals that they did not finish are left over
+        too: their exposure is counted and traded off as soon as their orders are proved."""
+        left = self._limits.leftovers
+        for account in booked:
+            self._ledger.restore(account.flows)
+            for asset, qty in account.left.items():
+                left.add(account.account, asset, qty)
+        for outcome in (outcome for deal in interrupted for outcome in deal.ended if outcome.base):
+            left.add(outcome.account, outcome.base, outcome.flows.get(outcome.base, _ZERO))
+        for record in kept:
+            if isinstance(record, DayBegan):
+                if record.asset == self._limits.config.asset:
+                    self._limits.day, self._limits.day_began = record.at_ns // DAY_NS, record.marked
+            elif self._gate.restrict(record.scope or record.venue, record.mode, record.why, record.rule):
+                why = f"set by an earlier run: {record.why}"
+                self._log("risk.restricted", scope=record.scope or "all", mode=record.mode.value, why=why)
+        for asset in left.assets():
+            self._log("leftover.carried", asset=asset, what=self.reducing.text(asset))
+
+    def reduce(self, now_ns: int) -> None:
+        """Once a second: tell what deals left, trade it off, and lift the modes of deals that left nothing."""
+        self._view.now_ns = now_ns
+        left = self._limits.leftovers
+        left.value()
+        large = {asset for asset in left.assets() if self.reducing.large(asset)}
+        for asset in sorted(large - self._told_left):
+            self._counters.alarms["leftover"] += 1
+            self._log("alarm.leftover", asset=asset, what=self.reducing.text(asset))
+        for asset in sorted(self._told_left - large):
+            self._log("leftover.gone", asset=asset)
+        self._told_left = large
+        for pair in self._gate.set_by("held"):
+            self._lift_held(pair)
+        if self.stopping or not large or not self._limits.config.trade_off:
+            return
+        for deal, need in self.reducing.due(self._view, now_ns):
+            deal.id = self._deal_ids
+            deal.strategy = self._reducer.name
+            refusal = self._limits.reserve(deal, [need], now_ns)
+            if refusal is not None:
+                self._dropped(refusal, deal, now_ns)
+                continue
+            self._deal_ids += 1
+            self._begin(deal, self._reducer, now_ns)
+            deal.move(DealState.SENT)
+            deal.sent_ns = now_ns
+            self._carry_out([self._proper(self.reducing.order(deal), deal)], deal, now_ns)
+
+    def _lift_held(self, pair: str) -> None:
+        """A pair trades again once none of its deals is HELD and nothing large is left of its assets."""
+        if any(deal.pair == pair and deal.state is DealState.HELD for deal in self.deals.values()):
+            return
+        legs = [self._catalogue.get(name) for name in pair.split("+")]
+        known = [leg.base for leg in legs if leg is not None and leg.id in self._books.by_id]
+        in_doubt = any(table.in_doubt(name) for table in self._orders.values() for name in pair.split("+"))
+        if len(known) == len(legs) and not in_doubt and not self._told_left.intersection(known):
+            self.restrict(ModeChange(pair, Mode.ACTIVE, "nothing is left of its deals", "held"))
+
     # --- orders and deals
 
     def changed(self, known: Known, now_ns: int) -> None:
@@ -310,9 +397,13 @@ class Engine:
             instrument = self._catalogue[fill.instrument]
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
+            flows = self._flows.setdefault(intent.cl_ord_id, {})
+            net = _flow(fill, instrument, flows)
             if deal is not None:
                 deal.fill(fill)
-            elif fill.qty:
+                continue
+            self._limits.leftovers.add(fill.account, instrument.base, net)
+            if fill.qty:
                 self._counters.alarms["late_fill"] += 1
                 self._log(
                     "alarm.late_fill",
@@ -330,6 +421,9 @@ class Engine:
             return
         if order.done and intent.cl_ord_id in self._unended:
             self._unended.discard(intent.cl_ord_id)
+            self._counters.orders[intent.account.partition(":")[0], order.status.value] += 1
+            self._ended(order, now_ns)
+        elif order.done and intent.cl_ord_id in self._flows:
             self._ended(order, now_ns)
         if deal is not None:
             self._advance(deal, update, now_ns)
@@ -379,8 +473,9 @@ class Engine:
                 self.changed(known, now_ns)
 
     def _ended(self, order: Order, now_ns: int) -> None:
+        """Tell the journal what the order brought, or brought since it was told."""
         intent = order.intent
-        self._counters.orders[intent.account.partition(":")[0], order.status.value] += 1
+        instrument = self._catalogue.get(intent.instrument)
         self._sender.journal(
             OrderOutcome(
                 at_ns=now_ns,
@@ -390,6 +485,8 @@ class Engine:
                 filled=order.filled_qty,
                 order_id=order.order_id,
                 text=order.text,
+                base="" if instrument is None else instrument.base,
+                flows=self._flows.pop(intent.cl_ord_id, {}),
             )
         )
 
@@ -497,6 +594,10 @@ class Engine:
             self._limits.release(deal.id)
             self._sender.release(deal.id)
             self._told_naked.discard(deal.id)
+            for leg in deal.legs:
+                self._limits.leftovers.add(leg.account, leg.base, leg.net_base)
+            if deal.carried:
+                self._limits.leftovers.take(deal.legs[0].base, -deal.carried)
         elif deal.state is not DealState.HELD or deal.closed_ns:
             if deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
                 self._told_naked.add(deal.id)
@@ -525,10 +626,30 @@ class Engine:
         )
 
     def restrict(self, change: ModeChange) -> None:
-        """A breaker asks for a stricter mode."""
-        if self._gate.restrict(change.scope, change.mode, change.why):
+        """A breaker asks for a stricter mode, or lifts what it has asked for. Later runs read it in the journal."""
+        scope, mode, why, rule = change.scope, change.mode, change.why, change.rule
+        lifts = mode is Mode.ACTIVE
+        if not (self._gate.lift(scope, rule) if lifts else self._gate.restrict(scope, mode, why, rule)):
+            return
+        if rule:
+            self._sender.journal(
+                Control(at_ns=self._view.now_ns, mode=mode, scope=scope, rule=rule, who="breaker", why=why)
+            )
+        if not lifts:
             self._counters.alarms["mode"] += 1
-            self._log("risk.restricted", scope=change.scope or "all", mode=change.mode.value, why=change.why)
+        self._log("risk.lifted" if lifts else "risk.restricted", scope=scope or "all", mode=mode.value, why=why)
+
+
+def _flow(fill: Fill, instrument: Instrument, flows: dict[str, Decimal]) -> Decimal:
+    """Adds what a fill brought by asset, fees included. Returns what it brought of the base asset."""
+    sign = 1 if fill.side is Side.BUY else -1
+    moved = [(instrument.base, sign * fill.qty), (instrument.quote, -sign * fill.qty * fill.px)]
+    net = _ZERO
+    for asset, amount in (*moved, *((asset, -fee) for asset, fee in fill.fees)):
+        flows[asset] = flows.get(asset, _ZERO) + amount
+        if asset == instrument.base:
+            net += amount
+    return net
 
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:

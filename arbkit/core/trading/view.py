@@ -65,6 +65,9 @@ class DeskView:
     def wait_ns(self, order: NewOrder) -> int:
         return self._venues[order.account.partition(":")[0]].wait_ns(order, self.now_ns)
 
+    def left(self, asset: str) -> Decimal:
+        return self._limits.leftovers.of(asset)
+
     def room(self, instrument: str) -> Decimal:
         rules = self.catalogue[instrument]
         return self._limits.room(rules) if rules.tradable else _NO_ROOM

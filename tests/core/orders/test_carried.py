@@ -15,7 +15,9 @@ from arbkit.core.orders.ids import IntentIds, format_cl_ord_id, parse_cl_ord_id
 from arbkit.core.orders.journal import decode, encode
 from arbkit.core.orders.records import (
     BlockReserved,
+    Booked,
     Control,
+    DayBegan,
     DealClosed,
     DealOpened,
     Intent,
@@ -23,6 +25,7 @@ from arbkit.core.orders.records import (
     OrderOutcome,
     Record,
     RunStart,
+    Settled,
 )
 from arbkit.core.types import Mode, NewOrder, OrdStatus, Side, Tif
 
@@ -54,13 +57,15 @@ def intent(number: int, deal: int, account: str = V) -> Intent:
     return Intent(at_ns=number, order=order, channel="trade", link=f"{venue}.trade")
 
 
-def outcome(number: int, account: str = V, filled: str = "1") -> OrderOutcome:
+def outcome(number: int, account: str = V, filled: str = "1", **flows: str) -> OrderOutcome:
     return OrderOutcome(
         at_ns=number,
         account=account,
         cl_ord_id=format_cl_ord_id(number),
         status=OrdStatus.FILLED,
         filled=Decimal(filled),
+        base="BTC" if flows else "",
+        flows={asset: Decimal(amount) for asset, amount in flows.items()},
     )
 
 
@@ -182,7 +187,8 @@ class _Player:
                 self.orders.append(number := self.ids.next())
                 self.records.append(intent(number, deal, account))
         elif move == 1 and self.orders:
-            self.records.append(outcome(self.orders.pop(which % len(self.orders))))
+            number = self.orders.pop(which % len(self.orders))
+            self.records.append(outcome(number, (V, W)[which % 2], BTC="0.3", USDT=f"-{which + 1}", BNB="-0.001"))
         elif move == 2 and self.deals:
             deal = self.deals.pop(which % len(self.deals))
             self.records.append(DealClosed(at_ns=1, deal=deal, outcome="hedged"))
@@ -206,10 +212,89 @@ def test_a_fresh_journal_tells_the_same(moves: list[tuple[int, int]], every: int
         if count % every == 0:
             data = b"".join(map(encode, fresh.records()))
             fresh = decode(data).carried()
-            assert len(fresh.records()) <= 3 + 3 * len(player.deals) + 2 * (len(player.orders) + 2 * len(player.deals))
+            assert (
+                len(fresh.records()) <= 3 + 3 * len(player.deals) + 2 * (len(player.orders) + 2 * len(player.deals)) + 2
+            )
     for record in player.records[told:]:
         fresh.take(record)
     whole, anew = carried(player.records).of(PROD), fresh.of(PROD)
     assert sorted(ids(anew)) == sorted(player.orders)
     assert [deal.deal.deal for deal in anew.interrupted] == player.deals
     assert (anew.interrupted, anew.elsewhere) == (whole.interrupted, whole.elsewhere)
+    assert booked(anew) == booked(whole)
+    told_of = [record for record in player.records if isinstance(record, OrderOutcome)]
+    for asset in ("BTC", "USDT", "BNB"):
+        total = sum(flows.get(asset, Decimal(0)) for _, (flows, _) in booked(anew).items())
+        assert total == sum((record.flows[asset] for record in told_of), Decimal(0))
+
+
+def booked(left: Left) -> dict[str, tuple[dict[str, Decimal], dict[str, Decimal]]]:
+    return {one.account: (dict(one.flows), dict(one.left)) for one in left.booked}
+
+
+def test_gains_and_leftovers_are_carried() -> None:
+    """By account: the gain of all ended orders, and what closed deals left. The orders of an open deal count in the
+    gain and are told with the deal. A fill that comes after the end of its order is added."""
+    happened = [
+        *start(1),
+        opened(7),
+        intent(1, 7),
+        intent(2, 7, W),
+        outcome(1, BTC="0.5", USDT="-50"),
+        outcome(2, W, filled="0", BTC="0"),
+        DealClosed(at_ns=9, deal=7, outcome="left"),
+        outcome(1, BTC="0.1", USDT="-10"),
+        opened(8),
+        intent(3, 8, W),
+        outcome(3, W, BTC="-1", USDT="99", BNB="-0.01"),
+        outcome(3, W, BTC="-0.5", USDT="49"),
+    ]
+    for found in (carried(happened), carried(carried(happened).records())):
+        left = found.of(PROD)
+        assert booked(left) == {
+            V: ({"BTC": Decimal("0.6"), "USDT": -60}, {"BTC": Decimal("0.6")}),
+            W: ({"BTC": Decimal("-1.5"), "USDT": 148, "BNB": Decimal("-0.01")}, {"BTC": 0}),
+        }
+        (deal,) = left.interrupted
+        assert [one.flows["BTC"] for one in deal.ended] == [Decimal("-1.5")]
+        assert booked(found.of({V: "testnet", W: "testnet"})) == {}
+
+
+def test_what_a_person_settled_begins_anew() -> None:
+    """On the accounts of that run: gains, leftovers, modes and the day. What is open stays open."""
+    found = carried(
+        [
+            *start(1, "testnet"),
+            intent(8, 0),
+            outcome(8, BTC="2", USDT="-7"),
+            *start(2),
+            intent(9, 0),
+            outcome(9, BTC="1", USDT="-9"),
+            opened(8),
+            intent(3, 8, W),
+            outcome(3, W, BTC="-1", USDT="99"),
+            Control(at_ns=3, mode=Mode.REDUCING, scope="v", rule="max_broken"),
+            DayBegan(at_ns=3, asset="USDT", marked=Decimal(-3)),
+            *start(4),
+            Settled(at_ns=4),
+        ]
+    )
+    for again in (found, carried(found.records())):
+        left = again.of(PROD)
+        assert (left.booked, left.kept, [one.deal.deal for one in left.interrupted]) == ((), [], [8])
+        assert [one.left for one in again.of({V: "testnet"}).booked] == [{"BTC": 2}]
+    assert sum(isinstance(record, Booked) for record in found.records()) == 1
+
+
+def test_each_rule_keeps_its_own_mode() -> None:
+    """What one rule has set is not lifted by the record of another, and each is told with its scope."""
+    found = carried(
+        [
+            *start(1),
+            Control(at_ns=1, mode=Mode.REDUCING, rule="max_broken"),
+            Control(at_ns=2, mode=Mode.REDUCING, rule="max_loss_day"),
+            Control(at_ns=3, mode=Mode.ACTIVE, rule="max_loss_day"),
+        ]
+    )
+    kept = [(one.rule, one.mode) for one in found.of(PROD).kept if isinstance(one, Control)]
+    assert kept == [("max_broken", Mode.REDUCING), ("max_loss_day", Mode.ACTIVE)]
