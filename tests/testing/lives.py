@@ -7,6 +7,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_bybit.adapter import Bybit
+from arbkit_bybit.dialect import BybitDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
+
 from arbkit import SpreadArb
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.money.gate import GateConfig
@@ -22,12 +29,6 @@ from arbkit.sim.world import World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.simulated import START_NS
 from arbkit.testing.virtual import VirtualRun, endpoints, reveal
-from arbkit_binance.adapter import Binance
-from arbkit_binance.dialect import BinanceDialect
-from arbkit_bybit.adapter import Bybit
-from arbkit_bybit.dialect import BybitDialect
-from arbkit_okx.adapter import Okx
-from arbkit_okx.dialect import OkxDialect
 
 VENUES = {"binance": (Binance, BinanceDialect), "okx": (Okx, OkxDialect), "bybit": (Bybit, BybitDialect)}
 
@@ -39,12 +40,12 @@ class Died(Exception):
 class Lives:
     """The venues, and the journal of all runs on them."""
 
-    def __init__(self, *venues: str, seed: int = 1) -> None:
+    def __init__(self, *venues: str, seed: int = 1, start_ns: int = START_NS) -> None:
         divergence = Divergence(edge_every_s=0)
-        self.world = World([VENUES[name][1] for name in venues], seed=seed, start_ns=START_NS, divergence=divergence)
+        self.world = World([VENUES[name][1] for name in venues], seed=seed, start_ns=start_ns, divergence=divergence)
         self.venues = venues
         self.journal: list[bytes] = []
-        self.now_ns = START_NS
+        self.now_ns = start_ns
         self.count = 0
         self.facts: list[tuple[str, dict[str, Any]]] = []
         """Log events of the present run."""
@@ -111,8 +112,7 @@ class Lives:
             booked=left.booked,
             kept=left.kept,
         )
-        run = VirtualRun(self.world, lambda port, now_ns: Desk(setup, port, now_ns, log=self._log), self.now_ns)
-        return run
+        return VirtualRun(self.world, lambda port, now_ns: Desk(setup, port, now_ns, log=self._log), self.now_ns)
 
     def _log(self, event: str, /, **fields: object) -> None:
         self.facts.append((event, fields))
