@@ -293,13 +293,13 @@ class Desk:
         """Timers: whatever is due by now."""
         self.startup.select(now_ns)
         if now_ns >= self.audit.due_ns:
-            day = self.limits.day
+            day, asset = self.limits.day, self.setup.limits.asset
             for change in self.audit.tick(now_ns):
                 self.engine.restrict(change)
             if self.limits.day != day:
-                asset = self.setup.limits.asset
                 self.sender.journal(DayBegan(at_ns=now_ns, asset=asset, marked=self.limits.day_began))
             self.engine.reduce(now_ns)
+            self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for record in self.interrupted.tick(now_ns):
                 self.sender.journal(record)
             deals = {*self.engine.deals, *self.interrupted.deals}

@@ -196,6 +196,11 @@ class View(Protocol):
         """The account's taker fee as a fraction. If it is not known: the venue's worst known tier."""
         ...
 
+    def fee_in_base(self, instrument: str) -> bool:
+        """Whether the fee of a purchase is taken from what is bought, as the last fill on this account says. True
+        before the first. (It is not where the account pays in another coin: BNB, MNT, OKB.)"""
+        ...
+
     def latency_ns(self, venue: str) -> int:
         """Typical time from sending an order to its acknowledgement."""
         ...

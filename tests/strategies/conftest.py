@@ -52,6 +52,7 @@ class FakeView:
         self.waits: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
         self.lefts: dict[str, Decimal] = {}
+        self.other_coin: set[str] = set()
         self.calls = 0
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
@@ -69,6 +70,9 @@ class FakeView:
 
     def taker_fee(self, instrument: str) -> float:
         return self.fees.get(instrument, 0.001)
+
+    def fee_in_base(self, instrument: str) -> bool:
+        return instrument not in self.other_coin
 
     def latency_ns(self, venue: str) -> int:
         return self.latency

@@ -302,9 +302,13 @@ class Ledger:
         for asset, amount in flows.items():
             self._before[asset] = self._before.get(asset, 0) + _int(amount)
 
-    def third_assets(self) -> list[str]:
-        """Assets in which fees were paid and that those trades did not move otherwise."""
-        return list(self._third)
+    def unpriced(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> list[str]:
+        """The assets with a gain or loss, of this or earlier runs, that have no price in ``asset`` now."""
+        return [
+            held
+            for held in self._pnl.keys() | self._before.keys()
+            if self._pnl.get(held, 0) + self._before.get(held, 0) and held != asset and price_of(held, asset) is None
+        ]
 
     def at_least(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
         """The gain of this and earlier runs in ``asset``, for the loss limits: never more than it may be. What was paid

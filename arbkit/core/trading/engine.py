@@ -399,6 +399,8 @@ class Engine:
             self._limits.fill(intent.deal, fill, instrument)
             flows = self._flows.setdefault(intent.cl_ord_id, {})
             net = _flow(fill, instrument, flows)
+            if fill.side is Side.BUY and fill.fee:
+                self._venues[instrument.venue].fee_in_base = any(asset == instrument.base for asset, _ in fill.fees)
             if deal is not None:
                 deal.fill(fill)
                 continue

@@ -50,6 +50,9 @@ class DeskView:
     def taker_fee(self, instrument: str) -> float:
         return float(self._venues[instrument.partition(":")[0]].fee(instrument).taker)
 
+    def fee_in_base(self, instrument: str) -> bool:
+        return self._venues[instrument.partition(":")[0]].fee_in_base
+
     def latency_ns(self, venue: str) -> int:
         return self._venues[venue].latency_ns
 
