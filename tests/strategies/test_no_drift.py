@@ -58,7 +58,6 @@ def test_roundings_do_not_add_up(made, lots: tuple[str, str], fee: str) -> None:
     assert worst < 1
 
 
-@pytest.mark.quiet
 def test_a_hundred_thousand_deals_leave_less_than_a_lot(made) -> None:
     """A day of one deal a second, and some."""
     worst, last = drift(made, 100_000, ("0.0001", "0.001"), "0.001")

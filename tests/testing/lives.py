@@ -25,7 +25,7 @@ from arbkit.core.types import VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.market import Divergence
-from arbkit.sim.world import World
+from arbkit.sim.world import MARKET, World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.simulated import START_NS
 from arbkit.testing.virtual import VirtualRun, endpoints, reveal
@@ -40,9 +40,15 @@ class Died(Exception):
 class Lives:
     """The venues, and the journal of all runs on them."""
 
-    def __init__(self, *venues: str, seed: int = 1, start_ns: int = START_NS) -> None:
+    def __init__(self, *venues: str, seed: int = 1, start_ns: int = START_NS, symbols: tuple[str, ...] = ()) -> None:
         divergence = Divergence(edge_every_s=0)
-        self.world = World([VENUES[name][1] for name in venues], seed=seed, start_ns=start_ns, divergence=divergence)
+        self.world = World(
+            [VENUES[name][1] for name in venues],
+            seed=seed,
+            start_ns=start_ns,
+            divergence=divergence,
+            prices={symbol: MARKET[symbol] for symbol in ("BTC-USDT", *symbols)},
+        )
         self.venues = venues
         self.journal: list[bytes] = []
         self.now_ns = start_ns
