@@ -21,7 +21,7 @@ calls it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
@@ -147,19 +147,24 @@ class TakerExecutor(Executor):
         if not sell_qty:
             return None
         ratio = max(bought / sold, _ONE)
+        buyer, seller = view.account(buy.instrument), view.account(sell.instrument)
         carried = max(-sell_qty / 2, min(view.left(to_buy.base), sell_qty / 2))
-        less = _floor(max(-carried, _ZERO), lot)
-        sizes = [(carried, sell_qty - less), (_ZERO, sell_qty)] if carried else [(_ZERO, sell_qty)]
+        sizes = [(_ZERO, sell_qty)]
+        if carried:
+            sizes.insert(0, (carried, sell_qty - (_floor(-carried, lot) if carried < 0 else _ZERO)))
         for carried, sell_qty in sizes:  # where a leg would be too small, what is left waits
             planned = []
-            buy_qty = _nearest((sell_qty - carried) * ratio, to_buy)
-            for leg, instrument, qty in ((buy, to_buy, buy_qty), (sell, to_sell, sell_qty)):
+            buy_qty = to_buy.quantize_qty((sell_qty - carried) * ratio + to_buy.lot / 2)
+            for leg, instrument, account, qty in (
+                (buy, to_buy, buyer, buy_qty),
+                (sell, to_sell, seller, sell_qty),
+            ):
                 px = instrument.quantize_px(leg.px, leg.side)
                 if not _allowed(instrument, qty, px):
                     break
                 planned.append(
                     DealLeg(
-                        account=view.account(leg.instrument),
+                        account=account,
                         instrument=leg.instrument,
                         base=instrument.base,
                         side=leg.side,
@@ -457,11 +462,6 @@ class TakerExecutor(Executor):
 
 def _floor(qty: Decimal, lot: Decimal) -> Decimal:
     return qty // lot * lot if lot else qty
-
-
-def _nearest(qty: Decimal, instrument: Instrument) -> Decimal:
-    lot = instrument.lot
-    return (qty / lot).quantize(_ONE, rounding=ROUND_HALF_EVEN) * lot if lot else qty
 
 
 def _large_enough(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:

@@ -19,14 +19,14 @@ _ZERO = Decimal(0)
 class Leftovers:
     """``price_of(held, asset)``: the last known price; None = there never was one. ``asset``: the reporting asset."""
 
-    __slots__ = ("_asset", "_left", "_net", "_price_of", "by_asset", "by_venue", "total")
+    __slots__ = ("_asset", "_left", "_price_of", "by_asset", "by_venue", "net", "total")
 
     def __init__(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> None:
         self._price_of = price_of
         self._asset = asset
         self._left: dict[tuple[str, str], Decimal] = {}
-        self._net: dict[str, Decimal] = {}
-        """By asset, over all accounts, without what open deals have taken into their legs."""
+        self.net: dict[str, Decimal] = {}
+        """By asset, over all accounts, without what open deals have taken into their legs. To read."""
         self.by_asset: dict[str, Decimal] = {}
         """Notional in the reporting asset. An asset without a price counts at the last one, or is not in here."""
         self.by_venue: dict[str, Decimal] = {}
@@ -48,16 +48,16 @@ class Leftovers:
 
     def take(self, asset: str, qty: Decimal) -> None:
         """An open deal has taken this into its legs; negative: it gives it back."""
-        self._net[asset] = self._net.get(asset, _ZERO) - qty
+        self.net[asset] = self.net.get(asset, _ZERO) - qty
         self.value()
 
     def of(self, asset: str) -> Decimal:
         """What no open deal trades off: positive = bought and not sold."""
-        return self._net.get(asset, _ZERO)
+        return self.net.get(asset, _ZERO)
 
     def assets(self) -> list[str]:
         """Those with something left, sorted."""
-        return sorted(asset for asset, qty in self._net.items() if qty)
+        return sorted(asset for asset, qty in self.net.items() if qty)
 
     def where(self, asset: str) -> dict[str, Decimal]:
         """By account, with what open deals have taken."""
@@ -72,12 +72,12 @@ class Leftovers:
         self.by_asset.clear()
         self.by_venue.clear()
         self.total = _ZERO
-        for asset, qty in self._net.items():
+        for asset, qty in self.net.items():
             if qty and (price := self.price(asset)) is not None:
                 worth = self.by_asset[asset] = abs(qty) * price
                 self.total += worth
         for (account, asset), qty in self._left.items():
             if qty and asset in self.by_asset:
                 venue = account.partition(":")[0]
-                worth = abs(qty / self._net[asset]) * self.by_asset[asset]
+                worth = abs(qty / self.net[asset]) * self.by_asset[asset]
                 self.by_venue[venue] = self.by_venue.get(venue, _ZERO) + worth

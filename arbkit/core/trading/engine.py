@@ -226,22 +226,19 @@ class Engine:
             return
         self._counters.opportunities_taken += 1
         self._deal_ids += 1
-        self._begin(deal, running, now_ns)
+        self.deals[deal.id] = deal
+        self._owners[deal.id] = running
+        deal.move(DealState.RESERVED)
+        instruments = [leg.instrument for leg in deal.legs]
+        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
         for order in orders:
             self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
         self._sender.send(granted, now_ns)
-
-    def _begin(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
-        self.deals[deal.id] = deal
-        self._owners[deal.id] = running
         if deal.carried:
             self._limits.leftovers.take(deal.legs[0].base, deal.carried)
-        deal.move(DealState.RESERVED)
-        instruments = [leg.instrument for leg in deal.legs]
-        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
 
     def _plan(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> Deal | None:
         """The executor's deal, if its venues may trade."""
@@ -367,9 +364,14 @@ class Engine:
                 self._dropped(refusal, deal, now_ns)
                 continue
             self._deal_ids += 1
-            self._begin(deal, self._reducer, now_ns)
+            self.deals[deal.id] = deal
+            self._owners[deal.id] = self._reducer
+            deal.move(DealState.RESERVED)
+            name = deal.legs[0].instrument
+            self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=deal.strategy, instruments=[name]))
             deal.move(DealState.SENT)
             deal.sent_ns = now_ns
+            self._limits.leftovers.take(deal.legs[0].base, deal.carried)
             self._carry_out([self._proper(self.reducing.order(deal), deal)], deal, now_ns)
 
     def _lift_held(self, pair: str) -> None:

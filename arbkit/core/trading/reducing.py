@@ -63,7 +63,7 @@ class Reducing:
         qty, price = abs(self._left.of(asset)), self._left.price(asset)
         for instrument in self._markets(asset):
             whole = instrument.quantize_qty(qty)
-            worth = whole * (price or _ZERO)
+            worth = whole * (price or _ZERO) * (1 - self._limits.config.unwind_allowance)
             if whole and whole >= instrument.min_qty and (price is None or worth >= instrument.min_notional):
                 return True
         return False

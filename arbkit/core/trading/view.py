@@ -28,6 +28,7 @@ class DeskView:
         self.now_ns = 0
         self._books = books
         self._limits = limits
+        self._left = limits.leftovers.net
         self._venues = venues
 
     def book(self, instrument: str) -> Book | None:
@@ -69,7 +70,7 @@ class DeskView:
         return self._venues[order.account.partition(":")[0]].wait_ns(order, self.now_ns)
 
     def left(self, asset: str) -> Decimal:
-        return self._limits.leftovers.of(asset)
+        return self._left.get(asset, _NO_ROOM)
 
     def room(self, instrument: str) -> Decimal:
         rules = self.catalogue[instrument]
