@@ -1,7 +1,7 @@
 """Deals that an earlier run opened and did not close: reports what is left of each one when all its orders are proved.
 
-It does not hedge: the prices of the deal are no longer valid, and a person must decide what to do with the rest. The
-desk calls ``tick`` from time to time.
+It does not hedge: the prices of the deal are no longer valid. What is left is a leftover like any other
+(``money.leftovers``): counted, told until it is gone, and traded off. The desk calls ``tick`` from time to time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class InterruptedDeals:
         self._counters = counters
         self._log = log
         self.left: list[str] = []
-        """One line per deal that a person must settle."""
+        """One line per deal that left something."""
 
     @property
     def deals(self) -> list[int]:
