@@ -58,6 +58,7 @@ from arbkit.core.types import (
     InstrumentUpdate,
     Listing,
     ListOpenOrders,
+    Mode,
     NoAnswer,
     Notice,
     OrderAbsent,
@@ -400,6 +401,25 @@ class Desk:
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
         self._end(now_ns)
+
+    def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
+        """Somebody outside asks for a mode of a scope ("" = everything, a venue, or a pair). ACTIVE lifts what the same
+        rule has set; from a person also what breakers have set, if its cause is gone."""
+        self.modes.ask(scope, Mode(mode), rule, who, why, now_ns)
+        self.sender.pump(now_ns)  # what waits for tokens and may not leave any more is withdrawn
+        self._dirty = True
+        self._end(now_ns)
+
+    def scope_problem(self, scope: str) -> str:
+        """Why there is no such scope for ``mode``; "" = there is."""
+        instruments = scope.split("+")
+        if (
+            not scope
+            or scope in self.venues
+            or (len(instruments) > 1 and all(one in self.books for one in instruments))
+        ):
+            return ""
+        return f"{scope!r} is no venue of this run ({', '.join(self.venues)}), and no pair of two instruments"
 
     def _cancel_resting(self, now_ns: int) -> None:
         """A cancel is a request: repeat it until the order is terminal."""

@@ -20,7 +20,7 @@ from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
-__all__ = ["DAY_NS", "HELD", "LASTING", "Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of"]
+__all__ = ["DAY_NS", "HELD", "LASTING", "Limits", "LimitsConfig", "ModeChange", "Need", "PERSON", "Refusal", "needs_of"]
 
 _K = TypeVar("_K")
 _ZERO = Decimal(0)
@@ -32,7 +32,9 @@ _UNPRICED_NS = _MINUTE_NS
 HELD = "held"
 """The rule of a pair of which a deal is HELD. It is lifted when none is."""
 _NO_PRICE = "no_price"
-LASTING = frozenset({"max_broken", "max_loss_day", "max_loss_run"})
+PERSON = "person"
+"""The rule of what a person asked for, by signal or by ``arbkit mode``."""
+LASTING = frozenset({"max_broken", "max_loss_day", "max_loss_run", PERSON})
 """Rules whose modes are in the journal."""
 
 
