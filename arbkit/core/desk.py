@@ -74,6 +74,7 @@ from arbkit.core.types import (
     TopUpdate,
     Trade,
 )
+from arbkit.core.venues import health
 from arbkit.core.venues.guard import Guard, brief, is_unreadable
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
@@ -83,6 +84,8 @@ __all__ = ["Desk", "Setup"]
 SECOND = 1_000_000_000
 _RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
 """Refusals that an up-to-date catalogue would have prevented."""
+_MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
+"""Refusals that say something about the venue, or about what we believe of it."""
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
 
@@ -295,6 +298,8 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
+        if link.phase is Phase.UP or (link.phase is Phase.CLOSING and link.reason != GOING_AWAY):
+            self.venues[link.spec.venue].health.mishap("lost connections", health.LINK_LOST, now_ns)
         self.dialer.closed(link, reason, now_ns)
         self._dirty = True
         if link.spec.role is Role.PUBLIC:
@@ -644,6 +649,7 @@ class Desk:
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
+        self.venues[link.spec.venue].health.mishap("lost books", health.BOOK_LOST, now_ns)
         self.log("book.lost", instrument=lost.instrument, why=lost.reason)
         self.market.lose(lost.instrument, lost.reason)
 
@@ -651,6 +657,10 @@ class Desk:
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
             self.venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
             self.counters.alarms["credentials"] += 1
+        if update.reason in _MISHAPS and update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN):
+            throttled = update.reason is RejectReason.THROTTLED
+            name, points = ("throttled orders", health.THROTTLED) if throttled else ("refused orders", health.REFUSED)
+            self.venues[link.spec.venue].health.mishap(name, points, now_ns)
         if update.reason in _RULES and update.ord_status is OrdStatus.REJECTED and not update.about_cancel:
             self.venues[link.spec.venue].rules_doubted(now_ns)
         elif update.reason is RejectReason.CLOCK:

@@ -13,10 +13,10 @@ from arbkit.core.execution.sender import Sender
 from arbkit.core.log import Log
 from arbkit.core.market.prices import Prices
 from arbkit.core.money.ledger import Difference, Ledger
-from arbkit.core.money.limits import DAY_NS, Limits
+from arbkit.core.money.limits import DAY_NS, Limits, ModeChange
 from arbkit.core.orders.journal import Booked, DayBegan
-from arbkit.core.trading.modes import Modes
-from arbkit.core.types import NEVER, AskKind
+from arbkit.core.trading.modes import HEALTH, Modes
+from arbkit.core.types import NEVER, AskKind, Mode
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["DRIFT_NS", "EVERY_NS", "Audit"]
@@ -72,6 +72,11 @@ class Audit:
             self._ledger.external(drift.account, drift.asset, drift.drift)
             self._counters.alarms["external_movement"] += 1
             self._log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
+        for name, venue in self._venues.items():
+            if venue.health.tick(now_ns):
+                why = venue.health.why
+                mode, why = (Mode.REDUCING, why) if why else (Mode.ACTIVE, "it was well for a while: on probation")
+                self._modes.change(ModeChange(name, mode, why, HEALTH), now_ns)
         day = self._limits.day
         for change in self._limits.pnl(self._ledger.at_least(self._prices.last, self._asset), now_ns):
             self._modes.change(change, now_ns)

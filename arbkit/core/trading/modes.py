@@ -14,11 +14,13 @@ from arbkit.core.money.limits import LASTING, PERSON, ModeChange
 from arbkit.core.orders.journal import Control
 from arbkit.core.types import Mode
 
-__all__ = ["KILL_FILE", "Modes"]
+__all__ = ["HEALTH", "KILL_FILE", "Modes"]
 
+HEALTH = "health"
+"""The rule of what ``venues.health`` asks for."""
 KILL_FILE = "kill_file"
 """The rule of what the kill file in the state folder asks for. The file outlives the run, so the journal need not."""
-_LIFTED = frozenset({PERSON, "max_broken", "another_writer", "health"})
+_LIFTED = frozenset({PERSON, "max_broken", "another_writer", HEALTH})
 """What a person lifts by asking for ACTIVE: a cause that is still there sets its mode again."""
 
 

@@ -34,6 +34,7 @@ from arbkit.core.types import (
     Role,
 )
 from arbkit.core.venues.clock import VenueClock
+from arbkit.core.venues.health import Health
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
 from arbkit.core.venues.readiness import Readiness
@@ -148,6 +149,7 @@ class Venue:
         "exchange",
         "fee_in_base",
         "fees",
+        "health",
         "instruments",
         "latency_ns",
         "list_orders_ns",
@@ -177,6 +179,7 @@ class Venue:
         self.throttle = Throttle(exchange.rate_limits)
         self.readiness = Readiness(setup.account, exchange.capabilities)
         self.refusals = Refusals()
+        self.health = Health()
         self.paper: Paper | None = None
         if setup.paper is not None:
             self.paper = Paper(
