@@ -264,8 +264,7 @@ class Court:
         run = self.run
         for asset in run.truth.gains:
             naked = run.truth.naked(asset, self._asset)
-            desk = run.desk
-            told = bool(desk.held() or desk.interrupted.waiting or desk.reducing.told())
+            told = bool(run.desk.held() or run.desk.interrupted.waiting or run.desk.reducing.told())
             told = told or self.told["alarm.deal_interrupted"] > 0
             if asset not in (self._asset, "BNB") and abs(naked) > DUST and not told:
                 yield f"{naked:.0f} {self._asset} of {asset} are naked at the end, and nothing tells it"
