@@ -223,8 +223,7 @@ class Court:
                 yield f"{order!r} is unproved, and {naked:.0f} {self._asset} of {asset} are naked without an action"
 
     def _marked(self, run: Watched) -> Iterator[str]:
-        marked = run.desk.ledger.marked(run.desk.prices, self._asset)
-        self._unmarked = self._unmarked + 1 if marked is None else 0
+        self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None else 0
         if self._unmarked == UNMARKED_S:
             yield f"the profit and loss had no value for {UNMARKED_S} s: {run.desk.ledger.pnl()}"
 

@@ -190,9 +190,9 @@ def ban(run: Watched) -> Iterator[str]:
 
 
 def marked(run: Watched, asset: str) -> Iterator[str]:
-    """Our figure against the venues', where one process saw everything."""
-    marked = run.desk.ledger.marked(run.desk.prices, asset)
-    if run.crashes or marked is None or run.desk.unresolved():
+    """Our figure, earlier processes included, against the venues'."""
+    marked = run.desk.audit.gain
+    if marked is None or run.desk.unresolved():
         return
     true = run.truth.worth(asset)
     if abs(marked - true) > 1 + abs(true) / 50:
