@@ -308,29 +308,31 @@ class Ledger:
         for asset, amount in flows.items():
             self._before[asset] = self._before.get(asset, 0) + _int(amount)
 
+    def gained(self) -> dict[str, Decimal]:
+        """The gain of this and earlier runs by asset."""
+        return {
+            held: _decimal(self._pnl.get(held, 0) + self._before.get(held, 0))
+            for held in self._pnl.keys() | self._before.keys()
+        }
+
     def unpriced(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> list[str]:
         """The assets with a gain or loss, of this or earlier runs, that have no price in ``asset`` now."""
-        return [
-            held
-            for held in self._pnl.keys() | self._before.keys()
-            if self._pnl.get(held, 0) + self._before.get(held, 0) and held != asset and price_of(held, asset) is None
-        ]
+        return [held for held, gain in self.gained().items() if gain and held != asset and not price_of(held, asset)]
 
     def at_least(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
         """The gain of this and earlier runs in ``asset``, for the loss limits: never more than it may be. What was paid
         as fees in an asset without a price counts as ``_WORST_FEE`` of what was traded. None if another asset with a
         gain or loss has no price."""
         worth = Decimal(0)
-        for held in self._pnl.keys() | self._before.keys():
-            units = self._pnl.get(held, 0) + self._before.get(held, 0)
-            if not units:
+        for held, gain in self.gained().items():
+            if not gain:
                 continue
             price = Decimal(1) if held == asset else price_of(held, asset)
             if price is not None:
-                worth += _decimal(units) * price
+                worth += gain * price
                 continue
             traded = self._third.get(held)
-            if traded is None or units > 0:
+            if traded is None or gain > 0:
                 return None
             for quote, amount in traded.items():
                 price = Decimal(1) if quote == asset else price_of(quote, asset)

@@ -7,6 +7,7 @@ began, is in the journal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from arbkit.core.counters import Counters
 from arbkit.core.execution.sender import Sender
@@ -52,6 +53,8 @@ class Audit:
         self._counters = counters
         self._log = log
         self.due_ns = now_ns + EVERY_NS
+        self.gain: Decimal | None = None
+        """Of this and earlier runs, in the reporting asset, at the last look; None = not known."""
 
     def restore(self, booked: Iterable[Booked], days: Iterable[DayBegan]) -> None:
         """What earlier runs gained, and the first mark of the day."""
@@ -78,7 +81,8 @@ class Audit:
                 mode, why = (Mode.REDUCING, why) if why else (Mode.ACTIVE, "it was well for a while: on probation")
                 self._modes.change(ModeChange(name, mode, why, HEALTH), now_ns)
         day = self._limits.day
-        for change in self._limits.pnl(self._ledger.at_least(self._prices.last, self._asset), now_ns):
+        self.gain = self._ledger.at_least(self._prices.last, self._asset)
+        for change in self._limits.pnl(self.gain, now_ns):
             self._modes.change(change, now_ns)
         if self._limits.day != day:
             self._sender.journal(DayBegan(at_ns=now_ns, asset=self._asset, marked=self._limits.day_began))
