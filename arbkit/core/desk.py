@@ -84,6 +84,8 @@ __all__ = ["Desk", "Setup"]
 SECOND = 1_000_000_000
 _RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
 """Refusals that an up-to-date catalogue would have prevented."""
+READ_NS = 15 * SECOND
+"""A balance may be read so long before its answer is here."""
 _MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
 """Refusals that say something about the venue, or about what we believe of it."""
 JUMP_NS = SECOND
@@ -569,7 +571,9 @@ class Desk:
                 self._on_instrument(venue.rest, InstrumentUpdate(gone), now_ns)
             self.startup.select(now_ns)
         elif kind is AskKind.BALANCES and whole:
-            self.ledger.listed(venue.account, [out for out in whole if isinstance(out, Balance)])
+            listing = [out for out in whole if isinstance(out, Balance)]
+            exch_ns = max((report.exch_ns for report in listing), default=0)
+            self.ledger.listed(venue.account, listing, self._contained_ns(venue, exch_ns, now_ns))
 
     def _drop(self, link: Link, reason: str) -> None:
         """End a connection; its books are not waited for."""
@@ -670,7 +674,17 @@ class Desk:
             self.engine.changed(known, now_ns)
 
     def _on_balance(self, link: Link, report: Balance, now_ns: int) -> None:
-        self.ledger.balance(report)
+        venue = self.venues[link.spec.venue]
+        self.ledger.balance(report, self._contained_ns(venue, report.exch_ns, now_ns))
+
+    @staticmethod
+    def _contained_ns(venue: Venue, exch_ns: int, now_ns: int) -> int:
+        """A balance with this venue time, that came now, has all movements before the returned one; 0 = unknown."""
+        if exch_ns:
+            return exch_ns - SECOND  # fills and balances are not stamped at one moment
+        if not venue.clock.known:
+            return 0
+        return venue.clock.venue_ns(now_ns) - venue.clock.error_ns - READ_NS - venue.exchange.capabilities.lookup_lag_ns
 
     def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
         self.venues[link.spec.venue].fees[fee.instrument] = fee

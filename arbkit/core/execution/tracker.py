@@ -181,6 +181,8 @@ class Tracker:
         sent_ns = listing.sent_ns or sent_ns
         known = [self.report(update, now_ns) for update in listing.updates]
         venue.resolver.listed(listing, sent_ns, now_ns)
+        if listing.kind == "fills" and listing.complete:
+            venue.fills_ns[listing.instrument] = max(sent_ns, venue.fills_ns.get(listing.instrument, 0))
         if listing.kind == "open_orders" and listing.complete and not listing.instrument:
             resting = self._reconcile(venue, listing, sent_ns, now_ns)
             if sent_ns >= venue.orders_wanted_ns:

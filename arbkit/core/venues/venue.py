@@ -149,6 +149,7 @@ class Venue:
         "exchange",
         "fee_in_base",
         "fees",
+        "fills_ns",
         "health",
         "instruments",
         "latency_ns",
@@ -220,6 +221,8 @@ class Venue:
         """When open orders are to be listed."""
         self.orders_failed = 0
         """How many listings of open orders were asked for since the last complete one."""
+        self.fills_ns: dict[str, int] = {}
+        """When the newest complete listing of the fills of an instrument was asked for."""
         self.balances_ns = 0
         """When the newest listing of balances was asked for."""
         self.orders_wanted_ns = 0
