@@ -202,6 +202,8 @@ class HttpRequest(Struct, frozen=True, gc=False):
     url: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    most: int = 1 << 20
+    """An answer of more bytes is not read. ``execution.requests`` raises it for the listings that need more."""
 
 
 class HttpAnswer(Struct, frozen=True, gc=False):
