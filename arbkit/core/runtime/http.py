@@ -137,7 +137,7 @@ class HttpLink:
             self._keep_warm(url.origin())
             headers: dict[str, str] = {}
             for name, value in response.headers.items():
-                name = name.lower()
+                name, value = name.lower(), _text(value)
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
             return HttpAnswer(response.status, headers, bytes(body), flight.sent_ns, self._clock.now_ns())
 
@@ -205,6 +205,11 @@ def _trouble(request: HttpRequest, answer: HttpAnswer | NoAnswer) -> str:
     except ValueError:
         return reason
     return f"{url.host}:{url.port}: {reason}"
+
+
+def _text(value: str) -> str:
+    """A header's value without the lone surrogates that stand for bytes that are not UTF-8: they cannot be encoded."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _reason(error: BaseException) -> str:

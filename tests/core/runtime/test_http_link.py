@@ -124,6 +124,21 @@ async def test_an_answer_may_be_as_long_as_its_request_says(running: Any) -> Non
         assert "over 1048576 bytes" in answers[2].reason
 
 
+async def test_a_header_that_is_not_text_is_made_text(running: Any) -> None:
+    """A byte 0xFF in a header: the answer counts, and all of it can be encoded, as a tape does."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Any: \xff\r\n\r\n{}")
+        await reader.read()
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("GET", f"{base}/"), PATIENT)
+        ((_, answer),) = await desk.until("answered")
+        assert answer.body == b"{}"
+        answer.headers["x-any"].encode()
+
+
 async def test_a_slow_body_times_out(running: Any) -> None:
     """The deadline includes the last byte; a request without answer in time may have arrived."""
 
