@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import click
 import msgspec
 from msgspec import Struct
 
@@ -35,8 +34,9 @@ from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.monitor.log_writer import LogWriter
+from arbkit.monitor.log_writer import LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
+from arbkit.monitor.terminal import tell
 
 __all__ = ["Finished", "run", "start"]
 
@@ -166,7 +166,7 @@ def start(
             probe=clock.now_ns,
         )
         watch = Watch(desk, runtime, screen or log)
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with capture_libraries(screen or log), asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
         if tape is not None and tape.failure:
             (screen or log)("run.capture", file=capture, why=tape.failure)
@@ -174,7 +174,7 @@ def start(
         log.close()
     code = exit_code(desk, ending)
     if screen is None:
-        click.echo(last_words(desk, ending, code, watch.why, as_json))
+        tell(last_words(desk, ending, code, watch.why, as_json))
     return Finished(desk, ending, code)
 
 

@@ -10,9 +10,10 @@ import click
 from msgspec import Struct
 
 from arbkit.cli import BUG, OK
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
 from arbkit.core.errors import PluginError
 from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
+from arbkit.monitor.terminal import emit, show
 from arbkit.plugins import registry as plugins
 
 _ORDER = NewOrder(account="", instrument="", cl_ord_id="", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
@@ -66,9 +67,7 @@ def listing(as_json: bool) -> None:
     )
     table(columns, [_cells(row) for row in rows])
     good = sum(row.status == "ok" for row in rows)
-    click.echo(
-        f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else "")
-    )
+    show(f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else ""))
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -93,7 +92,7 @@ def test(name: str, recording: Path | None, vectors: Path | None, as_json: bool)
     else:
         rows = [(result.rule, result.kind, result.outcome, _short(result.note)) for result in results]
         table(("rule", "kind", "result", "note"), rows)
-        click.echo(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
+        show(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
     return BUG if counts["FAIL"] else OK
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from arbkit.app import scaffold
-from arbkit.cli.output import safe
+from arbkit.monitor.terminal import show
 from arbkit.plugins import registry as plugins
 
 _into = click.option(
@@ -51,5 +51,5 @@ def adapter(name: str, into: Path) -> None:
 def _make(kind: scaffold.Kind, name: str, into: Path) -> None:
     folder, *files = scaffold.make(kind, name, into, plugins.load())
     for file in files:
-        click.echo(safe(str(file)))
-    click.echo(safe(f"\nNext: cd {folder} && pip install -e '.[test]' && pytest"))
+        show(str(file))
+    show(f"\nNext: cd {folder} && pip install -e '.[test]' && pytest")

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from arbkit.cli import BUG, OK, USAGE
-from arbkit.cli.output import emit, json_option, safe, say
+from arbkit.cli.output import json_option
 from arbkit.core.types import VenueSettings
+from arbkit.monitor.redactor import safe
+from arbkit.monitor.terminal import emit, say, show
 from arbkit.plugins import registry as plugins
 
 
@@ -61,7 +63,7 @@ def _tape(recording: Path, strategy: str | None, as_json: bool) -> int:
     if as_json:
         emit(found)
     else:
-        click.echo("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
+        show("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
     if not found["same"]:
         say("the commands differ from those of the run: different code, a different strategy, or a bug")
     return OK if found["same"] else BUG

@@ -15,9 +15,10 @@ import click
 
 from arbkit.cli import OK
 from arbkit.cli.loop import loop_factory
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
+from arbkit.monitor.terminal import emit
 from arbkit.plugins import registry as plugins
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script

@@ -6,7 +6,8 @@ import inspect
 
 import click
 
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
+from arbkit.monitor.terminal import emit
 from arbkit.plugins import registry as plugins
 
 

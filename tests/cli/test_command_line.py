@@ -176,7 +176,8 @@ def test_strategies_list_names_ours(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_text_of_strangers_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Escape sequences in a plugin's error are shown, not obeyed."""
-    from arbkit.cli.output import say, table
+    from arbkit.cli.output import table
+    from arbkit.monitor.terminal import say
 
     say("bad \x1b[2J \x9b1m\r name")
     table(("a",), [("x\x1b]0;owned\x07\ny",)])

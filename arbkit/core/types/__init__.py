@@ -28,7 +28,6 @@ from arbkit.core.types.commands import (
     Purpose,
     QueryOrder,
     ReplaceOrder,
-    Secret,
     Send,
     Wire,
 )
@@ -78,6 +77,7 @@ from arbkit.core.types.market import (
     is_amount,
     plain,
 )
+from arbkit.core.types.text import Secret, cut
 
 __all__ = [
     "NEVER",
@@ -140,6 +140,7 @@ __all__ = [
     "UnsetType",
     "VenueSettings",
     "Wire",
+    "cut",
     "is_amount",
     "plain",
     "rest_link",

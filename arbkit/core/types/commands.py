@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from arbkit.core.types.events import Event
 from arbkit.core.types.market import Side, Tif
+from arbkit.core.types.text import Secret
 
 __all__ = [
     "NEVER",
@@ -31,7 +32,6 @@ __all__ = [
     "Purpose",
     "QueryOrder",
     "ReplaceOrder",
-    "Secret",
     "Send",
     "Wire",
 ]
@@ -63,29 +63,6 @@ class Purpose(Enum):
     ENTRY = "entry"
     HEDGE = "hedge"
     UNWIND = "unwind"
-
-
-class Secret(str):
-    """Text for the wire that contains a secret.
-
-    ``str()``, ``repr()`` and formatting give ``***``, and msgspec refuses to encode it. Call ``reveal()`` only where
-    the text is written to a socket.
-    """
-
-    __slots__ = ()
-
-    def reveal(self) -> str:
-        """The secret text."""
-        return "".join(self)
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __format__(self, spec: str) -> str:
-        return "***"
 
 
 class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
