@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from arbkit.app.ending import last_line
+from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
@@ -21,7 +22,6 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.monitor.terminal import emit, show
-from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import default_script
 from arbkit.strategies import SpreadArb
 from arbkit.testing.simulated import unequal
@@ -42,7 +42,7 @@ def run(
 ) -> int:
     """Run the demo. Returns the exit code: 0 only if deals were made, everything is resolved and all balances are
     equal."""
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     venues = [name for name in PREFERRED if name in registry.exchanges and name in registry.dialects]
     if len(venues) < 2:
         raise ConfigError(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from msgspec import Struct
 
+from arbkit.app.installed import installed
 from arbkit.cli import BUG, OK
 from arbkit.cli.output import json_option, table
 from arbkit.core.errors import PluginError
@@ -26,6 +27,11 @@ class Row(Struct, kw_only=True):
     venue: str = ""
     distribution: str
     version: str
+    author: str = ""
+    source: str = ""
+    """Where it was installed from: ``index`` (or unknown), ``editable``, ``git``, ``file``, ``url``."""
+    location: str = ""
+    """The folder that holds it."""
     client_id: str = ""
     order_expiry_s: float | None = None
     """The gateway refuses an order that arrives later than this after signing."""
@@ -49,7 +55,7 @@ def command() -> None:
 @json_option
 def listing(as_json: bool) -> None:
     """List all installed adapters; a broken one with its error."""
-    rows = _rows(plugins.load())
+    rows = _rows(installed())
     if as_json:
         emit({"adapters": rows})
         return
@@ -57,6 +63,8 @@ def listing(as_json: bool) -> None:
         "venue",
         "distribution",
         "version",
+        "author",
+        "from",
         "client id",
         "order window",
         "engine timeout",
@@ -104,18 +112,25 @@ def _rows(registry: plugins.Registry) -> list[Row]:
     rows = []
     for venue, cls in sorted(registry.exchanges.items()):
         plugin = registry.home[venue]
-        row = Row(venue=venue, distribution=plugin.distribution, version=plugin.version)
+        row = _row(plugin, venue=venue)
         try:
             _guarantees(row, cls)
         except Exception as error:
             row.status, row.reason = "broken", plugins.raised_at(error)
         rows.append(row)
-    rows += [
-        Row(distribution=plugin.distribution, version=plugin.version, status="broken", reason=plugin.error)
-        for plugin in registry.plugins
-        if plugin.error
-    ]
+    rows += [_row(plugin, status="broken", reason=plugin.error) for plugin in registry.plugins if plugin.error]
     return rows
+
+
+def _row(plugin: plugins.Plugin, **more: Any) -> Row:
+    return Row(
+        distribution=plugin.distribution,
+        version=plugin.version,
+        author=plugin.author,
+        source=plugin.source,
+        location=plugin.location,
+        **more,
+    )
 
 
 def _guarantees(row: Row, cls: type[Any]) -> None:
@@ -138,6 +153,8 @@ def _cells(row: Row) -> list[str]:
         row.venue or "-",
         row.distribution,
         row.version,
+        row.author or "-",
+        row.source,
         row.client_id.replace("_", " "),
         _seconds(row.order_expiry_s),
         _seconds(row.order_timeout_s),

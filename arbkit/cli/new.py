@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from arbkit.app import scaffold
+from arbkit.app.installed import installed
 from arbkit.monitor.terminal import show
-from arbkit.plugins import registry as plugins
 
 _into = click.option(
     "--into",
@@ -49,7 +49,7 @@ def adapter(name: str, into: Path) -> None:
 
 
 def _make(kind: scaffold.Kind, name: str, into: Path) -> None:
-    folder, *files = scaffold.make(kind, name, into, plugins.load())
+    folder, *files = scaffold.make(kind, name, into, installed())
     for file in files:
         show(str(file))
     show(f"\nNext: cd {folder} && pip install -e '.[test]' && pytest")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
+from arbkit.app.installed import installed
 from arbkit.cli import BUG, OK, USAGE
 from arbkit.cli.output import json_option
 from arbkit.core.types import VenueSettings
 from arbkit.monitor.redactor import safe
 from arbkit.monitor.terminal import emit, say, show
-from arbkit.plugins import registry as plugins
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(recording: Path, strategy: str | None, venue: str | None, top: int, 
         raise click.UsageError("give the venue of the recording: --venue NAME")
     from arbkit.testing.recording import print_books
 
-    exchange = plugins.load().exchange(venue)(VenueSettings())
+    exchange = installed().exchange(venue)(VenueSettings())
     show = _as_is if as_json else _for_people
     summary = print_books(
         recording,
@@ -59,7 +59,7 @@ def _tape(recording: Path, strategy: str | None, as_json: bool) -> int:
     """Replay a captured run. The commands must be identical, byte for byte."""
     from arbkit.app.replay import replay
 
-    found = replay(str(recording), plugins.load(), strategy)
+    found = replay(str(recording), installed(), strategy)
     if as_json:
         emit(found)
     else:

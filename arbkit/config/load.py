@@ -39,6 +39,7 @@ __all__ = [
     "StrategyConfig",
     "VenueConfig",
     "credentials",
+    "distributions",
     "fail",
     "load",
 ]
@@ -127,7 +128,7 @@ class Config(Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
-    """The only plugin distributions that live mode loads."""
+    """The only plugin distributions that are loaded, by every command; () = all, but none in live mode."""
     ca_file: str = ""
     """A PEM file with the CAs that all connections trust in place of the system's; "" = the system's."""
 
@@ -173,7 +174,29 @@ def load(
     (None = all) to the existing venues; if given, unknown venues are mistakes.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
+    reader = _reader(path, os.environ if env is None else env, live)
+    for dotted, value in (flags or {}).items():
+        reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
+    config = reader.build(Config)
+    _check(config, reader, live)
+    if venues is not None:
+        _check_venues(config, reader, venues(config.distributions if live else config.distributions or None))
+    fail(reader.mistakes)
+    return config
+
+
+def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | None:
+    """The plugins that may be loaded, for commands that need nothing else of a configuration; None = all. Raises
+    ``BadConfig`` if that key is wrong, ``ConfigError`` for a file that cannot be read."""
     env = os.environ if env is None else env
+    reader = _reader(env.get("ARBKIT_CONFIG"), env, live=False)
+    named = reader.build(Config).distributions
+    fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
+    return named or None
+
+
+def _reader(path: str | Path | None, env: Mapping[str, str], live: bool) -> Reader:
+    """File and variables."""
     reader = Reader(secrets=_SECRETS)
     file = _file(path)
     if file is not None:
@@ -181,14 +204,7 @@ def load(
     for name in sorted(env):
         if name.startswith(PREFIX) and name not in NO_KEYS:
             reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
-    for dotted, value in (flags or {}).items():
-        reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
-    config = reader.build(Config)
-    _check(config, reader, live)
-    if venues is not None:
-        _check_venues(config, reader, venues(config.distributions if live else None))
-    fail(reader.mistakes)
-    return config
+    return reader
 
 
 def fail(mistakes: Collection[Mistake]) -> None:

@@ -30,7 +30,7 @@ from arbkit.core.types import Dial, Secret
 __all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
 
 MAX_MESSAGE = 16 * 1024 * 1024
-"""Maximum bytes of one message after decompression; several times the largest full-depth snapshot."""
+"""Maximum bytes of one message after decompression, whatever ``Dial.most`` allows."""
 CONNECT_S = 10.0
 """Timeout for DNS, TCP, TLS and WebSocket handshake together."""
 LINGER_S = 1.0
@@ -391,7 +391,7 @@ async def connect(
     Raises ``ConfigError`` for an address that is not allowed, ``ConnectFailed`` with a reason for any other failure.
     """
     uri = _vet(dial)
-    made = WebSocket(uri, dial, receiver, clock, max_message)
+    made = WebSocket(uri, dial, receiver, clock, min(max_message, dial.most))
     try:
         async with asyncio.timeout(CONNECT_S):
             context = tls if uri.secure else None

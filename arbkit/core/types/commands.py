@@ -200,6 +200,9 @@ class Dial(Struct, frozen=True, gc=False):
     headers: Sequence[tuple[str, str]] = ()
     deflate: bool = False
     """Offer permessage-deflate. It saves bandwidth but costs CPU time, so use it only for high-volume feeds."""
+    most: int = 16 << 20
+    """A message of more bytes, after decompression, closes the connection. Several times the largest snapshot of a
+    book; on links of an account the dialer allows less."""
 
 
 Wire: TypeAlias = Send | HttpRequest

@@ -198,6 +198,21 @@ async def test_a_big_message_closes_with_1009(running: Any) -> None:
         assert [entry[0] for entry in desk.inputs if entry[0] != "durable"] == ["opened", "frame", "read_end", "closed"]
 
 
+async def test_a_dial_can_allow_less(running: Any) -> None:
+    """A link of an account gets no snapshots: a message over its own limit closes it."""
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.send("x" * 2000)
+        await socket.send("x" * 2001)
+        await socket.wait_closed()
+
+    async with venue(handler) as url, running() as (desk, runtime):
+        runtime.dial("a", Dial(url, most=2000))
+        (closed,) = await desk.until("closed")
+        assert "1009" in closed[1]
+        assert [len(data) for _, data in desk.named("frame")] == [2000]
+
+
 async def test_fragments_are_capped_together(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit applies to the sum of the fragments: one byte more in the last of eight is refused."""
     monkeypatch.setattr(transport.connect, "__kwdefaults__", {"max_message": 8 * 1024})
