@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def run(
 ) -> int:
     """Run the strategy until stopped, or for ``seconds``. Returns the exit code. Raises ``ConfigError``."""
     live = live and config.mode == "live"
+    if live:
+        _no_core_file()
     signers: dict[str, LocalSigner] = {}
     secrets: list[str] = []
     for name, venue in config.venues.items() if live else ():
@@ -88,6 +91,11 @@ def run(
         if locks is not None:
             locks.close()
         folder.close()
+
+
+def _no_core_file() -> None:
+    """A crash must not write the memory, keys included, to a file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _lock_name(name: str, venue: VenueConfig) -> str:

@@ -110,6 +110,7 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError(f"{ca_file}: cannot be read: {error.strerror}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE is ignored
     return context
 
 
