@@ -65,7 +65,7 @@ def test_the_mistakes_of_the_readme_are_told_as_shown(tmp_path: Path, monkeypatc
     (tmp_path / "arbkit.toml").write_text(block(README, "<!-- mistakes -->", "toml"))
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    monkeypatch.setattr("arbkit.cli.output.say", said.append)
+    monkeypatch.setattr("arbkit.monitor.terminal.say", said.append)
     assert cli._run(["config", "check"]) == cli.USAGE
     assert "\n".join(said) + "\n" == block(README, "<!-- mistakes -->", "text")
 

@@ -11,8 +11,8 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
+from arbkit.app.installed import installed
 from arbkit.core.errors import ConfigError
-from arbkit.plugins import registry as plugins
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import known
 from arbkit.testing.chaos.plan import ChaosPlan
@@ -34,7 +34,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 def subject(venues: Sequence[str] = ()) -> chaos.DeskUnderTest:
     """``SpreadArb`` on the installed venues that have a simulated side. Raises ``ConfigError`` for an unknown one."""
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     names = sorted(venues or registry.dialects)
     exchanges: list[Any] = [registry.exchange(name) for name in names]
     return chaos.DeskUnderTest(exchanges=exchanges, dialects=[registry.dialect(name) for name in names])

@@ -13,12 +13,13 @@ from typing import Any, get_args
 
 import click
 
+from arbkit.app.installed import installed
 from arbkit.cli import OK
 from arbkit.cli.loop import loop_factory
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
-from arbkit.plugins import registry as plugins
+from arbkit.monitor.terminal import emit
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
@@ -65,7 +66,7 @@ def command(
 
     It prints an admin URL that answers GET /ledger, /orders and /faults with the simulator's records (JSON).
     """
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()

@@ -10,7 +10,18 @@ import pytest
 
 from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
-from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
+from arbkit.adapters.wire import (
+    S,
+    check_amount,
+    is_present,
+    json_text,
+    number,
+    own_id,
+    query,
+    read_json,
+    retry_ns,
+    whole,
+)
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import HttpAnswer
 from arbkit.core.venues.signer import LocalSigner
@@ -35,6 +46,21 @@ def test_numbers_no_market_has(text: str) -> None:
     """Not finite, or beyond any market."""
     with pytest.raises(ValueError, match="not a finite number below"):
         check_amount(Decimal(1), None, Decimal(text))
+
+
+@pytest.mark.parametrize("text", ["1e-999999", "0e-999999", "0." + "1" * 100, "1_000", "\u0661", "9" * 5000])
+def test_a_number_has_a_length_and_an_alphabet(text: str) -> None:
+    """What ``Decimal`` would read, and what a million digits would make of every sum after it."""
+    with pytest.raises(ValueError, match="not a"):
+        number(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "\u00b2", "\u0663", "9" * 20, "1e3"])
+def test_a_whole_number_has_a_length_and_an_alphabet(text: str) -> None:
+    """ASCII digits, as many as a time in nanoseconds has."""
+    assert whole("1780000000000000000") == 1780000000000000000
+    with pytest.raises(ValueError, match="not a whole number"):
+        whole(text)
 
 
 def test_ordinary_numbers_pass() -> None:

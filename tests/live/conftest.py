@@ -222,7 +222,9 @@ class _Stage:
                     text += [f'{part} = "env:SIM_{name.upper()}_{part.upper()}"'] if live else []
                 text += [f'endpoints.{key} = "{url}"' for key, url in said.items() if url and "://" in url]
         text += ["[strategy]", f"params = {{ {params} }}", extra or LIMITS]
-        (self.folder / "arbkit.toml").write_text("\n".join(text))
+        config = self.folder / "arbkit.toml"
+        config.write_text("\n".join(text))
+        config.chmod(0o644)
         target = [] if args and not args[0].startswith("-") else ["spread"]
         program = [ARBKIT] if crash is None else [sys.executable, str(CRASH), *map(str, crash)]
         live_flag = ("--live",) if live else ()

@@ -7,6 +7,7 @@ import queue
 import threading
 from pathlib import Path
 
+from arbkit.core.runtime.files import open_own
 from arbkit.core.tape import BLOCK, MAGIC, TapeWriter
 
 __all__ = ["TapeFile"]
@@ -16,15 +17,15 @@ BEHIND = 64
 
 
 class TapeFile:
-    """The file of one tape and its writer thread."""
+    """The file of one tape and its writer thread. Raises ``ConfigError`` for a file that others can open, ``OSError``
+    if it cannot be written."""
 
     def __init__(self, path: Path, tape: TapeWriter) -> None:
         self.tape = tape
         self.failure = ""
         """Why the recording ended early; "" = no failure."""
-        self._file = open(  # noqa: SIM115 - closed in close
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb", buffering=0
-        )
+        self._file = open(open_own(path, os.O_WRONLY), "wb", buffering=0)  # noqa: SIM115 - closed in close
+        self._file.truncate(0)
         self._file.write(MAGIC)
         self._blocks: queue.SimpleQueue[bytes | bytearray | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_out, name="arbkit-tape", daemon=True)
@@ -34,6 +35,7 @@ class TapeFile:
         """Pass the collected bytes to the thread if there are ``at_least`` so many."""
         if self.tape.size >= at_least:
             raw = self.tape.take()
+            self.failure = self.failure or self.tape.failure
             if not self.failure:
                 self._blocks.put(raw)
                 if self._blocks.qsize() > BEHIND:
@@ -50,9 +52,11 @@ class TapeFile:
         while (raw := self._blocks.get()) is not None:
             if self.failure:
                 continue
-            data = self.tape.pack(raw)
             try:
+                data = self.tape.pack(raw)
                 if self._file.write(data) != len(data):
                     self.failure = "the disk is full"
             except OSError as error:
                 self.failure = error.strerror or "writing failed"
+            except Exception as error:  # as in ``TapingDesk``: the tape ends, the run goes on
+                self.failure = f"a block cannot be written: {type(error).__name__}"

@@ -28,7 +28,6 @@ from arbkit.core.types.commands import (
     Purpose,
     QueryOrder,
     ReplaceOrder,
-    Secret,
     Send,
     Wire,
 )
@@ -79,6 +78,7 @@ from arbkit.core.types.market import (
     is_amount,
     plain,
 )
+from arbkit.core.types.text import Secret, cut
 
 __all__ = [
     "NEVER",
@@ -142,6 +142,7 @@ __all__ = [
     "VenueSettings",
     "Wire",
     "assets_of",
+    "cut",
     "is_amount",
     "plain",
     "rest_link",

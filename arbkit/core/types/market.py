@@ -5,7 +5,7 @@ Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import Enum
 from typing import Annotated, TypeAlias
@@ -145,10 +145,12 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
 class Catalogue:
     """The known instruments, by instrument id and by the venue's own symbol."""
 
-    __slots__ = ("_by_id", "_by_native")
+    __slots__ = ("_by_id", "_by_native", "get")
 
     def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         self._by_id: dict[str, Instrument] = {}
+        self.get: Callable[[str], Instrument | None] = self._by_id.get
+        """The instrument of an id; None = not known. Bound once: it is called for every order."""
         self._by_native: dict[tuple[str, str], Instrument] = {}
         for instrument in instruments:
             self.add(instrument)
@@ -169,9 +171,6 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._by_id)
-
-    def get(self, instrument_id: str) -> Instrument | None:
-        return self._by_id.get(instrument_id)
 
     def native(self, venue: str, name: str) -> Instrument | None:
         """The instrument that ``venue`` calls ``name``."""
