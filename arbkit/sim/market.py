@@ -86,13 +86,9 @@ class _Quoter:
 
     def quote(self, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
         """Remove levels first, then add, so that new quotes never cross old ones."""
-        quote, symbol = self.exchange.quote, self.symbol
-        for buy, px, lots in levels:
-            if not lots:
-                quote(MAKER, symbol, buy, px, 0, now_ns)
-        for buy, px, lots in levels:
-            if lots:
-                quote(MAKER, symbol, buy, px, lots, now_ns)
+        gone = [level for level in levels if not level[2]]
+        self.exchange.requote(MAKER, self.symbol, gone, now_ns)
+        self.exchange.requote(MAKER, self.symbol, [level for level in levels if level[2]], now_ns)
 
     def jump(self, ticks: int, now_ns: int) -> None:
         """Move the best prices and keep them there."""
