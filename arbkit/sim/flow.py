@@ -97,6 +97,7 @@ class Flow:
         "_noise",
         "_pair_tick",
         "_price",
+        "_random",
         "_reach",
         "_rng",
         "_scale",
@@ -137,6 +138,7 @@ class Flow:
         self._style = style = replace(style, events=style.events * pace)
         self._price = walk(pair.base, pair.quote, float(price), seed)
         self._rng = Random(f"{seed}:{venue}:{pair.symbol}:flow")
+        self._random = self._rng.random
         self._noise = noise
         self._step_share = STEP_NS / 1e9 / step_s
         self._drift = 0.0
@@ -179,7 +181,7 @@ class Flow:
         else:
             self._price.step()
         self.trades = []
-        random = self._rng.random
+        random = self._random
         if random() < self._step_share:
             noise = self._noise
             self._drift = min(noise, max(-noise, 0.8 * self._drift + self._rng.uniform(-noise, noise) / 2))
@@ -246,10 +248,11 @@ class Flow:
 
     def _fill(self, side: _Side, levels: int) -> None:
         """Add orders until there are so many levels. Bids of a price of few ticks have no room for all of them."""
+        keys, arrive = side.keys, self._arrive
         for _ in range(20 * levels):
-            if len(side.keys) >= levels:
+            if len(keys) >= levels:
                 return
-            self._arrive(side)
+            arrive(side)
 
     def _follow(self) -> None:
         """Follow the price if it has left the quotes, or quote a best price that was taken."""
@@ -259,12 +262,12 @@ class Flow:
             return
         bid, ask = self._wanted()
         for side, best in ((self._bids, bid), (self._asks, -ask)):
-            if side.keys[-1] < best and self._rng.random() < _REQUOTE:
+            if side.keys[-1] < best and self._random() < _REQUOTE:
                 side.put(best, self._full())
 
     def _count(self, mean: float) -> int:
         """A number with the Poisson distribution, by multiplication of uniform numbers (Knuth)."""
-        random = self._rng.random
+        random = self._random
         least, product, count = exp(-mean), random(), 0
         while product > least:
             product *= random()
@@ -272,27 +275,32 @@ class Flow:
         return count
 
     def _size(self, orders: int) -> int:
-        return 1 + int(self._unit * orders * (1.0 - self._rng.random()) ** (-1 / 1.5))
+        return 1 + int(self._unit * orders * (1.0 - self._random()) ** (-1 / 1.5))
 
     def _full(self) -> int:
         """The size at a best price, the sum of many orders."""
-        return 1 + int(self._unit * _BEST * (0.5 + 2.0 * self._rng.random()))
+        return 1 + int(self._unit * _BEST * (0.5 + 2.0 * self._random()))
 
     def _arrive(self, side: _Side) -> None:
-        random = self._rng.random
+        random, keys = self._random, side.keys
         away = int(self._scale * ((1.0 - random()) ** (-1 / 0.6) - 1.0))
         if away > self._reach:
             away = int(self._reach * random())
-        best = side.keys[-1]
-        key = best - away
-        if key == best:
+        if not away:
             self._resize(side)
-        elif key * side.sign > 0:
-            side.put(key, side.lots.get(key, 0) + self._size(1))
+            return
+        key = keys[-1] - away
+        if key * side.sign > 0:
+            size = 1 + int(self._unit * (1.0 - random()) ** (-1 / 1.5))
+            lots = side.lots.get(key)
+            if lots is None:
+                insort(keys, key)
+                lots = 0
+            side.lots[key] = side.changed[key] = lots + size
 
     def _cancel(self, side: _Side) -> None:
         """Cancel a level or a part of it, more often near the best price."""
-        random = self._rng.random
+        random = self._random
         rank = int(len(side.keys) * random() ** 2)
         if not rank:
             self._resize(side)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -141,10 +141,18 @@ class SimBook:
         hidden = self.ghost[1] if self.ghost and self.ghost[0] is buy else None
         return [(px, lots) for px, lots in changes.items() if lots or px != hidden]
 
-    @property
-    def counts(self) -> tuple[int, int]:
-        """The number of bid and of ask levels."""
-        return len(self._bid_px), len(self._ask_px)
+    def last_px(self, buy: bool, limit: int) -> int:
+        """The price of the level that is ``limit``-th from the best; 0 if there are no more levels than ``limit``."""
+        prices = self._bid_px if buy else self._ask_px
+        return 0 if len(prices) <= limit else prices[-limit] if buy else prices[limit - 1]
+
+    def between(self, buy: bool, one: int, other: int) -> dict[int, int]:
+        """The total lots of the levels from one price to another, both included; a price of 0 stands for the worst."""
+        prices, levels = (self._bid_px, self._bids) if buy else (self._ask_px, self._asks)
+        low, high = min(one, other), max(one, other)
+        if not low and not buy:
+            low, high = high, prices[-1] if prices else 0
+        return {px: levels[px].total for px in prices[bisect_left(prices, low) : bisect_right(prices, high)]}
 
     def depth(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best levels (px ticks, total lots): bids from the highest, asks from the lowest."""

@@ -323,6 +323,11 @@ class SimExchange:
             and since_ns <= fill.ns <= self.visible_ns
         ]
 
+    @property
+    def quiet(self) -> bool:
+        """Whether ``take_reports`` would have none, and no book changed since."""
+        return self._reports.quiet
+
     def take_reports(self) -> list[Report]:
         """Reports since the last call; the world passes them to the dialect."""
         return self._reports.take()
