@@ -97,5 +97,5 @@ class Pair:
 
     def level_texts(self, levels: Iterable[tuple[int, int]], pad: int = 0) -> list[list[str]]:
         """Levels (px ticks, lots) as ``[["price", "size"], ..]``."""
-        tick, lot = self.tick_units, self.lot_units
-        return [[_again(px * tick, SCALE, pad), text(lots * lot, SCALE, pad)] for px, lots in levels]
+        tick, lot, none = self.tick_units, self.lot_units, text(0, SCALE, pad)
+        return [[_again(px * tick, SCALE, pad), text(lots * lot, SCALE, pad) if lots else none] for px, lots in levels]

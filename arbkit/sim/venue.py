@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -338,8 +338,9 @@ class SimExchange:
         """Set a synthetic account's total size at a price (0 = none). See ``requote``."""
         self.requote(account, symbol, ((buy, px, lots),), now_ns)
 
-    def requote(self, account: str, symbol: str, levels: Iterable[tuple[bool, int, int]], now_ns: int) -> None:
-        """Set a synthetic account's total size at each price of ``levels``: (buy, px, lots), 0 = none.
+    def requote(self, account: str, symbol: str, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
+        """Set a synthetic account's total size at each price of ``levels``: (buy, px, lots), 0 = none. Levels are
+        removed first, then added, so that new quotes never cross old ones of the account.
 
         A quote that crosses other orders matches them. The sizes are limited by the account's balance.
         """
@@ -348,8 +349,16 @@ class SimExchange:
         free = self._free(account, pair)
         base, quote = free
         for buy, px, lots in levels:
-            quotes = sides[buy]
-            resting = quotes.get(px)
+            if not lots and (resting := sides[buy].pop(px, None)) is not None:
+                if buy:
+                    quote += resting.qty * px * unit
+                else:
+                    base += resting.qty * lot_units
+                book.resize(resting, 0)
+        for buy, px, lots in levels:
+            if not lots:
+                continue
+            resting = sides[buy].get(px)
             have = 0 if resting is None else resting.qty
             more = lots - have
             if more > 0:
@@ -365,20 +374,19 @@ class SimExchange:
             else:
                 base -= more * lot_units
             if resting is not None:
-                if not lots:
-                    del quotes[px]
                 book.resize(resting, have + more)
             else:
                 self._quote_id -= 1
-                resting = quotes[px] = Resting(self._quote_id, account, buy, px, more)
+                resting = sides[buy][px] = Resting(self._quote_id, account, buy, px, more)
                 book.add(resting)
         self._lock_quotes(account, pair, free, (base, quote))
 
     def _free(self, account: str, pair: Pair) -> tuple[int, int]:
+        """The free amounts of a pair: base, quote."""
         return self.ledger.free(account, pair.base), self.ledger.free(account, pair.quote)
 
     def _lock_quotes(self, account: str, pair: Pair, before: tuple[int, int], after: tuple[int, int]) -> None:
-        """Lock the difference of two free amounts (base, quote)."""
+        """Lock what is less free than before."""
         for asset, had, left in zip((pair.base, pair.quote), before, after, strict=True):
             self.ledger.lock(account, asset, had - left)
 
