@@ -387,8 +387,8 @@ class SimExchange:
 
     def _lock_quotes(self, account: str, pair: Pair, before: tuple[int, int], after: tuple[int, int]) -> None:
         """Lock what is less free than before."""
-        for asset, had, left in zip((pair.base, pair.quote), before, after, strict=True):
-            self.ledger.lock(account, asset, had - left)
+        self.ledger.lock(account, pair.base, before[0] - after[0])
+        self.ledger.lock(account, pair.quote, before[1] - after[1])
 
     def _cross(self, pair: Pair, account: str, buy: bool, px: int, lots: int, now_ns: int) -> int:
         """Match a new quote of a synthetic account; the lots that are left."""

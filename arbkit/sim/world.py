@@ -214,8 +214,9 @@ class World:
         has ten steps of the order flow per second."""
         due = min(self.market.due_ns, self._timers.due_ns, self._later[0][0] if self._later else NEVER)
         for site in self.sites.values():
-            if site.due_ns < due:
-                due = site.due_ns
+            site_ns = site.dialect.timers.due_ns - site.skew_ns
+            if site_ns < due:
+                due = site_ns
         return due
 
     def tick(self, now_ns: int) -> None:
@@ -227,7 +228,7 @@ class World:
             self._troubles[name].tick(now_ns)
             if site.wire.outs or not site.exchange.quiet:
                 self._flush(site)
-            if site.due_ns <= now_ns:
+            if site.dialect.timers.due_ns <= now_ns + site.skew_ns:
                 site.dialect.timers.tick(now_ns + site.skew_ns)
                 self._flush(site)
 
