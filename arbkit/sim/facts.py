@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arbkit.core.types import Side, plain
-from arbkit.sim.pair import SCALE, text, units
+from arbkit.sim.pair import text, units
 from arbkit.sim.rows import OrderState, average
 from arbkit.sim.trades import Candle
 from arbkit.sim.venue import OrderReport, SimExchange, SimFill, SimOrder, TopReport, TradeReport
@@ -52,9 +52,7 @@ class Facts:
 
     def levels(self, symbol: str, side: Iterable[tuple[int, int]]) -> list[list[str]]:
         """One side of a book: ``[["price", "size"], ..]``."""
-        pair, pad = self.exchange.pairs[symbol], self.notation.pad
-        tick, lot = pair.tick_units, pair.lot_units
-        return [[text(px * tick, SCALE, pad), text(lots * lot, SCALE, pad)] for px, lots in side]
+        return self.exchange.pairs[symbol].level_texts(side, self.notation.pad)
 
     def pair(self, symbol: str) -> dict[str, Any]:
         """The names and the rules of a pair."""

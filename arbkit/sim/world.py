@@ -212,10 +212,11 @@ class World:
     def due_ns(self) -> int:
         """When ``tick`` should be called next. Timed faults fire at the first tick after their time; each venue
         has ten steps of the order flow per second."""
-        due = self._later[0][0] if self._later else NEVER
-        due = min(due, self.market.due_ns, self._timers.due_ns)
+        due = min(self.market.due_ns, self._timers.due_ns, self._later[0][0] if self._later else NEVER)
         for site in self.sites.values():
-            due = min(due, site.due_ns)
+            site_ns = site.dialect.timers.due_ns - site.skew_ns
+            if site_ns < due:
+                due = site_ns
         return due
 
     def tick(self, now_ns: int) -> None:
@@ -223,10 +224,11 @@ class World:
         self._begin(now_ns)
         self.market.tick(now_ns)
         self._timers.tick(now_ns)
-        for site in self.sites.values():
-            self._troubles[site.exchange.name].tick(now_ns)
-            self._flush(site)
-            if site.due_ns <= now_ns:
+        for name, site in self.sites.items():
+            self._troubles[name].tick(now_ns)
+            if site.wire.outs or not site.exchange.quiet:
+                self._flush(site)
+            if site.dialect.timers.due_ns <= now_ns + site.skew_ns:
                 site.dialect.timers.tick(now_ns + site.skew_ns)
                 self._flush(site)
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.request import urlopen
@@ -182,6 +182,7 @@ class Stage(Protocol):
         extra: str = "",
         crash: tuple[str, int] | None = None,
         as_json: bool = True,
+        durability: str = "process",
     ) -> Run: ...
 
 
@@ -207,10 +208,12 @@ class _Stage:
         extra: str = "",
         crash: tuple[str, int] | None = None,
         as_json: bool = True,
+        durability: str = "process",
     ) -> Run:
         """``arbkit run`` on them, live unless told otherwise, in the same folder each time."""
         params = params or 'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0'
         text = [f'mode = "{"live" if live else "paper"}"', "metrics.port = 0", f'state.folder = "{self.folder}/state"']
+        text += [f'state.durability = "{durability}"']
         text += [f"distributions = {json.dumps([f'arbkit-{name}' for one in venues for name in one.venues])}"]
         env = {"HOME": str(self.folder)}  # the locks of accounts are there
         for one in venues:
@@ -238,11 +241,18 @@ class _Stage:
         return venues
 
 
+@contextmanager
+def staged(folder: Path) -> Iterator[Stage]:
+    """Processes that work in ``folder``. Ends them all."""
+    with ExitStack() as stack:
+        yield _Stage(folder, stack)
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """Starts processes; ends them all."""
-    with ExitStack() as stack:
-        yield _Stage(tmp_path, stack)
+    with staged(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(name="until")

@@ -9,19 +9,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from arbkit.core.desk import Desk, Setup
+from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal
-from arbkit.core.orders.ids import first_in, parse_cl_ord_id
-from arbkit.core.orders.journal import (
-    BlockReserved,
-    Intent,
-    JournalStart,
-    OrderOutcome,
-    Recovery,
-    RunStart,
-    decode,
-    encode,
-)
+from arbkit.core.orders.ids import parse_cl_ord_id
+from arbkit.core.orders.journal import Intent, JournalStart, OrderOutcome, decode, encode, scan
 from arbkit.core.orders.orders import Order
+from arbkit.core.recovery import resume
 from arbkit.core.types import NEVER, HttpRequest
 from arbkit.sim.wire import Answer, SimFrame
 from arbkit.sim.world import World
@@ -136,37 +129,34 @@ class Watched(VirtualRun):
     def _desk(self, port: VirtualRun, now_ns: int) -> Desk:
         self.boots_ns.append(self.now_ns)
         self._syncing = False
-        recovery = decode(bytes(self.disk.data))
-        if recovery.damaged:
-            self.wrong.append(f"{self.at_s:.3f} s: the journal is damaged after a crash: {recovery.text}")
-        if recovery.torn:
-            self.disk.cut(recovery.good_until)
+        carried = Carried()
+        found = scan([bytes(self.disk.data)], carried.take)
+        if found.damaged:
+            self.wrong.append(f"{self.at_s:.3f} s: the journal is damaged after a crash: {found.text}")
+        if found.torn:
+            self.disk.cut(found.good_until)
         if len(self.disk.data) >= _FRESH_AT:
-            fresh = [JournalStart(at_ns=now_ns), *recovery.carried().records()]
+            fresh = [JournalStart(at_ns=now_ns), *carried.records()]
             self.disk.replace(b"".join(map(encode, fresh)))
-            recovery = decode(bytes(self.disk.data))
-        setup = self._recovered(recovery, now_ns)
-        for venue in setup.venues:
-            start = RunStart(at_ns=now_ns, mode="live", account=venue.account, environment="sim", code="chaos")
-            self.disk.append(
-                encode(start) + encode(BlockReserved(at_ns=now_ns, account=venue.account, block=setup.block))
-            )
+            carried = Carried()
+            scan([bytes(self.disk.data)], carried.take)
+        setup = self._setup()
+        accounts = dict.fromkeys([venue.account for venue in setup.venues], "sim")
+        resumed = resume(carried, accounts, mode="live", code="chaos", now_ns=now_ns)
+        for record in resumed.starts:
+            self.disk.append(record)
         self.disk.flush()
-        return Desk(setup, port, now_ns, log=self._log)
-
-    def _recovered(self, recovery: Recovery, now_ns: int) -> Setup:
-        """The setup of a process that continues what the journal says."""
-        setup, left = self._setup(), recovery.left()
-        return replace(
+        setup = replace(
             setup,
             seed=setup.seed + len(self.boots_ns),
-            block=recovery.next_block(now_ns),
-            first=first_in(now_ns),
-            unresolved=recovery.unresolved(),
-            interrupted=recovery.interrupted(),
-            booked=left.booked,
-            kept=left.kept,
+            block=resumed.block,
+            first=resumed.first,
+            unresolved=resumed.left.unresolved,
+            interrupted=resumed.left.interrupted,
+            booked=resumed.left.booked,
+            kept=resumed.left.kept,
         )
+        return Desk(setup, port, now_ns, log=self._log)
 
     # --- the port, watched
 
