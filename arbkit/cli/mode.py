@@ -16,7 +16,7 @@ from arbkit.core.types import Mode
 from arbkit.monitor.terminal import emit, say
 
 if TYPE_CHECKING:
-    from arbkit.core.runtime.control import Told
+    from arbkit.core.runtime.control import ModesTold
 
 _PATIENCE_S = 5.0
 
@@ -45,10 +45,10 @@ def command(
     active: it trades. reducing: no new deals, open ones are finished. halted: nothing is sent but cancels and queries.
     It is kept over restarts, until somebody sets active.
     """
-    from arbkit.core.runtime.control import Asked
+    from arbkit.core.runtime.control import ModeAsked
 
     root = Path(state_folder) if state_folder else load(config_file).state.path
-    asked = Asked(mode=None if wanted is None else Mode(wanted), scope=scope, why=why)
+    asked = ModeAsked(mode=None if wanted is None else Mode(wanted), scope=scope, why=why)
     told = _ask(root, ("paper",) if paper else ("live", "paper"), msgspec.json.encode(asked) + b"\n")
     if told.error:
         raise ConfigError(told.error)
@@ -62,9 +62,9 @@ def command(
     return 0
 
 
-def _ask(root: Path, kinds: tuple[str, ...], line: bytes) -> Told:
+def _ask(root: Path, kinds: tuple[str, ...], line: bytes) -> ModesTold:
     """The answer of the run in this state folder."""
-    from arbkit.core.runtime.control import NAME, Told
+    from arbkit.core.runtime.control import NAME, ModesTold
 
     for kind in kinds:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -75,7 +75,7 @@ def _ask(root: Path, kinds: tuple[str, ...], line: bytes) -> Told:
                 answer = b""
                 while not answer.endswith(b"\n") and (piece := client.recv(65536)):
                     answer += piece
-                return msgspec.json.decode(answer, type=Told)
+                return msgspec.json.decode(answer, type=ModesTold)
             except (FileNotFoundError, ConnectionRefusedError):
                 continue
             except (OSError, msgspec.DecodeError) as error:

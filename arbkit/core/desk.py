@@ -152,6 +152,8 @@ class Desk:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
             self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
+        for venue in self.venues.values():
+            venue.health.most = setup.limits.max_mishaps
         self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)

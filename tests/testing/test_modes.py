@@ -21,7 +21,7 @@ from arbkit.testing.simulated import START_NS, differences, simulate
 from arbkit.testing.virtual import VirtualRun
 
 S = 1_000_000_000
-MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=1000)
+MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=1000, max_mishaps=40.0)
 """Breakers out of the way, where something else is looked at."""
 TWO: dict[Any, Any] = {Binance: BinanceDialect, Okx: OkxDialect}
 THREE: dict[Any, Any] = {**TWO, Bybit: BybitDialect}

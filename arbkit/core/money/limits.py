@@ -83,6 +83,8 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_drift: Decimal = Decimal(20)
     """While a balance of the venue differs from ours by more, and no fill, deposit or withdrawal explains it, no deal
     begins that needs this asset of this account."""
+    max_mishaps: float = 80.0
+    """Points of mishaps (``venues.health``) with which a venue is taken out for a while."""
     max_open_deals: int = 4
     max_open_notional: Decimal = Decimal(1000)
     max_venue_notional: Decimal = Decimal(1000)

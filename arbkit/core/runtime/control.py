@@ -1,6 +1,6 @@
 """The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode`` is its client.
 
-A client sends one JSON line (``Asked``) and gets one back (``Told``).
+A client sends one JSON line (``ModeAsked``) and gets one back (``ModesTold``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from arbkit.core.types import Mode
 
-__all__ = ["NAME", "Asked", "Control", "ModeTold", "Told"]
+__all__ = ["NAME", "ModeAsked", "ControlPort", "ScopeMode", "ModesTold"]
 
 NAME = "control"
 _MOST = 4096
@@ -24,7 +24,7 @@ _MOST = 4096
 _PATIENCE_S = 5.0
 
 
-class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModeAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client wants: a mode, or (without one) to know the modes."""
 
     mode: Mode | None = None
@@ -33,22 +33,22 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     why: str = ""
 
 
-class ModeTold(Struct, frozen=True):
+class ScopeMode(Struct, frozen=True):
     mode: Mode
     why: str
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class ModesTold(Struct, frozen=True, kw_only=True):
     """The answer. ``modes``: each scope that is not ACTIVE; "" = everything."""
 
-    modes: dict[str, ModeTold] = {}
+    modes: dict[str, ScopeMode] = {}
     error: str = ""
 
 
-class Control:
+class ControlPort:
     """``ask`` does what a client wants and returns the answer; it is called on the loop."""
 
-    def __init__(self, folder: Path, ask: Callable[[Asked], Told]) -> None:
+    def __init__(self, folder: Path, ask: Callable[[ModeAsked], ModesTold]) -> None:
         self.path = folder / NAME
         self._ask = ask
         self._server: asyncio.Server | None = None
@@ -71,9 +71,9 @@ class Control:
         try:
             line = await asyncio.wait_for(reader.readline(), _PATIENCE_S)
             try:
-                told = self._ask(msgspec.json.decode(line, type=Asked))
+                told = self._ask(msgspec.json.decode(line, type=ModeAsked))
             except msgspec.DecodeError as error:
-                told = Told(error=str(error))
+                told = ModesTold(error=str(error))
             writer.write(msgspec.json.encode(told) + b"\n")
             await asyncio.wait_for(writer.drain(), _PATIENCE_S)
         except (OSError, ValueError, TimeoutError):

@@ -77,7 +77,7 @@ class Runtime:
         self._kill_file = None if state is None else KillFile(state)
         self._killed: dict[str, Mode] = {}
         """What the kill file asks for."""
-        self._control = None if state is None else control.Control(state, self._asked)
+        self._control = None if state is None else control.ControlPort(state, self._asked)
         self.links: dict[str, SocketLink] = {}
         self.rests: dict[str, HttpLink] = {}
         self.heap = Heap(clock, clock.now_ns())
@@ -172,15 +172,15 @@ class Runtime:
                 f"{self._kill_file.path} {'asks for it' if scope in asked else 'does not ask for it any more'}",
             )
 
-    def _asked(self, asked: control.Asked) -> control.Told:
+    def _asked(self, asked: control.ModeAsked) -> control.ModesTold:
         """A client of the control port."""
         desk = self._desk
         if asked.mode is not None:
             if problem := desk.scope_problem(asked.scope):
-                return control.Told(error=problem)
+                return control.ModesTold(error=problem)
             self.ask(asked.scope, asked.mode, PERSON, "control port", asked.why or "asked for by arbkit mode")
-        modes = {scope: control.ModeTold(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}
-        return control.Told(modes=modes)
+        modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}
+        return control.ModesTold(modes=modes)
 
     async def begin(self, desk: Desk, inputs: Inputs, group: asyncio.TaskGroup) -> None:
         """Connect the runtime to the event loop, start the journal's thread and listen to what comes from outside."""

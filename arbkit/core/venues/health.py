@@ -15,25 +15,23 @@ UNKNOWN, THROTTLED, LINK_LOST, REFUSED, SLOW, BOOK_LOST = 10.0, 6.0, 5.0, 3.0, 2
 """Points of one mishap."""
 SLOW_NS = _SECOND
 """An order whose first answer took longer is a mishap."""
-MOST = 40.0
-"""With so many points the venue is taken out: four orders in doubt within a minute, or eight lost connections."""
-LEAST = 10.0
-"""With fewer it comes back, but no sooner than ``OUT_NS`` after it was taken out."""
 OUT_NS = 30 * _SECOND
+"""A venue comes back no sooner than this after it was taken out, and with an eighth of the points that took it out."""
 LONGEST_OUT_NS = 960 * _SECOND
 PROBATION_NS = 300 * _SECOND
-"""For so long after its return half of ``MOST`` takes it out again, for twice as long as before."""
+"""For so long after its return half of the points take it out again, for twice as long as before."""
 _HALF_NS = 60 * _SECOND
 _BURST = 5.0
 """Of one kind of mishap, so many points a second count at most: a gap of a connection loses all its books at once."""
 
 
 class Health:
-    """Of one venue. ``why``: why it is out; "" = it is not."""
+    """Of one venue. ``why``: why it is out; "" = it is not. ``most``: with so many points it is taken out."""
 
-    __slots__ = ("_at_ns", "_back_ns", "_burst", "_counts", "_out_ns", "_points", "_returned_ns", "why")
+    __slots__ = ("_at_ns", "_back_ns", "_burst", "_counts", "_out_ns", "_points", "most", "returned_ns", "why")
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = 80.0) -> None:
+        self.most = most
         self.why = ""
         self._points = 0.0
         self._at_ns = 0
@@ -44,7 +42,8 @@ class Health:
         self._out_ns = OUT_NS
         self._back_ns = NEVER
         """When it may come back at the earliest."""
-        self._returned_ns = -NEVER
+        self.returned_ns = -NEVER
+        """When it came back the last time."""
 
     def points(self, now_ns: int) -> float:
         """The points now: 0 = all is well."""
@@ -66,13 +65,13 @@ class Health:
         """Once a second. True if it was taken out or came back: see ``why``."""
         points = self.points(now_ns)
         if self.why:
-            if now_ns < self._back_ns or points > LEAST:
+            if now_ns < self._back_ns or points > self.most / 8:
                 return False
             self.why = ""
-            self._returned_ns = now_ns
+            self.returned_ns = now_ns
             return True
-        on_probation = now_ns - self._returned_ns < PROBATION_NS
-        if points >= (MOST / 2 if on_probation else MOST):
+        on_probation = now_ns - self.returned_ns < PROBATION_NS
+        if points >= (self.most / 2 if on_probation else self.most):
             self._out_ns = min(2 * self._out_ns, LONGEST_OUT_NS) if on_probation else OUT_NS
             self._back_ns = now_ns + self._out_ns
             counts = ", ".join(f"{count} {name}" for name, count in sorted(self._counts.items()))

@@ -206,6 +206,8 @@ def alive(run: Watched, plan: ChaosPlan) -> Iterator[str]:
         return
     if any(fault.kind in _FOR_LONG for fault in plan.faults) or run.stopped_by_disk:
         return
+    if any(venue.health.returned_ns > run.healed_ns for venue in desk.venues.values()):
+        return
     idle = run.idle_venues()
     if idle and run.fair_edges >= 10:
         missing = {venue: desk.venues[venue].readiness.missing() for venue in idle}

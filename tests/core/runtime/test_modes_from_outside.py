@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.runtime.control import Asked, Told
+from arbkit.core.runtime.control import ModeAsked, ModesTold
 from arbkit.core.runtime.kill_file import KillFile, asked
 from arbkit.core.types import Mode
 
@@ -101,22 +101,22 @@ async def gone(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def ask(folder: Path, line: bytes) -> Told:
+async def ask(folder: Path, line: bytes) -> ModesTold:
     reader, writer = await asyncio.open_unix_connection(folder / "control")
     writer.write(line + b"\n")
     answer = await reader.readline()
     await gone(writer)
-    return msgspec.json.decode(answer, type=Told)
+    return msgspec.json.decode(answer, type=ModesTold)
 
 
 async def test_the_control_port_asks_the_desk(running: Any, tmp_path: Path) -> None:
     async with running(state=tmp_path) as (desk, _):
         assert stat.S_IMODE(os.stat(tmp_path / "control").st_mode) == 0o600
-        told = await ask(tmp_path, msgspec.json.encode(Asked(mode=REDUCING, scope="binance", why="maintenance")))
-        assert told == Told()
+        told = await ask(tmp_path, msgspec.json.encode(ModeAsked(mode=REDUCING, scope="binance", why="maintenance")))
+        assert told == ModesTold()
         assert desk.named("mode") == [("binance", "reducing", "person", "control port", "maintenance")]
-        assert (await ask(tmp_path, msgspec.json.encode(Asked(mode=HALTED, scope="okx")))).error == "no scope okx"
-        assert await ask(tmp_path, b"{}") == Told()
+        assert (await ask(tmp_path, msgspec.json.encode(ModeAsked(mode=HALTED, scope="okx")))).error == "no scope okx"
+        assert await ask(tmp_path, b"{}") == ModesTold()
         assert len(desk.named("mode")) == 1
     assert not (tmp_path / "control").exists()
 
@@ -139,7 +139,7 @@ async def test_a_client_that_sends_too_much_or_goes_away_harms_nothing(running: 
         await gone(writer)
         _, other = await asyncio.open_unix_connection(tmp_path / "control")
         await gone(other)
-        assert await ask(tmp_path, b"{}") == Told()
+        assert await ask(tmp_path, b"{}") == ModesTold()
         assert desk.named("mode") == []
 
 
