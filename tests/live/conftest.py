@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ CLOCK = Clock()
 
 ARBKIT = str(Path(sys.executable).parent / "arbkit")
 CRASH = Path(__file__).with_name("crash.py")
+SETTLE = runpy.run_path(str(CRASH))["settle"]
 DEADLINE_S = 120.0
 """A bound that only catches what hangs; a busy machine keeps far away from it."""
 LIMITS = """
@@ -230,6 +232,7 @@ class _Stage:
         config.chmod(0o644)
         target = [] if args and not args[0].startswith("-") else ["spread"]
         program = [ARBKIT] if crash is None else [sys.executable, str(CRASH), *map(str, crash)]
+        SETTLE(self.folder)
         live_flag = ("--live",) if live else ()
         json_flag = ("--json",) if as_json else ()
         made = Run(self.folder, env, *program, "run", *target, *args, *live_flag, *json_flag)

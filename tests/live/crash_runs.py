@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from crash import POINTS
+from crash import POINTS, settle
 from crash_disk import evidence, lose_power
 
 from arbkit.core.orders.journal import Intent, OrderOutcome, Recovery, RunStart, decode
@@ -100,6 +100,7 @@ class Round:
         if code != -signal.SIGKILL:
             self.wrong.append(f"it ended with {code} before it was killed:\n{victim.text}")
             return
+        settle(self._folder)
         if self.power is not None:
             self.lost = lose_power(self._folder, self._journal.parent, self.power)
         before = self._read()
