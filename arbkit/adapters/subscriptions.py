@@ -47,6 +47,7 @@ class Subscriptions:
         "_lose",
         "_most",
         "_most_bytes",
+        "_one_channel",
         "_refused",
         "_venue",
         "_write",
@@ -63,6 +64,7 @@ class Subscriptions:
         *,
         most: int = 1,
         most_bytes: int = 0,
+        one_channel: bool = False,
     ) -> None:
         self._link = link
         self._venue = venue
@@ -70,6 +72,7 @@ class Subscriptions:
         self._lose = lose
         self._most = most
         self._most_bytes = most_bytes
+        self._one_channel = one_channel
         self._asked: dict[int, _Asked] = {}
         """Requests without an answer, by number."""
         self._refused: dict[Stream, int] = {}
@@ -94,8 +97,15 @@ class Subscriptions:
 
     def again(self, stream: Stream, now_ns: int) -> list[Send]:
         """Unsubscribe and subscribe one stream, to get a new snapshot."""
-        self._count += 1
-        return [Send(self._write("unsubscribe", [stream], self._count)), *self.ask([stream], now_ns)]
+        return self.again_all([stream], now_ns)
+
+    def again_all(self, streams: Sequence[Stream], now_ns: int) -> list[Send]:
+        """Unsubscribe and subscribe these streams, in as few requests as for subscribing them."""
+        sends = []
+        for batch in self._batches(streams):
+            self._count += 1
+            sends.append(Send(self._write("unsubscribe", batch, self._count)))
+        return [*sends, *self.ask(streams, now_ns)]
 
     def number(self, stream: Stream) -> int:
         """The number for ``confirmed`` and ``refused`` where the venue's answer names one stream and has no number; 0 =
@@ -175,13 +185,17 @@ class Subscriptions:
         )
 
     def _batches(self, streams: Sequence[Stream]) -> Iterator[list[Stream]]:
-        """The streams in requests within the limits of count and bytes."""
+        """The streams in requests within the limits of count, bytes and channels."""
+        if self._one_channel:
+            channels = dict.fromkeys(channel for channel, _ in streams)
+            streams = [stream for channel in channels for stream in streams if stream[0] == channel]
         bare = len(self._write("subscribe", (), 1 << 53).encode()) if self._most_bytes else 0
         batch: list[Stream] = []
         size = bare
         for stream in streams:
             more = len(self._write("subscribe", (stream,), 1 << 53).encode()) - bare + 1 if self._most_bytes else 0
-            if batch and (len(batch) == self._most or (self._most_bytes and size + more > self._most_bytes)):
+            full = len(batch) == self._most or (self._most_bytes and size + more > self._most_bytes)
+            if batch and (full or (self._one_channel and stream[0] != batch[0][0])):
                 yield batch
                 batch, size = [], bare
             batch.append(stream)
