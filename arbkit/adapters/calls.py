@@ -110,6 +110,9 @@ class Call(Struct, frozen=True):
     """The venue lists fills of so long (0 = of all time)."""
     elsewhere: bool = False
     """An order that is not found here is looked for by ``AskKind.ORDER``."""
+    lookup: Call | None = None
+    """For cancels and queries where the venue wants its own id of the order: how the order is found by ours. Its pages
+    are followed until the order is there; then a cancel is sent, and a query is answered."""
 
 
 class CallTable:

@@ -75,3 +75,81 @@ def test_a_heartbeat_tells_when_it_was_last_looked_at() -> None:
     assert beat.now_ns == 5
     assert beat.tick(9) == []
     assert beat.now_ns == 9
+
+
+# --- an order that the venue finds only by its own id
+
+
+MINE = kit.OrderFields(
+    order_id="id",
+    status="state",
+    statuses={"open": kit.OrdStatus.NEW, "done": kit.OrdStatus.FILLED},
+    cl_ord_id="cl",
+    px="",
+    qty="",
+    cum_qty="",
+    exch_ms="",
+)
+
+
+def looking() -> kit.RestSession:
+    def mine(got: kit.Got) -> list[kit.OrderUpdate]:
+        return [one for one in kit.each(MINE.read)(got) if one.cl_ord_id == got.what.cl_ord_id]
+
+    lookup = kit.Call("/orders", mine, pages=kit.Pages("after", lambda rows: rows[-1]["id"] if len(rows) > 1 else ""))
+    by_id = {"params": lambda context, what: [("id", what.order_id)], "lookup": lookup}
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.QueryOrder: kit.Call("/orders/{id}", kit.each(MINE.read), **by_id),
+            kit.CancelOrder: kit.Call("/cancel/{id}", lambda got: got.acknowledged("9"), method="POST", **by_id),
+        },
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    return kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+
+
+def answer(rest: kit.RestSession, what: Any, *orders: tuple[str, str, str], status: int = 200) -> list[Any]:
+    body = json.dumps([{"id": name, "cl": cl, "state": state} for name, cl, state in orders])
+    return list(rest.answered(what, kit.HttpAnswer(status, {}, body.encode(), 1, 2), 2))
+
+
+CANCEL = kit.CancelOrder(account=ME, instrument=BTC, cl_ord_id="mine")
+QUERY = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="mine")
+
+
+def test_a_cancel_by_our_id_finds_the_venues_id_first() -> None:
+    """On the second page; then the cancel is sent with it, and its answer is about our order."""
+    rest = looking()
+    assert url(rest.encode([CANCEL], 0)) == "https://toy/orders"
+    (more,) = answer(rest, CANCEL, ("1", "other", "open"), ("2", "", "open"))
+    assert url(rest.encode(more, 0)) == "https://toy/orders?after=2"
+    state, go = answer(rest, more, ("9", "mine", "open"))
+    assert (state.order_id, state.ord_status, go.lane) == ("9", kit.OrdStatus.NEW, kit.Lane.CANCEL)
+    (request,) = rest.encode(go, 0)
+    assert (request.method, request.url) == ("POST", "https://toy/cancel/9")  # type: ignore[union-attr]
+    (done,) = answer(rest, go)
+    assert (done.cl_ord_id, done.about_cancel) == ("mine", False)
+
+
+def test_a_cancel_of_an_order_that_ended_or_is_not_there_is_not_sent() -> None:
+    """The answer is about the cancel, so that the order's end is queried; an error says nothing of either."""
+    for orders in ((), (("9", "mine", "done"),)):
+        *_, gone = answer(looking(), CANCEL, *orders)
+        assert (gone.about_cancel, gone.reason) == (True, kit.RejectReason.UNKNOWN_ORDER)
+    *_, failed = answer(looking(), CANCEL, status=500)
+    assert (failed.about_cancel, failed.ord_status, failed.reason) == (True, kit.OrdStatus.UNKNOWN, None)
+
+
+def test_a_query_by_our_id_is_answered_by_the_lookup() -> None:
+    """It is absent only after the last page; with the venue's id there is no lookup."""
+    rest = looking()
+    (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
+    (found,) = answer(rest, more, ("3", "mine", "done"))
+    assert (found.order_id, found.ord_status) == ("3", kit.OrdStatus.FILLED)
+    (absent,) = answer(rest, QUERY, ("1", "", "open"))
+    assert isinstance(absent, kit.OrderAbsent)
+    known = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="mine", order_id="3")
+    assert url(rest.encode([known], 0)) == "https://toy/orders/3"

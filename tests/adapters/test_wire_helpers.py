@@ -11,9 +11,6 @@ import pytest
 from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
 from arbkit.adapters.wire import S, check_amount, is_present, iso_ns, json_text, own_id, query, read_json, retry_ns
-
-
-from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import HttpAnswer, VenueSettings
