@@ -64,12 +64,18 @@ class Family(Protocol):
 class Print(Protocol):
     """A decoded row of a trades channel."""
 
-    px: float
-    qty: float
-    side: str
-    """The taker's: buy or sell, in any case."""
-    trade_id: str
-    ms: int
+    @property
+    def px(self) -> float: ...
+    @property
+    def qty(self) -> float: ...
+    @property
+    def side(self) -> str:
+        """The taker's: buy or sell, in any case."""
+
+    @property
+    def trade_id(self) -> str: ...
+    @property
+    def ms(self) -> int: ...
 
 
 class BookFeed(Struct, frozen=True):

@@ -117,6 +117,12 @@ class Subscriptions:
             self._asked[number] = _Asked([stream], asked.due_ns, asked.tries)
         return number
 
+    @property
+    def oldest(self) -> int:
+        """The number of the request that has waited longest, 0 = none waits: where a refusal names nothing, and
+        answers come in the order of the requests."""
+        return next(iter(self._asked), 0)
+
     def streams(self, number: int) -> Sequence[Stream]:
         """The streams of a request that was not answered yet."""
         asked = self._asked.get(number)

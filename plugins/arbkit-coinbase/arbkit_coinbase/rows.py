@@ -1,0 +1,167 @@
+"""Coinbase's messages and answers as typed structures for msgspec.
+
+https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-channels
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.json import Decoder
+
+import arbkit.venue as kit
+
+
+class Change(kit.Level, array_like=False, frozen=True, gc=False):
+    """A level of a book: its new size, and the time of the engine."""
+
+    px: kit.Px = field(name="price_level")
+    qty: kit.Qty = field(name="new_quantity")
+    side: Literal["bid", "offer"] = field()
+    event_time: str = ""
+
+
+class TradeRow(Struct, gc=False):
+    """A public trade. ``maker_side``: the venue names the side of the maker."""
+
+    product_id: str
+    trade_id: str
+    px: kit.Px = field(name="price")
+    qty: kit.Qty = field(name="size")
+    maker_side: Literal["BUY", "SELL"] = field(name="side")
+    time: str = ""
+
+    @property
+    def side(self) -> str:
+        """The taker's."""
+        return "sell" if self.maker_side == "BUY" else "buy"
+
+    @property
+    def ms(self) -> int:
+        return kit.iso_ns(self.time) // kit.MS
+
+
+class PublicEvent(Struct, gc=False):
+    """An event of any channel: a book has ``updates``, the list of what is subscribed ``subscriptions``."""
+
+    type: str = ""
+    product_id: str = ""
+    updates: list[Change] = []
+    trades: list[TradeRow] = []
+    subscriptions: dict[str, list[str]] = {}
+
+
+class PublicFrame(Struct, gc=False):
+    """Any message of a public link. An error has ``type`` and ``message``, and no channel or number."""
+
+    channel: str = ""
+    sequence_num: int = -1
+    timestamp: str = ""
+    events: list[PublicEvent] = []
+    type: str = ""
+    message: str = ""
+
+
+class UserEvent(Struct, gc=False):
+    type: str = ""
+    orders: list[dict[str, Any]] = []
+    subscriptions: dict[str, list[str]] = {}
+
+
+class UserFrame(Struct, gc=False):
+    """Any message of the link of the account."""
+
+    channel: str = ""
+    sequence_num: int = -1
+    timestamp: str = ""
+    events: list[UserEvent] = []
+    type: str = ""
+    message: str = ""
+
+
+public_frame = Decoder(PublicFrame, strict=False).decode
+user_frame = Decoder(UserFrame, strict=False).decode
+
+
+class Paging(Struct, gc=False):
+    next_cursor: str = ""
+    has_next: bool = False
+
+
+class Products(Struct, gc=False):
+    products: list[dict[str, Any]]
+    pagination: Paging | None = None
+
+
+class Accounts(Struct, gc=False):
+    accounts: list[dict[str, Any]]
+    has_next: bool = False
+    cursor: str = ""
+
+
+class Orders(Struct, gc=False):
+    orders: list[dict[str, Any]]
+    has_next: bool = False
+    cursor: str = ""
+
+
+class Fills(Struct, gc=False):
+    fills: list[dict[str, Any]]
+    cursor: str = ""
+
+
+class Placed(Struct, gc=False):
+    """``success_response`` of a new order."""
+
+    order_id: str
+    client_order_id: str = ""
+
+
+class Refusal(Struct, gc=False):
+    """``error_response`` of a new order. The reasons stand in up to three fields; ``error`` is the oldest."""
+
+    error: str = ""
+    message: str = ""
+    error_details: str = ""
+    preview_failure_reason: str = ""
+    new_order_failure_reason: str = ""
+
+
+class Created(Struct, gc=False):
+    """The answer to a new order, with HTTP 200 also for a refusal."""
+
+    success: bool
+    success_response: Placed | None = None
+    error_response: Refusal | None = None
+
+
+class Canceled(Struct, gc=False):
+    """What was done about one order."""
+
+    success: bool
+    failure_reason: str = ""
+    order_id: str = ""
+
+
+class Cancels(Struct, gc=False):
+    results: list[Canceled]
+
+
+class Problem(Struct, gc=False):
+    """The body of an HTTP error, in either of two forms."""
+
+    error: str = ""
+    message: str = ""
+    error_details: str = ""
+    errors: list[dict[str, Any]] = []
+
+
+PROBLEM = Decoder(Problem, strict=False)
+
+
+class Wallets(Struct, gc=False):
+    """The wallets of the Coinbase App (``/v2/accounts``)."""
+
+    data: list[dict[str, Any]]
+    pagination: dict[str, Any] = {}
