@@ -13,3 +13,10 @@ def register_exchanges(register: Callable[[Any], None]) -> None:
     from arbkit_coinbase.adapter import Coinbase
 
     register(Coinbase)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_coinbase.dialect import CoinbaseDialect
+
+    register(CoinbaseDialect)

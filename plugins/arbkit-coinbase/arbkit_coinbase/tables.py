@@ -238,17 +238,16 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
     return kit.HttpRequest(request.method, target, headers, body)
 
 
-def unwrap(answer: kit.HttpAnswer) -> kit.RestReply:
-    """There is no envelope. An error has a code in one of two places, or is a text: then its status is the code."""
+def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
+    """There is no envelope. An error has a code in one of two places; a refused token is a text only. Any other text is
+    of a web server in front, and proves nothing."""
     if answer.status == 200:
         return kit.RestReply(200, "", answer.body)
-    found = kit.read_json(rows.PROBLEM, answer.body)
-    if found is None:
-        return kit.bare(answer)
+    found = kit.read_json(rows.PROBLEM, answer.body) or rows.Problem(message=answer.body[:200].decode(errors="replace"))
     first = found.errors[0] if found.errors else {}
-    code = found.error or kit.text(first, "id")
+    code = found.error or kit.text(first, "id") or (401 if answer.status == 401 else "")
     said = (found.message or kit.text(first, "message"), found.error_details)
-    return kit.RestReply(code or answer.status, " ".join(text for text in said if text), b"")
+    return kit.RestReply(code, " ".join(text for text in said if text).strip(), b"") if code else None
 
 
 # --- the calls ---

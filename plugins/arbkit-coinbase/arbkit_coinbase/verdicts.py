@@ -25,7 +25,6 @@ def _both(*codes: str) -> tuple[str, ...]:
 
 _AUTH = (
     401,
-    403,
     *("PERMISSION_DENIED", "UNAUTHENTICATED", "unauthorized", "authentication_error", "invalid_token"),
     *("revoked_token", "expired_token", "invalid_scope", "invalid_authentication_method", "two_factor_required"),
     *("unverified_email", "personal_details_required", "identity_verification_required"),
@@ -94,8 +93,8 @@ VERDICTS = kit.Verdicts(
         *("UNKNOWN_CANCEL_ORDER", "DUPLICATE_CANCEL_REQUEST", "COMMANDER_REJECTED_CANCEL_ORDER"),
         *("ORDER_IS_FULLY_FILLED", "NOT_ALLOWED_TO_CANCEL", "INVALID_CANCEL_PRODUCT_ID", "INVALID_CANCEL_REQUEST"),
     ),
-    absent=(404, "NOT_FOUND", "not_found"),
-    throttled=(429, "rate_limit_exceeded", "resource_exhausted", "RESOURCE_EXHAUSTED"),
+    absent=("NOT_FOUND", "not_found"),
+    throttled=("rate_limit_exceeded", "resource_exhausted", "RESOURCE_EXHAUSTED"),
     ambiguous=(
         *("UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON", "UNKNOWN_CANCEL_FAILURE_REASON"),
         *("REJECT_REASON_UNSPECIFIED", "PREVIEW_RISK_PROXY_FAILURE", "ORDER_IS_BEING_REPLACED"),
