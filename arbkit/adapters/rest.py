@@ -159,6 +159,8 @@ class RestSession:
 
     def answered(self, what: What, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
+        if listed is None and isinstance(what, Ask) and what.kind is AskKind.PAGE:
+            return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or self._pauses.limits(answer.status)):

@@ -153,3 +153,11 @@ def test_a_query_by_our_id_is_answered_by_the_lookup() -> None:
     assert isinstance(absent, kit.OrderAbsent)
     known = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="mine", order_id="3")
     assert url(rest.encode([known], 0)) == "https://toy/orders/3"
+
+
+def test_a_page_that_was_answered_before_says_nothing() -> None:
+    """A second answer to it proves neither an end nor an absence."""
+    rest = looking()
+    (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
+    assert answer(rest, more)
+    assert answer(rest, more) == []

@@ -51,7 +51,10 @@ def capability_card(subject: VenueUnderTest) -> None:
         date.fromisoformat(card.checked)
     except ValueError:
         must(False, f"capabilities.checked is not an ISO date: {card.checked!r}")
-    must(card.book_check in ("sequence", "checksum", "none"), f"capabilities.book_check is {card.book_check!r}")
+    must(
+        card.book_check in ("sequence", "connection", "checksum", "none"),
+        f"capabilities.book_check is {card.book_check!r}",
+    )
     if not subject.made().route(an_order("")):
         return
     must(card.lookup_lag_ns > 0, "capabilities.lookup_lag_ns is 0: every venue's queries have some lag")

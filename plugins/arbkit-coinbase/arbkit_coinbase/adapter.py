@@ -33,8 +33,12 @@ class Coinbase:
     capabilities = kit.Capabilities(
         order_window_ns=tables.TOKEN_S * kit.S,  # a token that is older is refused, and so is its request
         order_window_source=f"{_DOCS}/coinbase-app/authentication-authorization/api-key-authentication (2 minutes)",
+        keeps_deadlines=False,
         account_status=True,
         fees_at_once=True,
+        streams_fills=False,
+        streams_balances=False,
+        book_check="connection",
         checked="2026-11-30",
     )
     rate_limits: Sequence[kit.RateLimit] = (

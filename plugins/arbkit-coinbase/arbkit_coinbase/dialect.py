@@ -55,7 +55,7 @@ class CoinbaseDialect:
         ed25519=True,
         es256=True,
         stp="taker",
-        first_order_id=0x5F1D_0000_0000_0000_0000_0000_0000_0001,
+        first_order_id=7_204_000_000_000_000,
         first_trade_id=833_140_000,
         pairs=(
             sim.Pair(

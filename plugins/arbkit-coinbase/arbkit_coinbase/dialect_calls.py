@@ -206,11 +206,11 @@ class Calls:
             order = sim.found(self._exchange.find(call.owner, cl_ord_id=cl_ord_id), "INTERNAL", "", 500)
         if self._exchange.strikes("overrun", "orders"):
             raise sim.Problem("rate_limit_exceeded", "Too many requests", 429)
-        ids = {"order_id": wire.uuid(order.id), "product_id": order.symbol, "side": order.side.name}
+        ids = {"order_id": str(order.id), "product_id": order.symbol, "side": order.side.name}
         return {
             "success": True,
             "failure_reason": "UNKNOWN_FAILURE_REASON",
-            "order_id": wire.uuid(order.id),
+            "order_id": str(order.id),
             "success_response": ids | {"client_order_id": cl_ord_id, "attached_order_id": ""},
             "order_configuration": given,
         }
@@ -271,7 +271,7 @@ class Calls:
             wire.order_row(call.facts, order, self._uid(call))
             for order in wire.newest(self._exchange.orders_of(call.owner))
             if (not names or order.symbol in names)
-            and (not ids or wire.uuid(order.id) in ids)
+            and (not ids or str(order.id) in ids)
             and since_ns <= order.ns
             and (not until_ns or order.ns < until_ns)
         ]
@@ -287,7 +287,7 @@ class Calls:
             wire.fill_row(call.facts, fill, self._uid(call))
             for fill in wire.newest(self._exchange.fills_of(call.owner, since_ns=since_ns))
             if (not names or fill.symbol in names)
-            and (not ids or wire.uuid(fill.order_id) in ids)
+            and (not ids or str(fill.order_id) in ids)
             and (not until_ns or fill.ns < until_ns)
         ]
         page, more = wire.cut(rows, call.text("cursor"), call.limit(100, 1000))

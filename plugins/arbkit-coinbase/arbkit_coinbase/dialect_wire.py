@@ -49,16 +49,13 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def uuid(number: int) -> str:
-    """An id as the venue writes it."""
+    """An id of a person, a portfolio or a wallet."""
     return str(UUID(int=number))
 
 
 def number(text: str) -> int:
-    """The number of such an id; 0 if it is none."""
-    try:
-        return UUID(text).int
-    except ValueError:
-        return 0
+    """The number of an order's id; 0 if it is none. The ids are opaque texts."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def iso(at_ns: int, digits: int = 6) -> str:
@@ -67,7 +64,7 @@ def iso(at_ns: int, digits: int = 6) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{f'{rest:09d}'[:digits]}Z"
 
 
-NOTATION: Final = sim.Notation(native=str, side=lambda side: side.name, number=uuid, time=iso, digits=12)
+NOTATION: Final = sim.Notation(native=str, side=lambda side: side.name, number=str, time=iso, digits=12)
 
 _PRODUCT: Final = sim.RowType(
     "product_id=native price=last base_increment=lot quote_increment=tick price_increment=tick base_min_size=min_qty"
