@@ -79,7 +79,7 @@ class Public:
             for event in frame.events:
                 books = self._books.get(event.product_id) or self._open(socket, event.product_id)
                 for book in books:
-                    out += _change(book, event, frame.timestamp, now_ns)
+                    out += _change(book, event, frame, now_ns)
         elif frame.channel == "market_trades":
             out += self._trades(socket, frame, now_ns)
         elif frame.channel == "subscriptions":
@@ -118,12 +118,12 @@ class Public:
         return socket.refused(socket.subscriptions.oldest, text, now_ns)
 
 
-def _change(book: Any, event: rows.PublicEvent, timestamp: str, now_ns: int) -> Sequence[kit.Output]:
+def _change(book: Any, event: rows.PublicEvent, frame: rows.PublicFrame, now_ns: int) -> Sequence[kit.Output]:
     updates = event.updates
     bids = [change for change in updates if change.side == "bid"]
     asks = [change for change in updates if change.side == "offer"]
     at_ns = kit.iso_ns(updates[-1].event_time) if updates else 0  # a snapshot may have no time of the engine
-    depth = kit.Depth(bids, asks, exch_ns=at_ns or kit.iso_ns(timestamp))
+    depth = kit.Depth(bids, asks, frame.sequence_num, 0, at_ns or kit.iso_ns(frame.timestamp))
     if event.type not in ("update", "snapshot"):
         raise kit.BadFrame(f"level2 {event.product_id}: unknown type {event.type!r}")
     out: Sequence[kit.Output] = (book.update if event.type == "update" else book.snapshot)(depth, now_ns)
