@@ -30,6 +30,7 @@ _CLOCK_MARGIN_S = 3600
 _FLAGS = ("is_disabled", "trading_disabled", "cancel_only", "view_only", "auction_mode", "post_only")
 """With one of them a product takes no order that trades at once. ``limit_only`` concerns market orders only."""
 _WALLETS = ("CRYPTO", "FIAT")
+_NO_ORDER = "order with this orderid was not found"
 _TIFS = {kit.Tif.GTC: "limit_limit_gtc", kit.Tif.IOC: "sor_limit_ioc", kit.Tif.FOK: "limit_limit_fok"}
 _ALGORITHMS: Mapping[str, tuple[str, Callable[[kit.Signer, bytes], bytes]]] = {
     "ecdsa": ("ES256", lambda signer, text: signer.ecdsa(text)),
@@ -144,7 +145,7 @@ def instruments(found: Sequence[kit.Row]) -> list[kit.InstrumentUpdate]:
     for row in found:
         if kit.text(row, "product_type") != "SPOT" or not kit.text(row, "base_currency_id"):
             continue
-        one = PAIR.read("coinbase", row)
+        one = PAIR.read("coinbase", row, fee_in_quote=True)
         flags = [name for name in _FLAGS if row.get(name)]
         if flags:
             one = replace(one, tradable=False, status=f"{one.status} {' '.join(flags)}")
@@ -246,8 +247,10 @@ def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
     found = kit.read_json(rows.PROBLEM, answer.body) or rows.Problem(message=answer.body[:200].decode(errors="replace"))
     first = found.errors[0] if found.errors else {}
     code = found.error or kit.text(first, "id") or (401 if answer.status == 401 else "")
-    said = (found.message or kit.text(first, "message"), found.error_details)
-    return kit.RestReply(code, " ".join(text for text in said if text).strip(), b"") if code else None
+    said = " ".join(filter(None, (found.message or kit.text(first, "message"), found.error_details))).strip()
+    if _NO_ORDER in said.lower():  # it may come with the code "unknown"
+        code = "NOT_FOUND"
+    return kit.RestReply(code, said, b"") if code else None
 
 
 # --- the calls ---

@@ -93,11 +93,12 @@ VERDICTS = kit.Verdicts(
         *("UNKNOWN_CANCEL_ORDER", "DUPLICATE_CANCEL_REQUEST", "COMMANDER_REJECTED_CANCEL_ORDER"),
         *("ORDER_IS_FULLY_FILLED", "NOT_ALLOWED_TO_CANCEL", "INVALID_CANCEL_PRODUCT_ID", "INVALID_CANCEL_REQUEST"),
     ),
-    absent=("NOT_FOUND", "not_found"),
+    absent=("NOT_FOUND",),
     throttled=("rate_limit_exceeded", "resource_exhausted", "RESOURCE_EXHAUSTED"),
     ambiguous=(
         *("UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON", "UNKNOWN_CANCEL_FAILURE_REASON"),
         *("REJECT_REASON_UNSPECIFIED", "PREVIEW_RISK_PROXY_FAILURE", "ORDER_IS_BEING_REPLACED"),
+        "not_found",  # of the Coinbase App: also a wrong address
         *("internal_server_error", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "unknown"),
     ),
     # keys of the old kind; and texts that stand beside the code "unknown"
