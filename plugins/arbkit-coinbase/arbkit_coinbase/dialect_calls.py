@@ -64,6 +64,7 @@ class Calls:
             "POST orders/batch_cancel": mine(self._cancel, trade=True),
         }
         v2 = {
+            "GET time": _public(self._app_time, public),
             "GET accounts": mine(self._app_accounts),
             "GET currencies": _public(lambda call: {"data": []}, public),
             "GET currencies/crypto": _public(self._currencies, public),
@@ -90,6 +91,9 @@ class Calls:
     def _time(self, call: sim.SimCall) -> dict[str, Any]:
         seconds, ms = call.now_ns // wire.S, call.now_ns // wire.MS
         return {"iso": wire.iso(call.now_ns, 3), "epochSeconds": str(seconds), "epochMillis": str(ms)}
+
+    def _app_time(self, call: sim.SimCall) -> dict[str, Any]:
+        return {"data": {"iso": wire.iso(call.now_ns, 0)[:-2] + "Z", "epoch": call.now_ns // wire.S}}
 
     def _symbol(self, call: sim.SimCall, name: str = "id") -> str:
         symbol = call.need(name)

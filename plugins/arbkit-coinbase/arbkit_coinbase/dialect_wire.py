@@ -276,7 +276,7 @@ def account_row(facts: sim.Facts, row: tuple[str, int, int], uid: int, now_ns: i
         "created_at": iso(0),
         "updated_at": iso(now_ns),
         "deleted_at": None,
-        "type": "FIAT" if asset in ("USD", "EUR", "GBP") else "CRYPTO",
+        "type": "ACCOUNT_TYPE_FIAT" if asset in ("USD", "EUR", "GBP") else "ACCOUNT_TYPE_CRYPTO",
         "retail_portfolio_id": uuid(uid),
         "platform": "ACCOUNT_PLATFORM_CONSUMER",
     }
