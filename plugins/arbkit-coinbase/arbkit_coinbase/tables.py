@@ -290,7 +290,7 @@ def _created(got: kit.Got) -> list[kit.OrderUpdate]:
 def _canceled(got: kit.Got) -> list[kit.OrderUpdate]:
     """Success means that the cancel was accepted; the end of the order comes on the stream."""
     answer: rows.Cancels = got.rows
-    one = next(one for one in answer.results if one.order_id in (got.what.order_id, ""))
+    one = next((one for one in answer.results if one.order_id in (got.what.order_id, "")), rows.Canceled(False))
     if one.success:
         return got.acknowledged(got.what.order_id)
     return got.acknowledged(got.what.order_id, code=one.failure_reason or "UNKNOWN_CANCEL_FAILURE_REASON")
