@@ -42,73 +42,43 @@ class TradeRow(Struct, gc=False):
         return kit.iso_ns(self.time) // kit.MS
 
 
-class PublicEvent(Struct, gc=False):
-    """An event of any channel: a book has ``updates``, the list of what is subscribed ``subscriptions``."""
+class Event(Struct, gc=False):
+    """An event of any channel: a book has ``updates``, the channel ``user`` has ``orders``, the list of what is
+    subscribed has ``subscriptions``."""
 
     type: str = ""
     product_id: str = ""
     updates: list[Change] = []
     trades: list[TradeRow] = []
-    subscriptions: dict[str, list[str]] = {}
-
-
-class PublicFrame(Struct, gc=False):
-    """Any message of a public link. An error has ``type`` and ``message``, and no channel or number."""
-
-    channel: str = ""
-    sequence_num: int = -1
-    timestamp: str = ""
-    events: list[PublicEvent] = []
-    type: str = ""
-    message: str = ""
-
-
-class UserEvent(Struct, gc=False):
-    type: str = ""
     orders: list[dict[str, Any]] = []
     subscriptions: dict[str, list[str]] = {}
 
 
-class UserFrame(Struct, gc=False):
-    """Any message of the link of the account."""
+class Frame(Struct, gc=False):
+    """Any message of a socket. An error has ``type`` and ``message``, and no channel or number."""
 
     channel: str = ""
     sequence_num: int = -1
     timestamp: str = ""
-    events: list[UserEvent] = []
+    events: list[Event] = []
     type: str = ""
     message: str = ""
 
 
-public_frame = Decoder(PublicFrame, strict=False).decode
-user_frame = Decoder(UserFrame, strict=False).decode
+frame = Decoder(Frame, strict=False).decode
 
 
-class Paging(Struct, gc=False):
-    next_cursor: str = ""
-    has_next: bool = False
+class Page(Struct, gc=False):
+    """A page of any list, under the list's name. None: the answer has no such list."""
 
-
-class Products(Struct, gc=False):
-    products: list[dict[str, Any]]
-    pagination: Paging | None = None
-
-
-class Accounts(Struct, gc=False):
-    accounts: list[dict[str, Any]]
+    products: list[dict[str, Any]] | None = None
+    accounts: list[dict[str, Any]] | None = None
+    orders: list[dict[str, Any]] | None = None
+    fills: list[dict[str, Any]] | None = None
+    data: list[dict[str, Any]] | None = None
     has_next: bool = False
     cursor: str = ""
-
-
-class Orders(Struct, gc=False):
-    orders: list[dict[str, Any]]
-    has_next: bool = False
-    cursor: str = ""
-
-
-class Fills(Struct, gc=False):
-    fills: list[dict[str, Any]]
-    cursor: str = ""
+    pagination: dict[str, Any] | None = None
 
 
 class Placed(Struct, gc=False):
@@ -158,10 +128,3 @@ class Problem(Struct, gc=False):
 
 
 PROBLEM = Decoder(Problem, strict=False)
-
-
-class Wallets(Struct, gc=False):
-    """The wallets of the Coinbase App (``/v2/accounts``)."""
-
-    data: list[dict[str, Any]]
-    pagination: dict[str, Any] = {}

@@ -63,7 +63,7 @@ class Public:
         return kit.json_text(message)
 
     def read(self, socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
-        frame = rows.public_frame(data)
+        frame = rows.frame(data)
         if not frame.channel:
             return self._refused(socket, frame.message, now_ns) if frame.type == "error" else ()
         number, last = frame.sequence_num, self._last
@@ -92,7 +92,7 @@ class Public:
         self._books[product] = books = [book for book in found if book is not None]
         return books
 
-    def _trades(self, socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) -> list[kit.Trade]:
+    def _trades(self, socket: kit.BookSocket, frame: rows.Frame, now_ns: int) -> list[kit.Trade]:
         """A snapshot repeats trades of before the subscription."""
         fresh = [row for event in frame.events if event.type == "update" for row in event.trades]
         return [
@@ -102,7 +102,7 @@ class Public:
             for trade in socket.printed(native, [row], now_ns)
         ]
 
-    def _confirmed(self, socket: kit.BookSocket, frame: rows.PublicFrame, now_ns: int) -> list[kit.Output]:
+    def _confirmed(self, socket: kit.BookSocket, frame: rows.Frame, now_ns: int) -> list[kit.Output]:
         """The message names all that is subscribed now."""
         out: list[kit.Output] = []
         for channel, names in ((one, two) for event in frame.events for one, two in event.subscriptions.items()):
@@ -118,7 +118,7 @@ class Public:
         return socket.refused(socket.subscriptions.oldest, text, now_ns)
 
 
-def _change(book: Any, event: rows.PublicEvent, frame: rows.PublicFrame, now_ns: int) -> Sequence[kit.Output]:
+def _change(book: Any, event: rows.Event, frame: rows.Frame, now_ns: int) -> Sequence[kit.Output]:
     updates = event.updates
     bids = [change for change in updates if change.side == "bid"]
     asks = [change for change in updates if change.side == "offer"]
@@ -150,7 +150,7 @@ class Private:
         return kit.Send(kit.Secret(kit.json_text({"type": "subscribe", "channel": channel, "jwt": token})))
 
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
-        frame = rows.user_frame(data)
+        frame = rows.frame(data)
         if not frame.channel:
             return self._error(socket, frame.message, now_ns) if frame.type == "error" else ()
         number, last = frame.sequence_num, self._last

@@ -138,11 +138,18 @@ def _fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.O
     return replace(found, last_qty=qty, fee_asset=fee_asset, exch_ns=kit.iso_ns(kit.text(row, "trade_time")))
 
 
-def instruments(found: Sequence[kit.Row]) -> list[kit.InstrumentUpdate]:
+def _every(found: Sequence[dict[str, Any]] | None) -> Sequence[dict[str, Any]]:
+    """The rows of a list. Raises ``ValueError`` if there is no list: nothing is proved by that."""
+    if found is None:
+        raise ValueError("the answer has no list")
+    return found
+
+
+def instruments(found: Sequence[dict[str, Any]] | None) -> list[kit.InstrumentUpdate]:
     """Spot pairs; futures, equities and whatever comes with another type are left out. ``venue_ref`` is the product
     whose book is this one's too (``alias``)."""
     updates = []
-    for row in found:
+    for row in _every(found):
         if kit.text(row, "product_type") != "SPOT" or not kit.text(row, "base_currency_id"):
             continue
         one = PAIR.read("coinbase", row, fee_in_quote=True)
@@ -165,7 +172,9 @@ def _own_products(got: kit.Got) -> list[kit.InstrumentUpdate]:
 
 def _balances(got: kit.Got) -> list[kit.Balance]:
     """The wallets of the key's portfolio; vaults and margin are left out."""
-    found = [row for row in got.rows.accounts if kit.text(row, "type").removeprefix("ACCOUNT_TYPE_") in _WALLETS]
+    found = [
+        row for row in _every(got.rows.accounts) if kit.text(row, "type").removeprefix("ACCOUNT_TYPE_") in _WALLETS
+    ]
     return [_WALLET.read(got.context, row, True, got.now_ns) for row in found]
 
 
@@ -189,7 +198,7 @@ def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
 def _assets(got: kit.Got) -> list[kit.AssetStatus]:
     """By the wallets of the Coinbase App; several of one currency: what one of them allows."""
     wallets: dict[str, list[kit.Row]] = {}
-    for row in got.rows.data:
+    for row in _every(got.rows.data):
         wallets.setdefault(kit.text(row, "currency.code"), []).append(row)
     return [
         kit.movable("coinbase", asset, found, "allow_deposits", "allow_withdrawals") for asset, found in wallets.items()
@@ -302,7 +311,7 @@ def _one(got: kit.Got) -> list[kit.OrderUpdate]:
 
 
 def _orders(got: kit.Got) -> list[kit.OrderUpdate]:
-    return kit.each(order)(replace(got, rows=got.rows.orders))
+    return kit.each(order)(replace(got, rows=_every(got.rows.orders)))
 
 
 def _mine(got: kit.Got) -> list[kit.OrderUpdate]:
@@ -311,7 +320,7 @@ def _mine(got: kit.Got) -> list[kit.OrderUpdate]:
 
 
 def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
-    return kit.each(_fill)(replace(got, rows=got.rows.fills))
+    return kit.each(_fill)(replace(got, rows=_every(got.rows.fills)))
 
 
 def _product(context: kit.Context, what: Any) -> list[tuple[str, str]]:
@@ -348,14 +357,17 @@ def _next(page: Any) -> str:
     return page.cursor if page.has_next else ""
 
 
+def _after(page: rows.Page, name: str) -> str:
+    paging = page.pagination or {}
+    return "" if paging.get("has_next") is False else kit.text(paging, name)
+
+
 _CURSOR = kit.Pages("cursor", _next)
 _PUBLIC = "public"
 _KEYED = "private"
 _private = partial(kit.Call, cost=[(_KEYED, 1, "account")])
-_LOOKUP = _private(f"{_PATH}/orders/historical/batch", _mine, rows=rows.Orders, params=_looked_for, pages=_CURSOR)
-_PRODUCTS = kit.Pages(
-    "cursor", lambda page: page.pagination.next_cursor if page.pagination and page.pagination.has_next else ""
-)
+_LOOKUP = _private(f"{_PATH}/orders/historical/batch", _mine, rows=rows.Page, params=_looked_for, pages=_CURSOR)
+_PRODUCTS = kit.Pages("cursor", lambda page: _after(page, "next_cursor"))
 
 CALLS = kit.CallTable(
     "coinbase",
@@ -364,14 +376,14 @@ CALLS = kit.CallTable(
             f"{_PATH}/market/products",
             _products,
             _PUBLIC,
-            rows=rows.Products,
+            rows=rows.Page,
             params=_fixed(("product_type", "SPOT")),
             signed=False,
             pages=_PRODUCTS,
             then=_private(
                 f"{_PATH}/products",
                 _own_products,
-                rows=rows.Products,
+                rows=rows.Page,
                 params=_fixed(("product_type", "SPOT"), ("get_tradability_status", "true")),
                 pages=_PRODUCTS,
             ),
@@ -384,14 +396,14 @@ CALLS = kit.CallTable(
             f"{_PATH}/transaction_summary", _fees, rows=dict[str, Any], params=_fixed(("product_type", "SPOT"))
         ),
         kit.AskKind.BALANCES: _private(
-            f"{_PATH}/accounts", _balances, rows=rows.Accounts, params=_fixed(("limit", "250")), pages=_CURSOR
+            f"{_PATH}/accounts", _balances, rows=rows.Page, params=_fixed(("limit", "250")), pages=_CURSOR
         ),
         kit.AskKind.ASSETS: _private(
             "/v2/accounts",
             _assets,
-            rows=rows.Wallets,
+            rows=rows.Page,
             params=_fixed(("limit", "100")),
-            pages=kit.Pages("starting_after", lambda page: kit.text(page.pagination, "next_starting_after")),
+            pages=kit.Pages("starting_after", lambda page: _after(page, "next_starting_after")),
         ),
         kit.NewOrder: _private(f"{_PATH}/orders", _created, method="POST", rows=rows.Created, params=_new),
         kit.CancelOrder: _private(
@@ -406,12 +418,12 @@ CALLS = kit.CallTable(
             f"{_PATH}/orders/historical/{{order_id}}", _one, rows=dict[str, Any], params=_by_id, lookup=_LOOKUP
         ),
         kit.ListOpenOrders: _private(
-            f"{_PATH}/orders/historical/batch", _orders, rows=rows.Orders, params=_listed, pages=_CURSOR
+            f"{_PATH}/orders/historical/batch", _orders, rows=rows.Page, params=_listed, pages=_CURSOR
         ),
         kit.ListFills: _private(
             f"{_PATH}/orders/historical/fills",
             _fills,
-            rows=rows.Fills,
+            rows=rows.Page,
             params=_filled,
             pages=kit.Pages("cursor", lambda page: page.cursor if page.fills else ""),
         ),

@@ -372,6 +372,16 @@ def test_fills_have_all_pages_and_are_charged_in_the_quote_asset() -> None:
     assert (second.last_qty, second.maker) == (Decimal("0.5"), False)
 
 
+LISTS = [Ask(kind=kind) for kind in (AskKind.BALANCES, AskKind.ASSETS, AskKind.CATALOGUE)]
+
+
+@pytest.mark.parametrize("what", [ListOpenOrders(account=ME), FILLS, *LISTS])
+def test_an_answer_without_the_list_is_no_empty_list(what: Any) -> None:
+    """Nothing is absent because of it."""
+    for body in ({}, {"accounts": None}, {"other": []}):
+        assert [type(out) for out in answered(what, body)] == [NoAnswer]
+
+
 # --- the private stream ---
 
 
