@@ -29,6 +29,8 @@ _ISSUERS: Final = ("cdp", "coinbase-cloud")
 _LEEWAY_S: Final = 1
 """Of the times in a token; the pages name none."""
 _LIFE_S: Final = 120
+_BASES: Final = ("BTC", "ETH")
+_LOT: Final = Decimal("0.00000001")
 _PATHS: Final = {"/ws/market": "market", "/ws/user": "user"}
 
 
@@ -44,40 +46,31 @@ class _Message(msgspec.Struct):
 class CoinbaseDialect:
     """See ``arbkit.sim.dialect.Dialect``."""
 
+    timers: sim.Timers
     venue: ClassVar[str] = "coinbase"
     # the lowest tier of 2026; fees in the quote currency. Create order: an id that is not unique makes no order.
     profile: ClassVar[sim.Profile] = sim.Profile(
+        pairs=tuple(sim.Pair(f"{base}-USDT", base, "USDT", Decimal("0.01"), _LOT, _LOT, Decimal(1)) for base in _BASES),
         maker=Decimal("0.006"),
         taker=Decimal("0.012"),
-        fee_decimals=12,
         fee_asset="quote",
-        client_ids="always",
-        ed25519=True,
+        fee_decimals=12,
         es256=True,
+        ed25519=True,
+        client_ids="always",
         stp="taker",
-        first_order_id=7_204_000_000_000_000,
         first_trade_id=833_140_000,
-        pairs=(
-            sim.Pair(
-                "BTC-USDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00000001"), Decimal("0.00000001"), Decimal(1)
-            ),
-            sim.Pair(
-                "ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.00000001"), Decimal("0.00000001"), Decimal(1)
-            ),
-        ),
+        first_order_id=7_204_000_000_000_000,
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls = Calls(facts)
+        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
+        self._facts = sim.Facts(exchange, wire.NOTATION)
+        self._calls = Calls(self._facts)
         self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, self.timers, self._conns)
+        self._streams = Streams(self._facts, self._conns, self.timers)
         # WebSocket Rate Limits: both by address
-        self._dials = sim.Window(8, wire.S)
-        self._messages = sim.Window(8, wire.S)
+        self._dials, self._messages = sim.Window(8, wire.S), sim.Window(8, wire.S)
 
     @staticmethod
     def read_depth(message: dict[str, Any]) -> sim.DepthRows | None:
@@ -163,12 +156,11 @@ class CoinbaseDialect:
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> sim.Reply | None:
-        path = _PATHS.get(target.partition("?")[0])
-        if path is None:
-            return sim.Reply(404, b"")
-        if not self._dials.add("ip", 1, now_ns):
-            return sim.Reply(429, b"")
-        state = self._conns.open(conn, path, self._facts, now_ns)
+        limited = not self._dials.add("ip", 1, now_ns)
+        name = _PATHS.get(target.partition("?")[0])
+        if limited or name is None:
+            return sim.Reply(429 if limited else 404, b"")
+        state = self._conns.open(conn, name, self._facts, now_ns)
         # WebSocket Overview: closed if nothing is subscribed within 5 s; Channels: closed after 60 to 90 s without data
         self.timers.at(now_ns + 5 * wire.S, lambda now: self._idle(state))
         self._conns.cut_idle(state, 90 * wire.S, now_ns, 1000)
@@ -179,12 +171,11 @@ class CoinbaseDialect:
             self._wire.close(state.id, 1008, "no subscribe message")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
         self._streams.closed(conn)
+        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
+        if (state := self._conns.get(conn)) is None:
             return
         try:
             message = msgspec.json.decode(text, type=_Message)
@@ -220,12 +211,12 @@ class CoinbaseDialect:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def reports(self, reports: Any, now_ns: int) -> None:
+        """Balances are not told, and what changed of products neither."""
         for report in reports:
-            match report:
-                case sim.TradeReport():
-                    self._streams.trade(report, now_ns)
-                case sim.OrderReport():
-                    self._streams.order(report, now_ns)
+            if isinstance(report, sim.TradeReport):
+                self._streams.trade(report, now_ns)
+            elif isinstance(report, sim.OrderReport):
+                self._streams.order(report, now_ns)
 
 
 def _decoded(text: str) -> bytes:

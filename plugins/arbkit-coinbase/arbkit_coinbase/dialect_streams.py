@@ -25,14 +25,13 @@ _PAGE: Final = 50
 class Streams:
     """The messages of a connection are numbered from 0, over all channels."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._timers = timers
-        self._conns = conns
-        self._subs = sim.Subs()
+    def __init__(self, facts: sim.Facts, conns: sim.Conns, timers: sim.Timers) -> None:
+        self._facts, self._exchange = facts, facts.exchange
+        self._conns, self._timers = conns, timers
         self._numbers: dict[int, int] = {}
+        """The next number of each connection."""
         self._beats = 0
+        self._subs = sim.Subs()
 
     def closed(self, conn: int) -> None:
         self._subs.closed(conn)

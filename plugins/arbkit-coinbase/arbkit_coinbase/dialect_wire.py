@@ -24,28 +24,18 @@ KINDS: Final[Mapping[str, tuple[Tif, str]]] = {
 }
 """The order configurations that are served: not those with an end time, a stop or a bracket."""
 _TIF: Final = {Tif.GTC: "GOOD_UNTIL_CANCELLED", Tif.IOC: "IMMEDIATE_OR_CANCEL", Tif.FOK: "FILL_OR_KILL"}
-_STATUS: Final = {
-    OrdStatus.NEW: "OPEN",
-    OrdStatus.PARTIALLY_FILLED: "OPEN",
-    OrdStatus.FILLED: "FILLED",
-    OrdStatus.REJECTED: "FAILED",
-}
-"""All others are ``CANCELLED``."""
+_STATUS: Final = sim.texts("NEW:OPEN PARTIALLY_FILLED:OPEN FILLED:FILLED REJECTED:FAILED")
+"""By the names of our own; all others are ``CANCELLED``."""
 _WHY: Final = sim.texts(
     "user:User_requested_cancel ioc:IOC fok:FOK no_liquidity:IOC stp:Self_trade venue:Internal_error"
 )
-# NewOrderFailureReason and PreviewFailureReason; the latter stand in a field of their own
-REFUSED: Final[Mapping[str, tuple[str, str]]] = {
-    "symbol": ("INVALID_PRODUCT_ID", "Invalid product_id"),
-    "halted": ("PRODUCT_TRADING_HALTED", "Trading of this product is halted"),
-    "tick": ("INVALID_PRICE_PRECISION", "Too many decimals in order price"),
-    "lot": ("INVALID_SIZE_PRECISION", "Too many decimals in order amount"),
-    "min_qty": ("PREVIEW_INVALID_BASE_SIZE_TOO_SMALL", ""),
-    "min_notional": ("PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL", ""),
-    "max_qty": ("PREVIEW_INVALID_BASE_SIZE_TOO_LARGE", ""),
-    "balance": ("INSUFFICIENT_FUND", "Insufficient balance in source account"),
-    "post_only": ("INVALID_LIMIT_PRICE_POST_ONLY", "A post-only order would match"),
-}
+# NewOrderFailureReason, and PreviewFailureReason, which has a field of its own
+_REFUSED: Final = sim.texts(
+    "symbol:INVALID_PRODUCT_ID halted:PRODUCT_TRADING_HALTED tick:INVALID_PRICE_PRECISION lot:INVALID_SIZE_PRECISION"
+    " min_qty:PREVIEW_INVALID_BASE_SIZE_TOO_SMALL min_notional:PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL"
+    " max_qty:PREVIEW_INVALID_BASE_SIZE_TOO_LARGE balance:INSUFFICIENT_FUND post_only:INVALID_LIMIT_PRICE_POST_ONLY"
+)
+_SAID: Final = {"balance": "Insufficient balance in source account", "tick": "Too many decimals in order price"}
 
 
 def uuid(number: int) -> str:
@@ -77,17 +67,6 @@ _PRODUCT: Final = sim.RowType(
     sim.fields("watched new cancel_only limit_only post_only auction_mode view_only is_alpha_testing", False),
     {"alias_to": [], "fcm_trading_session_details": None, "future_product_details": None},
 )
-_ORDER: Final = sim.RowType(
-    "order_id=id product_id=native side client_order_id=cl_ord_id created_time=at filled_size=cum"
-    " filled_value=cum_value last_update_time=updated_at trigger_status:INVALID_ORDER_TYPE"
-    " product_type:SPOT order_placement_source:RETAIL_ADVANCED"
-    " cost_basis_method:COST_BASIS_METHOD_UNSPECIFIED displayed_order_config:UNKNOWN_DISPLAYED_ORDER_CONFIG"
-    " equity_trading_session:UNKNOWN_EQUITY_TRADING_SESSION prediction_side:PREDICTION_SIDE_UNKNOWN",
-    sim.fields("fee reject_message leverage margin_type originating_order_id attached_order_id workable_size"),
-    sim.fields("pending_cancel size_inclusive_of_fees is_liquidation", False),
-    sim.fields("attached_order_configuration current_pending_replace product_details"),
-    {"edit_history": [], "workable_size_completion_pct": ""},
-)
 _PUSHED: Final = sim.RowType(
     "order_id=id product_id=native client_order_id=cl_ord_id order_side=side cumulative_quantity=cum"
     " leaves_quantity=left filled_value=cum_value limit_price=px creation_time=at product_type:SPOT stop_price:"
@@ -98,13 +77,6 @@ _FILL: Final = sim.RowType(
     "trade_id=id order_id product_id=native price=px size=qty commission=fee side trade_time=at"
     " sequence_timestamp=at trade_type:FILL fillSource:FILL_SOURCE_CLOB",
     {"size_in_quote": False},
-)
-_TRADE: Final = sim.RowType("product_id=native price=px size=qty time=at")
-_CANDLE: Final = sim.RowType("low high open close=last volume=qty")
-_TICKER: Final = sim.RowType(
-    "product_id=native price=last volume_24_h=qty low_24_h=low high_24_h=high low_52_w=low high_52_w=high"
-    " price_percent_chg_24_h=percent best_bid=bid best_bid_quantity=bid_qty best_ask=ask best_ask_quantity=ask_qty"
-    " type:ticker"
 )
 
 
@@ -122,8 +94,13 @@ def wrong(name: str, why: sim.Why) -> sim.Problem:
 
 def refusal(error: sim.Refused) -> dict[str, Any]:
     """``error_response`` of a new order."""
-    code, said = REFUSED[error.rule]
-    fields = {"error": code, "message": said, "error_details": "", "new_order_failure_reason": code}
+    code = _REFUSED[error.rule]
+    fields = {
+        "error": code,
+        "message": _SAID.get(error.rule, ""),
+        "error_details": "",
+        "new_order_failure_reason": code,
+    }
     fields["preview_failure_reason"] = "UNKNOWN_PREVIEW_FAILURE_REASON"
     if code.startswith("PREVIEW_"):
         unknown = "UNKNOWN_FAILURE_REASON"
@@ -162,7 +139,7 @@ def _money(
     ended = now.status.terminal
     held = 0 if ended else order.locked
     return known, {
-        "status": _STATUS.get(now.status, "CANCELLED"),
+        "status": _STATUS.get(now.status.name, "CANCELLED"),
         "time_in_force": _TIF[order.tif],
         "completion_percentage": f"{Decimal(100 * now.cum) / order.qty:.2f}" if order.qty else "0",
         "number_of_fills": str(len(now.fills)),
@@ -170,6 +147,19 @@ def _money(
         "total_value_after_fees": sim.text(value),
         "outstanding_hold_amount": sim.text(held),
     }
+
+
+_ORDER: Final = sim.RowType(
+    "order_id=id product_id=native side client_order_id=cl_ord_id created_time=at filled_size=cum"
+    " filled_value=cum_value last_update_time=updated_at trigger_status:INVALID_ORDER_TYPE"
+    " product_type:SPOT order_placement_source:RETAIL_ADVANCED"
+    " cost_basis_method:COST_BASIS_METHOD_UNSPECIFIED displayed_order_config:UNKNOWN_DISPLAYED_ORDER_CONFIG"
+    " equity_trading_session:UNKNOWN_EQUITY_TRADING_SESSION prediction_side:PREDICTION_SIDE_UNKNOWN",
+    sim.fields("fee reject_message leverage margin_type originating_order_id attached_order_id workable_size"),
+    sim.fields("pending_cancel size_inclusive_of_fees is_liquidation", False),
+    sim.fields("attached_order_configuration current_pending_replace product_details"),
+    {"edit_history": [], "workable_size_completion_pct": ""},
+)
 
 
 def order_row(facts: sim.Facts, order: sim.SimOrder, uid: int) -> dict[str, Any]:
@@ -229,13 +219,26 @@ def fill_row(facts: sim.Facts, fill: sim.SimFill, uid: int) -> dict[str, Any]:
     )
 
 
+_TRADE: Final = sim.RowType("product_id=native price=px size=qty time=at")
+
+
 def trade_row(facts: sim.Facts, trade: sim.TradeReport) -> dict[str, Any]:
     """Market trades: ``side`` is the maker's."""
     return _TRADE.of(facts.trade(trade), trade_id=str(trade.id), side="BUY" if trade.side is Side.SELL else "SELL")
 
 
+_CANDLE: Final = sim.RowType("low high open close=last volume=qty")
+
+
 def candle_row(known: Mapping[str, Any]) -> dict[str, Any]:
     return {"start": str(known["ns"] // S)} | _CANDLE.of(known)
+
+
+_TICKER: Final = sim.RowType(
+    "product_id=native price=last volume_24_h=qty low_24_h=low high_24_h=high low_52_w=low high_52_w=high"
+    " price_percent_chg_24_h=percent best_bid=bid best_bid_quantity=bid_qty best_ask=ask best_ask_quantity=ask_qty"
+    " type:ticker"
+)
 
 
 def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:

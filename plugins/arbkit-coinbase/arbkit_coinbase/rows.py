@@ -81,43 +81,6 @@ class Page(Struct, gc=False):
     pagination: dict[str, Any] | None = None
 
 
-class Placed(Struct, gc=False):
-    """``success_response`` of a new order."""
-
-    order_id: str
-    client_order_id: str = ""
-
-
-class Refusal(Struct, gc=False):
-    """``error_response`` of a new order. The reasons stand in up to three fields; ``error`` is the oldest."""
-
-    error: str = ""
-    message: str = ""
-    error_details: str = ""
-    preview_failure_reason: str = ""
-    new_order_failure_reason: str = ""
-
-
-class Created(Struct, gc=False):
-    """The answer to a new order, with HTTP 200 also for a refusal."""
-
-    success: bool
-    success_response: Placed | None = None
-    error_response: Refusal | None = None
-
-
-class Canceled(Struct, gc=False):
-    """What was done about one order."""
-
-    success: bool
-    failure_reason: str = ""
-    order_id: str = ""
-
-
-class Cancels(Struct, gc=False):
-    results: list[Canceled]
-
-
 class Problem(Struct, gc=False):
     """The body of an HTTP error, in either of two forms."""
 

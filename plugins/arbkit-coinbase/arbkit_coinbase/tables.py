@@ -284,25 +284,26 @@ def _new(context: kit.Context, what: kit.NewOrder) -> kit.Params:
 
 
 def _created(got: kit.Got) -> list[kit.OrderUpdate]:
-    """Success has the order's id. A refusal has its reason in up to three fields: the most precise one counts."""
-    answer: rows.Created = got.rows
-    if answer.success:
-        if answer.success_response is None or not answer.success_response.order_id:
+    """HTTP 200 also for a refusal, which has its reason in up to three fields: the most precise one counts."""
+    if got.rows.get("success") is True:
+        order_id = kit.text(got.rows, "success_response.order_id")
+        if not order_id:
             raise ValueError("success without an order")
-        return got.acknowledged(answer.success_response.order_id)
-    why = answer.error_response or rows.Refusal()
-    reasons = (why.new_order_failure_reason, why.preview_failure_reason, why.error)
+        return got.acknowledged(order_id)
+    fields = ("new_order_failure_reason", "preview_failure_reason", "error")
+    reasons = (kit.text(got.rows, f"error_response.{name}") for name in fields)
     code = next((code for code in reasons if code and not code.startswith("UNKNOWN_")), "UNKNOWN_FAILURE_REASON")
-    return got.acknowledged("", code=code, text=f"{why.message} {why.error_details}".strip())
+    said = (kit.text(got.rows, f"error_response.{name}") for name in ("message", "error_details"))
+    return got.acknowledged("", code=code, text=" ".join(filter(None, said)))
 
 
 def _canceled(got: kit.Got) -> list[kit.OrderUpdate]:
     """Success means that the cancel was accepted; the end of the order comes on the stream."""
-    answer: rows.Cancels = got.rows
-    one = next((one for one in answer.results if one.order_id in (got.what.order_id, "")), rows.Canceled(False))
-    if one.success:
-        return got.acknowledged(got.what.order_id)
-    return got.acknowledged(got.what.order_id, code=one.failure_reason or "UNKNOWN_CANCEL_FAILURE_REASON")
+    order_id = got.what.order_id
+    one = next((one for one in kit.inner(got.rows, "results") if one.get("order_id") in (order_id, "")), {})
+    if one.get("success") is True:
+        return got.acknowledged(order_id)
+    return got.acknowledged(order_id, code=kit.text(one, "failure_reason") or "UNKNOWN_CANCEL_FAILURE_REASON")
 
 
 def _one(got: kit.Got) -> list[kit.OrderUpdate]:
@@ -363,9 +364,7 @@ def _after(page: rows.Page, name: str) -> str:
 
 
 _CURSOR = kit.Pages("cursor", _next)
-_PUBLIC = "public"
-_KEYED = "private"
-_private = partial(kit.Call, cost=[(_KEYED, 1, "account")])
+_private = partial(kit.Call, cost=[("private", 1, "account")], rows=dict[str, Any])
 _LOOKUP = _private(f"{_PATH}/orders/historical/batch", _mine, rows=rows.Page, params=_looked_for, pages=_CURSOR)
 _PRODUCTS = kit.Pages("cursor", lambda page: _after(page, "next_cursor"))
 
@@ -375,7 +374,7 @@ CALLS = kit.CallTable(
         kit.AskKind.CATALOGUE: kit.Call(
             f"{_PATH}/market/products",
             _products,
-            _PUBLIC,
+            "public",
             rows=rows.Page,
             params=_fixed(("product_type", "SPOT")),
             signed=False,
@@ -389,12 +388,10 @@ CALLS = kit.CallTable(
             ),
         ),
         kit.AskKind.TIME: kit.Call(
-            f"{_PATH}/time", kit.clock("epochMillis", kit.MS), _PUBLIC, rows=dict[str, Any], signed=False
+            f"{_PATH}/time", kit.clock("epochMillis", kit.MS), "public", rows=dict[str, Any], signed=False
         ),
-        kit.AskKind.ACCOUNT: _private(f"{_PATH}/key_permissions", _account, rows=dict[str, Any]),
-        kit.AskKind.FEES: _private(
-            f"{_PATH}/transaction_summary", _fees, rows=dict[str, Any], params=_fixed(("product_type", "SPOT"))
-        ),
+        kit.AskKind.ACCOUNT: _private(f"{_PATH}/key_permissions", _account),
+        kit.AskKind.FEES: _private(f"{_PATH}/transaction_summary", _fees, params=_fixed(("product_type", "SPOT"))),
         kit.AskKind.BALANCES: _private(
             f"{_PATH}/accounts", _balances, rows=rows.Page, params=_fixed(("limit", "250")), pages=_CURSOR
         ),
@@ -405,18 +402,15 @@ CALLS = kit.CallTable(
             params=_fixed(("limit", "100")),
             pages=kit.Pages("starting_after", lambda page: _after(page, "next_starting_after")),
         ),
-        kit.NewOrder: _private(f"{_PATH}/orders", _created, method="POST", rows=rows.Created, params=_new),
+        kit.NewOrder: _private(f"{_PATH}/orders", _created, method="POST", params=_new),
         kit.CancelOrder: _private(
             f"{_PATH}/orders/batch_cancel",
             _canceled,
             method="POST",
-            rows=rows.Cancels,
             params=lambda context, what: [("order_ids", [what.order_id])],
             lookup=_LOOKUP,
         ),
-        kit.QueryOrder: _private(
-            f"{_PATH}/orders/historical/{{order_id}}", _one, rows=dict[str, Any], params=_by_id, lookup=_LOOKUP
-        ),
+        kit.QueryOrder: _private(f"{_PATH}/orders/historical/{{order_id}}", _one, params=_by_id, lookup=_LOOKUP),
         kit.ListOpenOrders: _private(
             f"{_PATH}/orders/historical/batch", _orders, rows=rows.Page, params=_listed, pages=_CURSOR
         ),
