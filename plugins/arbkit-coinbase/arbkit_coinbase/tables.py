@@ -187,7 +187,8 @@ def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
     tier = got.rows
     tax = Decimal(1)
     if kit.text(tier, "goods_and_services_tax.type") == "EXCLUSIVE":
-        tax += kit.amount(tier, "goods_and_services_tax.rate") or Decimal(0)
+        rate = kit.amount(tier, "goods_and_services_tax.rate") or Decimal(0)
+        tax += rate if rate < 1 else rate / 100  # no page says which
     maker, taker = (kit.amount(tier, f"fee_tier.{side}_fee_rate") for side in ("maker", "taker"))
     if maker is None or taker is None:
         return []

@@ -573,6 +573,7 @@ def test_balances_are_those_of_wallets() -> None:
         (None, "0.012"),
         ({"rate": "0.18", "type": "INCLUSIVE"}, "0.012"),
         ({"rate": "0.18", "type": "EXCLUSIVE"}, "0.01416"),
+        ({"rate": "18", "type": "EXCLUSIVE"}, "0.01416"),
     ],
 )
 def test_the_fees_of_the_tier(tax: Any, taker: str) -> None:
