@@ -48,7 +48,7 @@ class Coinbase:
     )
 
     def __init__(self, settings: kit.VenueSettings) -> None:
-        chosen = kit.options(settings, {"key_type": tables.KEY_TYPES}, self.venue)
+        chosen = kit.options(settings, {"key_type": tuple(tables.KEY_TYPES)}, self.venue)
         self._urls = HOSTS.urls(settings)
         self._key_type = chosen.get("key_type", "ecdsa")
 

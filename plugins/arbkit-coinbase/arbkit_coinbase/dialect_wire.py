@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from arbkit import sim
 from arbkit.core.types import OrdStatus, Side, Tif
@@ -40,7 +39,8 @@ _SAID: Final = {"balance": "Insufficient balance in source account", "tick": "To
 
 def uuid(number: int) -> str:
     """An id of a person, a portfolio or a wallet."""
-    return str(UUID(int=number))
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def number(text: str) -> int:

@@ -146,7 +146,7 @@ class Private:
         return [self._subscribe(context, name, now_ns) for name in names], names
 
     def _subscribe(self, context: kit.Context, channel: str, now_ns: int) -> kit.Send:
-        token = "".join(tables.token(context.signer, self._key_type, now_ns))
+        token = tables.token(context, self._key_type, now_ns)
         return kit.Send(kit.Secret(kit.json_text({"type": "subscribe", "channel": channel, "jwt": token})))
 
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:

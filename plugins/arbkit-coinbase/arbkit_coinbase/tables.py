@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec.json import encode
 from msgspec.structs import replace
 
 import arbkit.venue as kit
@@ -32,11 +33,8 @@ _FLAGS = ("is_disabled", "trading_disabled", "cancel_only", "view_only", "auctio
 _WALLETS = ("CRYPTO", "FIAT")
 _NO_ORDER = "order with this orderid was not found"
 _TIFS = {kit.Tif.GTC: "limit_limit_gtc", kit.Tif.IOC: "sor_limit_ioc", kit.Tif.FOK: "limit_limit_fok"}
-_ALGORITHMS: Mapping[str, tuple[str, Callable[[kit.Signer, bytes], bytes]]] = {
-    "ecdsa": ("ES256", lambda signer, text: signer.ecdsa(text)),
-    "ed25519": ("EdDSA", lambda signer, text: signer.ed25519(text)),
-}
-KEY_TYPES = tuple(_ALGORITHMS)
+KEY_TYPES = {"ecdsa": "ES256", "ed25519": "EdDSA"}
+"""The algorithm of a token by the type of the key."""
 
 PAIR = kit.InstrumentFields(
     native="product_id",
@@ -218,34 +216,30 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
 # --- signatures ---
 
 
-def token(signer: kit.Signer, key_type: str, now_ns: int, uri: str = "") -> kit.Secret:
+def token(context: kit.Context, key_type: str, now_ns: int, uri: str = "") -> str:
     """A JWT. ``uri``: method, host and path of a request; messages of sockets have none."""
-    algorithm, prove = _ALGORITHMS[key_type]
-    now = signer.venue_ns(now_ns) // kit.S
-    head = {"alg": algorithm, "kid": signer.key, "nonce": f"{signer.nonce(now_ns):032x}", "typ": "JWT"}
-    claims: dict[str, Any] = {"iss": "cdp", "sub": signer.key, "nbf": now, "exp": now + TOKEN_S}
+    signer = context.signer
+    key, now, nonce = signer.key, signer.venue_ns(now_ns) // kit.S, signer.nonce(now_ns)
+    head = {"alg": KEY_TYPES[key_type], "kid": key, "nonce": f"{nonce:032x}", "typ": "JWT"}
+    claims: dict[str, Any] = {"iss": "cdp", "sub": key, "nbf": now, "exp": now + TOKEN_S}
     if uri:
         claims["uri"] = uri
-    text = f"{_base64(kit.json_text(head).encode())}.{_base64(kit.json_text(claims).encode())}"
-    return kit.Secret(f"{text}.{_base64(prove(signer, text.encode()))}")
-
-
-def _base64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    text = urlsafe_b64encode(encode(head)).rstrip(b"=") + b"." + urlsafe_b64encode(encode(claims)).rstrip(b"=")
+    proof = signer.ecdsa(text) if key_type == "ecdsa" else signer.ed25519(text)
+    return (text + b"." + urlsafe_b64encode(proof).rstrip(b"=")).decode()
 
 
 def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: str, key_type: str) -> kit.HttpRequest:
     """The token names method, host and path; neither the query nor the body is signed."""
     target, body, headers = url + request.path, b"", []
     if request.method == "POST":
-        body = kit.json_text(dict(request.params)).encode()
+        body = encode(dict(request.params))
         headers.append(("Content-Type", "application/json"))
     elif request.params:
         target = f"{target}?{kit.query(request.params)}"
     if request.signed:
         uri = f"{request.method} {urlsplit(url).netloc}{request.path}"
-        bearer = "".join(token(context.signer, key_type, now_ns, uri))
-        headers.append(("Authorization", kit.Secret(f"Bearer {bearer}")))
+        headers.append(("Authorization", kit.Secret(f"Bearer {token(context, key_type, now_ns, uri)}")))
     return kit.HttpRequest(request.method, target, headers, body)
 
 
@@ -273,12 +267,13 @@ def iso(at_ns: int) -> str:
 
 
 def _new(context: kit.Context, what: kit.NewOrder) -> kit.Params:
+    product = context.native(what.instrument)
     given: dict[str, Any] = {"base_size": kit.plain(what.qty), "limit_price": kit.plain(what.px)}
     if what.tif is kit.Tif.GTC:
         given["post_only"] = what.post_only
     return [
         ("client_order_id", what.cl_ord_id),
-        ("product_id", context.native(what.instrument)),
+        ("product_id", product),
         ("side", what.side.value.upper()),
         ("order_configuration", {_TIFS[what.tif]: given}),
     ]
