@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
@@ -131,8 +132,13 @@ def _exports(where: dict[str, Any]) -> str:
     """The keys as variables, one a line; the configuration names them. With TLS also those that make clients trust the
     certificate."""
     rows = [(venue, name, values[name]) for venue, values in where["venues"].items() for name in _KEYS if values[name]]
-    keys = "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+    keys = "".join(f"export {_variable(venue, name)}={_quoted(value)}\n" for venue, name, value in rows)
     return keys + "".join(f"export {name}={where['ca_file']}\n" for name in _TRUST if "ca_file" in where)
+
+
+def _quoted(value: str) -> str:
+    """A private key has several lines; on one, its line breaks are a backslash and n."""
+    return quote(value.replace("\n", "\\n"))
 
 
 def _toml(where: dict[str, Any]) -> str:

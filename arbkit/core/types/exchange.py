@@ -80,13 +80,25 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """The page that says so, or "assumed" with the reason."""
     lookup_lag_ns: int = 2_000_000_000
     """How long a new order may be missing from queries."""
+    keeps_deadlines: bool = True
+    """The venue refuses an order that arrives after its own deadline (``NewOrder.deadline_ns``)."""
     fill_ids: bool = True
     account_status: bool = False
     """``AskKind.ACCOUNT`` is answered by an ``AccountStatus``."""
     fees_at_once: bool = False
     """``AskKind.FEES`` without an instrument is answered with the rates of all instruments."""
+    end_reasons: bool = True
+    """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
+    matched has its reason. Without it some ends read as plain CANCELED."""
+    streams_fills: bool = True
+    """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
+    at once (``ListFills``)."""
+    streams_balances: bool = True
+    """The private stream tells what is free and what is locked after each change. Otherwise only the listing does
+    (``AskKind.BALANCES``), and between two listings fills move the balances."""
     book_check: str = "sequence"
-    """``sequence``, ``checksum`` or ``none``."""
+    """``sequence``, ``connection`` (messages are numbered over all books of a connection: a missing one spoils them
+    all), ``checksum`` or ``none``."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
 
