@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ __all__ = [
     "MS",
     "NOTHING",
     "S",
+    "iso_ns",
     "json_text",
     "ms_ns",
     "number",
@@ -103,6 +106,28 @@ def retry_ns(answer: HttpAnswer, now_ns: int, default_s: float = 0.0) -> int:
 def ms_ns(text: str) -> int:
     """Nanoseconds of a time given as text in milliseconds; 0 if the text is not a number."""
     return int(text) * MS if text.isdecimal() and len(text) < 20 else 0
+
+
+def iso_ns(text: str) -> int:
+    """Nanoseconds of a UTC time such as ``2026-08-09T21:05:48.228568804Z``, with up to nine decimals; 0 if the text is
+    no such time, or one before 1970 (venues write years such as 1 for "never")."""
+    second, fraction = text[17:19], text[20:-1]
+    if text[19:20] not in (".", "Z") or text[-1:] != "Z" or not (second + fraction).isascii():
+        return 0
+    minute_ns = _minute_ns(text[:17])
+    if not minute_ns or not second.isdecimal() or len(fraction) > 9 or not (fraction.isdecimal() or not fraction):
+        return 0
+    return minute_ns + int(second) * S + int(fraction.ljust(9, "0"))
+
+
+@lru_cache(maxsize=64)
+def _minute_ns(text: str) -> int:
+    """Of ``2026-08-09T21:05:``. Cached: the messages of a minute begin alike."""
+    try:
+        at = datetime.fromisoformat(f"{text}00+00:00")
+    except ValueError:
+        return 0
+    return max(int(at.timestamp()), 0) * S
 
 
 def time_sample(venue: str, venue_ns: int, step_ns: int, sent_ns: int, recv_ns: int) -> ClockSample:

@@ -10,7 +10,7 @@ import pytest
 
 from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
-from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
+from arbkit.adapters.wire import S, check_amount, is_present, iso_ns, json_text, own_id, query, read_json, retry_ns
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import HttpAnswer
 from arbkit.core.venues.signer import LocalSigner
@@ -93,3 +93,25 @@ def test_a_mistyped_endpoint_in_the_table_of_hosts_is_refused() -> None:
     """Else the sockets would have no host, and nothing would say so before the first connection."""
     with pytest.raises(ValueError, match="hosts of x: no endpoint is called ws_pubic; known: rest, ws_public"):
         Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_pubic": "wss://b.example"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("2026-08-09T21:05:48.228568804Z", 1_786_309_548_228_568_804),
+        ("2026-08-09T21:05:48.5Z", 1_786_309_548_500_000_000),
+        ("2026-08-09T21:05:48Z", 1_786_309_548_000_000_000),
+        ("1970-01-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00Z", 0),
+        ("", 0),
+        ("never", 0),
+        ("2026-08-09T21:05:48", 0),
+        ("2026-08-09T21:05:48.1234567890Z", 0),
+        ("2026-08-09T21:05:48+02:00Z", 0),
+        ("2026-13-09T21:05:48Z", 0),
+        ("2026-08-09T21:05:4²Z", 0),
+    ],
+)
+def test_iso_times(text: str, ns: int) -> None:
+    """To the nanosecond; what is no UTC time is 0."""
+    assert iso_ns(text) == ns
