@@ -16,8 +16,9 @@ import arbkit.venue as kit
 from arbkit_kraken import rows, tables
 from arbkit_kraken.verdicts import VERDICTS, coded
 
-PING_NS = 15 * kit.S
-"""Kraken closes a socket after about 60 s without traffic, and sends a heartbeat each second on its own."""
+PING_NS = 5 * kit.S
+"""Kraken closes a socket after about 60 s without traffic. It sends a heartbeat each second, so the pings are for the
+measure of its clock too."""
 BOOK = "book"
 PRINTS = "trade"
 RULES = ("instrument", "")
