@@ -121,13 +121,15 @@ class World:
             assets = list(dict.fromkeys(asset for pair in pairs for asset in (pair.base, pair.quote)))
             maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
             exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
+            es256 = keys.Es256(f"{seed}:{venue}:es256") if dialect.profile.es256 else None
             main = Account(
                 ACCOUNT,
                 key=_text(rng, 32),
-                secret=_text(rng, 48),
+                secret=_text(rng, 48) if es256 is None else es256.pem,
                 passphrase=_text(rng, 12),
                 uid=rng.randrange(10**7, 10**8),
                 ed25519=keys.make(f"{seed}:{venue}:ed25519") if dialect.profile.ed25519 else None,
+                es256=es256,
             )
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))

@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 
 from arbkit import sim
+from arbkit.core.venues.signer import LocalSigner
+from arbkit.sim.keys import Es256
 from arbkit.sim.venue import SimExchange
 
 SECRET = base64.b64encode(b"a secret of the venue").decode()
@@ -40,3 +42,15 @@ def test_algorithm_and_form_of_the_secret(more: dict[str, object], key: bytes, a
     with pytest.raises(sim.Problem) as refused:
         door(**more).account("other", b"payload", sign)
     assert refused.value.code == "no key"
+
+
+def test_an_es256_key_is_checked() -> None:
+    """A signature of the client's PEM key passes; one of another text, a cut one, and another key's do not."""
+    key, other = Es256("one"), Es256("two")
+    sign = LocalSigner("k", key.pem).ecdsa(b"payload")
+    assert key.good(b"payload", sign)
+    assert not key.good(b"other", sign)
+    assert not key.good(b"payload", sign[:-1])
+    assert not key.good(b"payload", b"")
+    assert not other.good(b"payload", sign)
+    assert Es256("one").pem == key.pem

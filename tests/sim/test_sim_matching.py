@@ -179,6 +179,21 @@ def test_fee_comes_off_what_is_received_and_rounds_down() -> None:
     assert venue.ledger.free(FEES, "BTC") == units("0.00003")
 
 
+def test_a_venue_may_charge_in_the_quote_asset() -> None:
+    """Of a purchase and of a sale; an account with a rule of its own has that one."""
+    venue = exchange(taker=Decimal("0.01"), fee_asset="quote")
+    venue.accounts["bob"].fee_asset = "BTC"
+    venue.quote("maker", PAIR.symbol, False, 200, 100, 0)
+    venue.quote("maker", PAIR.symbol, True, 190, 100, 0)
+    fees = []
+    for side, px in ((Side.BUY, 100), (Side.SELL, 95)):
+        order = venue.place("ann", PAIR.symbol, side, px=Decimal(px), qty=Decimal("0.01"), tif=Tif.IOC, now_ns=1)
+        fees += [(text(fill.fee), fill.fee_asset) for fill in order.fills]
+    assert fees == [("0.01", "USDT"), ("0.0095", "USDT")]
+    order = venue.place("bob", PAIR.symbol, Side.BUY, px=Decimal(100), qty=Decimal("0.01"), tif=Tif.IOC, now_ns=1)
+    assert [(text(fill.fee), fill.fee_asset) for fill in order.fills] == [("0.0001", "BTC")]
+
+
 def test_numbers_print_plainly() -> None:
     """Never with an exponent; trailing zeros only where padding requires them."""
     assert text(units("0.00000001")) == "0.00000001"
