@@ -88,6 +88,9 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     end_reasons: bool = True
     """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
     matched has its reason. Without it some ends read as plain CANCELED."""
+    streams_balances: bool = True
+    """The private stream tells what is free and what is locked after each change. Otherwise only the listing does
+    (``AskKind.BALANCES``), and between two listings fills move the balances."""
     book_check: str = "sequence"
     """``sequence``, ``checksum`` or ``none``."""
     checked: str = ""
