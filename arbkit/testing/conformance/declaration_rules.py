@@ -167,7 +167,7 @@ def pure(subject: VenueUnderTest) -> None:
 
 
 def _signer() -> LocalSigner:
-    return LocalSigner("key", "c2VjcmV0", "passphrase")
+    return LocalSigner("key", "secret", "passphrase")
 
 
 def _shown(text: str) -> str:

@@ -139,7 +139,7 @@ def _sockets(
     found = []
     for link in exchange.links(instruments, f"{exchange.venue}:main"):
         if link.role is not Role.REST:
-            session = exchange.session(link, catalogue, LocalSigner("key", "c2VjcmV0", "passphrase"))
+            session = exchange.session(link, catalogue, LocalSigner("key", "secret", "passphrase"))
             session.dial(START_NS)
             session.start(START_NS)
             found.append((link, session))
@@ -212,7 +212,7 @@ def _story(subject: VenueUnderTest) -> list[object]:
     many = invented(exchange.venue, 3)
     said: list[object] = list(exchange.links(many, f"{exchange.venue}:main"))
     for link in exchange.links(many, f"{exchange.venue}:main"):
-        session = exchange.session(link, Catalogue(many), LocalSigner("key", "c2VjcmV0", "passphrase"))
+        session = exchange.session(link, Catalogue(many), LocalSigner("key", "secret", "passphrase"))
         if link.role is Role.REST:
             said += session.encode(Ask(kind=AskKind.CATALOGUE), START_NS)
             order = an_order(exchange.venue)
