@@ -27,9 +27,8 @@ from arbkit.core.types import (
     VenueSettings,
     rest_link,
 )
-from arbkit.core.venues.signer import LocalSigner
 from arbkit.testing.conformance import purity
-from arbkit.testing.conformance.invented import an_order, invented
+from arbkit.testing.conformance.invented import AnyKey, an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
 
@@ -140,7 +139,7 @@ def endpoints(subject: VenueUnderTest) -> None:
         exchange = subject.exchange(VenueSettings(endpoints={name: base}, options=subject.options))
         many = invented(exchange.venue, 1)
         for link in exchange.links(many, f"{exchange.venue}:main"):
-            session = exchange.session(link, Catalogue(many), _signer())
+            session = exchange.session(link, Catalogue(many), AnyKey())
             urls: list[str] = []
             if link.role is Role.REST:
                 wires = session.encode(Ask(kind=AskKind.CATALOGUE), START_NS)
@@ -164,10 +163,6 @@ def pure(subject: VenueUnderTest) -> None:
     exchange = subject.made()
     problems = purity.problems(type(exchange).__module__, subject.dialect.__module__ if subject.dialect else "")
     must(not problems, "; ".join(problems))
-
-
-def _signer() -> LocalSigner:
-    return LocalSigner("key", "secret", "passphrase")
 
 
 def _shown(text: str) -> str:
@@ -211,7 +206,7 @@ def subscriptions(subject: VenueUnderTest) -> None:
 
 
 def _started(exchange: Exchange, link: LinkSpec, catalogue: Catalogue) -> Sequence[object]:
-    session = exchange.session(link, catalogue, _signer() if link.account else None)
+    session = exchange.session(link, catalogue, AnyKey() if link.account else None)
     session.dial(START_NS)
     return session.start(START_NS)
 
@@ -226,7 +221,7 @@ def pings(subject: VenueUnderTest) -> str | None:
     for link in exchange.links(many, f"{exchange.venue}:main"):
         if link.role is Role.REST:
             continue
-        session = exchange.session(link, Catalogue(many), _signer())
+        session = exchange.session(link, Catalogue(many), AnyKey())
         session.dial(START_NS)
         first = {_bare(out.data) for out in session.start(START_NS) if isinstance(out, Send)}
         now_ns, end_ns, ticks = START_NS, START_NS + 3 * link.silence_ns, 0
