@@ -13,3 +13,10 @@ def register_exchanges(register: Callable[[Any], None]) -> None:
     from arbkit_kraken.adapter import Kraken
 
     register(Kraken)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_kraken.dialect import KrakenDialect
+
+    register(KrakenDialect)
