@@ -226,8 +226,10 @@ class RestSession:
             listed.pages = 0
         elif not cursor:
             return self._whole(listed, True, now_ns)
-        numbered = cursor and listed.call.pages is not None and listed.call.pages.numbered
-        listed.cursor = str(listed.pages + 1) if numbered else cursor
+        pages = listed.call.pages
+        if cursor and pages is not None and (pages.numbered or pages.size):
+            cursor = str(listed.pages * pages.size if pages.size else listed.pages + 1)
+        listed.cursor = cursor
         self._count += 1
         what = listed.what
         ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"

@@ -78,6 +78,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """An order that passed the gateway is executed or refused within this time. The proof of absence waits for it."""
     order_timeout_source: str = "assumed: the longest that any venue states (Binance); this one states none"
     """The page that says so, or "assumed" with the reason."""
+    least_deadline_ns: int = 0
+    """The venue takes no deadline of an order that is nearer, so an order with a nearer one gets this."""
     lookup_lag_ns: int = 2_000_000_000
     """How long a new order may be missing from queries."""
     fill_ids: bool = True
@@ -85,6 +87,9 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """``AskKind.ACCOUNT`` is answered by an ``AccountStatus``."""
     fees_at_once: bool = False
     """``AskKind.FEES`` without an instrument is answered with the rates of all instruments."""
+    answers_named: bool = True
+    """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
+    Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""
     end_reasons: bool = True
     """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
     matched has its reason. Without it some ends read as plain CANCELED."""

@@ -133,12 +133,25 @@ def duplicate(subject: VenueUnderTest) -> str | None:
 
 @rule("clock skew", "dialect", "orders")
 def deadline(subject: VenueUnderTest) -> None:
-    """An order that arrives after its deadline is not executed, and is rejected with reason CLOCK."""
+    """An order that arrives after its deadline (or ``Capabilities.least_deadline_ns``) is not executed. It is rejected
+    with reason CLOCK, or UNKNOWN where the venue's words do not prove it."""
     for role in _ways(subject):
         rig = subject.rig(skew_ns=3_000_000_000).boot()
-        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        if not rig.exchange.capabilities.least_deadline_ns:
+            _late(rig, role)
         rig.signer.offset_ns -= 60_000_000_000
-        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        _late(rig, role)
+
+
+def _late(rig: Rig, role: Role) -> None:
+    order = rig.order(deadline_ns=rig.now_ns + 1_000_000)
+    rig.do(order, role)
+    must(rig.true_order(order.cl_ord_id) is None, f"{role.value}: executed after its deadline")
+    reported = rig.updates(order.cl_ord_id)
+    must(reported, f"{role.value}: no answer to an order that came too late")
+    for update in reported:
+        outcomes = (OrdStatus.REJECTED, RejectReason.CLOCK), (OrdStatus.UNKNOWN, None)
+        must((update.ord_status, update.reason) in outcomes, f"{role.value}: {update}")
 
 
 @rule("refusals", "dialect", "orders")
