@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -157,13 +158,13 @@ def _late(rig: Rig, role: Role) -> None:
 @rule("refusals", "dialect", "orders")
 def login_refused(subject: VenueUnderTest) -> None:
     """A wrong key or secret raises ``CredentialsError``; the private link is not ready; no text contains the secret."""
-    for wrong in ({"secret": "not-the-secret-at-all"}, {"key": "notTheKeyAtAll"}):
+    for wrong in ({"secret": "not+the+secret+at+all+++"}, {"key": "notTheKeyAtAll"}):
         rig = subject.rig(**wrong).boot()  # type: ignore[arg-type]  # secret or key
         private = rig.line(Role.PRIVATE)
         must(not private.ready and private.closed, f"{private.spec.link} is open with wrong {list(wrong)}")
         errors = [error for link, error in rig.faults if link == private.spec.link]
         must(isinstance(errors[-1], CredentialsError), f"reported as {errors}")
-        must("not-the-secret" not in str(errors), "the error contains the secret")
+        must("not+the+secret" not in str(errors), "the error contains the secret")
         must(rig.line(Role.PUBLIC).ready, "public books stopped with it")
         order = rig.order()
         for role in rig.exchange.route(order):
@@ -322,9 +323,10 @@ def broken_frames(subject: VenueUnderTest) -> None:
 @rule("unknown outcomes", "dialect", "orders")
 def server_errors(subject: VenueUnderTest) -> None:
     """An order answered with a 5xx may have been accepted: it is UNKNOWN, and a query finds it."""
+    path = _order_path(subject)
     for body in ("json", "html"):
         for status in (500, 503, 504):
-            fault = Fault(kind="status", path="POST", status=status, body=body, applied=True)
+            fault = Fault(kind="status", path=path, status=status, body=body, applied=True)
             rig = subject.rig(faults=(fault,)).boot()
             order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
             reported = rig.do(order, Role.REST)
@@ -333,6 +335,14 @@ def server_errors(subject: VenueUnderTest) -> None:
             must(all(update.ord_status is OrdStatus.UNKNOWN for update in acks), f"HTTP {status} reported as {acks}")
             found = rig.outs(OrderUpdate, rig.do(_query(order)))
             must(found and found[-1].ord_status is OrdStatus.NEW, f"not found after HTTP {status}: {found}")
+
+
+def _order_path(subject: VenueUnderTest) -> str:
+    """Method and path of an order over REST. Other calls of a venue may be posted too."""
+    rig = subject.rig().boot(roles=(Role.REST,))
+    (request,) = rig.line(Role.REST).session.encode([rig.order()], rig.now_ns)
+    assert isinstance(request, HttpRequest)
+    return f"{request.method} {urlsplit(request.url).path}"
 
 
 @rule("restarts", "dialect", "orders")
