@@ -36,7 +36,11 @@ class Kraken:
     capabilities = kit.Capabilities(
         order_window_ns=tables.ORDER_WINDOW_NS,  # deadline, set on every order
         order_window_source="https://docs.kraken.com/api/docs/websocket-v2/add_order (deadline)",
+        least_deadline_ns=tables.SOONEST_NS["rest"],
         account_status=True,
+        answers_named=False,  # a request has a number, and an answer comes on its own socket only
+        end_reasons=False,  # no page lists the reasons
+        streams_balances=False,  # the channel "balances" has no locked amounts
         book_check="checksum",
         checked="2026-11-30",
     )

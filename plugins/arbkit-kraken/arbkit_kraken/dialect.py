@@ -26,6 +26,8 @@ __all__ = ["KrakenDialect"]
 _JSON: Final = {"content-type": "application/json"}
 _PATHS: Final = {"/v2": "public", "/auth/v2": "private"}
 _REFUSED: Final = {"key": ("EAPI:Invalid key", ""), "sign": ("EAPI:Invalid signature", "")}
+_INFINITE: Final = Decimal("Infinity")
+"""AssetPairs has no largest size."""
 _METHODS: Final = ("add_order", "cancel_order", "cancel_all")
 
 
@@ -42,7 +44,7 @@ _message: Final = msgspec.json.Decoder(_Message, float_hook=str)
 
 def _pair(symbol: str, tick: str, lot: str, ordermin: str, costmin: str) -> sim.Pair:
     base, _, quote = symbol.partition("-")
-    return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(ordermin), Decimal(costmin))
+    return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(ordermin), Decimal(costmin), _INFINITE)
 
 
 class KrakenDialect:
@@ -63,7 +65,7 @@ class KrakenDialect:
         first_order_id=7_000_000_001,
         first_trade_id=62_000_001,
         pairs=(
-            _pair("BTC-USDT", "0.1", "0.00000001", "0.00005", "0.5"),
+            _pair("BTC-USDT", "0.1", "0.00000001", "0.00001", "1"),
             _pair("ETH-USDT", "0.01", "0.00000001", "0.001", "0.5"),
             _pair("SOL-USDT", "0.01", "0.00000001", "0.02", "0.5"),
             _pair("ETH-BTC", "0.00001", "0.0000001", "0.001", "0.00002"),

@@ -24,9 +24,10 @@ PAUSES = kit.Pauses(window_ns=5 * kit.S)
 """After a throttle: "a few seconds" (guide "spot-rest-ratelimits"). Kraken sends HTTP 200 with it."""
 _LOCKOUT_NS = 900 * kit.S
 """After too many wrong keys; a few minutes by the page, 15 by the venue's support."""
-_SOONEST_NS = {"ws": kit.S // 2, "rest": 2 * kit.S}
+SOONEST_NS = {"ws": kit.S // 2, "rest": 2 * kit.S}
 """Kraken refuses a deadline that is nearer."""
-_PAGE = 50
+_PAGES = kit.Pages("ofs", lambda answer: "more" if len(answer.get("trades", {})) >= 50 else "", size=50)
+"""Newest first: a trade that comes meanwhile only repeats a row."""
 _TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 _NEEDED = {
     "query-funds": "Query (funds)",
@@ -224,14 +225,6 @@ def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
     return found
 
 
-def _oldest(answer: kit.Row) -> str:
-    """The cursor of TradesHistory: the oldest trade of a full page. The next page begins with it."""
-    trades: Mapping[str, kit.Row] = answer.get("trades", {})
-    if len(trades) < _PAGE:
-        return ""
-    return min(trades, key=lambda txid: _seconds_ns(trades[txid], "time"))
-
-
 def _balances(got: kit.Got) -> list[kit.Balance]:
     """Names with a suffix (``.F``, ``.S``, ``.B``, ``.M``, ``.T``) are earning or tokenised balances, left out."""
     found = []
@@ -354,7 +347,7 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
 
 def _deadline(context: kit.Context, deadline_ns: int, now_ns: int, way: str) -> str:
     """``deadline`` by the venue's clock, in ms. One that is too near for Kraken becomes the nearest that it takes."""
-    at_ns = max(min(deadline_ns or now_ns + ORDER_WINDOW_NS, now_ns + ORDER_WINDOW_NS), now_ns + _SOONEST_NS[way])
+    at_ns = max(min(deadline_ns or now_ns + ORDER_WINDOW_NS, now_ns + ORDER_WINDOW_NS), now_ns + SOONEST_NS[way])
     seconds, rest = divmod(context.signer.venue_ns(at_ns), kit.S)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // kit.MS:03d}Z"
 
@@ -440,6 +433,11 @@ def _ack(got: kit.Got) -> list[kit.OrderUpdate]:
     return got.acknowledged(str(names[0]))
 
 
+def _cancelled(got: kit.Got) -> list[kit.OrderUpdate]:
+    """``count``: how many orders were cancelled."""
+    return got.acknowledged(got.what.order_id, 0, "ok" if got.rows.get("count") else "EOrder:Unknown order")
+
+
 def _call(path: str, read: Any, cost: int = 1, **more: Any) -> kit.Call:
     return kit.Call(f"/0/private/{path}", read, [("calls", cost, "")], method="POST", rows=dict[str, Any], **more)
 
@@ -465,7 +463,7 @@ CALLS = kit.CallTable(
         kit.AskKind.ORDER: _call("ClosedOrders", _found, params=lambda context, what: [("cl_ord_id", what.ref)]),
         kit.QueryOrder: _call("{list}", _found, params=_query_params, elsewhere=True),
         kit.ListOpenOrders: _call("OpenOrders", _open),
-        kit.ListFills: _call("TradesHistory", _fills, 4, params=_fill_params, pages=kit.Pages("end", _oldest)),
+        kit.ListFills: _call("TradesHistory", _fills, 4, params=_fill_params, pages=_PAGES),
         kit.NewOrder: kit.Call(
             "/0/private/AddOrder",
             _ack,
@@ -476,7 +474,7 @@ CALLS = kit.CallTable(
         ),
         kit.CancelOrder: kit.Call(
             "/0/private/CancelOrder",
-            lambda got: got.acknowledged(got.what.order_id),
+            _cancelled,
             [("trading", 8, "instrument")],  # of an order that is younger than 5 s; less later
             method="POST",
             rows=dict[str, Any],
