@@ -54,13 +54,11 @@ class KrakenDialect:
     # Guide "spot-clordid": unique among open orders. add_order: stp_type is cancel_newest. The rates are the first ones
     # of the schedule of 2026-07-09 for stablecoin pairs (20 bps on both sides); others pay 40 and 80.
     profile: ClassVar[sim.Profile] = sim.Profile(
-        maker=Decimal("0.002"),
-        taker=Decimal("0.002"),
-        special={quote: (Decimal("0.004"), Decimal("0.008")) for quote in ("BTC", "ETH")},
+        Decimal("0.002"),
+        Decimal("0.002"),
+        dict.fromkeys(("BTC", "ETH"), (Decimal("0.004"), Decimal("0.008"))),
         fee_decimals=10,
         fee_asset="quote",
-        client_ids="open",
-        post_only_reports=False,
         stp="taker",
         first_order_id=7_000_000_001,
         first_trade_id=62_000_001,
@@ -79,7 +77,7 @@ class KrakenDialect:
         self._door = sim.Door(exchange, "base64", _REFUSED, algorithm="sha512", decode=base64.b64decode)
         self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
-        self._calls = Calls(facts, self._orders, self.timers)
+        self._calls = Calls(facts, self._orders)
         self._conns = sim.Conns(out, self.timers)
         self._streams = Streams(facts, self.timers, self._conns)
         self._nonces: dict[str, int] = {}
@@ -250,15 +248,7 @@ class KrakenDialect:
 
     def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
         for report in reports:
-            match report:
-                case sim.TradeReport():
-                    self._streams.trade(report, now_ns)
-                case sim.InstrumentReport():
-                    self._streams.instrument(report.symbol, now_ns)
-                case sim.OrderReport():
-                    self._streams.order(report, now_ns)
-                case sim.BalanceReport():
-                    self._streams.balance(report, now_ns)
+            self._streams.report(report, now_ns)
 
 
 def _reply(body: dict[str, Any]) -> sim.Reply:

@@ -24,11 +24,9 @@ _PAGE: Final = 50
 class Calls:
     """The calls of one exchange. A handler returns ``result``."""
 
-    def __init__(self, facts: sim.Facts, orders: Orders, timers: sim.Timers) -> None:
+    def __init__(self, facts: sim.Facts, orders: Orders) -> None:
         self._exchange = facts.exchange
         self._orders = orders
-        self._timers = timers
-        self._dead_man: dict[str, sim.Timer] = {}
         self._tokens: dict[str, tuple[sim.Account, int]] = {}
         # "Spot REST Rate Limits", Intermediate: by key, 20, less 0.5 a second
         self._counter = Counter(20, 0.5)
@@ -39,8 +37,6 @@ class Calls:
             "AssetPairs": self._pairs,
             "Ticker": self._ticker,
             "Depth": self._depth,
-            "Trades": self._trades,
-            "OHLC": self._candles,
         }
         self.private: dict[str, tuple[Callable[[sim.SimCall], Any], int, str]] = {
             "BalanceEx": (self._balances, 1, "query-funds"),
@@ -55,7 +51,6 @@ class Calls:
             "AddOrder": (self._add, 0, ""),  # its permission is checked with the order
             "CancelOrder": (self._cancel, 0, ""),
             "CancelAll": (lambda call: {"count": orders.cancel_all(call)}, 1, ""),
-            "CancelAllOrdersAfter": (self._cancel_after, 1, ""),
         }
         """Handler, what it adds to the counter, and the permission that it needs."""
 
@@ -115,28 +110,6 @@ class Calls:
         rows = [[[px, qty, at] for px, qty in call.facts.levels(symbol, side)] for side in sides]
         return self._keyed([symbol], lambda _: {"asks": rows[1], "bids": rows[0]})
 
-    def _trades(self, call: sim.SimCall) -> dict[str, Any]:
-        """Get Recent Trades, oldest first: ``[price, volume, time, b or s, l or m, misc, trade id]``."""
-        symbol, most = self._one(call), min(call.integer("count", 1000), 1000)
-        newest = sorted(self._exchange.trades[symbol].newest, key=lambda one: one.id)[-most:]
-        rows = []
-        for one in newest:
-            known = call.facts.trade(one)
-            at = wire.seconds(one.ns)
-            rows.append([known["px"], known["qty"], at, known["side"][0], "l", "", one.id])
-        last = str(newest[-1].ns) if newest else str(call.now_ns)
-        return {**self._keyed([symbol], lambda _: rows), "last": last}
-
-    def _candles(self, call: sim.SimCall) -> dict[str, Any]:
-        """Get OHLC Data, oldest first: ``[time, open, high, low, close, vwap, volume, count]``."""
-        symbol, minutes = self._one(call), call.choice("interval", ("1", "5", "15", "30", "60", "240", "1440"), "1")
-        period_ns = int(minutes) * sim.MINUTE
-        found = self._exchange.trades[symbol].candles(period_ns, call.integer("since") * wire.S, call.now_ns)
-        known = [(one.ns // wire.S, call.facts.candle(symbol, one, period_ns, call.now_ns)) for one in found]
-        names = ("open", "high", "low", "last", "average", "qty")
-        rows = [[at, *(row[name] for name in names), row["count"]] for at, row in known]
-        return {**self._keyed([symbol], lambda _: rows), "last": rows[-1][0] if rows else 0}
-
     # --- orders -----------------------------------------------------------------------------------------------------
 
     def _add(self, call: sim.SimCall) -> dict[str, Any]:
@@ -149,20 +122,6 @@ class Calls:
     def _cancel(self, call: sim.SimCall) -> dict[str, Any]:
         self._orders.cancel(call, call.text("txid"), call.text("cl_ord_id"))
         return {"count": 1}
-
-    def _cancel_after(self, call: sim.SimCall) -> dict[str, Any]:
-        """Cancel All Orders After X: at most a day; 0 = disable."""
-        timeout, owner = call.integer("timeout"), call.owner
-        if owner in self._dead_man:
-            self._dead_man.pop(owner).cancel()
-        due_ns = call.now_ns + timeout * wire.S
-        if timeout:
-            self._dead_man[owner] = self._timers.at(due_ns, lambda now: self._cut(owner, now))
-        trigger = wire.iso(due_ns) if timeout else "0"
-        return {"currentTime": wire.iso(call.now_ns), "triggerTime": trigger}
-
-    def _cut(self, owner: str, now_ns: int) -> None:
-        self._exchange.cancel_all(owner, now_ns=now_ns)
 
     def _rows(self, call: sim.SimCall, terminal: bool) -> dict[str, Any]:
         """Newest first."""

@@ -14,7 +14,7 @@ __all__ = ["PRIVATE", "Streams"]
 PRIVATE: Final = ("executions", "balances")
 _DEPTHS: Final = (10, 25, 100, 500, 1000)
 _EVERY_NS: Final = 50 * wire.MS
-_OF_PAIRS: Final = ("book", "trade", "ticker")
+_OF_PAIRS: Final = ("book", "trade")
 
 
 class Streams:
@@ -97,9 +97,6 @@ class Streams:
             if whole:
                 self._book(sub, symbol, "snapshot", sub.depth.bids, sub.depth.asks, now_ns)
             sub.timer = self._timers.every(_EVERY_NS, lambda now: self._delta(sub, symbol, now), now_ns)
-        elif channel == "ticker":
-            self._ticker(sub, symbol, "snapshot", now_ns)
-            sub.timer = self._timers.every(_EVERY_NS, lambda now: self._ticker(sub, symbol, "update", now), now_ns)
         elif channel == "trade" and whole:
             newest = sorted(self._exchange.trades[symbol].newest, key=lambda one: one.id)[-50:]
             self._push(sub, "trade", "snapshot", [self._print(one) for one in newest], now_ns)
@@ -118,13 +115,20 @@ class Streams:
             assert conn.account is not None
             self._wallets(sub, conn.account.name, whole, now_ns)
 
+    def report(self, report: sim.Report, now_ns: int) -> None:
+        """Tell a change to who subscribed it."""
+        told = {sim.TradeReport: self._trade, sim.InstrumentReport: self._instrument, sim.OrderReport: self._order}
+        tell: Any = (told | {sim.BalanceReport: self._balance}).get(type(report))
+        if tell is not None:
+            tell(report, now_ns)
+
     # --- public -----------------------------------------------------------------------------------------------------
 
-    def instrument(self, symbol: str, now_ns: int) -> None:
+    def _instrument(self, report: sim.InstrumentReport, now_ns: int) -> None:
         for sub in self._subs.of(("instrument", "")):
-            self._rules(sub, "update", [symbol], [], now_ns)
+            self._rules(sub, "update", [report.symbol], [], now_ns)
 
-    def trade(self, report: sim.TradeReport, now_ns: int) -> None:
+    def _trade(self, report: sim.TradeReport, now_ns: int) -> None:
         for sub in self._subs.of(("trade", report.symbol)):
             self._push(sub, "trade", "update", [self._print(report)], now_ns, "trades", report.symbol)
 
@@ -136,11 +140,6 @@ class Streams:
         known = {"precision": 10, "precision_display": 5, "borrowable": False, "collateral_value": 1.0}
         states = [{"id": name, "status": "enabled", **known, "margin_rate": 0.02} for name in assets]
         self._push(sub, "instrument", kind, {"assets": states, "pairs": rows}, now_ns)
-
-    def _ticker(self, sub: sim.Sub, symbol: str, kind: str, now_ns: int) -> None:
-        row = wire.ticker_row(self._facts, symbol)
-        if sub.news({name: bytes(value) for name, value in row.items() if name != "symbol"}):
-            self._push(sub, "ticker", kind, [row | {"timestamp": wire.iso(now_ns)}], now_ns, "top", symbol)
 
     def _delta(self, sub: sim.Sub, symbol: str, now_ns: int) -> None:
         """Book: changed levels. Those that were pushed out of the depth by better ones are not deleted."""
@@ -165,12 +164,12 @@ class Streams:
 
     # --- private ----------------------------------------------------------------------------------------------------
 
-    def order(self, report: sim.OrderReport, now_ns: int) -> None:
+    def _order(self, report: sim.OrderReport, now_ns: int) -> None:
         for sub in self._subs.of(("executions", report.order.account)):
             for row in wire.reports(self._facts, report):
                 self._numbered(sub, "executions", "update", [row], now_ns)
 
-    def balance(self, report: sim.BalanceReport, now_ns: int) -> None:
+    def _balance(self, report: sim.BalanceReport, now_ns: int) -> None:
         """Balances: an entry of the account's ledger for each asset; what an order locks is none."""
         for asset, free, locked in report.balances:
             key, total = (report.account, asset), free + locked

@@ -155,9 +155,6 @@ _RULES: Final = sim.RowType(
     "symbol=native base quote status qty_increment=lot price_increment=tick cost_min=min_notional qty_min=min_qty",
     {"cost_precision": 5, "marginable": False, "has_index": True},
 )
-_TICKER: Final = sim.RowType(
-    "symbol=native bid bid_qty ask ask_qty last volume=qty vwap=average low high change change_pct=percent"
-)
 PRINT: Final = sim.RowType("symbol=native side qty price=px timestamp=at ord_type:limit")
 _ORDER: Final = sim.RowType(
     "vol=qty vol_exec=cum cost=cum_value stopprice:0.00000 limitprice:0.00000 misc:",
@@ -202,11 +199,6 @@ def rules_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     known = facts.pair(symbol) | {"status": status(facts.exchange, symbol), "lot": f"{pair.rule_lot:E}"}
     precision = {"qty_precision": decimals(pair.rule_lot), "price_precision": decimals(pair.tick)}
     return numbered(_RULES.of(known, **precision))
-
-
-def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
-    """The ``ticker`` channel."""
-    return numbered({name: value or "0" for name, value in _TICKER.of(facts.day(symbol)).items()})
 
 
 def order_row(facts: sim.Facts, order: sim.SimOrder) -> dict[str, Any]:
