@@ -105,6 +105,8 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
     venue_ref: str = ""
     """A second id that some APIs require (OKX ``instIdCode``)."""
     fee_group: str = ""
+    fee_in_quote: bool = False
+    """The fee of a purchase is paid in the quote asset, beside the price, and not taken from what is bought."""
     kind: str = "spot"
     multiplier: Decimal = Decimal(1)
     settle: str = ""
