@@ -18,13 +18,15 @@ class LevelRow(Struct, gc=False):
 
 
 class BookRow(Struct, gc=False):
-    """The data of a book push; ``timestamp`` is an ISO time in UTC."""
+    """The data of a book push; ``timestamp`` is an ISO time in UTC. ``system`` is the state of the whole venue, which
+    the ``status`` channel tells: online, maintenance, cancel_only, post_only."""
 
     symbol: str = ""
     bids: list[LevelRow] = []
     asks: list[LevelRow] = []
     checksum: int | None = None
     timestamp: str = ""
+    system: str = ""
 
 
 class Result(Struct, frozen=True, gc=False):
@@ -82,16 +84,6 @@ class TradesFrame(Struct, gc=False):
     data: list[TradeRow]
 
 
-class StatusRow(Struct, gc=False):
-    """The state of the whole venue: online, maintenance, cancel_only, post_only."""
-
-    system: str = ""
-
-
-class StatusFrame(Struct, gc=False):
-    data: list[StatusRow]
-
-
 class Envelope(Struct, gc=False):
     """A REST answer."""
 
@@ -99,15 +91,7 @@ class Envelope(Struct, gc=False):
     result: Raw = Raw(b"{}")
 
 
-class Token(Struct, gc=False):
-    """The answer to GetWebSocketsToken."""
-
-    token: str
-
-
 trades_frame = Decoder(TradesFrame).decode
 public_frame = Decoder(PublicFrame, float_hook=str).decode
 private_frame = Decoder(PrivateFrame).decode
-status_frame = Decoder(StatusFrame).decode
 ENVELOPE = Decoder(Envelope)
-TOKEN = Decoder(Token)

@@ -25,7 +25,6 @@ RULES = ("instrument", "")
 """Pushes each change of an instrument's rules and state."""
 _CHECKED = 10
 """Levels a side under the checksum, whatever the depth."""
-_RESTING = ("cancel_only", "maintenance", "post_only")
 
 
 # --- public ---
@@ -76,17 +75,9 @@ def ping(now_ns: int) -> kit.Send:
     return kit.Send(kit.json_text({"method": "ping", "req_id": now_ns // 1000}), 0)
 
 
-def _common(venue: str, frame: rows.Frame, data: str | bytes, now_ns: int) -> Sequence[kit.Output] | None:
-    """What both kinds of socket send; None = something else."""
-    if frame.method == "pong":
-        venue_ns = kit.iso_ns(frame.time_in)
-        return (kit.time_sample(venue, venue_ns, 1000, frame.req_id * 1000, now_ns),) if venue_ns else ()
-    if frame.channel == "heartbeat":
-        return ()
-    if frame.channel == "status":
-        states = {row.system for row in rows.status_frame(data).data}
-        return tuple(kit.Notice(venue, f"system: {state}", recv_ns=now_ns) for state in _RESTING if state in states)
-    return None
+def _pong(frame: rows.Frame, now_ns: int) -> Sequence[kit.Output]:
+    venue_ns = kit.iso_ns(frame.time_in)
+    return (kit.time_sample("kraken", venue_ns, 1000, frame.req_id * 1000, now_ns),) if venue_ns else ()
 
 
 class Public:
@@ -112,10 +103,14 @@ class Public:
             if frame.success:
                 return socket.confirmed(frame.req_id, now_ns)
             return socket.refused(frame.req_id, frame.error, now_ns)
-        common = _common(socket.context.venue, frame, data, now_ns)
-        if common is None and not frame.channel and not frame.method:
+        if frame.method == "pong":
+            return _pong(frame, now_ns)
+        if frame.channel == "status" and isinstance(frame.data, list):
+            states = [row.system for row in frame.data if row.system != "online"]
+            return [kit.Notice("kraken", f"system: {state}", recv_ns=now_ns) for state in states]
+        if not frame.channel and not frame.method:
             raise kit.BadFrame("neither an answer nor a push")
-        return common or ()
+        return ()
 
     def _book(self, socket: kit.BookSocket, row: rows.BookRow, kind: str, now_ns: int) -> Sequence[kit.Output]:
         symbol = row.symbol
@@ -171,7 +166,7 @@ class Private:
         if reply.code != "ok":
             error = VERDICTS.refused_login("kraken", reply.code, reply.text)
             raise error or kit.RemoteProtocolError(f"kraken gave no token: {reply.code} {reply.text}")
-        self._token = kit.Secret(rows.TOKEN.decode(reply.data).token)
+        self._token = kit.Secret(kit.rows(b"[%b]" % bytes(reply.data))[0]["token"])
 
     def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
         """Order entry subscribes to something too, because its token and its connection live as long as that."""
@@ -198,10 +193,9 @@ class Private:
             raise error or kit.RemoteProtocolError(f"kraken refused a channel: {frame.error}")
         if frame.channel == "executions":
             return self._executions(socket.context, frame, now_ns)
-        common = _common(socket.context.venue, frame, data, now_ns)
-        if common is None and not frame.channel:
-            return (kit.Notice("kraken", f"{frame.method}: {frame.error}", recv_ns=now_ns),)
-        return common or ()
+        if frame.method == "pong":
+            return _pong(frame, now_ns)
+        return () if frame.channel else (kit.Notice("kraken", f"{frame.method}: {frame.error}", recv_ns=now_ns),)
 
     def _executions(self, context: kit.Context, frame: rows.PrivateFrame, now_ns: int) -> Sequence[kit.Output]:
         if frame.type != "snapshot" and self._sequence and frame.sequence != self._sequence + 1:

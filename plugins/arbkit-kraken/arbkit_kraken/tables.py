@@ -96,18 +96,6 @@ _PUSHED = kit.OrderFields(
 _PUSHED_FILL = _PUSHED.fill(
     trade_id="exec_id", px="last_price", qty="last_qty", fee="", fee_asset="", maker=("liquidity_ind", "m"), exch_ms=""
 )
-_LISTED = kit.OrderFields(
-    native="descr.pair",
-    order_id="txid",
-    status="status",
-    statuses=STATUSES,
-    cl_ord_id="cl_ord_id",
-    side="descr.type",
-    px="descr.price",
-    qty="vol",
-    cum_qty="vol_exec",
-    exch_ms="",
-)
 KEPT = ("symbol", "side", "cl_ord_id", "order_qty", "limit_price", "time_in_force", "post_only")
 """Fields of an execution report that only the first one of an order has."""
 _PAIR = kit.InstrumentFields(
@@ -153,8 +141,12 @@ def _seconds_ns(row: kit.Row, *names: str) -> int:
 
 
 def _order(context: kit.Context, txid: str, row: kit.Row, instrument: str, now_ns: int) -> kit.OrderUpdate:
-    """A row of OpenOrders, ClosedOrders or QueryOrders."""
-    state = _ended(_LISTED.read(context, {**row, "txid": txid}, "poll", now_ns), False, kit.text(row, "reason"))
+    """A row of OpenOrders, ClosedOrders or QueryOrders, under the names of an execution report."""
+    descr, words = row.get("descr") or {}, ("price", "type")
+    px, side = (kit.text(descr, word) for word in words)
+    named = {"order_id": txid, "order_status": row.get("status"), "cl_ord_id": row.get("cl_ord_id"), "side": side}
+    sizes = {"limit_price": px, "order_qty": row.get("vol"), "cum_qty": row.get("vol_exec")}
+    state = _ended(_PUSHED.read(context, named | sizes, "poll", now_ns), False, kit.text(row, "reason"))
     status, cum_qty, qty = state.ord_status, state.cum_qty or Decimal(0), state.qty or Decimal(0)
     if status is kit.OrdStatus.NEW and cum_qty:
         status = kit.OrdStatus.PARTIALLY_FILLED
@@ -210,7 +202,7 @@ def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
                 cl_ord_id="",
                 order_id=order_id,
                 ord_status=kit.OrdStatus.PARTIALLY_FILLED,
-                side={"buy": kit.Side.BUY, "sell": kit.Side.SELL}.get(kit.text(row, "type")),
+                side=kit.Side(kit.text(row, "type")),
                 last_px=kit.amount(row, "price") or Decimal(0),
                 last_qty=kit.amount(row, "vol") or Decimal(0),
                 trade_id=txid,
@@ -294,7 +286,7 @@ def instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
                 "cost_min": kit.text(row, "costmin"),
                 "status": kit.text(row, "status"),
             }
-            updates.append(kit.InstrumentUpdate(_PAIR.read("kraken", rules, venue_ref=key)))
+            updates.append(kit.InstrumentUpdate(_PAIR.read("kraken", rules, venue_ref=key, fee_in_quote=True)))
         except ValueError:
             continue
     return updates
@@ -306,7 +298,7 @@ def pushed_rules(context: kit.Context, data: Mapping[str, Any]) -> list[kit.Outp
     for row in kit.inner(data, "pairs"):
         known = context.known(kit.text(row, "symbol"))
         if known is not None:
-            out.append(kit.InstrumentUpdate(_PAIR.read("kraken", row, venue_ref=known.venue_ref)))
+            out.append(kit.InstrumentUpdate(_PAIR.read("kraken", row, venue_ref=known.venue_ref, fee_in_quote=True)))
     out += [_movable(kit.text(row, "id"), kit.text(row, "status")) for row in kit.inner(data, "assets")]
     return out
 
