@@ -41,7 +41,7 @@ def _digits(text: str, decimals: int) -> str:
     """Without the point and the zeros before the first digit. Numbers come with all their zeros at the end; where they
     were cut off (as in samples of the documentation), those of the instrument's ``decimals`` are put back."""
     if "e" in text or "E" in text:
-        text = f"{Decimal(text):f}"
+        text = f"{kit.number(text):f}"
     whole, _, fraction = text.partition(".")
     return (whole + fraction.ljust(decimals, "0")).lstrip("0")
 

@@ -320,7 +320,6 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
 
 
 def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: str) -> kit.HttpRequest:
-    """HMAC-SHA512, with the decoded secret, of the path and the SHA-256 of nonce and body (guide "spot-rest-auth")."""
     params = [(name, str(value)) for name, value in request.params]
     if not request.signed:
         return kit.unsigned(url)(context, request, now_ns)
@@ -328,13 +327,18 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
         params.append(("deadline", _deadline(context, request.deadline_ns, now_ns, "rest")))
     nonce = str(context.signer.nonce(now_ns))
     body = kit.query([("nonce", nonce), *params])
-    payload = request.path.encode() + sha256(f"{nonce}{body}".encode()).digest()
     headers = [
         ("API-Key", context.signer.key),
-        ("API-Sign", kit.Secret(b64encode(context.signer.hmac("sha512", payload, "base64")).decode())),
+        ("API-Sign", kit.Secret(proof(context.signer, request.path, nonce, body))),
         ("Content-Type", "application/x-www-form-urlencoded"),
     ]
     return kit.HttpRequest("POST", url + request.path, headers, body.encode())
+
+
+def proof(signer: kit.Signer, path: str, nonce: str, body: str) -> str:
+    """HMAC-SHA512, with the decoded secret, of the path and the SHA-256 of nonce and body (guide "spot-rest-auth")."""
+    payload = path.encode() + sha256(f"{nonce}{body}".encode()).digest()
+    return b64encode(signer.hmac("sha512", payload, "base64")).decode()
 
 
 def _deadline(context: kit.Context, deadline_ns: int, now_ns: int, way: str) -> str:
