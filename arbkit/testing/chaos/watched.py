@@ -238,6 +238,11 @@ class Watched(VirtualRun):
         self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
+            if frame.kind == "reply" and "error" in frame.text:  # it may not repeat the order's id
+                link = self._links.get(frame.conn)
+                for cl_ord_id in self.truth.refused.intersection(self.unheard):
+                    if self.left[cl_ord_id] == link:
+                        del self.unheard[cl_ord_id]
         super()._frame(frame)
 
     def _answer(self, out: Answer) -> None:
