@@ -47,8 +47,8 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
     def between(
         cls, view: View, buy: Instrument, sell: Instrument, *, slippage: float, cost_per_s: float, fee_in_base: bool
     ) -> Terms:
-        """The terms with the present fees, latencies and rules. ``fee_in_base`` counts where the venue does not charge in
-        the quote asset."""
+        """The terms with the present fees, latencies and rules. ``fee_in_base`` counts where the buying venue does not
+        charge in the quote asset."""
         return cls(
             buy_fee=view.taker_fee(buy.id),
             sell_fee=view.taker_fee(sell.id),
