@@ -47,6 +47,14 @@ def _pair(symbol: str, tick: str, lot: str, ordermin: str, costmin: str) -> sim.
     return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(ordermin), Decimal(costmin), _INFINITE)
 
 
+_PAIRS: Final = (
+    _pair("BTC-USDT", "0.1", "0.00000001", "0.00001", "1"),
+    _pair("ETH-USDT", "0.01", "0.00000001", "0.001", "0.5"),
+    _pair("SOL-USDT", "0.01", "0.00000001", "0.02", "0.5"),
+    _pair("ETH-BTC", "0.00001", "0.0000001", "0.001", "0.00002"),
+)
+
+
 class KrakenDialect:
     """See ``arbkit.sim.dialect.Dialect``."""
 
@@ -62,12 +70,7 @@ class KrakenDialect:
         stp="taker",
         first_order_id=7_000_000_001,
         first_trade_id=62_000_001,
-        pairs=(
-            _pair("BTC-USDT", "0.1", "0.00000001", "0.00001", "1"),
-            _pair("ETH-USDT", "0.01", "0.00000001", "0.001", "0.5"),
-            _pair("SOL-USDT", "0.01", "0.00000001", "0.02", "0.5"),
-            _pair("ETH-BTC", "0.00001", "0.0000001", "0.001", "0.00002"),
-        ),
+        pairs=_PAIRS,
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
@@ -167,8 +170,8 @@ class KrakenDialect:
             state.tell({"channel": "heartbeat"}, "control")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
         self._streams.closed(conn)
+        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns.get(conn)

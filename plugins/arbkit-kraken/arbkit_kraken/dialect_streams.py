@@ -21,13 +21,11 @@ class Streams:
     """The subscriptions. A key is (channel, symbol)."""
 
     def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._timers = timers
-        self._conns = conns
-        self._subs = sim.Subs()
         self._totals: dict[tuple[str, str], int] = {}
         """Total balances as last told."""
+        self._subs = sim.Subs()
+        self._facts, self._exchange = facts, facts.exchange
+        self._timers, self._conns = timers, conns
 
     def change(self, conn: sim.Conn, op: str, params: Mapping[str, Any], answer: dict[str, Any], now_ns: int) -> None:
         """Subscribe or unsubscribe: one answer for each symbol, before the data. Raises ``Problem`` if the request as

@@ -161,19 +161,21 @@ _ORDER: Final = sim.RowType(
     {"refid": None, "userref": 0, "starttm": 0, "expiretm": 0},
 )
 _DESCR: Final = sim.RowType("pair type=side price price2:0 leverage:none close:")
-_TRADE: Final = sim.RowType(
-    "ordertxid=order_id type=side price=px cost=value fee vol=qty postxid:TKH2SE-M7IF5-CFI7LT ordertype:limit"
-    " margin:0.00000 leverage:0 misc:"
-)
-_WHOLE: Final = sim.RowType(
-    "order_id=id symbol=native order_qty=qty cum_cost=cum_value cum_qty=cum side limit_price=px timestamp=updated_at"
-    " limit_price_type:static stop_price:0.0 fee_usd_equiv:0.0 fee_ccy_pref:fciq"
-)
-_MADE: Final = sim.RowType(
-    "exec_id=id symbol=native side last_qty=qty last_price=px cost=value exec_type:trade fee_usd_equiv:0.0"
-    " order_status:partially_filled",
-    {"order_userref": 0},
-)
+_ROWS: Final = {
+    "trade": sim.RowType(
+        "ordertxid=order_id type=side price=px cost=value fee vol=qty postxid:TKH2SE-M7IF5-CFI7LT ordertype:limit"
+        " margin:0.00000 leverage:0 misc:"
+    ),
+    "whole": sim.RowType(
+        "order_id=id symbol=native order_qty=qty cum_cost=cum_value cum_qty=cum side limit_price=px"
+        " timestamp=updated_at limit_price_type:static stop_price:0.0 fee_usd_equiv:0.0 fee_ccy_pref:fciq"
+    ),
+    "made": sim.RowType(
+        "exec_id=id symbol=native side last_qty=qty last_price=px cost=value exec_type:trade fee_usd_equiv:0.0"
+        " order_status:partially_filled",
+        {"order_userref": 0},
+    ),
+}
 ENTRY: Final = sim.RowType(
     "asset amount balance timestamp type:trade asset_class:currency category:trade wallet_type:spot wallet_id:main"
     " fee:0"
@@ -226,12 +228,12 @@ def order_row(facts: sim.Facts, order: sim.SimOrder) -> dict[str, Any]:
 def trade_row(facts: sim.Facts, fill: sim.SimFill) -> dict[str, Any]:
     """TradesHistory."""
     name = pair_names(facts.exchange.pairs[fill.symbol])[0]
-    return _TRADE.of(facts.fill(fill), pair=name, time=seconds(fill.ns), trade_id=fill.id, maker=fill.maker)
+    return _ROWS["trade"].of(facts.fill(fill), pair=name, time=seconds(fill.ns), trade_id=fill.id, maker=fill.maker)
 
 
 def whole_report(facts: sim.Facts, order: sim.SimOrder, report: sim.OrderReport | None = None) -> dict[str, Any]:
     """An execution report with all that is known of an order: the first one, and those of a snapshot."""
-    row = _WHOLE.of(facts.order(order, report), order_type=order.kind, time_in_force=order.tif.value.upper())
+    row = _ROWS["whole"].of(facts.order(order, report), order_type=order.kind, time_in_force=order.tif.value.upper())
     name = {"cl_ord_id": order.cl_ord_id} if order.cl_ord_id else {"order_userref": 0}
     return numbered(row | name | {"post_only": order.post_only})
 
@@ -252,5 +254,5 @@ def reports(facts: sim.Facts, report: sim.OrderReport) -> list[dict[str, Any]]:
     made = facts.fill(fill)
     fee = numbered({"asset": made["fee_asset"], "qty": made["fee"]})
     more = {"trade_id": fill.id, "liquidity_ind": "m" if fill.maker else "t", "order_type": order.kind, "fees": [fee]}
-    out = [rest | numbered(_MADE.of(made, **more))]
+    out = [rest | numbered(_ROWS["made"].of(made, **more))]
     return [*out, rest | {"exec_type": "filled"}] if report.status is OrdStatus.FILLED else out
