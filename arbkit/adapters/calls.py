@@ -83,6 +83,8 @@ class Pages(Struct, frozen=True, gc=False):
     """A parameter of the first page that the cursor replaces."""
     numbered: bool = False
     """Pages are asked for by their number, from 1: any text as cursor means that there is one more."""
+    size: int = 0
+    """Pages are asked for by the number of rows before them, so many a page; the cursor as with ``numbered``."""
 
 
 def no_params(context: Context, what: Any) -> Params:

@@ -272,8 +272,10 @@ class RestSession:
             listed.pages = 0
         elif not cursor:
             return self._whole(listed, True, now_ns)
-        numbered = cursor and listed.call.pages is not None and listed.call.pages.numbered
-        listed.cursor = str(listed.pages + 1) if numbered else cursor
+        pages = listed.call.pages
+        if cursor and pages is not None and (pages.numbered or pages.size):
+            cursor = str(listed.pages * pages.size if pages.size else listed.pages + 1)
+        listed.cursor = cursor
         return (self._later(listed),)
 
     def _cut_short(self, listed: _Listed, why: str, now_ns: int) -> Sequence[Output]:

@@ -21,11 +21,13 @@ from arbkit.core.errors import LocalProtocolError, RemoteProtocolError
 from arbkit.core.types import (
     NEVER,
     Ask,
+    AskKind,
     BookLost,
     BookState,
     Command,
     Dial,
     HttpAnswer,
+    Lane,
     NoAnswer,
     Notice,
     Output,
@@ -349,7 +351,9 @@ class AccountSocket:
     """A private stream, or order entry, or both.
 
     ``read(socket, data, now_ns)``  decodes a message; calls ``logged_in`` and ``confirmed``
-    ``login(context, now_ns)``      the login message; None = requests are signed one by one
+    ``login(context, now_ns)``      the login message; None = there is none: requests are signed one by one, or
+    ``token(answer)``               reads the answer to ``AskKind.TOKEN``, which then is asked for in place of a login.
+                                    Raises ``CredentialsError``, or ``RemoteProtocolError`` to dial again
     ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
@@ -365,6 +369,7 @@ class AccountSocket:
         "_login",
         "_patience_ns",
         "_read",
+        "_token",
         "_url",
         "_write",
         "context",
@@ -379,7 +384,8 @@ class AccountSocket:
         url: str,
         calls: CallTable,
         read: Callable[[AccountSocket, Any, int], Sequence[Output]],
-        login: Callable[[Context, int], Send] | None,
+        login: Callable[[Context, int], Send] | None = None,
+        token: Callable[[HttpAnswer], None] | None = None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
@@ -391,6 +397,7 @@ class AccountSocket:
         self._calls = calls
         self._read = read
         self._login = login
+        self._token = token
         self._channels = channels
         self._write = write
         self.ids = ids or RequestIds(context, 36)
@@ -406,6 +413,8 @@ class AccountSocket:
             self._heartbeat.start(now_ns)
         self._patience_ns = now_ns + _PATIENCE_NS
         self._schedule()
+        if self._token is not None:
+            return (Ask(kind=AskKind.TOKEN, lane=Lane.QUERY),)
         return self.logged_in(now_ns) if self._login is None else (self._login(self.context, now_ns),)
 
     def logged_in(self, now_ns: int) -> Sequence[Output]:
@@ -458,7 +467,12 @@ class AccountSocket:
         return self._read(self, data, now_ns)
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        return ()
+        if self._token is None or not isinstance(what, Ask):
+            return ()
+        if isinstance(answer, NoAnswer):
+            raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
+        self._token(answer)
+        return self.logged_in(now_ns)
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         if now_ns >= self._patience_ns:

@@ -65,7 +65,7 @@ class Facts:
             "min_notional": pair.min_notional,
         }
         names = {"symbol": symbol, "native": self.native(symbol), "base": pair.base, "quote": pair.quote}
-        return names | {name: self.amount(units(value)) for name, value in rules.items()}
+        return names | {name: self.amount(units(value)) if value.is_finite() else "" for name, value in rules.items()}
 
     def band(self, symbol: str) -> dict[str, str]:
         """The prices at which a pair may be bought and sold: the highest and the lowest one now, and the multiples of

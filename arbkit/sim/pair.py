@@ -55,6 +55,7 @@ class Pair:
     min_qty: Decimal
     min_notional: Decimal = Decimal(0)
     max_qty: Decimal = Decimal(9000)
+    """Infinity = the venue has no maximum."""
     px_step: int = 1
     """Ticks in the price step that orders must keep: more than 1 after a change of the rules. The book's tick stays."""
     qty_step: int = 1

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 import arbkit.venue as kit
 
@@ -15,7 +18,7 @@ ORDER = kit.OrderFields(
 )
 
 
-def session() -> kit.RestSession:
+def session(**how: Any) -> kit.RestSession:
     calls = kit.CallTable(
         "toy",
         {
@@ -28,7 +31,7 @@ def session() -> kit.RestSession:
                 "/orders",
                 kit.each(ORDER.read),
                 params=lambda context, what: [("limit", "2")],
-                pages=kit.Pages("page", lambda rows: "more" if len(rows) == 2 else "", numbered=True),
+                pages=kit.Pages("page", lambda rows: "more" if len(rows) == 2 else "", **(how or {"numbered": True})),
             ),
         },
         verdicts=kit.Verdicts(ok=[200], rejected={}),
@@ -50,9 +53,10 @@ def test_a_parameter_that_the_path_names_stands_in_it_and_nowhere_else() -> None
     assert url(session().encode([query], 0)) == "https://toy/orders/a%2Fb%3Fc/state?pair=BTCUSDT"
 
 
-def test_pages_that_are_asked_for_by_their_number() -> None:
-    """Page 2 and 3 follow a full page; the listing has the rows of all."""
-    rest = session()
+@pytest.mark.parametrize(("how", "pages"), [({"numbered": True}, ("2", "3")), ({"size": 2}, ("2", "4"))])
+def test_pages_that_are_asked_for_by_their_number(how: dict[str, Any], pages: Sequence[str]) -> None:
+    """Page 2 and 3 follow a full page, by their number or by the number of rows before; the listing has all rows."""
+    rest = session(**how)
     what = kit.ListOpenOrders(account=ME)
     asked: Any = what
     urls = [url(rest.encode([what], 0))]
@@ -63,7 +67,7 @@ def test_pages_that_are_asked_for_by_their_number() -> None:
         if isinstance(outputs[0], kit.Ask):
             asked = outputs[0]
             urls.append(url(rest.encode(asked, 0)))
-    assert urls == [f"https://toy/orders?limit=2{more}" for more in ("", "&page=2", "&page=3")]
+    assert urls == [f"https://toy/orders?limit=2{more}" for more in ("", *(f"&page={page}" for page in pages))]
     (listing,) = outputs
     assert [one.order_id for one in listing.updates] == ["1", "2", "3", "4", "5"]
 

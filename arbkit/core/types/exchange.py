@@ -78,6 +78,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """An order that passed the gateway is executed or refused within this time. The proof of absence waits for it."""
     order_timeout_source: str = "assumed: the longest that any venue states (Binance); this one states none"
     """The page that says so, or "assumed" with the reason."""
+    least_deadline_ns: int = 0
+    """The venue takes no deadline of an order that is nearer, so an order with a nearer one gets this."""
     lookup_lag_ns: int = 2_000_000_000
     """How long a new order may be missing from queries."""
     keeps_deadlines: bool = True
@@ -93,6 +95,9 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     streams_fills: bool = True
     """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
     at once (``ListFills``)."""
+    answers_named: bool = True
+    """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
+    Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""
     streams_balances: bool = True
     """The private stream tells what is free and what is locked after each change. Otherwise only the listing does
     (``AskKind.BALANCES``), and between two listings fills move the balances."""

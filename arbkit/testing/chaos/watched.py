@@ -230,13 +230,21 @@ class Watched(VirtualRun):
         self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
+            if frame.kind == "reply" and "error" in frame.text:  # it may not repeat the order's id
+                link = self._links.get(frame.conn)
+                for cl_ord_id in self.truth.refused.intersection(self.unheard):
+                    if self.left[cl_ord_id] == link:
+                        del self.unheard[cl_ord_id]
         super()._frame(frame)
 
     def _answer(self, out: Answer) -> None:
         if self.unheard and out.reply is not None:
             self._hear(out.reply.body.decode(errors="replace"))
             flight = self._refs.get(out.ref)
-            self.too_many.update(self._refused.intersection(self._asked.get(flight[0], ()) if flight else ()))
+            asked = self._asked.get(flight[0], ()) if flight else ()
+            self.too_many.update(self._refused.intersection(asked))
+            for cl_ord_id in self.truth.refused.intersection(asked):  # an error may not repeat the order's id
+                self.unheard.pop(cl_ord_id, None)
         super()._answer(out)
 
     def _hear(self, text: str) -> None:

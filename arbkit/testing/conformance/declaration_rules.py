@@ -58,6 +58,7 @@ def capability_card(subject: VenueUnderTest) -> None:
     if not subject.made().route(an_order("")):
         return
     must(card.lookup_lag_ns > 0, "capabilities.lookup_lag_ns is 0: every venue's queries have some lag")
+    must(card.least_deadline_ns <= card.order_window_ns, "capabilities.least_deadline_ns is more than the order window")
     for name in ("order_window", "order_timeout"):
         must(getattr(card, f"{name}_ns") > 0, f"capabilities.{name}_ns is 0: an order's absence cannot be proved")
         must(getattr(card, f"{name}_source"), f"capabilities.{name}_source is empty: name the page that says so")

@@ -26,6 +26,9 @@ class AnyKey(LocalSigner):
 
     ecdsa = ed25519
 
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        return super().hmac(algorithm, payload)
+
 
 def invented(venue: str, count: int) -> Sequence[Instrument]:
     """``count`` instruments of the venue. Their native names have 21 letters and digits, as the longest real ones."""
