@@ -81,6 +81,8 @@ class Pages(Struct, frozen=True, gc=False):
     """The cursor after these rows; "" = they are the last."""
     instead_of: str = ""
     """A parameter of the first page that the cursor replaces."""
+    numbered: bool = False
+    """Pages are asked for by their number, from 1: any text as cursor means that there is one more."""
 
 
 def no_params(context: Context, what: Any) -> Params:
@@ -91,6 +93,7 @@ class Call(Struct, frozen=True):
     """One call of the REST API. The first three are usually given by position, the others by name."""
 
     path: str
+    """``{name}`` in it stands for the parameter of that name, which is then not sent elsewhere."""
     read: Callable[[Got], Sequence[Output]]
     cost: str | Sequence[Cost] = ()
     """The name of a bucket stands for one unit of it."""

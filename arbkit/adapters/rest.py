@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
+from arbkit.adapters.calls import Call, CallTable, Got, Params, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import words
 from arbkit.adapters.verdicts import Code
@@ -142,7 +143,8 @@ class RestSession:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self._sign(self._context, RestRequest(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+        path, params = _placed(call.path, params)
+        return self._sign(self._context, RestRequest(call.method, path, params, call.signed, deadline_ns), now_ns)
 
     # --- back
 
@@ -224,7 +226,8 @@ class RestSession:
             listed.pages = 0
         elif not cursor:
             return self._whole(listed, True, now_ns)
-        listed.cursor = cursor
+        numbered = cursor and listed.call.pages is not None and listed.call.pages.numbered
+        listed.cursor = str(listed.pages + 1) if numbered else cursor
         self._count += 1
         what = listed.what
         ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
@@ -290,6 +293,14 @@ class RestSession:
                 out.append(Notice(venue, f"HTTP {status}: {words(answer.body)}", recv_ns=now_ns))
             self._status = status
         return out
+
+
+def _placed(path: str, params: Params) -> tuple[str, Params]:
+    """The path with the parameters that it names, and the other ones."""
+    if "{" not in path:
+        return path, params
+    inside = {name: quote(str(value), safe="") for name, value in params if f"{{{name}}}" in path}
+    return path.format_map(inside), [one for one in params if one[0] not in inside]
 
 
 def _joined_status(outputs: Sequence[Output]) -> Sequence[Output]:
