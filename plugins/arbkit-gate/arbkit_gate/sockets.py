@@ -30,6 +30,8 @@ _SUBSCRIBED_TWICE = "Alert sub"
 """The text of a refusal: the stream is subscribed already, and lives on."""
 _PRIVATE = ("spot.orders", "spot.usertrades", "spot.balances")
 _LOGIN = "spot.login"
+_SESSION = "session"
+"""The id of the request to log in."""
 _ENTRY: dict[str, tuple[str, type[kit.Command]]] = {
     "n": ("spot.order_place", kit.NewOrder),
     "c": ("spot.order_cancel", kit.CancelOrder),
@@ -177,11 +179,11 @@ def read_private(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> S
 
 
 def login(context: kit.Context, now_ns: int) -> kit.Send:
-    """Once a connection. The signed text is that of a request without parameters."""
+    """Once a connection. The signed text contains the parameters as they are sent: none."""
     signer = context.signer
     stamp = str(signer.venue_ns(now_ns) // kit.S)
-    proof = kit.hmac_hex(signer, f"api\n{_LOGIN}\n\n{stamp}", "sha512")
-    payload = {"req_id": "login", "api_key": signer.key, "signature": proof, "timestamp": stamp}
+    proof = kit.hmac_hex(signer, f"api\n{_LOGIN}\n{{}}\n{stamp}", "sha512")
+    payload = {"req_id": _SESSION, "api_key": signer.key, "signature": proof, "timestamp": stamp, "req_param": {}}
     return kit.Send(
         kit.Secret(kit.json_text({"time": int(stamp), "channel": _LOGIN, "event": "api", "payload": payload}))
     )
@@ -217,7 +219,7 @@ def read_trade(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Seq
     status, error = frame.header.status, frame.data.errs
     if error is None and status not in ("200", "201"):
         error = rows.Refusal("", f"status {status}")
-    if frame.request_id == "login":
+    if frame.request_id == _SESSION:
         if error is None:
             return socket.logged_in(now_ns)
         refused = VERDICTS.refused_login("gate", error.label, error.message)
