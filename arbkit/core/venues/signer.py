@@ -23,11 +23,14 @@ class LocalSigner:
     encoding; error texts never contain the secret. ``offset_ns`` is measured by the desk: venue clock minus our clock.
     """
 
-    __slots__ = ("_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
+    __slots__ = ("_decoded", "_encoding", "_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
 
     def __init__(self, key: str, secret: str, passphrase: str = "", *, encoding: str = "utf-8") -> None:
         self._key = key
         self._secret = _secret_bytes(secret, encoding)
+        self._encoding = encoding
+        self._decoded = b""
+        """The secret as the venue's own encoding gives it."""
         self._passphrase = Secret(passphrase)
         self._private: Any = None
         self._nonce = 0
@@ -46,9 +49,12 @@ class LocalSigner:
     def passphrase(self) -> str:
         return self._passphrase
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        """Raw HMAC digest of ``payload``."""
-        return hmac.digest(self._secret, payload, algorithm)
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        """Raw HMAC digest of ``payload``. The venue's ``encoding`` counts if the configuration names none."""
+        if not encoding or self._encoding != "utf-8":
+            return hmac.digest(self._secret, payload, algorithm)
+        self._decoded = self._decoded or _secret_bytes(self._secret.decode(), encoding)
+        return hmac.digest(self._decoded, payload, algorithm)
 
     def ed25519(self, payload: bytes) -> bytes:
         """64 raw bytes. The secret is a PEM key, or its 32 bytes (as base64 or hex)."""

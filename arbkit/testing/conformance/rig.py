@@ -78,8 +78,8 @@ class WatchedSigner(LocalSigner):
         super().__init__(key, secret, passphrase)
         self.made: list[str] = []
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        digest = super().hmac(algorithm, payload)
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        digest = super().hmac(algorithm, payload, encoding)
         self.made += [digest.hex(), b64encode(digest).decode()]
         return digest
 

@@ -47,6 +47,20 @@ def test_hmac_equals_the_published_vectors() -> None:
         assert signer.hmac("sha512", payload).hex().startswith("164b7a7bfcf819e2e395")
 
 
+def test_the_venues_encoding_counts_where_the_configuration_names_none() -> None:
+    """RFC 4231, case 2: one secret as the venue shows it, with and without ``encoding`` in the configuration. A secret
+    of another form is told, without its text."""
+    payload = b"what do ya want for nothing?"
+    secret = base64.b64encode(b"Jefe").decode()
+    for signer in (LocalSigner("k", secret), LocalSigner("k", secret, encoding="base64")):
+        for _ in range(2):
+            assert signer.hmac("sha512", payload, "base64").hex().startswith("164b7a7bfcf819e2e395")
+    assert LocalSigner("k", "Jefe").hmac("sha512", payload).hex().startswith("164b7a7bfcf819e2e395")
+    with pytest.raises(CredentialsError, match="the secret is not base64 text") as told:
+        LocalSigner("k", CANARY).hmac("sha512", payload, "base64")
+    assert CANARY not in str(told.value)
+
+
 def test_ed25519_equals_the_published_vector() -> None:
     """RFC 8032, test 2; raw, base64 and PEM forms of one key."""
     seed = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
