@@ -13,3 +13,10 @@ def register_exchanges(register: Callable[[Any], None]) -> None:
     from arbkit_gate.adapter import Gate
 
     register(Gate)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_gate.dialect import GateDialect
+
+    register(GateDialect)

@@ -194,8 +194,8 @@ def _assets(got: kit.Got) -> list[kit.AssetStatus]:
 
 
 def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: str) -> kit.HttpRequest:
-    """The signed text is method, path, query as sent, SHA-512 of the body, and the time in seconds, one a line. A new
-    order carries ``x-gate-exptime`` in ms."""
+    """The signed text is method, path, query (not percent-encoded, as it is sent), SHA-512 of the body, and the time in
+    seconds, one a line. A new order carries ``x-gate-exptime`` in ms."""
     post = request.method == "POST"
     path, query = PREFIX + request.path, "" if post else kit.query(request.params)
     body = kit.json_text(dict(request.params)) if post else ""
@@ -203,8 +203,9 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
     if request.signed:
         signer = context.signer
         stamp = str(signer.venue_ns(now_ns) // kit.S)
+        plain = "" if post else "&".join(f"{name}={value}" for name, value in request.params)
         digest = sha512(body.encode()).hexdigest()
-        proof = kit.hmac_hex(signer, f"{request.method}\n{path}\n{query}\n{digest}\n{stamp}", "sha512")
+        proof = kit.hmac_hex(signer, f"{request.method}\n{path}\n{plain}\n{digest}\n{stamp}", "sha512")
         headers = [("KEY", signer.key), ("Timestamp", stamp), ("SIGN", kit.Secret(proof))]
         headers.append(("Content-Type", "application/json"))
     if request.deadline_ns or (post and request.path == "/spot/orders"):
