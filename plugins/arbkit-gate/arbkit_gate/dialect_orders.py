@@ -110,11 +110,14 @@ class Orders:
         return self._exchange.cancel(call.owner, order.symbol, now_ns=call.now_ns, order_id=order.id)
 
     def find(self, call: sim.SimCall) -> sim.SimOrder:
-        """Query an order. By text only while it is open; an order that ended without a fill is kept for a minute."""
+        """Query an order. One that ended without a fill is kept for a minute. By text one that ended may be found for
+        some time or not at all: the page and reports of users disagree (``settings["forgets_texts"]``: not at all)."""
         order = self._named(call)
         if order is not None and order.status.terminal:
+            assert call.account is not None
             by_text = call.text("order_id").startswith("t-")
-            if by_text or (not order.cum and call.now_ns - order.updated_ns > _KEPT_NS):
+            forgotten = by_text and call.account.settings.get("forgets_texts")
+            if forgotten or ((by_text or not order.cum) and call.now_ns - order.updated_ns > _KEPT_NS):
                 order = None
         if order is None:
             raise self._unknown(call)

@@ -27,7 +27,7 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "tick": ("INVALID_PRECISION", "Invalid price precision"),
     "lot": ("INVALID_PRECISION", "Invalid amount precision"),
     "min_qty": ("AMOUNT_TOO_LITTLE", "Your order size is too small"),
-    "min_notional": ("AMOUNT_TOO_LITTLE", "Your order value is too small"),
+    "min_notional": ("INVALID_PARAM_VALUE", "Your order size is too small"),
     "max_qty": ("AMOUNT_TOO_MUCH", "Your order size is too large"),
     "balance": ("BALANCE_NOT_ENOUGH", "Not enough {} balance"),
     "duplicate": ("REPEATED_CREATION", "Repeated creation"),

@@ -90,6 +90,12 @@ class Whole(Struct, gc=False, rename={"last": "id", "ms": "update"}):
         return self.ms * MS
 
 
+class OpenOrders(Struct, gc=False):
+    """A pair of ``GET /spot/open_orders``, with a page of its orders."""
+
+    orders: list[dict[str, Any]]
+
+
 class Header(Struct, frozen=True, gc=False):
     """The header of an answer on the order socket. A field is written in two ways in the documentation."""
 

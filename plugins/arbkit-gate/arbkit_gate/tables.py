@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from hashlib import sha512
 from typing import Any
@@ -293,19 +293,21 @@ def answered(context: kit.Context, row: kit.Row, about: Any, now_ns: int) -> kit
 
 def _open(got: kit.Got) -> list[kit.OrderUpdate]:
     """Orders by pair; those of the pair that was asked for."""
-    listed = replace(got, rows=[row for group in got.rows for row in kit.inner(group, "orders")])
+    listed = replace(got, rows=[row for group in got.rows for row in group.orders])
     wanted = got.what.instrument
     return [one for one in kit.each(order)(listed) if wanted in ("", one.instrument)]
 
 
 def _finished(got: kit.Got) -> list[kit.OrderUpdate]:
     """The one that is looked for, among the newest finished orders of its pair."""
+    if not all(kit.text(row, "id") for row in got.rows):
+        raise ValueError("an order without an id")
     return [one for one in kit.each(order)(got) if got.what.ref in (one.cl_ord_id, one.order_id)][:1]
 
 
-def _more(lists: Sequence[Sequence[Any]], most: int) -> str:
-    """Whether one of the lists is full, so that there may be a further page."""
-    return "more" if any(len(listed) >= most for listed in lists) else ""
+def _pages(most: int, lists: Callable[[Any], Sequence[Any]] = lambda listed: [listed]) -> kit.Pages:
+    """Pages by their number, as long as one of the lists is full."""
+    return kit.Pages("page", lambda got: "more" if any(len(one) >= most for one in lists(got)) else "", numbered=True)
 
 
 _ONE = "/spot/orders/{order_id}"
@@ -368,14 +370,15 @@ CALLS = kit.CallTable(
             _open,
             "open",
             params=lambda context, what: [_SPOT, ("limit", str(_PAGE))],
-            pages=kit.Pages("page", lambda groups: _more([group.get("orders") or () for group in groups], _PAGE)),
+            rows=list[rows.OpenOrders],
+            pages=_pages(_PAGE, lambda groups: [group.orders for group in groups]),
         ),
         kit.ListFills: kit.Call(
             "/spot/my_trades",
             kit.each(fill),
             "fills",
             params=_fill_params,
-            pages=kit.Pages("page", lambda listed: _more([listed], _FILLS_PAGE)),
+            pages=_pages(_FILLS_PAGE),
             memory_ns=_FILLS_NS,
         ),
     },

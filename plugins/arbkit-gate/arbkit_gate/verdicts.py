@@ -46,10 +46,13 @@ VERDICTS = kit.Verdicts(
     absent=("ORDER_NOT_FOUND", "CLIENT_ID_NOT_FOUND"),
     throttled=("TOO_MANY_REQUESTS", "TOO_FAST"),
     ambiguous=("TOO_BUSY", "SERVER_ERROR", "INTERNAL", "INTERNAL_SERVER_ERROR", "SERVER_TIMEOUT"),
-    # precision and limits are of a price or of a size; the text tells which
+    # what is wrong stands in the text, such as "Your order size 0.6 USDT is too small. The minimum is 3 USDT"
     sayings=(
+        kit.Saying("INVALID_PARAM_VALUE", "too small", kit.RejectReason.MIN_NOTIONAL),
         kit.Saying("INVALID_PRECISION", "price", kit.RejectReason.BAD_PRICE),
         kit.Saying("INVALID_PARAM_VALUE", "price", kit.RejectReason.BAD_PRICE),
         kit.Saying("INVALID_PARAM_VALUE", "amount", kit.RejectReason.BAD_QTY),
+        kit.Saying("AUTHENTICATION_FAILED", "not login", kit.RejectReason.OTHER),  # the key is good: log in again
+        kit.Saying("4", "REQUEST_EXPIRED", kit.RejectReason.CLOCK),
     ),
 )
