@@ -8,17 +8,16 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_gate import sockets, tables
 
-
-def _site(rest: str, ws: str) -> dict[str, str]:
-    return {"rest": rest, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), ws)}
-
-
+_SOCKETS = ("ws_public", "ws_private", "ws_trade")
 HOSTS = kit.Hosts(
     "gate",
     {
-        ("prod", "global"): _site("https://api.gateio.ws", "wss://api.gateio.ws"),
-        ("prod", "eu"): _site("https://api.gateeu.com", "wss://api.gateeu.com"),
-        ("testnet", "global"): _site("https://api-testnet.gateapi.io", "wss://ws-testnet.gate.com"),
+        key: {"rest": f"https://{rest}", **dict.fromkeys(_SOCKETS, f"wss://{ws}")}
+        for key, rest, ws in (
+            (("prod", "global"), "api.gateio.ws", "api.gateio.ws"),
+            (("prod", "eu"), "api.gateeu.com", "api.gateeu.com"),
+            (("testnet", "global"), "api-testnet.gateapi.io", "ws-testnet.gate.com"),
+        )
     },
 )
 """``eu`` is an exchange of its own, with its own keys and books, and without ``spot.obu``."""
@@ -108,7 +107,7 @@ class Gate:
         )
 
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
-        """Empty for commands that this adapter does not have (replace, cancel-all)."""
+        """Empty for commands that this adapter does not have (replace)."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder))
 
     def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:

@@ -97,9 +97,15 @@ class GateDialect:
         self._door = sim.Door(exchange, "hex", _REST, algorithm="sha512")
         self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
-        self._calls = Calls(facts, self._orders, self.timers)
+        self._calls = Calls(facts, self._orders)
         self._conns = sim.Conns(out, self.timers)
         self._streams = Streams(facts, self.timers, self._conns)
+        self._told: dict[type[Any], Callable[[Any, int], None]] = {
+            sim.TopReport: self._streams.top,
+            sim.TradeReport: self._streams.trade,
+            sim.OrderReport: self._streams.order,
+            sim.BalanceReport: self._streams.balance,
+        }
         self._entries: dict[str, Callable[[sim.SimCall], Any]] = {
             "spot.order_place": self._place,
             "spot.order_cancel": lambda call: wire.order_row(facts, self._orders.cancel(call)),
@@ -130,9 +136,8 @@ class GateDialect:
             route, named = self._calls.route(request.method, request.path)
             account = self._signed(request, now_ns) if route.signed else None
             params = dict(parse_qsl(request.query, keep_blank_values=True)) | named
-            expire_ns = _expiry(request.headers.get("x-gate-exptime", ""))
-            body = _body(request)
-            call = sim.SimCall(params, account, now_ns, self._facts, wire.wrong, body=body, expire_ns=expire_ns)
+            call = sim.SimCall(params, account, now_ns, self._facts, wire.wrong, body=_json(request.body))
+            call.expire_ns = _expires(request.headers)
             self._count(route, call, headers)
             data = route.handler(call)
         except sim.Problem as problem:
@@ -181,27 +186,25 @@ class GateDialect:
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> sim.Reply | None:
-        path = target.partition("?")[0].rstrip("/")
-        if path not in _PATHS:
-            return sim.Reply(404, b"")
-        state = self._conns.open(conn, path, self._facts, now_ns)
-        # a socket without a subscription is closed after 30 seconds without a ping
-        self._conns.cut_idle(state, _IDLE_NS, now_ns, 1006)
-        return None
+        path, _, _ = target.partition("?")
+        known = path.rstrip("/") in _PATHS
+        if known:
+            # a socket without a subscription is closed after 30 seconds without a ping
+            self._conns.cut_idle(self._conns.open(conn, path, self._facts, now_ns), _IDLE_NS, now_ns, 1006)
+        return None if known else sim.Reply(404, b"")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
         self._streams.closed(conn)
+        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
+        if (state := self._conns.get(conn)) is None:
             return
         try:
             message = msgspec.json.decode(text, type=_Message)
         except msgspec.DecodeError:
-            problem = sim.Problem(1, "invalid request body format")
-            state.tell(_head("", "", now_ns) | {"error": _error(problem), "result": None})
+            wrong = {"code": 1, "message": "invalid request body format"}
+            state.tell(_head("", "", now_ns) | {"error": wrong, "result": None})
             return
         if message.channel == "spot.ping":
             state.alive_ns = max(now_ns, state.alive_ns)
@@ -262,15 +265,16 @@ class GateDialect:
                 sim.refuse(not ref, "INVALID_ARGUMENT", "req_id is missing", 400)
                 handler = sim.found(self._entries.get(message.channel), "NOT_FOUND", "unknown channel", 404)
                 account = sim.found(state.account, *_NOT_LOGGED_IN)
-                params = msgspec.json.decode(entry.req_param, type=dict[str, Any])
+                params = _json(entry.req_param)
+                sim.refuse(not isinstance(params, dict), "INVALID_ARGUMENT", "req_param is no object", 400)
                 if message.channel == "spot.order_place":
                     echo = {"result": {"req_id": ref, "req_param": params}}
                     state.tell(
                         {"request_id": ref, "ack": True, "header": self._header(message, 200, now_ns), "data": echo}
                     )
                 sim.refuse(now_ns < self._exchange.limited_until_ns, *_THROTTLED)
-                expire_ns = _expiry(str(entry.req_header.get("x-gate-exptime", "")))
-                call = sim.SimCall(params, account, now_ns, self._facts, wire.wrong, expire_ns=expire_ns)
+                call = sim.SimCall(params, account, now_ns, self._facts, wire.wrong)
+                call.expire_ns = _expires(entry.req_header)
                 result = handler(call)
                 struck = message.channel == "spot.order_place" and self._exchange.strikes("overrun", message.channel)
                 sim.refuse(struck, *_THROTTLED)
@@ -304,16 +308,11 @@ class GateDialect:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
+        """Gate has no channel that tells of changed rules or halts."""
         for report in reports:
-            match report:
-                case sim.TopReport():
-                    self._streams.top(report, now_ns)
-                case sim.TradeReport():
-                    self._streams.trade(report, now_ns)
-                case sim.OrderReport():
-                    self._streams.order(report, now_ns)
-                case sim.BalanceReport():
-                    self._streams.balance(report, now_ns)
+            told = self._told.get(type(report))
+            if told is not None:
+                told(report, now_ns)
 
 
 def _head(channel: str, event: str, now_ns: int) -> dict[str, Any]:
@@ -343,20 +342,17 @@ def _payload(message: _Message) -> list[str]:
         raise sim.Problem(1, "invalid payload: a list of texts is expected") from None
 
 
-def _body(request: sim.Request) -> Any:
-    if request.method != "POST":
-        return None
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        raise sim.Problem("INVALID_CONTENT_TYPE", "Content-Type must be application/json", 415)
+def _json(data: bytes | msgspec.Raw, status: int = 400) -> Any:
+    """The value of a body or of parameters; None if it is empty."""
     try:
-        return msgspec.json.decode(request.body)
-    except msgspec.DecodeError:
-        raise sim.Problem("INVALID_REQUEST_BODY", "Invalid request body", 400) from None
+        return msgspec.json.decode(data) if bytes(data) else None
+    except msgspec.DecodeError as error:
+        raise sim.Problem("INVALID_REQUEST_BODY", f"Invalid request body: {error}", status) from None
 
 
-def _expiry(value: str) -> int:
-    """``x-gate-exptime`` in ms: a request that arrives later is refused."""
-    if not value:
-        return 0
-    sim.refuse(not (value.isascii() and value.isdigit()), "INVALID_ARGUMENT", "invalid x-gate-exptime", 400)
-    return int(value) * wire.MS
+def _expires(headers: Mapping[str, Any]) -> int:
+    """``x-gate-exptime``: the request is refused after this time; 0 = never."""
+    text = str(headers.get("x-gate-exptime") or "0")
+    if not text.isdecimal():
+        raise wire.wrong("x-gate-exptime", "invalid")
+    return int(text) * wire.MS

@@ -16,12 +16,6 @@ __all__ = ["Calls"]
 
 _DAY: Final = 86_400 * wire.S
 _MOST_LEVELS: Final = 1000
-BARS: Final = {
-    **{f"{minutes}m": minutes * sim.MINUTE for minutes in (1, 5, 15, 30)},
-    **{f"{hours}h": hours * 60 * sim.MINUTE for hours in (1, 4, 8)},
-    "1d": 24 * 60 * sim.MINUTE,
-}
-"""The bars of candles that are served: not those of seconds, weeks and months."""
 _FEE: Final = {
     **sim.texts("gt_taker_fee:0 gt_maker_fee:0 loan_fee:0.18 point_type:1 futures_taker_fee:0.0005"),
     **sim.texts("futures_maker_fee:0.0002 delivery_taker_fee:0.0005 delivery_maker_fee:0.0002"),
@@ -33,11 +27,9 @@ _FEE: Final = {
 class Calls:
     """The calls of one exchange. A handler returns the reply's body."""
 
-    def __init__(self, facts: sim.Facts, orders: Orders, timers: sim.Timers) -> None:
+    def __init__(self, facts: sim.Facts, orders: Orders) -> None:
         self._exchange = facts.exchange
         self._orders = orders
-        self._timers = timers
-        self._dead_man: dict[tuple[str, str], sim.Timer] = {}
         public, private = partial(self._route, by="ip"), partial(self._route, signed=True)
         table = {
             "GET spot/time": public(lambda call: {"server_time": call.now}),
@@ -49,7 +41,6 @@ class Calls:
             "GET spot/tickers": public(self._tickers),
             "GET spot/order_book": public(self._book),
             "GET spot/trades": public(self._trades),
-            "GET spot/candlesticks": public(self._candles),
             "GET margin/currency_pairs": public(lambda call: []),
             "GET account/detail": private(self._detail),
             "GET wallet/fee": private(self._fee),
@@ -59,8 +50,6 @@ class Calls:
             "GET spot/orders/{order_id}": private(lambda call: wire.order_row(facts, self._orders.find(call))),
             "GET spot/my_trades": private(self._fills),
             "DELETE spot/orders": private(lambda call: self._rows(call, self._orders.cancel_all(call))),
-            "POST spot/cancel_batch_orders": private(self._cancel_many),
-            "POST spot/countdown_cancel_all": private(self._countdown),
             # orders and cancels have their own limits
             "POST spot/orders": sim.Route(self._place, signed=True),
             "DELETE spot/orders/{order_id}": sim.Route(self._cancel, signed=True),
@@ -115,12 +104,6 @@ class Calls:
         newest = list(reversed(self._exchange.trades[self._orders.symbol(call)].newest))
         return [wire.trade_row(call.facts, one, pushed=False) for one in paged(call, newest, 1000)]
 
-    def _candles(self, call: sim.SimCall) -> list[list[str]]:
-        symbol, bar = self._orders.symbol(call), call.choice("interval", BARS, "30m")
-        since_ns, until_ns = call.integer("from") * wire.S, call.integer("to") * wire.S
-        found = call.facts.candles(symbol, BARS[bar], since_ns, call.now_ns, until_ns)
-        return [wire.candle_row(one) for one in found][-call.limit(100, 1000) :]
-
     # --- account ----------------------------------------------------------------------------------------------------
 
     def _detail(self, call: sim.SimCall) -> dict[str, Any]:
@@ -174,46 +157,9 @@ class Calls:
         return groups
 
     def _place(self, call: sim.SimCall) -> dict[str, Any]:
-        item = call.item(self._body(call))
+        sim.refuse(not isinstance(call.body, dict), "INVALID_REQUEST_BODY", "Invalid request body", 400)
+        item = call.item(call.body)
         return self._orders.placed(item, self._orders.place(item, "rest"))
 
     def _cancel(self, call: sim.SimCall) -> dict[str, Any]:
         return wire.order_row(call.facts, self._orders.cancel(call))
-
-    def _cancel_many(self, call: sim.SimCall) -> list[dict[str, Any]]:
-        """Cancel batch orders by specified ID list: at most 20."""
-        if not isinstance(call.body, list) or not 1 <= len(call.body) <= 20:
-            raise sim.Problem("INVALID_REQUEST_BODY", "1 to 20 orders are expected", 400)
-        rows = []
-        for one in call.body:
-            item = call.item({"currency_pair": one.get("currency_pair"), "order_id": one.get("id")})
-            row = {"currency_pair": one.get("currency_pair"), "id": one.get("id"), "account": "spot"}
-            try:
-                text = wire.named(self._orders.cancel(item).cl_ord_id)
-                rows.append(row | {"text": text, "succeeded": True, "label": None, "message": None})
-            except sim.Problem as problem:
-                rows.append(row | {"text": "", "succeeded": False, "label": problem.code, "message": problem.msg})
-        return rows
-
-    def _countdown(self, call: sim.SimCall) -> dict[str, Any]:
-        """Countdown cancel orders: all orders (of a pair) end unless it is called again in time; 0 = off."""
-        given = self._body(call)
-        seconds, pair = given.get("timeout"), given.get("currency_pair") or ""
-        if not isinstance(seconds, int) or not (seconds == 0 or seconds >= 5):
-            raise wire.wrong("timeout", "invalid")
-        symbol = self._orders.symbol(call.item({"currency_pair": pair})) if pair else ""
-        key, due_ns = (call.owner, symbol), call.now_ns + seconds * wire.S
-        if key in self._dead_man:
-            self._dead_man.pop(key).cancel()
-        if seconds:
-            self._dead_man[key] = self._timers.at(due_ns, lambda now: self._end(key, now))
-        return {"triggerTime": call.facts.time(due_ns) if seconds else 0}
-
-    def _end(self, key: tuple[str, str], now_ns: int) -> None:
-        self._exchange.cancel_all(key[0], key[1], now_ns=now_ns)
-
-    @staticmethod
-    def _body(call: sim.SimCall) -> dict[str, Any]:
-        if not isinstance(call.body, dict):
-            raise sim.Problem("INVALID_REQUEST_BODY", "Invalid request body", 400)
-        return call.body

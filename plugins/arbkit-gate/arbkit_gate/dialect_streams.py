@@ -7,7 +7,6 @@ from typing import Any, Final
 from arbkit import sim
 
 from . import dialect_wire as wire
-from .dialect_calls import BARS
 
 __all__ = ["PRIVATE", "Streams"]
 
@@ -17,7 +16,6 @@ _SILENT: Final = ("spot.priceorders", "spot.margin_balances", "spot.cross_balanc
 _OBU: Final = {"50": 20 * wire.MS, "400": 100 * wire.MS}
 """Levels of ``spot.obu`` -> how often it is pushed."""
 _UPDATE: Final = {"100ms": (100, 100 * wire.MS), "20ms": (20, 20 * wire.MS)}
-_WHOLE: Final = ("5", "10", "20", "50", "100")
 _POLL_NS: Final = 1_000 * wire.MS
 
 
@@ -25,11 +23,8 @@ class Streams:
     """Spot WebSocket v4."""
 
     def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._timers = timers
-        self._conns = conns
-        self._subs = sim.Subs()
+        self._facts, self._exchange = facts, facts.exchange
+        self._timers, self._conns, self._subs = timers, conns, sim.Subs()
         self._totals: dict[tuple[str, str], tuple[int, int]] = {}
         """(account, asset) -> free and locked as last pushed."""
 
@@ -63,19 +58,10 @@ class Streams:
             return [((channel, name), (channel, conn.account.name)) for name in names]
         if channel == "spot.obu":
             return [((channel, name), (channel, name)) for name in payload]
-        if channel in ("spot.order_book_update", "spot.order_book", "spot.candlesticks"):
-            *given, last = payload or [""]
-            size = 3 if channel == "spot.order_book" else 2
-            name = last if channel == "spot.candlesticks" else (given or [""])[0]
-            level = given[1] if len(given) > 1 else (given or [""])[0]
-            fits = {
-                "spot.order_book_update": last in _UPDATE,
-                "spot.order_book": level in _WHOLE and last in ("100ms", "1000ms"),
-                "spot.candlesticks": level in BARS,
-            }
-            sim.refuse(len(payload) != size or not fits[channel], 2, f"invalid argument: {payload}")
-            self._known(name)
-            return [((channel, *payload), (channel, name))]
+        if channel == "spot.order_book_update":
+            sim.refuse(len(payload) != 2 or payload[1] not in _UPDATE, 2, f"invalid argument: {payload}")
+            self._known(payload[0])
+            return [((channel, *payload), (channel, payload[0]))]
         sim.refuse(channel not in ("spot.trades", "spot.tickers", "spot.book_ticker"), 2, f"unknown channel {channel}")
         for name in payload:
             self._known(name)
@@ -99,9 +85,8 @@ class Streams:
             symbol = self._facts.symbols[args[0]]
             book = self._exchange.books[symbol]
             self._top(sub, sim.TopReport(symbol, book.seq, *book.top()), now_ns)
-        elif channel in ("spot.tickers", "spot.order_book", "spot.candlesticks"):
-            every_ns = 100 * wire.MS if args[-1] == "100ms" else _POLL_NS
-            sub.timer = self._timers.every(every_ns, lambda now: self._poll(sub, now), now_ns)
+        elif channel == "spot.tickers":
+            sub.timer = self._timers.every(_POLL_NS, lambda now: self._ticker(sub, args[0], now), now_ns)
 
     # --- books ------------------------------------------------------------------------------------------------------
 
@@ -158,25 +143,11 @@ class Streams:
             row = wire.trade_row(self._facts, report, pushed=True)
             self._push(sub, row, now_ns, "trades", report.symbol)
 
-    def _poll(self, sub: sim.Sub, now_ns: int) -> None:
-        """A channel that is pushed when it changed."""
-        channel, *args = sub.arg
-        symbol = self._facts.symbols[args[-1] if channel == "spot.candlesticks" else args[0]]
-        if channel == "spot.candlesticks":
-            names = ["t", "a", "c", "h", "l", "o", "v", "w"]
-            for known in sub.candles(self._facts, symbol, BARS[args[0]], now_ns):
-                candle = dict(zip(names, wire.candle_row(known), strict=True))
-                self._push(sub, candle | {"w": known["closed"], "n": "_".join(args)}, now_ns)
-        elif channel == "spot.tickers":
-            row = wire.ticker_row(self._facts, symbol)
-            if sub.news(row):
-                self._push(sub, row, now_ns)
-        else:
-            book = self._exchange.books[symbol]
-            bids, asks = (self._facts.levels(symbol, side) for side in book.depth(int(args[1])))
-            whole = {"lastUpdateId": book.seq, "s": args[0], "bids": bids, "asks": asks}
-            if sub.news(whole):
-                self._push(sub, {"t": now_ns // wire.MS} | whole, now_ns, "book", symbol)
+    def _ticker(self, sub: sim.Sub, name: str, now_ns: int) -> None:
+        """Tickers Channel: pushed when it changed."""
+        row = wire.ticker_row(self._facts, self._facts.symbols[name])
+        if sub.news(row):
+            self._push(sub, row, now_ns)
 
     # --- private ----------------------------------------------------------------------------------------------------
 

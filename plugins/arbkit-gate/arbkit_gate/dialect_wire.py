@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from arbkit import sim
 from arbkit.core.types import OrdStatus, Side
 
 MS: Final = 1_000_000
-S: Final = 1_000_000_000
-_STATUS: Final = {
-    OrdStatus.NEW: "open",
-    OrdStatus.PARTIALLY_FILLED: "open",
-    OrdStatus.FILLED: "closed",
-}
+S: Final = 1_000 * MS
+_SAID: Final = {"tick": "Invalid price precision", "min_notional": "Your order size is too small"}
+"""The texts that a client must read, as users report them; the others are ours."""
+_STATUS: Final = dict.fromkeys((OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED), "open") | {OrdStatus.FILLED: "closed"}
 """All others are ``cancelled``, also after a partial fill."""
 # "Order details": finish_as
 _FINISH: Final = sim.texts(
     "user:cancelled ioc:ioc fok:fok stp:stp post_only:poc no_liquidity:depth_not_enough venue:trader_not_enough"
 )
-# "Label list". The labels are the venue's, the texts are ours.
-_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
-    "symbol": ("INVALID_CURRENCY_PAIR", "Invalid currency pair"),
-    "halted": ("TRADE_RESTRICTED", "Trading of this currency pair is restricted"),
-    "tick": ("INVALID_PRECISION", "Invalid price precision"),
-    "lot": ("INVALID_PRECISION", "Invalid amount precision"),
-    "min_qty": ("AMOUNT_TOO_LITTLE", "Your order size is too small"),
-    "min_notional": ("INVALID_PARAM_VALUE", "Your order size is too small"),
-    "max_qty": ("AMOUNT_TOO_MUCH", "Your order size is too large"),
-    "balance": ("BALANCE_NOT_ENOUGH", "Not enough {} balance"),
-    "duplicate": ("REPEATED_CREATION", "Repeated creation"),
-    "post_only": ("POC_FILL_IMMEDIATELY", "The post-only order would be filled immediately"),
-    "expired": ("REQUEST_EXPIRED", "The request arrived after x-gate-exptime"),
-    "unknown_order": ("ORDER_NOT_FOUND", "Order not found"),
-    "band_high": ("PRICE_THRESHOLD_EXCEEDED", "The price is too far above the market"),
-    "band_low": ("PRICE_THRESHOLD_EXCEEDED", "The price is too far below the market"),
+_LABELS: Final = {
+    rule: label
+    for label, rules in sim.texts(
+        "INVALID_CURRENCY_PAIR:symbol TRADE_RESTRICTED:halted INVALID_PRECISION:tick,lot AMOUNT_TOO_LITTLE:min_qty"
+        " INVALID_PARAM_VALUE:min_notional AMOUNT_TOO_MUCH:max_qty BALANCE_NOT_ENOUGH:balance"
+        " POC_FILL_IMMEDIATELY:post_only REQUEST_EXPIRED:expired ORDER_NOT_FOUND:unknown_order"
+        " PRICE_THRESHOLD_EXCEEDED:band_high,band_low"
+    ).items()
+    for rule in rules.split(",")
 }
+"""By the rule of the exchange that an order breaks. ``duplicate`` cannot happen: a text is not reserved."""
 NOTATION: Final = sim.Notation(
     native=lambda symbol: symbol.replace("-", "_"),
     side=lambda side: side.value,
@@ -57,7 +48,6 @@ _TICKER: Final = sim.RowType(
     " change_percentage=percent base_volume=qty quote_volume=turnover high_24h=high low_24h=low"
 )
 _TOP: Final = sim.RowType("u=seq s=native b=bid B=bid_qty a=ask A=ask_qty")
-_CANDLE: Final = sim.RowType("turnover last high low open qty")
 _TRADE: Final = sim.RowType("id currency_pair=native side amount=qty price=px")
 _ORDER: Final = sim.RowType(
     "id currency_pair=native side filled_total=cum_value fill_price=cum_value account:spot iceberg:0 amend_text:-"
@@ -76,8 +66,9 @@ def problem(error: sim.Problem | sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange."""
     if isinstance(error, sim.Problem):
         return error
-    label, msg = _REFUSED[error.rule]
-    return sim.Problem(label, msg.format(error), 404 if error.rule == "unknown_order" else 400)
+    label = _LABELS[error.rule]
+    text = _SAID.get(error.rule) or label.replace("_", " ").capitalize()
+    return sim.Problem(label, text, 404 if error.rule == "unknown_order" else 400)
 
 
 def wrong(name: str, why: sim.Why) -> sim.Problem:
@@ -111,11 +102,6 @@ def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
 def top_row(facts: sim.Facts, top: sim.TopReport, ns: int) -> dict[str, Any]:
     """Best bid or ask price."""
     return {"t": ns // MS} | _TOP.of(facts.top(top))
-
-
-def candle_row(known: Mapping[str, Any]) -> list[str]:
-    """Market K-line chart: time in s, quote volume, close, high, low, open, base volume, and whether it is closed."""
-    return [str(known["at"] // 1000), *_CANDLE.of(known).values(), str(known["closed"]).lower()]
 
 
 def trade_row(facts: sim.Facts, trade: sim.TradeReport, *, pushed: bool) -> dict[str, Any]:

@@ -136,6 +136,13 @@ def pushed_balance(context: kit.Context, row: kit.Row, now_ns: int) -> kit.Balan
     return _PUSHED_BALANCE.read(context, row, False, now_ns)
 
 
+def _rows(found: Sequence[kit.Row], name: str) -> Sequence[kit.Row]:
+    """The rows. ``ValueError`` if one lacks the field: it is not the venue's."""
+    if not all(kit.text(row, name) for row in found):
+        raise ValueError(f"a row without {name}")
+    return found
+
+
 def _step(row: kit.Row, name: str) -> Decimal:
     """A number of decimals as a step; 0 if there is none."""
     places = kit.amount(row, name)
@@ -172,7 +179,7 @@ def _seconds(row: kit.Row, name: str) -> Decimal:
 def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
     """The account's rates; those in GT if it pays so."""
     kind = "gt_" if got.rows.get("gt_discount") is True else ""
-    maker, taker = (kit.number(kit.text(got.rows, f"{kind}{side}_fee")) for side in ("maker", "taker"))
+    maker, taker = (kit.number(got.rows[f"{kind}{side}_fee"]) for side in ("maker", "taker"))
     one = got.context.catalogue.get(got.what.instrument)
     known = [one] if one is not None else got.context.catalogue.venue("gate")
     return [kit.FeeUpdate(got.context.account, each.id, maker, taker) for each in known]
@@ -300,8 +307,7 @@ def _open(got: kit.Got) -> list[kit.OrderUpdate]:
 
 def _finished(got: kit.Got) -> list[kit.OrderUpdate]:
     """The one that is looked for, among the newest finished orders of its pair."""
-    if not all(kit.text(row, "id") for row in got.rows):
-        raise ValueError("an order without an id")
+    _rows(got.rows, "id")
     return [one for one in kit.each(order)(got) if got.what.ref in (one.cl_ord_id, one.order_id)][:1]
 
 
@@ -332,7 +338,7 @@ CALLS = kit.CallTable(
         kit.AskKind.FEES: kit.Call("/wallet/fee", _fees, "fee", params=_pair, rows=dict[str, Any]),
         kit.AskKind.BALANCES: kit.Call(
             "/spot/accounts",
-            lambda got: [_BALANCE.read(got.context, row, True, got.now_ns) for row in got.rows],
+            lambda got: [_BALANCE.read(got.context, row, True, got.now_ns) for row in _rows(got.rows, "currency")],
             "balances",
         ),
         kit.AskKind.ASSETS: kit.Call("/spot/currencies", _assets, "currencies", signed=False),
@@ -357,6 +363,13 @@ CALLS = kit.CallTable(
             rows=dict[str, Any],
         ),
         kit.CancelOrder: kit.Call(_ONE, report, "cancel", method="DELETE", params=key_params, rows=dict[str, Any]),
+        kit.CancelAll: kit.Call(
+            "/spot/orders",
+            lambda got: [order(got.context, row, "ack", got.now_ns) for row in got.rows],
+            "cancel",
+            method="DELETE",
+            params=lambda context, what: [_SPOT, *_pair(context, what)],
+        ),
         kit.QueryOrder: kit.Call(
             _ONE,
             lambda got: kit.each(order)(replace(got, rows=[got.rows])),
