@@ -3,7 +3,8 @@
 A venue joins by being installed. What a test must know about it stands in ``plugins/<distribution>/tests/facts.py``:
 
 ``native(number)``  the venue's own name of the invented pair ``C<number>-USDT``
-``RECORDINGS``      name of a recording (``arbkit.testing.corpus``) -> (expected lines, books)
+``RECORDINGS``      name of a recording (``arbkit.testing.corpus``) -> (expected lines, books), and the number of
+                    books of which no line is expected, if there are some
 ``READ_ONLY``       name of a recording of another product or an old format -> what it is; no wrong book may come of it
 ``TAPES``           name of a recording -> its book frames and how ``test_tape_faults`` plays them
 ``TELLER``          a ``TapeServer`` teller

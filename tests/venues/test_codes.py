@@ -112,7 +112,7 @@ def _differences(venue: Any) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {"CODES": {}, "CODES_LEFT_OUT": {}}
     for code, error in _theirs(venue).items():
         wanted = next(MEANINGS[base.__name__] for base in error.__mro__ if base.__name__ in MEANINGS)
-        here = ours.get(code) if re.fullmatch(r"-?\d+", code) else _meanings_of(table, code)
+        here = ours.get(code) or (set() if re.fullmatch(r"-?\d+", code) else _meanings_of(table, code))
         if not here:
             found["CODES_LEFT_OUT"][code] = f"ccxt: {error.__name__}"
         elif not here <= wanted:
