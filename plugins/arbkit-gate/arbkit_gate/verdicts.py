@@ -48,7 +48,7 @@ VERDICTS = kit.Verdicts(
     ambiguous=("TOO_BUSY", "SERVER_ERROR", "INTERNAL", "INTERNAL_SERVER_ERROR", "SERVER_TIMEOUT"),
     # what is wrong stands in the text, such as "Your order size 0.6 USDT is too small. The minimum is 3 USDT"
     sayings=(
-        kit.Saying("INVALID_PARAM_VALUE", "too small", kit.RejectReason.MIN_NOTIONAL),
+        kit.Saying("INVALID_PARAM_VALUE", "your order size", kit.RejectReason.MIN_NOTIONAL),
         kit.Saying("INVALID_PRECISION", "price", kit.RejectReason.BAD_PRICE),
         kit.Saying("INVALID_PARAM_VALUE", "price", kit.RejectReason.BAD_PRICE),
         kit.Saying("INVALID_PARAM_VALUE", "amount", kit.RejectReason.BAD_QTY),
