@@ -93,6 +93,7 @@ class Whole(Struct, gc=False, rename={"last": "id", "ms": "update"}):
 class OpenOrders(Struct, gc=False):
     """A pair of ``GET /spot/open_orders``, with a page of its orders."""
 
+    currency_pair: str
     orders: list[dict[str, Any]]
 
 

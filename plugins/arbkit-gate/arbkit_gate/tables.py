@@ -299,10 +299,11 @@ def answered(context: kit.Context, row: kit.Row, about: Any, now_ns: int) -> kit
 
 
 def _open(got: kit.Got) -> list[kit.OrderUpdate]:
-    """Orders by pair; those of the pair that was asked for."""
-    listed = replace(got, rows=[row for group in got.rows for row in group.orders])
-    wanted = got.what.instrument
-    return [one for one in kit.each(order)(listed) if wanted in ("", one.instrument)]
+    """Orders by pair; those of the pair that was asked for, if one was."""
+    asked = got.what.instrument
+    native = got.context.native(asked) if asked else ""
+    groups = [group for group in got.rows if native in ("", group.currency_pair)]
+    return kit.each(order)(replace(got, rows=[row for group in groups for row in group.orders]))
 
 
 def _finished(got: kit.Got) -> list[kit.OrderUpdate]:

@@ -194,7 +194,7 @@ def test_the_older_channel_is_joined_to_a_snapshot() -> None:
 
 def test_the_request_of_the_snapshot() -> None:
     """With the id, and as many levels as the channel keeps up to date: Gate EU answers more with empty sides."""
-    rest = Gate(VenueSettings(options={"region": "eu"})).session(rest_link("gate"), Catalogue([BTC]), None)
+    rest: Any = Gate(VenueSettings(options={"region": "eu"})).session(rest_link("gate"), Catalogue([BTC]), None)
     (request,) = rest.encode(Ask(kind=AskKind.SNAPSHOT, instrument=BTC.id), 0)
     assert request.url == (
         "https://api.gateeu.com/api/v4/spot/order_book?currency_pair=BTC_USDT&limit=100&with_id=true"
@@ -357,6 +357,6 @@ def test_a_name_in_another_script_is_kept() -> None:
     coin = spot("币安人生_USDT")
     exchange = Gate(VenueSettings())
     link = next(link for link in exchange.links([coin], "") if link.role is Role.PUBLIC)
-    session = exchange.session(link, Catalogue([coin]), None)
+    session: Any = exchange.session(link, Catalogue([coin]), None)
     assert requests(session.start(NOW_NS))[0]["payload"] == ["ob.币安人生_USDT.50"]
     assert session.receive(whole("币安人生_USDT"), 0)[0].instrument == "gate:币安人生-USDT"
