@@ -600,7 +600,7 @@ def test_the_rules_of_a_pair() -> None:
         Decimal(3),
     )
     (one,) = instruments(pair(precision=0, min_base_amount=None, max_base_amount=None, type=None, delisting_time=None))
-    assert (one.tick, one.min_qty, one.max_qty, one.tradable) == (1, 0, None, True)
+    assert (one.tick, one.min_qty, one.max_qty, one.tradable) == (Decimal(1), Decimal(0), None, True)
 
 
 @pytest.mark.parametrize(
