@@ -169,7 +169,7 @@ def read_private(socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> S
             return [tables.order(context, row, "stream", now_ns) for row in pushed]
         if channel == "spot.usertrades":
             return [tables.fill(context, row, "stream", now_ns) for row in pushed]
-        return [tables.pushed_balance(context, row, now_ns) for row in pushed]
+        return [tables.PUSHED_BALANCE.read(context, row, False, now_ns) for row in pushed]
     if not channel:
         raise kit.BadFrame("neither an answer nor a push")
     return ()
@@ -254,7 +254,7 @@ def _ordered(
 def _stop(
     socket: kit.AccountSocket, header: rows.Header, kind: type[kit.Command], asked: kit.Asked, now_ns: int
 ) -> list[kit.RateReport]:
-    """After a 429: the next window begins at the time in the header, in ms; here not in seconds."""
+    """After a 429: the next window begins at the time in the header, here in ms (over REST in seconds)."""
     reset_ms = header.x_gate_ratelimit_reset_timestamp or header.x_gat_ratelimit_reset_timestamp
     until_ns = reset_ms * kit.MS if 0 < reset_ms < 1 << 43 else now_ns + tables.PAUSES.window_ns
     buckets = tables.CALLS.buckets(kind, socket.context.account, asked.instrument)

@@ -66,13 +66,13 @@ FILL = replace(
     order_id="order_id",
 )
 _BALANCE = kit.BalanceFields(asset="currency", free="available", locked="locked")
-_PUSHED_BALANCE = kit.BalanceFields(asset="currency", free="available", locked="freeze", exch_ms="timestamp_ms")
+PUSHED_BALANCE = kit.BalanceFields(asset="currency", free="available", locked="freeze", exch_ms="timestamp_ms")
 _PAIR = kit.InstrumentFields(
     native="id",
     base="base",
     quote="quote",
-    tick="",
-    lot="",
+    tick="precision",
+    lot="amount_precision",
     min_qty="min_base_amount",
     max_qty="max_base_amount",
     min_notional="min_quote_amount",
@@ -132,10 +132,6 @@ def fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.Or
     return replace(made, fee=fee, fee_asset=asset, extra_fees=more)
 
 
-def pushed_balance(context: kit.Context, row: kit.Row, now_ns: int) -> kit.Balance:
-    return _PUSHED_BALANCE.read(context, row, False, now_ns)
-
-
 def _rows(found: Sequence[kit.Row], name: str) -> Sequence[kit.Row]:
     """The rows. ``ValueError`` if one lacks the field: it is not the venue's."""
     if not all(kit.text(row, name) for row in found):
@@ -147,33 +143,22 @@ def _step(row: kit.Row, name: str) -> Decimal:
     """A number of decimals as a step; 0 if there is none."""
     places = kit.amount(row, name)
     known = places is not None and 0 <= places <= 30 and places == int(places)
-    return Decimal(1).scaleb(-int(places)) if places is not None and known else Decimal(0)
+    return Decimal(1).scaleb(-int(places or 0)) if known else Decimal(0)
 
 
 def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
     """Spot pairs, without tokens with leverage and without the market before a listing. A pair whose trading has not
     begun, or that is delisted, is not tradable."""
-    updates = []
+    updates, now = [], got.now_ns // kit.S
     for row in got.rows:
-        if not kit.text(row, "id") or kit.text(row, "type") not in ("", "normal"):
+        odd = kit.text(row, "type") not in ("", "normal") or _LEVERAGED.fullmatch(kit.text(row, "base"))
+        if odd or not kit.text(row, "id"):
             continue
-        if _LEVERAGED.fullmatch(kit.text(row, "base")):
-            continue
-        pair = _PAIR.read("gate", row, tick=_step(row, "precision"), lot=_step(row, "amount_precision"))
-        begin, end = max(_seconds(row, "buy_start"), _seconds(row, "sell_start")), _seconds(row, "delisting_time")
-        now = got.now_ns // kit.S
-        steps = pair.tick > 0 and pair.lot > 0 and pair.status == "tradable" and min(_rules(pair)) >= 0
-        on = steps and begin <= now and (not end or now < end)
+        pair = _PAIR.read("gate", {**row, **{name: _step(row, name) for name in ("precision", "amount_precision")}})
+        begin, other, end = (kit.amount(row, name) or 0 for name in ("buy_start", "sell_start", "delisting_time"))
+        on = pair.tradable and max(begin, other) <= now and (not end or now < end)
         updates.append(kit.InstrumentUpdate(replace(pair, tradable=on)))
     return updates
-
-
-def _rules(pair: kit.Instrument) -> list[Decimal]:
-    return [rule for rule in pair.rules if rule is not None]
-
-
-def _seconds(row: kit.Row, name: str) -> Decimal:
-    return kit.amount(row, name) or Decimal(0)
 
 
 def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
@@ -330,11 +315,7 @@ CALLS = kit.CallTable(
             lambda got: (),  # the socket that asked reads it
             "book",
             signed=False,
-            params=lambda context, what: [
-                *_pair(context, what),
-                ("limit", str(UPDATES_LEVELS)),
-                ("with_id", "true"),
-            ],
+            params=lambda context, what: [*_pair(context, what), ("limit", str(UPDATES_LEVELS)), ("with_id", "true")],
         ),
         kit.AskKind.FEES: kit.Call("/wallet/fee", _fees, "fee", params=_pair, rows=dict[str, Any]),
         kit.AskKind.BALANCES: kit.Call(
@@ -348,12 +329,7 @@ CALLS = kit.CallTable(
             "/spot/orders",
             _finished,
             "orders",
-            params=lambda context, what: [
-                *_pair(context, what),
-                ("status", "finished"),
-                ("limit", str(_PAGE)),
-                _SPOT,
-            ],
+            params=lambda context, what: [*_pair(context, what), ("status", "finished"), ("limit", str(_PAGE)), _SPOT],
         ),
         kit.NewOrder: kit.Call(
             "/spot/orders",
