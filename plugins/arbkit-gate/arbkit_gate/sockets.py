@@ -190,20 +190,19 @@ def login(context: kit.Context, now_ns: int) -> kit.Send:
 
 
 def write_order(socket: kit.AccountSocket, what: kit.Command, now_ns: int) -> kit.Send:
+    """An order carries the time after which it is refused."""
+    if not isinstance(what, kit.NewOrder | kit.CancelOrder):
+        raise kit.LocalProtocolError(f"{socket.context.link.link} carries no {what!r}")
     context = socket.context
-    match what:
-        case kit.NewOrder():
-            letter, params = "n", tables.order_params(context, what)
-        case kit.CancelOrder():
-            letter, params = "c", tables.key_params(context, what)
-        case _:
-            raise kit.LocalProtocolError(f"{context.link.link} carries no {what!r}")
-    name = socket.ids.make(letter, what.cl_ord_id, context.native(what.instrument))
-    payload: dict[str, Any] = {"req_id": name, "req_param": dict(params)}
+    native, venue_ns = context.native(what.instrument), context.signer.venue_ns(now_ns)
+    payload: dict[str, Any]
     if isinstance(what, kit.NewOrder):
-        payload["req_header"] = {"x-gate-exptime": tables.expires(context, what.deadline_ns, now_ns)}
-    seconds = context.signer.venue_ns(now_ns) // kit.S
-    request = {"time": seconds, "channel": _ENTRY[letter][0], "event": "api", "payload": payload}
+        letter, payload = "n", {"req_param": dict(tables.order_params(what, native))}
+        payload["req_header"] = {"x-gate-exptime": tables.expires(venue_ns, what.deadline_ns, now_ns)}
+    else:
+        letter, payload = "c", {"req_param": dict(tables.key_params(what, native))}
+    payload["req_id"] = socket.ids.make(letter, what.cl_ord_id, native)
+    request = {"time": venue_ns // kit.S, "channel": _ENTRY[letter][0], "event": "api", "payload": payload}
     return kit.Send(kit.json_text(request), 0)
 
 

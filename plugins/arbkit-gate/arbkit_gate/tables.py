@@ -201,13 +201,13 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
         headers = [("KEY", signer.key), ("Timestamp", stamp), ("SIGN", kit.Secret(proof))]
         headers.append(("Content-Type", "application/json"))
     if request.deadline_ns or (post and request.path == "/spot/orders"):
-        headers.append(("x-gate-exptime", expires(context, request.deadline_ns, now_ns)))
+        headers.append(("x-gate-exptime", expires(context.signer.venue_ns(now_ns), request.deadline_ns, now_ns)))
     return kit.HttpRequest(request.method, f"{url}{path}?{query}" if query else url + path, headers, body.encode())
 
 
-def expires(context: kit.Context, deadline_ns: int, now_ns: int) -> str:
-    """``x-gate-exptime`` in ms of the venue's clock."""
-    return str(context.signer.venue_ns(deadline_ns or now_ns + ORDER_WINDOW_NS) // kit.MS)
+def expires(venue_ns: int, deadline_ns: int, now_ns: int) -> str:
+    """``x-gate-exptime`` in ms of the venue's clock, which is at ``venue_ns`` now."""
+    return str((venue_ns + (deadline_ns - now_ns if deadline_ns else ORDER_WINDOW_NS)) // kit.MS)
 
 
 def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
@@ -239,10 +239,10 @@ def usage(context: kit.Context, buckets: Sequence[str], answer: kit.HttpAnswer, 
 # --- the calls ---
 
 
-def order_params(context: kit.Context, what: kit.NewOrder) -> list[tuple[str, str]]:
+def order_params(what: kit.NewOrder, native: str) -> list[tuple[str, str]]:
     return [
         ("text", f"t-{what.cl_ord_id}"),
-        ("currency_pair", context.native(what.instrument)),
+        ("currency_pair", native),
         ("type", "limit"),
         _SPOT,
         ("side", what.side.value),
@@ -253,10 +253,14 @@ def order_params(context: kit.Context, what: kit.NewOrder) -> list[tuple[str, st
     ]
 
 
-def key_params(context: kit.Context, what: kit.CancelOrder | kit.QueryOrder) -> list[tuple[str, str]]:
+def key_params(what: kit.CancelOrder | kit.QueryOrder, native: str) -> list[tuple[str, str]]:
     """By the venue's id where it is known: a later order with the same text takes the text over."""
     name = what.order_id or f"t-{what.cl_ord_id}"
-    return [("order_id", name), _SPOT, ("currency_pair", context.native(what.instrument))]
+    return [("order_id", name), _SPOT, ("currency_pair", native)]
+
+
+def _one(context: kit.Context, what: kit.CancelOrder | kit.QueryOrder) -> kit.Params:
+    return key_params(what, context.native(what.instrument))
 
 
 def _pair(context: kit.Context, what: Any) -> list[tuple[str, str]]:
@@ -336,10 +340,10 @@ CALLS = kit.CallTable(
             report,
             [("place", 1, "instrument")],
             method="POST",
-            params=order_params,
+            params=lambda context, what: order_params(what, context.native(what.instrument)),
             rows=dict[str, Any],
         ),
-        kit.CancelOrder: kit.Call(_ONE, report, "cancel", method="DELETE", params=key_params, rows=dict[str, Any]),
+        kit.CancelOrder: kit.Call(_ONE, report, "cancel", method="DELETE", params=_one, rows=dict[str, Any]),
         kit.CancelAll: kit.Call(
             "/spot/orders",
             lambda got: [order(got.context, row, "ack", got.now_ns) for row in got.rows],
@@ -351,7 +355,7 @@ CALLS = kit.CallTable(
             _ONE,
             lambda got: kit.each(order)(replace(got, rows=[got.rows])),
             "order",
-            params=key_params,
+            params=_one,
             rows=dict[str, Any],
             elsewhere=True,
         ),
