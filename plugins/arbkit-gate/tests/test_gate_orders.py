@@ -333,6 +333,16 @@ def test_a_throttle_over_rest_leaves_the_order_unknown() -> None:
     assert update.ord_status is OrdStatus.UNKNOWN
 
 
+def test_a_firewall_closes_everything_for_a_minute() -> None:
+    """A 403 without a label says nothing about the order; one with a label is the venue's, and refuses the key."""
+    answer = HttpAnswer(403, {}, b"<html>Forbidden</html>", NOW_NS, NOW_NS)
+    report, _, update = session(Role.REST).answered(BUY, answer, NOW_NS)
+    assert report == RateReport(venue="gate", bucket="*", until_ns=NOW_NS + 60 * S, recv_ns=NOW_NS)
+    assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
+    _, update = answered(BUY, refused("FORBIDDEN"), 403)
+    assert (update.ord_status, update.reason) == (OrdStatus.REJECTED, RejectReason.AUTH)
+
+
 def test_the_headers_tell_what_is_left() -> None:
     """``X-Gate-RateLimit-Requests-Remain`` of ``X-Gate-RateLimit-Limit``."""
     headers = {"x-gate-ratelimit-limit": "10", "x-gate-ratelimit-requests-remain": "3"}
