@@ -81,9 +81,9 @@ class Profile:
     special: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """Other default rates (maker, taker), by symbol or by quote asset."""
     fee_decimals: int = 8
-    client_ids: Literal["open", "window", "always"] = "open"
-    """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after
-    placing, or always."""
+    client_ids: Literal["none", "open", "window", "always"] = "open"
+    """How long a client order id cannot be used again: not at all (a query by it finds the newest order), while the
+    order is open, for ``client_id_window_ns`` after placing, or always."""
     client_id_window_ns: int = 0
     ed25519: bool = False
     """Whether clients may sign with an Ed25519 key as well."""

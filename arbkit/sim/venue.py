@@ -426,7 +426,7 @@ class SimExchange:
 
     def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
         orders = self._by_client.get((account, cl_ord_id))
-        if not orders:
+        if not orders or self.profile.client_ids == "none":
             return False
         if self.profile.client_ids == "always" or not orders[-1].status.terminal:
             return True

@@ -150,10 +150,10 @@ def test_time_in_force_and_post_only() -> None:
 
 @pytest.mark.parametrize(
     ("scope", "window", "open_again", "closed_again"),
-    [("open", 0, False, True), ("window", 100, False, False), ("always", 0, False, False)],
+    [("none", 0, True, True), ("open", 0, False, True), ("window", 100, False, False), ("always", 0, False, False)],
 )
 def test_client_id_scopes(scope: Any, window: int, open_again: bool, closed_again: bool) -> None:
-    """A client order id is reserved while its order is open, for a time window, or for good, by the venue's profile."""
+    """A client order id is not reserved, or while its order is open, for some time, or for good, by the profile."""
     venue = exchange(client_ids=scope, client_id_window_ns=window)
 
     def again(now_ns: int) -> bool:

@@ -302,11 +302,14 @@ def _rest(adapter: _Adapter, name: str, request: SignedRequest, vectors: Vectors
 
 
 def _login(adapter: _Adapter, name: str, frame: Any, vectors: Vectors) -> bool:
-    """As ``_rest``, for a message of a socket."""
+    """As ``_rest``, for a message of a socket. A message that the adapter sends without key, because its socket has
+    logged in, is not compared."""
     theirs = dict(_leaves(frame))
-    if vectors.credentials.api_key not in theirs.values():
+    own_key = vectors.credentials.api_key
+    nearest = max(adapter.frames, key=lambda own: len(own.fields.items() & theirs.items()), default=None)
+    if own_key not in theirs.values() or nearest is None or own_key not in nearest.fields.values():
         return False
-    alike = [own for own in adapter.frames if own.signed and vectors.credentials.api_key in own.fields.values()]
+    alike = [own for own in adapter.frames if own.signed and own_key in own.fields.values()]
     if not alike:
         return False
     alike.sort(key=lambda own: -len(own.fields.items() & theirs.items()))
