@@ -30,9 +30,9 @@ class _Asked(Struct):
 class Subscriptions:
     """What is subscribed on one socket.
 
-    ``write(op, streams, number)`` makes the text of a request; ``op`` is ``subscribe`` or ``unsubscribe``, and the
-    answer must carry ``number``. A request holds at most ``most`` streams and ``most_bytes`` bytes (0 = no limit).
-    ``lose(stream, reason, now_ns)`` tells what a refused stream costs.
+    ``write(op, streams, number)`` makes the text of a request; ``op`` is ``subscribe`` or ``unsubscribe``. The answer
+    carries ``number``, or names its stream (see ``number``). A request holds at most ``most`` streams and
+    ``most_bytes`` bytes (0 = no limit). ``lose(stream, reason, now_ns)`` tells what a refused stream costs.
 
     The link is ready when each stream was confirmed or refused once. A refused stream is asked for again with growing
     delay (1 s to 5 min): the reason may pass.
@@ -96,6 +96,16 @@ class Subscriptions:
         """Unsubscribe and subscribe one stream, to get a new snapshot."""
         self._count += 1
         return [Send(self._write("unsubscribe", [stream], self._count)), *self.ask([stream], now_ns)]
+
+    def number(self, stream: Stream) -> int:
+        """The number for ``confirmed`` and ``refused`` where the venue's answer names one stream and has no number; 0 =
+        it was not asked for. The stream becomes a request of its own: the others of its request still wait."""
+        number, asked = next((each for each in self._asked.items() if stream in each[1].streams), (0, None))
+        if asked is not None and len(asked.streams) > 1:
+            asked.streams = [one for one in asked.streams if one != stream]
+            self._count = number = self._count + 1
+            self._asked[number] = _Asked([stream], asked.due_ns, asked.tries)
+        return number
 
     def streams(self, number: int) -> Sequence[Stream]:
         """The streams of a request that was not answered yet."""

@@ -52,6 +52,25 @@ def test_a_request_without_answer_is_sent_again_and_the_link_is_not_ready() -> N
     assert not subscriptions.ready
 
 
+def test_answers_that_name_one_stream_each() -> None:
+    """Without numbers: each stream of a request is confirmed or refused alone, in any order; the link is ready after
+    the last. What was not answered is asked for again, without the rest."""
+    subscriptions = Subscriptions("x.0", "x", write, lambda *_: (), most=9)
+    a, b, c = (("book", name) for name in "ABC")
+    subscriptions.ask([a, b, c], 0)
+    assert subscriptions.number(("book", "D")) == 0
+    assert subscriptions.confirmed(subscriptions.number(b), S) == []
+    assert subscriptions.number(b) == 0
+    out = subscriptions.refused(subscriptions.number(c), "closed", 2 * S)
+    assert [type(one) for one in out] == [Notice]
+    assert not subscriptions.ready
+    assert asked(subscriptions.tick(3 * S))[0]["args"] == ["book.C"]
+    assert asked(subscriptions.tick(10 * S))[0]["args"] == ["book.A"]
+    assert subscriptions.confirmed(subscriptions.number(a), 11 * S) == []
+    assert subscriptions.confirmed(subscriptions.number(c), 12 * S) == [Ready("x.0", 12 * S)]
+    assert [subscriptions.silent_since(stream) for stream in (a, b, c)] == [11 * S, S, 12 * S]
+
+
 def test_one_bad_stream_does_not_cost_the_others() -> None:
     """A refused request is split; what is refused alone is lost, and asked for again with growing delay."""
     lost: list[Stream] = []
