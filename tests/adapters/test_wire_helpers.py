@@ -11,8 +11,9 @@ import pytest
 from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
 from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
+from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import format_cl_ord_id
-from arbkit.core.types import HttpAnswer
+from arbkit.core.types import HttpAnswer, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 
 
@@ -93,3 +94,16 @@ def test_a_mistyped_endpoint_in_the_table_of_hosts_is_refused() -> None:
     """Else the sockets would have no host, and nothing would say so before the first connection."""
     with pytest.raises(ValueError, match="hosts of x: no endpoint is called ws_pubic; known: rest, ws_public"):
         Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_pubic": "wss://b.example"}})
+
+
+def test_an_endpoint_that_the_venue_has_nowhere_is_not_asked_for() -> None:
+    """A simulated venue has the endpoints of the real one: without a trade socket there is none to name."""
+    hosts = Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_public": "wss://b.example", "ws_trade": ""}})
+    given = {"rest": "http://127.0.0.1:1", "ws_public": "ws://127.0.0.1:1"}
+    assert hosts.urls(VenueSettings(environment="sim", endpoints=given)) == {
+        **given,
+        "ws_private": "",
+        "ws_trade": "",
+    }
+    with pytest.raises(ConfigError, match="needs endpoints ws_public "):
+        hosts.urls(VenueSettings(environment="sim", endpoints={"rest": "http://127.0.0.1:1"}))
