@@ -85,6 +85,9 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """``AskKind.ACCOUNT`` is answered by an ``AccountStatus``."""
     fees_at_once: bool = False
     """``AskKind.FEES`` without an instrument is answered with the rates of all instruments."""
+    end_reasons: bool = True
+    """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
+    matched has its reason. Without it some ends read as plain CANCELED."""
     book_check: str = "sequence"
     """``sequence``, ``checksum`` or ``none``."""
     checked: str = ""
