@@ -41,6 +41,7 @@ class Bitget:
         order_window_ns=tables.WINDOW_NS,
         order_window_source="https://www.bitget.com/api-doc/spot/trade/Place-Order (requestTime, receiveWindow)",
         account_status=True,
+        end_reasons=False,  # a query has no time in force, and no report says why a post-only order was cancelled
         checked="2026-11-30",
     )
     rate_limits: Sequence[kit.RateLimit] = (

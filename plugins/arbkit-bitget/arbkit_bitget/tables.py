@@ -61,10 +61,12 @@ _PAIR = kit.InstrumentFields(
     tick="tick",
     lot="lot",
     min_qty="lot",
+    max_qty="most",
     status="status",
     trading=("online",),
 )
-"""``minTradeAmount`` and ``maxTradeAmount`` are obsolete: the least size is one lot."""
+"""``minTradeAmount`` is obsolete: the least size is one lot. ``maxTradeAmount`` is obsolete too (mostly 9e20: no limit),
+but a size above it is not tried."""
 
 
 # --- rows as events ---
@@ -124,6 +126,8 @@ def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
         if not kit.text(row, "symbol") or not kit.text(row, "baseCoin") or not kit.text(row, "quoteCoin"):
             continue
         steps = {"tick": _step(row, "pricePrecision"), "lot": _step(row, "quantityPrecision")}
+        most = kit.text(row, "maxTradeAmount")
+        steps["most"] = most if len(most.partition(".")[0]) <= _DIGITS else ""
         least = kit.amount(row, "minTradeUSDT") if kit.text(row, "quoteCoin") in DOLLARS else None
         one = _PAIR.read("bitget", {**row, **steps}, min_notional=least or Decimal(0))
         regional = kit.text(row, "areaSymbol") == "yes"
@@ -257,8 +261,8 @@ def _fills(context: kit.Context, what: kit.ListFills) -> kit.Params:
 
 
 def _ack(got: kit.Got) -> list[kit.OrderUpdate]:
-    """Accepted, not final. ``requestTime`` is when the request came, so it is no time of the order."""
-    return got.acknowledged(got.rows.order_id)
+    """Accepted, not final."""
+    return got.acknowledged(got.rows.order_id, got.reply.exch_ns)
 
 
 def _pages(name: str) -> kit.Pages:
