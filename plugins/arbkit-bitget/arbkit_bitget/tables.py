@@ -54,6 +54,16 @@ _LISTED_FILL = ORDER.fill(
     exch_ms="cTime",
 )
 _PUSHED_FILL = replace(_LISTED_FILL, charged=1)
+_LAST_FILL = _PUSHED.fill(
+    trade_id="tradeId",
+    px="fillPrice",
+    qty="baseVolume",
+    fee="fillFee",
+    fee_asset="fillFeeCoin",
+    charged=-1,
+    maker=("tradeScope", "M"),
+    exch_ms="fillTime",
+)
 _COIN = kit.BalanceFields(asset="coin", free="available", locked="frozen", exch_ms="uTime")
 _PAIR = kit.InstrumentFields(
     base="baseCoin",
@@ -65,8 +75,8 @@ _PAIR = kit.InstrumentFields(
     status="status",
     trading=("online",),
 )
-"""``minTradeAmount`` is obsolete: the least size is one lot. ``maxTradeAmount`` is obsolete too (mostly 9e20: no limit),
-but a size above it is not tried."""
+"""``minTradeAmount`` is obsolete: the least size is one lot. So is ``maxTradeAmount`` (mostly 9e20: no limit), but a
+size above it is not tried."""
 
 
 # --- rows as events ---
@@ -86,12 +96,14 @@ def listed(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.
 
 
 def pushed(context: kit.Context, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
-    """A row of the channel ``orders``: quantities. The fills come on ``fill``, possibly after the order's last row."""
+    """A row of the channel ``orders``, with the fill that caused it."""
     state = _PUSHED.read(context, row, "stream", now_ns)
     if state.ord_status is kit.OrdStatus.CANCELED and kit.text(row, "force").lower() in ("ioc", "fok"):
         reason = None if state.cum_qty else kit.RejectReason.NO_MATCH
-        return replace(state, ord_status=kit.OrdStatus.EXPIRED, reason=reason)
-    return state
+        state = replace(state, ord_status=kit.OrdStatus.EXPIRED, reason=reason)
+    if not kit.text(row, "tradeId") or not kit.amount(row, "baseVolume"):
+        return state
+    return kit.filled(state, _LAST_FILL.read(context, row, "stream", now_ns))
 
 
 def listed_fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.OrderUpdate:
@@ -99,8 +111,8 @@ def listed_fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) ->
 
 
 def pushed_fill(context: kit.Context, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
-    """A row of the channel ``fill``. Fees were seen with both signs there, so each counts as charged: no rebate is
-    believed."""
+    """A row of the channel ``fill``, a second report of each fill; it has no client order id. Fees were seen with both
+    signs there, so each counts as charged."""
     first, *others = kit.inner(row, "feeDetail") or [{}]
     made = _PUSHED_FILL.read(context, {**row, "feeDetail": first}, "stream", now_ns)
     fees = [(kit.text(fee, "feeCoin"), abs(kit.number(kit.text(fee, "totalFee")))) for fee in others]
