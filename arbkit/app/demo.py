@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,26 @@ _WORDS = {
 
 
 def run(
-    *, seconds: float, seed: int, capture: str | None, as_json: bool, loop_factory: Callable[[], AbstractEventLoop]
+    *,
+    seconds: float,
+    seed: int,
+    venues: Sequence[str],
+    capture: str | None,
+    as_json: bool,
+    loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
-    """Run the demo. Returns the exit code: 0 only if deals were made, everything is resolved and all balances are
-    equal."""
+    """Run the demo on these venues (none = the preferred ones). Returns the exit code: 0 only if deals were made,
+    everything is resolved and all balances are equal. Raises ``ConfigError`` for a venue without a simulator."""
     registry = plugins.load(dialects=True)
-    venues = [name for name in PREFERRED if name in registry.exchanges and name in registry.dialects]
+    simulated = [name for name in registry.exchanges if name in registry.dialects]
+    if missing := [name for name in venues if name not in simulated]:
+        raise ConfigError(
+            f"--venues {','.join(missing)}: no venue with a simulator; installed: {', '.join(simulated) or 'none'}"
+        )
+    venues = list(dict.fromkeys(venues)) or [name for name in PREFERRED if name in simulated]
     if len(venues) < 2:
         raise ConfigError(
-            f"the demo needs two venues with a simulator; installed: {', '.join(venues) or 'none'}; "
+            f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
     screen = Screen(as_json)
