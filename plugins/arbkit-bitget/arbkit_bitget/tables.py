@@ -337,8 +337,9 @@ CALLS = kit.CallTable(
         ),
     },
     verdicts=VERDICTS,
-    pauses=kit.Pauses(window_ns=kit.S),
+    pauses=kit.Pauses(window_ns=kit.S, pages={403: ("*", 60 * kit.S)}),
     every={kit.Role.REST: [("ip", 1)]},
 )
 """Limits are counted over one second, for each call alone; after a 429 its bucket is closed for so long. No Retry-After
-is documented."""
+is documented, and no length of a block: a page with 403 in place of Bitget's own answer stops all calls for a minute,
+and twice as long when it comes again."""
