@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import KNOWN, known
 from arbkit.testing.chaos.mutants import MUTANTS, hunt, plan_of, planted
@@ -44,6 +45,15 @@ def test_seeds_of_the_foundation_hold_every_promise(subject, profile, seeds):
         wanted = {"completed", "reversed", "unknown", "found again", "proved absent", "link lost", "link dropped"}
         wanted |= {"link behind", "bad frame", "book lost", "book stale", "throttled"}
         assert wanted <= set(paths)
+
+
+def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(subject):
+    """Bitget's errors have no data: the judges must not take an order that was refused for one of which nothing was
+    heard."""
+    halts = [Fault(kind="halt", venue="bitget", at_s=3, count=0, every_s=8, on="reply", for_s=5)]
+    report = chaos.run(subject, 0, 30.0, faults=halts, venues=("okx", "bitget"))
+    assert not report.violations, str(report)
+    assert report.fired["halt"] > 1
 
 
 def test_a_crash_is_recovered_from_the_journal(subject):

@@ -47,6 +47,8 @@ class Truth:
         self.tops: dict[str, deque[Top]] = {}
         """By instrument id, the oldest first."""
         self.arrivals: list[Arrival] = []
+        self.refused: set[str] = set()
+        """Client order ids of orders that a venue refused: it has none of them."""
         self.gains: dict[str, Decimal] = {}
         """By asset, over all venues: what our own orders brought, fees included."""
         self.outside: Counter[tuple[str, str]] = Counter()
@@ -72,6 +74,7 @@ class Truth:
                 return place(account, symbol, side, now_ns=now_ns, **more)
             except Refused as refused:
                 said = refused.rule
+                self.refused.add(more.get("cl_ord_id", ""))
                 raise
             except Lost:
                 said = "lost"

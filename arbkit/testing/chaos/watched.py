@@ -244,7 +244,10 @@ class Watched(VirtualRun):
         if self.unheard and out.reply is not None:
             self._hear(out.reply.body.decode(errors="replace"))
             flight = self._refs.get(out.ref)
-            self.too_many.update(self._refused.intersection(self._asked.get(flight[0], ()) if flight else ()))
+            asked = self._asked.get(flight[0], ()) if flight else ()
+            self.too_many.update(self._refused.intersection(asked))
+            for cl_ord_id in self.truth.refused.intersection(asked):  # an error may not repeat the order's id
+                self.unheard.pop(cl_ord_id, None)
         super()._answer(out)
 
     def _hear(self, text: str) -> None:
