@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from msgspec import json
 from msgspec.structs import replace
 
 import arbkit.venue as kit
@@ -186,41 +188,33 @@ def _deduction(got: kit.Got) -> list[kit.AccountStatus]:
 
 def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: str, demo: bool) -> kit.HttpRequest:
     """The signed text is time, method, path with the query as it reads before it is encoded, and body. A new order
-    carries ``requestTime`` and ``receiveWindow``."""
-    params = [(name, str(value)) for name, value in request.params]
-    stamp = str(context.signer.venue_ns(now_ns) // kit.MS) if request.signed else ""
+    carries ``requestTime`` and ``receiveWindow``: the window ends at the deadline if that is before ``WINDOW_NS``."""
+    signer = context.signer if request.signed else None
+    stamp = "" if signer is None else str(signer.venue_ns(now_ns) // kit.MS)
     headers: list[tuple[str, str]] = []
-    path, target, body = request.path, url + request.path, ""
+    path, target, body = request.path, url + request.path, b""
     if request.method == "POST":
+        fields = dict(request.params)
         if path == PLACE:
-            params += [("requestTime", stamp), ("receiveWindow", window_ms(request.deadline_ns, now_ns))]
-        body = kit.json_text(dict(params))
+            left_ns = request.deadline_ns - now_ns if request.deadline_ns else WINDOW_NS
+            fields["requestTime"] = stamp
+            fields["receiveWindow"] = str(max(min(left_ns, WINDOW_NS) // kit.MS, 1))
+        body = json.encode(fields)
         headers.append(("Content-Type", "application/json"))
-    elif params:
-        path += "?" + "&".join(f"{name}={value}" for name, value in params)
-        target += "?" + kit.query(params)
-    if request.signed:
-        headers += proof(context, f"{stamp}{request.method}{path}{body}", stamp)
+    elif request.params:
+        path += "?" + "&".join([f"{name}={value}" for name, value in request.params])
+        target += "?" + kit.query(request.params)
+    if signer is not None:
+        text = f"{stamp}{request.method}{path}{body.decode()}"
+        headers += [
+            ("ACCESS-KEY", signer.key),
+            ("ACCESS-PASSPHRASE", signer.passphrase()),
+            ("ACCESS-TIMESTAMP", stamp),
+            ("ACCESS-SIGN", kit.Secret(b64encode(signer.hmac("sha256", text.encode())).decode())),
+        ]
     if demo and request.path != TIME:
         headers.append(("PAPTRADING", "1"))
-    return kit.HttpRequest(request.method, target, headers, body.encode())
-
-
-def proof(context: kit.Context, text: str, stamp: str) -> list[tuple[str, str]]:
-    """The headers that sign a request."""
-    signer = context.signer
-    return [
-        ("ACCESS-KEY", signer.key),
-        ("ACCESS-SIGN", kit.Secret(kit.hmac_base64(signer, text))),
-        ("ACCESS-TIMESTAMP", stamp),
-        ("ACCESS-PASSPHRASE", signer.passphrase()),
-    ]
-
-
-def window_ms(deadline_ns: int, now_ns: int) -> str:
-    """``receiveWindow`` in ms as text; it ends at the deadline if that is earlier than ``WINDOW_NS``."""
-    left_ns = min(deadline_ns - now_ns, WINDOW_NS) if deadline_ns else WINDOW_NS
-    return str(max(left_ns // kit.MS, 1))
+    return kit.HttpRequest(request.method, target, headers, body)
 
 
 def login(context: kit.Context, now_ns: int) -> kit.Send:
@@ -252,7 +246,7 @@ def _inst(context: kit.Context, what: Any) -> list[tuple[str, str]]:
 
 def _new(context: kit.Context, what: kit.NewOrder) -> kit.Params:
     return [
-        *_inst(context, what),
+        ("symbol", context.native(what.instrument)),
         ("side", what.side.value),
         ("orderType", "limit"),
         ("force", "post_only" if what.post_only else _TIFS[what.tif]),
