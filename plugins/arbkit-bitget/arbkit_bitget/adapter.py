@@ -37,77 +37,62 @@ class Bitget:
     """The venue adapter. Raises ``ConfigError`` for an unknown option or environment."""
 
     venue = "bitget"
+    rate_limits: Sequence[kit.RateLimit] = (
+        *(kit.RateLimit(call, most, kit.S) for call, most in tables.EACH_SECOND.items()),
+        kit.RateLimit("ip", 6000, 60 * kit.S),  # all REST calls
+        kit.RateLimit("connections", 300, 300 * kit.S),
+    )
     capabilities = kit.Capabilities(
+        checked="2026-11-30",
         order_window_ns=tables.WINDOW_NS,
         order_window_source="https://www.bitget.com/api-doc/spot/trade/Place-Order (requestTime, receiveWindow)",
-        account_status=True,
         end_reasons=False,  # a query has no time in force, and no report says why a post-only order was cancelled
-        checked="2026-11-30",
-    )
-    rate_limits: Sequence[kit.RateLimit] = (
-        kit.RateLimit("ip", 6000, 60 * kit.S),  # all REST calls
-        kit.RateLimit("place", 10, kit.S),
-        kit.RateLimit("cancel", 10, kit.S),
-        kit.RateLimit("query", 20, kit.S),
-        kit.RateLimit("pending", 20, kit.S),
-        kit.RateLimit("fills", 10, kit.S),
-        kit.RateLimit("balance", 10, kit.S),
-        kit.RateLimit("fee", 10, kit.S),
-        kit.RateLimit("info", 1, kit.S),
-        kit.RateLimit("deduction", 5, kit.S),
-        kit.RateLimit("coins", 3, kit.S),
-        kit.RateLimit("symbols", 20, kit.S),
-        kit.RateLimit("time", 20, kit.S),
-        kit.RateLimit("connections", 300, 300 * kit.S),
+        account_status=True,
     )
 
     def __init__(self, settings: kit.VenueSettings) -> None:
-        self._channel = kit.options(settings, _OPTIONS, self.venue).get("channel", "books")
         self._urls = HOSTS.urls(settings)
+        self._channel = kit.options(settings, _OPTIONS, "bitget").get("channel", "books")
         self._demo = settings.environment == "demo"
 
     def links(
         self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
     ) -> Sequence[kit.LinkSpec]:
+        limited = {"send_limit": _REQUESTS}
+        account_socket = {kit.Role.PRIVATE: limited}
         return kit.usual_links(
-            self.venue,
-            instruments,
-            account,
-            trades,
-            most=BOOKS_PER_LINK,
-            public={"send_limit": _REQUESTS},
-            sockets={kit.Role.PRIVATE: {"send_limit": _REQUESTS}},
+            "bitget", instruments, account, trades, most=BOOKS_PER_LINK, public=limited, sockets=account_socket
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
         context = kit.Context(link, catalogue, signer)
         if link.role is kit.Role.REST:
-            sign = partial(tables.sign, url=self._urls["rest"], demo=self._demo)
-            return kit.RestSession(context, tables.CALLS, sign=sign, unwrap=tables.unwrap)
+            rest = partial(tables.sign, url=self._urls["rest"], demo=self._demo)
+            return kit.RestSession(context, tables.CALLS, unwrap=tables.unwrap, sign=rest)
         beat = kit.Heartbeat("ping", sockets.PING_NS)
         if link.role is kit.Role.PUBLIC:
             return kit.BookSocket(
                 context,
-                url=f"{self._urls['ws_public']}/v2/ws/public",
-                read=sockets.read_public,
                 feeds=sockets.FEEDS,
                 streams=sockets.streams(self._channel),
-                write=sockets.write,
+                prints=sockets.PRINTS,
                 most=sockets.ARGS,
                 most_bytes=sockets.BYTES,
-                prints=sockets.PRINTS,
+                url=f"{self._urls['ws_public']}/v2/ws/public",
                 heartbeat=beat,
+                write=sockets.write,
+                read=sockets.read_public,
             )
         if signer is None:
             raise kit.CredentialsError(f"{link.link} needs a key: set venues.bitget.key, secret and passphrase")
         return kit.AccountSocket(
             context,
-            calls=tables.CALLS,
             url=f"{self._urls['ws_private']}/v2/ws/private",
-            read=sockets.read_private,
+            heartbeat=beat,
             login=tables.login,
             channels=sockets.channels,
-            heartbeat=beat,
+            read=sockets.read_private,
+            calls=tables.CALLS,
         )
 
     def route(self, command: kit.Command) -> Sequence[kit.Role]:

@@ -25,19 +25,18 @@ _S: Final = 1_000_000_000
 _DIGITS: Final = re.compile(r"[0-9]{1,16}", re.ASCII)
 _WINDOW_NS: Final = 30 * _S
 """A timestamp may be 30 seconds off, of a request and of a login."""
-_REST: Final = {
-    "key": ("40006", "Invalid ACCESS_KEY", 400),
-    "passphrase": ("40012", "apikey/password is incorrect", 400),
-    "sign": ("40009", "sign signature error", 400),
-}
-_LOGIN: Final = {
-    "key": ("30011", "Invalid ACCESS_KEY"),
-    "passphrase": ("30012", "Invalid ACCESS_PASSPHRASE"),
-    "sign": ("30015", "Invalid sign"),
-}
+_WRONG: Final = (("key", "40006", "key"), ("passphrase", "40012", "apikey/password"), ("sign", "40009", "signature"))
+_REST: Final = {name: (code, f"{what} is incorrect", 400) for name, code, what in _WRONG}
+_LOGIN: Final = {"key": ("30011", "no such key"), "passphrase": ("30012", "wrong passphrase"), "sign": ("30015", "no")}
 _HEADERS: Final = (("40001", "key"), ("40002", "sign"), ("40011", "passphrase"), ("40005", "timestamp"))
 _PATHS: Final = {"/v2/ws/public": "public", "/v2/ws/private": "private"}
 _TOO_MANY: Final = ("429", "Too many requests")
+
+
+def _pair(base: str, quote: str, price: int, size: int, least: int) -> sim.Pair:
+    """With so many decimals; the least size is one step, the least notional ``least``."""
+    tick, lot = (Decimal(1).scaleb(-digits) for digits in (price, size))
+    return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot, Decimal(least))
 
 
 class BitgetDialect:
@@ -54,22 +53,17 @@ class BitgetDialect:
         first_order_id=1_148_903_850_000_000_000,
         first_trade_id=1_149_103_068_000_000_000,
         pairs=(
-            sim.Pair("BTC-USDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.000001"), Decimal("0.000001"), Decimal(1)),
-            sim.Pair("ETH-USDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(1)),
-            sim.Pair("SOL-USDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.0001"), Decimal(1)),
-            sim.Pair("ETH-BTC", "ETH", "BTC", Decimal("0.00001"), Decimal("0.0001"), Decimal("0.0001")),
+            *(_pair(coin, "USDT", 2, digits, 1) for coin, digits in (("BTC", 6), ("ETH", 4), ("SOL", 4))),
+            _pair("ETH", "BTC", 5, 4, 0),
         ),
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
+        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
+        self._facts = sim.Facts(exchange, wire.NOTATION)
+        self._calls, self._conns = Calls(self._facts), sim.Conns(out, self.timers)
+        self._streams = Streams(self._facts, self._calls, self.timers, self._conns)
         self._rest, self._private = (sim.Door(exchange, "base64", refused) for refused in (_REST, _LOGIN))
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls = Calls(facts)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, self._calls, self.timers, self._conns)
         self._address = sim.Window(6000, 60 * _S)  # "Rate Limits": all REST calls of an address
         # "Websocket API": connections of an address, messages and subscription requests of a connection
         self._dials = sim.Window(300, 300 * _S)
@@ -139,13 +133,10 @@ class BitgetDialect:
     # --- WebSocket --------------------------------------------------------------------------------------------------
 
     def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> sim.Reply | None:
-        kind = _PATHS.get(target.partition("?")[0])
-        if kind is None:
-            return sim.Reply(404, b"")
-        if not self._dials.add("ip", 1, now_ns):
-            return sim.Reply(429, b"")
+        if target not in _PATHS or not self._dials.add("ip", 1, now_ns):
+            return sim.Reply(404 if target not in _PATHS else 429, b"")
         # closed after two minutes without a ping, though data was flowing
-        self._conns.cut_idle(self._conns.open(conn, kind, self._facts, now_ns), 120 * _S, now_ns, 1000)
+        self._conns.cut_idle(self._conns.open(conn, _PATHS[target], self._facts, now_ns), 120 * _S, now_ns, 1000)
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
@@ -153,8 +144,7 @@ class BitgetDialect:
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
+        if (state := self._conns.get(conn)) is None:
             return
         if not self._messages.add(str(conn), 1, now_ns):  # more than ten messages a second
             self._wire.close(conn, 1008, "too many messages")

@@ -127,26 +127,26 @@ class Calls:
         force = call.text("force").lower() if kind == "limit" else "ioc"
         if force not in _FORCES:
             raise wire.wrong("force", "invalid" if force else "missing")
-        cl_ord_id = call.match("clientOid", wire.ID)
-        sim.refuse(len(cl_ord_id) > 50, "40304", "clientOid length cannot be greater than 50", 400)
-        stp = wire.STP[call.choice("stpMode", wire.STP, "none")]
-        size = call.decimal("size")
+        name, mode, size = (
+            call.match("clientOid", wire.ID),
+            call.choice("stpMode", wire.STP, "none"),
+            call.decimal("size"),
+        )
+        sim.refuse(len(name) > 50, "40304", "clientOid length cannot be greater than 50", 400)
         order: dict[str, Any] = {"qty": size}
         if kind == "limit":
             order["px"] = call.decimal("price")
         elif side is Side.BUY:
             order = {"quote_qty": size}
         placed = self._exchange.place(
-            call.owner,
-            symbol,
-            side,
-            now_ns=call.now_ns,
-            kind="market" if kind == "market" else "limit",
+            *(call.owner, symbol, side),
             tif=_FORCES[force],
             post_only=force == "post_only",
-            cl_ord_id=cl_ord_id or f"sim{self._exchange.accepted}",
-            stp=stp,
+            kind="market" if kind == "market" else "limit",
+            stp=wire.STP[mode],
+            cl_ord_id=name or f"sim{self._exchange.accepted}",
             expire_ns=self._expires(call),
+            now_ns=call.now_ns,
             **order,
         )
         return {"orderId": str(placed.id), "clientOid": placed.cl_ord_id}

@@ -1,4 +1,7 @@
-"""Bitget's formats for the dialect: errors, orders, fills, balances and pairs as JSON (www.bitget.com/api-doc/spot)."""
+"""Bitget's formats for the dialect: errors, orders, fills, balances and pairs as JSON (www.bitget.com/api-doc/spot).
+
+A row type has each field with the fact that it shows.
+"""
 
 from __future__ import annotations
 
@@ -19,78 +22,34 @@ STP: Final[Mapping[str, sim.Stp]] = {
     "cancel_both": "both",
 }
 _STP_NAMES: Final = {mode: name for name, mode in STP.items()}
-_STATUS: Final = {
-    OrdStatus.NEW: "live",
-    OrdStatus.PARTIALLY_FILLED: "partially_filled",
-    OrdStatus.FILLED: "filled",
-}
+_STATES: Final = {"live": OrdStatus.NEW, "partially_filled": OrdStatus.PARTIALLY_FILLED, "filled": OrdStatus.FILLED}
+_STATUS: Final = {status: word for word, status in _STATES.items()}
 """All others are ``cancelled``."""
-# spot/error-code/restapi: the codes are the venue's, the texts are ours
-_REFUSED: Final = {
-    "symbol": ("40034", "Parameter symbol does not exist"),
-    "halted": ("41114", "This pair is under maintenance"),
-    "tick": ("40808", "Parameter verification exception price checkBDScale error"),
-    "lot": ("40808", "Parameter verification exception size checkBDScale error"),
-    "min_qty": ("45111", "Less than the minimum order quantity"),
-    "max_qty": ("45112", "More than the maximum order quantity"),
-    "min_notional": ("45110", "Less than the minimum amount 1 USDT"),
-    "balance": ("43012", "Insufficient balance"),
-    "duplicate": ("43118", "clientOrderId duplicate"),
-    "expired": ("40078", "The request is outside of the receiveWindow of the matching engine"),
-    "unknown_order": ("43001", "The order does not exist"),
-    "band_high": ("43009", "The order price exceeds the limit"),
-    "band_low": ("43008", "The order price is below the limit"),
+# spot/error-code/restapi
+_CODES: Final = sim.texts(
+    "symbol:40034 halted:41114 tick:40808 lot:40808 min_qty:45111 max_qty:45112 min_notional:45110 balance:43012"
+    " duplicate:43118 expired:40078 unknown_order:43001 band_high:43009 band_low:43008"
+)
+_SAID: Final = {
+    "tick": "Parameter verification exception price checkBDScale error",
+    "lot": "Parameter verification exception size checkBDScale error",
 }
+"""One code for both; for the other rules their names do as the text."""
 NOTATION: Final = sim.Notation(
-    native=lambda symbol: symbol.replace("-", ""),
-    side=lambda side: side.value,
-    number=str,
-    time=lambda ns: str(ns // MS),
-    digits=12,
+    lambda symbol: symbol.replace("-", ""), lambda side: side.value, str, lambda ns: str(ns // MS), digits=12
 )
 
-# --- rows: each field with the fact that it shows ---------------------------------------------------------------------
-
-_SYMBOL: Final = sim.RowType(
-    "symbol=native baseCoin=base quoteCoin=quote maxTradeAmount=max_qty minTradeAmount:0 quotePrecision:8"
-    " buyLimitPriceRatio:0.05 sellLimitPriceRatio:0.05 areaSymbol:no orderQuantity:200 openTime:1532454360000 offTime:"
-)
-_TICKER: Final = sim.RowType(
-    "high24h=high low24h=low open=open lastPr=last quoteVolume=turnover baseVolume=qty usdtVolume=turnover bidPr=bid"
-    " askPr=ask bidSz=bid_qty askSz=ask_qty openUtc=open changeUtc24h=fraction change24h=fraction"
-)
 TRADE: Final = sim.RowType("tradeId=id side price=px size=qty ts=at")
-BARS: Final = {
-    **{f"{minutes}min": minutes * sim.MINUTE for minutes in (1, 3, 5, 15, 30)},
-    **{f"{hours}h": hours * 60 * sim.MINUTE for hours in (1, 4)},
-    "6Hutc": 360 * sim.MINUTE,
-    "12Hutc": 720 * sim.MINUTE,
-    "1Dutc": 1440 * sim.MINUTE,
-}
+_PERIODS: Final = "1min:1 3min:3 5min:5 15min:15 30min:30 1h:60 4h:240 6Hutc:360 12Hutc:720 1Dutc:1440"
+BARS: Final = {name: int(minutes) * sim.MINUTE for name, minutes in sim.texts(_PERIODS).items()}
 """The candles that are served: not those of days in Hong Kong, weeks and months."""
-_CANDLE: Final = sim.RowType("at open high low last qty turnover value=turnover")
-_ORDER: Final = sim.RowType(
-    "symbol=native orderId=id clientOid=cl_ord_id side baseVolume=cum quoteVolume=cum_value cTime=at uTime=updated_at"
-    " enterPointSource:API"
-)
-_OPEN: Final = sim.texts("presetTakeProfitPrice: executeTakeProfitPrice: presetStopLossPrice: executeStopLossPrice:")
-_FILL: Final = sim.RowType(
-    "symbol=native orderId=order_id tradeId=id side priceAvg=px size=qty amount=value cTime=at uTime=at"
-)
-_PUSH: Final = sim.RowType(
-    "instId=native orderId=id clientOid=cl_ord_id side accBaseVolume=cum cTime=at uTime=updated_at enterPointSource:API"
-)
-_COIN: Final = sim.RowType("coin=asset available=free frozen=locked locked:0 limitAvailable:0 uTime=at")
-_CHAIN: Final = sim.RowType(
-    "chain=asset needTag:false withdrawFee:0 extraWithdrawFee:0 depositConfirm:1 withdrawConfirm:1 minDepositAmount:0"
-    " minWithdrawAmount:0 browserUrl: contractAddress: withdrawStep:0 withdrawMinScale:8 congestion:normal"
-)
 
 
 def problem(error: sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange: HTTP 400."""
-    code, text = ("41113", "symbol is offline") if str(error) == sim.DELISTED else _REFUSED[error.rule]
-    return sim.Problem(code, text, 400)
+    if str(error) == sim.DELISTED:
+        return sim.Problem("41113", "symbol is offline", 400)
+    return sim.Problem(_CODES[error.rule], _SAID.get(error.rule, error.rule), 400)
 
 
 def wrong(name: str, why: sim.Why) -> sim.Problem:
@@ -102,6 +61,12 @@ def wrong(name: str, why: sim.Why) -> sim.Problem:
 
 def _decimals(step: str) -> str:
     return str(len(step.partition(".")[2]))
+
+
+_SYMBOL: Final = sim.RowType(
+    "symbol=native baseCoin=base quoteCoin=quote maxTradeAmount=max_qty minTradeAmount:0 quotePrecision:8"
+    " buyLimitPriceRatio:0.05 sellLimitPriceRatio:0.05 areaSymbol:no orderQuantity:200 openTime:1532454360000 offTime:"
+)
 
 
 def symbol_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
@@ -119,14 +84,29 @@ def symbol_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     )
 
 
+_TICKER: Final = sim.RowType(
+    "high24h=high low24h=low open=open lastPr=last quoteVolume=turnover baseVolume=qty usdtVolume=turnover bidPr=bid"
+    " askPr=ask bidSz=bid_qty askSz=ask_qty openUtc=open changeUtc24h=fraction change24h=fraction"
+)
+
+
 def ticker_row(facts: sim.Facts, symbol: str, now_ns: int, name: str) -> dict[str, Any]:
     """A ticker; ``name``: the field of its symbol."""
     return {name: facts.native(symbol), **_TICKER.of(facts.day(symbol)), "ts": facts.time(now_ns)}
 
 
+_CANDLE: Final = sim.RowType("at open high low last qty turnover value=turnover")
+
+
 def candle_row(known: Mapping[str, Any]) -> list[str]:
     """Get Candlestick Data: time, prices, volumes in base and (twice) in quote."""
     return list(_CANDLE.of(known).values())
+
+
+_CHAIN: Final = sim.RowType(
+    "chain=asset needTag:false withdrawFee:0 extraWithdrawFee:0 depositConfirm:1 withdrawConfirm:1 minDepositAmount:0"
+    " minWithdrawAmount:0 browserUrl: contractAddress: withdrawStep:0 withdrawMinScale:8 congestion:normal"
+)
 
 
 def coin_row(facts: sim.Facts, asset: str, number: int) -> dict[str, Any]:
@@ -135,6 +115,9 @@ def coin_row(facts: sim.Facts, asset: str, number: int) -> dict[str, Any]:
     flags = {"withdrawable": known["withdraw"], "rechargeable": known["deposit"]}
     chain = _CHAIN.of(known, **{name: str(value).lower() for name, value in flags.items()})
     return {"coinId": str(number), "coin": asset, "transfer": "true", "chains": [chain]}
+
+
+_COIN: Final = sim.RowType("coin=asset available=free frozen=locked locked:0 limitAvailable:0 uTime=at")
 
 
 def money_row(facts: sim.Facts, row: tuple[str, int, int], ns: int) -> dict[str, Any]:
@@ -166,6 +149,13 @@ def _fee_detail(now: sim.OrderState) -> str:
     return sim.encode(detail).decode() if detail else ""
 
 
+_ORDER: Final = sim.RowType(
+    "symbol=native orderId=id clientOid=cl_ord_id side baseVolume=cum quoteVolume=cum_value cTime=at uTime=updated_at"
+    " enterPointSource:API"
+)
+_OPEN: Final = sim.texts("presetTakeProfitPrice: executeTakeProfitPrice: presetStopLossPrice: executeStopLossPrice:")
+
+
 def order_row(facts: sim.Facts, order: sim.SimOrder, *, listed: bool = False) -> dict[str, Any]:
     """Get Order Info, Get History Orders. ``listed``: Get Current Orders, where ``priceAvg`` is the limit price."""
     known = facts.order(order)
@@ -190,6 +180,11 @@ def order_row(facts: sim.Facts, order: sim.SimOrder, *, listed: bool = False) ->
     why = {"stp": "stp_cancel"}.get(order.reason, "normal_cancel") if status == "cancelled" else ""
     paid = {"price": known["px"], "priceAvg": known["average"] or "0", "feeDetail": _fee_detail(now)}
     return row | paid | {"cancelReason": why}
+
+
+_PUSH: Final = sim.RowType(
+    "instId=native orderId=id clientOid=cl_ord_id side accBaseVolume=cum cTime=at uTime=updated_at enterPointSource:API"
+)
 
 
 def order_push(facts: sim.Facts, report: sim.OrderReport) -> dict[str, Any]:
@@ -217,6 +212,11 @@ def order_push(facts: sim.Facts, report: sim.OrderReport) -> dict[str, Any]:
         row |= {"fillPrice": told["px"], "tradeId": told["id"], "baseVolume": told["qty"], "fillTime": told["at"]}
         row |= {"fillFee": _charged(fill.fee), "fillFeeCoin": fill.fee_asset, "tradeScope": "M" if fill.maker else "T"}
     return row
+
+
+_FILL: Final = sim.RowType(
+    "symbol=native orderId=order_id tradeId=id side priceAvg=px size=qty amount=value cTime=at uTime=at"
+)
 
 
 def fill_row(facts: sim.Facts, fill: sim.SimFill, *, pushed: bool) -> dict[str, Any]:

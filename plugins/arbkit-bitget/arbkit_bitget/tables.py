@@ -20,6 +20,14 @@ PLACE = "/api/v2/spot/trade/place-order"
 TIME = "/api/v2/public/time"
 DOLLARS = ("USDT", "USDC", "USD")
 """Quotes in which ``minTradeUSDT`` is a notional. Other pairs' minimum is not known before an order is refused."""
+EACH_SECOND = {
+    **dict.fromkeys(("place", "cancel", "fills", "balance", "fee"), 10),
+    **dict.fromkeys(("query", "pending", "symbols", "time"), 20),
+    "deduction": 5,
+    "coins": 3,
+    "info": 1,
+}
+"""Requests of each call in a second: by account, those without a key by address."""
 _PAGE = 100
 _FILLS_NS = 90 * 86_400 * kit.S
 _DIGITS = 18
@@ -30,9 +38,7 @@ ORDER = kit.OrderFields(
     cl_ord_id="clientOid",
     status="status",
     statuses={
-        "init": kit.OrdStatus.NEW,
-        "new": kit.OrdStatus.NEW,
-        "live": kit.OrdStatus.NEW,
+        **dict.fromkeys(("init", "new", "live"), kit.OrdStatus.NEW),
         "partially_filled": kit.OrdStatus.PARTIALLY_FILLED,
         "filled": kit.OrdStatus.FILLED,
         "cancelled": kit.OrdStatus.CANCELED,
@@ -46,36 +52,36 @@ _OPEN = replace(ORDER, px="priceAvg")
 """In the listing of open orders ``priceAvg`` is the limit price."""
 _PUSHED = replace(ORDER, native="instId", qty="newSize", cum_qty="accBaseVolume")
 _LISTED_FILL = ORDER.fill(
+    maker=("tradeScope", "maker"),
     trade_id="tradeId",
     px="priceAvg",
     qty="size",
+    charged=-1,
     fee="feeDetail.totalFee",
     fee_asset="feeDetail.feeCoin",
-    charged=-1,
-    maker=("tradeScope", "maker"),
     exch_ms="cTime",
 )
 _PUSHED_FILL = replace(_LISTED_FILL, charged=1)
 _LAST_FILL = _PUSHED.fill(
+    maker=("tradeScope", "M"),
     trade_id="tradeId",
     px="fillPrice",
     qty="baseVolume",
+    charged=-1,
     fee="fillFee",
     fee_asset="fillFeeCoin",
-    charged=-1,
-    maker=("tradeScope", "M"),
     exch_ms="fillTime",
 )
 _COIN = kit.BalanceFields(asset="coin", free="available", locked="frozen", exch_ms="uTime")
 _PAIR = kit.InstrumentFields(
     base="baseCoin",
     quote="quoteCoin",
+    status="status",
+    trading=("online",),
     tick="tick",
     lot="lot",
     min_qty="lot",
     max_qty="most",
-    status="status",
-    trading=("online",),
 )
 """``minTradeAmount`` is obsolete: the least size is one lot. So is ``maxTradeAmount`` (mostly 9e20: no limit), but a
 size above it is not tried."""
@@ -221,13 +227,9 @@ def login(context: kit.Context, now_ns: int) -> kit.Send:
     """The time in seconds, as every client sends it; one page says milliseconds."""
     signer = context.signer
     stamp = str(signer.venue_ns(now_ns) // kit.S)
-    arg = {
-        "apiKey": signer.key,
-        "passphrase": "".join(signer.passphrase()),
-        "timestamp": stamp,
-        "sign": kit.hmac_base64(signer, f"{stamp}GET/user/verify"),
-    }
-    return kit.Send(kit.Secret(kit.json_text({"op": "login", "args": [arg]})))
+    who = {"apiKey": signer.key, "passphrase": "".join(signer.passphrase())}
+    when = {"timestamp": stamp, "sign": kit.hmac_base64(signer, f"{stamp}GET/user/verify")}
+    return kit.Send(kit.Secret(kit.json_text({"op": "login", "args": [who | when]})))
 
 
 def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
