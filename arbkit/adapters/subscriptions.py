@@ -123,6 +123,16 @@ class Subscriptions:
         answers come in the order of the requests."""
         return next(iter(self._asked), 0)
 
+    def number(self, stream: Stream) -> int:
+        """The number for ``confirmed`` and ``refused`` where the venue's answer names one stream and has no number; 0 =
+        it was not asked for. The stream becomes a request of its own: the others of its request still wait."""
+        number, asked = next((each for each in self._asked.items() if stream in each[1].streams), (0, None))
+        if asked is not None and len(asked.streams) > 1:
+            asked.streams = [one for one in asked.streams if one != stream]
+            self._count = number = self._count + 1
+            self._asked[number] = _Asked([stream], asked.due_ns, asked.tries)
+        return number
+
     def streams(self, number: int) -> Sequence[Stream]:
         """The streams of a request that was not answered yet."""
         asked = self._asked.get(number)

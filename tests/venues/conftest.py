@@ -11,7 +11,8 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WIRES``           suffix -> a writer of generated frames (``generated``)
-``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
+``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none (without
+                    this name, its book does not come right again)
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
 ``CODES``           reason -> codes with another meaning than ccxt's (``test_codes``); for adapters with ``verdicts``

@@ -132,7 +132,7 @@ def _pieces(own: Mapping[str, str], theirs: Mapping[str, str]) -> dict[bytes, by
     pairs = {}
 
     def add(mine: str, other: str) -> None:
-        if mine and mine != other:
+        if mine:  # also what is equal: a shorter piece may stand inside of it
             pairs[mine.encode()] = other.encode()
 
     target, their_target = (f"{f.get('path')}?{f['query']}" if f.get("query") else "" for f in (own, theirs))
