@@ -107,16 +107,6 @@ class Subscriptions:
             sends.append(Send(self._write("unsubscribe", batch, self._count)))
         return [*sends, *self.ask(streams, now_ns)]
 
-    def number(self, stream: Stream) -> int:
-        """The number for ``confirmed`` and ``refused`` where the venue's answer names one stream and has no number; 0 =
-        it was not asked for. The stream becomes a request of its own: the others of its request still wait."""
-        number, asked = next((each for each in self._asked.items() if stream in each[1].streams), (0, None))
-        if asked is not None and len(asked.streams) > 1:
-            asked.streams = [one for one in asked.streams if one != stream]
-            self._count = number = self._count + 1
-            self._asked[number] = _Asked([stream], asked.due_ns, asked.tries)
-        return number
-
     @property
     def oldest(self) -> int:
         """The number of the request that has waited longest, 0 = none waits: where a refusal names nothing, and
