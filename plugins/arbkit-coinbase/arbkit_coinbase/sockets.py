@@ -143,11 +143,11 @@ class Private:
     def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
         """Without product names: the orders of all products."""
         names = ("user", "heartbeats")
-        return [self._subscribe(context, name, now_ns) for name in names], names
-
-    def _subscribe(self, context: kit.Context, channel: str, now_ns: int) -> kit.Send:
-        token = tables.token(context, self._key_type, now_ns)
-        return kit.Send(kit.Secret(kit.json_text({"type": "subscribe", "channel": channel, "jwt": token})))
+        messages = [
+            {"type": "subscribe", "channel": name, "jwt": tables.token(context, self._key_type, now_ns)}
+            for name in names
+        ]
+        return [kit.Send(kit.Secret(kit.json_text(message))) for message in messages], names
 
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
         frame = rows.frame(data)

@@ -30,7 +30,7 @@ _CLOCK_MARGIN_S = 3600
 """An order is looked for from so long before the run that made it began: our clock may have been wrong then."""
 _FLAGS = ("is_disabled", "trading_disabled", "cancel_only", "view_only", "auction_mode", "post_only")
 """With one of them a product takes no order that trades at once. ``limit_only`` concerns market orders only."""
-_WALLETS = ("CRYPTO", "FIAT")
+_WALLETS = ("CRYPTO", "FIAT", "ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT")
 _NO_ORDER = "order with this orderid was not found"
 _TIFS = {kit.Tif.GTC: "limit_limit_gtc", kit.Tif.IOC: "sor_limit_ioc", kit.Tif.FOK: "limit_limit_fok"}
 KEY_TYPES = {"ecdsa": "ES256", "ed25519": "EdDSA"}
@@ -158,10 +158,6 @@ def instruments(found: Sequence[dict[str, Any]] | None) -> list[kit.InstrumentUp
     return updates
 
 
-def _products(got: kit.Got) -> list[kit.InstrumentUpdate]:
-    return instruments(got.rows.products)
-
-
 def _own_products(got: kit.Got) -> list[kit.InstrumentUpdate]:
     """The account's own list (``view_only``: it may not trade there). A pair must stand in the public list too."""
     public = {out.instrument.id for out in got.before if isinstance(out, kit.InstrumentUpdate)}
@@ -170,9 +166,7 @@ def _own_products(got: kit.Got) -> list[kit.InstrumentUpdate]:
 
 def _balances(got: kit.Got) -> list[kit.Balance]:
     """The wallets of the key's portfolio; vaults and margin are left out."""
-    found = [
-        row for row in _every(got.rows.accounts) if kit.text(row, "type").removeprefix("ACCOUNT_TYPE_") in _WALLETS
-    ]
+    found = [row for row in _every(got.rows.accounts) if kit.text(row, "type") in _WALLETS]
     return [_WALLET.read(got.context, row, True, got.now_ns) for row in found]
 
 
@@ -208,8 +202,7 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
     """What the key may do."""
     lacking = [name for name in ("view", "trade") if got.rows.get(f"can_{name}") is not True]
     problem = f"the key may not {' and '.join(lacking)}: make one that may" if lacking else ""
-    moves = got.rows.get("can_transfer") is True
-    warnings = ("the key may withdraw money: make one that may not",) if moves else ()
+    warnings = ("the key may withdraw money: make one that may not",) if got.rows.get("can_transfer") is True else ()
     return [kit.AccountStatus(got.context.account, problem, warnings)]
 
 
@@ -311,11 +304,6 @@ def _orders(got: kit.Got) -> list[kit.OrderUpdate]:
     return kit.each(order)(replace(got, rows=_every(got.rows.orders)))
 
 
-def _mine(got: kit.Got) -> list[kit.OrderUpdate]:
-    """Of the orders of a product: the one that has our id."""
-    return [one for one in _orders(got) if one.cl_ord_id == got.what.cl_ord_id]
-
-
 def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
     return kit.each(_fill)(replace(got, rows=_every(got.rows.fills)))
 
@@ -346,22 +334,20 @@ def _fixed(*params: tuple[str, str]) -> Callable[[kit.Context, Any], kit.Params]
     return lambda context, what: params
 
 
-def _by_id(context: kit.Context, what: Any) -> kit.Params:
-    return [("order_id", what.order_id)]
-
-
-def _next(page: Any) -> str:
-    return page.cursor if page.has_next else ""
-
-
 def _after(page: rows.Page, name: str) -> str:
     paging = page.pagination or {}
     return "" if paging.get("has_next") is False else kit.text(paging, name)
 
 
-_CURSOR = kit.Pages("cursor", _next)
+_CURSOR = kit.Pages("cursor", lambda page: page.cursor if page.has_next else "")
 _private = partial(kit.Call, cost=[("private", 1, "account")], rows=dict[str, Any])
-_LOOKUP = _private(f"{_PATH}/orders/historical/batch", _mine, rows=rows.Page, params=_looked_for, pages=_CURSOR)
+_LOOKUP = _private(
+    f"{_PATH}/orders/historical/batch",
+    lambda got: [one for one in _orders(got) if one.cl_ord_id == got.what.cl_ord_id],
+    rows=rows.Page,
+    params=_looked_for,
+    pages=_CURSOR,
+)
 _PRODUCTS = kit.Pages("cursor", lambda page: _after(page, "next_cursor"))
 
 CALLS = kit.CallTable(
@@ -369,7 +355,7 @@ CALLS = kit.CallTable(
     {
         kit.AskKind.CATALOGUE: kit.Call(
             f"{_PATH}/market/products",
-            _products,
+            lambda got: instruments(got.rows.products),
             "public",
             rows=rows.Page,
             params=_fixed(("product_type", "SPOT")),
@@ -406,7 +392,12 @@ CALLS = kit.CallTable(
             params=lambda context, what: [("order_ids", [what.order_id])],
             lookup=_LOOKUP,
         ),
-        kit.QueryOrder: _private(f"{_PATH}/orders/historical/{{order_id}}", _one, params=_by_id, lookup=_LOOKUP),
+        kit.QueryOrder: _private(
+            f"{_PATH}/orders/historical/{{order_id}}",
+            _one,
+            params=lambda context, what: [("order_id", what.order_id)],
+            lookup=_LOOKUP,
+        ),
         kit.ListOpenOrders: _private(
             f"{_PATH}/orders/historical/batch", _orders, rows=rows.Page, params=_listed, pages=_CURSOR
         ),

@@ -101,9 +101,5 @@ VERDICTS = kit.Verdicts(
         "not_found",  # of the Coinbase App: also a wrong address
         *("internal_server_error", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "unknown"),
     ),
-    # keys of the old kind; and texts that stand beside the code "unknown"
-    sayings=(
-        kit.Saying(401, "timestamp expired", kit.RejectReason.CLOCK),
-        kit.Saying("unauthorized", "timestamp expired", kit.RejectReason.CLOCK),
-    ),
+    sayings=(kit.Saying(401, "timestamp expired", kit.RejectReason.CLOCK),),  # in ccxt's table
 )

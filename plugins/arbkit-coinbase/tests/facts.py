@@ -159,6 +159,10 @@ FRAMES = [
 """The fields are those of docs.cdp.coinbase.com (WebSocket channels)."""
 ACCEPTED = b'{"success":true,"success_response":{"order_id":"1"}}'
 CODES_LEFT_OUT = {
+    "texts beside codes that decide": (
+        "Insufficient balance in source account",
+        "order with self orderID was not found",
+    ),
     "a stop, which we do not place": ("PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE",),
 }
 CODES: dict[str, Sequence[str]] = {}

@@ -528,6 +528,18 @@ def test_a_product_that_takes_no_orders_is_not_tradable(fields: dict[str, Any], 
     assert listed(PRODUCT | {"limit_only": True})[0].tradable
 
 
+def test_a_product_that_is_halted_while_we_hold_it() -> None:
+    """It stays known with its rules: what is held is counted, what rests is told and can be cancelled."""
+    (halted,) = listed(PRODUCT | {"trading_disabled": True, "cancel_only": True})
+    assert (halted.id, halted.tick, halted.tradable) == (BTC.id, BTC.tick, False)
+    link = LinkSpec(link="x", venue="coinbase", role=Role.REST, account=ME)
+    rest = COINBASE.session(link, Catalogue([halted]), LocalSigner("key", Es256("tests").pem))
+    (update,) = answered(QUERY, {"order": order_row()}, rest=rest)
+    assert (update.instrument, update.ord_status) == (BTC.id, OrdStatus.NEW)
+    (request,) = rest.encode([CANCEL], NOW_NS)  # type: ignore[arg-type]  # a request
+    assert json.loads(request.body) == {"order_ids": ["77"]}  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("text", ["NaN", "1e999", "a", "-Infinity"])
 def test_a_rule_that_is_no_number_makes_the_list_unreadable(text: str) -> None:
     """The last list stays in force."""
