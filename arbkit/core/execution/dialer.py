@@ -68,7 +68,8 @@ class Dialer:
         link = Link(spec, session, self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
         self.links[spec.link] = link
         if spec.send_limit is not None:
-            self._throttles[spec.link] = Throttle((spec.send_limit,))
+            limits = [limit for limit in (spec.send_limit, spec.send_burst) if limit is not None]
+            self._throttles[spec.link] = Throttle(limits)
         self.settle(link, now_ns)
         return link
 

@@ -43,6 +43,8 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     """Instruments whose trades (prints) it subscribes. They may be others than ``instruments``."""
     send_limit: RateLimit | None = None
     """Limit of client messages on this socket."""
+    send_burst: RateLimit | None = None
+    """A second limit of the same messages over a shorter time; its bucket has the same name."""
     silence_ns: int = 30_000_000_000
     """The socket counts as dead after this time without any byte (pings and pongs count)."""
     quiet_ns: int = 0

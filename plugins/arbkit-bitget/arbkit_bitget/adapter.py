@@ -26,11 +26,13 @@ HOSTS = kit.Hosts(
 )
 _OPTIONS = {"channel": tuple(sockets.FEEDS)}
 """Allowed values, the default first."""
-BOOKS_PER_LINK = 20
-"""Bitget recommends fewer than 50 channels on one connection. With fewer books on each, one that is lost waits less
-for its turn under ``_REQUESTS``."""
-_REQUESTS = kit.RateLimit("requests", 8, 120 * kit.S)
-"""On one connection: 240 subscription requests an hour, and 10 messages a second, pings included. This keeps both."""
+BOOKS_PER_LINK = 24
+"""Bitget recommends fewer than 50 channels on one connection: books and trades."""
+_LIMITS = {
+    "send_limit": kit.RateLimit("requests", 240, 3600 * kit.S),
+    "send_burst": kit.RateLimit("requests", 9, kit.S),  # of ten messages; one is left for the ping
+}
+"""Of one connection. More messages end it, and may block the address."""
 
 
 class Bitget:
@@ -58,10 +60,9 @@ class Bitget:
     def links(
         self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
     ) -> Sequence[kit.LinkSpec]:
-        limited = {"send_limit": _REQUESTS}
-        account_socket = {kit.Role.PRIVATE: limited}
+        private = {kit.Role.PRIVATE: _LIMITS}
         return kit.usual_links(
-            "bitget", instruments, account, trades, most=BOOKS_PER_LINK, public=limited, sockets=account_socket
+            "bitget", instruments, account, trades, most=BOOKS_PER_LINK, public=_LIMITS, sockets=private
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
