@@ -13,6 +13,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -39,6 +40,7 @@ STEPS = 200_000
 """More steps than this at one moment: the desk is due without end."""
 LIMITS = LimitsConfig(cooldown_ns=100_000_000, max_broken=10_000, max_deals_per_minute=6000, max_loss_run=10**9)
 GATE = GateConfig()
+PRICES = {"BTC-USDT": Decimal(60_000), "ETH-USDT": Decimal(3_000)}
 
 LONG = "x" * 100_000
 VALUES: tuple[Any, ...] = (
@@ -172,7 +174,7 @@ def judge(seed: int) -> str:
     keys: list[str] = []
     log = LogWriter(lambda: 0, stream, human=False, most_waiting=10**6, most_bytes=10**9)
     try:
-        run = simulate(strategy, venues, seed=seed, edge_every_s=0.3, limits=LIMITS, gate=GATE, log=log)
+        run = simulate(strategy, venues, seed=seed, edge_every_s=0.3, limits=LIMITS, gate=GATE, log=log, prices=PRICES)
         for site in run.world.sites.values():
             one = site.exchange.accounts["main"]
             keys += [text for text in (one.secret, one.passphrase) if text]
@@ -208,7 +210,15 @@ def judge(seed: int) -> str:
     for name, link in run.desk.links.items():
         if link.phase is Phase.QUARANTINED:
             problems.append(f"{name} is quarantined: {link.reason}")
-    lost = [name for name, book in run.desk.books.items() if book.state is not BookState.SYNCED]
+    # a venue that says "banned for an hour", or that a limit is used up, is left alone, and is not back
+    settled_ns = run.now_ns - 25 * 10**9
+    banned = set()
+    for name, venue in run.desk.venues.items():
+        closed_ns = max(venue.throttle._closed.values(), default=0)
+        if closed_ns > settled_ns or 0.0 in venue.throttle.headroom(run.now_ns).values():
+            banned.add(name)
+    books = {name: book for name, book in run.desk.books.items() if name.partition(":")[0] not in banned}
+    lost = [name for name, book in books.items() if book.state is not BookState.SYNCED]
     if lost and liar.told:
         problems.append(f"not SYNCED {AFTER_S} s after the last lie: {', '.join(lost)}")
     return f"{'+'.join(names)}: {'; '.join(problems)}" if problems else ""

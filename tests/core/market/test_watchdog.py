@@ -223,3 +223,11 @@ def test_memory_is_one_entry_a_symbol():
     for i in range(100_000):
         transit.sample(T0 + i * S, T0 + i * S + 5)
     assert len(transit._lows) == 4
+
+
+def test_a_time_before_1970_is_no_time() -> None:
+    """400 digits with a minus would be an excess that no float can hold: the frame counts as one without a time."""
+    transit = Transit()
+    transit.measured(0)
+    assert transit.sample(10 * MS, 15 * MS) == 5 * MS
+    assert transit.sample(-(10**400), 16 * MS) == 5 * MS
