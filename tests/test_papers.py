@@ -52,7 +52,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(there.read_text()), link
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reliability.md", "docs/design.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/reliability.md", "docs/security.md", "docs/design.md", "CONTRIBUTING.md"]
+)
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     """Paths in backticks exist (a ``*`` matches something)."""
     for name in re.findall(r"`((?:tests|plugins|arbkit|docs|examples)/[\w./*-]+)`", (ROOT / page).read_text()):

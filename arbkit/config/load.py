@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from arbkit.config.reader import Mistake, Place, Reader, find_lines
@@ -42,6 +43,7 @@ __all__ = [
     "distributions",
     "fail",
     "load",
+    "schema",
 ]
 
 PREFIX = "ARBKIT_"
@@ -193,6 +195,23 @@ def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | Non
     named = reader.build(Config).distributions
     fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
     return named or None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``arbkit.toml``. Amounts may be written as numbers."""
+    found = msgspec.json.schema(Config)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_numbers(found)}
+
+
+def _with_numbers(part: Any) -> Any:
+    """msgspec writes a ``Decimal`` as text only; TOML has numbers."""
+    if isinstance(part, list):
+        return [_with_numbers(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "decimal":
+        return {**{name: item for name, item in part.items() if name != "format"}, "type": ["number", "string"]}
+    return {name: _with_numbers(item) for name, item in part.items()}
 
 
 def _reader(path: str | Path | None, env: Mapping[str, str], live: bool) -> Reader:

@@ -650,7 +650,7 @@ class Desk:
 
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
         """A faster best bid and ask; its frames often have no exchange timestamp."""
-        if top.exch_ns or not link.watch.undatable(now_ns):
+        if top.exch_ns > 0 or not link.watch.undatable(now_ns):
             self.market.overlay(top)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:

@@ -9,17 +9,17 @@ import msgspec
 
 from arbkit.monitor.redactor import PROCESS, safe
 
-__all__ = ["emit", "say", "show", "tell"]
+__all__ = ["clean", "emit", "say", "show", "tell"]
 
 
 def show(text: str) -> None:
     """Print a text on stdout."""
-    click.echo(_clean(text))
+    click.echo(clean(text))
 
 
 def say(text: str) -> None:
     """Print a message for the user on stderr."""
-    click.echo(_clean(text), err=True)
+    click.echo(clean(text), err=True)
 
 
 def emit(document: Any) -> None:
@@ -32,7 +32,8 @@ def tell(result: str | dict[str, Any]) -> None:
     show(result) if isinstance(result, str) else emit(result)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text as it is printed."""
     return "\n".join(safe(PROCESS.strike(line, sentence=True)) for line in PROCESS.known(text).split("\n"))
 
 

@@ -216,6 +216,17 @@ def test_config_check_tells_all_mistakes_with_exit_2(folder: Path, capsys: pytes
     assert [mistake["key"] for mistake in said["mistakes"]] == ["venues.binanse", "venues.binanse.takr_fee", "limts"]
 
 
+def test_config_schema_describes_every_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON Schema with the tables, their keys and defaults; an amount may be a number, as TOML writes it."""
+    assert run("config", "schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    parts = {part["title"]: part["properties"] for part in schema["$defs"].values()}
+    assert set(parts["Config"]) >= {"mode", "venues", "strategy", "limits", "gate", "metrics", "state", "distributions"}
+    assert parts["VenueConfig"]["taker_fee"]["type"] == ["number", "string"]
+    assert parts["VenueConfig"]["environment"]["default"] == "prod"
+    assert parts["LimitsConfig"]["max_open_deals"] == {"type": "integer", "default": 4}
+
+
 def test_config_check_of_a_live_file_without_keys_is_exit_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Only keys are wrong: exit 3, both named."""
     (folder / "arbkit.toml").write_text('mode = "live"\ndistributions = ["arbkit-binance"]\n[venues.binance]\n')

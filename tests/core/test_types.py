@@ -20,12 +20,14 @@ from arbkit.core.types import (
     Balance,
     BookLost,
     Catalogue,
+    ClockSample,
     Instrument,
     Level,
     NoAnswer,
     Notice,
     OrderUpdate,
     OrdStatus,
+    RateReport,
     Secret,
     Side,
     plain,
@@ -214,6 +216,22 @@ def test_an_id_of_an_impossible_length_is_unreadable(field: str) -> None:
         OrderUpdate(**{**fields, field: LONG})
     with pytest.raises(ValueError, match="characters"):
         Balance(account="a", asset=LONG, free=Dec(1))
+
+
+@pytest.mark.parametrize("number", [1 << 62, 10**400, -(10**400)])
+def test_a_whole_number_that_nothing_can_hold_is_unreadable(number: int) -> None:
+    """Python would go on with 400 digits, until a float, the journal or a tape is made of them."""
+    makers = (
+        lambda: ClockSample("v", number, 1),
+        lambda: RateReport(venue="v", bucket="b", used=number),
+        lambda: RateReport(venue="v", bucket="b", until_ns=number),
+        lambda: Balance(account="a", asset="b", free=Dec(1), exch_ns=number),
+        lambda: NoAnswer("no", retry_ns=number),
+        lambda: OrderUpdate(account="a", instrument="i", cl_ord_id="c", ord_status=OrdStatus.NEW, exch_ns=number),
+    )
+    for make in makers:
+        with pytest.raises(ValueError, match="62 bits"):
+            make()
 
 
 def test_the_catalogue_knows_by_id_and_by_native_name() -> None:

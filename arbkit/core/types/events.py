@@ -1,7 +1,7 @@
 """Events: what a session returns to the desk. ``Event`` is the closed union of them.
 
 An event refers to instruments, accounts and orders by id only. The texts of an event that a venue can fill are cut to
-``LONGEST_TEXT`` characters; ids of an impossible length make it unreadable (``ValueError``).
+``LONGEST_TEXT`` characters; ids of an impossible length and numbers over 62 bits make it unreadable (``ValueError``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from arbkit.core.types.market import Instrument, Level, Side
-from arbkit.core.types.text import LONGEST_TEXT, check_ids, cut
+from arbkit.core.types.text import LONGEST_TEXT, check_ids, check_whole, cut
 
 __all__ = [
     "AccountStatus",
@@ -200,6 +200,7 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
         check_ids(self.cl_ord_id, self.order_id, self.trade_id, self.instrument, self.fee_asset)
         for asset, _ in self.extra_fees:
             check_ids(asset)
+        check_whole(self.exch_ns)
         _cut(self, "text", self.text)
 
 
@@ -266,6 +267,7 @@ class NoAnswer(Struct, frozen=True, gc=False):
     recv_ns: int = 0
 
     def __post_init__(self) -> None:
+        check_whole(self.retry_ns)
         _cut(self, "reason", self.reason)
 
 
@@ -281,6 +283,7 @@ class Balance(Struct, frozen=True, gc=False, kw_only=True):
 
     def __post_init__(self) -> None:
         check_ids(self.asset)
+        check_whole(self.exch_ns)
 
 
 class FeeUpdate(Struct, frozen=True, gc=False):
@@ -331,6 +334,9 @@ class ClockSample(Struct, frozen=True, gc=False):
     error_ns: int
     recv_ns: int = 0
 
+    def __post_init__(self) -> None:
+        check_whole(self.offset_ns, self.error_ns)
+
 
 class RateReport(Struct, frozen=True, gc=False, kw_only=True):
     """State of a rate limit as reported by the venue: used and limit from headers, or ``until_ns`` (send nothing
@@ -343,6 +349,9 @@ class RateReport(Struct, frozen=True, gc=False, kw_only=True):
     limit: int | None = None
     until_ns: int = 0
     recv_ns: int = 0
+
+    def __post_init__(self) -> None:
+        check_whole(self.used, self.limit, self.until_ns)
 
 
 class Notice(Struct, frozen=True, gc=False):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, Self, SupportsIndex
 
-__all__ = ["LONGEST_TEXT", "Secret", "check_ids", "cut"]
+__all__ = ["LONGEST_TEXT", "Secret", "check_ids", "check_whole", "cut"]
 
 LONGEST_TEXT = 500
 """Characters of a venue's text that an event keeps. A venue can send 16 MB, which would be logged and journaled."""
 _LONGEST_ID = 128
+_LARGEST = 1 << 62
 
 
 class Secret(str):
@@ -83,6 +84,14 @@ class Secret(str):
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:
     """The text with at most ``longest`` characters."""
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def check_whole(*numbers: int | None) -> None:
+    """Raises ``ValueError`` for a number that does not fit into 63 bits: Python would go on, but no float, journal or
+    tape can hold it."""
+    for one in numbers:
+        if one is not None and not -_LARGEST < one < _LARGEST:
+            raise ValueError("a whole number of over 62 bits")
 
 
 def check_ids(*ids: str) -> None:
