@@ -130,6 +130,8 @@ class Court:
             report.paths[fields["outcome"]] += 1
             if fields["outcome"] != "held":
                 report.times_ms.append(fields["ms"])
+        elif event == "venue.throttled":
+            self.run.paused_ns = max(self.run.paused_ns, self.run.now_ns + round(fields["ms"] * 1e6))
         elif event == "alarm.deal_held":
             self.held.add(fields["deal"])
         elif event == "alarm.external_movement":
