@@ -88,8 +88,8 @@ def play_plan(tested: chaos.DeskUnderTest, plan: ChaosPlan) -> SeedReport:
 
 def shrunk(tested: chaos.DeskUnderTest, report: SeedReport) -> SeedReport:
     """The report of a smaller plan with a violation of the same judge: of the first one that is not known."""
-    judges = [one.judge for one in report.violations]
-    judge = next((one for one in judges if not known(report.plan, one)), judges[0])
+    found = report.violations
+    judge = next((one for one in found if not known(report.plan, one)), found[0]).judge
     return chaos.play(tested, shrink(report.plan, judge, lambda plan: chaos.play(tested, plan)))
 
 
@@ -124,6 +124,6 @@ def line_of(reports: Sequence[SeedReport]) -> dict[str, Any]:
     plans = {(report.seed, report.plan.profile): report.plan for report in reports}
     line = chaos.summed(reports)
     for one in line["violations"]:
-        if reason := known(plans[one["seed"], one["profile"]], one["judge"]):
+        if reason := known(plans[one["seed"], one["profile"]], chaos.Violation(one["judge"], one["text"])):
             one["known"] = reason
     return line

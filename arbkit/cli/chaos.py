@@ -96,7 +96,7 @@ def _plan(text: str) -> chaos.ChaosPlan:
 
 
 def _new(report: SeedReport) -> bool:
-    return any(not known(report.plan, one.judge) for one in report.violations)
+    return any(not known(report.plan, one) for one in report.violations)
 
 
 def _show(report: SeedReport) -> None:

@@ -85,6 +85,8 @@ class Watched(VirtualRun):
         """Those that arrived while the venue answered everything as too many requests."""
         self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
         """By venue and end of a ban: when the first request reached it, and how many did."""
+        self.paused_ns = 0
+        """Until when a venue that told so is asked nothing."""
         self.healed_ns = NEVER
         """When the weather ended."""
         self._looked_ns = 0
@@ -185,18 +187,23 @@ class Watched(VirtualRun):
     def journal(self, record: bytes) -> int:
         if record and self._doom is not None and self._doom.point.endswith("_write"):
             if self._doom.point != "before_write":
-                self.disk.append(record[: len(record) * 2 // 3] if self._doom.point == "torn_write" else record)
+                written = record[: len(record) * 2 // 3] if self._doom.point == "torn_write" else record
+                self._note(written, self.disk.append(written))
             raise _Died
         position = self.disk.append(record)
         if record:
-            for one in decode(record).records:
-                if isinstance(one, Intent):
-                    self.written[one.order.cl_ord_id] = position
-                    self.intents[one.order.cl_ord_id] = one
-                elif isinstance(one, OrderOutcome):
-                    self.outcomes[one.cl_ord_id] = one
+            self._note(record, position)
             self._sync()
         return position
+
+    def _note(self, written: bytes, position: int) -> None:
+        """What the journal says now; of a torn record, what is whole."""
+        for one in decode(written).records:
+            if isinstance(one, Intent):
+                self.written[one.order.cl_ord_id] = position
+                self.intents[one.order.cl_ord_id] = one
+            elif isinstance(one, OrderOutcome):
+                self.outcomes[one.cl_ord_id] = one
 
     def _knocks(self, venue: str, ids: list[str]) -> None:
         """An HTTP request with these new orders arrives."""
