@@ -44,6 +44,7 @@ class VenuePlan(Struct, frozen=True, kw_only=True):
     latency_ns: int = 0
     maker: Decimal = WORST_FEE
     taker: Decimal = WORST_FEE
+    movable: Mapping[str, bool] = {}
 
 
 class RunPlan(Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     unresolved: Sequence[Intent] = ()
     interrupted: Sequence[Interrupted] = ()
     durability: str = "process"
+    same: Mapping[str, Sequence[str]] = {}
 
 
 def make_desk(
@@ -89,6 +91,7 @@ def make_desk(
             paper=None if venue.balances is None else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
             maker=venue.maker,
             taker=venue.taker,
+            movable=venue.movable,
         )
         for venue in plan.venues
     ]
@@ -104,6 +107,7 @@ def make_desk(
         unresolved=plan.unresolved,
         interrupted=plan.interrupted,
         durability=plan.durability,
+        same=plan.same,
     )
     return Desk(setup, port, now_ns, log=log, counters=counters, probe=probe)
 
@@ -147,6 +151,7 @@ def plan_of(config: Config, live: bool, seed: int) -> RunPlan:
         executor=config.executor,
         seed=seed,
         durability=config.state.durability,
+        same=config.same,
     )
 
 
@@ -162,4 +167,5 @@ def _venue_plan(name: str, venue: VenueConfig, live: bool) -> VenuePlan:
         latency_ns=round(venue.latency_ms * 1e6),
         maker=venue.maker_fee,
         taker=venue.taker_fee,
+        movable=venue.movable,
     )

@@ -67,6 +67,9 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     """Initial balances of a paper account, by asset."""
     latency_ms: float = 50.0
     """Latency of paper orders."""
+    movable: Mapping[str, bool] = {}
+    """By asset: true = you know that its deposits and withdrawals are open (used where the venue does not tell); false
+    = you do not move it."""
     endpoints: Mapping[str, str] = {}
     """Base URLs that replace the venue's own: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
     options: Mapping[str, str] = {}
@@ -123,6 +126,8 @@ class Config(Struct, frozen=True, kw_only=True):
     gate: GateConfig = GateConfig()
     executor: Mapping[str, Any] = {}
     """Settings of the executor."""
+    same: Mapping[str, tuple[str, ...]] = {}
+    """By asset: the venues on which you know it to be one and the same asset."""
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
@@ -239,6 +244,12 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         _check_ca_file(config.ca_file, reader)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    for asset, venues in config.same.items():
+        if len(set(venues)) < 2:
+            reader.wrong(("same", asset), 'must name two venues or more, as ["binance", "okx"]')
+        for name in venues:
+            if name not in config.venues:
+                reader.wrong(("same", asset), f"names {name!r}; the venues are {', '.join(config.venues) or 'none'}")
     for name, venue in config.venues.items():
         for asset, amount in venue.balances.items():
             if amount < 0:

@@ -156,7 +156,7 @@ class Reader:
             return _WRONG
 
     def _key(self, path: tuple[str, ...], key: str) -> str:
-        return key.upper() if path[-1] == "balances" else key
+        return key.upper() if path[-1] in ("balances", "movable", "same") else key
 
 
 def find_lines(text: str) -> dict[tuple[str, ...], int]:

@@ -7,7 +7,7 @@ the tape and the virtual run call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -21,6 +21,7 @@ from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.books import Books
+from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
 from arbkit.core.market.watchdog import LinkDead, SymbolSilent, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
@@ -100,6 +101,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """Deals that an earlier run did not see closed."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
+    same: Mapping[str, Collection[str]] = {}
+    """Assets that the user knows to be the same on these venues: see ``market.identity``."""
 
 
 class Desk:
@@ -140,7 +143,8 @@ class Desk:
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues)
+        self.identity = Identity(setup.same)
+        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
         self.sender = Sender(
             port,
             self.venues,
@@ -615,6 +619,7 @@ class Desk:
 
     def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
         self.venues[link.spec.venue].assets[status.asset] = status
+        self.identity.told(link.spec.venue, status.asset, status.contracts)
 
     def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
         venue = self.venues[link.spec.venue]

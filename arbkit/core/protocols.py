@@ -215,6 +215,11 @@ class View(Protocol):
         """Whether ``asset`` can be moved. ``direction``: ``deposit`` or ``withdraw``. None = unknown."""
         ...
 
+    def unlike(self, one: Instrument, other: Instrument) -> str:
+        """Why an asset that both instruments name is not known to be the same on both venues; "" = it is (see
+        ``core.market.identity``)."""
+        ...
+
     def may_trade(self, venue: str) -> bool:
         """The venue is ready for new orders (see ``core.venues.readiness``)."""
         ...

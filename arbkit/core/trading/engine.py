@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import combinations
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -253,9 +254,17 @@ class Engine:
             if venue.refusals.sides and (why := venue.refusals.why(leg.instrument, leg.side, now_ns)):
                 self._dropped(Refusal("refused_side", f"{leg.side.value} {leg.instrument} {why}"), deal, now_ns)
                 return None
+        if why := self._unlike(deal):
+            self._dropped(Refusal("identity", why), deal, now_ns)
+            return None
         deal.id = self._deal_ids
         deal.strategy = running.name
         return deal
+
+    def _unlike(self, deal: Deal) -> str:
+        """Why the deal's legs are not known to be about the same assets; "" = they are."""
+        legs = [self._catalogue[leg.instrument] for leg in deal.legs]
+        return next((why for one, other in combinations(legs, 2) if (why := self._view.unlike(one, other))), "")
 
     def _check_plan(self, deal: Deal) -> None:
         """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
