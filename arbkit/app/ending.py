@@ -18,7 +18,7 @@ __all__ = ["exit_code", "last_line", "last_words"]
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
     130 ended by a second stop with nothing left."""
-    if desk.unresolved() or desk.held() or desk.interrupted.waiting or not desk.idle:
+    if desk.unresolved() or desk.held() or desk.interrupted.waiting or desk.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
@@ -43,11 +43,11 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "deals": sum(outcomes.values()),
         "legs": desk.engine.legs_sent,
         "hedged": counters.deals["hedged"] + counters.deals["completed"] + counters.deals["reversed"],
-        "broken": counters.deals["completed"] + counters.deals["reversed"] + held,
+        "broken": sum(counters.deals[name] for name in ("completed", "reversed", "left")) + held,
         "outcomes": dict(sorted(outcomes.items())),
         "unresolved": len(desk.unresolved()),
         "held": held,
-        "left_over": len(desk.interrupted.waiting),
+        "left_over": len(desk.interrupted.waiting) + len(desk.reducing.told()),
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
@@ -98,6 +98,7 @@ def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str]
         "not known yet"
         for left in desk.interrupted.waiting
     ]
+    lines += [f"  left over: {desk.reducing.text(asset)}" for asset in desk.leftovers.assets()]
     if code == 6:
         lines.append("  Run the same command again: it reads the journal, resolves orders and goes on with held deals.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"

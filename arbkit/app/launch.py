@@ -53,6 +53,7 @@ def run(
     as_json: bool,
     loop_factory: LoopFactory,
     capture: str | None = None,
+    settled: bool = False,
 ) -> int:
     """Run the strategy until stopped, or for ``seconds``. Returns the exit code. Raises ``ConfigError``."""
     live = live and config.mode == "live"
@@ -83,6 +84,7 @@ def run(
             capture=capture,
             metrics_port=config.metrics.port,
             ca_file=config.ca_file,
+            settled=settled,
         ).code
     finally:
         if locks is not None:
@@ -120,16 +122,17 @@ def start(
     screen: Log | None = None,
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
+    settled: bool = False,
 ) -> Finished:
     """Recover the journal, create the desk, run it and print the summary.
 
     ``screen`` receives the log events instead of the log, and nothing is printed. ``histograms`` replace those of the
-    counters (for benchmarks). ``ca_file``: see ``Config``. Raises ``ConfigError`` for a damaged journal, an unwritable
-    capture file or an unusable CA file.
+    counters (for benchmarks). ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises
+    ``ConfigError`` for a damaged journal, an unwritable capture file or an unusable CA file.
     """
     clock = Clock()
     journal, carried = open_journal(folder, clock)
-    plan, left = recover(plan, journal, carried, clock.now_ns())
+    plan, left = recover(plan, journal, carried, clock.now_ns(), settled=settled)
     tape = None
     if capture is not None:
         head = TapeHead(

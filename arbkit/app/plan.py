@@ -19,10 +19,10 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
-from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interrupted
 from arbkit.core.port import Port
 from arbkit.core.protocols import Exchange, Executor, Signer, Strategy
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import VenueSettings
 from arbkit.core.venues.venue import WORST_FEE, PaperSetup, VenueSetup
 from arbkit.plugins.registry import Registry
@@ -63,6 +63,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     first: int = 0
     unresolved: Sequence[Intent] = ()
     interrupted: Sequence[Interrupted] = ()
+    booked: Sequence[Booked] = ()
+    kept: Sequence[Control | DayBegan] = ()
     durability: str = "process"
     same: Mapping[str, Sequence[str]] = {}
 
@@ -106,6 +108,8 @@ def make_desk(
         first=plan.first,
         unresolved=plan.unresolved,
         interrupted=plan.interrupted,
+        booked=plan.booked,
+        kept=plan.kept,
         durability=plan.durability,
         same=plan.same,
     )

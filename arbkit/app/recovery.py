@@ -10,7 +10,7 @@ from arbkit.app.plan import RunPlan
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.carried import Carried, Left
 from arbkit.core.orders.ids import first_in
-from arbkit.core.orders.journal import VERSION, BlockReserved, RunStart, Scan, encode
+from arbkit.core.orders.journal import VERSION, BlockReserved, RunStart, Scan, Settled, encode
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import FRESH_AT, JournalFile, StateFolder, clear, scan_file
 
@@ -44,10 +44,12 @@ def _whole(path: Path, found: Scan) -> Scan:
     return found
 
 
-def recover(plan: RunPlan, journal: JournalFile, carried: Carried, now_ns: int) -> tuple[RunPlan, Left]:
+def recover(
+    plan: RunPlan, journal: JournalFile, carried: Carried, now_ns: int, *, settled: bool = False
+) -> tuple[RunPlan, Left]:
     """The plan with what earlier runs left on its accounts, and with the next id block, which is reserved in the
-    journal. The orders of a paper account end with its run. Raises ``ConfigError`` for a deal that is also on an
-    account that the plan does not have."""
+    journal. The orders of a paper account end with its run. ``settled``: a person has settled what earlier runs left
+    (``journal.Settled``). Raises ``ConfigError`` for a deal that is also on an account that the plan does not have."""
     live = any(venue.balances is None for venue in plan.venues)
     accounts = {venue.account: venue.environment for venue in plan.venues}
     left = carried.of(accounts) if live else Left()
@@ -65,9 +67,18 @@ def recover(plan: RunPlan, journal: JournalFile, carried: Carried, now_ns: int) 
             )
         )
         journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
+    if settled:
+        journal.append(encode(Settled(at_ns=now_ns)))
+        left = left.settled()
     journal.flush()
     plan = msgspec.structs.replace(
-        plan, block=block, first=first_in(now_ns), unresolved=left.unresolved, interrupted=left.interrupted
+        plan,
+        block=block,
+        first=first_in(now_ns),
+        unresolved=left.unresolved,
+        interrupted=left.interrupted,
+        booked=left.booked,
+        kept=left.kept,
     )
     return plan, left
 

@@ -28,7 +28,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Exchange
 from arbkit.core.runtime.clock import Clock
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import (
     NEVER,
     BookState,

@@ -21,6 +21,9 @@ from arbkit.core.types import plain
 @click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this time; default: until Ctrl-C.")
 @click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this loopback port.")
 @click.option("--state", "state_folder", type=click.Path(file_okay=False), help="Folder of journal and lock.")
+@click.option(
+    "--settled", is_flag=True, help="You have settled what earlier runs left: count gains, leftovers and modes anew."
+)
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @config_option
 @json_option
@@ -30,6 +33,7 @@ def command(
     seconds: float | None,
     metrics_port: int | None,
     state_folder: str | None,
+    settled: bool,
     capture: str | None,
     config_file: str | None,
     as_json: bool,
@@ -60,6 +64,7 @@ def command(
         live=live,
         seconds=seconds,
         capture=capture,
+        settled=settled,
         as_json=as_json,
         loop_factory=loop_factory(),
     )

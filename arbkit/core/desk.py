@@ -26,17 +26,21 @@ from arbkit.core.market.prices import Prices
 from arbkit.core.market.watchdog import LinkDead, SymbolSilent, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
 from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.money.limits import Limits, LimitsConfig
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds
-from arbkit.core.orders.journal import Intent, Interrupted
+from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interrupted
 from arbkit.core.orders.orders import Order
 from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
-from arbkit.core.trading.engine import Engine, RunningStrategy
+from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
+from arbkit.core.trading.modes import Modes
+from arbkit.core.trading.reducing import Reducing
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.trading.view import DeskView
 from arbkit.core.types import (
     NEVER,
@@ -99,6 +103,10 @@ class Setup(Struct, frozen=True, kw_only=True):
     """From the journal of earlier runs: proved before anything new."""
     interrupted: Sequence[Interrupted] = ()
     """Deals that an earlier run did not see closed."""
+    booked: Sequence[Booked] = ()
+    """What earlier runs gained, and what their deals left."""
+    kept: Sequence[Control | DayBegan] = ()
+    """Modes that earlier runs set, and the first mark of the day."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
     same: Mapping[str, Collection[str]] = {}
@@ -141,7 +149,8 @@ class Desk:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
             self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
-        self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices)
+        self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
+        self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.identity = Identity(setup.same)
         self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
@@ -157,6 +166,8 @@ class Desk:
             hold_until_durable=setup.durability == "power",
             probe=probe,
         )
+        self.modes = Modes(self.gate, self.sender, self.counters, self.log)
+        self.reducing = Reducing(self.limits, self.catalogue, self.books, self.orders, self.counters, self.log)
         self.tracker = Tracker(self.venues, self.sender, self.requests, self.counters, self.log)
         self.engine = Engine(
             catalogue=self.catalogue,
@@ -166,6 +177,8 @@ class Desk:
             ledger=self.ledger,
             limits=self.limits,
             gate=self.gate,
+            modes=self.modes,
+            reducing=self.reducing,
             view=self.view,
             sender=self.sender,
             tracker=self.tracker,
@@ -180,7 +193,16 @@ class Desk:
             self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
         )
         self.audit = Audit(
-            self.ledger, self.limits, self.prices, setup.limits.asset, self.venues, self.counters, self.log, now_ns
+            self.ledger,
+            self.limits,
+            self.modes,
+            self.sender,
+            self.prices,
+            setup.limits.asset,
+            self.venues,
+            self.counters,
+            self.log,
+            now_ns,
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             TopUpdate: self._on_top,
@@ -207,7 +229,11 @@ class Desk:
         self._restore(now_ns)
 
     def _restore(self, now_ns: int) -> None:
-        """Paper balances, and what an earlier run left open: UNKNOWN until proved."""
+        """Paper balances, what earlier runs gained and left, the modes that they set, and what they left open: UNKNOWN
+        until proved."""
+        self.audit.restore(self.setup.booked, [one for one in self.setup.kept if isinstance(one, DayBegan)])
+        self.modes.restore(one for one in self.setup.kept if isinstance(one, Control))
+        self.reducing.restore(self.setup.booked)
         for venue in self.venues.values():
             if venue.paper is not None:
                 for balance in venue.paper.balances(now_ns):
@@ -222,7 +248,7 @@ class Desk:
             venue = self.venues[account.partition(":")[0]]
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
         for told in self.setup.interrupted:
-            self.engine.left_open(told)
+            self.engine.left_open(told, now_ns)
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -294,13 +320,15 @@ class Desk:
         """Timers: whatever is due by now."""
         self.startup.select(now_ns)
         if now_ns >= self.audit.due_ns:
-            for change in self.audit.tick(now_ns):
-                self.engine.restrict(change)
+            self.audit.tick(now_ns)
+            self.engine.reduce(now_ns)
+            asset = self.setup.limits.asset
+            self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for left in self.interrupted.tick(now_ns):
                 if isinstance(left, Deal):
                     self.engine.resume(left, now_ns)
                 else:
-                    self.engine.ended_before(left)
+                    self.engine.ended_before(left, now_ns)
             self.engine.forget(now_ns)
             deals = {*self.engine.deals, *self.interrupted.deals}
             for table in self.orders.values():

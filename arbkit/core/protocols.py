@@ -207,6 +207,11 @@ class View(Protocol):
         """The account's taker fee as a fraction. If it is not known: the venue's worst known tier."""
         ...
 
+    def fee_in_base(self, instrument: str) -> bool:
+        """Whether the fee of a purchase is taken from what is bought, as the last fill on this account says. True
+        before the first. (It is not where the account pays in another coin: BNB, MNT, OKB.)"""
+        ...
+
     def latency_ns(self, venue: str) -> int:
         """Typical time from sending an order to its acknowledgement."""
         ...
@@ -231,6 +236,11 @@ class View(Protocol):
 
     def refused(self, instrument: str, side: Side) -> str:
         """Why this side of the instrument is left alone for a while: the venue refuses orders there. "" = it is not."""
+        ...
+
+    def left(self, asset: str) -> Decimal:
+        """What earlier deals left of ``asset`` over all accounts: positive = bought and not sold. A deal that takes it
+        into its legs says so in ``Deal.carried``."""
         ...
 
     def room(self, instrument: str) -> Decimal:

@@ -15,8 +15,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
-from arbkit.core.trading.engine import Engine, RunningStrategy, read, wanted
+from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
+from arbkit.core.trading.running import RunningStrategy, read, wanted
 from arbkit.core.types import NEVER, Catalogue, Role, rest_link
 from arbkit.core.venues.venue import Venue, VenueSetup
 
@@ -57,6 +58,8 @@ class Startup:
         self.due_ns = now_ns + START_NS
         self._trades: dict[str, None] = {}
         """The instruments whose trades are subscribed."""
+        self._priced: set[str] = set()
+        """Assets whose price in the reporting asset is asked for."""
         self._asked = 0
         """How many venues were known when the strategies were last asked what they want."""
 
@@ -77,6 +80,23 @@ class Startup:
             new, prints = (found.get(venue.exchange.venue, []) for found in (missing, unread))
             if new or prints or (not venue.selected and len(known) == len(self._venues)):
                 self._link_up(venue, new, prints, now_ns)
+
+    def price(self, assets: Iterable[str], asset: str, now_ns: int) -> None:
+        """Keep a book of each of ``assets`` in ``asset`` from now on, on the first venue that has one: no book that a
+        strategy wants has its price. On a venue without links yet it waits."""
+        for held in assets:
+            if held in self._priced or held == asset:
+                continue
+            for venue in self._venues.values():
+                name = f"{venue.exchange.venue}:{held}-{asset}"
+                listed = self._catalogue.get(name)
+                if listed is None or not listed.tradable or not venue.selected:
+                    continue
+                self._priced.add(held)
+                if name not in self._books.by_id:
+                    self._log("price.wanted", asset=held, instrument=name)
+                    self._link_up(venue, [name], [], now_ns)
+                break
 
     def _wanted(self, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
         """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet

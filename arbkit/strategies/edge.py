@@ -51,7 +51,7 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
         return cls(
             buy_fee=view.taker_fee(buy.id),
             sell_fee=view.taker_fee(sell.id),
-            fee_in_base=fee_in_base,
+            fee_in_base=fee_in_base and view.fee_in_base(buy.id),
             slippage=slippage,
             cost_per_s=cost_per_s,
             buy_latency_ns=view.latency_ns(buy.venue),

@@ -3,7 +3,8 @@
 Entry: one purchase and one sale of the same asset, both priced IOC orders, sent together. When all orders have ended
 and their fills are counted, there are two cases:
 
-- the legs are balanced, or the difference is too small to trade: the deal closes;
+- the legs are balanced, or the difference is too small to trade: the deal closes, and the difference is left over
+  for the next deal of the asset;
 - otherwise one more priced IOC order is sent for the difference. It completes the smaller leg (hedge) or reverses a
   part of the larger one (unwind), whichever is cheaper by the present books, within ``max_unwind_loss``.
 
@@ -48,6 +49,7 @@ from arbkit.strategies.edge import common_lot
 __all__ = ["TakerExecutor"]
 
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 _UNTRIED = frozenset({RejectReason.GATE, RejectReason.CLOCK, RejectReason.UNKNOWN_ORDER})
 """Rejections before matching. They say nothing about the price, so they do not count as a try."""
 _PATIENCE = 3
@@ -130,8 +132,9 @@ class TakerExecutor(Executor):
 
     def plan(self, opportunity: Opportunity, view: View, now_ns: int) -> Deal | None:
         """A deal with two legs of one size, rounded to the common lot. The purchase is larger in the ratio of the
-        opportunity's legs, for a fee in base. None if a rule of a venue is not met. Raises ``LocalProtocolError`` for
-        legs that this executor does not support."""
+        opportunity's legs, for a fee in base, and rounded to the nearest lot. Up to half of the size, what earlier
+        deals left of the asset makes one leg smaller, so that roundings do not add up. None if a rule of a venue is not
+        met. Raises ``LocalProtocolError`` for legs that this executor does not support."""
         legs = opportunity.legs
         if len(legs) != 2 or legs[0].side is legs[1].side or [leg for leg in legs if leg.wave or leg.maker]:
             raise LocalProtocolError(f"TakerExecutor needs one purchase and one sale in the same wave; got {legs}")
@@ -145,28 +148,35 @@ class TakerExecutor(Executor):
             )
         bought, sold = Decimal(repr(buy.qty)), Decimal(repr(sell.qty))
         lot = common_lot(to_buy.lot, to_sell.lot)
-        sell_qty = _floor(min(bought, sold, to_buy.max_qty or bought, to_sell.max_qty or sold), lot)
-        if not sell_qty:
+        size = min(bought, sold, to_buy.max_qty or bought, to_sell.max_qty or sold)
+        if not size:
             return None
-        buy_qty = to_buy.quantize_qty(max(sell_qty * bought / sold, sell_qty))
-        planned = []
-        for leg, instrument, qty in ((buy, to_buy, buy_qty), (sell, to_sell, sell_qty)):
-            px = instrument.quantize_px(leg.px, leg.side)
-            if not _allowed(instrument, qty, px):
-                return None
-            planned.append(
-                DealLeg(
-                    account=view.account(leg.instrument),
-                    instrument=leg.instrument,
-                    base=instrument.base,
-                    side=leg.side,
-                    qty=qty,
-                    px=px,
-                    quote=instrument.quote,
+        buyer, seller, left = view.account(buy.instrument), view.account(sell.instrument), view.left(to_buy.base)
+        buy_px, sell_px = to_buy.quantize_px(buy.px, buy.side), to_sell.quantize_px(sell.px, sell.side)
+        left = max(-size / 2, min(left, size / 2))
+        for carried in (left, _ZERO) if left else (_ZERO,):  # where a leg would be too small, what is left waits
+            sells = _floor(size + min(carried, _ZERO), lot)
+            buys = to_buy.quantize_qty((sells - carried) * max(bought / sold, _ONE) + to_buy.lot / 2)
+            if not (_allowed(to_buy, buys, buy_px) and _allowed(to_sell, sells, sell_px)):
+                continue
+            planned = []
+            for leg, account, qty, px in ((buy, buyer, buys, buy_px), (sell, seller, sells, sell_px)):
+                planned.append(
+                    DealLeg(
+                        account=account,
+                        instrument=leg.instrument,
+                        base=to_buy.base,
+                        side=leg.side,
+                        qty=qty,
+                        px=px,
+                        quote=to_buy.quote,
+                    )
                 )
-            )
-        deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
-        return Deal(opportunity, planned, created_ns=now_ns, deadline_ns=deadline)
+            deadline = opportunity.deadline_ns or now_ns + self.order_life_ns
+            deal = Deal(opportunity, planned, created_ns=now_ns, deadline_ns=deadline)
+            deal.carried = carried
+            return deal
+        return None
 
     def on_order(self, deal: Deal, update: OrderUpdate, view: View, now_ns: int) -> Sequence[Command]:
         """When all orders have ended, close the deal or return an order for the difference."""
@@ -206,12 +216,12 @@ class TakerExecutor(Executor):
         if incomplete or any(not order.status.terminal or order.leaves for order in deal.orders.values()):
             self._wake(deal, NEVER)
             return ()
-        over = sum((leg.net_base for leg in deal.legs), _ZERO)
+        over = deal.over
         if self._dust(deal, abs(over), view):
             if deal.open_orders:  # wait for missing fees: a fee may be in base
                 self._wake(deal, NEVER)
             else:
-                self._close(deal, over, now_ns)
+                self._close(deal, over, view, now_ns)
             return ()
         return self._repair(deal, over, view, now_ns)
 
@@ -221,7 +231,7 @@ class TakerExecutor(Executor):
             deal.move(DealState.IN_DOUBT)
         repair = self._repairs.setdefault(deal.id, _Repair(now_ns))
         repair.doubt_ns = repair.doubt_ns or now_ns
-        over = sum((leg.net_base for leg in deal.legs), _ZERO)
+        over = deal.over
         doubted = [order for order in deal.orders.values() if order.unknown]
         open_too = any(not (order.status.terminal or order.unknown) for order in deal.orders.values())
         if open_too or self._dust(deal, abs(over), view):
@@ -412,7 +422,7 @@ class TakerExecutor(Executor):
                 return False
         return True
 
-    def _close(self, deal: Deal, over: Decimal, now_ns: int) -> None:
+    def _close(self, deal: Deal, over: Decimal, view: View, now_ns: int) -> None:
         completed = reversed_ = _ZERO
         for order in deal.orders.values():
             if order.intent.purpose is Purpose.HEDGE:
@@ -425,12 +435,21 @@ class TakerExecutor(Executor):
             outcome, why = Outcome.REVERSED, f"{plain(reversed_)} reversed"
         elif completed:
             outcome, why = Outcome.COMPLETED, f"{plain(completed)} completed"
-        else:
+        elif self._equal(deal, view):
             outcome, why = Outcome.HEDGED, "both legs filled equally"
+        else:
+            outcome, why = Outcome.LEFT, "the legs filled unequally"
         if over:
             why += f"; {plain(over)} {deal.legs[0].base} left, too little to trade"
         deal.close(outcome, why, now_ns)
         self._forget(deal)
+
+    @staticmethod
+    def _equal(deal: Deal, view: View) -> bool:
+        """Whether all legs filled in the same part of their size, to a lot."""
+        lot = max(view.catalogue[leg.instrument].lot for leg in deal.legs)
+        parts = [leg.filled / leg.qty for leg in deal.legs]
+        return (max(parts) - min(parts)) * max(leg.qty for leg in deal.legs) <= lot
 
     def _hold(self, deal: Deal, repair: _Repair, why: str, now_ns: int) -> None:
         deal.hold(why)

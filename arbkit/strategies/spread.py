@@ -139,8 +139,8 @@ class SpreadArb(Strategy):
     cooldown_s: float = 0.1
     """See the class."""
     fee_in_base: bool = True
-    """The fee of a purchase is taken from the bought asset (true for Binance, OKX and Bybit, unless it is paid in
-    another coin)."""
+    """The fee of a purchase is taken from the bought asset, so that more is bought. Where the account pays in another
+    coin (BNB, OKB, MNT), the first fill shows it, and no more is bought than is sold. False: nowhere."""
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or an invalid value."""

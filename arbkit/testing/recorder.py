@@ -13,7 +13,7 @@ import msgspec
 
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.protocols import Exchange, Strategy, View
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import (
     Catalogue,
     Dial,

@@ -18,7 +18,7 @@ from arbkit.core.errors import JournalFailed
 from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.journal import decode
 from arbkit.core.protocols import Executor, Strategy
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import (
     NEVER,
     Ask,

@@ -11,7 +11,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.errors import ConfigError
 from arbkit.core.tape import MAGIC, ReplayPort, TapeHead, TapeReader, TapeWriter, TapingDesk
 from arbkit.core.tape import replay as replay_tape
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import Leg, LinkSpec, Opportunity, Role, Side, Trade
 from arbkit.strategies import TakerExecutor
 

@@ -6,7 +6,7 @@ from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 
 from arbkit.core.desk import Desk, Setup
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import Catalogue, HttpRequest, Instrument, Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup

@@ -12,7 +12,7 @@ from arbkit import SpreadArb
 from arbkit.core.desk import Desk
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.journal import decode
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import HttpRequest
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault

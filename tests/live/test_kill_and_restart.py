@@ -111,7 +111,7 @@ def test_an_order_that_cannot_be_proved_is_left_and_said(stage: Any) -> None:
     venues.process.send_signal(signal.SIGCONT)
     third = stage.run(venues)
     third.wait("deal.closed")
-    third.wait("risk.relaxed")  # nothing of the deal is left
+    third.wait("risk.lifted")  # nothing of the deal is left
     third.stop()
     code, out = third.ended()
     assert code == 0, third.text

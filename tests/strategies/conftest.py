@@ -55,6 +55,8 @@ class FakeView:
         self.rooms: dict[str, Decimal] = {}
         self.refusals = Refusals()
         self.now = 0
+        self.lefts: dict[str, Decimal] = {}
+        self.other_coin: set[str] = set()
         self.calls = 0
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
@@ -73,6 +75,9 @@ class FakeView:
     def taker_fee(self, instrument: str) -> float:
         return self.fees.get(instrument, 0.001)
 
+    def fee_in_base(self, instrument: str) -> bool:
+        return instrument not in self.other_coin
+
     def latency_ns(self, venue: str) -> int:
         return self.latency
 
@@ -90,6 +95,9 @@ class FakeView:
 
     def refused(self, instrument: str, side: Side) -> str:
         return self.refusals.why(instrument, side, self.now)
+
+    def left(self, asset: str) -> Decimal:
+        return self.lefts.get(asset, Decimal(0))
 
     def room(self, instrument: str) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))

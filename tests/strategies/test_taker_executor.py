@@ -443,6 +443,14 @@ def test_dust_closes_with_a_note(table):
     assert "0.001 BTC left" in table.deal.why
 
 
+def test_a_one_sided_fill_is_not_hedged(table, made):
+    """Too small to be taken back, it is left over: such a deal counts as broken, however small it is."""
+    table.view.catalogue.add(made.instrument("a", min_qty="0.5"))
+    table.view.catalogue.add(made.instrument("b", min_qty="0.5"))
+    table.report(0, "0.4").report(1, 0).closed(Outcome.LEFT)
+    assert "0.4 BTC left" in table.deal.why
+
+
 def test_fee_in_base_is_counted_in_the_difference(made):
     """Bought 1 less 5 %, sold 1: 0.05 is missing, and buying it pays that fee too: 0.052 (O17)."""
     table = Table(made, fee="0.05").start()

@@ -19,7 +19,7 @@ from arbkit.app.ending import exit_code, last_words
 from arbkit.core.desk import Desk
 from arbkit.core.orders.journal import decode
 from arbkit.core.runtime.supervisor import Ending
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import Mode
 from arbkit.sim.faults import Fault
 from arbkit.strategies import TakerExecutor

@@ -16,7 +16,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.journal import decode
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import Command, OrderUpdate
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import default_script

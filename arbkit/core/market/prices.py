@@ -15,13 +15,14 @@ __all__ = ["Prices"]
 class Prices:
     """Uses the mid of the first trusted book of the pair; no cross rates."""
 
-    __slots__ = ("_books", "_by_pair", "_catalogue", "_known")
+    __slots__ = ("_books", "_by_pair", "_catalogue", "_known", "_last")
 
     def __init__(self, books: Mapping[str, Book], catalogue: Catalogue) -> None:
         self._books = books
         self._catalogue = catalogue
         self._by_pair: dict[tuple[str, str], list[Book]] = {}
         self._known = -1
+        self._last: dict[tuple[str, str], Decimal] = {}
 
     def __call__(self, held: str, asset: str) -> Decimal | None:
         """The price of one ``held`` in ``asset``; None when no trusted book has the pair."""
@@ -34,6 +35,14 @@ class Prices:
             return price
         inverse = self._mid(asset, held)
         return 1 / inverse if inverse else None
+
+    def last(self, held: str, asset: str) -> Decimal | None:
+        """The present price, or the last one that was asked for here; None if there never was one."""
+        price = self(held, asset)
+        if price is None:
+            return self._last.get((held, asset))
+        self._last[held, asset] = price
+        return price
 
     def _index(self) -> None:
         self._by_pair.clear()

@@ -5,7 +5,7 @@ Entries need mode ACTIVE and a tradable instrument. Hedges and unwinds of open d
 on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk. They need
 the book of their own instrument and no other.
 In HALTED only cancels and queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind
-would double an exposure.
+would double an exposure. A loss is no reason for it: what is open must still be closed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class Gate:
         self.killed = ""
         """Why the kill switch was used; "" = it was not."""
         self._modes: dict[str, tuple[Mode, str]] = {}
-        """Scopes that are not ACTIVE, with mode and reason."""
+        """Scopes that are not ACTIVE, with the strictest mode and its reason."""
+        self._set: dict[tuple[str, str], tuple[Mode, str]] = {}
+        """What each rule has set, by scope and rule."""
         self._sent: deque[int] = deque()
         """When the orders of the last second passed."""
         self._spent: deque[tuple[int, Decimal]] = deque()
@@ -240,18 +242,29 @@ class Gate:
         self._minute += notional
         return None
 
-    def restrict(self, scope: str, mode: Mode, why: str) -> bool:
-        """Make a scope stricter ("" = everything, a venue, or a pair). Returns True if that changed it. Never makes it
-        less strict."""
-        current = self._modes.get(scope)
+    def restrict(self, scope: str, mode: Mode, why: str, rule: str = "") -> bool:
+        """A rule makes a scope stricter ("" = everything, a venue, or a pair). Returns True if that changed what the
+        rule has set. Never makes it less strict."""
+        current = self._set.get((scope, rule))
         if _STRICT[mode] <= (_STRICT[current[0]] if current is not None else 0):
             return False
-        self._modes[scope] = (mode, why)
+        self._set[scope, rule] = (mode, why)
+        self._strictest(scope)
         return True
 
-    def relax(self, scope: str) -> bool:
-        """The reason of a scope's mode is gone: ACTIVE again. Returns True if that changed it."""
-        return self._modes.pop(scope, None) is not None
+    def lift(self, scope: str, rule: str) -> bool:
+        """A rule is met again: the scope has the mode that the other rules have set. Returns True if the rule had set
+        one."""
+        lifted = self._set.pop((scope, rule), None) is not None
+        if lifted:
+            self._strictest(scope)
+        return lifted
+
+    def _strictest(self, scope: str) -> None:
+        self._modes.pop(scope, None)
+        for (where, _), (mode, why) in self._set.items():
+            if where == scope and (scope not in self._modes or _STRICT[mode] > _STRICT[self._modes[scope][0]]):
+                self._modes[scope] = (mode, why)
 
     def kill(self, why: str) -> None:
         """Kill switch: HALTED everywhere until the process ends."""

@@ -105,6 +105,8 @@ class _Row:
 
 
 _RECENT = 64
+_WORST_FEE = Decimal("0.002")
+"""Twice the highest rate of the venues' first tiers: discounts for a fee asset make it lower."""
 _KEYS_NS = 900_000_000_000
 """The keys of fills are kept for at least this long, at most twice as long, to recognize repeated fills."""
 
@@ -127,6 +129,11 @@ class Ledger:
         self._fees: dict[str, int] = {}
         self._externals: dict[tuple[str, str], int] = {}
         self._positions: dict[tuple[str, str], int] = {}
+        self._before: dict[str, int] = {}
+        """The gain of earlier runs."""
+        self._third: dict[str, dict[str, int]] = {}
+        """What was traded (in quote assets) of which the fee was paid in an asset beside base and quote, by fee
+        asset."""
 
     def _row(self, account: str, asset: str, *, opening: bool = False) -> _Row:
         row = self._rows.get((account, asset))
@@ -212,6 +219,9 @@ class Ledger:
             flows[asset] = flows.get(asset, 0) - fee
             if not external:
                 self._fees[asset] = self._fees.get(asset, 0) + fee
+                if fee > 0 and asset not in (instrument.base, instrument.quote):
+                    traded = self._third.setdefault(asset, {})
+                    traded[instrument.quote] = traded.get(instrument.quote, 0) + abs(paid)
         position = (fill.account, fill.instrument)
         self._positions[position] = self._positions.get(position, 0) + qty
         for asset, units in flows.items():
@@ -291,6 +301,42 @@ class Ledger:
             if price is None:
                 return None
             worth += _decimal(units) * price
+        return worth
+
+    def restore(self, flows: Mapping[str, Decimal]) -> None:
+        """The gain of earlier runs, which counts in ``at_least``."""
+        for asset, amount in flows.items():
+            self._before[asset] = self._before.get(asset, 0) + _int(amount)
+
+    def unpriced(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> list[str]:
+        """The assets with a gain or loss, of this or earlier runs, that have no price in ``asset`` now."""
+        return [
+            held
+            for held in self._pnl.keys() | self._before.keys()
+            if self._pnl.get(held, 0) + self._before.get(held, 0) and held != asset and price_of(held, asset) is None
+        ]
+
+    def at_least(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
+        """The gain of this and earlier runs in ``asset``, for the loss limits: never more than it may be. What was paid
+        as fees in an asset without a price counts as ``_WORST_FEE`` of what was traded. None if another asset with a
+        gain or loss has no price."""
+        worth = Decimal(0)
+        for held in self._pnl.keys() | self._before.keys():
+            units = self._pnl.get(held, 0) + self._before.get(held, 0)
+            if not units:
+                continue
+            price = Decimal(1) if held == asset else price_of(held, asset)
+            if price is not None:
+                worth += _decimal(units) * price
+                continue
+            traded = self._third.get(held)
+            if traded is None or units > 0:
+                return None
+            for quote, amount in traded.items():
+                price = Decimal(1) if quote == asset else price_of(quote, asset)
+                if price is None:
+                    return None
+                worth -= _decimal(amount) * price * _WORST_FEE
         return worth
 
     def compare(self, account: str, reported: Mapping[str, Decimal]) -> list[Difference]:

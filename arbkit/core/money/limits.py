@@ -16,16 +16,24 @@ from msgspec import Struct
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
-__all__ = ["Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of"]
+__all__ = ["DAY_NS", "HELD", "LASTING", "Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of"]
 
 _K = TypeVar("_K")
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _MINUTE_NS = 60_000_000_000
-_DAY_NS = 86_400_000_000_000
+DAY_NS = 86_400_000_000_000
+_UNPRICED_NS = _MINUTE_NS
+"""The gain may be unknown for so long, because a book is not trusted."""
+HELD = "held"
+"""The rule of a pair of which a deal is HELD. It is lifted when none is."""
+_NO_PRICE = "no_price"
+LASTING = frozenset({"max_broken", "max_loss_day", "max_loss_run"})
+"""Rules whose modes are in the journal."""
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -37,12 +45,14 @@ class Refusal(Struct, frozen=True, gc=False):
 
 
 class ModeChange(Struct, frozen=True, gc=False):
-    """A breaker requires a stricter mode: call ``Gate.restrict(scope, mode, why)``."""
+    """A rule makes a scope stricter, or lifts what it has set (ACTIVE): pass it to ``trading.modes``."""
 
     scope: str
     """"" = everything; or a venue (``binance``); or a pair (``Deal.pair``)."""
     mode: Mode
     why: str
+    rule: str
+    """What requires it. One of ``LASTING`` holds in later runs too; the causes of others each run finds itself."""
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,14 +73,17 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a pair takes no new deals after a broken deal (one that ended neither hedged nor with nothing
     filled)."""
     max_broken: int = 3
-    """This many deals of a pair reversed or held, without a hedged one of that pair in between: mode REDUCING for the
-    pair. So many of all pairs, without any hedged one in between: REDUCING for all."""
+    """This many deals of a pair reversed, held or one-sided, without a hedged one of that pair in between: mode
+    REDUCING for the pair. So many of all pairs, without any hedged one in between: REDUCING for all."""
     max_loss_day: Decimal = Decimal(50)
-    """Marked loss since midnight UTC (of the run's clock): mode REDUCING."""
+    """Marked loss since midnight UTC (of the run's clock), of earlier runs too: mode REDUCING until the next day."""
     max_loss_run: Decimal = Decimal(100)
-    """Marked loss of the run: mode HALTED."""
+    """Marked loss since a person last settled what runs had left (``arbkit run --settled``): mode REDUCING."""
     unwind_allowance: Decimal = Decimal("0.01")
     """How much worse than its limit price a leg may be completed or reversed, as a fraction."""
+    trade_off: bool = True
+    """What deals and earlier runs left is traded off by deals of its own, once it is large enough. False: it is told
+    and counted, and only the next deal of the asset takes it into its legs."""
     max_stock: Mapping[str, Decimal] = {}
     """``venue:ASSET`` -> the largest total of an asset on an account there (for assets that cannot be withdrawn)."""
 
@@ -134,9 +147,12 @@ class Limits:
         ledger: Ledger,
         catalogue: Catalogue,
         price_of: Callable[[str, str], Decimal | None],
+        leftovers: Leftovers | None = None,
     ) -> None:
         self.config = config
         self.ledger = ledger
+        self.leftovers = leftovers or Leftovers(price_of, config.asset)
+        """What closed deals left. It counts in the caps."""
         self.catalogue = catalogue
         self.price_of = price_of
         self.notional = _ZERO
@@ -154,14 +170,18 @@ class Limits:
         """Start times of the deals of the last minute."""
         self._rests: dict[str, tuple[int, str]] = {}
         """Pair -> end of its cooldown, and why."""
-        self._day = -1
-        self._day_began = _ZERO
+        self.day = -1
+        """The day (UTC) of the last mark, and the gain at its first mark."""
+        self.day_began = _ZERO
+        self._unpriced_ns = 0
+        """Since when the gain is unknown; 0 = it is known."""
 
     @property
     def open_deals(self) -> int:
         return len(self._deals)
 
-    def _price(self, asset: str) -> Decimal | None:
+    def price(self, asset: str) -> Decimal | None:
+        """In the reporting asset."""
         return Decimal(1) if asset == self.config.asset else self.price_of(asset, self.config.asset)
 
     def reserve(self, deal: Deal, needs: Sequence[Need], now_ns: int) -> Refusal | None:
@@ -170,12 +190,10 @@ class Limits:
         if not deal.id or deal.id in self._deals:
             raise LocalProtocolError(f"deal {deal.id} has no id, or has a reservation already")
         held = _Held()
-        refusal = (
-            self.pair_may_trade(deal.pair, now_ns)
-            or self._pace(now_ns)
-            or self._exposure(deal, held)
-            or self._funds(needs, held)
-        )
+        refusal = self.pair_may_trade(deal.pair, now_ns) or self._pace(now_ns) or self._exposure(deal, held)
+        if deal.reduces:  # its exposure is counted, but is no reason against it
+            refusal = None
+        refusal = refusal or self._funds(needs, held)
         if refusal is not None:
             return refusal
         self._started.append(now_ns)
@@ -190,7 +208,7 @@ class Limits:
         held = _Held()
         for leg in deal.legs:
             quote = leg.quote or self.catalogue[leg.instrument].quote
-            notional = leg.qty * leg.px * (self._price(quote) or _ONE)
+            notional = leg.qty * leg.px * (self.price(quote) or _ONE)
             venue = leg.account.partition(":")[0]
             held.notional = max(held.notional, notional)
             held.venues[venue] = held.venues.get(venue, _ZERO) + notional
@@ -246,15 +264,17 @@ class Limits:
                         return _over("max_stock", f"{venue}:{leg.base}", stock, most)
         if held.notional > config.max_deal_notional:
             return _over("max_deal_notional", deal.pair, held.notional, config.max_deal_notional)
-        if self.notional + held.notional > config.max_open_notional:
-            return _over("max_open_notional", "all", self.notional + held.notional, config.max_open_notional)
+        left = self.leftovers
+        total = self.notional + left.total + held.notional
+        if total > config.max_open_notional:
+            return _over("max_open_notional", "all", total, config.max_open_notional)
         for venue, notional in held.venues.items():
-            if self._venues.get(venue, _ZERO) + notional > config.max_venue_notional:
-                total = self._venues.get(venue, _ZERO) + notional
+            total = self._venues.get(venue, _ZERO) + left.by_venue.get(venue, _ZERO) + notional
+            if total > config.max_venue_notional:
                 return _over("max_venue_notional", venue, total, config.max_venue_notional)
         for asset, notional in held.assets.items():
-            if self._assets.get(asset, _ZERO) + notional > config.max_asset_notional:
-                total = self._assets.get(asset, _ZERO) + notional
+            total = self._assets.get(asset, _ZERO) + left.by_asset.get(asset, _ZERO) + notional
+            if total > config.max_asset_notional:
                 return _over("max_asset_notional", asset, total, config.max_asset_notional)
         return None
 
@@ -338,21 +358,27 @@ class Limits:
     def room(self, instrument: Instrument) -> Decimal:
         """Notional (in its quote asset) that the limits still allow for a new order of this instrument; 0 if the quote
         asset has no price."""
-        config = self.config
-        price = self._price(instrument.quote)
+        config, left = self.config, self.leftovers
+        price = self.price(instrument.quote)
         if not price or len(self._deals) >= config.max_open_deals:
             return _ZERO
         room = min(
             config.max_order_notional,
             config.max_deal_notional,
-            config.max_open_notional - self.notional,
-            config.max_venue_notional - self._venues.get(instrument.venue, _ZERO),
-            config.max_asset_notional - self._assets.get(instrument.base, _ZERO),
+            config.max_open_notional - self.notional - left.total,
+            config.max_venue_notional
+            - self._venues.get(instrument.venue, _ZERO)
+            - left.by_venue.get(instrument.venue, _ZERO),
+            config.max_asset_notional
+            - self._assets.get(instrument.base, _ZERO)
+            - left.by_asset.get(instrument.base, _ZERO),
         )
         return max(room / price, _ZERO)
 
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""
+        if deal.reduces:
+            return []
         outcome = Outcome.HELD if deal.state is DealState.HELD else deal.outcome
         pair = deal.pair
         if outcome is Outcome.HEDGED:
@@ -367,29 +393,45 @@ class Limits:
         self.broken += 1
         of_pair = self.broken_of[pair] = self.broken_of.get(pair, 0) + 1
         if outcome is Outcome.HELD:
-            changes.append(ModeChange(pair, Mode.REDUCING, f"deal {deal.id} is HELD: {deal.why}"))
+            changes.append(ModeChange(pair, Mode.REDUCING, f"deal {deal.id} is HELD: {deal.why}", HELD))
         if of_pair >= self.config.max_broken:
-            changes.append(ModeChange(pair, Mode.REDUCING, f"{of_pair} of its deals in a row were reversed or held"))
+            why = f"{of_pair} of its deals in a row were reversed, held or one-sided"
+            changes.append(ModeChange(pair, Mode.REDUCING, why, "max_broken"))
         if self.broken >= self.config.max_broken:
-            changes.append(ModeChange("", Mode.REDUCING, f"{self.broken} deals in a row were reversed or held"))
+            why = f"{self.broken} deals in a row were reversed, held or one-sided"
+            changes.append(ModeChange("", Mode.REDUCING, why, "max_broken"))
         return changes
 
     def pnl(self, marked: Decimal | None, now_ns: int) -> list[ModeChange]:
-        """Check the marked PnL of the run in the reporting asset (``Ledger.marked``) against the loss limits. Call it
-        after deals and from time to time. None (an asset has no price now) changes nothing."""
-        if marked is None:
-            return []
-        day = now_ns // _DAY_NS
-        if day != self._day:
-            self._day_began = marked if self._day >= 0 else _ZERO
-            self._day = day
+        """Check the gain in the reporting asset (``Ledger.at_least``) against the loss limits. Call it after deals and
+        from time to time. None = an asset has no price: a loss cannot be excluded, so that no deal begins after a
+        minute of it. A new day lifts what the loss of the day before has set."""
         config = self.config
+        if marked is None:
+            self._unpriced_ns = self._unpriced_ns or now_ns
+            if now_ns - self._unpriced_ns < _UNPRICED_NS:
+                return []
+            return [
+                ModeChange("", Mode.REDUCING, f"the gain is unknown: an asset has no {config.asset} price", _NO_PRICE)
+            ]
         changes = []
+        if self._unpriced_ns:
+            self._unpriced_ns = 0
+            changes.append(ModeChange("", Mode.ACTIVE, "all assets have prices", _NO_PRICE))
+        day = now_ns // DAY_NS
+        if day != self.day:
+            self.day_began = _ZERO
+            if self.day >= 0:
+                self.day_began = marked
+                changes.append(ModeChange("", Mode.ACTIVE, "a new day (UTC)", "max_loss_day"))
+            self.day = day
         if -marked >= config.max_loss_run:
-            changes.append(ModeChange("", Mode.HALTED, f"loss of {plain(-marked)} {config.asset} in this run"))
-        lost = self._day_began - marked
+            why = f"loss of {plain(-marked)} {config.asset} since the accounts were last settled"
+            changes.append(ModeChange("", Mode.REDUCING, why, "max_loss_run"))
+        lost = self.day_began - marked
         if lost >= config.max_loss_day:
-            changes.append(ModeChange("", Mode.REDUCING, f"loss of {plain(lost)} {config.asset} today"))
+            why = f"loss of {plain(lost)} {config.asset} today"
+            changes.append(ModeChange("", Mode.REDUCING, why, "max_loss_day"))
         return changes
 
     def pair_may_trade(self, pair: str, now_ns: int) -> Refusal | None:

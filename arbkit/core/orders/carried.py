@@ -10,14 +10,19 @@ and one journal can hold both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.records import (
     KEPT,
     BlockReserved,
+    Booked,
+    Control,
+    DayBegan,
     DealClosed,
     DealOpened,
     Intent,
@@ -25,9 +30,13 @@ from arbkit.core.orders.records import (
     OrderOutcome,
     Record,
     RunStart,
+    Settled,
 )
+from arbkit.core.types import Side, assets_of
 
 __all__ = ["Carried", "Left"]
+
+_ZERO = Decimal(0)
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -37,10 +46,17 @@ class Left(Struct, frozen=True, kw_only=True):
     """Intents without an outcome, the oldest first. Each must be proved before new deals are opened."""
     interrupted: Sequence[Interrupted] = ()
     """Deals that were opened and never closed. Their exposure may still exist."""
-    kept: Sequence[Record] = ()
+    kept: Sequence[Control | DayBegan] = ()
     """The newest of each key of the kinds in ``KEPT``."""
+    booked: Sequence[Booked] = ()
+    """By account: the gain of all ended orders, and what closed deals left. (What ``interrupted`` ones leave is known
+    when they are closed.)"""
     elsewhere: Sequence[str] = ()
     """What is open on accounts that this run does not have, as text. It stays in the journal."""
+
+    def settled(self) -> Left:
+        """What is left after a ``Settled`` record: orders and deals that are still open."""
+        return replace(self, booked=(), kept=())
 
 
 class _Run:
@@ -92,6 +108,22 @@ class _Deal:
         return f"deal {self.opened.deal} ({'+'.join(self.opened.instruments)}) on {where or 'no account'}"
 
 
+class _Sums:
+    """What closed deals brought on one account."""
+
+    __slots__ = ("flows", "left", "run")
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        """The newest run that knew the account."""
+        self.flows: dict[str, Decimal] = {}
+        self.left: dict[str, Decimal] = {}
+
+    def add(self, booked: Booked) -> None:
+        _add(self.flows, booked.flows)
+        _add(self.left, booked.left)
+
+
 class Carried:
     """See the module."""
 
@@ -102,7 +134,9 @@ class Carried:
         self._run = _Run(0)
         self._orders: dict[str, _Order] = {}
         self._deals: dict[int, _Deal] = {}
-        self._kept: dict[tuple[type, object, object], tuple[Record, _Run]] = {}
+        self._kept: dict[tuple[type, object, object], tuple[Control | DayBegan, _Run]] = {}
+        self._sums: dict[tuple[str, str], _Sums] = {}
+        """By account and environment."""
 
     # --- in
 
@@ -123,10 +157,15 @@ class Carried:
             if record.mode == "paper":  # the orders of a paper account end with its run
                 self._orders.clear()
                 self._deals.clear()
+                self._sums.clear()
         elif isinstance(record, BlockReserved):
             self.block = max(self.block, record.block)
-        elif (key := KEPT.get(type(record))) is not None:
-            self._kept[type(record), key(record), self._scope(record)] = record, self._run
+        elif isinstance(record, Booked):
+            self._booked(record)
+        elif isinstance(record, Control | DayBegan):
+            self._kept[type(record), KEPT[type(record)](record), self._scope(record)] = record, self._run
+        elif isinstance(record, Settled):
+            self._settled()
 
     def _intent(self, intent: Intent) -> None:
         cl_ord_id = intent.order.cl_ord_id
@@ -149,6 +188,24 @@ class Carried:
         for order in () if deal is None else deal.orders:
             if order.outcome is not None:
                 self._orders.pop(order.intent.order.cl_ord_id, None)
+        for booked in closed.booked:
+            self._booked(booked)
+
+    def _booked(self, booked: Booked) -> None:
+        key = booked.account, self._run.environment(booked.account)
+        sums = self._sums.setdefault(key, _Sums(self._run))
+        sums.run = self._run
+        sums.add(booked)
+
+    def _settled(self) -> None:
+        """The gain of the accounts of the present run is 0 from now on, open deals included, and nothing is left."""
+        accounts = {account: start.environment for account, start in self._run.starts.items()}
+        for key in [key for key, sums in self._sums.items() if sums.run.has(key[0], accounts)]:
+            del self._sums[key]
+        for booked in self._gains(accounts):
+            self._booked(replace(booked, flows={asset: -amount for asset, amount in booked.flows.items()}))
+        for kept in [key for key, (record, run) in self._kept.items() if _applies(record, run, accounts)]:
+            del self._kept[kept]
 
     def _scope(self, record: Record) -> object:
         account = getattr(record, "account", "")
@@ -174,6 +231,9 @@ class Carried:
             mine += [order.intent] if order.outcome is None else [order.intent, order.outcome]
         for record, run in self._kept.values():
             runs.setdefault(run, []).append(record)
+        for (account, _), sums in self._sums.items():
+            booked = Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
+            runs.setdefault(sums.run, []).append(booked)
         runs[self._run] = runs.pop(self._run, [])
         block = self.next_block() - 1
         found: list[Record] = [BlockReserved(at_ns=0, account="", block=block)] if block else []
@@ -212,7 +272,30 @@ class Carried:
                 where = f"{wanted.account} ({order.run.environment(wanted.account) or '?'})"
                 elsewhere.append(f"order {wanted.cl_ord_id} ({wanted.instrument}) on {where}")
         kept = [record for record, run in self._kept.values() if _applies(record, run, accounts)]
-        return Left(unresolved=unresolved, interrupted=interrupted, kept=kept, elsewhere=elsewhere)
+        return Left(
+            unresolved=unresolved,
+            interrupted=interrupted,
+            kept=kept,
+            booked=self._gains(accounts),
+            elsewhere=elsewhere,
+        )
+
+    def _gains(self, accounts: Mapping[str, str]) -> tuple[Booked, ...]:
+        """By account: see ``Left.booked``."""
+        found: dict[str, _Sums] = {}
+        for (account, _), sums in self._sums.items():
+            if sums.run.has(account, accounts):
+                mine = found.setdefault(account, _Sums(sums.run))
+                _add(mine.flows, sums.flows)
+                _add(mine.left, sums.left)
+        for order in self._orders.values():
+            account = order.intent.order.account
+            if order.outcome is not None and order.run.has(account, accounts):
+                _add(found.setdefault(account, _Sums(order.run)).flows, _flows(order.intent, order.outcome))
+        return tuple(
+            Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
+            for account, sums in found.items()
+        )
 
 
 def _applies(record: Record, run: _Run, accounts: Mapping[str, str]) -> bool:
@@ -229,3 +312,21 @@ def _interrupted(deal: _Deal) -> Interrupted:
         intents=[order.intent for order in deal.orders],
         ended={outcome.cl_ord_id: outcome for outcome in ended},
     )
+
+
+def _flows(intent: Intent, outcome: OrderOutcome) -> dict[str, Decimal]:
+    """What an ended order brought, by asset. An older arbkit did not tell what it paid: its limit price counts then."""
+    wanted = intent.order
+    base, quote = assets_of(wanted.instrument)
+    sign = 1 if wanted.side is Side.BUY else -1
+    flows: dict[str, Decimal] = {}
+    _add(flows, {base: sign * outcome.filled})
+    _add(flows, {quote: -sign * (outcome.paid or outcome.filled * wanted.px)})
+    for asset, fee in outcome.fees:
+        _add(flows, {asset: -fee})
+    return flows
+
+
+def _add(into: dict[str, Decimal], flows: Mapping[str, Decimal]) -> None:
+    for asset, amount in flows.items():
+        into[asset] = into.get(asset, _ZERO) + amount

@@ -56,6 +56,8 @@ class Outcome(Enum):
     """Equal after more orders on the short leg."""
     REVERSED = "reversed"
     """Equal (flat) after the excess of the long leg was closed again."""
+    LEFT = "left"
+    """The legs filled unequally, and the difference is too small to trade: it is carried as a leftover."""
     NOTHING = "nothing"
     """No leg filled."""
     HELD = "held"
@@ -141,6 +143,7 @@ class Deal:
 
     __slots__ = (
         "asset",
+        "carried",
         "closed_ns",
         "counted",
         "created_ns",
@@ -152,6 +155,7 @@ class Deal:
         "orders",
         "outcome",
         "pair",
+        "reduces",
         "sent_ns",
         "state",
         "strategy",
@@ -178,6 +182,11 @@ class Deal:
         self.outcome: Outcome | None = None
         self.why = ""
         """What decided the outcome, as text."""
+        self.carried = Decimal(0)
+        """What earlier deals left of the base asset and this one trades off: its legs are planned to differ by it, the
+        other way round."""
+        self.reduces = False
+        """It only trades off what is left: it passes in mode REDUCING and is not refused by a cap."""
         self.wave = 0
         self.counted = False
         """Its outcome is in the counters: a deal that is reopened counts once."""
@@ -238,10 +247,21 @@ class Deal:
         for asset, fee in fill.fees:
             leg.fees[asset] = leg.fees.get(asset, Decimal(0)) + fee
 
-    def net(self) -> dict[str, Decimal]:
-        """Net gain per asset over all legs, after fees. A leg without ``quote`` uses the deal's ``asset``."""
+    @property
+    def over(self) -> Decimal:
+        """Surplus of base over all legs, with what was carried into them (negative: a shortage). A deal of which
+        nothing filled has none."""
+        if not any(leg.bought or leg.sold for leg in self.legs):
+            return Decimal(0)
+        return sum((leg.net_base for leg in self.legs), self.carried)
+
+    def net(self, account: str = "") -> dict[str, Decimal]:
+        """Net gain per asset over all legs (of one account), after fees. A leg without ``quote`` uses the deal's
+        ``asset``."""
         net: dict[str, Decimal] = {}
         for leg in self.legs:
+            if account and leg.account != account:
+                continue
             net[leg.base] = net.get(leg.base, Decimal(0)) + leg.bought - leg.sold
             quote = leg.quote or self.asset
             net[quote] = net.get(quote, Decimal(0)) + leg.received - leg.paid

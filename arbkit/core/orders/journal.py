@@ -16,10 +16,12 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.orders.carried import Carried
+from arbkit.core.orders.carried import Carried, Left
 from arbkit.core.orders.records import (
     BlockReserved,
+    Booked,
     Control,
+    DayBegan,
     DealClosed,
     DealOpened,
     Intent,
@@ -29,12 +31,15 @@ from arbkit.core.orders.records import (
     OrderOutcome,
     Record,
     RunStart,
+    Settled,
 )
 
 __all__ = [
     "VERSION",
     "BlockReserved",
+    "Booked",
     "Control",
+    "DayBegan",
     "DealClosed",
     "DealOpened",
     "Intent",
@@ -46,6 +51,7 @@ __all__ = [
     "Recovery",
     "RunStart",
     "Scan",
+    "Settled",
     "decode",
     "encode",
     "scan",
@@ -94,11 +100,15 @@ class Recovery(Scan, frozen=True, kw_only=True):
 
     def unresolved(self) -> list[Intent]:
         """Intents without an outcome, the oldest first, of all accounts."""
-        return list(self.carried().of(self._accounts()).unresolved)
+        return list(self.left().unresolved)
+
+    def left(self) -> Left:
+        """What earlier runs left, of all accounts."""
+        return self.carried().of(self._accounts())
 
     def interrupted(self) -> list[Interrupted]:
         """Deals that were opened and never closed, of all accounts."""
-        return list(self.carried().of(self._accounts()).interrupted)
+        return list(self.left().interrupted)
 
     def next_block(self, now_ns: int = 0) -> int:
         """See ``Carried.next_block``."""

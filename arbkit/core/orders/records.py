@@ -18,7 +18,9 @@ from arbkit.core.types import Mode, NewOrder, OrdStatus
 __all__ = [
     "KEPT",
     "BlockReserved",
+    "Booked",
     "Control",
+    "DayBegan",
     "DealClosed",
     "DealOpened",
     "Intent",
@@ -28,6 +30,7 @@ __all__ = [
     "OrderOutcome",
     "Record",
     "RunStart",
+    "Settled",
 ]
 
 
@@ -92,11 +95,25 @@ class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
     instruments: Sequence[str]
 
 
+class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
+    """What closed deals brought on one account. As a record of its own: of a fill after the end of its deal, of a deal
+    that is opened again (what its end had booked, with the opposite sign), or the sum of all in a fresh journal."""
+
+    at_ns: int
+    account: str
+    flows: Mapping[str, Decimal]
+    """The gain by asset, fees included."""
+    left: Mapping[str, Decimal]
+    """What is left of the assets that were bought and sold: positive = bought and not sold."""
+
+
 class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
     at_ns: int
     deal: int
     outcome: str
     why: str = ""
+    booked: tuple[Booked, ...] = ()
+    """By account."""
 
 
 class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
@@ -104,10 +121,31 @@ class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
 
     at_ns: int
     mode: Mode
+    """ACTIVE lifts what the rule has set."""
     venue: str = ""
     """"" = all venues."""
+    scope: str = ""
+    """A venue or a pair; "" = see ``venue``."""
+    rule: str = ""
+    """What set it. Each rule lifts only its own mode."""
     who: str = ""
     why: str = ""
+
+
+class DayBegan(Struct, frozen=True, gc=False, kw_only=True, tag="day"):
+    """The first mark of a day (UTC): the loss of the day is counted from it."""
+
+    at_ns: int
+    asset: str
+    marked: Decimal
+    """The gain until then, in ``asset``."""
+
+
+class Settled(Struct, frozen=True, gc=False, kw_only=True, tag="settled"):
+    """A person has settled what earlier runs left on the accounts of this run: gains, leftovers and modes begin anew.
+    Open orders and deals stay."""
+
+    at_ns: int
 
 
 class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
@@ -118,7 +156,18 @@ class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
 
 
 Record: TypeAlias = (
-    JournalStart | RunStart | BlockReserved | Intent | OrderOutcome | DealOpened | DealClosed | Control | Note
+    JournalStart
+    | RunStart
+    | BlockReserved
+    | Intent
+    | OrderOutcome
+    | DealOpened
+    | DealClosed
+    | Booked
+    | Control
+    | DayBegan
+    | Settled
+    | Note
 )
 
 
@@ -131,6 +180,9 @@ class Interrupted(Struct, frozen=True, gc=False, kw_only=True):
     """By client order id: the orders whose end is known."""
 
 
-KEPT: Mapping[type[Struct], Callable[[Any], object]] = {Control: lambda record: record.venue}
+KEPT: Mapping[type[Struct], Callable[[Any], object]] = {
+    Control: lambda record: (record.scope or record.venue, record.rule),
+    DayBegan: lambda record: record.asset,
+}
 """Kinds that a later run needs, beside orders and deals: the newest record of each key is kept, per environment (of the
 record's ``account`` where it has one, else of the whole run)."""

@@ -9,28 +9,31 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
 from typing import TypeAlias
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from arbkit.core.counters import Counters
-from arbkit.core.errors import ConfigError, LocalProtocolError
+from arbkit.core.errors import LocalProtocolError
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Known, Tracker, own_update
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
-from arbkit.core.money.limits import Limits, ModeChange, Refusal, needs_of
+from arbkit.core.money.leftovers import booked_fill
+from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal, needs_of
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import Executor, Strategy, View
+from arbkit.core.protocols import View
+from arbkit.core.trading.modes import Modes
+from arbkit.core.trading.reducing import Reducing
+from arbkit.core.trading.running import RunningStrategy, where
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -51,12 +54,14 @@ from arbkit.core.types import (
     QueryOrder,
     RejectReason,
     ReplaceOrder,
+    Side,
     Tif,
     Trade,
+    assets_of,
 )
 from arbkit.core.venues.venue import Venue
 
-__all__ = ["Engine", "RunningStrategy", "read", "wanted"]
+__all__ = ["Engine"]
 
 OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
@@ -65,18 +70,6 @@ _NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, Reject
 """Refusals that say nothing about the rules of the instrument."""
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
-
-
-class RunningStrategy(Struct):
-    """One strategy at work."""
-
-    name: str
-    strategy: Strategy
-    executor: Executor
-    failed: str = ""
-    """Why it was taken out of service; its open deals are finished all the same."""
-    placed: bool = False
-    """It has named its instruments."""
 
 
 class Engine:
@@ -92,6 +85,8 @@ class Engine:
         ledger: Ledger,
         limits: Limits,
         gate: Gate,
+        modes: Modes,
+        reducing: Reducing,
         view: DeskView,
         sender: Sender,
         tracker: Tracker,
@@ -109,6 +104,9 @@ class Engine:
         self._ledger = ledger
         self._limits = limits
         self._gate = gate
+        self._modes = modes
+        self._reducing = reducing
+        self._reducer = RunningStrategy("leftovers", reducing, reducing)
         self._view = view
         self._sender = sender
         self._tracker = tracker
@@ -198,7 +196,7 @@ class Engine:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
         running.failed = f"{type(error).__name__}: {error}"
         self._counters.strategy_faults[running.name] += 1
-        self._log("strategy.failed", strategy=running.name, error=running.failed, where=_where(error))
+        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error))
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
@@ -212,7 +210,8 @@ class Engine:
             self._dropped(refusal, deal, now_ns)
             return
         orders = self._first_orders(deal)
-        refusal = self._admit(orders, deal, now_ns)
+        for order in orders:
+            refusal = refusal or self._gate.check(order, deal, now_ns)
         granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns)
         if granted is None:
             self._limits.undo(deal.id)
@@ -221,18 +220,39 @@ class Engine:
             self._dropped(refusal or no_tokens, deal, now_ns)
             return
         self._counters.opportunities_taken += 1
-        self._deal_ids += 1
-        self.deals[deal.id] = deal
-        self._owners[deal.id] = running
-        deal.move(DealState.RESERVED)
-        instruments = [leg.instrument for leg in deal.legs]
-        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
+        self._open(running, deal, now_ns)
         for order in orders:
             self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
         self._sender.send(granted, now_ns)
+        self._limits.leftovers.opened(deal)
+
+    def _open(self, running: RunningStrategy, deal: Deal, now_ns: int) -> None:
+        """A new deal, whose funds are reserved."""
+        self._deal_ids += 1
+        self.deals[deal.id] = deal
+        self._owners[deal.id] = running
+        deal.move(DealState.RESERVED)
+        instruments = [leg.instrument for leg in deal.legs]
+        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
+
+    def reduce(self, now_ns: int) -> None:
+        """Once a second: tell what deals left, and trade it off."""
+        self._view.now_ns = now_ns
+        for deal, need in self._reducing.tick(self._view, now_ns, trade=not self.stopping):
+            deal.id = self._deal_ids
+            deal.strategy = self._reducer.name
+            refusal = self._limits.reserve(deal, [need], now_ns)
+            if refusal is not None:
+                self._dropped(refusal, deal, now_ns)
+                continue
+            self._open(self._reducer, deal, now_ns)
+            deal.move(DealState.SENT)
+            deal.sent_ns = now_ns
+            self._limits.leftovers.opened(deal)
+            self._carry_out([self._proper(self._reducing.order(deal), deal)], deal, now_ns)
 
     def _plan(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> Deal | None:
         """The executor's deal, if its venues may trade."""
@@ -280,13 +300,6 @@ class Engine:
         if not first:
             raise LocalProtocolError("the executor planned a deal without a leg in wave 0")
 
-    def _admit(self, orders: Sequence[NewOrder], deal: Deal, now_ns: int) -> Refusal | None:
-        for order in orders:
-            refusal = self._gate.check(order, deal, now_ns)
-            if refusal is not None:
-                return refusal
-        return None
-
     def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
         self._unended.add(order.cl_ord_id)
@@ -297,21 +310,23 @@ class Engine:
         """An order of an earlier run is watched to its end."""
         self._unended.add(order.cl_ord_id)
 
-    def left_open(self, told: Interrupted) -> None:
+    def left_open(self, told: Interrupted, now_ns: int) -> None:
         """An earlier run did not close this deal: its pair takes no new deals before it is closed."""
         pair = self._left[told.deal.deal] = "+".join(sorted(told.deal.instruments))
-        self.restrict(ModeChange(pair, Mode.REDUCING, f"deal {told.deal.deal} of an earlier run is open"))
+        why = f"deal {told.deal.deal} of an earlier run is open"
+        self._modes.change(ModeChange(pair, Mode.REDUCING, why, HELD), now_ns)
 
-    def ended_before(self, record: DealClosed) -> None:
+    def ended_before(self, record: DealClosed, now_ns: int) -> None:
         """Nothing is left of this deal of an earlier run."""
         self._sender.journal(record)
-        self._relax(self._left.pop(record.deal))
+        self._lift_held(self._left.pop(record.deal), now_ns)
 
     def resume(self, deal: Deal, now_ns: int) -> None:
         """A deal of an earlier run, HELD: it counts, and the executor of its strategy works it off."""
-        mine = [running for running in self.strategies if running.name == deal.strategy] or self.strategies
+        named = {running.name: running for running in (*self.strategies, self._reducer)}
+        owner = self._owners[deal.id] = named.get(deal.strategy, self.strategies[0])
+        deal.reduces = owner is self._reducer
         self.deals[deal.id] = deal
-        self._owners[deal.id] = mine[0]
         self._left.pop(deal.id, None)
         self._held.add(deal.id)
         self._untold.add(deal.id)
@@ -353,7 +368,7 @@ class Engine:
         change, update = known
         order = change.order
         if order is None:
-            self._foreign(change, update)
+            self._foreign(change, update, now_ns)
             return
         intent = order.intent
         deal = self.deals.get(intent.deal)
@@ -365,8 +380,14 @@ class Engine:
             instrument = self._catalogue.get(fill.instrument) or _gone(fill.instrument)
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
+            if fill.side is Side.BUY and fill.fee:
+                self._venues[instrument.venue].fee_in_base = any(asset == instrument.base for asset, _ in fill.fees)
             if deal is not None:
                 deal.fill(fill)
+            elif intent.deal not in self._left:  # one of those is made from its orders
+                late = booked_fill(fill, instrument, now_ns)
+                self._limits.leftovers.book((late,))
+                self._sender.journal(late)
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
             self._log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
@@ -424,6 +445,8 @@ class Engine:
         self._limits.count(deal)
         instruments = [leg.instrument for leg in deal.legs]
         self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=deal.strategy, instruments=instruments))
+        for booked in self._limits.leftovers.reopened(deal, now_ns):
+            self._sender.journal(booked)
         for known in deal.orders.values():
             if known.channel is not None:
                 self._sender.journal(
@@ -441,7 +464,7 @@ class Engine:
                 return
             del self._past[first]
 
-    def _foreign(self, change: Change, update: OrderUpdate) -> None:
+    def _foreign(self, change: Change, update: OrderUpdate, now_ns: int) -> None:
         """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
         for fill in change.fills:
             instrument = self._catalogue.get(fill.instrument)
@@ -456,7 +479,7 @@ class Engine:
             anomalies=list(change.anomalies),
         )
         if why := another_writer(update, self._ids, self._began_ns):
-            self.restrict(ModeChange("", Mode.REDUCING, why))
+            self._modes.change(ModeChange("", Mode.REDUCING, why, "another_writer"), now_ns)
 
     def doubtful(self, order: Order, now_ns: int) -> None:
         """An order turned UNKNOWN without a report (link lost, no answer)."""
@@ -597,7 +620,7 @@ class Engine:
                 self._counters.alarms["deal_held"] += 1
                 self._log("alarm.deal_held", deal=deal.id, pair=deal.pair, why=deal.why)
                 for change in self._limits.outcome(deal, now_ns):
-                    self.restrict(change)
+                    self._modes.change(change, now_ns)
             elif deal.id in self._untold and not deal.in_doubt and (deal.tries or not deal.open_orders):
                 self._untold.discard(deal.id)
                 self._counters.alarms["deal_interrupted"] += 1
@@ -620,13 +643,14 @@ class Engine:
         if not deal.counted:
             deal.counted = True
             self._counters.deals[outcome.value] += 1
-        self._sender.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why))
+        booked = self._limits.leftovers.closed(deal, now_ns)
+        self._sender.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why, booked=booked))
         if deal.id in self._held:
             self._held.discard(deal.id)
-            self._relax(deal.pair)
+            self._lift_held(deal.pair, now_ns)
         else:  # a HELD one is counted already
             for change in self._limits.outcome(deal, now_ns):
-                self.restrict(change)
+                self._modes.change(change, now_ns)
         self._log(
             "deal.closed",
             deal=deal.id,
@@ -639,20 +663,11 @@ class Engine:
             ms=(now_ns - deal.sent_ns) / 1e6,
         )
 
-    def _relax(self, pair: str) -> None:
-        """The last HELD deal of a pair is closed: it may trade again, unless its breaker has fallen."""
-        if self._limits.broken_of.get(pair, 0) >= self._limits.config.max_broken:
-            return
+    def _lift_held(self, pair: str, now_ns: int) -> None:
+        """A HELD deal of a pair is closed: the pair may trade again if it was the last one."""
         if pair in self._left.values() or any(self.deals[deal].pair == pair for deal in self._held):
             return
-        if self._gate.relax(pair):
-            self._log("risk.relaxed", scope=pair, why="none of its deals is HELD any more")
-
-    def restrict(self, change: ModeChange) -> None:
-        """A breaker asks for a stricter mode."""
-        if self._gate.restrict(change.scope, change.mode, change.why):
-            self._counters.alarms["mode"] += 1
-            self._log("risk.restricted", scope=change.scope or "all", mode=change.mode.value, why=change.why)
+        self._modes.change(ModeChange(pair, Mode.ACTIVE, "none of its deals is HELD any more", HELD), now_ns)
 
 
 def _outcome(order: Order, now_ns: int) -> OrderOutcome:
@@ -674,7 +689,7 @@ def _gone(instrument_id: str) -> Instrument:
     """An instrument that left the venue's catalogue before the run began: an earlier run's order on it may be found
     filled, and its assets must be booked. The assets are in its id; it has no rules, because nothing is sent for it."""
     venue, _, symbol = instrument_id.partition(":")
-    base, _, quote = symbol.removesuffix("-PERP").partition("-")
+    base, quote = assets_of(instrument_id)
     zero = Decimal(0)
     return Instrument(
         venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
@@ -683,40 +698,3 @@ def _gone(instrument_id: str) -> Instrument:
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:
     return entry[0], entry[1]
-
-
-def wanted(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
-    """The ids of the instruments that a strategy asks for. Raises ``ConfigError`` for one that is not there."""
-    return _known(running, "instruments", running.strategy.instruments(catalogue), catalogue)
-
-
-def read(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
-    """The ids of the instruments whose trades a strategy reads (``protocols.TradeReader``). Raises ``ConfigError`` for
-    one that is not there, or for a strategy that asks for trades and cannot be told."""
-    trades = getattr(running.strategy, "trades", None)
-    if trades is None:
-        return []
-    asked = _known(running, "trades", trades(catalogue), catalogue)
-    if asked and not callable(getattr(running.strategy, "on_trade", None)):
-        raise ConfigError(f"strategy {running.name}: trades() needs on_trade(trade, view, now_ns) beside it")
-    return asked
-
-
-def _known(running: RunningStrategy, method: str, asked: Iterable[Instrument], catalogue: Catalogue) -> list[str]:
-    ids = [instrument.id for instrument in asked]
-    unknown = [name for name in ids if name not in catalogue]
-    if unknown:
-        raise ConfigError(
-            f"strategy {running.name}: {method}() returned what the catalogue lacks: {', '.join(unknown)}"
-        )
-    return ids
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frame."""
-    trace = error.__traceback__
-    where = ""
-    while trace is not None:
-        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return where

@@ -14,7 +14,7 @@ from arbkit.core.venues.venue import Venue
 __all__ = ["DeskView"]
 
 _SYNCED = BookState.SYNCED
-_NO_ROOM = Decimal(0)
+_ZERO = Decimal(0)
 MAX_AGE_NS = 60_000_000_000
 """A book without an update for a minute is not traded on, whatever the symbol's usual rate."""
 
@@ -34,6 +34,7 @@ class DeskView:
         self.now_ns = 0
         self._books = books
         self._limits = limits
+        self._left = limits.leftovers.net
         self._venues = venues
         self._identity = identity
 
@@ -57,6 +58,9 @@ class DeskView:
     def taker_fee(self, instrument: str) -> float:
         return float(self._venues[instrument.partition(":")[0]].fee(instrument).taker)
 
+    def fee_in_base(self, instrument: str) -> bool:
+        return self._venues[instrument.partition(":")[0]].fee_in_base
+
     def latency_ns(self, venue: str) -> int:
         return self._venues[venue].latency_ns
 
@@ -75,6 +79,9 @@ class DeskView:
     def refused(self, instrument: str, side: Side) -> str:
         return self._venues[instrument.partition(":")[0]].refusals.why(instrument, side, self.now_ns)
 
+    def left(self, asset: str) -> Decimal:
+        return self._left.get(asset, _ZERO)
+
     def room(self, instrument: str) -> Decimal:
         rules = self.catalogue[instrument]
-        return self._limits.room(rules) if rules.tradable else _NO_ROOM
+        return self._limits.room(rules) if rules.tradable else _ZERO

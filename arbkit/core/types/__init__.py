@@ -75,6 +75,7 @@ from arbkit.core.types.market import (
     Qty,
     Side,
     Tif,
+    assets_of,
     is_amount,
     plain,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "UnsetType",
     "VenueSettings",
     "Wire",
+    "assets_of",
     "is_amount",
     "plain",
     "rest_link",

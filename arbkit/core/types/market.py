@@ -23,6 +23,7 @@ __all__ = [
     "Qty",
     "Side",
     "Tif",
+    "assets_of",
     "is_amount",
     "plain",
 ]
@@ -69,6 +70,12 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def assets_of(instrument: str) -> tuple[str, str]:
+    """Base and quote of an instrument, from its id. Used where the venue's catalogue may not have it any more."""
+    base, _, quote = instrument.partition(":")[2].removesuffix("-PERP").partition("-")
+    return base, quote
 
 
 def is_amount(value: Decimal) -> bool:

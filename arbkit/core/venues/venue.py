@@ -149,6 +149,7 @@ class Venue:
         "catalogued",
         "clock",
         "exchange",
+        "fee_in_base",
         "fees",
         "instruments",
         "latency_ns",
@@ -208,6 +209,8 @@ class Venue:
         """Those whose books are kept."""
         self.fees: dict[str, FeeUpdate] = {}
         """The account's own rates by instrument, as far as they are known."""
+        self.fee_in_base = True
+        """Whether the fee of a purchase is taken from what was bought: as the last fill of one says."""
         self._unknown_fee = FeeUpdate(setup.account, "", setup.maker, setup.taker)
         self.assets: dict[str, AssetStatus] = {}
         """Whether an asset can be moved, by asset."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.protocols import Exchange
-from arbkit.core.trading.engine import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import VenueSettings
 from arbkit.sim.dialect import Dialect
 from arbkit.strategies import SpreadArb, TakerExecutor

@@ -156,7 +156,7 @@ class Watched(VirtualRun):
 
     def _recovered(self, recovery: Recovery, now_ns: int) -> Setup:
         """The setup of a process that continues what the journal says."""
-        setup = self._setup()
+        setup, left = self._setup(), recovery.left()
         return replace(
             setup,
             seed=setup.seed + len(self.boots_ns),
@@ -164,6 +164,8 @@ class Watched(VirtualRun):
             first=first_in(now_ns),
             unresolved=recovery.unresolved(),
             interrupted=recovery.interrupted(),
+            booked=left.booked,
+            kept=left.kept,
         )
 
     # --- the port, watched

@@ -449,12 +449,17 @@ def test_a_hedge_needs_no_other_book_than_its_own() -> None:
 
 
 def test_a_mode_is_lifted_when_its_reason_is_gone() -> None:
-    """Only that scope; the kill switch stays."""
+    """Only that of the rule and the scope; the strictest of the other rules applies. The kill switch stays."""
     bench = Bench()
-    bench.gate.restrict(bench.deal.pair, Mode.REDUCING, "held")
-    bench.gate.restrict("binance", Mode.REDUCING, "other")
-    assert [bench.gate.relax(bench.deal.pair), bench.gate.relax(bench.deal.pair)] == [True, False]
+    pair = bench.deal.pair
+    bench.gate.restrict(pair, Mode.HALTED, "strict", "one")
+    bench.gate.restrict(pair, Mode.REDUCING, "less strict", "two")
+    bench.gate.restrict("binance", Mode.REDUCING, "other", "one")
+    assert bench.gate.why(pair) == "strict"
+    assert [bench.gate.lift(pair, "one"), bench.gate.lift(pair, "one")] == [True, False]
+    assert bench.gate.restricted() == {pair: (Mode.REDUCING, "less strict"), "binance": (Mode.REDUCING, "other")}
+    assert bench.gate.lift(pair, "two")
     assert bench.gate.restricted() == {"binance": (Mode.REDUCING, "other")}
     bench.gate.kill("by hand")
-    bench.gate.relax("binance")
+    bench.gate.lift("binance", "one")
     assert bench.gate.mode() is Mode.HALTED

@@ -380,3 +380,26 @@ def test_the_recent_flows_are_bounded() -> None:
         ledger.fill(make_fill(f"t{number}", Side.BUY, "0.001", "1", exch_ns=number + 1), BTC_USDT)
     assert max(len(row.flows) for row in ledger._rows.values()) == 64
     assert ledger.total(ACCOUNT, "BTC") == 2
+
+
+def test_the_gain_for_the_limits_is_never_more_than_it_may_be() -> None:
+    """Fees in a coin without a price count as more than they are, an unknown position as unknown, and what earlier runs
+    gained or lost belongs to it."""
+    ledger = Ledger()
+    known = {"BTC": Dec(60_000)}
+
+    def price_of(held: str, asset: str) -> Dec | None:
+        return known.get(held)
+
+    ledger.fill(make_fill("1", Side.BUY, "1", "60000", fee="0.05", fee_asset="BNB"), BTC_USDT)
+    ledger.fill(make_fill("2", Side.SELL, "1", "60000", fee="0.05", fee_asset="BNB"), BTC_USDT)
+    assert ledger.marked(price_of, "USDT") is None
+    assert ledger.at_least(price_of, "USDT") == -240
+    assert ledger.unpriced(price_of, "USDT") == ["BNB"]
+    known["BNB"] = Dec(600)
+    assert ledger.at_least(price_of, "USDT") == -60
+    ledger.restore({"USDT": Dec(-5), "BTC": Dec("-0.001")})
+    assert ledger.at_least(price_of, "USDT") == -125
+    assert ledger.marked(price_of, "USDT") == -60
+    del known["BTC"]
+    assert ledger.at_least(price_of, "USDT") is None

@@ -301,13 +301,41 @@ def test_a_held_deal_reduces_its_pair_and_stays_counted() -> None:
 
 
 def test_losses_trip_the_day_and_the_run() -> None:
-    """Loss since midnight: REDUCING. Loss of the run: HALTED. No price: nothing changes."""
+    """A loss stops entries, never what ends open deals: mode REDUCING. A new day lifts what the day before has set."""
     limits = make(replace(WIDE, max_loss_day=Dec(50), max_loss_run=Dec(100)))
     day = 86_400 * SECOND
-    assert limits.pnl(Dec(-49), 0) == limits.pnl(None, 1) == []
-    assert [one.mode for one in limits.pnl(Dec(-50), 2)] == [Mode.REDUCING]
-    assert limits.pnl(Dec(-60), day) == []
-    assert [one.mode for one in limits.pnl(Dec(-110), day + 1)] == [Mode.HALTED, Mode.REDUCING]
+    assert limits.pnl(Dec(-49), 1) == []
+    assert [(one.rule, one.mode) for one in limits.pnl(Dec(-50), 2)] == [("max_loss_day", Mode.REDUCING)]
+    assert [(one.rule, one.mode) for one in limits.pnl(Dec(-60), day)] == [("max_loss_day", Mode.ACTIVE)]
+    assert [(one.rule, one.mode) for one in limits.pnl(Dec(-110), day + 1)] == [
+        ("max_loss_run", Mode.REDUCING),
+        ("max_loss_day", Mode.REDUCING),
+    ]
+
+
+def test_an_unknown_gain_is_no_gain() -> None:
+    """For a minute a book may be silent; after that no deal begins until the loss can be excluded again."""
+    limits = make(WIDE)
+    assert limits.pnl(Dec(0), 1) == limits.pnl(None, SECOND) == limits.pnl(None, 60 * SECOND) == []
+    assert [(one.rule, one.mode) for one in limits.pnl(None, 61 * SECOND)] == [("no_price", Mode.REDUCING)]
+    assert [(one.rule, one.mode) for one in limits.pnl(Dec(0), 62 * SECOND)] == [("no_price", Mode.ACTIVE)]
+
+
+def test_leftovers_count_in_the_caps() -> None:
+    """What closed deals left takes room from new ones, of its asset, its venue and of all; a deal that makes it smaller
+    is not refused for it."""
+    limits = make(replace(WIDE, max_asset_notional=Dec(500)), price_of=lambda held, asset: Dec(100))
+    limits.leftovers.add("a:main", "BTC", Dec("4.5"))
+    assert (limits.leftovers.by_asset, limits.leftovers.by_venue) == ({"BTC": 450}, {"a": 450})
+    assert limits.room(CATALOGUE["a:BTC-USDT"]) == 50
+    refusal = limits.reserve(make_deal(1), (), 0)
+    assert refusal is not None
+    assert refusal.rule == "max_asset_notional"
+    reducing = make_deal(2)
+    reducing.reduces = True
+    assert limits.reserve(reducing, (), 0) is None
+    limits.leftovers.add("b:main", "BTC", Dec(-4))
+    assert limits.leftovers.where("BTC") == {"a:main": Dec("0.5")}
 
 
 def test_an_unknown_key_is_refused() -> None:

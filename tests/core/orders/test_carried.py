@@ -15,7 +15,9 @@ from arbkit.core.orders.ids import IntentIds, format_cl_ord_id, parse_cl_ord_id
 from arbkit.core.orders.journal import decode, encode
 from arbkit.core.orders.records import (
     BlockReserved,
+    Booked,
     Control,
+    DayBegan,
     DealClosed,
     DealOpened,
     Intent,
@@ -23,6 +25,7 @@ from arbkit.core.orders.records import (
     OrderOutcome,
     Record,
     RunStart,
+    Settled,
 )
 from arbkit.core.types import Mode, NewOrder, OrdStatus, Side, Tif
 
@@ -54,13 +57,15 @@ def intent(number: int, deal: int, account: str = V) -> Intent:
     return Intent(at_ns=number, order=order, channel="trade", link=f"{venue}.trade")
 
 
-def outcome(number: int, account: str = V, filled: str = "1") -> OrderOutcome:
+def outcome(number: int, account: str = V, filled: str = "1", paid: str = "0", **fees: str) -> OrderOutcome:
     return OrderOutcome(
         at_ns=number,
         account=account,
         cl_ord_id=format_cl_ord_id(number),
         status=OrdStatus.FILLED,
         filled=Decimal(filled),
+        paid=Decimal(paid),
+        fees=tuple((asset, Decimal(amount)) for asset, amount in fees.items()),
     )
 
 
@@ -171,6 +176,8 @@ class _Player:
         self.ids = IntentIds(5)
         self.deals: list[int] = []
         self.orders: list[int] = []
+        self.account: dict[int, str] = {}
+        self.closed = 0
         self.began = 1
 
     def play(self, move: int, which: int) -> None:
@@ -180,12 +187,17 @@ class _Player:
             self.records.append(opened(deal))
             for account in (V, W):
                 self.orders.append(number := self.ids.next())
+                self.account[number] = account
                 self.records.append(intent(number, deal, account))
         elif move == 1 and self.orders:
-            self.records.append(outcome(self.orders.pop(which % len(self.orders))))
+            number = self.orders.pop(which % len(self.orders))
+            self.records.append(outcome(number, self.account[number], "0.3", str(which + 1), BNB="0.001"))
         elif move == 2 and self.deals:
             deal = self.deals.pop(which % len(self.deals))
-            self.records.append(DealClosed(at_ns=1, deal=deal, outcome="hedged"))
+            self.records.append(
+                DealClosed(at_ns=1, deal=deal, outcome="hedged", booked=[brought(V, 3), brought(W, -2)])
+            )
+            self.closed += 1
         elif move == 3:
             self.began += 1
             self.records += start(self.began)
@@ -206,10 +218,100 @@ def test_a_fresh_journal_tells_the_same(moves: list[tuple[int, int]], every: int
         if count % every == 0:
             data = b"".join(map(encode, fresh.records()))
             fresh = decode(data).carried()
-            assert len(fresh.records()) <= 3 + 3 * len(player.deals) + 2 * (len(player.orders) + 2 * len(player.deals))
+            most = 3 + 3 * len(player.deals) + 2 * (len(player.orders) + 2 * len(player.deals))
+            assert len(fresh.records()) <= most + 4  # what two accounts gained, and the run that knew them
     for record in player.records[told:]:
         fresh.take(record)
     whole, anew = carried(player.records).of(PROD), fresh.of(PROD)
     assert sorted(ids(anew)) == sorted(player.orders)
     assert [deal.deal.deal for deal in anew.interrupted] == player.deals
     assert (anew.interrupted, anew.elsewhere) == (whole.interrupted, whole.elsewhere)
+    assert booked(anew) == booked(whole)
+    open_ = [one for deal in anew.interrupted for one in deal.ended.values()]
+    gained = booked(anew)
+    assert sum(flows.get("BNB", Decimal(0)) for flows, _ in gained.values()) == -Decimal("0.001") * len(open_)
+    assert sum(left.get("BTC", Decimal(0)) for _, left in gained.values()) == player.closed
+
+
+def brought(account: str, base: int) -> Booked:
+    """Of a closed deal."""
+    flows = {"BTC": Decimal(base), "USDT": Decimal(-100 * base)}
+    return Booked(at_ns=1, account=account, flows=flows, left={"BTC": Decimal(base)})
+
+
+def booked(left: Left) -> dict[str, tuple[dict[str, Decimal], dict[str, Decimal]]]:
+    return {one.account: (dict(one.flows), dict(one.left)) for one in left.booked}
+
+
+def test_gains_and_leftovers_are_carried() -> None:
+    """By account: what closed deals brought and left. The ended orders of an open deal count in the gain; what it
+    leaves is known when it is closed. A deal that is opened again takes back what its end had booked."""
+    happened = [
+        *start(1),
+        opened(7),
+        intent(1, 7),
+        intent(2, 7, W),
+        outcome(1),
+        outcome(2, W, filled="0"),
+        DealClosed(at_ns=9, deal=7, outcome="left", booked=[brought(V, 1)]),
+        opened(8),
+        intent(3, 8, W),
+        outcome(3, W, filled="0.5", paid="49", BNB="0.01", BTC="0.001"),
+    ]
+    again = [
+        *happened,
+        opened(7),
+        brought(V, -1),
+        intent(1, 7),
+        outcome(1, filled="1.5", paid="150"),
+        DealClosed(at_ns=10, deal=7, outcome="left", booked=[brought(V, 2)]),
+    ]
+    for records, left_over in ((happened, 1), (again, 2)):
+        whole = carried(records)
+        for found in (whole, carried(whole.records()), carried(carried(whole.records()).records())):
+            assert booked(found.of(PROD)) == {
+                V: ({"BTC": left_over, "USDT": -100 * left_over}, {"BTC": left_over}),
+                W: ({"BTC": Decimal("0.499"), "USDT": -49, "BNB": Decimal("-0.01")}, {}),
+            }
+            assert booked(found.of({V: "testnet", W: "testnet"})) == {}
+    assert booked(carried(again[:-1]).of(PROD))[V] == ({"BTC": Decimal("1.5"), "USDT": -150}, {"BTC": 0})
+
+
+def test_what_a_person_settled_begins_anew() -> None:
+    """On the accounts of that run: gains, leftovers, modes and the day. What is open stays open, and only what it
+    brings from then on counts."""
+    happened = [
+        *start(1, "testnet"),
+        DealClosed(at_ns=1, deal=6, outcome="left", booked=[brought(V, 2)]),
+        *start(2),
+        DealClosed(at_ns=2, deal=7, outcome="left", booked=[brought(V, 1)]),
+        opened(8),
+        intent(3, 8, W),
+        outcome(3, W, paid="99"),
+        Control(at_ns=3, mode=Mode.REDUCING, scope="v", rule="max_broken"),
+        DayBegan(at_ns=3, asset="USDT", marked=Decimal(-3)),
+        *start(4),
+        Settled(at_ns=4),
+    ]
+    found = carried(happened)
+    for again in (found, carried(found.records())):
+        left = again.of(PROD)
+        assert {amount for one in left.booked for amount in (*one.flows.values(), *one.left.values())} <= {0}
+        assert (left.kept, [one.deal.deal for one in left.interrupted]) == ([], [8])
+        assert [one.left for one in again.of({V: "testnet"}).booked] == [{"BTC": 2}]
+    closed = carried([*happened, DealClosed(at_ns=5, deal=8, outcome="x", booked=[brought(W, 1)])]).of(PROD)
+    assert booked(closed)[W] == ({"BTC": 0, "USDT": -1}, {"BTC": 1})
+
+
+def test_each_rule_keeps_its_own_mode() -> None:
+    """What one rule has set is not lifted by the record of another, and each is told with its scope."""
+    found = carried(
+        [
+            *start(1),
+            Control(at_ns=1, mode=Mode.REDUCING, rule="max_broken"),
+            Control(at_ns=2, mode=Mode.REDUCING, rule="max_loss_day"),
+            Control(at_ns=3, mode=Mode.ACTIVE, rule="max_loss_day"),
+        ]
+    )
+    kept = [(one.rule, one.mode) for one in found.of(PROD).kept if isinstance(one, Control)]
+    assert kept == [("max_broken", Mode.REDUCING), ("max_loss_day", Mode.ACTIVE)]
