@@ -101,7 +101,10 @@ _GAUGES = (
     ),
     MetricInfo("book_state", "gauge", ("instrument", "state"), "1 for the state that the book is in."),
     MetricInfo(
-        "book_age_seconds", "gauge", ("instrument",), "Time since the last frame, or its transit excess if larger."
+        "book_age_seconds",
+        "gauge",
+        ("instrument",),
+        "Age by the venue's clock: since the last frame, and how late that frame came.",
     ),
     MetricInfo("rate_headroom_ratio", "gauge", ("venue", "bucket"), "Share of a rate limit that is free."),
     MetricInfo("pnl", "gauge", ("asset",), "Booked gain per asset, after fees."),
