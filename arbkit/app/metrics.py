@@ -34,6 +34,7 @@ def sources(desk: Desk, log: LogWriter) -> Sources:
         counters=desk.counters,
         books=books,
         headroom=headroom,
+        idle=lambda: desk.reasons.now(desk.view.now_ns),
         pnl=desk.ledger.pnl,
         marked_pnl=marked,
         open_deals=lambda: len(desk.engine.deals),

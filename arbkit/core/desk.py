@@ -39,6 +39,7 @@ from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
+from arbkit.core.trading.reasons import Reasons
 from arbkit.core.trading.reducing import Reducing
 from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.trading.view import DeskView
@@ -188,6 +189,7 @@ class Desk:
             log=self.log,
             now_ns=now_ns,
         )
+        self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
             self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns

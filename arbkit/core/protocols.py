@@ -19,6 +19,7 @@ from arbkit.core.types import (
     Command,
     Dial,
     HttpAnswer,
+    Idle,
     Instrument,
     LinkSpec,
     NewOrder,
@@ -259,6 +260,16 @@ class Strategy(Protocol):
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What a strategy has besides, if it can say why it does not trade. It is asked about every ten seconds and at each
+    scrape of the metrics, so it may take its time, but it must not change anything."""
+
+    def reasons(self, view: View, now_ns: int) -> Iterable[Idle]:
+        """For each trade that it looks for, why it is not made now."""
+        ...
 
 
 class TradeReader(Protocol):

@@ -14,7 +14,7 @@ from math import inf
 from arbkit.core.protocols import View
 from arbkit.core.types import Instrument
 
-__all__ = ["Basis", "likely_cause"]
+__all__ = ["Basis", "closed", "likely_cause"]
 
 _SLOTS = 6
 
@@ -40,16 +40,23 @@ class Basis:
         return min(self._lows)
 
 
-def likely_cause(view: View, buy: Instrument, sell: Instrument, ratio: float) -> str:
-    """What probably keeps the price of ``sell`` above that of ``buy``, as text."""
-    for venue, asset, direction, closed in (
+def closed(view: View, buy: Instrument, sell: Instrument) -> str:
+    """Which way of assets between the venues is known to be closed, as text; "" = none."""
+    for venue, asset, direction, ways in (
         (buy.venue, buy.base, "withdraw", "withdrawals"),
         (sell.venue, sell.base, "deposit", "deposits"),
         (sell.venue, sell.quote, "withdraw", "withdrawals"),
         (buy.venue, buy.quote, "deposit", "deposits"),
     ):
         if view.movable(venue, asset, direction) is False:
-            return f"{closed} of {asset} are closed at {venue}"
+            return f"{ways} of {asset} are closed at {venue}"
+    return ""
+
+
+def likely_cause(view: View, buy: Instrument, sell: Instrument, ratio: float) -> str:
+    """What probably keeps the price of ``sell`` above that of ``buy``, as text."""
+    if why := closed(view, buy, sell):
+        return why
     for one in (buy, sell):
         if not view.catalogue[one.id].tradable:
             return f"{one.symbol} is halted at {one.venue}"

@@ -15,9 +15,10 @@ from math import isfinite
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
-from arbkit.core.types import Catalogue, Instrument, Leg, Opportunity, Side
+from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
+from arbkit.strategies.reasons import why_idle
 
 __all__ = ["SpreadArb", "best_spread"]
 
@@ -198,6 +199,24 @@ class SpreadArb(Strategy):
                     looked.append(sell_here)
                     self._look(sell_here, rival, book, view, now_ns, found)
         return self._choose(found, view, now_ns) if found else ()
+
+    def reasons(self, view: View, now_ns: int) -> Iterable[Idle]:
+        """For each symbol and direction, why it is not traded now."""
+        found = []
+        for market in self._markets.values():
+            for _, pair, _ in market.pairs:
+                found.append(
+                    why_idle(
+                        pair,
+                        view,
+                        now_ns,
+                        min_edge=self.min_edge,
+                        standing_s=self.standing_s,
+                        max_notional=self.max_notional,
+                        max_stock=self.max_stock_immovable,
+                    )
+                )
+        return found
 
     def _look(
         self,

@@ -27,6 +27,8 @@ class Identity:
         self._same = {asset: frozenset(venues) for asset, venues in (same or {}).items()}
         self._contracts: dict[tuple[str, str], tuple[str, ...]] = {}
         self._known: dict[tuple[str, str, str], str] = {}
+        self.alike: set[str] = set()
+        """What a reader found to be the same; emptied when a venue tells other contracts."""
 
     def told(self, venue: str, asset: str, contracts: Sequence[str]) -> None:
         """The contract addresses of an asset that a venue tells."""
@@ -34,6 +36,7 @@ class Identity:
         if self._contracts.get((venue, asset), ()) != found:
             self._contracts[venue, asset] = found
             self._known.clear()
+            self.alike.clear()
 
     def unlike(self, one: Instrument, other: Instrument) -> str:
         """Why assets that both instruments name are not known to be the same; "" = they are."""

@@ -124,6 +124,8 @@ class Engine:
         """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
         """When the refusal of a deal was last logged, by rule."""
+        self.refusals: dict[str, tuple[int, Refusal]] = {}
+        """The last refusal of a deal, by pair."""
         self._readers: dict[str, list[tuple[RunningStrategy, OnTrade]]] = {}
         """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
@@ -274,7 +276,7 @@ class Engine:
             if venue.refusals.sides and (why := venue.refusals.why(leg.instrument, leg.side, now_ns)):
                 self._dropped(Refusal("refused_side", f"{leg.side.value} {leg.instrument} {why}"), deal, now_ns)
                 return None
-        if why := self._unlike(deal):
+        if deal.pair not in self._view.alike and (why := self._unlike(deal)):
             self._dropped(Refusal("identity", why), deal, now_ns)
             return None
         deal.id = self._deal_ids
@@ -283,8 +285,11 @@ class Engine:
 
     def _unlike(self, deal: Deal) -> str:
         """Why the deal's legs are not known to be about the same assets; "" = they are."""
-        legs = [self._catalogue[leg.instrument] for leg in deal.legs]
-        return next((why for one, other in combinations(legs, 2) if (why := self._view.unlike(one, other))), "")
+        for one, other in combinations(deal.legs, 2):
+            if why := self._view.unlike(self._catalogue[one.instrument], self._catalogue[other.instrument]):
+                return why
+        self._view.alike.add(deal.pair)
+        return ""
 
     def _check_plan(self, deal: Deal) -> None:
         """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
@@ -357,6 +362,7 @@ class Engine:
         """Counted always, logged once a second and rule: an edge that cannot be taken comes with every tick."""
         rule = refusal.rule
         self._counters.opportunities_dropped[rule] += 1
+        self.refusals[deal.pair] = now_ns, refusal
         if now_ns - self._told_drop.get(rule, -1_000_000_000) >= 1_000_000_000:
             self._told_drop[rule] = now_ns
             self._log("deal.refused", rule=rule, why=refusal.text, pair=deal.pair)

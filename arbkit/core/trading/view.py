@@ -37,6 +37,9 @@ class DeskView:
         self._left = limits.leftovers.net
         self._venues = venues
         self._identity = identity
+        self.alike = identity.alike
+        """Pairs whose legs are known to be about the same assets, kept by the engine. To ask is cheaper than to know
+        it again for each deal."""
 
     def book(self, instrument: str) -> Book | None:
         book = self._books.get(instrument)

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 __all__ = [
     "BookState",
     "Catalogue",
+    "Idle",
     "Instrument",
     "Leg",
     "Level",
@@ -211,3 +212,18 @@ class Opportunity(Struct, frozen=True, gc=False, kw_only=True):
     """The time of the event that caused the decision."""
     deadline_ns: int = 0
     note: str = ""
+
+
+class Idle(Struct, frozen=True, gc=False, kw_only=True):
+    """Why a trade is not made now. What ``Strategy.reasons`` returns, for a person and as a metric."""
+
+    instruments: Sequence[str]
+    """The legs in their order: what is bought, then what is sold."""
+    reason: str
+    """A fixed word, as ``balance``; "" = nothing is in the way."""
+    text: str = ""
+    """With numbers, and with what to do where somebody can."""
+
+    @property
+    def name(self) -> str:
+        return ">".join(self.instruments)
