@@ -72,7 +72,7 @@ class RunPlan(Struct, frozen=True, kw_only=True):
 def make_desk(
     plan: RunPlan,
     exchanges: Mapping[str, Exchange],
-    strategy: Strategy,
+    strategy: Strategy | None,
     signers: Mapping[str, Signer],
     port: Port,
     now_ns: int,
@@ -82,6 +82,7 @@ def make_desk(
     probe: Callable[[], int] | None = None,
 ) -> Desk:
     """Create the desk of a plan, for a run or its replay. ``exchanges``: by venue, made once (``make_exchanges``).
+    ``strategy``: None = it only reads what the venues list.
 
     Raises ``ConfigError`` for wrong executor settings."""
     executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
@@ -98,9 +99,10 @@ def make_desk(
         for venue in plan.venues
     ]
     name = plan.target.rpartition(":")[2]
+    strategies = [] if strategy is None else [RunningStrategy(name, strategy, executor)]
     setup = Setup(
         venues=venues,
-        strategies=[RunningStrategy(name, strategy, executor)],
+        strategies=strategies,
         limits=plan.limits,
         gate=plan.gate,
         seed=plan.seed,

@@ -240,6 +240,18 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
             value = getattr(caps, cap)
             if isinstance(value, (int, Decimal)) and value < 0:
                 reader.wrong((section, cap), "must not be negative")
+    for section, cap, value in (
+        ("limits", "unwind_allowance", config.limits.unwind_allowance),
+        ("gate", "price_band", config.gate.price_band),
+    ):
+        if value >= 1:
+            reader.wrong((section, cap), "must be a fraction below 1 (0.01 is 1 %)")
+    for key in config.limits.max_stock:
+        name, _, asset = key.partition(":")
+        if not asset:
+            reader.wrong(("limits", "max_stock", key), 'must be "venue:ASSET", as "binance:BTC"')
+        elif config.venues and name not in config.venues:
+            reader.wrong(("limits", "max_stock", key), f"names {name!r}; the venues are {', '.join(config.venues)}")
     if config.ca_file:
         _check_ca_file(config.ca_file, reader)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
@@ -254,6 +266,8 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         for asset, amount in venue.balances.items():
             if amount < 0:
                 reader.wrong(("venues", name, "balances", asset), "must not be negative")
+        if venue.latency_ms < 0:
+            reader.wrong(("venues", name, "latency_ms"), "must not be negative")
         for field in ("taker_fee", "maker_fee"):
             fee = getattr(venue, field)
             if not -Decimal("0.01") <= fee < Decimal("0.05"):

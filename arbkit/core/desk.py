@@ -145,6 +145,8 @@ class Desk:
         self.requests = Requests(port, self.venues, self.guard, rng)
         self.dialer = Dialer(port, self.venues, self.requests, self.guard, self.watchdog, rng, self.counters, self.log)
         self.links = self.dialer.links
+        if not setup.venues:
+            raise ConfigError("no venues: a desk needs at least one")
         for each in setup.venues:
             if each.exchange.venue in self.venues:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")

@@ -165,7 +165,7 @@ class SpreadArb(Strategy):
             listed = catalogue.symbol(symbol)
             if len(listed) < 2:
                 found = f"only {listed[0].venue} has it" if listed else "no loaded venue has it"
-                near = get_close_matches(symbol, {instrument.symbol for instrument in catalogue} - {symbol}, 1)
+                near = catalogue.like(symbol)
                 hint = f" (did you mean {near[0]}?)" if near and not listed else ""
                 raise ConfigError(f"strategy {type(self).__name__}: {symbol} needs two venues, {found}{hint}")
             markets = [SpreadMarket(instrument) for instrument in listed]

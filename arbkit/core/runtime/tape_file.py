@@ -16,14 +16,15 @@ BEHIND = 64
 
 
 class TapeFile:
-    """The file of one tape and its writer thread."""
+    """The file of one tape and its writer thread. Raises ``FileExistsError`` for a file that is there: it may be the
+    only record of an earlier run, or another run writes it now."""
 
     def __init__(self, path: Path, tape: TapeWriter) -> None:
         self.tape = tape
         self.failure = ""
         """Why the recording ended early; "" = no failure."""
         self._file = open(  # noqa: SIM115 - closed in close
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb", buffering=0
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb", buffering=0
         )
         self._file.write(MAGIC)
         self._blocks: queue.SimpleQueue[bytes | bytearray | None] = queue.SimpleQueue()

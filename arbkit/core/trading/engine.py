@@ -33,7 +33,7 @@ from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import View
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
-from arbkit.core.trading.running import RunningStrategy, where
+from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned, where
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -162,11 +162,13 @@ class Engine:
         for running in self.strategies:
             if running.failed:
                 continue
+            proposed: Sequence[Opportunity] = ()
             try:
-                for opportunity in running.strategy.decide(self._view, touched, now_ns):
+                proposed = running.strategy.decide(self._view, touched, now_ns)
+                for opportunity in proposed:
                     found.append((-opportunity.expected_net, len(found), running, opportunity))
             except Exception as error:
-                self.fault(running, error)
+                self.fault(running, misreturned(proposed, error))
         self._counters.turns += 1
         if found:
             if len(found) > 1:
@@ -197,8 +199,9 @@ class Engine:
     def fault(self, running: RunningStrategy, error: Exception) -> None:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
         running.failed = f"{type(error).__name__}: {error}"
+        running.error = error
         self._counters.strategy_faults[running.name] += 1
-        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error))
+        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error, running.strategy))
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
@@ -263,9 +266,11 @@ class Engine:
             if deal is not None:
                 self._check_plan(deal)
         except Exception as error:
-            self.fault(running, error)
+            self.fault(running, misproposed(opportunity) or error)
             return None
         if deal is None:
+            if mistake := misproposed(opportunity):
+                self.fault(running, mistake)
             self._counters.opportunities_dropped["nothing_left"] += 1
             return None
         for leg in deal.legs:

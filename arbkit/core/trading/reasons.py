@@ -22,7 +22,7 @@ from arbkit.core.venues.venue import Venue
 __all__ = ["DEAD", "Reasons"]
 
 _RECENT_NS = 60_000_000_000
-DEAD = frozenset({"identity", "venue", "halted", "book", "mode", "balance", "limit"})
+DEAD = frozenset({"identity", "venue", "halted", "book", "mode", "balance", "limit", "stock"})
 """Reasons for which no price could lead to a trade."""
 
 
