@@ -11,8 +11,9 @@ from arbkit_binance.dialect import BinanceDialect
 from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
-from arbkit import Idle, SpreadArb, Strategy
+from arbkit import Idle, Leg, Opportunity, Side, SpreadArb, Strategy
 from arbkit.app.pair_log import PairLog
+from arbkit.core.market.identity import Identity
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.types import Mode
 from arbkit.strategies import best_spread
@@ -125,6 +126,35 @@ def test_a_strategy_without_reasons_has_those_of_the_engine() -> None:
     run.world.plant("BTC-USDT", "binance", "okx", 0.003, run.now_ns + S, S)
     run.run_for(1.5)
     assert {name: one.reason for name, one in told(run).items()} == {THERE: "max_deals_per_minute"}
+
+
+def test_the_engine_refuses_strange_tickers_for_every_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never asks whether the assets are the same opens no deal, and the reason is told. Once the assets are
+    known to be the same, it does."""
+
+    class Bold(Strategy):
+        def instruments(self, catalogue: Any) -> Any:
+            return catalogue.symbol("BTC-USDT")
+
+        def decide(self, view: Any, touched: Any, now_ns: int) -> Any:
+            asks, bids = view.book("binance:BTC-USDT"), view.book("okx:BTC-USDT")
+            if asks is None or bids is None or not view.may_trade("binance") or not view.may_trade("okx"):
+                return ()
+            legs = [
+                Leg(instrument="binance:BTC-USDT", side=Side.BUY, qty=0.002, px=asks.ask_px * 1.001),
+                Leg(instrument="okx:BTC-USDT", side=Side.SELL, qty=0.002, px=bids.bid_px * 0.999),
+            ]
+            return [Opportunity(legs=legs, expected_net=1.0, asset="USDT", edge=0.001, seen_ns=now_ns)]
+
+    monkeypatch.setattr(Identity, "unlike", lambda *_: "nothing proves it")
+    run = simulate(Bold(), VENUES, edge_every_s=0)
+    run.run_for(8)
+    assert not any(rows for rows in run.world.orders().values())
+    assert run.desk.counters.opportunities_dropped["identity"] > 0
+    assert (reason(run), told(run)[THERE].text) == ("identity", "nothing proves it")
+    monkeypatch.undo()
+    run.run_for(8)
+    assert all(rows for rows in run.world.orders().values())
 
 
 def test_asking_changes_nothing() -> None:
