@@ -43,8 +43,8 @@ def best_spread(
     """The best trade now between two of ``instruments`` (of one symbol), at least one of them ``touched``; or None.
 
     For your own strategies. It keeps no state, so it has no cooldown and no stock limit, and takes an edge that stays
-    for one that has just appeared. The settings have the same
-    meaning as in ``SpreadArb``. An instrument is skipped while its book is not trusted or its venue is not ready.
+    for one that has just appeared. The settings have the same meaning as in ``SpreadArb``. An instrument is skipped
+    while its book is not trusted or its venue is not ready, and two that are not known to be about the same asset.
     """
     best: Opportunity | None = None
     books = [(instrument, book) for instrument in instruments if (book := view.book(instrument.id)) is not None]

@@ -157,6 +157,21 @@ def test_the_engine_refuses_strange_tickers_for_every_strategy(monkeypatch: pyte
     assert all(rows for rows in run.world.orders().values())
 
 
+def test_reasons_that_raise_are_told_and_stop_nothing() -> None:
+    """A mistake in what only tells is no reason to stop a strategy."""
+
+    class Odd(SpreadArb):
+        def reasons(self, view: Any, now_ns: int) -> Any:
+            raise ZeroDivisionError("odd")
+
+    run = simulate(Odd(symbols=("BTC-USDT",)), VENUES, edge_every_s=0)
+    run.run_for(3)
+    (row,) = run.desk.reasons.now(run.now_ns)
+    assert (row.name, row.reason, row.text) == ("Odd", "fault", "reasons() raised ZeroDivisionError: odd")
+    assert run.desk.reasons.nothing([row]) == ""
+    assert not run.desk.engine.strategies[0].failed
+
+
 def test_asking_changes_nothing() -> None:
     """A run that is asked all the time sends the same commands as one that never is: a replay is never asked."""
     hashes = []

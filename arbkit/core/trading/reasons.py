@@ -50,8 +50,13 @@ class Reasons:
     def _now(self, now_ns: int) -> list[Idle]:
         found: list[Idle] = []
         for running in self._engine.strategies:
-            if not running.failed and isinstance(running.strategy, Explains):
+            if running.failed or not isinstance(running.strategy, Explains):
+                continue
+            try:
                 found += [self._whole(one, now_ns) for one in running.strategy.reasons(self._view, now_ns)]
+            except Exception as error:  # it only tells: no reason to stop the strategy or the log
+                text = f"reasons() raised {type(error).__name__}: {error}"
+                found.append(Idle(instruments=[running.name], reason="fault", text=text))
         told = {_pair(one) for one in found}
         for pair, (at_ns, refusal) in self._engine.refusals.items():
             if pair not in told and now_ns - at_ns < _RECENT_NS:
@@ -67,7 +72,11 @@ class Reasons:
                 scope = next((scope for scope in ("", venue, pair) if self._gate.why(scope)), "")
                 return replace(one, reason="mode", text=self._gate.why(scope))
         if one.reason == "venue":
-            missing = {name: self._venues[name].readiness.missing() for name in venues if not self._may(name)}
+            missing = {
+                name: self._venues[name].readiness.missing()
+                for name in venues
+                if name in self._venues and not self._may(name)
+            }
             return replace(one, text="; ".join(f"{name}: {', '.join(why)}" for name, why in missing.items()))
         if one.reason == "book":
             return replace(one, text="; ".join(self._untrusted(one.instruments)))
@@ -90,7 +99,8 @@ class Reasons:
         return f"{head}: {'; '.join(text for text, _ in common)}"
 
     def _may(self, venue: str) -> bool:
-        return self._venues[venue].may_trade
+        known = self._venues.get(venue)
+        return known is not None and known.may_trade
 
     def _untrusted(self, instruments: Iterable[str]) -> list[str]:
         found = []
