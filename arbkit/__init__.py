@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from arbkit.core.types import BookUpdate as BookUpdate
     from arbkit.core.types import Capabilities as Capabilities
     from arbkit.core.types import Catalogue as Catalogue
+    from arbkit.core.types import Idle as Idle
     from arbkit.core.types import Instrument as Instrument
     from arbkit.core.types import Leg as Leg
     from arbkit.core.types import Level as Level
@@ -47,6 +48,7 @@ __all__ = [
     "Deal",
     "Exchange",
     "Executor",
+    "Idle",
     "Instrument",
     "Leg",
     "Level",
@@ -70,8 +72,8 @@ _HOMES = {
     "arbkit.core.orders.deals": "Deal",
     "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
     "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
-    "arbkit.core.types": "BookUpdate Capabilities Catalogue Instrument Leg Level NewOrder Opportunity OrderUpdate Side "
-    "Trade VenueSettings",
+    "arbkit.core.types": "BookUpdate Capabilities Catalogue Idle Instrument Leg Level NewOrder Opportunity OrderUpdate "
+    "Side Trade VenueSettings",
     "arbkit.plugins.hooks": "hookimpl",
     "arbkit.strategies": "SpreadArb",
 }

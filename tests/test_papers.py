@@ -87,7 +87,9 @@ def test_the_first_screen_of_the_readme_is_the_one_that_is_shown(
     (tmp_path / "arbkit.toml").write_text(block(README, "## A strategy", "toml"))
     monkeypatch.chdir(tmp_path)
     read = config.load(None, env={}, flags={"strategy.target": "strategy:SpreadArb"})
-    assert run_command._banner(read, live=False) + "\n" == block(README, "arbkit run strategy:SpreadArb", "text")
+    mine = SpreadArb(symbols=("BTC-USDT", "ETH-USDT"))
+    shown = [run_command._banner(read, live=False), *run_command._unknown_moves(mine, read), ""]
+    assert "\n".join(shown) == block(README, "arbkit run strategy:SpreadArb", "text")
 
 
 def test_the_exit_codes_of_the_readme_are_those_of_the_command_line() -> None:

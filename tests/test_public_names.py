@@ -20,6 +20,7 @@ NAMES = [
     "Deal",
     "Exchange",
     "Executor",
+    "Idle",
     "Instrument",
     "Leg",
     "Level",

@@ -290,12 +290,16 @@ def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:
     )
 
 
-def movable(venue: str, asset: str, chains: Sequence[Row], deposit: str, withdraw: str) -> AssetStatus:
-    """An asset can be moved if one of its chains is open. The fields hold ``true``, ``1`` or "1"."""
+def movable(
+    venue: str, asset: str, chains: Sequence[Row], deposit: str, withdraw: str, contract: str = ""
+) -> AssetStatus:
+    """An asset can be moved if one of its chains is open. The fields hold ``true``, ``1`` or "1". ``contract``: the
+    field of the contract address; "" = the venue has none."""
     opened = (True, 1, "1")
     return AssetStatus(
         venue,
         asset,
         any(chain.get(deposit) in opened for chain in chains),
         any(chain.get(withdraw) in opened for chain in chains),
+        tuple(address for chain in chains if isinstance(address := chain.get(contract), str) and address),
     )

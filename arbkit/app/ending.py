@@ -14,6 +14,10 @@ from arbkit.core.types import Mode, plain
 __all__ = ["exit_code", "last_line", "last_words"]
 
 
+_MOST = 12
+"""So many pairs are told why they were not traded."""
+
+
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
     130 ended by a second stop with nothing left."""
@@ -52,6 +56,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
         "opportunities": {"seen": counters.opportunities_seen, "taken": counters.opportunities_taken},
         "skipped": _skipped(desk),
+        "idle": {one.name: f"{one.reason}: {one.text}" for one in desk.reasons.now(desk.view.now_ns) if one.reason},
         "tick_to_order_us": {"p50": round(tick.quantile(0.5), 1), "p99": round(tick.quantile(0.99), 1)},
         "messages": sum(link.messages for link in counters.links.values()),
         "commands_hash": desk.commands_hash(),
@@ -84,6 +89,10 @@ def last_words(
     if line["skipped"] and not line["deals"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")
+    if not line["deals"]:
+        told = list(line["idle"].items())
+        lines += [f"  {name} was not traded: {why}" for name, why in told[:_MOST]]
+        lines += [f"  and {len(told) - _MOST} pairs more" for _ in told[_MOST : _MOST + 1]]
     if code == 5:
         lines.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
     for order in desk.unresolved():

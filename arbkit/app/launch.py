@@ -152,6 +152,8 @@ def start(
         )
         try:
             tape = TapeFile(Path(capture), TapeWriter(head))
+        except FileExistsError:
+            raise ConfigError(f"--capture {capture}: the file exists; name another one, or remove it first") from None
         except OSError as error:
             raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:

@@ -42,6 +42,7 @@ def sources(desk: Desk, log: LogWriter) -> Sources:
         counters=desk.counters,
         books=books,
         headroom=headroom,
+        idle=lambda: desk.reasons.now(desk.view.now_ns),
         pnl=pnl,
         marked_pnl=marked,
         open_deals=lambda: len(desk.engine.deals),

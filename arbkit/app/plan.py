@@ -44,6 +44,7 @@ class VenuePlan(Struct, frozen=True, kw_only=True):
     latency_ns: int = 0
     maker: Decimal = WORST_FEE
     taker: Decimal = WORST_FEE
+    movable: Mapping[str, bool] = {}
 
 
 class RunPlan(Struct, frozen=True, kw_only=True):
@@ -65,12 +66,13 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     booked: Sequence[Booked] = ()
     kept: Sequence[Control | DayBegan] = ()
     durability: str = "process"
+    same: Mapping[str, Sequence[str]] = {}
 
 
 def make_desk(
     plan: RunPlan,
     exchanges: Mapping[str, Exchange],
-    strategy: Strategy,
+    strategy: Strategy | None,
     signers: Mapping[str, Signer],
     port: Port,
     now_ns: int,
@@ -80,6 +82,7 @@ def make_desk(
     probe: Callable[[], int] | None = None,
 ) -> Desk:
     """Create the desk of a plan, for a run or its replay. ``exchanges``: by venue, made once (``make_exchanges``).
+    ``strategy``: None = it only reads what the venues list.
 
     Raises ``ConfigError`` for wrong executor settings."""
     executor: Executor = getattr(strategy, "executor", None) or _executor(plan.executor)
@@ -91,13 +94,15 @@ def make_desk(
             paper=None if venue.balances is None else PaperSetup(balances=venue.balances, latency_ns=venue.latency_ns),
             maker=venue.maker,
             taker=venue.taker,
+            movable=venue.movable,
         )
         for venue in plan.venues
     ]
     name = plan.target.rpartition(":")[2]
+    strategies = [] if strategy is None else [RunningStrategy(name, strategy, executor)]
     setup = Setup(
         venues=venues,
-        strategies=[RunningStrategy(name, strategy, executor)],
+        strategies=strategies,
         limits=plan.limits,
         gate=plan.gate,
         seed=plan.seed,
@@ -108,6 +113,7 @@ def make_desk(
         booked=plan.booked,
         kept=plan.kept,
         durability=plan.durability,
+        same=plan.same,
     )
     return Desk(setup, port, now_ns, log=log, counters=counters, probe=probe)
 
@@ -151,6 +157,7 @@ def plan_of(config: Config, live: bool, seed: int) -> RunPlan:
         executor=config.executor,
         seed=seed,
         durability=config.state.durability,
+        same=config.same,
     )
 
 
@@ -166,4 +173,5 @@ def _venue_plan(name: str, venue: VenueConfig, live: bool) -> VenuePlan:
         latency_ns=round(venue.latency_ms * 1e6),
         maker=venue.maker_fee,
         taker=venue.taker_fee,
+        movable=venue.movable,
     )

@@ -1,4 +1,5 @@
-"""Reports why a venue does not trade: no connection, a refused key, missing data. ``app.launch`` runs it.
+"""Reports why a venue does not trade (no connection, a refused key, missing data), and why a pair does not.
+``app.launch`` runs it.
 
 It reads the desk once per second and writes log events, after a stop about what the run waits for. It stops the run if
 all keys were refused or all strategies failed.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+from arbkit.app.pair_log import PairLog
 from arbkit.core.desk import Desk
 from arbkit.core.log import Log
 from arbkit.core.orders.deals import DealState
@@ -40,6 +42,7 @@ class Watch:
         self._looks = 0
         self._held = 0
         self._waited = 0
+        self._pairs = PairLog(desk, log)
 
     async def run(self) -> None:
         """Check once per second, until cancelled."""
@@ -49,7 +52,9 @@ class Watch:
             self.tell_held()
             if self._runtime.stops:
                 self.tell_waits()
-            elif self._hopeless():
+                continue
+            self._pairs.look(self._runtime.clock.now_ns())
+            if self._hopeless():
                 self._runtime.stop()
 
     def look(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
+from arbkit.core.trading.running import check
 from arbkit.plugins.registry import Registry, raised_at
 
 __all__ = ["load", "make"]
@@ -54,6 +55,7 @@ def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:
     """Create the strategy with its params. Raises ``ConfigError`` if the constructor fails."""
     try:
         made: Strategy = cls(**config.params)
+        check(made)
     except ConfigError:
         raise
     except Exception as error:

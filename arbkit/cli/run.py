@@ -12,6 +12,7 @@ from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option
 from arbkit.config.load import Config, VenueConfig
 from arbkit.core.errors import ConfigError
+from arbkit.core.protocols import Strategy
 from arbkit.core.types import plain
 from arbkit.monitor.terminal import say
 
@@ -55,7 +56,7 @@ def command(
     if not config.venues:
         raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
     made = target.make(target.load(config.strategy.target, loaded.registry), config.strategy)
-    say(_banner(config, live))
+    say("\n".join([_banner(config, live), *([] if live else _unknown_moves(made, config))]))
     from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp
 
     return run(
@@ -87,6 +88,26 @@ def _banner(config: Config, live: bool) -> str:
         f"stop at a loss of {limits.max_loss_run} {limits.asset}"
     )
     return "\n".join(lines)
+
+
+def _unknown_moves(strategy: Strategy, config: Config) -> list[str]:
+    """Without keys no venue tells whether an asset can be moved: what that costs, for a strategy that asks."""
+    least, more = getattr(strategy, "min_edge", 0.0), getattr(strategy, "min_edge_immovable", 0.0)
+    assets = dict.fromkeys(str(symbol).partition("-")[0] for symbol in getattr(strategy, "symbols", ()))
+    unknown = {
+        asset: venues
+        for asset in assets
+        if (venues := [name for name, venue in config.venues.items() if asset not in venue.movable])
+    }
+    if not unknown or not more > least:
+        return []
+    asset, venues = next(iter(unknown.items()))
+    text = (
+        f"movable   not known without keys for {', '.join(unknown)}: a trade needs an edge of {more:.2%} "
+        f"(min_edge_immovable), not of {least:.2%} (min_edge).\n"
+        f"          Where deposits and withdrawals are open, set movable = {{ {asset} = true }} in [venues.{venues[0]}]"
+    )
+    return [text]
 
 
 def _paper(name: str, venue: VenueConfig) -> str:

@@ -71,6 +71,9 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     """Initial balances of a paper account, by asset."""
     latency_ms: float = 50.0
     """Latency of paper orders."""
+    movable: Mapping[str, bool] = {}
+    """By asset: true = you know that its deposits and withdrawals are open (used where the venue does not tell); false
+    = you do not move it."""
     endpoints: Mapping[str, str] = {}
     """Base URLs that replace the venue's own: ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``."""
     options: Mapping[str, str] = {}
@@ -127,6 +130,8 @@ class Config(Struct, frozen=True, kw_only=True):
     gate: GateConfig = GateConfig()
     executor: Mapping[str, Any] = {}
     """Settings of the executor."""
+    same: Mapping[str, tuple[str, ...]] = {}
+    """By asset: the venues on which you know it to be one and the same asset."""
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
@@ -274,14 +279,34 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
             value = getattr(caps, cap)
             if isinstance(value, (int, Decimal)) and value < 0:
                 reader.wrong((section, cap), "must not be negative")
+    for section, cap, value in (
+        ("limits", "unwind_allowance", config.limits.unwind_allowance),
+        ("gate", "price_band", config.gate.price_band),
+    ):
+        if value >= 1:
+            reader.wrong((section, cap), "must be a fraction below 1 (0.01 is 1 %)")
+    for key in config.limits.max_stock:
+        name, _, asset = key.partition(":")
+        if not asset:
+            reader.wrong(("limits", "max_stock", key), 'must be "venue:ASSET", as "binance:BTC"')
+        elif config.venues and name not in config.venues:
+            reader.wrong(("limits", "max_stock", key), f"names {name!r}; the venues are {', '.join(config.venues)}")
     if config.ca_file:
         _check_ca_file(config.ca_file, reader, live)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    for asset, venues in config.same.items():
+        if len(set(venues)) < 2:
+            reader.wrong(("same", asset), 'must name two venues or more, as ["binance", "okx"]')
+        for name in venues:
+            if name not in config.venues:
+                reader.wrong(("same", asset), f"names {name!r}; the venues are {', '.join(config.venues) or 'none'}")
     for name, venue in config.venues.items():
         for asset, amount in venue.balances.items():
             if amount < 0:
                 reader.wrong(("venues", name, "balances", asset), "must not be negative")
+        if venue.latency_ms < 0:
+            reader.wrong(("venues", name, "latency_ms"), "must not be negative")
         for field in ("taker_fee", "maker_fee"):
             fee = getattr(venue, field)
             if not -Decimal("0.01") <= fee < Decimal("0.05"):

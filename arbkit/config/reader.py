@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -150,13 +151,17 @@ class Reader:
         if kind is Any:
             return _plain(_scalar(value) if path in self._from_text else value)
         try:
-            return msgspec.convert(value, kind, strict=path not in self._from_text)
+            made = msgspec.convert(value, kind, strict=path not in self._from_text)
+            if isinstance(made, float | Decimal) and not isfinite(made):
+                self.wrong(path, "must be a number, not nan or inf")
+                return _WRONG
+            return made
         except msgspec.ValidationError as error:
             self.wrong(path, _words(error, kind))
             return _WRONG
 
     def _key(self, path: tuple[str, ...], key: str) -> str:
-        return key.upper() if path[-1] == "balances" else key
+        return key.upper() if path[-1] in ("balances", "movable", "same") else key
 
 
 def find_lines(text: str) -> dict[tuple[str, ...], int]:

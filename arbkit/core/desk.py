@@ -7,7 +7,7 @@ the tape and the virtual run call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -21,6 +21,7 @@ from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.books import Books
+from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
 from arbkit.core.market.watchdog import LinkDead, SymbolSilent, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
@@ -38,6 +39,7 @@ from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
+from arbkit.core.trading.reasons import Reasons
 from arbkit.core.trading.reducing import Reducing
 from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.trading.view import DeskView
@@ -114,6 +116,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """Modes that earlier runs set, and the first mark of the day."""
     durability: str = "process"
     """``power``: an order leaves only once its intent is on the disk."""
+    same: Mapping[str, Collection[str]] = {}
+    """Assets that the user knows to be the same on these venues: see ``market.identity``."""
 
 
 class Desk:
@@ -147,6 +151,8 @@ class Desk:
         self.requests = Requests(port, self.venues, self.guard, rng)
         self.dialer = Dialer(port, self.venues, self.requests, self.guard, self.watchdog, rng, self.counters, self.log)
         self.links = self.dialer.links
+        if not setup.venues:
+            raise ConfigError("no venues: a desk needs at least one")
         for each in setup.venues:
             if each.exchange.venue in self.venues:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
@@ -157,7 +163,8 @@ class Desk:
         self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues)
+        self.identity = Identity(setup.same)
+        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
         self.sender = Sender(
             port,
             self.venues,
@@ -192,6 +199,7 @@ class Desk:
             log=self.log,
             now_ns=now_ns,
         )
+        self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
             self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
@@ -702,6 +710,7 @@ class Desk:
 
     def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
         self.venues[link.spec.venue].assets[status.asset] = status
+        self.identity.told(link.spec.venue, status.asset, status.contracts)
 
     def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
         venue = self.venues[link.spec.venue]

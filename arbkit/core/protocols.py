@@ -19,6 +19,7 @@ from arbkit.core.types import (
     Command,
     Dial,
     HttpAnswer,
+    Idle,
     Instrument,
     LinkSpec,
     NewOrder,
@@ -222,6 +223,11 @@ class View(Protocol):
         """Whether ``asset`` can be moved. ``direction``: ``deposit`` or ``withdraw``. None = unknown."""
         ...
 
+    def unlike(self, one: Instrument, other: Instrument) -> str:
+        """Why an asset that both instruments name is not known to be the same on both venues; "" = it is (see
+        ``core.market.identity``)."""
+        ...
+
     def may_trade(self, venue: str) -> bool:
         """The venue is ready for new orders (see ``core.venues.readiness``)."""
         ...
@@ -256,6 +262,16 @@ class Strategy(Protocol):
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What a strategy has besides, if it can say why it does not trade. It is asked about every ten seconds and at each
+    scrape of the metrics, so it may take its time, but it must not change anything."""
+
+    def reasons(self, view: View, now_ns: int) -> Iterable[Idle]:
+        """For each trade that it looks for, why it is not made now."""
+        ...
 
 
 class TradeReader(Protocol):

@@ -109,7 +109,10 @@ class Startup:
             if running.failed:
                 continue
             try:
+                self._catalogue.missed.clear()
                 books, prints = wanted(running, self._catalogue), self._read(running)
+                if everything and not running.placed:
+                    self._tell_missed(running, nothing=not books and not prints)
                 asked |= dict.fromkeys(books)
                 trades |= dict.fromkeys(prints)
                 running.placed = True
@@ -129,6 +132,18 @@ class Startup:
                 )
             )
         return asked, trades
+
+    def _tell_missed(self, running: RunningStrategy, *, nothing: bool) -> None:
+        """Symbols that the strategy asked for and that no venue lists. Raises ``ConfigError`` if it named nothing."""
+        missed = []
+        for symbol in sorted(self._catalogue.missed):
+            near = self._catalogue.like(symbol)
+            missed.append(f"no venue lists {symbol}" + (f", did you mean {near[0]}?" if near else ""))
+        if nothing:
+            why = "; ".join(missed) or 'return instruments of the catalogue, as catalogue.symbol("BTC-USDT")'
+            raise ConfigError(f"strategy {running.name}: instruments() names no instrument: {why}")
+        for text in missed:
+            self._log("strategy.missed", strategy=running.name, why=text)
 
     def _read(self, running: RunningStrategy) -> Sequence[str]:
         """The trades that a strategy reads. Raises ``ConfigError`` where a venue's adapter offers none."""

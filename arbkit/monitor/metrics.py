@@ -16,7 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from arbkit.core.counters import BOUNDS_US, Counters, Histogram
-from arbkit.core.types import BookState
+from arbkit.core.types import BookState, Idle
 from arbkit.monitor.redactor import safe
 
 __all__ = ["METRICS", "BookFact", "EngineCollector", "Headroom", "MetricInfo", "Sources", "exposition"]
@@ -48,6 +48,8 @@ class Sources(Struct, kw_only=True):
     """Booked gain per asset."""
     marked_pnl: Callable[[], tuple[str, Decimal] | None] = lambda: None
     """(reporting asset, total gain at the present book prices); None while a book for it is missing."""
+    idle: Callable[[], Iterable[Idle]] = tuple
+    """Why each pair is not traded now."""
     open_deals: Callable[[], int] = lambda: 0
     unresolved: Callable[[], int] = lambda: 0
     """Number of orders whose outcome is not proved."""
@@ -102,9 +104,13 @@ _GAUGES = (
     ),
     MetricInfo("book_state", "gauge", ("instrument", "state"), "1 for the state that the book is in."),
     MetricInfo(
-        "book_age_seconds", "gauge", ("instrument",), "Time since the last frame, or its transit excess if larger."
+        "book_age_seconds",
+        "gauge",
+        ("instrument",),
+        "Age by the venue's clock: since the last frame, and how late that frame came.",
     ),
     MetricInfo("rate_headroom_ratio", "gauge", ("venue", "bucket"), "Share of a rate limit that is free."),
+    MetricInfo("pair_idle", "gauge", ("pair", "reason"), "1 for the reason why a pair is not traded now."),
     MetricInfo("pnl", "gauge", ("asset",), "Booked gain per asset, after fees."),
     MetricInfo("pnl_marked", "gauge", ("asset",), "Total gain in the reporting asset, at present book prices."),
     MetricInfo("open_deals", "gauge", (), "Deals that are not closed."),
@@ -162,6 +168,7 @@ class EngineCollector(Collector):
         )
         yield _gauge("book_age_seconds", [((book.instrument,), book.age_ns / 1e9) for book in books])
         yield _gauge("rate_headroom_ratio", [((room.venue, room.bucket), room.free) for room in sources.headroom()])
+        yield _gauge("pair_idle", [((one.name, one.reason or "none"), 1) for one in sources.idle()])
         yield _gauge("pnl", [((asset,), float(amount)) for asset, amount in sources.pnl().items()])
         marked = sources.marked_pnl()
         yield _gauge("pnl_marked", [((marked[0],), float(marked[1]))] if marked else [])

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from math import isfinite
 
 from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
@@ -131,6 +132,8 @@ class TakerExecutor(Executor):
                 f"executor: max_unwind_loss {max_unwind_loss}, max_held_loss {max_held_loss} and slippage {slippage} "
                 f"must be fractions of price, from 0 to below 1"
             )
+        if not all(map(isfinite, (tries, spacing_s, hold_after_s, order_life_s, max_naked_s))):
+            raise ConfigError("executor: tries and times must be numbers")
         if tries < 1 or min(spacing_s, hold_after_s, max_naked_s) < 0.0 or order_life_s <= 0.0:
             raise ConfigError("executor: tries must be at least 1, times at least 0, order_life_s more than 0")
         self.max_unwind_loss = Decimal(repr(max_unwind_loss))

@@ -15,17 +15,15 @@ from math import isfinite
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
-from arbkit.core.types import Catalogue, Instrument, Leg, Opportunity, Side
+from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
+from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
+from arbkit.strategies.reasons import why_idle
 
 __all__ = ["SpreadArb", "best_spread"]
 
 _FRESH_NS = 1_000_000_000
 """Fees, rules, latencies and asset status are read again after this time. Fees are also read at each crossing."""
-
-_HEADROOM = 0.02
-"""Share of balances and limits that stays free, because a deal also reserves its worst unwind and a hedge may cost more
-than the entry."""
 
 
 def best_spread(
@@ -44,8 +42,9 @@ def best_spread(
 ) -> Opportunity | None:
     """The best trade now between two of ``instruments`` (of one symbol), at least one of them ``touched``; or None.
 
-    For your own strategies. It keeps no state, so it has no cooldown and no stock limit. The settings have the same
-    meaning as in ``SpreadArb``. An instrument is skipped while its book is not trusted or its venue is not ready.
+    For your own strategies. It keeps no state, so it has no cooldown and no stock limit, and takes an edge that stays
+    for one that has just appeared. The settings have the same meaning as in ``SpreadArb``. An instrument is skipped
+    while its book is not trusted or its venue is not ready, and two that are not known to be about the same asset.
     """
     best: Opportunity | None = None
     books = [(instrument, book) for instrument in instruments if (book := view.book(instrument.id)) is not None]
@@ -53,19 +52,19 @@ def best_spread(
         if one[0].id not in touched and other[0].id not in touched:
             continue
         for (buy, asks), (sell, bids) in ((one, other), (other, one)):
-            if top_ratio(asks, bids) <= 1.0 or not _comparable(buy, sell):
+            if top_ratio(asks, bids) <= 1.0 or not comparable(buy, sell):
                 continue
             if not (view.catalogue[buy.id].tradable and view.catalogue[sell.id].tradable):
                 continue
             terms = Terms.between(
                 view, buy, sell, slippage=slippage, cost_per_s=latency_cost_per_s, fee_in_base=fee_in_base
             )
-            least = min_edge if _movable(view, buy, sell) else max(min_edge, min_edge_immovable)
-            if not terms.hurdle(least) < top_ratio(asks, bids) <= terms.hurdle(max_edge):
+            least = min_edge if movable(view, buy, sell) else max(min_edge, min_edge_immovable)
+            if not terms.hurdle(least) < top_ratio(asks, bids) <= terms.hurdle(max_edge) or view.unlike(buy, sell):
                 continue
             if not (view.may_trade(buy.venue) and view.may_trade(sell.venue)):
                 continue
-            quote, base, notional = _means(view, buy, sell)
+            quote, base, notional = means(view, buy, sell)
             edge = walk(
                 asks,
                 bids,
@@ -79,35 +78,6 @@ def best_spread(
             if edge is not None and (best is None or edge.net > best.expected_net):
                 best = _opportunity(buy, sell, edge, slippage, now_ns)
     return best
-
-
-class _Market:
-    """One instrument, and from when each side of its book may be used again after a trade of ours."""
-
-    __slots__ = ("asks_from_ns", "bids_from_ns", "id", "instrument", "pairs")
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.id = instrument.id
-        self.instrument = instrument
-        self.asks_from_ns = 0
-        self.bids_from_ns = 0
-        self.pairs: list[tuple[_Market, _Pair, _Pair]] = []
-        """(the other market, the pair that buys here, the pair that sells here)."""
-
-
-class _Pair:
-    """Buying on one market and selling on another. The hurdle is computed in advance, so that a check is one
-    comparison."""
-
-    __slots__ = ("buy", "ceiling", "fresh_ns", "hurdle", "least_edge", "movable", "sell", "terms")
-
-    def __init__(self, buy: _Market, sell: _Market) -> None:
-        self.buy = buy
-        self.sell = sell
-        self.fresh_ns = 0
-        self.hurdle = self.ceiling = self.least_edge = 0.0
-        self.movable = False
-        self.terms = Terms(buy_fee=0.0, sell_fee=0.0)
 
 
 class SpreadArb(Strategy):
@@ -138,6 +108,9 @@ class SpreadArb(Strategy):
     """Expected price move against each leg per second of book age and order latency, as a fraction of price."""
     cooldown_s: float = 0.1
     """See the class."""
+    standing_s: float = 60.0
+    """An edge that was there all this time, or since the first look, is a standing basis: only what exceeds it is
+    traded, until it has closed once. 0 = every edge is traded."""
     fee_in_base: bool = True
     """The fee of a purchase is taken from the bought asset, so that more is bought. Where the account pays in another
     coin (BNB, OKB, MNT), the first fill shows it, and no more is bought than is sold. False: nowhere."""
@@ -182,31 +155,32 @@ class SpreadArb(Strategy):
         """Number of the other crossings, by reason."""
         self.suspect = ""
         """The last edge above ``max_edge``, as text."""
-        self._markets: dict[str, _Market] = {}
+        self._markets: dict[str, SpreadMarket] = {}
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments of the symbols on all venues. Raises ``ConfigError`` if a symbol is not on two venues."""
         self._markets = {}
+        standing_ns = int(self.standing_s * 1e9)
         for symbol in self.symbols:
             listed = catalogue.symbol(symbol)
             if len(listed) < 2:
                 found = f"only {listed[0].venue} has it" if listed else "no loaded venue has it"
-                near = get_close_matches(symbol, {instrument.symbol for instrument in catalogue} - {symbol}, 1)
+                near = catalogue.like(symbol)
                 hint = f" (did you mean {near[0]}?)" if near and not listed else ""
                 raise ConfigError(f"strategy {type(self).__name__}: {symbol} needs two venues, {found}{hint}")
-            markets = [_Market(instrument) for instrument in listed]
+            markets = [SpreadMarket(instrument) for instrument in listed]
             self._markets.update((market.id, market) for market in markets)
             for one, other in combinations(markets, 2):
-                if _comparable(one.instrument, other.instrument):
-                    there, back = _Pair(one, other), _Pair(other, one)
+                if comparable(one.instrument, other.instrument):
+                    there, back = SpreadPair(one, other, standing_ns), SpreadPair(other, one, standing_ns)
                     one.pairs.append((other, there, back))
                     other.pairs.append((one, back, there))
         return [market.instrument for market in self._markets.values()]
 
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """All profitable trades, at most one per side of a book."""
-        found: list[tuple[_Pair, Opportunity]] = []
-        looked: list[_Pair] = []
+        found: list[tuple[SpreadPair, Opportunity]] = []
+        looked: list[SpreadPair] = []
         for instrument in touched:
             market = self._markets.get(instrument)
             if market is None or (book := view.book(instrument)) is None:
@@ -226,8 +200,32 @@ class SpreadArb(Strategy):
                     self._look(sell_here, rival, book, view, now_ns, found)
         return self._choose(found, view, now_ns) if found else ()
 
+    def reasons(self, view: View, now_ns: int) -> Iterable[Idle]:
+        """For each symbol and direction, why it is not traded now."""
+        found = []
+        for market in self._markets.values():
+            for _, pair, _ in market.pairs:
+                found.append(
+                    why_idle(
+                        pair,
+                        view,
+                        now_ns,
+                        min_edge=self.min_edge,
+                        standing_s=self.standing_s,
+                        max_notional=self.max_notional,
+                        max_stock=self.max_stock_immovable,
+                    )
+                )
+        return found
+
     def _look(
-        self, pair: _Pair, asks: Book, bids: Book, view: View, now_ns: int, found: list[tuple[_Pair, Opportunity]]
+        self,
+        pair: SpreadPair,
+        asks: Book,
+        bids: Book,
+        view: View,
+        now_ns: int,
+        found: list[tuple[SpreadPair, Opportunity]],
     ) -> None:
         """The best prices cross: compute the best trade, or count why there is none."""
         buy, sell = pair.buy.instrument, pair.sell.instrument
@@ -235,7 +233,7 @@ class SpreadArb(Strategy):
         if view.taker_fee(buy.id) != terms.buy_fee or view.taker_fee(sell.id) != terms.sell_fee:
             self._refresh(pair, view, now_ns)
             terms = pair.terms
-        ratio = top_ratio(asks, bids)
+        pair.ratio = ratio = top_ratio(asks, bids)
         if ratio <= pair.hurdle:
             return
         self.seen += 1
@@ -252,7 +250,7 @@ class SpreadArb(Strategy):
         if why:
             self.skipped[why] += 1
             return
-        quote, base, notional = _means(view, buy, sell)
+        quote, base, notional = means(view, buy, sell)
         notional = min(self.max_notional, notional)
         ask = asks.best_ask()
         assert ask is not None  # it has just crossed
@@ -281,7 +279,7 @@ class SpreadArb(Strategy):
         else:
             self.skipped["thin"] += 1
 
-    def _choose(self, found: list[tuple[_Pair, Opportunity]], view: View, now_ns: int) -> Sequence[Opportunity]:
+    def _choose(self, found: list[tuple[SpreadPair, Opportunity]], view: View, now_ns: int) -> Sequence[Opportunity]:
         """Sort by profit and drop trades that would use a book side again."""
         found.sort(key=lambda item: -item[1].expected_net)
         chosen: list[Opportunity] = []
@@ -293,54 +291,30 @@ class SpreadArb(Strategy):
                 continue
             buy.asks_from_ns = now_ns + 1 + view.latency_ns(buy.instrument.venue) + cooldown
             sell.bids_from_ns = now_ns + 1 + view.latency_ns(sell.instrument.venue) + cooldown
+            pair.taken_ns = now_ns
             chosen.append(opportunity)
         self.taken += len(chosen)
         return chosen
 
-    def _refresh(self, pair: _Pair, view: View, now_ns: int) -> None:
-        """Read rules, fees, latencies and asset status again."""
+    def _refresh(self, pair: SpreadPair, view: View, now_ns: int) -> None:
+        """Read rules, fees, latencies and asset status again, and how far the prices differ now."""
         for market in (pair.buy, pair.sell):
             market.instrument = view.catalogue.get(market.id) or market.instrument
         buy, sell = pair.buy.instrument, pair.sell.instrument
-        pair.movable = _movable(view, buy, sell)
-        pair.least_edge = self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)
-        pair.terms = Terms.between(
+        pair.unlike = view.unlike(buy, sell)
+        pair.movable = movable(view, buy, sell)
+        terms = Terms.between(
             view, buy, sell, slippage=self.slippage, cost_per_s=self.latency_cost_per_s, fee_in_base=self.fee_in_base
         )
-        pair.hurdle = pair.terms.hurdle(pair.least_edge)
-        pair.ceiling = pair.terms.hurdle(self.max_edge)
+        asks, bids = view.book(buy.id), view.book(sell.id)
+        ratio = None if asks is None or bids is None else top_ratio(asks, bids)
+        if ratio is not None and now_ns - pair.taken_ns < _FRESH_NS:
+            ratio = max(ratio, pair.ratio)  # our own trade took what was there
+        pair.settle(terms, self._least(pair), self.max_edge, ratio, now_ns)
         pair.fresh_ns = now_ns + _FRESH_NS
 
-
-def _comparable(one: Instrument, other: Instrument) -> bool:
-    """Whether both trade the same asset in the same quote asset. USDT, USDC and USD are different assets."""
-    return (one.base, one.quote, one.kind, one.multiplier, one.settle) == (
-        other.base,
-        other.quote,
-        other.kind,
-        other.multiplier,
-        other.settle,
-    ) and one.venue != other.venue
-
-
-def _means(view: View, buy: Instrument, sell: Instrument) -> tuple[float, float, float]:
-    """(free quote for the purchase, free base for the sale, notional that the limits allow), with headroom for an
-    unwind: buying back also needs some quote at the selling venue."""
-    return (
-        float(view.free(buy.id, buy.quote)) * (1.0 - _HEADROOM),
-        float(view.free(sell.id, sell.base)),
-        min(
-            float(min(view.room(buy.id), view.room(sell.id))) * (1.0 - _HEADROOM),
-            float(view.free(sell.id, sell.quote)) / _HEADROOM,
-        ),
-    )
-
-
-def _movable(view: View, buy: Instrument, sell: Instrument) -> bool:
-    """Whether it is known that the asset can be moved from the buying venue to the selling venue."""
-    return (
-        view.movable(buy.venue, buy.base, "withdraw") is True and view.movable(sell.venue, sell.base, "deposit") is True
-    )
+    def _least(self, pair: SpreadPair) -> float:
+        return self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)
 
 
 def _opportunity(buy: Instrument, sell: Instrument, edge: Edge, slippage: float, now_ns: int) -> Opportunity:

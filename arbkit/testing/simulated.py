@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from arbkit.core.desk import Desk, Setup
+from arbkit.core.errors import ArbkitError, ConfigError
 from arbkit.core.log import Log
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.protocols import Exchange, Executor, Strategy
-from arbkit.core.trading.running import RunningStrategy
+from arbkit.core.trading.running import RunningStrategy, check
 from arbkit.core.types import VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup
@@ -22,10 +23,31 @@ from arbkit.sim.world import PRICES, World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.virtual import LATENCY_NS, VirtualRun, endpoints
 
-__all__ = ["START_NS", "differences", "simulate", "unequal"]
+__all__ = ["START_NS", "StrategyFailed", "differences", "simulate", "unequal"]
 
 START_NS = 1_780_000_000_000_000_000
 """Start time of virtual runs."""
+
+
+class StrategyFailed(ArbkitError):
+    """The strategy of a simulated run raised, or returned what cannot be read. What it raised is the cause of this."""
+
+
+class _Checked(VirtualRun):
+    """Does not hide that a strategy failed."""
+
+    _told = False
+
+    def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
+        super().run(until_ns, lambda: done() or self._failed is not None)
+        running = self._failed
+        if running is not None:
+            self._told = True
+            raise StrategyFailed(f"strategy {running.name} failed: {running.failed}") from running.error
+
+    @property
+    def _failed(self) -> RunningStrategy | None:
+        return next((one for one in self.desk.engine.strategies if one.failed and not self._told), None)
 
 
 def simulate(
@@ -47,7 +69,13 @@ def simulate(
     only edges planted with ``run.world.plant``. ``latency_ns``: one-way latency. ``log``: called as
     ``log(event, **fields)``. ``prices``: the symbols that the venues list, and where they begin. The strategy's
     attribute ``executor`` is used if it has one.
+
+    Raises ``ConfigError`` without venues, or for a strategy that could never trade. ``run.run_for`` raises
+    ``StrategyFailed`` once when the strategy has raised; after that the run can go on without it.
     """
+    if not venues:
+        raise ConfigError("simulate: no venues; pass them as {Binance: BinanceDialect, Okx: OkxDialect}")
+    check(strategy)
     world = World(
         list(venues.values()),
         seed=seed,
@@ -80,7 +108,7 @@ def simulate(
         )
         return Desk(setup, port, now_ns, log=log)
 
-    return VirtualRun(world, make, START_NS, latency_ns=latency_ns)
+    return _Checked(world, make, START_NS, latency_ns=latency_ns)
 
 
 def differences(run: VirtualRun) -> list[str]:

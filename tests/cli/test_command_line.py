@@ -272,6 +272,43 @@ def test_run_loads_a_class_from_the_current_folder_by_path(
     assert sys.path[-1] == str(folder)
 
 
+MOVES = """
+from arbkit import SpreadArb
+
+class Moves(SpreadArb):
+    symbols = ("BTC-USDT", "ETH-USDT")
+"""
+
+
+@pytest.mark.parametrize(
+    ("binance", "okx", "told"),
+    [
+        ("", "", "BTC, ETH: a trade needs an edge of 0.50% (min_edge_immovable), not of 0.10% (min_edge)"),
+        ("movable = { BTC = true, ETH = true }", "movable = { BTC = true }", "for ETH: a trade needs"),
+        ("movable = { btc = true, ETH = false }", "movable = { BTC = true, ETH = false }", ""),
+    ],
+)
+def test_a_run_without_keys_says_what_it_does_not_know(
+    binance: str,
+    okx: str,
+    told: str,
+    folder: Path,
+    app: SimpleNamespace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No venue tells it whether an asset can be moved; the first screen says which threshold that costs, and what to
+    set. It says nothing where the user has said it all."""
+    monkeypatch.delenv("ARBKIT_STRATEGY__PARAMS__SYMBOLS")
+    (folder / "strategy.py").write_text(MOVES)
+    (folder / "arbkit.toml").write_text(f"[venues.binance]\n{binance}\n[venues.okx]\n{okx}\n")
+    assert run("run", "strategy:Moves") == 0
+    first = capsys.readouterr().err
+    assert ("movable" in first) == bool(told)
+    assert told in first
+    assert ("set movable = { ETH = true } in [venues.okx]" in first) == ("for ETH" in told)
+
+
 def test_a_neighbour_called_ssl_shadows_nothing(folder: Path, app: SimpleNamespace) -> None:
     """The folder is last on sys.path, and a target of a standard name gets a name of its own."""
     (folder / "random.py").write_text("raise RuntimeError('shadowed')")

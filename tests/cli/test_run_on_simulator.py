@@ -24,6 +24,8 @@ from arbkit import Strategy
 class Watch(Strategy):
     def instruments(self, catalogue):
         return catalogue.symbol("BTC-USDT")
+    def decide(self, view, touched, now_ns):
+        return ()
 """
 
 

@@ -50,6 +50,7 @@ class FakeView:
         self.latency = 0
         self.moves: dict[tuple[str, str, str], bool | None] = {}
         self.down: set[str] = set()
+        self.strangers: dict[str, str] = {}
         self.waits: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
         self.refusals = Refusals()
@@ -82,6 +83,9 @@ class FakeView:
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
         return self.moves.get((venue, asset, direction), True)
+
+    def unlike(self, one: Instrument, other: Instrument) -> str:
+        return self.strangers.get(one.base, "")
 
     def may_trade(self, venue: str) -> bool:
         return venue not in self.down

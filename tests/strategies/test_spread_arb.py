@@ -22,6 +22,7 @@ class Mine(SpreadArb):
     slippage = 0.0
     latency_cost_per_s = 0.0
     fee_in_base = False
+    standing_s = 0.0
 
 
 @pytest.fixture
@@ -293,6 +294,81 @@ def test_another_quote_asset_is_another_market(made):
     strategy = start(view, symbols=("BTC-USDT", "BTC-USDC"))
     assert strategy.decide(view, ("a:BTC-USDT", "b:BTC-USDC"), NOW) == ()
     assert best_spread(view, list(view.catalogue), ("a:BTC-USDT",), NOW) is None
+
+
+# --- a standing basis -----------------------------------------------------------------------------------------------
+
+
+class Wary(Mine):
+    standing_s = 60.0
+    cooldown_s = 0.0
+
+
+def look(view, strategy, at_s, bid):
+    """Both books anew at this second, a at 100 and b at ``bid``. Returns whether a trade is proposed."""
+    now = NOW + round(at_s * 1000) * MS
+    view.put(A, [(99.9, 5)], [(100.0, 5)], now)
+    view.put(B, [(bid, 5)], [(bid + 0.1, 5)], now)
+    return bool(strategy.decide(view, (A, B), now))
+
+
+def test_an_edge_that_was_there_at_the_first_look_is_a_basis(view):
+    """Nobody has seen it appear. Once it has closed, the next one counts."""
+    strategy = start(view, Wary)
+    for second in range(100):
+        assert not look(view, strategy, second, 101.0)
+    assert not look(view, strategy, 100, 100.0)
+    assert look(view, strategy, 101.5, 101.0)
+
+
+def test_an_edge_that_appears_is_taken_until_it_has_stood(view):
+    """For the length of the window; then it is a basis, until it has closed once."""
+    strategy = start(view, Wary)
+    assert not look(view, strategy, 0, 100.0)
+    taken = [second for second in range(1, 300) if look(view, strategy, second, 101.0)]
+    assert taken == list(range(1, taken[-1] + 1))
+    assert 50 <= taken[-1] <= 60
+    assert not look(view, strategy, 300, 100.0)
+    assert look(view, strategy, 301, 101.0)
+
+
+def test_our_own_trade_does_not_close_a_basis(view):
+    """After a trade the levels are gone for a moment: that is no sign of an edge that has closed."""
+    strategy = start(view, Wary)
+    taken = [-1.0]
+    for second in range(200):
+        gone = second == 0 or second - taken[-1] < 1
+        if look(view, strategy, second, 100.0 if gone else 101.0):
+            taken.append(second)
+        if look(view, strategy, second + 0.6, 101.0):
+            taken.append(second + 0.6)
+    assert 50 <= taken[-1] <= 61
+
+
+def test_what_exceeds_a_basis_is_traded(view):
+    """The edge is measured from the basis: it must pay fees and ``min_edge`` beyond it. A basis that does not cover the
+    fees changes nothing."""
+    strategy = start(view, Wary)
+    for second in range(100):
+        look(view, strategy, second, 101.0)
+    assert not look(view, strategy, 100, 101.0 * 1.0029)
+    assert look(view, strategy, 100.1, 101.0 * 1.0032)
+    strategy = start(view, Wary)
+    for second in range(100):
+        look(view, strategy, second, 100.15)
+    assert look(view, strategy, 100, 100.32)
+
+
+def test_a_strange_ticker_is_watched_only(view):
+    """What is not known to be the same asset is never traded, also by the helper, until it is known."""
+    view.strangers["BTC"] = "nothing proves it"
+    strategy = start(view)
+    listed = view.catalogue.symbol("BTC-USDT")
+    assert strategy.decide(view, (A,), NOW) == ()
+    assert best_spread(view, listed, (A,), NOW) is None
+    view.strangers.clear()
+    assert strategy.decide(view, (A,), NOW + 1000 * MS)
+    assert best_spread(view, listed, (A,), NOW) is not None
 
 
 # --- the helper -----------------------------------------------------------------------------------------------------

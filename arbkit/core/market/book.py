@@ -67,7 +67,7 @@ class Book:
         self.exch_ns = 0
         self.recv_ns = 0
         self.transit_ns = 0
-        """How much later than usual the last frame came (``market.watchdog``): adds to the age."""
+        """How much later than it should the last frame came (``market.watchdog``): adds to the age."""
         self.depth = 0
         """Levels a side that the venue vouches for; 0 = all."""
         self.most = ALL
@@ -84,9 +84,9 @@ class Book:
         return self.state is BookState.SYNCED and not self.crossed_ns
 
     def age_ns(self, now_ns: int) -> int:
-        """The larger of the time since the last frame and its transit excess."""
+        """How old its content is by the venue's clock: the time since the last frame, and how late that frame came."""
         age = now_ns - self.recv_ns
-        return age if age > self.transit_ns else self.transit_ns
+        return age + self.transit_ns if self.transit_ns > 0 else age
 
     def best_bid(self) -> tuple[float, float] | None:
         """(price, size), from the faster stream where that is newer; None when there is no bid."""

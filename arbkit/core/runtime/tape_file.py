@@ -7,7 +7,6 @@ import queue
 import threading
 from pathlib import Path
 
-from arbkit.core.runtime.files import open_own
 from arbkit.core.tape import BLOCK, MAGIC, TapeWriter
 
 __all__ = ["TapeFile"]
@@ -17,15 +16,16 @@ BEHIND = 64
 
 
 class TapeFile:
-    """The file of one tape and its writer thread. Raises ``ConfigError`` for a file that others can open, ``OSError``
-    if it cannot be written."""
+    """The file of one tape and its writer thread. Raises ``FileExistsError`` for a file that is there: it may be the
+    only record of an earlier run, or another run writes it now."""
 
     def __init__(self, path: Path, tape: TapeWriter) -> None:
         self.tape = tape
         self.failure = ""
         """Why the recording ended early; "" = no failure."""
-        self._file = open(open_own(path, os.O_WRONLY), "wb", buffering=0)  # noqa: SIM115 - closed in close
-        self._file.truncate(0)
+        self._file = open(  # noqa: SIM115 - closed in close
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb", buffering=0
+        )
         self._file.write(MAGIC)
         self._blocks: queue.SimpleQueue[bytes | bytearray | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_out, name="arbkit-tape", daemon=True)

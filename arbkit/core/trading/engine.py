@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import combinations
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import View
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
-from arbkit.core.trading.running import RunningStrategy, where
+from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned, where
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -123,6 +124,8 @@ class Engine:
         """Orders whose end is not in the journal yet."""
         self._told_drop: dict[str, int] = {}
         """When the refusal of a deal was last logged, by rule."""
+        self.refusals: dict[str, tuple[int, Refusal]] = {}
+        """The last refusal of a deal, by pair."""
         self._readers: dict[str, list[tuple[RunningStrategy, OnTrade]]] = {}
         """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
@@ -159,11 +162,13 @@ class Engine:
         for running in self.strategies:
             if running.failed:
                 continue
+            proposed: Sequence[Opportunity] = ()
             try:
-                for opportunity in running.strategy.decide(self._view, touched, now_ns):
+                proposed = running.strategy.decide(self._view, touched, now_ns)
+                for opportunity in proposed:
                     found.append((-opportunity.expected_net, len(found), running, opportunity))
             except Exception as error:
-                self.fault(running, error)
+                self.fault(running, misreturned(proposed, error))
         self._counters.turns += 1
         if found:
             if len(found) > 1:
@@ -194,8 +199,9 @@ class Engine:
     def fault(self, running: RunningStrategy, error: Exception) -> None:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
         running.failed = f"{type(error).__name__}: {error}"
+        running.error = error
         self._counters.strategy_faults[running.name] += 1
-        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error))
+        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error, running.strategy))
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
@@ -260,9 +266,11 @@ class Engine:
             if deal is not None:
                 self._check_plan(deal)
         except Exception as error:
-            self.fault(running, error)
+            self.fault(running, misproposed(opportunity) or error)
             return None
         if deal is None:
+            if mistake := misproposed(opportunity):
+                self.fault(running, mistake)
             self._counters.opportunities_dropped["nothing_left"] += 1
             return None
         for leg in deal.legs:
@@ -273,9 +281,20 @@ class Engine:
             if venue.refusals.sides and (why := venue.refusals.why(leg.instrument, leg.side, now_ns)):
                 self._dropped(Refusal("refused_side", f"{leg.side.value} {leg.instrument} {why}"), deal, now_ns)
                 return None
+        if deal.pair not in self._view.alike and (why := self._unlike(deal)):
+            self._dropped(Refusal("identity", why), deal, now_ns)
+            return None
         deal.id = self._deal_ids
         deal.strategy = running.name
         return deal
+
+    def _unlike(self, deal: Deal) -> str:
+        """Why the deal's legs are not known to be about the same assets; "" = they are."""
+        for one, other in combinations(deal.legs, 2):
+            if why := self._view.unlike(self._catalogue[one.instrument], self._catalogue[other.instrument]):
+                return why
+        self._view.alike.add(deal.pair)
+        return ""
 
     def _check_plan(self, deal: Deal) -> None:
         """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
@@ -348,6 +367,7 @@ class Engine:
         """Counted always, logged once a second and rule: an edge that cannot be taken comes with every tick."""
         rule = refusal.rule
         self._counters.opportunities_dropped[rule] += 1
+        self.refusals[deal.pair] = now_ns, refusal
         if now_ns - self._told_drop.get(rule, -1_000_000_000) >= 1_000_000_000:
             self._told_drop[rule] = now_ns
             self._log("deal.refused", rule=rule, why=refusal.text, pair=deal.pair)

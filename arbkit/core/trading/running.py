@@ -1,16 +1,17 @@
-"""One strategy at work: what it wants, and why it was taken out of service."""
+"""One strategy at work: what it wants, why it was taken out of service, and its author's mistakes in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Executor, Strategy
-from arbkit.core.types import Catalogue, Instrument
+from arbkit.core.types import Catalogue, Instrument, Opportunity
 
-__all__ = ["RunningStrategy", "read", "wanted", "where"]
+__all__ = ["RunningStrategy", "check", "misproposed", "misreturned", "read", "wanted", "where"]
 
 
 class RunningStrategy(Struct):
@@ -23,6 +24,46 @@ class RunningStrategy(Struct):
     """Why it was taken out of service; its open deals are finished all the same."""
     placed: bool = False
     """It has named its instruments."""
+    error: Exception | None = None
+    """What it raised when it failed."""
+
+
+def check(strategy: Strategy) -> None:
+    """Raises ``ConfigError`` for a strategy that could never trade, because it lacks a method."""
+    kind = type(strategy)
+    for method, what in (
+        ("instruments", "(self, catalogue) that returns the instruments whose books it needs"),
+        ("decide", "(self, view, touched, now_ns) that returns the trades it proposes, () for none"),
+    ):
+        if getattr(kind, method, None) in (None, getattr(Strategy, method)):
+            raise ConfigError(f"strategy {kind.__name__}: it has no {method}(); write def {method}{what}")
+
+
+def misreturned(proposed: object, error: Exception) -> Exception:
+    """What ``decide`` returned could not be read: the mistake in words. Another error is returned as it is."""
+    if proposed is None:
+        text = "decide() returned None; return the trades that it proposes, () for none"
+    elif isinstance(proposed, Opportunity):
+        text = "decide() returned one Opportunity; return a sequence of them, as [opportunity]"
+    elif not isinstance(proposed, Iterable):
+        text = f"decide() returned {proposed!r:.60}; return a sequence of Opportunity, () for none"
+    else:
+        odd = (
+            [one for one in proposed if not isinstance(one, Opportunity)] if isinstance(proposed, list | tuple) else []
+        )
+        if not odd:
+            return error
+        text = f"decide() returned a sequence with {odd[0]!r:.60} in it; return a sequence of Opportunity"
+    return TypeError(text)
+
+
+def misproposed(opportunity: Opportunity) -> Exception | None:
+    """What is wrong with an opportunity of which no deal could be planned, in words; None = its numbers are good."""
+    for leg in opportunity.legs:
+        for name, value in (("qty", leg.qty), ("px", leg.px)):
+            if not isfinite(value) or value <= 0:
+                return ValueError(f"an Opportunity has a leg {leg.instrument} with {name} {value}: it must be above 0")
+    return None
 
 
 def wanted(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
@@ -42,7 +83,15 @@ def read(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
     return asked
 
 
-def _known(running: RunningStrategy, method: str, asked: Iterable[Instrument], catalogue: Catalogue) -> list[str]:
+def _known(
+    running: RunningStrategy, method: str, asked: Iterable[Instrument] | None, catalogue: Catalogue
+) -> list[str]:
+    if asked is None:
+        raise ConfigError(f"strategy {running.name}: {method}() returned None; {_INSTEAD}")
+    asked = list(asked)
+    for one in asked:
+        if not isinstance(one, Instrument):
+            raise ConfigError(f"strategy {running.name}: {method}() returned {one!r:.60} in its list; {_INSTEAD}")
     ids = [instrument.id for instrument in asked]
     unknown = [name for name in ids if name not in catalogue]
     if unknown:
@@ -52,11 +101,15 @@ def _known(running: RunningStrategy, method: str, asked: Iterable[Instrument], c
     return ids
 
 
-def where(error: BaseException) -> str:
-    """File and line of the innermost frame."""
+_INSTEAD = 'return instruments of the catalogue, as catalogue.symbol("BTC-USDT")'
+
+
+def where(error: BaseException, strategy: Strategy) -> str:
+    """File and line of the innermost frame; of ``decide`` where the error has none."""
     trace = error.__traceback__
     where = ""
     while trace is not None:
         where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return where
+    code = getattr(getattr(strategy, "decide", None), "__code__", None)
+    return where or (f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "")

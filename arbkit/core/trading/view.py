@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from arbkit.core.market.book import Book
+from arbkit.core.market.identity import Identity
 from arbkit.core.money.limits import Limits
-from arbkit.core.types import BookState, Catalogue, NewOrder, Side
+from arbkit.core.types import BookState, Catalogue, Instrument, NewOrder, Side
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["DeskView"]
@@ -22,7 +23,12 @@ class DeskView:
     """The one view of a desk. ``now_ns`` is the time of the present turn; it reads, and owns nothing."""
 
     def __init__(
-        self, catalogue: Catalogue, books: Mapping[str, Book], limits: Limits, venues: Mapping[str, Venue]
+        self,
+        catalogue: Catalogue,
+        books: Mapping[str, Book],
+        limits: Limits,
+        venues: Mapping[str, Venue],
+        identity: Identity,
     ) -> None:
         self.catalogue = catalogue
         self.now_ns = 0
@@ -30,6 +36,10 @@ class DeskView:
         self._limits = limits
         self._left = limits.leftovers.net
         self._venues = venues
+        self._identity = identity
+        self.alike = identity.alike
+        """Pairs whose legs are known to be about the same assets, kept by the engine. To ask is cheaper than to know
+        it again for each deal."""
 
     def book(self, instrument: str) -> Book | None:
         book = self._books.get(instrument)
@@ -58,10 +68,10 @@ class DeskView:
         return self._venues[venue].latency_ns
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
-        known = self._venues[venue].assets.get(asset)
-        if known is None:
-            return None
-        return known.deposit if direction == "deposit" else known.withdraw
+        return self._venues[venue].movable(asset, direction)
+
+    def unlike(self, one: Instrument, other: Instrument) -> str:
+        return self._identity.unlike(one, other)
 
     def may_trade(self, venue: str) -> bool:
         return self._venues[venue].may_trade

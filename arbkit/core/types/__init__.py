@@ -66,6 +66,7 @@ from arbkit.core.types.exchange import (
 from arbkit.core.types.market import (
     BookState,
     Catalogue,
+    Idle,
     Instrument,
     Leg,
     Level,
@@ -104,6 +105,7 @@ __all__ = [
     "Fill",
     "HttpAnswer",
     "HttpRequest",
+    "Idle",
     "Instrument",
     "InstrumentUpdate",
     "Lane",

@@ -306,6 +306,9 @@ class AssetStatus(Struct, frozen=True, gc=False):
     asset: str
     deposit: bool | None
     withdraw: bool | None
+    contracts: Sequence[str] = ()
+    """Its contract address on each chain where it is a token, as far as the venue tells it. The end of an address (its
+    last 6 characters or more) is enough. The engine compares them between venues: a ticker can mean two assets."""
 
     def __post_init__(self) -> None:
         check_ids(self.asset)

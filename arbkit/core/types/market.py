@@ -5,8 +5,10 @@ Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from difflib import get_close_matches
 from enum import Enum
 from typing import Annotated, TypeAlias
 
@@ -15,6 +17,7 @@ from msgspec import Meta, Struct
 __all__ = [
     "BookState",
     "Catalogue",
+    "Idle",
     "Instrument",
     "Leg",
     "Level",
@@ -28,6 +31,8 @@ __all__ = [
     "plain",
 ]
 
+
+_LETTERS = re.compile("[^A-Z0-9]")
 
 Px: TypeAlias = Annotated[float, Meta(gt=0, lt=1e15)]
 """A price in a message, as a JSON number or string (decode with ``strict=False``). NaN, infinity, zero and negative
@@ -147,13 +152,15 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
 class Catalogue:
     """The known instruments, by instrument id and by the venue's own symbol."""
 
-    __slots__ = ("_by_id", "_by_native", "get")
+    __slots__ = ("_by_id", "_by_native", "get", "missed")
 
     def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         self._by_id: dict[str, Instrument] = {}
         self.get: Callable[[str], Instrument | None] = self._by_id.get
         """The instrument of an id; None = not known. Bound once: it is called for every order."""
         self._by_native: dict[tuple[str, str], Instrument] = {}
+        self.missed: set[str] = set()
+        """Symbols that ``symbol`` was asked for and that no venue lists: probably misspelt."""
         for instrument in instruments:
             self.add(instrument)
 
@@ -184,7 +191,16 @@ class Catalogue:
 
     def symbol(self, symbol: str) -> list[Instrument]:
         """The instruments with this canonical symbol on all venues, in the order in which the venues were loaded."""
-        return [instrument for instrument in self._by_id.values() if instrument.symbol == symbol]
+        found = [instrument for instrument in self._by_id.values() if instrument.symbol == symbol]
+        if not found:
+            self.missed.add(symbol)
+        return found
+
+    def like(self, symbol: str) -> list[str]:
+        """Known symbols with a similar name, best first: ``BTC-USDT`` for ``BTCUSDT``."""
+        known = sorted({instrument.symbol for instrument in self})
+        bare = _LETTERS.sub("", symbol.upper())
+        return [one for one in known if _LETTERS.sub("", one) == bare] or get_close_matches(symbol.upper(), known, 3)
 
 
 class Leg(Struct, frozen=True, gc=False, kw_only=True):
@@ -212,3 +228,18 @@ class Opportunity(Struct, frozen=True, gc=False, kw_only=True):
     """The time of the event that caused the decision."""
     deadline_ns: int = 0
     note: str = ""
+
+
+class Idle(Struct, frozen=True, gc=False, kw_only=True):
+    """Why a trade is not made now. What ``Strategy.reasons`` returns, for a person and as a metric."""
+
+    instruments: Sequence[str]
+    """The legs in their order: what is bought, then what is sold."""
+    reason: str
+    """A fixed word, as ``balance``; "" = nothing is in the way."""
+    text: str = ""
+    """With numbers, and with what to do where somebody can."""
+
+    @property
+    def name(self) -> str:
+        return ">".join(self.instruments)

@@ -100,6 +100,9 @@ class VenueSetup(Struct, frozen=True, kw_only=True):
     maker: Decimal = WORST_FEE
     taker: Decimal = WORST_FEE
     """Fractions. On paper: the rates charged. Live: the rates assumed until the account's own are known."""
+    movable: Mapping[str, bool] = {}
+    """What the user knows of assets: True = deposits and withdrawals are open, where the venue does not tell; False =
+    the asset is not to be moved, whatever the venue tells."""
 
 
 class Poll(Struct):
@@ -236,6 +239,13 @@ class Venue:
     def fee(self, instrument: str) -> FeeUpdate:
         """The account's own rates of an instrument; the assumed ones while they are not known."""
         return self.fees.get(instrument, self._unknown_fee)
+
+    def movable(self, asset: str, direction: str) -> bool | None:
+        """Whether an asset can be moved in this direction (``deposit`` or ``withdraw``); None = not known."""
+        own = self.setup.movable.get(asset)
+        known = self.assets.get(asset)
+        told = None if known is None else known.deposit if direction == "deposit" else known.withdraw
+        return own if own is False or told is None else told
 
     @property
     def may_trade(self) -> bool:

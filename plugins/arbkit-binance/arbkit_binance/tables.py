@@ -219,7 +219,13 @@ def _fees(got: kit.Got) -> Sequence[kit.Output]:
 
 def _assets(got: kit.Got) -> Sequence[kit.Output]:
     return [
-        kit.AssetStatus("binance", kit.text(row, "coin"), row.get("depositAllEnable"), row.get("withdrawAllEnable"))
+        kit.AssetStatus(
+            "binance",
+            kit.text(row, "coin"),
+            row.get("depositAllEnable"),
+            row.get("withdrawAllEnable"),
+            tuple(kit.text(chain, "contractAddress") for chain in row.get("networkList", ())),
+        )
         for row in got.rows
     ]
 

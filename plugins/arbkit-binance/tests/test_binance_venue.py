@@ -326,9 +326,13 @@ def test_balances_fees_and_assets() -> None:
     assert asked(AskKind.FEES, said, instrument=BTC.id) == [
         FeeUpdate(ACCOUNT, BTC.id, Decimal("0.0013"), Decimal("0.0028"))
     ]
-    coins = [{"coin": "BTC", "depositAllEnable": True, "withdrawAllEnable": False}, {"coin": "XYZ"}]
+    chains = [{"network": "A", "contractAddress": "0x12ab34"}]
+    coins = [
+        {"coin": "BTC", "depositAllEnable": True, "withdrawAllEnable": False, "networkList": chains},
+        {"coin": "XYZ"},
+    ]
     assert asked(AskKind.ASSETS, coins) == [
-        AssetStatus("binance", "BTC", True, False),
+        AssetStatus("binance", "BTC", True, False, ("0x12ab34",)),
         AssetStatus("binance", "XYZ", None, None),
     ]
 

@@ -156,7 +156,9 @@ def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
 
 def _assets(got: kit.Got) -> list[kit.AssetStatus]:
     return [
-        kit.movable("bybit", kit.text(row, "coin"), kit.inner(row, "chains"), "chainDeposit", "chainWithdraw")
+        kit.movable(
+            "bybit", kit.text(row, "coin"), kit.inner(row, "chains"), "chainDeposit", "chainWithdraw", "contractAddress"
+        )
         for row in kit.inner(got.rows, "rows")
     ]
 

@@ -567,9 +567,12 @@ def test_fees_movability_clock_and_catalogue() -> None:
     assert answered(Ask(kind=AskKind.FEES), everything) == answered(Ask(kind=AskKind.FEES, instrument=BTC.id), rates)
     (request,) = session(Role.REST).encode(Ask(kind=AskKind.FEES), NOW_NS)
     assert request.url == "https://api.bybit.com/v5/account/fee-rate?category=spot"
-    chains = [{"chainDeposit": "0", "chainWithdraw": "0"}, {"chainDeposit": "1", "chainWithdraw": "0"}]
+    chains = [
+        {"chainDeposit": "0", "chainWithdraw": "0", "contractAddress": "0x12ab34"},
+        {"chainDeposit": "1", "chainWithdraw": "0", "contractAddress": ""},
+    ]
     assert answered(Ask(kind=AskKind.ASSETS), {"rows": [{"coin": "USDT", "chains": chains}]}) == [
-        AssetStatus("bybit", "USDT", True, False)
+        AssetStatus("bybit", "USDT", True, False, ("0x12ab34",))
     ]
     time = {"timeSecond": "1700000000", "timeNano": "1700000000100000000"}
     assert answered(Ask(kind=AskKind.TIME), time) == [ClockSample("bybit", 102 * MS, 2 * MS, NOW_NS)]

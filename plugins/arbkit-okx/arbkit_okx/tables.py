@@ -129,11 +129,11 @@ def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
 
 
 def _assets(got: kit.Got) -> list[kit.AssetStatus]:
-    """One row per chain."""
+    """One row per chain. ``ctAddr`` is the end of the contract address (its last 6 characters)."""
     chains: dict[str, list[kit.Row]] = {}
     for row in got.rows:
         chains.setdefault(kit.text(row, "ccy"), []).append(row)
-    return [kit.movable("okx", asset, found, "canDep", "canWd") for asset, found in chains.items()]
+    return [kit.movable("okx", asset, found, "canDep", "canWd", "ctAddr") for asset, found in chains.items()]
 
 
 def _account(got: kit.Got, trade_mode: str) -> list[kit.AccountStatus]:

@@ -484,12 +484,13 @@ def test_an_account_that_cannot_trade_here_is_told_what_to_change(
 
 
 def test_movability_clock_and_catalogue() -> None:
-    """An asset moves if one of its chains does; the clock's error is half the way there and back."""
+    """An asset moves if one of its chains does, and has the contract of each chain; the clock's error is half the way
+    there and back."""
     chains = [
-        {"ccy": "USDT", "chain": "a", "canDep": False, "canWd": False},
-        {"ccy": "USDT", "chain": "b", "canDep": True, "canWd": False},
+        {"ccy": "USDT", "chain": "a", "canDep": False, "canWd": False, "ctAddr": ""},
+        {"ccy": "USDT", "chain": "b", "canDep": True, "canWd": False, "ctAddr": "831ec7"},
     ]
-    assert answered(Ask(kind=AskKind.ASSETS), chains) == [AssetStatus("okx", "USDT", True, False)]
+    assert answered(Ask(kind=AskKind.ASSETS), chains) == [AssetStatus("okx", "USDT", True, False, ("831ec7",))]
     stamp = str(1_700_000_000_000 + 100)
     (sample,) = answered(Ask(kind=AskKind.TIME), [{"ts": stamp}])
     assert sample == ClockSample("okx", 102 * MS + MS // 2, 2 * MS + MS // 2, NOW_NS)
