@@ -149,7 +149,7 @@ class Private:
 
     def __init__(self, trade: bool) -> None:
         self._trade = trade
-        self._token = kit.Secret("")
+        self._token = ""
         self._sequence = 0
         self._orders: dict[str, kit.Row] = {}
         """What stays the same of an open order, by its ``order_id``: the pushes after the first leave it out."""
@@ -166,7 +166,7 @@ class Private:
         if reply.code != "ok":
             error = VERDICTS.refused_login("kraken", reply.code, reply.text)
             raise error or kit.RemoteProtocolError(f"kraken gave no token: {reply.code} {reply.text}")
-        self._token = kit.Secret(kit.rows(b"[%b]" % bytes(reply.data))[0]["token"])
+        self._token = kit.text(kit.rows(b"[%b]" % bytes(reply.data))[0], "token")
 
     def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
         """Order entry subscribes to something too, because its token and its connection live as long as that."""
@@ -176,9 +176,9 @@ class Private:
 
     def _send(self, method: str, params: Mapping[str, Any], number: int) -> kit.Send:
         """The text holds the token."""
-        if not self._token.reveal():
+        if not self._token:
             raise kit.LocalProtocolError("kraken: no token yet")
-        request = {"method": method, "params": {**params, "token": self._token.reveal()}, "req_id": number}
+        request = {"method": method, "params": {**params, "token": self._token}, "req_id": number}
         return kit.Send(kit.Secret(kit.json_text(request)), 0)
 
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:

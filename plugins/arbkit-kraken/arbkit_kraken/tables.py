@@ -379,6 +379,7 @@ def order_message(context: kit.Context, what: kit.NewOrder, now_ns: int) -> Mapp
     """Of ``add_order``, with exact numbers. The fee is always taken in the quote asset, because Kraken's reports tell
     it in the quote asset only."""
     return {
+        "deadline": _deadline(context, what.deadline_ns, now_ns, "ws"),
         "order_type": "limit",
         "side": what.side.value,
         "symbol": context.native(what.instrument),
@@ -388,7 +389,6 @@ def order_message(context: kit.Context, what: kit.NewOrder, now_ns: int) -> Mapp
         **({"post_only": True} if what.post_only else {}),
         "cl_ord_id": what.cl_ord_id,
         "fee_preference": "quote",
-        "deadline": _deadline(context, what.deadline_ns, now_ns, "ws"),
     }
 
 

@@ -188,8 +188,20 @@ CODES_LEFT_OUT = {
         *("EFunding:Unknown withdraw key", "EFunding:Invalid amount", "EFunding:No funding method"),
         "EFunding:Unknown asset",
     ),
+    "parts of texts that stand in the table whole": (
+        *(":Cancel pending", ":IInsufficient funds", ":Invalid arguments:volume", ":Invalid nonce", ":Invalid order"),
+        ":Rate limit exceeded",
+    ),
+    "begins with a text of the table": ("EOrder:Invalid price:Invalid price argument",),
+    "the mode of one market, which refuses the order": (
+        *("EService:Market in cancel_only mode", "EService:Market in post_only mode"),
+    ),
+    "market orders by quote": (":Invalid arguments:viqc",),
 }
-CODES: dict[str, tuple[str, ...]] = {}
+CODES = {
+    "a cancel that found no open order": ("EOrder:Unknown order",),
+    "the token of a socket, not the key": ("ESession:Invalid session",),
+}
 ANSWERS = [
     ("EOrder:Insufficient funds", "(insufficient user funds)", "rejected insufficient_funds"),
     ("EOrder:Tick size check failed", "", "rejected bad_price"),
