@@ -151,22 +151,22 @@ class RestSession:
     def answered(self, what: What, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
         origin: What = what if listed is None else listed.what
+        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < 500 else None
+        limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
-            if isinstance(answer, HttpAnswer) and (answer.status >= 500 or self._pauses.limits(answer.status)):
-                return self._limits(origin, answer, None, "", now_ns)  # the core repeats it
+            if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):
+                return self._limits(origin, answer, reply, None, "", now_ns)  # the core repeats it
             del self._listed[what.ref]  # type: ignore[union-attr]  # a page is an Ask
         if isinstance(answer, NoAnswer):
-            out = self._limits(origin, answer, None, "", now_ns)
+            out = self._limits(origin, answer, None, None, "", now_ns)
             return [*out, *self._cut_short(listed, answer.reason, now_ns)] if listed is not None else out
         call = self._calls.of(origin) if listed is None else listed.call
-        reply = self._unwrap(answer) if answer.status < 500 else None
         code = reply.code if reply is not None else None
         text = reply.text if reply is not None else f"HTTP {answer.status} {words(answer.body)}".strip()
-        limited = self._pauses.limits(answer.status)
-        out = self._limits(origin, answer, code, text, now_ns)
+        out = self._limits(origin, answer, reply, code, text, now_ns)
         fine = reply is not None and not limited and code in self._verdicts.ok
         if isinstance(origin, NewOrder | CancelOrder | QueryOrder) and not fine:
-            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns)]
+            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns, limited)]
         if not fine or reply is None:
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"{code or ''} {text}".strip(), now_ns)]
@@ -196,6 +196,7 @@ class RestSession:
         text: str,
         status: int,
         now_ns: int,
+        limited: bool = False,
     ) -> Sequence[Output]:
         """What an error proves about the order of this command."""
         if isinstance(what, QueryOrder):
@@ -204,7 +205,6 @@ class RestSession:
                 return self._not_found(what, call, now_ns)
             said = f"{code or ''} {text}".strip()
             return (NoAnswer(said, status=status, recv_ns=now_ns),) if found is None else (found,)
-        limited = self._pauses.limits(status)
         return (self._verdicts.answer(self._context, type(what), what, code, text, now_ns, limited=limited),)
 
     def _not_found(self, what: QueryOrder | Ask, call: Call, now_ns: int) -> Sequence[Output]:
@@ -269,7 +269,13 @@ class RestSession:
     # --- limits
 
     def _limits(
-        self, what: What, answer: HttpAnswer | NoAnswer, code: Code | None, text: str, now_ns: int
+        self,
+        what: What,
+        answer: HttpAnswer | NoAnswer,
+        reply: RestReply | None,
+        code: Code | None,
+        text: str,
+        now_ns: int,
     ) -> list[Output]:
         """What the answer says about rate limits, bans and maintenance."""
         out: list[Output] = []
@@ -277,12 +283,13 @@ class RestSession:
         buckets = [bucket for bucket, _ in self._calls.cost(what, Role.REST)]
         in_flight = now_ns < self._banned_until_ns  # it was sent before the ban, so it tells of the same one
         repeated = max(self._bans - in_flight, 0)
-        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), repeated, now_ns)
+        own = reply is not None
+        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), repeated, now_ns, own)
         closed = [bucket] if bucket else [name for name, _ in self._calls.own(what)] or buckets
         if until_ns:
             out += [RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in closed]
         if isinstance(answer, HttpAnswer):
-            if status in self._pauses.statuses and not in_flight:
+            if self._pauses.ban(status, own)[1] and not in_flight:
                 self._bans += 1
                 self._banned_until_ns = until_ns
             elif status < 400:
