@@ -20,10 +20,9 @@ UPDATES_LEVELS = 100
 snapshot would never be updated, and Gate EU answers more than 100 with empty sides."""
 ORDER_WINDOW_NS = 5 * kit.S
 """``x-gate-exptime`` of orders without a deadline. Gate has no default window."""
-PAUSES = kit.Pauses(window_ns=kit.S)
-"""Orders are counted over one second. The end of a longer pause is in a header; Gate sends no Retry-After."""
-_FIREWALL_NS = 60 * kit.S
-"""Assumed: Gate documents no ban."""
+PAUSES = kit.Pauses(window_ns=kit.S, pages={403: ("*", 60 * kit.S)})
+"""Orders are counted over one second. The end of a longer pause is in a header; Gate sends no Retry-After. No ban
+is documented: a page with 403 in place of Gate's own answer stops all calls for a minute, then twice as long."""
 _PAGE = 100
 _FILLS_PAGE = 1000
 _FILLS_NS = 30 * 86_400 * kit.S
@@ -221,10 +220,7 @@ def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
 
 
 def usage(context: kit.Context, buckets: Sequence[str], answer: kit.HttpAnswer, now_ns: int) -> list[kit.RateReport]:
-    """The limits as the headers tell them: what is left, and after a 429 when the next window begins. A 403 without a
-    label is that of a firewall: everything waits."""
-    if answer.status == 403 and unwrap(answer) is None:
-        return [kit.RateReport(venue="gate", bucket="*", until_ns=now_ns + _FIREWALL_NS, recv_ns=now_ns)]
+    """The limits as the headers tell them: what is left, and after a 429 when the next window begins."""
     found = answer.headers
     limit, left = found.get("x-gate-ratelimit-limit", ""), found.get("x-gate-ratelimit-requests-remain", "")
     reset = found.get("x-gate-ratelimit-reset-timestamp", "")
