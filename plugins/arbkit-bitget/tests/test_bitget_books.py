@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from arbkit_bitget.adapter import Bitget
+from arbkit_bitget.dialect import BitgetDialect
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -24,6 +25,7 @@ from arbkit.core.types import (
     Trade,
     VenueSettings,
 )
+from arbkit.testing.conformance import RULES, VenueUnderTest
 
 S = 1_000_000_000
 BIG = 1_304_314_508_780_744_705
@@ -217,3 +219,9 @@ def test_a_ping_every_20_seconds() -> None:
     pings = [now for now in range(1, 70) if any(getattr(out, "data", "") == "ping" for out in session.tick(now * S))]
     assert pings == [20, 40, 60]
     assert tell(session, "pong") == []
+
+
+@pytest.mark.parametrize("channel", ["books15", "books5", "books1"])
+def test_the_other_channels_give_the_true_book(channel: str) -> None:
+    """Against the simulated venue, over three cut connections."""
+    RULES["book_reconnect"](VenueUnderTest(Bitget, BitgetDialect, options={"channel": channel}))
