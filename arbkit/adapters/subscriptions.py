@@ -35,7 +35,8 @@ class Subscriptions:
     ``most_bytes`` bytes (0 = no limit). ``lose(stream, reason, now_ns)`` tells what a refused stream costs.
 
     The link is ready when each stream was confirmed or refused once. A refused stream is asked for again with growing
-    delay (1 s to 5 min): the reason may pass.
+    delay (1 s to 5 min): the reason may pass. From the second time on it is unsubscribed first, because some venues
+    refuse what they believe to be subscribed already.
     """
 
     __slots__ = (
@@ -173,7 +174,8 @@ class Subscriptions:
         due = [stream for stream, at_ns in self._refused.items() if at_ns <= now_ns]
         for stream in due:
             del self._refused[stream]
-            sends += self.ask([stream], now_ns)
+            twice = self._delays[stream] > _FIRST_DELAY_NS
+            sends += self.again(stream, now_ns) if twice else self.ask([stream], now_ns)
         self._schedule()
         return sends
 

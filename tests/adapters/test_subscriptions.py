@@ -89,6 +89,8 @@ def test_one_bad_stream_does_not_cost_the_others() -> None:
     times = []
     for now in range(1, 1000):
         for request in asked(subscriptions.tick(now * S)):
+            if request["op"] == "unsubscribe":
+                continue
             times.append(now)
             subscriptions.refused(request["id"], "no such symbol", now * S)
     assert times[:6] == [1, 3, 7, 15, 31, 63]
@@ -131,6 +133,26 @@ def test_a_silent_symbol_is_told_ten_seconds_after_its_confirmation() -> None:
     assert times[0] == 12  # confirmed at 2
     assert 5 <= len(times) <= 10
     assert max(b - a for a, b in itertools.pairwise(times)) <= 121
+
+
+def test_a_stream_that_the_venue_holds_already_is_let_go_first() -> None:
+    """An answer was lost, so the venue knows of a subscription that we do not: it refuses a second one, for ever. After two
+    refusals the stream is unsubscribed before it is asked for."""
+    held = {"book.XUSDT"}
+    subscriptions = Subscriptions("x.0", "x", write, lambda *_: ())
+    requests = asked(subscriptions.ask([("book", "XUSDT")], 0))
+    for now in range(1, 10):
+        for request in requests:
+            if request["op"] == "unsubscribe":
+                held -= set(request["args"])
+            elif held & set(request["args"]):
+                subscriptions.refused(request["id"], "already subscribed", now * S)
+            else:
+                assert subscriptions.confirmed(request["id"], now * S) == []
+                assert subscriptions.due_ns > 10**18
+                return
+        requests = asked(subscriptions.tick(now * S))
+    pytest.fail("it is still refused")
 
 
 def test_a_book_of_a_channel_that_is_no_feed_is_refused() -> None:

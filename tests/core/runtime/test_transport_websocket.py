@@ -397,9 +397,9 @@ async def test_a_flood_of_nothing_ends_the_link(running: Any, flood: bytes, word
 
 
 async def test_a_socket_with_much_to_parse_lets_others_in_between(running: Any) -> None:
-    """While one socket works through 200,000 bytes of small messages, a timer and another socket get their turns. Every
+    """While one socket works through 140,000 bytes of small messages, a timer and another socket get their turns. Every
     message arrives, in order, and each part of the work ends as a read of its own."""
-    most = 50_000
+    most = 20_000
 
     async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
