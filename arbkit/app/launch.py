@@ -157,7 +157,7 @@ def start(
     for name, histogram in (histograms or {}).items():
         setattr(counters, name, histogram)
     try:
-        runtime = Runtime(clock, journal, tls=tls_context(ca_file or None), tape=tape)
+        runtime = Runtime(clock, journal, tls=tls_context(ca_file or None), tape=tape, state=folder.path)
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(
             plan,

@@ -60,6 +60,7 @@ from arbkit.core.types import (
     InstrumentUpdate,
     Listing,
     ListOpenOrders,
+    Mode,
     NoAnswer,
     Notice,
     OrderAbsent,
@@ -75,6 +76,7 @@ from arbkit.core.types import (
     TopUpdate,
     Trade,
 )
+from arbkit.core.venues import health
 from arbkit.core.venues.guard import Guard, brief, is_unreadable
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
@@ -84,6 +86,10 @@ __all__ = ["Desk", "Setup"]
 SECOND = 1_000_000_000
 _RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
 """Refusals that an up-to-date catalogue would have prevented."""
+READ_NS = 15 * SECOND
+"""A balance may be read so long before its answer is here."""
+_MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
+"""Refusals that say something about the venue, or about what we believe of it."""
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
 
@@ -152,6 +158,8 @@ class Desk:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
             self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
+        for venue in self.venues.values():
+            venue.health.most = setup.limits.max_mishaps
         self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
@@ -209,7 +217,6 @@ class Desk:
             now_ns,
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            TopUpdate: self._on_top,
             BookLost: self._on_book_lost,
             OrderUpdate: self._on_order_update,
             Balance: self._on_balance,
@@ -285,6 +292,8 @@ class Desk:
             self._faults(now_ns)
             return
         self._outputs(link, outputs, now_ns)
+        if link.session.due_ns < link.due_ns:
+            self.dialer.settle(link, now_ns)
         if probe is not None:
             self.counters.decode.observe((decoded - began) / 1000)
             self.counters.book.observe((probe() - decoded) / 1000)
@@ -301,6 +310,8 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
+        if link.phase is Phase.UP or (link.phase is Phase.CLOSING and link.reason != GOING_AWAY):
+            self.venues[link.spec.venue].health.mishap("lost connections", health.LINK_LOST, now_ns)
         self.dialer.closed(link, reason, now_ns)
         self._dirty = True
         if link.spec.role is Role.PUBLIC:
@@ -341,8 +352,10 @@ class Desk:
                 self._resync(book.instrument, f"crossed for {(now_ns - book.crossed_ns) / 1e9:.1f} s", now_ns)
             for order in self.tracker.untold(now_ns):
                 self._mute(order)
-        for link in list(self.links.values()):
-            link.counted.transit_ns = link.watch.transit.excess_ns
+            for link in self.links.values():
+                link.counted.transit_ns = link.watch.transit.excess_ns
+        for name in self.dialer.alarms.take(now_ns):
+            link = self.links[name]
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._run(link, link.session.tick, now_ns)
             self.dialer.wake(link, now_ns)
@@ -406,6 +419,25 @@ class Desk:
         self._cancel_resting(now_ns)
         self._end(now_ns)
 
+    def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
+        """Somebody outside asks for a mode of a scope ("" = everything, a venue, or a pair). ACTIVE lifts what the same
+        rule has set; from a person also what breakers have set, if its cause is gone."""
+        self.modes.ask(scope, Mode(mode), rule, who, why, now_ns)
+        self.sender.pump(now_ns)  # what waits for tokens and may not leave any more is withdrawn
+        self._dirty = True
+        self._end(now_ns)
+
+    def scope_problem(self, scope: str) -> str:
+        """Why there is no such scope for ``mode``; "" = there is."""
+        instruments = scope.split("+")
+        if (
+            not scope
+            or scope in self.venues
+            or (len(instruments) > 1 and all(one in self.books for one in instruments))
+        ):
+            return ""
+        return f"{scope!r} is no venue of this run ({', '.join(self.venues)}), and no pair of two instruments"
+
     def _cancel_resting(self, now_ns: int) -> None:
         """A cancel is a request: repeat it until the order is terminal."""
         self._cancel_ns = now_ns + RETRY_NS
@@ -435,11 +467,18 @@ class Desk:
             self._dirty = False
             self.sender.settled()
             self.tracker.settled()
-            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns, self.dialer.due_ns(self.view.now_ns))
+            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns)
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
-        return min(self._due_ns, self.sender.due_ns, self.requests.due_ns, self.engine.due_ns, self.watchdog.due_ns)
+        return min(
+            self._due_ns,
+            self.dialer.alarms.due_ns,
+            self.watchdog.alarms.due_ns,
+            self.sender.due_ns,
+            self.requests.due_ns,
+            self.engine.due_ns,
+        )
 
     @property
     def idle(self) -> bool:
@@ -481,6 +520,7 @@ class Desk:
             self._faults(now_ns)
             return ()
         self._outputs(link, outputs, now_ns, sent_ns)
+        self.dialer.settle(link, now_ns)
         return outputs
 
     def _outputs(self, link: Link, outputs: Sequence[Any], now_ns: int, sent_ns: int = 0) -> None:
@@ -500,6 +540,8 @@ class Desk:
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
                 self.engine.traded(out, now_ns)
+            elif kind is TopUpdate:
+                self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
                 handler(link, out, now_ns)
@@ -539,7 +581,9 @@ class Desk:
                 self._on_instrument(venue.rest, InstrumentUpdate(gone), now_ns)
             self.startup.select(now_ns)
         elif kind is AskKind.BALANCES and whole:
-            self.ledger.listed(venue.account, [out for out in whole if isinstance(out, Balance)])
+            listing = [out for out in whole if isinstance(out, Balance)]
+            exch_ns = max((report.exch_ns for report in listing), default=0)
+            self.ledger.listed(venue.account, listing, self._contained_ns(venue, exch_ns, now_ns))
 
     def _drop(self, link: Link, reason: str) -> None:
         """End a connection; its books are not waited for."""
@@ -619,6 +663,7 @@ class Desk:
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
+        self.venues[link.spec.venue].health.mishap("lost books", health.BOOK_LOST, now_ns)
         self.log("book.lost", instrument=lost.instrument, why=lost.reason)
         self.market.lose(lost.instrument, lost.reason)
 
@@ -626,6 +671,10 @@ class Desk:
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
             self.venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
             self.counters.alarms["credentials"] += 1
+        if update.reason in _MISHAPS and update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN):
+            throttled = update.reason is RejectReason.THROTTLED
+            name, points = ("throttled orders", health.THROTTLED) if throttled else ("refused orders", health.REFUSED)
+            self.venues[link.spec.venue].health.mishap(name, points, now_ns)
         if update.reason in _RULES and update.ord_status is OrdStatus.REJECTED and not update.about_cancel:
             self.venues[link.spec.venue].rules_doubted(now_ns)
         elif update.reason is RejectReason.CLOCK:
@@ -635,7 +684,17 @@ class Desk:
             self.engine.changed(known, now_ns)
 
     def _on_balance(self, link: Link, report: Balance, now_ns: int) -> None:
-        self.ledger.balance(report)
+        venue = self.venues[link.spec.venue]
+        self.ledger.balance(report, self._contained_ns(venue, report.exch_ns, now_ns))
+
+    @staticmethod
+    def _contained_ns(venue: Venue, exch_ns: int, now_ns: int) -> int:
+        """A balance with this venue time, that came now, has all movements before the returned one; 0 = unknown."""
+        if exch_ns:
+            return exch_ns - SECOND  # fills and balances are not stamped at one moment
+        if not venue.clock.known:
+            return 0
+        return venue.clock.venue_ns(now_ns) - venue.clock.error_ns - READ_NS - venue.exchange.capabilities.lookup_lag_ns
 
     def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
         self.venues[link.spec.venue].fees[fee.instrument] = fee

@@ -52,7 +52,8 @@ _BLOCK = Packer("<III")
     _HALT,
     _REFUSED,
     _END,
-) = range(18)
+    _MODE,
+) = range(19)
 
 
 class TapeHead(Struct, frozen=True, kw_only=True):
@@ -251,6 +252,7 @@ def _records(raw: bytes) -> Iterator[tuple[int, int, bytes, int]]:
 
 
 _ANSWERED = msgspec.msgpack.Decoder(tuple[int, HttpAnswer])
+_MODE_ARGUMENTS = msgspec.msgpack.Decoder(tuple[str, str, str, str, str])
 _NOT_ANSWERED = msgspec.msgpack.Decoder(tuple[int, NoAnswer])
 
 
@@ -305,6 +307,7 @@ INPUTS: dict[int, _Input] = {
     _DURABLE: _Input("durable", False, _number, _numbers),
     _STOP: _Input("stop", False, _nothing, _no_arguments),
     _HALT: _Input("halt", False, _nothing, _no_arguments),
+    _MODE: _Input("mode", False, _answer, _MODE_ARGUMENTS.decode),
 }
 """Every input of the desk by its record kind. ``frame`` and ``answered`` have two kinds each, by the type of the
 data."""

@@ -63,13 +63,25 @@ _DOUBLINGS = 9
 """In doubt, the delay between two tries doubles so often at most."""
 _HELD_NS = 2_000_000_000
 """Delay before the first order of a HELD deal; it doubles with each one."""
+_NEVER_HELD = -1
 _HELD_CAP_NS = 60_000_000_000
 
 
 class _Repair:
     """State of an unbalanced deal: since when, when the next order may be sent, and when to check again."""
 
-    __slots__ = ("again", "doubt_ns", "due_ns", "held_ns", "next_ns", "over", "sent", "since_ns", "waiting")
+    __slots__ = (
+        "again",
+        "doubt_ns",
+        "due_ns",
+        "held_ns",
+        "next_ns",
+        "over",
+        "sent",
+        "sent_held",
+        "since_ns",
+        "waiting",
+    )
 
     def __init__(self, now_ns: int) -> None:
         self.since_ns = now_ns
@@ -81,7 +93,9 @@ class _Repair:
         self.held_ns = 0
         """Since when the deal is HELD; 0 = it is not."""
         self.again = 0
-        """Number of orders since it is HELD, or since the last fill after that."""
+        """Number of orders that left since it is HELD, or since the last fill after that."""
+        self.sent_held = _NEVER_HELD
+        """How many had left before the last try since it is HELD."""
         self.over = _ZERO
         """The difference at the last look."""
         self.next_ns = now_ns
@@ -286,8 +300,10 @@ class TakerExecutor(Executor):
             self._wake(deal, repair.next_ns)
             return ()
         if held:
+            if repair.sent_held not in (_NEVER_HELD, sent):  # a try that did not leave is no reason to wait longer
+                repair.again += 1
+            repair.sent_held = sent
             repair.next_ns = now_ns + min(_HELD_NS << min(repair.again, _DOUBLINGS), _HELD_CAP_NS)
-            repair.again += 1
         else:
             repair.next_ns = now_ns + (self.spacing_ns << min(deal.tries, _DOUBLINGS if doubt else self.tries - 1))
         deal.tries += 1

@@ -233,7 +233,8 @@ def test_binance_is_not_flooded_with_subscriptions() -> None:
     for send in begin:
         dialer.send(link, send, 0)
     while len(port.times) < len(begin):
-        port.now_ns = dialer.due_ns(port.now_ns)
+        port.now_ns = dialer.alarms.due_ns
+        dialer.alarms.take(port.now_ns)
         dialer.wake(link, port.now_ns)
     assert len(begin) > 4
     assert all(later - first >= SECOND for first, later in zip(port.times, port.times[4:], strict=False))

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from arbkit.core.desk import Desk, Setup
 from arbkit.core.errors import JournalFailed
+from arbkit.core.orders.carried import Left
 from arbkit.core.orders.deals import Deal
 from arbkit.core.orders.journal import decode
 from arbkit.core.protocols import Executor, Strategy
@@ -335,6 +336,10 @@ class Rig:
     def records(self, kind: str = "") -> list[Any]:
         found = list(decode(b"".join(one[1] for one in self.port.log if one[0] == "journal")).records)
         return [one for one in found if not kind or type(one).__name__ == kind]
+
+    def left(self) -> Left:
+        """What the journal tells the next run."""
+        return decode(b"".join(one[1] for one in self.port.log if one[0] == "journal")).left()
 
     def count(self, what: str) -> int:
         return sum(1 for one in self.port.log if one[0] == what)

@@ -17,6 +17,7 @@ from arbkit.core.types import (
     Listing,
     NewOrder,
     OrderAbsent,
+    OrderUpdate,
     OrdStatus,
     RateReport,
     Ready,
@@ -441,19 +442,78 @@ def test_clock_samples_set_the_offset_of_the_signer(kit):
     assert signer.offset_ns == 250 * MS
 
 
+def changed_balance(rig, usdt, fills, btc="10"):
+    """From now on the venue aa has this balance, and lists these fills."""
+    facts_of = rig.facts_of
+    rig.fill_listings = 0
+
+    def facts(venue, kind, rest):
+        if venue.venue == "aa" and kind == "balances":
+            return [
+                Balance(account="aa:main", asset=asset, free=D(free), snapshot=True, recv_ns=rig.now)
+                for asset, free in (("BTC", btc), ("USDT", usdt), ("ETH", "100"))
+            ]
+        if venue.venue == "aa" and kind == "ListFills":
+            rig.fill_listings += 1
+            return [
+                Listing(
+                    account="aa:main",
+                    kind="fills",
+                    instrument=f"aa:{symbol}",
+                    updates=[one for one in fills if one.instrument == f"aa:{symbol}"],
+                    recv_ns=rig.now,
+                )
+                for symbol in venue.symbols
+            ]
+        return facts_of(venue, kind, rest)
+
+    rig.facts_of = facts
+    rig.say("aa.private", Balance(account="aa:main", asset="USDT", free=D(usdt), recv_ns=rig.now))
+    rig.say("aa.private", Ready("aa.private", rig.now))
+
+
 def test_balance_change_that_no_order_explains_is_external(rig):
     """A deposit is not profit: after a while it is booked as external, with an alarm."""
-    rig.say("aa.private", Balance(account="aa:main", asset="USDT", free=D("1000500"), recv_ns=rig.now))
-    facts_of = rig.facts_of
-    rig.facts_of = lambda venue, kind, rest: (
-        [
-            Balance(account="aa:main", asset=asset, free=D(free), snapshot=True, recv_ns=rig.now)
-            for asset, free in (("BTC", "10"), ("USDT", "1000500"), ("ETH", "100"))
-        ]
-        if kind == "balances" and venue.venue == "aa"
-        else facts_of(venue, kind, rest)
-    )
-    rig.say("aa.private", Ready("aa.private", rig.now))
+    changed_balance(rig, "1000500", [])
     for _ in range(40):
         rig.run(2)
+    assert rig.fill_listings
     assert rig.desk.counters.alarms["external_movement"] == 1
+    assert rig.desk.ledger.externals() == {("aa:main", "USDT"): 500}
+
+
+def test_a_balance_change_is_checked_against_fills_first(rig):
+    """A purchase that no stream told: the venue lists it, so it is booked as what it is, once, and no deposit is."""
+    bought = OrderUpdate(
+        account="aa:main",
+        instrument="aa:BTC-USDT",
+        cl_ord_id="by-hand",
+        order_id="77",
+        ord_status=OrdStatus.FILLED,
+        side=Side.BUY,
+        qty=D(1),
+        last_qty=D(1),
+        last_px=D(500),
+        trade_id="t1",
+        fee=D(0),
+        source="poll",
+        exch_ns=rig.now,
+    )
+    changed_balance(rig, "999500", [bought], btc="11")
+    for _ in range(40):
+        rig.run(2)
+    assert rig.desk.counters.alarms["external_movement"] == 0
+    assert rig.desk.ledger.externals() == {("aa:main", "USDT"): -500, ("aa:main", "BTC"): 1}
+    assert rig.desk.ledger.pnl() == {}
+    assert rig.desk.ledger.position("aa:main", "aa:BTC-USDT") == 1
+
+
+def test_no_listing_of_fills_no_external_movement(rig):
+    """While the venue does not list its fills, nothing is called a deposit."""
+    changed_balance(rig, "1000500", [])
+    facts_of = rig.facts_of
+    rig.facts_of = lambda venue, kind, rest: None if kind == "ListFills" else facts_of(venue, kind, rest)
+    for _ in range(40):
+        rig.run(2)
+    assert rig.desk.counters.alarms["external_movement"] == 0
+    assert rig.desk.ledger.externals() == {}

@@ -184,12 +184,16 @@ class Lives:
         try:
             run.run_for(seconds)
         except Died:
-            for at_ns, _, call in sorted(run.events, key=lambda event: event[:2]):
-                if at_ns <= run.now_ns + run.latency_ns and "send" in call.__qualname__:
-                    call()
-            self.ends(run)
+            self.dies(run)
             return True
         return False
+
+    def dies(self, run: VirtualRun) -> None:
+        """The process is gone. What was sent before still arrives, and no answer does."""
+        for at_ns, _, call in sorted(run.events, key=lambda event: event[:2]):
+            if at_ns <= run.now_ns + run.latency_ns and "send" in call.__qualname__:
+                call()
+        self.ends(run)
 
     def told(self, event: str) -> list[dict[str, Any]]:
         """The log events of this name."""

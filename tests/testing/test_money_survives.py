@@ -63,6 +63,24 @@ def test_what_is_left_is_told_until_it_is_gone(trade_off: bool) -> None:
         lives.ends(run)
 
 
+def test_a_deal_that_trades_off_a_leftover_survives_its_process() -> None:
+    """Killed after its order left: the next run proves the order and counts what is left then, once; it does not trade
+    the order back."""
+    lives = Lives("binance", "bybit")
+    lives.left("binance:main", "0.002")
+    run = lives.run(LimitsConfig())
+    run.run_for(60, lambda: run.desk.engine.legs_sent > 0)
+    lives.dies(run)
+    assert abs(lives.naked) < LOT
+    run = lives.run(LimitsConfig())
+    run.run_for(60)
+    run.stop()
+    assert run.desk.engine.legs_sent == 0
+    assert run.desk.leftovers.of("BTC") == lives.naked
+    assert run.desk.counters.deals == {"completed": 1}
+    assert exit_code(run.desk, Ending.IDLE) == 0
+
+
 def test_one_sided_fills_are_not_hedged_and_never_add_up() -> None:
     """Binance fills 4 USDT of each deal, less than it allows to sell again, Bybit nothing: no such deal is hedged. What
     one leaves goes into the next, which ends HELD, so that no more deals follow; with deep books nothing is left."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
+from arbkit.core.alarms import Alarms
 from arbkit.core.counters import Counters
 from arbkit.core.execution.requests import Requests
 from arbkit.core.log import Log
@@ -29,7 +30,9 @@ _CONNECTION = (("connections", 1),)
 
 
 class Dialer:
-    """Links by id in ``links``. A link of this dict is its own; the desk reads its phase."""
+    """Links by id in ``links``. A link of this dict is its own; the desk reads its phase.
+
+    ``alarms``: when each link wants something. Whoever changes that calls ``settle``."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Dialer:
         log: Log,
     ) -> None:
         self.links: dict[str, Link] = {}
+        self.alarms = Alarms()
         self._port = port
         self._venues = venues
         self._requests = requests
@@ -61,6 +65,7 @@ class Dialer:
         self.links[spec.link] = link
         if spec.send_limit is not None:
             self._throttles[spec.link] = Throttle((spec.send_limit,))
+        self.settle(link, now_ns)
         return link
 
     def wake(self, link: Link, now_ns: int) -> None:
@@ -69,6 +74,7 @@ class Dialer:
             self._dial(link, now_ns)
         elif link.phase is Phase.UP:
             self._flush(link, now_ns)
+        self.settle(link, now_ns)
 
     def _dial(self, link: Link, now_ns: int) -> None:
         """A new connection gets a new session."""
@@ -112,11 +118,13 @@ class Dialer:
             self._connect(link, dial, now_ns)
         else:
             link.lost("no token", now_ns, self._rng)
+        self.settle(link, now_ns)
 
     def send(self, link: Link, send: Send, now_ns: int) -> None:
         """As soon as the venue's per-connection message limit allows."""
         self._waiting.setdefault(link.spec.link, []).append(send)
         self._flush(link, now_ns)
+        self.settle(link, now_ns)
 
     def _flush(self, link: Link, now_ns: int) -> None:
         waiting = self._waiting.get(link.spec.link)
@@ -132,20 +140,18 @@ class Dialer:
             link.counted.sent += 1
             del waiting[0]
 
-    def due_ns(self, now_ns: int) -> int:
-        """When the next link wants something."""
-        due = NEVER
-        for link in self.links.values():
-            if link.phase is Phase.WAITING:
-                due = min(due, link.dial_ns)
-            elif link.phase is Phase.UP:
-                due = min(due, link.session.due_ns)
-                waiting = self._waiting.get(link.spec.link)
-                limit = link.spec.send_limit
-                if waiting and limit is not None:
-                    cost = ((limit.bucket, waiting[0].cost),)
-                    due = min(due, self._throttles[link.spec.link].ready_ns(cost, Lane.CANCEL, now_ns))
-        return due
+    def settle(self, link: Link, now_ns: int) -> None:
+        """Something happened on the link: set its alarm to when it wants something next."""
+        if link.phase is Phase.WAITING:
+            self.alarms.by(link.spec.link, link.dial_ns)
+        elif link.phase is Phase.UP:
+            link.due_ns = link.session.due_ns
+            self.alarms.by(link.spec.link, link.due_ns)
+            waiting = self._waiting.get(link.spec.link)
+            limit = link.spec.send_limit
+            if waiting and limit is not None:
+                cost = ((limit.bucket, waiting[0].cost),)
+                self.alarms.by(link.spec.link, self._throttles[link.spec.link].ready_ns(cost, Lane.CANCEL, now_ns))
 
     def drop(self, link: Link, reason: str) -> None:
         """End the connection; it is dialled again."""
@@ -175,5 +181,6 @@ class Dialer:
         link.counted.reconnects += 1
         link.watch.closed()
         self._waiting.pop(link.spec.link, None)
+        self.settle(link, now_ns)
         retry_ms = 0.0 if link.dial_ns == NEVER else max(0, link.dial_ns - now_ns) / 1e6
         self._log("link.down", link=link.spec.link, why=reason, retry_ms=retry_ms)

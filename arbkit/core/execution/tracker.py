@@ -29,6 +29,7 @@ from arbkit.core.types import (
     Role,
     Tif,
 )
+from arbkit.core.venues import health
 from arbkit.core.venues.resolver import ProvedAbsent, Unresolved
 from arbkit.core.venues.venue import Venue
 
@@ -109,6 +110,8 @@ class Tracker:
         venue.readiness.unresolved(sum(1 for other in venue.orders.unresolved() if other.unknown))
         if order.acked_ns == now_ns and order.sent_ns:
             venue.acknowledged(now_ns - order.sent_ns)
+            if now_ns - order.sent_ns > health.SLOW_NS:
+                venue.health.mishap("slow answers", health.SLOW, now_ns)
             self._counters.ack.observe((now_ns - order.sent_ns) / 1000)
 
     # --- silence
@@ -120,6 +123,7 @@ class Tracker:
 
     def _doubt(self, venue: Venue, order: Order, now_ns: int) -> Order:
         self._counters.orders[venue.exchange.venue, "unknown"] += 1
+        venue.health.mishap("orders in doubt", health.UNKNOWN, now_ns)
         self._log("order.unknown", cl_ord_id=order.cl_ord_id, instrument=order.intent.instrument)
         self._question(venue, order, now_ns)
         return order
@@ -177,6 +181,8 @@ class Tracker:
         sent_ns = listing.sent_ns or sent_ns
         known = [self.report(update, now_ns) for update in listing.updates]
         venue.resolver.listed(listing, sent_ns, now_ns)
+        if listing.kind == "fills" and listing.complete:
+            venue.fills_ns[listing.instrument] = max(sent_ns, venue.fills_ns.get(listing.instrument, 0))
         if listing.kind == "open_orders" and listing.complete and not listing.instrument:
             resting = self._reconcile(venue, listing, sent_ns, now_ns)
             if sent_ns >= venue.orders_wanted_ns:

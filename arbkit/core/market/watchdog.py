@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from arbkit.core.alarms import Alarms
 from arbkit.core.types import NEVER, LinkSpec
 
 __all__ = ["BookStale", "LinkDead", "LinkWatch", "SymbolSilent", "SymbolWatch", "Transit", "Watchdog"]
@@ -204,7 +205,7 @@ class LinkWatch:
         self.ready_ns = 0
         self.told = self.behind = False
         self.symbols = {}
-        self._dog.settle()
+        self._dog.alarms.by(self.link, now_ns)
 
     def ready(self, now_ns: int) -> None:
         """``Ready`` came: subscribed. Without it the link counts as dead ``SETUP_NS`` after it opened."""
@@ -215,7 +216,7 @@ class LinkWatch:
         self.open_ns = 0
         self.due_ns = NEVER
         self.behind = False
-        self._dog.settle()
+        self._dog.alarms.cancel(self.link)
 
     def heard(self, now_ns: int) -> None:
         """Something was received (any bytes, also pings and pongs)."""
@@ -305,9 +306,9 @@ class LinkWatch:
 
 
 class Watchdog:
-    """The watches of all links. ``due_ns`` is ``NEVER`` while no link is open."""
+    """The watches of all links; ``alarms`` has those that are open."""
 
-    __slots__ = ("_links", "_offsets", "budget_ns", "drained_ns", "due_ns", "late_ns")
+    __slots__ = ("_links", "_offsets", "alarms", "budget_ns", "drained_ns", "late_ns")
 
     def __init__(self, *, budget_ns: int = 250_000_000, late_ns: int = 50_000_000) -> None:
         self.budget_ns = budget_ns
@@ -316,7 +317,7 @@ class Watchdog:
         """How late the event loop may run, in ns."""
         self.drained_ns = 0
         """Until then the event loop works off a backlog, and no book is fresh."""
-        self.due_ns = NEVER
+        self.alarms = Alarms()
         self._links: dict[str, LinkWatch] = {}
         self._offsets: dict[str, int | None] = {}
         """What is measured of the venues' clocks."""
@@ -340,11 +341,12 @@ class Watchdog:
     def remove(self, link: str) -> None:
         """Stop watching a link that is no longer needed."""
         self._links.pop(link, None)
-        self.settle()
+        self.alarms.cancel(link)
 
-    def settle(self) -> None:
-        """Set ``due_ns`` from the links."""
-        self.due_ns = min((watch.due_ns for watch in self._links.values()), default=NEVER)
+    @property
+    def due_ns(self) -> int:
+        """When ``tick`` is wanted; ``NEVER`` while no link is open."""
+        return self.alarms.due_ns
 
     def late(self, lag_ns: int, now_ns: int) -> bool:
         """The event loop ran ``lag_ns`` late. Returns True if that is over the bound: then mark all books STALE; none
@@ -361,10 +363,10 @@ class Watchdog:
     def tick(self, now_ns: int) -> list[LinkDead | BookStale | SymbolSilent]:
         """What has been silent for too long. Each is reported once per silence."""
         found: list[LinkDead | BookStale | SymbolSilent] = []
-        for watch in self._links.values():
-            if watch.due_ns <= now_ns:
-                found += watch.tick(now_ns)
-        self.settle()
+        for link in self.alarms.take(now_ns):
+            watch = self._links[link]
+            found += watch.tick(now_ns)
+            self.alarms.by(link, watch.due_ns)
         return found
 
 

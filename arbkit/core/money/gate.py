@@ -260,6 +260,11 @@ class Gate:
             self._strictest(scope)
         return lifted
 
+    def set_by(self, scope: str, rule: str) -> Mode | None:
+        """What the rule has set for the scope; None = nothing."""
+        found = self._set.get((scope, rule))
+        return None if found is None else found[0]
+
     def _strictest(self, scope: str) -> None:
         self._modes.pop(scope, None)
         for (where, _), (mode, why) in self._set.items():

@@ -53,7 +53,7 @@ class Difference(Struct, frozen=True, gc=False):
 class _Row:
     """One asset of one account."""
 
-    __slots__ = ("differs_ns", "exch_ns", "flows", "locked", "opened", "opened_ns", "reported", "total")
+    __slots__ = ("differs_ns", "exch_ns", "flows", "locked", "opened", "opened_ns", "reported", "since_ns", "total")
 
     def __init__(self) -> None:
         self.total = 0
@@ -64,6 +64,8 @@ class _Row:
         self.locked = 0
         self.exch_ns = 0
         """Venue time of the newest report."""
+        self.since_ns = 0
+        """The newest report contains all movements before this venue time; 0 = not known."""
         self.differs_ns = 0
         """Since when the newest report cannot be explained; 0 = it can."""
         self.flows: list[tuple[int, int]] = []
@@ -85,11 +87,14 @@ class _Row:
             self.differs_ns = 0
 
     def explained(self) -> bool:
-        """Whether the newest report equals our total, now or before some of the newest movements."""
+        """Whether the newest report equals our total, now or before some of the newest movements: those that it may
+        not contain yet."""
         total = self.total
         if total == self.reported:
             return True
-        for _, units in reversed(self.flows):
+        for at_ns, units in reversed(self.flows):
+            if at_ns < self.since_ns:
+                return False
             total -= units
             if total == self.reported:
                 return True
@@ -153,10 +158,11 @@ class Ledger:
             if owner == account:
                 row.opened_ns = max(row.opened_ns, venue_ns)
 
-    def balance(self, report: Balance) -> Difference | None:
+    def balance(self, report: Balance, since_ns: int = 0) -> Difference | None:
         """Process a balance report. The first one of an (account, asset) opens it. Later ones are compared; one with an
         earlier venue time than the newest is ignored. Returns the difference if the report cannot be explained. That is
-        normal while a fill has not arrived yet: see ``drifts``.
+        normal while a fill has not arrived yet: see ``drifts``. ``since_ns``: the report contains all movements before
+        this time of the venue's clock; only later ones can explain a difference (0 = not known).
 
         A fill with a venue time (``exch_ns``) up to that of the opening is part of the opening, even if it arrives
         later. If the opening has no venue time, a fill since the run ``began`` that arrives after it counts as later.
@@ -171,6 +177,7 @@ class Ledger:
         if row.opened and 0 < report.exch_ns < row.exch_ns:
             return None
         row.exch_ns = report.exch_ns or row.exch_ns
+        row.since_ns = max(row.since_ns, since_ns)
         row.locked = _int(report.locked)
         row.reported = _int(report.free) + row.locked
         if not row.opened:
@@ -182,17 +189,19 @@ class Ledger:
         row.differs_ns = row.differs_ns or report.recv_ns or 1
         return self._difference(report.account, report.asset, row)
 
-    def listed(self, account: str, listing: Sequence[Balance]) -> None:
+    def listed(self, account: str, listing: Sequence[Balance], since_ns: int = 0) -> None:
         """A full listing has come (each of its reports was passed to ``balance``): an asset of the account that it does
-        not contain is 0. That counts like a report with the listing's newest venue time."""
+        not contain is 0. That counts like a report with the listing's newest venue time. ``since_ns``: see
+        ``balance``."""
         exch_ns = max((report.exch_ns for report in listing), default=0)
         recv_ns = max((report.recv_ns for report in listing), default=0)
         named = {report.asset for report in listing}
         missing = [asset for owner, asset in self._rows if owner == account and asset not in named]
         for asset in missing:
-            self.balance(
-                Balance(account=account, asset=asset, free=Decimal(0), snapshot=True, exch_ns=exch_ns, recv_ns=recv_ns)
+            gone = Balance(
+                account=account, asset=asset, free=Decimal(0), snapshot=True, exch_ns=exch_ns, recv_ns=recv_ns
             )
+            self.balance(gone, since_ns)
 
     def _difference(self, account: str, asset: str, row: _Row) -> Difference:
         return Difference(account, asset, _decimal(row.total), _decimal(row.reported), row.differs_ns)
@@ -255,6 +264,13 @@ class Ledger:
             if row.differs_ns and now_ns - row.differs_ns >= older_ns
         ]
 
+    def doubted(self, account: str, asset: str, now_ns: int, older_ns: int) -> Difference | None:
+        """The difference of the asset, if it has lasted for ``older_ns`` or longer."""
+        row = self._rows.get((account, asset))
+        if row is None or not row.differs_ns or now_ns - row.differs_ns < older_ns:
+            return None
+        return self._difference(account, asset, row)
+
     def total(self, account: str, asset: str) -> Decimal:
         """Our total: opening plus movements; 0 for an unknown asset."""
         row = self._rows.get((account, asset))
@@ -308,29 +324,31 @@ class Ledger:
         for asset, amount in flows.items():
             self._before[asset] = self._before.get(asset, 0) + _int(amount)
 
+    def gained(self) -> dict[str, Decimal]:
+        """The gain of this and earlier runs by asset."""
+        return {
+            held: _decimal(self._pnl.get(held, 0) + self._before.get(held, 0))
+            for held in self._pnl.keys() | self._before.keys()
+        }
+
     def unpriced(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> list[str]:
         """The assets with a gain or loss, of this or earlier runs, that have no price in ``asset`` now."""
-        return [
-            held
-            for held in self._pnl.keys() | self._before.keys()
-            if self._pnl.get(held, 0) + self._before.get(held, 0) and held != asset and price_of(held, asset) is None
-        ]
+        return [held for held, gain in self.gained().items() if gain and held != asset and not price_of(held, asset)]
 
     def at_least(self, price_of: Callable[[str, str], Decimal | None], asset: str) -> Decimal | None:
         """The gain of this and earlier runs in ``asset``, for the loss limits: never more than it may be. What was paid
         as fees in an asset without a price counts as ``_WORST_FEE`` of what was traded. None if another asset with a
         gain or loss has no price."""
         worth = Decimal(0)
-        for held in self._pnl.keys() | self._before.keys():
-            units = self._pnl.get(held, 0) + self._before.get(held, 0)
-            if not units:
+        for held, gain in self.gained().items():
+            if not gain:
                 continue
             price = Decimal(1) if held == asset else price_of(held, asset)
             if price is not None:
-                worth += _decimal(units) * price
+                worth += gain * price
                 continue
             traded = self._third.get(held)
-            if traded is None or units > 0:
+            if traded is None or gain > 0:
                 return None
             for quote, amount in traded.items():
                 price = Decimal(1) if quote == asset else price_of(quote, asset)

@@ -20,7 +20,19 @@ from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.orders.deals import Deal, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
-__all__ = ["DAY_NS", "HELD", "LASTING", "Limits", "LimitsConfig", "ModeChange", "Need", "Refusal", "needs_of"]
+__all__ = [
+    "DAY_NS",
+    "DRIFT_NS",
+    "HELD",
+    "LASTING",
+    "Limits",
+    "LimitsConfig",
+    "ModeChange",
+    "Need",
+    "PERSON",
+    "Refusal",
+    "needs_of",
+]
 
 _K = TypeVar("_K")
 _ZERO = Decimal(0)
@@ -32,7 +44,12 @@ _UNPRICED_NS = _MINUTE_NS
 HELD = "held"
 """The rule of a pair of which a deal is HELD. It is lifted when none is."""
 _NO_PRICE = "no_price"
-LASTING = frozenset({"max_broken", "max_loss_day", "max_loss_run"})
+PERSON = "person"
+"""The rule of what a person asked for, by signal or by ``arbkit mode``."""
+DRIFT_NS = 10_000_000_000
+"""A balance that differs from ours for so long: a fill was lost, or it was changed from outside (deposit, withdrawal,
+manual trade)."""
+LASTING = frozenset({"max_broken", "max_loss_day", "max_loss_run", PERSON})
 """Rules whose modes are in the journal."""
 
 
@@ -63,6 +80,11 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_order_notional: Decimal = Decimal(200)
     max_deal_notional: Decimal = Decimal(500)
     """The largest leg counts, not the sum of the legs."""
+    max_drift: Decimal = Decimal(20)
+    """While a balance of the venue differs from ours by more, and no fill, deposit or withdrawal explains it, no deal
+    begins that needs this asset of this account."""
+    max_mishaps: float = 80.0
+    """Points of mishaps (``venues.health``) with which a venue is taken out for a while."""
     max_open_deals: int = 4
     max_open_notional: Decimal = Decimal(1000)
     max_venue_notional: Decimal = Decimal(1000)
@@ -193,7 +215,7 @@ class Limits:
         refusal = self.pair_may_trade(deal.pair, now_ns) or self._pace(now_ns) or self._exposure(deal, held)
         if deal.reduces:  # its exposure is counted, but is no reason against it
             refusal = None
-        refusal = refusal or self._funds(needs, held)
+        refusal = refusal or self._funds(needs, held, now_ns)
         if refusal is not None:
             return refusal
         self._started.append(now_ns)
@@ -278,11 +300,18 @@ class Limits:
                 return _over("max_asset_notional", asset, total, config.max_asset_notional)
         return None
 
-    def _funds(self, needs: Sequence[Need], held: _Held) -> Refusal | None:
+    def _funds(self, needs: Sequence[Need], held: _Held, now_ns: int) -> Refusal | None:
         for need in needs:
             key = (need.account, need.asset)
             held.reserved[key] = held.reserved.get(key, _ZERO) + need.amount
         for (account, asset), amount in held.reserved.items():
+            drift = self.ledger.doubted(account, asset, now_ns, DRIFT_NS)
+            if drift is not None:
+                worth = abs(drift.drift) * (self.price(asset) or _ONE)
+                if worth > self.config.max_drift:
+                    return _over(
+                        "max_drift", f"the venue's {asset} of {account} minus ours", worth, self.config.max_drift
+                    )
             free = self.ledger.available(account, asset) - self._reserved.get((account, asset), _ZERO)
             if amount > free:
                 return Refusal("funds", f"{account} needs {plain(amount)} {asset}, free: {plain(max(free, _ZERO))}")

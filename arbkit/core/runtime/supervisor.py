@@ -12,19 +12,24 @@ import signal
 import ssl
 from collections.abc import Coroutine
 from enum import Enum
+from pathlib import Path
 
 from arbkit.core.desk import Desk
+from arbkit.core.money.limits import PERSON
+from arbkit.core.runtime import control
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.heap import Heap
 from arbkit.core.runtime.http import HttpLink
 from arbkit.core.runtime.inputs import BEAT_NS, Inputs
 from arbkit.core.runtime.journal_file import JournalFile
+from arbkit.core.runtime.kill_file import KillFile
 from arbkit.core.runtime.link import SocketLink
 from arbkit.core.runtime.reasons import pieces
 from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import Connect, connect, tls_context
 from arbkit.core.tape import BLOCK, TapingDesk
-from arbkit.core.types import NEVER, Dial, HttpRequest, Secret
+from arbkit.core.trading.modes import KILL_FILE
+from arbkit.core.types import NEVER, Dial, HttpRequest, Mode, Secret
 
 __all__ = ["Ending", "Runtime", "run"]
 
@@ -35,6 +40,10 @@ MOST_GRACE_NS = 150 * SECOND
 """The run waits longer than ``GRACE_NS``, but not longer than this, while a proof of an order can still be complete."""
 UNWIND_NS = 10 * SECOND
 """What is left to do once an order is proved: to complete or reverse its deal."""
+
+
+_MODES = {signal.SIGUSR1: Mode.HALTED, signal.SIGUSR2: Mode.ACTIVE}
+"""What a signal asks for, for everything."""
 
 
 class Ending(Enum):
@@ -50,7 +59,7 @@ class Ending(Enum):
 
 class Runtime:
     """The desk's ``Port``: everything the desk sends goes through it. Create it, create the desk with it, then call
-    ``run(desk, runtime)``."""
+    ``run(desk, runtime)``. ``state``: the folder of the kill file and of the control port; None = it has neither."""
 
     def __init__(
         self,
@@ -60,10 +69,15 @@ class Runtime:
         tls: ssl.SSLContext | None = None,
         opener: Connect | None = None,
         tape: TapeFile | None = None,
+        state: Path | None = None,
     ) -> None:
         self.clock = clock
         self.journal_file = journal
         self.tape = tape
+        self._kill_file = None if state is None else KillFile(state)
+        self._killed: dict[str, Mode] = {}
+        """What the kill file asks for."""
+        self._control = None if state is None else control.ControlPort(state, self._asked)
         self.links: dict[str, SocketLink] = {}
         self.rests: dict[str, HttpLink] = {}
         self.heap = Heap(clock, clock.now_ns())
@@ -132,9 +146,45 @@ class Runtime:
         most_ns = self.stopped_ns + max(grace_ns, MOST_GRACE_NS)
         return min(max(self.stopped_ns + grace_ns, proof_ns), most_ns)
 
-    def begin(self, inputs: Inputs, group: asyncio.TaskGroup) -> None:
-        """Connect the runtime to the event loop and start the journal's thread."""
-        self._inputs, self._group = inputs, group
+    # --- modes from outside
+
+    def ask(self, scope: str, mode: Mode, rule: str, who: str, why: str) -> None:
+        """Somebody asks for a mode. Call it on the loop's thread."""
+        inputs = self._running()
+        inputs.turn(inputs.desk.mode, scope, mode.value, rule, who, why, self.clock.now_ns())
+
+    def look(self, desk: Desk) -> None:
+        """Look at the kill file."""
+        asked = None if self._kill_file is None else self._kill_file.look()
+        if asked is None:
+            return
+        assert self._kill_file is not None
+        if any(desk.scope_problem(scope) for scope in asked):
+            asked = {"": Mode.HALTED}  # somebody wanted to stop, and we cannot tell what
+        before, self._killed = self._killed, asked
+        for scope in [*before, *asked]:
+            mode = asked.get(scope, Mode.ACTIVE)
+            self.ask(
+                scope,
+                mode,
+                KILL_FILE,
+                "kill file",
+                f"{self._kill_file.path} {'asks for it' if scope in asked else 'does not ask for it any more'}",
+            )
+
+    def _asked(self, asked: control.ModeAsked) -> control.ModesTold:
+        """A client of the control port."""
+        desk = self._desk
+        if asked.mode is not None:
+            if problem := desk.scope_problem(asked.scope):
+                return control.ModesTold(error=problem)
+            self.ask(asked.scope, asked.mode, PERSON, "control port", asked.why or "asked for by arbkit mode")
+        modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}
+        return control.ModesTold(modes=modes)
+
+    async def begin(self, desk: Desk, inputs: Inputs, group: asyncio.TaskGroup) -> None:
+        """Connect the runtime to the event loop, start the journal's thread and listen to what comes from outside."""
+        self._desk, self._inputs, self._group = desk, inputs, group
         loop = asyncio.get_running_loop()
 
         def durable(position: int) -> None:
@@ -145,6 +195,9 @@ class Runtime:
             lambda _: loop.call_soon_threadsafe(self._journal_failed),
             lambda: loop.call_soon_threadsafe(self.journal_file.take_fresh),
         )
+        self.look(desk)
+        if self._control is not None and (why := await self._control.start()):
+            desk.log("control.off", why=why)
 
     async def end(self, desk: Desk) -> None:
         """Cancel running requests (the desk gets an answer for each), then close sockets, tape and journal."""
@@ -156,6 +209,8 @@ class Runtime:
             self._running().shut()
             closing = [link.close() for link in self.links.values()] + [rest.close() for rest in self.rests.values()]
             await asyncio.gather(*closing, return_exceptions=True)
+            if self._control is not None:
+                await self._control.close()
             self.heap.close()
             if self.tape is not None:
                 self.tape.tape.end(desk.commands_hash(), self.clock.now_ns())
@@ -184,7 +239,8 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
     """Run ``desk`` until it is stopped and idle, or until the grace time after the stop is over: as long as the open
     proofs need, at least ``grace_ns``, at most ``MOST_GRACE_NS``.
 
-    SIGINT, SIGTERM and SIGHUP stop it; a second signal ends it at once. Raises any exception of the desk
+    SIGINT, SIGTERM and SIGHUP stop it; a second signal ends it at once. SIGUSR1 asks for the mode HALTED, SIGUSR2 for
+    ACTIVE. Raises any exception of the desk
     (``JournalFailed`` too: a record could not be written, and its command was not sent). The journal is always
     flushed.
     """
@@ -221,6 +277,7 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
     def beat() -> None:
         now_ns = clock.now_ns()
         inputs.beat(now_ns)
+        runtime.look(desk)
         runtime.heap.tick(desk.calm, now_ns)
         if runtime.tape is not None:
             runtime.tape.flush(BLOCK if now_ns % SECOND >= BEAT_NS else 1)
@@ -231,9 +288,12 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
     caught = _stop_signals() if signals else ()
     for number in caught:
         loop.add_signal_handler(number, runtime.stop)
+    for number, mode in _MODES.items() if signals else ():
+        why = f"signal {number.name}"
+        loop.add_signal_handler(number, runtime.ask, "", mode, PERSON, "signal", why)
     try:
         async with asyncio.TaskGroup() as group:
-            runtime.begin(inputs, group)
+            await runtime.begin(desk, inputs, group)
             inputs.rearm()
             beat()
             try:
@@ -243,7 +303,7 @@ async def run(desk: Desk, runtime: Runtime, *, grace_ns: int = GRACE_NS, signals
                     timer.cancel()
                 await runtime.end(desk)
     finally:
-        for number in caught:
+        for number in (*caught, *(_MODES if signals else ())):
             loop.remove_signal_handler(number)
     return ended.result()
 

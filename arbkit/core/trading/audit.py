@@ -7,23 +7,27 @@ began, is in the journal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from arbkit.core.counters import Counters
 from arbkit.core.execution.sender import Sender
 from arbkit.core.log import Log
 from arbkit.core.market.prices import Prices
 from arbkit.core.money.ledger import Difference, Ledger
-from arbkit.core.money.limits import DAY_NS, Limits
+from arbkit.core.money.limits import DAY_NS, DRIFT_NS, Limits, ModeChange
 from arbkit.core.orders.journal import Booked, DayBegan
-from arbkit.core.trading.modes import Modes
-from arbkit.core.types import NEVER, AskKind
+from arbkit.core.trading.modes import HEALTH, Modes
+from arbkit.core.types import NEVER, AskKind, ListFills, Mode
 from arbkit.core.venues.venue import Venue
 
-__all__ = ["DRIFT_NS", "EVERY_NS", "Audit"]
+__all__ = ["EVERY_NS", "Audit"]
 
 EVERY_NS = 1_000_000_000
-DRIFT_NS = 10_000_000_000
-"""A balance that differs from ours for this long was changed from outside (deposit, withdrawal, manual trade)."""
+_PATIENCE_NS = 20_000_000_000
+"""A listing of fills that did not come is asked for again after this."""
+_BACK_NS = 300_000_000_000
+"""A fill that explains a difference may be older than the first balance that showed it: balances are polled once a
+minute, and a stream may have been mute."""
 
 
 class Audit:
@@ -51,7 +55,11 @@ class Audit:
         self._venues = venues
         self._counters = counters
         self._log = log
+        self._asked: dict[str, int] = {}
+        """When the fills of an instrument were last asked for, because a balance differs."""
         self.due_ns = now_ns + EVERY_NS
+        self.gain: Decimal | None = None
+        """Of this and earlier runs, in the reporting asset, at the last look; None = not known."""
 
     def restore(self, booked: Iterable[Booked], days: Iterable[DayBegan]) -> None:
         """What earlier runs gained, and the first mark of the day."""
@@ -72,17 +80,24 @@ class Audit:
             self._ledger.external(drift.account, drift.asset, drift.drift)
             self._counters.alarms["external_movement"] += 1
             self._log("alarm.external_movement", account=drift.account, asset=drift.asset, amount=str(drift.drift))
+        for name, venue in self._venues.items():
+            if venue.health.tick(now_ns):
+                why = venue.health.why
+                mode, why = (Mode.REDUCING, why) if why else (Mode.ACTIVE, "it was well for a while: on probation")
+                self._modes.change(ModeChange(name, mode, why, HEALTH), now_ns)
         day = self._limits.day
-        for change in self._limits.pnl(self._ledger.at_least(self._prices.last, self._asset), now_ns):
+        self.gain = self._ledger.at_least(self._prices.last, self._asset)
+        for change in self._limits.pnl(self.gain, now_ns):
             self._modes.change(change, now_ns)
         if self._limits.day != day:
             self._sender.journal(DayBegan(at_ns=now_ns, asset=self._asset, marked=self._limits.day_began))
 
     def _is_external(self, drift: Difference, now_ns: int) -> bool:
-        """True only if no open order of ours can explain the difference, and a balance listing requested at least
-        ``DRIFT_NS`` after it began still shows it. Otherwise a fill that is found late would be booked twice."""
+        """True only if no open order of ours can explain the difference, no fill that the venue lists does, and a
+        balance listing requested at least ``DRIFT_NS`` after it began still shows it. Otherwise a fill that is found
+        late would be booked twice."""
         venue = self._venues[drift.account.partition(":")[0]]
-        if venue.orders.open():
+        if venue.orders.open() or not self._fills_listed(venue, drift, now_ns):
             return False
         poll = venue.poll(AskKind.BALANCES)
         if poll is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
@@ -90,3 +105,23 @@ class Audit:
         if poll.due_ns != NEVER:  # NEVER: a request is already in progress
             poll.due_ns = now_ns
         return False
+
+    def _fills_listed(self, venue: Venue, drift: Difference, now_ns: int) -> bool:
+        """Whether the venue has listed the fills of all instruments with this asset since the difference was there.
+        Asks for those that are missing."""
+        wanted_ns = drift.since_ns + venue.exchange.capabilities.lookup_lag_ns
+        whole = True
+        for name in venue.instruments:
+            rules = venue.catalogue.get(name)
+            if (
+                rules is None
+                or drift.asset not in (rules.base, rules.quote)
+                or venue.fills_ns.get(name, 0) >= wanted_ns
+            ):
+                continue
+            whole = False
+            if now_ns >= wanted_ns and self._asked.get(name, 0) < now_ns - _PATIENCE_NS:
+                self._asked[name] = now_ns
+                since_ns = venue.clock.venue_ns(drift.since_ns) - _BACK_NS
+                self._sender.submit([ListFills(account=drift.account, instrument=name, since_ns=since_ns)], "", now_ns)
+        return whole

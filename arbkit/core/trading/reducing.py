@@ -41,7 +41,7 @@ _LIFE_NS = 1_000_000_000
 """So long may the venue take to execute the order."""
 _WAIT_NS = 5_000_000_000
 """An asset waits for so long, because the next deal of it may take what is left; then after each try, doubling."""
-_DOUBLINGS = 6
+_DOUBLINGS = 3
 _SLIPPAGE = 0.0005
 """How far beyond the last level used the order may fill, as a fraction of price."""
 

@@ -84,6 +84,7 @@ class Link:
         "attempt",
         "counted",
         "dial_ns",
+        "due_ns",
         "phase",
         "ready",
         "ready_ns",
@@ -103,6 +104,8 @@ class Link:
         self.counted = counted
         self.phase = Phase.UP if spec.role is Role.REST else Phase.WAITING
         self.dial_ns = now_ns if self.phase is Phase.WAITING else NEVER
+        self.due_ns = NEVER
+        """When its session wants ``tick``, as far as the dialer knows: ``Dialer.settle``."""
         self.attempt = 0
         self.up_ns = now_ns
         self.ready = spec.role is Role.REST

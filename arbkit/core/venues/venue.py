@@ -34,6 +34,7 @@ from arbkit.core.types import (
     Role,
 )
 from arbkit.core.venues.clock import VenueClock
+from arbkit.core.venues.health import Health
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
 from arbkit.core.venues.readiness import Readiness
@@ -151,6 +152,8 @@ class Venue:
         "exchange",
         "fee_in_base",
         "fees",
+        "fills_ns",
+        "health",
         "instruments",
         "latency_ns",
         "list_orders_ns",
@@ -180,6 +183,7 @@ class Venue:
         self.throttle = Throttle(exchange.rate_limits)
         self.readiness = Readiness(setup.account, exchange.capabilities)
         self.refusals = Refusals()
+        self.health = Health()
         self.paper: Paper | None = None
         if setup.paper is not None:
             self.paper = Paper(
@@ -220,6 +224,8 @@ class Venue:
         """When open orders are to be listed."""
         self.orders_failed = 0
         """How many listings of open orders were asked for since the last complete one."""
+        self.fills_ns: dict[str, int] = {}
+        """When the newest complete listing of the fills of an instrument was asked for."""
         self.balances_ns = 0
         """When the newest listing of balances was asked for."""
         self.orders_wanted_ns = 0

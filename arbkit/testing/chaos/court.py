@@ -42,6 +42,7 @@ JUDGES: Final[Mapping[str, str]] = {
     "left_alone": "no naked leg is left alone while the books would have let it finish",
     "unproved": "nothing is unproved for more than 60 s without an action on the naked leg",
     "loss": "a loss limit that was passed stays passed, over restarts too",
+    "carried": "gains and leftovers are those of all processes, by the venues' ledgers",
     "marked": "the profit and loss always has a value, and it is the venues'",
     "book": "no order is sent on a book that is wrong, stale or silent",
     "caps": "no limit is exceeded when an order is sent",
@@ -222,8 +223,7 @@ class Court:
                 yield f"{order!r} is unproved, and {naked:.0f} {self._asset} of {asset} are naked without an action"
 
     def _marked(self, run: Watched) -> Iterator[str]:
-        marked = run.desk.ledger.marked(run.desk.prices, self._asset)
-        self._unmarked = self._unmarked + 1 if marked is None else 0
+        self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None else 0
         if self._unmarked == UNMARKED_S:
             yield f"the profit and loss had no value for {UNMARKED_S} s: {run.desk.ledger.pnl()}"
 
@@ -242,6 +242,7 @@ class Court:
             ("fills", ending.fills(run)),
             ("open", ending.left_open(run, report.finish_s)),
             ("deals", self._deals()),
+            ("carried", ending.carried(run)),
             ("rules", ending.rules(run, self._kinds)),
             ("rate", ending.rate(run)),
             ("ban", ending.ban(run)),
@@ -262,7 +263,8 @@ class Court:
         run = self.run
         for asset in run.truth.gains:
             naked = run.truth.naked(asset, self._asset)
-            told = run.desk.held() or run.desk.interrupted.waiting or self.told["alarm.deal_interrupted"]
+            told = bool(run.desk.held() or run.desk.interrupted.waiting or run.desk.reducing.told())
+            told = told or self.told["alarm.deal_interrupted"] > 0
             if asset not in (self._asset, "BNB") and abs(naked) > DUST and not told:
                 yield f"{naked:.0f} {self._asset} of {asset} are naked at the end, and nothing tells it"
         if run.crashes:

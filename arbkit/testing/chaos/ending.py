@@ -12,7 +12,19 @@ from arbkit.core.types import Side
 from arbkit.testing.chaos.plan import ChaosPlan
 from arbkit.testing.chaos.watched import Watched
 
-__all__ = ["accepted_once", "alive", "ban", "deal", "fills", "ledger", "left_open", "marked", "rate", "rules"]
+__all__ = [
+    "accepted_once",
+    "alive",
+    "ban",
+    "carried",
+    "deal",
+    "fills",
+    "ledger",
+    "left_open",
+    "marked",
+    "rate",
+    "rules",
+]
 
 BANNED_MOST, BANNED_EVERY_S = 20, 5
 """So many requests may reach a venue in a ban: what was on its way, and then one in so many seconds. (Not every venue
@@ -23,6 +35,8 @@ _RULES: Final = ("tick", "lot", "min_qty", "max_qty", "min_notional", "band_high
 _FOR_LONG: Final = frozenset({"ban", "delist", "rules"})
 """Faults that a desk rightly respects after their end."""
 _ZERO: Final = Decimal(0)
+_TINY: Final = Decimal("1e-15")
+"""Sums of many digits are rounded."""
 
 
 def accepted_once(run: Watched) -> Iterator[str]:
@@ -114,6 +128,10 @@ def deal(run: Watched, deal: Deal, held: set[int]) -> Iterator[str]:
     if deal.state is not DealState.CLOSED:
         yield f"deal {deal.id} is {deal.state.value}"
         return
+    if deal.reduces:  # what it did not trade off is left: ``carried`` judges that
+        return
+    if any(order.filled_qty for order in deal.orders.values()):
+        over += deal.carried
     for leg in deal.legs:
         instrument = run.desk.catalogue.get(leg.instrument)
         if instrument is None:
@@ -123,6 +141,23 @@ def deal(run: Watched, deal: Deal, held: set[int]) -> Iterator[str]:
         if qty >= least > 0:
             yield f"deal {deal.id} closed as {deal.outcome} with {over} {base} over ({deal.why})"
             return
+
+
+def carried(run: Watched) -> Iterator[str]:
+    """What all our orders brought, those of dead processes too, is the gain of the last process; what they left of an
+    asset is in its leftovers or in a deal that is open."""
+    desk = run.desk
+    if desk.unresolved():
+        return
+    gained = desk.ledger.gained()
+    for asset, true in run.truth.gains.items():
+        if abs(gained.get(asset, _ZERO) - true) > _TINY:
+            yield f"the gain is {gained.get(asset, _ZERO)} {asset}, by the venues' ledgers {true}"
+    for asset in {one.base for one in desk.catalogue} - {desk.setup.limits.asset, "BNB"}:
+        open_ = sum((deal.over for deal in desk.engine.deals.values() if deal.legs[0].base == asset), _ZERO)
+        true = run.truth.gains.get(asset, _ZERO)
+        if abs(desk.leftovers.of(asset) + open_ - true) > _TINY:
+            yield f"{desk.leftovers.of(asset)} {asset} are left over and {open_} in open deals, but {true} are naked"
 
 
 def rules(run: Watched, kinds: set[str]) -> Iterator[str]:
@@ -155,9 +190,9 @@ def ban(run: Watched) -> Iterator[str]:
 
 
 def marked(run: Watched, asset: str) -> Iterator[str]:
-    """Our figure against the venues', where one process saw everything."""
-    marked = run.desk.ledger.marked(run.desk.prices, asset)
-    if run.crashes or marked is None or run.desk.unresolved():
+    """Our figure, earlier processes included, against the venues'."""
+    marked = run.desk.audit.gain
+    if marked is None or run.desk.unresolved():
         return
     true = run.truth.worth(asset)
     if abs(marked - true) > 1 + abs(true) / 50:
@@ -170,6 +205,8 @@ def alive(run: Watched, plan: ChaosPlan) -> Iterator[str]:
     if plan.seed % 2 == 0 or plan.poor or plan.tight or desk.gate.restricted() or desk.held():
         return
     if any(fault.kind in _FOR_LONG for fault in plan.faults) or run.stopped_by_disk:
+        return
+    if any(venue.health.returned_ns > run.healed_ns for venue in desk.venues.values()):
         return
     idle = run.idle_venues()
     if idle and run.fair_edges >= 10:

@@ -28,21 +28,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
-        judges=("marked",),
-        weather=("lag", "late", "silent", "maintenance", "ban", "venue_clock", "venue_drift", "halt"),
-        reason="the prices that mark the profit and loss come from trusted books only: without one it has no value, "
-        "and no loss limit works",
-        seed=0,
-        kinds=("lag",),
-    ),
-    Known(
-        judges=("marked",),
-        weather=("third_fee",),
-        reason="a fee in an asset that no book prices leaves the profit and loss without a value for the whole run",
-        seed=1,
-    ),
-    Known(
-        judges=("unproved", "open", "deals", "left_alone", "naked", "told", "fills"),
+        judges=("unproved", "open", "deals", "left_alone", "naked", "told", "fills", "carried"),
         weather=("delist",),
         reason="a venue answers no question about a symbol that it has removed, so an order that was open then is "
         "never proved, and its deal never ends",
@@ -58,7 +44,7 @@ KNOWN: Final[tuple[Known, ...]] = (
         kinds=("delist", "crash"),
     ),
     Known(
-        judges=("fills", "deals", "left_alone", "naked", "marked"),
+        judges=("fills", "deals", "left_alone", "naked", "marked", "carried"),
         weather=("disk_dead",),
         reason="hedges that left while no record could be written are unknown to the next process, and a held deal is "
         "forgotten",

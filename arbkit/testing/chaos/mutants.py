@@ -22,6 +22,7 @@ from arbkit.core.execution.tracker import Tracker
 from arbkit.core.market.watchdog import LinkWatch, Transit
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
+from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.money.limits import Limits
 from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal
@@ -358,6 +359,17 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         promise="SIGKILL: the next run reads the journal",
         patches=((Recovery, "interrupted", sabotage.none_of_them),),
         upsets=(_DIES,),
+    ),
+    Mutant(
+        name="gains and leftovers of earlier runs are forgotten",
+        promise="A restart, a crash, or many: losses, leftovers, modes of breakers and the day come from the journal",
+        patches=((Carried, "_booked", sabotage.nothing),),
+        upsets=(_DIES,),
+    ),
+    Mutant(
+        name="what deals leave is forgotten",
+        promise="Roundings, fees in base, small fills and late ones leave an amount of an asset: it counts in the caps",
+        patches=((Leftovers, "book", sabotage.nothing),),
     ),
     Mutant(
         name="a restored order is proved absent too early",

@@ -129,10 +129,9 @@ def sharper_only(self: VenueClock, sample: ClockSample, now_ns: int) -> None:
         self.offset_ns, self.error_ns = sample.offset_ns, sample.error_ns
 
 
-def looks_away(self: Audit, now_ns: int) -> list[Any]:
+def looks_away(self: Audit, now_ns: int) -> None:
     """``Audit.tick`` that looks at nothing."""
     self.due_ns = now_ns + EVERY_NS
-    return []
 
 
 def by_the_journal(self: Carried, now_ns: int = 0) -> int:

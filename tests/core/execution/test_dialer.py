@@ -66,11 +66,12 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
     specs = [LinkSpec(link=f"slow.{n}", venue="slow", role=Role.PUBLIC) for n in range(6)]
     specs.append(LinkSpec(link="quick.0", venue="quick", role=Role.PUBLIC))
     links = [lines.add(spec, 0) for spec in specs]
+    assert lines.alarms.take(0) == [link.spec.link for link in sorted(links, key=lambda link: link.spec.link)]
     for link in links:
         lines.wake(link, 0)
     assert port.dialled == ["slow.0", "slow.1", "slow.2", "quick.0"]
-    due_ns = lines.due_ns(0)
+    due_ns = lines.alarms.due_ns
     assert SECOND <= due_ns <= 2 * SECOND
-    for link in links:
-        lines.wake(link, due_ns)
+    for name in lines.alarms.take(due_ns):
+        lines.wake(lines.links[name], due_ns)
     assert port.dialled[4:] == ["slow.3", "slow.4", "slow.5"]

@@ -222,6 +222,18 @@ def test_while_unexplained_the_lower_total_is_available() -> None:
     assert ledger.available(ACCOUNT, "USDT") == 0
 
 
+def test_only_a_movement_that_a_report_may_lack_explains_it() -> None:
+    """A withdrawal of as much as was bought a minute ago is no old report."""
+    ledger = opened()
+    ledger.fill(make_fill("a", Side.BUY, "1", "10", exch_ns=100), BTC_USDT)
+    ledger.fill(make_fill("b", Side.BUY, "2", "10", exch_ns=300), BTC_USDT)
+    assert ledger.balance(bal("BTC", "2", recv_ns=400), 200) is None  # without b
+    gone = ledger.balance(bal("BTC", "1", recv_ns=400), 200)
+    assert gone is not None
+    assert gone.drift == -3
+    assert ledger.available(ACCOUNT, "BTC") == 1
+
+
 def test_an_older_report_is_ignored() -> None:
     """By venue time, where both reports have one."""
     ledger = opened(exch_ns=10)

@@ -412,12 +412,30 @@ TestNeverExceeded = NeverExceeded.TestCase
 TestNeverExceeded.settings = settings(max_examples=60, stateful_step_count=30)
 
 
+def test_a_balance_that_nothing_explains_stops_its_asset_and_no_other() -> None:
+    """More than ``max_drift`` for ten seconds: no deal begins that needs this asset of this account."""
+    limits = make()
+    second = 1_000_000_000
+    report = Balance(account="a:main", asset="USDT", free=Dec(1030), snapshot=True, recv_ns=second)
+    limits.ledger.balance(report)
+    assert reserve(limits, make_deal(1), 5 * second) == ""
+    limits.release(1)
+    assert reserve(limits, make_deal(2), 20 * second) == "max_drift"
+    other = make_deal(3)
+    for leg, account in zip(other.legs, ("b:main", "c:main"), strict=True):
+        leg.account = account
+        leg.instrument = leg.instrument.replace(leg.instrument.partition(":")[0], account.partition(":")[0])
+    assert reserve(limits, other, 20 * second) == ""
+    limits.ledger.external("a:main", "USDT", Dec(30))
+    assert reserve(limits, make_deal(4), 20 * second) == ""
+
+
 def test_the_invariant_sees_a_limits_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without reservations two deals get the same balance, which the invariant above must find."""
     monkeypatch.setattr(
         Limits,
         "_funds",
-        lambda self, needs, held: held.reserved.update({(n.account, n.asset): n.amount for n in needs}),
+        lambda self, needs, held, now_ns: held.reserved.update({(n.account, n.asset): n.amount for n in needs}),
     )
     limits = make(usdt="150")
     assert [reserve(limits, make_deal(number)) for number in (1, 2)] == ["", ""]

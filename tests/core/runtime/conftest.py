@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,14 @@ class FakeDesk:
         self.calm = True
         self.proved_by_ns = 0
         self.changed = asyncio.Event()
+        self.gate = SimpleNamespace(restricted=dict)
+        self.said: list[str] = []
+
+    def log(self, event: str, **fields: Any) -> None:
+        self.said.append(event)
+
+    def scope_problem(self, scope: str) -> str:
+        return "" if scope in ("", "binance") else f"no scope {scope}"
 
     def commands_hash(self) -> str:
         return "no commands"
@@ -75,6 +84,7 @@ INPUTS = frozenset(
         "durable",
         "stop",
         "halt",
+        "mode",
     )
 )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
@@ -386,6 +387,49 @@ def test_late_fill_of_a_closed_deal_reopens_it(rig):
     assert next(one.outcome for one in rig.records("DealClosed")) == "nothing"
     assert len(rig.records("DealClosed")) == 2
     nothing_held(rig)
+
+
+def carried(rig) -> tuple[dict[str, D], dict[str, D]]:
+    """What the journal says now that all runs gained, and that is left, without zeros."""
+    found: tuple[dict[str, D], dict[str, D]] = {}, {}
+    for one in rig.left().booked:
+        for sums, part in zip(found, (one.flows, one.left), strict=True):
+            for asset, amount in part.items():
+                sums[asset] = sums.get(asset, D(0)) + amount
+    gained, left = ({asset: amount for asset, amount in sums.items() if amount} for sums in found)
+    return gained, left
+
+
+def test_what_the_journal_carries_is_what_was_booked(rig):
+    """After a deal, while a late fill has opened it again, at its second end, and after a fill that comes when nothing
+    of the deal is in memory: the next run would know the same gain and the same leftovers. Nothing counts twice."""
+
+    def booked() -> tuple[dict[str, D], dict[str, D]]:
+        left = rig.desk.leftovers
+        pnl = {asset: amount for asset, amount in rig.desk.ledger.pnl().items() if amount}
+        return pnl, {asset: left.of(asset) for asset in left.assets()}
+
+    buy, sell = rig.trade()
+    rig.fill(sell)
+    rig.say("aa.private", rig.report(buy, OrdStatus.EXPIRED, order_id="v" + buy, cum_qty=D(0)))
+    (hedge,) = rig.orders()[2:]
+    rig.fill(hedge)
+    assert rig.deals == []
+    assert carried(rig) == booked()
+    late = replace(rig.filled(buy, qty="0.06"), ord_status=OrdStatus.EXPIRED)
+    rig.say("aa.private", late)
+    (deal,) = rig.deals
+    assert deal.over == D("0.06")
+    assert booked()[1] == {}
+    rig.fill(rig.orders()[-1])
+    assert rig.deals == []
+    assert carried(rig) == booked()
+    rig.run(1)
+    rig.desk.engine._past.clear()
+    rig.say("aa.private", replace(late, trade_id="another", cum_qty=D("0.1"), last_qty=D("0.04")))
+    assert rig.deals == []
+    assert booked()[1] == {"BTC": D("0.04")}
+    assert carried(rig) == booked()
 
 
 def test_a_side_that_a_venue_refuses_is_left_alone_by_all_deals(rig):
