@@ -13,7 +13,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.journal import decode
 from arbkit.core.trading.running import RunningStrategy
-from arbkit.core.types import HttpRequest
+from arbkit.core.types import HttpRequest, NewOrder, Role, Side, VenueSettings
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.sim.venue import Lost
@@ -24,7 +24,23 @@ from arbkit.testing.virtual import VirtualRun, reveal
 REGISTRY = plugins.load(dialects=True)
 NAMES = sorted(REGISTRY.dialects)
 MS, S = 1_000_000, 1_000_000_000
+ORDER = NewOrder(
+    account="a", instrument="a:BTC-USDT", cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1), deal=1
+)
 MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=1000)
+
+
+def patience_s(run: VirtualRun, venue: str) -> float:
+    """Within this time the absence of an order can be proved at the venue: a minute, and the time in which it may still
+    be executed."""
+    able = run.desk.venues[venue].exchange.capabilities
+    return 70 + (able.order_window_ns + able.order_timeout_ns) / S
+
+
+def by_socket(venue: str) -> bool:
+    """Orders go over a socket, so that a second one can follow before the first one is in doubt."""
+    exchange = REGISTRY.exchange(venue)(VenueSettings())
+    return Role.TRADE in exchange.route(ORDER)
 
 
 def spread() -> SpreadArb:
@@ -104,7 +120,10 @@ def test_a_leg_at_a_venue_that_bans_us_is_taken_back_elsewhere(venue: str) -> No
 
     exchange.on_arrival = banned
     run.run_for(9.9)
-    assert naked_ns(run, 15) < S
+    if run.desk.venues[venue].exchange.capabilities.streams_fills:
+        assert naked_ns(run, 15) < S
+    else:  # what filled is listed by the venue that bans us
+        assert naked_ns(run, 90) < 75 * S
     assert arrived
     assert run.stop(120)
     assert {row["outcome"] for event, row in told if event == "deal.closed"} <= {"reversed", "hedged"}
@@ -124,7 +143,7 @@ def test_a_trade_made_by_hand_does_not_block_the_proof(venue: str) -> None:
     run, told = one_edge(venue, faults, buys=True)
     run.run_for(11)
     assert [order for order in run.desk.unresolved() if order.unknown]
-    run.run_for(60)
+    run.run_for(patience_s(run, venue))
     assert run.desk.unresolved() == []
     assert [event for event, _ in told].count("order.absent") == 1
     assert [row["outcome"] for event, row in told if event == "deal.closed"] != []
@@ -156,7 +175,7 @@ def test_a_leg_without_proof_is_told_and_taken_back_and_the_questions_become_rar
     assert run.stop()
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", [name for name in NAMES if by_socket(name)])
 def test_the_next_run_proves_a_lost_order_although_its_journal_lacks_another(venue: str) -> None:
     """The first of two deals loses an order, the second one fills, then the process dies. The fills of the second are
     listed in the next run, which does not know its orders: the proof comes within a minute, for few questions."""
@@ -184,7 +203,7 @@ def test_the_next_run_proves_a_lost_order_although_its_journal_lacks_another(ven
     )
     second = VirtualRun(run.world, lambda port, now_ns: Desk(setup, port, now_ns), run.now_ns + S)
     asked = count(second, *LISTS)
-    second.run_for(60)
+    second.run_for(patience_s(second, venue))
     assert second.desk.unresolved() == []
     assert second.desk.venues[venue].readiness.missing() == []
     assert len(asked) <= 12

@@ -65,7 +65,8 @@ def test_a_clock_of_ours_that_is_wrong_costs_only_a_warning(venue: str) -> None:
         assert run.desk.unresolved() == []
         warned = {row["venue"]: row["offset_ms"] for row in told.of("clock.wrong")}
         assert set(warned) == ({venue, other(venue)} if skew_s else set())
-        assert all(abs(offset_ms + 1000 * skew_s) < 50 for offset_ms in warned.values())
+        # Kraken's REST tells whole seconds
+        assert all(abs(offset_ms + 1000 * skew_s) < 600 for offset_ms in warned.values())
         closed = told.of("deal.closed")
         assert len(closed) >= 5
         assert {row["outcome"] for row in closed} <= {"hedged", "completed", "nothing"}
@@ -93,7 +94,8 @@ def test_a_step_of_a_venues_clock_is_followed_within_a_minute(venue: str, step_s
     assert abs(signer.offset_ns - step_s * S) < 0.01 * S
     early = len(told.of("deal.closed"))
     run.run_for(30)
-    after = [row["outcome"] for row in told.of("deal.closed")[early:]]
+    rows = told.of("deal.closed")[early:]
+    after = [row["outcome"] for row in rows if row["ms"] < 30_000]  # the step left older ones in doubt
     assert before >= 5
     assert len(after) >= 5
     assert set(after) <= {"hedged", "nothing"}

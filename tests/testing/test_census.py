@@ -70,12 +70,13 @@ class Census:
     """One run. ``causes``: the symbols with planted edges."""
 
     def __init__(self, causes: Sequence[str], patch: pytest.MonkeyPatch, **settings: Any) -> None:
-        quote = SimExchange.quote
+        requote = SimExchange.requote
 
-        def thin(self: SimExchange, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
-            quote(self, account, symbol, buy, px, min(lots, 1) if symbol == THIN else lots, now_ns)
+        def thin(self: SimExchange, account: str, symbol: str, levels: Sequence[Any], now_ns: int) -> None:
+            few = [(buy, px, min(lots, 1)) for buy, px, lots in levels] if symbol == THIN else levels
+            requote(self, account, symbol, few, now_ns)
 
-        patch.setattr(SimExchange, "quote", thin)
+        patch.setattr(SimExchange, "requote", thin)
         lag = Fault(kind="lag", venue="okx", at_s=LAG_S[0], amount=2.0, for_s=LAG_S[1] - LAG_S[0])
         self.world = World(
             [dialect for _, dialect in VENUES],
