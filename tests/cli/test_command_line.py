@@ -16,7 +16,7 @@ import pytest
 
 from arbkit import cli
 from arbkit.app import demo, launch, replay
-from arbkit.app.plan import RunPlan
+from arbkit.app.plan import RunPlan, VenuePlan
 from arbkit.core.errors import ConnectFailed, LocalProtocolError, RemoteProtocolError
 from arbkit.core.tape import MAGIC, TapeHead, TapeWriter
 
@@ -445,7 +445,8 @@ def test_a_tape_is_replayed_and_must_give_the_same_commands(
 
 def stranger_tape(file: Path, target: str) -> str:
     """A tape whose head names this strategy."""
-    plan = RunPlan(venues=[], target=target, params={"symbols": ["BTC-USDT"]})
+    venue = VenuePlan(venue="okx", account="okx:main", environment="prod", balances={})
+    plan = RunPlan(venues=[venue], target=target, params={"symbols": ["BTC-USDT"]})
     tape = TapeWriter(TapeHead(began_ns=1, code="x", seed=1, setup=msgspec.msgpack.encode(plan)))
     tape.end("ab", 2)
     file.write_bytes(MAGIC + tape.pack(tape.take()))
