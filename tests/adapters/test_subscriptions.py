@@ -117,8 +117,8 @@ def test_a_silent_symbol_is_told_ten_seconds_after_its_confirmation() -> None:
 
 
 def test_a_stream_that_the_venue_holds_already_is_let_go_first() -> None:
-    """An answer was lost, so the venue knows of a subscription that we do not: it refuses a second one, for ever. After two
-    refusals the stream is unsubscribed before it is asked for."""
+    """An answer was lost, so the venue knows of a subscription that we do not: it refuses a second one, for ever. After
+    two refusals the stream is unsubscribed before it is asked for."""
     held = {"book.XUSDT"}
     subscriptions = Subscriptions("x.0", "x", write, lambda *_: ())
     requests = asked(subscriptions.ask([("book", "XUSDT")], 0))
