@@ -72,6 +72,21 @@ KNOWN: Final[tuple[Known, ...]] = (
         seed=0,
         kinds=("delist", "crash"),
     ),
+    *(
+        Known(
+            judge=judge,
+            says=says,
+            weather=("disk_dead",),
+            reason=_LOST,
+            seed=seed,
+            kinds=("disk_dead", "lose_request", "crash"),
+        )
+        for judge, seed, says in (
+            ("fills", 0, "^[a-z]+ [0-9a-z]+ is unknown to arbkit$"),
+            ("deals", 0, "^deal [0-9]+ closed as Outcome"),
+            ("naked", 4, "are naked, the cap is"),
+        )
+    ),
 )
 
 
