@@ -10,8 +10,8 @@ RUNS = Path(__file__).with_name("crash_runs.py")
 
 
 def test_three_crash_points_hold_every_promise() -> None:
-    """Killed when the venue's word on an order arrives, after an order's end and before a deal's end is written: the next
-    process trades again, each intent was accepted at most once, the ledgers are equal, and what was naked is told."""
+    """Killed when the venue's word on an order arrives, after an order's end and before a deal's end is written: the
+    next process trades again, each intent was accepted at most once, the ledgers are equal, what was naked is told."""
     points = "answered,outcome,closed"
     command = [sys.executable, str(RUNS), "--points", points, "--runs", "1", "--jobs", "3", "--venues", "binance,okx"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -306,10 +306,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="loss limits are ignored",
         promise="Loss limits stop new deals",
         patches=((Limits, "pnl", sabotage.none_of_them),),
-        # the venues charge ten times the fee that they told, so that each deal is a loss
-        faults=(Fault(kind="fee", at_s=8.0, amount=0.01, asset=""),),
+        # the venues charge four times the fee that they told, so that each deal is a loss
+        faults=(Fault(kind="fee", amount=0.004, asset=""),),
         tight=True,
-        seconds=60.0,
+        seconds=20.0,
     ),
     Mutant(
         name="rate limits are ignored",
