@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix bounds chaos bench clients size dist sbom lock clean
+.PHONY: help setup demo test format lint types floors tests matrix bounds chaos crash bench clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -24,6 +24,7 @@ help:
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
 	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
+	@echo "make crash    real processes killed at twelve points, with and without a power failure (RUNS=10 JOBS=2)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
@@ -83,6 +84,10 @@ chaos: $(READY)
 	@for profile in calm rough storm; do $(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile; done
 	@$(BIN)/python tests/chaos/hunt.py
 	@$(BIN)/python tests/chaos/hostile.py
+
+RUNS ?= 10
+crash: $(READY)
+	@$(BIN)/python tests/live/crash_runs.py --runs $(RUNS) --jobs $(JOBS)
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done

@@ -79,7 +79,8 @@ FaultKind: TypeAlias = Literal[
 - ``refuse``: a subscription is refused for a passing reason;
 - ``overrun``: an order over a WebSocket is accepted, and its answer says "too many requests" (over HTTP: ``status``
   with ``body`` "limited" and ``applied``);
-- ``fee``: from now on the account pays its fees in ``asset``;
+- ``fee``: from now on the account pays its fees in ``asset`` ("" = as before), and the rate ``amount`` as a taker if it
+  is not 0;
 - ``withdraw``: the account's owner takes ``amount`` of ``asset`` away, if it is free;
 - ``foreign``: another program buys for ``amount`` of the quote asset: a limit order at the best bid, with an id of
   its own, cancelled after ``for_s``;

@@ -199,6 +199,8 @@ class Trouble:
                     exchange.deposit(ACCOUNT, fault.asset, -amount, now_ns)
             case "fee":
                 exchange.accounts[ACCOUNT].fee_asset = fault.asset
+                if fault.amount:
+                    exchange.charge(ACCOUNT, Decimal(str(fault.amount)))
 
     def _change(self, symbol: str, fault: Fault, now_ns: int) -> None:
         """A fault of one symbol."""

@@ -138,6 +138,12 @@ class SimExchange:
         """The account that owns an API key."""
         return self._keys.get(key)
 
+    def charge(self, account: str, taker: Decimal) -> None:
+        """From now on the account pays this rate as a taker."""
+        self.accounts[account].taker = taker
+        for symbol in self.pairs:
+            self._fees.open(account, symbol)
+
     def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
         """(maker, taker) of an account, for a symbol or in general."""
         return self._fees.rates(account, symbol)

@@ -42,6 +42,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
 _ENDS: Final = ("crash", "power_cut", "crash_loop", "amnesia", "disk_full", "disk_dead")
 """After these a new process starts."""
+_LOST: Final = "hedges that left while no record could be written are unknown to the next process"
 
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
@@ -53,6 +54,21 @@ KNOWN: Final[tuple[Known, ...]] = (
         "delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
         seed=0,
         kinds=("delist", "crash"),
+    ),
+    *(
+        Known(
+            judge=judge,
+            says=says,
+            weather=("disk_dead",),
+            reason=_LOST,
+            seed=seed,
+            kinds=("disk_dead", "lose_request", "crash"),
+        )
+        for judge, seed, says in (
+            ("fills", 0, "^[a-z]+ [0-9a-z]+ is unknown to arbkit$"),
+            ("deals", 0, "^deal [0-9]+ closed as Outcome"),
+            ("naked", 4, "are naked, the cap is"),
+        )
     ),
 )
 

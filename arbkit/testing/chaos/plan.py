@@ -50,7 +50,7 @@ class ChaosPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def third_fee(self) -> bool:
         """Whether a fee is taken in an asset that the pair does not have."""
-        return any(fault.kind == "fee" for fault in self.faults)
+        return any(fault.kind == "fee" and fault.asset for fault in self.faults)
 
 
 def trimmed(what: Struct) -> dict[str, Any]:

@@ -308,6 +308,8 @@ class Watched(VirtualRun):
             case "slow_disk":
                 self.disk.sync_ns = round(upset.amount * 1e9)
                 self._later(until_ns, self.disk.repaired)
+            case "slow_line":
+                self.latency_ns = round(upset.amount * 1e9)
             case "disk_full" | "disk_dead":
                 self.disk.broken = upset.kind == "disk_dead"
                 self.stopped_by_disk = True

@@ -24,7 +24,9 @@ __all__ = ["FOUNDATION", "PROFILES", "WEATHER", "Dice", "Kind", "Profile", "Upse
 
 Profile: TypeAlias = Literal["calm", "rough", "storm"]
 PROFILES: Final[tuple[Profile, ...]] = ("calm", "rough", "storm")
-UpsetKind: TypeAlias = Literal["crash", "skew", "drift", "jump", "stall", "slow_disk", "disk_full", "disk_dead"]
+UpsetKind: TypeAlias = Literal[
+    "crash", "skew", "drift", "jump", "stall", "slow_disk", "disk_full", "disk_dead", "slow_line"
+]
 _T = TypeVar("_T")
 
 
@@ -40,7 +42,9 @@ class Upset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     - ``slow_disk``: each sync of the journal takes ``amount`` seconds for ``for_s``;
     - ``disk_full``: the journal reports a full disk (its reserve is in use) and the run stops; it starts again
       ``for_s`` later with room on the disk;
-    - ``disk_dead``: no record can be written any more, and the run stops; it starts again ``for_s`` later.
+    - ``disk_dead``: no record can be written any more, and the run stops; it starts again ``for_s`` later;
+    - ``slow_line``: from now on everything takes ``amount`` seconds to a venue and back each. No profile draws it; a
+      mutant needs it.
     """
 
     kind: UpsetKind
