@@ -16,17 +16,19 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix chaos bench clients size dist lock clean
+.PHONY: help setup demo test format lint types floors tests matrix bounds chaos bench clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
 	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
-	@echo "make chaos    many seeds in bad weather, in virtual time, then each safeguard off (SEEDS=0..499 JOBS=2)"
+	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
+	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
+	@echo "make sbom     the bill of materials of all packages (CycloneDX) in dist/sbom.json, from uv.lock"
 	@echo "make lock     update uv.lock from pyproject.toml"
 	@echo "make clean    remove the environments, dist and caches"
 
@@ -39,7 +41,8 @@ $(READY): $(WORKSPACE)
 	fi
 	@version=$$(sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock) && \
 	if ! $(BIN)/uv --version 2>/dev/null | grep -qF "uv $$version"; then \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$$version"; \
+		$(BIN)/python .ci/pinned.py uv > .venv/pinned.txt && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/pinned.txt; \
 	fi
 	@$(BIN)/uv sync --locked --quiet --all-packages --python $(BIN)/python
 	@touch $@
@@ -64,8 +67,12 @@ tests: $(READY)
 
 TESTS ?= tests plugins
 PYTHONS ?=
+BOUNDS ?=
 matrix: $(READY)
 	@PYTHONS="$(PYTHONS)" .ci/matrix $(TESTS)
+
+bounds: $(READY)
+	@BOUNDS="$(BOUNDS)" .ci/bounds $(TESTS)
 
 SEEDS ?= 0..99
 JOBS ?= 2
@@ -75,6 +82,7 @@ chaos: $(READY)
 	done
 	@for profile in calm rough storm; do $(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile; done
 	@$(BIN)/python tests/chaos/hunt.py
+	@$(BIN)/python tests/chaos/hostile.py
 
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
@@ -92,6 +100,11 @@ dist: $(READY)
 	@for package in $(PACKAGES); do $(BIN)/uv build --quiet --no-build-isolation --package $$package --out-dir dist --python $(BIN)/python; done
 	@rm -f dist/.gitignore
 	@ls -1 dist
+
+sbom: $(READY)
+	@mkdir -p dist
+	@$(BIN)/uv export --quiet --frozen --offline --no-dev --all-packages --format cyclonedx1.5 --output-file dist/sbom.json
+	@ls -1 dist/sbom.json
 
 lock:
 	@# a changed pyproject.toml fails the setup until the lock is written, but uv is installed before that

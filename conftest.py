@@ -7,6 +7,7 @@ recordings run if their files are there (``arbkit.testing.corpus``); otherwise o
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,9 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 from arbkit.config import load as config
 from arbkit.core.errors import ConfigError
 from arbkit.testing import corpus
+
+sys.path.append(str(Path(__file__).parent / "tests"))
+pytest_plugins = ["canaries"]
 
 
 class ConfigParser(CodeBlockParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ port = 0
 def write(folder: Path, text: str) -> Path:
     file = folder / "arbkit.toml"
     file.write_text(text)
+    file.chmod(0o644)
     return file
 
 
@@ -249,7 +251,8 @@ def test_live_needs_the_mode_the_distributions_and_the_venues(tmp_path: Path) ->
 
 
 def test_live_orders_go_to_no_other_host_untrusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A production host overridden in live mode needs ``i_trust_host`` with its name; paper and sim do not."""
+    """A host overridden in live mode needs ``i_trust_host`` with its name, in every environment: the key of a demo
+    account goes there too. Paper does not, nor does this machine."""
     monkeypatch.setenv("B_KEY", "k")
     base = LIVE.format(secret=secret_file(tmp_path)) + 'endpoints.rest = "https://api.example.org"\n'
     found = mistakes(write(tmp_path, base), live=True)
@@ -258,7 +261,44 @@ def test_live_orders_go_to_no_other_host_untrusted(tmp_path: Path, monkeypatch: 
     trusted = base + 'i_trust_host = ["api.example.org"]\n'
     assert config.load(write(tmp_path, trusted), env={}, live=True).mode == "live"
     assert config.load(write(tmp_path, base), env={}).mode == "live"
-    assert config.load(write(tmp_path, base + 'environment = "sim"\n'), env={}, live=True)
+    for environment in ("sim", "demo", "testnet"):
+        (found,) = mistakes(write(tmp_path, base + f'environment = "{environment}"\n'), live=True)
+        assert "api.example.org" in found
+    here = base.replace("https://api.example.org", "http://127.0.0.1:8080")
+    assert config.load(write(tmp_path, here), env={}, live=True)
+
+
+@pytest.mark.parametrize("rest", ["https://a.example/x?token=1", "https://a.example/#x", "https://169.254.169.254"])
+def test_an_endpoint_is_a_base_url_of_a_venue(tmp_path: Path, rest: str) -> None:
+    """No query (it would be logged), and not the metadata of a cloud machine, also not if it is trusted."""
+    trust = 'i_trust_host = ["a.example", "169.254.169.254"]\n'
+    assert len(mistakes(write(tmp_path, f'[venues.x]\n{trust}endpoints.rest = "{rest}"\n'))) == 1
+
+
+def test_a_key_in_an_endpoint_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a part of the path."""
+    monkeypatch.setenv("B_KEY", "k")
+    base = LIVE.format(secret=secret_file(tmp_path)) + 'i_trust_host = ["a.example"]\n'
+    (found,) = mistakes(write(tmp_path, base + f'endpoints.rest = "https://a.example/{CANARY}/"\n'), live=True)
+    assert "a key: remove it" in found
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_live_file_that_others_can_change_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """With the command that mends it; paper reads it. Another user's file is refused too."""
+    monkeypatch.setenv("B_KEY", "k")
+    file = write(tmp_path, LIVE.format(secret=secret_file(tmp_path)))
+    file.chmod(mode)
+    assert config.load(file, env={}).mode == "live"
+    with pytest.raises(ConfigError, match=f"chmod go-w {file}"):
+        config.load(file, env={}, live=True)
+    file.chmod(0o644)
+    assert config.load(file, env={}, live=True)
+    monkeypatch.setattr(os, "fstat", lambda fd: os.stat_result((0o100644, 1, 1, 1, 12345, 0, 0, 0, 0, 0)))
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        config.load(file, env={}, live=True)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:80", "ws://localhost:1/x", "http://[::1]:9", "wss://a.example"])

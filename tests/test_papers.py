@@ -52,7 +52,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(there.read_text()), link
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reliability.md", "docs/design.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/reliability.md", "docs/security.md", "docs/design.md", "CONTRIBUTING.md"]
+)
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     """Paths in backticks exist (a ``*`` matches something)."""
     for name in re.findall(r"`((?:tests|plugins|arbkit|docs|examples)/[\w./*-]+)`", (ROOT / page).read_text()):
@@ -65,7 +67,7 @@ def test_the_mistakes_of_the_readme_are_told_as_shown(tmp_path: Path, monkeypatc
     (tmp_path / "arbkit.toml").write_text(block(README, "<!-- mistakes -->", "toml"))
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    monkeypatch.setattr("arbkit.cli.output.say", said.append)
+    monkeypatch.setattr("arbkit.monitor.terminal.say", said.append)
     assert cli._run(["config", "check"]) == cli.USAGE
     assert "\n".join(said) + "\n" == block(README, "<!-- mistakes -->", "text")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from arbkit import cli
 from arbkit.core.errors import ConfigError, PluginError
 from arbkit.plugins import registry as plugins
 
@@ -150,10 +153,153 @@ def test_live_imports_only_the_distributions_that_are_named(shelf: Shelf) -> Non
     registry = plugins.load(["Someones_Venue"])
     assert {plugin.distribution for plugin in registry.plugins} == {"arbkit", "someones-venue"}
     assert "spy" not in sys.modules
-    with pytest.raises(
-        ConfigError, match="live mode loads only the distributions that the config names: Someones_Venue"
-    ):
+    with pytest.raises(ConfigError, match="only the distributions that the config names are loaded: Someones_Venue"):
         registry.exchange("binance")
+
+
+class Planted:
+    """Files of a distribution as a stranger can leave them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, folder: str, name: str, module: str, *, path: str = "", record: str = "") -> None:
+        place = self.folder / path
+        place.mkdir(exist_ok=True)
+        (self.folder / f"{module}.py").write_text("raise RuntimeError('ran')")
+        info = place / folder
+        info.mkdir()
+        about = "PKG-INFO" if folder.endswith(".egg-info") else "METADATA"
+        said = f"Name: {name}\n" if name else ""
+        (info / about).write_text(f"Metadata-Version: 2.1\n{said}Version: 9.9\nAuthor: Mallory\n")
+        if module:
+            (info / "entry_points.txt").write_text(f"[arbkit]\nx = {module}\n")
+        if record:
+            (info / "RECORD").write_text(record)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "words"),
+    [
+        ("stray_pkg-9.9.dist-info", "arbkit-binance", "must agree"),
+        ("stray_pkg-9.9.dist-info", "Arbkit.Binance", "must agree"),
+        ("stray_pkg-9.9.dist-info", "arbkit", "must agree"),
+        ("stray_pkg-9.9.dist-info", "", "no name"),
+        ("arbkit_binance-9.9.dist-info", "arbkit_binance", "more than once"),
+        ("ARBKIT.binance-9.9.dist-info", "ARBKIT.binance", "more than once"),
+        ("other.egg-info", "arbkit-binance", "no installed package"),
+    ],
+)
+@pytest.mark.parametrize("only", [None, ["arbkit-binance"]])
+def test_a_name_does_not_open_the_door(
+    shelf: Shelf, folder: str, name: str, words: str, only: list[str] | None
+) -> None:
+    """Whoever plants a name that the configuration trusts: none of the planted code runs, and the list says why."""
+    Planted(shelf.folder).add(folder, name, "evil_planted")
+    registry = plugins.load(only)
+    assert "evil_planted" not in sys.modules
+    said = {plugin.error for plugin in registry.plugins if plugin.module == "evil_planted"}
+    listed = only is None or name.lower().replace(".", "-") in ("arbkit", "arbkit-binance", "arbkit_binance")
+    assert any(words in text for text in said) if listed else not said
+    twins = words == "more than once"
+    assert ("binance" not in registry.exchanges) is twins  # nobody knows which of two is the right one
+
+
+def test_what_another_package_installed_is_not_loaded(shelf: Shelf) -> None:
+    """A wheel that carries a second distribution's folder, whose files the installer noted as its own; the named
+    package beside it works."""
+    planted = Planted(shelf.folder)
+    shelf.add("someones-venue", GOOD)
+    planted.add(
+        "harmless-1.0.dist-info", "harmless", "", record="harmless.py,,\nother_venue-0.1.dist-info/METADATA,,\n"
+    )
+    planted.add("other_venue-0.1.dist-info", "other-venue", "evil_carried")
+    registry = plugins.load()
+    assert "evil_carried" not in sys.modules
+    assert "installed by harmless" in find(registry, "other-venue").error
+    assert registry.exchange("krakenish")
+
+
+def test_the_current_folder_is_no_place_for_a_package(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can write it could stand in for an installed one."""
+    shelf.add("someones-venue", GOOD)
+    monkeypatch.chdir(shelf.folder)
+    assert "current folder" in find(plugins.load(), "someones-venue").error
+
+
+def test_python_m_finds_what_the_command_finds(tmp_path: Path) -> None:
+    """``python -m`` puts the current folder first: modules and packages that lie there are not imported."""
+    Planted(tmp_path).add("arbkit_okx-9.9.dist-info", "arbkit-okx", "evil_cwd")
+    for name in ("click.py", "msgspec.py", "arbkit_okx.py"):
+        (tmp_path / name).write_text("open('ran', 'w')")
+    done = subprocess.run(
+        [sys.executable, "-m", "arbkit", "adapters", "list", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists()
+    assert "okx" in [row["venue"] for row in json.loads(done.stdout)["adapters"]]
+
+
+def test_the_build_folder_of_an_editable_package_is_no_second_one(shelf: Shelf) -> None:
+    """Some installers leave ``.egg-info`` beside the source, which is on the path: it is one package."""
+    shelf.add("someones-venue", GOOD)
+    source = shelf.folder / "source"
+    noted = {"url": source.as_uri(), "dir_info": {"editable": True}}
+    (shelf.folder / "someones_venue-1.0.dist-info" / "direct_url.json").write_text(json.dumps(noted))
+    Planted(shelf.folder).add("someones_venue.egg-info", "someones-venue", "someones_venue_x", path="source")
+    sys.path.append(str(source))
+    try:
+        registry = plugins.load()
+    finally:
+        sys.path.remove(str(source))
+    plugin = find(registry, "someones-venue")
+    assert (plugin.error, plugin.source, plugin.location) == ("", "editable", str(source))
+    assert registry.exchange("krakenish")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("adapters", "list"),
+        ("strategies", "list"),
+        ("config", "check"),
+        ("adapters", "test", "nobody"),
+        ("sim", "nobody"),
+        ("replay", "frames.jsonl", "--venue", "nobody"),
+        ("chaos", "--venues", "nobody", "--seeds", "1"),
+        ("run", "spread"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("where", ["file", "variable"])
+def test_every_command_loads_only_what_the_configuration_names(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], where: str
+) -> None:
+    """Paper mode too, and commands that need nothing else of the configuration."""
+    shelf.add("spy", "raise RuntimeError('imported')")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "frames.jsonl").touch()
+    if where == "file":
+        (folder / "arbkit.toml").write_text('distributions = ["arbkit-okx"]\n')
+    else:
+        monkeypatch.setenv("ARBKIT_DISTRIBUTIONS", '["arbkit-okx"]')
+    seen: list[plugins.Registry] = []
+    load = plugins.Registry.__init__
+
+    def note(registry: plugins.Registry) -> None:
+        load(registry)
+        seen.append(registry)
+
+    monkeypatch.setattr(plugins.Registry, "__init__", note)
+    cli._run(list(command))
+    assert [{one.distribution for one in registry.plugins} for registry in seen] == [{"arbkit", "arbkit-okx"}]
 
 
 def test_a_named_distribution_that_is_not_installed(shelf: Shelf) -> None:

@@ -219,6 +219,27 @@ def test_a_last_line_without_its_newline_is_whole_if_it_reads(tmp_path: Path) ->
     assert lines(path)[-1] == {"summary": {"frames": 1, "books": 1, "gaps": 0, "errors": 0}}
 
 
+def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's file of one endless line: it is an error like any other, and the lines after it are read."""
+    monkeypatch.setattr(recording, "LONGEST", 1000)
+    path = written(tmp_path, book("X", (1.0, 1.0), snapshot=True))
+    good = path.read_bytes()
+    path.write_bytes(good + b'{"data": "' + b"x" * 10_000 + b'"}\n' + good)
+    *found, summary = lines(path)
+    assert [line["i"] for line in found] == [0, 2]
+    assert summary["summary"]["errors"] == 1
+    path.write_bytes(good + b"x" * 1000)
+    assert lines(path)[-1]["summary"] == {"frames": 1, "books": 1, "gaps": 0, "errors": 0, "torn": 1}
+
+
+@pytest.mark.parametrize("t", [1e300, -1, 1e10])
+def test_a_time_that_cannot_be_is_a_bad_line(tmp_path: Path, t: float) -> None:
+    """Neither infinite nor before 1970: the line is counted, and the next one is read."""
+    bad, good = (book("X", (1.0, 1.0), snapshot=True) for _ in range(2))
+    summary = lines(written(tmp_path, {**bad, "t": t}, good))[-1]["summary"]
+    assert (summary["errors"], summary["frames"]) == (1, 1)
+
+
 def test_binary_frames(tmp_path: Path) -> None:
     """base64 in the file, bytes to the session."""
     frame = book("X", (1.0, 1.0), snapshot=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -168,3 +169,40 @@ def test_a_wrong_folder_of_recordings_ends_the_tests_with_one_line(tmp_path: Pat
     done = recorded_books({"ARBKIT_RECORDINGS": str(tmp_path / "none")})
     assert done.returncode == 4
     assert done.stderr.split("\n") == [f"ERROR: ARBKIT_RECORDINGS: {tmp_path / 'none'} is not a folder", "", ""]
+
+
+def test_the_tool_that_installs_is_pinned_by_hash() -> None:
+    """The line for pip has the version and the hashes of the lock, so that pip installs nothing else."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / ".ci" / "pinned.py"), "uv"], capture_output=True, text=True, check=True, timeout=60
+    )
+    (locked,) = (package for package in tomllib.loads(LOCK)["package"] if package["name"] == "uv")
+    name, *hashes = done.stdout.split()
+    assert name == f"uv=={locked['version']}"
+    files = [*locked["wheels"], locked["sdist"]]
+    assert sorted(hashes) == sorted(f"--hash={file['hash']}" for file in files)
+    assert "--require-hashes" in (ROOT / "Makefile").read_text()
+
+
+SBOM = "--quiet --frozen --offline --no-dev --all-packages --format cyclonedx1.5"
+
+
+def test_the_bill_of_materials_names_all_that_users_get() -> None:
+    """Made from the lock, without network: our packages, and every dependency with its version; no test tool."""
+    uv, options = Path(sys.executable).parent / "uv", SBOM.split()
+    done = subprocess.run(
+        [uv, "export", *options, "--project", str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found = {part["name"]: part.get("version") for part in json.loads(done.stdout)["components"]}
+    locked = {package["name"]: package["version"] for package in tomllib.loads(LOCK)["package"]}
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for name in (re.split(r"[<>=; ]", one)[0] for one in wanted):
+        assert found[name] == locked[name]
+    assert "arbkit-okx" in found
+    assert not {"pytest", "ccxt", "structlog"} & set(found)
+    recipe = (ROOT / "Makefile").read_text().split("\nsbom:")[1].split("\n\n")[0]
+    assert SBOM in recipe

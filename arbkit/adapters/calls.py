@@ -81,6 +81,10 @@ class Pages(Struct, frozen=True, gc=False):
     """The cursor after these rows; "" = they are the last."""
     instead_of: str = ""
     """A parameter of the first page that the cursor replaces."""
+    numbered: bool = False
+    """Pages are asked for by their number, from 1: any text as cursor means that there is one more."""
+    size: int = 0
+    """Pages are asked for by the number of rows before them, so many a page; the cursor as with ``numbered``."""
 
 
 def no_params(context: Context, what: Any) -> Params:
@@ -91,6 +95,7 @@ class Call(Struct, frozen=True):
     """One call of the REST API. The first three are usually given by position, the others by name."""
 
     path: str
+    """``{name}`` in it stands for the parameter of that name, which is then not sent elsewhere."""
     read: Callable[[Got], Sequence[Output]]
     cost: str | Sequence[Cost] = ()
     """The name of a bucket stands for one unit of it."""
@@ -107,6 +112,9 @@ class Call(Struct, frozen=True):
     """The venue lists fills of so long (0 = of all time)."""
     elsewhere: bool = False
     """An order that is not found here is looked for by ``AskKind.ORDER``."""
+    lookup: Call | None = None
+    """For cancels and queries where the venue wants its own id of the order: how the order is found by ours. Its pages
+    are followed until the order is there; then a cancel is sent, and a query is answered."""
 
 
 class CallTable:

@@ -67,11 +67,13 @@ class _Texts:
             elif self.texts.pop(key, None) is not None:
                 del self.keys[bisect_left(self.keys, key)]
 
-    def prune(self, most: int) -> None:
-        """Remove the worst levels, so that ``most`` remain."""
-        for key in self.keys[:-most]:
+    def prune(self, most: int) -> list[Level]:
+        """Remove the worst levels, so that ``most`` remain. Returns their deletes."""
+        worst = self.keys[:-most]
+        for key in worst:
             del self.texts[key]
         del self.keys[:-most]
+        return [Level(self.sign * key, 0.0) for key in worst]
 
     def __iter__(self) -> Iterator[TextLevel]:
         return (self.texts[key] for key in reversed(self.keys))
@@ -79,9 +81,12 @@ class _Texts:
 
 class Checksummed:
     """Applies each message to the book of texts and compares the checksum. If it differs, the book is LOST until the
-    next snapshot."""
+    next snapshot.
 
-    __slots__ = ("_asks", "_bids", "_checksum", "_depth", "instrument", "resync", "state")
+    ``window``: the venue sends no delete for a level that falls out of ``depth`` (Kraken), so such a level is deleted
+    at once."""
+
+    __slots__ = ("_asks", "_bids", "_checksum", "_depth", "_window", "instrument", "resync", "state")
 
     def __init__(
         self,
@@ -91,10 +96,12 @@ class Checksummed:
         *,
         depth: int = 0,
         checksum: Callable[[Iterator[TextLevel], Iterator[TextLevel]], int] = interleaved_crc32,
+        window: bool = False,
     ) -> None:
         self.instrument = instrument
         self._depth = depth
         self._checksum = checksum
+        self._window = window
         self._bids = _Texts(1.0)
         self._asks = _Texts(-1.0)
         self.resync = Resync(again, wake)
@@ -125,9 +132,12 @@ class Checksummed:
         asks = convert(message.asks, list[Level], strict=False)
         self._bids.apply(bids, message.bids)
         self._asks.apply(asks, message.asks)
+        depth = self._depth
+        if self._window:
+            bids += self._bids.prune(depth)
+            asks += self._asks.prune(depth)
         if self._checksum(iter(self._bids), iter(self._asks)) != message.checksum:
             return self.lose("checksum does not match", now_ns)
-        depth = self._depth
         for side in (self._bids, self._asks):
             if depth and len(side.keys) > 2 * depth:
                 side.prune(depth)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
-from arbkit.adapters.wire import MS, number, time_sample
+from arbkit.adapters.wire import MS, number, time_sample, whole
 from arbkit.core.types import (
     AssetStatus,
     Balance,
@@ -79,7 +79,7 @@ def inner(row: Row, name: str) -> list[dict[str, Any]]:
 
 def _ms_ns(row: Row, name: str) -> int:
     found = text(row, name)
-    return int(found) * MS if found.isascii() and found.isdecimal() and len(found) < 20 else 0
+    return int(found) * MS if found.isascii() and found.isdecimal() and len(found) <= 19 else 0
 
 
 def _side(row: Row, name: str) -> Side | None:
@@ -271,7 +271,7 @@ def clock(name: str, step_ns: int) -> Callable[[Got], list[ClockSample]]:
 
     def read(got: Got) -> list[ClockSample]:
         row: Row = got.rows[0] if isinstance(got.rows, list) else got.rows
-        venue_ns = int(text(row, name)) * step_ns
+        venue_ns = whole(text(row, name)) * step_ns
         return [time_sample(got.context.venue, venue_ns, step_ns, got.answer.sent_ns, got.answer.recv_ns)]
 
     return read

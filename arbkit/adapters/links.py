@@ -17,8 +17,8 @@ _NAMES = ("rest", "ws_public", "ws_private", "ws_trade")
 class Hosts:
     """Base URLs by environment and region: ``{("prod", ""): {"rest": ..., "ws_public": ...}, ("demo", "eea"): ...}``.
 
-    A missing name, or "", means that the environment has no such endpoint. Raises ``ValueError`` for a name that is not
-    one of ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``.
+    A missing name, or "", means that the environment has no such endpoint; one that no environment has is not asked
+    for. Raises ``ValueError`` for a name that is not one of ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``.
     """
 
     def __init__(self, venue: str, table: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
@@ -41,7 +41,8 @@ class Hosts:
         known = self._table.get((settings.environment, region))
         if known is None:
             where = f"environment {settings.environment!r}" + (f", region {region!r}," if region else "")
-            missing = [name for name in _NAMES if name not in given]
+            used = {name for urls in self._table.values() for name, url in urls.items() if url}
+            missing = [name for name in _NAMES if name in used and name not in given]
             if missing:
                 built_in = ", ".join(dict.fromkeys(environment for environment, _ in self._table))
                 raise ConfigError(

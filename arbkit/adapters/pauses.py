@@ -30,16 +30,26 @@ class Pauses(Struct, frozen=True, kw_only=True):
     """The bucket that is closed then; "" = the call's own, or those of every call if it has none."""
     statuses: Mapping[int, tuple[str, int]] = {}
     """HTTP status of a ban or a firewall -> (bucket, ns); "*" = all of the venue."""
+    pages: Mapping[int, tuple[str, int]] = {}
+    """The same, only for an answer that is not the venue's own (``own`` is false): a page of the server in front, where
+    the venue gives the status to its refusals too."""
 
-    def limits(self, status: int) -> bool:
-        """Whether the HTTP status is about the caller, and says nothing about the request."""
-        return status == 429 or status in self.statuses
+    def ban(self, status: int, own: bool) -> tuple[str, int]:
+        """(bucket, ns) of a ban; ("", 0) for another answer."""
+        return self.statuses.get(status) or (("", 0) if own else self.pages.get(status, ("", 0)))
 
-    def end(self, answer: HttpAnswer | NoAnswer, throttled: bool, bans: int, now_ns: int) -> tuple[str, int]:
+    def limits(self, status: int, own: bool = True) -> bool:
+        """Whether the answer is about the caller, and says nothing about the request. ``own``: it has the venue's
+        envelope."""
+        return status == 429 or self.ban(status, own)[1] > 0
+
+    def end(
+        self, answer: HttpAnswer | NoAnswer, throttled: bool, bans: int, now_ns: int, own: bool = True
+    ) -> tuple[str, int]:
         """(bucket, when it may be used again) after this answer; ("", 0) if nothing is to be closed.
 
         ``throttled``: its code says so; ``bans``: how many bans came before it in a row."""
-        bucket, pause_ns = self.statuses.get(answer.status, ("", 0))
+        bucket, pause_ns = self.ban(answer.status, own)
         if pause_ns:
             until_ns = now_ns + min(pause_ns << min(bans, 10), max(pause_ns, _LONGEST_NS))
         elif throttled or answer.status == 429:

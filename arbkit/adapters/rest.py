@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
-from arbkit.adapters.calls import Call, CallTable, Got, RestReply, RestRequest, What, name_of
+from arbkit.adapters.calls import Call, CallTable, Got, Params, RestReply, RestRequest, What, name_of
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import words
 from arbkit.adapters.verdicts import Code
@@ -34,9 +36,11 @@ from arbkit.core.types import (
     Notice,
     OrderAbsent,
     OrderUpdate,
+    OrdStatus,
     Output,
     QueryOrder,
     RateReport,
+    RejectReason,
     Role,
     Wire,
 )
@@ -136,35 +140,44 @@ class RestSession:
         if listed is not None:
             what, call = listed.what, listed.call
         else:
-            call = self._calls.of(what)
+            call = self._call(what)
         params = call.params(self._context, what)
         if listed is not None and listed.cursor and call.pages is not None:
             dropped = {call.pages.param, call.pages.instead_of}
             params = [*(one for one in params if one[0] not in dropped), (call.pages.param, listed.cursor)]
         deadline_ns = what.deadline_ns if isinstance(what, NewOrder) else 0
-        return self._sign(self._context, RestRequest(call.method, call.path, params, call.signed, deadline_ns), now_ns)
+        path, params = _placed(call.path, params)
+        return self._sign(self._context, RestRequest(call.method, path, params, call.signed, deadline_ns), now_ns)
+
+    def _call(self, what: What) -> Call:
+        """The call of a request; its lookup if the command lacks the venue's id that the call needs."""
+        call = self._calls.of(what)
+        nameless = isinstance(what, CancelOrder | QueryOrder) and not what.order_id
+        return call.lookup if nameless and call.lookup is not None else call
 
     # --- back
 
     def answered(self, what: What, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
+        if listed is None and isinstance(what, Ask) and what.kind is AskKind.PAGE:
+            return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
+        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < 500 else None
+        limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
-            if isinstance(answer, HttpAnswer) and (answer.status >= 500 or self._pauses.limits(answer.status)):
-                return self._limits(origin, answer, None, "", now_ns)  # the core repeats it
+            if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):
+                return self._limits(origin, answer, reply, None, "", now_ns)  # the core repeats it
             del self._listed[what.ref]  # type: ignore[union-attr]  # a page is an Ask
         if isinstance(answer, NoAnswer):
-            out = self._limits(origin, answer, None, "", now_ns)
+            out = self._limits(origin, answer, None, None, "", now_ns)
             return [*out, *self._cut_short(listed, answer.reason, now_ns)] if listed is not None else out
-        call = self._calls.of(origin) if listed is None else listed.call
-        reply = self._unwrap(answer) if answer.status < 500 else None
+        call = self._call(origin) if listed is None else listed.call
         code = reply.code if reply is not None else None
         text = reply.text if reply is not None else f"HTTP {answer.status} {words(answer.body)}".strip()
-        limited = self._pauses.limits(answer.status)
-        out = self._limits(origin, answer, code, text, now_ns)
+        out = self._limits(origin, answer, reply, code, text, now_ns)
         fine = reply is not None and not limited and code in self._verdicts.ok
         if isinstance(origin, NewOrder | CancelOrder | QueryOrder) and not fine:
-            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns)]
+            return [*out, *self._refused(origin, call, None if limited else code, text, answer.status, now_ns, limited)]
         if not fine or reply is None:
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"{code or ''} {text}".strip(), now_ns)]
@@ -180,6 +193,9 @@ class RestSession:
             if listed is not None:
                 return [*out, *self._cut_short(listed, f"unreadable: {error}", now_ns)]
             return [*out, NoAnswer(f"unreadable: {error}", status=answer.status, recv_ns=now_ns)]
+        if isinstance(origin, CancelOrder | QueryOrder) and call is self._calls.of(origin).lookup:
+            whole = listed or _Listed(origin, call, answer.sent_ns)
+            return [*out, *self._looked_up(whole, outputs, cursor, now_ns)]
         if isinstance(origin, NewOrder | CancelOrder):
             return [*out, *outputs]
         if isinstance(origin, QueryOrder) or (isinstance(origin, Ask) and origin.kind is AskKind.ORDER):
@@ -194,6 +210,7 @@ class RestSession:
         text: str,
         status: int,
         now_ns: int,
+        limited: bool = False,
     ) -> Sequence[Output]:
         """What an error proves about the order of this command."""
         if isinstance(what, QueryOrder):
@@ -202,7 +219,6 @@ class RestSession:
                 return self._not_found(what, call, now_ns)
             said = f"{code or ''} {text}".strip()
             return (NoAnswer(said, status=status, recv_ns=now_ns),) if found is None else (found,)
-        limited = self._pauses.limits(status)
         return (self._verdicts.answer(self._context, type(what), what, code, text, now_ns, limited=limited),)
 
     def _not_found(self, what: QueryOrder | Ask, call: Call, now_ns: int) -> Sequence[Output]:
@@ -211,7 +227,39 @@ class RestSession:
             return (Ask(kind=AskKind.ORDER, instrument=what.instrument, ref=name, lane=Lane.QUERY),)
         return (OrderAbsent(self._context.account, what.instrument, name, now_ns),)
 
+    def _looked_up(self, listed: _Listed, outputs: Sequence[Output], cursor: str, now_ns: int) -> Sequence[Output]:
+        """The order is found, may be on the next page, or is not there. A cancel goes on with the venue's id."""
+        what = listed.what
+        found = next((out for out in outputs if isinstance(out, OrderUpdate)), None)
+        if found is None and cursor:
+            return self._page(listed, (), cursor, now_ns)
+        if isinstance(what, QueryOrder):
+            return outputs or self._not_found(what, listed.call, now_ns)
+        if found is not None and not found.ord_status.terminal:
+            named = _Listed(replace(what, order_id=found.order_id), self._calls.of(what), now_ns)
+            return [*outputs, self._later(named, Lane.CANCEL)]
+        gone = OrderUpdate(
+            account=self._context.account,
+            instrument=what.instrument,
+            cl_ord_id=what.cl_ord_id,
+            ord_status=OrdStatus.UNKNOWN,
+            reason=RejectReason.UNKNOWN_ORDER,
+            about_cancel=True,
+            text="not found by our id" if found is None else "it has ended",
+            source="ack",
+            recv_ns=now_ns,
+        )
+        return [*outputs, gone]
+
     # --- pages
+
+    def _later(self, listed: _Listed, lane: Lane = Lane.READ) -> Ask:
+        """Ask for the next call of something that takes several."""
+        self._count += 1
+        what = listed.what
+        ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
+        self._listed[ref] = listed
+        return Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref, lane=lane)
 
     def _page(self, listed: _Listed, outputs: Sequence[Output], cursor: str, now_ns: int) -> Sequence[Output]:
         """Ask for what follows, or return the whole."""
@@ -224,12 +272,11 @@ class RestSession:
             listed.pages = 0
         elif not cursor:
             return self._whole(listed, True, now_ns)
+        pages = listed.call.pages
+        if cursor and pages is not None and (pages.numbered or pages.size):
+            cursor = str(listed.pages * pages.size if pages.size else listed.pages + 1)
         listed.cursor = cursor
-        self._count += 1
-        what = listed.what
-        ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
-        self._listed[ref] = listed
-        return (Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref),)
+        return (self._later(listed),)
 
     def _cut_short(self, listed: _Listed, why: str, now_ns: int) -> Sequence[Output]:
         """A page, or the second call, is missing."""
@@ -266,7 +313,13 @@ class RestSession:
     # --- limits
 
     def _limits(
-        self, what: What, answer: HttpAnswer | NoAnswer, code: Code | None, text: str, now_ns: int
+        self,
+        what: What,
+        answer: HttpAnswer | NoAnswer,
+        reply: RestReply | None,
+        code: Code | None,
+        text: str,
+        now_ns: int,
     ) -> list[Output]:
         """What the answer says about rate limits, bans and maintenance."""
         out: list[Output] = []
@@ -274,12 +327,13 @@ class RestSession:
         buckets = [bucket for bucket, _ in self._calls.cost(what, Role.REST)]
         in_flight = now_ns < self._banned_until_ns  # it was sent before the ban, so it tells of the same one
         repeated = max(self._bans - in_flight, 0)
-        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), repeated, now_ns)
+        own = reply is not None
+        bucket, until_ns = self._pauses.end(answer, self._verdicts.is_throttle(code, text), repeated, now_ns, own)
         closed = [bucket] if bucket else [name for name, _ in self._calls.own(what)] or buckets
         if until_ns:
             out += [RateReport(venue=venue, bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in closed]
         if isinstance(answer, HttpAnswer):
-            if status in self._pauses.statuses and not in_flight:
+            if self._pauses.ban(status, own)[1] and not in_flight:
                 self._bans += 1
                 self._banned_until_ns = until_ns
             elif status < 400:
@@ -290,6 +344,14 @@ class RestSession:
                 out.append(Notice(venue, f"HTTP {status}: {words(answer.body)}", recv_ns=now_ns))
             self._status = status
         return out
+
+
+def _placed(path: str, params: Params) -> tuple[str, Params]:
+    """The path with the parameters that it names, and the other ones."""
+    if "{" not in path:
+        return path, params
+    inside = {name: quote(str(value), safe="") for name, value in params if f"{{{name}}}" in path}
+    return path.format_map(inside), [one for one in params if one[0] not in inside]
 
 
 def _joined_status(outputs: Sequence[Output]) -> Sequence[Output]:

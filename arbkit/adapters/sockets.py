@@ -21,11 +21,13 @@ from arbkit.core.errors import LocalProtocolError, RemoteProtocolError
 from arbkit.core.types import (
     NEVER,
     Ask,
+    AskKind,
     BookLost,
     BookState,
     Command,
     Dial,
     HttpAnswer,
+    Lane,
     NoAnswer,
     Notice,
     Output,
@@ -65,12 +67,18 @@ class Family(Protocol):
 class Print(Protocol):
     """A decoded row of a trades channel."""
 
-    px: float
-    qty: float
-    side: str
-    """The taker's: buy or sell, in any case."""
-    trade_id: str
-    ms: int
+    @property
+    def px(self) -> float: ...
+    @property
+    def qty(self) -> float: ...
+    @property
+    def side(self) -> str:
+        """The taker's: buy or sell, in any case."""
+
+    @property
+    def trade_id(self) -> str: ...
+    @property
+    def ms(self) -> int: ...
 
 
 class BookFeed(Struct, frozen=True):
@@ -88,6 +96,7 @@ class BookSocket:
 
     ``read(socket, data, now_ns)``  decodes a message and calls the book, ``open``, or ``subscriptions``
     ``streams(native)``             what is subscribed for the book of an instrument; the first carries the book
+    ``one_channel``                 a subscription request names one channel
     ``also``                        what is subscribed once for the whole link
     ``prints``                      the channel of trades
     ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
@@ -106,6 +115,7 @@ class BookSocket:
         "_silent",
         "_streams",
         "_url",
+        "_wanted",
         "books",
         "context",
         "due_ns",
@@ -123,6 +133,7 @@ class BookSocket:
         write: Callable[[str, Sequence[Stream], int], str],
         most: int = 1,
         most_bytes: int = 0,
+        one_channel: bool = False,
         also: Sequence[Stream] = (),
         prints: str = "",
         heartbeat: Heartbeat | None = None,
@@ -133,7 +144,13 @@ class BookSocket:
         self.due_ns = NEVER
         self.books: dict[Hashable, Any] = {}
         self.subscriptions = Subscriptions(
-            context.link.link, context.venue, write, self._lost, most=most, most_bytes=most_bytes
+            context.link.link,
+            context.venue,
+            write,
+            self._lost,
+            most=most,
+            most_bytes=most_bytes,
+            one_channel=one_channel,
         )
         self._url = url
         self._read = read
@@ -148,6 +165,8 @@ class BookSocket:
         """Levels and key of the channel that feeds each instrument, by its native name."""
         self._silent: dict[Stream, tuple[int, int]] = {}
         """Streams of books that have sent nothing yet: (when to ask again, the delay)."""
+        self._wanted: list[Stream] | None = None
+        """Streams to ask for again by one request, while several books are handled; else None."""
 
     def dial(self, now_ns: int) -> Dial:
         return Dial(self._url)
@@ -200,12 +219,34 @@ class BookSocket:
                 stream = (channel, native)
                 book = feed.family(
                     instrument.id,
-                    lambda now_ns: self.subscriptions.again(stream, now_ns),
+                    lambda now_ns: self._again(stream, now_ns),
                     self.wake,
                     depth=feed.levels,
                 )
         self.books[key] = book
         return book
+
+    def lose_all(self, reason: str, now_ns: int) -> list[Output]:
+        """A message of the connection is missing, so each book may be wrong: all are lost, and asked for again by one
+        request. For families with ``lose``."""
+        books = [book for book in self.books.values() if book is not None]
+        return self._together(lambda: [out for book in books for out in book.lose(reason, now_ns)], now_ns)
+
+    def _again(self, stream: Stream, now_ns: int) -> list[Send]:
+        if self._wanted is None:
+            return self.subscriptions.again(stream, now_ns)
+        self._wanted.append(stream)
+        return []
+
+    def _together(self, act: Callable[[], list[Output]], now_ns: int) -> list[Output]:
+        """What ``act`` gives, and one request for all that it wants subscribed again."""
+        wanted: list[Stream] = []
+        self._wanted = wanted
+        try:
+            out = act()
+        finally:
+            self._wanted = None
+        return [*out, *self.subscriptions.again_all(wanted, now_ns)]
 
     def book(self, instrument: str) -> Any:
         """The book of an instrument, if it has one yet."""
@@ -257,13 +298,15 @@ class BookSocket:
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         out: list[Output] = [] if self._heartbeat is None else [*self._heartbeat.tick(now_ns)]
-        for book in self.books.values():
-            if book is not None and book.due_ns <= now_ns:
-                out += book.tick(now_ns)
-        out += self._unheard(now_ns)
+        out += self._together(lambda: [*self._overdue(now_ns), *self._unheard(now_ns)], now_ns)
         out += self.subscriptions.tick(now_ns)
         self._schedule()
         return out
+
+    def _overdue(self, now_ns: int) -> list[Output]:
+        """Books that have waited long enough for a snapshot."""
+        due = [book for book in self.books.values() if book is not None and book.due_ns <= now_ns]
+        return [out for book in due for out in book.tick(now_ns)]
 
     def _unheard(self, now_ns: int) -> list[Output]:
         """Subscriptions that are confirmed and silent: tell it, and ask for them again."""
@@ -280,7 +323,7 @@ class BookSocket:
             text = f"{' '.join(stream)}: subscribed, but nothing came for {(now_ns - since_ns) // S} s"
             out.append(Notice(self.context.venue, text, recv_ns=now_ns))
             out.append(BookLost(self.context.instrument(stream[1]), text, now_ns))
-            out += self.subscriptions.again(stream, now_ns)
+            out += self._again(stream, now_ns)
         return out
 
     def wake(self, due_ns: int) -> None:
@@ -308,7 +351,9 @@ class AccountSocket:
     """A private stream, or order entry, or both.
 
     ``read(socket, data, now_ns)``  decodes a message; calls ``logged_in`` and ``confirmed``
-    ``login(context, now_ns)``      the login message; None = requests are signed one by one
+    ``login(context, now_ns)``      the login message; None = there is none: requests are signed one by one, or
+    ``token(answer)``               reads the answer to ``AskKind.TOKEN``, which then is asked for in place of a login.
+                                    Raises ``CredentialsError``, or ``RemoteProtocolError`` to dial again
     ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
@@ -324,6 +369,7 @@ class AccountSocket:
         "_login",
         "_patience_ns",
         "_read",
+        "_token",
         "_url",
         "_write",
         "context",
@@ -338,7 +384,8 @@ class AccountSocket:
         url: str,
         calls: CallTable,
         read: Callable[[AccountSocket, Any, int], Sequence[Output]],
-        login: Callable[[Context, int], Send] | None,
+        login: Callable[[Context, int], Send] | None = None,
+        token: Callable[[HttpAnswer], None] | None = None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
@@ -350,6 +397,7 @@ class AccountSocket:
         self._calls = calls
         self._read = read
         self._login = login
+        self._token = token
         self._channels = channels
         self._write = write
         self.ids = ids or RequestIds(context, 36)
@@ -365,6 +413,8 @@ class AccountSocket:
             self._heartbeat.start(now_ns)
         self._patience_ns = now_ns + _PATIENCE_NS
         self._schedule()
+        if self._token is not None:
+            return (Ask(kind=AskKind.TOKEN, lane=Lane.QUERY),)
         return self.logged_in(now_ns) if self._login is None else (self._login(self.context, now_ns),)
 
     def logged_in(self, now_ns: int) -> Sequence[Output]:
@@ -417,7 +467,12 @@ class AccountSocket:
         return self._read(self, data, now_ns)
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        return ()
+        if self._token is None or not isinstance(what, Ask):
+            return ()
+        if isinstance(answer, NoAnswer):
+            raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
+        self._token(answer)
+        return self.logged_in(now_ns)
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         if now_ns >= self._patience_ns:

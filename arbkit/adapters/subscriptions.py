@@ -30,12 +30,13 @@ class _Asked(Struct):
 class Subscriptions:
     """What is subscribed on one socket.
 
-    ``write(op, streams, number)`` makes the text of a request; ``op`` is ``subscribe`` or ``unsubscribe``, and the
-    answer must carry ``number``. A request holds at most ``most`` streams and ``most_bytes`` bytes (0 = no limit).
-    ``lose(stream, reason, now_ns)`` tells what a refused stream costs.
+    ``write(op, streams, number)`` makes the text of a request; ``op`` is ``subscribe`` or ``unsubscribe``. The answer
+    carries ``number``, or names its stream (see ``number``). A request holds at most ``most`` streams and
+    ``most_bytes`` bytes (0 = no limit). ``lose(stream, reason, now_ns)`` tells what a refused stream costs.
 
     The link is ready when each stream was confirmed or refused once. A refused stream is asked for again with growing
-    delay (1 s to 5 min): the reason may pass.
+    delay (1 s to 5 min): the reason may pass. From the second time on it is unsubscribed first, because some venues
+    refuse what they believe to be subscribed already.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Subscriptions:
         "_lose",
         "_most",
         "_most_bytes",
+        "_one_channel",
         "_refused",
         "_venue",
         "_write",
@@ -63,6 +65,7 @@ class Subscriptions:
         *,
         most: int = 1,
         most_bytes: int = 0,
+        one_channel: bool = False,
     ) -> None:
         self._link = link
         self._venue = venue
@@ -70,6 +73,7 @@ class Subscriptions:
         self._lose = lose
         self._most = most
         self._most_bytes = most_bytes
+        self._one_channel = one_channel
         self._asked: dict[int, _Asked] = {}
         """Requests without an answer, by number."""
         self._refused: dict[Stream, int] = {}
@@ -94,8 +98,31 @@ class Subscriptions:
 
     def again(self, stream: Stream, now_ns: int) -> list[Send]:
         """Unsubscribe and subscribe one stream, to get a new snapshot."""
-        self._count += 1
-        return [Send(self._write("unsubscribe", [stream], self._count)), *self.ask([stream], now_ns)]
+        return self.again_all([stream], now_ns)
+
+    def again_all(self, streams: Sequence[Stream], now_ns: int) -> list[Send]:
+        """Unsubscribe and subscribe these streams, in as few requests as for subscribing them."""
+        sends = []
+        for batch in self._batches(streams):
+            self._count += 1
+            sends.append(Send(self._write("unsubscribe", batch, self._count)))
+        return [*sends, *self.ask(streams, now_ns)]
+
+    @property
+    def oldest(self) -> int:
+        """The number of the request that has waited longest, 0 = none waits: where a refusal names nothing, and
+        answers come in the order of the requests."""
+        return next(iter(self._asked), 0)
+
+    def number(self, stream: Stream) -> int:
+        """The number for ``confirmed`` and ``refused`` where the venue's answer names one stream and has no number; 0 =
+        it was not asked for. The stream becomes a request of its own: the others of its request still wait."""
+        number, asked = next((each for each in self._asked.items() if stream in each[1].streams), (0, None))
+        if asked is not None and len(asked.streams) > 1:
+            asked.streams = [one for one in asked.streams if one != stream]
+            self._count = number = self._count + 1
+            self._asked[number] = _Asked([stream], asked.due_ns, asked.tries)
+        return number
 
     def streams(self, number: int) -> Sequence[Stream]:
         """The streams of a request that was not answered yet."""
@@ -147,7 +174,8 @@ class Subscriptions:
         due = [stream for stream, at_ns in self._refused.items() if at_ns <= now_ns]
         for stream in due:
             del self._refused[stream]
-            sends += self.ask([stream], now_ns)
+            twice = self._delays[stream] > _FIRST_DELAY_NS
+            sends += self.again(stream, now_ns) if twice else self.ask([stream], now_ns)
         self._schedule()
         return sends
 
@@ -165,13 +193,17 @@ class Subscriptions:
         )
 
     def _batches(self, streams: Sequence[Stream]) -> Iterator[list[Stream]]:
-        """The streams in requests within the limits of count and bytes."""
+        """The streams in requests within the limits of count, bytes and channels."""
+        if self._one_channel:
+            channels = dict.fromkeys(channel for channel, _ in streams)
+            streams = [stream for channel in channels for stream in streams if stream[0] == channel]
         bare = len(self._write("subscribe", (), 1 << 53).encode()) if self._most_bytes else 0
         batch: list[Stream] = []
         size = bare
         for stream in streams:
             more = len(self._write("subscribe", (stream,), 1 << 53).encode()) - bare + 1 if self._most_bytes else 0
-            if batch and (len(batch) == self._most or (self._most_bytes and size + more > self._most_bytes)):
+            full = len(batch) == self._most or (self._most_bytes and size + more > self._most_bytes)
+            if batch and (full or (self._one_channel and stream[0] != batch[0][0])):
                 yield batch
                 batch, size = [], bare
             batch.append(stream)

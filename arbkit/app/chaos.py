@@ -11,8 +11,8 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
+from arbkit.app.installed import installed
 from arbkit.core.errors import ConfigError
-from arbkit.plugins import registry as plugins
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import known
 from arbkit.testing.chaos.plan import ChaosPlan
@@ -34,7 +34,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
 def subject(venues: Sequence[str] = ()) -> chaos.DeskUnderTest:
     """``SpreadArb`` on the installed venues that have a simulated side. Raises ``ConfigError`` for an unknown one."""
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     names = sorted(venues or registry.dialects)
     exchanges: list[Any] = [registry.exchange(name) for name in names]
     return chaos.DeskUnderTest(exchanges=exchanges, dialects=[registry.dialect(name) for name in names])
@@ -88,8 +88,8 @@ def play_plan(tested: chaos.DeskUnderTest, plan: ChaosPlan) -> SeedReport:
 
 def shrunk(tested: chaos.DeskUnderTest, report: SeedReport) -> SeedReport:
     """The report of a smaller plan with a violation of the same judge: of the first one that is not known."""
-    judges = [one.judge for one in report.violations]
-    judge = next((one for one in judges if not known(report.plan, one)), judges[0])
+    found = report.violations
+    judge = next((one for one in found if not known(report.plan, one)), found[0]).judge
     return chaos.play(tested, shrink(report.plan, judge, lambda plan: chaos.play(tested, plan)))
 
 
@@ -124,6 +124,6 @@ def line_of(reports: Sequence[SeedReport]) -> dict[str, Any]:
     plans = {(report.seed, report.plan.profile): report.plan for report in reports}
     line = chaos.summed(reports)
     for one in line["violations"]:
-        if reason := known(plans[one["seed"], one["profile"]], one["judge"]):
+        if reason := known(plans[one["seed"], one["profile"]], chaos.Violation(one["judge"], one["text"])):
             one["known"] = reason
     return line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arbkit.plugins import registry as plugins
+from arbkit.app.installed import installed
 from arbkit.testing.conformance import VenueUnderTest
 from arbkit.testing.conformance.recording_rules import read_recording
 from arbkit.testing.conformance.vectors import read_vectors
@@ -15,7 +15,7 @@ __all__ = ["subject"]
 def subject(name: str, recording: Path | None = None, vectors: Path | None = None) -> VenueUnderTest:
     """The installed adapter ``name``. Raises ``ConfigError`` for an unknown name (with the nearest one), and for a file
     that cannot be read (with the line)."""
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     exchange = registry.exchange(name)
     if recording is not None:
         read_recording(recording)

@@ -6,24 +6,22 @@ real sockets. At the end every balance must be exactly equal in arbkit's ledger 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import click
-
 from arbkit.app.ending import last_line
+from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.plugins import registry as plugins
+from arbkit.monitor.terminal import emit, show
 from arbkit.sim.faults import default_script
 from arbkit.strategies import SpreadArb
 from arbkit.testing.simulated import unequal
@@ -40,15 +38,26 @@ _WORDS = {
 
 
 def run(
-    *, seconds: float, seed: int, capture: str | None, as_json: bool, loop_factory: Callable[[], AbstractEventLoop]
+    *,
+    seconds: float,
+    seed: int,
+    venues: Sequence[str],
+    capture: str | None,
+    as_json: bool,
+    loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
-    """Run the demo. Returns the exit code: 0 only if deals were made, everything is resolved and all balances are
-    equal."""
-    registry = plugins.load(dialects=True)
-    venues = [name for name in PREFERRED if name in registry.exchanges and name in registry.dialects]
+    """Run the demo on these venues (none = the preferred ones). Returns the exit code: 0 only if deals were made,
+    everything is resolved and all balances are equal. Raises ``ConfigError`` for a venue without a simulator."""
+    registry = installed(dialects=True)
+    simulated = [name for name in registry.exchanges if name in registry.dialects]
+    if missing := [name for name in venues if name not in simulated]:
+        raise ConfigError(
+            f"--venues {','.join(missing)}: no venue with a simulator; installed: {', '.join(simulated) or 'none'}"
+        )
+    venues = list(dict.fromkeys(venues)) or [name for name in PREFERRED if name in simulated]
     if len(venues) < 2:
         raise ConfigError(
-            f"the demo needs two venues with a simulator; installed: {', '.join(venues) or 'none'}; "
+            f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
     screen = Screen(as_json)
@@ -95,12 +104,12 @@ def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], pla
     line = {**last_line(desk), "ledger_equal": not differences, "faults": fired}
     code = done.code or (1 if differences or not line["deals"] else 0)
     if as_json:
-        click.echo(json.dumps(line))
+        emit(line)
         return code
     tick = line["tick_to_order_us"]
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     handled = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
-    click.echo(
+    show(
         f"\ndeals    {line['deals']} closed ({outcomes}) with {line['legs']} orders; {line['unresolved']} unresolved\n"
         f"gained   {_amounts(line['pnl'])}: from planted edges, no forecast for a real market\n"
         f"faults   {len(fired)} of {planted} handled: {handled}\n"
@@ -109,9 +118,9 @@ def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], pla
         f"ledger   {'exactly equal: every asset, every venue' if not differences else 'NOT EQUAL'}"
     )
     for text in differences:
-        click.echo(f"  {text}")
+        show(f"  {text}")
     if not line["deals"]:
-        click.echo("No deal was made, so the run counts as failed.")
+        show("No deal was made, so the run counts as failed.")
     return code
 
 
@@ -134,7 +143,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         if not self._silent:
-            click.echo(text)
+            show(text)
 
     def __call__(self, event: str, /, **fields: Any) -> None:
         if event == "deal.closed":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -74,13 +73,15 @@ def _skipped(desk: Desk) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def last_words(desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str], as_json: bool) -> str:
-    """The final text of ``arbkit run``: what is left and why the run ended, then the summary line. One JSON line with
+def last_words(
+    desk: Desk, ending: Ending, code: int, waiting: Mapping[str, str], as_json: bool
+) -> dict[str, Any] | str:
+    """The final text of ``arbkit run``: what is left and why the run ended, then the summary line. One document with
     ``as_json``."""
     line = last_line(desk)
     idle = {venue: why for venue, why in waiting.items() if why}
     if as_json:
-        return json.dumps({**line, "waiting": idle, "ending": ending.value, "exit": code})
+        return {**line, "waiting": idle, "ending": ending.value, "exit": code}
     lines = [f"  {venue} did not trade: {why}" for venue, why in idle.items()]
     lines += [
         f"  strategy {running.name} failed: {running.failed}" for running in desk.engine.strategies if running.failed

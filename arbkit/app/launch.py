@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import click
 import msgspec
 from msgspec import Struct
 
@@ -35,8 +35,9 @@ from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.monitor.log_writer import LogWriter
+from arbkit.monitor.log_writer import LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
+from arbkit.monitor.terminal import tell
 
 __all__ = ["Finished", "run", "start"]
 
@@ -57,6 +58,8 @@ def run(
 ) -> int:
     """Run the strategy until stopped, or for ``seconds``. Returns the exit code. Raises ``ConfigError``."""
     live = live and config.mode == "live"
+    if live:
+        _no_core_file()
     signers: dict[str, LocalSigner] = {}
     secrets: list[str] = []
     for name, venue in config.venues.items() if live else ():
@@ -90,6 +93,11 @@ def run(
         if locks is not None:
             locks.close()
         folder.close()
+
+
+def _no_core_file() -> None:
+    """A crash must not write the memory, keys included, to a file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _lock_name(name: str, venue: VenueConfig) -> str:
@@ -171,7 +179,7 @@ def start(
             probe=clock.now_ns,
         )
         watch = Watch(desk, runtime, screen or log)
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with capture_libraries(screen or log), asyncio.Runner(loop_factory=loop_factory) as runner:
             ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
         if tape is not None and tape.failure:
             (screen or log)("run.capture", file=capture, why=tape.failure)
@@ -179,7 +187,7 @@ def start(
         log.close()
     code = exit_code(desk, ending)
     if screen is None:
-        click.echo(last_words(desk, ending, code, watch.why, as_json))
+        tell(last_words(desk, ending, code, watch.why, as_json))
     return Finished(desk, ending, code)
 
 

@@ -10,6 +10,9 @@ from arbkit.monitor.metrics import BookFact, Headroom, Sources
 
 __all__ = ["sources"]
 
+MOST_ASSETS = 200
+"""A venue names the assets of fees: only those of listed instruments are labels, and no more than this."""
+
 
 def sources(desk: Desk, log: LogWriter) -> Sources:
     """The inputs of the metrics collector, read from ``desk`` and ``log``."""
@@ -30,12 +33,17 @@ def sources(desk: Desk, log: LogWriter) -> Sources:
         value = desk.ledger.marked(desk.prices, asset)
         return None if value is None else (asset, value)
 
+    def pnl() -> dict[str, Decimal]:
+        listed = {asset for instrument in desk.catalogue for asset in (instrument.base, instrument.quote)}
+        booked = [(asset, amount) for asset, amount in desk.ledger.pnl().items() if asset in listed]
+        return dict(booked[:MOST_ASSETS])
+
     return Sources(
         counters=desk.counters,
         books=books,
         headroom=headroom,
         idle=lambda: desk.reasons.now(desk.view.now_ns),
-        pnl=desk.ledger.pnl,
+        pnl=pnl,
         marked_pnl=marked,
         open_deals=lambda: len(desk.engine.deals),
         unresolved=lambda: len(desk.unresolved()),

@@ -9,8 +9,8 @@ import msgspec
 from arbkit.app.plan import RunPlan
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.carried import Carried, Left
-from arbkit.core.orders.ids import first_in
-from arbkit.core.orders.journal import VERSION, BlockReserved, RunStart, Scan, Settled, encode
+from arbkit.core.orders.journal import VERSION, Scan
+from arbkit.core.recovery import resume
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import FRESH_AT, JournalFile, StateFolder, clear, scan_file
 
@@ -52,29 +52,17 @@ def recover(
     (``journal.Settled``). Raises ``ConfigError`` for a deal that is also on an account that the plan does not have."""
     live = any(venue.balances is None for venue in plan.venues)
     accounts = {venue.account: venue.environment for venue in plan.venues}
-    left = carried.of(accounts) if live else Left()
-    block = carried.next_block(now_ns)
-    for venue in plan.venues:
-        journal.append(
-            encode(
-                RunStart(
-                    at_ns=now_ns,
-                    mode="live" if live else "paper",
-                    account=venue.account,
-                    environment=venue.environment,
-                    code=code_version(),
-                )
-            )
-        )
-        journal.append(encode(BlockReserved(at_ns=now_ns, account=venue.account, block=block)))
-    if settled:
-        journal.append(encode(Settled(at_ns=now_ns)))
-        left = left.settled()
+    resumed = resume(
+        carried, accounts, mode="live" if live else "paper", code=code_version(), now_ns=now_ns, settled=settled
+    )
+    for record in resumed.starts:
+        journal.append(record)
     journal.flush()
+    left = resumed.left
     plan = msgspec.structs.replace(
         plan,
-        block=block,
-        first=first_in(now_ns),
+        block=resumed.block,
+        first=resumed.first,
         unresolved=left.unresolved,
         interrupted=left.interrupted,
         booked=left.booked,

@@ -13,6 +13,7 @@ import msgspec
 from arbkit.app import target
 from arbkit.app.plan import RunPlan, make_desk, make_exchanges
 from arbkit.config.load import StrategyConfig
+from arbkit.core.errors import ConfigError, RemoteProtocolError
 from arbkit.core.tape import ReplayPort, TapeReader
 from arbkit.core.tape import replay as replay_tape
 from arbkit.core.venues.signer import LocalSigner
@@ -21,20 +22,38 @@ from arbkit.plugins.registry import Registry
 __all__ = ["replay"]
 
 
-def replay(path: str, registry: Registry) -> dict[str, Any]:
+def replay(path: str, registry: Registry, named: str | None = None) -> dict[str, Any]:
     """Replay the tape ``path``. Returns the hash of the replayed commands and the recorded one; ``same`` compares
-    them."""
-    reader = TapeReader(Path(path).read_bytes())
-    plan = msgspec.msgpack.decode(reader.head.setup, type=RunPlan)
-    strategy = target.make(target.load(plan.target, registry), StrategyConfig(target=plan.target, params=plan.params))
+    them.
+
+    ``named``: the strategy, as for ``arbkit run``. A tape may be a stranger's, so what it names is not loaded, except a
+    registered name: that is installed here. Raises ``ConfigError``."""
+    try:
+        reader = TapeReader(Path(path).read_bytes())
+        plan = msgspec.msgpack.decode(reader.head.setup, type=RunPlan)
+    except RemoteProtocolError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: damaged tape: the plan of its run cannot be read: {error}") from None
+    if named is None and plan.target not in registry.strategies:
+        raise ConfigError(
+            f"{path}: the run's strategy was {plan.target[:200]!r}. Code that a tape names is not loaded. To use a "
+            f"strategy that you trust, name it: arbkit replay {path} module:Class"
+        )
+    strategy = target.make(
+        target.load(named or plan.target, registry), StrategyConfig(target=plan.target, params=plan.params)
+    )
     port = ReplayPort(reader.head)
     signers = {venue.venue: LocalSigner("replayed", "replayed", "replayed") for venue in plan.venues if venue.signed}
     desk = make_desk(plan, make_exchanges(plan, registry), strategy, signers, port, reader.head.began_ns)
-    inputs = replay_tape(reader, desk, port)
+    try:
+        inputs = replay_tape(reader, desk, port, desk.links)
+    except RemoteProtocolError as error:
+        raise ConfigError(f"{path}: {error}") from None
     return {
         "inputs": inputs,
         "commands": desk.sender.commands,
         "commands_hash": desk.commands_hash(),
-        "recorded_hash": getattr(reader, "commands_hash", ""),
-        "same": getattr(reader, "commands_hash", "") == desk.commands_hash(),
+        "recorded_hash": reader.commands_hash,
+        "same": reader.commands_hash == desk.commands_hash(),
     }

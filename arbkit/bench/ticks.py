@@ -24,12 +24,12 @@ from msgspec.structs import replace
 
 from arbkit.app import simulated
 from arbkit.app.demo import Screen
+from arbkit.app.installed import installed
 from arbkit.app.launch import start
 from arbkit.app.plan import make_exchanges
 from arbkit.core.counters import Histogram
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.plugins import registry as plugins
 from arbkit.strategies import SpreadArb
 
 __all__ = ["relay", "tick_to_order"]
@@ -74,7 +74,7 @@ class _Exact(Histogram):
 
 def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float = SECONDS) -> list[TickResult]:
     """Run the benchmark once. The first fifth of the samples (warm-up) is left out."""
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     venues = [name for name in simulated.PREFERRED if name in registry.exchanges and name in registry.dialects][:2]
     flooded = venues[0]
     with (

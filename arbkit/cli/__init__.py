@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from importlib import import_module
+from io import StringIO
+from traceback import format_exception
+from types import TracebackType
 from typing import Any
 
 import click
@@ -93,6 +97,7 @@ def group() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """The entry point: runs a command and exits with its code. A user error is printed as text, without a traceback."""
+    _show_faults()
     sys.exit(_run(args))
 
 
@@ -102,18 +107,35 @@ def _run(args: list[str] | None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        _say(shown.getvalue().rstrip("\n"))
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except LocalProtocolError:
         raise
     except ArbkitError as error:
-        from arbkit.cli.output import say
-
-        say(f"arbkit: {error}")
+        _say(f"arbkit: {error}")
         return _code(error)
     return code if isinstance(code, int) else OK
+
+
+def _say(text: str) -> None:
+    from arbkit.monitor.terminal import say  # imported late: `arbkit --help` needs none of it
+
+    say(text)
+
+
+def _show_faults() -> None:
+    """Tracebacks can hold what a venue said or a plugin knows: they pass the redactor, as all that is printed."""
+
+    def told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        _say("".join(format_exception(kind, error, trace)).rstrip())
+
+    sys.excepthook = told
+    threading.excepthook = lambda thrown: told(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
+    sys.unraisablehook = lambda thrown: told(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
 
 
 def _code(error: ArbkitError) -> int:

@@ -9,10 +9,12 @@ from typing import Any
 import click
 from msgspec import Struct
 
+from arbkit.app.installed import installed
 from arbkit.cli import BUG, OK
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
 from arbkit.core.errors import PluginError
 from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
+from arbkit.monitor.terminal import emit, show
 from arbkit.plugins import registry as plugins
 
 _ORDER = NewOrder(account="", instrument="", cl_ord_id="", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
@@ -25,6 +27,11 @@ class Row(Struct, kw_only=True):
     venue: str = ""
     distribution: str
     version: str
+    author: str = ""
+    source: str = ""
+    """Where it was installed from: ``index`` (or unknown), ``editable``, ``git``, ``file``, ``url``."""
+    location: str = ""
+    """The folder that holds it."""
     client_id: str = ""
     order_expiry_s: float | None = None
     """The gateway refuses an order that arrives later than this after signing."""
@@ -48,7 +55,7 @@ def command() -> None:
 @json_option
 def listing(as_json: bool) -> None:
     """List all installed adapters; a broken one with its error."""
-    rows = _rows(plugins.load())
+    rows = _rows(installed())
     if as_json:
         emit({"adapters": rows})
         return
@@ -56,6 +63,8 @@ def listing(as_json: bool) -> None:
         "venue",
         "distribution",
         "version",
+        "author",
+        "from",
         "client id",
         "order window",
         "engine timeout",
@@ -66,9 +75,7 @@ def listing(as_json: bool) -> None:
     )
     table(columns, [_cells(row) for row in rows])
     good = sum(row.status == "ok" for row in rows)
-    click.echo(
-        f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else "")
-    )
+    show(f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else ""))
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -93,7 +100,7 @@ def test(name: str, recording: Path | None, vectors: Path | None, as_json: bool)
     else:
         rows = [(result.rule, result.kind, result.outcome, _short(result.note)) for result in results]
         table(("rule", "kind", "result", "note"), rows)
-        click.echo(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
+        show(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
     return BUG if counts["FAIL"] else OK
 
 
@@ -105,18 +112,25 @@ def _rows(registry: plugins.Registry) -> list[Row]:
     rows = []
     for venue, cls in sorted(registry.exchanges.items()):
         plugin = registry.home[venue]
-        row = Row(venue=venue, distribution=plugin.distribution, version=plugin.version)
+        row = _row(plugin, venue=venue)
         try:
             _guarantees(row, cls)
         except Exception as error:
             row.status, row.reason = "broken", plugins.raised_at(error)
         rows.append(row)
-    rows += [
-        Row(distribution=plugin.distribution, version=plugin.version, status="broken", reason=plugin.error)
-        for plugin in registry.plugins
-        if plugin.error
-    ]
+    rows += [_row(plugin, status="broken", reason=plugin.error) for plugin in registry.plugins if plugin.error]
     return rows
+
+
+def _row(plugin: plugins.Plugin, **more: Any) -> Row:
+    return Row(
+        distribution=plugin.distribution,
+        version=plugin.version,
+        author=plugin.author,
+        source=plugin.source,
+        location=plugin.location,
+        **more,
+    )
 
 
 def _guarantees(row: Row, cls: type[Any]) -> None:
@@ -139,6 +153,8 @@ def _cells(row: Row) -> list[str]:
         row.venue or "-",
         row.distribution,
         row.version,
+        row.author or "-",
+        row.source,
         row.client_id.replace("_", " "),
         _seconds(row.order_expiry_s),
         _seconds(row.order_timeout_s),

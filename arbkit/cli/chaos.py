@@ -8,8 +8,9 @@ import click
 import msgspec
 
 from arbkit.app import chaos as app
-from arbkit.cli.output import emit, json_option, say
+from arbkit.cli.output import json_option
 from arbkit.core.errors import ConfigError
+from arbkit.monitor.terminal import emit, say, show
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import known
 from arbkit.testing.chaos.report import SeedReport
@@ -95,7 +96,7 @@ def _plan(text: str) -> chaos.ChaosPlan:
 
 
 def _new(report: SeedReport) -> bool:
-    return any(not known(report.plan, one.judge) for one in report.violations)
+    return any(not known(report.plan, one) for one in report.violations)
 
 
 def _show(report: SeedReport) -> None:
@@ -108,13 +109,13 @@ def _print(line: dict[str, object]) -> None:
     for name, value in line.items():
         if name != "violations":
             said = ", ".join(f"{key} {n}" for key, n in value.items()) if isinstance(value, dict) else str(value)
-            click.echo(f"{name.replace('_', ' ')}: {said or 'none'}")
+            show(f"{name.replace('_', ' ')}: {said or 'none'}")
     found = line["violations"]
     assert isinstance(found, list)
     kinds: dict[str, list[int]] = {}
     for one in found:
         kinds.setdefault(f"{one['judge']} ({one.get('known', 'new')})", []).append(one["seed"])
     for kind, seeds in sorted(kinds.items()):
-        click.echo(f"violations: {kind}: {len(seeds)}, seeds {', '.join(map(str, sorted(set(seeds))[:12]))}")
+        show(f"violations: {kind}: {len(seeds)}, seeds {', '.join(map(str, sorted(set(seeds))[:12]))}")
     if not found:
-        click.echo("violations: none")
+        show("violations: none")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 from arbkit.cli import CREDENTIALS, OK, USAGE, settings
-from arbkit.cli.output import config_option, emit, json_option, safe
+from arbkit.cli.output import config_option, json_option
 from arbkit.config.load import BadConfig, BadCredentials
 from arbkit.config.load import load as load_config
+from arbkit.config.load import schema as config_schema
+from arbkit.monitor.terminal import emit, show
 
 
 @click.group()
 def command() -> None:
-    """Check a configuration without running it."""
+    """Check a configuration without running it, or describe it."""
 
 
 @command.command()
@@ -34,8 +36,15 @@ def check(config_file: str | None, live: bool, as_json: bool) -> int:
         emit({"ok": True, "mode": read.mode, "venues": sorted(read.venues), "config": read})
         return OK
     for name, venue in sorted(read.venues.items()):
-        click.echo(safe(f"{name}: {venue.environment}, account {venue.account}"))
-    click.echo(f"ok: {read.mode}, {len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}")
+        show(f"{name}: {venue.environment}, account {venue.account}")
+    show(f"ok: {read.mode}, {len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}")
+    return OK
+
+
+@command.command()
+def schema() -> int:
+    """Print the JSON Schema of arbkit.toml, for editors."""
+    emit(config_schema())
     return OK
 
 

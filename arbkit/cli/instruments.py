@@ -8,9 +8,10 @@ import click
 
 from arbkit.cli import OK, USAGE, settings
 from arbkit.cli.loop import loop_factory
-from arbkit.cli.output import config_option, emit, json_option, say, table
+from arbkit.cli.output import config_option, json_option, table
 from arbkit.config.load import credentials
 from arbkit.core.errors import ConfigError
+from arbkit.monitor.terminal import emit, say
 
 
 @click.command()

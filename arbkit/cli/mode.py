@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from arbkit.cli.output import config_option, emit, json_option, say, table
+from arbkit.cli.output import config_option, json_option, table
 from arbkit.config.load import load
 from arbkit.core.errors import ConfigError, TransportError
 from arbkit.core.types import Mode
+from arbkit.monitor.terminal import emit, say
 
 if TYPE_CHECKING:
     from arbkit.core.runtime.control import ModesTold

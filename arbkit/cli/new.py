@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from arbkit.app import scaffold
-from arbkit.cli.output import safe
-from arbkit.plugins import registry as plugins
+from arbkit.app.installed import installed
+from arbkit.monitor.terminal import show
 
 _into = click.option(
     "--into",
@@ -49,7 +49,7 @@ def adapter(name: str, into: Path) -> None:
 
 
 def _make(kind: scaffold.Kind, name: str, into: Path) -> None:
-    folder, *files = scaffold.make(kind, name, into, plugins.load())
+    folder, *files = scaffold.make(kind, name, into, installed())
     for file in files:
-        click.echo(safe(str(file)))
-    click.echo(safe(f"\nNext: cd {folder} && pip install -e '.[test]' && pytest"))
+        show(str(file))
+    show(f"\nNext: cd {folder} && pip install -e '.[test]' && pytest")

@@ -1,16 +1,16 @@
-"""The output of the commands: JSON lines, tables and messages."""
+"""Options that commands share, and tables. What a command prints passes ``monitor.terminal``."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
-import msgspec
 
-__all__ = ["config_option", "emit", "json_option", "safe", "say", "table"]
+from arbkit.monitor.redactor import PROCESS, safe
+from arbkit.monitor.terminal import show
+
+__all__ = ["config_option", "json_option", "table"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 config_option = click.option(
@@ -20,22 +20,6 @@ config_option = click.option(
     envvar="ARBKIT_CONFIG",
     help="The configuration file; default ./arbkit.toml.",
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def safe(text: str) -> str:
-    """External text with escaped control characters, so that it cannot control the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-def emit(document: Any) -> None:
-    """Print one JSON line on stdout."""
-    click.echo(msgspec.json.encode(document).decode())
-
-
-def say(text: str) -> None:
-    """Print a message for the user on stderr."""
-    click.echo(safe(text), err=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -49,10 +33,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for column in columns:
             drawn.add_column(column)
         for row in rows:
-            drawn.add_row(*(Text(safe(cell)) for cell in row))
+            drawn.add_row(*(Text(safe(PROCESS.known(cell))) for cell in row))
         Console().print(drawn)
         return
     cells = [[safe(cell).replace("\n", " ") for cell in row] for row in (columns, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

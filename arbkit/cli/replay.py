@@ -8,30 +8,37 @@ from pathlib import Path
 
 import click
 
+from arbkit.app.installed import installed
 from arbkit.cli import BUG, OK, USAGE
-from arbkit.cli.output import emit, json_option, safe, say
+from arbkit.cli.output import json_option
 from arbkit.core.types import VenueSettings
-from arbkit.plugins import registry as plugins
+from arbkit.monitor.redactor import safe
+from arbkit.monitor.terminal import emit, say, show
 
 
 @click.command()
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("strategy", metavar="[TARGET]", required=False)
 @click.option("--venue", help="The venue of the recording (not for a .tape).")
 @click.option("--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="Levels per side to print.")
 @click.option("--fused", is_flag=True, help="Also use the venue's best bid-ask stream.")
 @json_option
-def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
+def command(recording: Path, strategy: str | None, venue: str | None, top: int, fused: bool, as_json: bool) -> int:
     """Print the book after each frame that changed it; or, for a run's .tape, the hash of its commands.
+
+    TARGET is the strategy of the tape's run, as for arbkit run; not needed if it has a registered name.
 
     Frames that cannot be read and books that are lost are told on stderr, with the line and the reason.
     """
     if recording.suffix == ".tape":
-        return _tape(recording, as_json)
+        return _tape(recording, strategy, as_json)
+    if strategy is not None:
+        raise click.UsageError("TARGET is for a run's .tape; recorded frames have no strategy")
     if venue is None:
         raise click.UsageError("give the venue of the recording: --venue NAME")
     from arbkit.testing.recording import print_books
 
-    exchange = plugins.load().exchange(venue)(VenueSettings())
+    exchange = installed().exchange(venue)(VenueSettings())
     show = _as_is if as_json else _for_people
     summary = print_books(
         recording,
@@ -48,15 +55,15 @@ def command(recording: Path, venue: str | None, top: int, fused: bool, as_json: 
     return OK if summary.frames else USAGE
 
 
-def _tape(recording: Path, as_json: bool) -> int:
+def _tape(recording: Path, strategy: str | None, as_json: bool) -> int:
     """Replay a captured run. The commands must be identical, byte for byte."""
     from arbkit.app.replay import replay
 
-    found = replay(str(recording), plugins.load())
+    found = replay(str(recording), installed(), strategy)
     if as_json:
         emit(found)
     else:
-        click.echo("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
+        show("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
     if not found["same"]:
         say("the commands differ from those of the run: different code, a different strategy, or a bug")
     return OK if found["same"] else BUG

@@ -9,11 +9,12 @@ import click
 from arbkit.app import target
 from arbkit.cli import settings
 from arbkit.cli.loop import loop_factory
-from arbkit.cli.output import config_option, json_option, say
+from arbkit.cli.output import config_option, json_option
 from arbkit.config.load import Config, VenueConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import plain
+from arbkit.monitor.terminal import say
 
 
 @click.command()

@@ -8,17 +8,19 @@ import ssl
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import click
 
+from arbkit.app.installed import installed
 from arbkit.cli import OK
 from arbkit.cli.loop import loop_factory
-from arbkit.cli.output import emit, json_option, table
+from arbkit.cli.output import json_option, table
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.clock import Clock
-from arbkit.plugins import registry as plugins
+from arbkit.monitor.terminal import emit
 from arbkit.sim import shell
 from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
@@ -65,7 +67,7 @@ def command(
 
     It prints an admin URL that answers GET /ledger, /orders and /faults with the simulator's records (JSON).
     """
-    registry = plugins.load(dialects=True)
+    registry = installed(dialects=True)
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
@@ -130,8 +132,13 @@ def _exports(where: dict[str, Any]) -> str:
     """The keys as variables, one a line; the configuration names them. With TLS also those that make clients trust the
     certificate."""
     rows = [(venue, name, values[name]) for venue, values in where["venues"].items() for name in _KEYS if values[name]]
-    keys = "".join(f"export {_variable(venue, name)}={value}\n" for venue, name, value in rows)
+    keys = "".join(f"export {_variable(venue, name)}={_quoted(value)}\n" for venue, name, value in rows)
     return keys + "".join(f"export {name}={where['ca_file']}\n" for name in _TRUST if "ca_file" in where)
+
+
+def _quoted(value: str) -> str:
+    """A private key has several lines; on one, its line breaks are a backslash and n."""
+    return quote(value.replace("\n", "\\n"))
 
 
 def _toml(where: dict[str, Any]) -> str:

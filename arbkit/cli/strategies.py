@@ -6,8 +6,9 @@ import inspect
 
 import click
 
-from arbkit.cli.output import emit, json_option, table
-from arbkit.plugins import registry as plugins
+from arbkit.app.installed import installed
+from arbkit.cli.output import json_option, table
+from arbkit.monitor.terminal import emit
 
 
 @click.group()
@@ -19,7 +20,7 @@ def command() -> None:
 @json_option
 def listing(as_json: bool) -> None:
     """List the registered names; ``arbkit run NAME`` runs one."""
-    registry = plugins.load()
+    registry = installed()
     rows = []
     for plugin in registry.plugins:
         for name in sorted(plugin.strategies):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from arbkit.config.reader import Mistake, Place, Reader, find_lines
@@ -23,6 +24,7 @@ from arbkit.config.secrets import is_reference, resolve
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
+from arbkit.core.runtime.files import check_unwritable
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import WORST_FEE
@@ -38,8 +40,10 @@ __all__ = [
     "StrategyConfig",
     "VenueConfig",
     "credentials",
+    "distributions",
     "fail",
     "load",
+    "schema",
 ]
 
 PREFIX = "ARBKIT_"
@@ -131,7 +135,7 @@ class Config(Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig = MetricsConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
-    """The only plugin distributions that live mode loads."""
+    """The only plugin distributions that are loaded, by every command; () = all, but none in live mode."""
     ca_file: str = ""
     """A PEM file with the CAs that all connections trust in place of the system's; "" = the system's."""
 
@@ -177,22 +181,54 @@ def load(
     (None = all) to the existing venues; if given, unknown venues are mistakes.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
-    env = os.environ if env is None else env
-    reader = Reader(secrets=_SECRETS)
-    file = _file(path)
-    if file is not None:
-        reader.file(file, *_read(file))
-    for name in sorted(env):
-        if name.startswith(PREFIX) and name not in NO_KEYS:
-            reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
+    reader = _reader(path, os.environ if env is None else env, live)
     for dotted, value in (flags or {}).items():
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
     config = reader.build(Config)
     _check(config, reader, live)
     if venues is not None:
-        _check_venues(config, reader, venues(config.distributions if live else None))
+        _check_venues(config, reader, venues(config.distributions if live else config.distributions or None))
     fail(reader.mistakes)
     return config
+
+
+def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | None:
+    """The plugins that may be loaded, for commands that need nothing else of a configuration; None = all. Raises
+    ``BadConfig`` if that key is wrong, ``ConfigError`` for a file that cannot be read."""
+    env = os.environ if env is None else env
+    reader = _reader(env.get("ARBKIT_CONFIG"), env, live=False)
+    named = reader.build(Config).distributions
+    fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
+    return named or None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``arbkit.toml``. Amounts may be written as numbers."""
+    found = msgspec.json.schema(Config)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_numbers(found)}
+
+
+def _with_numbers(part: Any) -> Any:
+    """msgspec writes a ``Decimal`` as text only; TOML has numbers."""
+    if isinstance(part, list):
+        return [_with_numbers(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "decimal":
+        return {**{name: item for name, item in part.items() if name != "format"}, "type": ["number", "string"]}
+    return {name: _with_numbers(item) for name, item in part.items()}
+
+
+def _reader(path: str | Path | None, env: Mapping[str, str], live: bool) -> Reader:
+    """File and variables."""
+    reader = Reader(secrets=_SECRETS)
+    file = _file(path)
+    if file is not None:
+        reader.file(file, *_read(file, live))
+    for name in sorted(env):
+        if name.startswith(PREFIX) and name not in NO_KEYS:
+            reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
+    return reader
 
 
 def fail(mistakes: Collection[Mistake]) -> None:
@@ -221,9 +257,12 @@ def _file(path: str | Path | None) -> Path | None:
     return default if default.is_file() else None
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+def _read(file: Path, live: bool) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            if live:
+                check_unwritable(opened.fileno(), file)
+            text = opened.read()
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -253,7 +292,7 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         elif config.venues and name not in config.venues:
             reader.wrong(("limits", "max_stock", key), f"names {name!r}; the venues are {', '.join(config.venues)}")
     if config.ca_file:
-        _check_ca_file(config.ca_file, reader)
+        _check_ca_file(config.ca_file, reader, live)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
     for asset, venues in config.same.items():
@@ -272,14 +311,15 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
             fee = getattr(venue, field)
             if not -Decimal("0.01") <= fee < Decimal("0.05"):
                 reader.wrong(("venues", name, field), "must be a fraction from -0.01 to below 0.05 (0.001 is 0.1 %)")
+        secrets = []
         for field in _SECRETS:
             reference = getattr(venue, field)
             if reference and not is_reference(reference):
                 continue
-            if live:
-                _check_secret(reader, name, field, reference)
+            if live and (found := _check_secret(reader, name, field, reference)):
+                secrets.append(found)
         for field, url in venue.endpoints.items():
-            _check_url(reader, ("venues", name, "endpoints", field), url, venue, live)
+            _check_url(reader, ("venues", name, "endpoints", field), url, venue, live, secrets)
     if live and config.mode != "live":
         reader.wrong(("mode",), 'is "paper": --live needs mode = "live" in the configuration too')
     if live and not config.distributions:
@@ -288,28 +328,35 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         reader.wrong(("venues",), "is empty: name the venues to trade on, as [venues.binance]")
 
 
-def _check_ca_file(file: str, reader: Reader) -> None:
+def _check_ca_file(file: str, reader: Reader, live: bool) -> None:
     from arbkit.core.runtime.transport import tls_context  # imported late: it loads asyncio, and most files have no CA
 
     try:
         tls_context(file)
+        if live:
+            with Path(file).expanduser().open("rb") as opened:
+                check_unwritable(opened.fileno(), Path(file))
     except ConfigError as error:
         reader.wrong(("ca_file",), str(error))
 
 
-def _check_secret(reader: Reader, name: str, field: str, reference: str) -> None:
+def _check_secret(reader: Reader, name: str, field: str, reference: str) -> str:
+    """The secret; "" = there is none."""
     path = ("venues", name, field)
     if not reference:
         if field != "passphrase":
             reader.wrong(path, "is missing: live mode needs env:NAME or file:PATH", credentials=True)
-        return
+        return ""
     try:
-        resolve(reference)
+        return resolve(reference).reveal()
     except CredentialsError as error:
         reader.wrong(path, str(error), credentials=True)
+        return ""
 
 
-def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool) -> None:
+def _check_url(
+    reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool, secrets: Sequence[str]
+) -> None:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -319,9 +366,13 @@ def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConf
         reader.wrong(path, "is not a URL: write https://HOST or wss://HOST")
     elif parts.username or parts.password:
         reader.wrong(path, "contains a user or password: remove it, because URLs are printed and logged")
+    elif parts.query or parts.fragment or any(len(secret) >= 6 and secret in url for secret in secrets):
+        reader.wrong(path, "contains a query or a key: remove it, because URLs are printed and logged")
+    elif _link_local(host):
+        reader.wrong(path, "is an address of this network segment (the metadata of a cloud machine, say), no venue")
     elif parts.scheme in ("http", "ws") and not _loopback(host):
         reader.wrong(path, f"is not encrypted: use {parts.scheme}s ({parts.scheme} is allowed for this machine only)")
-    elif live and venue.environment == "prod" and host not in venue.i_trust_host:
+    elif live and not _loopback(host) and host not in venue.i_trust_host:
         reader.wrong(
             path,
             f"sends live orders to {host} instead of the venue's own host: "
@@ -332,6 +383,13 @@ def _check_url(reader: Reader, path: tuple[str, ...], url: str, venue: VenueConf
 def _loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _link_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_link_local
     except ValueError:
         return False
 

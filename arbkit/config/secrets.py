@@ -10,6 +10,7 @@ from pathlib import Path
 
 from arbkit.core.errors import CredentialsError
 from arbkit.core.types import Secret
+from arbkit.monitor.redactor import PROCESS
 
 __all__ = ["is_reference", "resolve"]
 
@@ -29,10 +30,17 @@ def resolve(reference: str, env: Mapping[str, str] | None = None) -> Secret:
         text = (os.environ if env is None else env).get(name, "")
         if not text.strip():
             raise CredentialsError(f"the variable {name} is not set")
-        return Secret(text.strip())
+        return _known(text)
     if kind != "file":
         raise CredentialsError("must be env:NAME or file:PATH")
-    return Secret(_read(Path(name).expanduser()))
+    return _known(_read(Path(name).expanduser()))
+
+
+def _known(text: str) -> Secret:
+    """A secret that nothing of this process shows from now on."""
+    secret = Secret(text.strip())
+    PROCESS.add(secret)
+    return secret
 
 
 def _read(path: Path) -> str:

@@ -77,7 +77,7 @@ from arbkit.core.types import (
     Trade,
 )
 from arbkit.core.venues import health
-from arbkit.core.venues.guard import Guard, brief, is_unreadable
+from arbkit.core.venues.guard import Guard, brief, is_unreadable, said
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
 
@@ -619,18 +619,18 @@ class Desk:
         self.guard.raised.clear()
         for fault in raised:
             link, error = fault.link, fault.error
-            name = link.spec.link
+            name, why = link.spec.link, said(error)
             if isinstance(error, CredentialsError):
                 self.counters.alarms["credentials"] += 1
-                self.log("link.refused", link=name, why=str(error))
-                self.dialer.retire(link, Phase.CLOSED, str(error))
-                self.venues[link.spec.venue].readiness.stop(str(error))
+                self.log("link.refused", link=name, why=why)
+                self.dialer.retire(link, Phase.CLOSED, why)
+                self.venues[link.spec.venue].readiness.stop(why)
             elif is_unreadable(error):
                 self.log("link.bad_frame", link=name, why=brief(error))
                 if link.bad_frame(now_ns):
                     self._drop(link, "too many unreadable frames")
             elif isinstance(error, RemoteProtocolError):
-                self._drop(link, str(error))
+                self._drop(link, why)
             else:
                 reason = f"plugin fault: {brief(error)}"
                 self.counters.alarms["plugin_fault"] += 1
@@ -658,7 +658,7 @@ class Desk:
 
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
         """A faster best bid and ask; its frames often have no exchange timestamp."""
-        if top.exch_ns or not link.watch.undatable(now_ns):
+        if top.exch_ns > 0 or not link.watch.undatable(now_ns):
             self.market.overlay(top)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:

@@ -61,8 +61,10 @@ class Signer(Protocol):
         """The passphrase as a ``Secret``, or "" if there is none."""
         ...
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        """Raw HMAC digest of ``payload`` with the secret. ``algorithm``: ``sha256``, ``sha384`` or ``sha512``."""
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        """Raw HMAC digest of ``payload`` with the secret. ``algorithm``: ``sha256``, ``sha384`` or ``sha512``.
+        ``encoding``: how the venue writes its secrets (``base64``, ``hex``; "" = as they are used), for which the
+        configuration needs no entry. Raises ``CredentialsError`` if the secret is not such a text."""
         ...
 
     def ed25519(self, payload: bytes) -> bytes: ...

@@ -12,7 +12,7 @@ the hash of all commands at the end.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,11 +26,14 @@ from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NoAnswer
 __all__ = ["BLOCK", "MAGIC", "ReplayPort", "TapeHead", "TapeReader", "TapeWriter", "TapingDesk", "replay"]
 
 MAGIC = b"arbkit tape 1\n"
-MAX_BLOCK = 256 * 1024 * 1024
-"""Largest block, in raw bytes, that a reader decompresses."""
+MAX_BLOCK = 128 * 1024 * 1024
+"""Largest block, in raw bytes, that a reader decompresses: two of the longest answers."""
 BLOCK = 256 * 1024
 """Size in raw bytes at which a block is written."""
 
+_LONGEST_HASH = 64
+_DIGITS = 19
+"""Of the largest number of 64 bits."""
 _RECORD = Packer("<BHIq")
 _BLOCK = Packer("<III")
 (
@@ -71,9 +74,11 @@ class TapeWriter:
     """Collects records in memory; the caller takes them with ``take`` and writes them. Uses no file, thread or
     clock."""
 
-    __slots__ = ("_block", "_links", "_sends", "_struck")
+    __slots__ = ("_block", "_links", "_sends", "_struck", "failure")
 
     def __init__(self, head: TapeHead) -> None:
+        self.failure = ""
+        """Why an input could not be recorded: the tape ends before it. "" = all were."""
         self._block = bytearray()
         self._sends = 0
         self._links: dict[str, int] = {}
@@ -110,6 +115,10 @@ class TapeWriter:
             self.add(_REFUSED, 0, b"%d" % self._sends, 0)
         self._sends += 1
 
+    def broke(self, error: Exception) -> None:
+        """An input cannot be recorded: nothing after it counts."""
+        self.failure = self.failure or f"an input cannot be recorded: {type(error).__name__}"
+
     def end(self, commands_hash: str, now_ns: int) -> None:
         """Write the hash of all commands. A replay compares its own hash with it."""
         self.add(_END, 0, commands_hash.encode(), now_ns)
@@ -134,6 +143,7 @@ class TapingDesk:
         self._frame = desk.frame  # bound once: called for every frame
         self._add = tape.add
         self._link = tape.link
+        self._broke = tape.broke
         for kind, one in INPUTS.items():
             if one.name not in ("frame", "answered"):
                 setattr(self, one.name, self._taped(kind, one, getattr(desk, one.name)))
@@ -148,10 +158,13 @@ class TapingDesk:
 
     def frame(self, link: str, data: str | bytes, now_ns: int) -> None:
         """See ``Desk.frame``."""
-        if isinstance(data, str):
-            self._add(_TEXT, self._link(link), data.encode(), now_ns)
-        else:
-            self._add(_BINARY, self._link(link), data, now_ns)
+        try:
+            if isinstance(data, str):
+                self._add(_TEXT, self._link(link), data.encode(), now_ns)
+            else:
+                self._add(_BINARY, self._link(link), data, now_ns)
+        except Exception as error:  # a fault of the tape ends the tape, never the run
+            self._broke(error)
         self._frame(link, data, now_ns)
 
     def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:
@@ -159,22 +172,28 @@ class TapingDesk:
         self._answered[type(answer)](ref, answer, now_ns)
 
     def _taped(self, kind: int, one: _Input, call: Callable[..., None]) -> Callable[..., None]:
-        add, link, payload = self._add, self._link, one.payload
+        add, link, payload, broke = self._add, self._link, one.payload, self._broke
 
         def about_link(name: str, *arguments: Any) -> None:
-            add(kind, link(name), payload(*arguments[:-1]), arguments[-1])
+            try:
+                add(kind, link(name), payload(*arguments[:-1]), arguments[-1])
+            except Exception as error:  # see ``frame``
+                broke(error)
             call(name, *arguments)
 
         def about_none(*arguments: Any) -> None:
-            add(kind, 0, payload(*arguments[:-1]), arguments[-1])
+            try:
+                add(kind, 0, payload(*arguments[:-1]), arguments[-1])
+            except Exception as error:  # see ``frame``
+                broke(error)
             call(*arguments)
 
         return about_link if one.about_link else about_none
 
 
 class TapeReader:
-    """Reads a tape. Raises ``ConfigError`` if the data is not a tape, ``RemoteProtocolError`` if a block before the
-    last one is damaged."""
+    """Reads a tape, which may be a stranger's. Raises ``ConfigError`` if the data is not a tape,
+    ``RemoteProtocolError`` if a block before the last one, or a record, is damaged."""
 
     def __init__(self, data: bytes) -> None:
         if not data.startswith(MAGIC):
@@ -188,7 +207,10 @@ class TapeReader:
         first = next(self._records, None)
         if first is None or first[0] != _HEAD:
             raise ConfigError("the tape has no head: the run ended before its first block was written")
-        self.head = msgspec.msgpack.decode(first[2], type=TapeHead)
+        try:
+            self.head = msgspec.msgpack.decode(first[2], type=TapeHead)
+        except msgspec.DecodeError as error:
+            raise RemoteProtocolError(f"damaged tape: its head cannot be read: {error}") from None
 
     def _read(self) -> Iterator[tuple[int, int, bytes, int]]:
         data, at = self._data, len(MAGIC)
@@ -225,30 +247,54 @@ class TapeReader:
         which the run's n-th send (from 0) failed."""
         held: tuple[str, tuple[Any, ...]] | None = None
         names: dict[int, str] = {}
-        for kind, number, payload, now_ns in self._records:
-            if kind == _LINK:
-                names[number] = payload.decode()
-            elif kind == _END:
-                self.commands_hash = payload.decode()
-            elif kind == _REFUSED:
-                refuse(int(payload))
-            else:
+        for count, (kind, number, payload, now_ns) in enumerate(self._records, 1):
+            try:
+                found = self._input(kind, number, payload, now_ns, names, refuse)
+            except (LookupError, ValueError, msgspec.DecodeError) as error:
+                raise RemoteProtocolError(
+                    f"damaged tape: record {count} cannot be read: {type(error).__name__}: {str(error)[:80]}"
+                ) from None
+            if found is not None:
                 if held is not None:
                     yield held
-                one = INPUTS[kind]
-                link = (names[number],) if one.about_link else ()
-                held = one.name, (*link, *one.arguments(payload), now_ns)
+                held = found
         if held is not None:
             yield held
+
+    def _input(
+        self,
+        kind: int,
+        number: int,
+        payload: bytes,
+        now_ns: int,
+        names: dict[int, str],
+        refuse: Callable[[int], object],
+    ) -> tuple[str, tuple[Any, ...]] | None:
+        """The input that a record holds; None if it holds something else."""
+        if kind == _LINK:
+            names[number] = payload.decode()
+        elif kind == _END:
+            self.commands_hash = _text(payload[:_LONGEST_HASH])[0]
+        elif kind == _REFUSED:
+            refuse(*_numbers(payload))
+        else:
+            one = INPUTS[kind]
+            link = (names[number],) if one.about_link else ()
+            return one.name, (*link, *one.arguments(payload), now_ns)
+        return None
 
 
 def _records(raw: bytes) -> Iterator[tuple[int, int, bytes, int]]:
     at = 0
     while at < len(raw):
-        kind, link, size, now_ns = _RECORD.unpack_from(raw, at)
-        at += _RECORD.size
-        yield kind, link, raw[at : at + size], now_ns
-        at += size
+        end = at + _RECORD.size
+        if end <= len(raw):
+            kind, link, size, now_ns = _RECORD.unpack_from(raw, at)
+            at, end = end, end + size
+        if end > len(raw):
+            raise RemoteProtocolError("damaged tape: a record is longer than its block")
+        yield kind, link, raw[at:end], now_ns
+        at = end
 
 
 _ANSWERED = msgspec.msgpack.Decoder(tuple[int, HttpAnswer])
@@ -281,6 +327,8 @@ def _number(value: int) -> bytes:
 
 
 def _numbers(payload: bytes) -> tuple[Any, ...]:
+    if not payload.isdigit() or len(payload) > _DIGITS:
+        raise ValueError("not a number of at most 19 digits")
     return (int(payload),)
 
 
@@ -340,10 +388,14 @@ class ReplayPort:
         return self._journal
 
 
-def replay(reader: TapeReader, desk: Desk, port: ReplayPort) -> int:
-    """Run a new desk, made with ``port``, through all inputs of a tape. Returns the number of inputs."""
+def replay(reader: TapeReader, desk: Desk, port: ReplayPort, links: Collection[str] | None = None) -> int:
+    """Run a new desk, made with ``port``, through all inputs of a tape. Returns the number of inputs. Raises
+    ``RemoteProtocolError`` for a damaged tape, also if it has inputs of other links than ``links``."""
     count = 0
+    about = {one.name for one in INPUTS.values() if one.about_link}
     for name, arguments in reader.inputs(port.refuse):
+        if links is not None and name in about and arguments[0] not in links:
+            raise RemoteProtocolError(f"damaged tape: the run of its head has no link {arguments[0]!r:.60}")
         getattr(desk, name)(*arguments)
         count += 1
     return count

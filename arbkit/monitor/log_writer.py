@@ -7,66 +7,20 @@ caller never waits.
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any, TextIO
 
 import msgspec
 
-from arbkit.core.types import Secret
+from arbkit.core.log import Log
+from arbkit.monitor.redactor import LONGEST, Redactor
 
-__all__ = ["LogWriter", "Redactor", "capture_libraries"]
-
-Event = MutableMapping[str, Any]
-_HIDDEN = "***"
-_SECRET_NAME = re.compile(
-    r"secret|passphrase|password|passwd|authorization|signature|listen_?key|api_?key|private_?key|token(?!s)|\Akey\Z|cookie",
-    re.I,
-)
-_IN_TEXT = re.compile(
-    r"((?:signature|sign|secret|passphrase|password|token(?!s)|listenKey|apiKey|api_key|api-key|authorization)"
-    r"[\"']?\s*[=:]\s*[\"']?)(?:Bearer\s+)?[^&\s\"',}]+",
-    re.I,
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-class Redactor:
-    """Removes secrets from an event: by field name, by pattern (``signature=...``), and by their known texts."""
-
-    def __init__(self, secrets: Collection[str] = ()) -> None:
-        texts = [secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets]
-        self._known = [text for text in texts if len(text) >= 6]
-
-    def __call__(self, logger: object, method: str, event: Event) -> Event:
-        """The structlog processor."""
-        return {self._text(str(key)): self._field(str(key), value) for key, value in event.items()}
-
-    def _field(self, name: str, value: object) -> object:
-        return _HIDDEN if value not in (None, "") and _SECRET_NAME.search(name) else self._value(value)
-
-    def _value(self, value: object) -> object:
-        if value is None or isinstance(value, (bool, int, float)):
-            return value
-        if isinstance(value, Secret):
-            return _HIDDEN
-        if isinstance(value, bytes):
-            return self._text(value.decode("utf-8", "backslashreplace"))
-        if isinstance(value, Mapping):
-            return {self._text(str(key)): self._field(str(key), item) for key, item in value.items()}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [self._value(item) for item in value]
-        return self._text(str(value))
-
-    def _text(self, text: str) -> str:
-        for known in self._known:
-            text = text.replace(known, _HIDDEN)
-        text = _IN_TEXT.sub(rf"\1{_HIDDEN}", text)
-        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+__all__ = ["LogWriter", "capture_libraries"]
 
 
 class LogWriter:
@@ -79,14 +33,19 @@ class LogWriter:
         *,
         secrets: Collection[str] = (),
         most_waiting: int = 10_000,
+        most_bytes: int = 8 << 20,
         human: bool | None = None,
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._now_ns = now_ns
         self._most = most_waiting
-        self._queue: SimpleQueue[tuple[int, str, dict[str, object]] | None] = SimpleQueue()
-        self._redact = Redactor(secrets)
-        self._render = _human() if (self._stream.isatty() if human is None else human) else _json
+        self._most_bytes = most_bytes
+        self._queued = 0
+        """Characters of all texts that were put into the queue, and of those that were taken out."""
+        self._written = 0
+        self._queue: SimpleQueue[tuple[int, str, dict[str, object], int] | None] = SimpleQueue()
+        self._redactor = Redactor(secrets)
+        self._render = _human if (self._stream.isatty() if human is None else human) else _json
         self._overflowed = 0
         self._failed = 0
         self._reported = 0
@@ -100,10 +59,17 @@ class LogWriter:
 
     def __call__(self, event: str, /, **fields: object) -> None:
         """Log one event; see ``core.log.Log``."""
-        if self._queue.qsize() >= self._most:
+        size = 0
+        for name, value in fields.items():
+            if isinstance(value, (str, bytes)):
+                if len(value) > 2 * LONGEST:
+                    fields[name] = value = value[: 2 * LONGEST]
+                size += len(value)
+        if self._queue.qsize() >= self._most or self._queued - self._written + size > self._most_bytes:
             self._overflowed += 1
         else:
-            self._queue.put((self._now_ns(), event, fields))
+            self._queued += size
+            self._queue.put((self._now_ns(), event, fields, size))
 
     def close(self) -> None:
         """Write the queued lines, for at most 2 s, and stop."""
@@ -112,16 +78,18 @@ class LogWriter:
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            if not self._write(*item):
+            now_ns, event, fields, size = item
+            if not self._write(now_ns, event, fields):
                 self._failed += 1
+            self._written += size
             dropped = self.dropped
-            if dropped > self._reported and self._write(item[0], "log.dropped", {"count": dropped - self._reported}):
+            if dropped > self._reported and self._write(now_ns, "log.dropped", {"count": dropped - self._reported}):
                 self._reported = dropped
 
     def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
         """False if writing failed (a full disk, a closed pipe, a field whose ``str`` raises)."""
         try:
-            line = self._render({"t": _iso(now_ns), "event": event, **self._redact(None, "", fields)})
+            line = self._render({"t": _iso(now_ns), "event": event, **self._redactor.event(fields)})
             self._stream.write(line + "\n")
             self._stream.flush()
         except Exception:
@@ -129,25 +97,29 @@ class LogWriter:
         return True
 
 
-def capture_libraries(log: Callable[..., None]) -> logging.Handler:
-    """Pass warnings of standard ``logging`` (aiohttp, websockets, asyncio) to ``log``. Returns the handler."""
-    handler = _Forward(log)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    return handler
+@contextmanager
+def capture_libraries(log: Log) -> Iterator[None]:
+    """Pass warnings of standard ``logging`` (aiohttp, websockets, asyncio) to ``log`` as the event ``library``, and to
+    nobody else."""
+    handler, root = _Forward(log), logging.getLogger()
+    others, root.handlers = root.handlers, [handler]
+    try:
+        yield
+    finally:
+        root.handlers = others
 
 
 class _Forward(logging.Handler):
-    def __init__(self, log: Callable[..., None]) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields: dict[str, object] = {
-            "logger": record.name,
-            "level": record.levelname.lower(),
-            "text": record.getMessage(),
-        }
+        try:
+            text = record.getMessage()
+        except Exception:  # arguments that do not fit the format
+            text = str(record.msg)
+        fields: dict[str, object] = {"logger": record.name, "level": record.levelname.lower(), "text": text}
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         self._log("library", **fields)
@@ -158,16 +130,19 @@ def _iso(now_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
 
 
-def _json(event: Event) -> str:
+def _json(event: dict[str, Any]) -> str:
     return msgspec.json.encode(event).decode()
 
 
-def _human() -> Callable[[Event], str]:
-    from structlog.dev import ConsoleRenderer  # imported here because it takes 250 ms and JSON does not need it
+_DIM, _BOLD, _CYAN, _MAGENTA, _PLAIN = (f"\x1b[{code}m" for code in (2, 1, 36, 35, 0))
 
-    console = ConsoleRenderer(timestamp_key="t", pad_event_to=16, sort_keys=False)
 
-    def render(event: Event) -> str:
-        return str(console(None, "", event))
+def _human(event: dict[str, Any]) -> str:
+    time, name = event.pop("t"), event.pop("event")
+    fields = (f" {_CYAN}{key}{_PLAIN}={_MAGENTA}{_word(value)}{_PLAIN}" for key, value in event.items())
+    return f"{_DIM}{time}{_PLAIN} {_BOLD}{name:<16}{_PLAIN}{''.join(fields)}"
 
-    return render
+
+def _word(value: object) -> str:
+    """A text without blanks, quotes and "=" as it is, anything else as Python writes it."""
+    return value if isinstance(value, str) and not set(value) & set(" \t=\"'") else repr(value)

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from arbkit.core.counters import BOUNDS_US, Counters, Histogram
 from arbkit.core.types import BookState, Idle
+from arbkit.monitor.redactor import safe
 
 __all__ = ["METRICS", "BookFact", "EngineCollector", "Headroom", "MetricInfo", "Sources", "exposition"]
 
@@ -193,7 +194,7 @@ def _counter(name: str, samples: Samples) -> Metric:
     info = _INFO[f"arbkit_{name}"]
     family = CounterMetricFamily(info.name, info.help, labels=info.labels)
     for labels, value in samples:
-        family.add_metric(labels, value)
+        family.add_metric([safe(label) for label in labels], value)
     return family
 
 
@@ -201,7 +202,7 @@ def _gauge(name: str, samples: Samples) -> Metric:
     info = _INFO[f"arbkit_{name}"]
     family = GaugeMetricFamily(info.name, info.help, labels=info.labels)
     for labels, value in samples:
-        family.add_metric(labels, value)
+        family.add_metric([safe(label) for label in labels], value)
     return family
 
 

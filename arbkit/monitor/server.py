@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -11,6 +12,8 @@ from arbkit.core.errors import ConfigError
 __all__ = ["MetricsServer", "serve"]
 
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
+_EVERY_S = 1.0
+"""To make a scrape takes time of the trading loop."""
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,10 +30,16 @@ class MetricsServer:
 
 
 async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
-    """Serve ``text()`` on 127.0.0.1. Raises ``ConfigError`` if the port cannot be opened."""
+    """Serve ``text()`` on 127.0.0.1, made at most once a second. Raises ``ConfigError`` if the port cannot be
+    opened."""
+    clock = asyncio.get_running_loop().time
+    made, at = b"", -_EVERY_S
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=text(), headers={"Content-Type": _TYPE, "Cache-Control": "no-store"})
+        nonlocal made, at
+        if clock() - at >= _EVERY_S:
+            made, at = text(), clock()
+        return web.Response(body=made, headers={"Content-Type": _TYPE, "Cache-Control": "no-store"})
 
     app = web.Application(middlewares=[_only_this_machine])
     app.router.add_get("/metrics", metrics)
@@ -50,10 +59,12 @@ async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
 async def _only_this_machine(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse other Host headers. This stops DNS rebinding: a web page whose name resolves to 127.0.0.1 sends its own
-    name as Host."""
+    """Refuse other Host headers: a web page whose name resolves to 127.0.0.1 (DNS rebinding) sends its own name as
+    Host. Refuse requests that a browser marks as another site's."""
     host = request.headers.get("Host", "").lower()
     name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
     if name not in _NAMES or not (port.isdecimal() or not port):
         raise web.HTTPMisdirectedRequest(text="this endpoint answers to 127.0.0.1 and localhost only\n")
+    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise web.HTTPForbidden(text="not for other sites\n")
     return await handler(request)

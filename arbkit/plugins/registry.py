@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from arbkit.core.errors import ConfigError, PluginError
 from arbkit.plugins import hooks
+from arbkit.plugins.distributions import GROUP, Found, found, normal_name
 
 __all__ = ["GROUP", "Plugin", "Registry", "load", "normal_name", "raised_at"]
 
-GROUP = "arbkit"
 _VENUE = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CORE = "arbkit"
 _MACHINERY = re.compile(r"[/\\](importlib|pluggy)[/\\]")
@@ -34,6 +34,10 @@ class Plugin(Struct, kw_only=True):
     name: str
     distribution: str
     version: str
+    author: str = ""
+    source: str = ""
+    location: str = ""
+    """Of the distribution; see ``distributions.Found``."""
     module: str
     error: str = ""
     """The error; "" = it was loaded."""
@@ -88,12 +92,12 @@ class Registry:
         if broken:
             text += f"; broken: {'; '.join(broken)}"
         if self.only is not None:
-            text += f"; live mode loads only the distributions that the config names: {', '.join(self.only) or 'none'}"
+            text += f"; only the distributions that the config names are loaded: {', '.join(self.only) or 'none'}"
         raise ConfigError(text)
 
 
 def load(only: Collection[str] | None = None, *, dialects: bool = False) -> Registry:
-    """Load the installed plugins, or ``only`` those of the named distributions (live mode) and arbkit's own.
+    """Load the installed plugins, or ``only`` those of the named distributions and arbkit's own.
 
     ``dialects`` also loads the simulated venues, for ``arbkit sim``, the demo and tests. Raises ``PluginError`` if a
     named distribution is missing.
@@ -102,12 +106,14 @@ def load(only: Collection[str] | None = None, *, dialects: bool = False) -> Regi
     wanted = None if only is None else {normal_name(name) for name in only} | {_CORE}
     registry.only = None if only is None else tuple(only)
     claims = _Claims()
-    for entry in sorted(entry_points(group=GROUP), key=_order):
-        plugin = _describe(entry)
-        if wanted is not None and normal_name(plugin.distribution) not in wanted:
+    for one in found():
+        if wanted is not None and normal_name(one.name) not in wanted:
             continue
-        registry.plugins.append(plugin)
-        claims.take(plugin, entry, dialects)
+        for entry in sorted(one.entries, key=lambda entry: entry.name):
+            plugin = _described(one, entry)
+            registry.plugins.append(plugin)
+            if not one.problem:
+                claims.take(plugin, entry, dialects)
     claims.settle(registry)
     if only is not None:
         there = {normal_name(plugin.distribution) for plugin in registry.plugins}
@@ -190,23 +196,17 @@ def _venue_of(cls: type[Any]) -> str:
     return venue
 
 
-def _order(entry: EntryPoint) -> tuple[bool, str, str]:
-    """Sort key: arbkit's own entry points first, then by distribution."""
-    plugin = _describe(entry)
-    return plugin.distribution != _CORE, plugin.distribution, plugin.name
-
-
-def _describe(entry: EntryPoint) -> Plugin:
-    name = version = "?"
-    if entry.dist is not None:
-        name = entry.dist.metadata["Name"] or "?"
-        version = entry.dist.metadata["Version"] or "?"
-    return Plugin(name=entry.name, distribution=name, version=version, module=entry.value)
-
-
-def normal_name(distribution: str) -> str:
-    """The normalized name of a distribution: ``Arbkit_Binance`` becomes ``arbkit-binance``."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+def _described(one: Found, entry: EntryPoint) -> Plugin:
+    return Plugin(
+        name=entry.name,
+        distribution=one.name,
+        version=one.version,
+        author=one.author,
+        source=one.source,
+        location=one.location,
+        module=entry.value,
+        error=one.problem,
+    )
 
 
 def raised_at(error: BaseException) -> str:

@@ -15,15 +15,15 @@ Change = tuple[bool, int, Levels, Levels]
 class SimDepth:
     """The published levels of one book. ``step`` goes on to the present ones."""
 
-    __slots__ = ("_book", "_feed", "_sides", "_whole", "levels")
+    __slots__ = ("_book", "_feed", "_last", "_sides", "levels")
 
     def __init__(self, book: SimBook, levels: int) -> None:
         self._book = book
         self._feed: Feed = book.feed()
         self.levels = levels
         self._sides = [dict(side) for side in book.depth(levels)]  # bids, asks; in any order
-        self._whole = [count <= levels for count in book.counts]
-        """Whether all levels of the side are published."""
+        self._last = [book.last_px(True, levels), book.last_px(False, levels)]
+        """The worst published price of each side; 0 if all levels of the side are published."""
 
     @property
     def bids(self) -> Levels:
@@ -52,18 +52,25 @@ class SimDepth:
     def _move(self, at: int, changed: dict[int, int] | None) -> dict[int, int]:
         """Publish the present levels of a side. Returns those that changed: first those that left, best price first.
         ``changed``: the levels of the book that changed; None = not known."""
-        old, whole, sign = self._sides[at], self._book.counts[at] <= self.levels, 1 if at else -1
-        if changed is None or not (whole and self._whole[at]):
+        old, sign, buy = self._sides[at], 1 if at else -1, not at
+        last, self._last[at] = self._last[at], self._book.last_px(buy, self.levels)
+        if changed is None:
             changed = dict(self._book.depth(self.levels)[at])
             changed |= dict.fromkeys(old.keys() - changed.keys(), 0)
-        self._whole[at] = whole
+        elif last != (now := self._last[at]):
+            # the levels between the two ends of the depth enter or leave it, whether they changed or not
+            changed |= self._book.between(buy, last, now)
+        if now := self._last[at]:
+            changed = {px: lots if sign * px <= sign * now else 0 for px, lots in changed.items()}
         moved = {px: lots for px, lots in changed.items() if lots != old.get(px, 0)}
         for px, lots in moved.items():
             if lots:
                 old[px] = lots
             else:
                 del old[px]
-        return dict(sorted(moved.items(), key=lambda level: (level[1] > 0, sign * level[0])))
+        gone = sorted((px for px, lots in moved.items() if not lots), reverse=buy)
+        kept = sorted((px for px, lots in moved.items() if lots), reverse=buy)
+        return dict.fromkeys(gone, 0) | {px: moved[px] for px in kept}
 
     def close(self) -> None:
         self._feed.close()

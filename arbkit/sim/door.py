@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from arbkit.sim.calls import Problem, found, refuse
@@ -15,16 +15,24 @@ __all__ = ["Door"]
 
 
 class Door:
-    """The check of one kind of signed request: HMAC-SHA256 with the account's secret, or its Ed25519 key."""
+    """The check of one kind of signed request: an HMAC with the account's secret, or its Ed25519 key."""
 
-    __slots__ = ("_digits", "_exchange", "_refused")
+    __slots__ = ("_algorithm", "_decode", "_digits", "_exchange", "_refused")
 
     def __init__(
-        self, exchange: SimExchange, digits: Literal["hex", "base64"], refused: Mapping[str, tuple[Any, ...]]
+        self,
+        exchange: SimExchange,
+        digits: Literal["hex", "base64"],
+        refused: Mapping[str, tuple[Any, ...]],
+        *,
+        algorithm: str = "sha256",
+        decode: Callable[[str], bytes] = str.encode,
     ) -> None:
         """``digits``: how the venue writes an HMAC. ``refused``: the arguments of ``Problem`` by what is wrong:
-        ``key``, ``passphrase`` (where the venue has one), ``sign``."""
+        ``key``, ``passphrase`` (where the venue has one), ``sign``. ``decode``: makes the bytes of a secret."""
         self._exchange = exchange
+        self._algorithm = algorithm
+        self._decode = decode
         self._digits = digits
         self._refused = refused
 
@@ -36,7 +44,7 @@ class Door:
         if account.ed25519 is not None and key == account.ed25519.key:
             good = account.ed25519.good(payload.decode(), sign)
         else:
-            mac = hmac.digest(account.secret.encode(), payload, "sha256")
+            mac = hmac.digest(self._decode(account.secret), payload, self._algorithm)
             good = _same(sign, mac.hex() if self._digits == "hex" else base64.b64encode(mac).decode())
         if not good:
             raise Problem(*self._refused["sign"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arbkit.core.types import Side, plain
-from arbkit.sim.pair import SCALE, text, units
+from arbkit.sim.pair import text, units
 from arbkit.sim.rows import OrderState, average
 from arbkit.sim.trades import Candle
 from arbkit.sim.venue import OrderReport, SimExchange, SimFill, SimOrder, TopReport, TradeReport
@@ -52,9 +52,7 @@ class Facts:
 
     def levels(self, symbol: str, side: Iterable[tuple[int, int]]) -> list[list[str]]:
         """One side of a book: ``[["price", "size"], ..]``."""
-        pair, pad = self.exchange.pairs[symbol], self.notation.pad
-        tick, lot = pair.tick_units, pair.lot_units
-        return [[text(px * tick, SCALE, pad), text(lots * lot, SCALE, pad)] for px, lots in side]
+        return self.exchange.pairs[symbol].level_texts(side, self.notation.pad)
 
     def pair(self, symbol: str) -> dict[str, Any]:
         """The names and the rules of a pair."""
@@ -67,7 +65,7 @@ class Facts:
             "min_notional": pair.min_notional,
         }
         names = {"symbol": symbol, "native": self.native(symbol), "base": pair.base, "quote": pair.quote}
-        return names | {name: self.amount(units(value)) for name, value in rules.items()}
+        return names | {name: self.amount(units(value)) if value.is_finite() else "" for name, value in rules.items()}
 
     def band(self, symbol: str) -> dict[str, str]:
         """The prices at which a pair may be bought and sold: the highest and the lowest one now, and the multiples of

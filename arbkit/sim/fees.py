@@ -42,7 +42,7 @@ class SimFees:
         """Take the fee of one execution, and a tax: (fee, its asset, tax). ``get``, ``got``: what was received;
         ``quote``: the value of the execution. Amounts are in ledger units."""
         owner, rate = self._accounts[account], self._rates[account, pair.symbol][0 if maker else 1]
-        fee, asset = self._fee(got, rate), owner.fee_asset or get
+        fee, asset = self._fee(got, rate), owner.fee_asset or self._profile.fee_asset or get
         if asset == "quote":
             fee, asset = self._fee(quote, rate), pair.quote
         elif asset != get:

@@ -25,7 +25,8 @@ which they are asked changes nothing. A flow keeps only its present book.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import exp
@@ -79,6 +80,24 @@ class _Side:
         del self.lots[key]
         self.changed[key] = 0
 
+    def drop_better(self, key: int) -> None:
+        """Remove all levels that are better than this one, best first."""
+        at = bisect_right(self.keys, key)
+        self._gone(self.keys[at:][::-1])
+        del self.keys[at:]
+
+    def drop_worse(self, key: int) -> None:
+        """Remove all levels that are worse than this one, worst first."""
+        at = bisect_left(self.keys, key)
+        self._gone(self.keys[:at])
+        del self.keys[:at]
+
+    def _gone(self, keys: Sequence[int]) -> None:
+        lots, changed = self.lots, self.changed
+        for key in keys:
+            del lots[key]
+            changed[key] = 0
+
     def take(self) -> list[tuple[bool, int, int]]:
         changed, self.changed = self.changed, {}
         return [(self.buy, key * self.sign, lots) for key, lots in changed.items()]
@@ -97,6 +116,7 @@ class Flow:
         "_noise",
         "_pair_tick",
         "_price",
+        "_random",
         "_reach",
         "_rng",
         "_scale",
@@ -137,6 +157,7 @@ class Flow:
         self._style = style = replace(style, events=style.events * pace)
         self._price = walk(pair.base, pair.quote, float(price), seed)
         self._rng = Random(f"{seed}:{venue}:{pair.symbol}:flow")
+        self._random = self._rng.random
         self._noise = noise
         self._step_share = STEP_NS / 1e9 / step_s
         self._drift = 0.0
@@ -179,7 +200,7 @@ class Flow:
         else:
             self._price.step()
         self.trades = []
-        random = self._rng.random
+        random = self._random
         if random() < self._step_share:
             noise = self._noise
             self._drift = min(noise, max(-noise, 0.8 * self._drift + self._rng.uniform(-noise, noise) / 2))
@@ -235,21 +256,15 @@ class Flow:
         """Make these the best prices. Better levels are removed, and missing ones are added."""
         for side, best in ((self._bids, bid), (self._asks, -ask)):
             keys = side.keys
-            while keys and keys[-1] > best:
-                side.drop(-1)
+            side.drop_better(best)
             if not keys or keys[-1] < best:
                 side.put(best, self._full())
-            last = best - self._reach
-            while keys[0] < last:
-                side.drop(0)
+            side.drop_worse(best - self._reach)
             self._fill(side, _FEWEST)
 
     def _fill(self, side: _Side, levels: int) -> None:
         """Add orders until there are so many levels. Bids of a price of few ticks have no room for all of them."""
-        for _ in range(20 * levels):
-            if len(side.keys) >= levels:
-                return
-            self._arrive(side)
+        self._arrive(side, 20 * levels, levels)
 
     def _follow(self) -> None:
         """Follow the price if it has left the quotes, or quote a best price that was taken."""
@@ -259,12 +274,12 @@ class Flow:
             return
         bid, ask = self._wanted()
         for side, best in ((self._bids, bid), (self._asks, -ask)):
-            if side.keys[-1] < best and self._rng.random() < _REQUOTE:
+            if side.keys[-1] < best and self._random() < _REQUOTE:
                 side.put(best, self._full())
 
     def _count(self, mean: float) -> int:
         """A number with the Poisson distribution, by multiplication of uniform numbers (Knuth)."""
-        random = self._rng.random
+        random = self._random
         least, product, count = exp(-mean), random(), 0
         while product > least:
             product *= random()
@@ -272,27 +287,38 @@ class Flow:
         return count
 
     def _size(self, orders: int) -> int:
-        return 1 + int(self._unit * orders * (1.0 - self._rng.random()) ** (-1 / 1.5))
+        return 1 + int(self._unit * orders * (1.0 - self._random()) ** (-1 / 1.5))
 
     def _full(self) -> int:
         """The size at a best price, the sum of many orders."""
-        return 1 + int(self._unit * _BEST * (0.5 + 2.0 * self._rng.random()))
+        return 1 + int(self._unit * _BEST * (0.5 + 2.0 * self._random()))
 
-    def _arrive(self, side: _Side) -> None:
-        random = self._rng.random
-        away = int(self._scale * ((1.0 - random()) ** (-1 / 0.6) - 1.0))
-        if away > self._reach:
-            away = int(self._reach * random())
-        best = side.keys[-1]
-        key = best - away
-        if key == best:
-            self._resize(side)
-        elif key * side.sign > 0:
-            side.put(key, side.lots.get(key, 0) + self._size(1))
+    def _arrive(self, side: _Side, orders: int = 1, full: int = 1 << 62) -> None:
+        """So many new orders; none any more when the side has ``full`` levels."""
+        random, scale, reach, unit = self._random, self._scale, self._reach, self._unit
+        keys, lots, changed, best = side.keys, side.lots, side.changed, side.keys[-1]
+        worst = 0 if side.buy else -1 << 62  # a price is positive
+        for _ in range(orders):
+            if len(keys) >= full:
+                return
+            away = int(scale * ((1.0 - random()) ** (-1 / 0.6) - 1.0))
+            if away > reach:
+                away = int(reach * random())
+            if not away:
+                self._resize(side)
+                continue
+            key = best - away
+            if key > worst:
+                size = 1 + int(unit * (1.0 - random()) ** (-1 / 1.5))
+                had = lots.get(key)
+                if had is None:
+                    insort(keys, key)
+                    had = 0
+                lots[key] = changed[key] = had + size
 
     def _cancel(self, side: _Side) -> None:
         """Cancel a level or a part of it, more often near the best price."""
-        random = self._rng.random
+        random = self._random
         rank = int(len(side.keys) * random() ** 2)
         if not rank:
             self._resize(side)

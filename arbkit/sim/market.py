@@ -72,7 +72,7 @@ class _Quoter:
         self.symbol = symbol
         self.flow = flow
         self.next_ns = start_ns + flow.offset_ns
-        self.quote(flow.levels(), start_ns)
+        exchange.requote(MAKER, symbol, flow.levels(), start_ns)
 
     def play(self, now_ns: int) -> int:
         """Apply the steps that are due and return the time of the next one."""
@@ -80,33 +80,24 @@ class _Quoter:
             levels = self.flow.step()
             for buy, px, lots in self.flow.trades:
                 self.exchange.take(MAKER, self.symbol, buy, px, lots, now_ns)
-            self.quote(levels, now_ns)
+            self.exchange.requote(MAKER, self.symbol, levels, now_ns)
             self.next_ns += STEP_NS
         return self.next_ns
-
-    def quote(self, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
-        """Remove levels first, then add, so that new quotes never cross old ones."""
-        quote, symbol = self.exchange.quote, self.symbol
-        for buy, px, lots in levels:
-            if not lots:
-                quote(MAKER, symbol, buy, px, 0, now_ns)
-        for buy, px, lots in levels:
-            if lots:
-                quote(MAKER, symbol, buy, px, lots, now_ns)
 
     def jump(self, ticks: int, now_ns: int) -> None:
         """Move the best prices and keep them there."""
         self.flow.jump(ticks)
-        self.quote(self.flow.take(), now_ns)
+        self.exchange.requote(MAKER, self.symbol, self.flow.take(), now_ns)
 
     def settle(self, now_ns: int) -> None:
         """Return to the venue's price."""
         self.flow.settle()
-        self.quote(self.flow.take(), now_ns)
+        self.exchange.requote(MAKER, self.symbol, self.flow.take(), now_ns)
 
     def refill(self, eaten: Sequence[tuple[bool, int]], now_ns: int) -> None:
         """Quote consumed levels again, if the flow still has them."""
-        self.quote([(buy, px, self.flow.lots(buy, px)) for buy, px in eaten], now_ns)
+        levels = [(buy, px, self.flow.lots(buy, px)) for buy, px in eaten]
+        self.exchange.requote(MAKER, self.symbol, levels, now_ns)
 
 
 class Market:

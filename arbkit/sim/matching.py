@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 __all__ = ["SimBook", "Feed", "Match", "Resting", "Stp"]
 
@@ -15,17 +17,14 @@ Stp: TypeAlias = Literal["none", "taker", "maker", "both"]
 """Self-trade prevention: which of two orders of one owner is cancelled when they would match."""
 
 
-class Resting:
+class Resting(Struct, gc=False):
     """An order in the book; ``qty`` is the remaining quantity."""
 
-    __slots__ = ("buy", "id", "owner", "px", "qty")
-
-    def __init__(self, id: int, owner: str, buy: bool, px: int, qty: int) -> None:  # noqa: A002 - a venue's own word
-        self.id = id
-        self.owner = owner
-        self.buy = buy
-        self.px = px
-        self.qty = qty
+    id: int
+    owner: str
+    buy: bool
+    px: int
+    qty: int
 
 
 class Match:
@@ -44,12 +43,10 @@ class Match:
         """Self-trade prevention ended the incoming order."""
 
 
-class _Level:
-    __slots__ = ("orders", "total")
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.orders: dict[int, Resting] = {}  # insertion order is time priority
+class _Level(Struct):
+    total: int
+    orders: dict[int, Resting] = field(default_factory=dict)
+    """Insertion order is time priority."""
 
 
 class Feed:
@@ -144,10 +141,18 @@ class SimBook:
         hidden = self.ghost[1] if self.ghost and self.ghost[0] is buy else None
         return [(px, lots) for px, lots in changes.items() if lots or px != hidden]
 
-    @property
-    def counts(self) -> tuple[int, int]:
-        """The number of bid and of ask levels."""
-        return len(self._bid_px), len(self._ask_px)
+    def last_px(self, buy: bool, limit: int) -> int:
+        """The price of the level that is ``limit``-th from the best; 0 if there are no more levels than ``limit``."""
+        prices = self._bid_px if buy else self._ask_px
+        return 0 if len(prices) <= limit else prices[-limit] if buy else prices[limit - 1]
+
+    def between(self, buy: bool, one: int, other: int) -> dict[int, int]:
+        """The total lots of the levels from one price to another, both included; a price of 0 stands for the worst."""
+        prices, levels = (self._bid_px, self._bids) if buy else (self._ask_px, self._asks)
+        low, high = min(one, other), max(one, other)
+        if not low and not buy:
+            low, high = high, prices[-1] if prices else 0
+        return {px: levels[px].total for px in prices[bisect_left(prices, low) : bisect_right(prices, high)]}
 
     def depth(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best levels (px ticks, total lots): bids from the highest, asks from the lowest."""
@@ -219,39 +224,41 @@ class SimBook:
 
     def add(self, resting: Resting) -> None:
         """Add an order at the end of its level's queue. It must not cross; call ``match`` first."""
-        levels = self._bids if resting.buy else self._asks
-        level = levels.get(resting.px)
+        buy, px, qty = resting.buy, resting.px, resting.qty
+        levels = self._bids if buy else self._asks
+        level = levels.get(px)
         if level is None:
-            level = levels[resting.px] = _Level()
-            insort(self._bid_px if resting.buy else self._ask_px, resting.px)
-        level.orders[resting.id] = resting
-        level.total += resting.qty
-        self._changed(resting.buy, resting.px, level.total)
+            levels[px] = _Level(qty, {resting.id: resting})
+            insort(self._bid_px if buy else self._ask_px, px)
+        else:
+            level.orders[resting.id] = resting
+            qty = level.total = level.total + qty
+        self.seq += 1
+        for feed in self.feeds:
+            (feed._bids if buy else feed._asks)[px] = qty
 
     def resize(self, resting: Resting, qty: int) -> None:
         """Change the remaining quantity. Less keeps the place in the queue, more moves to the end, 0 removes."""
-        levels = self._bids if resting.buy else self._asks
-        level = levels[resting.px]
-        level.total += qty - resting.qty
+        buy, px, had = resting.buy, resting.px, resting.qty
+        levels = self._bids if buy else self._asks
+        level = levels[px]
+        total = level.total = level.total + qty - had
         if not qty:
             del level.orders[resting.id]
             if not level.orders:
-                del levels[resting.px]
-                prices = self._bid_px if resting.buy else self._ask_px
-                del prices[bisect_left(prices, resting.px)]
-        elif qty > resting.qty:
+                del levels[px]
+                prices = self._bid_px if buy else self._ask_px
+                del prices[bisect_left(prices, px)]
+        elif qty > had:
             del level.orders[resting.id]
             level.orders[resting.id] = resting
         resting.qty = qty
-        self._changed(resting.buy, resting.px, level.total)
+        self.seq += 1
+        for feed in self.feeds:
+            (feed._bids if buy else feed._asks)[px] = total
 
     def remove(self, resting: Resting) -> None:
         """Remove an order; ``resting.qty`` keeps its remaining quantity."""
         left = resting.qty
         self.resize(resting, 0)
         resting.qty = left
-
-    def _changed(self, buy: bool, px: int, total: int) -> None:
-        self.seq += 1
-        for feed in self.feeds:
-            (feed._bids if buy else feed._asks)[px] = total

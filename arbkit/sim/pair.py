@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -24,17 +25,21 @@ def units(value: Decimal | int | str) -> int:
     return whole
 
 
-@lru_cache(maxsize=1 << 14)  # books contain the same prices and sizes many times
 def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
     """``value * 10**-scale`` as plain text, with at least ``pad`` decimals and no further trailing zeros.
 
     ``text(150, 2)`` is ``1.5``; ``text(150, 2, pad=8)`` is ``1.50000000``.
     """
-    sign, value = ("-", -value) if value < 0 else ("", value)
-    whole, rest = divmod(value, 10**scale)
-    digits = f"{rest:0{scale}d}" if scale else ""
-    digits = digits[:pad].ljust(pad, "0") + digits[pad:].rstrip("0")
-    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+    if value < 0:
+        return f"-{text(-value, scale, pad)}"
+    if not scale:
+        return f"{value}.{'0' * pad}" if pad else str(value)
+    digits = str(value).rjust(scale + 1, "0")
+    rest = digits[-scale:].rstrip("0").ljust(pad, "0")
+    return f"{digits[:-scale]}.{rest}" if rest else digits[:-scale]
+
+
+_again = lru_cache(maxsize=1 << 14)(text)  # books contain the same prices many times, but hardly a size twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +55,7 @@ class Pair:
     min_qty: Decimal
     min_notional: Decimal = Decimal(0)
     max_qty: Decimal = Decimal(9000)
+    """Infinity = the venue has no maximum."""
     px_step: int = 1
     """Ticks in the price step that orders must keep: more than 1 after a change of the rules. The book's tick stays."""
     qty_step: int = 1
@@ -85,7 +91,12 @@ class Pair:
         return self.lot * self.qty_step
 
     def px_text(self, ticks: int, pad: int = 0) -> str:
-        return text(ticks * self.tick_units, SCALE, pad)
+        return _again(ticks * self.tick_units, SCALE, pad)
 
     def qty_text(self, lots: int, pad: int = 0) -> str:
         return text(lots * self.lot_units, SCALE, pad)
+
+    def level_texts(self, levels: Iterable[tuple[int, int]], pad: int = 0) -> list[list[str]]:
+        """Levels (px ticks, lots) as ``[["price", "size"], ..]``."""
+        tick, lot, none = self.tick_units, self.lot_units, text(0, SCALE, pad)
+        return [[_again(px * tick, SCALE, pad), text(lots * lot, SCALE, pad) if lots else none] for px, lots in levels]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from arbkit.core.types import OrdStatus, Side, Tif
-from arbkit.sim.keys import Ed25519
+from arbkit.sim.keys import Ed25519, Es256
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import Pair
 
@@ -81,12 +81,16 @@ class Profile:
     special: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """Other default rates (maker, taker), by symbol or by quote asset."""
     fee_decimals: int = 8
-    client_ids: Literal["open", "window", "always"] = "open"
-    """How long a client order id cannot be used again: while the order is open, for ``client_id_window_ns`` after
-    placing, or always."""
+    client_ids: Literal["none", "open", "window", "always"] = "open"
+    """How long a client order id cannot be used again: not at all (a query by it finds the newest order), while the
+    order is open, for ``client_id_window_ns`` after placing, or always."""
     client_id_window_ns: int = 0
     ed25519: bool = False
     """Whether clients may sign with an Ed25519 key as well."""
+    es256: bool = False
+    """Whether an account's secret is a P-256 private key (PEM), for signatures ES256, not a text for HMAC."""
+    fee_asset: str = ""
+    """Where an account has no ``fee_asset`` of its own."""
     post_only_reports: bool = False
     """A post-only order that would match: True = accepted, then cancelled (OKX, Bybit); False = refused (Binance)."""
     stp: Stp = "none"
@@ -111,6 +115,8 @@ class Account:
     uid: int = 0
     ed25519: Ed25519 | None = None
     """A second key of the account."""
+    es256: Es256 | None = None
+    """The key of which ``secret`` is the PEM, where the venue takes ES256."""
     synthetic: bool = False
     maker: Decimal | None = None
     """Own fee rates; None = the venue's default."""

@@ -26,7 +26,7 @@ class SimReports:
     """Queues reports. ``SimExchange`` owns one and tells it of each change; it sees changes of best prices and of pairs
     itself."""
 
-    __slots__ = ("_books", "_halted", "_ledger", "_pairs", "_queue", "_rules", "_seq", "_tops", "_touched")
+    __slots__ = ("_books", "_halted", "_ledger", "_pairs", "_queue", "_rules", "_seen", "_seq", "_tops", "_touched")
 
     def __init__(
         self, pairs: Mapping[str, Pair], halted: Mapping[str, str], books: Mapping[str, SimBook], ledger: SimLedger
@@ -37,7 +37,9 @@ class SimReports:
         self._ledger = ledger
         self._queue: list[Report] = []
         self._touched: dict[tuple[str, str], None] = {}
-        self._tops: dict[str, tuple[int, tuple[int, int, int, int]]] = {}
+        self._tops: dict[str, tuple[int, int, int, int]] = {}
+        self._seen = dict.fromkeys(books, -1)
+        """The update id of each book when its best prices were last looked at."""
         self._rules = dict(pairs), dict(halted)
         """The pairs and halts that were last reported."""
         self._seq = 0
@@ -66,16 +68,26 @@ class SimReports:
             self._seq += 1
             self._queue.append(BalanceReport(account, tuple(rows), now_ns, self._seq))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has changed since the last ``take``."""
+        books, seen = self._books, self._seen
+        for symbol in seen:
+            if books[symbol].seq != seen[symbol]:
+                return False
+        return not self._queue and self._rules == (self._pairs, self._halted)
+
     def take(self) -> list[Report]:
         """The reports since the last call."""
         reports, self._queue = self._queue, []
+        seen = self._seen
         for symbol, book in self._books.items():
-            seen = self._tops.get(symbol)
-            if seen is None or book.seq != seen[0]:
+            if book.seq != seen[symbol]:
+                seen[symbol] = book.seq
                 top = book.top()
-                if seen is None or seen[1] != top:
+                if self._tops.get(symbol) != top:
                     reports.append(TopReport(symbol, book.seq, *top))
-                self._tops[symbol] = (book.seq, top)
+                    self._tops[symbol] = top
         if self._rules != (self._pairs, self._halted):
             (pairs, halted), self._rules = self._rules, (dict(self._pairs), dict(self._halted))
             for symbol in {**pairs, **self._pairs}:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ __all__ = ["serve"]
 _BACKLOG: Final = 20_000
 """Maximum number of frames that wait for one slow client; above it the connection is cut."""
 _NAP_S: Final = 0.01
+_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+"""The admin pages answer to these. A web page whose name resolves to this machine sends its own name as Host."""
 
 
 @asynccontextmanager
@@ -123,6 +126,9 @@ class _Shell:
         await asyncio.sleep(0)
 
     async def admin(self, request: web.BaseRequest) -> web.Response:
+        name = re.sub(r":[0-9]+\Z", "", request.headers.get("Host", "").lower())
+        if name not in _NAMES or "Origin" in request.headers:
+            return web.Response(status=421, text="this page answers to 127.0.0.1 and localhost only\n")
         pages = {"/ledger": self._world.ledger, "/orders": self._world.orders, "/faults": self._world.faults}
         page = pages.get(request.path)
         if page is None or request.method != "GET":

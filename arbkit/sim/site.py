@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Script
-from arbkit.sim.timers import NEVER
 from arbkit.sim.venue import SimExchange
 from arbkit.sim.wire import SimFrame, SimWire
 
@@ -59,8 +58,3 @@ class Site:
         """When the last late frame is sent."""
         self.skew_ns = 0
         """The venue's clock minus the true time (fault ``clock``)."""
-
-    @property
-    def due_ns(self) -> int:
-        due_ns = self.dialect.timers.due_ns
-        return due_ns if due_ns == NEVER else due_ns - self.skew_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -102,7 +102,10 @@ class SimExchange:
         self.trades = {symbol: Trades() for symbol in self.pairs}
         """The public trades, by symbol."""
         self._fees = SimFees(profile, self.accounts, self.ledger, self.prices)
-        self._quotes: dict[str, dict[tuple[bool, int], Resting]] = {symbol: {} for symbol in self.pairs}
+        self._quotes: dict[str, tuple[dict[int, Resting], dict[int, Resting]]] = {
+            symbol: ({}, {}) for symbol in self.pairs
+        }
+        """The synthetic quotes by symbol, side (asks, bids) and price."""
         self._keys: dict[str, Account] = {}
         self._by_client: dict[tuple[str, str], list[SimOrder]] = {}
         self._reports = SimReports(self.pairs, self.halted, self.books, self.ledger)
@@ -320,6 +323,11 @@ class SimExchange:
             and since_ns <= fill.ns <= self.visible_ns
         ]
 
+    @property
+    def quiet(self) -> bool:
+        """Whether ``take_reports`` would have none, and no book changed since."""
+        return self._reports.quiet
+
     def take_reports(self) -> list[Report]:
         """Reports since the last call; the world passes them to the dialect."""
         return self._reports.take()
@@ -327,43 +335,71 @@ class SimExchange:
     # --- synthetic quotes -------------------------------------------------------------------------------------------
 
     def quote(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
-        """Set a synthetic account's total size at a price (0 = none).
+        """Set a synthetic account's total size at a price (0 = none). See ``requote``."""
+        self.requote(account, symbol, ((buy, px, lots),), now_ns)
 
-        If it crosses other orders, it matches them. The size is limited by the account's balance.
+    def requote(self, account: str, symbol: str, levels: Sequence[tuple[bool, int, int]], now_ns: int) -> None:
+        """Set a synthetic account's total size at each price of ``levels``: (buy, px, lots), 0 = none. Levels are
+        removed first, then added, so that new quotes never cross old ones of the account.
+
+        A quote that crosses other orders matches them. The sizes are limited by the account's balance.
         """
-        quotes = self._quotes[symbol]
-        resting = quotes.get((buy, px))
-        have = 0 if resting is None else resting.qty
-        if lots == have:
-            return
-        pair, book = self.pairs[symbol], self.books[symbol]
-        if resting is not None and not lots:
-            del quotes[buy, px]
-            self._unlock_quote(pair, resting, have)
-            book.resize(resting, 0)
-            return
-        asset, each = (pair.quote, px * pair.unit) if buy else (pair.base, pair.lot_units)
-        more = lots - have
-        if more > 0:
-            more = min(more, self.ledger.free(account, asset) // each)
-        if more > 0 and resting is None and book.crosses(buy, px):
-            met = book.match(account, buy, px, more, stp="maker")
-            for own in met.cancelled:
-                del quotes[own.buy, own.px]
-                self._unlock_quote(pair, own, own.qty)
-            for maker, qty in met.fills:
-                self._trade(pair, account, None, buy, maker, qty, now_ns)
-            self._reports.balances(now_ns)
-            more = met.left
-        if not more:
-            return
-        self.ledger.lock(account, asset, more * each)
-        if resting is None:
-            self._quote_id -= 1
-            resting = quotes[buy, px] = Resting(self._quote_id, account, buy, px, more)
-            book.add(resting)
-        else:
-            book.resize(resting, have + more)
+        pair, book, sides = self.pairs[symbol], self.books[symbol], self._quotes[symbol]
+        unit, lot_units = pair.unit, pair.lot_units
+        free = self._free(account, pair)
+        base, quote = free
+        for buy, px, lots in levels:
+            if not lots and (resting := sides[buy].pop(px, None)) is not None:
+                if buy:
+                    quote += resting.qty * px * unit
+                else:
+                    base += resting.qty * lot_units
+                book.resize(resting, 0)
+        for buy, px, lots in levels:
+            if not lots:
+                continue
+            resting = sides[buy].get(px)
+            have = 0 if resting is None else resting.qty
+            more = lots - have
+            if more > 0:
+                more = min(more, quote // (px * unit) if buy else base // lot_units)
+                if more > 0 and resting is None and book.crosses(buy, px):
+                    self._lock_quotes(account, pair, free, (base, quote))
+                    more = self._cross(pair, account, buy, px, more, now_ns)
+                    base, quote = free = self._free(account, pair)
+            if not more:
+                continue
+            if buy:
+                quote -= more * px * unit
+            else:
+                base -= more * lot_units
+            if resting is not None:
+                book.resize(resting, have + more)
+            else:
+                self._quote_id -= 1
+                resting = sides[buy][px] = Resting(self._quote_id, account, buy, px, more)
+                book.add(resting)
+        self._lock_quotes(account, pair, free, (base, quote))
+
+    def _free(self, account: str, pair: Pair) -> tuple[int, int]:
+        """The free amounts of a pair: base, quote."""
+        return self.ledger.free(account, pair.base), self.ledger.free(account, pair.quote)
+
+    def _lock_quotes(self, account: str, pair: Pair, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Lock what is less free than before."""
+        self.ledger.lock(account, pair.base, before[0] - after[0])
+        self.ledger.lock(account, pair.quote, before[1] - after[1])
+
+    def _cross(self, pair: Pair, account: str, buy: bool, px: int, lots: int, now_ns: int) -> int:
+        """Match a new quote of a synthetic account; the lots that are left."""
+        met = self.books[pair.symbol].match(account, buy, px, lots, stp="maker")
+        for own in met.cancelled:
+            del self._quotes[pair.symbol][own.buy][own.px]
+            self._unlock_quote(pair, own, own.qty)
+        for maker, qty in met.fills:
+            self._trade(pair, account, None, buy, maker, qty, now_ns)
+        self._reports.balances(now_ns)
+        return met.left
 
     def take(self, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
         """A market order of a synthetic account, down to ``px``: it matches the book, also the orders of clients."""
@@ -379,7 +415,7 @@ class SimExchange:
         self._unlock_quote(pair, resting, lots)
         self.books[pair.symbol].resize(resting, resting.qty - lots)
         if not resting.qty:
-            del self._quotes[pair.symbol][resting.buy, resting.px]
+            del self._quotes[pair.symbol][resting.buy][resting.px]
         self.eaten[pair.symbol].append((resting.buy, resting.px))
 
     def _unlock_quote(self, pair: Pair, resting: Resting, lots: int) -> None:
@@ -390,7 +426,7 @@ class SimExchange:
 
     def _taken(self, account: str, cl_ord_id: str, now_ns: int) -> bool:
         orders = self._by_client.get((account, cl_ord_id))
-        if not orders:
+        if not orders or self.profile.client_ids == "none":
             return False
         if self.profile.client_ids == "always" or not orders[-1].status.terminal:
             return True
@@ -465,7 +501,7 @@ class SimExchange:
             self.ledger.lock(maker.owner, pair.quote if maker.buy else pair.base, -amount)
             self.eaten[symbol].append((maker.buy, maker.px))
             if not maker.qty:
-                del self._quotes[symbol][maker.buy, maker.px]
+                del self._quotes[symbol][maker.buy][maker.px]
         self._settle(pair, maker.owner, resting, maker.buy, True, maker.px, lots, trade_id, now_ns)
         side = Side.BUY if buy else Side.SELL
         trade = TradeReport(trade_id, symbol, side, maker.px, lots, now_ns)

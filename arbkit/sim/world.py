@@ -121,13 +121,15 @@ class World:
             assets = list(dict.fromkeys(asset for pair in pairs for asset in (pair.base, pair.quote)))
             maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
             exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
+            es256 = keys.Es256(f"{seed}:{venue}:es256") if dialect.profile.es256 else None
             main = Account(
                 ACCOUNT,
                 key=_text(rng, 32),
-                secret=_text(rng, 48),
+                secret=_text(rng, 48) if es256 is None else es256.pem,
                 passphrase=_text(rng, 12),
                 uid=rng.randrange(10**7, 10**8),
                 ed25519=keys.make(f"{seed}:{venue}:ed25519") if dialect.profile.ed25519 else None,
+                es256=es256,
             )
             exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
@@ -212,10 +214,11 @@ class World:
     def due_ns(self) -> int:
         """When ``tick`` should be called next. Timed faults fire at the first tick after their time; each venue
         has ten steps of the order flow per second."""
-        due = self._later[0][0] if self._later else NEVER
-        due = min(due, self.market.due_ns, self._timers.due_ns)
+        due = min(self.market.due_ns, self._timers.due_ns, self._later[0][0] if self._later else NEVER)
         for site in self.sites.values():
-            due = min(due, site.due_ns)
+            site_ns = site.dialect.timers.due_ns - site.skew_ns
+            if site_ns < due:
+                due = site_ns
         return due
 
     def tick(self, now_ns: int) -> None:
@@ -223,10 +226,11 @@ class World:
         self._begin(now_ns)
         self.market.tick(now_ns)
         self._timers.tick(now_ns)
-        for site in self.sites.values():
-            self._troubles[site.exchange.name].tick(now_ns)
-            self._flush(site)
-            if site.due_ns <= now_ns:
+        for name, site in self.sites.items():
+            self._troubles[name].tick(now_ns)
+            if site.wire.outs or not site.exchange.quiet:
+                self._flush(site)
+            if site.dialect.timers.due_ns <= now_ns + site.skew_ns:
                 site.dialect.timers.tick(now_ns + site.skew_ns)
                 self._flush(site)
 

@@ -47,11 +47,12 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
     def between(
         cls, view: View, buy: Instrument, sell: Instrument, *, slippage: float, cost_per_s: float, fee_in_base: bool
     ) -> Terms:
-        """The terms with the present fees, latencies and rules."""
+        """The terms with the present fees, latencies and rules. ``fee_in_base`` counts where the buying venue does not
+        charge in the quote asset."""
         return cls(
             buy_fee=view.taker_fee(buy.id),
             sell_fee=view.taker_fee(sell.id),
-            fee_in_base=fee_in_base and view.fee_in_base(buy.id),
+            fee_in_base=fee_in_base and not buy.fee_in_quote and view.fee_in_base(buy.id),
             slippage=slippage,
             cost_per_s=cost_per_s,
             buy_latency_ns=view.latency_ns(buy.venue),

@@ -13,6 +13,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -101,6 +102,10 @@ class AnyCatalogue(Catalogue):
 
 
 _FRAME = msgspec.json.Decoder(RecordedFrame)
+LONGEST = 32 * 1024 * 1024
+"""Bytes of a line that is read. A longer one counts as an error; no more than this is held in memory."""
+_LATEST_S = 1e10
+"""A frame's time is below this (the year 2286)."""
 
 
 def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, RecordedFrame]]:
@@ -109,10 +114,12 @@ def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, Recor
     path = Path(path)
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         try:
-            for number, line in enumerate(file):
+            for number, line in enumerate(_lines(file)):
                 try:
                     frame = _FRAME.decode(line)
-                except ValueError:
+                    if not 0 <= frame.t < _LATEST_S:
+                        raise ValueError("not a time")
+                except (ValueError, RecursionError):
                     if line.endswith(b"\n"):
                         summary.errors += 1
                         continue
@@ -121,6 +128,14 @@ def read_frames(path: str | Path, summary: Summary) -> Iterator[tuple[int, Recor
                 yield number, frame
         except (EOFError, zlib.error, gzip.BadGzipFile):
             summary.torn = number + 1
+
+
+def _lines(file: BufferedIOBase) -> Iterator[bytes]:
+    """The lines of a file. A line over ``LONGEST`` gives only its end, which is no frame."""
+    while line := file.readline(LONGEST):
+        while len(line) == LONGEST and line[-1:] != b"\n":
+            line = file.readline(LONGEST)
+        yield line
 
 
 class Replay:
@@ -156,11 +171,11 @@ class Replay:
             return []
         try:
             outputs = self._http(frame) if frame.kind == "http" else self._socket(frame)
-        except (ProtocolError, ValueError, KeyError, RecursionError) as error:
+            return self._take(outputs, frame.now_ns)
+        except (ProtocolError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
             self.errors += 1
-            self.problems.append(f"cannot be read: {type(error).__name__}: {error}")
+            self.problems.append(f"cannot be read: {type(error).__name__}: {str(error)[:200]}")
             return []
-        return self._take(outputs, frame.now_ns)
 
     def native(self, instrument_id: str) -> str:
         return self._natives[instrument_id]

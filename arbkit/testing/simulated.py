@@ -19,7 +19,7 @@ from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.dialect import Dialect
 from arbkit.sim.faults import Fault
 from arbkit.sim.market import Divergence
-from arbkit.sim.world import World
+from arbkit.sim.world import PRICES, World
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.virtual import LATENCY_NS, VirtualRun, endpoints
 
@@ -61,12 +61,14 @@ def simulate(
     gate: GateConfig | None = None,
     latency_ns: int = LATENCY_NS,
     log: Log | None = None,
+    prices: Mapping[str, Decimal] = PRICES,
 ) -> VirtualRun:
     """Create a run: ``run = simulate(mine, {Binance: BinanceDialect, Okx: OkxDialect})``.
 
     Then call ``run.run_for(30)`` and ``run.stop()``. ``edge_every_s``: mean seconds between two edges on a symbol; 0 =
     only edges planted with ``run.world.plant``. ``latency_ns``: one-way latency. ``log``: called as
-    ``log(event, **fields)``. The strategy's attribute ``executor`` is used if it has one.
+    ``log(event, **fields)``. ``prices``: the symbols that the venues list, and where they begin. The strategy's
+    attribute ``executor`` is used if it has one.
 
     Raises ``ConfigError`` without venues, or for a strategy that could never trade. ``run.run_for`` raises
     ``StrategyFailed`` once when the strategy has raised; after that the run can go on without it.
@@ -79,6 +81,7 @@ def simulate(
         seed=seed,
         start_ns=START_NS,
         faults=faults,
+        prices=prices,
         divergence=Divergence(edge_every_s=edge_every_s),
     )
     executor: Executor = getattr(strategy, "executor", None) or TakerExecutor()

@@ -10,6 +10,7 @@ It knows the true book and answers snapshot requests and subscriptions, so that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -52,7 +53,10 @@ class TrueTop(Struct, frozen=True, gc=False):
 
 
 class Teller(Protocol):
-    """The venue's message formats. The methods have no side effects."""
+    """The venue's message formats. The methods have no side effects.
+
+    Where a field of each message counts all messages of the connection, the teller names it in ``counter``. The tape
+    then has every message, and what is added or left out shows in the numbers."""
 
     def symbol(self, data: str | bytes) -> str:
         """The native symbol of a frame that changes a book, "" for any other frame."""
@@ -82,7 +86,8 @@ class Moment(Struct, gc=False):
 
 
 class TapeServer:
-    """``levels`` per side are kept and sent; the best ``compared`` of them must agree. Only book frames are played."""
+    """``levels`` per side are kept and sent; the best ``compared`` of them must agree. Only book frames are played, or
+    all frames where they are counted (``Teller.counter``)."""
 
     def __init__(
         self,
@@ -96,10 +101,11 @@ class TapeServer:
         self.exchange = exchange
         self.teller = teller
         self.compared = compared
+        self.counter: str = getattr(teller, "counter", "")
         self.frames: list[RecordedFrame] = []
-        """The book frames."""
+        """The book frames, or all."""
         self.symbols: list[str] = []
-        """The symbol of each frame."""
+        """The symbol of each frame, "" of one that changes no book."""
         self.truths: list[dict[str, TrueTop]] = []
         """The true books of all symbols after each frame. A symbol is missing until its book was SYNCED once."""
         reference = Replay(exchange)
@@ -111,8 +117,9 @@ class TapeServer:
                 native = reference.native(instrument)
                 truth = TrueTop(native, book.seq, book.bids.top(levels), book.asks.top(levels), book.exch_ns)
                 known = {**known, native: truth}
-            symbol = teller.symbol(frame.payload) if frame.kind == "ws" and frame.dir == "in" else ""
-            if symbol:
+            heard = frame.kind == "ws" and frame.dir == "in"
+            symbol = teller.symbol(frame.payload) if heard else ""
+            if symbol or (heard and self.counter):
                 self.frames.append(frame)
                 self.symbols.append(symbol)
                 self.truths.append(known)
@@ -134,9 +141,11 @@ class TapeServer:
         """Apply ``mutation`` to each book frame in turn and return all violations as text; [] = none.
 
         ``window`` frames before and after are played (None = the whole recording). A frame whose book is not SYNCED at
-        that point is skipped."""
+        that point is skipped. A checksum (``Capabilities.book_check``) tells a wrong book, not a lost frame: what the
+        next frame makes right again, or the last two frames in the wrong order, it cannot see."""
         found: list[str] = []
-        for index in range(len(self.frames)) if only is None else only:
+        books = [index for index in (range(len(self.frames)) if only is None else only) if self.symbols[index]]
+        for index in books:
             first = 0 if window is None else max(0, index - window)
             last = None if window is None else min(len(self.frames), index + window + 1)
             found += [f"{mutation} frame {index}: {text}" for text in self._judge(mutation, index, first, last)]
@@ -148,6 +157,9 @@ class TapeServer:
         following = next((i for i in range(index + 1, stop) if self.symbols[i] == symbol), None)
         changes = self._changes(mutation, index, following)
         if not changes:
+            return []
+        summed = self.exchange.capabilities.book_check == "checksum"
+        if summed and mutation == "swapped" and symbol not in self.symbols[following + 1 if following else 0 : stop]:
             return []
         epochs: dict[str, int] | None = None
         flagged = False
@@ -164,9 +176,11 @@ class TapeServer:
             found += [
                 f"{name} was declared lost at {moment.index}"
                 for name in moment.lost
-                if name in epochs and name != symbol
+                if name in epochs and name != symbol and not self.counter
             ]
             if mutation in ("dropped", "truncated") and moment.index == following and not flagged:
+                if summed and self.equal(moment.books[symbol], moment.truths[symbol]):
+                    continue
                 found.append(f"{symbol} was still trusted after its next frame {moment.index}")
         assert moment is not None
         assert epochs is not None
@@ -176,7 +190,7 @@ class TapeServer:
             return found
         for name, epoch in epochs.items():
             book = moment.books[name]
-            if name != symbol and book.epoch != epoch:
+            if name != symbol and book.epoch != epoch and (mutation == "doubled" or not self.counter):
                 found.append(f"{name} changed its epoch")
             if not book.trusted:
                 found.append(f"{name} did not recover: {book.state.value} {book.reason}")
@@ -215,6 +229,10 @@ class _Client:
         """By the venue's own name."""
         self.lost: list[str] = []
         self.errors = 0
+        self.added = 0
+        """Messages of ours that were counted before the present one."""
+        self.number = -1
+        """The highest number of a message so far."""
         self.waiting: list[Ask] = []
         venue = server.exchange.venue
         natives = dict.fromkeys(server.symbols)
@@ -234,9 +252,26 @@ class _Client:
         self.truths = self.server.truths[index]
         self.now_ns = self.server.frames[index].now_ns
         for payload in payloads:
-            self._receive(payload)
+            self._receive(self._counted(payload))
         self._answer()
         return self._moment(index)
+
+    def _counted(self, payload: str | bytes, added: bool = False) -> str | bytes:
+        """The message with its number, where messages are counted. A torn one has none."""
+        field = self.server.counter
+        try:
+            message = json.loads(payload) if field else None
+        except ValueError:
+            return payload
+        if not isinstance(message, dict) or field not in message:
+            return payload
+        if added:
+            self.added += 1
+            message[field] = self.number + 1
+        else:
+            message[field] += self.added
+        self.number = max(self.number, message[field])
+        return json.dumps(message)
 
     def finish(self, index: int) -> Moment:
         for _ in range(3):
@@ -284,6 +319,6 @@ class _Client:
                 case Send():
                     text = output.data.reveal() if isinstance(output.data, Secret) else output.data
                     for reply in self.server.teller.ws(text, self.truths):
-                        self._receive(reply)
+                        self._receive(self._counted(reply, added=True))
                 case _:
                     pass

@@ -240,12 +240,11 @@ class VirtualRun:
 
     def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
         """Run to ``until_ns`` of virtual time, or until ``done``."""
-        events = self.events
-        world = self.world
+        events, world = self.events, self.world
+        world_ns, desk_ns = world.due_ns, self.desk.due_ns
         while not done():
             event_ns = events[0][0] if events else NEVER
-            world_ns = world.due_ns
-            wake_ns = max(self.desk.due_ns - self.own_ns, self.blocked_ns)
+            wake_ns = max(desk_ns - self.own_ns, self.blocked_ns)
             due_ns = min(event_ns, world_ns, wake_ns)
             if due_ns > self.now_ns:
                 self.now_ns = due_ns = min(due_ns, until_ns)
@@ -255,11 +254,14 @@ class VirtualRun:
             if event_ns <= self.now_ns:
                 while events and events[0][0] <= self.now_ns:
                     heapq.heappop(events)[2]()
+                world_ns, desk_ns = world.due_ns, self.desk.due_ns
             elif world_ns <= self.now_ns:
                 world.tick(self.now_ns)
                 self._drain()
+                world_ns = world.due_ns
             else:
                 self.desk.wake(self.clock_ns)
+                desk_ns = self.desk.due_ns
 
     def run_for(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
         """Run ``seconds`` of virtual time, or until ``done``."""

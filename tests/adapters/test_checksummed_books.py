@@ -60,6 +60,17 @@ def test_the_text_book_is_bounded() -> None:
     assert book.held <= 20
 
 
+def test_a_level_that_falls_out_of_the_window_is_deleted_at_once() -> None:
+    """The venue sends no delete for it: kept, it would stand in the book again when better levels go."""
+    book = Checksummed("x:A-B", lambda now_ns: AGAIN, depth=2, checksum=lambda bids, asks: 0, window=True)
+    book.snapshot(CheckedDepth([["9", "1"], ["8", "1"]], [["10", "1"], ["11", "1"]], 0), 0)
+    (pushed,) = book.update(CheckedDepth([["8.5", "2"]], [["9.5", "3"]], 0), 0)
+    assert isinstance(pushed, BookUpdate)
+    assert pushed.bids == [Level(8.5, 2.0), Level(8.0, 0.0)]
+    assert pushed.asks == [Level(9.5, 3.0), Level(11.0, 0.0)]
+    assert book.held == 2
+
+
 levels = st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["0", "1", "2.50"])), max_size=8)
 
 

@@ -10,9 +10,22 @@ import pytest
 
 from arbkit.adapters.links import Hosts
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
-from arbkit.adapters.wire import S, check_amount, is_present, json_text, own_id, query, read_json, retry_ns
+from arbkit.adapters.wire import (
+    S,
+    check_amount,
+    is_present,
+    iso_ns,
+    json_text,
+    number,
+    own_id,
+    query,
+    read_json,
+    retry_ns,
+    whole,
+)
+from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import format_cl_ord_id
-from arbkit.core.types import HttpAnswer
+from arbkit.core.types import HttpAnswer, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 
 
@@ -35,6 +48,21 @@ def test_numbers_no_market_has(text: str) -> None:
     """Not finite, or beyond any market."""
     with pytest.raises(ValueError, match="not a finite number below"):
         check_amount(Decimal(1), None, Decimal(text))
+
+
+@pytest.mark.parametrize("text", ["1e-999999", "0e-999999", "0." + "1" * 100, "1_000", "\u0661", "9" * 5000])
+def test_a_number_has_a_length_and_an_alphabet(text: str) -> None:
+    """What ``Decimal`` would read, and what a million digits would make of every sum after it."""
+    with pytest.raises(ValueError, match="not a"):
+        number(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "\u00b2", "\u0663", "9" * 20, "1e3"])
+def test_a_whole_number_has_a_length_and_an_alphabet(text: str) -> None:
+    """ASCII digits, as many as a time in nanoseconds has."""
+    assert whole("1780000000000000000") == 1780000000000000000
+    with pytest.raises(ValueError, match="not a whole number"):
+        whole(text)
 
 
 def test_ordinary_numbers_pass() -> None:
@@ -93,3 +121,38 @@ def test_a_mistyped_endpoint_in_the_table_of_hosts_is_refused() -> None:
     """Else the sockets would have no host, and nothing would say so before the first connection."""
     with pytest.raises(ValueError, match="hosts of x: no endpoint is called ws_pubic; known: rest, ws_public"):
         Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_pubic": "wss://b.example"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("2026-08-09T21:05:48.228568804Z", 1_786_309_548_228_568_804),
+        ("2026-08-09T21:05:48.5Z", 1_786_309_548_500_000_000),
+        ("2026-08-09T21:05:48Z", 1_786_309_548_000_000_000),
+        ("1970-01-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00Z", 0),
+        ("", 0),
+        ("never", 0),
+        ("2026-08-09T21:05:48", 0),
+        ("2026-08-09T21:05:48.1234567890Z", 0),
+        ("2026-08-09T21:05:48+02:00Z", 0),
+        ("2026-13-09T21:05:48Z", 0),
+        ("2026-08-09T21:05:4²Z", 0),
+    ],
+)
+def test_iso_times(text: str, ns: int) -> None:
+    """To the nanosecond; what is no UTC time is 0."""
+    assert iso_ns(text) == ns
+
+
+def test_an_endpoint_that_the_venue_has_nowhere_is_not_asked_for() -> None:
+    """A simulated venue has the endpoints of the real one: without a trade socket there is none to name."""
+    hosts = Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_public": "wss://b.example", "ws_trade": ""}})
+    given = {"rest": "http://127.0.0.1:1", "ws_public": "ws://127.0.0.1:1"}
+    assert hosts.urls(VenueSettings(environment="sim", endpoints=given)) == {
+        **given,
+        "ws_private": "",
+        "ws_trade": "",
+    }
+    with pytest.raises(ConfigError, match="needs endpoints ws_public "):
+        hosts.urls(VenueSettings(environment="sim", endpoints={"rest": "http://127.0.0.1:1"}))

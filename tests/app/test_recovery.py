@@ -155,6 +155,7 @@ def test_journals_of_the_version_before_are_taken_over(tmp_path: Path) -> None:
     for environment, deal in (("prod", 5), ("testnet", 7)):
         files[environment] = tmp_path / "live" / environment / "journal"
         files[environment].parent.mkdir(parents=True)
+        files[environment].touch(0o600)
         files[environment].write_bytes(old_journal(environment, deal) + b"\1\2\3")
     made, told, journal = begin(tmp_path, plan())
     assert [parse_cl_ord_id(one) for one in sent(made)] == [5 << 32, (5 << 32) + 1]
@@ -186,6 +187,7 @@ def test_a_journal_that_cannot_be_made_anew_is_said(tmp_path: Path, monkeypatch:
     """A disk without room: what, where, why. The old journal stays."""
     file = tmp_path / "live" / "prod" / "journal"
     file.parent.mkdir(parents=True)
+    file.touch(0o600)
     file.write_bytes(old_journal("prod", 5))
 
     def full(*_: object) -> None:
@@ -204,6 +206,7 @@ def test_a_damaged_journal_is_named(tmp_path: Path, place: str) -> None:
     file.parent.mkdir(parents=True)
     data = bytearray(old_journal("prod", 5))
     data[40] ^= 1
+    file.touch(0o600)
     file.write_bytes(data)
     with pytest.raises(ConfigError, match=f"the journal .*live/{place} is damaged"):
         begin(tmp_path, plan())

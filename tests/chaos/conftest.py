@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from arbkit.app.chaos import subject as installed
 from arbkit.testing.chaos import DeskUnderTest
 
+sys.path.append(str(Path(__file__).parent))  # for ``hostile``
 SUBJECT = installed()
 
 

@@ -54,7 +54,9 @@ class Desk:
                 if venue[field]:
                     lines.append(f'{field} = "env:{name.upper()}_{field.upper()}"')
                     self.env[f"{name.upper()}_{field.upper()}"] = venue[field]
-        (self.folder / "arbkit.toml").write_text("\n".join(lines))
+        config = self.folder / "arbkit.toml"
+        config.write_text("\n".join(lines))
+        config.chmod(0o644)
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """``arbkit ARGS`` in the folder."""

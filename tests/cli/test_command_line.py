@@ -11,11 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from arbkit import cli
 from arbkit.app import demo, launch, replay
+from arbkit.app.plan import RunPlan
 from arbkit.core.errors import ConnectFailed, LocalProtocolError, RemoteProtocolError
+from arbkit.core.tape import MAGIC, TapeHead, TapeWriter
 
 STRATEGY = """
 from arbkit import Strategy
@@ -173,7 +176,8 @@ def test_strategies_list_names_ours(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_text_of_strangers_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Escape sequences in a plugin's error are shown, not obeyed."""
-    from arbkit.cli.output import say, table
+    from arbkit.cli.output import table
+    from arbkit.monitor.terminal import say
 
     say("bad \x1b[2J \x9b1m\r name")
     table(("a",), [("x\x1b]0;owned\x07\ny",)])
@@ -210,6 +214,17 @@ def test_config_check_tells_all_mistakes_with_exit_2(folder: Path, capsys: pytes
     assert run("config", "check", "--json") == 2
     said = json.loads(capsys.readouterr().out)
     assert [mistake["key"] for mistake in said["mistakes"]] == ["venues.binanse", "venues.binanse.takr_fee", "limts"]
+
+
+def test_config_schema_describes_every_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON Schema with the tables, their keys and defaults; an amount may be a number, as TOML writes it."""
+    assert run("config", "schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    parts = {part["title"]: part["properties"] for part in schema["$defs"].values()}
+    assert set(parts["Config"]) >= {"mode", "venues", "strategy", "limits", "gate", "metrics", "state", "distributions"}
+    assert parts["VenueConfig"]["taker_fee"]["type"] == ["number", "string"]
+    assert parts["VenueConfig"]["environment"]["default"] == "prod"
+    assert parts["LimitsConfig"]["max_open_deals"] == {"type": "integer", "default": 4}
 
 
 def test_config_check_of_a_live_file_without_keys_is_exit_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -426,6 +441,57 @@ def test_a_tape_is_replayed_and_must_give_the_same_commands(
     printed = capsys.readouterr()
     assert "ab" in printed.out
     assert "differ" in printed.err
+
+
+def stranger_tape(file: Path, target: str) -> str:
+    """A tape whose head names this strategy."""
+    plan = RunPlan(venues=[], target=target, params={"symbols": ["BTC-USDT"]})
+    tape = TapeWriter(TapeHead(began_ns=1, code="x", seed=1, setup=msgspec.msgpack.encode(plan)))
+    tape.end("ab", 2)
+    file.write_bytes(MAGIC + tape.pack(tape.take()))
+    return str(file)
+
+
+@pytest.mark.parametrize("module", ["{0}/evil.py", "../downloads/evil.py", "evil.py", "evil", "evil_module"])
+def test_a_tape_cannot_name_the_code_that_runs(
+    folder: Path, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Path, file or module: nothing that a tape names is loaded. The text says how to name it yourself; then it is."""
+    there = folder / "downloads"
+    there.mkdir()
+    for place in (there / "evil.py", folder / "evil.py", folder / "evil_module.py"):
+        place.write_text("import pathlib\npathlib.Path('ran').touch()\n")
+    monkeypatch.syspath_prepend(str(folder))
+    tape = stranger_tape(folder / "a.tape", module.format(there) + ":Evil")
+    assert run("replay", tape) == 2
+    assert not (folder / "ran").exists()
+    assert "name it: arbkit replay" in capsys.readouterr().err
+    (folder / "mine.py").write_text(
+        "import arbkit\nclass Mine(arbkit.Strategy):\n"
+        "    def __init__(self, symbols): ...\n"
+        "    def instruments(self, catalogue): return ()\n"
+        "    def decide(self, view, touched, now_ns): return ()\n"
+    )
+    assert run("replay", tape, "mine.py:Mine") == 1  # its hash is another one
+    assert "differ" in capsys.readouterr().err
+    assert not (folder / "ran").exists()
+
+
+def test_a_tape_of_a_registered_strategy_needs_no_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An installed strategy is loaded by its registered name."""
+    assert run("replay", stranger_tape(folder / "a.tape", "spread")) == 1
+    assert "differ" in capsys.readouterr().err
+
+
+def test_a_damaged_tape_is_exit_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file and what is wrong, without a traceback."""
+    tape = folder / "a.tape"
+    stranger_tape(tape, "spread")
+    writer = TapeWriter(TapeHead(began_ns=1, code="x", seed=1, setup=b"\xc1"))
+    for data in (tape.read_bytes()[:20], MAGIC + writer.pack(writer.take())):
+        tape.write_bytes(data)
+        assert run("replay", str(tape)) == 2
+        assert "tape" in capsys.readouterr().err
 
 
 def test_replay_needs_the_venue_of_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,18 @@ def test_a_short_demo_ends_with_equal_books() -> None:
     assert set(line["faults"]) <= {"skip", "partial", "lose_ack", "throttle", "close"}
 
 
+def test_the_venues_of_the_demo_can_be_chosen() -> None:
+    """A new venue is tried beside one that works; a name without a simulator is refused with the known ones."""
+    command = [ARBKIT, "demo", "--seconds", "6", "--venues", "okx, bybit", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ledger_equal"]
+    done = subprocess.run([ARBKIT, "demo", "--venues", "okx,nowhere"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    assert "bybit" in done.stderr
+
+
 def test_ctrl_c_ends_the_demo_as_cleanly_as_time_does() -> None:
     """The terminal sends it to the whole group; the venues stay until the last order is wound down and compared."""
     with subprocess.Popen(

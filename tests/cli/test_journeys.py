@@ -44,7 +44,7 @@ def test_a_strategy_of_a_few_lines_makes_deals_on_paper_and_its_tape_replays(des
     assert line["legs"] >= 2
     assert line["pnl"]
     assert (line["unresolved"], line["open_orders"], line["held"]) == (0, 0, 0)
-    code, out, err = desk.run("replay", "run.tape", "--json")
+    code, out, err = desk.run("replay", "run.tape", "strategy:Mine", "--json")
     assert code == 0, err
     found = json.loads(out)
     assert found["same"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,8 +18,11 @@ from urllib.request import urlopen
 import pytest
 
 from arbkit import cli
+from arbkit.cli.sim import _exports
 from arbkit.config.load import load
+from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim.faults import Fault, FaultKind, read_script
+from arbkit.sim.keys import Es256
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
 
@@ -74,6 +78,16 @@ def test_it_prints_a_configuration_to_paste(tmp_path: Path) -> None:
         assert venue.environment == "sim"
         assert set(venue.endpoints) == {"rest", "ws_public", "ws_private", "ws_trade"}
     assert set(exports) >= {"SIM_OKX_KEY", "SIM_OKX_SECRET", "SIM_OKX_PASSPHRASE", "SIM_BYBIT_KEY"}
+
+
+def test_a_private_key_is_one_line_for_the_shell() -> None:
+    """A shell reads it as it was, with line breaks that the signer knows: the key signs."""
+    key = Es256("for the shell")
+    (line,) = _exports({"venues": {"x": {"key": "k", "secret": key.pem, "passphrase": ""}}}).splitlines()[1:]
+    word, text = shlex.split(line)
+    name, _, secret = text.partition("=")
+    assert (word, name) == ("export", "SIM_X_SECRET")
+    assert key.good(b"payload", LocalSigner("k", secret).ecdsa(b"payload"))
 
 
 def test_an_unknown_venue_or_a_bad_script_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

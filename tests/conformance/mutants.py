@@ -340,8 +340,8 @@ class Crooked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._signer, name)
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        digest: bytes = self._signer.hmac(algorithm, payload[:-1])
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        digest: bytes = self._signer.hmac(algorithm, payload[:-1], encoding)
         return digest
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from arbkit_binance.adapter import Binance
+from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from arbkit.core.types import BookState, Role
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault, FaultKind
 from arbkit.testing.conformance import KINDS, RULES, NotRun, VenueUnderTest, run
+from arbkit.testing.conformance.vector_rules import _payloads
 
 INSTALLED = plugins.load(dialects=True)
 SUBJECTS = {
@@ -83,6 +85,24 @@ def test_a_run_reports_each_rule_and_stops_at_none() -> None:
     ]
     assert results[0].note
     assert results[2].note == "no --recording given"
+
+
+def test_an_adapter_that_declares_no_reasons_must_give_none() -> None:
+    """``end_reasons`` is what the venue's reports say, not a wish: OKX's adapter gives reasons."""
+
+    class Silent(Okx):
+        capabilities = replace(Okx.capabilities, end_reasons=False)
+
+    results = run(VenueUnderTest(Silent, OkxDialect), ["post_only", "query", "round_trips"])
+    assert [result.outcome for result in results] == ["FAIL", "FAIL", "FAIL"]
+
+
+def test_an_id_that_is_a_part_of_the_vectors_time_is_no_difference() -> None:
+    """The vector's id takes the place of the adapter's own, 1234567, and not of these digits in the time."""
+    request = {"method": "GET", "path": "/o", "header time": "1781234567123"}
+    own, theirs = (request | {"query": f"id={number}", "param id": number} for number in ("1234567", "99"))
+    made = next(_payloads(b"1781234567123GET/o?id=1234567", own, theirs, "header "))
+    assert made == b"1781234567123GET/o?id=99"
 
 
 def test_rules_that_need_a_simulated_venue_say_so() -> None:

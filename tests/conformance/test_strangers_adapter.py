@@ -52,14 +52,15 @@ EXPECTED = tuple(
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     """An environment with the stranger's package installed, and its recording in the folder."""
-    install(tmp_path, BOOKS_ONLY)
+    install(tmp_path / "site", BOOKS_ONLY)
     (tmp_path / "frames.jsonl").write_bytes(b"".join(msgspec.json.encode(frame) + b"\n" for frame in FRAMES))
     (tmp_path / "expected.jsonl").write_text("".join(json.dumps(line) + "\n" for line in EXPECTED))
-    return {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'examples/plugin'}"}
+    return {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{ROOT / 'examples/plugin'}"}
 
 
 def install(folder: Path, code: str) -> None:
     """A package with an entry point, as pip leaves it."""
+    folder.mkdir(exist_ok=True)
     (folder / "arbkit_better.py").write_text(code)
     info = folder / "arbkit_better-1.0.dist-info"
     info.mkdir(exist_ok=True)
@@ -102,7 +103,7 @@ def test_an_adapter_without_a_simulated_venue_is_tested(env: dict[str, str], tmp
 
 def test_a_wrong_book_and_a_broken_rule_are_told(env: dict[str, str], tmp_path: Path) -> None:
     """A failing rule gives exit 1; the table names rule, result and what was seen, and ends with the counts."""
-    install(tmp_path, WORSE)
+    install(tmp_path / "site", WORSE)
     lines = (tmp_path / "expected.jsonl").read_text()
     (tmp_path / "expected.jsonl").write_text(lines.replace('"103"', '"103.5"'))
     done = call(env, tmp_path, "arbkit", "adapters", "test", "toy", "--recording", "frames.jsonl")
@@ -152,7 +153,7 @@ AUTHORS_TEST = "def test_conformance(adapter_rule):\n    adapter_rule()\n"
 def test_the_plugin_makes_one_test_of_each_rule(env: dict[str, str], tmp_path: Path) -> None:
     """Two lines of test and one of configuration: a rule that lacks something is skipped with the reason, a violation
     fails with the rule and what was seen, without our traceback."""
-    install(tmp_path, WORSE)
+    install(tmp_path / "site", WORSE)
     (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
     (tmp_path / "pytest.ini").write_text("[pytest]\narbkit_adapter = toy\narbkit_recording = frames.jsonl\n")
     done = call(env, tmp_path, "pytest", "-q", "-rsf", "-p", "no:cacheprovider", "-p", "no:asyncio")

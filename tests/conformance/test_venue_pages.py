@@ -43,6 +43,7 @@ from arbkit.core.types import (
     RateReport,
     Ready,
     Role,
+    Secret,
     Send,
     Tif,
     VenueSettings,
@@ -416,8 +417,9 @@ def test_an_order_is_sized_and_priced_in_plain_text(venue: str) -> None:
     )
     for role in solo.exchange.route(order):
         [wire] = solo.line(role).session.encode([order], solo.now_ns)
-        sent = wire.data if isinstance(wire, Send) else f"{str.__str__(wire.url)}{wire.body.decode()}"
-        text = "".join(sent)
+        sent = wire.data if isinstance(wire, Send) else wire.url
+        text = sent.reveal() if isinstance(sent, Secret) else sent
+        text += "" if isinstance(wire, Send) else wire.body.decode()
         assert "0.00000001" in text
         assert "60000" in text
         assert "E-8" not in text

@@ -133,6 +133,7 @@ def test_rules_are_read_again_after_a_refusal_that_speaks_of_them(rig, reason):
     for _ in range(21):
         for venue in rig.desk.venues.values():
             venue.refusals.sides.clear()  # each time as if it were the first
+            venue.health.most = 1e9
         ids = rig.trade()
         assert len(ids) == 2
         for one in ids:
@@ -416,3 +417,17 @@ def test_a_page_that_fails_for_good_is_no_proof_and_the_list_is_asked_for_again(
     assert not rig.requests("ListFills")
     assert 2 <= len(lists) <= 6
     assert all(later - earlier >= S for earlier, later in pairwise(lists))
+
+
+def test_only_listings_may_be_long(rig):
+    """The answers that grow with the venue (its instruments) may have 64 MiB; the time or the balances may not."""
+    most = {}
+    request = rig.port.request
+    rig.port.request = lambda link, ref, wire, timeout_ns: (
+        most.__setitem__(wire.url.split("/")[2], wire.most),
+        request(link, ref, wire, timeout_ns),
+    )
+    for kind in (AskKind.CATALOGUE, AskKind.TIME, AskKind.BALANCES):
+        poll(rig, kind)
+    assert most["catalogue"] == 64 << 20
+    assert most["time"] == most["balances"] == 1 << 20

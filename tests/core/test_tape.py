@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arbkit.core import tape as tapes
 from arbkit.core.errors import ConfigError, RemoteProtocolError
 from arbkit.core.tape import MAGIC, ReplayPort, TapeHead, TapeReader, TapeWriter, TapingDesk, replay
 from arbkit.core.types import HttpAnswer, NoAnswer
@@ -114,6 +115,59 @@ def test_what_is_no_tape(data: bytes) -> None:
     """Any other data is refused with a clear error."""
     with pytest.raises(ConfigError, match="tape"):
         TapeReader(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "payload"),
+    [
+        (99, 0, b""),
+        (tapes._TEXT, 7, b"x"),
+        (tapes._TEXT, 0, b"\xff"),
+        (tapes._LINK, 1, b"\xff"),
+        (tapes._ANSWER, 0, b"\xc1"),
+        (tapes._ANSWER, 0, b"\x92\x01\x01"),
+        (tapes._LATE, 0, b"x"),
+        (tapes._LATE, 0, b"-1"),
+        (tapes._LATE, 0, b"9" * 5000),
+        (tapes._DURABLE, 0, "\u0663".encode()),
+        (tapes._REFUSED, 0, b""),
+        (tapes._END, 0, b"\xff"),
+    ],
+)
+def test_a_damaged_record_is_told(kind: int, number: int, payload: bytes) -> None:
+    """A record that nobody wrote, with a good checksum: a clear error, whatever is in it."""
+    tape = TapeWriter(HEAD)
+    tape.link("binance.public.0")
+    tape.add(kind, number, payload, 1)
+    with pytest.raises(RemoteProtocolError, match="damaged tape: record"):
+        list(TapeReader(MAGIC + tape.pack(tape.take())).inputs())
+
+
+@pytest.mark.parametrize("tail", [b"\x03\0\0", tapes._RECORD.pack(tapes._TEXT, 0, 1 << 30, 5)])
+def test_a_record_longer_than_its_block_is_told(tail: bytes) -> None:
+    """Cut inside of a block whose checksum is right."""
+    tape = TapeWriter(HEAD)
+    with pytest.raises(RemoteProtocolError, match="longer than its block"):
+        list(TapeReader(MAGIC + tape.pack(bytes(tape.take()) + tail)).inputs())
+
+
+def test_inputs_of_a_link_that_the_run_does_not_have_are_told() -> None:
+    """The desk is never asked for a link that it cannot know."""
+    data, _ = record([("opened", "binance.public.0", 1), ("opened", "evil", 2)])
+    reader = TapeReader(data)
+    with pytest.raises(RemoteProtocolError, match="no link 'evil'"):
+        replay(reader, Recorder(), ReplayPort(reader.head), ["binance.public.0"])
+
+
+def test_what_cannot_be_recorded_ends_the_tape_and_reaches_the_desk() -> None:
+    """A header with a lone surrogate cannot be encoded: the desk gets the answer, the tape says why it ended."""
+    tape, desk = TapeWriter(HEAD), Recorder()
+    taping = TapingDesk(desk, tape)
+    answer = HttpAnswer(200, {"x": "\udcff"}, b"", 1, 2)
+    taping.answered(1, answer, 3)
+    taping.frame("link", "\udcff", 4)
+    assert desk.inputs == [("answered", 1, answer, 3), ("frame", "link", "\udcff", 4)]
+    assert "cannot be recorded: UnicodeEncodeError" in tape.failure
 
 
 def test_a_bomb_is_not_inflated() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle  # noqa: TID251 - it must refuse
 from decimal import Decimal as Dec
 from fractions import Fraction
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbkit.core import types
-from arbkit.core.types import Catalogue, Instrument, Level, OrdStatus, Secret, Side, plain
+from arbkit.core.types import (
+    AccountStatus,
+    Balance,
+    BookLost,
+    Catalogue,
+    ClockSample,
+    Instrument,
+    Level,
+    NoAnswer,
+    Notice,
+    OrderUpdate,
+    OrdStatus,
+    RateReport,
+    Secret,
+    Side,
+    plain,
+)
 
 steps = st.sampled_from(["1", "10", "0.5", "0.05", "0.1", "0.01", "0.00000001", "0.0025"]).map(Dec)
 decimals = st.decimals(min_value=0, max_value=10**9, places=8)
@@ -124,6 +144,94 @@ def test_a_secret_shows_nothing_but_to_the_socket() -> None:
     assert type(secret.reveal()) is str
     with pytest.raises(TypeError):
         msgspec.json.encode({"a": secret})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda secret: "url " + secret,
+        lambda secret: secret + " url",
+        lambda secret: " ".join(["url", secret]),  # noqa: FLY002 - join is meant
+        lambda secret: secret[2:],
+        lambda secret: secret.upper() + secret.replace("a", "b") + "".join(secret.split()),
+        lambda secret: json.dumps({"url": secret}),
+        lambda secret: f"{secret!r:>30} {secret:>30}" + "%s %r" % (secret, secret),  # noqa: UP031 - percent is meant
+        lambda secret: secret.encode(),
+        pickle.dumps,
+        msgspec.json.encode,
+        lambda secret: msgspec.msgpack.encode([secret]),
+        lambda secret: ValueError("cannot send " + secret),
+        lambda secret: copy.deepcopy([secret]),
+    ],
+)
+def test_a_secret_keeps_itself_or_refuses(use: Any) -> None:
+    """Joined, cut, formatted, packed: the result shows nothing, or there is none."""
+    secret = Secret("canary-hunter2")
+    try:
+        made = use(secret)
+    except TypeError as error:
+        made = error
+    for shown in (str(made), repr(made), f"{made}"):
+        assert "hunter2" not in shown
+        assert "canary" not in shown
+
+
+def test_a_secret_is_itself_where_it_is_compared_or_put_together() -> None:
+    """For the code that makes the wire's text: equality, truth, length, and ``+``."""
+    secret = Secret("hunter2")
+    assert secret == "hunter2"
+    assert secret != "***"
+    assert {secret: 1}["hunter2"] == 1
+    assert not Secret("")
+    assert "unter" in secret
+    assert ("x" + secret + "y")[1:].reveal() == "hunter2y"
+    assert "".join(secret) == Secret(secret).reveal() == "hunter2"
+
+
+LONG = "x" * 15_000_000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Notice("okx", LONG),
+        BookLost("okx:BTC-USDT", LONG),
+        NoAnswer(LONG),
+        AccountStatus("okx:main", LONG, [LONG]),
+        OrderUpdate(account="a", instrument="i", cl_ord_id="c", ord_status=OrdStatus.REJECTED, text=LONG),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_a_text_of_a_venue_is_cut_where_it_becomes_an_event(event: Any) -> None:
+    """15 MB of a venue reach neither the log nor the journal."""
+    assert len(repr(event)) < 2000
+
+
+@pytest.mark.parametrize("field", ["cl_ord_id", "order_id", "trade_id", "instrument", "fee_asset"])
+def test_an_id_of_an_impossible_length_is_unreadable(field: str) -> None:
+    """An id cannot be cut without being another one."""
+    fields = {"account": "a", "instrument": "i", "cl_ord_id": "c", "ord_status": OrdStatus.NEW}
+    OrderUpdate(**{**fields, field: "x" * 64})
+    with pytest.raises(ValueError, match="characters"):
+        OrderUpdate(**{**fields, field: LONG})
+    with pytest.raises(ValueError, match="characters"):
+        Balance(account="a", asset=LONG, free=Dec(1))
+
+
+@pytest.mark.parametrize("number", [1 << 62, 10**400, -(10**400)])
+def test_a_whole_number_that_nothing_can_hold_is_unreadable(number: int) -> None:
+    """Python would go on with 400 digits, until a float, the journal or a tape is made of them."""
+    makers = (
+        lambda: ClockSample("v", number, 1),
+        lambda: RateReport(venue="v", bucket="b", used=number),
+        lambda: RateReport(venue="v", bucket="b", until_ns=number),
+        lambda: Balance(account="a", asset="b", free=Dec(1), exch_ns=number),
+        lambda: NoAnswer("no", retry_ns=number),
+        lambda: OrderUpdate(account="a", instrument="i", cl_ord_id="c", ord_status=OrdStatus.NEW, exch_ns=number),
+    )
+    for make in makers:
+        with pytest.raises(ValueError, match="62 bits"):
+            make()
 
 
 def test_the_catalogue_knows_by_id_and_by_native_name() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.request import urlopen
@@ -23,6 +24,7 @@ CLOCK = Clock()
 
 ARBKIT = str(Path(sys.executable).parent / "arbkit")
 CRASH = Path(__file__).with_name("crash.py")
+SETTLE = runpy.run_path(str(CRASH))["settle"]
 DEADLINE_S = 120.0
 """A bound that only catches what hangs; a busy machine keeps far away from it."""
 LIMITS = """
@@ -182,6 +184,7 @@ class Stage(Protocol):
         extra: str = "",
         crash: tuple[str, int] | None = None,
         as_json: bool = True,
+        durability: str = "process",
     ) -> Run: ...
 
 
@@ -207,10 +210,12 @@ class _Stage:
         extra: str = "",
         crash: tuple[str, int] | None = None,
         as_json: bool = True,
+        durability: str = "process",
     ) -> Run:
         """``arbkit run`` on them, live unless told otherwise, in the same folder each time."""
         params = params or 'symbols = ["BTC-USDT", "ETH-USDT"], min_edge = 0.0003, max_notional = 500.0'
         text = [f'mode = "{"live" if live else "paper"}"', "metrics.port = 0", f'state.folder = "{self.folder}/state"']
+        text += [f'state.durability = "{durability}"']
         text += [f"distributions = {json.dumps([f'arbkit-{name}' for one in venues for name in one.venues])}"]
         env = {"HOME": str(self.folder)}  # the locks of accounts are there
         for one in venues:
@@ -222,9 +227,12 @@ class _Stage:
                     text += [f'{part} = "env:SIM_{name.upper()}_{part.upper()}"'] if live else []
                 text += [f'endpoints.{key} = "{url}"' for key, url in said.items() if url and "://" in url]
         text += ["[strategy]", f"params = {{ {params} }}", extra or LIMITS]
-        (self.folder / "arbkit.toml").write_text("\n".join(text))
+        config = self.folder / "arbkit.toml"
+        config.write_text("\n".join(text))
+        config.chmod(0o644)
         target = [] if args and not args[0].startswith("-") else ["spread"]
         program = [ARBKIT] if crash is None else [sys.executable, str(CRASH), *map(str, crash)]
+        SETTLE(self.folder)
         live_flag = ("--live",) if live else ()
         json_flag = ("--json",) if as_json else ()
         made = Run(self.folder, env, *program, "run", *target, *args, *live_flag, *json_flag)
@@ -236,11 +244,18 @@ class _Stage:
         return venues
 
 
+@contextmanager
+def staged(folder: Path) -> Iterator[Stage]:
+    """Processes that work in ``folder``. Ends them all."""
+    with ExitStack() as stack:
+        yield _Stage(folder, stack)
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """Starts processes; ends them all."""
-    with ExitStack() as stack:
-        yield _Stage(tmp_path, stack)
+    with staged(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(name="until")

@@ -34,7 +34,7 @@ def test_a_stop_finishes_what_is_open(stage: Any, tmp_path: Path) -> None:
     venues, run = start(stage, tmp_path)
     run.stop(signal.SIGHUP)
     code, out = run.ended()
-    assert code == 0, run.text
+    assert code == 0, out + run.text
     last = json.loads(out)
     assert (last["unresolved"], last["held"], last["open_orders"], last["ending"]) == (0, 0, 0, "idle")
     (stopping,) = run.facts("desk.stopping")

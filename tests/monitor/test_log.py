@@ -7,15 +7,18 @@ import io
 import json
 import logging
 import threading
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from arbkit.core.types import Secret, Side
-from arbkit.monitor.log_writer import LogWriter, Redactor, capture_libraries
+from arbkit.monitor.log_writer import LogWriter, capture_libraries
+from arbkit.monitor.redactor import LONGEST, Redactor
 
 CANARY = "CANARYdeadbeef0123"
 NOON = 1_700_000_000_123_456_789
@@ -84,10 +87,64 @@ def test_no_secret_is_ever_written(fields: dict[str, Any], human: bool) -> None:
     assert "***" in written
 
 
+AWKWARD = 'pass"word/with+ä\nlines='
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        AWKWARD,
+        quote(AWKWARD, safe=""),
+        quote_plus(AWKWARD),
+        json.dumps(AWKWARD),
+        json.dumps(AWKWARD, ensure_ascii=False),
+        repr(AWKWARD),
+        repr(AWKWARD.encode()),
+        *(b64encode(before + AWKWARD.encode() + b" and more").decode() for before in (b"", b"k", b"ke")),
+        urlsafe_b64encode(b"key:" + AWKWARD.encode()).decode(),
+    ],
+)
+def test_a_secret_is_struck_in_every_form_in_which_it_can_be_echoed(form: str) -> None:
+    """A venue or a library echoes a header, a URL, a body: percent, JSON, Python or base64, alone or in the middle."""
+    shown = Redactor([AWKWARD]).strike(f"you sent {form}!")
+    assert "***" in shown
+    for part in ("word", "with", "lines", quote(AWKWARD)[:20], b64encode(AWKWARD.encode()).decode()[8:24]):
+        assert part not in shown
+
+
+def test_a_long_text_is_cut_and_its_secret_not_in_half() -> None:
+    """15 MB of a venue are a line of a few kB, made at once; a secret across the cut is not half visible."""
+    redactor = Redactor([CANARY])
+    assert len(redactor.strike("token " * 2_500_000)) <= LONGEST
+    for at in range(LONGEST - 2 * len(CANARY), LONGEST + 5):
+        assert CANARY[:6] not in redactor.strike("x" * at + CANARY + "x" * 100)
+
+
+def test_the_queue_counts_bytes() -> None:
+    """A stuck disk and long texts: the queue holds no more than its bytes, and none of them whole."""
+    gate = threading.Event()
+
+    class Stuck(io.StringIO):
+        def write(self, text: str) -> int:
+            gate.wait(5)
+            return super().write(text)
+
+    stream = Stuck()
+    log = LogWriter(lambda: NOON, stream, most_bytes=100_000)
+    for _ in range(100):
+        log("x", text="x" * 1_000_000)
+    assert 80 <= log.dropped < 100
+    gate.set()
+    log.close()
+    assert len(stream.getvalue()) < 100_000
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert sum(line["count"] for line in written if line["event"] == "log.dropped") == log.dropped
+
+
 def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
     """Instruments, client order ids and the word monkey are not masked."""
     event = {"instrument": "okx:KEY-USDT", "cl_ord_id": "a0000000000000xx", "monkey": "m", "link": "binance.main.trade"}
-    assert Redactor()(None, "", dict(event)) == event
+    assert Redactor().event(event) == event
 
 
 @pytest.mark.parametrize("human", [False, True])
@@ -146,12 +203,9 @@ def test_warnings_of_libraries_become_log_events() -> None:
     """Warnings and errors of aiohttp and asyncio (``logging``) are written to the same log, masked."""
 
     def say(log: LogWriter) -> None:
-        handler = capture_libraries(log)
-        try:
+        with capture_libraries(log):
             logging.getLogger("aiohttp.client").warning("bad header token=%s", CANARY)
             logging.getLogger("aiohttp.client").info("not this")
-        finally:
-            logging.getLogger().removeHandler(handler)
 
     (line,) = lines(say)
     said = json.loads(line)

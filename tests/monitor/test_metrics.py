@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -173,6 +174,55 @@ async def test_the_endpoint_answers_this_machine_only() -> None:
         assert (await get(server.url, path="x"))[0] == 404
     finally:
         await server.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+    ids=str,
+)
+async def test_a_web_page_gets_nothing(headers: dict[str, str]) -> None:
+    """A browser sends another site's request to this machine, and says so."""
+    server = await serve(exposition(busy()))
+    try:
+        async with aiohttp.ClientSession() as session, session.get(server.url, headers=headers) as answer:
+            assert answer.status == 403
+            assert "arbkit_" not in await answer.text()
+    finally:
+        await server.close()
+
+
+async def test_a_scrape_is_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks a thousand times a second gets the same text; later a new one."""
+    made = 0
+
+    def text() -> bytes:
+        nonlocal made
+        made += 1
+        return b"%d" % made
+
+    loop = asyncio.get_running_loop()
+    late = 0.0
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + late)
+    server = await serve(text)
+    try:
+        assert {(await get(server.url))[1] for _ in range(20)} <= {"1", "2"}
+        late = 1000.0
+        assert (await get(server.url))[1] == str(made)
+        assert 1 < made <= 3
+    finally:
+        await server.close()
+
+
+def test_a_label_cannot_drive_a_terminal() -> None:
+    """What a venue or a plugin named is escaped."""
+    sources = Sources(counters=Counters(), pnl=lambda: {"X\x1b[2J": Decimal(1)})
+    sources.counters.deals["a\x9b"] += 1
+    text = exposition(sources)().decode()
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+    assert "X\\\\x1b[2J" in text
 
 
 async def test_nothing_can_be_changed_through_the_endpoint() -> None:

@@ -150,10 +150,10 @@ def test_time_in_force_and_post_only() -> None:
 
 @pytest.mark.parametrize(
     ("scope", "window", "open_again", "closed_again"),
-    [("open", 0, False, True), ("window", 100, False, False), ("always", 0, False, False)],
+    [("none", 0, True, True), ("open", 0, False, True), ("window", 100, False, False), ("always", 0, False, False)],
 )
 def test_client_id_scopes(scope: Any, window: int, open_again: bool, closed_again: bool) -> None:
-    """A client order id is reserved while its order is open, for a time window, or for good, by the venue's profile."""
+    """A client order id is not reserved, or while its order is open, for some time, or for good, by the profile."""
     venue = exchange(client_ids=scope, client_id_window_ns=window)
 
     def again(now_ns: int) -> bool:
@@ -177,6 +177,21 @@ def test_fee_comes_off_what_is_received_and_rounds_down() -> None:
     assert [(text(f.fee), f.fee_asset) for f in order.fills] == [("0.00003", "BTC")]  # 0.000037 exactly
     assert venue.ledger.free("ann", "BTC") == units("10.03697")
     assert venue.ledger.free(FEES, "BTC") == units("0.00003")
+
+
+def test_a_venue_may_charge_in_the_quote_asset() -> None:
+    """Of a purchase and of a sale; an account with a rule of its own has that one."""
+    venue = exchange(taker=Decimal("0.01"), fee_asset="quote")
+    venue.accounts["bob"].fee_asset = "BTC"
+    venue.quote("maker", PAIR.symbol, False, 200, 100, 0)
+    venue.quote("maker", PAIR.symbol, True, 190, 100, 0)
+    fees = []
+    for side, px in ((Side.BUY, 100), (Side.SELL, 95)):
+        order = venue.place("ann", PAIR.symbol, side, px=Decimal(px), qty=Decimal("0.01"), tif=Tif.IOC, now_ns=1)
+        fees += [(text(fill.fee), fill.fee_asset) for fill in order.fills]
+    assert fees == [("0.01", "USDT"), ("0.0095", "USDT")]
+    order = venue.place("bob", PAIR.symbol, Side.BUY, px=Decimal(100), qty=Decimal("0.01"), tif=Tif.IOC, now_ns=1)
+    assert [(text(fill.fee), fill.fee_asset) for fill in order.fills] == [("0.0001", "BTC")]
 
 
 def test_numbers_print_plainly() -> None:

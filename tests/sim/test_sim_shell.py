@@ -43,6 +43,9 @@ async def test_admin_pages_and_endpoints() -> None:
             assert Decimal(ledger["accounts"]["main"]["BTC"]["free"]) == Decimal("3.00999")
         async with http.get(f"{served['admin']}/faults") as reply:
             assert (await reply.json()) == {"counts": {}, "fired": [], "edges": []}
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            async with http.get(f"{served['admin']}/ledger", headers=headers) as reply:
+                assert reply.status == 421
         async with http.get(f"{served['admin']}/secrets") as reply:
             assert reply.status == 404
 

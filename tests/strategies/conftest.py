@@ -14,7 +14,7 @@ from arbkit.core.venues.refusals import Refusals
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
     base, quote = symbol.split("-")
-    rest = {"kind", "status", "tradable", "settle"}
+    rest = {"kind", "status", "tradable", "settle", "fee_in_quote"}
     rules = {name: value if name in rest else Decimal(str(value)) for name, value in rules.items()}
     return Instrument(
         venue=venue,

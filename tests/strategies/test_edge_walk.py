@@ -153,6 +153,14 @@ def test_fee_in_quote_orders_what_it_sells(made):
     assert found.fees == pytest.approx(0.1 + 0.204)
 
 
+def test_a_venue_that_charges_in_quote_is_not_asked_for_more(made):
+    """``fee_in_base`` holds for the other venues only."""
+    here, there = made.instrument("a", fee_in_quote=True), made.instrument("b")
+    view = made.view(here, there)
+    for buy, sell, in_base in ((here, there, False), (there, here, True)):
+        assert Terms.between(view, buy, sell, slippage=0, cost_per_s=0, fee_in_base=True).fee_in_base is in_base
+
+
 def test_age_and_latency_take_from_the_edge(made):
     """The edge shrinks with the age of the books and the latency of the venue, down to nothing."""
     buy, sell = made.book("a", [], [(100.0, 1.0)], 10), made.book("b", [(101.0, 1.0)], [], 10)

@@ -3,13 +3,16 @@
 A venue joins by being installed. What a test must know about it stands in ``plugins/<distribution>/tests/facts.py``:
 
 ``native(number)``  the venue's own name of the invented pair ``C<number>-USDT``
-``RECORDINGS``      name of a recording (``arbkit.testing.corpus``) -> (expected lines, books)
+``RECORDINGS``      name of a recording (``arbkit.testing.corpus``) -> (expected lines, books), and the number of
+                    books of which no line is expected, if there are some
+``READ_ONLY``       name of a recording of another product or an old format -> what it is; no wrong book may come of it
 ``TAPES``           name of a recording -> its book frames and how ``test_tape_faults`` plays them
 ``TELLER``          a ``TapeServer`` teller
 ``ENDPOINTS``       (settings, {role: address that the link of this role dials, or asks for the time})
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WIRES``           suffix -> a writer of generated frames (``generated``)
-``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none
+``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none (without
+                    this name, its book does not come right again)
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
 ``CODES``           reason -> codes with another meaning than ccxt's (``test_codes``); for adapters with ``verdicts``
@@ -83,7 +86,7 @@ def _rows(table: str) -> list[tuple[Venue, Any]]:
 def _recorded() -> list[tuple[Venue, Any]]:
     """The recordings that the facts name, and those that somebody added to the folder: (name, None)."""
     found = _rows("RECORDINGS")
-    known = {(venue.name, row[0]) for venue, row in found}
+    known = {(venue.name, row[0]) for venue, row in (*found, *_rows("READ_ONLY"))}
     for venue in VENUES:
         found += [(venue, (name, None)) for name in corpus.names(venue.name) if (venue.name, name) not in known]
     return found
@@ -91,10 +94,11 @@ def _recorded() -> list[tuple[Venue, Any]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``venue``: each installed one; if the test is marked ``needs("NAME", ...)``, each that has these facts.
-    ``recording``, ``tape``, ``wire``, ``endpoints``, ``mistake``, ``answer``: a row of the venue's table, beside its
-    ``venue``."""
+    ``recording``, ``foreign``, ``tape``, ``wire``, ``endpoints``, ``mistake``, ``answer``: a row of the venue's table,
+    beside its ``venue``."""
     tables = {
         "recording": "RECORDINGS",
+        "foreign": "READ_ONLY",
         "tape": "TAPES",
         "wire": "WIRES",
         "endpoints": "ENDPOINTS",
@@ -107,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             assert rows
             params = []
             for number, (venue, row) in enumerate(rows):
-                files = [f"frames{row[0]}"] if fixture in ("recording", "tape") else []
+                files = [f"frames{row[0]}"] if fixture in ("recording", "foreign", "tape") else []
                 marks = [pytest.mark.recordings(venue.name, *files)] if files else []
                 params.append(pytest.param(venue, row, marks=marks, id=_id(venue, number, row)))
             metafunc.parametrize(("venue", fixture), params)

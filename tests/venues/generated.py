@@ -7,7 +7,8 @@ A *wire* (``WIRES`` in ``plugins/*/tests/facts.py``) writes the frames of one bo
 ``window``    levels a side that the channel carries; 0 = all
 ``style``     how numbers are written (``model.text``)
 ``zero``      the size of a deleted level
-``counts``    what a sequence number counts: ``frames`` or engine ``updates``; "" = frames have none
+``counts``    what a sequence number counts: ``frames`` or engine ``updates`` of a symbol, or the frames of the whole
+              ``connection`` (then ``numbered(data, number)`` writes it); "" = frames have none
 ``kind``      ``rest``: changes only, joined to a snapshot over REST; ``socket``: a snapshot follows a subscription;
               ``whole``: each frame is a whole book
 ``quirks``    what this wire may do, by name (``QUIRKS``)
@@ -117,6 +118,8 @@ class Frame:
     engine: int
     seq: int
     truth: tuple[Top, Top]
+    number: int = -1
+    """Which frame of the connection it is, where these are counted."""
 
 
 @dataclass
@@ -185,6 +188,10 @@ class Played:
         self.index = 0
         self.now_ns = 10**18
         self.ms = 0
+        self.numbers = 0
+        """Frames of the connection so far."""
+        self.broken = False
+        """A frame of the connection was lost and none came after it."""
         self.catalogue = AnyCatalogue()
         self.books = Books()
         self.rest = self.exchange.session(rest_link(self.exchange.venue), self.catalogue, None)
@@ -212,6 +219,7 @@ class Played:
         """A new socket and a new session. All books are lost, and answers under way are void."""
         self.log.append(Entry("open"))
         self.due.clear()
+        self.numbers, self.broken = 0, False
         for native, line in self.lines.items():
             self.books.lose(self.ids[native], "the link is down")
             line.whole = line.lost_frame = line.subscribed = False
@@ -288,6 +296,8 @@ class Played:
 
     def withhold(self, line: Line, frame: Frame) -> bool:
         """The frame does not come (yet); whether the client lacks it. A snapshot of a later moment covers it."""
+        self.count_frame(frame)
+        self.broken = True
         covered = line.newest is not None and frame.engine <= line.newest.engine
         if covered or self.wire.kind == "whole":
             return False
@@ -447,9 +457,21 @@ class Played:
 
     # --- the client
 
+    def count_frame(self, frame: Frame) -> None:
+        """The venue sends it: it has its number now, also if it is lost."""
+        if self.wire.counts == "connection" and frame.number < 0:
+            frame.number = frame.seq = self.numbers
+            frame.data = self.wire.numbered(frame.data, frame.number)
+            self.numbers += 1
+
     def deliver(self, frame: Frame) -> None:
         """The session receives a frame."""
         line = self.lines[frame.native]
+        self.count_frame(frame)
+        if self.wire.counts == "connection" and self.broken:
+            self.broken = False
+            for one in self.lines.values():
+                one.whole = False
         line.subscribed = line.subscribed or frame.snapshot
         self.know(line, frame)
         self.log.append(Entry("frame", frame, line.newest.truth if line.newest and line.whole else None))
@@ -472,12 +494,12 @@ class Played:
             line.newest = frame
 
     def take(self, outputs: Sequence[Output]) -> None:
+        self.losses += any(isinstance(output, BookLost) for output in outputs)
         for output in outputs:
             match output:
                 case BookUpdate():
                     self.books.apply(output)
                 case BookLost():
-                    self.losses += 1
                     line = self.lines[self.natives[output.instrument]]
                     late = not self.wire.counts and "gap" in self.quirks
                     if line.whole and not late:  # a checksum shows a gap later, or never

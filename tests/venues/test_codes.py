@@ -48,6 +48,8 @@ MEANINGS = {
 }
 """An error class of ccxt -> our meanings that agree with it. A class that is not here means what its base class means:
 ``PermissionDenied`` and ``AccountSuspended`` are AuthenticationErrors, ``ExchangeNotAvailable`` is a NetworkError."""
+_NUMBER, _LABEL = re.compile(r"-?\d+"), re.compile(r"[A-Za-z]+(_[A-Za-z]+)+")
+"""How codes look: a number, or (of some venues) a label such as ``ORDER_NOT_FOUND``. Anything else is a text."""
 TABLE = "verdicts"
 """The module of a venue's package that holds its table."""
 
@@ -109,10 +111,15 @@ def _differences(venue: Any) -> dict[str, dict[str, str]]:
     """Name of the facts that explain it -> code -> how the two tables differ."""
     table = _table(venue)
     ours = {str(code): {_meaning(table, code)} for code in table.codes}
+    labels = any(_LABEL.fullmatch(code) for code in ours)
+
+    def is_code(code: str) -> bool:
+        return bool(_NUMBER.fullmatch(code) or (labels and _LABEL.fullmatch(code)))
+
     found: dict[str, dict[str, str]] = {"CODES": {}, "CODES_LEFT_OUT": {}}
     for code, error in _theirs(venue).items():
         wanted = next(MEANINGS[base.__name__] for base in error.__mro__ if base.__name__ in MEANINGS)
-        here = ours.get(code) if re.fullmatch(r"-?\d+", code) else _meanings_of(table, code)
+        here = ours.get(code) or (set() if is_code(code) else _meanings_of(table, code))
         if not here:
             found["CODES_LEFT_OUT"][code] = f"ccxt: {error.__name__}"
         elif not here <= wanted:

@@ -98,7 +98,7 @@ def compared(venue: Any, played: Played) -> tuple[Reader, int]:
 
 
 @pytest.mark.parametrize("seed", [11, 12])
-@pytest.mark.needs("WIRES", "CCXT_QUIRKS", "CCXT_GAP")
+@pytest.mark.needs("WIRES", "CCXT_QUIRKS")
 def test_ccxt_has_the_same_books(venue: Any, seed: int) -> None:
     """After each of hundreds of frames, across restarts and reconnects: the model, this adapter and ccxt.pro agree."""
     played = Played(venue, venue.facts.WIRES[""], venue.facts.CCXT_QUIRKS, seed, count=500)

@@ -43,7 +43,7 @@ def simulated(venue: Any) -> TapeServer:
 def test_every_simulated_book_frame_may_suffer(venue: Any, mutation: str) -> None:
     """The rule of the next test, on frames that need no recording."""
     server = simulated(venue)
-    assert len(set(server.symbols)) == 2
+    assert len(set(server.symbols) - {""}) == 2
     assert len(server.frames) > 100
     assert server.faults(mutation, window=WINDOW) == []
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
+from msgspec.structs import replace
+
 from arbkit.core.alarms import Alarms
 from arbkit.core.counters import Counters
 from arbkit.core.execution.requests import Requests
@@ -23,6 +25,8 @@ from arbkit.core.venues.venue import Venue
 
 __all__ = ["GOING_AWAY", "Dialer"]
 
+_ACCOUNT_MOST = 2 << 20
+"""Bytes of a message on a link of an account: it carries no snapshots of books."""
 GOING_AWAY = "going away"
 """The venue announced the end of a connection: the next one is dialled at once."""
 _CONNECTION = (("connections", 1),)
@@ -64,7 +68,8 @@ class Dialer:
         link = Link(spec, session, self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
         self.links[spec.link] = link
         if spec.send_limit is not None:
-            self._throttles[spec.link] = Throttle((spec.send_limit,))
+            limits = [limit for limit in (spec.send_limit, spec.send_burst) if limit is not None]
+            self._throttles[spec.link] = Throttle(limits)
         self.settle(link, now_ns)
         return link
 
@@ -101,6 +106,8 @@ class Dialer:
         if throttle.limits("connections"):
             throttle.take(_CONNECTION, Lane.CANCEL, now_ns)
         link.phase = Phase.DIALING
+        if link.spec.role is not Role.PUBLIC:
+            dial = replace(dial, most=min(dial.most, _ACCOUNT_MOST))
         self._port.dial(link.spec.link, dial)
 
     def _may_connect(self, link: Link, now_ns: int) -> int:

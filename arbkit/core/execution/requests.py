@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from arbkit.core.port import Port
 from arbkit.core.types import (
     NEVER,
@@ -21,6 +23,8 @@ from arbkit.core.types import (
     HttpAnswer,
     HttpRequest,
     Lane,
+    ListFills,
+    ListOpenOrders,
     NewOrder,
     NoAnswer,
     Purpose,
@@ -43,6 +47,17 @@ QUERY_TIMEOUT_NS = 2_000_000_000
 RETRY_FIRST_NS = 300_000_000
 RETRY_CAP_NS = 30_000_000_000
 READ_TRIES = 6
+_LISTED, _PAGED = 64 << 20, 16 << 20
+_MOST: Mapping[AskKind | type[Command], int] = {
+    AskKind.CATALOGUE: _LISTED,
+    AskKind.ASSETS: _LISTED,
+    AskKind.FEES: _LISTED,
+    AskKind.SNAPSHOT: _PAGED,
+    AskKind.PAGE: _PAGED,
+    ListOpenOrders: _PAGED,
+    ListFills: _PAGED,
+}
+"""Bytes of an answer after decompression that may be over the usual 1 MiB. Some venues' catalogues have 20 MB."""
 _REFUSALS = frozenset({403, 418, 429, 451})
 """HTTP statuses of firewalls, bans, throttles and legal blocks (RFC 7725): asking on at once makes them last."""
 _MOST_DIGITS = 6
@@ -161,6 +176,9 @@ class Requests:
             if isinstance(wire, HttpRequest):
                 wanted = True
                 owner = item.link if isinstance(what, Ask) else rest
+                most = _MOST.get(what.kind if isinstance(what, Ask) else type(what), 0)
+                if most:
+                    wire = replace(wire, most=most)
                 self._fly(Answered(owner, what, (), now_ns), item, rest, wire, _timeout(what))
         return self._not_made(item, what, now_ns) if isinstance(what, Ask) and not wanted else 0
 

@@ -73,7 +73,7 @@ class Books:
                 return True
         elif now_ns < self._watchdog.drained_ns:
             _stale(book, "the loop was late")
-        elif not update.exch_ns and watch.undatable(now_ns):
+        elif update.exch_ns <= 0 and watch.undatable(now_ns):
             _stale(book, "the update has no exchange timestamp and no recent update of its link had one")
         return False
 

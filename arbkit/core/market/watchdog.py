@@ -85,9 +85,9 @@ class Transit:
             self._turn_ns = NEVER
 
     def sample(self, exch_ns: int, recv_ns: int) -> int:
-        """How much later than it should this frame came, in ns. If the frame has no exchange time (``exch_ns`` 0): the
-        excess of the last frame that had one."""
-        if not exch_ns:
+        """How much later than it should this frame came, in ns. If the frame has no exchange time (``exch_ns`` 0, or a
+        time before 1970): the excess of the last frame that had one."""
+        if exch_ns <= 0:
             return self.excess_ns
         took = recv_ns - exch_ns
         if recv_ns >= self._turn_ns:
@@ -232,7 +232,7 @@ class LinkWatch:
         if recv_ns != symbol.last_ns:
             symbol.last_ns = self.data_ns = recv_ns
             symbol.beats += 1
-        if exch_ns:
+        if exch_ns > 0:
             self.dated_ns = recv_ns
         excess = self.transit.sample(exch_ns, recv_ns)
         self.behind = excess > self._budget_ns

@@ -103,6 +103,9 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Marked loss since a person last settled what runs had left (``arbkit run --settled``): mode REDUCING."""
     unwind_allowance: Decimal = Decimal("0.01")
     """How much worse than its limit price a leg may be completed or reversed, as a fraction."""
+    max_left: Decimal = Decimal(10)
+    """What deals left of an asset and is worth less only waits for the next deal of the asset: roundings leave that
+    much. More is told, is traded off, and counts as open at the end of a run (exit code 6)."""
     trade_off: bool = True
     """What deals and earlier runs left is traded off by deals of its own, once it is large enough. False: it is told
     and counted, and only the next deal of the asset takes it into its legs."""

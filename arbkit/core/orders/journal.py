@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from arbkit.core.errors import ConfigError
+from arbkit.core.errors import ConfigError, JournalFailed
 from arbkit.core.orders.carried import Carried, Left
 from arbkit.core.orders.records import (
     BlockReserved,
@@ -124,8 +124,11 @@ class Recovery(Scan, frozen=True, kw_only=True):
 
 
 def encode(record: Record) -> bytes:
-    """Encode one record for appending. Raises ``TypeError`` if it contains a ``Secret``."""
+    """Encode one record for appending. Raises ``TypeError`` if it contains a ``Secret``, ``JournalFailed`` if it is so
+    long that a reader would take it for damage."""
     body = _encoder.encode(record)
+    if len(body) >= _LONGEST:
+        raise JournalFailed(f"a {type(record).__name__} of {len(body)} bytes: a record may have {_LONGEST - 1}")
     start = struct.pack("<BI", VERSION, len(body))
     return b"".join((start, struct.pack("<I", crc32(body, crc32(start))), body))
 

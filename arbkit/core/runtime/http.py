@@ -20,8 +20,8 @@ from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
 __all__ = ["HttpLink"]
 
-MAX_BODY = 64 * 1024 * 1024
-"""Maximum bytes of a response after decompression. Some venues' catalogues have 20 MB."""
+LONG = 64 * 1024
+"""Bytes of an answer that are read without a turn of the loop."""
 CONNECTIONS = 16
 """Maximum number of connections at one time."""
 KEEP_NS = 50_000_000_000
@@ -67,14 +67,12 @@ class HttpLink:
         clock: Clock,
         tls: ssl.SSLContext,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
-        max_body: int = MAX_BODY,
     ) -> None:
         self.name = name
         self._inputs = inputs
         self._clock = clock
         self._tls = tls
         self._spawn = spawn
-        self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
         self._warm: dict[URL, asyncio.Task[None]] = {}
         self.trouble = ""
@@ -131,13 +129,15 @@ class HttpLink:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > self._max_body:
+                if len(body) > request.most:
                     response.close()
-                    return NoAnswer(f"the answer is over {self._max_body} bytes", status=response.status)
+                    return NoAnswer(f"the answer is over {request.most} bytes", status=response.status)
+                if len(body) > LONG:
+                    await asyncio.sleep(0)  # the stream gives what it holds without letting others in between
             self._keep_warm(url.origin())
             headers: dict[str, str] = {}
             for name, value in response.headers.items():
-                name = name.lower()
+                name, value = name.lower(), _text(value)
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
             return HttpAnswer(response.status, headers, bytes(body), flight.sent_ns, self._clock.now_ns())
 
@@ -205,6 +205,11 @@ def _trouble(request: HttpRequest, answer: HttpAnswer | NoAnswer) -> str:
     except ValueError:
         return reason
     return f"{url.host}:{url.port}: {reason}"
+
+
+def _text(value: str) -> str:
+    """A header's value without the lone surrogates that stand for bytes that are not UTF-8: they cannot be encoded."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _reason(error: BaseException) -> str:

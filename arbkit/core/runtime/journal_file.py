@@ -19,6 +19,7 @@ from arbkit.core.errors import ConfigError, JournalFailed
 from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.journal import JournalStart, Record, Scan, encode, scan
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.files import open_own, own_folder
 from arbkit.core.runtime.locks import Held, lock
 
 __all__ = ["FRESH_AT", "JournalFile", "StateFolder", "clear", "scan_file"]
@@ -33,16 +34,16 @@ _CHUNK = 1024 * 1024
 class StateFolder:
     """The state folder of a run in one mode (``live`` or ``paper``). It is locked against other processes.
 
-    Raises ``ConfigError`` if another process holds the lock, or if the folder belongs to another user.
+    Raises ``ConfigError`` if another process holds the lock, or if others can change the folder or what is in it.
     """
 
     __slots__ = ("_locks", "path")
 
     def __init__(self, root: Path, mode: str) -> None:
         self.path = root / mode
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.path.stat().st_uid != os.getuid():
-            raise ConfigError(f"state folder {self.path} belongs to another user")
+        own_folder(self.path, root)
+        for file in self.older():
+            own_folder(file.parent, root)
         self._locks: list[int] = []
         try:
             for place in (self.path, *(file.parent for file in self.older())):
@@ -88,7 +89,10 @@ class JournalFile:
         self._path = path
         self._clock = clock
         self._carried = carried
-        self._fd = _open(path)
+        try:
+            self._fd = _open(path)
+        except OSError as error:
+            raise ConfigError(f"the journal {path} cannot be opened: {error.strerror}") from None
         self.position = os.fstat(self._fd).st_size
         """Bytes written."""
         self._begin = 0
@@ -229,7 +233,8 @@ class JournalFile:
 
     def _reserve(self) -> None:
         try:
-            with open(self._ballast, "wb", opener=_private) as file:
+            with open(open_own(self._ballast, os.O_WRONLY), "wb") as file:
+                file.truncate(0)
                 if hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(file.fileno(), 0, BALLAST)
                 else:  # macOS
@@ -331,7 +336,7 @@ def scan_file(path: Path, take: Callable[[Record], object]) -> Scan:
     """Pass the records of a journal to ``take``, with little memory. Raises like ``core.orders.journal.scan``."""
 
     def chunks() -> Iterator[bytes]:
-        with path.open("rb", buffering=0) as file:
+        with open(open_own(path, os.O_RDONLY), "rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
@@ -354,7 +359,7 @@ def clear(path: Path, at_ns: int) -> None:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return open_own(path, os.O_RDWR | os.O_APPEND)
 
 
 def _write(fd: int, data: bytes) -> None:
@@ -378,10 +383,6 @@ def _read(fd: int, begin: int, end: int) -> bytes:
 
 def _fdatasync(fd: int) -> None:
     getattr(os, "fdatasync", os.fsync)(fd)  # macOS has no fdatasync
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _sync_folder(path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from arbkit.core.errors import ConfigError
+from arbkit.core.runtime.files import open_own
 
 __all__ = ["AccountLocks", "Held", "lock"]
 
@@ -21,9 +22,10 @@ class Held(Exception):
 
 
 def lock(path: Path) -> int:
-    """Take the lock; the descriptor holds it until it is closed. Raises ``Held``, or ``OSError``."""
+    """Take the lock; the descriptor holds it until it is closed. Raises ``Held``, ``OSError``, or
+    ``ConfigError`` if others can open the file."""
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_own(path, os.O_RDWR)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

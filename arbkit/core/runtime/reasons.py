@@ -18,6 +18,8 @@ __all__ = ["cause", "close_text", "pieces", "refusal", "reveal", "scrub"]
 
 _UNKNOWN_CA = (18, 19, 20, 21)
 """OpenSSL's verify codes for a certificate whose CA is not trusted: self-signed, or its issuer is not found."""
+_OUT_OF_DATE = (9, 10)
+"""Not valid yet, and expired."""
 
 
 def reveal(text: str) -> str:
@@ -44,7 +46,11 @@ def scrub(text: str, secrets: Sequence[str], limit: int = 300) -> str:
 def cause(error: BaseException) -> str:
     """The text of a network error, without our addresses."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        hint = "; if the certificate is your own, set ca_file to its CA" if error.verify_code in _UNKNOWN_CA else ""
+        hint = ""
+        if error.verify_code in _UNKNOWN_CA:
+            hint = "; if the certificate is your own, set ca_file to its CA"
+        elif error.verify_code in _OUT_OF_DATE:
+            hint = "; check the date of this machine"
         return f"TLS certificate refused: {error.verify_message}{hint}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'no reason given'}"

@@ -35,6 +35,7 @@ class TapeFile:
         """Pass the collected bytes to the thread if there are ``at_least`` so many."""
         if self.tape.size >= at_least:
             raw = self.tape.take()
+            self.failure = self.failure or self.tape.failure
             if not self.failure:
                 self._blocks.put(raw)
                 if self._blocks.qsize() > BEHIND:
@@ -51,9 +52,11 @@ class TapeFile:
         while (raw := self._blocks.get()) is not None:
             if self.failure:
                 continue
-            data = self.tape.pack(raw)
             try:
+                data = self.tape.pack(raw)
                 if self._file.write(data) != len(data):
                     self.failure = "the disk is full"
             except OSError as error:
                 self.failure = error.strerror or "writing failed"
+            except Exception as error:  # as in ``TapingDesk``: the tape ends, the run goes on
+                self.failure = f"a block cannot be written: {type(error).__name__}"

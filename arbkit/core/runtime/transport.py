@@ -30,7 +30,7 @@ from arbkit.core.types import Dial, Secret
 __all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
 
 MAX_MESSAGE = 16 * 1024 * 1024
-"""Maximum bytes of one message after decompression; several times the largest full-depth snapshot."""
+"""Maximum bytes of one message after decompression, whatever ``Dial.most`` allows."""
 CONNECT_S = 10.0
 """Timeout for DNS, TCP, TLS and WebSocket handshake together."""
 LINGER_S = 1.0
@@ -39,8 +39,14 @@ STUCK_S = 5.0
 """If the peer reads nothing for this time, the connection is closed."""
 HIGH_WATER = 64 * 1024
 """If more bytes than this wait to be sent, ``send`` refuses."""
-PINGS_A_SECOND = 50
-"""If the peer sends more pings per second, the connection is closed."""
+NOTHING_A_SECOND = 50
+"""If the peer sends more frames without data per second (pings, pongs, empty messages), the connection is closed."""
+FRAGMENTS = 4096
+"""If the peer cuts one message into more fragments, the connection is closed."""
+STEP = 4096
+"""Bytes that are parsed at a time: at most so many bytes of tiny frames before ``HELD_NS`` is checked."""
+HELD_NS = 10_000_000
+"""A socket with more to parse than this time allows lets the others in between, and reads no more until it is done."""
 
 
 class Receiver(Protocol):
@@ -104,6 +110,7 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError(f"{ca_file}: cannot be read: {error.strerror}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE is ignored
     return context
 
 
@@ -127,10 +134,13 @@ class WebSocket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._paused = False
-        self._parts: list[bytes] = []
+        self._rest = b""
+        """What was read and is not parsed yet; reading is paused meanwhile."""
+        self._parts = bytearray()
+        self._fragments = 0
         self._text = True
-        self._pings = 0
-        self._ping_window = 0
+        self._nothing = 0
+        self._nothing_window = 0
         self.handshake: asyncio.Future[None] = self._loop.create_future()
         self._gone = asyncio.Event()
         self._ws = ClientProtocol(
@@ -159,9 +169,34 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now_ns = self._now()
-        ws = self._ws
-        if ws.reader.eof:
+        if self._ws.reader.eof:
             return
+        size = len(data)
+        if size <= STEP:
+            delivered, at = self._parse(data, now_ns), size
+        else:
+            delivered, at = False, 0
+            while at < size and (at == 0 or self._now() - now_ns < HELD_NS):
+                delivered |= self._parse(data[at : at + STEP], now_ns)
+                at += STEP
+        if delivered and self._receiver is not None:
+            self._receiver.read_end(now_ns)
+        if self._ws.state is not State.OPEN:
+            self._on_end(now_ns)
+        if at < size and self._transport is not None:
+            self._rest = data[at:]
+            self._transport.pause_reading()
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        data, self._rest = self._rest, b""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self.data_received(data)
+
+    def _parse(self, data: bytes, now_ns: int) -> bool:
+        """Deliver the messages that ``data`` completes. True if there were any."""
+        ws = self._ws
         ws.receive_data(data)
         if ws.writes:
             self._flush()
@@ -169,26 +204,24 @@ class WebSocket(asyncio.Protocol):
         for event in ws.events_received():
             receiver = self._receiver
             if receiver is None:
-                return
+                return False
             if not isinstance(event, Frame):
                 self._on_response(receiver, now_ns)
                 continue
             opcode = event.opcode
             if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-                message = self._complete_message(event)
+                message = self._complete_message(event, now_ns)
                 if message is not None:
                     delivered = True
                     receiver.message(message, now_ns)
+                    if not message:
+                        self._count_nothing(now_ns)
             elif opcode is Opcode.CLOSE:
                 break
             else:
                 receiver.control(now_ns)
-                if opcode is Opcode.PING:
-                    self._count_ping(now_ns)
-        if delivered and self._receiver is not None:
-            self._receiver.read_end(now_ns)
-        if ws.state is not State.OPEN:
-            self._on_end(now_ns)
+                self._count_nothing(now_ns)
+        return delivered
 
     def eof_received(self) -> bool:
         self._ws.receive_eof()
@@ -251,31 +284,37 @@ class WebSocket(asyncio.Protocol):
 
     # --- inside
 
-    def _complete_message(self, frame: Frame) -> str | bytes | None:
+    def _complete_message(self, frame: Frame, now_ns: int) -> str | bytes | None:
         """The message that this frame completes, else None."""
         data = frame.data
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
             if not frame.fin:
-                self._parts = [bytes(data)]
+                self._parts, self._fragments = bytearray(data), 1
                 return None
         else:
-            if data:
-                self._parts.append(bytes(data))
+            self._parts += data
+            self._fragments += 1
+            if self._fragments > FRAGMENTS:
+                self._refuse(CloseCode.POLICY_VIOLATION, f"a message of over {FRAGMENTS} fragments", now_ns)
+                return None
             if not frame.fin:
                 return None
-            data = b"".join(self._parts)
-            self._parts = []
+            data, self._parts = self._parts, bytearray()
         if not self._text:
             return bytes(data)
         try:
             return str(data, "utf-8")
         except UnicodeDecodeError:
-            if self._ws.state is State.OPEN:
-                self._ws.fail(CloseCode.INVALID_DATA, "not UTF-8")
-            self._flush()
-            self._fail("closed by us with 1007: a text message that is not UTF-8", self._now())
+            self._refuse(CloseCode.INVALID_DATA, "a text message that is not UTF-8", now_ns)
             return None
+
+    def _refuse(self, code: CloseCode, text: str, now_ns: int) -> None:
+        """End the connection because of what the peer sent. What it sends from now on is not parsed."""
+        if self._ws.state is State.OPEN:
+            self._ws.fail(code, text)
+        self._flush()
+        self._fail(f"closed by us with {code.value}: {text}", now_ns)
 
     def _on_response(self, receiver: Receiver, now_ns: int) -> None:
         if self._ws.handshake_exc is None and not self.handshake.done():
@@ -336,12 +375,13 @@ class WebSocket(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
-    def _count_ping(self, now_ns: int) -> None:
+    def _count_nothing(self, now_ns: int) -> None:
         window = now_ns // 1_000_000_000
-        self._pings = self._pings + 1 if window == self._ping_window else 1
-        self._ping_window = window
-        if self._pings > PINGS_A_SECOND:
-            self._fail(f"closed by us: over {PINGS_A_SECOND} pings a second", now_ns)
+        self._nothing = self._nothing + 1 if window == self._nothing_window else 1
+        self._nothing_window = window
+        if self._nothing > NOTHING_A_SECOND:
+            text = f"over {NOTHING_A_SECOND} pings, pongs and empty messages a second"
+            self._refuse(CloseCode.POLICY_VIOLATION, text, now_ns)
 
 
 async def connect(
@@ -352,7 +392,7 @@ async def connect(
     Raises ``ConfigError`` for an address that is not allowed, ``ConnectFailed`` with a reason for any other failure.
     """
     uri = _vet(dial)
-    made = WebSocket(uri, dial, receiver, clock, max_message)
+    made = WebSocket(uri, dial, receiver, clock, min(max_message, dial.most))
     try:
         async with asyncio.timeout(CONNECT_S):
             context = tls if uri.secure else None

@@ -77,8 +77,10 @@ class Reducing:
         """By asset with a large leftover: when it may be traded off, and the number of tries."""
 
     def large(self, asset: str) -> bool:
-        """Whether what is left of the asset is enough for an order on some venue."""
+        """Whether what is left of the asset is worth ``max_left``, and enough for an order on some venue."""
         qty, price = abs(self._left.of(asset)), self._left.price(asset)
+        if price is not None and qty * price < self._limits.config.max_left:
+            return False
         for instrument in self._markets(asset):
             whole = instrument.quantize_qty(qty)
             worth = whole * (price or _ZERO) * (1 - self._limits.config.unwind_allowance)

@@ -28,7 +28,6 @@ from arbkit.core.types.commands import (
     Purpose,
     QueryOrder,
     ReplaceOrder,
-    Secret,
     Send,
     Wire,
 )
@@ -80,6 +79,7 @@ from arbkit.core.types.market import (
     is_amount,
     plain,
 )
+from arbkit.core.types.text import Secret, cut
 
 __all__ = [
     "NEVER",
@@ -144,6 +144,7 @@ __all__ = [
     "VenueSettings",
     "Wire",
     "assets_of",
+    "cut",
     "is_amount",
     "plain",
     "rest_link",

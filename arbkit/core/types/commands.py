@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from arbkit.core.types.events import Event
 from arbkit.core.types.market import Side, Tif
+from arbkit.core.types.text import Secret
 
 __all__ = [
     "NEVER",
@@ -31,7 +32,6 @@ __all__ = [
     "Purpose",
     "QueryOrder",
     "ReplaceOrder",
-    "Secret",
     "Send",
     "Wire",
 ]
@@ -63,29 +63,6 @@ class Purpose(Enum):
     ENTRY = "entry"
     HEDGE = "hedge"
     UNWIND = "unwind"
-
-
-class Secret(str):
-    """Text for the wire that contains a secret.
-
-    ``str()``, ``repr()`` and formatting give ``***``, and msgspec refuses to encode it. Call ``reveal()`` only where
-    the text is written to a socket.
-    """
-
-    __slots__ = ()
-
-    def reveal(self) -> str:
-        """The secret text."""
-        return "".join(self)
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __format__(self, spec: str) -> str:
-        return "***"
 
 
 class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
@@ -202,6 +179,8 @@ class HttpRequest(Struct, frozen=True, gc=False):
     url: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    most: int = 1 << 20
+    """An answer of more bytes is not read. ``execution.requests`` raises it for the listings that need more."""
 
 
 class HttpAnswer(Struct, frozen=True, gc=False):
@@ -221,6 +200,9 @@ class Dial(Struct, frozen=True, gc=False):
     headers: Sequence[tuple[str, str]] = ()
     deflate: bool = False
     """Offer permessage-deflate. It saves bandwidth but costs CPU time, so use it only for high-volume feeds."""
+    most: int = 16 << 20
+    """A message of more bytes, after decompression, closes the connection. Several times the largest snapshot of a
+    book; on links of an account the dialer allows less."""
 
 
 Wire: TypeAlias = Send | HttpRequest

@@ -1,6 +1,7 @@
 """Events: what a session returns to the desk. ``Event`` is the closed union of them.
 
-An event refers to instruments, accounts and orders by id only.
+An event refers to instruments, accounts and orders by id only. The texts of an event that a venue can fill are cut to
+``LONGEST_TEXT`` characters; ids of an impossible length and numbers over 62 bits make it unreadable (``ValueError``).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from arbkit.core.types.market import Instrument, Level, Side
+from arbkit.core.types.text import LONGEST_TEXT, check_ids, check_whole, cut
 
 __all__ = [
     "AccountStatus",
@@ -37,6 +40,11 @@ __all__ = [
     "TopUpdate",
     "Trade",
 ]
+
+
+def _cut(event: Struct, field: str, text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        force_setattr(event, field, cut(text))
 
 
 class OrdStatus(Enum):
@@ -117,6 +125,9 @@ class BookLost(Struct, frozen=True, gc=False):
     reason: str
     recv_ns: int = 0
 
+    def __post_init__(self) -> None:
+        _cut(self, "reason", self.reason)
+
 
 class TopUpdate(Struct, frozen=True, gc=False):
     """Best bid and ask from a faster stream with the same sequence numbers. It overlays the book while its ``seq`` is
@@ -185,6 +196,13 @@ class OrderUpdate(Struct, frozen=True, gc=False, kw_only=True):
     exch_ns: int = 0
     recv_ns: int = 0
 
+    def __post_init__(self) -> None:
+        check_ids(self.cl_ord_id, self.order_id, self.trade_id, self.instrument, self.fee_asset)
+        for asset, _ in self.extra_fees:
+            check_ids(asset)
+        check_whole(self.exch_ns)
+        _cut(self, "text", self.text)
+
 
 class OrderAbsent(Struct, frozen=True, gc=False):
     """The venue answered that it does not know the order now. This is no proof of absence, because replicas lag."""
@@ -248,6 +266,10 @@ class NoAnswer(Struct, frozen=True, gc=False):
     """Do not retry before this time (0 = the venue gave none)."""
     recv_ns: int = 0
 
+    def __post_init__(self) -> None:
+        check_whole(self.retry_ns)
+        _cut(self, "reason", self.reason)
+
 
 class Balance(Struct, frozen=True, gc=False, kw_only=True):
     account: str
@@ -258,6 +280,10 @@ class Balance(Struct, frozen=True, gc=False, kw_only=True):
     """Part of a full listing."""
     exch_ns: int = 0
     recv_ns: int = 0
+
+    def __post_init__(self) -> None:
+        check_ids(self.asset)
+        check_whole(self.exch_ns)
 
 
 class FeeUpdate(Struct, frozen=True, gc=False):
@@ -284,6 +310,9 @@ class AssetStatus(Struct, frozen=True, gc=False):
     """Its contract address on each chain where it is a token, as far as the venue tells it. The end of an address (its
     last 6 characters or more) is enough. The engine compares them between venues: a ticker can mean two assets."""
 
+    def __post_init__(self) -> None:
+        check_ids(self.asset)
+
 
 class AccountStatus(Struct, frozen=True, gc=False):
     """The venue's answer about the account and its key (mode, permissions). Trading waits for one without problem."""
@@ -294,6 +323,11 @@ class AccountStatus(Struct, frozen=True, gc=False):
     warnings: Sequence[str] = ()
     """What a person should know: a key that expires, a key without address list."""
 
+    def __post_init__(self) -> None:
+        _cut(self, "problem", self.problem)
+        if any(len(warning) > LONGEST_TEXT for warning in self.warnings):
+            force_setattr(self, "warnings", tuple(cut(warning) for warning in self.warnings))
+
 
 class ClockSample(Struct, frozen=True, gc=False):
     """The venue's clock is our clock plus ``offset_ns``, with an error of up to ``error_ns``."""
@@ -302,6 +336,9 @@ class ClockSample(Struct, frozen=True, gc=False):
     offset_ns: int
     error_ns: int
     recv_ns: int = 0
+
+    def __post_init__(self) -> None:
+        check_whole(self.offset_ns, self.error_ns)
 
 
 class RateReport(Struct, frozen=True, gc=False, kw_only=True):
@@ -316,6 +353,9 @@ class RateReport(Struct, frozen=True, gc=False, kw_only=True):
     until_ns: int = 0
     recv_ns: int = 0
 
+    def __post_init__(self) -> None:
+        check_whole(self.used, self.limit, self.until_ns)
+
 
 class Notice(Struct, frozen=True, gc=False):
     """A message for the operator. ``going_away``: the venue will close this link soon; the desk dials a new one now."""
@@ -324,6 +364,9 @@ class Notice(Struct, frozen=True, gc=False):
     text: str
     going_away: bool = False
     recv_ns: int = 0
+
+    def __post_init__(self) -> None:
+        _cut(self, "text", self.text)
 
 
 class Ready(Struct, frozen=True, gc=False):

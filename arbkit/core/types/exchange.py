@@ -43,6 +43,8 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     """Instruments whose trades (prints) it subscribes. They may be others than ``instruments``."""
     send_limit: RateLimit | None = None
     """Limit of client messages on this socket."""
+    send_burst: RateLimit | None = None
+    """A second limit of the same messages over a shorter time; its bucket has the same name."""
     silence_ns: int = 30_000_000_000
     """The socket counts as dead after this time without any byte (pings and pongs count)."""
     quiet_ns: int = 0
@@ -78,15 +80,32 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     """An order that passed the gateway is executed or refused within this time. The proof of absence waits for it."""
     order_timeout_source: str = "assumed: the longest that any venue states (Binance); this one states none"
     """The page that says so, or "assumed" with the reason."""
+    least_deadline_ns: int = 0
+    """The venue takes no deadline of an order that is nearer, so an order with a nearer one gets this."""
     lookup_lag_ns: int = 2_000_000_000
     """How long a new order may be missing from queries."""
+    keeps_deadlines: bool = True
+    """The venue refuses an order that arrives after its own deadline (``NewOrder.deadline_ns``)."""
     fill_ids: bool = True
     account_status: bool = False
     """``AskKind.ACCOUNT`` is answered by an ``AccountStatus``."""
     fees_at_once: bool = False
     """``AskKind.FEES`` without an instrument is answered with the rates of all instruments."""
+    end_reasons: bool = True
+    """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
+    matched has its reason. Without it some ends read as plain CANCELED."""
+    streams_fills: bool = True
+    """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
+    at once (``ListFills``)."""
+    answers_named: bool = True
+    """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
+    Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""
+    streams_balances: bool = True
+    """The private stream tells what is free and what is locked after each change. Otherwise only the listing does
+    (``AskKind.BALANCES``), and between two listings fills move the balances."""
     book_check: str = "sequence"
-    """``sequence``, ``checksum`` or ``none``."""
+    """``sequence``, ``connection`` (messages are numbered over all books of a connection: a missing one spoils them
+    all), ``checksum`` or ``none``."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
 

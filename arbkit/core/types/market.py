@@ -6,7 +6,7 @@ Prices and sizes are float64 from the wire to the strategy, and ``Decimal`` from
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 from enum import Enum
@@ -117,6 +117,8 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
     venue_ref: str = ""
     """A second id that some APIs require (OKX ``instIdCode``)."""
     fee_group: str = ""
+    fee_in_quote: bool = False
+    """The fee of a purchase is paid in the quote asset, beside the price, and not taken from what is bought."""
     kind: str = "spot"
     multiplier: Decimal = Decimal(1)
     settle: str = ""
@@ -150,10 +152,12 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
 class Catalogue:
     """The known instruments, by instrument id and by the venue's own symbol."""
 
-    __slots__ = ("_by_id", "_by_native", "missed")
+    __slots__ = ("_by_id", "_by_native", "get", "missed")
 
     def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         self._by_id: dict[str, Instrument] = {}
+        self.get: Callable[[str], Instrument | None] = self._by_id.get
+        """The instrument of an id; None = not known. Bound once: it is called for every order."""
         self._by_native: dict[tuple[str, str], Instrument] = {}
         self.missed: set[str] = set()
         """Symbols that ``symbol`` was asked for and that no venue lists: probably misspelt."""
@@ -176,9 +180,6 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._by_id)
-
-    def get(self, instrument_id: str) -> Instrument | None:
-        return self._by_id.get(instrument_id)
 
     def native(self, venue: str, name: str) -> Instrument | None:
         """The instrument that ``venue`` calls ``name``."""

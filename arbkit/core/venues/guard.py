@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import BadFrame
-from arbkit.core.types import Output
+from arbkit.core.types import Output, cut
 from arbkit.core.venues.link import Link
 
-__all__ = ["Guard", "SessionFault", "brief", "is_unreadable"]
+__all__ = ["Guard", "SessionFault", "brief", "is_unreadable", "said"]
 
 T = TypeVar("T")
 _UNREADABLE = (BadFrame, ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
@@ -65,4 +65,12 @@ def is_unreadable(error: Exception) -> bool:
 
 def brief(error: BaseException) -> str:
     """The error in at most a line or two, for logs."""
-    return f"{type(error).__name__}: {str(error)[:200]}"
+    return f"{type(error).__name__}: {said(error)[:200]}"
+
+
+def said(error: BaseException) -> str:
+    """The text of an error of a session, which can be anything."""
+    try:
+        return cut(str(error))
+    except Exception:  # the plugin's own ``__str__``
+        return "its text cannot be made"

@@ -49,7 +49,8 @@ _ANSWER_NS = 5_000 * _MS
 _OVERDUE_NS = 400 * _MS
 """An IOC order, or an order with a cancel request, whose end is not reported for this long is queried."""
 _GRACE_NS = 300 * _MS
-"""Fills and fees may come this much later on the stream than the report that implies them."""
+"""Fills and fees may come this much later on the stream than the report that implies them. Where the stream has no
+fills (``Capabilities.streams_fills``), they are listed at once."""
 _WHOSE = 10
 """Number of orders that one listing lets us ask for by their order ids."""
 _RUNS_NS = 10_000 * _MS
@@ -201,7 +202,7 @@ class Resolver:
 
     def see(self, order: Order, now_ns: int) -> None:
         """An order was sent, changed, or found in the journal. Cheap and idempotent: call it after every change."""
-        goal, next_ns = _goal(order, now_ns)
+        goal, next_ns = _goal(order, now_ns, _GRACE_NS if self.capabilities.streams_fills else 0)
         case = self._cases.get(order.cl_ord_id)
         if goal is None:
             if case is not None:
@@ -407,15 +408,16 @@ class Resolver:
                 self._lists.pop((kind, instrument), None)
 
 
-def _goal(order: Order, now_ns: int) -> tuple[_Goal | None, int]:
-    """What to find out about an order, and the earliest time to ask."""
+def _goal(order: Order, now_ns: int, fills_ns: int) -> tuple[_Goal | None, int]:
+    """What to find out about an order, and the earliest time to ask. ``fills_ns``: how much later than a report its
+    fills may come by themselves."""
     if order.done:
         return None, NEVER
     if order.unknown:
         return _Goal.PROOF, now_ns
     if order.status.terminal:
         if order.final:
-            return _Goal.FILLS, now_ns + _GRACE_NS
+            return _Goal.FILLS, now_ns + fills_ns
         return _Goal.END, now_ns + _GRACE_NS
     if not order.sent_ns:
         return None, NEVER
@@ -424,5 +426,5 @@ def _goal(order: Order, now_ns: int) -> tuple[_Goal | None, int]:
     if order.intent.tif is not Tif.GTC:
         return _Goal.END, max(now_ns, order.sent_ns + _OVERDUE_NS)
     if order.needs_fills:
-        return _Goal.FILLS, now_ns + _GRACE_NS
+        return _Goal.FILLS, now_ns + fills_ns
     return None, NEVER

@@ -23,11 +23,14 @@ class LocalSigner:
     encoding; error texts never contain the secret. ``offset_ns`` is measured by the desk: venue clock minus our clock.
     """
 
-    __slots__ = ("_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
+    __slots__ = ("_decoded", "_encoding", "_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
 
     def __init__(self, key: str, secret: str, passphrase: str = "", *, encoding: str = "utf-8") -> None:
         self._key = key
         self._secret = _secret_bytes(secret, encoding)
+        self._encoding = encoding
+        self._decoded = b""
+        """The secret as the venue's own encoding gives it."""
         self._passphrase = Secret(passphrase)
         self._private: Any = None
         self._nonce = 0
@@ -46,22 +49,27 @@ class LocalSigner:
     def passphrase(self) -> str:
         return self._passphrase
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        """Raw HMAC digest of ``payload``."""
-        return hmac.digest(self._secret, payload, algorithm)
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        """Raw HMAC digest of ``payload``. The venue's ``encoding`` counts if the configuration names none."""
+        if not encoding or self._encoding != "utf-8":
+            return hmac.digest(self._secret, payload, algorithm)
+        self._decoded = self._decoded or _secret_bytes(self._secret.decode(), encoding)
+        return hmac.digest(self._decoded, payload, algorithm)
 
     def ed25519(self, payload: bytes) -> bytes:
-        """64 raw bytes. The secret is a PEM key, or its 32 bytes (as base64 or hex)."""
+        """64 raw bytes. The secret is a PEM key, or its 32 bytes (as base64 or hex), also with the public key's 32
+        bytes behind them."""
         signature: bytes = self._load("ed25519").sign(payload)
         return signature
 
     def ecdsa(self, payload: bytes) -> bytes:
-        """SHA-256 and ECDSA on the key's curve, as ``r || s`` (as in JWT; ES256 for P-256). The secret is a PEM key."""
+        """SHA-256 and ECDSA on the key's curve, as ``r || s`` (as in JWT; ES256 for P-256). The secret is a PEM key.
+        The same payload gives the same signature (RFC 6979): no random number leaks it, a run can be replayed."""
         key = self._load("ecdsa")
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-        r, s = utils.decode_dss_signature(key.sign(payload, ec.ECDSA(hashes.SHA256())))
+        r, s = utils.decode_dss_signature(key.sign(payload, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
         size = (key.curve.key_size + 7) // 8
         return bytes(r.to_bytes(size, "big") + s.to_bytes(size, "big"))
 
@@ -87,12 +95,16 @@ class LocalSigner:
             ) from missing
         try:
             if self._secret.lstrip().startswith(b"-----BEGIN"):
-                private: Any = serialization.load_pem_private_key(self._secret, password=None)
+                # in a variable of the environment, a line break is often written as a backslash and n
+                private: Any = serialization.load_pem_private_key(self._secret.replace(rb"\n", b"\n"), password=None)
             elif kind == "ed25519":
-                private = ed25519.Ed25519PrivateKey.from_private_bytes(self._secret)
+                seed = self._secret if self._encoding != "utf-8" else _secret_bytes(self._secret.decode(), "base64")
+                private = ed25519.Ed25519PrivateKey.from_private_bytes(seed[:32])
+                if len(seed) > 32 and private.public_key().public_bytes_raw() != seed[32:]:
+                    raise ValueError
             else:
                 raise ValueError
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, CredentialsError):
             # "from None": the library's error text may contain the key
             raise CredentialsError(f"key {self._key[:4]}***: the secret is not a readable {kind} private key") from None
         wanted = ed25519.Ed25519PrivateKey if kind == "ed25519" else ec.EllipticCurvePrivateKey

@@ -131,6 +131,8 @@ class Court:
             report.paths[fields["outcome"]] += 1
             if fields["outcome"] != "held":
                 report.times_ms.append(fields["ms"])
+        elif event == "venue.throttled":
+            self.run.paused_ns = max(self.run.paused_ns, self.run.now_ns + round(fields["ms"] * 1e6))
         elif event == "alarm.deal_held":
             self.held.add(fields["deal"])
         elif event == "alarm.external_movement":
@@ -217,7 +219,8 @@ class Court:
             since_ns = run.sent_ns.get(order.cl_ord_id, run.now_ns)
             asset = order.intent.instrument.partition(":")[2].partition("-")[0]
             naked = run.truth.naked(asset, self._asset)
-            quiet_ns = run.now_ns - max(since_ns, self._acted_ns.get(asset, 0))
+            # a process that is down can do nothing
+            quiet_ns = run.now_ns - max(since_ns, self._acted_ns.get(asset, 0), run.boots_ns[-1])
             if abs(naked) > DUST and quiet_ns > UNPROVED_S * 10**9:
                 self._acted_ns[asset] = run.now_ns  # told once a minute
                 yield f"{order!r} is unproved, and {naked:.0f} {self._asset} of {asset} are naked without an action"
@@ -225,7 +228,9 @@ class Court:
     def _marked(self, run: Watched) -> Iterator[str]:
         self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None else 0
         if self._unmarked == UNMARKED_S:
-            yield f"the profit and loss had no value for {UNMARKED_S} s: {run.desk.ledger.pnl()}"
+            held = [asset for asset, amount in run.desk.ledger.pnl().items() if amount]
+            none = [asset for asset in held if run.desk.prices(asset, self._asset) is None]
+            yield f"the profit and loss had no value for {UNMARKED_S} s: no price of {', '.join(sorted(none))}"
 
     # --- at the end
 

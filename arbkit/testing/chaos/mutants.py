@@ -26,7 +26,6 @@ from arbkit.core.money.leftovers import Leftovers
 from arbkit.core.money.limits import Limits
 from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal
-from arbkit.core.orders.journal import Recovery
 from arbkit.core.orders.orders import Order, Orders
 from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.engine import Engine
@@ -351,13 +350,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="open intents are not read back",
         promise="SIGKILL: the next run resolves what was open before it trades",
-        patches=((Recovery, "unresolved", sabotage.none_of_them),),
+        patches=((Carried, "of", sabotage.intents_forgotten),),
         upsets=(_DIES,),
     ),
     Mutant(
         name="interrupted deals are not told",
         promise="SIGKILL: the next run reads the journal",
-        patches=((Recovery, "interrupted", sabotage.none_of_them),),
+        patches=((Carried, "of", sabotage.deals_forgotten),),
         upsets=(_DIES,),
     ),
     Mutant(
@@ -381,7 +380,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="ids begin again at each start",
         promise="Client ids are never used again, also across restarts",
-        patches=((Recovery, "next_block", sabotage.one), ("arbkit.testing.chaos.watched", "first_in", sabotage.zero)),
+        patches=((Carried, "next_block", sabotage.one), ("arbkit.core.recovery", "first_in", sabotage.zero)),
         kinds=("crash",),
     ),
     Mutant(
@@ -389,7 +388,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         promise="The state folder is lost: no client id is used again",
         patches=(
             (Carried, "next_block", sabotage.by_the_journal),
-            ("arbkit.testing.chaos.watched", "first_in", sabotage.zero),
+            ("arbkit.core.recovery", "first_in", sabotage.zero),
         ),
         kinds=("amnesia",),
         seconds=60.0,

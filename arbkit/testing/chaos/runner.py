@@ -127,6 +127,8 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
         watched.run_for(STORM_S, lambda: watched.desk.idle)
         watched.heal()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
+    # a pause that a venue has told is kept also when the weather has ended: ten minutes after a ban, at Bybit
+    watched.run(watched.paused_ns + round(HEALED_S * 1e9), lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
     watched.run_for(STOPPED_S)  # what earlier processes left is told once a second
     # what came from outside, and what a new process opens, shows in a listing of balances

@@ -15,7 +15,7 @@ from arbkit.core.execution.tracker import Tracker
 from arbkit.core.market.watchdog import LinkWatch, Transit
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.limits import needs_of
-from arbkit.core.orders.carried import Carried
+from arbkit.core.orders.carried import Carried, Left
 from arbkit.core.orders.deals import Deal, Outcome
 from arbkit.core.orders.journal import Intent, encode
 from arbkit.core.orders.orders import Order, Orders
@@ -29,7 +29,7 @@ from arbkit.strategies import TakerExecutor
 _copies = count()
 _fills, _apply, _sent = Orders._fills, Orders.apply, Orders.sent
 _timed_out, _settle, _updated, _opened = Tracker._timed_out, TakerExecutor._settle, LinkWatch.updated, LinkWatch.opened
-_lost, _ledger_fill, _answered = Link.lost, Ledger.fill, Tracker.answered
+_lost, _ledger_fill, _answered, _of = Link.lost, Ledger.fill, Tracker.answered, Carried.of
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -137,6 +137,16 @@ def looks_away(self: Audit, now_ns: int) -> None:
 def by_the_journal(self: Carried, now_ns: int = 0) -> int:
     """``Carried.next_block`` without the time."""
     return self.block + 1
+
+
+def intents_forgotten(self: Carried, accounts: Any) -> Left:
+    """``Carried.of`` without what is open."""
+    return replace(_of(self, accounts), unresolved=())
+
+
+def deals_forgotten(self: Carried, accounts: Any) -> Left:
+    """``Carried.of`` without the deals that were not closed."""
+    return replace(_of(self, accounts), interrupted=())
 
 
 def transit_forgotten(self: LinkWatch, now_ns: int) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import Side
 from arbkit.sim.limits import Rolling, Window
+from arbkit.sim.matching import SimBook
 from arbkit.sim.pair import SCALE, Pair
 from arbkit.sim.site import Site
 from arbkit.sim.venue import Lost, Refused, SimExchange, SimFill, SimOrder
@@ -39,14 +40,30 @@ class Arrival(Struct, frozen=True):
         return parse_cl_ord_id(self.cl_ord_id) is not None
 
 
+class _Followed(Struct):
+    """The best prices of one book, and when it had them."""
+
+    tops: deque[Top]
+    book: SimBook
+    tick: float
+    lot: float
+    seq: int = 0
+
+    def follow(self, now_ns: int) -> None:
+        self.seq = self.book.seq
+        bid, bid_lots, ask, ask_lots = self.book.top()
+        tick, lot = self.tick, self.lot
+        self.tops.append((now_ns, (bid * tick, bid_lots * lot, ask * tick, ask_lots * lot)))
+
+
 class Truth:
     """Follows the venues of a world. ``look`` after everything that may have changed one."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.tops: dict[str, deque[Top]] = {}
-        """By instrument id, the oldest first."""
         self.arrivals: list[Arrival] = []
+        self.refused: set[str] = set()
+        """Client order ids of orders that a venue refused: it has none of them."""
         self.gains: dict[str, Decimal] = {}
         """By asset, over all venues: what our own orders brought, fees included."""
         self.outside: Counter[tuple[str, str]] = Counter()
@@ -55,7 +72,14 @@ class Truth:
         """By client order id: the base quantity that our own orders filled."""
         self.fills = 0
         """Fills of our own orders."""
-        self._seqs: dict[str, int] = {}
+        self._books = [
+            _Followed(deque(maxlen=4_000), book, float(pair.tick), float(pair.lot))
+            for site in world.sites.values()
+            for pair, book in zip(site.exchange.pairs.values(), site.exchange.books.values(), strict=True)
+        ]
+        keys = [f"{venue}:{symbol}" for venue, site in world.sites.items() for symbol in site.exchange.books]
+        self.tops = {key: book.tops for key, book in zip(keys, self._books, strict=True)}
+        """By instrument id, the oldest first."""
         self._seen = dict.fromkeys(world.sites, 0)
         self._paid_in = {venue: dict(site.exchange.ledger.deposited) for venue, site in world.sites.items()}
         self.began = {venue: self.totals(venue) for venue in world.sites}
@@ -72,6 +96,7 @@ class Truth:
                 return place(account, symbol, side, now_ns=now_ns, **more)
             except Refused as refused:
                 said = refused.rule
+                self.refused.add(more.get("cl_ord_id", ""))
                 raise
             except Lost:
                 said = "lost"
@@ -87,26 +112,17 @@ class Truth:
     def look(self, now_ns: int) -> bool:
         """Note what changed. True if one of our orders was filled."""
         before = self.fills
+        for book in self._books:
+            if book.seq != book.book.seq:
+                book.follow(now_ns)
         for venue, site in self.world.sites.items():
             exchange = site.exchange
-            for symbol, book in exchange.books.items():
-                key = f"{venue}:{symbol}"
-                if self._seqs.get(key) != book.seq:
-                    self._seqs[key] = book.seq
-                    self._top(key, exchange.pairs[symbol], book.top(), now_ns)
             fills = exchange.fills
             if len(fills) != self._seen[venue]:
                 for fill in fills[self._seen[venue] :]:
                     self._fill(venue, exchange.pairs[fill.symbol], fill)
                 self._seen[venue] = len(fills)
         return self.fills != before
-
-    def _top(self, key: str, pair: Pair, top: tuple[int, int, int, int], now_ns: int) -> None:
-        tick, lot = float(pair.tick), float(pair.lot)
-        tops = self.tops.get(key)
-        if tops is None:
-            tops = self.tops[key] = deque(maxlen=4_000)
-        tops.append((now_ns, (top[0] * tick, top[1] * lot, top[2] * tick, top[3] * lot)))
 
     def _fill(self, venue: str, pair: Pair, fill: SimFill) -> None:
         base, quote = fill.qty * pair.lot, _amount(fill.quote)

@@ -9,19 +9,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from arbkit.core.desk import Desk, Setup
+from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.deals import Deal
-from arbkit.core.orders.ids import first_in, parse_cl_ord_id
-from arbkit.core.orders.journal import (
-    BlockReserved,
-    Intent,
-    JournalStart,
-    OrderOutcome,
-    Recovery,
-    RunStart,
-    decode,
-    encode,
-)
+from arbkit.core.orders.ids import parse_cl_ord_id
+from arbkit.core.orders.journal import Intent, JournalStart, OrderOutcome, decode, encode, scan
 from arbkit.core.orders.orders import Order
+from arbkit.core.recovery import resume
 from arbkit.core.types import NEVER, HttpRequest
 from arbkit.sim.wire import Answer, SimFrame
 from arbkit.sim.world import World
@@ -92,6 +85,8 @@ class Watched(VirtualRun):
         """Those that arrived while the venue answered everything as too many requests."""
         self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
         """By venue and end of a ban: when the first request reached it, and how many did."""
+        self.paused_ns = 0
+        """Until when a venue that told so is asked nothing."""
         self.healed_ns = NEVER
         """When the weather ended."""
         self._looked_ns = 0
@@ -136,37 +131,34 @@ class Watched(VirtualRun):
     def _desk(self, port: VirtualRun, now_ns: int) -> Desk:
         self.boots_ns.append(self.now_ns)
         self._syncing = False
-        recovery = decode(bytes(self.disk.data))
-        if recovery.damaged:
-            self.wrong.append(f"{self.at_s:.3f} s: the journal is damaged after a crash: {recovery.text}")
-        if recovery.torn:
-            self.disk.cut(recovery.good_until)
+        carried = Carried()
+        found = scan([bytes(self.disk.data)], carried.take)
+        if found.damaged:
+            self.wrong.append(f"{self.at_s:.3f} s: the journal is damaged after a crash: {found.text}")
+        if found.torn:
+            self.disk.cut(found.good_until)
         if len(self.disk.data) >= _FRESH_AT:
-            fresh = [JournalStart(at_ns=now_ns), *recovery.carried().records()]
+            fresh = [JournalStart(at_ns=now_ns), *carried.records()]
             self.disk.replace(b"".join(map(encode, fresh)))
-            recovery = decode(bytes(self.disk.data))
-        setup = self._recovered(recovery, now_ns)
-        for venue in setup.venues:
-            start = RunStart(at_ns=now_ns, mode="live", account=venue.account, environment="sim", code="chaos")
-            self.disk.append(
-                encode(start) + encode(BlockReserved(at_ns=now_ns, account=venue.account, block=setup.block))
-            )
+            carried = Carried()
+            scan([bytes(self.disk.data)], carried.take)
+        setup = self._setup()
+        accounts = dict.fromkeys([venue.account for venue in setup.venues], "sim")
+        resumed = resume(carried, accounts, mode="live", code="chaos", now_ns=now_ns)
+        for record in resumed.starts:
+            self.disk.append(record)
         self.disk.flush()
-        return Desk(setup, port, now_ns, log=self._log)
-
-    def _recovered(self, recovery: Recovery, now_ns: int) -> Setup:
-        """The setup of a process that continues what the journal says."""
-        setup, left = self._setup(), recovery.left()
-        return replace(
+        setup = replace(
             setup,
             seed=setup.seed + len(self.boots_ns),
-            block=recovery.next_block(now_ns),
-            first=first_in(now_ns),
-            unresolved=recovery.unresolved(),
-            interrupted=recovery.interrupted(),
-            booked=left.booked,
-            kept=left.kept,
+            block=resumed.block,
+            first=resumed.first,
+            unresolved=resumed.left.unresolved,
+            interrupted=resumed.left.interrupted,
+            booked=resumed.left.booked,
+            kept=resumed.left.kept,
         )
+        return Desk(setup, port, now_ns, log=self._log)
 
     # --- the port, watched
 
@@ -195,18 +187,23 @@ class Watched(VirtualRun):
     def journal(self, record: bytes) -> int:
         if record and self._doom is not None and self._doom.point.endswith("_write"):
             if self._doom.point != "before_write":
-                self.disk.append(record[: len(record) * 2 // 3] if self._doom.point == "torn_write" else record)
+                written = record[: len(record) * 2 // 3] if self._doom.point == "torn_write" else record
+                self._note(written, self.disk.append(written))
             raise _Died
         position = self.disk.append(record)
         if record:
-            for one in decode(record).records:
-                if isinstance(one, Intent):
-                    self.written[one.order.cl_ord_id] = position
-                    self.intents[one.order.cl_ord_id] = one
-                elif isinstance(one, OrderOutcome):
-                    self.outcomes[one.cl_ord_id] = one
+            self._note(record, position)
             self._sync()
         return position
+
+    def _note(self, written: bytes, position: int) -> None:
+        """What the journal says now; of a torn record, what is whole."""
+        for one in decode(written).records:
+            if isinstance(one, Intent):
+                self.written[one.order.cl_ord_id] = position
+                self.intents[one.order.cl_ord_id] = one
+            elif isinstance(one, OrderOutcome):
+                self.outcomes[one.cl_ord_id] = one
 
     def _knocks(self, venue: str, ids: list[str]) -> None:
         """An HTTP request with these new orders arrives."""
@@ -240,13 +237,21 @@ class Watched(VirtualRun):
         self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
+            if frame.kind == "reply" and "error" in frame.text:  # it may not repeat the order's id
+                link = self._links.get(frame.conn)
+                for cl_ord_id in self.truth.refused.intersection(self.unheard):
+                    if self.left[cl_ord_id] == link:
+                        del self.unheard[cl_ord_id]
         super()._frame(frame)
 
     def _answer(self, out: Answer) -> None:
         if self.unheard and out.reply is not None:
             self._hear(out.reply.body.decode(errors="replace"))
             flight = self._refs.get(out.ref)
-            self.too_many.update(self._refused.intersection(self._asked.get(flight[0], ()) if flight else ()))
+            asked = self._asked.get(flight[0], ()) if flight else ()
+            self.too_many.update(self._refused.intersection(asked))
+            for cl_ord_id in self.truth.refused.intersection(asked):  # an error may not repeat the order's id
+                self.unheard.pop(cl_ord_id, None)
         super()._answer(out)
 
     def _hear(self, text: str) -> None:

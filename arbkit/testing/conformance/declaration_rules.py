@@ -27,9 +27,8 @@ from arbkit.core.types import (
     VenueSettings,
     rest_link,
 )
-from arbkit.core.venues.signer import LocalSigner
 from arbkit.testing.conformance import purity
-from arbkit.testing.conformance.invented import an_order, invented
+from arbkit.testing.conformance.invented import AnyKey, an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
 
@@ -52,10 +51,14 @@ def capability_card(subject: VenueUnderTest) -> None:
         date.fromisoformat(card.checked)
     except ValueError:
         must(False, f"capabilities.checked is not an ISO date: {card.checked!r}")
-    must(card.book_check in ("sequence", "checksum", "none"), f"capabilities.book_check is {card.book_check!r}")
+    must(
+        card.book_check in ("sequence", "connection", "checksum", "none"),
+        f"capabilities.book_check is {card.book_check!r}",
+    )
     if not subject.made().route(an_order("")):
         return
     must(card.lookup_lag_ns > 0, "capabilities.lookup_lag_ns is 0: every venue's queries have some lag")
+    must(card.least_deadline_ns <= card.order_window_ns, "capabilities.least_deadline_ns is more than the order window")
     for name in ("order_window", "order_timeout"):
         must(getattr(card, f"{name}_ns") > 0, f"capabilities.{name}_ns is 0: an order's absence cannot be proved")
         must(getattr(card, f"{name}_source"), f"capabilities.{name}_source is empty: name the page that says so")
@@ -140,7 +143,7 @@ def endpoints(subject: VenueUnderTest) -> None:
         exchange = subject.exchange(VenueSettings(endpoints={name: base}, options=subject.options))
         many = invented(exchange.venue, 1)
         for link in exchange.links(many, f"{exchange.venue}:main"):
-            session = exchange.session(link, Catalogue(many), _signer())
+            session = exchange.session(link, Catalogue(many), AnyKey())
             urls: list[str] = []
             if link.role is Role.REST:
                 wires = session.encode(Ask(kind=AskKind.CATALOGUE), START_NS)
@@ -164,10 +167,6 @@ def pure(subject: VenueUnderTest) -> None:
     exchange = subject.made()
     problems = purity.problems(type(exchange).__module__, subject.dialect.__module__ if subject.dialect else "")
     must(not problems, "; ".join(problems))
-
-
-def _signer() -> LocalSigner:
-    return LocalSigner("key", "secret", "passphrase")
 
 
 def _shown(text: str) -> str:
@@ -211,7 +210,7 @@ def subscriptions(subject: VenueUnderTest) -> None:
 
 
 def _started(exchange: Exchange, link: LinkSpec, catalogue: Catalogue) -> Sequence[object]:
-    session = exchange.session(link, catalogue, _signer() if link.account else None)
+    session = exchange.session(link, catalogue, AnyKey() if link.account else None)
     session.dial(START_NS)
     return session.start(START_NS)
 
@@ -226,7 +225,7 @@ def pings(subject: VenueUnderTest) -> str | None:
     for link in exchange.links(many, f"{exchange.venue}:main"):
         if link.role is Role.REST:
             continue
-        session = exchange.session(link, Catalogue(many), _signer())
+        session = exchange.session(link, Catalogue(many), AnyKey())
         session.dial(START_NS)
         first = {_bare(out.data) for out in session.start(START_NS) if isinstance(out, Send)}
         now_ns, end_ns, ticks = START_NS, START_NS + 3 * link.silence_ns, 0

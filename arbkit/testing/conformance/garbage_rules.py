@@ -29,9 +29,8 @@ from arbkit.core.types import (
     is_amount,
     rest_link,
 )
-from arbkit.core.venues.signer import LocalSigner
 from arbkit.testing.conformance.bent import BODIES, GARBAGE, bent
-from arbkit.testing.conformance.invented import an_order, invented
+from arbkit.testing.conformance.invented import AnyKey, an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames
@@ -139,7 +138,7 @@ def _sockets(
     found = []
     for link in exchange.links(instruments, f"{exchange.venue}:main"):
         if link.role is not Role.REST:
-            session = exchange.session(link, catalogue, LocalSigner("key", "secret", "passphrase"))
+            session = exchange.session(link, catalogue, AnyKey())
             session.dial(START_NS)
             session.start(START_NS)
             found.append((link, session))
@@ -212,7 +211,7 @@ def _story(subject: VenueUnderTest) -> list[object]:
     many = invented(exchange.venue, 3)
     said: list[object] = list(exchange.links(many, f"{exchange.venue}:main"))
     for link in exchange.links(many, f"{exchange.venue}:main"):
-        session = exchange.session(link, Catalogue(many), LocalSigner("key", "secret", "passphrase"))
+        session = exchange.session(link, Catalogue(many), AnyKey())
         if link.role is Role.REST:
             said += session.encode(Ask(kind=AskKind.CATALOGUE), START_NS)
             order = an_order(exchange.venue)

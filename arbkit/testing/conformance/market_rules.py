@@ -85,7 +85,7 @@ def catalogue(subject: VenueUnderTest) -> None:
         same((known.tick, known.lot), (pair.tick, pair.lot), f"tick and lot of {symbol}")
         same((known.base, known.quote, known.symbol), (pair.base, pair.quote, symbol), f"names of {symbol}")
         same(known.min_notional, pair.min_notional, f"minimum notional of {symbol}")
-        same(known.max_qty, pair.max_qty, f"largest size of {symbol}")
+        same(known.max_qty, pair.max_qty if pair.max_qty.is_finite() else None, f"largest size of {symbol}")
         must(max(known.min_qty, known.lot) == pair.min_qty, f"smallest size of {symbol}: {known.min_qty}")
         must(known.tradable and known.kind == "spot", f"{symbol} is not tradable spot")
         rules = (known.tick, known.lot, known.min_qty, known.min_notional)
@@ -163,15 +163,19 @@ def top(subject: VenueUnderTest) -> None:
 
 @rule("clock skew", "dialect")
 def clock(subject: VenueUnderTest) -> None:
-    """A venue clock that is wrong by five seconds is measured within the error stated in the sample."""
+    """A venue clock that is wrong by five seconds is measured within the error stated in each sample, and sharply by
+    the best of them: a venue may tell whole seconds over REST, and more on its sockets."""
     for skew_ns in (5 * SECOND, -5 * SECOND, 0):
         rig = subject.rig(skew_ns=skew_ns).boot()
+        if all(sample.error_ns > LATENCY_NS + 1_000_000 for sample in rig.outs(ClockSample)):
+            rig.run_for(10)
         samples = rig.outs(ClockSample)
         must(samples, "no clock sample")
         for sample in samples:
             off = abs(sample.offset_ns - skew_ns)
             must(off <= sample.error_ns, f"offset {sample.offset_ns} at a skew of {skew_ns}, error {sample.error_ns}")
-            must(sample.error_ns <= LATENCY_NS + 1_000_000, f"an error of {sample.error_ns} ns at {LATENCY_NS} ns away")
+        best_ns = min(sample.error_ns for sample in samples)
+        must(best_ns <= LATENCY_NS + 1_000_000, f"an error of {best_ns} ns at {LATENCY_NS} ns away")
         must(all(line.ready for line in rig.lines.values()), f"not ready at a skew of {skew_ns}")
         if rig.trades:
             bought = rig.order()

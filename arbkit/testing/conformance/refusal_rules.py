@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -42,6 +43,7 @@ from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.resolver import ProvedAbsent, Resolver, Unresolved
 from arbkit.core.venues.throttle import Throttle
 from arbkit.sim.faults import Fault
+from arbkit.sim.keys import Es256
 from arbkit.testing.conformance.bent import BODIES
 from arbkit.testing.conformance.rig import SECOND, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
@@ -102,8 +104,9 @@ def _ways(subject: VenueUnderTest) -> Sequence[Role]:
 
 @rule("refusals", "dialect", "orders")
 def duplicate(subject: VenueUnderTest) -> str | None:
-    """A duplicate client order id is reported as UNKNOWN with reason DUPLICATE; it does not end the first order. Where
-    ids stay taken (``Capabilities.client_id_scope``), also after the first order has ended."""
+    """A duplicate client order id is reported as UNKNOWN with reason DUPLICATE, or the venue answers with the first
+    order; it does not end that. Where ids stay taken (``Capabilities.client_id_scope``), also after the first order has
+    ended."""
     scope = subject.rig().exchange.capabilities.client_id_scope
     if scope is ClientIdScope.NONE:
         raise NotRun("capabilities.client_id_scope is none: the venue has no client order ids")
@@ -115,10 +118,13 @@ def duplicate(subject: VenueUnderTest) -> str | None:
         rig.do(order, role)
         reported = rig.updates(order.cl_ord_id)[before:]
         must(reported, "no answer to a second order of one id")
-        for update in reported:
-            same((update.ord_status, update.reason), (OrdStatus.UNKNOWN, RejectReason.DUPLICATE), update.text)
         true = rig.true_order(order.cl_ord_id)
         must(true is not None and not true.status.terminal, "the first order is gone")
+        assert true is not None
+        same(len(rig.truth.orders), 1, "orders at the venue")
+        for update in reported:
+            if update.ord_status is not OrdStatus.NEW or update.order_id != str(true.id):
+                same((update.ord_status, update.reason), (OrdStatus.UNKNOWN, RejectReason.DUPLICATE), update.text)
         if scope in (ClientIdScope.ALWAYS, ClientIdScope.WINDOW):
             rig.do(_cancel(order), Role.REST)
             before = len(rig.updates(order.cl_ord_id))
@@ -133,24 +139,42 @@ def duplicate(subject: VenueUnderTest) -> str | None:
 
 @rule("clock skew", "dialect", "orders")
 def deadline(subject: VenueUnderTest) -> None:
-    """An order that arrives after its deadline is not executed, and is rejected with reason CLOCK."""
+    """An order that arrives after its deadline (or ``Capabilities.least_deadline_ns``) is not executed, where a venue
+    keeps deadlines (``Capabilities.keeps_deadlines``). It is rejected with reason CLOCK, or UNKNOWN where the venue's
+    words do not prove it."""
+    if not subject.made().capabilities.keeps_deadlines:
+        raise NotRun("capabilities.keeps_deadlines is false: an order cannot be limited in time")
     for role in _ways(subject):
         rig = subject.rig(skew_ns=3_000_000_000).boot()
-        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        if not rig.exchange.capabilities.least_deadline_ns:
+            _late(rig, role)
         rig.signer.offset_ns -= 60_000_000_000
-        _refused(rig, rig.order(deadline_ns=rig.now_ns + 1_000_000), role, RejectReason.CLOCK)
+        _late(rig, role)
+
+
+def _late(rig: Rig, role: Role) -> None:
+    order = rig.order(deadline_ns=rig.now_ns + 1_000_000)
+    rig.do(order, role)
+    must(rig.true_order(order.cl_ord_id) is None, f"{role.value}: executed after its deadline")
+    reported = rig.updates(order.cl_ord_id)
+    must(reported, f"{role.value}: no answer to an order that came too late")
+    for update in reported:
+        outcomes = (OrdStatus.REJECTED, RejectReason.CLOCK), (OrdStatus.UNKNOWN, None)
+        must((update.ord_status, update.reason) in outcomes, f"{role.value}: {update}")
 
 
 @rule("refusals", "dialect", "orders")
 def login_refused(subject: VenueUnderTest) -> None:
     """A wrong key or secret raises ``CredentialsError``; the private link is not ready; no text contains the secret."""
-    for wrong in ({"secret": "not-the-secret-at-all"}, {"key": "notTheKeyAtAll"}):
+    assert subject.dialect is not None
+    secret = Es256("another key").pem if subject.dialect.profile.es256 else "not+the+secret+at+all+++"
+    for wrong in ({"secret": secret}, {"key": "notTheKeyAtAll"}):
         rig = subject.rig(**wrong).boot()  # type: ignore[arg-type]  # secret or key
         private = rig.line(Role.PRIVATE)
         must(not private.ready and private.closed, f"{private.spec.link} is open with wrong {list(wrong)}")
         errors = [error for link, error in rig.faults if link == private.spec.link]
         must(isinstance(errors[-1], CredentialsError), f"reported as {errors}")
-        must("not-the-secret" not in str(errors), "the error contains the secret")
+        must(secret[-40:] not in str(errors), "the error contains the secret")
         must(rig.line(Role.PUBLIC).ready, "public books stopped with it")
         order = rig.order()
         for role in rig.exchange.route(order):
@@ -206,7 +230,8 @@ def _proved_absent(rig: Rig, order: NewOrder, role: Role) -> bool:
     known = orders.timed_out(order.cl_ord_id, rig.now_ns)
     assert known is not None
     resolver.see(known, rig.now_ns)
-    until_ns = rig.now_ns + 60 * SECOND
+    able = rig.exchange.capabilities
+    until_ns = rig.now_ns + 60 * SECOND + able.order_window_ns + able.order_timeout_ns
     while rig.now_ns < until_ns:
         for question in resolver.tick(rig.now_ns):
             if isinstance(question, ProvedAbsent):
@@ -309,9 +334,10 @@ def broken_frames(subject: VenueUnderTest) -> None:
 @rule("unknown outcomes", "dialect", "orders")
 def server_errors(subject: VenueUnderTest) -> None:
     """An order answered with a 5xx may have been accepted: it is UNKNOWN, and a query finds it."""
+    path = _order_path(subject)
     for body in ("json", "html"):
         for status in (500, 503, 504):
-            fault = Fault(kind="status", path="POST", status=status, body=body, applied=True)
+            fault = Fault(kind="status", path=path, status=status, body=body, applied=True)
             rig = subject.rig(faults=(fault,)).boot()
             order = rig.order(tif=Tif.GTC, px=rig.best("BTC-USDT", ask=False) - 500)
             reported = rig.do(order, Role.REST)
@@ -320,6 +346,14 @@ def server_errors(subject: VenueUnderTest) -> None:
             must(all(update.ord_status is OrdStatus.UNKNOWN for update in acks), f"HTTP {status} reported as {acks}")
             found = rig.outs(OrderUpdate, rig.do(_query(order)))
             must(found and found[-1].ord_status is OrdStatus.NEW, f"not found after HTTP {status}: {found}")
+
+
+def _order_path(subject: VenueUnderTest) -> str:
+    """Method and path of an order over REST. Other calls of a venue may be posted too."""
+    rig = subject.rig().boot(roles=(Role.REST,))
+    (request,) = rig.line(Role.REST).session.encode([rig.order()], rig.now_ns)
+    assert isinstance(request, HttpRequest)
+    return f"{request.method} {urlsplit(request.url).path}"
 
 
 @rule("restarts", "dialect", "orders")

@@ -7,7 +7,7 @@ result comes from the adapter. Links have a latency, and the venue's clock can d
 from __future__ import annotations
 
 import heapq
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
@@ -78,10 +78,15 @@ class WatchedSigner(LocalSigner):
         super().__init__(key, secret, passphrase)
         self.made: list[str] = []
 
-    def hmac(self, algorithm: str, payload: bytes) -> bytes:
-        digest = super().hmac(algorithm, payload)
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        digest = super().hmac(algorithm, payload, encoding)
         self.made += [digest.hex(), b64encode(digest).decode()]
         return digest
+
+    def ecdsa(self, payload: bytes) -> bytes:
+        signature = super().ecdsa(payload)
+        self.made += [signature.hex(), urlsafe_b64encode(signature).decode().rstrip("=")]
+        return signature
 
 
 class Spoken(Struct, frozen=True):

@@ -30,6 +30,7 @@ from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule,
 
 __all__: list[str] = []
 
+_TEXT = "a text that no page has"
 _LOST = (
     Fault(kind="lose_ack", at_s=5),
     Fault(kind="lose_ack", at_s=5, cut=True),
@@ -84,19 +85,28 @@ def _unheard(text: str | bytes) -> Iterator[str]:
         yield msgspec.json.encode(whole).decode()
 
 
+def _is_text(value: object) -> bool:
+    """Whether it is a text, or a list of texts."""
+    texts = value if isinstance(value, list) else [value]
+    return bool(texts) and all(isinstance(one, str) and one for one in texts)
+
+
 def _replace(node: Any) -> int:
     """Replace codes and messages in place; the number of replaced codes."""
     replaced = 0
     for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
         name = str(key).lower()
-        if isinstance(value, dict | list):
+        if name == "error" and _is_text(value):  # the text is the code (Kraken)
+            node[key] = _TEXT if isinstance(value, str) else [_TEXT]
+            replaced += 1
+        elif isinstance(value, dict | list):
             replaced += _replace(value)
         elif name.endswith("code") and str(value).lstrip("-").isdecimal() and int(value):
             new = 987_654 if int(value) > 0 else -987_654
             node[key] = str(new) if isinstance(value, str) else new
             replaced += 1
         elif name.endswith(("msg", "message")) and isinstance(value, str):
-            node[key] = "a text that no page has"
+            node[key] = _TEXT
     return replaced
 
 

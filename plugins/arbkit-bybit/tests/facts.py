@@ -117,6 +117,7 @@ CCXT_QUIRKS = (
 """What ccxt.pro follows by itself. It does not check ``u``, so it does not see a gap."""
 CCXT_GAP = ""
 RECORDINGS = {"": (300, 1), "-linear": (794, 2)}
+READ_ONLY = {"-legacy2021": "the format before v5"}
 TELLER = BybitTeller()
 TAPES = {
     "": {"frames": 300, "symbols": {"BTCUSDT"}, "levels": 200, "options": {"depth": "200"}, "window": 4},

@@ -9,8 +9,9 @@ from arbkit.core.counters import Counters
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import no_log
 from arbkit.core.market.watchdog import Watchdog
-from arbkit.core.types import Dial, LinkSpec, RateLimit, Role
+from arbkit.core.types import Dial, LinkSpec, RateLimit, Role, Send
 from arbkit.core.venues.guard import Guard
+from arbkit.core.venues.link import Phase
 from arbkit.core.venues.throttle import Throttle
 
 SECOND = 1_000_000_000
@@ -21,6 +22,11 @@ class Port:
 
     def __init__(self) -> None:
         self.dialled: list[str] = []
+        self.sent = 0
+
+    def send(self, link: str, data: str) -> bool:
+        self.sent += 1
+        return True
 
     def dial(self, link: str, dial: Dial) -> None:
         self.dialled.append(link)
@@ -75,3 +81,26 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
     for name in lines.alarms.take(due_ns):
         lines.wake(lines.links[name], due_ns)
     assert port.dialled[4:] == ["slow.3", "slow.4", "slow.5"]
+
+
+def test_messages_keep_a_long_and_a_short_limit() -> None:
+    """Ten messages of one socket, of which five may go in a second and eight in an hour: five, three, none; a ping
+    counts as nothing."""
+    venues: Any = {"slow": Venue(Throttle([]))}
+    port: Any = Port()
+    requests: Any = None
+    lines = Dialer(port, venues, requests, Guard(), Watchdog(), Random(1), Counters(), no_log)
+    hour, second = RateLimit("messages", 8, 3600 * SECOND), RateLimit("messages", 5, SECOND)
+    link = lines.add(LinkSpec(link="slow.0", venue="slow", role=Role.PUBLIC, send_limit=hour, send_burst=second), 0)
+    lines.wake(link, 0)
+    link.phase = Phase.UP
+    sent = []
+    for now_ns in (0, 2 * SECOND, 60 * SECOND):
+        for _ in range(10 if not now_ns else 0):
+            lines.send(link, Send("subscribe"), now_ns)
+        lines.wake(link, now_ns)
+        sent.append(port.sent)
+    assert sent == [5, 8, 8]
+    lines.send(link, Send("ping", 0), 61 * SECOND)
+    lines.wake(link, 3700 * SECOND)
+    assert port.sent == 11

@@ -246,3 +246,11 @@ def test_a_symbol_that_never_sends_is_told_later_each_time():
         watch.closed()
     assert [at for at, _ in told] == [45, 90, 45]
     assert all(isinstance(verdict, SymbolSilent) and verdict.instrument == "v:B" for _, verdict in told)
+
+
+def test_a_time_before_1970_is_no_time() -> None:
+    """400 digits with a minus would be an excess that no float can hold: the frame counts as one without a time."""
+    transit = Transit()
+    transit.measured(0)
+    assert transit.sample(10 * MS, 15 * MS) == 5 * MS
+    assert transit.sample(-(10**400), 16 * MS) == 5 * MS

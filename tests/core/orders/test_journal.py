@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbkit.core.errors import ConfigError
+from arbkit.core.errors import ConfigError, JournalFailed
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import (
     BlockReserved,
@@ -225,3 +225,17 @@ def test_a_long_unreadable_rest_is_no_cut_off_write():
     """More bytes than a write has, and no record in them: a person must look, nothing is cut off."""
     assert decode(DATA + b"\xff" * 100).damaged is False
     assert decode(DATA + b"\xff" * (5 << 20)).damaged is True
+
+
+def test_a_record_that_could_not_be_read_back_is_not_written() -> None:
+    """The reader takes a longer record for damage, so the writer refuses it; one byte less is written and read."""
+
+    def note(size: int) -> Note:
+        return Note(at_ns=1, text="x" * size)
+
+    longest = (1 << 20) - 1
+    fitting = longest - len(encode(note(70_000))) + 9 + 70_000
+    found = decode(encode(note(fitting)) + encode(RECORDS[0]))
+    assert [type(record) for record in found.records] == [Note, JournalStart]
+    with pytest.raises(JournalFailed, match="a Note of 1048576 bytes"):
+        encode(note(fitting + 1))

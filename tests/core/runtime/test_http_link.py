@@ -87,14 +87,13 @@ async def test_redirects_and_cookies_are_not_followed(running: Any) -> None:
         assert seen == [("/here", False), ("/here", False)]
 
 
-async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any) -> None:
     """The limit applies to the decompressed body, without using the memory for all of it."""
 
     async def handler(request: web.Request) -> web.Response:
         size = int(request.path[1:])
         return web.Response(body=gzip.compress(b"\0" * size), headers={"Content-Encoding": "gzip"})
 
-    monkeypatch.setattr(http.HttpLink.__init__, "__defaults__", (1_000_000,))
     async with venue(handler) as base, running() as (desk, runtime):
         runtime.request("rest", 1, HttpRequest("GET", f"{base}/500000"), PATIENT)
         await desk.until("answered")
@@ -106,9 +105,38 @@ async def test_gzip_is_unpacked_and_a_bomb_is_not(running: Any, monkeypatch: pyt
         tracemalloc.stop()
         assert isinstance(answer, NoAnswer)
         assert answer.sent
-        assert "over 1000000 bytes" in answer.reason
+        assert "over 1048576 bytes" in answer.reason
         assert answer.status == 200
         assert peak < 210_000_000  # the server in this process needs the 100 MB that it compresses
+
+
+async def test_an_answer_may_be_as_long_as_its_request_says(running: Any) -> None:
+    """2 MiB are read where the request allows them, and refused by its own limit where it does not."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * (2 << 20))
+
+    async with venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("GET", f"{base}/", most=3 << 20), PATIENT)
+        runtime.request("rest", 2, HttpRequest("GET", f"{base}/"), PATIENT)
+        answers = dict(await desk.until("answered", 2))
+        assert len(answers[1].body) == 2 << 20
+        assert "over 1048576 bytes" in answers[2].reason
+
+
+async def test_a_header_that_is_not_text_is_made_text(running: Any) -> None:
+    """A byte 0xFF in a header: the answer counts, and all of it can be encoded, as a tape does."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Any: \xff\r\n\r\n{}")
+        await reader.read()
+
+    async with raw_venue(handler) as base, running() as (desk, runtime):
+        runtime.request("rest", 1, HttpRequest("GET", f"{base}/"), PATIENT)
+        ((_, answer),) = await desk.until("answered")
+        assert answer.body == b"{}"
+        answer.headers["x-any"].encode()
 
 
 async def test_a_slow_body_times_out(running: Any) -> None:

@@ -429,6 +429,20 @@ async def test_a_full_disk_ends_the_recording_only(
         assert runtime.send("a", "order")
 
 
+async def test_an_input_that_cannot_be_recorded_ends_the_recording_only(running: Any, tmp_path: Path) -> None:
+    """The tape says why it ended; the run goes on."""
+    venue = MemoryVenue()
+    file = TapeFile(tmp_path / "run.tape", TapeWriter(TapeHead(began_ns=0, code="test", seed=1)))
+    async with running(opener=venue, tape=file) as (desk, runtime):
+        runtime.dial("a", Dial("memory:"))
+        await desk.until("opened")
+        venue.transports[0].receiver.message("\udcff", 1)
+        await desk.until("frame")
+        file.flush(1)
+        assert "cannot be recorded" in file.failure
+        assert runtime.send("a", "order")
+
+
 async def test_the_heap_is_collected_only_without_open_deals() -> None:
     """The heap is frozen after the warm-up. Then there are full collections only without open deals, unless one is long
     overdue."""

@@ -74,7 +74,12 @@ async def venue(cert: Path, key: Path, heard: list[bytes], newest: ssl.TLSVersio
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("unknown", "self-signed certificate"), ("other", "not valid for"), ("expired", "expired"), ("none", "")],
+    [
+        ("unknown", "self-signed certificate"),
+        ("other", "not valid for"),
+        ("expired", "expired; check the date of this machine"),
+        ("none", ""),
+    ],
 )
 async def test_certificates_are_verified(running: Any, tmp_path: Path, fault: str, words: str) -> None:
     """Only a valid certificate of a known authority for this name is accepted, for WebSocket and HTTP."""
@@ -122,3 +127,9 @@ def test_the_context_verifies() -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_the_session_keys_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSLKEYLOGFILE in the environment is for debugging: whoever reads the file reads all traffic."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    assert tls_context().keylog_filename is None

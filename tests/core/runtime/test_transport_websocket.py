@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
 from arbkit.core.runtime import transport
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Dial, Secret
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -197,6 +198,21 @@ async def test_a_big_message_closes_with_1009(running: Any) -> None:
         assert [entry[0] for entry in desk.inputs if entry[0] != "durable"] == ["opened", "frame", "read_end", "closed"]
 
 
+async def test_a_dial_can_allow_less(running: Any) -> None:
+    """A link of an account gets no snapshots: a message over its own limit closes it."""
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.send("x" * 2000)
+        await socket.send("x" * 2001)
+        await socket.wait_closed()
+
+    async with venue(handler) as url, running() as (desk, runtime):
+        runtime.dial("a", Dial(url, most=2000))
+        (closed,) = await desk.until("closed")
+        assert "1009" in closed[1]
+        assert [len(data) for _, data in desk.named("frame")] == [2000]
+
+
 async def test_fragments_are_capped_together(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit applies to the sum of the fragments: one byte more in the last of eight is refused."""
     monkeypatch.setattr(transport.connect, "__kwdefaults__", {"max_message": 8 * 1024})
@@ -350,18 +366,73 @@ async def test_a_stuck_write_ends_the_link(running: Any, monkeypatch: pytest.Mon
         release.set()
 
 
-async def test_a_ping_flood_is_a_fault(running: Any) -> None:
-    """Pings are answered at a bounded rate."""
+@pytest.mark.parametrize(
+    ("flood", "words"),
+    [
+        (frame(b"", Opcode.PING) * 200, "pings"),
+        (frame(b"x", Opcode.PONG) * 200, "pongs"),
+        (frame(b"") * 200, "empty messages"),
+        (frame(b"a", fin=False) + frame(b"b", Opcode.CONT, fin=False) * 5000, "fragments"),
+        (frame(b"", fin=False) + frame(b"", Opcode.CONT, fin=False) * 5000, "fragments"),
+    ],
+    ids=["pings", "pongs", "empty", "tiny fragments", "empty fragments"],
+)
+async def test_a_flood_of_nothing_ends_the_link(running: Any, flood: bytes, words: str) -> None:
+    """Frames without content cost the peer nothing and us time: their number is capped, and the rest of the flood is
+    not parsed."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
-        writer.write(frame(b"", Opcode.PING) * 200)
+        for _ in range(100):
+            writer.write(flood)
+            await writer.drain()
         await hold(reader)
 
     async with raw_venue(handler) as url, running() as (desk, runtime):
         runtime.dial("a", Dial(url))
         (closed,) = await desk.until("closed")
-        assert "pings" in closed[1]
+        assert words in closed[1]
+        assert "1008" in closed[1]
+        assert len(desk.named("frame")) + len(desk.named("activity")) <= transport.NOTHING_A_SECOND + 1
+
+
+async def test_a_socket_with_much_to_parse_lets_others_in_between(running: Any) -> None:
+    """While one socket works through 140,000 bytes of small messages, a timer and another socket get their turns. Every
+    message arrives, in order, and each part of the work ends as a read of its own."""
+    most = 20_000
+
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        writer.write(b"".join(frame(b"%05d" % number) for number in range(most)))
+        await hold(reader)
+
+    async def calm(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        while await reader.read(65536):
+            writer.write(frame(b"calm"))
+
+    ticks = 0
+
+    def tick() -> int:
+        nonlocal ticks
+        ticks += 1_000_000
+        return ticks
+
+    clock = Clock(wall=lambda: 1_780_000_000_000_000_000, mono=tick, boot=lambda: 0)
+    async with raw_venue(busy) as one, raw_venue(calm) as two, running(clock=clock) as (desk, runtime):
+        runtime.dial("calm", Dial(two))
+        await desk.until("opened")
+        runtime.dial("busy", Dial(one))
+        desk.on["read_end"] = lambda link: runtime.send("calm", "?") and None
+        await desk.until("frame", most + 1)
+        frames = desk.named("frame")
+        mine = [data for link, data in frames if link == "busy"]
+        assert mine == [f"{number:05}" for number in range(len(mine))]
+        first = frames.index(("calm", "calm"))
+        assert first < most, "the other socket waited for all of it"
+        ends = [entry[0] for entry in desk.inputs if entry[0] in ("frame", "read_end") and entry[1] == "busy"]
+        runs = "".join("f" if name == "frame" else "|" for name in ends).split("|")
+        assert max(map(len, runs)) * 7 <= 16 * transport.STEP
 
 
 @pytest.mark.parametrize(

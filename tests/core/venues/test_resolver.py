@@ -448,6 +448,14 @@ def test_missing_fills_are_fetched_after_a_grace_until_they_come():
     assert desk.resolver.due_ns == NEVER
 
 
+def test_fills_are_listed_at_once_where_the_stream_has_none():
+    """``streams_fills`` false: nothing comes by itself, and a hedge waits for them."""
+    desk = Desk(replace(CAPABILITIES, streams_fills=False), status=OrdStatus.NEW)
+    desk.feed(desk.report(ord_status=OrdStatus.FILLED, cum_qty=Decimal(5)))
+    assert desk.resolver.due_ns == T0
+    assert desk.tick() == [ListFills(account=A, instrument=I, since_ns=T0 - S - ERROR)]
+
+
 def test_fills_that_the_stream_brings_in_time_cost_no_request():
     """The usual case: the report first, its fills a few milliseconds later."""
     desk = Desk(status=OrdStatus.NEW)

@@ -1,0 +1,22 @@
+"""Bitget spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_bitget.adapter import Bitget
+
+    register(Bitget)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_bitget.dialect import BitgetDialect
+
+    register(BitgetDialect)

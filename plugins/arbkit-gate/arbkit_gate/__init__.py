@@ -1,0 +1,22 @@
+"""Gate spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_gate.adapter import Gate
+
+    register(Gate)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_gate.dialect import GateDialect
+
+    register(GateDialect)

@@ -1,0 +1,22 @@
+"""Kraken spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_kraken.adapter import Kraken
+
+    register(Kraken)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_kraken.dialect import KrakenDialect
+
+    register(KrakenDialect)

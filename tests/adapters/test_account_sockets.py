@@ -1,0 +1,70 @@
+"""The life of a private socket whose login is a token from REST."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import arbkit.venue as kit
+
+LINK = kit.LinkSpec(link="toy.main.private", venue="toy", role=kit.Role.PRIVATE, account="toy:main")
+CALLS = kit.CallTable("toy", {}, verdicts=kit.Verdicts(ok=[200], rejected={}), pauses=kit.Pauses(window_ns=kit.S))
+
+
+class Private:
+    """Keeps the token for its subscription."""
+
+    def __init__(self) -> None:
+        self.known = ""
+        self.socket = kit.AccountSocket(
+            kit.Context(LINK, kit.Catalogue(), None),
+            url="wss://toy",
+            calls=CALLS,
+            read=lambda socket, data, now_ns: socket.confirmed(data, now_ns),
+            token=self.token,
+            channels=self.channels,
+        )
+
+    def token(self, answer: kit.HttpAnswer) -> None:
+        if answer.status == 401:
+            raise kit.CredentialsError("toy refused the key")
+        self.known = answer.body.decode()
+
+    def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
+        return [kit.Send(f"subscribe {self.known}")], ["orders"]
+
+
+def test_a_token_is_asked_for_before_anything_is_sent() -> None:
+    """Then the channels; ready when they are confirmed."""
+    private = Private()
+    (asked,) = private.socket.start(0)
+    assert isinstance(asked, kit.Ask)
+    assert asked.kind is kit.AskKind.TOKEN
+    assert not private.socket.is_ready
+    assert private.socket.answered(asked, kit.HttpAnswer(200, {}, b"t-1"), 1) == [kit.Send("subscribe t-1")]
+    assert private.socket.receive("orders", 2) == (kit.Ready("toy.main.private", 2),)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (kit.NoAnswer("timed out"), kit.RemoteProtocolError),
+        (kit.HttpAnswer(401, {}, b""), kit.CredentialsError),
+    ],
+)
+def test_without_a_token_the_link_ends(answer: Any, error: type[Exception]) -> None:
+    """It is dialled again, or the key is refused."""
+    socket = Private().socket
+    (asked,) = socket.start(0)
+    assert isinstance(asked, kit.Ask)
+    with pytest.raises(error):
+        socket.answered(asked, answer, 1)
+
+
+def test_a_token_that_never_comes_ends_the_link_too() -> None:
+    socket = Private().socket
+    socket.start(0)
+    with pytest.raises(kit.RemoteProtocolError, match="not confirmed"):
+        socket.tick(socket.due_ns)

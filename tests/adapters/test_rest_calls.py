@@ -1,0 +1,167 @@
+"""How a call of the table becomes requests: parameters in the path, pages by number; and the time of a heartbeat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import arbkit.venue as kit
+
+ME = "toy:main"
+BTC = "toy:BTC-USDT"
+STATES = {"open": kit.OrdStatus.NEW}
+ORDER = kit.OrderFields(
+    order_id="id", status="state", statuses=STATES, cl_ord_id="cl", px="px", qty="qty", cum_qty="", exch_ms=""
+)
+
+
+def session(**how: Any) -> kit.RestSession:
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.QueryOrder: kit.Call(
+                "/orders/{id}/state",
+                kit.each(ORDER.read),
+                params=lambda context, what: [("pair", "BTCUSDT"), ("id", what.order_id)],
+            ),
+            kit.ListOpenOrders: kit.Call(
+                "/orders",
+                kit.each(ORDER.read),
+                params=lambda context, what: [("limit", "2")],
+                pages=kit.Pages("page", lambda rows: "more" if len(rows) == 2 else "", **(how or {"numbered": True})),
+            ),
+        },
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    return kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+
+
+def url(made: Any) -> str:
+    (request,) = made
+    assert isinstance(request, kit.HttpRequest)
+    return request.url
+
+
+def test_a_parameter_that_the_path_names_stands_in_it_and_nowhere_else() -> None:
+    """Percent-encoded, so that an id cannot change the path."""
+    query = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="", order_id="a/b?c")
+    assert url(session().encode([query], 0)) == "https://toy/orders/a%2Fb%3Fc/state?pair=BTCUSDT"
+
+
+@pytest.mark.parametrize(("how", "pages"), [({"numbered": True}, ("2", "3")), ({"size": 2}, ("2", "4"))])
+def test_pages_that_are_asked_for_by_their_number(how: dict[str, Any], pages: Sequence[str]) -> None:
+    """Page 2 and 3 follow a full page, by their number or by the number of rows before; the listing has all rows."""
+    rest = session(**how)
+    what = kit.ListOpenOrders(account=ME)
+    asked: Any = what
+    urls = [url(rest.encode([what], 0))]
+    outputs: Any = ()
+    for rows in (["1", "2"], ["3", "4"], ["5"]):
+        body = json.dumps([{"id": name, "state": "open", "symbol": "BTCUSDT"} for name in rows])
+        outputs = rest.answered(asked, kit.HttpAnswer(200, {}, body.encode(), 1, 2), 2)
+        if isinstance(outputs[0], kit.Ask):
+            asked = outputs[0]
+            urls.append(url(rest.encode(asked, 0)))
+    assert urls == [f"https://toy/orders?limit=2{more}" for more in ("", *(f"&page={page}" for page in pages))]
+    (listing,) = outputs
+    assert [one.order_id for one in listing.updates] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_heartbeat_tells_when_it_was_last_looked_at() -> None:
+    """For requests that carry a time, and are written where no time is given."""
+    beat = kit.Heartbeat("ping", 10)
+    beat.start(5)
+    assert beat.now_ns == 5
+    assert beat.tick(9) == []
+    assert beat.now_ns == 9
+
+
+# --- an order that the venue finds only by its own id
+
+
+MINE = kit.OrderFields(
+    order_id="id",
+    status="state",
+    statuses={"open": kit.OrdStatus.NEW, "done": kit.OrdStatus.FILLED},
+    cl_ord_id="cl",
+    px="",
+    qty="",
+    cum_qty="",
+    exch_ms="",
+)
+
+
+def looking() -> kit.RestSession:
+    def mine(got: kit.Got) -> list[kit.OrderUpdate]:
+        return [one for one in kit.each(MINE.read)(got) if one.cl_ord_id == got.what.cl_ord_id]
+
+    lookup = kit.Call("/orders", mine, pages=kit.Pages("after", lambda rows: rows[-1]["id"] if len(rows) > 1 else ""))
+    by_id = {"params": lambda context, what: [("id", what.order_id)], "lookup": lookup}
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.QueryOrder: kit.Call("/orders/{id}", kit.each(MINE.read), **by_id),
+            kit.CancelOrder: kit.Call("/cancel/{id}", lambda got: got.acknowledged("9"), method="POST", **by_id),
+        },
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    return kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+
+
+def answer(rest: kit.RestSession, what: Any, *orders: tuple[str, str, str], status: int = 200) -> list[Any]:
+    body = json.dumps([{"id": name, "cl": cl, "state": state} for name, cl, state in orders])
+    return list(rest.answered(what, kit.HttpAnswer(status, {}, body.encode(), 1, 2), 2))
+
+
+CANCEL = kit.CancelOrder(account=ME, instrument=BTC, cl_ord_id="mine")
+QUERY = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="mine")
+
+
+def test_a_cancel_by_our_id_finds_the_venues_id_first() -> None:
+    """On the second page; then the cancel is sent with it, and its answer is about our order."""
+    rest = looking()
+    assert url(rest.encode([CANCEL], 0)) == "https://toy/orders"
+    (more,) = answer(rest, CANCEL, ("1", "other", "open"), ("2", "", "open"))
+    assert url(rest.encode(more, 0)) == "https://toy/orders?after=2"
+    state, go = answer(rest, more, ("9", "mine", "open"))
+    assert (state.order_id, state.ord_status, go.lane) == ("9", kit.OrdStatus.NEW, kit.Lane.CANCEL)
+    (request,) = rest.encode(go, 0)
+    assert (request.method, request.url) == ("POST", "https://toy/cancel/9")  # type: ignore[union-attr]
+    (done,) = answer(rest, go)
+    assert (done.cl_ord_id, done.about_cancel) == ("mine", False)
+
+
+def test_a_cancel_of_an_order_that_ended_or_is_not_there_is_not_sent() -> None:
+    """The answer is about the cancel, so that the order's end is queried; an error says nothing of either."""
+    for orders in ((), (("9", "mine", "done"),)):
+        *_, gone = answer(looking(), CANCEL, *orders)
+        assert (gone.about_cancel, gone.reason) == (True, kit.RejectReason.UNKNOWN_ORDER)
+    *_, failed = answer(looking(), CANCEL, status=500)
+    assert (failed.about_cancel, failed.ord_status, failed.reason) == (True, kit.OrdStatus.UNKNOWN, None)
+
+
+def test_a_query_by_our_id_is_answered_by_the_lookup() -> None:
+    """It is absent only after the last page; with the venue's id there is no lookup."""
+    rest = looking()
+    (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
+    (found,) = answer(rest, more, ("3", "mine", "done"))
+    assert (found.order_id, found.ord_status) == ("3", kit.OrdStatus.FILLED)
+    (absent,) = answer(rest, QUERY, ("1", "", "open"))
+    assert isinstance(absent, kit.OrderAbsent)
+    known = kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="mine", order_id="3")
+    assert url(rest.encode([known], 0)) == "https://toy/orders/3"
+
+
+def test_a_page_that_was_answered_before_says_nothing() -> None:
+    """A second answer to it proves neither an end nor an absence."""
+    rest = looking()
+    (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
+    assert answer(rest, more)
+    assert answer(rest, more) == []
