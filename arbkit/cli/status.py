@@ -8,8 +8,9 @@ import click
 import msgspec
 
 from arbkit.cli import mode
-from arbkit.cli.output import config_option, emit, json_option, table
+from arbkit.cli.output import config_option, json_option, table
 from arbkit.config.load import load
+from arbkit.monitor.terminal import emit
 
 
 @click.command()
