@@ -70,12 +70,13 @@ class Census:
     """One run. ``causes``: the symbols with planted edges."""
 
     def __init__(self, causes: Sequence[str], patch: pytest.MonkeyPatch, **settings: Any) -> None:
-        quote = SimExchange.quote
+        requote = SimExchange.requote
 
-        def thin(self: SimExchange, account: str, symbol: str, buy: bool, px: int, lots: int, now_ns: int) -> None:
-            quote(self, account, symbol, buy, px, min(lots, 1) if symbol == THIN else lots, now_ns)
+        def thin(self: SimExchange, account: str, symbol: str, levels: Any, now_ns: int) -> None:
+            most = 1 if symbol == THIN else 1 << 60
+            requote(self, account, symbol, [(buy, px, min(lots, most)) for buy, px, lots in levels], now_ns)
 
-        patch.setattr(SimExchange, "quote", thin)
+        patch.setattr(SimExchange, "requote", thin)
         lag = Fault(kind="lag", venue="okx", at_s=LAG_S[0], amount=2.0, for_s=LAG_S[1] - LAG_S[0])
         self.world = World(
             [dialect for _, dialect in VENUES],
