@@ -39,6 +39,7 @@ _COMMANDS = {
     "replay": ("arbkit.cli.replay", "Replay recorded frames, or a captured run."),
     "run": ("arbkit.cli.run", "Run a strategy, on paper by default."),
     "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),
+    "status": ("arbkit.cli.status", "The modes of a running desk, and why each pair is not traded now."),
     "strategies": ("arbkit.cli.strategies", "The installed strategies."),
 }
 

@@ -49,20 +49,26 @@ def command(
 
     root = Path(state_folder) if state_folder else load(config_file).state.path
     asked = ModeAsked(mode=None if wanted is None else Mode(wanted), scope=scope, why=why)
-    told = _ask(root, ("paper",) if paper else ("live", "paper"), msgspec.json.encode(asked) + b"\n")
+    told = ask(root, ("paper",) if paper else ("live", "paper"), msgspec.json.encode(asked) + b"\n")
     if told.error:
         raise ConfigError(told.error)
     if as_json:
         emit(told)
-    elif told.modes:
+    else:
+        show(told)
+    return 0
+
+
+def show(told: ModesTold) -> None:
+    """Print each scope that is not active."""
+    if told.modes:
         rows = [(scope or "all", one.mode.value, one.why) for scope, one in sorted(told.modes.items())]
         table(("scope", "mode", "why"), rows)
     else:
         say("all: active")
-    return 0
 
 
-def _ask(root: Path, kinds: tuple[str, ...], line: bytes) -> ModesTold:
+def ask(root: Path, kinds: tuple[str, ...], line: bytes) -> ModesTold:
     """The answer of the run in this state folder."""
     from arbkit.core.runtime.control import NAME, ModesTold
 

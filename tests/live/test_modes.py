@@ -70,6 +70,8 @@ def test_arbkit_mode_is_kept_over_a_restart(stage: Any, tmp_path: Path) -> None:
     """One venue of two is taken out: nothing can be traded, in the next run neither, until somebody says active."""
     venues, run = trading(stage)
     assert arbkit(tmp_path, "mode").stderr == "all: active\n"
+    status = arbkit(tmp_path, "status", "--json")
+    assert {one["reason"] for one in json.loads(status.stdout)["idle"]}, status.stderr
     told = arbkit(tmp_path, "mode", "reducing", "--scope", "okx", "--why", "maintenance", "--json")
     assert json.loads(told.stdout)["modes"] == {"okx": {"mode": "reducing", "why": "maintenance"}}, told.stderr
     assert stands_still(venues)

@@ -28,7 +28,8 @@ class Identity:
         self._contracts: dict[tuple[str, str], tuple[str, ...]] = {}
         self._known: dict[tuple[str, str, str], str] = {}
         self.alike: set[str] = set()
-        """What a reader found to be the same; emptied when a venue tells other contracts."""
+        """Pairs (``Deal.pair``) that were found to be about the same assets; emptied when a venue tells other
+        contracts."""
 
     def told(self, venue: str, asset: str, contracts: Sequence[str]) -> None:
         """The contract addresses of an asset that a venue tells."""
@@ -45,6 +46,7 @@ class Identity:
         for asset in (one.base, one.quote):
             if asset in (other.base, other.quote) and (why := self.asset(asset, one.venue, other.venue)):
                 return why
+        self.alike.add("+".join(sorted((one.id, other.id))))
         return ""
 
     def asset(self, asset: str, venue: str, other: str) -> str:

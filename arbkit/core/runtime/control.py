@@ -1,4 +1,5 @@
-"""The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode`` is its client.
+"""The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode`` and
+``arbkit status`` are its clients.
 
 A client sends one JSON line (``ModeAsked``) and gets one back (``ModesTold``).
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from arbkit.core.types import Mode
+from arbkit.core.types import Idle, Mode
 
 __all__ = ["NAME", "ModeAsked", "ControlPort", "ScopeMode", "ModesTold"]
 
@@ -31,6 +32,8 @@ class ModeAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: str = ""
     """"" = everything, a venue, or a pair."""
     why: str = ""
+    idle: bool = False
+    """The answer is to tell why each pair is not traded now."""
 
 
 class ScopeMode(Struct, frozen=True):
@@ -42,6 +45,7 @@ class ModesTold(Struct, frozen=True, kw_only=True):
     """The answer. ``modes``: each scope that is not ACTIVE; "" = everything."""
 
     modes: dict[str, ScopeMode] = {}
+    idle: list[Idle] = []
     error: str = ""
 
 

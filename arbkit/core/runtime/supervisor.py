@@ -180,7 +180,7 @@ class Runtime:
                 return control.ModesTold(error=problem)
             self.ask(asked.scope, asked.mode, PERSON, "control port", asked.why or "asked for by arbkit mode")
         modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}
-        return control.ModesTold(modes=modes)
+        return control.ModesTold(modes=modes, idle=desk.reasons.now(self.clock.now_ns()) if asked.idle else [])
 
     async def begin(self, desk: Desk, inputs: Inputs, group: asyncio.TaskGroup) -> None:
         """Connect the runtime to the event loop, start the journal's thread and listen to what comes from outside."""

@@ -38,8 +38,7 @@ class DeskView:
         self._venues = venues
         self._identity = identity
         self.alike = identity.alike
-        """Pairs whose legs are known to be about the same assets, kept by the engine. To ask is cheaper than to know
-        it again for each deal."""
+        """Pairs whose legs are known to be about the same assets: for each deal a look is enough."""
 
     def book(self, instrument: str) -> Book | None:
         book = self._books.get(instrument)
