@@ -16,7 +16,7 @@ from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError, RemoteProtocolError
 from arbkit.core.tape import ReplayPort, TapeReader
 from arbkit.core.tape import replay as replay_tape
-from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.signer import AnyKey
 from arbkit.plugins.registry import Registry
 
 __all__ = ["replay"]
@@ -44,7 +44,7 @@ def replay(path: str, registry: Registry, named: str | None = None) -> dict[str,
         target.load(named or plan.target, registry), StrategyConfig(target=plan.target, params=plan.params)
     )
     port = ReplayPort(reader.head)
-    signers = {venue.venue: LocalSigner("replayed", "replayed", "replayed") for venue in plan.venues if venue.signed}
+    signers = {venue.venue: AnyKey() for venue in plan.venues if venue.signed}
     desk = make_desk(plan, make_exchanges(plan, registry), strategy, signers, port, reader.head.began_ns)
     try:
         inputs = replay_tape(reader, desk, port, desk.links)

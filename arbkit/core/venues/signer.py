@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from typing import Any
 
 from arbkit.core.errors import CredentialsError
 from arbkit.core.types import Secret
 
-__all__ = ["LocalSigner"]
+__all__ = ["AnyKey", "LocalSigner"]
 
 _ENCODINGS = ("utf-8", "base64", "hex", "pem")
 
@@ -112,6 +113,23 @@ class LocalSigner:
             raise CredentialsError(f"key {self._key[:4]}***: the secret is not a {kind} key")
         self._private = private
         return private
+
+
+class AnyKey(LocalSigner):
+    """Signs in every way without a real key, where nobody checks the signature: replays, rules of the kit."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("key", "secret", "passphrase")
+
+    def ed25519(self, payload: bytes) -> bytes:
+        return hashlib.sha512(payload).digest()
+
+    ecdsa = ed25519
+
+    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
+        return super().hmac(algorithm, payload)
 
 
 def _secret_bytes(secret: str, encoding: str) -> bytes:

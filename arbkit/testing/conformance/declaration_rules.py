@@ -27,8 +27,9 @@ from arbkit.core.types import (
     VenueSettings,
     rest_link,
 )
+from arbkit.core.venues.signer import AnyKey
 from arbkit.testing.conformance import purity
-from arbkit.testing.conformance.invented import AnyKey, an_order, invented
+from arbkit.testing.conformance.invented import an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
 

@@ -29,8 +29,9 @@ from arbkit.core.types import (
     is_amount,
     rest_link,
 )
+from arbkit.core.venues.signer import AnyKey
 from arbkit.testing.conformance.bent import BODIES, GARBAGE, bent
-from arbkit.testing.conformance.invented import AnyKey, an_order, invented
+from arbkit.testing.conformance.invented import an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames

@@ -1,33 +1,14 @@
-"""Invented instruments, orders and keys, for rules that need no simulated venue."""
+"""Invented instruments and orders, for rules that need no simulated venue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from hashlib import sha512
 
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.types import Instrument, NewOrder, Side
-from arbkit.core.venues.signer import LocalSigner
 
-__all__ = ["AnyKey", "an_order", "invented"]
-
-
-class AnyKey(LocalSigner):
-    """A signer whose key is of every kind, for rules that check no signature."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__("key", "secret", "passphrase")
-
-    def ed25519(self, payload: bytes) -> bytes:
-        return sha512(payload).digest()
-
-    ecdsa = ed25519
-
-    def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
-        return super().hmac(algorithm, payload)
+__all__ = ["an_order", "invented"]
 
 
 def invented(venue: str, count: int) -> Sequence[Instrument]:
