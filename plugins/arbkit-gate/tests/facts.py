@@ -158,7 +158,15 @@ CCXT_GAP = ""
 RECORDINGS = {"": (70, 4, 1), "-transcoded-obu": (448, 1)}
 READ_ONLY = {"-futures": "futures: another product, sizes in contracts"}
 TELLER = GateTeller()
-TAPES = {"-transcoded-obu": {"frames": 448, "symbols": {"BTC_USDT"}, "levels": 50, "window": 4}}
+TAPES = {
+    "-transcoded-obu": {
+        "frames": 448,
+        "symbols": {"BTC_USDT"},
+        "levels": 50,
+        "window": 4,
+        "left_out": range(296, 301),  # frame 300 is a whole book
+    },
+}
 ENDPOINTS = [
     (
         VenueSettings(),
