@@ -43,6 +43,10 @@ class Known(Struct, frozen=True, kw_only=True):
 _NO_VALUE: Final = "the profit and loss had no value for 10 s: no price of "
 _ENDS: Final = ("crash", "power_cut", "crash_loop", "amnesia", "disk_full", "disk_dead")
 """After these a new process starts."""
+_REMOVED: Final = (
+    "a venue answers no question about a symbol that it has removed, so an order that was open then is never proved, "
+    "and its deal never ends"
+)
 _LOST: Final = "hedges that left while no record could be written are unknown to the next process"
 
 KNOWN: Final[tuple[Known, ...]] = (
