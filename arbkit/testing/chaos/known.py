@@ -77,6 +77,14 @@ KNOWN: Final[tuple[Known, ...]] = (
         kinds=("delist", "crash"),
     ),
     *(
+        Known(judge=judge, says=says, weather=("delist",), reason=_REMOVED, seed=2, kinds=("lose_request", "delist"))
+        for judge, says in (
+            ("unproved", ":ETH-USDT .* is unproved"),
+            ("open", "^not idle .*in_doubt|:ETH-USDT .* is (not proved|open in arbkit)$"),
+            ("deals", "^deal [0-9]+ is in_doubt$"),
+        )
+    ),
+    *(
         Known(
             judge=judge,
             says=says,
