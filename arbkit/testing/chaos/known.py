@@ -42,6 +42,10 @@ class Known(Struct, frozen=True, kw_only=True):
 
 _ENDS: Final = ("crash", "power_cut", "crash_loop", "amnesia", "disk_full", "disk_dead")
 """After these a new process starts."""
+_REMOVED: Final = (
+    "a venue answers no question about a symbol that it has removed, so an order that was open then is never proved, "
+    "and its deal never ends"
+)
 _LOST: Final = "hedges that left while no record could be written are unknown to the next process"
 
 KNOWN: Final[tuple[Known, ...]] = (
@@ -54,6 +58,14 @@ KNOWN: Final[tuple[Known, ...]] = (
         "delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
         seed=0,
         kinds=("delist", "crash"),
+    ),
+    *(
+        Known(judge=judge, says=says, weather=("delist",), reason=_REMOVED, seed=2, kinds=("lose_request", "delist"))
+        for judge, says in (
+            ("unproved", ":ETH-USDT .* is unproved"),
+            ("open", "^not idle .*in_doubt|:ETH-USDT .* is (not proved|open in arbkit)$"),
+            ("deals", "^deal [0-9]+ is in_doubt$"),
+        )
     ),
     *(
         Known(
