@@ -139,6 +139,9 @@ class Round:
             time.sleep(TRADES_S)
             heir.stop()
             code, out = heir.ended()
+            if self.missed and not out:
+                return  # it was stopped while it started
+            assert out, f"it ended with {code} and said nothing:\n{heir.text}"
         except AssertionError as error:
             if self.missed:
                 self.missed += ", and did not end in time"
