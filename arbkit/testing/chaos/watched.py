@@ -167,6 +167,9 @@ class Watched(VirtualRun):
         fresh = self._fresh(plain)
         if fresh and self._doomed("before_send"):
             raise _Died
+        if fresh:
+            ids = [order.cl_ord_id for order in fresh]
+            self._later(self.latency_ns, partial(self._limited, link.partition(".")[0], ids))
         found = super().send(link, text)
         if found and fresh:
             self._leaves(link, fresh)
@@ -205,12 +208,17 @@ class Watched(VirtualRun):
             elif isinstance(one, OrderOutcome):
                 self.outcomes[one.cl_ord_id] = one
 
+    def _limited(self, venue: str, ids: list[str]) -> None:
+        """New orders arrive: a venue that is overrun or has banned us says so, perhaps without their ids."""
+        site = self.world.sites[venue]
+        if self.now_ns < max(site.banned, site.exchange.limited_until_ns):
+            self._refused.update(ids)
+
     def _knocks(self, venue: str, ids: list[str]) -> None:
         """An HTTP request with these new orders arrives."""
         site = self.world.sites[venue]
         until_ns = site.banned
-        if self.now_ns < max(until_ns, site.exchange.limited_until_ns):
-            self._refused.update(ids)
+        self._limited(venue, ids)
         if self.now_ns < until_ns:
             since_ns, count = self.knocked.get((venue, until_ns), (self.now_ns, 0))
             self.knocked[venue, until_ns] = since_ns, count + 1
@@ -239,7 +247,7 @@ class Watched(VirtualRun):
             self._hear(frame.text)
             if frame.kind == "reply" and "error" in frame.text:  # it may not repeat the order's id
                 link = self._links.get(frame.conn)
-                for cl_ord_id in self.truth.refused.intersection(self.unheard):
+                for cl_ord_id in (self.truth.refused | self._refused).intersection(self.unheard):
                     if self.left[cl_ord_id] == link:
                         del self.unheard[cl_ord_id]
         super()._frame(frame)
