@@ -126,6 +126,8 @@ class Ledger:
         self._began: dict[str, int] = {}
         """When the run began, by the clock of the account's venue."""
         self._rows: dict[tuple[str, str], _Row] = {}
+        self.differing: set[tuple[str, str]] = set()
+        """(account, asset) whose newest report was not explained when it came. To read."""
         self._booked: set[tuple[str, str, Side, str]] = set()
         """The newest fills, and those of the time before."""
         self._booked_before: set[tuple[str, str, Side, str]] = set()
@@ -187,6 +189,7 @@ class Ledger:
             row.differs_ns = 0
             return None
         row.differs_ns = row.differs_ns or report.recv_ns or 1
+        self.differing.add((report.account, report.asset))
         return self._difference(report.account, report.asset, row)
 
     def listed(self, account: str, listing: Sequence[Balance], since_ns: int = 0) -> None:
@@ -265,9 +268,12 @@ class Ledger:
         ]
 
     def doubted(self, account: str, asset: str, now_ns: int, older_ns: int) -> Difference | None:
-        """The difference of the asset, if it has lasted for ``older_ns`` or longer."""
-        row = self._rows.get((account, asset))
-        if row is None or not row.differs_ns or now_ns - row.differs_ns < older_ns:
+        """The difference of an asset of ``differing``, if it has lasted for ``older_ns`` or longer."""
+        row = self._rows[account, asset]
+        if not row.differs_ns:
+            self.differing.discard((account, asset))
+            return None
+        if now_ns - row.differs_ns < older_ns:
             return None
         return self._difference(account, asset, row)
 

@@ -308,8 +308,9 @@ class Limits:
             key = (need.account, need.asset)
             held.reserved[key] = held.reserved.get(key, _ZERO) + need.amount
         for (account, asset), amount in held.reserved.items():
-            drift = self.ledger.doubted(account, asset, now_ns, DRIFT_NS)
-            if drift is not None:
+            if (account, asset) in self.ledger.differing and (
+                drift := self.ledger.doubted(account, asset, now_ns, DRIFT_NS)
+            ):
                 worth = abs(drift.drift) * (self.price(asset) or _ONE)
                 if worth > self.config.max_drift:
                     return _over(
