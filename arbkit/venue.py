@@ -42,6 +42,7 @@ from arbkit.adapters.fields import (
     inner,
     movable,
     rows,
+    statuses,
     text,
 )
 from arbkit.adapters.heartbeat import (
@@ -55,6 +56,7 @@ from arbkit.adapters.joined import (
 )
 from arbkit.adapters.links import (
     Hosts,
+    Instruments,
     usual_links,
 )
 from arbkit.adapters.pauses import (
@@ -234,6 +236,7 @@ __all__ = [
     "Instrument",
     "InstrumentFields",
     "InstrumentUpdate",
+    "Instruments",
     "Joined",
     "JoinedDepth",
     "Lane",
@@ -320,6 +323,7 @@ __all__ = [
     "rest_link",
     "retry_ns",
     "rows",
+    "statuses",
     "text",
     "time_sample",
     "unsigned",

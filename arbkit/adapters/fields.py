@@ -41,6 +41,7 @@ __all__ = [
     "inner",
     "movable",
     "rows",
+    "statuses",
     "text",
 ]
 
@@ -84,6 +85,11 @@ def _ms_ns(row: Row, name: str) -> int:
 
 def _side(row: Row, name: str) -> Side | None:
     return {"buy": Side.BUY, "sell": Side.SELL}.get(text(row, name).lower())
+
+
+def statuses(**words: str) -> dict[str, OrdStatus]:
+    """The venue's words for an order's state, by our name of it: ``statuses(new="live open", filled="filled")``."""
+    return {word: OrdStatus(name) for name, text in words.items() for word in text.split()}
 
 
 class OrderFields(Struct, frozen=True, kw_only=True):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import Instrument, LinkSpec, Role, VenueSettings, rest_link
 
-__all__ = ["Hosts", "usual_links"]
+__all__ = ["Hosts", "Instruments", "usual_links"]
+
+Instruments: TypeAlias = Sequence[Instrument]
 
 _NAMES = ("rest", "ws_public", "ws_private", "ws_trade")
 

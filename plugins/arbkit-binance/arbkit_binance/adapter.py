@@ -62,9 +62,7 @@ class Binance:
             checked="2026-11-29",
         )
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
             self.venue,
             instruments,

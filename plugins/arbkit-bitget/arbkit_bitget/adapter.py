@@ -57,9 +57,7 @@ class Bitget:
         self._channel = kit.options(settings, _OPTIONS, "bitget").get("channel", "books")
         self._demo = settings.environment == "demo"
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         private = {kit.Role.PRIVATE: _LIMITS}
         return kit.usual_links(
             "bitget", instruments, account, trades, most=BOOKS_PER_LINK, public=_LIMITS, sockets=private

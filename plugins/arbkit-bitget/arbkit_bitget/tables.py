@@ -37,12 +37,9 @@ ORDER = kit.OrderFields(
     order_id="orderId",
     cl_ord_id="clientOid",
     status="status",
-    statuses={
-        **dict.fromkeys(("init", "new", "live"), kit.OrdStatus.NEW),
-        "partially_filled": kit.OrdStatus.PARTIALLY_FILLED,
-        "filled": kit.OrdStatus.FILLED,
-        "cancelled": kit.OrdStatus.CANCELED,
-    },
+    statuses=kit.statuses(
+        new="init new live", partially_filled="partially_filled", filled="filled", canceled="cancelled"
+    ),
     px="price",
     qty="size",
     cum_qty="baseVolume",

@@ -81,9 +81,7 @@ class Bybit:
         self._depth = chosen.get("depth", "50")
         self._feeds = sockets.feeds(chosen.get("gap_check", "on") == "on")
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
             self.venue,
             instruments,

@@ -52,9 +52,7 @@ class Coinbase:
         self._urls = HOSTS.urls(settings)
         self._key_type = chosen.get("key_type", "ecdsa")
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
             self.venue,
             instruments,

@@ -50,17 +50,14 @@ PAIR = kit.InstrumentFields(
     trading=("online",),
     venue_ref="alias",
 )
-_STATUSES = {
-    "PENDING": kit.OrdStatus.PENDING_NEW,
-    "QUEUED": kit.OrdStatus.PENDING_NEW,
-    "OPEN": kit.OrdStatus.NEW,
-    "CANCEL_QUEUED": kit.OrdStatus.NEW,
-    "EDIT_QUEUED": kit.OrdStatus.NEW,
-    "FILLED": kit.OrdStatus.FILLED,
-    "CANCELLED": kit.OrdStatus.CANCELED,
-    "EXPIRED": kit.OrdStatus.EXPIRED,
-    "FAILED": kit.OrdStatus.REJECTED,
-}
+_STATUSES = kit.statuses(
+    pending_new="PENDING QUEUED",
+    new="OPEN CANCEL_QUEUED EDIT_QUEUED",
+    filled="FILLED",
+    canceled="CANCELLED",
+    expired="EXPIRED",
+    rejected="FAILED",
+)
 _LISTED = kit.OrderFields(
     native="product_id",
     order_id="order_id",

@@ -61,9 +61,7 @@ class Gate:
             )
         self._path = "/v4/ws/spot" if settings.environment == "testnet" else "/ws/v4/"
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
             self.venue,
             instruments,

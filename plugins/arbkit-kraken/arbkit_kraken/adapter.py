@@ -57,9 +57,7 @@ class Kraken:
         self._urls = HOSTS.urls(settings, chosen.get("api", "primary"))
         self._depth = int(chosen.get("depth", "10"))
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         # each socket has a heartbeat a second
         alive = {"silence_ns": 10 * kit.S}
         return kit.usual_links(

@@ -71,18 +71,13 @@ def _places(context: kit.Context) -> Mapping[str, str]:
 
 # --- rows as events ---
 
-STATUSES = {
-    "pending_new": kit.OrdStatus.NEW,
-    "new": kit.OrdStatus.NEW,
-    "partially_filled": kit.OrdStatus.PARTIALLY_FILLED,
-    "filled": kit.OrdStatus.FILLED,
-    "canceled": kit.OrdStatus.CANCELED,
-    "expired": kit.OrdStatus.EXPIRED,
-    # REST
-    "pending": kit.OrdStatus.NEW,
-    "open": kit.OrdStatus.NEW,
-    "closed": kit.OrdStatus.FILLED,
-}
+STATUSES = kit.statuses(
+    new="pending_new new pending open",
+    partially_filled="partially_filled",
+    filled="filled closed",
+    canceled="canceled",
+    expired="expired",
+)
 _PUSHED = kit.OrderFields(
     order_id="order_id",
     status="order_status",

@@ -71,9 +71,7 @@ class Okx:
         """Public sockets log in: for the channels of the higher tiers."""
         self._calls = tables.calls(self._trade_mode)
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         # books and the tbt channels push an empty update after 60 s without a change
         quiet_ns = 0 if self._channel in ("bbo-tbt", "books5") else 90 * kit.S
         return kit.usual_links(

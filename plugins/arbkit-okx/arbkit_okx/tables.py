@@ -27,13 +27,9 @@ ORDER = kit.OrderFields(
     order_id="ordId",
     cl_ord_id="clOrdId",
     status="state",
-    statuses={
-        "live": kit.OrdStatus.NEW,
-        "partially_filled": kit.OrdStatus.PARTIALLY_FILLED,
-        "filled": kit.OrdStatus.FILLED,
-        "canceled": kit.OrdStatus.CANCELED,
-        "mmp_canceled": kit.OrdStatus.EXPIRED,
-    },
+    statuses=kit.statuses(
+        new="live", partially_filled="partially_filled", filled="filled", canceled="canceled", expired="mmp_canceled"
+    ),
     px="px",
     qty="sz",
     cum_qty="accFillSz",

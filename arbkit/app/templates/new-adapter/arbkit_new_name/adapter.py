@@ -152,9 +152,7 @@ class NewName:
         kit.options(settings, {}, self.venue)  # it has none
         self._urls = HOSTS.urls(settings)
 
-    def links(
-        self, instruments: Sequence[kit.Instrument], account: str, trades: Sequence[kit.Instrument] = ()
-    ) -> Sequence[kit.LinkSpec]:
+    def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(self.venue, instruments, account, trades, most=BOOKS_PER_LINK)
 
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
