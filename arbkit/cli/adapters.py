@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ from arbkit.app.installed import installed
 from arbkit.cli import BUG, OK
 from arbkit.cli.output import json_option, table
 from arbkit.core.errors import PluginError
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
 from arbkit.monitor.terminal import emit, show
 from arbkit.plugins import registry as plugins
 
+_OLD_DAYS = 180
 _ORDER = NewOrder(account="", instrument="", cl_ord_id="", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
 """To ask an adapter how it sends orders."""
 
@@ -42,6 +47,10 @@ class Row(Struct, kw_only=True):
     book_check: str = ""
     ws_orders: bool | None = None
     checked: str = ""
+    changes: Mapping[str, str] = {}
+    """Announced changes of the venue, by ISO date."""
+    unchecked_days: int | None = None
+    """Days since ``checked``; None = it is no date."""
     status: str = "ok"
     reason: str = ""
 
@@ -74,6 +83,13 @@ def listing(as_json: bool) -> None:
         "status",
     )
     table(columns, [_cells(row) for row in rows])
+    for row in rows:
+        for day, text in sorted(row.changes.items()):
+            show(f"{row.venue} changes on {day}: {text}")
+        if row.unchecked_days is not None and row.unchecked_days > _OLD_DAYS:
+            show(
+                f"{row.venue} was compared with its documentation {row.unchecked_days} days ago: is there a newer package?"
+            )
     good = sum(row.status == "ok" for row in rows)
     show(f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else ""))
 
@@ -144,6 +160,13 @@ def _guarantees(row: Row, cls: type[Any]) -> None:
     row.book_check = found.book_check
     row.ws_orders = Role.TRADE in exchange.route(_ORDER)
     row.checked = found.checked
+    row.changes = found.changes
+    with suppress(ValueError):
+        row.unchecked_days = (_today() - date.fromisoformat(found.checked)).days
+
+
+def _today() -> date:
+    return datetime.fromtimestamp(Clock().now_ns() / 1e9, UTC).date()
 
 
 def _cells(row: Row) -> list[str]:

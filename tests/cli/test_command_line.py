@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from arbkit import cli
 from arbkit.app import demo, launch, replay
@@ -148,6 +150,21 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         process.stdout.read(10)
         process.stdout.close()
         assert (process.wait(20), process.stderr.read()) == (0, b"")
+
+
+def test_adapters_list_tells_changes_ahead_and_old_checks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A change that a venue has announced, and a package that was not compared for half a year."""
+    from arbkit_okx.adapter import Okx
+
+    told = replace(Okx.capabilities, checked="2020-02-01", changes={"2031-01-02": "books end: use the new ones"})
+    monkeypatch.setattr(Okx, "capabilities", told)
+    assert run("adapters", "list") == 0
+    shown = capsys.readouterr().out
+    assert "okx changes on 2031-01-02: books end: use the new ones" in shown
+    assert re.search(r"okx was compared with its documentation \d{4} days ago", shown)
+    assert shown.count("days ago") == 1
 
 
 def test_adapters_list_tells_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:

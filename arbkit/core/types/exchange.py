@@ -108,6 +108,9 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     all), ``checksum`` or ``none``."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
+    changes: Mapping[str, str] = {}
+    """Changes that the venue has announced and that touch what the adapter uses: ISO date -> what changes, and what it
+    means here."""
 
 
 class VenueSettings(Struct, frozen=True, gc=False, kw_only=True):

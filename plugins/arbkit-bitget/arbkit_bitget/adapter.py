@@ -46,6 +46,7 @@ class Bitget:
     )
     capabilities = kit.Capabilities(
         checked="2026-11-30",
+        changes={"2026-12-01": "v3 `books50` sends updates in place of whole books: not used, books go by `action`"},
         order_window_ns=tables.WINDOW_NS,
         order_window_source="https://www.bitget.com/api-doc/spot/trade/Place-Order (requestTime, receiveWindow)",
         end_reasons=False,  # a query has no time in force, and no report says why a post-only order was cancelled
