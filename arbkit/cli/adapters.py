@@ -86,10 +86,9 @@ def listing(as_json: bool) -> None:
     for row in rows:
         for day, text in sorted(row.changes.items()):
             show(f"{row.venue} changes on {day}: {text}")
-        if row.unchecked_days is not None and row.unchecked_days > _OLD_DAYS:
-            show(
-                f"{row.venue} was compared with its documentation {row.unchecked_days} days ago: is there a newer package?"
-            )
+        days = row.unchecked_days
+        if days is not None and days > _OLD_DAYS:
+            show(f"{row.venue} was compared with its documentation {days} days ago: look for a newer package")
     good = sum(row.status == "ok" for row in rows)
     show(f"\n{good} adapter{'' if good == 1 else 's'}" + (f", {len(rows) - good} broken" if good < len(rows) else ""))
 
