@@ -164,9 +164,10 @@ def _recorded(path: Path) -> BookStream:
     (conn, native), count = counts.most_common(1)[0] if counts else (("", ""), 0)
     if count < 20:
         raise ConfigError(f"{path}: contains too few book frames to measure ({count})")
-    return BookStream(
-        venue, native, [text for symbol, text in by_conn[conn] if symbol == native], snapshots.get(native, "")
-    )
+    # a venue that counts the messages of a connection needs them all
+    whole = load().exchange(venue)(VenueSettings()).capabilities.book_check == "connection"
+    texts = [text for symbol, text in by_conn[conn] if whole or symbol == native]
+    return BookStream(venue, native, texts, snapshots.get(native, ""))
 
 
 # --- arbkit -----------------------------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ def _usual(
     def one(text: str) -> None:
         nonlocal edges
         change = read(json.loads(text))
-        if change is None:
+        if change is None or change[0] != wire.native:
             return
         _, snapshot, new_bids, new_asks = change
         for side, rows in ((bids, new_bids), (asks, new_asks)):

@@ -82,7 +82,7 @@ class SimReports:
         reports, self._queue = self._queue, []
         seen = self._seen
         for symbol, book in self._books.items():
-            if book.seq != seen[symbol]:
+            if book.seq != seen.get(symbol):
                 seen[symbol] = book.seq
                 top = book.top()
                 if self._tops.get(symbol) != top:

@@ -8,12 +8,14 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import KNOWN, known
 from arbkit.testing.chaos.mutants import MUTANTS, hunt, plan_of, planted
 from arbkit.testing.chaos.shrink import shrink
 
+OTHERS = sorted(set(plugins.load(dialects=True).dialects) - {"binance", "bybit", "okx"})
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 FAST = (
     "an ack is a fill",
@@ -47,13 +49,21 @@ def test_seeds_of_the_foundation_hold_every_promise(subject, profile, seeds):
         assert wanted <= set(paths)
 
 
-def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(subject):
+def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(everyone):
     """Bitget's errors have no data: the judges must not take an order that was refused for one of which nothing was
     heard."""
     halts = [Fault(kind="halt", venue="bitget", at_s=3, count=0, every_s=8, on="reply", for_s=5)]
-    report = chaos.run(subject, 0, 30.0, faults=halts, venues=("okx", "bitget"))
+    report = chaos.run(everyone, 0, 30.0, faults=halts, venues=("okx", "bitget"))
     assert not report.violations, str(report)
     assert report.fired["halt"] > 1
+
+
+@pytest.mark.parametrize("venue", OTHERS)
+def test_each_other_venue_holds_every_promise(everyone, venue):
+    """Beside OKX, in calm weather of the foundation."""
+    for seed in range(2):
+        report = chaos.run(everyone, seed, 20.0, profile="calm", kinds=chaos.FOUNDATION, venues=(venue, "okx"))
+        assert not report.violations, str(report)
 
 
 def test_a_crash_is_recovered_from_the_journal(subject):

@@ -85,12 +85,12 @@ def before_it_reached_the_venue(watched, is_order):
 
 
 @pytest.mark.parametrize("venue", BY_SOCKET)
-def test_cut_after_the_venue_has_it(subject, venue):
+def test_cut_after_the_venue_has_it(everyone, venue):
     """Every order of the run: the venue has exactly one of each, all are found and booked, the deals end balanced.
 
     An order that was still on the wire when the link was cut for another one is lost with it, and proved absent.
     """
-    run = Run(subject, venue, after_it_reached_the_venue)
+    run = Run(everyone, venue, after_it_reached_the_venue)
     assert len(run.cuts) >= 4
     assert run.cuts == run.on_trade
     lost = [one for one in run.left if not run.accepted[one]]
@@ -101,9 +101,9 @@ def test_cut_after_the_venue_has_it(subject, venue):
 
 
 @pytest.mark.parametrize("venue", BY_SOCKET)
-def test_cut_before_the_venue_has_it(subject, venue):
+def test_cut_before_the_venue_has_it(everyone, venue):
     """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is reversed."""
-    run = Run(subject, venue, before_it_reached_the_venue, seconds=60.0)
+    run = Run(everyone, venue, before_it_reached_the_venue, seconds=60.0)
     assert len(run.cuts) >= 3
     assert not any(run.accepted[one] for one in run.cuts)
     assert run.accepted == Counter([one for one in run.left if one not in run.cuts])
@@ -111,7 +111,7 @@ def test_cut_before_the_venue_has_it(subject, venue):
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_every_answer_is_lost(subject, venue):
+def test_every_answer_is_lost(everyone, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
 
@@ -126,7 +126,7 @@ def test_every_answer_is_lost(subject, venue):
 
         watched.dial = only_at_first
 
-    run = Run(subject, venue, no_trade_link, [lost])
+    run = Run(everyone, venue, no_trade_link, [lost])
     by_rest = [one for one in run.left if one not in run.on_trade]
     assert len(by_rest) >= 5
     assert run.report.fired["lose_ack"] >= len(run.left)
@@ -134,9 +134,9 @@ def test_every_answer_is_lost(subject, venue):
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_every_request_is_lost(subject, venue):
+def test_every_request_is_lost(everyone, venue):
     """No order arrives, on any channel, until the faults end: all are proved absent and none is sent again."""
-    run = Run(subject, venue, None, [Fault(kind="lose_request", venue=venue, count=0)], seconds=60.0)
+    run = Run(everyone, venue, None, [Fault(kind="lose_request", venue=venue, count=0)], seconds=60.0)
     assert len(run.left) >= 1
     lost = run.report.fired["lose_request"]
     assert run.accepted.total() + lost == len(run.left)
@@ -144,10 +144,10 @@ def test_every_request_is_lost(subject, venue):
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_throttled_orders_are_never_sent_again(subject, venue):
+def test_throttled_orders_are_never_sent_again(everyone, venue):
     """A "too many requests" answer to an order: UNKNOWN, queried, proved absent, and sent once."""
     throttle = Fault(kind="throttle", venue=venue, at_s=2.0, every_s=9.0, for_s=2.0, count=0)
-    run = Run(subject, venue, None, [throttle], seconds=60.0)
+    run = Run(everyone, venue, None, [throttle], seconds=60.0)
     throttled = [one for one in run.left if not run.accepted[one]]
     table = run.watched.desk.orders[run.account]
     assert throttled
@@ -158,7 +158,7 @@ def test_throttled_orders_are_never_sent_again(subject, venue):
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("venue", VENUES)
-def test_orders_taken_behind_an_error_are_found(subject, venue, status):
+def test_orders_taken_behind_an_error_are_found(everyone, venue, status):
     """A rate-limit refusal or a 5xx for REST orders that the venue has accepted: each is found, none is sent twice."""
 
     def over_rest(watched, _):
@@ -174,7 +174,7 @@ def test_orders_taken_behind_an_error_are_found(subject, venue, status):
 
     path = {"kraken": "/AddOrder"}.get(venue, "POST")  # Kraken reads by POST too
     fault = Fault(kind="status", venue=venue, path=path, status=status, applied=True, count=0)
-    run = Run(subject, venue, over_rest, [fault])
+    run = Run(everyone, venue, over_rest, [fault])
     assert run.report.fired["status"] == len(run.left) >= 1
     assert run.accepted == Counter(run.left)
     assert set(run.sends.values()) == {1}

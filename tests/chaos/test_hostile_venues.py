@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from random import Random
 
 import hostile
 import pytest
 
 from arbkit.core.desk import Desk
-from arbkit.monitor import redactor
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -21,17 +19,13 @@ def test_a_lying_venue_stops_nothing(seed: int) -> None:
 
 
 def test_the_judge_sees_what_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A desk that trusts a number of a venue, and a log without redactor, are found."""
+    """A desk that trusts a number of a venue is found."""
 
     def trusting(self: Desk, link: object, notice: object, now_ns: int) -> None:
         raise OverflowError("a number of a venue")
 
     monkeypatch.setattr(Desk, "_on_clock", trusting)
     assert "OverflowError" in hostile.judge(0)
-    monkeypatch.undo()
-    monkeypatch.setattr(redactor, "_CONTROL", re.compile("(?!)"))
-    seen = [hostile.judge(seed) for seed in range(6)]
-    assert any("control character" in said for said in seen)
 
 
 def test_a_lie_is_another_message() -> None:
@@ -44,7 +38,7 @@ def test_a_lie_is_another_message() -> None:
     for one in lies:
         try:
             json.loads(one)
-        except ValueError:
+        except (ValueError, RecursionError):  # depth is one of the lies
             continue
         readable += 1
     assert readable > 300

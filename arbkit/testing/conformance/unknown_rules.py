@@ -96,7 +96,7 @@ def _replace(node: Any) -> int:
     replaced = 0
     for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
         name = str(key).lower()
-        if name == "error" and _is_text(value):  # the text is the code (Kraken)
+        if (name == "error" or name.endswith("reason")) and _is_text(value):  # the text is the code (Kraken, Coinbase)
             node[key] = _TEXT if isinstance(value, str) else [_TEXT]
             replaced += 1
         elif isinstance(value, dict | list):
