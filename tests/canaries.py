@@ -62,7 +62,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, p
     return report
 
 
-GIVEN = frozenset({"signing.json"})
+GIVEN = frozenset({"signing.json", "vectors.json"})
 """Files that tests write for arbkit to read: signing vectors hold the made-up keys that they are signed with."""
 
 

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 RUNS = Path(__file__).with_name("crash_runs.py")
 
 
+@pytest.mark.quiet
 def test_three_crash_points_hold_every_promise() -> None:
     """Killed when the venue's word on an order arrives, after an order's end and before a deal's end is written: the
     next process trades again, each intent was accepted at most once, the ledgers are equal, what was naked is told."""

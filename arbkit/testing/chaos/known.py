@@ -65,6 +65,7 @@ KNOWN: Final[tuple[Known, ...]] = (
             ("unproved", ":ETH-USDT .* is unproved"),
             ("open", "^not idle .*in_doubt|:ETH-USDT .* is (not proved|open in arbkit)$"),
             ("deals", "^deal [0-9]+ is in_doubt$"),
+            ("told", " USDT of ETH are naked at the end, and nothing tells it$"),
         )
     ),
     *(
@@ -80,6 +81,7 @@ KNOWN: Final[tuple[Known, ...]] = (
             ("fills", 0, "^[a-z]+ [0-9a-z]+ is unknown to arbkit$"),
             ("deals", 0, "^deal [0-9]+ closed as Outcome"),
             ("naked", 4, "are naked, the cap is"),
+            ("carried", 0, "^the gain is .*, by the venues' ledgers | are left over and .* are naked$"),
         )
     ),
 )
