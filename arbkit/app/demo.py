@@ -46,10 +46,13 @@ def run(
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
-    """Run the demo on these venues (none = the preferred ones). Returns the exit code: 0 only if deals were made,
-    everything is resolved and all balances are equal. Raises ``ConfigError`` for a venue without a simulator."""
+    """Run the demo on these venues (none = the preferred ones, ``all`` = each with a simulator). Returns the exit code:
+    0 only if deals were made, everything is resolved and all balances are equal. Raises
+    ``ConfigError`` for a venue without a simulator."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
+    if list(venues) == ["all"]:
+        venues = sorted(simulated)
     if missing := [name for name in venues if name not in simulated]:
         raise ConfigError(
             f"--venues {','.join(missing)}: no venue with a simulator; installed: {', '.join(simulated) or 'none'}"

@@ -11,7 +11,7 @@ from arbkit.cli.output import json_option
 @click.command()
 @click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="How long to trade.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of prices, edges and faults.")
-@click.option("--venues", default="", help="These simulated venues, by commas; default: three of the installed ones.")
+@click.option("--venues", default="", help="These simulated venues, by commas, or `all`; default: three of them.")
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @json_option
 def command(seconds: float, seed: int, venues: str, capture: str | None, as_json: bool) -> int:

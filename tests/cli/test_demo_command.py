@@ -41,6 +41,13 @@ def test_the_venues_of_the_demo_can_be_chosen() -> None:
     assert "bybit" in done.stderr
 
 
+def test_all_venues_of_the_demo() -> None:
+    command = [ARBKIT, "demo", "--seconds", "6", "--venues", "all", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ledger_equal"]
+
+
 def test_ctrl_c_ends_the_demo_as_cleanly_as_time_does() -> None:
     """The terminal sends it to the whole group; the venues stay until the last order is wound down and compared."""
     with subprocess.Popen(
