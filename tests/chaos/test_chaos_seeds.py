@@ -161,3 +161,19 @@ def test_judges_are_silent_only_about_what_is_right(subject):
     report = chaos.run(subject, 2, 30.0, faults=[], venues=("okx", "bybit"), prepare=gift)
     assert "told" in {one.judge for one in report.violations}
     assert not chaos.play(subject, replace(report.plan)).violations
+
+
+def test_what_stays_naked_in_doubt_is_told(subject):
+    """A venue removed the symbol of an order in doubt: its deal stays naked, and an alarm says so. Without the alarm
+    the judge objects."""
+
+    class Told(set):
+        def __contains__(self, one):
+            return True
+
+    def mute(run):
+        run.desk.engine._told_naked = Told()
+
+    kinds = ("lose_request", "delist")
+    assert "told" not in {one.judge for one in chaos.run(subject, 2, kinds=kinds).violations}
+    assert "told" in {one.judge for one in chaos.run(subject, 2, kinds=kinds, prepare=mute).violations}

@@ -94,6 +94,8 @@ class Court:
         self.unknown: dict[str, None] = {}
         self.absent: dict[str, None] = {}
         self.held: set[int] = set()
+        self.naked: set[int] = set()
+        """Deals that were told to be naked while an order of them is in doubt."""
         self.told: Counter[str] = Counter()
         """Log events by name."""
         self._moves: list[Mapping[str, Any]] = []
@@ -123,6 +125,8 @@ class Court:
             report.paths[_PATHS[event]] += 1
         if event == "order.unknown":
             self.unknown[fields["cl_ord_id"]] = None
+        elif event == "alarm.deal_naked":
+            self.naked.add(fields["deal"])
         elif event == "order.absent":
             self.absent[fields["cl_ord_id"]] = None
             self.run.unheard.pop(fields["cl_ord_id"], None)
@@ -266,17 +270,18 @@ class Court:
     def _told(self) -> Iterator[str]:
         """What happened and was not told."""
         run = self.run
+        desk = run.desk
+        told = bool(desk.held() or desk.interrupted.waiting or desk.reducing.told())
+        told = told or self.told["alarm.deal_interrupted"] > 0 or not self.naked.isdisjoint(desk.engine.deals)
         for asset in run.truth.gains:
             naked = run.truth.naked(asset, self._asset)
-            told = bool(run.desk.held() or run.desk.interrupted.waiting or run.desk.reducing.told())
-            told = told or self.told["alarm.deal_interrupted"] > 0
             if asset not in (self._asset, "BNB") and abs(naked) > DUST and not told:
                 yield f"{naked:.0f} {self._asset} of {asset} are naked at the end, and nothing tells it"
         if run.crashes:
             return  # a process that starts opens its ledger with what it finds
-        for venue, desk in run.desk.venues.items():
-            true = run.truth.moved(venue)
+        for name, venue in desk.venues.items():
+            true = run.truth.moved(name)
             for asset, amount in true.items():
-                booked = run.desk.ledger.externals().get((desk.account, asset), _ZERO)
+                booked = desk.ledger.externals().get((venue.account, asset), _ZERO)
                 if booked != amount:
-                    yield f"{venue} moved {amount} {asset} from outside, {booked} was told"
+                    yield f"{name} moved {amount} {asset} from outside, {booked} was told"

@@ -65,7 +65,6 @@ KNOWN: Final[tuple[Known, ...]] = (
             ("unproved", ":ETH-USDT .* is unproved"),
             ("open", "^not idle .*in_doubt|:ETH-USDT .* is (not proved|open in arbkit)$"),
             ("deals", "^deal [0-9]+ is in_doubt$"),
-            ("told", " USDT of ETH are naked at the end, and nothing tells it$"),
         )
     ),
     *(
