@@ -51,7 +51,7 @@ def run(
     ``ConfigError`` for a venue without a simulator."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
-    if list(venues) == ["all"]:
+    if "all" in venues:
         venues = sorted(simulated)
     if missing := [name for name in venues if name not in simulated]:
         raise ConfigError(

@@ -42,7 +42,7 @@ def test_the_venues_of_the_demo_can_be_chosen() -> None:
 
 
 def test_all_venues_of_the_demo() -> None:
-    command = [ARBKIT, "demo", "--seconds", "6", "--venues", "all", "--json"]
+    command = [ARBKIT, "demo", "--seconds", "6", "--venues", "okx,all", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ledger_equal"]
