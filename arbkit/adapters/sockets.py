@@ -362,6 +362,8 @@ class AccountSocket:
     ``token(answer)``               reads the answer to ``AskKind.TOKEN``, which then is asked for in place of a login.
                                     Raises ``CredentialsError``, or ``RemoteProtocolError`` to dial again
     ``address(answer)``             the same, where the token is part of the address: asked for before the dial
+    ``renewal``                     asks for ``AskKind.TOKEN`` with a ``ref`` from time to time, to keep the token of an
+                                    ``address`` alive; ``address`` reads the answer too, whose absence is nothing
     ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
@@ -379,6 +381,7 @@ class AccountSocket:
         "_login",
         "_patience_ns",
         "_read",
+        "_renewal",
         "_token",
         "_url",
         "_write",
@@ -397,6 +400,7 @@ class AccountSocket:
         login: Callable[[Context, int], Send | None] | None = None,
         token: Callable[[HttpAnswer], None] | None = None,
         address: Callable[[HttpAnswer], Dial] | None = None,
+        renewal: Heartbeat | None = None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
@@ -406,6 +410,7 @@ class AccountSocket:
         self.due_ns = NEVER
         self._dial = None if address is not None else Dial(url)
         self._address = address
+        self._renewal = renewal
         self._calls = calls
         self._read = read
         self._login = login
@@ -421,8 +426,9 @@ class AccountSocket:
         return self._dial or Ask(kind=AskKind.TOKEN, lane=Lane.QUERY)
 
     def start(self, now_ns: int) -> Sequence[Output]:
-        if self._heartbeat is not None:
-            self._heartbeat.start(now_ns)
+        for beat in (self._heartbeat, self._renewal):
+            if beat is not None:
+                beat.start(now_ns)
         self._patience_ns = now_ns + _PATIENCE_NS
         self._schedule()
         if self._token is not None:
@@ -482,8 +488,10 @@ class AccountSocket:
         if not isinstance(what, Ask) or (self._token is None and self._address is None):
             return ()
         if isinstance(answer, NoAnswer):
+            if what.ref:
+                return ()  # a renewal: the next one may succeed
             raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
-        if self._dial is None and self._address is not None:
+        if self._address is not None and (self._dial is None or what.ref):
             self._dial = self._address(answer)
             return ()
         if self._token is None:
@@ -496,12 +504,14 @@ class AccountSocket:
             raise RemoteProtocolError(
                 f"{self.context.link.link}: login or subscription not confirmed within {_PATIENCE_NS // S} s"
             )
-        out = [] if self._heartbeat is None else self._heartbeat.tick(now_ns)
+        beats = [beat for beat in (self._heartbeat, self._renewal) if beat is not None]
+        out = [one for beat in beats for one in beat.tick(now_ns)]
         self._schedule()
         return out
 
     def _schedule(self) -> None:
-        self.due_ns = min(self._patience_ns, NEVER if self._heartbeat is None else self._heartbeat.due_ns)
+        beats = [beat.due_ns for beat in (self._heartbeat, self._renewal) if beat is not None]
+        self.due_ns = min([self._patience_ns, *beats])
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         if isinstance(what, Ask) or self._write is None:
