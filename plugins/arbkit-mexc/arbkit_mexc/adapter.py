@@ -45,11 +45,11 @@ class Mexc:
         self._urls = HOSTS.urls(settings)
         self._depth = int(chosen.get("depth", "1000"))
         self._channel = sockets.FASTER if chosen.get("speed") == "10ms" else sockets.BOOKS
-        self._traded: list[str] = []
+        self._traded: list[kit.Instrument] = []
         self._calls = tables.calls(self._depth, lambda: self._traded)
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
-        self._traded = [one.native for one in instruments if one.venue == self.venue]
+        self._traded = [one for one in instruments if one.venue == self.venue]
         return kit.usual_links(
             self.venue,
             instruments,

@@ -114,7 +114,7 @@ class Private:
         self._url = url
         self._key = ""
 
-    def address(self, answer: kit.HttpAnswer) -> kit.Secret:
+    def address(self, answer: kit.HttpAnswer) -> kit.Dial:
         """The answer to a request for a listen key, or to its renewal."""
         reply = tables.unwrap(answer)
         if reply is None or reply.code not in VERDICTS.ok:
@@ -124,7 +124,7 @@ class Private:
         self._key = kit.text(rows.row(bytes(reply.data)), "listenKey")
         if not self._key.isalnum():
             raise kit.RemoteProtocolError("mexc gave no listen key: the answer has none")
-        return kit.Secret(f"{self._url}?listenKey={self._key}")
+        return kit.Dial(kit.Secret(f"{self._url}?listenKey={self._key}"))
 
     def renew(self, now_ns: int) -> kit.Ask:
         return kit.Ask(kind=kit.AskKind.TOKEN, ref=kit.Secret(self._key), lane=kit.Lane.QUERY)

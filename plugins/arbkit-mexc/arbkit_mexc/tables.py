@@ -278,12 +278,14 @@ def _weight(ip: int, account: int = 0) -> list[tuple[str, int, str]]:
     return [("ip", ip, ""), *([("account", account, "account")] if account else [])]
 
 
-def calls(depth: int, traded: Callable[[], Sequence[str]]) -> kit.CallTable:
-    """``depth``: levels a side of a snapshot. ``traded``: the venue's names of what is traded here: open orders are
-    listed for one symbol each, so these are asked for one after the other."""
+def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.CallTable:
+    """``depth``: levels a side of a snapshot. ``traded``: what is traded here. Open orders are listed for one symbol
+    each, so they are asked for where something is locked."""
 
-    def listed(context: kit.Context, what: kit.ListOpenOrders) -> kit.Params:
-        return _symbol(context, what) or [("symbol", native) for native in traded()[:1]]
+    def locked(got: kit.Got) -> list[kit.Ask]:
+        """An open order locks its base or its quote."""
+        held = {one.asset for one in _balances(got) if one.locked}
+        return [kit.Ask(kind=kit.AskKind.PAGE, instrument=one.id) for one in traded() if held & {one.base, one.quote}]
 
     return kit.CallTable(
         "mexc",
@@ -331,8 +333,8 @@ def calls(depth: int, traded: Callable[[], Sequence[str]]) -> kit.CallTable:
                 "/api/v3/openOrders",
                 kit.each(order),
                 _weight(3, 3),
-                params=listed,
-                pages=kit.Pages("symbol", values=lambda what: () if what.instrument else traded()),
+                params=_symbol,
+                among=kit.Call("/api/v3/account", locked, rows=_ROW),
             ),
             kit.ListFills: kit.Call(
                 "/api/v3/myTrades",
