@@ -276,6 +276,8 @@ class RestSession:
             listed.call = self._calls.of(listed.what)
         else:
             listed.outputs += outputs
+        if cursor and cursor == listed.cursor and not (listed.call.pages and listed.call.pages.numbered):
+            return self._cut_short(listed, f"the page after {cursor} is followed by itself", now_ns)
         if cursor and listed.pages >= _MOST_PAGES:
             return self._cut_short(listed, f"more than {_MOST_PAGES} pages", now_ns)
         if not cursor and listed.left:

@@ -72,6 +72,29 @@ def test_pages_that_are_asked_for_by_their_number(how: dict[str, Any], pages: Se
     assert [one.order_id for one in listing.updates] == ["1", "2", "3", "4", "5"]
 
 
+def test_pages_that_do_not_move_on_are_an_incomplete_listing() -> None:
+    """More rows of one time than a page holds, where pages are asked for by time: nothing comes after it."""
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.ListOpenOrders: kit.Call(
+                "/orders", kit.each(ORDER.read), pages=kit.Pages("until", lambda rows: str(rows[-1]["at"]))
+            )
+        },
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    rest = kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+    body = b'[{"id": "1", "state": "open", "at": 7}]'
+    (asked,) = rest.answered(kit.ListOpenOrders(account=ME), kit.HttpAnswer(200, {}, body, 1, 2), 2)
+    assert isinstance(asked, kit.Ask)
+    notice, listing = rest.answered(asked, kit.HttpAnswer(200, {}, body, 1, 2), 2)
+    assert isinstance(notice, kit.Notice)
+    assert isinstance(listing, kit.Listing)
+    assert not listing.complete
+
+
 def test_a_heartbeat_tells_when_it_was_last_looked_at() -> None:
     """For requests that carry a time, and are written where no time is given."""
     beat = kit.Heartbeat("ping", 10)
