@@ -13,3 +13,10 @@ def register_exchanges(register: Callable[[Any], None]) -> None:
     from arbkit_mexc.adapter import Mexc
 
     register(Mexc)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_mexc.dialect import MexcDialect
+
+    register(MexcDialect)

@@ -135,8 +135,8 @@ class Private:
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
         if isinstance(data, bytes):
             return _pushed(socket.context, rows.read(data, rows.PRIVATE), now_ns)
-        if not data.startswith("{"):
-            raise kit.RemoteProtocolError(f"mexc: {data[:100]}")  # "Invalid listen key"
+        if "listen key" in data.lower():
+            raise kit.RemoteProtocolError("mexc: the listen key of this socket is not valid (any more)")
         said = rows.said(data)
         if said.msg == "PONG":
             return ()

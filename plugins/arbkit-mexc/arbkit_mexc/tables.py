@@ -36,8 +36,8 @@ _DIGITS = 18
 _FILLS_NS = 30 * 86_400 * kit.S
 _ROW = dict[str, Any]
 _TYPES = {kit.Tif.GTC: "LIMIT", kit.Tif.IOC: "IMMEDIATE_OR_CANCEL", kit.Tif.FOK: "FILL_OR_KILL"}
-_AT_ONCE = {"IMMEDIATE_OR_CANCEL", "FILL_OR_KILL", "3", "4"}
-"""``type`` over REST, ``orderType`` on the stream."""
+_AT_ONCE = ("3", "4")
+"""``orderType`` of IOC and FOK on the stream."""
 
 ORDER = kit.OrderFields(
     order_id="orderId",
@@ -100,7 +100,7 @@ _PAIR = kit.InstrumentFields(
 
 
 def _ended(state: kit.OrderUpdate, kind: str) -> kit.OrderUpdate:
-    """An IOC or FOK that ended with a rest has expired."""
+    """An IOC or FOK that ended with a rest has expired. Over REST no page says what ``type`` such an order shows."""
     if state.ord_status is kit.OrdStatus.CANCELED and kind in _AT_ONCE:
         reason = None if state.cum_qty else kit.RejectReason.NO_MATCH
         return replace(state, ord_status=kit.OrdStatus.EXPIRED, reason=reason)
@@ -111,7 +111,7 @@ def order(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.O
     """A row of a query or a listing. ``KeyError`` if it is no order: answers have no envelope."""
     if not kit.text(row, "symbol") or not kit.text(row, "orderId"):
         raise KeyError("orderId")
-    return _ended(ORDER.read(context, row, source, now_ns), kit.text(row, "type"))
+    return ORDER.read(context, row, source, now_ns)
 
 
 def pushed_order(context: kit.Context, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
@@ -123,6 +123,12 @@ def _fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.O
     """A row of ``myTrades``; its side is a flag."""
     side = kit.Side.BUY if row.get("isBuyer") is True else kit.Side.SELL
     return replace(_LISTED_FILL.read(context, row, source, now_ns), side=side)
+
+
+def _listed_fills(got: kit.Got) -> list[kit.OrderUpdate]:
+    """Pages overlap, so each fill counts once."""
+    seen = {one.trade_id for one in got.before if isinstance(one, kit.OrderUpdate)}
+    return [one for one in kit.each(_fill)(got) if one.trade_id not in seen]
 
 
 def _step(row: kit.Row, name: str) -> str:
@@ -338,7 +344,7 @@ def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.Cal
             ),
             kit.ListFills: kit.Call(
                 "/api/v3/myTrades",
-                kit.each(_fill),
+                _listed_fills,
                 _weight(10, 10),
                 params=_fills,
                 pages=kit.Pages("endTime", _before),
