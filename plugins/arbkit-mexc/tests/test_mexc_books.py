@@ -144,7 +144,7 @@ def test_what_is_no_such_message_is_a_bad_frame(data: bytes) -> None:
 
 
 def bent(random: Random) -> Iterator[bytes]:
-    for _ in range(5_000):
+    for _ in range(2_000):
         data = bytearray(WORKED)
         for _ in range(random.randint(1, 4)):
             kind, at = random.randrange(3), random.randrange(len(data))
@@ -160,9 +160,8 @@ def bent(random: Random) -> Iterator[bytes]:
 
 def test_bent_frames_raise_only_what_counts_as_unreadable() -> None:
     """And no level that comes of one is absurd."""
-    fine = 0
+    fine, socket = 0, Socket()
     for data in bent(Random(20261130)):
-        socket = Socket()
         try:
             said = socket.hear(data)
         except (kit.BadFrame, ValueError, KeyError):
