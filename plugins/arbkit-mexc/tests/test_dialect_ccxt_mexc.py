@@ -23,7 +23,7 @@ CLOCK = Clock()
 
 
 def _settings(venue: dict[str, Any]) -> dict[str, Any]:
-    rest = f"{venue['rest']}/api/v3"
+    rest = venue["rest"]
     return {
         "apiKey": venue["key"],
         "secret": venue["secret"],
