@@ -89,17 +89,13 @@ def snapshot(
     socket: kit.BookSocket, ask: kit.Ask, answer: kit.HttpAnswer | kit.NoAnswer, now_ns: int
 ) -> Sequence[kit.Output]:
     """The answer to ``GET /api/v3/depth``."""
-    whole = None
-    if isinstance(answer, kit.HttpAnswer) and answer.status == 200:
-        whole = kit.read_json(rows.WHOLE, answer.body)
-    out: list[kit.Output] = []
     bucket, until_ns = tables.PAUSES.end(answer, False, 0, now_ns)
-    if until_ns:
-        out.append(kit.RateReport(venue="mexc", bucket=bucket, until_ns=until_ns, recv_ns=now_ns))
-    book = socket.book(ask.instrument)
-    if book is not None:
-        out += book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns)
-    return out
+    paused = [kit.RateReport(venue="mexc", bucket=bucket, until_ns=until_ns, recv_ns=now_ns)] if until_ns else []
+    body = answer.body if isinstance(answer, kit.HttpAnswer) and answer.status == 200 else b""
+    whole, book = kit.read_json(rows.WHOLE, body), socket.book(ask.instrument)
+    if book is None:
+        return paused
+    return [*paused, *(book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns))]
 
 
 # --- the account ---

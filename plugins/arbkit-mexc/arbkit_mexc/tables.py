@@ -32,7 +32,7 @@ PAUSES = kit.Pauses(
 itself it refuses the key."""
 STREAM = "/api/v3/userDataStream"
 _PAGE = 100
-_DIGITS = 18
+_DIGITS = range(19)
 _FILLS_NS = 30 * 86_400 * kit.S
 _ROW = dict[str, Any]
 _TYPES = {kit.Tif.GTC: "LIMIT", kit.Tif.IOC: "IMMEDIATE_OR_CANCEL", kit.Tif.FOK: "FILL_OR_KILL"}
@@ -132,10 +132,9 @@ def _listed_fills(got: kit.Got) -> list[kit.OrderUpdate]:
 
 
 def _step(row: kit.Row, name: str) -> str:
-    """The step of a number of decimals; "" if it is none, and the pair is not tradable then."""
-    digits = kit.text(row, name)
-    usual = digits.isascii() and digits.isdecimal() and len(digits) < 3 and int(digits) <= _DIGITS
-    return f"{Decimal(1).scaleb(-int(digits)):f}" if usual else ""
+    """The step of a number of decimals; "" for an absurd number, and the pair is not tradable then."""
+    digits = kit.number(kit.text(row, name) or "-1")
+    return f"{Decimal(1).scaleb(-int(digits)):f}" if digits in _DIGITS else ""
 
 
 def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:

@@ -28,7 +28,6 @@ def _settings(venue: dict[str, Any]) -> dict[str, Any]:
         "apiKey": venue["key"],
         "secret": venue["secret"],
         "enableRateLimit": False,
-        "options": {"fetchMarkets": {"types": {"spot": True, "swap": {"linear": False, "inverse": False}}}},
         "urls": {"api": {"spot": {"public": rest, "private": rest}}},
     }
 
@@ -43,6 +42,7 @@ async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
 async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
     """The synchronous client loads markets, reads the book, creates, queries and cancels signed orders, and settles."""
     client = ccxt.mexc(_settings(world[1]))
+    client.fetch_swap_markets = lambda params=None: []  # contracts are another API, and ccxt always asks for both
 
     def run() -> None:
         markets = client.load_markets()

@@ -279,7 +279,6 @@ def test_a_pair_has_the_rules_of_its_row() -> None:
         {"permissions": ["MARGIN"]},
         {"quotePrecision": -2},
         {"quotePrecision": 400},
-        {"baseAssetPrecision": "x"},
         {"baseSizePrecision": "-1"},
     ],
 )
@@ -289,7 +288,10 @@ def test_an_odd_pair_is_listed_and_not_tradable(more: dict[str, Any]) -> None:
     assert not one.tradable
 
 
-@pytest.mark.parametrize("more", [{"baseAsset": ""}, {"symbol": None}, {"baseSizePrecision": "x"}, {"status": [1]}])
+@pytest.mark.parametrize(
+    "more",
+    [{"baseAsset": ""}, {"baseAssetPrecision": "x"}, {"symbol": None}, {"baseSizePrecision": "x"}, {"status": [1]}],
+)
 def test_a_row_that_cannot_be_read_leaves_the_others(more: dict[str, Any]) -> None:
     found = catalogue(info(**more), info(symbol="ETHUSDT", baseAsset="ETH"))
     assert [one.native for one in found] == ["ETHUSDT"]
