@@ -100,7 +100,8 @@ class BookSocket:
     ``also``                        what is subscribed once for the whole link
     ``prints``                      the channel of trades
     ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
-    ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``
+    ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``. None:
+                                    the venue speaks first
     """
 
     __slots__ = (
@@ -138,7 +139,7 @@ class BookSocket:
         prints: str = "",
         heartbeat: Heartbeat | None = None,
         rest: Callable[[BookSocket, Ask, HttpAnswer | NoAnswer, int], Sequence[Output]] | None = None,
-        login: Callable[[Context, int], Send] | None = None,
+        login: Callable[[Context, int], Send | None] | None = None,
     ) -> None:
         self.context = context
         self.due_ns = NEVER
@@ -176,7 +177,7 @@ class BookSocket:
             self._heartbeat.start(now_ns)
             self.wake(self._heartbeat.due_ns)
         if self._login is not None:
-            return (self._login(self.context, now_ns),)
+            return _first(self._login, self.context, now_ns)
         return self.subscribe(now_ns)
 
     def subscribe(self, now_ns: int) -> list[Output]:
@@ -341,6 +342,11 @@ class BookSocket:
         raise LocalProtocolError(f"{self.context.link.link} carries no requests")
 
 
+def _first(login: Callable[[Context, int], Send | None], context: Context, now_ns: int) -> Sequence[Output]:
+    sent = login(context, now_ns)
+    return () if sent is None else (sent,)
+
+
 def _whole(number: int | str) -> int:
     if isinstance(number, int):
         return number
@@ -351,9 +357,11 @@ class AccountSocket:
     """A private stream, or order entry, or both.
 
     ``read(socket, data, now_ns)``  decodes a message; calls ``logged_in`` and ``confirmed``
-    ``login(context, now_ns)``      the login message; None = there is none: requests are signed one by one, or
+    ``login(context, now_ns)``      the login message; without it requests are signed one by one. If it gives None, the
+                                    venue speaks first. In place of it, or beside ``address``:
     ``token(answer)``               reads the answer to ``AskKind.TOKEN``, which then is asked for in place of a login.
                                     Raises ``CredentialsError``, or ``RemoteProtocolError`` to dial again
+    ``address(answer)``             the same, where the token is part of the address: asked for before the dial
     ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
@@ -362,9 +370,11 @@ class AccountSocket:
     """
 
     __slots__ = (
+        "_address",
         "_awaited",
         "_calls",
         "_channels",
+        "_dial",
         "_heartbeat",
         "_login",
         "_patience_ns",
@@ -381,11 +391,12 @@ class AccountSocket:
         self,
         context: Context,
         *,
-        url: str,
+        url: str = "",
         calls: CallTable,
         read: Callable[[AccountSocket, Any, int], Sequence[Output]],
-        login: Callable[[Context, int], Send] | None = None,
+        login: Callable[[Context, int], Send | None] | None = None,
         token: Callable[[HttpAnswer], None] | None = None,
+        address: Callable[[HttpAnswer], Dial] | None = None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
@@ -393,7 +404,8 @@ class AccountSocket:
     ) -> None:
         self.context = context
         self.due_ns = NEVER
-        self._url = url
+        self._dial = None if address is not None else Dial(url)
+        self._address = address
         self._calls = calls
         self._read = read
         self._login = login
@@ -405,8 +417,8 @@ class AccountSocket:
         self._awaited: set[str] = set()
         self._patience_ns = NEVER
 
-    def dial(self, now_ns: int) -> Dial:
-        return Dial(self._url)
+    def dial(self, now_ns: int) -> Dial | Ask:
+        return self._dial or Ask(kind=AskKind.TOKEN, lane=Lane.QUERY)
 
     def start(self, now_ns: int) -> Sequence[Output]:
         if self._heartbeat is not None:
@@ -415,7 +427,7 @@ class AccountSocket:
         self._schedule()
         if self._token is not None:
             return (Ask(kind=AskKind.TOKEN, lane=Lane.QUERY),)
-        return self.logged_in(now_ns) if self._login is None else (self._login(self.context, now_ns),)
+        return self.logged_in(now_ns) if self._login is None else _first(self._login, self.context, now_ns)
 
     def logged_in(self, now_ns: int) -> Sequence[Output]:
         """The login was accepted: subscribe, or be ready."""
@@ -467,10 +479,15 @@ class AccountSocket:
         return self._read(self, data, now_ns)
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        if self._token is None or not isinstance(what, Ask):
+        if not isinstance(what, Ask) or (self._token is None and self._address is None):
             return ()
         if isinstance(answer, NoAnswer):
             raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
+        if self._dial is None and self._address is not None:
+            self._dial = self._address(answer)
+            return ()
+        if self._token is None:
+            return ()
         self._token(answer)
         return self.logged_in(now_ns)
 

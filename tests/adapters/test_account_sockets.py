@@ -68,3 +68,24 @@ def test_a_token_that_never_comes_ends_the_link_too() -> None:
     socket.start(0)
     with pytest.raises(kit.RemoteProtocolError, match="not confirmed"):
         socket.tick(socket.due_ns)
+
+
+def test_an_address_with_a_token_is_asked_for_before_the_dial() -> None:
+    """Each dial needs a new one. Nothing is sent before the venue has spoken."""
+    socket = kit.AccountSocket(
+        kit.Context(LINK, kit.Catalogue(), None),
+        calls=CALLS,
+        read=lambda socket, data, now_ns: socket.logged_in(now_ns),
+        address=lambda answer: kit.Dial(f"wss://toy?token={answer.body.decode()}"),
+        login=lambda context, now_ns: None,
+    )
+    asked = socket.dial(0)
+    assert isinstance(asked, kit.Ask)
+    assert asked.kind is kit.AskKind.TOKEN
+    with pytest.raises(kit.RemoteProtocolError, match="no token"):
+        socket.answered(asked, kit.NoAnswer("timed out"), 1)
+    assert socket.answered(asked, kit.HttpAnswer(200, {}, b"t-1"), 1) == ()
+    assert socket.dial(2) == kit.Dial("wss://toy?token=t-1")
+    assert socket.start(3) == ()
+    assert not socket.is_ready
+    assert list(socket.receive("welcome", 4)) == [kit.Ready("toy.main.private", 4)]
