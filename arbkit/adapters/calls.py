@@ -112,6 +112,9 @@ class Call(Struct, frozen=True):
     """The venue lists fills of so long (0 = of all time)."""
     elsewhere: bool = False
     """An order that is not found here is looked for by ``AskKind.ORDER``."""
+    among: Call | None = None
+    """For ``ListOpenOrders`` where the venue lists one instrument at a time: the call that tells which instruments have
+    orders. Its reader gives an ``Ask`` of kind PAGE for each; then this call is made for each of them."""
     lookup: Call | None = None
     """For cancels and queries where the venue wants its own id of the order: how the order is found by ours. Its pages
     are followed until the order is there; then a cancel is sent, and a query is answered."""
