@@ -106,6 +106,8 @@ class _Line:
         self.conn = 0
         self.up = spec.role is Role.REST
         self.ready = False
+        self.asking = False
+        """A token was asked for; the dial follows."""
         self.closed = False
         """The credentials were refused; the link is not dialled again."""
         self.last_recv_ns = 0
@@ -302,8 +304,12 @@ class Rig:
         line.session = self.exchange.session(line.spec, self.catalogue, self.signer)
         dial = line.session.dial(self.now_ns)
         if isinstance(dial, Ask):
+            line.asking = True
             self._request(line, dial, 0)
             return
+        self._connect(line, dial)
+
+    def _connect(self, line: _Line, dial: Dial) -> None:
         self.sent.append((self.now_ns, line.spec.link, dial))
         parts = urlsplit(_reveal(dial.url))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -423,6 +429,13 @@ class Rig:
                     self._at(SECOND, lambda: self._request(line, what, tries + 1))
                     return
         self._say(line, lambda: line.session.answered(what, answer, self.now_ns))
+        if line.asking and not line.closed:
+            line.asking = False
+            dial = line.session.dial(self.now_ns)
+            if isinstance(dial, Dial):
+                self._connect(line, dial)
+            else:  # there is no token
+                self._at(_REDIAL_NS, lambda: self._dial(line))
 
     def _say(self, line: _Line, call: Callable[[], Sequence[Output]]) -> None:
         """Call a session with the exception guard of a desk, and process its outputs."""
