@@ -44,6 +44,7 @@ class Kucoin:
         order_window_ns=tables.WINDOW_NS,
         order_window_source="https://www.kucoin.com/docs-new/rest/spot-trading/orders/add-order (allowMaxTimeWindow)",
         end_reasons=False,  # no report says why an order was cancelled
+        streams_fees=False,  # the order topic has no fees
         account_status=True,
     )
 

@@ -34,8 +34,16 @@ _TOO_MANY: Final = ("429000", "Too many requests. System-level rate limit exceed
 
 def _pair(base: str, quote: str, tick: str, lot: str, least: str, funds: str) -> sim.Pair:
     """The largest size is no limit."""
-    rules = (Decimal(one) for one in (tick, lot, least, funds, "10000000000"))
-    return sim.Pair(f"{base}-{quote}", base, quote, *rules)
+    return sim.Pair(
+        f"{base}-{quote}",
+        base,
+        quote,
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        min_qty=Decimal(least),
+        min_notional=Decimal(funds),
+        max_qty=Decimal("10000000000"),
+    )
 
 
 class KucoinDialect:
@@ -53,9 +61,9 @@ class KucoinDialect:
         first_order_id=690_000_000_000_000,
         first_trade_id=11_067_996_711_960,
         pairs=(
-            _pair("BTC", "USDT", "0.1", "0.00000001", "0.00001", "0.1"),
-            _pair("ETH", "USDT", "0.01", "0.0000001", "0.0001", "0.1"),
-            _pair("SOL", "USDT", "0.001", "0.0001", "0.01", "0.1"),
+            _pair("BTC", "USDT", "0.1", "0.00000001", "0.00001", "1"),
+            _pair("ETH", "USDT", "0.01", "0.0000001", "0.0001", "1"),
+            _pair("SOL", "USDT", "0.001", "0.0001", "0.01", "3"),
             _pair("ETH", "BTC", "0.00001", "0.0000001", "0.0001", "0.000001"),
         ),
     )

@@ -26,7 +26,7 @@ _SAID: Final = {
     "lot": "Order size increment invalid.",
     "min_qty": "Order size below the minimum requirement.",
     "max_qty": "Order size above the maximum requirement.",
-    "min_notional": "The order funds should more then 0.1 USDT.",
+    "min_notional": "The order funds are below the minimum.",
     "balance": "Balance insufficient!",
     "duplicate": "validation.createOrder.clientOidDuplicated",
     "halted": "validation.createOrder.symbolNotAvailable",

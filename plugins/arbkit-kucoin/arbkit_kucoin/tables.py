@@ -65,7 +65,7 @@ _MATCH = _PUSHED.fill(
     maker=("feeType", "makerFee"),
     exch_ms="ms",
 )
-"""``liquidity`` is wrong where the other order was hidden; ``feeType`` is right. The fee comes with the list of fills."""
+"""``liquidity`` is wrong where the other order was hidden; ``feeType`` is right. The list of fills has the fee."""
 _COIN = kit.BalanceFields(asset="currency", free="available", locked="holds")
 PUSHED_BALANCE = kit.BalanceFields(asset="currency", free="available", locked="hold", exch_ms="time")
 _PAIR = kit.InstrumentFields(

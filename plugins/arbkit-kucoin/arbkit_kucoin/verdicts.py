@@ -1,9 +1,9 @@
 """What KuCoin's error codes prove about an order.
 
 KuCoin has no page with all codes: these are of the pages of the calls, of its changes, and of clients that met them
-(2026-11-30). Checks of parameters, prices, sizes, keys and closed pairs are made before an order exists. Throttles prove
-nothing: 429000 is also the answer of an overloaded system, and no page says that the order was not taken. Errors have
-the HTTP status 200 mostly.
+(2026-11-30). Checks of parameters, prices, sizes, keys and closed pairs are made before an order exists. Throttles
+prove nothing: 429000 is also the answer of an overloaded system, and no page says that the order was not taken. Errors
+have the HTTP status 200 mostly.
 
 400100 is the code of every parameter and of some states, so its text decides; without a known text it proves nothing.
 """
