@@ -162,7 +162,7 @@ CODES_LEFT_OUT = {
     "texts of withdrawals, transfers and futures": (
         *("The withdrawal amount is below the minimum requirement.", "The amount increment is invalid."),
         *("Unsuccessful! Exceeded the max. funds out-transfer limit", "recAccountType not in the given range"),
-        *("Position does not exist", "pageSize should not greater than 500"),
+        *("Position does not exist"),
     ),
     "texts that stand beside 400100 or 600100, which our sayings read": (
         *("Order size below the minimum requirement.", "Order size increment invalid.", "Unsupported trading pair."),

@@ -126,7 +126,7 @@ def test_a_refused_topic_ends_the_link() -> None:
 
 
 def test_events_of_an_order() -> None:
-    """``received``, ``open``, ``match``, ``filled``, ``canceled``; a match has no fee, and ``feeType`` says the role."""
+    """From ``received`` to ``canceled``; a match has no fee, and ``feeType`` says the role."""
     private = opened()
     match = {"filledSize": "0.1", "matchPrice": "99", "matchSize": "0.1", "tradeId": "7", "liquidity": "taker"}
     found = [

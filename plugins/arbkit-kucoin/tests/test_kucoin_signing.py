@@ -45,7 +45,7 @@ def test_the_signature_and_the_signed_passphrase() -> None:
 
 
 def test_an_order_carries_its_window() -> None:
-    """``clientTimestamp`` is the signed time; the window is 5 s, or ends at the order's deadline. Secrets stay hidden."""
+    """``clientTimestamp`` is the signed time; the window is 5 s, or ends at the deadline. Secrets are hidden."""
     link = LinkSpec(link="x", venue="kucoin", role=Role.REST, account=ME)
     rest = Kucoin(VenueSettings()).session(link, Catalogue([BTC]), SIGNER)
     now_ns = STAMP_MS * 1_000_000
