@@ -109,7 +109,7 @@ async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]]) ->
     equal = False
     try:
         for _ in range(200):
-            watching = pro.watch_order_book("BTC/USDT", None, {"uta": True, "depth": "50"})
+            watching = pro.watch_order_book("BTC/USDT", None, {"uta": True, "utaDepth": "50"})
             book = await asyncio.wait_for(watching, HANGS_S)
             sides = exchange.books["BTC-USDT"].depth(50)
             want = [[[float(pair.px_text(px)), float(pair.qty_text(lots))] for px, lots in side] for side in sides]
