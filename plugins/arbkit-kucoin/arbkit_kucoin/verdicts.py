@@ -48,7 +48,7 @@ VERDICTS = kit.Verdicts(
         *(
             kit.Saying(code, words, kit.RejectReason.BAD_QTY)
             for code in (_PARAMETER, "600100")
-            for words in ("size", "quantity")
+            for words in ("order size", "quantity")
         ),
         kit.Saying(_PARAMETER, "unsupported trading pair", kit.RejectReason.INSTRUMENT, lasting=True),
     ),

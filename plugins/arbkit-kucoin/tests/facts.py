@@ -159,18 +159,25 @@ CODES_LEFT_OUT = {
     ),
     "futures": (300003, 300009, 300012, 330005, 330008, 330012),
     "withdrawals and deposits": (260000, 260100, 260220, 900014),
-    "texts of withdrawals, transfers and futures": (
+    "texts of withdrawals, transfers, listings and futures": (
         *("The withdrawal amount is below the minimum requirement.", "The amount increment is invalid."),
         *("Unsuccessful! Exceeded the max. funds out-transfer limit", "recAccountType not in the given range"),
-        *("Position does not exist"),
+        *("Position does not exist", "pageSize should not greater than 500"),
     ),
-    "texts that stand beside 400100 or 600100, which our sayings read": (
-        *("Order size below the minimum requirement.", "Order size increment invalid.", "Unsupported trading pair."),
-        *("The quantity is below the minimum requirement.", "not in the given range!"),
-        *("Exceeded the access frequency", "require more permission"),
+    "beside codes that have a class, or part of a text that has a saying": (
+        *("not in the given range!", "Exceeded the access frequency", "require more permission"),
     ),
 }
-CODES: dict[str, tuple[Any, ...]] = {}
+CODES = {
+    "ccxt has only the general class": (126004, 126006, 126007, 126009, 126015, 126041),
+    "the client order id is in use: the first copy arrived": (126033, 126044),
+    "no page says when it comes: it proves nothing": (300000,),
+    "its text decides": (400100,),
+    "the pair, not the order": (400200,),
+    "a timeout: the order may exist": (408000,),
+    "the minimum notional, by its text": (600100,),
+    "the order has ended": (100004,),
+}
 ANSWERS = [
     ("200000", "", "new"),
     ("200004", "Balance insufficient!", "rejected insufficient_funds"),
