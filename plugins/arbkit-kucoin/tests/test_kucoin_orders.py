@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from arbkit_kucoin import tables
 from arbkit_kucoin.adapter import Kucoin
 
 from arbkit.core.errors import CredentialsError, RemoteProtocolError
@@ -15,6 +14,7 @@ from arbkit.core.types import (
     Ask,
     AskKind,
     Balance,
+    CancelOrder,
     Catalogue,
     Dial,
     HttpAnswer,
@@ -222,7 +222,7 @@ def test_a_new_order_that_nothing_is_known_of(told: HttpAnswer) -> None:
 
 
 def test_a_cancel_that_found_nothing() -> None:
-    cancel = tables.kit.CancelOrder(account=ME, instrument=BTC.id, cl_ord_id="a", order_id="4")
+    cancel = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id="a", order_id="4")
     told = answer(None, "400100", msg="order_not_exist_or_not_allow_to_cancel")
     (found,) = session(Role.REST).answered(cancel, told, S)
     assert (found.ord_status, found.reason, found.about_cancel) == (OrdStatus.UNKNOWN, RejectReason.UNKNOWN_ORDER, True)
