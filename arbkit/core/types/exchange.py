@@ -97,6 +97,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     streams_fills: bool = True
     """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
     at once (``ListFills``)."""
+    streams_fees: bool = True
+    """A fill on the private stream has its fee. Otherwise the listing tells it later (``ListFills``)."""
     answers_named: bool = True
     """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
     Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""
