@@ -405,7 +405,7 @@ class Rig:
         if link is not None:
             line = self.lines[link]
             self.frames.append((line.spec.link, frame.text))
-            self._say(line, lambda: line.session.receive(frame.text, self.now_ns))
+            self._say(line, lambda: line.session.receive(frame.data, self.now_ns))
 
     def _answer(self, out: Answer) -> None:
         link, what, sent_ns, tries = self._flying.pop(out.ref)
