@@ -1,0 +1,2 @@
+class HtxDialect:
+    venue = "htx"
