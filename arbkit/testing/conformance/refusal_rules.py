@@ -353,7 +353,8 @@ def _order_path(subject: VenueUnderTest) -> str:
     rig = subject.rig().boot(roles=(Role.REST,))
     (request,) = rig.line(Role.REST).session.encode([rig.order()], rig.now_ns)
     assert isinstance(request, HttpRequest)
-    return f"{request.method} {urlsplit(request.url).path}"
+    url = request.url.reveal() if isinstance(request.url, Secret) else request.url
+    return f"{request.method} {urlsplit(url).path}"
 
 
 @rule("restarts", "dialect", "orders")
