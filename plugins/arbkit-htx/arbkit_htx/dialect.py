@@ -49,7 +49,7 @@ class HtxDialect:
     profile: ClassVar[sim.Profile] = sim.Profile(
         maker=Decimal("0.002"),
         taker=Decimal("0.002"),
-        fee_decimals=18,
+        fee_decimals=12,
         client_ids="window",
         client_id_window_ns=24 * 3600 * _S,
         post_only_reports=True,

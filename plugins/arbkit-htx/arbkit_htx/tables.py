@@ -31,6 +31,8 @@ _MEMORY_NS = 48 * 3600 * kit.S
 _WORDS = {kit.Tif.GTC: "limit", kit.Tif.IOC: "ioc", kit.Tif.FOK: "limit-fok"}
 _AT_ONCE = ("ioc", "limit-fok")
 _LEVERAGED = "etp"
+_MOMENTS = ("finished-at", "created-at", "tradeTime", "lastActTime", "orderCreateTime")
+"""When an order changed last, in a row of REST and in a push."""
 
 ORDER = kit.OrderFields(
     order_id="id",
@@ -45,9 +47,9 @@ ORDER = kit.OrderFields(
     px="price",
     qty="amount",
     cum_qty="field-amount",
-    exch_ms="finished-at",
+    exch_ms="at",
 )
-_OPEN = replace(ORDER, cum_qty="filled-amount", exch_ms="created-at")
+_OPEN = replace(ORDER, cum_qty="filled-amount")
 _PUSHED = replace(
     ORDER,
     order_id="orderId",
@@ -56,7 +58,6 @@ _PUSHED = replace(
     px="orderPrice",
     qty="orderSize",
     cum_qty="execAmt",
-    exch_ms="at",
 )
 _FILL = replace(
     ORDER.fill(
@@ -100,11 +101,12 @@ _PAIR = kit.InstrumentFields(
 
 def _order(fields: kit.OrderFields, context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.OrderUpdate:
     """``type`` has the side and the time in force: ``buy-limit-fok``. The amount of a market buy, which is not ours, is
-    in the quote asset. What an IOC or FOK did not fill ends as canceled."""
+    in the quote asset. What an IOC or FOK did not fill ends as canceled; a push tells it at once."""
     side, _, kind = kit.text(row, "type").partition("-")
+    at = next((text for name in _MOMENTS if (text := kit.text(row, name)) not in ("", "0")), "")
     amounts = {fields.qty: ""} if (side, kind) == ("buy", "market") else {}
-    state = fields.read(context, {**row, "side": side, **amounts}, source, now_ns)
-    if state.ord_status is kit.OrdStatus.CANCELED and kind in _AT_ONCE:
+    state = fields.read(context, {**row, "side": side, "at": at, **amounts}, source, now_ns)
+    if source == "stream" and state.ord_status is kit.OrdStatus.CANCELED and kind in _AT_ONCE:
         reason = None if state.cum_qty else kit.RejectReason.NO_MATCH
         return replace(state, ord_status=kit.OrdStatus.EXPIRED, reason=reason)
     if state.ord_status is kit.OrdStatus.NEW and state.cum_qty:
@@ -123,8 +125,7 @@ def listed(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.
 
 def pushed(context: kit.Context, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
     """A row of ``orders``, without the fill: ``trade.clearing`` has it with its fee."""
-    at = kit.text(row, "tradeTime") or kit.text(row, "lastActTime") or kit.text(row, "orderCreateTime")
-    return _order(_PUSHED, context, {**row, "at": at}, "stream", now_ns)
+    return _order(_PUSHED, context, row, "stream", now_ns)
 
 
 def _deducted(made: kit.OrderUpdate, row: kit.Row, paid: str, asset: str) -> kit.OrderUpdate:
@@ -264,9 +265,20 @@ def _fill_params(context: kit.Context, what: kit.ListFills) -> kit.Params:
     return [*_symbol(context, what), *since, ("size", str(_PAGE)), ("direct", "next")]
 
 
+def _more(got: kit.Got, found: Sequence[kit.OrderUpdate], name: str) -> list[kit.OrderUpdate]:
+    """Those that no page before has: a page begins with the last row of the one before."""
+    known = {getattr(one, name, "") for one in got.before}
+    return [one for one in found if getattr(one, name) not in known]
+
+
 def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
     """Those of the order, if one is asked for."""
-    return [one for one in kit.each(fill)(got) if got.what.order_id in ("", one.order_id)]
+    made = [one for one in kit.each(fill)(got) if got.what.order_id in ("", one.order_id)]
+    return _more(got, made, "trade_id")
+
+
+def _opened(got: kit.Got) -> list[kit.OrderUpdate]:
+    return _more(got, kit.each(listed)(got), "order_id")
 
 
 def _finished(got: kit.Got) -> list[kit.OrderUpdate]:
@@ -328,12 +340,13 @@ class Spot:
         ]
 
     def pushed(self, context: kit.Context, row: kit.Row, now_ns: int) -> list[kit.Balance]:
-        """A row of ``accounts.update#2``: all there is, and what is free of it. Other accounts push too."""
+        """A row of ``accounts.update#2``: all there is, and what is free of it. Other accounts push too. The first rows
+        are no changes and have no time: the listing tells them."""
         balance, free = kit.amount(row, "balance"), kit.amount(row, "available")
         own = kit.text(row, "accountId") in ("", self.number(context) or kit.text(row, "accountId"))
-        if not own or kit.text(row, "accountType") != "trade" or balance is None or free is None:
-            return []
         at = kit.text(row, "changeTime")
+        if not at or not own or kit.text(row, "accountType") != "trade" or balance is None or free is None:
+            return []
         return [
             kit.Balance(
                 account=context.account,
@@ -423,7 +436,7 @@ class Spot:
                     lookup=by_name,
                 ),
                 kit.ListOpenOrders: kit.Call(
-                    "/v1/order/openOrders", kit.each(listed), "open", params=self.open, pages=_older("id")
+                    "/v1/order/openOrders", _opened, "open", params=self.open, pages=_older("id")
                 ),
                 kit.ListFills: kit.Call(
                     "/v1/order/matchresults",
