@@ -17,13 +17,10 @@ _KEY = (
     *("api-not-support-temp-addr", "account-get-accounts-inexistent-error", "account-account-id-inexistent"),
     *("2000", "2002", "forbidden"),  # WebSocket: the address, the login
 )
-_CLOSED = (
-    *("base-symbol-error", "base-symbol-trade-disabled", "invalid symbol", "invalid-symbol", "order-disabled"),
-    *("base-currency-error", "not-found-symbol"),
-)
+_CLOSED = (*("base-symbol-error", "invalid symbol", "invalid-symbol", "base-currency-error", "not-found-symbol"),)
 _PAUSED = (
-    *("symbol trade not open now", "forbidden-trade-for-open-protect", "cancel-disabled"),
-    "market-orders-not-support-during-limit-price-trading",
+    *("symbol trade not open now", "forbidden-trade-for-open-protect", "cancel-disabled", "order-disabled"),
+    *("market-orders-not-support-during-limit-price-trading", "base-symbol-trade-disabled"),
 )
 
 VERDICTS = kit.Verdicts(
@@ -50,7 +47,7 @@ VERDICTS = kit.Verdicts(
         kit.RejectReason.AUTH: _KEY,
         kit.RejectReason.OTHER: (
             *("bad-request", "validation-format-error", "validation-constraints-required", "base-argument-unsupported"),
-            *("invalid-command", "require-symbol", "invalid-type", "2001"),
+            *("invalid-command", "require-symbol", "base-date-limit-error", "invalid-type", "2001"),
         ),
     },
     lasting=(*_KEY, *_CLOSED),
@@ -65,5 +62,9 @@ VERDICTS = kit.Verdicts(
         *("system-maintenance", "base-system-error", "timeout", "gateway-internal-error", "order-update-error"),
         *("500", "2003"),
     ),
-    sayings=(kit.Saying("2002", "invalid.auth.state", kit.RejectReason.OTHER),),  # not logged in yet: dial again
+    sayings=(
+        kit.Saying("2002", "invalid.auth.state", kit.RejectReason.OTHER),  # not logged in yet: dial again
+        # the code is also that of a wrong time; if its text says so, the key is not at fault
+        kit.Saying("api-signature-not-valid", "timestamp", kit.RejectReason.CLOCK),
+    ),
 )
