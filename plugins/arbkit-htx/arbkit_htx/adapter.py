@@ -74,12 +74,12 @@ class Htx:
             path = "/ws" if link.trades and not link.instruments else "/feed"
             return kit.BookSocket(
                 context,
-                url=self._urls["ws_public"] + path,
-                read=sockets.read_public,
                 feeds=sockets.FEEDS,
-                streams=lambda native: [(self._channel, native)],
-                write=sockets.write,
                 prints=sockets.PRINTS,
+                read=sockets.read_public,
+                url=self._urls["ws_public"] + path,
+                write=sockets.write,
+                streams=lambda native: [(self._channel, native)],
             )
         if signer is None:
             raise kit.CredentialsError(f"{link.link} needs a key: set venues.htx.key and secret")

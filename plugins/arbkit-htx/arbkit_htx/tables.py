@@ -61,38 +61,38 @@ _PUSHED = replace(
 )
 _FILL = replace(
     ORDER.fill(
-        trade_id="trade-id",
-        px="price",
-        qty="filled-amount",
-        fee="filled-fees",
-        fee_asset="fee-currency",
         maker=("role", "maker"),
+        fee_asset="fee-currency",
+        fee="filled-fees",
+        qty="filled-amount",
+        px="price",
         exch_ms="created-at",
+        trade_id="trade-id",
     ),
     order_id="order-id",
 )
 _CLEARED = replace(
     _PUSHED.fill(
-        trade_id="tradeId",
-        px="tradePrice",
-        qty="tradeVolume",
-        fee="transactFee",
-        fee_asset="feeCurrency",
         maker=("aggressor", False),
+        fee_asset="feeCurrency",
+        fee="transactFee",
+        qty="tradeVolume",
+        px="tradePrice",
         exch_ms="tradeTime",
+        trade_id="tradeId",
     ),
     side="orderSide",
 )
 _PAIR = kit.InstrumentFields(
-    base="bc",
-    quote="qc",
-    tick="tick",
-    lot="lot",
-    min_qty="lominoa",
-    max_qty="most",
-    min_notional="minov",
     status="state",
     trading=("online",),
+    base="bc",
+    quote="qc",
+    min_notional="minov",
+    min_qty="lominoa",
+    max_qty="most",
+    lot="lot",
+    tick="tick",
 )
 
 
