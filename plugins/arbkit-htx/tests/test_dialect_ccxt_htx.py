@@ -86,7 +86,7 @@ async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
 
 
 async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]]) -> None:
-    """The streaming client's book becomes equal to the venue's, and trades arrive. It cannot log in here: it signs what is
+    """The streaming client's book becomes equal to the venue's, and trades arrive. It cannot log in: it signs what is
     left of its address without ``wss://``, and this one is ``ws://``."""
     client = ccxt.pro.htx(_settings(world[1]))
     try:
