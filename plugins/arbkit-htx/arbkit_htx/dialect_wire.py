@@ -32,20 +32,14 @@ _STATES: Final = {
     OrdStatus.PARTIALLY_FILLED: "partial-filled",
     OrdStatus.FILLED: "filled",
 }
-_REFUSALS: Final = {
-    "symbol": ("base-symbol-error", "invalid symbol"),
-    "halted": ("base-symbol-trade-disabled", "trading is disabled"),
-    "tick": ("order-orderprice-precision-error", "order price precision error"),
-    "lot": ("order-orderamount-precision-error", "order amount precision error"),
-    "min_qty": ("order-limitorder-amount-min-error", "limit order amount is below the minimum"),
-    "max_qty": ("order-limitorder-amount-max-error", "limit order amount is above the maximum"),
-    "min_notional": ("order-value-min-error", "order value is below the minimum"),
-    "balance": ("account-frozen-balance-insufficient-error", "insufficient balance"),
-    "duplicate": ("invalid-client-order-id", "the client order id was used before"),
-    "band_high": ("order-limitorder-price-max-error", "limit price is too high"),
-    "band_low": ("order-limitorder-price-min-error", "limit price is too low"),
-    "unknown_order": ("order-orderstate-error", "the order has ended"),
-}
+_REFUSALS: Final = sim.texts(
+    "symbol:base-symbol-error halted:base-symbol-trade-disabled tick:order-orderprice-precision-error "
+    "lot:order-orderamount-precision-error min_qty:order-limitorder-amount-min-error "
+    "max_qty:order-limitorder-amount-max-error min_notional:order-value-min-error "
+    "balance:account-frozen-balance-insufficient-error duplicate:invalid-client-order-id "
+    "band_high:order-limitorder-price-max-error band_low:order-limitorder-price-min-error "
+    "unknown_order:order-orderstate-error"
+)
 NOTATION: Final = sim.Notation(
     lambda symbol: symbol.replace("-", "").lower(),
     lambda side: side.value,
@@ -62,7 +56,7 @@ def pack(text: bytes) -> bytes:
 
 def problem(error: sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange."""
-    return sim.Problem(*_REFUSALS[error.rule])
+    return sim.Problem(_REFUSALS[error.rule], f"refused: {error.rule}")
 
 
 def wrong(name: str, why: sim.Why) -> sim.Problem:
@@ -115,23 +109,12 @@ def symbol_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     )
 
 
-_OLD: Final = {
-    "base-currency": "bc",
-    "quote-currency": "qc",
-    "price-precision": "pp",
-    "amount-precision": "ap",
-    "symbol-partition": "sp",
-    "symbol": "symbol",
-    "state": "state",
-    "value-precision": "vp",
-    "min-order-amt": "minoa",
-    "min-order-value": "minov",
-    "limit-order-min-order-amt": "lominoa",
-    "sell-market-min-order-amt": "smminoa",
-    "buy-market-max-order-value": "bmmaxov",
-    "api-trading": "at",
-    "tags": "tags",
-}
+_OLD: Final = sim.texts(
+    "base-currency:bc quote-currency:qc price-precision:pp amount-precision:ap symbol-partition:sp "
+    "symbol:symbol state:state value-precision:vp min-order-amt:minoa min-order-value:minov "
+    "limit-order-min-order-amt:lominoa sell-market-min-order-amt:smminoa "
+    "buy-market-max-order-value:bmmaxov api-trading:at tags:tags"
+)
 """The fields of ``/v1/common/symbols``, by those of today."""
 
 
