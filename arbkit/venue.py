@@ -66,6 +66,9 @@ from arbkit.adapters.request_ids import (
     Asked,
     RequestIds,
 )
+from arbkit.adapters.requested import (
+    Requested,
+)
 from arbkit.adapters.rest import (
     RestSession,
     bare,
@@ -269,6 +272,7 @@ __all__ = [
     "RejectReason",
     "RemoteProtocolError",
     "RequestIds",
+    "Requested",
     "RestReply",
     "RestRequest",
     "RestSession",

@@ -89,6 +89,8 @@ class BookFeed(Struct, frozen=True):
     book."""
     family: Callable[..., Any]
     """Called as ``family(instrument, again, wake, depth=levels)``."""
+    request: Callable[[Stream], str] | None = None
+    """Writes the message that asks for a snapshot; None = the venue has none, so the stream is subscribed again."""
 
 
 class BookSocket:
@@ -218,9 +220,12 @@ class BookSocket:
                     self.books[feeding] = None
                 self._depths[native] = depth, key
                 stream = (channel, native)
+                request = feed.request
                 book = feed.family(
                     instrument.id,
-                    lambda now_ns: self._again(stream, now_ns),
+                    (lambda now_ns: self._again(stream, now_ns))
+                    if request is None
+                    else (lambda now_ns: [Send(request(stream))]),
                     self.wake,
                     depth=feed.levels,
                 )

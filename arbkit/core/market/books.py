@@ -155,7 +155,7 @@ def _apply(book: Book, update: BookUpdate) -> None:
         ladder.replace(book.asks, update.asks)
         book.epoch += 1
         book.depth = update.depth
-        book.most = 2 * update.depth + ladder.SLACK if update.depth else ALL
+        book.most = ALL if not update.depth else update.depth if update.window else 2 * update.depth + ladder.SLACK
         book.state = _SYNCED
         book.reason = ""
         book.top = None
@@ -178,8 +178,8 @@ def _apply(book: Book, update: BookUpdate) -> None:
     most = book.most
     if len(bids) > most or len(asks) > most:
         # levels far beyond what the venue vouches for only get old
-        ladder.prune(book.bids, 2 * book.depth)
-        ladder.prune(book.asks, 2 * book.depth)
+        ladder.prune(book.bids, min(most, 2 * book.depth))
+        ladder.prune(book.asks, min(most, 2 * book.depth))
         bids, asks = book.bids.keys, book.asks.keys
     if top is None and bids and asks:  # the usual case
         book.bid_px = bid = bids[-1]

@@ -179,10 +179,11 @@ class Rig:
         *,
         trades: Iterable[str] = (),
     ) -> Rig:
-        """Request time and catalogue, then open the links of ``roles`` and wait until they are ready. ``trades``: the
-        symbols whose public trades are wanted."""
+        """Request time, catalogue and (where declared) the account's status, then open the links of ``roles`` and
+        wait until they are ready. ``trades``: the symbols whose public trades are wanted."""
         self._add(rest_link(self.venue, self.account))
-        for kind in (AskKind.TIME, AskKind.CATALOGUE):
+        status = (AskKind.ACCOUNT,) if self.exchange.capabilities.account_status else ()
+        for kind in (AskKind.TIME, AskKind.CATALOGUE, *status):
             self.ask(Ask(kind=kind))
         wanted = [self.instrument(symbol) for symbol in symbols]
         chosen = set(roles)
