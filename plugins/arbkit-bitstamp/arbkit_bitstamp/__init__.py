@@ -13,3 +13,10 @@ def register_exchanges(register: Callable[[Any], None]) -> None:
     from arbkit_bitstamp.adapter import Bitstamp
 
     register(Bitstamp)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_bitstamp.dialect import BitstampDialect
+
+    register(BitstampDialect)
