@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -86,11 +86,10 @@ def _state(context: kit.Context, row: kit.Row, source: str, at_ns: int, now_ns: 
 
 def pushed(context: kit.Context, native: str, event: str, row: kit.Row, now_ns: int) -> kit.OrderUpdate:
     """An event of ``private-my_orders_``. A deleted order of which nothing remains was filled. Numbers are floats; the
-    fields with ``_str`` are exact."""
+    fields with ``_str`` are exact. Clients read ``amount_traded`` in two ways (of the last trade, of all), so what was
+    filled is what does not remain."""
     left, first = kit.amount(row, "amount_str"), kit.amount(row, "amount_at_create")
-    cum = kit.amount(row, "amount_traded")
-    if cum is None and left is not None and first is not None:
-        cum = first - left
+    cum = first - left if first is not None and left is not None else None
     px = kit.amount(row, "price_str")
     full = {
         "native": native,
@@ -154,8 +153,8 @@ def _filled(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit
     the side by the sign of the amount."""
     if kit.text(row, "type") != "2":
         return None
-    pair = next((name for name in row if name != "order_id" and all(part in row for part in name.split("_", 1))), "")
-    base, _, quote = pair.partition("_")
+    split = ((name, *name.partition("_")[::2]) for name in row)
+    pair, base, quote = next((one for one in split if one[1] in row and one[2] in row), ("", "", ""))
     qty = kit.amount(row, base)
     if not quote or not qty:
         raise ValueError(f"a trade without pair or amount: {kit.text(row, 'id')}")
@@ -251,7 +250,8 @@ def _assets(got: kit.Got) -> list[kit.AssetStatus]:
 def _clock(got: kit.Got) -> list[kit.ClockSample]:
     """The venue has no call for its time; the header ``Date`` has it in whole seconds, which is enough for a window of
     150 s."""
-    venue_ns = int(parsedate_to_datetime(got.answer.headers.get("date", "")).timestamp()) * kit.S
+    told = datetime.strptime(got.answer.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    venue_ns = int(told.timestamp()) * kit.S
     return [kit.time_sample("bitstamp", venue_ns, kit.S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
