@@ -31,6 +31,8 @@ class Bitstamp:
         keeps_deadlines=False,  # orders have no deadline of their own
         lookup_lag_ns=5 * kit.S,  # assumed: no page says how soon an order is found
         fees_at_once=True,
+        tells_maker=False,
+        clock_step_ns=kit.S,  # the header Date
         end_reasons=False,  # an IOC that found no match reads as cancelled
         streams_fills=False,  # they are listed: see sockets.Private
         streams_balances=False,

@@ -63,6 +63,7 @@ class BitstampDialect:
         fee_asset="quote",
         client_ids="always",
         post_only_reports=True,
+        vague_halts=True,
         band=sim.Band(buy_most=Decimal("1.2"), sell_least=Decimal("0.8")),
         first_order_id=2_050_558_851_342_339,
         first_trade_id=635_698_396,

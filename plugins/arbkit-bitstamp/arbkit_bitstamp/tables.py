@@ -171,6 +171,11 @@ def _filled(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit
     return replace(_FILL.read(context, full, source, now_ns), exch_ns=_at(kit.text(row, "datetime")))
 
 
+def _fills(got: kit.Got) -> list[kit.OrderUpdate]:
+    """The venue lists by pair; those of the order that was asked for, if one was."""
+    return [one for one in kit.each(_filled)(got) if got.what.order_id in ("", one.order_id)]
+
+
 def _created(got: kit.Got) -> list[kit.OrderUpdate]:
     """The answer says nothing about fills."""
     order_id = kit.text(got.rows, "id")
@@ -367,7 +372,7 @@ CALLS = kit.CallTable(
         kit.ListOpenOrders: _private("open_orders/{pair}/", kit.each(_opened), params=partial(_pair_or, "all")),
         kit.ListFills: _private(
             "user_transactions/{pair}/",
-            kit.each(_filled),
+            _fills,
             params=_fill_params,
             pages=kit.Pages("offset", lambda page: "more" if len(page) >= _PAGE else "", size=_PAGE),
             memory_ns=_FILLS_NS,
