@@ -269,11 +269,11 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
     if not request.signed:
         fresh = [("_", str(now_ns // kit.MS))] if request.path.startswith("/api/v2/order_book/") else []
         return kit.unsigned(url)(context, replace(request, params=[*request.params, *fresh]), now_ns)
-    body = kit.query((name, str(value)) for name, value in request.params)
-    stamp, nonce = str(context.signer.venue_ns(now_ns) // kit.MS), _nonce(context.signer.nonce(now_ns))
-    proof = kit.hmac_hex(context.signer, signed_text(context.signer.key, request.path, body, nonce, stamp))
+    signer, body = context.signer, kit.query(request.params)
+    stamp, nonce, key = str(signer.venue_ns(now_ns) // kit.MS), _nonce(signer.nonce(now_ns)), signer.key
+    proof = kit.hmac_hex(signer, signed_text(key, request.path, body, nonce, stamp))
     headers = [
-        ("X-Auth", f"BITSTAMP {context.signer.key}"),
+        ("X-Auth", f"BITSTAMP {key}"),
         ("X-Auth-Nonce", nonce),
         ("X-Auth-Timestamp", stamp),
         ("X-Auth-Version", "v2"),
