@@ -31,18 +31,21 @@ _BALANCE: Final = sim.RowType("total available=free reserved=locked")
 _FILL: Final = sim.RowType("price=px fee")
 _ORDER: Final = sim.RowType("id client_order_id=cl_ord_id type=side")
 _CANCELED: Final = sim.RowType("price=px amount=left")
-_CODES: Final = {
-    "symbol": "404.003",
-    "tick": "400.021",
-    "lot": "400.020",
-    "min_qty": "400.020",
-    "max_qty": "400.037",
-    "min_notional": "400.046",
-    "balance": "400.009",
-    "duplicate": "400.019",
-    "unknown_order": "404.002",
-}
+_CODES: Final = sim.texts(
+    "symbol:404.003 tick:400.021 lot:400.020 min_qty:400.020 max_qty:400.037 min_notional:400.046 balance:400.009"
+    " duplicate:400.019 unknown_order:404.002"
+)
 """By the rule of the exchange that an order breaks. A halt and the price band have a text only."""
+_TEXTS: Final = {
+    "symbol": "Invalid currency pair.", "halted": "Order could not be placed.",
+    **{
+        f"band_{way}": f"Price is more than 20% {where} market price."
+        for way, where in (("high", "above"), ("low", "below"))
+    },
+    "duplicate": "Order with this client order id exists.", "unknown_order": "Order not found.",
+    "max_qty": "Maximum order size exceeded.",
+}
+"""Another rule is that of the balance, which names the asset."""
 
 
 def problem(error: sim.Refused, pair: sim.Pair | None) -> sim.Problem:
@@ -53,17 +56,7 @@ def problem(error: sim.Refused, pair: sim.Pair | None) -> sim.Problem:
     if step is not None:
         text = f"Ensure that there are no more than {places(step)} decimal places."
         return sim.Problem(_CODES[error.rule], text, 400, field=name)
-    texts = {
-        "symbol": "Invalid currency pair.",
-        "halted": "Order could not be placed.",
-        "band_high": "Price is more than 20% above market price.",
-        "band_low": "Price is more than 20% below market price.",
-        "balance": f"You have only 0.00000000 {error} available. Check your account balance for details.",
-        "duplicate": "Order with this client order id exists.",
-        "unknown_order": "Order not found.",
-        "max_qty": "Maximum order size exceeded.",
-    }
-    text = texts.get(error.rule, "")
+    text = _TEXTS.get(error.rule, f"You have only 0 {error} available. Check your account balance for details.")
     if pair is not None and error.rule == "min_notional":
         text = f"Minimum order size is {pair.min_notional:f} {pair.quote}."
     return sim.Problem(_CODES.get(error.rule, ""), text, 404 if error.rule == "unknown_order" else 400)

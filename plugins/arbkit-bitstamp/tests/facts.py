@@ -72,7 +72,16 @@ FRAMES = [
 ]
 """The fields are those of www.bitstamp.net/websocket/v2 (live trades, my orders)."""
 ACCEPTED = b'{"id":"7","client_order_id":"a"}'
-CODES_LEFT_OUT: dict[str, Sequence[str]] = {}
+CODES_LEFT_OUT: dict[str, Sequence[str]] = {
+    "addresses of withdrawals": ("Ensure self value has at least",),
+    "the name of the parameter stands before it, and decides": ("Ensure that there are no more than",),
+    "a page of fills, not an order": ("Invalid offset.",),
+    "proves nothing about an order": (
+        "Bitstamp.net is under scheduled maintenance. We'll be back soon.",
+        "Order could not be placed.",
+    ),
+    "means the code 404.002": ("Order not found.",),
+}
 CODES: dict[str, Sequence[str]] = {}
 """ccxt has texts only; those that mean something are among the sayings."""
 ANSWERS = [
