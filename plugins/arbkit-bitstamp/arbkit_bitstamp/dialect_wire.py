@@ -37,12 +37,14 @@ _CODES: Final = sim.texts(
 )
 """By the rule of the exchange that an order breaks. A halt and the price band have a text only."""
 _TEXTS: Final = {
-    "symbol": "Invalid currency pair.", "halted": "Order could not be placed.",
+    "symbol": "Invalid currency pair.",
+    "halted": "Order could not be placed.",
     **{
         f"band_{way}": f"Price is more than 20% {where} market price."
         for way, where in (("high", "above"), ("low", "below"))
     },
-    "duplicate": "Order with this client order id exists.", "unknown_order": "Order not found.",
+    "duplicate": "Order with this client order id exists.",
+    "unknown_order": "Order not found.",
     "max_qty": "Maximum order size exceeded.",
 }
 """Another rule is that of the balance, which names the asset."""

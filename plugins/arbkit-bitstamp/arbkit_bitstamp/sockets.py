@@ -62,7 +62,7 @@ class Public:
         if book is None:
             return ()
         last = self._last.get(channel, 0)
-        found.first = last + 1 if last else found.us
+        found.first = (last or found.us) + 1  # what the first push tells must be in the snapshot
         self._last[channel] = max(last, found.us)
         out: Sequence[kit.Output] = book.update(found, now_ns)
         return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from arbkit.core.types import Role, VenueSettings
 
@@ -12,6 +13,41 @@ def native(number: int) -> str:
     return f"c{number}usdt"
 
 
+class DiffWire:
+    """``diff_order_book_``: changes by the time of the book, joined to a snapshot over REST. Nothing shows a gap."""
+
+    options: dict[str, str] = {}
+    replayed = False
+    window = 0
+    style = "plain"
+    zero = "0.00000000"
+    counts = "updates"
+    kind = "rest"
+    quirks: Sequence[str] = (
+        "other zeros",
+        "absent deletes",
+        "repeated",
+        "reconnect",
+        "straddle",
+        "late snapshot",
+        "old snapshot",
+        "refused snapshot",
+    )
+
+    def delta(self, message: Any) -> str:
+        data = {"timestamp": str(message.ms // 1000), "microtimestamp": str(message.last)}
+        sides = {"bids": message.bids, "asks": message.asks}
+        return json.dumps({"data": data | sides, "channel": f"{BOOK}{message.native}", "event": "data"})
+
+    def body(self, message: Any) -> bytes:
+        return json.dumps(json.loads(self.delta(message))["data"]).encode()
+
+    def asked(self, text: str) -> Sequence[str]:
+        return ()
+
+
+BOOK = "diff_order_book_"
+WIRES = {"": DiffWire()}
 RECORDINGS = {"": (615, 9)}
 ENDPOINTS = [
     (
