@@ -14,8 +14,8 @@ def native(number: int) -> str:
 
 
 class DiffWire:
-    """``diff_order_book_``: changes by the time of the book, joined to a snapshot over REST. Nothing shows a gap, so the
-    quirks that are played with one are left out; ``test_bitstamp_books.py`` has them without."""
+    """``diff_order_book_``: changes by the time of the book, joined to a snapshot over REST. Nothing shows a gap, so
+    the quirks that are played with one are left out; ``test_bitstamp_books.py`` has them without."""
 
     options: dict[str, str] = {}
     replayed = False

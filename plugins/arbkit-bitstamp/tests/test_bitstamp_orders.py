@@ -256,7 +256,7 @@ def test_a_pair_that_is_halted_while_it_is_held() -> None:
     assert rig.outs(OrderUpdate, rig.do(sale))[-1].reason is RejectReason.BAD_PRICE  # the band
     sale = rig.order(side=Side.SELL, px=rig.best("BTC-USDT", ask=False) - 500)
     rig.do(sale)
-    assert rig.updates(sale.cl_ord_id)[-1].ord_status is OrdStatus.FILLED
+    assert OrdStatus.FILLED in {one.ord_status for one in rig.updates(sale.cl_ord_id)}
 
 
 def test_maintenance_is_unknown_for_an_order_and_passes() -> None:
