@@ -40,8 +40,7 @@ class Bitstamp:
         checked="2026-11-30",
     )
     rate_limits: Sequence[kit.RateLimit] = (
-        kit.RateLimit("requests", 10_000, 600 * kit.S),
-        kit.RateLimit("second", 400, kit.S),
+        kit.RateLimit("requests", 160, 10 * kit.S),  # documented: 400 a second, and 10,000 in 600 s
         kit.RateLimit("connections", 1, kit.S),  # assumed: no limit is documented
     )
 
