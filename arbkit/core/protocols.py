@@ -219,6 +219,11 @@ class View(Protocol):
         """Typical time from sending an order to its acknowledgement."""
         ...
 
+    def doubt_ns(self, venue: str) -> int:
+        """By how much a book of this venue counts as older than it is, where nothing would show that a message was lost
+        (``Capabilities.book_check``); else 0."""
+        ...
+
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
         """Whether ``asset`` can be moved. ``direction``: ``deposit`` or ``withdraw``. None = unknown."""
         ...

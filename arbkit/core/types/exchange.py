@@ -94,6 +94,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     end_reasons: bool = True
     """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
     matched has its reason. Without it some ends read as plain CANCELED."""
+    tells_maker: bool = True
+    """Fills say whether the order was the maker. Otherwise ``Fill.maker`` is false for all of them."""
     streams_fills: bool = True
     """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
     at once (``ListFills``)."""
@@ -108,6 +110,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     book_check: str = "sequence"
     """``sequence``, ``connection`` (messages are numbered over all books of a connection: a missing one spoils them
     all), ``checksum`` or ``none``."""
+    clock_step_ns: int = 0
+    """The venue tells its time in whole steps of this length at best (0 = 1 ms or less)."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
     changes: Mapping[str, str] = {}
