@@ -90,6 +90,7 @@ class RestSession:
 
     ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
     readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
+    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too, so in its envelope the code decides.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class RestSession:
         sign: Callable[[Context, RestRequest, int], HttpRequest],
         unwrap: Callable[[HttpAnswer], RestReply | None],
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
+        refuses_by_5xx: bool = False,
     ) -> None:
         self.due_ns = NEVER
         self._context = context
@@ -109,6 +111,8 @@ class RestSession:
         self._unwrap = unwrap
         self._pauses = calls.pauses
         self._usage = usage
+        self._readable = 600 if refuses_by_5xx else 500
+        """An answer with a lower status is read."""
         self._listed: dict[str, _Listed] = {}
         self._count = 0
         self._bans = 0
@@ -162,7 +166,7 @@ class RestSession:
         if listed is None and isinstance(what, Ask) and what.kind is AskKind.PAGE:
             return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
-        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < 500 else None
+        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < self._readable else None
         limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):

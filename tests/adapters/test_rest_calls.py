@@ -165,3 +165,42 @@ def test_a_page_that_was_answered_before_says_nothing() -> None:
     (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
     assert answer(rest, more)
     assert answer(rest, more) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "status"), [({}, kit.OrdStatus.UNKNOWN), ({"refuses_by_5xx": True}, kit.OrdStatus.REJECTED)]
+)
+def test_a_refusal_with_a_status_from_500_counts_only_where_the_venue_is_known_to_write_so(
+    how: dict[str, Any], status: kit.OrdStatus
+) -> None:
+    """And only in the venue's own envelope; a 429 never proves anything."""
+    calls = kit.CallTable(
+        "toy",
+        {kit.NewOrder: kit.Call("/orders", lambda got: [], method="POST")},
+        verdicts=kit.Verdicts(ok=[0], rejected={kit.RejectReason.INSUFFICIENT_FUNDS: [306]}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+
+    def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
+        return kit.RestReply(306, "no money", b"null") if answer.body == b"306" else None
+
+    rest = kit.RestSession(
+        kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None),
+        calls,
+        sign=kit.unsigned("https://toy"),
+        unwrap=unwrap,
+        **how,
+    )
+    order = kit.NewOrder(
+        account=ME, instrument=BTC, cl_ord_id="a", side=kit.Side.BUY, qty=kit.number("1"), px=kit.number("1")
+    )
+
+    def said(http: int, body: bytes) -> kit.OrdStatus:
+        (update,) = (
+            out for out in rest.answered(order, kit.HttpAnswer(http, {}, body), 1) if isinstance(out, kit.OrderUpdate)
+        )
+        return update.ord_status
+
+    assert said(500, b"306") is status
+    assert said(500, b"<html>") is kit.OrdStatus.UNKNOWN
+    assert said(429, b"306") is kit.OrdStatus.UNKNOWN
