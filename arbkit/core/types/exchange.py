@@ -106,6 +106,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     book_check: str = "sequence"
     """``sequence``, ``connection`` (messages are numbered over all books of a connection: a missing one spoils them
     all), ``checksum`` or ``none``."""
+    clock_step_ns: int = 0
+    """The venue tells its time in whole steps of this length at best (0 = 1 ms or less)."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
 
