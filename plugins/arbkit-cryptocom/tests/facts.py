@@ -154,7 +154,18 @@ BAD_SETTINGS = [
     (VenueSettings(options={"chanel": "book.50"}), "did you mean 'channel'"),
     (VenueSettings(options={"channel": "book.150"}), "book.50"),
 ]
-WORDS = ["book", "book.update", "book.C1_USDT.50", "trade.C1_USDT", "0", "1e400", "NaN", "-1", "user.order", "user.trade"]
+WORDS = [
+    "book",
+    "book.update",
+    "book.C1_USDT.50",
+    "trade.C1_USDT",
+    "0",
+    "1e400",
+    "NaN",
+    "-1",
+    "user.order",
+    "user.trade",
+]
 WORDS += ["subscribe", "public/heartbeat", "public/auth", "private/create-order"]
 KEYS = ["id", "method", "code", "message", "channel", "result", "subscription", "instrument_name", "data", "update"]
 KEYS += ["bids", "asks", "u", "pu", "t", "d", "order_id", "client_oid", "status", "reason", "trade_id", "fees"]
@@ -190,30 +201,30 @@ CODES = {
     "self-trade prevention ended the order": (43012,),
 }
 ANSWERS = [
-    ("306", "INSUFFICIENT_AVAILABLE_BALANCE", "rejected insufficient_funds"),
-    ("308", "INVALID_PRICE", "rejected bad_price"),
-    ("315", "FAR_AWAY_LIMIT_PRICE", "rejected bad_price"),
-    ("213", "INVALID_ORDERQTY", "rejected bad_qty"),
-    ("415", "BELOW_MIN_ORDER_SIZE", "rejected min_notional"),
-    ("43005", "POST_ONLY_REJ", "rejected post_only"),
-    ("43004", "IOC_REJ", "rejected no_match"),
-    ("208", "INSTRUMENT_NOT_TRADABLE", "rejected instrument lasting"),
-    ("309", "MARKET_IS_NOT_OPEN", "rejected instrument"),
-    ("40102", "INVALID_NONCE", "rejected clock"),
-    ("40101", "UNAUTHORIZED", "rejected auth lasting"),
-    ("40103", "IP_ILLEGAL", "rejected auth lasting"),
-    ("202", "ACCOUNT_IS_SUSPENDED", "rejected auth lasting"),
-    ("40004", "MISSING_OR_INVALID_ARGUMENT", "rejected other"),
-    ("318", "EXCEEDS_MAX_ALLOWED_ORDERS", "rejected other"),
-    ("204", "DUPLICATE_CLORDID", "unknown duplicate"),
-    ("40006", "DUPLICATE_REQUEST", "unknown duplicate"),
-    ("42901", "TOO_MANY_REQUESTS", "unknown throttled"),
-    ("40801", "REQUEST_TIMEOUT", "unknown"),
-    ("50001", "ERR_INTERNAL", "unknown"),
-    ("9010001", "SYSTEM_MAINTENANCE", "unknown"),
-    ("99999", "a code that is on no page", "unknown"),
-    ("0", "NO_ERROR", "new"),
+    (306, "INSUFFICIENT_AVAILABLE_BALANCE", "rejected insufficient_funds"),
+    (308, "INVALID_PRICE", "rejected bad_price"),
+    (315, "FAR_AWAY_LIMIT_PRICE", "rejected bad_price"),
+    (213, "INVALID_ORDERQTY", "rejected bad_qty"),
+    (415, "BELOW_MIN_ORDER_SIZE", "rejected min_notional"),
+    (43005, "POST_ONLY_REJ", "rejected post_only"),
+    (43004, "IOC_REJ", "rejected no_match"),
+    (208, "INSTRUMENT_NOT_TRADABLE", "rejected instrument lasting"),
+    (309, "MARKET_IS_NOT_OPEN", "rejected instrument"),
+    (40102, "INVALID_NONCE", "rejected clock"),
+    (40101, "UNAUTHORIZED", "rejected auth lasting"),
+    (40103, "IP_ILLEGAL", "rejected auth lasting"),
+    (202, "ACCOUNT_IS_SUSPENDED", "rejected auth lasting"),
+    (40004, "MISSING_OR_INVALID_ARGUMENT", "rejected other"),
+    (318, "EXCEEDS_MAX_ALLOWED_ORDERS", "rejected other"),
+    (204, "DUPLICATE_CLORDID", "unknown duplicate"),
+    (40006, "DUPLICATE_REQUEST", "unknown duplicate"),
+    (42901, "TOO_MANY_REQUESTS", "unknown throttled"),
+    (40801, "REQUEST_TIMEOUT", "unknown"),
+    (50001, "ERR_INTERNAL", "unknown"),
+    (9010001, "SYSTEM_MAINTENANCE", "unknown"),
+    (99999, "a code that is on no page", "unknown"),
+    (0, "NO_ERROR", "new"),
 ]
-GONE = ["212", "316", "40401"]
-QUERIES = {"40401": "absent", "316": "", "42901": "", "50001": "", "0": ""}
-LOGINS = {"40101": "key", "40103": "IP list", "202": "key", "40102": "", "42901": "", "50001": ""}
+GONE = [212, 316, 40401]
+QUERIES = {40401: "absent", 316: "", 42901: "", 50001: "", 0: ""}
+LOGINS = {40101: "key", 40103: "IP list", 202: "key", 40102: "", 42901: "", 50001: ""}
