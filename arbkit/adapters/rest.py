@@ -167,6 +167,8 @@ class RestSession:
             return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
         reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < self._readable else None
+        if reply is not None and answer.status >= 500 and reply.code in self._verdicts.ok:
+            reply = None  # a success with such a status proves nothing
         limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):

@@ -182,7 +182,7 @@ def test_a_refusal_with_a_status_from_500_counts_only_where_the_venue_is_known_t
     )
 
     def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
-        return kit.RestReply(306, "no money", b"null") if answer.body == b"306" else None
+        return kit.RestReply(int(answer.body), "no money", b"null") if answer.body.isdigit() else None
 
     rest = kit.RestSession(
         kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None),
@@ -202,5 +202,6 @@ def test_a_refusal_with_a_status_from_500_counts_only_where_the_venue_is_known_t
         return update.ord_status
 
     assert said(500, b"306") is status
+    assert said(500, b"0") is kit.OrdStatus.UNKNOWN
     assert said(500, b"<html>") is kit.OrdStatus.UNKNOWN
     assert said(429, b"306") is kit.OrdStatus.UNKNOWN
