@@ -50,7 +50,7 @@ class Cryptocom:
         "assumed for orders over WebSocket, which carry a nonce and no signature",
         keeps_deadlines=False,
         answers_named=False,  # a request has a number, and an answer comes on its own socket only
-        end_reasons=False,  # no page says that a query tells the reason
+        streams_balances=False,  # user.balance has no time, so it cannot be ordered against the listing
         clock_step_ns=kit.S,
     )
 

@@ -34,7 +34,7 @@ _WHOLE: Final = msgspec.json.Decoder(dict[str, Any])
 def _pair(base: str, quote: str, price: int, size: int) -> sim.Pair:
     """With so many decimals; the least size is one step."""
     tick, lot = (Decimal(1).scaleb(-digits) for digits in (price, size))
-    return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot)
+    return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot, max_qty=Decimal("Infinity"))
 
 
 class CryptocomDialect:

@@ -1,4 +1,4 @@
-"""What Crypto.com's sockets send: books and trades on the market one; orders, fills and balances on the user one.
+"""What Crypto.com's sockets send: books and trades on the market one; orders and fills on the user one.
 
 https://exchange-developer.crypto.com/exchange/v1/docs
 """
@@ -18,7 +18,8 @@ WAIT_NS = kit.S
 """Requests are counted by calendar second, and those that come right after connecting are refused."""
 CHANNELS = 100
 """In one request; so many were accepted."""
-_PRIVATE = ("user.order", "user.trade", "user.balance")
+_PRIVATE = ("user.order", "user.trade")
+"""Not user.balance: its rows have no time."""
 _AUTH, _SUBSCRIBE, _FIRST = 1, 2, 10
 """Ids of requests on the user socket; orders and cancels are counted from the last one."""
 
@@ -160,8 +161,6 @@ class Private:
                 return [tables.state(context, row, "stream", now_ns) for row in kit.rows(result.data)]
             case "user.trade":
                 return [tables.fill(context, row, "stream", now_ns) for row in kit.rows(result.data)]
-            case "user.balance":
-                return tables.balances(context, kit.rows(result.data), False, now_ns)
         return ()
 
     def _logged_in(self, socket: kit.AccountSocket, frame: rows.PrivateFrame, now_ns: int) -> Sequence[kit.Output]:

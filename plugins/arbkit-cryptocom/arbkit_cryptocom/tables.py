@@ -6,7 +6,6 @@ https://exchange-developer.crypto.com/exchange/v1/docs
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from msgspec import json
@@ -28,6 +27,7 @@ LIMITS = {
     **dict.fromkeys(("instruments", "book"), (100, kit.S)),
 }
 """Requests of each method and their time: by key, those without a key by address."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAGE = 100
 _FILLS_NS = 7 * 86_400 * kit.S
 """One request for fills covers so long at most."""
@@ -95,11 +95,11 @@ def fill(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.Or
     return FILL.read(context, row, source, now_ns)
 
 
-def balances(context: kit.Context, wallets: Sequence[kit.Row], snapshot: bool, now_ns: int) -> list[kit.Balance]:
+def _balances(got: kit.Got) -> list[kit.Balance]:
     """The coins of the wallet: what is reserved is part of ``quantity``. The totals are margin figures in USD."""
     found = []
-    for row in (coin for wallet in wallets for coin in kit.inner(wallet, "position_balances")):
-        coin = _COIN.read(context, row, snapshot, now_ns)
+    for row in (coin for wallet in got.rows for coin in kit.inner(wallet, "position_balances")):
+        coin = _COIN.read(got.context, row, True, got.now_ns)
         found.append(replace(coin, free=coin.free - coin.locked))
     return found
 
@@ -138,7 +138,10 @@ def _clock(got: kit.Got) -> list[kit.ClockSample]:
     headers = got.answer.headers
     if headers.get("age", "0") != "0":
         raise ValueError("the answer comes from a cache: its date is old")
-    venue_ns = int(parsedate_to_datetime(headers["date"]).timestamp()) * kit.S
+    day, month, year, clock = headers["date"][5:].split()[:4]
+    venue_ns = kit.iso_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}Z")
+    if not venue_ns:
+        raise ValueError("not a date")
     return [kit.time_sample("cryptocom", venue_ns, kit.S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
@@ -227,8 +230,11 @@ def _fills(context: kit.Context, what: kit.ListFills) -> kit.Params:
 
 
 def _listed_fills(got: kit.Got) -> list[kit.OrderUpdate]:
-    """The call does not know orders, so the fills of others are left out here."""
-    return [one for one in kit.each(fill)(got) if got.what.order_id in ("", one.order_id)]
+    """The call does not know orders, so the fills of others are left out here; and those of the page before, whose end
+    is the beginning of this one."""
+    seen = {one.trade_id for one in got.before if isinstance(one, kit.OrderUpdate)}
+    found = [one for one in kit.each(fill)(got) if one.trade_id not in seen]
+    return [one for one in found if got.what.order_id in ("", one.order_id)]
 
 
 def _older(page: Sequence[kit.Row]) -> str:
@@ -258,9 +264,7 @@ CALLS = kit.CallTable(
             signed=False,
         ),
         kit.AskKind.FEES: _call("private/get-instrument-fee-rate", _fees, "fee", rows=dict[str, Any], params=_inst),
-        kit.AskKind.BALANCES: _call(
-            "private/user-balance", lambda got: balances(got.context, got.rows, True, got.now_ns), "balance"
-        ),
+        kit.AskKind.BALANCES: _call("private/user-balance", _balances, "balance"),
         kit.AskKind.ASSETS: _call("private/get-currency-networks", _assets, "networks", rows=dict[str, Any]),
         kit.NewOrder: _call(PLACE, _ack, [("place", 1, "account")], rows=rows.Ids, params=order),
         kit.CancelOrder: _call(
@@ -268,7 +272,7 @@ CALLS = kit.CallTable(
         ),
         kit.QueryOrder: _call(
             "private/get-order-detail",
-            lambda got: [state(got.context, got.rows, "poll", got.now_ns)],
+            lambda got: kit.each(state)(replace(got, rows=[got.rows])),
             "query",
             rows=dict[str, Any],
             params=lambda context, what: which(what),

@@ -22,8 +22,7 @@ VERDICTS = kit.Verdicts(
     rejected={
         kit.RejectReason.INSUFFICIENT_FUNDS: (302, 306, 320, 321),
         kit.RejectReason.BAD_PRICE: (308, 312, 313, 315),
-        kit.RejectReason.BAD_QTY: (213, 314, 30024),
-        kit.RejectReason.MIN_NOTIONAL: (415,),
+        kit.RejectReason.BAD_QTY: (213, 314, 415, 30024),
         kit.RejectReason.NO_MATCH: (43003, 43004),
         kit.RejectReason.POST_ONLY: (43005,),
         kit.RejectReason.INSTRUMENT: (*_CLOSED, 206, 309),

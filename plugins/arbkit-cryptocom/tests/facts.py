@@ -198,14 +198,13 @@ CODES_LEFT_OUT = {
 }
 CODES = {
     "a request that was sent twice: the first copy arrived": (40006,),
-    "self-trade prevention ended the order": (43012,),
 }
 ANSWERS = [
     (306, "INSUFFICIENT_AVAILABLE_BALANCE", "rejected insufficient_funds"),
     (308, "INVALID_PRICE", "rejected bad_price"),
     (315, "FAR_AWAY_LIMIT_PRICE", "rejected bad_price"),
     (213, "INVALID_ORDERQTY", "rejected bad_qty"),
-    (415, "BELOW_MIN_ORDER_SIZE", "rejected min_notional"),
+    (415, "BELOW_MIN_ORDER_SIZE", "rejected bad_qty"),
     (43005, "POST_ONLY_REJ", "rejected post_only"),
     (43004, "IOC_REJ", "rejected no_match"),
     (208, "INSTRUMENT_NOT_TRADABLE", "rejected instrument lasting"),
