@@ -90,7 +90,7 @@ class RestSession:
 
     ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
     readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
-    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too, so in its envelope the code decides.
+    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too, so in its envelope a code of ``Verdicts.rejected`` counts.
     """
 
     def __init__(
@@ -167,8 +167,8 @@ class RestSession:
             return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
         reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < self._readable else None
-        if reply is not None and answer.status >= 500 and reply.code in self._verdicts.ok:
-            reply = None  # a success with such a status proves nothing
+        if reply is not None and answer.status >= 500 and not self._verdicts.of(reply.code, reply.text).proved:
+            reply = None  # only a listed refusal counts with such a status
         limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):

@@ -202,6 +202,6 @@ def test_a_refusal_with_a_status_from_500_counts_only_where_the_venue_is_known_t
         return update.ord_status
 
     assert said(500, b"306") is status
-    assert said(500, b"0") is kit.OrdStatus.UNKNOWN
+    assert said(500, b"0") is said(500, b"307") is kit.OrdStatus.UNKNOWN
     assert said(500, b"<html>") is kit.OrdStatus.UNKNOWN
     assert said(429, b"306") is kit.OrdStatus.UNKNOWN
