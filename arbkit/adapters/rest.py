@@ -90,7 +90,8 @@ class RestSession:
 
     ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
     readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
-    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too, so in its envelope a code of ``Verdicts.rejected`` counts.
+    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too, so in its envelope a code of
+    ``Verdicts.rejected`` counts.
     """
 
     def __init__(
