@@ -28,6 +28,11 @@ def push(name: str, kind: str, row: Any) -> str:
     return json.dumps({"id": -1, "method": "subscribe", "code": 0, "result": result}, separators=(",", ":"))
 
 
+def sides(message: Any) -> dict[str, Any]:
+    """The levels with their numbers of orders."""
+    return {name: [[*level, "1"] for level in getattr(message, name)] for name in ("asks", "bids")}
+
+
 class CryptocomTeller:
     """Crypto.com's side: each channel of a subscription is acknowledged alone, and a book answered by a snapshot."""
 
@@ -91,10 +96,10 @@ class BooksWire:
         return push(f"book.{message.native}.{self.depth}", kind, row | times)
 
     def snapshot(self, message: Any) -> str:
-        return self.push(message, "book", {"asks": message.asks, "bids": message.bids})
+        return self.push(message, "book", sides(message))
 
     def delta(self, message: Any) -> str:
-        row = {"update": {"asks": message.asks, "bids": message.bids}, "pu": message.prev, "cs": -781431132}
+        row = {"update": sides(message), "pu": message.prev, "cs": -781431132}
         return self.push(message, "book.update", row)
 
     idle = delta
@@ -112,7 +117,8 @@ class Books10Wire(BooksWire):
 
 
 WIRES = {"": BooksWire(), "-10": Books10Wire()}
-CCXT_QUIRKS = ("other zeros", "repeated", "restart", "unasked snapshot", "reconnect", "late snapshot")
+CCXT_QUIRKS = ("other zeros", "unasked snapshot")
+"""It raises ChecksumError for a message that does not follow the last one, also for a copy of it."""
 RECORDINGS = {"-transcoded-v1": (435, 1)}
 READ_ONLY = {"": "v2/market of 2021: whole books of 150 levels without u and pu"}
 TELLER = CryptocomTeller()

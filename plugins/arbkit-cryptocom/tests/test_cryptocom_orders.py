@@ -426,8 +426,10 @@ def test_a_refused_login(code: int, error: type[Exception]) -> None:
     """A wrong key ends the link; a wrong time or a throttle dials again."""
     with pytest.raises(error, match=str(code)):
         told(session(Role.PRIVATE), {"id": 1, "method": "public/auth", "code": code, "message": "no"})
+    link = session(Role.PRIVATE)
+    link.start(NOW_NS)
     with pytest.raises(error, match=str(code)):
-        told(session(Role.PRIVATE), {"id": 2, "method": "subscribe", "code": code, "message": "no"})
+        told(link, {"id": 2, "method": "subscribe", "code": code, "message": "no"})
 
 
 @pytest.mark.parametrize(

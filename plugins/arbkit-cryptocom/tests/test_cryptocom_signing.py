@@ -162,4 +162,4 @@ def test_without_a_key_the_public_calls_work() -> None:
         (AskKind.CATALOGUE, "get-instruments"),
         (AskKind.TIME, "get-book?instrument_name=BTC_USDT&depth=1"),
     ):
-        assert rest.encode(Ask(kind=kind), 0) == [HttpRequest("GET", f"{base}{path}", [])]
+        assert rest.encode(Ask(kind=kind), 0) == [HttpRequest("GET", f"{base}{path}")]
