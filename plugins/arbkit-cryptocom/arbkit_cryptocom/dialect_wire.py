@@ -25,18 +25,11 @@ _STATES: Final = {OrdStatus.NEW: "ACTIVE", OrdStatus.PARTIALLY_FILLED: "ACTIVE",
 _ENDS: Final = {"ioc": 43004, "no_liquidity": 43004, "fok": 43003, "post_only": 43005, "stp": 43012, "venue": 224}
 """Why an order ended -> its ``reason``."""
 # "Response and Reason Codes"
-_CODES: Final[Mapping[str, tuple[int, str]]] = {
-    "symbol": (209, "INVALID_INSTRUMENT"),
-    "halted": (309, "MARKET_IS_NOT_OPEN"),
-    "tick": (308, "INVALID_PRICE"),
-    "lot": (213, "INVALID_ORDERQTY"),
-    "min_qty": (415, "BELOW_MIN_ORDER_SIZE"),
-    "max_qty": (314, "EXCEEDS_MAX_ORDER_SIZE"),
-    "min_notional": (415, "BELOW_MIN_ORDER_SIZE"),
-    "balance": (306, "INSUFFICIENT_AVAILABLE_BALANCE"),
-    "duplicate": (204, "DUPLICATE_CLORDID"),
-    "unknown_order": (316, "NO_ACTIVE_ORDER"),
-}
+_CODES: Final = sim.texts(
+    "symbol:209/INVALID_INSTRUMENT halted:309/MARKET_IS_NOT_OPEN tick:308/INVALID_PRICE lot:213/INVALID_ORDERQTY"
+    " min_qty:415/BELOW_MIN_ORDER_SIZE max_qty:314/EXCEEDS_MAX_ORDER_SIZE min_notional:415/BELOW_MIN_ORDER_SIZE"
+    " balance:306/INSUFFICIENT_AVAILABLE_BALANCE duplicate:204/DUPLICATE_CLORDID unknown_order:316/NO_ACTIVE_ORDER"
+)
 _STATUS: Final = {42901: 429, 40801: 408, 40401: 200, 50001: 400}
 """HTTP statuses that are not those of their range."""
 NOTATION: Final = sim.Notation(
@@ -54,7 +47,8 @@ def refused(error: sim.Refused) -> sim.Problem:
     """The venue's error for a rejection of the exchange."""
     if str(error) == sim.DELISTED:
         return problem(208, "INSTRUMENT_NOT_TRADABLE")
-    return problem(*_CODES[error.rule])
+    code, _, text = _CODES[error.rule].partition("/")
+    return problem(int(code), text)
 
 
 def wrong(name: str, why: sim.Why) -> sim.Problem:

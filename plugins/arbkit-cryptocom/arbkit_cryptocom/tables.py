@@ -48,24 +48,23 @@ ORDER = kit.OrderFields(
     exch_ms="update_time",
 )
 FILL = ORDER.fill(
-    maker=("taker_side", "MAKER"),
     trade_id="trade_id",
+    exch_ms="create_time",
     px="traded_price",
     qty="traded_quantity",
     charged=-1,
+    maker=("taker_side", "MAKER"),
     fee="fees",
     fee_asset="fee_instrument_name",
-    exch_ms="create_time",
 )
 _COIN = kit.BalanceFields(asset="instrument_name", free="quantity", locked="reserved_qty")
 _PAIR = kit.InstrumentFields(
+    trading=("tradable",),
+    status="state",
     base="base_ccy",
     quote="quote_ccy",
-    status="state",
-    trading=("tradable",),
     tick="price_tick_size",
-    lot="qty_tick_size",
-    min_qty="qty_tick_size",
+    **dict.fromkeys(("lot", "min_qty"), "qty_tick_size"),
 )
 
 
