@@ -104,10 +104,12 @@ class BookSocket:
     ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
     ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``. None:
                                     the venue speaks first
+    ``wait_ns``                     the venue takes no message before so long after the connection
     """
 
     __slots__ = (
         "_also",
+        "_begin_ns",
         "_depths",
         "_feeds",
         "_heartbeat",
@@ -118,6 +120,7 @@ class BookSocket:
         "_silent",
         "_streams",
         "_url",
+        "_wait_ns",
         "_wanted",
         "books",
         "context",
@@ -142,6 +145,7 @@ class BookSocket:
         heartbeat: Heartbeat | None = None,
         rest: Callable[[BookSocket, Ask, HttpAnswer | NoAnswer, int], Sequence[Output]] | None = None,
         login: Callable[[Context, int], Send | None] | None = None,
+        wait_ns: int = 0,
     ) -> None:
         self.context = context
         self.due_ns = NEVER
@@ -164,6 +168,8 @@ class BookSocket:
         self._heartbeat = heartbeat
         self._rest = rest
         self._login = login
+        self._wait_ns = wait_ns
+        self._begin_ns = NEVER
         self._depths: dict[str, tuple[int, Hashable]] = {}
         """Levels and key of the channel that feeds each instrument, by its native name."""
         self._silent: dict[Stream, tuple[int, int]] = {}
@@ -178,6 +184,13 @@ class BookSocket:
         if self._heartbeat is not None:
             self._heartbeat.start(now_ns)
             self.wake(self._heartbeat.due_ns)
+        if self._wait_ns:
+            self._begin_ns = now_ns + self._wait_ns
+            self.wake(self._begin_ns)
+            return ()
+        return self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> Sequence[Output]:
         if self._login is not None:
             return _first(self._login, self.context, now_ns)
         return self.subscribe(now_ns)
@@ -304,6 +317,9 @@ class BookSocket:
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         out: list[Output] = [] if self._heartbeat is None else [*self._heartbeat.tick(now_ns)]
+        if self._begin_ns <= now_ns:
+            self._begin_ns = NEVER
+            out += self._begin(now_ns)
         out += self._together(lambda: [*self._overdue(now_ns), *self._unheard(now_ns)], now_ns)
         out += self.subscriptions.tick(now_ns)
         self._schedule()
@@ -341,7 +357,7 @@ class BookSocket:
         books = min((book.due_ns for book in self.books.values() if book is not None), default=NEVER)
         silent = min((due_ns for due_ns, _ in self._silent.values()), default=NEVER)
         beat = NEVER if self._heartbeat is None else self._heartbeat.due_ns
-        self.due_ns = min(books, silent, beat, self.subscriptions.due_ns)
+        self.due_ns = min(books, silent, beat, self.subscriptions.due_ns, self._begin_ns)
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         raise LocalProtocolError(f"{self.context.link.link} carries no requests")
@@ -374,11 +390,13 @@ class AccountSocket:
     ``write(socket, command, now_ns)``  the text of a command on this socket
     ``ids``                         how requests are named
     ``calls``                       for ``ordered``: what an answer to a command proves, which buckets a throttle closes
+    ``wait_ns``                     the venue takes no message before so long after the connection
     """
 
     __slots__ = (
         "_address",
         "_awaited",
+        "_begin_ns",
         "_calls",
         "_channels",
         "_dial",
@@ -388,7 +406,7 @@ class AccountSocket:
         "_read",
         "_renewal",
         "_token",
-        "_url",
+        "_wait_ns",
         "_write",
         "context",
         "due_ns",
@@ -410,12 +428,15 @@ class AccountSocket:
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
         heartbeat: Heartbeat | None = None,
+        wait_ns: int = 0,
     ) -> None:
         self.context = context
         self.due_ns = NEVER
         self._dial = None if address is not None else Dial(url)
         self._address = address
         self._renewal = renewal
+        self._wait_ns = wait_ns
+        self._begin_ns = NEVER
         self._calls = calls
         self._read = read
         self._login = login
@@ -434,8 +455,12 @@ class AccountSocket:
         for beat in (self._heartbeat, self._renewal):
             if beat is not None:
                 beat.start(now_ns)
-        self._patience_ns = now_ns + _PATIENCE_NS
+        self._patience_ns = now_ns + self._wait_ns + _PATIENCE_NS
+        self._begin_ns = now_ns + self._wait_ns if self._wait_ns else NEVER
         self._schedule()
+        return () if self._wait_ns else self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> Sequence[Output]:
         if self._token is not None:
             return (Ask(kind=AskKind.TOKEN, lane=Lane.QUERY),)
         return self.logged_in(now_ns) if self._login is None else _first(self._login, self.context, now_ns)
@@ -510,13 +535,16 @@ class AccountSocket:
                 f"{self.context.link.link}: login or subscription not confirmed within {_PATIENCE_NS // S} s"
             )
         beats = [beat for beat in (self._heartbeat, self._renewal) if beat is not None]
-        out = [one for beat in beats for one in beat.tick(now_ns)]
+        out: list[Output] = [one for beat in beats for one in beat.tick(now_ns)]
+        if self._begin_ns <= now_ns:
+            self._begin_ns = NEVER
+            out += self._begin(now_ns)
         self._schedule()
         return out
 
     def _schedule(self) -> None:
         beats = [beat.due_ns for beat in (self._heartbeat, self._renewal) if beat is not None]
-        self.due_ns = min([self._patience_ns, *beats])
+        self.due_ns = min([self._patience_ns, self._begin_ns, *beats])
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         if isinstance(what, Ask) or self._write is None:

@@ -119,3 +119,21 @@ def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
     assert socket.answered(renewal, kit.HttpAnswer(200, {}, b"t-1"), 4) == ()
     with pytest.raises(kit.RemoteProtocolError, match="no such token"):
         socket.answered(renewal, kit.HttpAnswer(400, {}, b"{}"), 5)
+
+
+def test_a_venue_that_takes_no_message_at_first_is_left_alone() -> None:
+    """The login goes out when the wait is over, once, and the patience begins then."""
+    socket = kit.AccountSocket(
+        kit.Context(LINK, kit.Catalogue(), None),
+        url="wss://toy",
+        calls=CALLS,
+        read=lambda socket, data, now_ns: socket.logged_in(now_ns),
+        login=lambda context, now_ns: kit.Send("login"),
+        wait_ns=kit.S,
+    )
+    assert socket.start(5) == ()
+    assert socket.due_ns == 5 + kit.S
+    assert socket.tick(4 + kit.S) == []
+    assert socket.tick(5 + kit.S) == [kit.Send("login")]
+    assert socket.due_ns == 5 + 11 * kit.S
+    assert socket.receive("ok", 6 + kit.S) == [kit.Ready("toy.main.private", 6 + kit.S)]

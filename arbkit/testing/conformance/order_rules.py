@@ -388,7 +388,7 @@ def listings(subject: VenueUnderTest) -> None:
     since = ListFills(account=rig.account, instrument=taker.instrument, since_ns=started_ns)
     one = ListFills(account=rig.account, instrument=taker.instrument, order_id=str(true.id))
     for wanted in (since, one):
-        reported = rig.outs(Listing, rig.do(wanted))
+        reported = rig.outs(Listing, rig.do(wanted, wait_s=1.3))  # some venues list once a second
         must(len(reported) == 1 and reported[0].kind == "fills", f"no listing of fills: {reported}")
         same(reported[0].instrument, taker.instrument, "instrument of the listing")
         must(reported[0].complete or not wanted.since_ns, "a short recent listing is not complete")
