@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
-from arbkit.adapters.wire import MS, number, time_sample, whole
+from arbkit.adapters.wire import MS, S, number, time_sample, whole
 from arbkit.core.types import (
     AssetStatus,
     Balance,
@@ -36,6 +37,7 @@ __all__ = [
     "Row",
     "amount",
     "clock",
+    "dated",
     "each",
     "filled",
     "inner",
@@ -281,6 +283,19 @@ def clock(name: str, step_ns: int) -> Callable[[Got], list[ClockSample]]:
         return [time_sample(got.context.venue, venue_ns, step_ns, got.answer.sent_ns, got.answer.recv_ns)]
 
     return read
+
+
+def dated(got: Got) -> list[ClockSample]:
+    """The venue's time by the header ``Date`` of an answer, in whole seconds (RFC 9110): for venues without a call for
+    it. An answer from a cache, which has an ``Age``, says nothing: ``ValueError``."""
+    headers = got.answer.headers
+    if headers.get("age", "0") != "0":
+        raise ValueError("the answer comes from a cache: its date is old")
+    try:
+        venue_ns = int(parsedate_to_datetime(headers.get("date", "")).timestamp()) * S
+    except (OverflowError, TypeError) as bad:
+        raise ValueError("not a date") from bad
+    return [time_sample(got.context.venue, venue_ns, S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
 def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:

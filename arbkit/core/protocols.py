@@ -57,8 +57,9 @@ class Signer(Protocol):
         """The API key, for headers and login messages."""
         ...
 
-    def passphrase(self) -> str:
-        """The passphrase as a ``Secret``, or "" if there is none."""
+    def passphrase(self, signed: str = "") -> str:
+        """The passphrase as a ``Secret``, or "" if there is none. ``signed``: as base64 of its HMAC with the secret, by
+        this algorithm (KuCoin)."""
         ...
 
     def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:

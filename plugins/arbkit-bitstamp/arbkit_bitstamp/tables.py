@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -252,14 +251,6 @@ def _assets(got: kit.Got) -> list[kit.AssetStatus]:
     return found
 
 
-def _clock(got: kit.Got) -> list[kit.ClockSample]:
-    """The venue has no call for its time; the header ``Date`` has it in whole seconds, which is enough for a window of
-    150 s."""
-    told = datetime.strptime(got.answer.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    venue_ns = int(told.timestamp()) * kit.S
-    return [kit.time_sample("bitstamp", venue_ns, kit.S, got.answer.sent_ns, got.answer.recv_ns)]
-
-
 # --- signatures ---
 
 
@@ -357,7 +348,7 @@ CALLS = kit.CallTable(
     "bitstamp",
     {
         kit.AskKind.CATALOGUE: _public("markets/", _instruments),
-        kit.AskKind.TIME: _public("eur_usd/", _clock, rows=dict[str, Any]),
+        kit.AskKind.TIME: _public("eur_usd/", kit.dated, rows=dict[str, Any]),
         kit.AskKind.SNAPSHOT: _public(
             "order_book/{pair}/",
             lambda got: (),  # the socket that asked reads it

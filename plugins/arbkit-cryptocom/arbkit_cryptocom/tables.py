@@ -27,7 +27,6 @@ LIMITS = {
     **dict.fromkeys(("instruments", "book"), (100, kit.S)),
 }
 """Requests of each method and their time: by key, those without a key by address."""
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAGE = 100
 _FILLS_NS = 7 * 86_400 * kit.S
 """One request for fills covers so long at most."""
@@ -129,19 +128,6 @@ def _assets(got: kit.Got) -> list[kit.AssetStatus]:
         kit.movable("cryptocom", asset, kit.inner(row, "network_list"), "deposit_enabled", "withdraw_enabled")
         for asset, row in got.rows["currency_map"].items()
     ]
-
-
-def _clock(got: kit.Got) -> list[kit.ClockSample]:
-    """There is no call for the time: the ``Date`` of an answer, in whole seconds (RFC 9110). One from a cache, which
-    has an ``Age``, says nothing."""
-    headers = got.answer.headers
-    if headers.get("age", "0") != "0":
-        raise ValueError("the answer comes from a cache: its date is old")
-    day, month, year, clock = headers["date"][5:].split()[:4]
-    venue_ns = kit.iso_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}Z")
-    if not venue_ns:
-        raise ValueError("not a date")
-    return [kit.time_sample("cryptocom", venue_ns, kit.S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
 # --- signatures ---
@@ -257,7 +243,7 @@ CALLS = kit.CallTable(
         kit.AskKind.CATALOGUE: kit.Call(BASE + "public/get-instruments", _instruments, "instruments", signed=False),
         kit.AskKind.TIME: kit.Call(
             BASE + "public/get-book",
-            _clock,
+            kit.dated,
             "book",
             params=lambda context, what: [("instrument_name", "BTC_USDT"), ("depth", "1")],
             signed=False,

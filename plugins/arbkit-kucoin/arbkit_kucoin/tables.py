@@ -193,7 +193,7 @@ def sign(context: kit.Context, request: kit.RestRequest, now_ns: int, *, url: st
             ("KC-API-KEY", signer.key),
             ("KC-API-KEY-VERSION", "2"),
             ("KC-API-TIMESTAMP", str(stamp)),
-            ("KC-API-PASSPHRASE", kit.Secret(kit.hmac_base64(signer, "".join(signer.passphrase())))),
+            ("KC-API-PASSPHRASE", signer.passphrase("sha256")),
             ("KC-API-SIGN", kit.Secret(kit.hmac_base64(signer, text))),
         ]
     return kit.HttpRequest(request.method, url + path, headers, body)
