@@ -98,6 +98,7 @@ from arbkit.adapters.verdicts import (
     Verdicts,
 )
 from arbkit.adapters.wire import (
+    DAY,
     MS,
     NOTHING,
     S,
@@ -194,6 +195,7 @@ from arbkit.plugins.hooks import (
 )
 
 __all__ = [
+    "DAY",
     "AccountSocket",
     "AccountStatus",
     "Ask",

@@ -24,6 +24,9 @@ come in two messages, a book is crossed between them."""
 LONGEST_NS = 60_000_000_000
 
 
+_CONTENT = sorted({*Book.__slots__} - {"instrument", "epoch", "updates"})
+
+
 class _Crossed(Struct):
     """A book that is crossed, or was a short time ago."""
 
@@ -83,6 +86,17 @@ class Books:
         _apply(book, update)
         self.touched[update.instrument] = None
         return book
+
+    def take(self, other: Book) -> None:
+        """Put the content of another book of the same instrument in place of this one's, in one step: a new epoch."""
+        book = self.by_id[other.instrument]
+        for name in _CONTENT:
+            setattr(book, name, getattr(other, name))
+        book.epoch += 1
+        book.updates += other.updates
+        if book.crossed_ns and book.instrument not in self._crossed:
+            self._crossed[book.instrument] = _Crossed(book.crossed_ns + CROSSED_NS)
+        self.touched[book.instrument] = None
 
     def overlay(self, top: TopUpdate) -> bool:
         """Lay a faster best bid and ask over the book; False when the book has newer data already."""

@@ -47,6 +47,8 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     """A second limit of the same messages over a shorter time; its bucket has the same name."""
     silence_ns: int = 30_000_000_000
     """The socket counts as dead after this time without any byte (pings and pongs count)."""
+    life_ns: int = 0
+    """The venue cuts the connection after this time; another one takes its place before (0 = it may live on)."""
     quiet_ns: int = 0
     """The subscription counts as dead after this time without data for any of its instruments (0 = no limit)."""
 

@@ -22,7 +22,7 @@ HOST = "www.bitstamp.net"
 """As it is signed, whatever server is asked."""
 _FORM = "application/x-www-form-urlencoded"
 _PAGE = 1000
-_FILLS_NS = 30 * 86_400 * kit.S
+_FILLS_NS = 30 * kit.DAY
 """``since_timestamp`` goes back 30 days at most."""
 _NO_PRICE = Decimal(999_999_999)
 """The price of a market order in pushes."""

@@ -28,7 +28,7 @@ LIMITS = {
 }
 """Requests of each method and their time: by key, those without a key by address."""
 _PAGE = 100
-_FILLS_NS = 7 * 86_400 * kit.S
+_FILLS_NS = 7 * kit.DAY
 """One request for fills covers so long at most."""
 _TIFS = {kit.Tif.GTC: "GOOD_TILL_CANCEL", kit.Tif.IOC: "IMMEDIATE_OR_CANCEL", kit.Tif.FOK: "FILL_OR_KILL"}
 _AT_ONCE = (_TIFS[kit.Tif.IOC], _TIFS[kit.Tif.FOK])

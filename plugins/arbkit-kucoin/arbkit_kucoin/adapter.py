@@ -56,7 +56,14 @@ class Kucoin:
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         private = {kit.Role.PRIVATE: _PRIVATE}
         return kit.usual_links(
-            "kucoin", instruments, account, trades, most=BOOKS_PER_LINK, public=_PUBLIC, sockets=private
+            "kucoin",
+            instruments,
+            account,
+            trades,
+            most=BOOKS_PER_LINK,
+            public=_PUBLIC,
+            sockets=private,
+            life_ns=kit.DAY,
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:

@@ -19,7 +19,7 @@ PLACE = "/api/v1/hf/orders"
 _BY_ID = "/api/v1/hf/orders/{orderId}"
 _OURS = "/api/v1/hf/orders/client-order/{clientOid}"
 _PAGE = 100
-_FILLS_NS = 7 * 86_400 * kit.S
+_FILLS_NS = 7 * kit.DAY
 """Fills are listed for at most seven days."""
 _TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 WINDOW_30_NS = 30 * kit.S

@@ -58,6 +58,7 @@ class Mexc:
             most=_BOOKS_PER_LINK,
             public={"send_limit": kit.RateLimit("mexc.messages", 90, kit.S)},  # above 100 it is disconnected
             sockets={kit.Role.PRIVATE: {}},
+            life_ns=kit.DAY,
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:

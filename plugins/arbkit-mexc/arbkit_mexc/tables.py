@@ -33,7 +33,7 @@ itself it refuses the key."""
 STREAM = "/api/v3/userDataStream"
 _PAGE = 100
 _DIGITS = range(19)
-_FILLS_NS = 30 * 86_400 * kit.S
+_FILLS_NS = 30 * kit.DAY
 _ROW = dict[str, Any]
 _TYPES = {kit.Tif.GTC: "LIMIT", kit.Tif.IOC: "IMMEDIATE_OR_CANCEL", kit.Tif.FOK: "FILL_OR_KILL"}
 _AT_ONCE = ("3", "4")
