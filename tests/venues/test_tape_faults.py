@@ -16,7 +16,7 @@ from arbkit.testing.tapeserver import MUTATIONS, TapeServer
 SERVED: dict[tuple[str, str], TapeServer] = {}
 GENERATED_S = 8
 WINDOW = 4
-SAMPLE = 16
+SAMPLE = 24
 """Frames of a tape that suffer each fault in the default gate; of each kind of frame two or more."""
 
 
