@@ -1,4 +1,4 @@
-"""Loads of ccxt only the exchanges that a test names. A pytest plugin for the whole suite.
+"""Loads of ccxt only the exchanges that a test names. Import it before ccxt.
 
 ``import ccxt.pro`` loads three classes of each of more than a hundred exchanges, which takes every test process several
 seconds. This puts packages in the place of ``ccxt``, ``ccxt.async_support`` and ``ccxt.pro`` that have the same
@@ -40,7 +40,7 @@ class Package(ModuleType):
         super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
 
 
-def pytest_configure() -> None:
+def _replace() -> None:
     for name in PACKAGES:
         spec = find_spec(name)
         assert spec is not None
@@ -50,3 +50,6 @@ def pytest_configure() -> None:
         parent, _, last = name.rpartition(".")
         if parent:
             vars(sys.modules[parent])[last] = package
+
+
+_replace()
