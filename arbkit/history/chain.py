@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from arbkit.core.orders.journal import JournalStart, Record, whole
+from arbkit.core.orders.journal import JournalStart, Record, scan, whole
 from arbkit.core.runtime.files import read_own
 from arbkit.core.runtime.journal_file import past_files
 
@@ -113,6 +113,15 @@ class Chain:
         """The files, the oldest first."""
         self._look()
         return [file.path for file in self._files]
+
+    def damage(self) -> list[str]:
+        """Of the journal itself: bytes after the last record that are none, as text."""
+        try:
+            with _open(self.journal) as file:
+                found = scan(iter(lambda: file.read(1 << 20), b""), lambda _: None)
+        except FileNotFoundError:
+            return []
+        return [f"{self.journal}: {found.text}"] if found.text else []
 
     def behind(self, cursor: Cursor) -> int:
         """Bytes that were not read yet, of the journal and the files after the cursor's (packed ones count packed)."""

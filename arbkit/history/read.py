@@ -18,7 +18,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.history import schema
 from arbkit.history.rows import fees_of
-from arbkit.history.schema import decimal, open_to_read
+from arbkit.history.schema import decimal, open_to_read, units
 from arbkit.history.views import (
     ALARMS,
     REASONS,
@@ -152,7 +152,7 @@ def _deal(reader: Reader, row: Sequence[Any]) -> DealRow:
         asset=reader.name(asset),
         outcome=outcome,
         why=why,
-        expected=None if expected is None else round(Decimal(repr(expected)), 8),
+        expected=None if expected is None else decimal(units(Decimal(repr(expected)))),
         realised=realised,
         slippage=slippage,
         fees=fees,
@@ -173,7 +173,7 @@ def deal_sums(reader: Reader, window: Window) -> list[DealSum]:
         DealSum(
             asset=reader.name(asset) or "?",
             deals=count,
-            expected=round(Decimal(repr(expected)), 8),
+            expected=decimal(units(Decimal(repr(expected)))) or _ZERO,
             realised=decimal(realised) or _ZERO,
             unvalued=unvalued,
         )
@@ -261,7 +261,7 @@ def _cl_ord_id(number: int) -> str:
 
 def runs(reader: Reader, limit: int = 0) -> list[RunRow]:
     """The newest last."""
-    sql = "SELECT at_ns, mode, code, accounts, ended_ns, ending, exit FROM runs"
+    sql = "SELECT at_ns, mode, code, accounts, ended_ns, ending, exit FROM runs LEFT JOIN ends ON run = at_ns"
     sql += _limited(Window(limit=limit), "at_ns DESC")
     return [
         RunRow(

@@ -14,12 +14,12 @@ from msgspec import Struct
 from arbkit.core.errors import ConfigError
 from arbkit.history import schema
 from arbkit.history.schema import Damaged, open_to_read, open_to_write
-from arbkit.history.sources import Sources
+from arbkit.history.sources import At, Sources
 
 __all__ = ["Rebuilt", "contents", "rebuild"]
 
 _PIECE = 1 << 20
-_TABLES = ("runs", "deals", "orders", "fills", "controls", "events", "balances", "marks")
+_TABLES = ("runs", "ends", "deals", "orders", "fills", "controls", "events", "balances", "marks")
 _NAMED = {"strategy", "pair", "account", "instrument", "asset"}
 """Columns that hold a number of the table ``names``."""
 
@@ -37,9 +37,11 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
     """What is missing or damaged in the journal, as text."""
 
 
-def rebuild(folder: Path, *, force: bool = False, breath_s: float = 0.0, into: Path | None = None) -> Rebuilt:
+def rebuild(
+    folder: Path, *, force: bool = False, breath_s: float = 0.0, into: Path | None = None, until: At | None = None
+) -> Rebuilt:
     """Make the history of a state folder anew, beside the old one, and put it in its place. ``into``: only make it
-    there. The caller holds the lock of the folder.
+    there. ``until``: only so far. The caller holds the lock of the folder, except with ``into``.
 
     Raises ``ConfigError`` if the old one has runs that the journal has no more (``force`` drops them), or for a journal
     that cannot be read; ``OSError`` for a full disk. The old one stays then."""
@@ -48,7 +50,7 @@ def rebuild(folder: Path, *, force: bool = False, breath_s: float = 0.0, into: P
     _remove(fresh)
     try:
         with closing(open_to_write(fresh)) as database:
-            problems = _fill(folder, database, breath_s)
+            problems = _fill(folder, database, breath_s, until)
             counts = {table: _count(database, table) for table in ("runs", "deals", "orders", "fills")}
             if not force and into is None and (lost := _lost(path, database)):
                 raise ConfigError(
@@ -65,12 +67,12 @@ def rebuild(folder: Path, *, force: bool = False, breath_s: float = 0.0, into: P
     return Rebuilt(**counts, bytes=(into or path).stat().st_size, problems=problems)
 
 
-def _fill(folder: Path, database: sqlite3.Connection, breath_s: float) -> list[str]:
+def _fill(folder: Path, database: sqlite3.Connection, breath_s: float, until: At | None) -> list[str]:
     database.execute("PRAGMA journal_mode = OFF")
     database.execute("PRAGMA synchronous = OFF")
     breath = threading.Event()
     piece = _PIECE >> 6 if breath_s else _PIECE
-    sources = Sources(folder, database)
+    sources = Sources(folder, database, until)
     try:
         database.execute("BEGIN")
         while sources.step(piece):

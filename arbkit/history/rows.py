@@ -58,11 +58,6 @@ class Rows:
             Settled: self._settled,
         }
 
-    def forget(self) -> None:
-        """The transaction was rolled back: nothing that was learned in it counts."""
-        self._names.clear()
-        self._run = 0
-
     def cursor(self, source: str) -> bytes:
         """How far a source was read; empty if nothing of it was."""
         found = self._db.execute("SELECT at FROM cursors WHERE source = ?", (source,)).fetchone()
@@ -97,8 +92,8 @@ class Rows:
             )
         elif isinstance(entry, Ended):
             self._db.execute(
-                "UPDATE runs SET ended_ns = ?, ending = ?, exit = ? WHERE at_ns = ?",
-                (entry.at_ns, entry.ending, entry.exit, entry.run_ns),
+                "INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)",
+                (entry.run_ns, entry.at_ns, entry.ending, entry.exit),
             )
 
     # --- the journal

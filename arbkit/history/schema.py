@@ -18,6 +18,7 @@ from pathlib import Path
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.files import open_own
+from arbkit.core.types import plain
 
 __all__ = ["NAME", "STEPS", "VERSION", "Damaged", "decimal", "open_to_read", "open_to_write", "told", "units"]
 
@@ -26,8 +27,7 @@ _RUNS_DEALS_ORDERS = """
 CREATE TABLE cursors (source TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE runs (
-    at_ns INTEGER PRIMARY KEY, mode TEXT NOT NULL, code TEXT NOT NULL, accounts TEXT NOT NULL,
-    ended_ns INTEGER, ending TEXT, exit INTEGER
+    at_ns INTEGER PRIMARY KEY, mode TEXT NOT NULL, code TEXT NOT NULL, accounts TEXT NOT NULL
 );
 CREATE TABLE deals (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL, opened_ns INTEGER NOT NULL, closed_ns INTEGER,
@@ -58,6 +58,7 @@ CREATE TABLE controls (
 CREATE INDEX controls_at ON controls (at_ns);
 """
 _DIARY = """
+CREATE TABLE ends (run INTEGER PRIMARY KEY, ended_ns INTEGER NOT NULL, ending TEXT NOT NULL, exit INTEGER NOT NULL);
 CREATE TABLE events (at_ns INTEGER NOT NULL, event TEXT NOT NULL, fields TEXT NOT NULL);
 CREATE INDEX events_at ON events (at_ns);
 CREATE TABLE balances (
@@ -88,7 +89,7 @@ def units(amount: Decimal) -> int | None:
 
 def decimal(amount: int | None) -> Decimal | None:
     """The inverse of ``units``."""
-    return None if amount is None else Decimal(amount).scaleb(-8)
+    return None if amount is None else Decimal(plain(Decimal(amount).scaleb(-8)))
 
 
 def open_to_write(path: Path, *, steps: Sequence[str] = STEPS) -> sqlite3.Connection:
@@ -119,7 +120,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     if not os.access(path, os.R_OK):
         raise ConfigError(f"{path}: belongs to another user, or may not be read")
     # without a log no process has it open, and nothing may be made beside it
-    how = "mode=ro" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
+    how = "mode=ro&readonly_shm=1" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
     with _told(path):
         found = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None)
         try:

@@ -17,7 +17,7 @@ from arbkit.history import diary
 from arbkit.history.chain import Chain, Cursor
 from arbkit.history.rows import Rows
 
-__all__ = ["JOURNAL", "Sources", "pack", "rotate"]
+__all__ = ["JOURNAL", "At", "Sources", "at_of", "pack", "rotate"]
 
 JOURNAL = "journal"
 _FULL = 8 << 20
@@ -31,23 +31,34 @@ class _Place(Struct, frozen=True, kw_only=True):
     offset: int = 0
 
 
-class Sources:
-    """Reads on where the database is. Raises what ``Chain`` and SQLite raise; then the caller rolls back and calls
-    ``again``."""
+class At(Struct, frozen=True, kw_only=True):
+    """How far both sources are read."""
 
-    def __init__(self, folder: Path, database: sqlite3.Connection) -> None:
+    journal: Cursor
+    diary: _Place
+
+
+def at_of(database: sqlite3.Connection) -> At:
+    """How far a database is."""
+    rows = Rows(database)
+    journal, entries = rows.cursor(JOURNAL), rows.cursor(diary.NAME)
+    return At(
+        journal=msgspec.json.decode(journal, type=Cursor) if journal else Cursor(),
+        diary=msgspec.json.decode(entries, type=_Place) if entries else _Place(),
+    )
+
+
+class Sources:
+    """Reads on where the database is, at most to ``until``. Raises what ``Chain`` and SQLite raise; the caller rolls
+    back then, and makes another one."""
+
+    def __init__(self, folder: Path, database: sqlite3.Connection, until: At | None = None) -> None:
+        self._until = until
         self.chain = Chain(folder / JOURNAL)
         self._diary = folder / diary.NAME
         self._rows = Rows(database)
-        self.again()
-
-    def again(self) -> None:
-        """Begin where the database is."""
-        self._rows.forget()
-        at = self._rows.cursor(JOURNAL)
-        self.cursor = msgspec.json.decode(at, type=Cursor) if at else Cursor()
-        at = self._rows.cursor(diary.NAME)
-        self._place = msgspec.json.decode(at, type=_Place) if at else _Place()
+        at = at_of(database)
+        self.cursor, self._place = at.journal, at.diary
 
     def close(self) -> None:
         self.chain.close()
@@ -61,6 +72,11 @@ class Sources:
     def step(self, most: int) -> bool:
         """Take at most so many bytes of the journal and of the diary, in the caller's transaction. False: nothing is
         left now."""
+        end = None if self._until is None else self._until.journal
+        if end is not None and (self.cursor.file, self.cursor.offset) >= (end.file, end.offset):
+            return self._entries(most)
+        if end is not None and self.cursor.file == end.file:
+            most = min(most, end.offset - self.cursor.offset)
         records, cursor = self.chain.read(self.cursor, most)
         for record, repeated in records:
             self._rows.take(record, repeated=repeated)
@@ -74,6 +90,11 @@ class Sources:
         """Of the diary; True if there may be more."""
         past = dict(past_files(self._diary))
         place, live = self._place, max(past, default=0) + 1
+        if self._until is not None:
+            end_at = self._until.diary
+            if (place.file, place.offset) >= (end_at.file, end_at.offset):
+                return False
+            most = min(most, end_at.offset - place.offset) if place.file == end_at.file else most
         path = self._diary if place.file >= live else past.get(place.file)
         data = b"" if path is None else _read(path, place.offset, most)
         found, end = diary.entries(data)
