@@ -19,9 +19,11 @@ from arbkit.core.orders.journal import JournalStart, Record, scan, whole
 from arbkit.core.runtime.files import read_own
 from arbkit.core.runtime.journal_file import past_files
 
-__all__ = ["Chain", "Cursor"]
+__all__ = ["Chain", "Cursor", "open_packed"]
 
 _HEAD = 4096
+_LONGEST = 2 << 20
+"""No record is so long."""
 
 
 class Cursor(Struct, frozen=True, kw_only=True):
@@ -85,10 +87,15 @@ class Chain:
         following = self._files[at + 1] if at + 1 < len(self._files) else None
         until = following.start.until if following is not None and following.number == file.number + 1 else 0
         size = min(most, until - cursor.offset) if until else most
-        records, moved = self._whole(file, cursor, self._bytes(file, cursor.offset, size)) if size > 0 else ([], cursor)
+        data = self._bytes(file, cursor.offset, size) if size > 0 else b""
+        records, moved = self._whole(file, cursor, data)
+        if moved == cursor and len(data) == most < _LONGEST:  # a record may be longer
+            return self.read(cursor, _LONGEST)
         if not records and moved == cursor and following is not None:
             if cursor.offset < until:
                 self.problems.append(f"{file.path} is damaged or too short: byte {cursor.offset} of {until}")
+            if following.number > file.number + 1:
+                self.problems.append(f"files {file.number + 1} to {following.number - 1} before {following.path} are lost")
             return [], _begin(following, skip=max(cursor.offset - until, 0) if until else 0)
         return records, moved
 
@@ -117,7 +124,7 @@ class Chain:
     def damage(self) -> list[str]:
         """Of the journal itself: bytes after the last record that are none, as text."""
         try:
-            with _open(self.journal) as file:
+            with open_packed(self.journal) as file:
                 found = scan(iter(lambda: file.read(1 << 20), b""), lambda _: None)
         except FileNotFoundError:
             return []
@@ -157,7 +164,7 @@ class Chain:
         if self._past is None or self._past[0] != file.path:
             if self._past is not None:
                 self._past[1].close()
-            self._past = file.path, _open(file.path)
+            self._past = file.path, open_packed(file.path)
         handle = self._past[1]
         if handle.tell() != offset:
             handle.seek(offset)
@@ -197,13 +204,17 @@ def _newest(files: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
     return sorted(dict(sorted(files)).items())
 
 
-def _open(path: Path) -> BufferedIOBase:
-    raw = os.fdopen(read_own(path), "rb")
-    return gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+def open_packed(path: Path) -> BufferedIOBase:
+    """A file of ours to read, unpacked if it is packed. Raises like ``read_own``."""
+    handle = read_own(path)
+    if path.suffix != ".gz":
+        return os.fdopen(handle, "rb")
+    os.close(handle)  # GzipFile closes only what it has opened
+    return gzip.GzipFile(path)
 
 
 def _start(path: Path) -> JournalStart:
-    with _open(path) as file:
+    with open_packed(path) as file:
         return _first(file.read(_HEAD))
 
 

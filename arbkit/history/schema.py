@@ -120,12 +120,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     if not os.access(path, os.R_OK):
         raise ConfigError(f"{path}: belongs to another user, or may not be read")
     # without a log no process has it open, and nothing may be made beside it
-    how = "mode=ro&readonly_shm=1" if path.with_name(f"{NAME}-wal").exists() else "immutable=1"
+    how = "mode=ro&readonly_shm=1" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     with _told(path):
         found = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None)
         try:
             (version,) = found.execute("PRAGMA user_version").fetchone()
             _check(path, version, VERSION)
+            if not version:
+                raise FileNotFoundError(2, "it is being made", str(path))
             if version < VERSION:
                 raise ConfigError(
                     f"{path} was written by an older arbkit (version {version}, this one reads {VERSION}): the next "

@@ -14,7 +14,7 @@ from msgspec import Struct
 from arbkit.core.runtime.files import open_own, read_own
 from arbkit.core.runtime.journal_file import past_file, past_files
 from arbkit.history import diary
-from arbkit.history.chain import Chain, Cursor
+from arbkit.history.chain import Chain, Cursor, open_packed
 from arbkit.history.rows import Rows
 
 __all__ = ["JOURNAL", "At", "Sources", "at_of", "pack", "rotate"]
@@ -114,13 +114,11 @@ class Sources:
 
 def _read(path: Path, offset: int, most: int) -> bytes:
     try:
-        handle = read_own(path)
+        with open_packed(path) as file:
+            file.seek(offset)
+            return file.read(most)
     except FileNotFoundError:
         return b""
-    with os.fdopen(handle, "rb") as raw:
-        file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-        file.seek(offset)
-        return file.read(most)
 
 
 def rotate(folder: Path) -> None:

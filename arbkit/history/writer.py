@@ -76,9 +76,6 @@ class History:
             sources = database = None
             try:
                 database, sources = self._open()
-                if self.failure:
-                    self.failure = ""
-                    self._log("history.back")
                 self._follow(database, sources)
                 return
             except (sqlite3.Error, OSError, ArbkitError) as error:
@@ -145,6 +142,9 @@ class History:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
+        if self.failure:
+            self.failure = ""
+            self._log("history.back")
         return more
 
     def _wait(self) -> None:
