@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Asked, options, print_rows
+from arbkit.cli.past import Question, options, print_rows
 from arbkit.history import read
 from arbkit.history.views import Alarm
 
 
 @click.command()
 @options
-def command(asked: Asked) -> int:
+def command(asked: Question) -> int:
     """List what an operator must know: alarms, refused keys, failed strategies, modes that breakers have set."""
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.alarms(history, asked.window), ("time", "alarm", "what"), _row, "no alarms")
+        print_rows(asked, read.alarms(history, asked.span), ("time", "alarm", "what"), _row, "no alarms")
     return 0
 
 

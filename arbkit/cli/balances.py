@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Asked, amount, options, print_rows, when
+from arbkit.cli.past import Question, amount, options, print_rows, when
 from arbkit.core.types import plain
 from arbkit.history import read
 from arbkit.history.views import BalanceRow
@@ -14,14 +14,14 @@ from arbkit.history.views import BalanceRow
 
 @click.command()
 @options
-def command(asked: Asked) -> int:
+def command(asked: Question) -> int:
     """List the balances of a running or stopped desk by its own ledger, noted once a minute.
 
     With --since also what they were then. --symbol BTC-USDT shows BTC and USDT.
     """
     columns = ("account", "asset", ">total", ">change", "as of (UTC)")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.balances(history, asked.window), columns, _row, "no balances")
+        print_rows(asked, read.balances(history, asked.span), columns, _row, "no balances")
     return 0
 
 

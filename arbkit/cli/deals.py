@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from arbkit.cli.past import Asked, amount, fold, options, print_rows, when
+from arbkit.cli.past import Question, amount, fold, options, print_rows, when
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import plain
 from arbkit.history import read
-from arbkit.history.views import DealRow, FillRow, OrderRow, Window
+from arbkit.history.views import DealRow, FillRow, OrderRow, Span
 from arbkit.monitor.terminal import emit, say, show
 
 _PARTS = ("slippage", "fees", "latency", "unwind", "leftovers")
@@ -21,7 +21,7 @@ _PARTS = ("slippage", "fees", "latency", "unwind", "leftovers")
 @click.argument("number", metavar="[ID]", type=int, required=False)
 @click.option("--split", is_flag=True, help="The parts of the difference between expected and realised.")
 @options
-def command(asked: Asked, number: int | None, split: bool) -> int:
+def command(asked: Question, number: int | None, split: bool) -> int:
     """List the deals of a running or stopped desk, or show one with its orders.
 
     expected: the net gain that the strategy saw. realised: what the orders brought, after fees, with leftovers at the
@@ -30,7 +30,7 @@ def command(asked: Asked, number: int | None, split: bool) -> int:
     with read.open_history(asked.folder) as history:
         if number is not None:
             return _one(history, number, asked.form == "json")
-        rows = read.deals(history, asked.window)
+        rows = read.deals(history, asked.span)
         if split:
             columns = ["time", "deal", ">expected", *(f">{part}" for part in _PARTS), ">realised"]
             print_rows(asked, rows, columns, _split, "no deals")
@@ -65,10 +65,10 @@ def _split(deal: DealRow) -> Sequence[str]:
     )
 
 
-def _sums(history: read.Reader, asked: Asked, shown: int) -> None:
+def _sums(history: read.Past, asked: Question, shown: int) -> None:
     """The sums of all that was asked for, on stderr: the table alone goes to a file."""
     total = 0
-    for found in read.deal_sums(history, msgspec.structs.replace(asked.window, limit=0)):
+    for found in read.deal_sums(history, msgspec.structs.replace(asked.span, limit=0)):
         total += found.deals
         text = (
             f"{found.deals} deals: expected {amount(found.expected)}, realised {amount(found.realised)} {found.asset}"
@@ -78,12 +78,12 @@ def _sums(history: read.Reader, asked: Asked, shown: int) -> None:
         say(f"the newest {shown} of {total} are shown: --limit 0 shows all, --since some")
 
 
-def _one(history: read.Reader, number: int, as_json: bool) -> int:
+def _one(history: read.Past, number: int, as_json: bool) -> int:
     deal = read.deal(history, number)
     if deal is None:
         raise ConfigError(f"there is no deal {number} in {history.path}; arbkit deals --json lists their ids")
-    orders = read.orders(history, Window(), deal=number)
-    fills = read.fills(history, Window(), deal=number)
+    orders = read.orders(history, Span(), deal=number)
+    fills = read.fills(history, Span(), deal=number)
     if as_json:
         emit({**msgspec.to_builtins(deal), "orders": orders, "fills": fills})
         return 0

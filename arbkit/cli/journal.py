@@ -18,9 +18,9 @@ from arbkit.core.orders.journal import Record
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.history import schema
 from arbkit.history.chain import Chain
+from arbkit.history.intake import JOURNAL, at_of
 from arbkit.history.rebuild import contents, rebuild
 from arbkit.history.schema import open_to_read
-from arbkit.history.sources import JOURNAL, at_of
 from arbkit.monitor.terminal import emit, say, show
 
 

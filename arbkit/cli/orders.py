@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Asked, options, print_rows
+from arbkit.cli.past import Question, options, print_rows
 from arbkit.core.types import plain
 from arbkit.history import read
 from arbkit.history.views import OrderRow
@@ -15,11 +15,11 @@ from arbkit.history.views import OrderRow
 @click.command()
 @click.option("--deal", type=int, help="Only the orders of this deal.")
 @options
-def command(asked: Asked, deal: int | None) -> int:
+def command(asked: Question, deal: int | None) -> int:
     """List the orders of a running or stopped desk. An order without a status is open, or its end is not known."""
     columns = ("time", "instrument", "purpose", "side", ">qty", ">limit", ">filled", "status")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.orders(history, asked.window, deal=deal), columns, _row, "no orders")
+        print_rows(asked, read.orders(history, asked.span, deal=deal), columns, _row, "no orders")
     return 0
 
 

@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from arbkit.cli.output import config_option, json_option
 from arbkit.core.types import plain
-from arbkit.history.views import Window
+from arbkit.history.views import Span
 from arbkit.monitor.terminal import clean, emit, show
 
-__all__ = ["TIME", "Asked", "amount", "fold", "options", "print_rows", "state_options", "when", "where_is"]
+__all__ = ["TIME", "Question", "amount", "fold", "options", "print_rows", "state_options", "when", "where_is"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -66,15 +66,15 @@ def _ns(time: datetime) -> int:
     return round(time.timestamp()) * 10**9
 
 
-class Asked(Struct, kw_only=True):
+class Question(Struct, kw_only=True):
     """The options of such a command."""
 
     folder: Path
-    window: Window
+    span: Span
     form: str
     """``table``, ``json`` or ``csv``."""
     limited: bool = False
-    """The limit of the window is ours, not the user's."""
+    """The limit of the span is ours, not the user's."""
 
 
 def state_options(command: _Command) -> _Command:
@@ -90,7 +90,7 @@ def state_options(command: _Command) -> _Command:
 
 
 def options(command: _Command) -> _Command:
-    """The options of a command that lists rows. It is called with one ``Asked`` in place of them."""
+    """The options of a command that lists rows. It is called with one ``Question`` in place of them."""
 
     def asked(*args: Any, **given: Any) -> Any:
         names = (
@@ -134,20 +134,20 @@ def _asked(
     paper: bool,
     config_file: str | None,
     as_json: bool,
-) -> Asked:
+) -> Question:
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--since is not before --until")
     form = "csv" if as_csv else "json" if as_json else "table"
-    window = Window(symbol=symbol, venue=venue, limit=limit or 0)
+    span = Span(symbol=symbol, venue=venue, limit=limit or 0)
     if limit is None and form == "table":
-        window = msgspec.structs.replace(window, limit=SHOWN)
+        span = msgspec.structs.replace(span, limit=SHOWN)
     if since is not None:
-        window = msgspec.structs.replace(window, since_ns=since)
+        span = msgspec.structs.replace(span, since_ns=since)
     if until is not None:
-        window = msgspec.structs.replace(window, until_ns=until)
-    return Asked(folder=where_is(state_folder, paper, config_file), window=window, form=form, limited=limit is None)
+        span = msgspec.structs.replace(span, until_ns=until)
+    return Question(folder=where_is(state_folder, paper, config_file), span=span, form=form, limited=limit is None)
 
 
 def where_is(state_folder: str | None, paper: bool, config_file: str | None) -> Path:
@@ -195,7 +195,7 @@ def fold(name: str, names: Sequence[str]) -> str:
 
 
 def print_rows(
-    asked: Asked, rows: Iterable[Struct], columns: Sequence[str], cells: Callable[[Any], Sequence[str]], empty: str
+    asked: Question, rows: Iterable[Struct], columns: Sequence[str], cells: Callable[[Any], Sequence[str]], empty: str
 ) -> None:
     """Rows as JSON, CSV or a table. ``columns``: of the table; ``>`` before a name = to the right. The first is the
     time of the row in ns, of which the day stands above. ``cells`` makes the texts of a row."""

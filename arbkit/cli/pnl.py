@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Asked, amount, options, print_rows, when
+from arbkit.cli.past import Question, amount, options, print_rows, when
 from arbkit.history import read
 from arbkit.history.views import GainRow
 
 
 @click.command()
 @options
-def command(asked: Asked) -> int:
+def command(asked: Question) -> int:
     """Show the gain of each day (UTC).
 
     realised: what the deals brought that ended that day. marked: all gains since they were last settled, with what is
@@ -21,7 +21,7 @@ def command(asked: Asked) -> int:
     """
     columns = ("day", ">deals", ">realised", ">marked", ">change", "asset")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.gains(history, asked.window), columns, _row, "no deals and no gain")
+        print_rows(asked, read.gains(history, asked.span), columns, _row, "no deals and no gain")
     return 0
 
 

@@ -95,7 +95,9 @@ class Chain:
             if cursor.offset < until:
                 self.problems.append(f"{file.path} is damaged or too short: byte {cursor.offset} of {until}")
             if following.number > file.number + 1:
-                self.problems.append(f"files {file.number + 1} to {following.number - 1} before {following.path} are lost")
+                self.problems.append(
+                    f"files {file.number + 1} to {following.number - 1} before {following.path} are lost"
+                )
             return [], _begin(following, skip=max(cursor.offset - until, 0) if until else 0)
         return records, moved
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
 from arbkit.history import schema
+from arbkit.history.intake import At, Intake
 from arbkit.history.schema import Damaged, open_to_read, open_to_write
-from arbkit.history.sources import At, Sources
 
 __all__ = ["Rebuilt", "contents", "rebuild"]
 
@@ -72,16 +72,16 @@ def _fill(folder: Path, database: sqlite3.Connection, breath_s: float, until: At
     database.execute("PRAGMA synchronous = OFF")
     breath = threading.Event()
     piece = _PIECE >> 6 if breath_s else _PIECE
-    sources = Sources(folder, database, until)
+    intake = Intake(folder, database, until)
     try:
         database.execute("BEGIN")
-        while sources.step(piece):
+        while intake.step(piece):
             if breath_s:
                 breath.wait(breath_s)
         database.execute("COMMIT")
-        return list(sources.chain.problems)
+        return list(intake.chain.problems)
     finally:
-        sources.close()
+        intake.close()
         if not database.in_transaction:
             database.execute("PRAGMA journal_mode = WAL")
 

@@ -23,7 +23,7 @@ __all__ = [
     "OrderRow",
     "ReasonRow",
     "RunRow",
-    "Window",
+    "Span",
 ]
 
 ALARMS = frozenset(
@@ -49,7 +49,7 @@ REASONS = frozenset(
 """Events of the log that say why nothing is traded, and that it is again."""
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class Span(Struct, frozen=True, kw_only=True):
     """What of the history is wanted. Empty = all."""
 
     since_ns: int = 0
@@ -102,7 +102,7 @@ class DealRow(Struct, frozen=True, kw_only=True):
 
 
 class DealSum(Struct, frozen=True, kw_only=True):
-    """All deals of a window in one asset."""
+    """All deals of a span in one asset."""
 
     asset: str
     deals: int
@@ -152,7 +152,7 @@ class FillRow(Struct, frozen=True, kw_only=True):
 
 
 class BalanceRow(Struct, frozen=True, kw_only=True):
-    """An asset of an account: the newest total of the window, and what it was at its beginning."""
+    """An asset of an account: the newest total of the span, and what it was at its beginning."""
 
     account: str
     asset: str

@@ -21,9 +21,9 @@ from arbkit.core.log import Log
 from arbkit.core.runtime.files import open_own
 from arbkit.core.runtime.journal_file import past_files
 from arbkit.history import diary, schema
+from arbkit.history.intake import JOURNAL, Intake, pack, rotate
 from arbkit.history.rebuild import rebuild
 from arbkit.history.schema import Damaged, open_to_write
-from arbkit.history.sources import JOURNAL, Sources, pack, rotate
 
 __all__ = ["History"]
 
@@ -73,16 +73,16 @@ class History:
 
     def _run(self) -> None:
         while True:
-            sources = database = None
+            intake = database = None
             try:
-                database, sources = self._open()
-                self._follow(database, sources)
+                database, intake = self._open()
+                self._follow(database, intake)
                 return
             except (sqlite3.Error, OSError, ArbkitError) as error:
                 self._failed(error)
             finally:
-                if sources is not None:
-                    sources.close()
+                if intake is not None:
+                    intake.close()
                 if database is not None:
                     database.close()
             if self._stopped.wait(RETRY_S):
@@ -109,34 +109,34 @@ class History:
             self.failure = f"{why}; that failed: {error}"
             self._log("alarm.history", why=self.failure)
 
-    def _open(self) -> tuple[sqlite3.Connection, Sources]:
+    def _open(self) -> tuple[sqlite3.Connection, Intake]:
         self._write_diary()
         database = open_to_write(self._folder / schema.NAME)
-        sources = Sources(self._folder, database)
+        intake = Intake(self._folder, database)
         if self._size >= 0:
-            sources.back(self._size)
+            intake.back(self._size)
             self._size = -1
-        return database, sources
+        return database, intake
 
-    def _follow(self, database: sqlite3.Connection, sources: Sources) -> None:
+    def _follow(self, database: sqlite3.Connection, intake: Intake) -> None:
         """Until the end of the run, and then until nothing is left."""
         while True:
             stopped = self._stopped.is_set()
             self._write_diary()
-            while self._step(database, sources):
+            while self._step(database, intake):
                 if not stopped:
                     self._stopped.wait(BREATH_S)
                     self._write_diary()
-            self._pack(sources)
+            self._pack(intake)
             if stopped:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 return
             self._wait()
 
-    def _step(self, database: sqlite3.Connection, sources: Sources) -> bool:
+    def _step(self, database: sqlite3.Connection, intake: Intake) -> bool:
         database.execute("BEGIN IMMEDIATE")
         try:
-            more = sources.step(PIECE)
+            more = intake.step(PIECE)
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
@@ -172,12 +172,12 @@ class History:
             os.close(handle)
         self._unwritten = b""
 
-    def _pack(self, sources: Sources) -> None:
+    def _pack(self, intake: Intake) -> None:
         """Compress the files of the journal that are in the database."""
         packed = False
         for number, path in past_files(self._folder / JOURNAL):
-            if number < sources.cursor.file and path.suffix != ".gz":
+            if number < intake.cursor.file and path.suffix != ".gz":
                 pack(path)
                 packed = True
         if packed:
-            sources.chain.close()
+            intake.chain.close()

@@ -19,7 +19,7 @@ from arbkit.core.runtime import journal_file
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile, past_files
 from arbkit.history.chain import Chain, Cursor
-from arbkit.history.sources import pack
+from arbkit.history.intake import pack
 
 S = 1_000_000_000
 T0 = 1_780_000_000 * S

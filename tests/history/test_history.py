@@ -23,7 +23,7 @@ from arbkit.core.runtime.journal_file import JournalFile, past_files
 from arbkit.history import read, rebuild, schema, writer
 from arbkit.history.diary import Ended, Marked, Owned, Told
 from arbkit.history.schema import open_to_read, open_to_write
-from arbkit.history.views import Window
+from arbkit.history.views import Span
 from arbkit.history.writer import History
 
 S = 1_000_000_000
@@ -69,9 +69,9 @@ def there(folder: Path) -> list[Any]:
         return []
 
 
-def read_all(folder: Path, window: Window | None = None) -> list[Any]:
+def read_all(folder: Path, span: Span | None = None) -> list[Any]:
     with read.open_history(folder) as history:
-        return read.deals(history, window or Window())
+        return read.deals(history, span or Span())
 
 
 def fresh(folder: Path) -> dict[str, str]:
@@ -97,19 +97,19 @@ def test_what_the_journal_says_is_in_the_database(folder: Path, writes: Any, beg
     with read.open_history(folder) as history:
         (run,) = read.runs(history)
         assert (run.mode, run.accounts, run.ended_ns) == ("live", {"v:main": "prod", "w:main": "prod"}, None)
-        *ended, last = read.deals(history, Window())
+        *ended, last = read.deals(history, Span())
         assert [deal.id for deal in ended] == list(range(1, 21))
         assert {deal.realised for deal in ended} == {Decimal("0.1")}
         assert {deal.expected for deal in ended} == {Decimal("0.05")}
         assert (last.outcome, last.realised, last.closed_ns) == (None, None, None)
         assert ended[0].instruments == ["v:BTC-USDT", "w:BTC-USDT"]
-        bought, sold = read.orders(history, Window(), deal=3)
+        bought, sold = read.orders(history, Span(), deal=3)
         assert (bought.side, bought.paid, bought.fees) == ("buy", Decimal("600.03"), (("USDT", Decimal("0.1")),))
         assert (sold.side, sold.paid, sold.status) == ("sell", Decimal("600.33"), "filled")
-        assert len(read.fills(history, Window())) == 40
-        (total,) = read.deal_sums(history, Window())
+        assert len(read.fills(history, Span())) == 40
+        (total,) = read.deal_sums(history, Span())
         assert (total.deals, total.realised, total.unvalued) == (21, Decimal(2), 1)
-        (day,) = read.gains(history, Window())
+        (day,) = read.gains(history, Span())
         assert (day.deals, day.realised) == (20, Decimal(2))
 
 
@@ -118,14 +118,14 @@ def test_windows(folder: Path, writes: Any, begin: Callable[[], History]) -> Non
     with journal(folder) as file:
         file.append(writes.start() + b"".join(writes.whole(T0 + count * S) for count in range(10)))
         begin().close()
-    assert [deal.id for deal in read_all(folder, Window(since_ns=T0 + 3 * S, until_ns=T0 + 5 * S))] == [4, 5]
-    assert [deal.id for deal in read_all(folder, Window(limit=2))] == [9, 10]
-    assert len(read_all(folder, Window(venue="v", symbol="BTC-USDT"))) == 10
-    assert read_all(folder, Window(venue="v", symbol="BTC-USD")) == []
-    assert read_all(folder, Window(venue="x")) == []
+    assert [deal.id for deal in read_all(folder, Span(since_ns=T0 + 3 * S, until_ns=T0 + 5 * S))] == [4, 5]
+    assert [deal.id for deal in read_all(folder, Span(limit=2))] == [9, 10]
+    assert len(read_all(folder, Span(venue="v", symbol="BTC-USDT"))) == 10
+    assert read_all(folder, Span(venue="v", symbol="BTC-USD")) == []
+    assert read_all(folder, Span(venue="x")) == []
     with read.open_history(folder) as history:
-        assert len(read.orders(history, Window(venue="w"))) == 10
-        assert len(read.fills(history, Window(venue="w", limit=3))) == 3
+        assert len(read.orders(history, Span(venue="w"))) == 10
+        assert len(read.fills(history, Span(venue="w", limit=3))) == 3
 
 
 def test_a_late_fill_opens_a_deal_again(folder: Path, writes: Any, begin: Callable[[], History]) -> None:
@@ -156,13 +156,13 @@ def test_the_diary(folder: Path, writes: Any, begin: Callable[[], History]) -> N
         history.tell(Ended(at_ns=T0 + 9 * S, run_ns=T0, ending="idle", exit=0))
         history.close()
     with read.open_history(folder) as history_of:
-        assert [alarm.event for alarm in read.alarms(history_of, Window())] == ["alarm.deal_held"]
-        assert read.alarms(history_of, Window(venue="x")) == []
-        assert len(read.alarms(history_of, Window(venue="w", symbol="A-B"))) == 1
-        (row,) = read.balances(history_of, Window(since_ns=T0 + S))
+        assert [alarm.event for alarm in read.alarms(history_of, Span())] == ["alarm.deal_held"]
+        assert read.alarms(history_of, Span(venue="x")) == []
+        assert len(read.alarms(history_of, Span(venue="w", symbol="A-B"))) == 1
+        (row,) = read.balances(history_of, Span(since_ns=T0 + S))
         assert (row.total, row.before) == (Decimal("11.5"), Decimal(10))
-        assert [day.change for day in read.gains(history_of, Window())] == [None, Decimal("1.5")]
-        assert [one.name for one in read.reasons(history_of, Window())] == ["v", "v:A-B>w:A-B"]
+        assert [day.change for day in read.gains(history_of, Span())] == [None, Decimal("1.5")]
+        assert [one.name for one in read.reasons(history_of, Span())] == ["v", "v:A-B>w:A-B"]
         assert read.runs(history_of)[0].ending == "idle"
     assert fresh(folder) == present(folder)
 
@@ -318,7 +318,7 @@ def test_a_full_disk_costs_only_time(
         history.close()
     assert len(read_all(folder)) == 100
     with read.open_history(folder) as history_of:
-        assert [row.total for row in read.balances(history_of, Window())] == [Decimal(1)]
+        assert [row.total for row in read.balances(history_of, Span())] == [Decimal(1)]
 
 
 def test_an_older_database_goes_through_the_steps(folder: Path, writes: Any, begin: Callable[[], History]) -> None:
@@ -333,7 +333,7 @@ def test_an_older_database_goes_through_the_steps(folder: Path, writes: Any, beg
         begin().close()
     with read.open_history(folder) as history:
         assert [run.at_ns for run in read.runs(history)] == [5, T0]
-        assert len(read.deals(history, Window())) == 1
+        assert len(read.deals(history, Span())) == 1
 
 
 def test_a_newer_database_is_left_alone(

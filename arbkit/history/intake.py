@@ -17,7 +17,7 @@ from arbkit.history import diary
 from arbkit.history.chain import Chain, Cursor, open_packed
 from arbkit.history.rows import Rows
 
-__all__ = ["JOURNAL", "At", "Sources", "at_of", "pack", "rotate"]
+__all__ = ["JOURNAL", "At", "Intake", "at_of", "pack", "rotate"]
 
 JOURNAL = "journal"
 _FULL = 8 << 20
@@ -48,7 +48,7 @@ def at_of(database: sqlite3.Connection) -> At:
     )
 
 
-class Sources:
+class Intake:
     """Reads on where the database is, at most to ``until``. Raises what ``Chain`` and SQLite raise; the caller rolls
     back then, and makes another one."""
 
