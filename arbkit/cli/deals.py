@@ -70,9 +70,8 @@ def _sums(history: read.Past, asked: Question, shown: int) -> None:
     total = 0
     for found in read.deal_sums(history, msgspec.structs.replace(asked.span, limit=0)):
         total += found.deals
-        text = (
-            f"{found.deals} deals: expected {amount(found.expected)}, realised {amount(found.realised)} {found.asset}"
-        )
+        sums = f"expected {amount(found.expected)}, realised {amount(found.realised)} {found.asset}"
+        text = f"{found.deals} deals of {asked.folder}: {sums}"
         say(text + (f"; {found.unvalued} without a value" if found.unvalued else ""))
     if total > shown:
         say(f"the newest {shown} of {total} are shown: --limit 0 shows all, --since some")

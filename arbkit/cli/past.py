@@ -30,6 +30,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SHOWN = 50
 """So many rows a table has without ``--limit``."""
 WIDTH = 80
+CONTROL = "control"
+"""Socket of a desk that runs, in its folder: ``core.runtime.control``, which a reader need not load."""
 
 
 class _Time(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -151,15 +153,17 @@ def _asked(
 
 
 def where_is(state_folder: str | None, paper: bool, config_file: str | None) -> Path:
-    """The folder of the live run, of the paper run where there is no other or ``--paper`` asks for it."""
+    """The folder of the live run; of the paper run with ``--paper``, where there is no other, and where it is the one
+    that runs."""
     if state_folder:
         root = Path(state_folder)
     else:
         from arbkit.config.load import load
 
         root = load(config_file).state.path
-    live = root / "live"
-    return root / "paper" if paper or not live.exists() else live
+    live, other = root / "live", root / "paper"
+    runs = (other / CONTROL).exists() and not (live / CONTROL).exists()
+    return other if paper or not live.exists() or runs else live
 
 
 # --- words
