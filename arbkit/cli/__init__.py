@@ -34,6 +34,7 @@ _COMMANDS = {
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
+    "keys": ("arbkit.cli.keys", "Keys of venues: the vault, and what the keys may do."),
     "mode": ("arbkit.cli.mode", "Show or set the mode of a running desk: active, reducing, halted."),
     "new": ("arbkit.cli.new", "Make the package of a new strategy or venue."),
     "replay": ("arbkit.cli.replay", "Replay recorded frames, or a captured run."),
