@@ -91,7 +91,7 @@ class Dialer:
 
     def opened(self, link: Link, now_ns: int) -> None:
         """Its connection is made."""
-        link.opened(now_ns, self._rng)
+        link.opened(now_ns)
         self.settle(link, now_ns)
 
     def wake(self, link: Link, now_ns: int) -> None:

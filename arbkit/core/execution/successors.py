@@ -6,8 +6,8 @@ and fills books of its own. When each book that can be trusted now has its like 
 new epoch, as after a snapshot. The old connection is closed after that. Two sessions never change one book.
 
 An heir that cannot be made, or has not all books in time, is given up, and tried again: the old connection goes on. If
-the old one ends first, the heir takes over with what it has. Private and trade sockets carry no books: they are dialled
-anew when nothing is in flight (the desk decides when).
+the old one ends first, the heir takes its place with what it has. Private and trade sockets carry no books: they are
+dialled anew when nothing is in flight (the desk decides when).
 """
 
 from __future__ import annotations
@@ -98,9 +98,6 @@ class Successors:
             self._dialer.remove(link)
             self._retry(mine.old, now_ns)
             return True
-        if heir.link.phase is not Phase.UP:
-            self._give_up(heir, now_ns)
-            return False
         self._take(heir, now_ns)
         self._dialer.remove(link)
         return True
@@ -116,7 +113,10 @@ class Successors:
 
     def _take(self, heir: _Heir, now_ns: int) -> None:
         for book in heir.books.by_id.values():
-            self._market.take(book)
+            if book.state is BookState.SYNCED:
+                self._market.take(book)
+            else:
+                self._market.lose(book.instrument, f"{heir.old.spec.link} is down")
         heir.link.books = self._market
         del self._heirs[heir.old.spec.link]
         self._log("link.taken_over", link=heir.old.spec.link, heir=heir.link.spec.link)

@@ -51,10 +51,10 @@ def test_connection_that_held_begins_the_backoff_anew() -> None:
     for _ in range(9):
         link.phase = Phase.DIALING
         link.lost("refused", 0, rng)
-    link.opened(0, Random(1))
+    link.opened(0)
     link.lost("cut", 29 * S, rng)
     assert link.attempt == 10
-    link.opened(0, Random(1))
+    link.opened(0)
     link.lost("cut", 30 * S, rng)
     assert link.attempt == 1
     assert link.dial_ns - 30 * S <= S // 4
@@ -63,7 +63,7 @@ def test_connection_that_held_begins_the_backoff_anew() -> None:
 def test_planned_end_is_dialled_at_once_but_only_once() -> None:
     """After an announced end, only the first attempt is without delay."""
     link, rng = make(), Random(1)
-    link.opened(0, Random(1))
+    link.opened(0)
     link.lost("going away", 40 * S, rng, planned=True)
     assert link.dial_ns == 40 * S
     link.phase = Phase.DIALING
@@ -75,6 +75,6 @@ def test_bad_frames_are_forgotten_after_their_window() -> None:
     """Five within ten seconds are too many; the count starts again with each connection."""
     link = make()
     assert [link.bad_frame(i * S) for i in range(5)] == [False] * 4 + [True]
-    link.opened(5 * S, Random(1))
+    link.opened(5 * S)
     assert not link.bad_frame(6 * S)
     assert link.counted.bad_frames == 6
