@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,7 +17,7 @@ from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
-from arbkit.adapters.wire import MS, S, number, time_sample, whole
+from arbkit.adapters.wire import MS, S, iso_ns, number, time_sample, whole
 from arbkit.core.types import (
     AssetStatus,
     Balance,
@@ -49,6 +48,7 @@ __all__ = [
 
 Row: TypeAlias = Mapping[str, Any]
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
 
 
@@ -291,10 +291,10 @@ def dated(got: Got) -> list[ClockSample]:
     headers = got.answer.headers
     if headers.get("age", "0") != "0":
         raise ValueError("the answer comes from a cache: its date is old")
-    try:
-        venue_ns = int(parsedate_to_datetime(headers.get("date", "")).timestamp()) * S
-    except (OverflowError, TypeError) as bad:
-        raise ValueError("not a date") from bad
+    day, month, year, clock = headers.get("date", "")[5:].split()[:4]
+    venue_ns = iso_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}Z")
+    if not venue_ns:
+        raise ValueError("not a date")
     return [time_sample(got.context.venue, venue_ns, S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
