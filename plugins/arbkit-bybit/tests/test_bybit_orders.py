@@ -504,6 +504,14 @@ def test_the_key_and_the_account_are_checked_before_trading(
     assert re.search(problem, status.problem)
     assert len(status.warnings) == bool(warning)
     assert warning in "".join(status.warnings)
+    assert status.withdraw is False
+
+
+def test_a_key_that_may_withdraw_is_told() -> None:
+    """``Wallet`` has ``Withdraw``; transfers between own accounts are none."""
+    rights = {"Spot": ["SpotTrade"], "Wallet": ["AccountTransfer", "Withdraw"]}
+    (status,), _ = pages(Ask(kind=AskKind.ACCOUNT), permitted(permissions=rights), INFO, WALLET)
+    assert (status.withdraw, list(status.rights)) == (True, ["SpotTrade", "AccountTransfer", "Withdraw"])
 
 
 def test_balances_never_show_more_than_there_is() -> None:

@@ -599,12 +599,13 @@ def test_what_can_be_moved() -> None:
 
 
 def test_what_the_key_may_do() -> None:
-    """Trading needs both permissions; one that can withdraw is warned of."""
+    """Trading needs both permissions; it is told whether the key can withdraw."""
     what = Ask(kind=AskKind.ACCOUNT)
-    assert answered(what, {"can_view": True, "can_trade": True, "can_transfer": False}) == [AccountStatus(ME)]
+    good = AccountStatus(ME, withdraw=False, rights=["can_view", "can_trade"])
+    assert answered(what, {"can_view": True, "can_trade": True, "can_transfer": False}) == [good]
     (status,) = answered(what, {"can_view": True, "can_trade": False, "can_transfer": True})
     assert "may not trade" in status.problem
-    assert "may withdraw" in status.warnings[0]
+    assert (status.withdraw, status.rights) == (True, ["can_view", "can_transfer"])
 
 
 def test_the_venues_time() -> None:

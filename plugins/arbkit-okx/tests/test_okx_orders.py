@@ -452,6 +452,15 @@ def test_an_account_that_cannot_trade_here_is_told_what_to_change(
     (status,) = rest.answered(Ask(kind=AskKind.ACCOUNT), HttpAnswer(200, {}, body), NOW_NS)
     assert bool(status.problem) == bool(words)
     assert all(word in status.problem for word in words)
+    assert status.withdraw is False
+
+
+def test_a_key_that_may_withdraw_is_told() -> None:
+    """``perm`` names it."""
+    row = {"acctLv": "1", "feeType": "0", "perm": "read_only,withdraw,trade", "ip": "10.0.0.1"}
+    body = json.dumps({"code": "0", "data": [row]}).encode()
+    (status,) = session(Role.REST).answered(Ask(kind=AskKind.ACCOUNT), HttpAnswer(200, {}, body), NOW_NS)
+    assert (status.withdraw, status.rights) == (True, ["read_only", "withdraw", "trade"])
 
 
 def test_movability_clock_and_catalogue() -> None:
