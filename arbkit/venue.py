@@ -195,7 +195,6 @@ from arbkit.plugins.hooks import (
 )
 
 __all__ = [
-    "DAY",
     "AccountSocket",
     "AccountStatus",
     "Ask",
@@ -227,6 +226,7 @@ __all__ = [
     "ConfigError",
     "Context",
     "CredentialsError",
+    "DAY",
     "Depth",
     "Dial",
     "Event",
