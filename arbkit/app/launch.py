@@ -41,7 +41,7 @@ from arbkit.monitor.log_writer import LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
 from arbkit.monitor.terminal import tell
 
-__all__ = ["Finished", "run", "start"]
+__all__ = ["Finished", "account_locks", "run", "start"]
 
 LoopFactory = Callable[[], AbstractEventLoop]
 
@@ -75,7 +75,7 @@ def run(
         raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
     locks = None
     try:
-        locks = AccountLocks(_lock_name(name, venue) for name, venue in config.venues.items()) if live else None
+        locks = account_locks(config.venues) if live else None
         return start(
             plan,
             strategy,
@@ -95,6 +95,11 @@ def run(
         if locks is not None:
             locks.close()
         folder.close()
+
+
+def account_locks(venues: Mapping[str, VenueConfig]) -> AccountLocks:
+    """Locks on the accounts of these venues. Raises ``ConfigError`` if another process has one of them."""
+    return AccountLocks(_lock_name(name, venue) for name, venue in venues.items())
 
 
 def _no_core_file() -> None:

@@ -39,6 +39,7 @@ _COMMANDS = {
     "fills": ("arbkit.cli.fills", "The fills, with their fees."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
     "journal": ("arbkit.cli.journal", "Show, check and rebuild what the journal holds."),
+    "keys": ("arbkit.cli.keys", "Keys of venues: the vault, and what the keys may do."),
     "mode": ("arbkit.cli.mode", "Show or set the mode of a running desk: active, reducing, halted."),
     "new": ("arbkit.cli.new", "Make the package of a new strategy or venue."),
     "orders": ("arbkit.cli.orders", "The orders of the deals."),

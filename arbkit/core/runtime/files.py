@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arbkit.core.errors import ConfigError
 
-__all__ = ["check_unwritable", "open_own", "own_folder", "read_own"]
+__all__ = ["check_folder", "check_unwritable", "open_own", "own_folder", "read_own"]
 
 _OTHERS_WRITE = 0o022
 _NOBODY = 0o077
@@ -93,6 +93,20 @@ def own_folder(path: Path, root: Path) -> None:
             raise ConfigError(f"the folder {folder} belongs to another user: use one of yours")
         if found.st_mode & _OTHERS_WRITE:
             raise ConfigError(f"others can write the folder {folder}: chmod 700 {folder}")
+    _check_above(root)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ``ConfigError`` if others can put another file into the place of one in this folder; ``OSError`` if it
+    cannot be looked at."""
+    found = folder.stat()
+    others = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
+    if found.st_uid not in (0, os.geteuid(), _UNMAPPED) or others:
+        raise ConfigError(f"others can write the folder {folder}: chmod go-w {folder}, or use another folder")
+    _check_above(folder)
+
+
+def _check_above(root: Path) -> None:
     for folder in root.resolve().parents:
         found = folder.stat()
         if found.st_uid not in (0, os.geteuid(), _UNMAPPED) or (
