@@ -101,7 +101,7 @@ async def _until_known(desk: Desk, runtime: Runtime) -> None:
 
 
 def _known(venue: Venue) -> bool:
-    assets = venue.poll(AskKind.ASSETS)
+    assets = venue.polls.get(AskKind.ASSETS)
     return venue.catalogued and (venue.setup.signer is None or (assets is not None and assets.known))
 
 

@@ -257,7 +257,7 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
         desk.catalogue.add(known)
     for venue in desk.venues.values():
         venue.catalogued = True
-    desk.wake(START_NS)
+    desk.startup.select(START_NS)
     desk.wake(START_NS)
     desk.opened(port.dialled[0], START_NS)
     return desk, port, desk.books[instrument.id]

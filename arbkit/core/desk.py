@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from arbkit.core.alarms import Alarms
 from arbkit.core.counters import Counters
 from arbkit.core.errors import ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.execution.dialer import GOING_AWAY, Dialer
@@ -148,6 +149,10 @@ class Desk:
         self.ledger = Ledger()
         self.guard = Guard()
         self.venues: dict[str, Venue] = {}
+        self._moved: set[str] = set()
+        """Venues whose ``due_ns`` may have changed; they add themselves."""
+        self._alarms: Alarms[str] = Alarms()
+        """When each venue is due."""
         self.requests = Requests(port, self.venues, self.guard, rng)
         self.dialer = Dialer(port, self.venues, self.requests, self.guard, self.watchdog, rng, self.counters, self.log)
         self.links = self.dialer.links
@@ -156,10 +161,11 @@ class Desk:
         for each in setup.venues:
             if each.exchange.venue in self.venues:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
-            self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
+            self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, self._moved, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
         for venue in self.venues.values():
             venue.health.most = setup.limits.max_mishaps
+            venue.moved()
         self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
@@ -236,7 +242,7 @@ class Desk:
         """When resting orders are to be cancelled (again), once the desk stops."""
         self._due_ns = now_ns
         self._dirty = True
-        """Due times may have changed."""
+        """Something other than books may have changed: ``due_ns`` is worked out anew."""
         self._restore(now_ns)
 
     def _restore(self, now_ns: int) -> None:
@@ -293,6 +299,7 @@ class Desk:
             return
         self._outputs(link, outputs, now_ns)
         if link.session.due_ns < link.due_ns:
+            self._dirty = True
             self.dialer.settle(link, now_ns)
         if probe is not None:
             self.counters.decode.observe((decoded - began) / 1000)
@@ -328,12 +335,15 @@ class Desk:
         self._dirty = True
         matched = self.requests.answered(ref, answer, now_ns)
         if matched is not None:
+            self._moved.add(matched.link.spec.venue)
             self._answered(matched, now_ns)
         self._end(now_ns)
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
-        self.startup.select(now_ns)
+        self._dirty = True
+        if now_ns >= self.startup.due_ns:
+            self.startup.select(now_ns)
         if now_ns >= self.audit.due_ns:
             self.audit.tick(now_ns)
             self.engine.reduce(now_ns)
@@ -361,8 +371,9 @@ class Desk:
             self.dialer.wake(link, now_ns)
         for order in self.tracker.overdue(now_ns):
             self.engine.doubtful(order, now_ns)
-        for venue in self.venues.values():
-            self._wake_venue(venue, now_ns)
+        self._settle_venues()
+        for name in self._alarms.take(now_ns):
+            self._wake_venue(self.venues[name], now_ns)
         self.sender.pump(now_ns)
         self.requests.pump(now_ns)
         for verdict in self.watchdog.tick(now_ns):
@@ -376,7 +387,6 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
-        self._dirty = True
         self._end(now_ns)
 
     def late(self, lag_ns: int, now_ns: int) -> None:
@@ -398,6 +408,7 @@ class Desk:
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
+        self._dirty = True
         self.sender.durable(position, now_ns)
         self._end(now_ns)
 
@@ -413,6 +424,7 @@ class Desk:
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
         self.engine.stop()
+        self._dirty = True
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
@@ -463,22 +475,27 @@ class Desk:
     @property
     def due_ns(self) -> int:
         """When ``wake`` wants to be called."""
-        if self._dirty or self.sender.active or self.tracker.active:
-            self._dirty = False
-            self.sender.settled()
-            self.tracker.settled()
-            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns)
-            for venue in self.venues.values():
-                due = min(due, venue.due_ns())
-            self._due_ns = due
-        return min(
-            self._due_ns,
-            self.dialer.alarms.due_ns,
-            self.watchdog.alarms.due_ns,
-            self.sender.due_ns,
-            self.requests.due_ns,
-            self.engine.due_ns,
-        )
+        if self._dirty or self._moved or self.engine.moved:
+            self._dirty = self.engine.moved = False
+            self._settle_venues()
+            self._due_ns = min(
+                self.audit.due_ns,
+                self.startup.due_ns,
+                self._cancel_ns,
+                self._alarms.due_ns,
+                self.dialer.alarms.due_ns,
+                self.watchdog.due_ns,
+                self.sender.due_ns,
+                self.requests.due_ns,
+                self.engine.due_ns,
+            )
+        return self._due_ns
+
+    def _settle_venues(self) -> None:
+        """Set the alarms of the venues in which something changed."""
+        for name in self._moved:
+            self._alarms.by(name, self.venues[name].due_ns())
+        self._moved.clear()
 
     @property
     def idle(self) -> bool:
@@ -544,6 +561,7 @@ class Desk:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
+                self._moved.add(link.spec.venue)
                 handler(link, out, now_ns)
 
     def _answered(self, matched: Answered, now_ns: int) -> None:
@@ -615,6 +633,7 @@ class Desk:
     def _faults(self, now_ns: int) -> None:
         """What sessions raised in this turn: the venue's fault costs the frame or the connection, the plugin's the
         link."""
+        self._dirty = True
         raised = self.guard.raised.copy()
         self.guard.raised.clear()
         for fault in raised:
@@ -641,9 +660,9 @@ class Desk:
 
     def _wake_venue(self, venue: Venue, now_ns: int) -> None:
         """Polls, listings, questions and paper that are due."""
-        for poll in venue.polls:
-            if poll.due_ns <= now_ns:
-                self.requests.ask(venue.rest, poll.asked(now_ns), now_ns)
+        venue.moved()
+        for ask in venue.polls.take(now_ns):
+            self.requests.ask(venue.rest, ask, now_ns)
         if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
             venue.orders_asked(now_ns)
             self.requests.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
@@ -734,6 +753,7 @@ class Desk:
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
         venue = link.spec.venue
         self.venues[venue].throttle.report(report, now_ns)
+        self.requests.freed(venue, now_ns)
         if report.until_ns > now_ns:
             ms = (report.until_ns - now_ns) / 1e6
             self.log("venue.throttled", venue=venue, bucket=report.bucket, ms=ms)

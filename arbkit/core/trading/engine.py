@@ -142,6 +142,8 @@ class Engine:
         self._told_naked: set[int] = set()
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
+        self.moved = True
+        """An executor was asked: ``due_ns`` may have changed. The desk resets it."""
 
     def stop(self) -> None:
         """No new deals from now on."""
@@ -205,6 +207,7 @@ class Engine:
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
+        self.moved = True
         deal = self._plan(running, opportunity, now_ns)
         if deal is None:
             return
@@ -546,6 +549,7 @@ class Engine:
         """Ask the executors whose time has come."""
         self._view.now_ns = now_ns
         self._timers_ns = now_ns
+        self.moved = True
         for deal in list(self.deals.values()):
             running = self._owners.get(deal.id)
             if running is not None and running.executor.due_ns <= now_ns:
@@ -562,6 +566,7 @@ class Engine:
 
     def _act(self, deal: Deal, running: RunningStrategy, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Ask an executor about its deal and carry out what passes the gate."""
+        self.moved = True
         if deal.id in self._broken:
             return
         commands: list[Command] = []
@@ -646,7 +651,7 @@ class Engine:
         del self.deals[deal.id]
         self._past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
-        self._sender.release(deal.id)
+        self._sender.release(deal, now_ns)
         self._told_naked.discard(deal.id)
         self._untold.discard(deal.id)
         assert deal.outcome is not None
