@@ -47,7 +47,7 @@ from arbkit.core.venues.venue import PaperSetup, VenueSetup
 from arbkit.plugins.registry import load
 from arbkit.testing.recording import Summary, read_frames
 
-__all__ = ["FrameResult", "frame"]
+__all__ = ["BenchPort", "FrameResult", "frame"]
 
 BOOK_LEVELS = 400
 CHANGES = (2, 10, 40)
@@ -173,7 +173,7 @@ def _recorded(path: Path) -> BookStream:
 # --- arbkit -----------------------------------------------------------------------------------------------------
 
 
-class _Port:
+class BenchPort:
     """A ``Port`` that sends nothing. It records dialled links and requests."""
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ class _Standing:
         return ()
 
 
-def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
+def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, BenchPort, Book]:
     """A desk with one open public link and an empty book."""
     from arbkit.strategies import SpreadArb, TakerExecutor
 
@@ -250,7 +250,7 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
         )
         for venue in (wire.venue, "rival")
     ]
-    port = _Port()
+    port = BenchPort()
     slot = RunningStrategy("bench", SpreadArb(symbols=(wire.native,)), TakerExecutor())
     desk = Desk(Setup(venues=setups, strategies=[slot]), port, START_NS)
     for known in (instrument, replace(instrument, venue="rival")):

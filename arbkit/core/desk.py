@@ -716,20 +716,30 @@ class Desk:
         return venue.clock.venue_ns(now_ns) - venue.clock.error_ns - READ_NS - venue.exchange.capabilities.lookup_lag_ns
 
     def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
-        self.venues[link.spec.venue].fees[fee.instrument] = fee
+        fees = self.venues[link.spec.venue].fees
+        if fees.get(fee.instrument) != fee:
+            fees[fee.instrument] = fee
+            self.view.version += 1
 
     def _on_instrument(self, link: Link, update: InstrumentUpdate, now_ns: int) -> None:
         new = update.instrument
         old = self.catalogue.get(new.id)
+        if new == old:
+            return
         self.catalogue.add(new)
+        self.view.version += 1
         if old is not None and old.rules != new.rules:
             self.venues[new.venue].refusals.changed(new.id)
         if old is not None and old.tradable is not new.tradable and new.id in self.books:
             self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)
 
     def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
-        self.venues[link.spec.venue].assets[status.asset] = status
+        assets = self.venues[link.spec.venue].assets
+        if assets.get(status.asset) == status:
+            return
+        assets[status.asset] = status
         self.identity.told(link.spec.venue, status.asset, status.contracts)
+        self.view.version += 1
 
     def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
         venue = self.venues[link.spec.venue]

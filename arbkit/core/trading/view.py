@@ -20,7 +20,8 @@ MAX_AGE_NS = 60_000_000_000
 
 
 class DeskView:
-    """The one view of a desk. ``now_ns`` is the time of the present turn; it reads, and owns nothing."""
+    """The one view of a desk; it reads, and owns nothing. The desk sets ``now_ns``, the time of the present turn, and
+    raises ``version`` when something changes that is computed with."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class DeskView:
     ) -> None:
         self.catalogue = catalogue
         self.now_ns = 0
+        self.version = 0
         self._books = books
         self._limits = limits
         self._left = limits.leftovers.net
