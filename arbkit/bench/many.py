@@ -114,7 +114,7 @@ def sync(desk: Desk, port: BenchPort, changes: int = 10) -> dict[str, tuple[str,
     while len(port.dialled) < wanted:
         now_ns += 1_100_000_000
         desk.wake(now_ns)
-    streams = {}
+    streams: dict[str, tuple[str, Stream]] = {}
     for link in port.dialled:
         desk.opened(link, now_ns)
         port.requests.clear()

@@ -81,7 +81,7 @@ def test_a_slow_venue_and_one_that_is_down_delay_nobody(kit):
     assert dialled() == {"aa", "bb", "cc"}
     rig.run(60)
     rig.mute = set()
-    for _, link, ref, _, _ in rig.requests():
+    for _, _, ref, _, _ in rig.requests():
         rig.no_answer(ref)
     rig.run(60)
     assert dialled() == {"aa", "bb", "cc", "dd"}
