@@ -91,6 +91,8 @@ READ_NS = 15 * SECOND
 """A balance may be read so long before its answer is here."""
 _MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
 """Refusals that say something about the venue, or about what we believe of it."""
+SAMPLED = 15
+"""One frame of a link in so many + 1 (a power of two) is timed, and one decision. Each order is."""
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
 
@@ -240,6 +242,8 @@ class Desk:
         }
         self._cancel_ns = NEVER
         """When resting orders are to be cancelled (again), once the desk stops."""
+        self._reads = 0
+        """Socket reads that changed a book."""
         self._due_ns = now_ns
         self._dirty = True
         """Something other than books may have changed: ``due_ns`` is worked out anew."""
@@ -290,10 +294,13 @@ class Desk:
         counted.messages += 1
         counted.bytes += len(data)
         link.watch.heard(now_ns)
-        probe = self._probe
-        began = probe() if probe is not None else 0
+        probe = None if counted.messages & SAMPLED else self._probe
+        began = decoded = 0
+        if probe is not None:
+            began = probe()
         outputs = self.guard.receive(link, data, now_ns)
-        decoded = probe() if probe is not None else 0
+        if probe is not None:
+            decoded = probe()
         if outputs is None:
             self._faults(now_ns)
             return
@@ -797,13 +804,17 @@ class Desk:
     def _end(self, now_ns: int) -> None:
         """Decide, then tell what could not be done in this turn, then write the journal."""
         if self.market.touched:
-            probe = self._probe
-            began = probe() if probe is not None else 0
-            self.engine.decide(now_ns)
-            if probe is not None:
-                self.counters.decision.observe((probe() - began) / 1000)
-                if self.sender.sent_ns:
-                    self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
+            self._reads += 1
+            probe = None if self._reads & SAMPLED else self._probe
+            if probe is None:
+                self.engine.decide(now_ns)
+            else:
+                began, turns = probe(), self.counters.turns
+                self.engine.decide(now_ns)
+                if self.counters.turns > turns:
+                    self.counters.decision.observe((probe() - began) / 1000)
+            if self.sender.sent_ns:
+                self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
         while self.guard.raised or self.requests.given_up or self.sender.refused:
             self._faults(now_ns)
             given_up = self.requests.given_up.copy()
