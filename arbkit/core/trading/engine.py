@@ -9,7 +9,7 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from arbkit.core.counters import Counters
-from arbkit.core.errors import LocalProtocolError
+from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Known, Tracker, own_update
 from arbkit.core.log import Log
@@ -30,7 +30,7 @@ from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import View
+from arbkit.core.protocols import Strategy, View
 from arbkit.core.trading import journaled
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
@@ -112,6 +112,8 @@ class Engine:
         self._sender = sender
         self._tracker = tracker
         self.strategies = list(strategies)
+        self._tops = {id(one): _near(one.strategy) for one in self.strategies if _asks_top(one)}
+        """Of each strategy that asks for best prices only: the instruments of which it wants every change now."""
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -143,6 +145,8 @@ class Engine:
         self._told_naked: set[int] = set()
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
+        self.moved = True
+        """An executor was asked: ``due_ns`` may have changed. The desk resets it."""
 
     def stop(self) -> None:
         """No new deals from now on."""
@@ -151,26 +155,33 @@ class Engine:
     # --- decisions
 
     def decide(self, now_ns: int) -> None:
-        """Once a socket read: hedge what waits for books, then let the strategies look at what was touched."""
-        touched = list(self._books.touched)
+        """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
+        touched, moved = list(self._books.touched), list(self._books.moved)
         self._books.touched.clear()
+        self._books.moved.clear()
         self._view.now_ns = now_ns
         if self.deals:
             self._deals_on_books(touched, now_ns)
         if self.stopping:
             return
         found: list[tuple[float, int, RunningStrategy, Opportunity]] = []
+        tops = self._tops
         for running in self.strategies:
             if running.failed:
                 continue
+            asked = touched
+            if (near := tops.get(id(running))) is not None:
+                asked = [one for one in touched if one in near or one in moved] if near else moved
+                if not asked:
+                    continue
+            self._counters.turns += 1
             proposed: Sequence[Opportunity] = ()
             try:
-                proposed = running.strategy.decide(self._view, touched, now_ns)
+                proposed = running.strategy.decide(self._view, asked, now_ns)
                 for opportunity in proposed:
                     found.append((-opportunity.expected_net, len(found), running, opportunity))
             except Exception as error:
                 self.fault(running, misreturned(proposed, error))
-        self._counters.turns += 1
         if found:
             if len(found) > 1:
                 found.sort(key=_by_net)
@@ -206,6 +217,7 @@ class Engine:
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
+        self.moved = True
         deal = self._plan(running, opportunity, now_ns)
         if deal is None:
             return
@@ -393,7 +405,9 @@ class Engine:
             self._limits.fill(intent.deal, fill, instrument)
             self._sender.journal(journaled.filled(fill, intent.cl_ord_id, now_ns))
             if fill.side is Side.BUY and fill.fee:
-                self._venues[instrument.venue].fee_in_base = any(asset == instrument.base for asset, _ in fill.fees)
+                in_base = any(asset == instrument.base for asset, _ in fill.fees)
+                self._view.version += self._venues[instrument.venue].fee_in_base is not in_base
+                self._venues[instrument.venue].fee_in_base = in_base
             if deal is not None:
                 deal.fill(fill)
             elif intent.deal not in self._left:  # one of those is made from its orders
@@ -544,6 +558,7 @@ class Engine:
         """Ask the executors whose time has come."""
         self._view.now_ns = now_ns
         self._timers_ns = now_ns
+        self.moved = True
         for deal in list(self.deals.values()):
             running = self._owners.get(deal.id)
             if running is not None and running.executor.due_ns <= now_ns:
@@ -560,6 +575,7 @@ class Engine:
 
     def _act(self, deal: Deal, running: RunningStrategy, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Ask an executor about its deal and carry out what passes the gate."""
+        self.moved = True
         if deal.id in self._broken:
             return
         commands: list[Command] = []
@@ -644,7 +660,7 @@ class Engine:
         del self.deals[deal.id]
         self._past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
-        self._sender.release(deal.id)
+        self._sender.release(deal, now_ns)
         self._told_naked.discard(deal.id)
         self._untold.discard(deal.id)
         assert deal.outcome is not None
@@ -688,6 +704,17 @@ def _gone(instrument_id: str) -> Instrument:
     return Instrument(
         venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
     )
+
+
+def _asks_top(running: RunningStrategy) -> bool:
+    asks = getattr(running.strategy, "asks", "depth")
+    if asks not in ("depth", "top"):
+        raise ConfigError(f'strategy {running.name}: asks = {asks!r} is neither "top" nor "depth"')
+    return bool(asks == "top")
+
+
+def _near(strategy: Strategy) -> Collection[str]:
+    return getattr(strategy, "near", ())
 
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:

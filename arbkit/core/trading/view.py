@@ -24,7 +24,8 @@ DOUBT_NS = CROSSED_NS
 
 
 class DeskView:
-    """The one view of a desk. ``now_ns`` is the time of the present turn; it reads, and owns nothing."""
+    """The one view of a desk; it reads, and owns nothing. The desk sets ``now_ns``, the time of the present turn, and
+    raises ``version`` when something changes that is computed with."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class DeskView:
     ) -> None:
         self.catalogue = catalogue
         self.now_ns = 0
+        self.version = 0
         self._books = books
         self._limits = limits
         self._left = limits.leftovers.net
