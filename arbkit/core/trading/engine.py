@@ -146,7 +146,7 @@ class Engine:
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
         self.moved = True
-        """An executor was asked: ``due_ns`` may have changed. The desk resets it."""
+        """An executor was asked: ``due_ns`` may have changed, until ``settled``."""
 
     def stop(self) -> None:
         """No new deals from now on."""
@@ -566,6 +566,10 @@ class Engine:
 
     def _on_timer(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
         self._act(deal, running, lambda: running.executor.on_timer(deal, self._view, now_ns), now_ns)
+
+    def settled(self) -> None:
+        """The desk has read ``due_ns``."""
+        self.moved = False
 
     @property
     def due_ns(self) -> int:
