@@ -99,7 +99,7 @@ class FakeView:
     def left(self, asset: str) -> Decimal:
         return self.lefts.get(asset, Decimal(0))
 
-    def room(self, instrument: str) -> Decimal:
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))
 
 

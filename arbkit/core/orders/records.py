@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from arbkit.core.types import Mode, NewOrder, OrdStatus
+from arbkit.core.types import Mode, NewOrder, OrdStatus, Side
 
 __all__ = [
     "KEPT",
@@ -28,6 +28,7 @@ __all__ = [
     "JournalStart",
     "Note",
     "OrderOutcome",
+    "Planned",
     "Record",
     "RunStart",
     "Settled",
@@ -88,11 +89,28 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     """Paid: (asset, amount) each."""
 
 
+class Planned(Struct, frozen=True, gc=False, kw_only=True, array_like=True):
+    """A leg of a deal, as planned."""
+
+    instrument: str
+    account: str
+    side: Side
+    qty: Decimal
+    px: Decimal
+    wave: int = 0
+
+
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
+    """A deal began, or got a leg more: the newest record of a deal counts."""
+
     at_ns: int
     deal: int
     strategy: str
     instruments: Sequence[str]
+    asset: str = ""
+    """What the deal gains is in it; "" = the quote of its legs."""
+    legs: Sequence[Planned] = ()
+    """Empty for one purchase and one sale of the same size, sent at once: their orders tell it."""
 
 
 class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
