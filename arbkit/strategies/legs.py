@@ -24,8 +24,8 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _EVEN = 0.05
 """How far the legs of an asset may differ at their limit prices, as a fraction: fees, slippage and depth."""
-_TINY = Decimal("1e-9")
-"""In lots: what a division of Decimals may lack."""
+_TINY, _HALF = Decimal("1e-9"), Decimal("0.5")
+"""In lots: what a division of Decimals may lack, and what rounds to the nearest lot."""
 
 
 def pair(opportunity: Opportunity, view: View) -> tuple[list[DealLeg], Decimal] | None:
@@ -173,10 +173,22 @@ def scaled(deal: Deal, wave: int, view: View) -> list[tuple[int, Decimal]]:
                 parts.append(max(-overs[asset] / sum(whole), _ZERO))
         part = min([*parts, _ONE]) if parts else min(share, _ONE)
         instrument = view.catalogue[leg.instrument]
-        qty = leg.qty if part == 1 else instrument.quantize_qty(leg.qty * part + instrument.lot * _TINY)
+        further = _TINY if _fed(deal, leg) else _HALF
+        qty = min(leg.qty, instrument.quantize_qty(leg.qty * part + instrument.lot * further))
         if allowed(instrument, qty, leg.px):
             found.append((index, qty))
     return found
+
+
+def _fed(deal: Deal, leg: DealLeg) -> bool:
+    """Whether the waves before bring what the leg spends to its account: then it may spend no more."""
+    spent = leg.base if leg.side is Side.SELL else leg.quote
+    return any(
+        other.wave < leg.wave
+        and other.account == leg.account
+        and spent == (other.base if other.side is Side.BUY else other.quote)
+        for other in deal.legs
+    )
 
 
 def _effect(leg: DealLeg, view: View) -> dict[str, Decimal]:

@@ -98,8 +98,9 @@ class TriangularArb(Strategy):
     """Only these venues; none = all."""
     assets: Sequence[str] = ()
     """Only cycles of these assets; none = all. A venue lists thousands of pairs: name the assets that you mean."""
-    homes: Sequence[str] = ("USDT", "USDC", "USD", "EUR", "BTC")
-    """A cycle begins and ends in the first of these assets that it has; one without any is left out."""
+    homes: Sequence[str] = ("USDT", "USDC", "USD")
+    """A cycle begins and ends in the first of these assets that it has; one without any is left out. They should be
+    worth about the same, because amounts are in them."""
     min_edge: float = 0.0005
     """Minimum net edge of a trade."""
     max_edge: float = 0.03

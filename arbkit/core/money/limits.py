@@ -332,6 +332,8 @@ class Limits:
             held.notional = max(held.notional, notional)
             held.venues[venue] = held.venues.get(venue, _ZERO) + notional
             held.assets[leg.base] = max(held.assets.get(leg.base, _ZERO), notional)
+            if quote in deal.assets:
+                held.assets[quote] = max(held.assets.get(quote, _ZERO), notional)
             if leg.side is Side.BUY:
                 key = (leg.account, leg.base)
                 held.incoming[key] = held.incoming.get(key, _ZERO) + leg.qty
