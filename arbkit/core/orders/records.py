@@ -109,7 +109,7 @@ class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
     instruments: Sequence[str]
     asset: str = ""
     """What the deal gains is in it; "" = the quote of its legs."""
-    legs: Sequence[Planned] = ()
+    legs: tuple[Planned, ...] = ()
     """Empty for one purchase and one sale of the same size, sent at once: their orders tell it."""
 
 

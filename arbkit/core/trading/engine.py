@@ -308,7 +308,7 @@ class Engine:
                     f"the executor planned {leg.qty} {leg.instrument} at {leg.px} on {leg.account}: no such leg"
                 )
             leg.quote = instrument.quote
-        if waves != set(range(len(waves))):
+        if not waves or waves != set(range(len(waves))):
             raise LocalProtocolError(f"the executor planned a deal with the waves {sorted(waves)}: they begin with 0")
         if len(places) < len(deal.legs) or len(places) > _MOST_LEGS:
             raise LocalProtocolError(
@@ -624,6 +624,9 @@ class Engine:
         """Send the entries of a later wave, or refuse them all: a wave is not begun with one leg only."""
         refusal: Refusal | None = None
         for order in orders:
+            leg = deal.leg_at(order.instrument, order.account)
+            deal.wave = max(deal.wave, leg.wave if leg is not None else 0)
+        for order in orders:
             refusal = refusal or self._gate.check(order, deal, now_ns)
         for order in orders:
             self._add(order, deal, now_ns)
@@ -734,10 +737,10 @@ def _opened(deal: Deal, strategy: str, now_ns: int) -> DealOpened:
     instruments = [leg.instrument for leg in deal.legs]
     if len(instruments) <= 2 and not deal.waves:
         return DealOpened(at_ns=now_ns, deal=deal.id, strategy=strategy, instruments=instruments)
-    legs = [
+    legs = tuple(
         Planned(instrument=leg.instrument, account=leg.account, side=leg.side, qty=leg.qty, px=leg.px, wave=leg.wave)
         for leg in deal.legs
-    ]
+    )
     pair = deal.pair.split("+")  # without the places of hedges
     return DealOpened(at_ns=now_ns, deal=deal.id, strategy=strategy, instruments=pair, asset=deal.asset, legs=legs)
 
