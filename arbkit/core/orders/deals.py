@@ -36,6 +36,8 @@ __all__ = ["MOVES", "Deal", "DealLeg", "DealState", "Outcome"]
 
 
 class DealState(Enum):
+    """Where a deal is on its way. ``MOVES`` says what follows what."""
+
     PLANNED = "planned"
     RESERVED = "reserved"
     SENT = "sent"
@@ -50,6 +52,8 @@ class DealState(Enum):
 
 
 class Outcome(Enum):
+    """How a deal ended."""
+
     HEDGED = "hedged"
     """All legs filled equally by their first orders."""
     COMPLETED = "completed"
