@@ -59,7 +59,8 @@ AROUND: dict[str, Any] = {"assets": ("USDT", "BTC", "ETH", "SOL"), "min_edge": 0
 
 
 def plan_of(where: dict[str, Any], seed: int, *, around: bool = False) -> RunPlan:
-    """The plan of a live run of ``SpreadArb``, or of ``TriangularArb`` (``around``). ``where``: the JSON that ``arbkit sim --json`` prints at its start."""
+    """The plan of a live run of ``SpreadArb``, or of ``TriangularArb`` (``around``). ``where``: the JSON that ``arbkit
+    sim --json`` prints at its start."""
     return RunPlan(
         venues=[
             VenuePlan(

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from arbkit.core.desk import Setup
-from arbkit.core.types import VenueSettings
+from arbkit.core.types import NEVER, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.faults import Fault
@@ -127,6 +127,9 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     if not fair:
         watched.run_for(STORM_S, lambda: watched.desk.idle)
         watched.heal()
+    if watched.stopped_ns == NEVER:  # it died after the stop: the new process trades, and would do so at the end
+        watched.run_for(STORM_S, lambda: True)
+        watched.stop_desk()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
     # a pause that a venue has told is kept also when the weather has ended: ten minutes after a ban, at Bybit
     watched.run(watched.paused_ns + round(HEALED_S * 1e9), lambda: watched.desk.idle)

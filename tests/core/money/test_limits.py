@@ -123,8 +123,8 @@ def test_the_worst_case_of_all_legs() -> None:
 
 
 def test_a_wave_that_spends_what_the_one_before_brings_reserves_nothing() -> None:
-    """USDT > BTC > ETH > USDT on one account, one leg after the other: only the first purchase needs funds. All at once,
-    each leg needs its own. On another account nothing is brought."""
+    """USDT > BTC > ETH > USDT on one account, one leg after the other: only the first purchase needs funds. All at
+    once, each leg needs its own. On another account nothing is brought."""
     assets = [
         ("BTC", "USDT", Side.BUY, 2, 100),
         ("ETH", "BTC", Side.BUY, 20, "0.1"),
