@@ -315,6 +315,7 @@ class Engine:
                 f"the executor planned a deal with the legs {', '.join([leg.instrument for leg in deal.legs])}: "
                 f"at most {_MOST_LEGS}, one for each instrument"
             )
+        deal.waves = len(waves) - 1
 
     def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
