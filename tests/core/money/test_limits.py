@@ -131,7 +131,7 @@ def test_a_wave_that_spends_what_the_one_before_brings_reserves_nothing() -> Non
         ("ETH", "USDT", Side.SELL, 20, 10),
     ]
 
-    def found(waves: Sequence[int], last: str = "a:main") -> list[tuple[str, str, Decimal]]:
+    def found(waves: Sequence[int], last: str = "a:main") -> list[tuple[str, str, Dec]]:
         legs = []
         for (base, quote, side, qty, px), wave in zip(assets, waves, strict=True):
             account = last if wave == 2 else "a:main"
