@@ -313,8 +313,17 @@ class TriangularArb(Strategy):
             further = 1.0 + self.slippage if way.side is Side.BUY else 1.0 - self.slippage
             wave = place if self.one_by_one else 0
             legs.append(Leg(instrument=way.pair.id, side=way.side, qty=qty, px=px * further, wave=wave))
+        hops = [way.hop for way in cycle.ways]
         return Opportunity(
-            legs=legs, expected_net=trip.net, asset=cycle.home, edge=trip.edge, seen_ns=now_ns, note=str(cycle)
+            legs=legs,
+            expected_net=trip.net,
+            asset=cycle.home,
+            edge=trip.edge,
+            seen_ns=now_ns,
+            note=str(cycle),
+            fees=trip.spent * sum(hop.fee for hop in hops),
+            slippage=trip.spent * sum(hop.slippage for hop in hops),
+            penalty=trip.spent * sum(hop.penalty for hop in hops),
         )
 
     def _choose(self, found: list[tuple[_Cycle, Opportunity]], view: View, now_ns: int) -> Sequence[Opportunity]:

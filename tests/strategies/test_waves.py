@@ -306,9 +306,9 @@ def test_in_doubt_only_what_has_filled_is_taken_back(three):
     st.sampled_from([(0, 0, 0), (0, 1, 2), (0, 0, 1), (1, 0, 1)]),
     st.sampled_from(["0", "0.001"]),
 )
-def test_whatever_fills_the_deal_ends_even_or_held(made, first, later, waves, fee):
-    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum over of each
-    asset, or it is held; and no order breaks a rule (``Table.send`` looks)."""
+def test_whatever_fills_the_deal_ends_even(made, first, later, waves, fee):
+    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum and a lot over
+    of each asset; and no order breaks a rule (``Table.send`` looks)."""
     three = Three(made, fee=fee).start(around(waves))
     parts = [*first, *later]
     index = 0
@@ -326,4 +326,4 @@ def test_whatever_fills_the_deal_ends_even_or_held(made, first, later, waves, fe
     assert three.deal.state is DealState.CLOSED
     for asset, over in three.overs.items():
         worth = abs(over) * {"BTC": D(50_000), "ETH": D(2_520)}[asset]
-        assert worth < Decimal(6), (asset, over)
+        assert worth < Decimal(10), (asset, over)  # the minimum of 5 USDT, and what a lot (5 USDT of BTC) cuts off

@@ -23,6 +23,7 @@ __all__ = [
     "DayBegan",
     "DealClosed",
     "DealOpened",
+    "Filled",
     "Intent",
     "Interrupted",
     "JournalStart",
@@ -40,6 +41,12 @@ class JournalStart(Struct, frozen=True, gc=False, kw_only=True, tag="journal"):
 
     at_ns: int
     """When the file was made: by a first run, or fresh from an older file."""
+    file: int = 0
+    """Its number: a fresh file has the next one. The files before it are in the folder ``past``."""
+    carried: int = 0
+    """So many records after this one are repeated from the file before, because a later run needs them."""
+    until: int = 0
+    """So many bytes of the file before count; what follows them there is in this file too."""
 
 
 class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
@@ -100,17 +107,42 @@ class Planned(Struct, frozen=True, gc=False, kw_only=True, array_like=True):
     wave: int = 0
 
 
+class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
+    """A fill that was booked, once. A later run needs only the sum in ``OrderOutcome``; this is for the history."""
+
+    at_ns: int
+    cl_ord_id: str
+    trade_id: str
+    qty: Decimal
+    """0 = the row only brings a fee."""
+    px: Decimal
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    """Paid: (asset, amount) each."""
+    maker: bool = False
+    exch_ns: int = 0
+
+
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
-    """A deal began, or got a leg more: the newest record of a deal counts."""
+    """A deal begins, gets a leg more, or goes on after its end: the newest record of a deal counts, but ``expected``
+    and what belongs to it count from the first time."""
 
     at_ns: int
     deal: int
     strategy: str
     instruments: Sequence[str]
     asset: str = ""
-    """What the deal gains is in it; "" = the quote of its legs."""
+    """Of the amounts below; "" = they are not told."""
+    expected: float = 0.0
+    """The net gain that the strategy expected, after the three amounts below."""
+    fees: float = 0.0
+    slippage: float = 0.0
+    """Allowance for it."""
+    penalty: float = 0.0
+    """Allowance for latency."""
     legs: tuple[Planned, ...] = ()
     """Empty for one purchase and one sale of the same size, sent at once: their orders tell it."""
+    gains: str = ""
+    """With ``legs``: the asset in which the deal gains."""
 
 
 class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
@@ -132,6 +164,8 @@ class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
     why: str = ""
     booked: tuple[Booked, ...] = ()
     """By account."""
+    prices: tuple[tuple[str, Decimal], ...] = ()
+    """The last price of each asset of ``booked`` in the deal's asset, where it is known."""
 
 
 class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
@@ -179,6 +213,7 @@ Record: TypeAlias = (
     | BlockReserved
     | Intent
     | OrderOutcome
+    | Filled
     | DealOpened
     | DealClosed
     | Booked

@@ -59,7 +59,7 @@ class InterruptedDeals:
             return DealClosed(at_ns=now_ns, deal=told.deal.deal, outcome="interrupted", why=why)
         legs = self._legs(told, orders)
         planned = [Leg(instrument=leg.instrument, side=leg.side, qty=float(leg.qty), px=float(leg.px)) for leg in legs]
-        asset = told.deal.asset or legs[0].quote
+        asset = told.deal.gains or legs[0].quote
         plan = Opportunity(legs=planned, expected_net=0.0, asset=asset, edge=0.0, seen_ns=told.deal.at_ns)
         deal = Deal(plan, legs, created_ns=told.deal.at_ns, deadline_ns=told.deal.at_ns)
         deal.id, deal.strategy, deal.sent_ns = told.deal.deal, told.deal.strategy, told.intents[0].at_ns

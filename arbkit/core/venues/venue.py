@@ -42,7 +42,7 @@ from arbkit.core.venues.refusals import Refusals
 from arbkit.core.venues.resolver import Resolver
 from arbkit.core.venues.throttle import Throttle
 
-__all__ = ["PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
+__all__ = ["MAY_WITHDRAW", "PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
 
 SECOND = 1_000_000_000
 EVERY_NS: dict[AskKind, int] = {
@@ -77,6 +77,7 @@ FIRST_LATENCY_NS = 50_000_000
 
 KEEP_NS = 600 * SECOND
 """A finished order is kept so long, plus the times that its venue declares: after a reconnect it may be told again."""
+MAY_WITHDRAW = "the key may withdraw money: make one that may not, and delete this one"
 WORST_FEE = Decimal("0.001")
 """The rate assumed where neither the configuration nor the venue tells one: the venues' highest tier."""
 
@@ -168,6 +169,7 @@ class Venue:
         "rest",
         "selected",
         "setup",
+        "status",
         "throttle",
         "trade",
     )
@@ -198,7 +200,7 @@ class Venue:
         patience_ns = able.order_window_ns + able.order_timeout_ns + 2 * able.lookup_lag_ns
         self.orders = Orders(setup.account, fill_ids=able.fill_ids, keep_ns=KEEP_NS + patience_ns)
         self._began_ns = now_ns
-        self.clock = VenueClock()
+        self.clock = VenueClock(step_ns=able.clock_step_ns)
         self.resolver = Resolver(
             setup.account,
             able,
@@ -233,6 +235,8 @@ class Venue:
         self._told: set[str] = set()
         """What was said of the account and is in the log."""
         self._told_offset_ns = 0
+        self.status: AccountStatus | None = None
+        """The newest; None = the venue has not told it."""
 
     # --- to read
 
@@ -369,6 +373,8 @@ class Venue:
             poll.failed += 1
             return None
         poll.due_ns = now_ns + EVERY_NS[kind]
+        if kind is AskKind.TIME:
+            poll.due_ns = self.clock.ask_ns(poll.due_ns, now_ns)
         poll.failed = 0
         poll.known = True
         if kind is AskKind.CATALOGUE:
@@ -414,7 +420,9 @@ class Venue:
 
     def account_said(self, status: AccountStatus) -> Sequence[str]:
         """The state of the account and its key. Returns the warnings that are new."""
-        self.readiness.account_checked(status.problem)
+        problems = (status.problem, MAY_WITHDRAW if status.withdraw else "")
+        self.readiness.account_checked("; ".join(filter(None, problems)))
+        self.status = status
         new = [text for text in status.warnings if text not in self._told]
         self._told.update(new)
         return new

@@ -18,7 +18,7 @@ WINDOW_NS = 5 * kit.S
 PAUSES = kit.Pauses(window_ns=kit.S, statuses={403: ("ip", 600 * kit.S)})
 """Limits are counted over one second. HTTP 403 "access too frequent": the address is blocked for ten minutes."""
 _LOGIN_NS = 10 * kit.S
-_FILLS_NS = 7 * 86_400 * kit.S
+_FILLS_NS = 7 * kit.DAY
 """The time span of a fills listing without an end time."""
 _SPOT = ("category", "spot")
 _SIDES = {kit.Side.BUY: "Buy", kit.Side.SELL: "Sell"}
@@ -170,7 +170,8 @@ def _key(got: kit.Got) -> list[kit.AccountStatus]:
     if row.get("ips") in (None, [], ["*"]):
         end = kit.text(row, "expiredAt")
         warnings.append(f"the key has no address list: it expires {end or 'after three months'}")
-    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings)]
+    rights = [str(right) for group in row["permissions"].values() for right in group]
+    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings, "Withdraw" in rights, rights)]
 
 
 def _mode(got: kit.Got) -> list[kit.AccountStatus]:
