@@ -86,7 +86,9 @@ SEEDS ?= 0..99
 JOBS ?= 2
 chaos: $(READY)
 	@for profile in calm rough storm; do \
-		$(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile --kinds foundation || exit 1; \
+		for deals in pair staged triangle chain; do \
+			$(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile --kinds foundation --deals $$deals || exit 1; \
+		done; \
 	done
 	@for profile in calm rough storm; do $(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile; done
 	@$(BIN)/python tests/chaos/hunt.py

@@ -255,9 +255,9 @@ class View(Protocol):
         into its legs says so in ``Deal.carried``."""
         ...
 
-    def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
-        tradable now."""
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument, in a deal with
+        so many legs on its venue; 0 if it is not tradable now."""
         ...
 
 

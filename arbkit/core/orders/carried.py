@@ -147,7 +147,7 @@ class Carried:
         elif isinstance(record, OrderOutcome):
             self._outcome(record)
         elif isinstance(record, DealOpened):
-            self._deals[record.deal] = _Deal(record, self._run)
+            self._opened(record)
         elif isinstance(record, DealClosed):
             self._closed(record)
         elif isinstance(record, RunStart):
@@ -166,6 +166,13 @@ class Carried:
             self._kept[type(record), KEPT[type(record)](record), self._scope(record)] = record, self._run
         elif isinstance(record, Settled):
             self._settled()
+
+    def _opened(self, record: DealOpened) -> None:
+        deal = self._deals.get(record.deal)
+        if deal is None:
+            self._deals[record.deal] = _Deal(record, self._run)
+        else:  # a leg more
+            deal.opened = record
 
     def _intent(self, intent: Intent) -> None:
         cl_ord_id = intent.order.cl_ord_id

@@ -26,7 +26,7 @@ from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import booked_fill
 from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal, needs_of
-from arbkit.core.orders.deals import Deal, DealState
+from arbkit.core.orders.deals import Deal, DealLeg, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Change, Order, Orders
@@ -69,6 +69,7 @@ OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 _MS = 1_000_000
 _NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, RejectReason.CLOCK})
 """Refusals that say nothing about the rules of the instrument."""
+_MOST_LEGS = 6
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
 
@@ -230,7 +231,7 @@ class Engine:
         orders = self._first_orders(deal)
         for order in orders:
             refusal = refusal or self._gate.check(order, deal, now_ns)
-        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns)
+        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns, deal.legs)
         if granted is None:
             self._limits.undo(deal.id)
             self._ids.unused(len(orders))  # an edge that cannot be taken comes with every tick: the block must last
@@ -310,17 +311,24 @@ class Engine:
 
     def _check_plan(self, deal: Deal) -> None:
         """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
-        first = False
+        waves, places = set(), set()
         for leg in deal.legs:
-            first = first or leg.wave == 0
+            waves.add(leg.wave)
+            places.add((leg.instrument, leg.account))
             instrument = self._catalogue.get(leg.instrument)
             if leg.account not in self._orders or instrument is None or leg.qty <= 0 or leg.px <= 0:
                 raise LocalProtocolError(
                     f"the executor planned {leg.qty} {leg.instrument} at {leg.px} on {leg.account}: no such leg"
                 )
             leg.quote = instrument.quote
-        if not first:
-            raise LocalProtocolError("the executor planned a deal without a leg in wave 0")
+        if not waves or waves != set(range(len(waves))):
+            raise LocalProtocolError(f"the executor planned a deal with the waves {sorted(waves)}: they begin with 0")
+        if len(places) < len(deal.legs) or len(places) > _MOST_LEGS:
+            raise LocalProtocolError(
+                f"the executor planned a deal with the legs {', '.join([leg.instrument for leg in deal.legs])}: "
+                f"at most {_MOST_LEGS}, one for each instrument"
+            )
+        deal.waves = len(waves) - 1
 
     def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
@@ -613,22 +621,17 @@ class Engine:
 
     def _carry_out(self, commands: Sequence[Command], deal: Deal, now_ns: int) -> None:
         passed: list[Command] = []
+        entries = [one for one in commands if isinstance(one, NewOrder) and one.purpose is Purpose.ENTRY]
+        if entries:
+            self._enter(entries, deal, now_ns)
         for command in commands:
-            refusal = self._gate.check(command, deal, now_ns)
+            if isinstance(command, NewOrder) and command.purpose is Purpose.ENTRY:
+                continue
+            refusal = self._widen(command, deal, now_ns) or self._gate.check(command, deal, now_ns)
             if isinstance(command, NewOrder):
                 self._add(command, deal, now_ns)
-                if refusal is None and command.purpose is Purpose.ENTRY:
-                    granted = self._sender.grant([command], deal, now_ns)
-                    if granted is not None:
-                        self.legs_sent += 1
-                        self._sender.send(granted, now_ns)
-                        continue
-                    refusal = Refusal("rate_tokens", f"no rate tokens left for {command.cl_ord_id}")
             if refusal is not None:
-                self._counters.refused[refusal.rule] += 1
-                self._log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
-                if isinstance(command, NewOrder):
-                    self._sender.refuse(command, refusal.text, now_ns)
+                self._refuse(command, refusal, deal, now_ns)
                 continue
             if isinstance(command, NewOrder):
                 self.legs_sent += 1
@@ -637,6 +640,57 @@ class Engine:
             passed.append(command)
         if passed:
             self._sender.submit(passed, deal.pair, now_ns)
+
+    def _enter(self, orders: Sequence[NewOrder], deal: Deal, now_ns: int) -> None:
+        """Send the entries of a later wave, or refuse them all: a wave is not begun with one leg only."""
+        refusal: Refusal | None = None
+        for order in orders:
+            leg = deal.leg_at(order.instrument, order.account)
+            deal.wave = max(deal.wave, leg.wave if leg is not None else 0)
+        for order in orders:
+            refusal = refusal or self._gate.check(order, deal, now_ns)
+        for order in orders:
+            self._add(order, deal, now_ns)
+        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns)
+        if granted is not None:
+            self.legs_sent += len(orders)
+            self._sender.send(granted, now_ns)
+            return
+        refusal = refusal or Refusal("rate_tokens", f"no rate tokens left for wave {deal.wave} of deal {deal.id}")
+        for order in orders:
+            self._refuse(order, refusal, deal, now_ns)
+
+    def _refuse(self, command: Command, refusal: Refusal, deal: Deal, now_ns: int) -> None:
+        self._counters.refused[refusal.rule] += 1
+        self._log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
+        if isinstance(command, NewOrder):
+            self._sender.refuse(command, refusal.text, now_ns)
+
+    def _widen(self, command: Command, deal: Deal, now_ns: int) -> Refusal | None:
+        """A hedge at a place where the deal has no leg: the deal gets one, if its funds can be reserved."""
+        if not isinstance(command, NewOrder) or command.purpose is not Purpose.HEDGE:
+            return None
+        if deal.leg_at(command.instrument, command.account) is not None:
+            return None
+        instrument = self._catalogue.get(command.instrument)
+        if instrument is None or len(deal.legs) >= _MOST_LEGS or deal.in_doubt:
+            return None  # the gate says why it does not pass
+        leg = DealLeg(
+            account=command.account,
+            instrument=command.instrument,
+            base=instrument.base,
+            side=command.side,
+            qty=command.qty,
+            px=command.px,
+            wave=deal.wave,
+            quote=instrument.quote,
+        )
+        taker = self._venues[instrument.venue].fee(instrument.id).taker
+        refusal = self._limits.widen(deal, leg, taker, now_ns)
+        if refusal is None:
+            deal.add(leg)
+            self._sender.journal(journaled.reopened(deal, now_ns))
+        return refusal
 
     def _settle(self, deal: Deal, now_ns: int) -> None:
         """Tell what needs to be told of a deal, each once; end one that is closed."""

@@ -93,6 +93,6 @@ class DeskView:
     def left(self, asset: str) -> Decimal:
         return self._left.get(asset, _ZERO)
 
-    def room(self, instrument: str) -> Decimal:
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
         rules = self.catalogue[instrument]
-        return self._limits.room(rules) if rules.tradable else _ZERO
+        return self._limits.room(rules, legs) if rules.tradable else _ZERO
