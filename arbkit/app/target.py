@@ -14,7 +14,7 @@ from typing import Any
 from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
-from arbkit.core.trading.running import check
+from arbkit.core.trading.hooks import check
 from arbkit.plugins.registry import Registry, raised_at
 
 __all__ = ["load", "make"]

@@ -36,6 +36,7 @@ from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
+from arbkit.core.trading.callbacks import SLOW_NS, Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
@@ -180,6 +181,7 @@ class Desk:
         self.modes = Modes(self.gate, self.sender, self.counters, self.log)
         self.reducing = Reducing(self.limits, self.catalogue, self.books, self.orders, self.counters, self.log)
         self.tracker = Tracker(self.venues, self.sender, self.requests, self.counters, self.log)
+        self.callbacks = Callbacks(setup.strategies, self.view, self.sender.journal, self.counters, self.log, probe)
         self.engine = Engine(
             catalogue=self.catalogue,
             books=self.market,
@@ -193,7 +195,7 @@ class Desk:
             view=self.view,
             sender=self.sender,
             tracker=self.tracker,
-            strategies=setup.strategies,
+            callbacks=self.callbacks,
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
@@ -202,7 +204,15 @@ class Desk:
         self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
-            self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
+            self.venues,
+            self.catalogue,
+            self.market,
+            self.dialer,
+            self.engine,
+            self.callbacks,
+            self.interrupted,
+            self.log,
+            now_ns,
         )
         self.audit = Audit(
             self.ledger,
@@ -260,6 +270,7 @@ class Desk:
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
         for told in self.setup.interrupted:
             self.engine.left_open(told, now_ns)
+        self.callbacks.load()
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -300,7 +311,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if self.market.touched or self.sender.pending or self.sender.refused or self.guard.raised:
+        if (
+            self.market.touched
+            or self.sender.pending
+            or self.sender.refused
+            or self.guard.raised
+            or self.callbacks.changed
+        ):
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -407,12 +424,16 @@ class Desk:
             return
         self.engine.stop()
         self.log("desk.stopping", deals=len(self.engine.deals))
+        self.callbacks.stop(now_ns)
         self._cancel_resting(now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
-        self.engine.stop()
+        if not self.engine.stopping:
+            self.engine.stop()
+            self.callbacks.stop(now_ns)
+        self.callbacks.save(now_ns, at_once=True)
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
@@ -483,7 +504,11 @@ class Desk:
     @property
     def idle(self) -> bool:
         """Nothing is open that could still move: no deal but held ones, no order, nothing in flight."""
-        if self.sender.busy or any(deal.state is not DealState.HELD for deal in self.engine.deals.values()):
+        if (
+            self.sender.busy
+            or self.callbacks.saving
+            or any(deal.state is not DealState.HELD for deal in self.engine.deals.values())
+        ):
             return False
         return not any(table.open() for table in self.orders.values())
 
@@ -539,7 +564,7 @@ class Desk:
                 for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
-                self.engine.traded(out, now_ns)
+                self.callbacks.traded(out, now_ns)
             elif kind is TopUpdate:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
@@ -771,7 +796,10 @@ class Desk:
             began = probe() if probe is not None else 0
             self.engine.decide(now_ns)
             if probe is not None:
-                self.counters.decision.observe((probe() - began) / 1000)
+                took_ns = probe() - began
+                self.counters.decision.observe(took_ns / 1000)
+                if took_ns > SLOW_NS:
+                    self.callbacks.slow("+".join(one.name for one in self.engine.strategies), "decide", took_ns, now_ns)
                 if self.sender.sent_ns:
                     self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
         while self.guard.raised or self.requests.given_up or self.sender.refused:
@@ -781,4 +809,6 @@ class Desk:
             for matched in given_up:
                 self._answered(matched, now_ns)
             self.engine.drain(now_ns)
+        if self.callbacks.changed:
+            self.callbacks.tell(now_ns)
         self.sender.end_turn()

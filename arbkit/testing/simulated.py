@@ -12,7 +12,8 @@ from arbkit.core.log import Log
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.protocols import Exchange, Executor, Strategy
-from arbkit.core.trading.running import RunningStrategy, check
+from arbkit.core.trading.hooks import check
+from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup

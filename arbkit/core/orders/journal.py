@@ -32,6 +32,7 @@ from arbkit.core.orders.records import (
     Record,
     RunStart,
     Settled,
+    StrategyState,
 )
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "RunStart",
     "Scan",
     "Settled",
+    "StrategyState",
     "decode",
     "encode",
     "scan",

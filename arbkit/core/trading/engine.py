@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -30,10 +29,10 @@ from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import View
+from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
-from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned, where
+from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -56,14 +55,11 @@ from arbkit.core.types import (
     ReplaceOrder,
     Side,
     Tif,
-    Trade,
     assets_of,
 )
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["Engine"]
-
-OnTrade: TypeAlias = Callable[[Trade, View, int], None]
 
 _MS = 1_000_000
 _NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, RejectReason.CLOCK})
@@ -90,7 +86,7 @@ class Engine:
         view: DeskView,
         sender: Sender,
         tracker: Tracker,
-        strategies: Sequence[RunningStrategy],
+        callbacks: Callbacks,
         ids: IntentIds,
         counters: Counters,
         log: Log,
@@ -110,7 +106,8 @@ class Engine:
         self._view = view
         self._sender = sender
         self._tracker = tracker
-        self.strategies = list(strategies)
+        self._callbacks = callbacks
+        self.strategies = callbacks.strategies
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -126,8 +123,6 @@ class Engine:
         """When the refusal of a deal was last logged, by rule."""
         self.refusals: dict[str, tuple[int, Refusal]] = {}
         """The last refusal of a deal, by pair."""
-        self._readers: dict[str, list[tuple[RunningStrategy, OnTrade]]] = {}
-        """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
         """Deals whose executor failed: HELD, and it is not asked about them again."""
         self._held: set[int] = set()
@@ -178,30 +173,9 @@ class Engine:
                 if not running.failed:
                     self._take(running, opportunity, now_ns)
 
-    def reads(self, running: RunningStrategy, instruments: Sequence[str]) -> None:
-        """A strategy wants the trades of these instruments."""
-        on_trade: OnTrade = running.strategy.on_trade  # type: ignore[attr-defined]  # ``read`` has looked
-        for instrument in instruments:
-            readers = self._readers.setdefault(instrument, [])
-            if all(running is not other for other, _ in readers):
-                readers.append((running, on_trade))
-
-    def traded(self, trade: Trade, now_ns: int) -> None:
-        """A trade at a venue: tell the strategies that read it."""
-        for running, on_trade in self._readers.get(trade.instrument, ()):
-            if not running.failed:
-                self._view.now_ns = now_ns
-                try:
-                    on_trade(trade, self._view, now_ns)
-                except Exception as error:
-                    self.fault(running, error)
-
     def fault(self, running: RunningStrategy, error: Exception) -> None:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
-        running.failed = f"{type(error).__name__}: {error}"
-        running.error = error
-        self._counters.strategy_faults[running.name] += 1
-        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error, running.strategy))
+        self._callbacks.fault(running, error)
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
@@ -233,6 +207,7 @@ class Engine:
         self.legs_sent += len(orders)
         self._sender.send(granted, now_ns)
         self._limits.leftovers.opened(deal)
+        self._callbacks.note(running, deal)
 
     def _open(self, running: RunningStrategy, deal: Deal, now_ns: int) -> None:
         """A new deal, whose funds are reserved."""
@@ -410,6 +385,7 @@ class Engine:
             self._unended.discard(intent.cl_ord_id)
             self._ended(order, now_ns)
         if deal is not None:
+            self._callbacks.note(self._owners[deal.id], deal)
             self._advance(deal, update, now_ns)
 
     def _judge(self, order: Order, deal: Deal | None, now_ns: int) -> None:
@@ -543,22 +519,26 @@ class Engine:
         self._act(deal, running, lambda: running.executor.on_book(deal, self._view, now_ns), now_ns)
 
     def timers(self, now_ns: int) -> None:
-        """Ask the executors whose time has come."""
+        """Ask the executors whose time has come, then the strategies."""
         self._view.now_ns = now_ns
         self._timers_ns = now_ns
         for deal in list(self.deals.values()):
             running = self._owners.get(deal.id)
             if running is not None and running.executor.due_ns <= now_ns:
                 self._on_timer(deal, running, now_ns)
+        if self._callbacks.waits:
+            self._callbacks.timers(now_ns)
 
     def _on_timer(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
         self._act(deal, running, lambda: running.executor.on_timer(deal, self._view, now_ns), now_ns)
 
     @property
     def due_ns(self) -> int:
-        """Of executors with an open deal; one that stays due is asked a thousand times a second, not without end."""
+        """Of strategies, and of executors with an open deal; one that stays due is asked a thousand times a second, not
+        without end."""
         due = min((running.executor.due_ns for running in self._owners.values()), default=NEVER)
-        return max(due, self._timers_ns + _MS)
+        due = max(due, self._timers_ns + _MS)
+        return min(due, self._callbacks.due_ns) if self._callbacks.waits else due
 
     def _act(self, deal: Deal, running: RunningStrategy, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Ask an executor about its deal and carry out what passes the gate."""
@@ -571,6 +551,7 @@ class Engine:
             self._executor_failed(deal, running, error)
         if commands:
             self._carry_out(commands, deal, now_ns)
+        self._callbacks.note(running, deal)
         self._settle(deal, now_ns)
 
     def _executor_failed(self, deal: Deal, running: RunningStrategy, error: Exception) -> None:
