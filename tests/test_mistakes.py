@@ -155,7 +155,7 @@ STRATEGIES = {
     ),
     "a setting that is negative": Mistake(
         lambda: SpreadArb(symbols=("BTC-USDT",), standing_s=-1.0),
-        "strategy SpreadArb: standing_s = -1.0 is not a number from 0 up",
+        "strategy SpreadArb: standing_s: expected a number >= 0.0",
     ),
 }
 

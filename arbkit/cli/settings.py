@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from arbkit.app import target
 from arbkit.config import load as config
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Exchange
@@ -23,16 +24,26 @@ class Loaded(Struct, frozen=True):
     exchanges: Mapping[str, Exchange]
 
 
-def load(path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check each venue's own options. Raises
-    ``ConfigError`` with all mistakes."""
+def load(
+    path: str | None,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    live: bool = False,
+    strategy: bool = False,
+) -> Loaded:
+    """Read the configuration, load the plugins that it allows, and check each venue's own options, with ``strategy``
+    also the settings of the strategy. Raises ``ConfigError`` with all mistakes."""
     registries: list[plugins.Registry] = []
 
     def venues(only: Collection[str] | None) -> Collection[str]:
         registries.append(plugins.load(only))
         return registries[0].exchanges
 
-    read = config.load(path, flags=flags, live=live, venues=venues)
+    def wrong(named: config.StrategyConfig) -> Mapping[str, str]:
+        return target.wrong(target.load(named.target, registries[0]), named) if named.target else {}
+
+    read = config.load(path, flags=flags, params=params, live=live, venues=venues, settings=wrong if strategy else None)
     registry = registries[0]
     exchanges: dict[str, Exchange] = {}
     mistakes = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from arbkit.core.settings import apply
 from arbkit.core.types import (
     Ask,
     BookLost,
@@ -253,7 +254,16 @@ class View(Protocol):
 
 
 class Strategy(Protocol):
-    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O."""
+    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O.
+
+    Its settings are the typed class attributes of a subclass (``core.settings``). ``core.trading.hooks`` lists the
+    methods that it can have besides. An attribute ``executor`` replaces the usual executor.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        """Set what is given, and check all settings. Raises ``WrongSettings``, a ``ConfigError``. A subclass with an
+        ``__init__`` of its own calls ``super().__init__(**settings)`` first."""
+        apply(self, settings)
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments whose books the strategy needs."""
@@ -276,6 +286,7 @@ class Explains(Protocol):
 
 class TradeReader(Protocol):
     """What a strategy has besides, if it reads the trades (prints) of venues. Without these methods it gets none.
+    ``core.trading.hooks`` lists all hooks.
 
     A trade starts no decision: ``decide`` runs when a book changes.
     """

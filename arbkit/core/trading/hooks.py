@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Executor, Strategy
+from arbkit.core.settings import apply
 
 __all__ = ["ASKS", "HOOKS", "Hook", "check", "hook_of"]
 
@@ -62,8 +63,8 @@ def hook_of(strategy: Strategy, name: str) -> Callable[..., Any] | None:
 
 
 def check(strategy: Strategy) -> None:
-    """Raises ``ConfigError`` for a strategy that could never trade, or that has a method which would never be called
-    as it is."""
+    """Raises ``ConfigError`` for a strategy that could never trade, that has a method which would never be called as
+    it is, or a wrong setting (of a constructor that does not call that of ``Strategy``)."""
     kind = type(strategy)
     for name in _REQUIRED:
         if getattr(kind, name, None) in (None, getattr(Strategy, name)):
@@ -87,6 +88,8 @@ def check(strategy: Strategy) -> None:
     if asks is not None and asks not in ASKS:
         near = get_close_matches(str(asks), ASKS, 1)
         _refuse(strategy, f"asks is {asks!r}: it is {' or '.join(map(repr, ASKS))}" + _meant(near))
+    if Strategy in kind.__mro__:
+        apply(strategy, {})
 
 
 def _check_call(strategy: Strategy, name: str, hook: Hook, found: Callable[..., Any]) -> None:
