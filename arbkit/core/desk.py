@@ -20,6 +20,7 @@ from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
+from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
 from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
@@ -165,7 +166,19 @@ class Desk:
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.identity = Identity(setup.same)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
+        deals: dict[int, Deal] = {}
+        self.bases = Bases()
+        self.view = DeskView(
+            self.catalogue,
+            self.books,
+            self.bases,
+            self.limits,
+            self.gate,
+            self.venues,
+            self.identity,
+            setup.strategies,
+            deals,
+        )
         self.sender = Sender(
             port,
             self.venues,
@@ -196,6 +209,7 @@ class Desk:
             sender=self.sender,
             tracker=self.tracker,
             callbacks=self.callbacks,
+            deals=deals,
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
@@ -354,6 +368,7 @@ class Desk:
         if now_ns >= self.audit.due_ns:
             self.audit.tick(now_ns)
             self.engine.reduce(now_ns)
+            self.bases.sample(self.view.book)
             asset = self.setup.limits.asset
             self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for left in self.interrupted.tick(now_ns):

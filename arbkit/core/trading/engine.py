@@ -87,6 +87,7 @@ class Engine:
         sender: Sender,
         tracker: Tracker,
         callbacks: Callbacks,
+        deals: dict[int, Deal],
         ids: IntentIds,
         counters: Counters,
         log: Log,
@@ -111,8 +112,8 @@ class Engine:
         self._ids = ids
         self._counters = counters
         self._log = log
-        self.deals: dict[int, Deal] = {}
-        """Open deals, HELD ones included."""
+        self.deals = deals
+        """Open deals, HELD ones included. The engine is the only writer."""
         self._owners: dict[int, RunningStrategy] = {}
         self._deal_ids = (ids.block << 20) + 1  # a block is at least a second: no run reaches the ids of the next
         self.stopping = False
@@ -131,7 +132,7 @@ class Engine:
         """Those of an earlier run: told once their orders are proved, if something is left then."""
         self._left: dict[int, str] = {}
         """The pairs of deals of an earlier run that ``resume`` or ``ended_before`` has not taken yet."""
-        self._past: dict[int, tuple[Deal, RunningStrategy]] = {}
+        self.past: dict[int, tuple[Deal, RunningStrategy]] = {}
         """Closed deals, the oldest first, while a late fill of theirs may come."""
         self._keep_ns = max((table.keep_ns for table in orders.values()), default=0)
         self._told_naked: set[int] = set()
@@ -423,7 +424,7 @@ class Engine:
             px=str(filled[0].px),
             deal=intent.deal,
         )
-        deal, running = self._past.pop(intent.deal, (None, None))
+        deal, running = self.past.pop(intent.deal, (None, None))
         if deal is None or running is None:
             return None
         deal.reopen(f"a fill of {intent.cl_ord_id} came after its end")
@@ -445,11 +446,11 @@ class Engine:
 
     def forget(self, now_ns: int) -> None:
         """Drop the closed deals of which nothing can come any more. Call it from time to time."""
-        while self._past:
-            first = next(iter(self._past))
-            if now_ns - self._past[first][0].closed_ns <= self._keep_ns:
+        while self.past:
+            first = next(iter(self.past))
+            if now_ns - self.past[first][0].closed_ns <= self._keep_ns:
                 return
-            del self._past[first]
+            del self.past[first]
 
     def _foreign(self, change: Change, update: OrderUpdate, now_ns: int) -> None:
         """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
@@ -625,7 +626,7 @@ class Engine:
     def _over(self, deal: Deal, now_ns: int) -> None:
         """A deal is closed: give back what it held, drive the breakers, log it."""
         del self.deals[deal.id]
-        self._past[deal.id] = deal, self._owners.pop(deal.id)
+        self.past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
         self._sender.release(deal.id)
         self._told_naked.discard(deal.id)
