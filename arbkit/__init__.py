@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from arbkit.core.errors import RemoteProtocolError as RemoteProtocolError
     from arbkit.core.market.book import Book as Book
     from arbkit.core.orders.deals import Deal as Deal
+    from arbkit.core.orders.reports import DealReport as DealReport
     from arbkit.core.protocols import Exchange as Exchange
     from arbkit.core.protocols import Executor as Executor
     from arbkit.core.protocols import Session as Session
@@ -46,6 +47,7 @@ __all__ = [
     "Catalogue",
     "ConfigError",
     "Deal",
+    "DealReport",
     "Exchange",
     "Executor",
     "Idle",
@@ -70,6 +72,7 @@ __all__ = [
 _HOMES = {
     "arbkit.core.market.book": "Book",
     "arbkit.core.orders.deals": "Deal",
+    "arbkit.core.orders.reports": "DealReport",
     "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
     "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
     "arbkit.core.types": "BookUpdate Capabilities Catalogue Idle Instrument Leg Level NewOrder Opportunity OrderUpdate "

@@ -18,6 +18,7 @@ NAMES = [
     "Catalogue",
     "ConfigError",
     "Deal",
+    "DealReport",
     "Exchange",
     "Executor",
     "Idle",
