@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from enum import EnumMeta
 from inspect import get_annotations
 from math import isfinite
 from types import SimpleNamespace
@@ -162,9 +163,18 @@ def _meant(name: str, known: Collection[str]) -> str:
 def in_words(error: Exception, kind: Any) -> str:
     """What msgspec says of a value, for a person."""
     choices = [choice for choice in get_args(kind) if isinstance(choice, str)]
+    if isinstance(kind, EnumMeta):
+        members: Mapping[str, Any] = kind.__members__
+        choices = [str(one.value) for one in members.values()]
     if choices:
         return f"must be one of: {', '.join(choices)}"
-    text = str(error).partition(" - at ")[0].replace("`", "").replace("Invalid decimal string", "expected a number")
+    text = (
+        str(error)
+        .partition(" - at ")[0]
+        .partition(" value '")[0]
+        .replace("`", "")
+        .replace("Invalid decimal string", "expected a number")
+    )
     for machine, person in _PERSON.items():
         text = re.sub(rf"\b{machine}\b", person, text)
     return text[0].lower() + text[1:]

@@ -95,7 +95,7 @@ def test_text_of_variables_and_flags_stands_for_any_type():
         ({"ratio": True}, "ratio: expected a number, got true or false"),
         ({"count": 1.5}, "count: expected a whole number, got a number"),
         ({"side": "none"}, "side: must be one of: buy, sell, both"),
-        ({"way": "left"}, "way: invalid enum value 'left'"),
+        ({"way": "left"}, "way: must be one of: up, down"),
         ({"symbols": 5}, "symbols: expected a list, got a whole number"),
         ({"weights": {"BTC": "x"}}, "weights: expected a number, got text"),
         ({"window": {"least": 1}}, "window: object missing required field s"),

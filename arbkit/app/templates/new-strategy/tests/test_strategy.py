@@ -11,9 +11,9 @@ from new_name import NewName
 
 
 def run_with_edge(strategy: NewName, net: float, *faults: Fault) -> Simulation:
-    """A finished run of 20 s. For 1 s, buying on OKX and selling on Binance earns ``net`` (a fraction of the cost)."""
-    edge = Planted(buy="okx", sell="binance", net=net, at_s=10)
-    return simulate(strategy, ["binance", "okx"], seconds=20, edges=[edge], faults=faults, tape=True)
+    """A finished run of 8 s. For 1 s, buying on OKX and selling on Binance earns ``net`` (a fraction of the cost)."""
+    edge = Planted(buy="okx", sell="binance", net=net, at_s=4)
+    return simulate(strategy, ["binance", "okx"], seconds=8, edges=[edge], faults=faults, tape=True)
 
 
 def test_a_wide_edge_is_traded_in_the_right_direction() -> None:
@@ -39,7 +39,7 @@ def test_after_a_trade_it_pauses() -> None:
 
 def test_a_lost_answer_makes_no_second_order() -> None:
     """Binance takes the order, and its answer is lost with the socket: the order is found, and counted once."""
-    run = run_with_edge(NewName(), 0.004, Fault(kind="lose_ack", venue="binance", at_s=5, cut=True))
+    run = run_with_edge(NewName(), 0.004, Fault(kind="lose_ack", venue="binance", at_s=3, cut=True))
     assert run.world.faults()["counts"] == {"lose_ack": 1}
     assert [len(orders) for orders in run.orders.values()] == [1, 1]
     assert run.differences == []
@@ -52,7 +52,7 @@ def test_a_replay_gives_the_same_orders() -> None:
 
 def test_a_wrong_setting_is_told() -> None:
     """As in the configuration: by name, with the reason."""
-    with pytest.raises(ConfigError, match="min_edge: expected a number < 1.0"):
+    with pytest.raises(ConfigError, match="min_edge: expected a number"):
         NewName(min_edge=5)
 
 

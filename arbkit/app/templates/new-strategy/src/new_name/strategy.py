@@ -30,9 +30,7 @@ class NewName(Strategy):
         """Called once per socket read that changed a book. It must not wait, do I/O or read a clock."""
         if now_ns < self._not_before_ns:
             return ()
-        found = best_spread(
-            view, self._listed, touched, now_ns, min_edge=self.min_edge, max_notional=self.max_notional
-        )
+        found = best_spread(view, self._listed, touched, now_ns, min_edge=self.min_edge, max_notional=self.max_notional)
         return () if found is None else (found,)
 
     def on_deal(self, deal: DealReport, view: View, now_ns: int) -> None:
