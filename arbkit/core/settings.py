@@ -25,7 +25,7 @@ from arbkit.core.errors import ConfigError
 __all__ = ["WrongSettings", "apply", "settings_of", "in_words", "wrong"]
 
 _NOT = object()
-_OWN = frozenset({"asks", "due_ns", "executor"})
+_OWN = frozenset({"asks", "due_ns", "executor", "near"})
 """Attributes that arbkit reads, and no settings."""
 _LIKE = 0.8
 _LISTS = (tuple, list, set, frozenset, Collection, Sequence)
