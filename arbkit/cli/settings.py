@@ -30,10 +30,12 @@ def load(
     *,
     params: Mapping[str, str] | None = None,
     live: bool = False,
+    signed: bool = False,
     strategy: bool = False,
 ) -> Loaded:
     """Read the configuration, load the plugins that it allows, and check each venue's own options, with ``strategy``
-    also the settings of the strategy. Raises ``ConfigError`` with all mistakes."""
+    also the settings of the strategy. ``signed``: see ``config.load.load``. Raises ``ConfigError`` with all
+    mistakes."""
     registries: list[plugins.Registry] = []
 
     def venues(only: Collection[str] | None) -> Collection[str]:
@@ -43,7 +45,15 @@ def load(
     def wrong(named: config.StrategyConfig) -> Mapping[str, str]:
         return target.wrong(target.load(named.target, registries[0]), named) if named.target else {}
 
-    read = config.load(path, flags=flags, params=params, live=live, venues=venues, settings=wrong if strategy else None)
+    read = config.load(
+        path,
+        flags=flags,
+        params=params,
+        live=live,
+        signed=signed,
+        venues=venues,
+        settings=wrong if strategy else None,
+    )
     registry = registries[0]
     exchanges: dict[str, Exchange] = {}
     mistakes = []
