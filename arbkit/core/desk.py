@@ -406,6 +406,8 @@ class Desk:
             elif self.market.stale((verdict.instrument,), verdict.reason):
                 self.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
+        if self.callbacks.waits:
+            self.callbacks.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
         self._dirty = True
@@ -507,7 +509,7 @@ class Desk:
             for venue in self.venues.values():
                 due = min(due, venue.due_ns())
             self._due_ns = due
-        return min(
+        due = min(
             self._due_ns,
             self.dialer.alarms.due_ns,
             self.watchdog.alarms.due_ns,
@@ -515,6 +517,7 @@ class Desk:
             self.requests.due_ns,
             self.engine.due_ns,
         )
+        return min(due, self.callbacks.due_ns) if self.callbacks.waits else due  # a strategy may set it at any time
 
     @property
     def idle(self) -> bool:

@@ -14,7 +14,7 @@ from arbkit.testing import Fault, Planted, simulate
 from arbkit.testing.simulated import Unfinished
 
 S = 1_000_000_000
-WIDE = Planted(buy="okx", sell="binance", net=0.004, at_s=8)
+WIDE = Planted(buy="okx", sell="binance", net=0.004, at_s=3)
 
 
 class All(Strategy):
@@ -73,9 +73,9 @@ class All(Strategy):
 
 def test_a_run_with_all_hooks_replays_byte_for_byte() -> None:
     """Commands and journal; and each hook is called again with the same arguments, in the same order."""
-    faults = [Fault(kind="close", venue="okx", at_s=6), Fault(kind="lose_ack", venue="binance", at_s=9)]
+    faults = [Fault(kind="close", venue="okx", at_s=3), Fault(kind="lose_ack", venue="binance", at_s=5)]
     strategy = All()
-    run = simulate(strategy, seconds=20, faults=faults, tape=True, state=b"7 0", edge_every_s=1.0)
+    run = simulate(strategy, seconds=10, faults=faults, tape=True, state=b"7 0", edge_every_s=1.0)
     assert run.deals
     kinds = {call.partition(" ")[0] for call in strategy.calls}
     assert kinds == {"start", "stop", "timer", "trade", "deal"}
@@ -88,7 +88,7 @@ def test_a_run_with_all_hooks_replays_byte_for_byte() -> None:
 
 def test_a_strategy_that_is_not_repeatable_is_found() -> None:
     """A check of the check: another pause gives other commands, and the replay says so."""
-    run = simulate(All(), seconds=12, tape=True, edge_every_s=1.0)
+    run = simulate(All(), seconds=6, tape=True, edge_every_s=1.0)
     found = run.replay(All(pause_s=5.0))
     assert found
     assert found[0].startswith(("the commands differ: ", "record "))
@@ -101,7 +101,7 @@ def test_an_edge_that_is_planted_is_traded_and_reported() -> None:
     begun = {"USDT": 5_000, "BTC": "0.1"}
     run = simulate(
         SpreadArb(symbols=("BTC-USDT",), max_notional=150.0),
-        seconds=12,
+        seconds=6,
         edges=[WIDE],
         balances={"binance": begun, "okx": begun},
         fees={"okx": 0.0005},
@@ -124,7 +124,7 @@ def test_an_edge_that_is_planted_is_traded_and_reported() -> None:
 
 def test_why_nothing_was_traded_is_reported() -> None:
     """What the strategy skipped, and what it says now."""
-    run = simulate(SpreadArb(symbols=("BTC-USDT",)), seconds=12, edges=[WIDE], balances={"okx": {"BTC": 1}})
+    run = simulate(SpreadArb(symbols=("BTC-USDT",)), seconds=6, edges=[WIDE], balances={"okx": {"BTC": 1}})
     assert run.deals == []
     assert run.skipped["balance"] > 0
     assert {one.reason for one in run.idle} <= {"balance", "fees", "immovable", "limit"}
@@ -132,10 +132,10 @@ def test_why_nothing_was_traded_is_reported() -> None:
 
 def test_what_stays_open_is_an_error() -> None:
     """A deal whose other venue answers nothing any more can not be closed."""
-    silent = Fault(kind="lose_ack", venue="binance", at_s=5, count=0, cut=True)
-    dark = Fault(kind="status", venue="binance", at_s=5, count=0, status=503)
+    silent = Fault(kind="lose_ack", venue="binance", at_s=2, count=0, cut=True)
+    dark = Fault(kind="status", venue="binance", at_s=2, count=0, status=503)
     with pytest.raises(Unfinished, match=r"still open 30 s after the stop: deal \d+ \(binance:BTC"):
-        simulate(SpreadArb(symbols=("BTC-USDT",), max_notional=150.0), seconds=10, edges=[WIDE], faults=[silent, dark])
+        simulate(SpreadArb(symbols=("BTC-USDT",), max_notional=150.0), seconds=5, edges=[WIDE], faults=[silent, dark])
 
 
 @pytest.mark.parametrize(

@@ -518,26 +518,22 @@ class Engine:
         self._act(deal, running, lambda: running.executor.on_book(deal, self._view, now_ns), now_ns)
 
     def timers(self, now_ns: int) -> None:
-        """Ask the executors whose time has come, then the strategies."""
+        """Ask the executors whose time has come."""
         self._view.now_ns = now_ns
         self._timers_ns = now_ns
         for deal in list(self.deals.values()):
             running = self._owners.get(deal.id)
             if running is not None and running.executor.due_ns <= now_ns:
                 self._on_timer(deal, running, now_ns)
-        if self._callbacks.waits:
-            self._callbacks.timers(now_ns)
 
     def _on_timer(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
         self._act(deal, running, lambda: running.executor.on_timer(deal, self._view, now_ns), now_ns)
 
     @property
     def due_ns(self) -> int:
-        """Of strategies, and of executors with an open deal; one that stays due is asked a thousand times a second, not
-        without end."""
+        """Of executors with an open deal; one that stays due is asked a thousand times a second, not without end."""
         due = min((running.executor.due_ns for running in self._owners.values()), default=NEVER)
-        due = max(due, self._timers_ns + _MS)
-        return min(due, self._callbacks.due_ns) if self._callbacks.waits else due
+        return max(due, self._timers_ns + _MS)
 
     def _act(self, deal: Deal, running: RunningStrategy, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Ask an executor about its deal and carry out what passes the gate."""
