@@ -79,7 +79,8 @@ def _read(
         if name not in known:
             mistakes[name] = f"is no setting of {cls.__name__}{_meant(name, [*known, *also])}"
     for name in _unmeant(cls, known):
-        mistakes[name] = f"is set in the class and is no setting{_meant(name, [*known, *_OWN])}"
+        near = _meant(name, [*known, *_OWN])
+        mistakes[name] = f"is set in the class and is no setting{near} (a name of your own: give it a type, or a _)"
     for name, kind in known.items():
         value = given[name] if name in given else getattr(holder, name, _NOT)
         if value is _NOT:

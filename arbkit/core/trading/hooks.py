@@ -122,7 +122,7 @@ def _unknown(kind: type) -> Iterator[str]:
 
 def _written(name: str) -> str:
     if name == "due_ns":
-        return "the attribute due_ns, the time in ns of its next call (arbkit.NEVER = none)"
+        return "the attribute due_ns, the time in ns of its next call"
     return f"{name}({', '.join(HOOKS[name].arguments)})"
 
 
