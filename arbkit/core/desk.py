@@ -417,10 +417,10 @@ class Desk:
             elif self.market.stale((verdict.instrument,), verdict.reason):
                 self.log("book.stale", instrument=verdict.instrument, why=verdict.reason)
         self.engine.timers(now_ns)
-        if self.callbacks.waits:
-            self.callbacks.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
+        if self.callbacks.waits:
+            self.callbacks.timers(now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -452,20 +452,21 @@ class Desk:
             return
         self.engine.stop()
         self.log("desk.stopping", deals=len(self.engine.deals))
-        self.callbacks.stop(now_ns)
         self._cancel_resting(now_ns)
+        self.callbacks.stop(now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
-        if not self.engine.stopping:
-            self.engine.stop()
-            self.callbacks.stop(now_ns)
-        self.callbacks.save(now_ns, at_once=True)
+        running = not self.engine.stopping
+        self.engine.stop()
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
+        if running:
+            self.callbacks.stop(now_ns)
+        self.callbacks.save(now_ns, at_once=True)
         self._end(now_ns)
 
     def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
