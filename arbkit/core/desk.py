@@ -22,6 +22,7 @@ from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
+from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
 from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
@@ -38,6 +39,7 @@ from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
+from arbkit.core.trading.callbacks import SLOW_NS, Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
@@ -176,7 +178,19 @@ class Desk:
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.identity = Identity(setup.same)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
+        deals: dict[int, Deal] = {}
+        self.bases = Bases()
+        self.view = DeskView(
+            self.catalogue,
+            self.books,
+            self.bases,
+            self.limits,
+            self.gate,
+            self.venues,
+            self.identity,
+            setup.strategies,
+            deals,
+        )
         self.sender = Sender(
             port,
             self.venues,
@@ -192,6 +206,7 @@ class Desk:
         self.modes = Modes(self.gate, self.sender, self.counters, self.log)
         self.reducing = Reducing(self.limits, self.catalogue, self.books, self.orders, self.counters, self.log)
         self.tracker = Tracker(self.venues, self.sender, self.requests, self.counters, self.log)
+        self.callbacks = Callbacks(setup.strategies, self.view, self.sender.journal, self.counters, self.log, probe)
         self.engine = Engine(
             catalogue=self.catalogue,
             books=self.market,
@@ -205,7 +220,8 @@ class Desk:
             view=self.view,
             sender=self.sender,
             tracker=self.tracker,
-            strategies=setup.strategies,
+            callbacks=self.callbacks,
+            deals=deals,
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
@@ -214,7 +230,15 @@ class Desk:
         self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
-            self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
+            self.venues,
+            self.catalogue,
+            self.market,
+            self.dialer,
+            self.engine,
+            self.callbacks,
+            self.interrupted,
+            self.log,
+            now_ns,
         )
         self.audit = Audit(
             self.ledger,
@@ -274,6 +298,7 @@ class Desk:
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
         for told in self.setup.interrupted:
             self.engine.left_open(told, now_ns)
+        self.callbacks.load()
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -318,7 +343,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if self.market.touched or self.sender.pending or self.sender.refused or self.guard.raised:
+        if (
+            self.market.touched
+            or self.sender.pending
+            or self.sender.refused
+            or self.guard.raised
+            or self.callbacks.changed
+        ):
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -361,6 +392,7 @@ class Desk:
         if now_ns >= self.audit.due_ns:
             self.audit.tick(now_ns)
             self.engine.reduce(now_ns)
+            self.bases.sample(self.view.book)
             asset = self.setup.limits.asset
             self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for left in self.interrupted.tick(now_ns):
@@ -405,6 +437,8 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
+        if self.callbacks.waits:
+            self.callbacks.timers(now_ns)
         self._end(now_ns)
 
     def late(self, lag_ns: int, now_ns: int) -> None:
@@ -437,16 +471,21 @@ class Desk:
         self.engine.stop()
         self.log("desk.stopping", deals=len(self.engine.deals))
         self._cancel_resting(now_ns)
+        self.callbacks.stop(now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
+        running = not self.engine.stopping
         self.engine.stop()
         self._dirty = True
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
+        if running:
+            self.callbacks.stop(now_ns)
+        self.callbacks.save(now_ns, at_once=True)
         self._end(now_ns)
 
     def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
@@ -509,7 +548,8 @@ class Desk:
                 self.requests.due_ns,
                 self.engine.due_ns,
             )
-        return self._due_ns
+        due = self._due_ns
+        return min(due, self.callbacks.due_ns) if self.callbacks.waits else due  # a strategy may set it at any time
 
     def _settle_venues(self) -> None:
         """Set the alarms of the venues in which something changed."""
@@ -520,7 +560,11 @@ class Desk:
     @property
     def idle(self) -> bool:
         """Nothing is open that could still move: no deal but held ones, no order, nothing in flight."""
-        if self.sender.busy or any(deal.state is not DealState.HELD for deal in self.engine.deals.values()):
+        if (
+            self.sender.busy
+            or self.callbacks.saving
+            or any(deal.state is not DealState.HELD for deal in self.engine.deals.values())
+        ):
             return False
         return not any(table.open() for table in self.orders.values())
 
@@ -577,7 +621,7 @@ class Desk:
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
                 if link.books is self.market:  # an heir tells what the old connection tells too
-                    self.engine.traded(out, now_ns)
+                    self.callbacks.traded(out, now_ns)
             elif kind is TopUpdate:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
@@ -839,7 +883,11 @@ class Desk:
                 began, turns = probe(), self.counters.turns
                 self.engine.decide(now_ns)
                 if self.counters.turns > turns:
-                    self.counters.decision.observe((probe() - began) / 1000)
+                    took_ns = probe() - began
+                    self.counters.decision.observe(took_ns / 1000)
+                    if took_ns > SLOW_NS:
+                        names = "+".join(one.name for one in self.engine.strategies)
+                        self.callbacks.slow(names, "decide", took_ns, now_ns)
             if self.sender.sent_ns:
                 self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
         while self.guard.raised or self.requests.given_up or self.sender.refused:
@@ -849,4 +897,6 @@ class Desk:
             for matched in given_up:
                 self._answered(matched, now_ns)
             self.engine.drain(now_ns)
+        if self.callbacks.changed:
+            self.callbacks.tell(now_ns)
         self.sender.end_turn()

@@ -307,8 +307,8 @@ def test_in_doubt_only_what_has_filled_is_taken_back(three):
     st.sampled_from(["0", "0.001"]),
 )
 def test_whatever_fills_the_deal_ends_even(made, first, later, waves, fee):
-    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum and a lot over
-    of each asset; and no order breaks a rule (``Table.send`` looks)."""
+    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum and a lot of
+    each asset left over; and no order breaks a rule (``Table.send`` looks)."""
     three = Three(made, fee=fee).start(around(waves))
     parts = [*first, *later]
     index = 0
