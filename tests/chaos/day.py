@@ -1,6 +1,6 @@
 """A day of all venues in virtual time: planned and unplanned ends of connections, tokens that are renewed, no trade.
 
-``make day`` calls it (HOURS=24). Each venue has two books with about a change a second. Connections are cut at random
+``make day`` calls it (HOURS=24). Each venue has two books with about a message a second. Connections are cut at random
 times, on the average once an hour a venue, beside the ends that the venues plan (24 hours, listen keys, tokens). Each
 book is looked at every second: one that cannot be trusted for longer than ``HEALED_S`` is told, and so is one that
 differs from the venue's at the end.
@@ -47,7 +47,7 @@ def day(hours: float, seed: int, names: list[str], said: Any = None) -> dict[str
         edge_every_s=0,
         faults=faults,
         prices=PRICES,
-        pace=0.1,
+        pace=0.01,
         log=lambda event, **_: told.update([event]),
     )
     since: dict[str, int] = {}
