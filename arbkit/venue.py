@@ -117,6 +117,10 @@ from arbkit.core.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
+from arbkit.core.market.rows import (
+    BookMessage,
+    Levels,
+)
 from arbkit.core.orders.ids import (
     parse_cl_ord_id,
 )
@@ -201,6 +205,7 @@ __all__ = [
     "BalanceFields",
     "BookFeed",
     "BookLost",
+    "BookMessage",
     "BookNormalizer",
     "BookSocket",
     "BookState",
@@ -241,6 +246,7 @@ __all__ = [
     "JoinedDepth",
     "Lane",
     "Level",
+    "Levels",
     "LinkSpec",
     "ListFills",
     "ListOpenOrders",

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from msgspec import Struct
 
-from arbkit.core.market import ladder
-from arbkit.core.market.book import ALL, Book
+from arbkit.core.market.book import Book
+from arbkit.core.market.speed import ladder
 from arbkit.core.market.watchdog import LinkWatch, Watchdog
 from arbkit.core.types import BookState, BookUpdate, TopUpdate
 
@@ -151,11 +150,10 @@ def _mark(book: Book, state: BookState, reason: str) -> None:
 def _apply(book: Book, update: BookUpdate) -> None:
     """A snapshot makes a book SYNCED. A delta changes a SYNCED book, heals a STALE one, is ignored on any other."""
     if update.snapshot:
-        ladder.replace(book.bids, update.bids)
-        ladder.replace(book.asks, update.asks)
+        ladder.replace(book.bids, update.bids, update.depth)
+        ladder.replace(book.asks, update.asks, update.depth)
         book.epoch += 1
         book.depth = update.depth
-        book.most = 2 * update.depth + ladder.SLACK if update.depth else ALL
         book.state = _SYNCED
         book.reason = ""
         book.top = None
@@ -174,16 +172,9 @@ def _apply(book: Book, update: BookUpdate) -> None:
     top = book.top
     if top is not None and top.seq <= update.seq:
         book.top = top = None
-    bids, asks = book.bids.keys, book.asks.keys
-    most = book.most
-    if len(bids) > most or len(asks) > most:
-        # levels far beyond what the venue vouches for only get old
-        ladder.prune(book.bids, 2 * book.depth)
-        ladder.prune(book.asks, 2 * book.depth)
-        bids, asks = book.bids.keys, book.asks.keys
-    if top is None and bids and asks:  # the usual case
-        book.bid_px = bid = bids[-1]
-        book.ask_px = ask = -asks[-1]
+    if top is None:  # the usual case
+        book.bid_px = bid = book.bids.best_px
+        book.ask_px = ask = book.asks.best_px
         if bid < ask:
             book.crossed_ns = 0
         else:
@@ -194,9 +185,7 @@ def _apply(book: Book, update: BookUpdate) -> None:
 
 def _settle_top(book: Book, recv_ns: int) -> None:
     """Best prices, and whether bids and asks overlap, in the levels or in the faster stream's top."""
-    bids, asks, top = book.bids.keys, book.asks.keys, book.top
-    bid = bids[-1] if bids else 0.0
-    ask = -asks[-1] if asks else inf
+    bid, ask, top = book.bids.best_px, book.asks.best_px, book.top
     book.bid_px, book.ask_px = (bid, ask) if top is None else (top.bid.px, top.ask.px)
     if bid >= ask or book.bid_px >= book.ask_px:
         book.crossed_ns = book.crossed_ns or recv_ns or 1
