@@ -21,11 +21,12 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test speed sanitize compiled format lint types floors tests matrix bounds chaos crash bench clients size dist sbom lock clean
+.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash bench clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
 	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
+	@echo "make long     the tests that try every place where make test tries a sample (TESTS=tests/venues)"
 	@echo "make speed    build and install arbkit-speed, the compiled order books (needs a C compiler)"
 	@echo "make sanitize the tests of arbkit-speed in a build that checks each access to memory (gcc or clang)"
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
@@ -77,12 +78,13 @@ floors: $(READY)
 tests: $(READY)
 	@# the examples of a page build on each other, so one process runs them
 	$(BIN)/pytest -q docs README.md
-	$(BIN)/pytest -q -n 2 tests plugins
+	@# each worker begins with one half, so that a module's fixtures are made once; who is done takes from the other
+	$(BIN)/pytest -q -n 2 --dist worksteal tests plugins
 
 # The suite runs with the Python ladder, as after a plain install, and once more with the compiled one where books are made.
 tests: export ARBKIT_SPEED := off
 compiled: $(READY)
-	@if $(COMPILER); then $(MAKE) --no-print-directory speed && $(BIN)/pytest -q $(BOOKS); \
+	@if $(COMPILER); then $(MAKE) --no-print-directory speed && $(BIN)/pytest -q -m 'not compiled and not quiet and not long' $(BOOKS); \
 	else echo "no C compiler: the compiled ladder and rows are not tested"; fi
 BOOKS := tests/core/market tests/venues/test_recordings.py tests/test_bench.py
 
@@ -91,6 +93,9 @@ sanitize: speed
 	@$(SPEED)/tests/sanitize
 
 TESTS ?= tests plugins
+long: $(READY)
+	$(BIN)/pytest -q -n 2 --dist worksteal -m long $(TESTS)
+
 PYTHONS ?=
 BOUNDS ?=
 matrix: $(READY)

@@ -23,16 +23,18 @@ class Loaded(Struct, frozen=True):
     exchanges: Mapping[str, Exchange]
 
 
-def load(path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check each venue's own options. Raises
-    ``ConfigError`` with all mistakes."""
+def load(
+    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False, signed: bool = False
+) -> Loaded:
+    """Read the configuration, load the plugins that it allows, and check each venue's own options. ``signed``: see
+    ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
     registries: list[plugins.Registry] = []
 
     def venues(only: Collection[str] | None) -> Collection[str]:
         registries.append(plugins.load(only))
         return registries[0].exchanges
 
-    read = config.load(path, flags=flags, live=live, venues=venues)
+    read = config.load(path, flags=flags, live=live, signed=signed, venues=venues)
     registry = registries[0]
     exchanges: dict[str, Exchange] = {}
     mistakes = []
