@@ -11,8 +11,8 @@ setup(
     ext_modules=[
         Extension(
             "arbkit_speed._speed",
-            sources=sorted(str(file) for file in Path("arbkit_speed").glob("*.c")),
-            depends=["arbkit_speed/speed.h"],
+            sources=sorted(str(file) for file in Path("src/arbkit_speed").glob("*.c")),
+            depends=["src/arbkit_speed/speed.h"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
             extra_compile_args=FLAGS,
