@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from arbkit.core.market.book import Book
+from arbkit.core.market.ladder import SLACK
 from arbkit.core.market.speed import ladder
 from arbkit.core.market.watchdog import LinkWatch, Watchdog
 from arbkit.core.types import BookState, BookUpdate, TopUpdate
@@ -21,6 +22,9 @@ CROSSED_NS = 2_000_000_000
 """A book that is crossed for longer holds a level that is gone. Until then it is only not trusted: where bids and asks
 come in two messages, a book is crossed between them."""
 LONGEST_NS = 60_000_000_000
+
+
+_CONTENT = sorted({*Book.__slots__} - {"instrument", "epoch", "updates"})
 
 
 class _Crossed(Struct):
@@ -82,6 +86,17 @@ class Books:
         _apply(book, update)
         self.touched[update.instrument] = None
         return book
+
+    def take(self, other: Book) -> None:
+        """Put the content of another book of the same instrument in place of this one's, in one step: a new epoch."""
+        book = self.by_id[other.instrument]
+        for name in _CONTENT:
+            setattr(book, name, getattr(other, name))
+        book.epoch += 1
+        book.updates += other.updates
+        if book.crossed_ns and book.instrument not in self._crossed:
+            self._crossed[book.instrument] = _Crossed(book.crossed_ns + CROSSED_NS)
+        self.touched[book.instrument] = None
 
     def overlay(self, top: TopUpdate) -> bool:
         """Lay a faster best bid and ask over the book; False when the book has newer data already."""
@@ -150,8 +165,10 @@ def _mark(book: Book, state: BookState, reason: str) -> None:
 def _apply(book: Book, update: BookUpdate) -> None:
     """A snapshot makes a book SYNCED. A delta changes a SYNCED book, heals a STALE one, is ignored on any other."""
     if update.snapshot:
-        ladder.replace(book.bids, update.bids, update.depth)
-        ladder.replace(book.asks, update.asks, update.depth)
+        keep = update.depth if update.window else 2 * update.depth
+        most = keep if update.window else keep + SLACK
+        ladder.replace(book.bids, update.bids, keep, most)
+        ladder.replace(book.asks, update.asks, keep, most)
         book.epoch += 1
         book.depth = update.depth
         book.state = _SYNCED

@@ -26,7 +26,7 @@ SLACK = 64
 class Ladder:
     """One side of a book. ``sign`` is +1 for bids (best = highest) and -1 for asks (best = lowest)."""
 
-    __slots__ = ("best_px", "depth", "keys", "sign", "sizes", "sweep_at")
+    __slots__ = ("best_px", "keep", "keys", "most", "sign", "sizes", "sweep_at")
 
     def __init__(self, sign: float) -> None:
         self.sign = sign
@@ -36,8 +36,10 @@ class Ladder:
         """``sign * price``, ascending. The last key is the best price and alive; others may be deleted (size 0)."""
         self.sizes: dict[float, float] = {}
         """Sizes by key."""
-        self.depth = 0
-        """Levels that the venue vouches for; 0 = all. A sweep keeps twice as many: levels far beyond only get old."""
+        self.keep = 0
+        """The best levels that a sweep keeps, 0 = all: levels far beyond what the venue vouches for only get old."""
+        self.most = 0
+        """Keys beyond which a sweep is due in any case, where ``keep`` is not 0."""
         self.sweep_at = SLACK
 
     def __len__(self) -> int:
@@ -69,13 +71,13 @@ class Ladder:
         return list(islice(self, count))
 
 
-def replace(ladder: Ladder, levels: Sequence[Level], depth: int = 0) -> None:
-    """Take these levels in place of all that was there. ``depth`` holds until the next call."""
+def replace(ladder: Ladder, levels: Sequence[Level], keep: int = 0, most: int = 0) -> None:
+    """Take these levels in place of all that was there. ``keep`` and ``most`` hold until the next call."""
     sign = ladder.sign
     ladder.sizes = {sign * level.px: level.qty for level in levels if level.qty}
     ladder.keys = keys = sorted(ladder.sizes)
-    ladder.depth = depth
-    if depth and len(keys) > 2 * depth + SLACK:
+    ladder.keep, ladder.most = keep, most
+    if keep and len(keys) > most:
         _sweep(ladder)
     else:
         _swept(ladder)
@@ -105,17 +107,15 @@ def change(ladder: Ladder, levels: Sequence[Level]) -> None:
 
 
 def _sweep(ladder: Ladder) -> None:
-    """Forget the deleted levels, many in one pass, and the worst beyond twice the depth."""
+    """Forget the deleted levels, many in one pass, and the worst beyond those to keep."""
     sizes = ladder.sizes
     keys = [key for key in ladder.keys if sizes[key]]
-    ladder.keys = keys = keys[-2 * ladder.depth :]  # -0 is the start: all
+    ladder.keys = keys = keys[-ladder.keep :]  # -0 is the start: all
     ladder.sizes = {key: sizes[key] for key in keys}
     _swept(ladder)
 
 
 def _swept(ladder: Ladder) -> None:
     """Say when the next sweep is due."""
-    most = len(ladder.keys)
-    if ladder.depth:
-        most = min(most, ladder.depth)
-    ladder.sweep_at = 2 * most + SLACK
+    due = 2 * len(ladder.keys) + SLACK
+    ladder.sweep_at = min(due, ladder.most) if ladder.keep else due

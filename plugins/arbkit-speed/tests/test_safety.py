@@ -49,7 +49,7 @@ WRONG: list[tuple[type[Exception], Callable[[Any, Any], object]]] = [
     (ValueError, lambda speed, side: speed.change(side, [Level(5.0, 0.0), Level(float("nan"), 1.0)])),
     (TypeError, lambda speed, side: speed.replace(side, [], 1.5)),
     (ValueError, lambda speed, side: speed.replace(side, [], -1)),
-    (TypeError, lambda speed, side: speed.replace(side, [], 1, 2)),
+    (TypeError, lambda speed, side: speed.replace(side, [], 1, 2, 3)),
     (AttributeError, lambda speed, side: speed.replace(side, "text")),
     (TypeError, lambda speed, side: side.size_at("1")),
     (ValueError, lambda speed, side: side.top(-1)),
@@ -119,9 +119,9 @@ def work(speed: Any) -> None:
     rows = speed.rows(RAW, DECODE)
     side = speed.Ladder(-1.0)
     for levels in (rows, list(rows), DECODE(RAW), tuple(rows) * 50):
-        speed.replace(side, levels, 1)
+        speed.replace(side, levels, 1, 2)
         speed.change(side, levels)
-    _ = side.best(), side.best_px, side.sign, side.depth, side.size_at(10.0), side.top(2), list(side), len(side)
+    _ = side.best(), side.best_px, side.sign, side.keep, side.size_at(10.0), side.top(2), list(side), len(side)
     _ = rows == list(rows), rows != rows[:1], repr(rows), rows[0], rows[1:]
     next(iter(side))
     for raw in (b'[["-1","1"]]', b"[", b'[["1","1",nul]]', b"[[1e5,1]]", b'[["1","12345678901234567.8"]]'):
@@ -157,7 +157,7 @@ def test_a_thousand_books_of_800_levels_fit_in_40_mb(speed: Any) -> None:
         for _ in range(1000):
             sides = speed.Ladder(1.0), speed.Ladder(-1.0)
             for side in sides:
-                speed.replace(side, [Level(float(px), 1.0) for px in range(1, 801)], 800)
+                speed.replace(side, [Level(float(px), 1.0) for px in range(1, 801)], 1600, 1664)
             books.append(sides)
         assert tracemalloc.get_traced_memory()[0] < 40_000_000
     finally:

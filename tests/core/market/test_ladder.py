@@ -26,7 +26,9 @@ prices = st.one_of(
 )
 sizes = st.one_of(st.sampled_from([0.0, -0.0, 5e-324, 1.0]), st.floats(0, 1e15, exclude_max=True))
 many = st.lists(st.builds(Level, prices, sizes), max_size=80)
-steps = st.lists(st.tuples(st.booleans(), many, st.sampled_from([0, 1, 3])), max_size=8)
+steps = st.lists(
+    st.tuples(st.booleans(), many, st.sampled_from([(0, 0), (2, 66), (6, 70), (3, 3), (20, 20)])), max_size=8
+)
 
 
 both = pytest.mark.parametrize(
@@ -100,8 +102,10 @@ def test_a_depth_drops_only_the_worst(code: str, sign: float, count: int, depth:
     ladder = module.Ladder(sign)
     levels = [Level(float(px), 1.0) for px in random.Random(seed).sample(range(1, 999), count)]
     best = ordered({level.px: 1.0 for level in levels}, sign)
-    module.replace(ladder, levels, depth)
+    module.replace(ladder, levels, 2 * depth, 2 * depth + SLACK)
     assert list(ladder) == (best[: 2 * depth] if len(best) > 2 * depth + SLACK else best)
+    module.replace(ladder, levels, depth, depth)
+    assert list(ladder) == best[:depth]
     module.replace(ladder, levels)
     assert list(ladder) == best
 
@@ -109,20 +113,22 @@ def test_a_depth_drops_only_the_worst(code: str, sign: float, count: int, depth:
 @pytest.mark.compiled
 @settings(max_examples=60)
 @given(signs, steps)
-def test_both_ladders_keep_and_drop_the_same(sign: float, told: list[tuple[bool, list[Level], int]]) -> None:
+def test_both_ladders_keep_and_drop_the_same(
+    sign: float, told: list[tuple[bool, list[Level], tuple[int, int]]]
+) -> None:
     """After any snapshots and changes, also of strange numbers: the same levels are kept, the same are dropped."""
     compiled = import_module("arbkit_speed")
     one, two = reference.Ladder(sign), compiled.Ladder(sign)
-    for snapshot, levels, depth in told:
+    for snapshot, levels, kept in told:
         if snapshot:
-            reference.replace(one, levels, depth)
-            compiled.replace(two, levels, depth)
+            reference.replace(one, levels, *kept)
+            compiled.replace(two, levels, *kept)
         else:
             reference.change(one, levels)
             compiled.change(two, levels)
         assert list(two) == list(one)
         assert (len(two), two.best(), two.best_px, two.top(7)) == (len(one), one.best(), one.best_px, one.top(7))
-        assert (two.sign, two.depth) == (one.sign, one.depth)
+        assert (two.sign, two.keep) == (one.sign, one.keep)
 
 
 @both

@@ -14,7 +14,8 @@ typedef struct {
     double *sizes; /* 0 = deleted */
     Py_ssize_t held;
     Py_ssize_t room;
-    Py_ssize_t depth; /* levels that the venue vouches for, 0 = all */
+    Py_ssize_t keep; /* the best levels that a sweep keeps, 0 = all */
+    Py_ssize_t most; /* keys beyond which it is due in any case, where `keep` is not 0 */
     Py_ssize_t sweep_at;
     uint64_t changes;
 } Ladder;
@@ -118,15 +119,14 @@ set(Ladder *self, double key, double size)
 static void
 swept(Ladder *self)
 {
-    Py_ssize_t most = self->held;
-    if (self->depth > 0 && self->depth < most) {
-        most = self->depth;
+    self->sweep_at = 2 * self->held + SLACK;
+    if (self->keep > 0 && self->most < self->sweep_at) {
+        self->sweep_at = self->most;
     }
-    self->sweep_at = 2 * most + SLACK;
     trim(self);
 }
 
-/* Forget the deleted levels, and the worst beyond twice the depth. */
+/* Forget the deleted levels, and the worst beyond those to keep. */
 static void
 sweep(Ladder *self)
 {
@@ -139,9 +139,9 @@ sweep(Ladder *self)
         }
     }
     self->held = alive;
-    if (self->depth > 0 && alive > 2 * self->depth) {
-        Py_ssize_t surplus = alive - 2 * self->depth;
-        self->held = 2 * self->depth;
+    if (self->keep > 0 && alive > self->keep) {
+        Py_ssize_t surplus = alive - self->keep;
+        self->held = self->keep;
         memmove(self->keys, self->keys + surplus, (size_t)self->held * sizeof(double));
         memmove(self->sizes, self->sizes + surplus, (size_t)self->held * sizeof(double));
     }
@@ -274,27 +274,25 @@ arrange(const Pair *pairs, Py_ssize_t count, double sign, Pair *kept, Pair *spar
     return last + 1;
 }
 
+/* A number of levels: 0, or -1 with an error. A larger one than fits is cut to the largest. */
+static int
+number_of(PyObject *value, Py_ssize_t *number)
+{
+    *number = PyNumber_AsSsize_t(value, NULL);
+    if (*number < 0 && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, "a number of levels is negative");
+    }
+    return *number < 0 ? -1 : 0;
+}
+
 PyObject *
 ladder_replace(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     State *state = PyModule_GetState(module);
-    Ladder *self = ladder_of(state, args, count, 2, 3, "replace");
-    if (self == NULL) {
+    Ladder *self = ladder_of(state, args, count, 2, 4, "replace");
+    Py_ssize_t keep = 0, most = 0;
+    if (self == NULL || (count > 2 && number_of(args[2], &keep) < 0) || (count > 3 && number_of(args[3], &most) < 0)) {
         return NULL;
-    }
-    Py_ssize_t depth = 0;
-    if (count == 3) {
-        depth = PyNumber_AsSsize_t(args[2], NULL); /* a larger one is cut to the largest */
-        if (depth == -1 && PyErr_Occurred()) {
-            return NULL;
-        }
-        if (depth < 0) {
-            PyErr_SetString(PyExc_ValueError, "the depth of a book is negative");
-            return NULL;
-        }
-        if (depth > PY_SSIZE_T_MAX / 8) {
-            depth = 0; /* no book has so many levels */
-        }
     }
     Pairs found;
     if (pairs_of(state, args[1], &found) < 0) {
@@ -322,8 +320,9 @@ ladder_replace(PyObject *module, PyObject *const *args, Py_ssize_t count)
     }
     PyMem_Free(kept);
     self->held = length;
-    self->depth = depth;
-    if (depth > 0 && length > 2 * depth + SLACK) {
+    self->keep = keep;
+    self->most = most;
+    if (keep > 0 && length > most) {
         sweep(self);
     } else {
         swept(self);
@@ -474,10 +473,10 @@ get_sign(PyObject *op, void *unused)
 }
 
 static PyObject *
-get_depth(PyObject *op, void *unused)
+get_keep(PyObject *op, void *unused)
 {
     (void)unused;
-    return PyLong_FromSsize_t(((const Ladder *)op)->depth);
+    return PyLong_FromSsize_t(((const Ladder *)op)->keep);
 }
 
 static PyMethodDef ladder_methods[] = {
@@ -491,7 +490,7 @@ static PyMethodDef ladder_methods[] = {
 static PyGetSetDef ladder_getset[] = {
     {"best_px", get_best_px, NULL, "The best price; 0.0 when there is no bid, inf when there is no ask.", NULL},
     {"sign", get_sign, NULL, "+1.0 for bids, -1.0 for asks.", NULL},
-    {"depth", get_depth, NULL, "Levels that the venue vouches for; 0 = all.", NULL},
+    {"keep", get_keep, NULL, "The best levels that a sweep keeps; 0 = all.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -74,7 +74,7 @@ static PyMethodDef functions[] = {
     {"change", (PyCFunction)(void (*)(void))ladder_change, METH_FASTCALL,
      "change($module, ladder, levels, /)\n--\n\nSet absolute sizes. 0 deletes, also a level that is not there."},
     {"replace", (PyCFunction)(void (*)(void))ladder_replace, METH_FASTCALL,
-     "replace($module, ladder, levels, depth=0, /)\n--\n\nTake these levels in place of all that was there."},
+     "replace($module, ladder, levels, keep=0, most=0, /)\n--\n\nTake these levels in place of all that was there."},
     {"rows", (PyCFunction)(void (*)(void))rows_read, METH_FASTCALL,
      "rows($module, value, otherwise, /)\n--\n\n"
      "The levels of a msgspec.Raw that holds [[price, size, ...], ...] in its plain form. Other text is given to\n"
