@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 PREFIX = "ARBKIT_"
-NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_VAULT_FD")
+NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_SPEED", "ARBKIT_VAULT_FD")
 """Variables that are no keys: the configuration file, the folder of the recordings for tests, and where the passphrase
 of the vault is read."""
 DEFAULT_FILE = "arbkit.toml"
