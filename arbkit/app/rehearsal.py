@@ -30,6 +30,8 @@ __all__ = ["WAIT_S", "Looker", "Rehearsal", "of_each_venue", "rehearse"]
 WAIT_S = 20.0
 """Venues that have not answered by then are given up."""
 _LOOK_S = 0.05
+_HOPE_NS = 6_000_000_000
+"""If no venue can be reached until then, there is no network to wait for."""
 _USUAL = ("BTC-USDT", "BTC-USDC", "BTC-USD", "ETH-USDT", "ETH-USD")
 
 LoopFactory = Callable[[], AbstractEventLoop]
@@ -61,6 +63,13 @@ def _rank(one: Instrument) -> int:
     return _USUAL.index(one.symbol) if one.symbol in _USUAL else len(_USUAL)
 
 
+def _silent(desk: Desk, runtime: Runtime) -> bool:
+    """Whether every request to every venue failed so far."""
+    return not any(venue.catalogued for venue in desk.venues.values()) and all(
+        rest.trouble and not rest.fastest_ns for rest in runtime.rests.values()
+    )
+
+
 class Rehearsal(Struct):
     """What is known at its end. ``log``: the events, in order."""
 
@@ -72,6 +81,11 @@ class Rehearsal(Struct):
         """Why the last request to the venue failed; "" = it did not."""
         rest = self.runtime.rests.get(self.desk.venues[venue].rest.spec.link)
         return "" if rest is None else rest.trouble
+
+    def fastest_ms(self, venue: str) -> float | None:
+        """The shortest time that an answer took; None = there was none."""
+        rest = self.runtime.rests.get(self.desk.venues[venue].rest.spec.link)
+        return None if rest is None or not rest.fastest_ns else rest.fastest_ns / 1e6
 
     def told(self, event: str, **fields: object) -> Mapping[str, Any] | None:
         """The last event of that name with these fields."""
@@ -107,11 +121,14 @@ def rehearse(
             desk = make_desk(plan, exchanges, strategy, signers, runtime, clock.now_ns(), log=note)
 
             async def watch() -> None:
-                end_ns = clock.now_ns() + round(most_s * 1e9)
-                while clock.now_ns() < end_ns and not enough(desk):
+                began_ns = now_ns = clock.now_ns()
+                while now_ns < began_ns + most_s * 1e9 and not enough(desk):
                     await asyncio.sleep(_LOOK_S)
+                    now_ns = clock.now_ns()
                     if look is not None:
-                        look(desk, clock.now_ns())
+                        look(desk, now_ns)
+                    if now_ns > began_ns + _HOPE_NS and _silent(desk, runtime):
+                        break
                 runtime.stop()
 
             async def both() -> None:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "chaos": ("arbkit.cli.chaos", "Judge a desk in bad weather, in virtual time: no network."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
+    "doctor": ("arbkit.cli.doctor", "What is wrong with machine, packages, configuration, keys, state and venues."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
     "keys": ("arbkit.cli.keys", "Keys of venues: the vault, and what the keys may do."),
     "mode": ("arbkit.cli.mode", "Show or set the mode of a running desk: active, reducing, halted."),

@@ -77,6 +77,8 @@ class HttpLink:
         self._warm: dict[URL, asyncio.Task[None]] = {}
         self.trouble = ""
         """Why the last request failed, as text for the user; "" = it succeeded."""
+        self.fastest_ns = 0
+        """The shortest time from a request to the end of its answer; 0 = none came."""
 
     def request(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
         """Send a request. ``timeout_ns`` covers everything from the DNS lookup to the last byte of the response."""
@@ -106,7 +108,9 @@ class HttpLink:
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
         now_ns = self._clock.now_ns()
         self.trouble = _trouble(request, answer)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, HttpAnswer):
+            self.fastest_ns = min(self.fastest_ns or now_ns, answer.recv_ns - answer.sent_ns)
+        else:
             answer = NoAnswer(answer.reason, answer.sent, answer.status, answer.retry_ns, now_ns)
         self._inputs.turn(self._inputs.desk.answered, ref, answer, now_ns)
         if cancelled is not None:
