@@ -19,9 +19,9 @@ import pytest
 
 from arbkit.app.doctor import machine, packages, setup, state
 from arbkit.app.doctor.finding import Finding, bad, exit_code, good, poor
-from arbkit.app.doctor.live import _remedy
 from arbkit.app.recovery import open_journal
 from arbkit.app.rehearsal import rehearse
+from arbkit.app.remedies import remedy
 from arbkit.config.load import Config, StrategyConfig, VenueConfig
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
@@ -328,4 +328,4 @@ def test_the_state_of_earlier_runs(tmp_path: Path) -> None:
     ],
 )
 def test_what_to_do_about_a_connection(why: str, words: str) -> None:
-    assert words in _remedy(why)
+    assert words in remedy(why)

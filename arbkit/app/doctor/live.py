@@ -11,6 +11,7 @@ from arbkit.app.doctor.finding import CREDENTIALS, VENUE, Finding, bad, good, po
 from arbkit.app.keys import Judged, judged, known
 from arbkit.app.plan import RunPlan, plan_of
 from arbkit.app.rehearsal import Looker, LoopFactory, Rehearsal, of_each_venue, rehearse
+from arbkit.app.remedies import remedy
 from arbkit.config.load import Config
 from arbkit.core.desk import Desk
 from arbkit.core.protocols import Exchange, Signer, Strategy
@@ -73,7 +74,7 @@ def _venue(held: Rehearsal, name: str, config: Config) -> Iterator[Finding]:
     desk, venue = held.desk, held.desk.venues[name]
     if not venue.catalogued:
         why = held.trouble(name) or "no instruments within the time"
-        yield bad("endpoints", f"{name}: {why}", _remedy(why), VENUE)
+        yield bad("endpoints", f"{name}: {why}", remedy(why), VENUE)
         return
     count = sum(1 for _ in desk.catalogue.venue(name))
     took = held.fastest_ms(name) or 0.0
@@ -94,7 +95,7 @@ def _venue(held: Rehearsal, name: str, config: Config) -> Iterator[Finding]:
                 yield good("endpoints", f"{link.spec.link}: connected{'' if link.ready else ', not subscribed yet'}")
             elif not venue.readiness.missing() or link.spec.role is Role.PUBLIC:
                 yield bad(
-                    "endpoints", f"{link.spec.link}: {link.reason or 'no connection yet'}", _remedy(link.reason), VENUE
+                    "endpoints", f"{link.spec.link}: {link.reason or 'no connection yet'}", remedy(link.reason), VENUE
                 )
     for one in venue.instruments:
         book = desk.books[one]
@@ -147,24 +148,3 @@ def _key(held: Rehearsal, told: Judged, config: Config) -> Iterator[Finding]:
             yield good("fees", text)
     if not told.holds:
         yield poor("balances", f"{name}: the account holds nothing", "deposit what the strategy sells and pays with")
-
-
-def _remedy(why: str) -> str:
-    """What to do about a connection that fails, by its text."""
-    return next((remedy for words, remedy in _REMEDIES if words in why), "look at the network of this machine")
-
-
-_REMEDIES = (
-    ("HTTP 451", "the venue does not serve the place of this machine: use one where you may trade there"),
-    ("HTTP 403", "the venue, or a firewall before it, refuses this address: ask it, or use another one"),
-    ("HTTP 429", "too many requests from this address: wait, and stop what else asks"),
-    ("HTTP 418", "the address is banned for a while: wait, and stop what else asks"),
-    ("HTTP 5", "the venue has trouble: look at its status page, try again"),
-    ("407", "a proxy wants authentication: arbkit uses none; connect directly"),
-    ("HTML page", "a proxy, a firewall or a block page answers in place of the venue: connect directly"),
-    ("name not found", "no such name, or no DNS: look at /etc/resolv.conf, and at endpoints"),
-    ("certificate", "a proxy that opens TLS needs its CA in ca_file; else do not trust this network"),
-    ("TLS", "something between here and the venue breaks TLS"),
-    ("refused", "nothing listens there: look at endpoints and the firewall"),
-    ("in time", "a firewall drops it, or the venue is down: look at its status page"),
-)
