@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.metrics import sources
+from arbkit.app.notes import NotedLog, Notes
 from arbkit.app.plan import RunPlan, make_desk, plan_of
 from arbkit.app.recovery import code_version, open_journal, recover
 from arbkit.app.status import Watch
@@ -35,6 +36,7 @@ from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.history.writer import History
 from arbkit.monitor.log_writer import LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
 from arbkit.monitor.terminal import tell
@@ -136,16 +138,19 @@ def start(
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
     settled: bool = False,
+    history: bool = True,
 ) -> Finished:
     """Recover the journal, create the desk, run it and print the summary.
 
     ``screen`` receives the log events instead of the log, and nothing is printed. ``histograms`` replace those of the
-    counters (for benchmarks). ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises
+    counters (for benchmarks), and ``history`` False leaves out the history. ``ca_file``: see
+    ``Config``. ``settled``: see ``recover``. Raises
     ``ConfigError`` for a damaged journal, an unwritable capture file or an unusable CA file.
     """
     clock = Clock()
     journal, carried = open_journal(folder, clock)
-    plan, left = recover(plan, journal, carried, clock.now_ns(), settled=settled)
+    size, run_ns = journal.size, clock.now_ns()
+    plan, left = recover(plan, journal, carried, run_ns, settled=settled)
     tape = None
     if capture is not None:
         head = TapeHead(
@@ -163,9 +168,11 @@ def start(
             raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:
             tape.tape.strike(secret)
-    log = LogWriter(clock.now_ns, secrets=secrets)
+    writer = LogWriter(clock.now_ns, secrets=secrets)
+    past = History(folder.path, size, screen or writer) if history else None
+    log = NotedLog(screen or writer, past, clock, secrets)
     for text in left.elsewhere:
-        (screen or log)("journal.elsewhere", open=text, why="not on an account of this run; it stays in the journal")
+        log("journal.elsewhere", open=text, why="not on an account of this run; it stays in the journal")
     counters = Counters()
     for name, histogram in (histograms or {}).items():
         setattr(counters, name, histogram)
@@ -179,25 +186,35 @@ def start(
             signers,
             runtime,
             began,
-            log=screen or log,
+            log=log,
             counters=counters,
             probe=clock.now_ns,
         )
-        watch = Watch(desk, runtime, screen or log)
-        with capture_libraries(screen or log), asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log))
+        watch = Watch(desk, runtime, log)
+        notes = Notes(desk, past)
+        with capture_libraries(log), asyncio.Runner(loop_factory=loop_factory) as runner:
+            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer))
         if tape is not None and tape.failure:
-            (screen or log)("run.capture", file=capture, why=tape.failure)
+            log("run.capture", file=capture, why=tape.failure)
+        code = exit_code(desk, ending)
+        notes.end(ending, code, run_ns, clock.now_ns())
     finally:
-        log.close()
-    code = exit_code(desk, ending)
+        if past is not None:
+            past.close()
+        writer.close()
     if screen is None:
         tell(last_words(desk, ending, code, watch.why, as_json))
     return Finished(desk, ending, code)
 
 
 async def _main(
-    desk: Desk, runtime: Runtime, watch: Watch, seconds: float | None, metrics_port: int | None, log: LogWriter
+    desk: Desk,
+    runtime: Runtime,
+    watch: Watch,
+    notes: Notes,
+    seconds: float | None,
+    metrics_port: int | None,
+    log: LogWriter,
 ) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
@@ -208,10 +225,11 @@ async def _main(
 
         served = await serve(exposition(sources(desk, log)), metrics_port)
         log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
-    watching = asyncio.create_task(watch.run())
+    looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
     try:
         return await supervise(desk, runtime)
     finally:
-        watching.cancel()
+        for task in looking:
+            task.cancel()
         if served is not None:
             await served.close()

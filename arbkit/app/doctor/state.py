@@ -15,10 +15,9 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.journal import VERSION, Record
 from arbkit.core.runtime.journal_file import scan_file
+from arbkit.history.schema import NAME
 
 __all__ = ["running", "state"]
-
-HISTORY = "history.db"
 
 
 def state(root: Path) -> Iterator[Finding]:
@@ -46,7 +45,7 @@ def _folder(folder: Path) -> Iterator[Finding]:
     journal = folder / "journal"
     if journal.exists():
         yield from _journal(journal, at_work=bool(pid))
-    history = folder / HISTORY
+    history = folder / NAME
     if history.exists():
         yield from _history(history)
 

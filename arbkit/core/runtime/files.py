@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arbkit.core.errors import ConfigError
 
-__all__ = ["check_folder", "check_unwritable", "open_own", "own_folder"]
+__all__ = ["check_folder", "check_unwritable", "open_own", "own_folder", "read_own"]
 
 _OTHERS_WRITE = 0o022
 _NOBODY = 0o077
@@ -45,6 +45,24 @@ def open_own(path: Path, flags: int) -> int:
             raise
         return handle
     raise ConfigError(f"{path}: is made and removed by somebody else")
+
+
+def read_own(path: Path) -> int:
+    """Open a file of ours to read it; it is not made. Raises ``FileNotFoundError``, ``ConfigError`` if it is a link or
+    another user's, ``OSError`` if it cannot be opened."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_symlink():
+            raise ConfigError(f"{path}: is a symbolic link: remove it, or name the file itself") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(handle)
+        raise ConfigError(f"{path}: is not a regular file of yours")
+    return handle
 
 
 def _check_own(path: Path, found: os.stat_result) -> None:
