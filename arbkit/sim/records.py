@@ -96,6 +96,9 @@ class Profile:
     stp: Stp = "none"
     """Default self-trade prevention."""
     band: Band | None = None
+    vague_halts: bool = False
+    """The refusal of an order on a halted pair has the words of an internal error, so it does not prove that there is
+    no such order."""
     fee_discount: Decimal = Decimal(1)
     """Multiplies a fee that is paid in an asset which is not of the pair (``Account.fee_asset``)."""
     pairs: tuple[Pair, ...] = ()

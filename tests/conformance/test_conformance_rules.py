@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -96,6 +97,22 @@ def test_an_adapter_that_declares_no_reasons_must_give_none() -> None:
     results = run(VenueUnderTest(Silent, OkxDialect), ["post_only", "query", "round_trips"])
     # a post-only order that is refused says why at once, whatever the reports of ends say
     assert [result.outcome for result in results] == ["pass", "FAIL", "FAIL"]
+
+
+def test_what_a_venue_cannot_tell_must_be_declared_as_it_is() -> None:
+    """``tells_maker`` and ``vague_halts`` excuse only a venue that tells less: OKX tells who was the maker, and that a
+    pair is halted."""
+
+    class Blind(Okx):
+        capabilities = replace(Okx.capabilities, tells_maker=False)
+
+    class Vague(OkxDialect):
+        profile = dataclasses.replace(OkxDialect.profile, vague_halts=True)
+
+    (maker,) = run(VenueUnderTest(Blind, OkxDialect), ["maker"])
+    assert (maker.outcome, "'maker': False" in maker.note) == ("FAIL", True)
+    (rejects,) = run(VenueUnderTest(Okx, Vague), ["rejects"])
+    assert (rejects.outcome, "UNKNOWN" in rejects.note) == ("FAIL", True)
 
 
 def test_an_id_that_is_a_part_of_the_vectors_time_is_no_difference() -> None:

@@ -64,7 +64,8 @@ def _refused(rig: Rig, order: NewOrder, role: Role, reason: RejectReason) -> Non
 
 @rule("refusals", "dialect", "orders")
 def rejects(subject: VenueUnderTest) -> None:
-    """Each definitive rejection is reported with its reason, on each role."""
+    """Each definitive rejection is reported with its reason, on each role. Where a halt is refused in words that prove
+    nothing (``Profile.vague_halts``), the order is UNKNOWN."""
     for role in _ways(subject):
         rig = subject.rig()
         rig.truth.halted["ETH-USDT"] = "for the test"
@@ -94,7 +95,12 @@ def rejects(subject: VenueUnderTest) -> None:
         if rig.catalogue.get(f"{rig.venue}:{eth}") is not None:
             px = rig.best(eth, ask=True)
             halted = rig.order(instrument=f"{rig.venue}:{eth}", px=px, qty=Decimal("0.1"))
-            _refused(rig, halted, role, RejectReason.INSTRUMENT)
+            if not rig.truth.profile.vague_halts:
+                _refused(rig, halted, role, RejectReason.INSTRUMENT)
+                continue
+            rig.do(halted, role)
+            last = rig.updates(halted.cl_ord_id)[-1]
+            same((last.ord_status, last.reason), (OrdStatus.UNKNOWN, None), f"{role.value}: {last.text}")
 
 
 def _ways(subject: VenueUnderTest) -> Sequence[Role]:
