@@ -322,10 +322,31 @@ def test_the_state_of_earlier_runs(tmp_path: Path) -> None:
         ("the handshake was refused with 407 Proxy: a proxy", "connect directly"),
         ("api.x.com:443: name not found", "/etc/resolv.conf"),
         ("api.x.com:443: TLS certificate refused: self-signed certificate", "ca_file"),
-        ("api.x.com:443: TLS failed", "breaks TLS"),
+        ("api.x.com:443: TLS failed: WRONG_VERSION_NUMBER", "breaks TLS"),
+        ("127.0.0.1:40745: no connection: Connection refused", "nothing listens there"),
+        ("the handshake was refused with 451 Unavailable: {}", "does not serve the place"),
         ("api.x.com:443: no answer in time", "firewall"),
         ("something else", "look at the network"),
     ],
 )
 def test_what_to_do_about_a_connection(why: str, words: str) -> None:
     assert words in remedy(why)
+
+
+def test_a_run_whose_port_is_in_use_ends_with_one_line(
+    arbkit: Run, config: Callable[..., None], tmp_path: Path
+) -> None:
+    """Exit 2, and the port is named; ``arbkit doctor`` has warned of it."""
+    config()
+    with (tmp_path / "arbkit.toml").open("a") as file:
+        file.write('\n[strategy]\ntarget = "spread"\nparams = { symbols = ["BTC-USDT"] }\n')
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, said = arbkit("run", "--metrics-port", port, "--state", str(tmp_path / "state"))
+        assert (code, said.splitlines()[-1]) == (
+            2,
+            f"arbkit: metrics.port: 127.0.0.1:{port} cannot be opened: Address already in use",
+        ), said
+        assert "Traceback" not in said

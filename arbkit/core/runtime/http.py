@@ -221,5 +221,7 @@ def _reason(error: BaseException) -> str:
         return cause(error.certificate_error)
     words = next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
     inner = getattr(error, "os_error", error)
+    if isinstance(inner, ssl.SSLError):
+        return cause(inner)  # its number is none of the system's
     errno = inner.errno if isinstance(inner, OSError) and inner.errno else 0
     return f"{words}: {os.strerror(errno)}" if errno > 0 else words
