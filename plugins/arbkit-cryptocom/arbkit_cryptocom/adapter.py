@@ -68,7 +68,7 @@ class Cryptocom:
         context = kit.Context(link, catalogue, signer, lambda symbol: symbol.replace("-", "_"))
         if link.role is kit.Role.REST:
             rest = partial(tables.sign, url=self._urls["rest"])
-            return kit.RestSession(context, tables.CALLS, unwrap=tables.unwrap, sign=rest)
+            return kit.RestSession(context, tables.CALLS, unwrap=tables.unwrap, sign=rest, refuses_by_5xx=True)
         if link.role is kit.Role.PUBLIC:
             return kit.BookSocket(
                 context,
