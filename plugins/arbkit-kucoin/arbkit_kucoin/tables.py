@@ -159,7 +159,7 @@ def _key(got: kit.Got) -> list[kit.AccountStatus]:
     rights = [right.strip() for right in kit.text(got.rows, "permission").split(",")]
     poor = "" if "Spot" in rights else "the key may not trade spot: make one with the permission Spot"
     warnings = () if kit.text(got.rows, "ipWhitelist") else ("the key has no address list",)
-    # the page lists the right without saying what it is for: with it money can leave, without it another right may do it
+    # the page lists this right without saying what it is for: take it for one that lets money leave
     withdraw = True if "Transfer" in rights else None
     return [kit.AccountStatus(got.context.account, poor, warnings, withdraw, rights)]
 
