@@ -197,7 +197,9 @@ def load(
     config = reader.build(Config)
     _check(config, reader, live, signed)
     if venues is not None:
-        _check_venues(config, reader, venues(config.distributions if signed else config.distributions or None))
+        there = venues(config.distributions if signed else config.distributions or None)
+        if live or config.distributions or not signed:  # else none is loaded, which is told already
+            _check_venues(config, reader, there)
     if settings is not None:
         for name, why in settings(config.strategy).items():
             reader.wrong(("strategy", "params", name), why)
