@@ -6,7 +6,7 @@ with the same methods both work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from arbkit.core.settings import apply
@@ -199,6 +199,9 @@ class View(Protocol):
     """What a strategy and an executor can read: trusted books and the state of the accounts. Reading is cheap."""
 
     catalogue: Catalogue
+    version: int
+    """Rises when a fee, a rule, the state of an asset or what is known of its identity changes. What you compute from
+    them is good until then."""
 
     def book(self, instrument: str) -> Book | None:
         """The book if it is SYNCED, not stale and not crossed, else None."""
@@ -261,9 +264,9 @@ class View(Protocol):
         into its legs says so in ``Deal.carried``."""
         ...
 
-    def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
-        tradable now."""
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument, in a deal with
+        so many legs on its venue; 0 if it is not tradable now."""
         ...
 
     def limits(self) -> LimitsLeft:
@@ -317,6 +320,17 @@ class Strategy(Protocol):
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
+
+
+class AsksTop(Protocol):
+    """What a strategy has besides, if it need not see every change of a book. Most changes move no best price."""
+
+    asks: str
+    """``"top"``: ``decide`` runs when a best price has moved or a book is trusted again, and for the instruments in
+    ``near`` when anything has changed. ``"depth"``, as without it: always when anything has changed."""
+    near: Collection[str]
+    """Ids of the instruments of which every change matters now, for example while their best prices cross. Keep one set
+    and change it."""
 
 
 @runtime_checkable

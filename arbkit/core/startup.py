@@ -26,17 +26,19 @@ __all__ = ["START_NS", "Startup", "make_venue"]
 
 START_NS = 15_000_000_000
 """Venues that have not told their instruments by then join later."""
+JOIN_NS = 2_000_000_000
+"""Once two venues have told theirs, they wait no longer than this for the others."""
 
 
-def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, now_ns: int) -> Venue:
+def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, moved: set[str], now_ns: int) -> Venue:
     """A venue and its REST link: enough to read its clock and its catalogue."""
     spec = rest_link(setup.exchange.venue, "" if setup.signer is None else setup.account)
     rest = dialer.add(spec, now_ns, setup.exchange.session(spec, catalogue, setup.signer))
-    return Venue(setup, catalogue, rest, now_ns)
+    return Venue(setup, catalogue, rest, moved, now_ns)
 
 
 class Startup:
-    """``due_ns``: when to go on without the venues that are still missing."""
+    """``due_ns``: when to go on without the venues that are still missing; ``NEVER`` once it did."""
 
     def __init__(
         self,
@@ -69,10 +71,11 @@ class Startup:
     def select(self, now_ns: int) -> None:
         """Once the venues have told their instruments: what the strategies want, and the links for it."""
         known = [venue for venue in self._venues.values() if venue.catalogued]
-        if len(known) < len(self._venues) and now_ns < self.due_ns:
+        if len(known) < len(self._venues) and self.due_ns < NEVER and now_ns < self.due_ns:
+            if len(known) > 1:
+                self.due_ns = min(self.due_ns, now_ns + JOIN_NS)
             return
-        if now_ns >= self.due_ns:
-            self.due_ns = NEVER
+        self.due_ns = NEVER
         if len(known) == self._asked:
             return
         self._asked = len(known)
@@ -125,6 +128,11 @@ class Startup:
                 if everything and not running.placed:
                     raise
                 self._log("strategy.waits", strategy=running.name, why=str(error))
+            except LookupError as error:
+                if everything:
+                    self._engine.fault(running, error)
+                else:  # it may name an instrument of a venue that is not here yet
+                    self._log("strategy.waits", strategy=running.name, why=f"{type(error).__name__}: {error}")
             except Exception as error:  # a bug of that strategy; the others go on
                 self._engine.fault(running, error)
         strategies = self._engine.strategies

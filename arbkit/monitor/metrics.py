@@ -74,9 +74,9 @@ _LINK = {
     "bad_frames": ("bad_frames_total", "Frames that could not be read. They were not applied."),
 }
 _HISTOGRAMS = {
-    "decode": ("decode_seconds", "Time to decode a message into events."),
-    "book": ("book_seconds", "Time to apply events to books."),
-    "decision": ("decision_seconds", "Time of strategies and ranking, per socket read."),
+    "decode": ("decode_seconds", "Time to decode a message into events (one message in 16)."),
+    "book": ("book_seconds", "Time to apply events to books (one message in 16)."),
+    "decision": ("decision_seconds", "Time of strategies and ranking (one socket read in 16)."),
     "tick_to_order": (
         "tick_to_order_seconds",
         "Time from the receive timestamp of a socket read until its last order is passed to the transport.",

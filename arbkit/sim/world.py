@@ -275,6 +275,12 @@ class World:
         """See ``Market.plant``."""
         return self.market.plant(symbol, buy_venue, sell_venue, net, start_ns, duration_ns)
 
+    def plant_cycle(
+        self, venue: str, symbol: str, net: float, start_ns: int, duration_ns: int, *, up: bool = True
+    ) -> PlantedEdge:
+        """See ``Market.plant_cycle``."""
+        return self.market.plant_cycle(venue, symbol, net, start_ns, duration_ns, up=up)
+
     def ledger(self) -> dict[str, Any]:
         """The balances of each venue; see ``dump.ledger``."""
         return {venue: dump.ledger(site.exchange) for venue, site in self.sites.items()}

@@ -17,18 +17,17 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
 from arbkit.core.settings import WrongSettings
-from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side
+from arbkit.core.types import BookState, Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
 from arbkit.strategies.reasons import why_idle
 
 __all__ = ["SpreadArb", "best_spread"]
 
+_SYNCED = BookState.SYNCED
 Share: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
 """A fraction: 0.001 = 10 bps."""
 AtLeast0: TypeAlias = Annotated[float, Meta(ge=0)]
-_FRESH_NS = 1_000_000_000
-"""Fees, rules, latencies and asset status are read again after this time. Fees are also read at each crossing."""
 
 
 def best_spread(
@@ -95,6 +94,7 @@ class SpreadArb(Strategy):
     than the expected arrival of our order at the venue plus ``cooldown_s``. So the same levels are not traded twice.
     """
 
+    asks = "top"
     symbols: Annotated[Sequence[str], Meta(min_length=1)] = ()
     """Canonical names, as ``BTC-USDT``; each needs two venues."""
     min_edge: Share = 0.001
@@ -134,11 +134,14 @@ class SpreadArb(Strategy):
         """Number of the other crossings, by reason."""
         self.suspect = ""
         """The last edge above ``max_edge``, as text."""
+        self.near: set[str] = set()
+        """Instruments of which best prices cross by enough: there the depth decides."""
         self._markets: dict[str, SpreadMarket] = {}
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments of the symbols on all venues. Raises ``ConfigError`` if a symbol is not on two venues."""
         self._markets = {}
+        self.near.clear()
         standing_ns = int(self.standing_s * 1e9)
         for symbol in self.symbols:
             listed = catalogue.symbol(symbol)
@@ -160,21 +163,31 @@ class SpreadArb(Strategy):
         """All profitable trades, at most one per side of a book."""
         found: list[tuple[SpreadPair, Opportunity]] = []
         looked: list[SpreadPair] = []
+        version = view.version
         for instrument in touched:
             market = self._markets.get(instrument)
             if market is None or (book := view.book(instrument)) is None:
                 continue
+            market.book = book
+            self.near.discard(instrument)
+            bid, ask = book.bid_px, book.ask_px
             for other, buy_here, sell_here in market.pairs:
-                rival = view.book(other.id)
-                if rival is None:
-                    continue
-                if now_ns >= buy_here.fresh_ns:
-                    self._refresh(buy_here, view, now_ns)
-                    self._refresh(sell_here, view, now_ns)
-                if top_ratio(book, rival) > buy_here.hurdle and buy_here not in looked:
+                rival = other.book
+                if rival is None or rival.state is not _SYNCED or rival.crossed_ns:
+                    if rival is not None or (rival := view.book(other.id)) is None:
+                        continue
+                    other.book = rival
+                if buy_here.version != version:
+                    self._refresh(buy_here, view)
+                    self._refresh(sell_here, view)
+                if rival.bid_px <= ask * buy_here.floor:
+                    buy_here.closed_ns = now_ns
+                elif buy_here not in looked:
                     looked.append(buy_here)
                     self._look(buy_here, book, rival, view, now_ns, found)
-                if top_ratio(rival, book) > sell_here.hurdle and sell_here not in looked:
+                if bid <= rival.ask_px * sell_here.floor:
+                    sell_here.closed_ns = now_ns
+                elif sell_here not in looked:
                     looked.append(sell_here)
                     self._look(sell_here, rival, book, view, now_ns, found)
         return self._choose(found, view, now_ns) if found else ()
@@ -208,13 +221,18 @@ class SpreadArb(Strategy):
     ) -> None:
         """The best prices cross: compute the best trade, or count why there is none."""
         buy, sell = pair.buy.instrument, pair.sell.instrument
-        terms = pair.terms
-        if view.taker_fee(buy.id) != terms.buy_fee or view.taker_fee(sell.id) != terms.sell_fee:
-            self._refresh(pair, view, now_ns)
-            terms = pair.terms
-        pair.ratio = ratio = top_ratio(asks, bids)
+        if view.book(buy.id) is None or view.book(sell.id) is None:
+            return
+        ratio = top_ratio(asks, bids)
+        pair.stands(ratio, now_ns)
         if ratio <= pair.hurdle:
             return
+        pair.ratio = ratio
+        terms = pair.terms
+        if (terms.buy_latency_ns, terms.sell_latency_ns) != (view.latency_ns(buy.venue), view.latency_ns(sell.venue)):
+            self._refresh(pair, view)
+            terms = pair.terms
+        self.near.update((buy.id, sell.id))
         self.seen += 1
         why = ""
         if ratio > pair.ceiling:
@@ -270,13 +288,13 @@ class SpreadArb(Strategy):
                 continue
             buy.asks_from_ns = now_ns + 1 + view.latency_ns(buy.instrument.venue) + cooldown
             sell.bids_from_ns = now_ns + 1 + view.latency_ns(sell.instrument.venue) + cooldown
-            pair.taken_ns = now_ns
+            pair.took(now_ns)
             chosen.append(opportunity)
         self.taken += len(chosen)
         return chosen
 
-    def _refresh(self, pair: SpreadPair, view: View, now_ns: int) -> None:
-        """Read rules, fees, latencies and asset status again, and how far the prices differ now."""
+    def _refresh(self, pair: SpreadPair, view: View) -> None:
+        """Read rules, fees, latencies and asset status (again)."""
         for market in (pair.buy, pair.sell):
             market.instrument = view.catalogue.get(market.id) or market.instrument
         buy, sell = pair.buy.instrument, pair.sell.instrument
@@ -285,12 +303,7 @@ class SpreadArb(Strategy):
         terms = Terms.between(
             view, buy, sell, slippage=self.slippage, cost_per_s=self.latency_cost_per_s, fee_in_base=self.fee_in_base
         )
-        asks, bids = view.book(buy.id), view.book(sell.id)
-        ratio = None if asks is None or bids is None else top_ratio(asks, bids)
-        if ratio is not None and now_ns - pair.taken_ns < _FRESH_NS:
-            ratio = max(ratio, pair.ratio)  # our own trade took what was there
-        pair.settle(terms, self._least(pair), self.max_edge, ratio, now_ns)
-        pair.fresh_ns = now_ns + _FRESH_NS
+        pair.settle(terms, self._least(pair), self.max_edge, view.version)
 
     def _least(self, pair: SpreadPair) -> float:
         return self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)

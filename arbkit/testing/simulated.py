@@ -232,6 +232,7 @@ def simulate(
     symbols: Sequence[str] = (),
     edges: Sequence[Planted] = (),
     edge_every_s: float | None = None,
+    pace: float = 1.0,
     faults: Sequence[Fault] = (),
     fees: Mapping[str, Amount] = {},
     balances: Mapping[str, Mapping[str, Amount]] = {},
@@ -250,6 +251,7 @@ def simulate(
     ``venues``: names of installed venues, or ``{Binance: BinanceDialect}``. ``symbols``: those that all venues list,
     of ``arbkit.sim.world.MARKET``; ``prices`` in their place also says where they begin. ``edges``: shown at these
     times; without any, edges come by chance, on each symbol one every ``edge_every_s`` seconds (2; 0 = none).
+    ``pace``: multiplies the number of changes of each book, about ten a second.
     ``fees``: by venue, the account's taker and maker fee as a fraction. ``balances``: by venue, what the account has of
     each asset. ``latency_ns``: one-way. ``log``: called as ``log(event, **fields)``. ``state``: what it loads.
     ``tape``: record the inputs, for ``run.replay``. The strategy's attribute ``executor`` is used if it has one.
@@ -273,7 +275,7 @@ def simulate(
         start_ns=START_NS,
         faults=faults,
         prices={symbol: MARKET[symbol] for symbol in symbols} or prices,
-        divergence=Divergence(edge_every_s=edge_every_s),
+        divergence=Divergence(edge_every_s=edge_every_s, pace=pace),
         purses={venue: {asset: Decimal(str(x)) for asset, x in own.items()} for venue, own in balances.items()},
         fees={venue: (Decimal(str(fee)), Decimal(str(fee))) for venue, fee in fees.items()},
     )

@@ -10,7 +10,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.money.limits import needs_of
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import BookUpdate, Level, Side
-from arbkit.strategies import SpreadArb, TakerExecutor, best_spread, register_strategies
+from arbkit.strategies import SpreadArb, TakerExecutor, TriangularArb, best_spread, register_strategies
 
 A, B, C = "a:BTC-USDT", "b:BTC-USDT", "c:BTC-USDT"
 MS = 1_000_000
@@ -95,7 +95,7 @@ def test_is_registered_by_the_plugin_hook():
     """Built-in strategies register like those of plugins."""
     found = {}
     register_strategies(found.__setitem__)
-    assert found == {"spread": SpreadArb}
+    assert found == {"spread": SpreadArb, "triangular": TriangularArb}
 
 
 # --- what it takes --------------------------------------------------------------------------------------------------

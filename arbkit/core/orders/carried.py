@@ -152,7 +152,7 @@ class Carried:
         elif isinstance(record, OrderOutcome):
             self._outcome(record)
         elif isinstance(record, DealOpened):
-            self._deals[record.deal] = _Deal(record, self._run)
+            self._opened(record)
         elif isinstance(record, DealClosed):
             self._closed(record)
         elif isinstance(record, RunStart):
@@ -177,6 +177,13 @@ class Carried:
             self._states[key] = record, self._run
             while len(self._states) > _STATES:
                 del self._states[next(iter(self._states))]
+
+    def _opened(self, record: DealOpened) -> None:
+        deal = self._deals.get(record.deal)
+        if deal is None:
+            self._deals[record.deal] = _Deal(record, self._run)
+        else:  # a leg more
+            deal.opened = record
 
     def _intent(self, intent: Intent) -> None:
         cl_ord_id = intent.order.cl_ord_id

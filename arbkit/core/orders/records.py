@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from arbkit.core.types import Mode, NewOrder, OrdStatus
+from arbkit.core.types import Mode, NewOrder, OrdStatus, Side
 
 __all__ = [
     "KEPT",
@@ -29,6 +29,7 @@ __all__ = [
     "JournalStart",
     "Note",
     "OrderOutcome",
+    "Planned",
     "Record",
     "RunStart",
     "Settled",
@@ -96,6 +97,17 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     """Paid: (asset, amount) each."""
 
 
+class Planned(Struct, frozen=True, gc=False, kw_only=True, array_like=True):
+    """A leg of a deal, as planned."""
+
+    instrument: str
+    account: str
+    side: Side
+    qty: Decimal
+    px: Decimal
+    wave: int = 0
+
+
 class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
     """A fill that was booked, once. A later run needs only the sum in ``OrderOutcome``; this is for the history."""
 
@@ -112,7 +124,8 @@ class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
 
 
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
-    """A deal begins, or goes on after its end (``expected`` counts from the first time)."""
+    """A deal begins, gets a leg more, or goes on after its end: the newest record of a deal counts, but ``expected``
+    and what belongs to it count from the first time."""
 
     at_ns: int
     deal: int
@@ -127,6 +140,10 @@ class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
     """Allowance for it."""
     penalty: float = 0.0
     """Allowance for latency."""
+    legs: tuple[Planned, ...] = ()
+    """Empty for one purchase and one sale of the same size, sent at once: their orders tell it."""
+    gains: str = ""
+    """With ``legs``: the asset in which the deal gains."""
 
 
 class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):

@@ -30,7 +30,8 @@ DOUBT_NS = CROSSED_NS
 
 
 class DeskView:
-    """The one view of a desk. ``now_ns`` is the time of the present turn; it reads, and owns nothing."""
+    """The one view of a desk; it reads, and owns nothing. The desk sets ``now_ns``, the time of the present turn, and
+    raises ``version`` when something changes that is computed with."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class DeskView:
     ) -> None:
         self.catalogue = catalogue
         self.now_ns = 0
+        self.version = 0
         self._books = books
         self._bases = bases
         self._rates = Rates(books, catalogue, self.book)
@@ -109,9 +111,9 @@ class DeskView:
     def left(self, asset: str) -> Decimal:
         return self._left.get(asset, _ZERO)
 
-    def room(self, instrument: str) -> Decimal:
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
         rules = self.catalogue[instrument]
-        return self._limits.room(rules) if rules.tradable else _ZERO
+        return self._limits.room(rules, legs) if rules.tradable else _ZERO
 
     def limits(self) -> LimitsLeft:
         return self._limits.left(self.now_ns)
