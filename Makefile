@@ -95,7 +95,7 @@ crash: $(READY)
 	@$(BIN)/python tests/live/crash_runs.py --runs $(RUNS) --jobs $(JOBS)
 
 bench: $(READY)
-	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+	@for name in frame "frame --live" scale order tick-to-order saturate floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
 
 CLIENTS ?=

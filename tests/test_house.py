@@ -63,6 +63,8 @@ def test_no_collaborator_is_assigned_after_construction() -> None:
     numbers = {
         "self._view.now_ns",
         "self.view.now_ns",
+        "self._view.version",
+        "self.view.version",
         "self.counted.up",
         "self.counted.bad_frames",
         "self.setup.signer.offset_ns",

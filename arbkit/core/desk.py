@@ -483,7 +483,8 @@ class Desk:
     def due_ns(self) -> int:
         """When ``wake`` wants to be called."""
         if self._dirty or self._moved or self.engine.moved:
-            self._dirty = self.engine.moved = False
+            self._dirty = False
+            self.engine.settled()
             self._settle_venues()
             self._due_ns = min(
                 self.audit.due_ns,

@@ -146,7 +146,11 @@ class Engine:
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
         self.moved = True
-        """An executor was asked: ``due_ns`` may have changed. The desk resets it."""
+        """An executor was asked: ``due_ns`` may have changed."""
+
+    def settled(self) -> None:
+        """``due_ns`` is read now."""
+        self.moved = False
 
     def stop(self) -> None:
         """No new deals from now on."""
