@@ -19,8 +19,10 @@ from arbkit.core.errors import ConfigError, CredentialsError, RemoteProtocolErro
 from arbkit.core.execution.dialer import GOING_AWAY, Dialer
 from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import Sender
+from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
+from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
 from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
@@ -37,6 +39,7 @@ from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
+from arbkit.core.trading.callbacks import SLOW_NS, Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
@@ -156,8 +159,11 @@ class Desk:
         self._alarms: Alarms[str] = Alarms()
         """When each venue is due."""
         self.requests = Requests(port, self.venues, self.guard, rng)
-        self.dialer = Dialer(port, self.venues, self.requests, self.guard, self.watchdog, rng, self.counters, self.log)
+        self.dialer = Dialer(
+            port, self.venues, self.requests, self.guard, self.watchdog, self.market, rng, self.counters, self.log
+        )
         self.links = self.dialer.links
+        self.successors = Successors(self.dialer, self.market, self.watchdog, self.log)
         if not setup.venues:
             raise ConfigError("no venues: a desk needs at least one")
         for each in setup.venues:
@@ -172,7 +178,19 @@ class Desk:
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.identity = Identity(setup.same)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
+        deals: dict[int, Deal] = {}
+        self.bases = Bases()
+        self.view = DeskView(
+            self.catalogue,
+            self.books,
+            self.bases,
+            self.limits,
+            self.gate,
+            self.venues,
+            self.identity,
+            setup.strategies,
+            deals,
+        )
         self.sender = Sender(
             port,
             self.venues,
@@ -188,6 +206,7 @@ class Desk:
         self.modes = Modes(self.gate, self.sender, self.counters, self.log)
         self.reducing = Reducing(self.limits, self.catalogue, self.books, self.orders, self.counters, self.log)
         self.tracker = Tracker(self.venues, self.sender, self.requests, self.counters, self.log)
+        self.callbacks = Callbacks(setup.strategies, self.view, self.sender.journal, self.counters, self.log, probe)
         self.engine = Engine(
             catalogue=self.catalogue,
             books=self.market,
@@ -201,7 +220,8 @@ class Desk:
             view=self.view,
             sender=self.sender,
             tracker=self.tracker,
-            strategies=setup.strategies,
+            callbacks=self.callbacks,
+            deals=deals,
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
@@ -210,7 +230,15 @@ class Desk:
         self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
-            self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
+            self.venues,
+            self.catalogue,
+            self.market,
+            self.dialer,
+            self.engine,
+            self.callbacks,
+            self.interrupted,
+            self.log,
+            now_ns,
         )
         self.audit = Audit(
             self.ledger,
@@ -270,6 +298,7 @@ class Desk:
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
         for told in self.setup.interrupted:
             self.engine.left_open(told, now_ns)
+        self.callbacks.load()
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -279,7 +308,7 @@ class Desk:
         if link.phase is not Phase.DIALING:  # given up meanwhile
             self._port.drop(link_id, link.reason or "not wanted")
             return
-        link.opened(now_ns)
+        self.dialer.opened(link, now_ns)
         self._dirty = True
         self.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, link.session.start, now_ns)
@@ -314,7 +343,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if self.market.touched or self.sender.pending or self.sender.refused or self.guard.raised:
+        if (
+            self.market.touched
+            or self.sender.pending
+            or self.sender.refused
+            or self.guard.raised
+            or self.callbacks.changed
+        ):
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -324,10 +359,13 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
+        self._dirty = True
+        if self.successors.closed(link, now_ns):
+            self._end(now_ns)
+            return
         if link.phase is Phase.UP or (link.phase is Phase.CLOSING and link.reason != GOING_AWAY):
             self.venues[link.spec.venue].health.mishap("lost connections", health.LINK_LOST, now_ns)
         self.dialer.closed(link, reason, now_ns)
-        self._dirty = True
         if link.spec.role is Role.PUBLIC:
             self._lose_books(link, f"{link_id} is down")
         else:
@@ -354,6 +392,7 @@ class Desk:
         if now_ns >= self.audit.due_ns:
             self.audit.tick(now_ns)
             self.engine.reduce(now_ns)
+            self.bases.sample(self.view.book)
             asset = self.setup.limits.asset
             self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for left in self.interrupted.tick(now_ns):
@@ -375,7 +414,11 @@ class Desk:
             link = self.links[name]
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._run(link, link.session.tick, now_ns)
+            if link.leave_ns <= now_ns:
+                self._leave(link, "its time is nearly over", now_ns)
             self.dialer.wake(link, now_ns)
+        if self.successors.due_ns <= now_ns:
+            self.successors.tick(now_ns)
         for order in self.tracker.overdue(now_ns):
             self.engine.doubtful(order, now_ns)
         self._settle_venues()
@@ -394,6 +437,8 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
+        if self.callbacks.waits:
+            self.callbacks.timers(now_ns)
         self._end(now_ns)
 
     def late(self, lag_ns: int, now_ns: int) -> None:
@@ -426,16 +471,21 @@ class Desk:
         self.engine.stop()
         self.log("desk.stopping", deals=len(self.engine.deals))
         self._cancel_resting(now_ns)
+        self.callbacks.stop(now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
+        running = not self.engine.stopping
         self.engine.stop()
         self._dirty = True
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
+        if running:
+            self.callbacks.stop(now_ns)
+        self.callbacks.save(now_ns, at_once=True)
         self._end(now_ns)
 
     def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
@@ -492,12 +542,14 @@ class Desk:
                 self._cancel_ns,
                 self._alarms.due_ns,
                 self.dialer.alarms.due_ns,
+                self.successors.due_ns,
                 self.watchdog.due_ns,
                 self.sender.due_ns,
                 self.requests.due_ns,
                 self.engine.due_ns,
             )
-        return self._due_ns
+        due = self._due_ns
+        return min(due, self.callbacks.due_ns) if self.callbacks.waits else due  # a strategy may set it at any time
 
     def _settle_venues(self) -> None:
         """Set the alarms of the venues in which something changed."""
@@ -508,7 +560,11 @@ class Desk:
     @property
     def idle(self) -> bool:
         """Nothing is open that could still move: no deal but held ones, no order, nothing in flight."""
-        if self.sender.busy or any(deal.state is not DealState.HELD for deal in self.engine.deals.values()):
+        if (
+            self.sender.busy
+            or self.callbacks.saving
+            or any(deal.state is not DealState.HELD for deal in self.engine.deals.values())
+        ):
             return False
         return not any(table.open() for table in self.orders.values())
 
@@ -553,8 +609,8 @@ class Desk:
         for out in outputs:
             kind = type(out)
             if kind is BookUpdate:
-                if self.market.update(out, link.watch, now_ns):
-                    transit_ns = self.books[out.instrument].transit_ns
+                if link.books.update(out, link.watch, now_ns):
+                    transit_ns = link.books.by_id[out.instrument].transit_ns
                     self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
                     self.venues[link.spec.venue].clock_doubted(now_ns)
                     self._dirty = True
@@ -564,7 +620,8 @@ class Desk:
                 for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
-                self.engine.traded(out, now_ns)
+                if link.books is self.market:  # an heir tells what the old connection tells too
+                    self.callbacks.traded(out, now_ns)
             elif kind is TopUpdate:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
@@ -619,6 +676,8 @@ class Desk:
     def _resync(self, instrument: str, reason: str, now_ns: int) -> None:
         """Ask for one book again: by its session, else by a new connection."""
         for link in list(self.links.values()):
+            if link.books is not self.market:
+                continue  # an heir
             if link.spec.role is Role.PUBLIC and link.phase is Phase.UP and instrument in link.spec.instruments:
                 if isinstance(link.session, Resyncable):
                     self._run(link, link.session.resync, instrument, reason, now_ns)
@@ -636,7 +695,7 @@ class Desk:
     def _lose_books(self, link: Link, reason: str) -> None:
         if link.spec.role is Role.PUBLIC:
             for instrument in link.spec.instruments:
-                self.market.lose(instrument, reason)
+                link.books.lose(instrument, reason)
 
     def _faults(self, now_ns: int) -> None:
         """What sessions raised in this turn: the venue's fault costs the frame or the connection, the plugin's the
@@ -686,13 +745,13 @@ class Desk:
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
         """A faster best bid and ask; its frames often have no exchange timestamp."""
         if top.exch_ns > 0 or not link.watch.undatable(now_ns):
-            self.market.overlay(top)
+            link.books.overlay(top)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
         self.venues[link.spec.venue].health.mishap("lost books", health.BOOK_LOST, now_ns)
         self.log("book.lost", instrument=lost.instrument, why=lost.reason)
-        self.market.lose(lost.instrument, lost.reason)
+        link.books.lose(lost.instrument, lost.reason)
 
     def _on_order_update(self, link: Link, update: OrderUpdate, now_ns: int) -> None:
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
@@ -780,6 +839,16 @@ class Desk:
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP and link.spec.role is not Role.REST:
+            self._leave(link, notice.text, now_ns)
+
+    def _leave(self, link: Link, why: str, now_ns: int) -> None:
+        """A connection is going to end. Another takes over the books; one without books is dialled anew, and one whose
+        time is only nearly over waits for that until nothing is open."""
+        if link.spec.role is Role.PUBLIC and link.spec.instruments:
+            self.successors.begin(link, why, now_ns)
+        elif link.leave_ns <= now_ns and not self.idle:
+            link.leave_ns = now_ns + RETRY_NS
+        else:
             link.leave(GOING_AWAY)
             self._drop(link, GOING_AWAY)
 
@@ -814,7 +883,11 @@ class Desk:
                 began, turns = probe(), self.counters.turns
                 self.engine.decide(now_ns)
                 if self.counters.turns > turns:
-                    self.counters.decision.observe((probe() - began) / 1000)
+                    took_ns = probe() - began
+                    self.counters.decision.observe(took_ns / 1000)
+                    if took_ns > SLOW_NS:
+                        names = "+".join(one.name for one in self.engine.strategies)
+                        self.callbacks.slow(names, "decide", took_ns, now_ns)
             if self.sender.sent_ns:
                 self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
         while self.guard.raised or self.requests.given_up or self.sender.refused:
@@ -824,4 +897,6 @@ class Desk:
             for matched in given_up:
                 self._answered(matched, now_ns)
             self.engine.drain(now_ns)
+        if self.callbacks.changed:
+            self.callbacks.tell(now_ns)
         self.sender.end_turn()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from arbkit.core.settings import apply
 from arbkit.core.types import (
     Ask,
     BookLost,
@@ -38,8 +39,12 @@ from arbkit.core.types import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from arbkit.core.market.bases import PairBasis
     from arbkit.core.market.book import Book
+    from arbkit.core.market.rates import Rate
+    from arbkit.core.money.limits import LimitsLeft
     from arbkit.core.orders.deals import Deal
+    from arbkit.core.orders.reports import DealReport
 
 
 @runtime_checkable
@@ -57,8 +62,9 @@ class Signer(Protocol):
         """The API key, for headers and login messages."""
         ...
 
-    def passphrase(self) -> str:
-        """The passphrase as a ``Secret``, or "" if there is none."""
+    def passphrase(self, signed: str = "") -> str:
+        """The passphrase as a ``Secret``, or "" if there is none. ``signed``: as base64 of its HMAC with the secret, by
+        this algorithm (KuCoin)."""
         ...
 
     def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
@@ -213,6 +219,10 @@ class View(Protocol):
         """The account's taker fee as a fraction. If it is not known: the venue's worst known tier."""
         ...
 
+    def maker_fee(self, instrument: str) -> float:
+        """The account's maker fee as a fraction, negative = a rebate. If it is not known: as ``taker_fee``."""
+        ...
+
     def fee_in_base(self, instrument: str) -> bool:
         """Whether the fee of a purchase is taken from what is bought, as the last fill on this account says. True
         before the first. (It is not where the account pays in another coin: BNB, MNT, OKB.)"""
@@ -220,6 +230,11 @@ class View(Protocol):
 
     def latency_ns(self, venue: str) -> int:
         """Typical time from sending an order to its acknowledgement."""
+        ...
+
+    def doubt_ns(self, venue: str) -> int:
+        """By how much a book of this venue counts as older than it is, where nothing would show that a message was lost
+        (``Capabilities.book_check``); else 0."""
         ...
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
@@ -249,14 +264,54 @@ class View(Protocol):
         into its legs says so in ``Deal.carried``."""
         ...
 
-    def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
-        tradable now."""
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument, in a deal with
+        so many legs on its venue; 0 if it is not tradable now."""
+        ...
+
+    def limits(self) -> LimitsLeft:
+        """What the limits still allow over all venues: notional, deals, loss."""
+        ...
+
+    def price(self, asset: str, other: str) -> Rate | None:
+        """The price of ``asset`` in ``other`` at the mids of trusted books, through up to three of them, which
+        ``Rate.path`` names; None = no trusted books lead there."""
+        ...
+
+    def basis(self, one: str, other: str, window_s: int = 300) -> PairBasis | None:
+        """How much dearer the instrument ``other`` was than ``one`` over the last seconds (up to an hour), as
+        fractions. The first call begins to sample the pair, once a second; None before the first sample."""
+        ...
+
+    def held(self, instrument: str, asset: str) -> Decimal:
+        """What the account that trades ``instrument`` has of ``asset``, reserved and locked parts included."""
+        ...
+
+    def position(self, instrument: str) -> Decimal:
+        """Base that the orders of this run bought of ``instrument`` and did not sell; fees are not subtracted."""
+        ...
+
+    def deals(self, strategy: object) -> Sequence[DealReport]:
+        """The open deals of this strategy: ``view.deals(self)``. HELD ones are open, also those of earlier runs."""
+        ...
+
+    def why_not(self, instrument: str) -> str:
+        """Why no deal can begin with ``instrument`` now, whatever the price: its venue, its mode, its trading status or
+        its book; "" = one can."""
         ...
 
 
 class Strategy(Protocol):
-    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O."""
+    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O.
+
+    Its settings are the typed class attributes of a subclass (``core.settings``). ``core.trading.hooks`` lists the
+    methods that it can have besides. An attribute ``executor`` replaces the usual executor.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        """Set what is given, and check all settings. Raises ``WrongSettings``, a ``ConfigError``. A subclass with an
+        ``__init__`` of its own calls ``super().__init__(**settings)`` first."""
+        apply(self, settings)
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments whose books the strategy needs."""
@@ -290,6 +345,7 @@ class Explains(Protocol):
 
 class TradeReader(Protocol):
     """What a strategy has besides, if it reads the trades (prints) of venues. Without these methods it gets none.
+    ``core.trading.hooks`` lists all hooks.
 
     A trade starts no decision: ``decide`` runs when a book changes.
     """

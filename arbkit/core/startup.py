@@ -15,6 +15,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
+from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.running import RunningStrategy, read, wanted
@@ -46,6 +47,7 @@ class Startup:
         books: Books,
         dialer: Dialer,
         engine: Engine,
+        callbacks: Callbacks,
         interrupted: InterruptedDeals,
         log: Log,
         now_ns: int,
@@ -55,6 +57,7 @@ class Startup:
         self._books = books
         self._dialer = dialer
         self._engine = engine
+        self._callbacks = callbacks
         self._interrupted = interrupted
         self._log = log
         self.due_ns = now_ns + START_NS
@@ -76,7 +79,7 @@ class Startup:
         if len(known) == self._asked:
             return
         self._asked = len(known)
-        books, trades = self._wanted(everything=len(known) == len(self._venues))
+        books, trades = self._wanted(now_ns, everything=len(known) == len(self._venues))
         missing = _by_venue(one for one in books if one not in self._books.by_id)
         unread = _by_venue(one for one in trades if one not in self._trades)
         for venue in known:
@@ -101,7 +104,7 @@ class Startup:
                     self._link_up(venue, [name], [], now_ns)
                 break
 
-    def _wanted(self, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
+    def _wanted(self, now_ns: int, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
         """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet
         is asked again when another venue comes; raises its ``ConfigError`` when all are known and it has never been
         able to."""
@@ -118,7 +121,9 @@ class Startup:
                     self._tell_missed(running, nothing=not books and not prints)
                 asked |= dict.fromkeys(books)
                 trades |= dict.fromkeys(prints)
-                running.placed = True
+                if not running.placed:
+                    running.placed = True
+                    self._callbacks.started(running, now_ns)
             except ConfigError as error:
                 if everything and not running.placed:
                     raise
@@ -160,7 +165,7 @@ class Startup:
             if "trades" not in signature(self._venues[name].exchange.links).parameters:
                 raise ConfigError(f"strategy {running.name}: trades() names {name}, whose adapter offers no trades")
         if ids:
-            self._engine.reads(running, ids)
+            self._callbacks.reads(running, ids)
         return ids
 
     def _link_up(self, venue: Venue, instruments: list[str], trades: list[str], now_ns: int) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import combinations
-from math import isfinite
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
+from arbkit.core.settings import WrongSettings
 from arbkit.core.types import BookState, Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
@@ -23,6 +25,9 @@ from arbkit.strategies.reasons import why_idle
 __all__ = ["SpreadArb", "best_spread"]
 
 _SYNCED = BookState.SYNCED
+Share: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
+"""A fraction: 0.001 = 10 bps."""
+AtLeast0: TypeAlias = Annotated[float, Meta(ge=0)]
 
 
 def best_spread(
@@ -90,25 +95,26 @@ class SpreadArb(Strategy):
     """
 
     asks = "top"
-    symbols: Sequence[str] = ()
-    min_edge: float = 0.001
+    symbols: Annotated[Sequence[str], Meta(min_length=1)] = ()
+    """Canonical names, as ``BTC-USDT``; each needs two venues."""
+    min_edge: Share = 0.001
     """Minimum net edge of a trade."""
-    min_edge_immovable: float = 0.005
+    min_edge_immovable: Share = 0.005
     """Minimum net edge if the asset cannot be withdrawn from the buying venue or deposited at the selling venue, or if
     that is not known. Closed deposits often cause a spread that stays."""
-    max_stock_immovable: float = 5_000.0
+    max_stock_immovable: AtLeast0 = 5_000.0
     """Such a trade leaves at most this much of the asset (in quote) on the buying venue."""
-    max_edge: float = 0.03
+    max_edge: Share = 0.03
     """A larger edge is probably a wrong quote or a different asset. It is counted and not traded."""
-    max_notional: float = 1_000.0
+    max_notional: AtLeast0 = 1_000.0
     """Maximum notional of one leg."""
-    slippage: float = 0.0001
+    slippage: Share = 0.0001
     """How far beyond the last level used each order may fill, as a fraction of price."""
-    latency_cost_per_s: float = 0.0002
+    latency_cost_per_s: AtLeast0 = 0.0002
     """Expected price move against each leg per second of book age and order latency, as a fraction of price."""
-    cooldown_s: float = 0.1
+    cooldown_s: AtLeast0 = 0.1
     """See the class."""
-    standing_s: float = 60.0
+    standing_s: AtLeast0 = 60.0
     """An edge that was there all this time, or since the first look, is a standing basis: only what exceeds it is
     traded, until it has closed once. 0 = every edge is traded."""
     fee_in_base: bool = True
@@ -117,36 +123,9 @@ class SpreadArb(Strategy):
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or an invalid value."""
-        name = type(self).__name__
-        known = [key for key in SpreadArb.__annotations__ if not key.startswith("_")]
-        for key, value in settings.items():
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
-                raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
-            setattr(self, key, value)
-        if isinstance(self.symbols, str):
-            self.symbols = (self.symbols,)
-        if not isinstance(self.symbols, list | tuple) or not all(isinstance(symbol, str) for symbol in self.symbols):
-            raise ConfigError(f"strategy {name}: symbols = {self.symbols!r} is not a list of names")
-        if not self.symbols:
-            raise ConfigError(f'strategy {name}: set symbols, for example symbols = ("BTC-USDT",)')
-        self.symbols = tuple(self.symbols)
-        for key in known:
-            value = getattr(self, key)
-            if key == "symbols":
-                continue
-            if key == "fee_in_base":
-                if not isinstance(value, bool):
-                    raise ConfigError(f"strategy {name}: fee_in_base = {value!r} is not true or false")
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number from 0 up")
-        if not self.min_edge <= self.max_edge < 1.0:
-            raise ConfigError(
-                f"strategy {name}: edges are fractions (0.001 = 10 bps); min_edge {self.min_edge} must not be above "
-                f"max_edge {self.max_edge}"
-            )
+        super().__init__(**settings)
+        if self.min_edge > self.max_edge:
+            raise WrongSettings(type(self), {"min_edge": f"must not be above max_edge, which is {self.max_edge}"})
         self.seen = 0
         """Number of crossings above the hurdle, before depth and latency penalty."""
         self.taken = 0

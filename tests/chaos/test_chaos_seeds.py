@@ -49,6 +49,28 @@ def test_seeds_of_the_foundation_hold_every_promise(subject, profile, seeds):
         assert wanted <= set(paths)
 
 
+@pytest.mark.parametrize("deals", ["staged", "triangle", "chain"])
+def test_deals_in_waves_and_of_three_legs_hold_every_promise(subject, deals):
+    """No judge says anything, in a rough day and in a storm; deals end as planned and by repairs. ``make chaos`` plays
+    many."""
+    ended: Counter[str] = Counter()
+    for seed, profile in ((1, "rough"), (2, "storm"), (3, "storm")):
+        report = chaos.run(subject, seed, 15.0, profile=profile, kinds=chaos.FOUNDATION, deals=deals)
+        assert not report.violations, str(report)
+        ended.update(report.deals)
+    assert ended["hedged"] > 20
+    assert ended["completed"] + ended["reversed"] > 0
+
+
+def test_a_crash_between_two_waves_is_recovered(subject):
+    """Three legs one after the other, and a process that dies when an order has left or is about to: the next one knows
+    all legs, and works off what is open."""
+    for seed in range(2):
+        report = chaos.run(subject, seed, 30.0, kinds=("crash", "crash_loop"), deals="chain")
+        assert not report.violations, str(report)
+        assert report.fired["crash"] >= 2
+
+
 def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(everyone):
     """Bitget's errors have no data: the judges must not take an order that was refused for one of which nothing was
     heard."""
@@ -115,16 +137,19 @@ def test_every_mutant_that_cannot_be_noticed_says_why():
 
 
 EXAMPLES = {}
-"""Several rows have the same example: it is run once."""
+
+
+def example(subject, seed, kinds):
+    """Several rows have the same example: it is run once."""
+    if (seed, kinds) not in EXAMPLES:
+        EXAMPLES[seed, kinds] = chaos.run(subject, seed, kinds=kinds)
+    return EXAMPLES[seed, kinds]
 
 
 @pytest.mark.parametrize("row", KNOWN, ids=lambda row: f"{row.judge}-{row.weather[0]}")
 def test_known_violation_still_happens(subject, row):
     """Each known violation has an example. When this fails, the desk was repaired: remove the row."""
-    example = (row.seed, tuple(row.kinds or row.weather))
-    if example not in EXAMPLES:
-        EXAMPLES[example] = chaos.run(subject, row.seed, kinds=example[1])
-    report = EXAMPLES[example]
+    report = example(subject, row.seed, tuple(row.kinds or row.weather))
     assert any(row.fits(report.plan, one) for one in report.violations), f"repaired: {row.reason}"
     assert all(known(report.plan, one) for one in report.violations), str(report)
 
@@ -182,5 +207,5 @@ def test_what_stays_naked_in_doubt_is_told(subject):
         run.desk.engine._told_naked = Told()
 
     kinds = ("lose_request", "delist")
-    assert "told" not in {one.judge for one in chaos.run(subject, 2, kinds=kinds).violations}
+    assert "told" not in {one.judge for one in example(subject, 2, kinds).violations}
     assert "told" in {one.judge for one in chaos.run(subject, 2, kinds=kinds, prepare=mute).violations}

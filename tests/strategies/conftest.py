@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from arbkit.core.market.book import Book
 from arbkit.core.market.books import Books
 from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level, NewOrder, Side
 from arbkit.core.venues.refusals import Refusals
+
+sys.path.append(str(Path(__file__).parent))  # for ``table``
 
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
@@ -52,6 +56,7 @@ class FakeView:
         self.down: set[str] = set()
         self.strangers: dict[str, str] = {}
         self.waits: dict[str, int] = {}
+        self.doubts: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
         self.refusals = Refusals()
         self.now = 0
@@ -90,6 +95,9 @@ class FakeView:
     def latency_ns(self, venue: str) -> int:
         return self.latency
 
+    def doubt_ns(self, venue: str) -> int:
+        return self.doubts.get(venue, 0)
+
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
         return self.moves.get((venue, asset, direction), True)
 
@@ -108,7 +116,7 @@ class FakeView:
     def left(self, asset: str) -> Decimal:
         return self.lefts.get(asset, Decimal(0))
 
-    def room(self, instrument: str) -> Decimal:
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))
 
 

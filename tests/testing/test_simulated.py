@@ -21,12 +21,14 @@ from arbkit.core.types import Command, NewOrder, OrderUpdate, Role, Side, VenueS
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import default_script
 from arbkit.strategies import TakerExecutor
-from arbkit.testing.simulated import StrategyFailed, differences, simulate
+from arbkit.testing.simulated import differences, simulate
 from arbkit.testing.virtual import VirtualRun
 
 REGISTRY = plugins.load(dialects=True)
 NAMES = sorted(REGISTRY.dialects)
 VENUES: dict[Any, Any] = {REGISTRY.exchange(name): REGISTRY.dialect(name) for name in NAMES}
+FAULTY = ("binance", "okx", "bybit")
+"""Venues that trade often enough for each fault to fire within a minute."""
 MANY = LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=100)
 
 
@@ -53,7 +55,7 @@ def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed:
     hash."""
 
     def once() -> VirtualRun:
-        run = simulate(spread(), VENUES, seed=seed, faults=default_script(NAMES, 60), limits=MANY)
+        run = simulate(spread(), VENUES, seed=seed, faults=default_script(FAULTY, 60), limits=MANY)
         run.run_for(60)
         assert run.stop()
         return run
@@ -80,7 +82,8 @@ def test_a_difference_of_one_unit_is_reported() -> None:
 @pytest.mark.parametrize("venue", [name for name in NAMES if by_socket(name)])
 def test_the_trade_socket_cut_after_every_order_makes_no_second_one(venue: str) -> None:
     """Each order of one venue arrives, and its socket is cut before the answer: one accepted order per intent."""
-    run = simulate(spread(), VENUES, limits=MANY)
+    names = (venue, next(name for name in NAMES if name != venue))
+    run = simulate(spread(), {REGISTRY.exchange(name): REGISTRY.dialect(name) for name in names}, limits=MANY)
     cuts = 0
 
     def keep(link: str, text: str) -> bool:
@@ -112,7 +115,7 @@ class Clumsy(SpreadArb):
 def test_a_strategy_that_raises_is_taken_out_and_its_deals_are_finished() -> None:
     """The desk goes on: books are kept, no new deal is opened, nothing stays open, and the reason is logged."""
     run = simulate(Clumsy(symbols=("BTC-USDT",), min_edge=0.0003), VENUES, limits=MANY)
-    with pytest.raises(StrategyFailed, match="out of ideas"):
+    with pytest.raises(ZeroDivisionError, match="out of ideas"):
         run.run_for(30)
     run.run_for(5)
     (strategy,) = run.desk.engine.strategies
@@ -136,7 +139,7 @@ def test_an_executor_that_raises_leaves_a_held_deal_and_an_alarm() -> None:
     strategy = spread()
     strategy.executor = Broken()  # type: ignore[attr-defined]  # how a strategy brings its own
     run = simulate(strategy, VENUES, limits=MANY)
-    with pytest.raises(StrategyFailed, match="what now"):
+    with pytest.raises(RuntimeError, match="what now"):
         run.run_for(20)
     run.run_for(20)
     (deal,) = run.desk.held()

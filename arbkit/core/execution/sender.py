@@ -19,7 +19,7 @@ from arbkit.core.execution.requests import Requests
 from arbkit.core.log import Log
 from arbkit.core.market.book import Book
 from arbkit.core.money.gate import Gate
-from arbkit.core.orders.deals import Deal
+from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.orders.journal import Intent, Record
 from arbkit.core.orders.journal import encode as encode_record
 from arbkit.core.orders.orders import Change
@@ -132,9 +132,12 @@ class Sender:
 
     # --- grants
 
-    def grant(self, orders: Sequence[NewOrder], deal: Deal, now_ns: int) -> list[Outgoing] | None:
+    def grant(
+        self, orders: Sequence[NewOrder], deal: Deal, now_ns: int, planned: Sequence[DealLeg] = ()
+    ) -> list[Outgoing] | None:
         """Choose the channel of these entries and take their rate tokens and those of the deal's worst unwind, each at
-        its own venue; None when one venue has none (what the others took is lost to this window, which is safe)."""
+        its own venue; None when one venue has none (what the others took is lost to this window, which is safe).
+        ``planned``: all legs of a deal that begins; the tokens of later waves are reserved with it."""
         granted = []
         for order in orders:
             venue = self._venues[order.account.partition(":")[0]]
@@ -142,11 +145,31 @@ class Sender:
                 granted.append(Outgoing(order, venue, Role.REST, deal.pair))
                 continue
             role, cost = venue.channel(order), venue.exchange.cost
-            if not venue.throttle.begin(cost(order, role), cost(order, Role.REST), deal.id, now_ns):
+            if deal.wave:  # reserved when the deal began
+                if not venue.throttle.take(cost(order, role), Lane.ORDER, now_ns, deal.id):
+                    return None
+            elif not venue.throttle.begin(cost(order, role), cost(order, Role.REST), deal.id, now_ns):
                 self.release(deal, now_ns)
                 return None
             granted.append(Outgoing(order, venue, role, deal.pair))
+        if len(planned) > len(orders) and not self._reserve(planned, deal, now_ns):
+            self.release(deal, now_ns)
+            return None
         return granted
+
+    def _reserve(self, planned: Sequence[DealLeg], deal: Deal, now_ns: int) -> bool:
+        """Reserve the tokens of the orders of later waves, and of their unwind."""
+        for leg in planned:
+            venue = self._venues[leg.account.partition(":")[0]]
+            if leg.wave and venue.paper is None:
+                order = NewOrder(
+                    account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px
+                )
+                cost = venue.exchange.cost
+                needed = [*cost(order, venue.channel(order)), *cost(order, Role.REST)]
+                if not venue.throttle.begin((), needed, deal.id, now_ns):
+                    return False
+        return True
 
     def release(self, deal: Deal, now_ns: int) -> None:
         """The deal is over: give back the tokens held for its unwind, at the venues of its legs."""

@@ -60,6 +60,8 @@ class Lane(Enum):
 
 
 class Purpose(Enum):
+    """What an order is for. ENTRY: a leg as planned. HEDGE: completes a leg. UNWIND: takes back what a leg filled."""
+
     ENTRY = "entry"
     HEDGE = "hedge"
     UNWIND = "unwind"
@@ -85,6 +87,8 @@ class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CancelOrder(Struct, frozen=True, gc=False, kw_only=True):
+    """FIX OrderCancelRequest."""
+
     account: str
     instrument: str
     cl_ord_id: str
@@ -179,8 +183,12 @@ class HttpRequest(Struct, frozen=True, gc=False):
     url: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    """Not shown by ``repr``: some venues have the key and the signature in it."""
     most: int = 1 << 20
     """An answer of more bytes is not read. ``execution.requests`` raises it for the listings that need more."""
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method!r}, {self.url!r}, {self.headers!r}, <{len(self.body)} bytes>)"
 
 
 class HttpAnswer(Struct, frozen=True, gc=False):

@@ -179,7 +179,7 @@ class Venue:
         patience_ns = able.order_window_ns + able.order_timeout_ns + 2 * able.lookup_lag_ns
         self.orders = Orders(setup.account, fill_ids=able.fill_ids, keep_ns=KEEP_NS + patience_ns)
         self._began_ns = now_ns
-        self.clock = VenueClock()
+        self.clock = VenueClock(step_ns=able.clock_step_ns)
         self.resolver = Resolver(
             setup.account,
             able,
@@ -357,7 +357,8 @@ class Venue:
             self.ask_at(poll, now_ns + retry_ns(poll.failed))
             poll.failed += 1
             return None
-        self.ask_at(poll, now_ns + EVERY_NS[kind])
+        due_ns = now_ns + EVERY_NS[kind]
+        self.ask_at(poll, self.clock.ask_ns(due_ns, now_ns) if kind is AskKind.TIME else due_ns)
         poll.failed = 0
         poll.known = True
         if kind is AskKind.CATALOGUE:

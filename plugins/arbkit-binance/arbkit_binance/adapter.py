@@ -61,6 +61,7 @@ class Binance:
             account_status=True,
             checked="2026-11-29",
         )
+        self.cost = self._calls.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
@@ -71,6 +72,7 @@ class Binance:
             most=_SYMBOLS_PER_LINK,
             public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * kit.S, "quiet_ns": 120 * kit.S},
             sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
+            life_ns=kit.DAY,
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
@@ -117,9 +119,6 @@ class Binance:
         if isinstance(command, kit.CancelAll) and not command.instrument:
             return ()
         return self._calls.route(command, (kit.NewOrder, kit.CancelOrder, kit.QueryOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)
 
 
 def _number(chosen: dict[str, str], name: str, usual: int, high: int) -> int:
