@@ -65,8 +65,6 @@ def test_no_collaborator_is_assigned_after_construction() -> None:
         "self._view.version",
         "self.view.version",
         "self.view.now_ns",
-        "self._view.version",
-        "self.view.version",
         "self.counted.up",
         "self.counted.bad_frames",
         "self.setup.signer.offset_ns",

@@ -106,7 +106,8 @@ class _Bench:
         count = 0
         for instrument, book in self.desk.books.items():
             native = self.desk.catalogue[instrument].native
-            bids, asks = _levels(native, self.seeds[native], (book.seq - FIRST) % CYCLE)
+            sent = book.seq - FIRST
+            bids, asks = _levels(native, self.seeds[native], sent if sent < CYCLE else CYCLE + sent % CYCLE)
             count += book.state is BookState.SYNCED and (dict(iter(book.bids)), dict(iter(book.asks))) == (bids, asks)
         return count
 
@@ -171,12 +172,12 @@ class _Bench:
 
 
 @cache
-def _levels(native: str, seed: int, position: int) -> tuple[dict[float, float], dict[float, float]]:
-    """The book of a symbol when at least one whole cycle was sent and ``position`` frames after it."""
+def _levels(native: str, seed: int, count: int) -> tuple[dict[float, float], dict[float, float]]:
+    """The book of a symbol after ``count`` frames."""
     book = Book(native, seed)
     whole = json.loads(book.snapshot)
     bids, asks = ({float(px): float(qty) for px, qty in whole[name]} for name in ("bids", "asks"))
-    for frame in [*book.frames, *book.frames[:position]]:
+    for frame in (book.frames * 2)[:count]:
         data = json.loads((frame % (0, 0, 0))[4:].replace(b":0000000000", b":1"))["data"]
         for side, rows in ((bids, data["b"]), (asks, data["a"])):
             side.update((float(px), float(qty)) for px, qty in rows)
