@@ -132,7 +132,7 @@ soak: $(READY)
 	@$(BIN)/python tests/live/soak.py --minutes $(MINUTES)
 
 bench: $(READY)
-	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+	@for name in frame "frame --live" scale order tick-to-order saturate floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
 
 DEALS ?= 1000000
