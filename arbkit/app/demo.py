@@ -6,22 +6,26 @@ real sockets. At the end every balance must be exactly equal in arbkit's ledger 
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from arbkit.app.ending import last_line
+from arbkit.app.ending import gain, last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
 from arbkit.core.errors import ConfigError
+from arbkit.core.log import Log
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.monitor.terminal import emit, show
+from arbkit.monitor.face import Face
+from arbkit.monitor.terminal import filled, last, show
 from arbkit.sim.faults import default_script
 from arbkit.strategies import SpreadArb
 from arbkit.testing.simulated import unequal
@@ -63,13 +67,16 @@ def run(
             f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
-    screen = Screen(as_json)
     faults = default_script(venues, seconds)
-    screen.say(
-        f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}. The venues "
-        f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
-        "orders go over real sockets, signed, in each venue's own protocol.\n"
-    )
+    if not as_json:
+        text = (
+            f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}.\n"
+            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
+            f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
+            "protocol.\n"
+        )
+        show(filled(text, sys.stdout))
+    face = None if as_json else Face(sys.stdout, Clock().now_ns)
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
         venues_beside(venues, seed, faults=faults) as where,
@@ -89,15 +96,29 @@ def run(
                 secrets=secrets,
                 folder=state,
                 seconds=seconds,
-                as_json=as_json,
                 loop_factory=loop_factory,
+                kind="demo",
+                face=face,
+                beside=lambda log: _planted(where["admin"], log),
                 capture=capture,
-                screen=screen,
             )
         finally:
+            if face is not None:
+                face.close()
             state.close()
         ledger, fired = admin(where["admin"], "ledger"), admin(where["admin"], "faults")
     return _verdict(done, ledger, fired, len(faults), as_json)
+
+
+async def _planted(where: str, log: Log) -> None:
+    """Tell each planted fault when it fires."""
+    told = 0
+    while True:
+        await asyncio.sleep(0.1)
+        fired = (await asyncio.to_thread(admin, where, "faults"))["fired"]
+        for one in fired[told:]:
+            log("demo.planted", kind=one["kind"], venue=one["venue"])
+        told = len(fired)
 
 
 def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool) -> int:
@@ -107,67 +128,22 @@ def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], pla
     line = {**last_line(desk), "ledger_equal": not differences, "faults": fired}
     code = done.code or (1 if differences or not line["deals"] else 0)
     if as_json:
-        emit(line)
+        last(line)
         return code
     tick = line["tick_to_order_us"]
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     handled = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
-    show(
+    text = (
         f"\ndeals    {line['deals']} closed ({outcomes}) with {line['legs']} orders; {line['unresolved']} unresolved\n"
-        f"gained   {_amounts(line['pnl'])}: from planted edges, no forecast for a real market\n"
+        f"gained   {gain(line)}\n"
+        "         from planted edges, no forecast for a real market\n"
         f"faults   {len(fired)} of {planted} handled: {handled}\n"
         f"speed    {line['messages']} messages; tick to order {tick['p50'] / 1000:.1f} ms median, "
         f"{tick['p99'] / 1000:.1f} ms p99\n"
         f"ledger   {'exactly equal: every asset, every venue' if not differences else 'NOT EQUAL'}"
     )
-    for text in differences:
-        show(f"  {text}")
+    text += "".join(f"\n  {one}" for one in differences)
     if not line["deals"]:
-        show("No deal was made, so the run counts as failed.")
+        text += "\nNo deal was made, so the run counts as failed."
+    last(text)
     return code
-
-
-def _amounts(net: Mapping[str, str]) -> str:
-    """A gain as text: dollar assets to 0.01, other assets to 0.0001. Smaller amounts are left out."""
-    shown = []
-    for asset, text in net.items():
-        amount = Decimal(text).quantize(Decimal("0.01" if asset.startswith("USD") else "0.0001"))
-        if amount:
-            shown.append((not asset.startswith("USD"), f"{amount:+f} {asset}"))
-    return ", ".join(text for _, text in sorted(shown)) or "nothing"
-
-
-class Screen:
-    """A ``Log`` that prints the run's log events as plain text."""
-
-    def __init__(self, silent: bool) -> None:
-        self._silent = silent
-        self._deals = 0
-
-    def say(self, text: str) -> None:
-        if not self._silent:
-            show(text)
-
-    def __call__(self, event: str, /, **fields: Any) -> None:
-        if event == "deal.closed":
-            self._deals += 1
-            legs = [leg.partition(":") for leg in str(fields["pair"]).split("+")]
-            where = f"{legs[0][2]} {'+'.join(venue for venue, _, _ in legs)}"
-            self.say(
-                f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
-                f"{fields['ms']:4.0f} ms"
-            )
-        elif event == "venue.waiting":
-            self.say(f"  {fields['venue']} cannot trade yet: {fields['why']}")
-        elif event == "order.unknown":
-            self.say(
-                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): querying it, not sending it again"
-            )
-        elif event == "book.lost":
-            self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until the next snapshot")
-        elif event == "link.down":
-            self.say(f"  {fields['link']} down: {fields['why']}; dialled again in {fields['retry_ms']:.0f} ms")
-        elif event == "venue.throttled":
-            self.say(f"  {fields['venue']} answered too many requests: no requests for {fields['ms'] / 1000:.1f} s")
-        elif event.startswith("alarm.") or event in ("strategy.failed", "risk.restricted", "link.quarantined"):
-            self.say(f"  {event}: {fields}")

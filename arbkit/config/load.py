@@ -34,6 +34,7 @@ __all__ = [
     "BadCredentials",
     "Config",
     "Credentials",
+    "LogConfig",
     "MetricsConfig",
     "Mistake",
     "StateConfig",
@@ -103,6 +104,17 @@ class MetricsConfig(Struct, frozen=True, kw_only=True):
     """None = no endpoint; 0 = any free port, which is logged (``run.metrics``)."""
 
 
+class LogConfig(Struct, frozen=True, kw_only=True):
+    """The table ``[log]``: the log as JSON lines in a file."""
+
+    file: str = ""
+    """"" = ``log.jsonl`` in the state folder if the run is on a terminal, else none: the lines are on stderr."""
+    most_mb: int = 20
+    """When the file has so many megabytes it is renamed, and a new one begins."""
+    keep: int = 5
+    """So many renamed files are kept."""
+
+
 class StateConfig(Struct, frozen=True, kw_only=True):
     """The table ``[state]``."""
 
@@ -133,6 +145,7 @@ class Config(Struct, frozen=True, kw_only=True):
     same: Mapping[str, tuple[str, ...]] = {}
     """By asset: the venues on which you know it to be one and the same asset."""
     metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
     """The only plugin distributions that are loaded, by every command; () = all, but none in live mode."""
@@ -295,6 +308,9 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         _check_ca_file(config.ca_file, reader, live)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    for field, least in (("most_mb", 1), ("keep", 0)):
+        if getattr(config.log, field) < least:
+            reader.wrong(("log", field), f"must be {least} or more")
     for asset, venues in config.same.items():
         if len(set(venues)) < 2:
             reader.wrong(("same", asset), 'must name two venues or more, as ["binance", "okx"]')

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from arbkit.app.demo import Screen, _amounts
+from screens import Terminal
+
+from arbkit.monitor.words import amounts
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
 
@@ -48,34 +49,48 @@ def test_all_venues_of_the_demo() -> None:
     assert json.loads(done.stdout)["ledger_equal"]
 
 
-def test_ctrl_c_ends_the_demo_as_cleanly_as_time_does() -> None:
-    """The terminal sends it to the whole group; the venues stay until the last order is wound down and compared."""
-    with subprocess.Popen(
-        [ARBKIT, "demo", "--seconds", "50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
-    ) as process:
+def test_the_demo_on_a_terminal() -> None:
+    """80 columns: every deal is one line, each of the five planted faults is named, and what is over is told; a header
+    shows the run. Ctrl-C, as the terminal sends it, ends the run as time does and leaves a clean screen."""
+    terminal = Terminal()
+    try:
+        with terminal.start([ARBKIT, "demo", "--seconds", "16"]) as process:
+            text = terminal.until(lambda text: text.count("planted at") == 5 and "is back" in text)
+            assert "-- demo active, up " in text
+            terminal.press(b"\x03")
+            while process.poll() is None or terminal.read():
+                terminal.read()
+        text = terminal.text
+    finally:
+        terminal.close()
+    assert process.returncode == 0, text
+    lines = text.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    deals = [line for line in lines if re.match(r"\d\d:\d\d:\d\d (BTC|ETH)-USDT ", line)]
+    assert len(deals) >= 5
+    assert all(re.search(r" [+-]\d+\.\d\d( USDT)?( \d+ ?m?s)?( [a-z]+)?$", line) for line in deals), deals
+    for what in ("skipped", "in part", "is lost", "429", "is closed"):
+        assert re.search(rf"planted at \w+: .*{what}", text), what
+    for healed in ("is trusted again", "told the order; nothing was sent twice", "public.0 is back"):
+        assert healed in " ".join(text.split()), healed
+    assert "-- demo" not in text
+    assert lines[-1] == "ledger   exactly equal: every asset, every venue"
+    assert "Traceback" not in text
+
+
+def test_a_reader_that_leaves_stops_no_desk() -> None:
+    """``arbkit demo | head -1``: the desk trades to its end, compares the ledgers, and nothing is raised."""
+    command = [ARBKIT, "demo", "--seconds", "4", "--venues", "okx,bybit"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("DEAL 000002"):
-                    break
-            os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=120)
-        finally:
-            process.kill()
-    assert process.returncode == 0, out + err
-    assert err == ""
-    assert out.splitlines()[-1] == "ledger   exactly equal: every asset, every venue"
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(120), process.stderr.read()) == (0, b"")
 
 
 def test_amounts_are_rounded_and_dust_is_left_out() -> None:
     """Dollars to the cent first, coins to a ten-thousandth."""
-    assert _amounts({"BTC": "-0.00000316", "USDT": "0.7414336440000000"}) == "+0.74 USDT"
-    assert _amounts({"BTC": "0.01", "USDT": "-700.999"}) == "-701.00 USDT, +0.0100 BTC"
-    assert _amounts({"ETH": "-4.81E-7"}) == "nothing"
-
-
-def test_the_screen_says_why_a_venue_does_not_trade(capsys: object) -> None:
-    """In words, once it is told."""
-    screen = Screen(silent=False)
-    screen("venue.waiting", venue="okx", why="own fees unknown")
-    assert capsys.readouterr().out == "  okx cannot trade yet: own fees unknown\n"  # type: ignore[attr-defined]
+    assert amounts({"BTC": "-0.00000316", "USDT": "0.7414336440000000"}) == "+0.74 USDT"
+    assert amounts({"BTC": "0.01", "USDT": "-700.999"}) == "-701.00 USDT, +0.0100 BTC"
+    assert amounts({"ETH": "-4.81E-7"}) == "+0.00"
