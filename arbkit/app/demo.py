@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from arbkit.app import target
 from arbkit.app.ending import gain, last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
+from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.runtime.clock import Clock
@@ -27,7 +29,6 @@ from arbkit.core.venues.signer import LocalSigner
 from arbkit.monitor.face import Face
 from arbkit.monitor.terminal import filled, last, show
 from arbkit.sim.faults import default_script
-from arbkit.strategies import SpreadArb
 from arbkit.testing.simulated import unequal
 
 __all__ = ["run"]
@@ -46,13 +47,14 @@ def run(
     seconds: float,
     seed: int,
     venues: Sequence[str],
+    strategy: str | None = None,
     capture: str | None,
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
     """Run the demo on these venues (none = the preferred ones, ``all`` = each with a simulator). Returns the exit code:
-    0 only if deals were made, everything is resolved and all balances are equal. Raises
-    ``ConfigError`` for a venue without a simulator."""
+    0 only if everything is resolved, all balances are equal, and deals were made (by a ``strategy`` of the user it may
+    also make none). Raises ``ConfigError`` for a venue without a simulator, or a strategy that cannot be made."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
     if "all" in venues:
@@ -67,10 +69,12 @@ def run(
             f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
+    config = StrategyConfig(target=strategy) if strategy else StrategyConfig(target="spread", params=PARAMS)
+    made = target.make(target.load(config.target, registry), config)
     faults = default_script(venues, seconds)
     if not as_json:
         text = (
-            f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}.\n"
+            f"arbkit demo: {strategy or 'SpreadArb'} on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}.\n"
             f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
             f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
             "protocol.\n"
@@ -85,12 +89,12 @@ def run(
             name: LocalSigner(site["key"], site["secret"], site["passphrase"]) for name, site in where["venues"].items()
         }
         secrets = [site[part] for site in where["venues"].values() for part in ("key", "secret", "passphrase")]
-        plan = plan_of(where, seed)
+        plan = plan_of(where, seed, config)
         state = StateFolder(Path(folder), "live")
         try:
             done = start(
                 plan,
-                SpreadArb(**PARAMS),
+                made,
                 exchanges=make_exchanges(plan, registry),
                 signers=signers,
                 secrets=secrets,
@@ -107,7 +111,7 @@ def run(
                 face.close()
             state.close()
         ledger, fired = admin(where["admin"], "ledger"), admin(where["admin"], "faults")
-    return _verdict(done, ledger, fired, len(faults), as_json)
+    return _verdict(done, ledger, fired, len(faults), as_json, own=strategy is not None)
 
 
 async def _planted(where: str, log: Log) -> None:
@@ -121,12 +125,14 @@ async def _planted(where: str, log: Log) -> None:
         told = len(fired)
 
 
-def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool) -> int:
+def _verdict(
+    done: Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool, *, own: bool
+) -> int:
     desk = done.desk
     differences = unequal(desk, ledger)
     fired = faults["counts"]
     line = {**last_line(desk), "ledger_equal": not differences, "faults": fired}
-    code = done.code or (1 if differences or not line["deals"] else 0)
+    code = done.code or (1 if differences or not (line["deals"] or own) else 0)
     if as_json:
         last(line)
         return code
@@ -144,6 +150,7 @@ def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], pla
     )
     text += "".join(f"\n  {one}" for one in differences)
     if not line["deals"]:
-        text += "\nNo deal was made, so the run counts as failed."
+        text += "".join(f"\n  {name} was not traded: {why}" for name, why in line["idle"].items())
+        text += "\nNo deal was made." if own else "\nNo deal was made, so the run counts as failed."
     last(text)
     return code

@@ -77,7 +77,9 @@ def _leftovers(desk: Desk) -> dict[str, dict[str, str]]:
 
 def gain(line: Mapping[str, Any]) -> str:
     """The gain of ``last_line`` as text: marked at book prices, then what it consists of."""
-    booked = amounts(line["pnl"]) if line["pnl"] else "nothing"
+    if not line["pnl"]:
+        return "nothing booked"
+    booked = amounts(line["pnl"])
     if line["pnl_marked"] is None:
         return f"{booked}; not marked: a book price is missing"
     return f"{amounts(line['pnl_marked'])} at book prices ({booked})"

@@ -228,6 +228,12 @@ def start(
     return Finished(desk, ending, exit_code(desk, ending), watch.why)
 
 
+def _time_is_over(runtime: Runtime) -> None:
+    """A run that a person has stopped finishes what is open: a second stop would cut it."""
+    if not runtime.stops:
+        runtime.stop()
+
+
 async def _main(
     desk: Desk,
     runtime: Runtime,
@@ -239,7 +245,7 @@ async def _main(
 ) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
-        loop.call_later(seconds, lambda: runtime.stops or runtime.stop())  # a second stop would cut what is open
+        loop.call_later(seconds, _time_is_over, runtime)
     served = None
     if metrics_port is not None:
         from arbkit.monitor.server import serve

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import msgspec
 
 from arbkit.app.plan import RunPlan, VenuePlan
+from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ArbkitError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
@@ -44,8 +45,10 @@ GATE = GateConfig(max_order_notional=Decimal(3_000), orders_per_second=100, noti
 PARAMS: dict[str, Any] = {"symbols": SYMBOLS, "min_edge": 0.0003, "max_notional": 500.0}
 
 
-def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
-    """The plan of a live run of ``SpreadArb``. ``where``: the JSON that ``arbkit sim --json`` prints at its start."""
+def plan_of(where: dict[str, Any], seed: int, strategy: StrategyConfig | None = None) -> RunPlan:
+    """The plan of a live run, of ``SpreadArb`` by default. ``where``: the JSON that ``arbkit sim --json`` prints at its
+    start."""
+    named = strategy or StrategyConfig(target="spread", params=PARAMS)
     return RunPlan(
         venues=[
             VenuePlan(
@@ -57,8 +60,8 @@ def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
             )
             for name, site in where["venues"].items()
         ],
-        target="spread",
-        params=PARAMS,
+        target=named.target,
+        params=named.params,
         limits=LIMITS,
         gate=GATE,
         seed=seed,

@@ -33,6 +33,7 @@ _COMMANDS = {
     "chaos": ("arbkit.cli.chaos", "Judge a desk in bad weather, in virtual time: no network."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
+    "init": ("arbkit.cli.init", "Write a first configuration and strategy into a folder."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
     "mode": ("arbkit.cli.mode", "Show or set the mode of a running desk: active, reducing, halted."),
     "new": ("arbkit.cli.new", "Make the package of a new strategy or venue."),
@@ -40,6 +41,7 @@ _COMMANDS = {
     "run": ("arbkit.cli.run", "Run a strategy, on paper by default."),
     "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),
     "status": ("arbkit.cli.status", "The modes of a running desk, and why each pair is not traded now."),
+    "top": ("arbkit.cli.top", "Watch a running desk: what its terminal would show."),
     "strategies": ("arbkit.cli.strategies", "The installed strategies."),
 }
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from arbkit.app import check
 from arbkit.config import load as config
-from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.config.reader import Reader
 from arbkit.core.protocols import Exchange
 from arbkit.plugins import registry as plugins
 
@@ -23,26 +24,22 @@ class Loaded(Struct, frozen=True):
     exchanges: Mapping[str, Exchange]
 
 
-def load(path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check each venue's own options. Raises
-    ``ConfigError`` with all mistakes."""
-    registries: list[plugins.Registry] = []
-
-    def venues(only: Collection[str] | None) -> Collection[str]:
-        registries.append(plugins.load(only))
-        return registries[0].exchanges
-
-    read = config.load(path, flags=flags, live=live, venues=venues)
-    registry = registries[0]
+def load(
+    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False, strategy: bool = False
+) -> Loaded:
+    """Read the configuration, load the plugins that it allows, and check what they alone know: ``app.check``, with
+    ``strategy`` also the strategy and its executor. Raises ``ConfigError`` with all mistakes."""
+    registry = plugins.Registry()
     exchanges: dict[str, Exchange] = {}
-    mistakes = []
-    for name, venue in read.venues.items():
-        try:
-            exchanges[name] = registry.exchange(name)(venue.settings)
-            if live:
-                config.credentials(name, venue).signer()
-        except ConfigError as error:
-            wrong_key = isinstance(error, CredentialsError)
-            mistakes.append(config.Mistake("", f"venues.{name}", str(error), wrong_key))
-    config.fail(mistakes)
+
+    def also(read: config.Config, reader: Reader) -> Collection[str]:
+        nonlocal registry, exchanges
+        named = read.distributions if live else read.distributions or None
+        registry = plugins.load(None if named is None else check.distributions(named, reader))
+        exchanges = check.venues(read, reader, registry, live=live)
+        if strategy:
+            check.strategy(read, reader, registry)
+        return registry.exchanges
+
+    read = config.load(path, flags=flags, live=live, also=also)
     return Loaded(read, registry, exchanges)

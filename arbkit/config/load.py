@@ -45,6 +45,7 @@ __all__ = [
     "fail",
     "load",
     "schema",
+    "wants_live",
 ]
 
 PREFIX = "ARBKIT_"
@@ -185,13 +186,13 @@ def load(
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
     live: bool = False,
-    venues: Callable[[Collection[str] | None], Collection[str]] | None = None,
+    also: Callable[[Config, Reader], Collection[str]] | None = None,
 ) -> Config:
     """Read and check the configuration.
 
     ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
-    ``live``: also check keys, distributions and hosts. ``venues``: a function from the distributions that may be loaded
-    (None = all) to the existing venues; if given, unknown venues are mistakes.
+    ``live``: also check keys, distributions and hosts. ``also`` records the mistakes that only plugins know, and
+    returns the existing venues; if given, unknown venues are mistakes.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
     reader = _reader(path, os.environ if env is None else env, live)
@@ -199,8 +200,8 @@ def load(
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
     config = reader.build(Config)
     _check(config, reader, live)
-    if venues is not None:
-        _check_venues(config, reader, venues(config.distributions if live else config.distributions or None))
+    if also is not None:
+        _check_venues(config, reader, also(config, reader))
     fail(reader.mistakes)
     return config
 
@@ -213,6 +214,12 @@ def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | Non
     named = reader.build(Config).distributions
     fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
     return named or None
+
+
+def wants_live(path: str | Path | None = None) -> bool:
+    """Whether the configuration says ``mode = "live"``, whatever is wrong in it. Raises ``ConfigError`` for a file that
+    cannot be read."""
+    return _reader(path, os.environ, live=False).build(Config).mode == "live"
 
 
 def schema() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from arbkit.monitor.picture import Picture, Told, Watched
+from arbkit.monitor.picture import Glimpse, Picture, Told
 from arbkit.monitor.words import Words
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Board:
         if self._face is not None:
             self._face.show(picture)
 
-    def watched(self, after: int) -> Watched:
+    def watched(self, after: int) -> Glimpse:
         """The picture, and the lines from number ``after`` on that are still kept."""
         lines = list(self._lines)
         last = lines[-1][0] if lines else 0
-        return Watched(self.picture, [told for number, told in lines if number >= after], last + 1)
+        return Glimpse(self.picture, [told for number, told in lines if number >= after], last + 1)

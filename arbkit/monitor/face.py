@@ -16,9 +16,9 @@ from rich.cells import cell_len
 
 from arbkit.monitor.header import Part, folded, header, indent
 from arbkit.monitor.picture import Picture, Told
-from arbkit.monitor.words import amounts, clock, line, net_of, span
+from arbkit.monitor.words import amounts, clock, hours, line, net_of
 
-__all__ = ["Face", "coloured"]
+__all__ = ["STYLES", "Face", "coloured"]
 
 TICK_S = 1.0
 ALIVE_NS = 60_000_000_000
@@ -27,7 +27,16 @@ _MOST = 2_000
 """Lines that wait for a slow terminal."""
 _LEAST = (40, 10)
 """Columns and rows below which there is no header."""
-_STYLES = {"deal": "32", "fault": "33", "healed": "36", "alarm": "1;31", "rule": "1", "loss": "31"}
+STYLES = {
+    "deal": "green",
+    "fault": "yellow",
+    "healed": "cyan",
+    "alarm": "bold red",
+    "rule": "bold",
+    "loss": "red",
+}
+"""Colours by ``Told.kind``, as rich names them."""
+_CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 class Face:
@@ -137,7 +146,7 @@ class Face:
             return []
         self._alive_ns = now_ns
         marked = "not known" if picture.marked is None else amounts({picture.asset: picture.marked})
-        text = f"{clock(now_ns)} {picture.kind} {picture.mode}, up {span(now_ns - picture.began_ns)}: "
+        text = f"{clock(now_ns)} {picture.kind} {picture.mode}, up {hours(now_ns - picture.began_ns)}: "
         return [("note", f"{text}{sum(picture.deals.values())} deals, gain {marked}")]
 
     def _away(self, columns: int) -> str:
@@ -148,8 +157,9 @@ class Face:
         return f"\r\x1b[{up}A\x1b[J"
 
     def _styled(self, kind: str, text: str) -> str:
-        style = _STYLES.get(kind) if self._colour else None
-        return f"\x1b[{style}m{text}\x1b[0m" if style else text
+        style = STYLES.get(kind, "") if self._colour else ""
+        codes = ";".join(_CODES[word] for word in style.split())
+        return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
 
     def _write(self, text: str) -> None:
         """By the descriptor: a stream's lock would be held while the terminal is stopped, also at exit."""

@@ -8,7 +8,7 @@ from textwrap import wrap
 from rich.cells import cell_len
 
 from arbkit.monitor.picture import Picture
-from arbkit.monitor.words import amounts, clock, span
+from arbkit.monitor.words import amounts, clock, hours, span
 
 __all__ = ["Part", "folded", "header", "indent"]
 
@@ -46,8 +46,8 @@ def header(picture: Picture, now_ns: int, width: int, most: int) -> list[Part]:
 
 
 def _rule(picture: Picture, now_ns: int, room: int) -> str:
-    up_ns = max(now_ns - picture.began_ns, 0) // SECOND * SECOND
-    text = f"-- {picture.kind} {picture.mode}, up {span(up_ns)}, {clock(now_ns)} UTC "
+    up = hours(max(now_ns - picture.began_ns, 0))
+    text = f"-- {picture.kind} {picture.mode}, up {up}, {clock(now_ns)} UTC "
     return text[:room].ljust(room, "-")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-__all__ = ["ClosedDeal", "Picture", "Told", "VenueLine", "Watched"]
+__all__ = ["ClosedDeal", "Picture", "Told", "VenueLine", "Glimpse"]
 
 
 class ClosedDeal(Struct, frozen=True, gc=False):
@@ -68,7 +68,7 @@ class Picture(Struct, frozen=True, gc=False, kw_only=True):
     """Trusted books, and all."""
 
 
-class Watched(Struct, frozen=True, gc=False):
+class Glimpse(Struct, frozen=True, gc=False):
     """What ``arbkit top`` gets: the newest picture, and the lines since the number that it named."""
 
     picture: Picture | None = None

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from arbkit.core.types import plain
 from arbkit.monitor.picture import ClosedDeal, Told
 
-__all__ = ["Words", "amounts", "clock", "line", "net_of", "span"]
+__all__ = ["Words", "amounts", "clock", "hours", "line", "net_of", "span"]
 
 SECOND = 1_000_000_000
 _DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "DAI", "EUR")
@@ -282,11 +282,14 @@ def clock(at_ns: int) -> str:
 
 
 def span(ns: int) -> str:
-    """A duration: ``34 ms``, ``1.2 s``, ``0:05:10``, ``3 d 4:00:00``."""
+    """A duration: ``34 ms``, ``1.2 s``, from a minute on as ``hours``."""
     if ns < SECOND:
         return f"{ns / 1e6:.0f} ms"
-    if ns < 60 * SECOND:
-        return f"{ns / 1e9:.1f} s"
+    return f"{ns / 1e9:.1f} s" if ns < 60 * SECOND else hours(ns)
+
+
+def hours(ns: int) -> str:
+    """A duration in whole seconds: ``0:05:10``, ``3 d 4:00:00``."""
     days, seconds = divmod(ns // SECOND, 86_400)
     text = f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{days} d {text}" if days else text

@@ -50,7 +50,7 @@ class ModesTold(Struct, frozen=True, kw_only=True):
     modes: dict[str, ScopeMode] = {}
     idle: list[Idle] = []
     watched: Any = None
-    """What a terminal shows (``monitor.picture.Watched``), if it was asked for."""
+    """What a terminal shows (``monitor.picture.Glimpse``), if it was asked for."""
     error: str = ""
 
 
