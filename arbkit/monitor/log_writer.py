@@ -1,4 +1,4 @@
-"""Writes log events: JSON lines to a file or pipe, coloured text to a terminal. ``app`` creates it.
+"""Writes log events as JSON lines, and passes them to who shows them to a person. ``app`` creates it.
 
 A call only appends to a queue; a separate thread strikes secrets, once for all readers, and writes. If the queue is
 full, lines are dropped and counted, so the caller never waits.
@@ -36,9 +36,6 @@ class LogFile:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._handler = _Private(path, maxBytes=most_bytes, backupCount=keep, encoding="utf-8")
-
-    def isatty(self) -> bool:
-        return False
 
     def write(self, text: str) -> None:
         handler = self._handler
@@ -78,7 +75,6 @@ class LogWriter:
         sinks: Sequence[Sink] = (),
         most_waiting: int = 10_000,
         most_bytes: int = 8 << 20,
-        human: bool | None = None,
     ) -> None:
         self._stream = stream
         self._ids = dict(ids or {})
@@ -91,8 +87,6 @@ class LogWriter:
         self._written = 0
         self._queue: SimpleQueue[tuple[int, str, dict[str, object], int] | None] = SimpleQueue()
         self._redactor = Redactor(secrets)
-        tty = stream is not None and stream.isatty()
-        self._render = _human if (tty if human is None else human) else _json
         self._overflowed = 0
         self._failed = 0
         self._reported = 0
@@ -140,8 +134,8 @@ class LogWriter:
             for sink in self._sinks:
                 sink(now_ns, event, struck)
             if self._stream is not None:
-                line = self._render({"t": _iso(now_ns), "event": event, **self._ids, **struck})
-                self._stream.write(line + "\n")
+                line = msgspec.json.encode({"t": _iso(now_ns), "event": event, **self._ids, **struck})
+                self._stream.write(line.decode() + "\n")
                 self._stream.flush()
         except Exception:
             return False
@@ -179,21 +173,3 @@ class _Forward(logging.Handler):
 def _iso(now_ns: int) -> str:
     seconds, rest = divmod(now_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
-
-
-def _json(event: dict[str, Any]) -> str:
-    return msgspec.json.encode(event).decode()
-
-
-_DIM, _BOLD, _CYAN, _MAGENTA, _PLAIN = (f"\x1b[{code}m" for code in (2, 1, 36, 35, 0))
-
-
-def _human(event: dict[str, Any]) -> str:
-    time, name = event.pop("t"), event.pop("event")
-    fields = (f" {_CYAN}{key}{_PLAIN}={_MAGENTA}{_word(value)}{_PLAIN}" for key, value in event.items())
-    return f"{_DIM}{time}{_PLAIN} {_BOLD}{name:<16}{_PLAIN}{''.join(fields)}"
-
-
-def _word(value: object) -> str:
-    """A text without blanks, quotes and "=" as it is, anything else as Python writes it."""
-    return value if isinstance(value, str) and not set(value) & set(" \t=\"'") else repr(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from arbkit.monitor.header import header
 from arbkit.monitor.picture import ClosedDeal, Told
 from arbkit.monitor.words import Words, line
 
+ARBKIT = Path(sys.executable).parent / "arbkit"
 PAGES = Path(__file__).parent.parent.parent / "docs"
 
 
@@ -223,3 +226,19 @@ def test_every_event_of_the_log_has_words() -> None:
         fields = {name: Value("1.5") for name in re.findall(r"[a-z_]+", names) if name != "or"}
         unsaid += [event for told in Words()(NOON, event, fields) if told.text.startswith(f"{event}:")]
     assert not unsaid
+
+
+def test_no_name_is_cut_in_a_table() -> None:
+    """On 80 columns every word of `arbkit adapters list` stands whole, as in a pipe."""
+    piped = subprocess.run([ARBKIT, "adapters", "list"], capture_output=True, text=True, check=True).stdout
+    screen = Terminal()
+    try:
+        with screen.start([ARBKIT, "adapters", "list"]) as process:
+            while process.poll() is None or screen.read():
+                screen.read()
+        rows = [row for row in piped.splitlines() if " arbkit-" in row]
+        assert len(rows) > 5
+        assert {word for row in rows for word in row.split()} <= set(screen.text.split())
+        assert all(len(shown) <= 80 for shown in screen.text.splitlines())
+    finally:
+        screen.close()
