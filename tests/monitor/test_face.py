@@ -158,7 +158,7 @@ def test_a_desk_that_is_silent_is_told() -> None:
     assert ("alarm", "desk     no sign of life for 7.0 s") in old
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     names=some.lists(some.text("abcdefghijklmnop", min_size=1, max_size=30), min_size=1, max_size=25, unique=True),
     width=some.integers(40, 200),
@@ -172,7 +172,7 @@ def test_no_name_is_cut_in_the_header(names: list[str], width: int) -> None:
     assert all(cell_len(text) < width for _, text in shown if "x" * 99 not in text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     venues=some.lists(some.text("abcdefghi", min_size=2, max_size=9), min_size=2, max_size=2, unique=True),
     symbol=some.tuples(some.text("ABC1", min_size=2, max_size=7), some.sampled_from(["USDT", "USD", "FDUSD"])),

@@ -219,7 +219,9 @@ def test_a_file_is_renamed_when_it_is_full(tmp_path: Path) -> None:
     files = sorted((tmp_path / "log").iterdir())
     assert [each.name for each in files] == ["log.jsonl", "log.jsonl.1", "log.jsonl.2", "log.jsonl.3"]
     assert all(each.stat().st_size <= 2_000 and each.stat().st_mode & 0o777 == 0o600 for each in files)
-    rows = [json.loads(text) for each in (files[3], files[2], files[1], files[0]) for text in each.open()]
+    rows = [
+        json.loads(text) for each in (files[3], files[2], files[1], files[0]) for text in each.read_text().splitlines()
+    ]
     assert [row["i"] for row in rows] == list(range(200))[-len(rows) :]
     assert {row["run"] for row in rows} == {7}
     with pytest.raises(FileExistsError):
