@@ -16,11 +16,12 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests matrix bounds chaos crash bench clients size dist sbom lock clean
+.PHONY: help setup demo test format lint types floors tests long matrix bounds chaos crash bench clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
 	@echo "make test     all checks: format, lint, strict types, import layers, tests and docs examples"
+	@echo "make long     the tests that try every place where make test tries a sample (TESTS=tests/venues)"
 	@echo "make matrix   the tests on every Python from 3.11 that is found, one line each (TESTS=tests/core)"
 	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
 	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
@@ -64,9 +65,13 @@ floors: $(READY)
 tests: $(READY)
 	@# the examples of a page build on each other, so one process runs them
 	$(BIN)/pytest -q docs README.md
-	$(BIN)/pytest -q -n 2 tests plugins
+	@# each worker begins with one half, so that a module's fixtures are made once; who is done takes from the other
+	$(BIN)/pytest -q -n 2 --dist worksteal tests plugins
 
 TESTS ?= tests plugins
+long: $(READY)
+	$(BIN)/pytest -q -n 2 --dist worksteal -m long $(TESTS)
+
 PYTHONS ?=
 BOUNDS ?=
 matrix: $(READY)

@@ -22,7 +22,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.testing import corpus
 
 sys.path.append(str(Path(__file__).parent / "tests"))
-pytest_plugins = ["canaries"]
+pytest_plugins = ["lazy_ccxt", "canaries", "ccxt_rig"]  # the first one before anything that imports ccxt
 
 
 class ConfigParser(CodeBlockParser):

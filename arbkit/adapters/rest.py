@@ -355,11 +355,13 @@ def _placed(path: str, params: Params) -> tuple[str, Params]:
 
 
 def _joined_status(outputs: Sequence[Output]) -> Sequence[Output]:
-    """One status out of those of all calls: every problem and every warning counts."""
+    """One status out of those of all calls: every problem, every warning and every right counts."""
     said = [out for out in outputs if isinstance(out, AccountStatus)]
     if len(said) < 2:
         return outputs
     problem = "; ".join(one.problem for one in said if one.problem)
     warnings = [text for one in said for text in one.warnings]
     others = [out for out in outputs if not isinstance(out, AccountStatus)]
-    return [*others, AccountStatus(said[0].account, problem, warnings)]
+    told = [one.withdraw for one in said if one.withdraw is not None]
+    rights = [right for one in said for right in one.rights]
+    return [*others, AccountStatus(said[0].account, problem, warnings, any(told) if told else None, rights)]

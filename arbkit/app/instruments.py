@@ -5,34 +5,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 
-from arbkit.app.plan import make_desk, plan_of
-from arbkit.app.recovery import open_journal
+from arbkit.app.plan import plan_of
+from arbkit.app.rehearsal import WAIT_S, rehearse
 from arbkit.config.load import Config
 from arbkit.core.desk import Desk
 from arbkit.core.errors import ConnectFailed
 from arbkit.core.market.identity import relative
 from arbkit.core.protocols import Exchange
-from arbkit.core.runtime.clock import Clock
-from arbkit.core.runtime.journal_file import StateFolder
-from arbkit.core.runtime.supervisor import Runtime, run
-from arbkit.core.runtime.transport import tls_context
 from arbkit.core.types import AskKind, Instrument
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["ListedInstrument", "ListedSymbol", "matches", "read", "symbols"]
-
-WAIT_S = 20.0
-"""Venues that have not answered by then are left out."""
-_LOOK_S = 0.05
 
 
 class ListedInstrument(Struct, frozen=True, kw_only=True):
@@ -68,46 +57,26 @@ def read(
 ) -> tuple[Desk, dict[str, str]]:
     """A desk that knows the catalogues, and why a venue's is missing, by venue. Raises ``ConnectFailed`` if no venue
     answers."""
-    clock = Clock()
-    with tempfile.TemporaryDirectory(prefix="arbkit-instruments-") as folder:
-        state = StateFolder(Path(folder), "paper")
-        try:
-            journal, _ = open_journal(state, clock)
-            runtime = Runtime(clock, journal, tls=tls_context(config.ca_file or None))
-            desk = make_desk(plan_of(config, False, 0), exchanges, None, signers, runtime, clock.now_ns())
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                runner.run(_until_known(desk, runtime))
-        finally:
-            state.close()
-    missing = {name: _trouble(runtime, desk, name) for name, venue in desk.venues.items() if not venue.catalogued}
+    plan = plan_of(config, False, 0)
+    held = rehearse(plan, exchanges, None, signers, loop_factory, ca_file=config.ca_file, enough=_all_known)
+    desk = held.desk
+    missing = {
+        name: held.trouble(name) or f"no catalogue within {WAIT_S:g} s"
+        for name, venue in desk.venues.items()
+        if not venue.catalogued
+    }
     if len(missing) == len(desk.venues):
         raise ConnectFailed("; ".join(f"{name}: {why}" for name, why in missing.items()))
     return desk, missing
 
 
-async def _until_known(desk: Desk, runtime: Runtime) -> None:
-    async def watch() -> None:
-        for _ in range(round(WAIT_S / _LOOK_S)):
-            await asyncio.sleep(_LOOK_S)
-            if all(map(_known, desk.venues.values())):
-                break
-        runtime.stop()
-
-    watching = asyncio.create_task(watch())
-    try:
-        await run(desk, runtime)
-    finally:
-        watching.cancel()
+def _all_known(desk: Desk) -> bool:
+    return all(map(_known, desk.venues.values()))
 
 
 def _known(venue: Venue) -> bool:
     assets = venue.poll(AskKind.ASSETS)
     return venue.catalogued and (venue.setup.signer is None or (assets is not None and assets.known))
-
-
-def _trouble(runtime: Runtime, desk: Desk, name: str) -> str:
-    rest = runtime.rests.get(desk.venues[name].rest.spec.link)
-    return (rest.trouble if rest is not None else "") or f"no catalogue within {WAIT_S:g} s"
 
 
 def matches(desk: Desk, symbol: str) -> list[ListedInstrument]:

@@ -20,6 +20,7 @@ from msgspec import Struct
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.healing import Healing
 from arbkit.app.metrics import sources
+from arbkit.app.notes import NotedLog, Notes
 from arbkit.app.plan import RunPlan, make_desk, plan_of
 from arbkit.app.recovery import code_version, open_journal, recover
 from arbkit.app.status import Watch
@@ -38,13 +39,14 @@ from arbkit.core.runtime.tape_file import TapeFile
 from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.history.writer import History
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
 from arbkit.monitor.log_writer import LogFile, LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
 from arbkit.monitor.terminal import last
 
-__all__ = ["Finished", "run", "start"]
+__all__ = ["Finished", "account_locks", "run", "start"]
 
 LoopFactory = Callable[[], AbstractEventLoop]
 
@@ -78,7 +80,7 @@ def run(
         raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
     locks = file = face = None
     try:
-        locks = AccountLocks(_lock_name(name, venue) for name, venue in config.venues.items()) if live else None
+        locks = account_locks(config.venues) if live else None
         if sys.stderr.isatty():
             file = _log_file(config, folder.path)
             face = Face(sys.stderr, Clock().now_ns)
@@ -122,6 +124,11 @@ def _log_file(config: Config, state: Path) -> LogFile:
         raise ConfigError(f"log.file {path}: cannot be written: {error.strerror}") from None
 
 
+def account_locks(venues: Mapping[str, VenueConfig]) -> AccountLocks:
+    """Locks on the accounts of these venues. Raises ``ConfigError`` if another process has one of them."""
+    return AccountLocks(_lock_name(name, venue) for name, venue in venues.items())
+
+
 def _no_core_file() -> None:
     """A crash must not write the memory, keys included, to a file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
@@ -162,17 +169,20 @@ def start(
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
     settled: bool = False,
+    history: bool = True,
 ) -> Finished:
     """Recover the journal, create the desk and run it.
 
     ``kind``: how a terminal names the run, ``live``, ``paper`` or ``demo``. ``face``: the terminal that shows it; it is
     closed at the end. ``log_to``: where the log is written; None = nowhere. ``beside``: runs on the loop as long as the
-    desk does. ``histograms`` replace those of the counters (for benchmarks). ``ca_file``: see ``Config``. ``settled``:
-    see ``recover``. Raises ``ConfigError`` for a damaged journal, an unwritable capture file or an unusable CA file.
+    desk does. ``histograms`` replace those of the counters (for benchmarks), and ``history`` False leaves out the
+    history. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises ``ConfigError`` for a damaged journal, an
+    unwritable capture file or an unusable CA file.
     """
     clock = Clock()
     journal, carried = open_journal(folder, clock)
-    plan, left = recover(plan, journal, carried, clock.now_ns(), settled=settled)
+    size, run_ns = journal.size, clock.now_ns()
+    plan, left = recover(plan, journal, carried, run_ns, settled=settled)
     tape = None
     if capture is not None:
         head = TapeHead(
@@ -191,8 +201,9 @@ def start(
         for secret in secrets:
             tape.tape.strike(secret)
     board = Board(face)
-    log = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
-    healing = Healing(log, clock.now_ns)
+    writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
+    past = History(folder.path, size, writer) if history else None
+    log = Healing(NotedLog(writer, past, clock, secrets), clock.now_ns)
     if face is not None and isinstance(log_to, LogFile):
         log("run.log", file=str(log_to.path))
     for text in left.elsewhere:
@@ -212,20 +223,25 @@ def start(
             signers,
             runtime,
             began,
-            log=healing,
+            log=log,
             counters=counters,
             probe=clock.now_ns,
         )
-        watch = Watch(desk, runtime, healing, show=board.show, kind=kind, began_ns=began)
-        with capture_libraries(healing), asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, watch, seconds, metrics_port, log, beside))
+        watch = Watch(desk, runtime, log, show=board.show, kind=kind, began_ns=began)
+        notes = Notes(desk, past)
+        with capture_libraries(log), asyncio.Runner(loop_factory=loop_factory) as runner:
+            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside))
         if tape is not None and tape.failure:
             log("run.capture", file=capture, why=tape.failure)
+        code = exit_code(desk, ending)
+        notes.end(ending, code, run_ns, clock.now_ns())
     finally:
-        log.close()
+        if past is not None:
+            past.close()
+        writer.close()
         if face is not None:
             face.close()
-    return Finished(desk, ending, exit_code(desk, ending), watch.why)
+    return Finished(desk, ending, code, watch.why)
 
 
 def _time_is_over(runtime: Runtime) -> None:
@@ -238,6 +254,7 @@ async def _main(
     desk: Desk,
     runtime: Runtime,
     watch: Watch,
+    notes: Notes,
     seconds: float | None,
     metrics_port: int | None,
     log: LogWriter,
@@ -252,13 +269,13 @@ async def _main(
 
         served = await serve(exposition(sources(desk, log)), metrics_port)
         log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
-    tasks = [asyncio.create_task(watch.run())]
+    looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
     if beside is not None:
-        tasks.append(asyncio.create_task(beside(desk.log)))
+        looking.append(asyncio.create_task(beside(desk.log)))
     try:
         return await supervise(desk, runtime)
     finally:
-        for task in tasks:
+        for task in looking:
             task.cancel()
         if served is not None:
             await served.close()

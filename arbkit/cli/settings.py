@@ -25,21 +25,27 @@ class Loaded(Struct, frozen=True):
 
 
 def load(
-    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False, strategy: bool = False
+    path: str | None,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    live: bool = False,
+    signed: bool = False,
+    strategy: bool = False,
 ) -> Loaded:
     """Read the configuration, load the plugins that it allows, and check what they alone know: ``app.check``, with
-    ``strategy`` also the strategy and its executor. Raises ``ConfigError`` with all mistakes."""
+    ``strategy`` also the strategy and its executor. ``signed``: see ``config.load.load``. Raises ``ConfigError`` with
+    all mistakes."""
     registry = plugins.Registry()
     exchanges: dict[str, Exchange] = {}
 
     def also(read: config.Config, reader: Reader) -> Collection[str]:
         nonlocal registry, exchanges
-        named = read.distributions if live else read.distributions or None
+        named = read.distributions if live or signed else read.distributions or None
         registry = plugins.load(None if named is None else check.distributions(named, reader))
         exchanges = check.venues(read, reader, registry, live=live)
         if strategy:
             check.strategy(read, reader, registry)
         return registry.exchanges
 
-    read = config.load(path, flags=flags, live=live, also=also)
+    read = config.load(path, flags=flags, live=live, signed=signed, also=also)
     return Loaded(read, registry, exchanges)

@@ -2,7 +2,7 @@
 
 All mistakes are reported at once. Precedence: flags, then environment, then file, then default.
 ``ARBKIT_VENUES__BINANCE__TAKER_FEE=0.001`` sets ``venues.binance.taker_fee``. Keys of venues are given by reference
-(``env:NAME``, ``file:PATH``), never as text.
+(``config.secrets.FORMS``), never as text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.config.reader import Mistake, Place, Reader, find_lines
-from arbkit.config.secrets import is_reference, resolve
+from arbkit.config.secrets import FORMS, is_reference, resolve
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
@@ -49,8 +49,9 @@ __all__ = [
 ]
 
 PREFIX = "ARBKIT_"
-NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS")
-"""Variables that are no keys: the configuration file, and the folder of the recordings for tests."""
+NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_VAULT_FD")
+"""Variables that are no keys: the configuration file, the folder of the recordings for tests, and where the passphrase
+of the vault is read."""
 DEFAULT_FILE = "arbkit.toml"
 _SECRETS = ("key", "secret", "passphrase")
 
@@ -61,7 +62,7 @@ class VenueConfig(Struct, frozen=True, kw_only=True):
     environment: Literal["prod", "testnet", "demo", "sim"] = "prod"
     account: str = "main"
     key: str = ""
-    """``env:NAME`` or ``file:PATH``; likewise ``secret`` and ``passphrase``."""
+    """A reference (``config.secrets.FORMS``); likewise ``secret`` and ``passphrase``."""
     secret: str = ""
     passphrase: str = ""
     encoding: Literal["utf-8", "base64", "hex", "pem"] = "utf-8"
@@ -186,20 +187,23 @@ def load(
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
     live: bool = False,
+    signed: bool = False,
     also: Callable[[Config, Reader], Collection[str]] | None = None,
 ) -> Config:
     """Read and check the configuration.
 
     ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
-    ``live``: also check keys, distributions and hosts. ``also`` records the mistakes that only plugins know, and
-    returns the existing venues; if given, unknown venues are mistakes.
+    ``live``: also check keys, distributions and hosts. ``signed``: keys are used but no order is sent: check
+    distributions, hosts and files as for a live run, neither the mode nor the keys. ``also`` records the mistakes that
+    only plugins know, and returns the existing venues; if given, unknown venues are mistakes.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
-    reader = _reader(path, os.environ if env is None else env, live)
+    signed = signed or live
+    reader = _reader(path, os.environ if env is None else env, signed)
     for dotted, value in (flags or {}).items():
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
     config = reader.build(Config)
-    _check(config, reader, live)
+    _check(config, reader, live, signed)
     if also is not None:
         _check_venues(config, reader, also(config, reader))
     fail(reader.mistakes)
@@ -210,7 +214,7 @@ def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | Non
     """The plugins that may be loaded, for commands that need nothing else of a configuration; None = all. Raises
     ``BadConfig`` if that key is wrong, ``ConfigError`` for a file that cannot be read."""
     env = os.environ if env is None else env
-    reader = _reader(env.get("ARBKIT_CONFIG"), env, live=False)
+    reader = _reader(env.get("ARBKIT_CONFIG"), env, signed=False)
     named = reader.build(Config).distributions
     fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
     return named or None
@@ -219,7 +223,7 @@ def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | Non
 def wants_live(path: str | Path | None = None) -> bool:
     """Whether the configuration says ``mode = "live"``, whatever is wrong in it. Raises ``ConfigError`` for a file that
     cannot be read."""
-    return _reader(path, os.environ, live=False).build(Config).mode == "live"
+    return _reader(path, os.environ, signed=False).build(Config).mode == "live"
 
 
 def schema() -> dict[str, Any]:
@@ -239,12 +243,12 @@ def _with_numbers(part: Any) -> Any:
     return {name: _with_numbers(item) for name, item in part.items()}
 
 
-def _reader(path: str | Path | None, env: Mapping[str, str], live: bool) -> Reader:
+def _reader(path: str | Path | None, env: Mapping[str, str], signed: bool) -> Reader:
     """File and variables."""
     reader = Reader(secrets=_SECRETS)
     file = _file(path)
     if file is not None:
-        reader.file(file, *_read(file, live))
+        reader.file(file, *_read(file, signed))
     for name in sorted(env):
         if name.startswith(PREFIX) and name not in NO_KEYS:
             reader.text(name.removeprefix(PREFIX).lower().split("__"), env[name], Place(name))
@@ -277,10 +281,10 @@ def _file(path: str | Path | None) -> Path | None:
     return default if default.is_file() else None
 
 
-def _read(file: Path, live: bool) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     try:
         with file.open(encoding="utf-8") as opened:
-            if live:
+            if signed:
                 check_unwritable(opened.fileno(), file)
             text = opened.read()
     except FileNotFoundError:
@@ -293,7 +297,7 @@ def _read(file: Path, live: bool) -> tuple[dict[str, Any], dict[tuple[str, ...],
         raise ConfigError(f"{file}: not TOML: {error}") from None
 
 
-def _check(config: Config, reader: Reader, live: bool) -> None:
+def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
     for section, caps in (("limits", config.limits), ("gate", config.gate)):
         for cap in caps.__struct_fields__:
             value = getattr(caps, cap)
@@ -312,7 +316,7 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
         elif config.venues and name not in config.venues:
             reader.wrong(("limits", "max_stock", key), f"names {name!r}; the venues are {', '.join(config.venues)}")
     if config.ca_file:
-        _check_ca_file(config.ca_file, reader, live)
+        _check_ca_file(config.ca_file, reader, signed)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
     for field, least in (("most_mb", 1), ("keep", 0)):
@@ -342,21 +346,22 @@ def _check(config: Config, reader: Reader, live: bool) -> None:
             if live and (found := _check_secret(reader, name, field, reference)):
                 secrets.append(found)
         for field, url in venue.endpoints.items():
-            _check_url(reader, ("venues", name, "endpoints", field), url, venue, live, secrets)
+            _check_url(reader, ("venues", name, "endpoints", field), url, venue, signed, secrets)
     if live and config.mode != "live":
         reader.wrong(("mode",), 'is "paper": --live needs mode = "live" in the configuration too')
-    if live and not config.distributions:
-        reader.wrong(("distributions",), 'is empty: name the plugins to load in live mode, as ["arbkit-binance"]')
-    if live and not config.venues:
+    if signed and not config.distributions:
+        what = "to load in live mode" if live else "that may see keys"
+        reader.wrong(("distributions",), f'is empty: name the plugins {what}, as ["arbkit-binance"]')
+    if signed and not config.venues:
         reader.wrong(("venues",), "is empty: name the venues to trade on, as [venues.binance]")
 
 
-def _check_ca_file(file: str, reader: Reader, live: bool) -> None:
+def _check_ca_file(file: str, reader: Reader, signed: bool) -> None:
     from arbkit.core.runtime.transport import tls_context  # imported late: it loads asyncio, and most files have no CA
 
     try:
         tls_context(file)
-        if live:
+        if signed:
             with Path(file).expanduser().open("rb") as opened:
                 check_unwritable(opened.fileno(), Path(file))
     except ConfigError as error:
@@ -368,7 +373,7 @@ def _check_secret(reader: Reader, name: str, field: str, reference: str) -> str:
     path = ("venues", name, field)
     if not reference:
         if field != "passphrase":
-            reader.wrong(path, "is missing: live mode needs env:NAME or file:PATH", credentials=True)
+            reader.wrong(path, f"is missing: live mode needs {FORMS}", credentials=True)
         return ""
     try:
         return resolve(reference).reveal()
@@ -378,7 +383,7 @@ def _check_secret(reader: Reader, name: str, field: str, reference: str) -> str:
 
 
 def _check_url(
-    reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, live: bool, secrets: Sequence[str]
+    reader: Reader, path: tuple[str, ...], url: str, venue: VenueConfig, signed: bool, secrets: Sequence[str]
 ) -> None:
     try:
         parts = urlsplit(url)
@@ -395,7 +400,7 @@ def _check_url(
         reader.wrong(path, "is an address of this network segment (the metadata of a cloud machine, say), no venue")
     elif parts.scheme in ("http", "ws") and not _loopback(host):
         reader.wrong(path, f"is not encrypted: use {parts.scheme}s ({parts.scheme} is allowed for this machine only)")
-    elif live and not _loopback(host) and host not in venue.i_trust_host:
+    elif signed and not _loopback(host) and host not in venue.i_trust_host:
         reader.wrong(
             path,
             f"sends live orders to {host} instead of the venue's own host: "

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from arbkit.config.secrets import is_reference
+from arbkit.config.secrets import FORMS, SOURCES, is_reference, source
 
 __all__ = ["Mistake", "Place", "Reader", "find_lines"]
 
@@ -145,7 +145,7 @@ class Reader:
             return {key: item for key, item in items.items() if item is not _WRONG}
         if path[-1] in self._secrets:
             if not isinstance(value, str) or not (value == "" or is_reference(value)):
-                self.wrong(path, "contains the secret itself: write a reference instead, env:NAME or file:PATH")
+                self.wrong(path, _no_reference(value))
                 return _WRONG
             return value
         if kind is Any:
@@ -162,6 +162,12 @@ class Reader:
 
     def _key(self, path: tuple[str, ...], key: str) -> str:
         return key.upper() if path[-1] in ("balances", "movable", "same") else key
+
+
+def _no_reference(value: object) -> str:
+    if isinstance(value, str) and source(value) in SOURCES:
+        return f"is no reference: write {FORMS}"
+    return "contains the secret itself: write a reference instead, as env:NAME, file:PATH or vault:NAME"
 
 
 def find_lines(text: str) -> dict[tuple[str, ...], int]:

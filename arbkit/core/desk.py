@@ -716,9 +716,10 @@ class Desk:
         venue = self.venues[link.spec.venue]
         if status.account != venue.account:
             return
-        if status.problem and status.problem != venue.readiness.problem:
-            self.log("venue.account", venue=link.spec.venue, problem=status.problem)
-        for warning in venue.account_said(status):
+        before, warnings = venue.readiness.problem, venue.account_said(status)
+        if venue.readiness.problem not in ("", before):
+            self.log("venue.account", venue=link.spec.venue, problem=venue.readiness.problem)
+        for warning in warnings:
             self.log("venue.account", venue=link.spec.venue, warning=warning)
 
     def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:

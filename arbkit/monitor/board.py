@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from arbkit.monitor.picture import Glimpse, Picture, Told
+from arbkit.monitor.picture import Glimpse, Picture, Shown
 from arbkit.monitor.words import Words
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Board:
         self.picture: Picture | None = None
         self._face = face
         self._words = Words()
-        self._lines: deque[tuple[int, Told]] = deque(maxlen=_KEPT)
+        self._lines: deque[tuple[int, Shown]] = deque(maxlen=_KEPT)
         self._next = 1
 
     def __call__(self, at_ns: int, event: str, fields: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import TextIO
 from rich.cells import cell_len
 
 from arbkit.monitor.header import Part, folded, header, indent
-from arbkit.monitor.picture import Picture, Told
+from arbkit.monitor.picture import Picture, Shown
 from arbkit.monitor.words import amounts, clock, hours, line, net_of
 
 __all__ = ["STYLES", "Face", "coloured"]
@@ -35,7 +35,7 @@ STYLES = {
     "rule": "bold",
     "loss": "red",
 }
-"""Colours by ``Told.kind``, as rich names them."""
+"""Colours by ``Shown.kind``, as rich names them."""
 _CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -59,7 +59,7 @@ class Face:
         self._now_ns = now_ns
         self._size: Callable[[], tuple[int, int]] = size or (lambda: os.get_terminal_size(self._fd))
         self._tick_s = tick_s
-        self._queue: SimpleQueue[Told | str | None] = SimpleQueue()
+        self._queue: SimpleQueue[Shown | str | None] = SimpleQueue()
         self._picture: Picture | None = None
         self._drawn: list[Part] = []
         """The header on the screen."""
@@ -70,7 +70,7 @@ class Face:
         self._thread = threading.Thread(target=self._run, name="arbkit-face", daemon=True)
         self._thread.start()
 
-    def add(self, told: Told | str) -> None:
+    def add(self, told: Shown | str) -> None:
         """One more line, or a text of several. Any thread; never waits."""
         if self._queue.qsize() >= _MOST:
             self.lost += 1
@@ -89,7 +89,7 @@ class Face:
     def _run(self) -> None:
         going = True
         while going:
-            batch: list[Told | str] = []
+            batch: list[Shown | str] = []
             try:
                 item = self._queue.get(timeout=self._tick_s)
                 while item is not None:
@@ -105,7 +105,7 @@ class Face:
             if self._gone:
                 self.lost += len(batch)
 
-    def _draw(self, batch: list[Told | str], *, header_too: bool) -> None:
+    def _draw(self, batch: list[Shown | str], *, header_too: bool) -> None:
         """One write: the old header away, the lines, the new header."""
         if self._gone:
             return
@@ -132,7 +132,7 @@ class Face:
             return 80, 24
         return columns or 80, rows or 24  # a terminal that does not know its size says 0
 
-    def _lines(self, item: Told | str, columns: int) -> list[Part]:
+    def _lines(self, item: Shown | str, columns: int) -> list[Part]:
         if isinstance(item, str):
             return [("note", part) for text in item.split("\n") for part in folded(text, columns, indent(text))]
         kind = item.kind

@@ -22,7 +22,7 @@ Part = tuple[str, str]
 
 
 def header(picture: Picture, now_ns: int, width: int, most: int) -> list[Part]:
-    """At most ``most`` lines that are shorter than ``width``. The styles are those of ``Told.kind``, and ``rule``."""
+    """At most ``most`` lines that are shorter than ``width``. The styles are those of ``Shown.kind``, and ``rule``."""
     room = max(width - 1, 1)
     lines = [("rule", _rule(picture, now_ns, room))]
     silent_ns = now_ns - picture.at_ns

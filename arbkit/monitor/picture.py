@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-__all__ = ["ClosedDeal", "Picture", "Told", "VenueLine", "Glimpse"]
+__all__ = ["ClosedDeal", "Picture", "Shown", "VenueLine", "Glimpse"]
 
 
 class ClosedDeal(Struct, frozen=True, gc=False):
@@ -22,7 +22,7 @@ class ClosedDeal(Struct, frozen=True, gc=False):
     pair: str = ""
 
 
-class Told(Struct, frozen=True, gc=False):
+class Shown(Struct, frozen=True, gc=False):
     """One line for a person."""
 
     at_ns: int
@@ -72,6 +72,6 @@ class Glimpse(Struct, frozen=True, gc=False):
     """What ``arbkit top`` gets: the newest picture, and the lines since the number that it named."""
 
     picture: Picture | None = None
-    lines: Sequence[Told] = ()
+    lines: Sequence[Shown] = ()
     next: int = 0
     """The number to name next time."""

@@ -15,7 +15,7 @@ from textual.widgets import RichLog, Static
 from arbkit.core.errors import ArbkitError
 from arbkit.monitor.face import STYLES
 from arbkit.monitor.header import folded, header
-from arbkit.monitor.picture import Glimpse, Told
+from arbkit.monitor.picture import Glimpse, Shown
 from arbkit.monitor.redactor import safe
 from arbkit.monitor.words import line
 
@@ -36,7 +36,7 @@ class Top(App[None]):
         super().__init__(ansi_color=True)
         self._ask = ask
         self._watched = first
-        self._told: list[Told] = []
+        self._told: list[Shown] = []
         self._every_s = every_s
         self._trouble = ""
         self._width = 79
@@ -80,7 +80,7 @@ class Top(App[None]):
         del self._told[:-2_000]
         self._state()
 
-    def _line(self, lines: RichLog, told: Told) -> None:
+    def _line(self, lines: RichLog, told: Shown) -> None:
         for part in folded(safe(line(told, self._width)), self._width, " " * 9):
             lines.write(Text(part, style=STYLES.get(told.kind, "")))
 

@@ -1,6 +1,6 @@
 """Log events as lines for a person: what happened, what arbkit does about it, and when it is over.
 
-``Words`` makes a ``Told`` of an event; ``line`` writes it for a width. ``docs/log.md`` has the events.
+``Words`` makes a ``Shown`` of an event; ``line`` writes it for a width. ``docs/log.md`` has the events.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from arbkit.core.types import plain
-from arbkit.monitor.picture import ClosedDeal, Told
+from arbkit.monitor.picture import ClosedDeal, Shown
 
 __all__ = ["Words", "amounts", "clock", "hours", "line", "net_of", "span"]
 
@@ -40,7 +40,7 @@ class Words:
     def __init__(self) -> None:
         self._down: dict[str, int] = {}
 
-    def __call__(self, at_ns: int, event: str, fields: Fields) -> list[Told]:
+    def __call__(self, at_ns: int, event: str, fields: Fields) -> list[Shown]:
         """The lines of an event whose fields are struck already."""
         if event in _SILENT:
             return []
@@ -52,30 +52,30 @@ class Words:
         except (KeyError, ValueError, TypeError):  # an event of somebody else with a name of ours
             return [_plain(at_ns, event, fields)]
 
-    def _told(self, at_ns: int, event: str, fields: Fields) -> Told | None:
+    def _told(self, at_ns: int, event: str, fields: Fields) -> Shown | None:
         if event == "link.down":
             self._down.setdefault(fields["link"], at_ns)
         if event == "link.ready":
             down_ns = self._down.pop(fields["link"], None)
             return (
-                None if down_ns is None else Told(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down_ns)}")
+                None if down_ns is None else Shown(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down_ns)}")
             )
         if (special := _SPECIAL.get(event)) is not None:
             kind, text = special(fields)
-            return Told(at_ns, kind, text)
+            return Shown(at_ns, kind, text)
         if (said := _SAID.get(event)) is not None:
             kind, template = said
-            return Told(at_ns, kind, template.format_map(fields))
+            return Shown(at_ns, kind, template.format_map(fields))
         return _plain(at_ns, event, fields)
 
 
-def _plain(at_ns: int, event: str, fields: Fields) -> Told:
+def _plain(at_ns: int, event: str, fields: Fields) -> Shown:
     """An event without a sentence of its own."""
     kind = ALARM if event.startswith("alarm.") else NOTE
-    return Told(at_ns, kind, f"{event}: {', '.join(f'{name} {value}' for name, value in fields.items())}")
+    return Shown(at_ns, kind, f"{event}: {', '.join(f'{name} {value}' for name, value in fields.items())}")
 
 
-def _deal(at_ns: int, fields: Fields) -> list[Told]:
+def _deal(at_ns: int, fields: Fields) -> list[Shown]:
     """The deal, and how it was made whole if its legs did not fill alike."""
     deal = ClosedDeal(
         legs=fields["legs"],
@@ -84,9 +84,9 @@ def _deal(at_ns: int, fields: Fields) -> list[Told]:
         ms=float(fields["ms"]),
         pair=fields["pair"],
     )
-    told = [Told(at_ns, "deal", deal=deal)]
+    told = [Shown(at_ns, "deal", deal=deal)]
     if deal.outcome in ("completed", "reversed", "left"):
-        told.append(Told(at_ns, HEALED, f"its legs filled unequally: {fields['why']}"))
+        told.append(Shown(at_ns, HEALED, f"its legs filled unequally: {fields['why']}"))
     return told
 
 
@@ -143,6 +143,7 @@ _SAID: dict[str, Text] = {
     "alarm.deal_interrupted": (ALARM, "deal {deal} of an earlier run is open on one side: {why}"),
     "alarm.deal_naked": (ALARM, "deal {deal}: its filled leg is taken back: {why}"),
     "alarm.external_movement": (ALARM, "{account}: {amount} {asset} moved without an order of ours"),
+    "alarm.history": (ALARM, "the history cannot be written, trading goes on: {why}"),
     "alarm.journal": (ALARM, "the journal cannot be written: open deals are finished, then the run ends: {why}"),
     "alarm.late_fill": (ALARM, "late fill: {side} {qty} {instrument}; its deal goes on"),
     "alarm.leftover": (ALARM, "left over: {what}"),
@@ -159,6 +160,7 @@ _SAID: dict[str, Text] = {
     "demo.known": (HEALED, "{venue}: the private stream told the order; nothing was sent twice"),
     "desk.halted": (ALARM, "stopped at once: nothing more is sent but cancels and queries"),
     "desk.stopping": (NOTE, "stopping: no new deals, {deals} open; Ctrl-C again ends at once"),
+    "history.anew": (NOTE, "the history is made anew from the journal: {why}"),
     "journal.elsewhere": (NOTE, "an earlier run left {open} open, {why}"),
     "leftover.carried": (NOTE, "left over by earlier runs: {what}"),
     "leftover.gone": (HEALED, "what was left of {asset} is traded off"),
@@ -197,7 +199,7 @@ _SAID: dict[str, Text] = {
 # --- a line of a width
 
 
-def line(told: Told, width: int = 0) -> str:
+def line(told: Shown, width: int = 0) -> str:
     """The text with its time. A deal is fitted to ``width`` columns (0 = as long as it is): it is never cut; digits of
     prices and words go first."""
     if told.deal is None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from arbkit.sim.flow import Flow
 from arbkit.sim.price import STEP_NS
-from arbkit.sim.timers import Timers
+from arbkit.sim.timers import NEVER, Timers
 from arbkit.sim.venue import SimExchange
 
 __all__ = ["MAKER", "Divergence", "PlantedEdge", "Market"]
@@ -65,17 +65,20 @@ class PlantedEdge:
 class _Quoter:
     """Quotes the flow of one pair on one venue for the synthetic account."""
 
-    __slots__ = ("exchange", "flow", "next_ns", "symbol")
+    __slots__ = ("exchange", "flow", "next_ns", "stopped", "symbol")
 
     def __init__(self, exchange: SimExchange, symbol: str, flow: Flow, start_ns: int) -> None:
         self.exchange = exchange
         self.symbol = symbol
         self.flow = flow
         self.next_ns = start_ns + flow.offset_ns
+        self.stopped = False
         exchange.requote(MAKER, symbol, flow.levels(), start_ns)
 
     def play(self, now_ns: int) -> int:
         """Apply the steps that are due and return the time of the next one."""
+        if self.stopped:
+            return NEVER
         while self.next_ns <= now_ns:
             levels = self.flow.step()
             for buy, px, lots in self.flow.trades:
@@ -161,6 +164,12 @@ class Market:
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
+
+    def stop(self, symbol: str) -> None:
+        """No more orders on this symbol; its quotes stay."""
+        for (_, of), quoter in self._quoters.items():
+            if of == symbol:
+                quoter.stopped = True
 
     def shock(self, venue: str, move: float, now_ns: int, lasting_ns: int) -> None:
         """Move all prices of a venue by a fraction for some time."""

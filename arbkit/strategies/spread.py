@@ -327,4 +327,7 @@ def _opportunity(buy: Instrument, sell: Instrument, edge: Edge, slippage: float,
         asset=buy.quote,
         edge=edge.edge,
         seen_ns=now_ns,
+        fees=edge.fees,
+        slippage=edge.slippage,
+        penalty=edge.penalty,
     )

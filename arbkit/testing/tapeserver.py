@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from random import Random
 from typing import Protocol
 
 from msgspec import Struct
@@ -151,6 +152,29 @@ class TapeServer:
             found += [f"{mutation} frame {index}: {text}" for text in self._judge(mutation, index, first, last)]
         return found
 
+    def spread(self, count: int, *, seed: int = 1, among: Sequence[int] | None = None) -> list[int]:
+        """A sample of about ``count`` frames for ``only``: of each kind of frame at least two, the others spread over
+        the recording. A kind is a symbol and a form of message: the same fields, and the same lists empty.
+
+        ``among``: the frames to choose from (None = all). Frames whose book is not SYNCED yet are left out, and so are
+        the last two of a symbol: nothing follows them that could show a fault. The same seed gives the same frames."""
+        kinds: dict[tuple[str, str], list[int]] = {}
+        after: dict[str, int] = {}
+        for index in reversed(range(len(self.frames)) if among is None else sorted(among)):
+            symbol = self.symbols[index]
+            if index and symbol in self.truths[index - 1]:
+                after[symbol] = after.get(symbol, 0) + 1
+                if after[symbol] > 2:
+                    kinds.setdefault((symbol, _form(self.frames[index].payload)), []).append(index)
+        rng = Random(seed)  # noqa: S311  # a sample that can be drawn again
+        found = set[int]()
+        total = sum(map(len, kinds.values()))
+        for indexes in kinds.values():
+            wanted = min(len(indexes), max(2, round(count * len(indexes) / total)))
+            step = len(indexes) / wanted
+            found.update(indexes[int((place + rng.random()) * step)] for place in range(wanted))
+        return sorted(found)
+
     def _judge(self, mutation: str, index: int, first: int, last: int | None) -> list[str]:
         symbol = self.symbols[index]
         stop = len(self.frames) if last is None else last
@@ -215,6 +239,28 @@ class TapeServer:
         """Whether the best levels are equal."""
         count = self.compared
         return book.bids.top(count) == list(truth.bids[:count]) and book.asks.top(count) == list(truth.asks[:count])
+
+
+def _form(payload: str | bytes) -> str:
+    """The form of a message: its fields and words, without its numbers."""
+    try:
+        return _skeleton(json.loads(payload))
+    except ValueError:
+        return "binary"
+
+
+def _skeleton(value: object) -> str:
+    match value:
+        case dict():
+            return "{" + ",".join(f"{name}:{_skeleton(each)}" for name, each in sorted(value.items())) + "}"
+        case []:
+            return "[]"
+        case list():
+            return f"[{_skeleton(value[0])}]"
+        case str() if value.isalpha():
+            return value
+        case _:
+            return "*"
 
 
 class _Client:

@@ -30,7 +30,7 @@ FAST = (
 """The mutants of the default gate: each is noticed within three seeds."""
 
 
-@pytest.mark.parametrize(("profile", "seeds"), [("calm", range(8)), ("rough", range(8, 16)), ("storm", range(24))])
+@pytest.mark.parametrize(("profile", "seeds"), [("calm", range(4)), ("rough", range(8, 13)), ("storm", range(16))])
 def test_seeds_of_the_foundation_hold_every_promise(subject, profile, seeds):
     """No judge says anything: one order per intent, equal ledgers, each fill once, nothing open, no wrong book, no cap
     exceeded, every alarm with a cause. Of the storms, each kind of fault fires and each recovery path is taken."""
@@ -89,7 +89,7 @@ def test_failing_seed_prints_a_plan_that_plays_it_again_and_is_shrunk(subject):
     """The printed plan is read back and breaks the same promise; a smaller plan with a tenth of its faults does too."""
     mutant = BY_NAME["every copy of a fill counts"]
     with planted(mutant):
-        report = chaos.play(subject, replace(plan_of(mutant, 1, subject.venues), seconds=10.0))
+        report = chaos.play(subject, replace(plan_of(mutant, 1, subject.venues), seconds=5.0))
         again = chaos.play(subject, chaos.read_plan(str(report.plan)))
         judge = report.violations[0].judge
         small = shrink(report.plan, judge, lambda plan: chaos.play(subject, plan), most=10)
@@ -114,10 +114,17 @@ def test_every_mutant_that_cannot_be_noticed_says_why():
     assert all(mutant.promise and mutant.patches for mutant in MUTANTS)
 
 
+EXAMPLES = {}
+"""Several rows have the same example: it is run once."""
+
+
 @pytest.mark.parametrize("row", KNOWN, ids=lambda row: f"{row.judge}-{row.weather[0]}")
 def test_known_violation_still_happens(subject, row):
     """Each known violation has an example. When this fails, the desk was repaired: remove the row."""
-    report = chaos.run(subject, row.seed, kinds=row.kinds or row.weather)
+    example = (row.seed, tuple(row.kinds or row.weather))
+    if example not in EXAMPLES:
+        EXAMPLES[example] = chaos.run(subject, row.seed, kinds=example[1])
+    report = EXAMPLES[example]
     assert any(row.fits(report.plan, one) for one in report.violations), f"repaired: {row.reason}"
     assert all(known(report.plan, one) for one in report.violations), str(report)
 

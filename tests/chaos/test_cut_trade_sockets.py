@@ -19,6 +19,7 @@ VENUES = sorted(REGISTRY.dialects)
 ORDER = NewOrder(
     account="a", instrument="a:BTC-USDT", cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1), deal=1
 )
+STATUSES = (429, 500, 503)
 BY_SOCKET = [venue for venue in VENUES if Role.TRADE in REGISTRY.exchange(venue)(VenueSettings()).route(ORDER)]
 
 
@@ -156,8 +157,14 @@ def test_throttled_orders_are_never_sent_again(everyone, venue):
     assert set(run.sends.values()) == {1}
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize(
+    ("venue", "status"),
+    [
+        pytest.param(venue, status, marks=() if number == place % len(STATUSES) else pytest.mark.long)
+        for place, venue in enumerate(VENUES)
+        for number, status in enumerate(STATUSES)
+    ],
+)
 def test_orders_taken_behind_an_error_are_found(everyone, venue, status):
     """A rate-limit refusal or a 5xx for REST orders that the venue has accepted: each is found, none is sent twice."""
 

@@ -24,6 +24,7 @@ from arbkit.core.types import (
     OrdStatus,
     RejectReason,
 )
+from arbkit.core.venues.venue import MAY_WITHDRAW
 
 D = Decimal
 A, B = "aa:BTC-USDT", "bb:BTC-USDT"
@@ -278,6 +279,18 @@ def test_an_account_is_checked_before_it_trades_and_every_hour(kit):
     assert rig.desk.venues["aa"].poll(AskKind.ACCOUNT).due_ns > rig.now + 3599 * S
     poll(rig, AskKind.ACCOUNT, status)
     assert [one["warning"] for one in rig.log.of("venue.account")] == list(status.warnings)
+
+
+def test_a_key_that_may_withdraw_does_not_trade(kit):
+    """Whatever else it may do. Another key, that may not, lets the venue trade."""
+    rig = with_account(kit, AccountStatus("aa:main", withdraw=True), AccountStatus("aa:main", withdraw=False))
+    rig.boot()
+    venue = rig.desk.venues["aa"]
+    assert venue.readiness.missing() == [MAY_WITHDRAW]
+    assert rig.trade() == []
+    assert rig.log.of("venue.account") == [{"venue": "aa", "problem": MAY_WITHDRAW}]
+    rig.run(70)
+    assert venue.may_trade
 
 
 def test_the_state_of_another_account_is_not_ours(kit):

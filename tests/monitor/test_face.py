@@ -20,7 +20,7 @@ from screens import Terminal
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
 from arbkit.monitor.header import header
-from arbkit.monitor.picture import ClosedDeal, Told
+from arbkit.monitor.picture import ClosedDeal, Shown
 from arbkit.monitor.words import Words, line
 
 ARBKIT = Path(sys.executable).parent / "arbkit"
@@ -117,7 +117,7 @@ def test_a_terminal_that_is_stopped_costs_lines_and_no_time() -> None:
     with os.fdopen(writer, "w") as stream:
         face = Face(stream, lambda: NOON, tick_s=0.01)
         for _ in range(10_000):
-            face.add(Told(NOON, "note", "x" * 100))
+            face.add(Shown(NOON, "note", "x" * 100))
         assert face.lost > 5_000
         os.close(reader)  # whoever waits in a write is woken
         face.close()
@@ -130,7 +130,7 @@ def test_a_terminal_that_is_gone_stops_nobody() -> None:
     with os.fdopen(writer, "w") as stream:
         face = Face(stream, lambda: NOON, tick_s=0.01)
         for _ in range(10):
-            face.add(Told(NOON, "note", "x"))
+            face.add(Shown(NOON, "note", "x"))
         face.close()
         assert face.lost == 10
 
@@ -191,7 +191,7 @@ def test_a_deal_is_one_line_of_80_columns(
         for side, venue, px in zip(("sell", "buy"), venues, prices, strict=True)
     ]
     deal = ClosedDeal(legs, {symbol[1]: f"{gain:f}"}, outcome, ms)
-    told = Told(NOON, "deal", deal=deal)
+    told = Shown(NOON, "deal", deal=deal)
     shown = line(told, 80)
     assert len(shown) <= 80
     assert shown.startswith("12:00:00 ")

@@ -85,6 +85,8 @@ STEP_NS = 3_000_000_000
 """Time between two frames: long enough for a session that waits before it asks again."""
 SEVERAL = 3
 """Symbols on the socket."""
+PATIENCE, HEALED = 25, 5
+"""Rounds at the end of a play that a book has to become whole, and those for which it must stay so."""
 COMPARED = 20
 """Levels a side that must be equal."""
 _FAR = 1 << 62
@@ -209,6 +211,7 @@ class Played:
         self.ids = {native: self.catalogue.native(self.exchange.venue, native).id for native in self.lines}
         self.natives = {name: native for native, name in self.ids.items()}
         self.connect()
+        self.steps = count
         for self.index in range(count):
             self.step()
         self.settle()
@@ -261,8 +264,9 @@ class Played:
             self.deliver(self.snapshot(line))  # nobody can ask in a recording
 
     def settle(self) -> None:
-        """Enough time for every request; then each book must be whole."""
-        for _ in range(25):
+        """Enough time for every request; then each book must be whole, and stay so."""
+        healed = 0
+        while healed < HEALED and self.index < self.steps + PATIENCE:
             self.index += 1
             self.now_ns += 40 * STEP_NS
             if self.session.due_ns <= self.now_ns:
@@ -273,6 +277,7 @@ class Played:
                     if self.wire.replayed and not line.whole:
                         self.deliver(self.snapshot(line))
             self.answer()
+            healed = healed + 1 if not self.due and all(line.whole for line in self.lines.values()) else 0
         for line in self.lines.values():
             if not line.whole:
                 self.fault(line, "never became whole again")

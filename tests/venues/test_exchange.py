@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -160,20 +161,25 @@ def test_a_server_error_leaves_the_order_unknown(venue: Any, status: int, kind: 
     assert (update.ord_status, update.reason) == (OrdStatus.UNKNOWN, None)
 
 
+@cache
+def frames(words: tuple[str, ...], keys: tuple[str, ...]) -> st.SearchStrategy[str | bytes]:
+    """Frames of the venue's words and field names, and frames of anything. Made once: making it takes longer than a
+    frame."""
+    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    values = st.recursive(
+        leaves | st.sampled_from(words),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(keys), inner, max_size=6),
+        max_leaves=12,
+    )
+    return values.map(json.dumps) | st.text(max_size=40) | st.binary(max_size=40)
+
+
 @pytest.mark.needs("WORDS", "KEYS")
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_comes_is_events_or_a_bad_frame(venue: Any, data: st.DataObject) -> None:
     """Never another exception: the link guards these kinds and no other."""
-    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
-    values = st.recursive(
-        leaves | st.sampled_from(venue.facts.WORDS),
-        lambda inner: (
-            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(venue.facts.KEYS), inner, max_size=6)
-        ),
-        max_leaves=12,
-    )
-    frame = data.draw(values.map(json.dumps) | st.text(max_size=40) | st.binary(max_size=40))
+    frame = data.draw(frames(tuple(venue.facts.WORDS), tuple(venue.facts.KEYS)))
     role = data.draw(st.sampled_from([Role.PUBLIC, Role.PRIVATE, Role.TRADE]))
     with suppress(*GUARDED):
         list(session(venue, role).receive(frame, NOW_NS))

@@ -8,7 +8,7 @@ CRC covers version, length and body), then the body as msgpack. Version 1 had th
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from zlib import crc32
 
@@ -24,6 +24,7 @@ from arbkit.core.orders.records import (
     DayBegan,
     DealClosed,
     DealOpened,
+    Filled,
     Intent,
     Interrupted,
     JournalStart,
@@ -42,6 +43,7 @@ __all__ = [
     "DayBegan",
     "DealClosed",
     "DealOpened",
+    "Filled",
     "Intent",
     "Interrupted",
     "JournalStart",
@@ -55,6 +57,7 @@ __all__ = [
     "decode",
     "encode",
     "scan",
+    "whole",
 ]
 
 VERSION = 2
@@ -183,6 +186,23 @@ def scan(chunks: Iterable[bytes], take: Callable[[Record], object]) -> Scan:
             "ignored"
         )
     return Scan(good_until=good_until, version=oldest, torn=True, damaged=damaged, text=text)
+
+
+def whole(data: bytes) -> Iterator[tuple[int, Record]]:
+    """The records at the beginning of ``data``, each with its end, up to the first that is not whole and good. Raises
+    like ``scan``."""
+    head, unpack = _HEAD.size, _HEAD.unpack_from
+    at = 0
+    while at + head <= len(data):
+        version, length, crc = unpack(data, at)
+        end = at + head + length
+        if not 0 < length < _LONGEST or end > len(data):
+            return
+        body = data[at + head : end]
+        if crc32(body, crc32(data[at : at + 5])) != crc:
+            return
+        yield end, _record(version, body, at)
+        at = end
 
 
 def _record(version: int, body: bytes, at: int) -> Record:

@@ -23,6 +23,7 @@ __all__ = [
     "DayBegan",
     "DealClosed",
     "DealOpened",
+    "Filled",
     "Intent",
     "Interrupted",
     "JournalStart",
@@ -39,6 +40,12 @@ class JournalStart(Struct, frozen=True, gc=False, kw_only=True, tag="journal"):
 
     at_ns: int
     """When the file was made: by a first run, or fresh from an older file."""
+    file: int = 0
+    """Its number: a fresh file has the next one. The files before it are in the folder ``past``."""
+    carried: int = 0
+    """So many records after this one are repeated from the file before, because a later run needs them."""
+    until: int = 0
+    """So many bytes of the file before count; what follows them there is in this file too."""
 
 
 class RunStart(Struct, frozen=True, gc=False, kw_only=True, tag="run"):
@@ -88,11 +95,37 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     """Paid: (asset, amount) each."""
 
 
+class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
+    """A fill that was booked, once. A later run needs only the sum in ``OrderOutcome``; this is for the history."""
+
+    at_ns: int
+    cl_ord_id: str
+    trade_id: str
+    qty: Decimal
+    """0 = the row only brings a fee."""
+    px: Decimal
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    """Paid: (asset, amount) each."""
+    maker: bool = False
+    exch_ns: int = 0
+
+
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
+    """A deal begins, or goes on after its end (``expected`` counts from the first time)."""
+
     at_ns: int
     deal: int
     strategy: str
     instruments: Sequence[str]
+    asset: str = ""
+    """Of the amounts below; "" = they are not told."""
+    expected: float = 0.0
+    """The net gain that the strategy expected, after the three amounts below."""
+    fees: float = 0.0
+    slippage: float = 0.0
+    """Allowance for it."""
+    penalty: float = 0.0
+    """Allowance for latency."""
 
 
 class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
@@ -114,6 +147,8 @@ class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):
     why: str = ""
     booked: tuple[Booked, ...] = ()
     """By account."""
+    prices: tuple[tuple[str, Decimal], ...] = ()
+    """The last price of each asset of ``booked`` in the deal's asset, where it is known."""
 
 
 class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
@@ -161,6 +196,7 @@ Record: TypeAlias = (
     | BlockReserved
     | Intent
     | OrderOutcome
+    | Filled
     | DealOpened
     | DealClosed
     | Booked

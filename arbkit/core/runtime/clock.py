@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
-__all__ = ["Clock", "seed"]
+__all__ = ["Clock", "entropy", "seed"]
 
 JUMP_NS = 250_000_000
 """A larger change of the wall clock against the monotonic clock is a jump. NTP slews by at most 500 us per second."""
@@ -27,6 +27,11 @@ def _boot_ns() -> int:
 def seed() -> int:
     """64 random bits: the seed of every ``random.Random`` of a run. It is written to the run's tape."""
     return int.from_bytes(os.urandom(8), "little")
+
+
+def entropy(size: int) -> bytes:
+    """Random bytes of the system, good enough for keys: salts and nonces of the vault."""
+    return os.urandom(size)
 
 
 class Clock:

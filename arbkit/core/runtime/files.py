@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arbkit.core.errors import ConfigError
 
-__all__ = ["check_unwritable", "open_own", "own_folder"]
+__all__ = ["check_folder", "check_unwritable", "open_own", "own_folder", "read_own"]
 
 _OTHERS_WRITE = 0o022
 _NOBODY = 0o077
@@ -47,6 +47,24 @@ def open_own(path: Path, flags: int) -> int:
     raise ConfigError(f"{path}: is made and removed by somebody else")
 
 
+def read_own(path: Path) -> int:
+    """Open a file of ours to read it; it is not made. Raises ``FileNotFoundError``, ``ConfigError`` if it is a link or
+    another user's, ``OSError`` if it cannot be opened."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_symlink():
+            raise ConfigError(f"{path}: is a symbolic link: remove it, or name the file itself") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(handle)
+        raise ConfigError(f"{path}: is not a regular file of yours")
+    return handle
+
+
 def _check_own(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path}: is not a regular file")
@@ -75,6 +93,20 @@ def own_folder(path: Path, root: Path) -> None:
             raise ConfigError(f"the folder {folder} belongs to another user: use one of yours")
         if found.st_mode & _OTHERS_WRITE:
             raise ConfigError(f"others can write the folder {folder}: chmod 700 {folder}")
+    _check_above(root)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ``ConfigError`` if others can put another file into the place of one in this folder; ``OSError`` if it
+    cannot be looked at."""
+    found = folder.stat()
+    others = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
+    if found.st_uid not in (0, os.geteuid(), _UNMAPPED) or others:
+        raise ConfigError(f"others can write the folder {folder}: chmod go-w {folder}, or use another folder")
+    _check_above(folder)
+
+
+def _check_above(root: Path) -> None:
     for folder in root.resolve().parents:
         found = folder.stat()
         if found.st_uid not in (0, os.geteuid(), _UNMAPPED) or (

@@ -1,6 +1,8 @@
 """The journal on disk: an append-only file that is made anew when it has grown, and the state folder with its lock.
 Used by the supervisor.
 
+The file that a fresh one replaces stays in the folder ``past``, for the history, with its number in its name.
+
 ``append`` writes to the page cache on the loop's thread, so the record survives a crash of the process. A separate
 thread calls ``fdatasync`` for groups of records, so that they also survive a power failure, and makes the fresh file.
 The record format, and how a torn record is detected, is defined in ``core.orders.journal``.
@@ -11,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,13 +25,17 @@ from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.files import open_own, own_folder
 from arbkit.core.runtime.locks import Held, lock
 
-__all__ = ["FRESH_AT", "JournalFile", "StateFolder", "clear", "scan_file"]
+__all__ = ["FRESH_AT", "PAST", "JournalFile", "StateFolder", "clear", "past_file", "past_files", "scan_file"]
 
 BALLAST = 1024 * 1024
 """Bytes of a reserve file. On a full disk it is deleted, so that the records of open deals can still be written."""
 FRESH_AT = 32 * 1024 * 1024
 """Size in bytes at which a journal is made anew: some 30,000 deals, which are read in half a second."""
+PAST = "past"
+"""Folder, beside the journal, of the files that came before it."""
 _CHUNK = 1024 * 1024
+_HEAD = 4096
+"""The first record of a file is shorter."""
 
 
 class StateFolder:
@@ -90,6 +97,7 @@ class JournalFile:
         self._clock = clock
         self._carried = carried
         try:
+            _drop_second_name(path)
             self._fd = _open(path)
         except OSError as error:
             raise ConfigError(f"the journal {path} cannot be opened: {error.strerror}") from None
@@ -101,6 +109,8 @@ class JournalFile:
         """Position up to which ``carried`` has the records."""
         self._fresh_at = FRESH_AT
         """Size from which on it is made anew."""
+        self._number = -1
+        """Of the file; -1 = it was not looked at yet."""
         self._fresh, self._fresh_size = -1, 0
         """Descriptor and size of a fresh file that waits to be taken; -1 = none."""
         self._taken = threading.Event()
@@ -283,7 +293,15 @@ class JournalFile:
         path = self._path.with_name(self._path.name + ".new")
         path.unlink(missing_ok=True)
         self._fresh_at = max(FRESH_AT, 2 * self.size)  # for the case that it cannot be made
-        data = b"".join(map(encode, [JournalStart(at_ns=self._clock.now_ns()), *self._carried.records()]))
+        self._number = _number(self._fd, self._path) if self._number < 0 else self._number
+        kept = self._carried.records()
+        start = JournalStart(
+            at_ns=self._clock.now_ns(),
+            file=self._number + 1,
+            carried=len(kept),
+            until=self._known - self._begin,
+        )
+        data = b"".join(map(encode, [start, *kept]))
         self._fresh = _open(path)
         self._fresh_size = len(data)
         _write(self._fresh, data)
@@ -293,8 +311,11 @@ class JournalFile:
         """Copy what was written meanwhile, and put the fresh file in the place of the old one."""
         later = _read(self._fd, self._known - self._begin, self.size)
         _write(self._fresh, later)
+        if self.size:
+            _keep(self._path, self._number)
         os.replace(self._path.with_name(self._path.name + ".new"), self._path)
         self._fd, self._fresh = self._fresh, self._fd
+        self._number += 1
         self._begin = self.position - self._fresh_size - len(later)
         self._fresh_at = max(FRESH_AT, 4 * self._fresh_size)
 
@@ -303,8 +324,11 @@ class JournalFile:
         if self._fresh >= 0:
             os.close(self._fresh)
             self._fresh = -1
+        past_file(self._path, max(self._number, 0)).unlink(missing_ok=True)  # it was not exchanged
         self._path.with_name(self._path.name + ".new").unlink(missing_ok=True)
-        _sync_folder(self._path.parent)
+        for folder in (self._path.parent / PAST, self._path.parent):
+            if folder.is_dir():
+                _sync_folder(folder)
 
     def _sync(self, position: int) -> bool:
         if self.failure:
@@ -341,6 +365,53 @@ def scan_file(path: Path, take: Callable[[Record], object]) -> Scan:
                 yield chunk
 
     return scan(chunks(), take)
+
+
+def past_file(path: Path, number: int) -> Path:
+    """Where the file with this number is, once a fresh one has taken its place."""
+    return path.parent / PAST / f"{path.name}.{number:06d}"
+
+
+def _number(fd: int, path: Path) -> int:
+    """Of an open journal. One of an arbkit that did not number them has 0; an empty one follows those of ``past``."""
+    found: list[Record] = []
+    scan((os.pread(fd, _HEAD, 0),), found.append)
+    if found:
+        return found[0].file if isinstance(found[0], JournalStart) else 0
+    return max((number for number, _ in past_files(path)), default=0)
+
+
+def past_files(path: Path) -> list[tuple[int, Path]]:
+    """The files that came before the journal, with their numbers, the oldest first. ``.gz``: packed."""
+    found = []
+    for file in (path.parent / PAST).glob(f"{path.name}.*"):
+        number = file.name.removeprefix(f"{path.name}.").removesuffix(".gz")
+        if number.isdecimal():
+            found.append((int(number), file))
+    return sorted(found)
+
+
+def _keep(path: Path, number: int) -> None:
+    """Give the file a second name, which stays when a fresh file takes the first one. A file system without second
+    names gets a copy."""
+    past = past_file(path, number)
+    past.parent.mkdir(mode=0o700, exist_ok=True)
+    past.unlink(missing_ok=True)
+    try:
+        os.link(path, past)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK):
+            raise
+        shutil.copyfile(path, past)
+        past.chmod(0o600)
+
+
+def _drop_second_name(path: Path) -> None:
+    """Of a process that died between giving it and the exchange."""
+    if path.exists() and path.stat().st_nlink > 1:
+        for past in (path.parent / PAST).glob(f"{path.name}.*"):
+            if past.samefile(path):
+                past.unlink()
 
 
 def clear(path: Path, at_ns: int) -> None:

@@ -28,9 +28,10 @@ from arbkit.core.money.leftovers import booked_fill
 from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal, needs_of
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
-from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
+from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import View
+from arbkit.core.trading import journaled
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
 from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned, where
@@ -225,7 +226,7 @@ class Engine:
             self._dropped(refusal or no_tokens, deal, now_ns)
             return
         self._counters.opportunities_taken += 1
-        self._open(running, deal, now_ns)
+        self._open(running, deal, takers, now_ns)
         for order in orders:
             self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
@@ -234,14 +235,13 @@ class Engine:
         self._sender.send(granted, now_ns)
         self._limits.leftovers.opened(deal)
 
-    def _open(self, running: RunningStrategy, deal: Deal, now_ns: int) -> None:
-        """A new deal, whose funds are reserved."""
+    def _open(self, running: RunningStrategy, deal: Deal, takers: Sequence[Decimal], now_ns: int) -> None:
+        """A new deal, whose funds are reserved. ``takers``: the fee rate of each leg."""
         self._deal_ids += 1
         self.deals[deal.id] = deal
         self._owners[deal.id] = running
         deal.move(DealState.RESERVED)
-        instruments = [leg.instrument for leg in deal.legs]
-        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=running.name, instruments=instruments))
+        self._sender.journal(journaled.opened(deal, running.name, takers, now_ns))
 
     def reduce(self, now_ns: int) -> None:
         """Once a second: tell what deals left, and trade it off."""
@@ -253,7 +253,7 @@ class Engine:
             if refusal is not None:
                 self._dropped(refusal, deal, now_ns)
                 continue
-            self._open(self._reducer, deal, now_ns)
+            self._open(self._reducer, deal, (), now_ns)
             deal.move(DealState.SENT)
             deal.sent_ns = now_ns
             self._limits.leftovers.opened(deal)
@@ -391,6 +391,7 @@ class Engine:
             instrument = self._catalogue.get(fill.instrument) or _gone(fill.instrument)
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
+            self._sender.journal(journaled.filled(fill, intent.cl_ord_id, now_ns))
             if fill.side is Side.BUY and fill.fee:
                 self._venues[instrument.venue].fee_in_base = any(asset == instrument.base for asset, _ in fill.fees)
             if deal is not None:
@@ -463,17 +464,14 @@ class Engine:
         self.deals[deal.id] = deal
         self._owners[deal.id] = running
         self._limits.count(deal)
-        instruments = [leg.instrument for leg in deal.legs]
-        self._sender.journal(DealOpened(at_ns=now_ns, deal=deal.id, strategy=deal.strategy, instruments=instruments))
+        self._sender.journal(journaled.reopened(deal, now_ns))
         for booked in self._limits.leftovers.reopened(deal, now_ns):
             self._sender.journal(booked)
         for known in deal.orders.values():
-            if known.channel is not None:
-                self._sender.journal(
-                    Intent(at_ns=known.sent_ns, order=known.intent, channel=known.channel.value, link=known.link)
-                )
+            if (sent := journaled.intent(known)) is not None:
+                self._sender.journal(sent)
                 if known is not order:
-                    self._sender.journal(_outcome(known, now_ns))
+                    self._sender.journal(journaled.outcome(known, now_ns))
         return deal
 
     def forget(self, now_ns: int) -> None:
@@ -531,7 +529,7 @@ class Engine:
     def _ended(self, order: Order, now_ns: int) -> None:
         intent = order.intent
         self._counters.orders[intent.account.partition(":")[0], order.status.value] += 1
-        self._sender.journal(_outcome(order, now_ns))
+        self._sender.journal(journaled.outcome(order, now_ns))
 
     # --- executors
 
@@ -664,7 +662,7 @@ class Engine:
             deal.counted = True
             self._counters.deals[outcome.value] += 1
         booked = self._limits.leftovers.closed(deal, now_ns)
-        self._sender.journal(DealClosed(at_ns=now_ns, deal=deal.id, outcome=outcome.value, why=deal.why, booked=booked))
+        self._sender.journal(journaled.closed(deal, outcome, booked, self._limits.leftovers.price, now_ns))
         if deal.id in self._held:
             self._held.discard(deal.id)
             self._lift_held(deal.pair, now_ns)
@@ -689,21 +687,6 @@ class Engine:
         if pair in self._left.values() or any(self.deals[deal].pair == pair for deal in self._held):
             return
         self._modes.change(ModeChange(pair, Mode.ACTIVE, "none of its deals is HELD any more", HELD), now_ns)
-
-
-def _outcome(order: Order, now_ns: int) -> OrderOutcome:
-    """The record of an order that has ended."""
-    return OrderOutcome(
-        at_ns=now_ns,
-        account=order.intent.account,
-        cl_ord_id=order.cl_ord_id,
-        status=order.status,
-        filled=order.filled_qty,
-        order_id=order.order_id,
-        text=order.text,
-        paid=order.paid,
-        fees=tuple(order.fees().items()),
-    )
 
 
 def _gone(instrument_id: str) -> Instrument:

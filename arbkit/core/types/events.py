@@ -322,11 +322,17 @@ class AccountStatus(Struct, frozen=True, gc=False):
     """What keeps this account from trading here, and what to change; "" = nothing."""
     warnings: Sequence[str] = ()
     """What a person should know: a key that expires, a key without address list."""
+    withdraw: bool | None = None
+    """Whether the key may withdraw or transfer money; None = the venue does not tell. Such a key does not trade."""
+    rights: Sequence[str] = ()
+    """What the key may do, in the venue's own words."""
 
     def __post_init__(self) -> None:
         _cut(self, "problem", self.problem)
         if any(len(warning) > LONGEST_TEXT for warning in self.warnings):
             force_setattr(self, "warnings", tuple(cut(warning) for warning in self.warnings))
+        if any(len(right) > LONGEST_TEXT for right in self.rights):
+            force_setattr(self, "rights", tuple(cut(right) for right in self.rights))
 
 
 class ClockSample(Struct, frozen=True, gc=False):

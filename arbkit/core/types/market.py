@@ -228,6 +228,12 @@ class Opportunity(Struct, frozen=True, gc=False, kw_only=True):
     """The time of the event that caused the decision."""
     deadline_ns: int = 0
     note: str = ""
+    fees: float = 0.0
+    """The fees that are subtracted in ``expected_net``; likewise ``slippage`` and ``penalty``, the allowances for
+    slippage and latency. The history compares them with what a deal really cost. 0: fees are taken to be at the
+    account's rates."""
+    slippage: float = 0.0
+    penalty: float = 0.0
 
 
 class Idle(Struct, frozen=True, gc=False, kw_only=True):

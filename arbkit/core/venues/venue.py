@@ -42,7 +42,7 @@ from arbkit.core.venues.refusals import Refusals
 from arbkit.core.venues.resolver import Resolver
 from arbkit.core.venues.throttle import Throttle
 
-__all__ = ["PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
+__all__ = ["MAY_WITHDRAW", "PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
 
 SECOND = 1_000_000_000
 EVERY_NS: dict[AskKind, int] = {
@@ -77,6 +77,7 @@ FIRST_LATENCY_NS = 50_000_000
 
 KEEP_NS = 600 * SECOND
 """A finished order is kept so long, plus the times that its venue declares: after a reconnect it may be told again."""
+MAY_WITHDRAW = "the key may withdraw money: make one that may not, and delete this one"
 WORST_FEE = Decimal("0.001")
 """The rate assumed where neither the configuration nor the venue tells one: the venues' highest tier."""
 
@@ -168,6 +169,7 @@ class Venue:
         "rest",
         "selected",
         "setup",
+        "status",
         "throttle",
         "trade",
     )
@@ -233,6 +235,8 @@ class Venue:
         self._told: set[str] = set()
         """What was said of the account and is in the log."""
         self._told_offset_ns = 0
+        self.status: AccountStatus | None = None
+        """The newest; None = the venue has not told it."""
 
     # --- to read
 
@@ -414,7 +418,9 @@ class Venue:
 
     def account_said(self, status: AccountStatus) -> Sequence[str]:
         """The state of the account and its key. Returns the warnings that are new."""
-        self.readiness.account_checked(status.problem)
+        problems = (status.problem, MAY_WITHDRAW if status.withdraw else "")
+        self.readiness.account_checked("; ".join(filter(None, problems)))
+        self.status = status
         new = [text for text in status.warnings if text not in self._told]
         self._told.update(new)
         return new

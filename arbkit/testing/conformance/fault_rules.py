@@ -146,7 +146,7 @@ def venue_restart(subject: VenueUnderTest) -> None:
         for link, line in rig.lines.items():
             if line.conn:
                 rig.cut(link)
-        rig.run_for(20)
+        rig.run_for(20, lambda: all(line.ready for line in rig.lines.values()))
         for line in rig.lines.values():
             must(line.ready, f"{line.spec.link} did not come back: {line.ends[-3:]} {rig.faults[-1:]}")
         _must_heal(rig, "the end of all connections")

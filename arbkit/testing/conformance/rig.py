@@ -178,11 +178,14 @@ class Rig:
         trades: Iterable[str] = (),
     ) -> Rig:
         """Request time and catalogue, then open the links of ``roles`` and wait until they are ready. ``trades``: the
-        symbols whose public trades are wanted."""
+        symbols whose public trades are wanted. The market of all others stands still."""
         self._add(rest_link(self.venue, self.account))
         for kind in (AskKind.TIME, AskKind.CATALOGUE):
             self.ask(Ask(kind=kind))
+        symbols, trades = list(symbols), list(trades)
         wanted = [self.instrument(symbol) for symbol in symbols]
+        for symbol in self.truth.books.keys() - {*symbols, *trades}:
+            self.world.market.stop(symbol)
         chosen = set(roles)
         prints = [[self.instrument(symbol) for symbol in trades]] if trades else []
         for spec in self.exchange.links(wanted, self.account, *prints):

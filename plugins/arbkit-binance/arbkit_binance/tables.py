@@ -258,7 +258,9 @@ def _key(got: kit.Got) -> Sequence[kit.Output]:
         )
     if row.get("ipRestrict") is False:
         warnings.append("the key has no address list: anybody who has it can use it from anywhere")
-    return [kit.AccountStatus(got.context.account, problem, warnings)]
+    rights = [name for name, value in row.items() if name.startswith(("enable", "permits")) and value is True]
+    withdraw = None if row.get("enableWithdrawals") is None else row["enableWithdrawals"] is not False
+    return [kit.AccountStatus(got.context.account, problem, warnings, withdraw, rights)]
 
 
 # --- rate limits ---

@@ -267,6 +267,16 @@ def test_what_account_and_key_may_do(account: Any, key: Any, problem: str, warni
     assert bool(status.warnings) == bool(warning)
 
 
+@pytest.mark.parametrize("withdraw", [True, False])
+def test_a_key_that_may_withdraw_is_told(withdraw: bool) -> None:
+    """``enableWithdrawals``; the rights are those that are true."""
+    (status,) = reads(Binance(VenueSettings()), GOOD_ACCOUNT, {**GOOD_KEY, "enableWithdrawals": withdraw})
+    assert isinstance(status, AccountStatus)
+    assert status.withdraw is withdraw
+    assert ("enableWithdrawals" in status.rights) is withdraw
+    assert "enableReading" in status.rights
+
+
 @pytest.mark.parametrize("environment", ["testnet", "demo"])
 def test_without_the_wallet_api_the_account_alone_tells(environment: str) -> None:
     """The test networks have no /sapi."""

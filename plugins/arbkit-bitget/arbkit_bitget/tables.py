@@ -176,7 +176,8 @@ def _key(got: kit.Got) -> list[kit.AccountStatus]:
     rights = [str(right) for right in got.rows.get("authorities") or ()]
     poor = "" if {"stow", "trade"} & set(rights) else "the key may not trade spot: make one that may"
     warnings = () if kit.text(got.rows, "ips") else ("the key has no address list",)
-    return [kit.AccountStatus(got.context.account, poor, warnings)]
+    # no page says which of them is for withdrawals
+    return [kit.AccountStatus(got.context.account, poor, warnings, rights=rights)]
 
 
 def _deduction(got: kit.Got) -> list[kit.AccountStatus]:

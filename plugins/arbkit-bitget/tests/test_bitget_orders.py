@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from arbkit_bitget.adapter import Bitget
+from wires import ID, MS, NOW_NS, Wires, instrument
 
 from arbkit.core.errors import BadFrame, CredentialsError, RemoteProtocolError
-from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     AccountStatus,
     Ask,
@@ -42,41 +42,18 @@ from arbkit.core.types import (
     Role,
     Side,
     Tif,
-    VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
 
-MS = 1_000_000
-NOW_NS = 1_700_000_000_000 * MS
-ME = "bitget:main"
-ID = format_cl_ord_id(7)
-BTC = Instrument(
-    venue="bitget",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
-BITGET = Bitget(VenueSettings())
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00002"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-
-
-def session(role: Role) -> Any:
-    link = LinkSpec(link=f"bitget.main.{role.value}", venue="bitget", role=role, account=ME)
-    return BITGET.session(link, Catalogue([BTC]), LocalSigner("key", "secret", "pass"))
-
-
-def told(link: Any, frame: object) -> list[Any]:
-    return list(link.receive(frame if isinstance(frame, str) else json.dumps(frame), NOW_NS))
+BTC = instrument("bitget", "BTCUSDT", "0.01", "0.000001")
+WIRES = Wires(Bitget, BTC, passphrase="pass", qty="0.00002")
+BITGET, ME, BUY, CANCEL, QUERY = WIRES.exchange, WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query
+session, told = WIRES.session, WIRES.told
 
 
 def answer(data: Any, code: str = "00000", status: int = 200, **more: Any) -> HttpAnswer:
     body = {"code": code, "msg": "success", "requestTime": 1_700_000_000_003, "data": data} | more
-    return HttpAnswer(status, {}, json.dumps(body).encode(), NOW_NS - 4 * MS, NOW_NS)
+    return WIRES.answer(body, status)
 
 
 def answered(what: Any, data: Any = None, code: str = "00000", status: int = 200, **more: Any) -> list[Any]:

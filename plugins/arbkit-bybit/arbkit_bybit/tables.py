@@ -170,7 +170,8 @@ def _key(got: kit.Got) -> list[kit.AccountStatus]:
     if row.get("ips") in (None, [], ["*"]):
         end = kit.text(row, "expiredAt")
         warnings.append(f"the key has no address list: it expires {end or 'after three months'}")
-    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings)]
+    rights = [str(right) for group in row["permissions"].values() for right in group]
+    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings, "Withdraw" in rights, rights)]
 
 
 def _mode(got: kit.Got) -> list[kit.AccountStatus]:

@@ -9,17 +9,15 @@ from typing import Any
 
 import pytest
 from arbkit_bybit.adapter import Bybit
+from wires import ID, MS, NOW_NS, Wires, instrument
 
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     Balance,
     CancelAll,
-    CancelOrder,
-    Catalogue,
     ClockSample,
     Dial,
     FeeUpdate,
@@ -27,7 +25,6 @@ from arbkit.core.types import (
     Instrument,
     InstrumentUpdate,
     Lane,
-    LinkSpec,
     ListFills,
     ListOpenOrders,
     NewOrder,
@@ -36,7 +33,6 @@ from arbkit.core.types import (
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
-    QueryOrder,
     RateReport,
     Ready,
     RejectReason,
@@ -44,47 +40,22 @@ from arbkit.core.types import (
     Role,
     Side,
     Tif,
-    VenueSettings,
 )
-from arbkit.core.venues.signer import LocalSigner
 
-MS = 1_000_000
-NOW_NS = 1_700_000_000_000 * MS
-ME = "bybit:main"
-ID = format_cl_ord_id(7)
-BTC = Instrument(
-    venue="bybit",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.000001"),
-)
-BYBIT = Bybit(VenueSettings())
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.000001"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
+BTC = instrument("bybit", "BTCUSDT", "0.1", "0.000001")
+WIRES = Wires(Bybit, BTC, qty="0.000001")
+BYBIT, ME, BUY, CANCEL, QUERY = WIRES.exchange, WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query
+session, told = WIRES.session, WIRES.told
 REF = f"n{ID}0003BTCUSDT"
 """A request id: the request, client id, counter and symbol."""
 HISTORY = Ask(kind=AskKind.ORDER, instrument=BTC.id, ref=ID, lane=Lane.QUERY)
 
 
-def session(role: Role) -> Any:
-    link = LinkSpec(link=f"bybit.main.{role.value}", venue="bybit", role=role, account=ME)
-    return BYBIT.session(link, Catalogue([BTC]), LocalSigner("key", "secret"))
-
-
-def told(link: Any, frame: object) -> list[Any]:
-    return list(link.receive(json.dumps(frame), NOW_NS))
-
-
 def answered(
     what: Any, result: object = None, code: int = 0, status: int = 200, headers: dict[str, str] | None = None
 ) -> list[Any]:
-    body = json.dumps({"retCode": code, "retMsg": "words", "result": result or {}, "time": 1}).encode()
-    answer = HttpAnswer(status, headers or {}, body, NOW_NS - 4 * MS, NOW_NS)
-    return list(session(Role.REST).answered(what, answer, NOW_NS))
+    body = {"retCode": code, "retMsg": "words", "result": result or {}, "time": 1}
+    return WIRES.answered(what, body, status, headers)
 
 
 def order_row(**fields: str) -> dict[str, str]:
@@ -533,6 +504,14 @@ def test_the_key_and_the_account_are_checked_before_trading(
     assert re.search(problem, status.problem)
     assert len(status.warnings) == bool(warning)
     assert warning in "".join(status.warnings)
+    assert status.withdraw is False
+
+
+def test_a_key_that_may_withdraw_is_told() -> None:
+    """``Wallet`` has ``Withdraw``; transfers between own accounts are none."""
+    rights = {"Spot": ["SpotTrade"], "Wallet": ["AccountTransfer", "Withdraw"]}
+    (status,), _ = pages(Ask(kind=AskKind.ACCOUNT), permitted(permissions=rights), INFO, WALLET)
+    assert (status.withdraw, list(status.rights)) == (True, ["SpotTrade", "AccountTransfer", "Withdraw"])
 
 
 def test_balances_never_show_more_than_there_is() -> None:

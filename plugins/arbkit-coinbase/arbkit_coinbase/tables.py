@@ -199,8 +199,8 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
     """What the key may do."""
     lacking = [name for name in ("view", "trade") if got.rows.get(f"can_{name}") is not True]
     problem = f"the key may not {' and '.join(lacking)}: make one that may" if lacking else ""
-    warnings = ("the key may withdraw money: make one that may not",) if got.rows.get("can_transfer") is True else ()
-    return [kit.AccountStatus(got.context.account, problem, warnings)]
+    rights = [name for name, value in got.rows.items() if name.startswith("can_") and value is True]
+    return [kit.AccountStatus(got.context.account, problem, (), "can_transfer" in rights, rights)]
 
 
 # --- signatures ---

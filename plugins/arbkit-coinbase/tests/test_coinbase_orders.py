@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from arbkit_coinbase.adapter import Coinbase
+from wires import MS, S, Wires, instrument
 
 from arbkit.core.errors import CredentialsError, RemoteProtocolError
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
@@ -23,12 +24,10 @@ from arbkit.core.types import (
     Catalogue,
     ClockSample,
     FeeUpdate,
-    HttpAnswer,
     HttpRequest,
     Instrument,
     InstrumentUpdate,
     LinkSpec,
-    ListFills,
     Listing,
     ListOpenOrders,
     NewOrder,
@@ -49,33 +48,22 @@ from arbkit.core.types import (
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.sim.keys import Es256
 
-MS = 1_000_000
-S = 1_000 * MS
 NOW_NS = 1_772_360_430_000 * MS
 AT = "2026-03-01T10:20:30.123456Z"
 AT_NS = 1_772_360_430_123_456_000
-ME = "coinbase:main"
 ID = format_cl_ord_id(IntentIds(NOW_NS // S).next())
 """Of a run that began now."""
-BTC = Instrument(
-    venue="coinbase",
-    symbol="BTC-USD",
-    native="BTC-USD",
-    base="BTC",
-    quote="USD",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00000001"),
+BTC = instrument("coinbase", "BTC-USD", "0.01", "0.00000001", "BTC-USD")
+WIRES = Wires(Coinbase, BTC, secret=Es256("tests").pem, now_ns=NOW_NS, cl_ord_id=ID, order_id="77")
+COINBASE, ME, BUY, CANCEL, QUERY, FILLS = (
+    WIRES.exchange,
+    WIRES.me,
+    WIRES.buy,
+    WIRES.cancel,
+    WIRES.query,
+    WIRES.fills,
 )
-COINBASE = Coinbase(VenueSettings())
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00000001"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, order_id="77")
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, order_id="77")
-FILLS = ListFills(account=ME, instrument=BTC.id, since_ns=NOW_NS)
-
-
-def session(role: Role) -> Any:
-    link = LinkSpec(link=f"coinbase.main.{role.value}", venue="coinbase", role=role, account=ME)
-    return COINBASE.session(link, Catalogue([BTC]), LocalSigner("key", Es256("tests").pem))
+session = WIRES.session
 
 
 def sent(what: Any) -> tuple[HttpRequest, Any]:
@@ -86,9 +74,7 @@ def sent(what: Any) -> tuple[HttpRequest, Any]:
 
 
 def answered(what: Any, data: Any = None, status: int = 200, rest: Any = None, text: str = "") -> list[Any]:
-    body = text.encode() if text else json.dumps(data).encode()
-    answer = HttpAnswer(status, {}, body, NOW_NS - 4 * MS, NOW_NS)
-    return list((rest or session(Role.REST)).answered(what, answer, NOW_NS))
+    return WIRES.answered(what, text or data, status, rest=rest)
 
 
 def order_row(**fields: Any) -> dict[str, Any]:
@@ -613,12 +599,13 @@ def test_what_can_be_moved() -> None:
 
 
 def test_what_the_key_may_do() -> None:
-    """Trading needs both permissions; one that can withdraw is warned of."""
+    """Trading needs both permissions; it is told whether the key can withdraw."""
     what = Ask(kind=AskKind.ACCOUNT)
-    assert answered(what, {"can_view": True, "can_trade": True, "can_transfer": False}) == [AccountStatus(ME)]
+    good = AccountStatus(ME, withdraw=False, rights=["can_view", "can_trade"])
+    assert answered(what, {"can_view": True, "can_trade": True, "can_transfer": False}) == [good]
     (status,) = answered(what, {"can_view": True, "can_trade": False, "can_transfer": True})
     assert "may not trade" in status.problem
-    assert "may withdraw" in status.warnings[0]
+    assert (status.withdraw, status.rights) == (True, ["can_view", "can_transfer"])
 
 
 def test_the_venues_time() -> None:

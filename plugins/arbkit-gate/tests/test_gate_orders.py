@@ -8,23 +8,20 @@ from typing import Any
 
 import pytest
 from arbkit_gate.adapter import Gate
+from wires import ID, MS, NOW_NS, S, Wires, instrument
 
 from arbkit.core.errors import BadFrame, CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     Balance,
     CancelAll,
-    CancelOrder,
-    Catalogue,
     ClockSample,
     FeeUpdate,
     HttpAnswer,
     Instrument,
     InstrumentUpdate,
-    LinkSpec,
     ListFills,
     Listing,
     ListOpenOrders,
@@ -34,7 +31,6 @@ from arbkit.core.types import (
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
-    QueryOrder,
     RateReport,
     Ready,
     RejectReason,
@@ -42,43 +38,12 @@ from arbkit.core.types import (
     Secret,
     Side,
     Tif,
-    VenueSettings,
 )
-from arbkit.core.venues.signer import LocalSigner
 
-MS = 1_000_000
-S = 1_000 * MS
-NOW_NS = 1_700_000_000_000 * MS
-ME = "gate:main"
-ID = format_cl_ord_id(7)
-BTC = Instrument(
-    venue="gate",
-    symbol="BTC-USDT",
-    native="BTC_USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-)
-GATE = Gate(VenueSettings())
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00000001"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-LOOK = Ask(kind=AskKind.ORDER, instrument=BTC.id, ref=ID)
-
-
-def session(role: Role) -> Any:
-    link = LinkSpec(link=f"gate.main.{role.value}", venue="gate", role=role, account=ME)
-    return GATE.session(link, Catalogue([BTC]), LocalSigner("key", "secret"))
-
-
-def told(link: Any, frame: object) -> list[Any]:
-    return list(link.receive(json.dumps(frame), NOW_NS))
-
-
-def answered(what: Any, data: object, status: int = 200, headers: dict[str, str] | None = None) -> list[Any]:
-    answer = HttpAnswer(status, headers or {}, json.dumps(data).encode(), NOW_NS - 4 * MS, NOW_NS)
-    return list(session(Role.REST).answered(what, answer, NOW_NS))
+BTC = instrument("gate", "BTC_USDT", "0.1", "0.00001")
+WIRES = Wires(Gate, BTC)
+GATE, ME, BUY, CANCEL, QUERY, LOOK = WIRES.exchange, WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query, WIRES.look
+session, told, answered = WIRES.session, WIRES.told, WIRES.answered
 
 
 def refused(label: str, message: str = "words") -> dict[str, str]:

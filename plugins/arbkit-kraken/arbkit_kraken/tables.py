@@ -303,12 +303,9 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
     has = got.rows.get("permissions") or []
     missing = [name for permission, name in _NEEDED.items() if permission not in has]
     problem = f"the key lacks permissions: give it {', '.join(missing)}" if missing else ""
-    warnings = []
-    if "withdraw-funds" in has:
-        warnings.append("the key may withdraw: make one that may not")
-    if not got.rows.get("ipAllowlist"):
-        warnings.append("the key has no address list")
-    return [kit.AccountStatus(got.context.account, problem, warnings)]
+    warnings = () if got.rows.get("ipAllowlist") else ("the key has no address list",)
+    rights = [str(right) for right in has]
+    return [kit.AccountStatus(got.context.account, problem, warnings, "withdraw-funds" in rights, rights)]
 
 
 # --- signatures ---

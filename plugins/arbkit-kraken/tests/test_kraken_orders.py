@@ -435,13 +435,14 @@ def test_own_fees_are_percent() -> None:
 
 
 def test_the_key_must_have_its_permissions() -> None:
-    """What it lacks is named; a key that may withdraw is warned of."""
+    """What it lacks is named; it is told whether the key may withdraw."""
     every = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "create-ws-token"]
     what = Ask(kind=AskKind.ACCOUNT)
-    assert rest(what, {"permissions": every, "ipAllowlist": ["1.2.3.4"]}) == [AccountStatus(ME, "", [])]
+    good = AccountStatus(ME, withdraw=False, rights=every)
+    assert rest(what, {"permissions": every, "ipAllowlist": ["1.2.3.4"]}) == [good]
     (status,) = rest(what, {"permissions": [*every[:-2], "withdraw-funds"], "ipAllowlist": []})
     assert "Create & modify orders, WebSocket interface" in status.problem
-    assert len(status.warnings) == 2
+    assert (len(status.warnings), status.withdraw) == (1, True)
 
 
 def test_assets_and_time() -> None:

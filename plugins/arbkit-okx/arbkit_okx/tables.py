@@ -147,10 +147,11 @@ def _account(got: kit.Got, trade_mode: str) -> list[kit.AccountStatus]:
             "feeType 1 (all fees in the quote currency) is not supported: "
             "set the fee type to the received currency in the account settings"
         )
-    if "trade" not in kit.text(row, "perm").split(","):
+    rights = kit.text(row, "perm").split(",")
+    if "trade" not in rights:
         problems.append("the key has no trade permission: make one that has it")
     warnings = () if kit.text(row, "ip") else ("the key has no address list: it expires after 14 days without use",)
-    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings)]
+    return [kit.AccountStatus(got.context.account, "; ".join(problems), warnings, "withdraw" in rights, rights)]
 
 
 # --- signatures ---

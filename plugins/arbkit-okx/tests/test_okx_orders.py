@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from arbkit_okx.adapter import Okx
+from wires import ID, MS, NOW_NS, Wires, instrument
 
 from arbkit.core.errors import CredentialsError, LocalProtocolError, RemoteProtocolError
-from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     Balance,
     CancelAll,
-    CancelOrder,
     Catalogue,
     ClockSample,
     FeeUpdate,
@@ -35,51 +34,23 @@ from arbkit.core.types import (
     OrderAbsent,
     OrderUpdate,
     OrdStatus,
-    QueryOrder,
     RateReport,
     Ready,
     RejectReason,
     Role,
     Side,
     Tif,
-    VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
 
-MS = 1_000_000
-NOW_NS = 1_700_000_000_000 * MS
-ME = "okx:main"
-ID = format_cl_ord_id(7)
-BTC = Instrument(
-    venue="okx",
-    symbol="BTC-USDT",
-    native="BTC-USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-    venue_ref="123456",
-    fee_group="1",
-)
-OKX = Okx(VenueSettings())
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00000001"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-
-
-def session(role: Role, **options: str) -> Any:
-    exchange = Okx(VenueSettings(options=options))
-    link = LinkSpec(link=f"okx.main.{role.value}", venue="okx", role=role, account=ME)
-    return exchange.session(link, Catalogue([BTC]), LocalSigner("key", "secret", "pass"))
-
-
-def told(link: Any, frame: object) -> list[Any]:
-    return list(link.receive(json.dumps(frame), NOW_NS))
+BTC = instrument("okx", "BTC-USDT", "0.1", "0.00001", venue_ref="123456", fee_group="1")
+WIRES = Wires(Okx, BTC, passphrase="pass")
+OKX, ME, BUY, CANCEL, QUERY = WIRES.exchange, WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query
+session, told = WIRES.session, WIRES.told
 
 
 def answered(what: Any, data: object = (), code: str = "0", status: int = 200, msg: str = "") -> list[Any]:
-    body = json.dumps({"code": code, "msg": msg, "data": data}).encode()
-    return list(session(Role.REST).answered(what, HttpAnswer(status, {}, body, NOW_NS - 4 * MS, NOW_NS), NOW_NS))
+    return WIRES.answered(what, {"code": code, "msg": msg, "data": data}, status)
 
 
 def order_row(**fields: str) -> dict[str, str]:
@@ -481,6 +452,15 @@ def test_an_account_that_cannot_trade_here_is_told_what_to_change(
     (status,) = rest.answered(Ask(kind=AskKind.ACCOUNT), HttpAnswer(200, {}, body), NOW_NS)
     assert bool(status.problem) == bool(words)
     assert all(word in status.problem for word in words)
+    assert status.withdraw is False
+
+
+def test_a_key_that_may_withdraw_is_told() -> None:
+    """``perm`` names it."""
+    row = {"acctLv": "1", "feeType": "0", "perm": "read_only,withdraw,trade", "ip": "10.0.0.1"}
+    body = json.dumps({"code": "0", "data": [row]}).encode()
+    (status,) = session(Role.REST).answered(Ask(kind=AskKind.ACCOUNT), HttpAnswer(200, {}, body), NOW_NS)
+    assert (status.withdraw, status.rights) == (True, ["read_only", "withdraw", "trade"])
 
 
 def test_movability_clock_and_catalogue() -> None:

@@ -17,7 +17,7 @@ from arbkit.core.orders.journal import JournalStart, Recovery, decode, encode
 from arbkit.core.orders.records import DealClosed, DealOpened, Intent, OrderOutcome, RunStart
 from arbkit.core.runtime import journal_file
 from arbkit.core.runtime.clock import Clock
-from arbkit.core.runtime.journal_file import JournalFile, clear
+from arbkit.core.runtime.journal_file import JournalFile, clear, past_files
 from arbkit.core.types import NewOrder, OrdStatus, Side, Tif
 
 IDS = IntentIds(7)
@@ -114,20 +114,22 @@ def test_it_stays_small_over_many_deals(tmp_path: Path, monkeypatch: pytest.Monk
     assert position > 4_000_000
     assert largest < 1_000_000
     assert left(path) == ([cl_ord_id], [1])
-    assert isinstance(decode(path.read_bytes()).records[0], JournalStart)
-    assert os.listdir(tmp_path) == ["journal"]
+    assert sorted(os.listdir(tmp_path)) == ["journal", "past"]
+    start = decode(path.read_bytes()).records[0]
+    assert isinstance(start, JournalStart)
+    assert [number for number, _ in past_files(path)] == list(range(start.file))
 
 
 class Died(BaseException):
     """The process ends here."""
 
 
-STEPS = ("open", "write", "fdatasync", "pread", "replace", "close", "fsync")
+STEPS = ("open", "write", "fdatasync", "pread", "link", "replace", "close", "fsync")
 
 
 @pytest.mark.parametrize("renewing", ["renew", "clear"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(1, 12))
+@pytest.mark.parametrize("step", range(1, 14))
 def test_a_death_at_any_step_leaves_one_good_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, after: bool, renewing: str
 ) -> None:
