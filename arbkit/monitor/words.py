@@ -161,6 +161,7 @@ _SAID: dict[str, Text] = {
     "desk.halted": (ALARM, "stopped at once: nothing more is sent but cancels and queries"),
     "desk.stopping": (NOTE, "stopping: no new deals, {deals} open; Ctrl-C again ends at once"),
     "history.anew": (NOTE, "the history is made anew from the journal: {why}"),
+    "history.back": (HEALED, "the history can be written again"),
     "journal.elsewhere": (NOTE, "an earlier run left {open} open, {why}"),
     "leftover.carried": (NOTE, "left over by earlier runs: {what}"),
     "leftover.gone": (HEALED, "what was left of {asset} is traded off"),

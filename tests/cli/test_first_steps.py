@@ -63,8 +63,8 @@ def test_init_needs_two_venues_that_are_installed(folder: Path, capsys: pytest.C
 
 
 def test_what_init_writes_is_right_and_runs_at_once(tmp_path: Path, venues: dict[str, Any]) -> None:
-    """In an empty folder, with no change: ``config check`` finds nothing, ``demo strategy:Mine`` ends with equal ledgers,
-    and ``run`` trades on paper (here the books are those of simulated venues, by variables).
+    """In an empty folder, with no change: ``config check`` finds nothing, ``demo strategy:Mine`` ends with equal
+    ledgers, and ``run`` trades on paper (here the books are those of simulated venues, by variables).
 
     The run is on a terminal of 80 columns: one line a deal, a header. A second run on its state is refused with one
     line, ``top --json`` tells what the terminal shows, the log is in a file that only its owner can read, each line

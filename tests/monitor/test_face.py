@@ -219,7 +219,7 @@ def test_every_event_of_the_log_has_words() -> None:
         def items(self) -> tuple[()]:
             return ()
 
-    rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]*) \|", (PAGES / "log.md").read_text(), re.M)
+    rows = re.findall(r"^\| `([a-z_.]+)` \|([^|]*)\|", (PAGES / "log.md").read_text(), re.M)
     assert len(rows) > 50
     unsaid = []
     for event, names in rows:
