@@ -35,11 +35,12 @@ def tell(result: str | dict[str, Any]) -> None:
 
 
 def last(result: str | dict[str, Any]) -> None:
-    """Print the end of a run. That nobody reads it any more (``| head``) changes nothing, also not its exit code."""
+    """Print the end of a run. That nobody reads it any more (``| head``, a terminal that was closed) changes nothing,
+    also not the exit code."""
     try:
         tell(result if isinstance(result, dict) else filled(result, sys.stdout))
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
