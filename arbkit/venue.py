@@ -37,6 +37,7 @@ from arbkit.adapters.fields import (
     Row,
     amount,
     clock,
+    dated,
     each,
     filled,
     inner,
@@ -66,6 +67,9 @@ from arbkit.adapters.request_ids import (
     Asked,
     RequestIds,
 )
+from arbkit.adapters.requested import (
+    Requested,
+)
 from arbkit.adapters.rest import (
     RestSession,
     bare,
@@ -94,6 +98,7 @@ from arbkit.adapters.verdicts import (
     Verdicts,
 )
 from arbkit.adapters.wire import (
+    DAY,
     MS,
     NOTHING,
     S,
@@ -221,6 +226,7 @@ __all__ = [
     "ConfigError",
     "Context",
     "CredentialsError",
+    "DAY",
     "Depth",
     "Dial",
     "Event",
@@ -269,6 +275,7 @@ __all__ = [
     "RejectReason",
     "RemoteProtocolError",
     "RequestIds",
+    "Requested",
     "RestReply",
     "RestRequest",
     "RestSession",
@@ -299,6 +306,7 @@ __all__ = [
     "bare",
     "check_amount",
     "clock",
+    "dated",
     "each",
     "ed25519_base64",
     "filled",

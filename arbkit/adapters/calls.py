@@ -112,6 +112,9 @@ class Call(Struct, frozen=True):
     """The venue lists fills of so long (0 = of all time)."""
     elsewhere: bool = False
     """An order that is not found here is looked for by ``AskKind.ORDER``."""
+    among: Call | None = None
+    """For ``ListOpenOrders`` where the venue lists one instrument at a time: the call that tells which instruments have
+    orders. Its reader gives an ``Ask`` of kind PAGE for each; then this call is made for each of them."""
     lookup: Call | None = None
     """For cancels and queries where the venue wants its own id of the order: how the order is found by ours. Its pages
     are followed until the order is there; then a cancel is sent, and a query is answered."""
@@ -135,7 +138,9 @@ class CallTable:
         self.pauses = pauses
         self._calls = dict(calls)
         self._every = {role: tuple(costs) for role, costs in (every or {}).items()}
-        self._names = {name_of(key): call for key, call in self._calls.items()}
+        self._names = {name_of(key): key for key in self._calls}
+        self._fixed: dict[tuple[AskKind | type[Any], str, str], Sequence[tuple[str, int]]] = {}
+        """Own costs that were worked out before, by key of the call, account and instrument."""
 
     def of(self, what: What) -> Call:
         """Raises ``LocalProtocolError`` for what the venue does not have."""
@@ -151,18 +156,23 @@ class CallTable:
 
     def own(self, what: What) -> Sequence[tuple[str, int]]:
         """The cost without ``every``."""
-        if isinstance(what, Ask):
-            page = what.kind is AskKind.PAGE
-            call = self._names.get(what.ref.partition(" ")[0]) if page else self._calls.get(what.kind)
-            account = ""
+        key: AskKind | type[Any] | None
+        if not isinstance(what, Ask):
+            key, account = type(what), what.account
         else:
-            call, account = self._calls.get(type(what)), what.account
-        if call is None:
+            key, account = what.kind, ""
+            if key is AskKind.PAGE:
+                key = self._names.get(what.ref.partition(" ")[0])
+        if key is None:
             return ()
-        return [
-            (_bucket(bucket, by, account, what.instrument), units if isinstance(units, int) else units(what))
-            for bucket, units, by in _costs(call)
-        ]
+        known = self._fixed.get((key, account, what.instrument))
+        if known is not None:
+            return known
+        costs = self._named(key, account, what.instrument)
+        own = tuple((bucket, units if isinstance(units, int) else units(what)) for bucket, units in costs)
+        if all(isinstance(units, int) for _, units in costs):
+            self._fixed[key, account, what.instrument] = own
+        return own
 
     def route(self, command: Command, on_socket: tuple[type[Any], ...] = ()) -> Sequence[Role]:
         """What ``Exchange.route`` returns: the trade socket first for ``on_socket``, REST for the rest of the table."""
@@ -172,17 +182,18 @@ class CallTable:
 
     def buckets(self, kind: type[Any], account: str, instrument: str) -> Sequence[str]:
         """The buckets of a command's own costs."""
-        call = self._calls.get(kind)
-        return [_bucket(bucket, by, account, instrument) for bucket, _, by in _costs(call)] if call is not None else ()
+        return [bucket for bucket, _ in self._named(kind, account, instrument)]
 
-
-def _costs(call: Call) -> Sequence[Cost]:
-    return [(call.cost, 1, "")] if isinstance(call.cost, str) else call.cost
-
-
-def _bucket(bucket: str, by: str, account: str, instrument: str) -> str:
-    key = instrument if by == "instrument" else account if by == "account" else ""
-    return f"{bucket}:{key}" if key else bucket
+    def _named(
+        self, key: AskKind | type[Any], account: str, instrument: str
+    ) -> Sequence[tuple[str, int | Callable[[Any], int]]]:
+        """The costs of a call with the names of their buckets."""
+        call = self._calls.get(key)
+        if call is None:
+            return ()
+        costs: Sequence[Cost] = [(call.cost, 1, "")] if isinstance(call.cost, str) else call.cost
+        by_key = {"instrument": instrument, "account": account}
+        return [(f"{bucket}:{name}" if (name := by_key.get(by)) else bucket, units) for bucket, units, by in costs]
 
 
 def name_of(key: AskKind | type[Any]) -> str:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from arbkit.adapters.calls import Got
 from arbkit.adapters.context import Context
-from arbkit.adapters.wire import MS, number, time_sample, whole
+from arbkit.adapters.wire import MS, S, iso_ns, number, time_sample, whole
 from arbkit.core.types import (
     AssetStatus,
     Balance,
@@ -36,6 +36,7 @@ __all__ = [
     "Row",
     "amount",
     "clock",
+    "dated",
     "each",
     "filled",
     "inner",
@@ -47,6 +48,7 @@ __all__ = [
 
 Row: TypeAlias = Mapping[str, Any]
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
 
 
@@ -281,6 +283,19 @@ def clock(name: str, step_ns: int) -> Callable[[Got], list[ClockSample]]:
         return [time_sample(got.context.venue, venue_ns, step_ns, got.answer.sent_ns, got.answer.recv_ns)]
 
     return read
+
+
+def dated(got: Got) -> list[ClockSample]:
+    """The venue's time by the header ``Date`` of an answer, in whole seconds (RFC 9110): for venues without a call for
+    it. An answer from a cache, which has an ``Age``, says nothing: ``ValueError``."""
+    headers = got.answer.headers
+    if headers.get("age", "0") != "0":
+        raise ValueError("the answer comes from a cache: its date is old")
+    day, month, year, clock = headers.get("date", "")[5:].split()[:4]
+    venue_ns = iso_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}Z")
+    if not venue_ns:
+        raise ValueError("not a date")
+    return [time_sample(got.context.venue, venue_ns, S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
 def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arbkit.core.types import NEVER, Send
+from arbkit.core.types import NEVER, Ask, Send
 
 __all__ = ["Heartbeat"]
 
 
 class Heartbeat:
-    """Every ``period_ns``: a text, or what a function of the time makes (a request for the venue's time).
+    """Every ``period_ns``: a text, or what a function of the time makes (a request for the venue's time, an ``Ask``).
 
     ``due_ns``: the next one; ``now_ns``: when it was last looked at, which is at most a period ago: for venues whose
     subscriptions carry a time. Whether the other side still lives is the link's own watch (``LinkSpec.silence_ns``).
@@ -18,7 +18,7 @@ class Heartbeat:
 
     __slots__ = ("_make", "_period_ns", "due_ns", "now_ns")
 
-    def __init__(self, make: str | Callable[[int], Send], period_ns: int) -> None:
+    def __init__(self, make: str | Callable[[int], Send | Ask], period_ns: int) -> None:
         self._make = make
         self._period_ns = period_ns
         self.due_ns = NEVER
@@ -29,7 +29,7 @@ class Heartbeat:
         self.now_ns = now_ns
         self.due_ns = now_ns + self._period_ns
 
-    def tick(self, now_ns: int) -> list[Send]:
+    def tick(self, now_ns: int) -> list[Send | Ask]:
         self.now_ns = now_ns
         if now_ns < self.due_ns:
             return []

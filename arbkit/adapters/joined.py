@@ -52,7 +52,8 @@ class Snapshot(Protocol):
 
 
 class Joined:
-    """A ``BookNormalizer`` for one instrument. ``depth`` is the number of levels per side of a full snapshot."""
+    """A ``BookNormalizer`` for one instrument. ``depth`` is the number of levels per side of a full snapshot;
+    ``window``: see ``BookUpdate``."""
 
     __slots__ = (
         "_asking",
@@ -62,6 +63,7 @@ class Joined:
         "_olds",
         "_olds_since",
         "_spliced",
+        "_window",
         "depth",
         "instrument",
         "last",
@@ -71,9 +73,10 @@ class Joined:
     due_ns = NEVER
     """The core repeats the snapshot request, so ``tick`` has nothing to do."""
 
-    def __init__(self, instrument: str, depth: int = 0) -> None:
+    def __init__(self, instrument: str, depth: int = 0, window: bool = False) -> None:
         self.instrument = instrument
         self.depth = depth
+        self._window = window
         self.state = BookState.SYNCING
         self.last = 0
         """The last update id in the book."""
@@ -116,7 +119,15 @@ class Joined:
         waiting = sorted((held for held in self._buffer if not self._old(held)), key=lambda held: held.first)
         updates = [
             BookUpdate(
-                self.instrument, message.bids, message.asks, True, message.last, message.exch_ns, now_ns, self.depth
+                self.instrument,
+                message.bids,
+                message.asks,
+                True,
+                message.last,
+                message.exch_ns,
+                now_ns,
+                self.depth,
+                self._window,
             )
         ]
         for held in waiting:
@@ -139,6 +150,10 @@ class Joined:
 
     def tick(self, now_ns: int) -> Sequence[Ask]:
         return ()
+
+    def begin(self, now_ns: int) -> Sequence[Ask]:
+        """Request the snapshot before the first delta; nothing if it is here or was requested."""
+        return () if self.state is BookState.SYNCED else self._ask(now_ns)
 
     def refused(self, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """The snapshot request failed: request it again later."""

@@ -67,13 +67,14 @@ def usual_links(
     public: Mapping[str, Any] | None = None,
     public_login: bool = False,
     sockets: Mapping[Role, Mapping[str, Any]] | None = None,
+    life_ns: int = 0,
 ) -> list[LinkSpec]:
     """Public links for the books and trades, the account's sockets, and the REST link.
 
     A public link has at most ``most`` instruments, whose topics have at most ``most_chars`` characters (0 = no limit);
     ``topics``: what stands before the native name in the topic of a book and of trades. ``public`` and ``sockets`` (by
-    role) are further fields of ``LinkSpec``. ``public_login``: public sockets log in too. Without an account: public
-    links and the REST link without key.
+    role) are further fields of ``LinkSpec``, and ``life_ns`` is that of all sockets. ``public_login``: public sockets
+    log in too. Without an account: public links and the REST link without key.
     """
     books = {one.id for one in instruments if one.venue == venue}
     prints = {one.id for one in trades if one.venue == venue}
@@ -97,13 +98,14 @@ def usual_links(
                 account=account if public_login else "",
                 instruments=[name for name in share if name in books],
                 trades=[name for name in share if name in prints],
+                life_ns=life_ns,
                 **(public or {}),
             )
         )
     if account:
         name = account.replace(":", ".")
         links += [
-            LinkSpec(link=f"{name}.{role.value}", venue=venue, role=role, account=account, **fields)
+            LinkSpec(link=f"{name}.{role.value}", venue=venue, role=role, account=account, life_ns=life_ns, **fields)
             for role, fields in (sockets or {}).items()
         ]
     return [*links, rest_link(venue, account)]

@@ -74,7 +74,7 @@ def bare(answer: HttpAnswer) -> RestReply:
 class _Listed:
     """A listing of several pages, or an answer of two calls, until it is whole."""
 
-    __slots__ = ("call", "cursor", "first_ns", "outputs", "pages", "what")
+    __slots__ = ("call", "cursor", "first_ns", "left", "outputs", "pages", "part", "what")
 
     def __init__(self, what: Any, call: Call, first_ns: int) -> None:
         self.what = what
@@ -83,6 +83,10 @@ class _Listed:
         self.cursor = ""
         self.outputs: list[Output] = []
         self.pages = 0
+        self.part = what
+        """What is asked for now: the same for one instrument of it, if the venue lists them one by one."""
+        self.left: list[str] = []
+        """The instruments that follow."""
 
 
 class RestSession:
@@ -90,6 +94,8 @@ class RestSession:
 
     ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
     readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
+    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too. In its envelope such an answer counts
+    where its code is a listed refusal, but not as the refusal of a new order: that is UNKNOWN, as with any venue.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class RestSession:
         sign: Callable[[Context, RestRequest, int], HttpRequest],
         unwrap: Callable[[HttpAnswer], RestReply | None],
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
+        refuses_by_5xx: bool = False,
     ) -> None:
         self.due_ns = NEVER
         self._context = context
@@ -109,6 +116,8 @@ class RestSession:
         self._unwrap = unwrap
         self._pauses = calls.pauses
         self._usage = usage
+        self._readable = 600 if refuses_by_5xx else 500
+        """An answer with a lower status is read."""
         self._listed: dict[str, _Listed] = {}
         self._count = 0
         self._bans = 0
@@ -138,7 +147,7 @@ class RestSession:
     def _request(self, what: What, now_ns: int) -> HttpRequest:
         listed = self._listed.get(what.ref) if isinstance(what, Ask) and what.kind is AskKind.PAGE else None
         if listed is not None:
-            what, call = listed.what, listed.call
+            what, call = listed.part, listed.call
         else:
             call = self._call(what)
         params = call.params(self._context, what)
@@ -150,8 +159,11 @@ class RestSession:
         return self._sign(self._context, RestRequest(call.method, path, params, call.signed, deadline_ns), now_ns)
 
     def _call(self, what: What) -> Call:
-        """The call of a request; its lookup if the command lacks the venue's id that the call needs."""
+        """The call of a request; its lookup if the command lacks the venue's id that the call needs, and the one that
+        tells the instruments if it lacks the instrument."""
         call = self._calls.of(what)
+        if call.among is not None and isinstance(what, ListOpenOrders) and not what.instrument:
+            return call.among
         nameless = isinstance(what, CancelOrder | QueryOrder) and not what.order_id
         return call.lookup if nameless and call.lookup is not None else call
 
@@ -162,7 +174,9 @@ class RestSession:
         if listed is None and isinstance(what, Ask) and what.kind is AskKind.PAGE:
             return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
-        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < 500 else None
+        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < self._readable else None
+        if reply is not None and answer.status >= 500 and not self._counts(origin, reply):
+            reply = None
         limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):
@@ -261,13 +275,28 @@ class RestSession:
         self._listed[ref] = listed
         return Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref, lane=lane)
 
+    def _counts(self, what: What, reply: RestReply) -> bool:
+        """Whether a refusal with a status from 500 is read (``refuses_by_5xx``): a duplicate is no proof anyway."""
+        verdict = self._verdicts.of(reply.code, reply.text)
+        if isinstance(what, NewOrder):
+            return verdict.reason is not None and not verdict.proved
+        return verdict.proved or (isinstance(what, CancelOrder) and reply.code in self._verdicts.gone)
+
     def _page(self, listed: _Listed, outputs: Sequence[Output], cursor: str, now_ns: int) -> Sequence[Output]:
         """Ask for what follows, or return the whole."""
-        listed.outputs += outputs
         listed.pages += 1
+        if isinstance(listed.what, ListOpenOrders) and listed.call is self._calls.of(listed.what).among:
+            listed.left = [one.instrument for one in outputs if isinstance(one, Ask)]
+            listed.call = self._calls.of(listed.what)
+        else:
+            listed.outputs += outputs
+        if cursor and cursor == listed.cursor and not (listed.call.pages and listed.call.pages.numbered):
+            return self._cut_short(listed, f"the page after {cursor} is followed by itself", now_ns)
         if cursor and listed.pages >= _MOST_PAGES:
             return self._cut_short(listed, f"more than {_MOST_PAGES} pages", now_ns)
-        if not cursor and listed.call.then is not None and self._context.has_key:
+        if not cursor and listed.left:
+            listed.part = replace(listed.what, instrument=listed.left.pop(0))
+        elif not cursor and listed.call.then is not None and self._context.has_key:
             listed.call = listed.call.then
             listed.pages = 0
         elif not cursor:

@@ -89,6 +89,8 @@ class BookFeed(Struct, frozen=True):
     book."""
     family: Callable[..., Any]
     """Called as ``family(instrument, again, wake, depth=levels)``."""
+    request: Callable[[Stream], str] | None = None
+    """Writes the message that asks for a snapshot; None = the venue has none, so the stream is subscribed again."""
 
 
 class BookSocket:
@@ -100,11 +102,14 @@ class BookSocket:
     ``also``                        what is subscribed once for the whole link
     ``prints``                      the channel of trades
     ``rest(socket, ask, answer, now_ns)`` reads the answer to a snapshot request
-    ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``
+    ``login(context, now_ns)``      for channels that need a key: sent first; the reader then calls ``subscribe``. None:
+                                    the venue speaks first
+    ``wait_ns``                     the venue takes no message before so long after the connection
     """
 
     __slots__ = (
         "_also",
+        "_begin_ns",
         "_depths",
         "_feeds",
         "_heartbeat",
@@ -115,6 +120,7 @@ class BookSocket:
         "_silent",
         "_streams",
         "_url",
+        "_wait_ns",
         "_wanted",
         "books",
         "context",
@@ -138,7 +144,8 @@ class BookSocket:
         prints: str = "",
         heartbeat: Heartbeat | None = None,
         rest: Callable[[BookSocket, Ask, HttpAnswer | NoAnswer, int], Sequence[Output]] | None = None,
-        login: Callable[[Context, int], Send] | None = None,
+        login: Callable[[Context, int], Send | None] | None = None,
+        wait_ns: int = 0,
     ) -> None:
         self.context = context
         self.due_ns = NEVER
@@ -161,6 +168,8 @@ class BookSocket:
         self._heartbeat = heartbeat
         self._rest = rest
         self._login = login
+        self._wait_ns = wait_ns
+        self._begin_ns = NEVER
         self._depths: dict[str, tuple[int, Hashable]] = {}
         """Levels and key of the channel that feeds each instrument, by its native name."""
         self._silent: dict[Stream, tuple[int, int]] = {}
@@ -175,8 +184,15 @@ class BookSocket:
         if self._heartbeat is not None:
             self._heartbeat.start(now_ns)
             self.wake(self._heartbeat.due_ns)
+        if self._wait_ns:
+            self._begin_ns = now_ns + self._wait_ns
+            self.wake(self._begin_ns)
+            return ()
+        return self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> Sequence[Output]:
         if self._login is not None:
-            return (self._login(self.context, now_ns),)
+            return _first(self._login, self.context, now_ns)
         return self.subscribe(now_ns)
 
     def subscribe(self, now_ns: int) -> list[Output]:
@@ -217,9 +233,12 @@ class BookSocket:
                     self.books[feeding] = None
                 self._depths[native] = depth, key
                 stream = (channel, native)
+                request = feed.request
                 book = feed.family(
                     instrument.id,
-                    lambda now_ns: self._again(stream, now_ns),
+                    (lambda now_ns: self._again(stream, now_ns))
+                    if request is None
+                    else (lambda now_ns: [Send(request(stream))]),
                     self.wake,
                     depth=feed.levels,
                 )
@@ -298,6 +317,9 @@ class BookSocket:
 
     def tick(self, now_ns: int) -> Sequence[Output]:
         out: list[Output] = [] if self._heartbeat is None else [*self._heartbeat.tick(now_ns)]
+        if self._begin_ns <= now_ns:
+            self._begin_ns = NEVER
+            out += self._begin(now_ns)
         out += self._together(lambda: [*self._overdue(now_ns), *self._unheard(now_ns)], now_ns)
         out += self.subscriptions.tick(now_ns)
         self._schedule()
@@ -335,10 +357,15 @@ class BookSocket:
         books = min((book.due_ns for book in self.books.values() if book is not None), default=NEVER)
         silent = min((due_ns for due_ns, _ in self._silent.values()), default=NEVER)
         beat = NEVER if self._heartbeat is None else self._heartbeat.due_ns
-        self.due_ns = min(books, silent, beat, self.subscriptions.due_ns)
+        self.due_ns = min(books, silent, beat, self.subscriptions.due_ns, self._begin_ns)
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         raise LocalProtocolError(f"{self.context.link.link} carries no requests")
+
+
+def _first(login: Callable[[Context, int], Send | None], context: Context, now_ns: int) -> Sequence[Output]:
+    sent = login(context, now_ns)
+    return () if sent is None else (sent,)
 
 
 def _whole(number: int | str) -> int:
@@ -351,26 +378,35 @@ class AccountSocket:
     """A private stream, or order entry, or both.
 
     ``read(socket, data, now_ns)``  decodes a message; calls ``logged_in`` and ``confirmed``
-    ``login(context, now_ns)``      the login message; None = there is none: requests are signed one by one, or
+    ``login(context, now_ns)``      the login message; without it requests are signed one by one. If it gives None, the
+                                    venue speaks first. In place of it, or beside ``address``:
     ``token(answer)``               reads the answer to ``AskKind.TOKEN``, which then is asked for in place of a login.
                                     Raises ``CredentialsError``, or ``RemoteProtocolError`` to dial again
+    ``address(answer)``             the same, where the token is part of the address: asked for before the dial
+    ``renewal``                     asks for ``AskKind.TOKEN`` with a ``ref`` from time to time, to keep the token of an
+                                    ``address`` alive; ``address`` reads the answer too, whose absence is nothing
     ``channels(context, now_ns)``   what is sent after the login, and the names that must be ``confirmed`` before the
                                     link is ready; () = it is ready at once
     ``write(socket, command, now_ns)``  the text of a command on this socket
     ``ids``                         how requests are named
     ``calls``                       for ``ordered``: what an answer to a command proves, which buckets a throttle closes
+    ``wait_ns``                     the venue takes no message before so long after the connection
     """
 
     __slots__ = (
+        "_address",
         "_awaited",
+        "_begin_ns",
         "_calls",
         "_channels",
+        "_dial",
         "_heartbeat",
         "_login",
         "_patience_ns",
         "_read",
+        "_renewal",
         "_token",
-        "_url",
+        "_wait_ns",
         "_write",
         "context",
         "due_ns",
@@ -381,19 +417,26 @@ class AccountSocket:
         self,
         context: Context,
         *,
-        url: str,
+        url: str = "",
         calls: CallTable,
         read: Callable[[AccountSocket, Any, int], Sequence[Output]],
-        login: Callable[[Context, int], Send] | None = None,
+        login: Callable[[Context, int], Send | None] | None = None,
         token: Callable[[HttpAnswer], None] | None = None,
+        address: Callable[[HttpAnswer], Dial] | None = None,
+        renewal: Heartbeat | None = None,
         channels: Callable[[Context, int], tuple[Sequence[Send], Sequence[str]]] | None = None,
         write: Callable[[AccountSocket, Command, int], Send] | None = None,
         ids: RequestIds | None = None,
         heartbeat: Heartbeat | None = None,
+        wait_ns: int = 0,
     ) -> None:
         self.context = context
         self.due_ns = NEVER
-        self._url = url
+        self._dial = None if address is not None else Dial(url)
+        self._address = address
+        self._renewal = renewal
+        self._wait_ns = wait_ns
+        self._begin_ns = NEVER
         self._calls = calls
         self._read = read
         self._login = login
@@ -405,17 +448,22 @@ class AccountSocket:
         self._awaited: set[str] = set()
         self._patience_ns = NEVER
 
-    def dial(self, now_ns: int) -> Dial:
-        return Dial(self._url)
+    def dial(self, now_ns: int) -> Dial | Ask:
+        return self._dial or Ask(kind=AskKind.TOKEN, lane=Lane.QUERY)
 
     def start(self, now_ns: int) -> Sequence[Output]:
-        if self._heartbeat is not None:
-            self._heartbeat.start(now_ns)
-        self._patience_ns = now_ns + _PATIENCE_NS
+        for beat in (self._heartbeat, self._renewal):
+            if beat is not None:
+                beat.start(now_ns)
+        self._patience_ns = now_ns + self._wait_ns + _PATIENCE_NS
+        self._begin_ns = now_ns + self._wait_ns if self._wait_ns else NEVER
         self._schedule()
+        return () if self._wait_ns else self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> Sequence[Output]:
         if self._token is not None:
             return (Ask(kind=AskKind.TOKEN, lane=Lane.QUERY),)
-        return self.logged_in(now_ns) if self._login is None else (self._login(self.context, now_ns),)
+        return self.logged_in(now_ns) if self._login is None else _first(self._login, self.context, now_ns)
 
     def logged_in(self, now_ns: int) -> Sequence[Output]:
         """The login was accepted: subscribe, or be ready."""
@@ -467,10 +515,17 @@ class AccountSocket:
         return self._read(self, data, now_ns)
 
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
-        if self._token is None or not isinstance(what, Ask):
+        if not isinstance(what, Ask) or (self._token is None and self._address is None):
             return ()
         if isinstance(answer, NoAnswer):
+            if what.ref:
+                return ()  # a renewal: the next one may succeed
             raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
+        if self._address is not None and (self._dial is None or what.ref):
+            self._dial = self._address(answer)
+            return ()
+        if self._token is None:
+            return ()
         self._token(answer)
         return self.logged_in(now_ns)
 
@@ -479,12 +534,17 @@ class AccountSocket:
             raise RemoteProtocolError(
                 f"{self.context.link.link}: login or subscription not confirmed within {_PATIENCE_NS // S} s"
             )
-        out = [] if self._heartbeat is None else self._heartbeat.tick(now_ns)
+        beats = [beat for beat in (self._heartbeat, self._renewal) if beat is not None]
+        out: list[Output] = [one for beat in beats for one in beat.tick(now_ns)]
+        if self._begin_ns <= now_ns:
+            self._begin_ns = NEVER
+            out += self._begin(now_ns)
         self._schedule()
         return out
 
     def _schedule(self) -> None:
-        self.due_ns = min(self._patience_ns, NEVER if self._heartbeat is None else self._heartbeat.due_ns)
+        beats = [beat.due_ns for beat in (self._heartbeat, self._renewal) if beat is not None]
+        self.due_ns = min([self._patience_ns, self._begin_ns, *beats])
 
     def encode(self, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         if isinstance(what, Ask) or self._write is None:

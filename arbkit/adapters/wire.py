@@ -17,6 +17,7 @@ from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import ClockSample, HttpAnswer, VenueSettings
 
 __all__ = [
+    "DAY",
     "MS",
     "NOTHING",
     "S",
@@ -38,6 +39,7 @@ __all__ = [
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
 S = 1_000_000_000
+DAY = 86_400 * S
 """Nanoseconds in a second."""
 
 _HUGE = Decimal(10) ** 18

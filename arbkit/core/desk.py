@@ -18,6 +18,7 @@ from arbkit.core.errors import ConfigError, CredentialsError, RemoteProtocolErro
 from arbkit.core.execution.dialer import GOING_AWAY, Dialer
 from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import Sender
+from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.books import Books
@@ -149,8 +150,11 @@ class Desk:
         self.guard = Guard()
         self.venues: dict[str, Venue] = {}
         self.requests = Requests(port, self.venues, self.guard, rng)
-        self.dialer = Dialer(port, self.venues, self.requests, self.guard, self.watchdog, rng, self.counters, self.log)
+        self.dialer = Dialer(
+            port, self.venues, self.requests, self.guard, self.watchdog, self.market, rng, self.counters, self.log
+        )
         self.links = self.dialer.links
+        self.successors = Successors(self.dialer, self.market, self.watchdog, self.log)
         if not setup.venues:
             raise ConfigError("no venues: a desk needs at least one")
         for each in setup.venues:
@@ -269,7 +273,7 @@ class Desk:
         if link.phase is not Phase.DIALING:  # given up meanwhile
             self._port.drop(link_id, link.reason or "not wanted")
             return
-        link.opened(now_ns)
+        self.dialer.opened(link, now_ns)
         self._dirty = True
         self.log("link.up", link=link_id, attempt=link.attempt)
         self._run(link, link.session.start, now_ns)
@@ -310,6 +314,9 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
+        if self.successors.closed(link, now_ns):
+            self._end(now_ns)
+            return
         if link.phase is Phase.UP or (link.phase is Phase.CLOSING and link.reason != GOING_AWAY):
             self.venues[link.spec.venue].health.mishap("lost connections", health.LINK_LOST, now_ns)
         self.dialer.closed(link, reason, now_ns)
@@ -358,7 +365,11 @@ class Desk:
             link = self.links[name]
             if link.phase is Phase.UP and link.session.due_ns <= now_ns:
                 self._run(link, link.session.tick, now_ns)
+            if link.leave_ns <= now_ns:
+                self._leave(link, "its time is nearly over", now_ns)
             self.dialer.wake(link, now_ns)
+        if self.successors.due_ns <= now_ns:
+            self.successors.tick(now_ns)
         for order in self.tracker.overdue(now_ns):
             self.engine.doubtful(order, now_ns)
         for venue in self.venues.values():
@@ -474,6 +485,7 @@ class Desk:
         return min(
             self._due_ns,
             self.dialer.alarms.due_ns,
+            self.successors.due_ns,
             self.watchdog.alarms.due_ns,
             self.sender.due_ns,
             self.requests.due_ns,
@@ -528,8 +540,8 @@ class Desk:
         for out in outputs:
             kind = type(out)
             if kind is BookUpdate:
-                if self.market.update(out, link.watch, now_ns):
-                    transit_ns = self.books[out.instrument].transit_ns
+                if link.books.update(out, link.watch, now_ns):
+                    transit_ns = link.books.by_id[out.instrument].transit_ns
                     self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
                     self.venues[link.spec.venue].clock_doubted(now_ns)
                     self._dirty = True
@@ -539,7 +551,8 @@ class Desk:
                 for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
-                self.engine.traded(out, now_ns)
+                if link.books is self.market:  # an heir tells what the old connection tells too
+                    self.engine.traded(out, now_ns)
             elif kind is TopUpdate:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
@@ -593,6 +606,8 @@ class Desk:
     def _resync(self, instrument: str, reason: str, now_ns: int) -> None:
         """Ask for one book again: by its session, else by a new connection."""
         for link in list(self.links.values()):
+            if link.books is not self.market:
+                continue  # an heir
             if link.spec.role is Role.PUBLIC and link.phase is Phase.UP and instrument in link.spec.instruments:
                 if isinstance(link.session, Resyncable):
                     self._run(link, link.session.resync, instrument, reason, now_ns)
@@ -610,7 +625,7 @@ class Desk:
     def _lose_books(self, link: Link, reason: str) -> None:
         if link.spec.role is Role.PUBLIC:
             for instrument in link.spec.instruments:
-                self.market.lose(instrument, reason)
+                link.books.lose(instrument, reason)
 
     def _faults(self, now_ns: int) -> None:
         """What sessions raised in this turn: the venue's fault costs the frame or the connection, the plugin's the
@@ -659,13 +674,13 @@ class Desk:
     def _on_top(self, link: Link, top: TopUpdate, now_ns: int) -> None:
         """A faster best bid and ask; its frames often have no exchange timestamp."""
         if top.exch_ns > 0 or not link.watch.undatable(now_ns):
-            self.market.overlay(top)
+            link.books.overlay(top)
 
     def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
         link.counted.gaps += 1
         self.venues[link.spec.venue].health.mishap("lost books", health.BOOK_LOST, now_ns)
         self.log("book.lost", instrument=lost.instrument, why=lost.reason)
-        self.market.lose(lost.instrument, lost.reason)
+        link.books.lose(lost.instrument, lost.reason)
 
     def _on_order_update(self, link: Link, update: OrderUpdate, now_ns: int) -> None:
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
@@ -742,6 +757,16 @@ class Desk:
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.log("venue.notice", venue=notice.venue, text=notice.text)
         if notice.going_away and link.phase is Phase.UP and link.spec.role is not Role.REST:
+            self._leave(link, notice.text, now_ns)
+
+    def _leave(self, link: Link, why: str, now_ns: int) -> None:
+        """A connection is going to end. Another takes over the books; one without books is dialled anew, and one whose
+        time is only nearly over waits for that until nothing is open."""
+        if link.spec.role is Role.PUBLIC and link.spec.instruments:
+            self.successors.begin(link, why, now_ns)
+        elif link.leave_ns <= now_ns and not self.idle:
+            link.leave_ns = now_ns + RETRY_NS
+        else:
             link.leave(GOING_AWAY)
             self._drop(link, GOING_AWAY)
 

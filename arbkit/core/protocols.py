@@ -57,8 +57,9 @@ class Signer(Protocol):
         """The API key, for headers and login messages."""
         ...
 
-    def passphrase(self) -> str:
-        """The passphrase as a ``Secret``, or "" if there is none."""
+    def passphrase(self, signed: str = "") -> str:
+        """The passphrase as a ``Secret``, or "" if there is none. ``signed``: as base64 of its HMAC with the secret, by
+        this algorithm (KuCoin)."""
         ...
 
     def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
@@ -217,6 +218,11 @@ class View(Protocol):
 
     def latency_ns(self, venue: str) -> int:
         """Typical time from sending an order to its acknowledgement."""
+        ...
+
+    def doubt_ns(self, venue: str) -> int:
+        """By how much a book of this venue counts as older than it is, where nothing would show that a message was lost
+        (``Capabilities.book_check``); else 0."""
         ...
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:

@@ -9,7 +9,7 @@ from typing import Any
 from arbkit.sim.facts import Facts
 from arbkit.sim.records import Account
 from arbkit.sim.timers import Timers
-from arbkit.sim.wire import SimWire
+from arbkit.sim.wire import Pack, SimWire
 
 __all__ = ["Conn", "Conns"]
 
@@ -32,9 +32,12 @@ class Conn:
     refs: set[str] = field(default_factory=set)  # asked for membership only
     """The ids of its requests, where they must not be repeated."""
 
+    pack: Pack | None = None
+    """What the venue's binary frames are made by, where this socket has such."""
+
     def tell(self, body: Any, kind: str = "reply", symbol: str = "") -> None:
         """Send a value as JSON."""
-        self.wire.tell(self.id, body, kind, symbol)
+        self.wire.tell(self.id, body, kind, symbol, self.pack)
 
 
 class Conns:

@@ -6,7 +6,8 @@ reports and book changes into the venue's own JSON. It is synchronous and does n
 Life of a call (``World`` does this):
 
 1. ``http`` / ``connect`` / ``frame`` / ``closed`` is called, or a timer runs, with ``now_ns``, the venue's clock;
-2. the dialect calls the exchange, and writes frames with ``self.wire.send(conn, text, kind, symbol)``;
+2. the dialect calls the exchange, and writes frames with ``self.wire.send(conn, text, kind, symbol)``, or binary ones
+   by ``pack``;
    an answer to a client frame has kind ``reply``, a private event ``user``, a depth frame ``book``, a best bid-ask
    frame ``top`` (both with their canonical symbol); faults select frames by kind and symbol;
 3. the world passes the exchange's reports (``exchange.take_reports()``) to ``reports``: order and balance changes of

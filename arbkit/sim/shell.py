@@ -203,6 +203,8 @@ class _Shell:
             try:
                 for out in outs:
                     match out:
+                        case SimFrame(data=bytes() as packed):
+                            await client.socket.send_bytes(packed)
                         case SimFrame():
                             await client.socket.send_str(out.text)
                         case Ping():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, json
 
-__all__ = ["Answer", "Close", "SimFrame", "Out", "Ping", "Reply", "Request", "SimWire", "encode"]
+__all__ = ["Answer", "Close", "SimFrame", "Out", "Pack", "Ping", "Reply", "Request", "SimWire", "encode"]
+
+Pack: TypeAlias = Callable[[bytes], bytes]
+"""Makes a binary frame of a text, such as ``gzip``. It is deterministic."""
 
 encode: Final = json.Encoder().encode
 """A value as JSON."""
@@ -39,7 +42,7 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 class SimFrame(Struct, frozen=True, gc=False):
-    """A text frame to a client."""
+    """A frame to a client."""
 
     conn: int
     text: str
@@ -48,6 +51,13 @@ class SimFrame(Struct, frozen=True, gc=False):
     ``user`` (private events), ``control``. Faults select frames by it."""
     symbol: str = ""
     """Canonical symbol of a ``book``, ``top`` or ``trades`` frame."""
+    pack: Pack | None = None
+    """The frame is binary: this of its text."""
+
+    @property
+    def data(self) -> str | bytes:
+        """As the client receives it."""
+        return self.text if self.pack is None else self.pack(self.text.encode())
 
 
 class Ping(Struct, frozen=True, gc=False):
@@ -84,13 +94,13 @@ class SimWire:
     def __init__(self) -> None:
         self.outs: list[Out] = []
 
-    def send(self, conn: int, text: str, kind: str = "control", symbol: str = "") -> None:
-        """Send a text frame; see ``SimFrame`` for the kinds."""
-        self.outs.append(SimFrame(conn, text, kind, symbol))
+    def send(self, conn: int, text: str, kind: str = "control", symbol: str = "", pack: Pack | None = None) -> None:
+        """Send a frame; see ``SimFrame`` for the kinds and ``pack``."""
+        self.outs.append(SimFrame(conn, text, kind, symbol, pack))
 
-    def tell(self, conn: int, body: Any, kind: str = "reply", symbol: str = "") -> None:
+    def tell(self, conn: int, body: Any, kind: str = "reply", symbol: str = "", pack: Pack | None = None) -> None:
         """Send a value as JSON."""
-        self.send(conn, encode(body).decode(), kind, symbol)
+        self.send(conn, encode(body).decode(), kind, symbol, pack)
 
     def ping(self, conn: int, patience_ns: int = 0) -> None:
         self.outs.append(Ping(conn, patience_ns))

@@ -385,7 +385,7 @@ class World:
         if faults.take("drop", now_ns, symbol):
             return
         if faults.take("corrupt", now_ns, symbol):
-            frame = SimFrame(frame.conn, frame.text[: len(frame.text) * 2 // 3], frame.kind, symbol)
+            frame = SimFrame(frame.conn, frame.text[: len(frame.text) * 2 // 3], frame.kind, symbol, frame.pack)
         key = (frame.conn, symbol)
         if key not in site.reordered and faults.take("reorder", now_ns, symbol):
             site.reordered[key] = frame

@@ -32,6 +32,7 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
     cost_per_s: float = 0.0
     """Expected price move against each leg per second of book age and order latency."""
     buy_latency_ns: int = 0
+    """With the doubt in books that cannot be checked (``View.doubt_ns``); likewise ``sell_latency_ns``."""
     sell_latency_ns: int = 0
     lot: float = 0.0
     """The common lot of both instruments; 0 = none."""
@@ -55,8 +56,8 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
             fee_in_base=fee_in_base and not buy.fee_in_quote and view.fee_in_base(buy.id),
             slippage=slippage,
             cost_per_s=cost_per_s,
-            buy_latency_ns=view.latency_ns(buy.venue),
-            sell_latency_ns=view.latency_ns(sell.venue),
+            buy_latency_ns=view.latency_ns(buy.venue) + view.doubt_ns(buy.venue),
+            sell_latency_ns=view.latency_ns(sell.venue) + view.doubt_ns(sell.venue),
             lot=float(common_lot(buy.lot, sell.lot)),
             buy_lot=float(buy.lot),
             min_qty=float(max(buy.min_qty, sell.min_qty)),

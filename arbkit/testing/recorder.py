@@ -6,6 +6,7 @@ Tests and examples that need some frames, but no real ones, use it. Time is virt
 from __future__ import annotations
 
 import gzip
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -111,9 +112,11 @@ class _Recording(VirtualRun):
         self.asked[ref] = request
         super().request(link, ref, request, timeout_ns)
 
-    def frame(self, direction: str, link: str, text: str) -> None:
+    def frame(self, direction: str, link: str, data: str | bytes) -> None:
         conn, url = self.dials[link]
-        self.recorded.append(RecordedFrame(direction, "ws", text, self.now_ns / 1e9, url, conn))
+        binary = isinstance(data, bytes)
+        text = b64encode(data).decode() if isinstance(data, bytes) else data
+        self.recorded.append(RecordedFrame(direction, "ws", text, self.now_ns / 1e9, url, conn, binary))
 
     def answer(self, ref: int, answer: HttpAnswer) -> None:
         request = self.asked.pop(ref)
@@ -140,7 +143,7 @@ class _Listener(Desk):
         super().__init__(setup, run, now_ns)
 
     def frame(self, link: str, data: str | bytes, now_ns: int) -> None:
-        self.run.frame("in", link, data if isinstance(data, str) else data.decode())
+        self.run.frame("in", link, data)
         super().frame(link, data, now_ns)
 
     def answered(self, ref: int, answer: HttpAnswer | NoAnswer, now_ns: int) -> None:

@@ -46,7 +46,17 @@ from arbkit.core.types import (
     rest_link,
 )
 
-__all__ = ["AnyCatalogue", "RecordedFrame", "Replay", "Summary", "read_frames"]
+__all__ = ["AnyCatalogue", "RecordedFrame", "Replay", "Summary", "read_frames", "started"]
+
+_MOMENT_NS = 2_000_000_000
+
+
+def started(session: Session, now_ns: int) -> list[Output]:
+    """What a session does first. Some venues take no message in the first moment: then what it does after that."""
+    outputs = list(session.start(now_ns))
+    if not outputs and session.due_ns <= now_ns + _MOMENT_NS:
+        outputs += session.tick(session.due_ns)
+    return outputs
 
 
 class RecordedFrame(Struct, frozen=True, gc=False, omit_defaults=True):

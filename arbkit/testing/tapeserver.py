@@ -34,7 +34,7 @@ from arbkit.core.types import (
     Send,
     rest_link,
 )
-from arbkit.testing.recording import RecordedFrame, Replay
+from arbkit.testing.recording import RecordedFrame, Replay, started
 
 __all__ = ["MUTATIONS", "Moment", "TapeServer", "Teller", "TrueTop"]
 
@@ -291,7 +291,7 @@ class _Client:
         return self.server.exchange.session(link, self.server.catalogue, None)
 
     def begin(self) -> Moment:
-        self._take(self.session.start(self.now_ns))
+        self._take(started(self.session, self.now_ns))
         return self._moment(-1)
 
     def step(self, index: int, payloads: Sequence[str | bytes]) -> Moment:

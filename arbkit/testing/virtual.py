@@ -217,7 +217,7 @@ class VirtualRun:
         link = self._links.get(frame.conn)
         if link is not None and self._conns.get(link) == frame.conn:
             now_ns = self.clock_ns
-            self.desk.frame(link, frame.text, now_ns)
+            self.desk.frame(link, frame.data, now_ns)
             self.desk.read_end(link, now_ns)
 
     def _pinged(self, conn: int) -> None:

@@ -68,3 +68,72 @@ def test_a_token_that_never_comes_ends_the_link_too() -> None:
     socket.start(0)
     with pytest.raises(kit.RemoteProtocolError, match="not confirmed"):
         socket.tick(socket.due_ns)
+
+
+def test_an_address_with_a_token_is_asked_for_before_the_dial() -> None:
+    """Each dial needs a new one. Nothing is sent before the venue has spoken."""
+    socket = kit.AccountSocket(
+        kit.Context(LINK, kit.Catalogue(), None),
+        calls=CALLS,
+        read=lambda socket, data, now_ns: socket.logged_in(now_ns),
+        address=lambda answer: kit.Dial(f"wss://toy?token={answer.body.decode()}"),
+        login=lambda context, now_ns: None,
+    )
+    asked = socket.dial(0)
+    assert isinstance(asked, kit.Ask)
+    assert asked.kind is kit.AskKind.TOKEN
+    with pytest.raises(kit.RemoteProtocolError, match="no token"):
+        socket.answered(asked, kit.NoAnswer("timed out"), 1)
+    assert socket.answered(asked, kit.HttpAnswer(200, {}, b"t-1"), 1) == ()
+    assert socket.dial(2) == kit.Dial("wss://toy?token=t-1")
+    assert socket.start(3) == ()
+    assert not socket.is_ready
+    assert list(socket.receive("welcome", 4)) == [kit.Ready("toy.main.private", 4)]
+
+
+def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
+    """A renewal without answer is nothing: the next one may succeed. One that is refused ends the link."""
+
+    def address(answer: kit.HttpAnswer) -> kit.Dial:
+        if answer.status != 200:
+            raise kit.RemoteProtocolError("toy knows no such token")
+        return kit.Dial(kit.Secret(f"wss://toy?token={answer.body.decode()}"))
+
+    socket = kit.AccountSocket(
+        kit.Context(LINK, kit.Catalogue(), None),
+        calls=CALLS,
+        read=lambda socket, data, now_ns: (),
+        address=address,
+        renewal=kit.Heartbeat(lambda now_ns: kit.Ask(kind=kit.AskKind.TOKEN, ref="t-1"), 1800 * kit.S),
+    )
+    first = socket.dial(0)
+    assert isinstance(first, kit.Ask)
+    socket.answered(first, kit.HttpAnswer(200, {}, b"t-1"), 1)
+    socket.start(2)
+    assert socket.due_ns == 2 + 1800 * kit.S
+    (renewal,) = socket.tick(socket.due_ns)
+    assert isinstance(renewal, kit.Ask)
+    assert (renewal.kind, renewal.ref) == (kit.AskKind.TOKEN, "t-1")
+    assert socket.answered(renewal, kit.NoAnswer("timed out"), 3) == ()
+    assert socket.due_ns == 2 + 3600 * kit.S
+    assert socket.answered(renewal, kit.HttpAnswer(200, {}, b"t-1"), 4) == ()
+    with pytest.raises(kit.RemoteProtocolError, match="no such token"):
+        socket.answered(renewal, kit.HttpAnswer(400, {}, b"{}"), 5)
+
+
+def test_a_venue_that_takes_no_message_at_first_is_left_alone() -> None:
+    """The login goes out when the wait is over, once, and the patience begins then."""
+    socket = kit.AccountSocket(
+        kit.Context(LINK, kit.Catalogue(), None),
+        url="wss://toy",
+        calls=CALLS,
+        read=lambda socket, data, now_ns: socket.logged_in(now_ns),
+        login=lambda context, now_ns: kit.Send("login"),
+        wait_ns=kit.S,
+    )
+    assert socket.start(5) == ()
+    assert socket.due_ns == 5 + kit.S
+    assert socket.tick(4 + kit.S) == []
+    assert socket.tick(5 + kit.S) == [kit.Send("login")]
+    assert socket.due_ns == 5 + 11 * kit.S
+    assert socket.receive("ok", 6 + kit.S) == [kit.Ready("toy.main.private", 6 + kit.S)]

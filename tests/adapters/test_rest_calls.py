@@ -72,6 +72,29 @@ def test_pages_that_are_asked_for_by_their_number(how: dict[str, Any], pages: Se
     assert [one.order_id for one in listing.updates] == ["1", "2", "3", "4", "5"]
 
 
+def test_pages_that_do_not_move_on_are_an_incomplete_listing() -> None:
+    """More rows of one time than a page holds, where pages are asked for by time: nothing comes after it."""
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.ListOpenOrders: kit.Call(
+                "/orders", kit.each(ORDER.read), pages=kit.Pages("until", lambda rows: str(rows[-1]["at"]))
+            )
+        },
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    rest = kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+    body = b'[{"id": "1", "state": "open", "at": 7}]'
+    (asked,) = rest.answered(kit.ListOpenOrders(account=ME), kit.HttpAnswer(200, {}, body, 1, 2), 2)
+    assert isinstance(asked, kit.Ask)
+    notice, listing = rest.answered(asked, kit.HttpAnswer(200, {}, body, 1, 2), 2)
+    assert isinstance(notice, kit.Notice)
+    assert isinstance(listing, kit.Listing)
+    assert not listing.complete
+
+
 def test_a_heartbeat_tells_when_it_was_last_looked_at() -> None:
     """For requests that carry a time, and are written where no time is given."""
     beat = kit.Heartbeat("ping", 10)
@@ -165,3 +188,90 @@ def test_a_page_that_was_answered_before_says_nothing() -> None:
     (more,) = answer(rest, QUERY, ("1", "", "open"), ("2", "", "open"))
     assert answer(rest, more)
     assert answer(rest, more) == []
+
+
+# --- open orders of one instrument at a time
+
+
+def test_open_orders_are_listed_for_each_instrument_that_has_some() -> None:
+    """One listing, without the instrument; a page that is missing makes it incomplete."""
+    asking = kit.Call(
+        "/with-orders",
+        lambda got: [kit.Ask(kind=kit.AskKind.PAGE, instrument=f"toy:{name}") for name in got.rows],
+        rows=list[str],
+    )
+    listing = kit.Call(
+        "/orders",
+        kit.each(ORDER.read),
+        params=lambda context, what: [("pair", context.native(what.instrument))],
+        among=asking,
+    )
+    table = kit.CallTable(
+        "toy",
+        {kit.ListOpenOrders: listing},
+        verdicts=kit.Verdicts(ok=[200], rejected={}),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+
+    def answers(*bodies: tuple[int, bytes]) -> tuple[list[str], Any]:
+        context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+        rest = kit.RestSession(context, table, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+        asked: Any = kit.ListOpenOrders(account=ME)
+        urls: list[str] = []
+        for status, body in bodies:
+            urls.append(url(rest.encode(asked if isinstance(asked, kit.Ask) else [asked], 0)))
+            outputs = rest.answered(asked, kit.HttpAnswer(status, {}, body, 1, 2), 2)
+            asked = outputs[0]
+        return urls, outputs[-1]
+
+    row = b'[{"id":"%d","state":"open","symbol":"x"}]'
+    urls, whole = answers((200, b'["A-B","C-D"]'), (200, row % 1), (200, row % 2))
+    assert urls == ["https://toy/with-orders", "https://toy/orders?pair=AB", "https://toy/orders?pair=CD"]
+    assert (whole.instrument, whole.complete, [one.order_id for one in whole.updates]) == ("", True, ["1", "2"])
+    assert answers((200, b"[]"))[1].updates == []
+    assert not answers((200, b'["A-B","C-D"]'), (200, row % 1), (400, b"no"))[1].complete
+    one = kit.RestSession(
+        kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None),
+        table,
+        sign=kit.unsigned("https://toy"),
+        unwrap=kit.bare,
+    )
+    assert url(one.encode([kit.ListOpenOrders(account=ME, instrument="toy:A-B")], 0)) == "https://toy/orders?pair=AB"
+
+
+@pytest.mark.parametrize("by_5xx", [False, True])
+def test_a_status_from_500_leaves_a_new_order_unknown_and_refuses_a_cancel_where_the_venue_writes_so(
+    by_5xx: bool,
+) -> None:
+    """A cancel only by a listed code in the venue's own envelope; a 429 never proves anything."""
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.NewOrder: kit.Call("/orders", lambda got: [], method="POST"),
+            kit.CancelOrder: kit.Call("/orders", lambda got: [], method="DELETE"),
+        },
+        verdicts=kit.Verdicts(
+            ok=[0], rejected={kit.RejectReason.INSUFFICIENT_FUNDS: [306], kit.RejectReason.INSTRUMENT: [309]}
+        ),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+
+    def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
+        return kit.RestReply(int(answer.body), "no money", b"null") if answer.body.isdigit() else None
+
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    rest = kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=unwrap, refuses_by_5xx=by_5xx)
+    buy = kit.NewOrder(
+        account=ME, instrument=BTC, cl_ord_id="a", side=kit.Side.BUY, qty=kit.number("1"), px=kit.number("1")
+    )
+    cancel = kit.CancelOrder(account=ME, instrument=BTC, cl_ord_id="a", order_id="7")
+
+    def reasons(what: Any, http: int, body: bytes) -> list[Any]:
+        outputs = rest.answered(what, kit.HttpAnswer(http, {}, body), 1)
+        return [(out.ord_status, out.reason) for out in outputs if isinstance(out, kit.OrderUpdate)]
+
+    for http, body in ((500, b"306"), (500, b"0"), (500, b"307"), (500, b"<html>"), (429, b"306")):
+        assert {status for status, _ in reasons(buy, http, body)} == {kit.OrdStatus.UNKNOWN}
+    refused = [reason for _, reason in reasons(cancel, 500, b"309")]
+    assert refused == ([kit.RejectReason.INSTRUMENT] if by_5xx else [None]) or refused == []
+    assert reasons(cancel, 500, b"0") == reasons(cancel, 500, b"<html>")

@@ -218,3 +218,23 @@ def test_a_gap_of_the_connection_loses_every_book_by_one_request() -> None:
     socket.receive("A", 3 * S)
     late = asked(socket.tick(11 * S))
     assert [one["args"] for one in late] == [["book.B", "book.C", "book.D"], ["book.E"]] * 2
+
+
+def test_a_venue_that_takes_no_message_at_first_gets_its_subscriptions_later() -> None:
+    """Once, when the wait is over."""
+    coin = Instrument(venue="x", symbol="A-USDT", native="A", base="A", quote="USDT", tick=Decimal(1), lot=Decimal(1))
+    link = LinkSpec(link="x.0", venue="x", role=Role.PUBLIC, instruments=[coin.id])
+    socket = BookSocket(
+        Context(link, Catalogue([coin]), None),
+        url="wss://x",
+        read=read,
+        feeds={"book": BookFeed(10, Chained)},
+        streams=lambda native: [("book", native)],
+        write=write,
+        wait_ns=S,
+    )
+    assert socket.start(0) == ()
+    assert socket.due_ns == S
+    assert asked(socket.tick(S - 1)) == []
+    assert [one["args"] for one in asked(socket.tick(S))] == [["book.A"]]
+    assert asked(socket.tick(2 * S)) == []

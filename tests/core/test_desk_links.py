@@ -189,12 +189,19 @@ def test_late_frames_of_a_quarantined_link_are_ignored(rig):
 
 
 def test_announced_end_is_followed_at_once(rig):
-    """``going_away``: the next connection is dialled without a delay."""
+    """``going_away``: the next connection is dialled without a delay, while the books stay. If the old one ends before
+    the new one has them, the new one is its successor all the same."""
     rig.run(5)
     before = rig.count("dial")
     rig.say("aa.public", Notice("aa", "maintenance", going_away=True))
-    rig.close("aa.public")
     rig.run(0.001)
+    assert rig.count("dial") == before + 1
+    assert rig.port.log[-1] == ("dial", "aa.public~")
+    assert rig.desk.books[A].state is BookState.SYNCED
+    rig.close("aa.public")
+    rig.run(30)
+    assert rig.desk.books[A].state is BookState.LOST
+    assert "aa.public" not in rig.desk.links
     assert rig.count("dial") == before + 1
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import struct
+from collections.abc import Mapping
 from decimal import Decimal
 
 import aiohttp
@@ -17,6 +18,8 @@ from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault
 from arbkit.sim.shell import serve
+from arbkit.sim.venue import SimExchange
+from arbkit.sim.wire import Reply, SimWire
 from arbkit.sim.world import World
 
 CLOCK = Clock()
@@ -157,3 +160,26 @@ async def test_a_client_that_never_pongs_is_cut() -> None:
         assert not readers[0].done()
         assert not good.closed
         readers[0].cancel()
+
+
+async def test_a_packed_frame_arrives_as_binary() -> None:
+    """As gzip of HTX; the other frames stay text."""
+
+    class Packed(BinanceDialect):
+        def __init__(self, exchange: SimExchange, out: SimWire) -> None:
+            super().__init__(exchange, out)
+            self._out = out
+
+        def connect(self, conn: int, target: str, headers: Mapping[str, str], now_ns: int) -> Reply | None:
+            self._out.send(conn, "packed", pack=bytes.upper)
+            self._out.send(conn, "plain")
+            return super().connect(conn, target, headers, now_ns)
+
+    world = World([Packed], seed=1, start_ns=CLOCK.now_ns())
+    async with (
+        serve(world, now_ns=CLOCK.now_ns) as served,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{served['venues']['binance']['ws_public']}/ws") as client,
+    ):
+        assert await client.receive_bytes() == b"PACKED"
+        assert await client.receive_str() == "plain"

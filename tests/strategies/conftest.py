@@ -52,6 +52,7 @@ class FakeView:
         self.down: set[str] = set()
         self.strangers: dict[str, str] = {}
         self.waits: dict[str, int] = {}
+        self.doubts: dict[str, int] = {}
         self.rooms: dict[str, Decimal] = {}
         self.refusals = Refusals()
         self.now = 0
@@ -80,6 +81,9 @@ class FakeView:
 
     def latency_ns(self, venue: str) -> int:
         return self.latency
+
+    def doubt_ns(self, venue: str) -> int:
+        return self.doubts.get(venue, 0)
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
         return self.moves.get((venue, asset, direction), True)

@@ -161,6 +161,21 @@ def test_a_venue_that_charges_in_quote_is_not_asked_for_more(made):
         assert Terms.between(view, buy, sell, slippage=0, cost_per_s=0, fee_in_base=True).fee_in_base is in_base
 
 
+def test_a_book_that_cannot_be_checked_earns_less_by_its_doubt(made):
+    """Two seconds of doubt cost as two seconds of age, on the leg of that venue, whichever side it is on."""
+    here, there = made.instrument("a"), made.instrument("b")
+    view = made.view(here, there)
+    view.doubts = {"a": 2_000_000_000}
+    buy, sell = made.book("a", [], [(100.0, 1.0)]), made.book("b", [(102.0, 1.0)], [])
+    sure, unsure = (
+        walk(buy, sell, Terms.between(given, here, there, slippage=0, cost_per_s=0.001, fee_in_base=False), 0)
+        for given in (made.view(here, there), view)
+    )
+    assert sure.net - unsure.net == pytest.approx(100.0 * 0.002)
+    terms = Terms.between(view, there, here, slippage=0, cost_per_s=0.001, fee_in_base=False)
+    assert terms.sell_latency_ns - terms.buy_latency_ns == 2_000_000_000
+
+
 def test_age_and_latency_take_from_the_edge(made):
     """The edge shrinks with the age of the books and the latency of the venue, down to nothing."""
     buy, sell = made.book("a", [], [(100.0, 1.0)], 10), made.book("b", [(101.0, 1.0)], [], 10)

@@ -21,6 +21,7 @@ from arbkit.core.types import (
     AskKind,
     CancelOrder,
     Catalogue,
+    Dial,
     HttpAnswer,
     Instrument,
     LinkSpec,
@@ -127,8 +128,8 @@ def test_endpoints(venue: Any, endpoints: tuple[VenueSettings, dict[Role, str]])
             assert (request.method, request.body) == ("GET", b"")
             assert made.environment == "demo" or not request.headers
             found[link.role] = request.url
-        else:
-            found[link.role] = session.dial(NOW_NS).url
+        elif isinstance(dial := session.dial(NOW_NS), Dial):  # else it asks for a token that the address contains
+            found[link.role] = dial.url
     assert {role: found[role] for role in expected} == expected
 
 

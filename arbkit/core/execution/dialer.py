@@ -14,6 +14,7 @@ from arbkit.core.alarms import Alarms
 from arbkit.core.counters import Counters
 from arbkit.core.execution.requests import Requests
 from arbkit.core.log import Log
+from arbkit.core.market.books import Books
 from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.port import Port
 from arbkit.core.protocols import Session
@@ -45,6 +46,7 @@ class Dialer:
         requests: Requests,
         guard: Guard,
         watchdog: Watchdog,
+        market: Books,
         rng: Random,
         counters: Counters,
         log: Log,
@@ -56,6 +58,7 @@ class Dialer:
         self._requests = requests
         self._guard = guard
         self._watchdog = watchdog
+        self._market = market
         self._rng = rng
         self._counters = counters
         self._log = log
@@ -63,15 +66,33 @@ class Dialer:
         self._waiting: dict[str, list[Send]] = {}
         self._throttles: dict[str, Throttle] = {}
 
-    def add(self, spec: LinkSpec, now_ns: int, session: Session | None = None) -> Link:
-        """A link to hold from now on. A REST link comes with its session, a socket gets one when it is dialled."""
-        link = Link(spec, session, self._watchdog.add(spec), self._counters.link(spec.link), now_ns)
+    def add(self, spec: LinkSpec, now_ns: int, session: Session | None = None, books: Books | None = None) -> Link:
+        """A link to hold from now on. A REST link comes with its session, a socket gets one when it is dialled.
+        ``books``: what it fills, if not the desk's."""
+        watch, counted = self._watchdog.add(spec), self._counters.link(spec.link)
+        link = Link(spec, session, watch, counted, self._market if books is None else books, now_ns)
         self.links[spec.link] = link
         if spec.send_limit is not None:
             limits = [limit for limit in (spec.send_limit, spec.send_burst) if limit is not None]
             self._throttles[spec.link] = Throttle(limits)
         self.settle(link, now_ns)
         return link
+
+    def remove(self, link: Link) -> None:
+        """Forget a link whose connection has ended, or was never made."""
+        name = link.spec.link
+        link.counted.up = 0
+        link.watch.closed()
+        self.alarms.cancel(name)
+        self._watchdog.remove(name)
+        self._waiting.pop(name, None)
+        self._throttles.pop(name, None)
+        self.links.pop(name, None)
+
+    def opened(self, link: Link, now_ns: int) -> None:
+        """Its connection is made."""
+        link.opened(now_ns)
+        self.settle(link, now_ns)
 
     def wake(self, link: Link, now_ns: int) -> None:
         """Dial what is due, send what may go now."""
@@ -153,7 +174,7 @@ class Dialer:
             self.alarms.by(link.spec.link, link.dial_ns)
         elif link.phase is Phase.UP:
             link.due_ns = link.session.due_ns
-            self.alarms.by(link.spec.link, link.due_ns)
+            self.alarms.by(link.spec.link, min(link.due_ns, link.leave_ns))
             waiting = self._waiting.get(link.spec.link)
             limit = link.spec.send_limit
             if waiting and limit is not None:

@@ -66,6 +66,9 @@ BLOCKED_NS = 1_000_000
 """A request whose tokens are there but blocked is tried again after this."""
 
 
+_UNANSWERED = NoAnswer("not answered yet")
+
+
 class Answered:
     """A REST answer matched to what it answers."""
 
@@ -78,7 +81,7 @@ class Answered:
         self.commands = commands
         """All that travelled in the request (a batch of orders, or the one command)."""
         self.sent_ns = sent_ns
-        self.answer: HttpAnswer | NoAnswer = NoAnswer("not answered yet")
+        self.answer: HttpAnswer | NoAnswer = _UNANSWERED
         self.refusal: HttpAnswer | None = None
         """A read that the venue refused (``_REFUSALS``, 5xx): what it says of rate limits, and to a person, counts."""
         self.repeated = False

@@ -24,6 +24,9 @@ come in two messages, a book is crossed between them."""
 LONGEST_NS = 60_000_000_000
 
 
+_CONTENT = sorted({*Book.__slots__} - {"instrument", "epoch", "updates"})
+
+
 class _Crossed(Struct):
     """A book that is crossed, or was a short time ago."""
 
@@ -83,6 +86,17 @@ class Books:
         _apply(book, update)
         self.touched[update.instrument] = None
         return book
+
+    def take(self, other: Book) -> None:
+        """Put the content of another book of the same instrument in place of this one's, in one step: a new epoch."""
+        book = self.by_id[other.instrument]
+        for name in _CONTENT:
+            setattr(book, name, getattr(other, name))
+        book.epoch += 1
+        book.updates += other.updates
+        if book.crossed_ns and book.instrument not in self._crossed:
+            self._crossed[book.instrument] = _Crossed(book.crossed_ns + CROSSED_NS)
+        self.touched[book.instrument] = None
 
     def overlay(self, top: TopUpdate) -> bool:
         """Lay a faster best bid and ask over the book; False when the book has newer data already."""
@@ -155,7 +169,7 @@ def _apply(book: Book, update: BookUpdate) -> None:
         ladder.replace(book.asks, update.asks)
         book.epoch += 1
         book.depth = update.depth
-        book.most = 2 * update.depth + ladder.SLACK if update.depth else ALL
+        book.most = ALL if not update.depth else update.depth if update.window else 2 * update.depth + ladder.SLACK
         book.state = _SYNCED
         book.reason = ""
         book.top = None
@@ -178,8 +192,8 @@ def _apply(book: Book, update: BookUpdate) -> None:
     most = book.most
     if len(bids) > most or len(asks) > most:
         # levels far beyond what the venue vouches for only get old
-        ladder.prune(book.bids, 2 * book.depth)
-        ladder.prune(book.asks, 2 * book.depth)
+        ladder.prune(book.bids, min(most, 2 * book.depth))
+        ladder.prune(book.asks, min(most, 2 * book.depth))
         bids, asks = book.bids.keys, book.asks.keys
     if top is None and bids and asks:  # the usual case
         book.bid_px = bid = bids[-1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from arbkit.core.market.book import Book
+from arbkit.core.market.books import CROSSED_NS
 from arbkit.core.market.identity import Identity
 from arbkit.core.money.limits import Limits
 from arbkit.core.types import BookState, Catalogue, Instrument, NewOrder, Side
@@ -17,6 +18,9 @@ _SYNCED = BookState.SYNCED
 _ZERO = Decimal(0)
 MAX_AGE_NS = 60_000_000_000
 """A book without an update for a minute is not traded on, whatever the symbol's usual rate."""
+
+DOUBT_NS = CROSSED_NS
+"""A level that should be gone stays in a book that cannot be checked until it has been crossed for so long."""
 
 
 class DeskView:
@@ -65,6 +69,9 @@ class DeskView:
 
     def latency_ns(self, venue: str) -> int:
         return self._venues[venue].latency_ns
+
+    def doubt_ns(self, venue: str) -> int:
+        return DOUBT_NS if self._venues[venue].exchange.capabilities.book_check == "none" else 0
 
     def movable(self, venue: str, asset: str, direction: str) -> bool | None:
         return self._venues[venue].movable(asset, direction)

@@ -179,8 +179,12 @@ class HttpRequest(Struct, frozen=True, gc=False):
     url: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    """Not shown by ``repr``: some venues have the key and the signature in it."""
     most: int = 1 << 20
     """An answer of more bytes is not read. ``execution.requests`` raises it for the listings that need more."""
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method!r}, {self.url!r}, {self.headers!r}, <{len(self.body)} bytes>)"
 
 
 class HttpAnswer(Struct, frozen=True, gc=False):

@@ -116,6 +116,9 @@ class BookUpdate(Struct, frozen=True, gc=False):
     recv_ns: int = 0
     depth: int = 0
     """Levels per side that the feed keeps up to date (0 = all that it sends). Set with a snapshot."""
+    window: bool = False
+    """The venue sends no delete for a level that falls out of ``depth``, and sends it anew when it comes back: levels
+    beyond ``depth`` are dropped at once. Set with a snapshot."""
 
 
 class BookLost(Struct, frozen=True, gc=False):

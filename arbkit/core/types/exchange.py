@@ -47,6 +47,8 @@ class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):
     """A second limit of the same messages over a shorter time; its bucket has the same name."""
     silence_ns: int = 30_000_000_000
     """The socket counts as dead after this time without any byte (pings and pongs count)."""
+    life_ns: int = 0
+    """The venue cuts the connection after this time; another one takes its place before (0 = it may live on)."""
     quiet_ns: int = 0
     """The subscription counts as dead after this time without data for any of its instruments (0 = no limit)."""
 
@@ -94,9 +96,13 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     end_reasons: bool = True
     """Reports say why an order ended: an IOC or FOK is EXPIRED also in a query, and a post-only order that would have
     matched has its reason. Without it some ends read as plain CANCELED."""
+    tells_maker: bool = True
+    """Fills say whether the order was the maker. Otherwise ``Fill.maker`` is false for all of them."""
     streams_fills: bool = True
     """The private stream tells each fill. Otherwise it tells how much of an order is filled, and the fills are listed
     at once (``ListFills``)."""
+    streams_fees: bool = True
+    """A fill on the private stream has its fee. Otherwise the listing tells it later (``ListFills``)."""
     answers_named: bool = True
     """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
     Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""
@@ -106,6 +112,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     book_check: str = "sequence"
     """``sequence``, ``connection`` (messages are numbered over all books of a connection: a missing one spoils them
     all), ``checksum`` or ``none``."""
+    clock_step_ns: int = 0
+    """The venue tells its time in whole steps of this length at best (0 = 1 ms or less)."""
     checked: str = ""
     """ISO date of the last comparison with the venue's documentation."""
     changes: Mapping[str, str] = {}

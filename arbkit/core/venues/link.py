@@ -21,9 +21,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from random import Random
+from zlib import crc32
 
 from arbkit.core.counters import LinkCounters
 from arbkit.core.errors import LocalProtocolError
+from arbkit.core.market.books import Books
 from arbkit.core.market.watchdog import LinkWatch
 from arbkit.core.protocols import Session
 from arbkit.core.types import NEVER, Ask, Command, Dial, HttpAnswer, LinkSpec, NoAnswer, Output, Role, Wire
@@ -82,9 +84,11 @@ class Link:
     __slots__ = (
         "_bad",
         "attempt",
+        "books",
         "counted",
         "dial_ns",
         "due_ns",
+        "leave_ns",
         "phase",
         "ready",
         "ready_ns",
@@ -96,9 +100,17 @@ class Link:
     )
 
     def __init__(
-        self, spec: LinkSpec, session: Session | None, watch: LinkWatch, counted: LinkCounters, now_ns: int
+        self,
+        spec: LinkSpec,
+        session: Session | None,
+        watch: LinkWatch,
+        counted: LinkCounters,
+        books: Books,
+        now_ns: int,
     ) -> None:
         self.spec = spec
+        self.books = books
+        """What its updates change: the desk's books, or those of an heir (``execution.successors``)."""
         self.session: Session = NOT_DIALLED if session is None else session
         self.watch = watch
         self.counted = counted
@@ -106,6 +118,8 @@ class Link:
         self.dial_ns = now_ns if self.phase is Phase.WAITING else NEVER
         self.due_ns = NEVER
         """When its session wants ``tick``, as far as the dialer knows: ``Dialer.settle``."""
+        self.leave_ns = NEVER
+        """When it is to be replaced, because the venue cuts it soon after."""
         self.attempt = 0
         self.up_ns = now_ns
         self.ready = spec.role is Role.REST
@@ -123,6 +137,9 @@ class Link:
     def opened(self, now_ns: int) -> None:
         self.phase = Phase.UP
         self.up_ns = now_ns
+        life_ns = self.spec.life_ns
+        early = 0.02 + 0.04 * (crc32(self.spec.link.encode()) / 2**32)  # not all links at one time
+        self.leave_ns = now_ns + life_ns - int(life_ns * early) if life_ns else NEVER
         self.reason = ""
         self._bad.clear()
         self.watch.opened(now_ns)
@@ -133,6 +150,7 @@ class Link:
         if self.phase in (Phase.UP, Phase.CLOSING) and now_ns - self.up_ns >= SETTLED_NS:
             self.attempt = 0
         self.phase = Phase.WAITING
+        self.leave_ns = NEVER
         self.session = NOT_DIALLED  # what was asked for the old connection must not speak any more
         self.ready = False
         self.reason = reason

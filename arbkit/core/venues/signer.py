@@ -24,7 +24,7 @@ class LocalSigner:
     encoding; error texts never contain the secret. ``offset_ns`` is measured by the desk: venue clock minus our clock.
     """
 
-    __slots__ = ("_decoded", "_encoding", "_key", "_nonce", "_passphrase", "_private", "_secret", "offset_ns")
+    __slots__ = ("_decoded", "_encoding", "_key", "_nonce", "_passphrases", "_private", "_secret", "offset_ns")
 
     def __init__(self, key: str, secret: str, passphrase: str = "", *, encoding: str = "utf-8") -> None:
         self._key = key
@@ -32,7 +32,8 @@ class LocalSigner:
         self._encoding = encoding
         self._decoded = b""
         """The secret as the venue's own encoding gives it."""
-        self._passphrase = Secret(passphrase)
+        self._passphrases = {"": Secret(passphrase)}
+        """As it is, and signed, by the algorithm."""
         self._private: Any = None
         self._nonce = 0
         self.offset_ns = 0
@@ -47,8 +48,13 @@ class LocalSigner:
     def key(self) -> str:
         return self._key
 
-    def passphrase(self) -> str:
-        return self._passphrase
+    def passphrase(self, signed: str = "") -> str:
+        """As it is, or the base64 HMAC of it by the algorithm ``signed``, made once."""
+        found = self._passphrases.get(signed)
+        if found is None:
+            digest = self.hmac(signed, self._passphrases[""].reveal().encode())
+            found = self._passphrases[signed] = Secret(base64.b64encode(digest).decode())
+        return found
 
     def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
         """Raw HMAC digest of ``payload``. The venue's ``encoding`` counts if the configuration names none."""

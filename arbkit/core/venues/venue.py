@@ -200,7 +200,7 @@ class Venue:
         patience_ns = able.order_window_ns + able.order_timeout_ns + 2 * able.lookup_lag_ns
         self.orders = Orders(setup.account, fill_ids=able.fill_ids, keep_ns=KEEP_NS + patience_ns)
         self._began_ns = now_ns
-        self.clock = VenueClock()
+        self.clock = VenueClock(step_ns=able.clock_step_ns)
         self.resolver = Resolver(
             setup.account,
             able,
@@ -373,6 +373,8 @@ class Venue:
             poll.failed += 1
             return None
         poll.due_ns = now_ns + EVERY_NS[kind]
+        if kind is AskKind.TIME:
+            poll.due_ns = self.clock.ask_ns(poll.due_ns, now_ns)
         poll.failed = 0
         poll.known = True
         if kind is AskKind.CATALOGUE:

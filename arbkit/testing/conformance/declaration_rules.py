@@ -32,6 +32,7 @@ from arbkit.testing.conformance import purity
 from arbkit.testing.conformance.invented import an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS
 from arbkit.testing.conformance.rules import NotRun, VenueUnderTest, must, rule, same
+from arbkit.testing.recording import started
 
 __all__: list[str] = []
 
@@ -213,7 +214,7 @@ def subscriptions(subject: VenueUnderTest) -> None:
 def _started(exchange: Exchange, link: LinkSpec, catalogue: Catalogue) -> Sequence[object]:
     session = exchange.session(link, catalogue, AnyKey() if link.account else None)
     session.dial(START_NS)
-    return session.start(START_NS)
+    return started(session, START_NS)
 
 
 @rule("heartbeats")
@@ -228,7 +229,7 @@ def pings(subject: VenueUnderTest) -> str | None:
             continue
         session = exchange.session(link, Catalogue(many), AnyKey())
         session.dial(START_NS)
-        first = {_bare(out.data) for out in session.start(START_NS) if isinstance(out, Send)}
+        first = {_bare(out.data) for out in started(session, START_NS) if isinstance(out, Send)}
         now_ns, end_ns, ticks = START_NS, START_NS + 3 * link.silence_ns, 0
         sent = [START_NS]
         while (due_ns := session.due_ns) <= end_ns and due_ns < NEVER:

@@ -34,7 +34,7 @@ from arbkit.testing.conformance.bent import BODIES, GARBAGE, bent
 from arbkit.testing.conformance.invented import an_order, invented
 from arbkit.testing.conformance.rig import SECOND, START_NS, UNREADABLE, Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
-from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames
+from arbkit.testing.recording import AnyCatalogue, RecordedFrame, Summary, read_frames, started
 
 __all__: list[str] = []
 
@@ -141,7 +141,7 @@ def _sockets(
         if link.role is not Role.REST:
             session = exchange.session(link, catalogue, AnyKey())
             session.dial(START_NS)
-            session.start(START_NS)
+            started(session, START_NS)
             found.append((link, session))
     return found
 
@@ -218,7 +218,7 @@ def _story(subject: VenueUnderTest) -> list[object]:
             order = an_order(exchange.venue)
             said += session.encode([order], START_NS) if Role.REST in exchange.route(order) else ()
             continue
-        said += [session.dial(START_NS), *session.start(START_NS)]
+        said += [session.dial(START_NS), *started(session, START_NS)]
         for text in GARBAGE:
             said += _receive(link.link, session, text)
         while session.due_ns < min(NEVER, START_NS + 60 * SECOND):

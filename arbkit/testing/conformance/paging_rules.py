@@ -19,7 +19,7 @@ from arbkit.core.types import (
 )
 from arbkit.sim.market import MAKER
 from arbkit.sim.world import ACCOUNT
-from arbkit.testing.conformance.order_rules import judge, polled
+from arbkit.testing.conformance.order_rules import judge, same_end
 from arbkit.testing.conformance.rig import Rig
 from arbkit.testing.conformance.rules import VenueUnderTest, must, rule, same
 
@@ -137,7 +137,7 @@ def round_trips(subject: VenueUnderTest) -> None:
                 found = [u for u in reported if u.cl_ord_id == order.cl_ord_id and u.source == "poll"]
                 kind = f"{side.value} {tif.value}{' post-only' if post_only else ''} over {role.value}"
                 must(found, f"{kind}: not found by a query: {reported}"[:300])
-                same(found[-1].ord_status, polled(rig, end), f"{kind}: status in a query")
+                same_end(rig, found[-1].ord_status, end, f"{kind}: status in a query")
 
 
 @rule("catalogue and rounding", "dialect", "orders")

@@ -106,6 +106,8 @@ class _Line:
         self.conn = 0
         self.up = spec.role is Role.REST
         self.ready = False
+        self.asking = False
+        """A token was asked for; the dial follows."""
         self.closed = False
         """The credentials were refused; the link is not dialled again."""
         self.last_recv_ns = 0
@@ -177,10 +179,12 @@ class Rig:
         *,
         trades: Iterable[str] = (),
     ) -> Rig:
-        """Request time and catalogue, then open the links of ``roles`` and wait until they are ready. ``trades``: the
-        symbols whose public trades are wanted. The market of all others stands still."""
+        """Request time, catalogue and (where declared) the account's status, then open the links of ``roles`` and
+        wait until they are ready. ``trades``: the symbols whose public trades are wanted. The market of all others
+        stands still."""
         self._add(rest_link(self.venue, self.account))
-        for kind in (AskKind.TIME, AskKind.CATALOGUE):
+        status = (AskKind.ACCOUNT,) if self.exchange.capabilities.account_status else ()
+        for kind in (AskKind.TIME, AskKind.CATALOGUE, *status):
             self.ask(Ask(kind=kind))
         symbols, trades = list(symbols), list(trades)
         wanted = [self.instrument(symbol) for symbol in symbols]
@@ -305,8 +309,12 @@ class Rig:
         line.session = self.exchange.session(line.spec, self.catalogue, self.signer)
         dial = line.session.dial(self.now_ns)
         if isinstance(dial, Ask):
+            line.asking = True
             self._request(line, dial, 0)
             return
+        self._connect(line, dial)
+
+    def _connect(self, line: _Line, dial: Dial) -> None:
         self.sent.append((self.now_ns, line.spec.link, dial))
         parts = urlsplit(_reveal(dial.url))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -408,7 +416,7 @@ class Rig:
         if link is not None:
             line = self.lines[link]
             self.frames.append((line.spec.link, frame.text))
-            self._say(line, lambda: line.session.receive(frame.text, self.now_ns))
+            self._say(line, lambda: line.session.receive(frame.data, self.now_ns))
 
     def _answer(self, out: Answer) -> None:
         link, what, sent_ns, tries = self._flying.pop(out.ref)
@@ -426,6 +434,13 @@ class Rig:
                     self._at(SECOND, lambda: self._request(line, what, tries + 1))
                     return
         self._say(line, lambda: line.session.answered(what, answer, self.now_ns))
+        if line.asking and not line.closed:
+            line.asking = False
+            dial = line.session.dial(self.now_ns)
+            if isinstance(dial, Dial):
+                self._connect(line, dial)
+            else:  # there is no token
+                self._at(_REDIAL_NS, lambda: self._dial(line))
 
     def _say(self, line: _Line, call: Callable[[], Sequence[Output]]) -> None:
         """Call a session with the exception guard of a desk, and process its outputs."""

@@ -71,6 +71,7 @@ class Binance:
             most=_SYMBOLS_PER_LINK,
             public={"send_limit": sockets.MESSAGES, "silence_ns": 60 * kit.S, "quiet_ns": 120 * kit.S},
             sockets={role: {"silence_ns": 60 * kit.S} for role in (kit.Role.PRIVATE, kit.Role.TRADE)},
+            life_ns=kit.DAY,
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:

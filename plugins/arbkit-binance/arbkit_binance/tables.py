@@ -19,7 +19,7 @@ from arbkit_binance.verdicts import VERDICTS
 LIMITS = (
     kit.RateLimit("weight", 6000, 60 * kit.S),
     kit.RateLimit("orders_10s", 50, 10 * kit.S),
-    kit.RateLimit("orders_1d", 160_000, 86_400 * kit.S),
+    kit.RateLimit("orders_1d", 160_000, kit.DAY),
     kit.RateLimit("connections", 300, 300 * kit.S),
 )
 """The smallest of the documented values; ``exchangeInfo`` and each answer report the real ones."""
@@ -252,7 +252,7 @@ def _key(got: kit.Got) -> Sequence[kit.Output]:
     elif until_ns and until_ns <= got.now_ns:
         problem = "the key's trade permission has expired: enable spot and margin trading in the API management again"
     elif until_ns:
-        days = (until_ns - got.now_ns) // (86_400 * kit.S)
+        days = (until_ns - got.now_ns) // kit.DAY
         warnings.append(
             f"the key's trade permission expires in {days} days: restrict the key to addresses, or renew it"
         )

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from frames import ORDER, WRITTEN, Wire, texts
+
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
@@ -27,40 +29,22 @@ class BinanceTeller:
         if truth is None:
             return None
         count = int(query["limit"])
-        sides = {
-            name: [[repr(px), repr(qty)] for px, qty in levels[:count]]
-            for name, levels in (("bids", truth.bids), ("asks", truth.asks))
-        }
+        sides = {name: texts(levels, count) for name, levels in (("bids", truth.bids), ("asks", truth.asks))}
         return json.dumps({"lastUpdateId": truth.seq, **sides}).encode()
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         return [json.dumps({"result": None, "id": json.loads(text)["id"]})]
 
 
-class BinanceWire:
+class BinanceWire(Wire):
     """``depth@100ms``: changes by ``U`` and ``u``, joined to a snapshot over REST."""
 
     options = {"depth": "5000"}
-    replayed = False
     window = 0
     style = "padded"
     zero = "0.00000000"
-    counts = "updates"
     kind = "rest"
-    quirks = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "reconnect",
-        "straddle",
-        "late snapshot",
-        "old snapshot",
-        "refused snapshot",
-    )
+    quirks = (*WRITTEN, *ORDER, "reconnect", "straddle", "late snapshot", "old snapshot", "refused snapshot")
 
     def delta(self, message: Any) -> str:
         data = {"e": "depthUpdate", "E": message.ms, "s": message.native, "U": message.first, "u": message.last}
@@ -86,16 +70,7 @@ class FuturesWire(BinanceWire):
 
 
 WIRES = {"": BinanceWire(), "-futures": FuturesWire()}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "repeated",
-    "reconnect",
-    "straddle",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "repeated", "reconnect", "straddle", "late snapshot")
 """What ccxt.pro follows by itself. Its join takes any snapshot, so the old one is left out."""
 CCXT_GAP = "ChecksumError"
 RECORDINGS = {

@@ -61,7 +61,14 @@ class Bitget:
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         private = {kit.Role.PRIVATE: _LIMITS}
         return kit.usual_links(
-            "bitget", instruments, account, trades, most=BOOKS_PER_LINK, public=_LIMITS, sockets=private
+            "bitget",
+            instruments,
+            account,
+            trades,
+            most=BOOKS_PER_LINK,
+            public=_LIMITS,
+            sockets=private,
+            life_ns=kit.DAY,
         )
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:

@@ -29,7 +29,7 @@ EACH_SECOND = {
 }
 """Requests of each call in a second: by account, those without a key by address."""
 _PAGE = 100
-_FILLS_NS = 90 * 86_400 * kit.S
+_FILLS_NS = 90 * kit.DAY
 _DIGITS = 18
 _TIFS = {kit.Tif.GTC: "gtc", kit.Tif.IOC: "ioc", kit.Tif.FOK: "fok"}
 

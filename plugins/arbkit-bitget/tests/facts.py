@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, STARTS, WRITTEN, SocketTeller, Wire
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 
@@ -14,15 +16,12 @@ def native(number: int) -> str:
     return f"C{number}USDT"
 
 
-class BitgetTeller:
+class BitgetTeller(SocketTeller):
     """Bitget's side: each argument of a subscription to ``books`` is acknowledged and answered by a snapshot."""
 
     def symbol(self, data: str | bytes) -> str:
         frame = {} if data == "pong" else json.loads(data)
         return frame["arg"]["instId"] if "action" in frame else ""
-
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         if text == "ping":
@@ -44,32 +43,12 @@ class BitgetTeller:
         return frames
 
 
-class BooksWire:
+class BooksWire(Wire):
     """``books``: a snapshot, then changes by ``pseq`` and ``seq``."""
 
-    options: dict[str, str] = {}
     channel = "books"
-    replayed = False
     window = 200
-    style = "plain"
-    zero = "0"
-    counts = "updates"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "restart",
-        "reset",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "restart", "reset", "unasked snapshot", "reconnect", *STARTS)
 
     def push(self, message: Any, action: str, prev: int) -> str:
         row = {"asks": message.asks, "bids": message.bids, "ts": str(message.ms), "seq": message.last, "pseq": prev}
@@ -119,18 +98,7 @@ class Books5Wire(BooksWire):
 
 
 WIRES = {"": BooksWire(), "-text-seq": TextSeqWire(), "-books5": Books5Wire()}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "repeated",
-    "restart",
-    "reset",
-    "unasked snapshot",
-    "reconnect",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "repeated", "restart", "reset", "unasked snapshot", "reconnect", "late snapshot")
 """What ccxt.pro follows by itself. It does not read ``seq``, and does not clear its book on a snapshot: after a lost
 frame it stays wrong, so it is no judge of gaps."""
 RECORDINGS = {"-transcoded-v2": (448, 1)}

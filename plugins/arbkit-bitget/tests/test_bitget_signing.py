@@ -13,6 +13,7 @@ import ccxt.pro
 import pytest
 from arbkit_bitget import tables
 from arbkit_bitget.adapter import Bitget
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -21,7 +22,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     NewOrder,
     QueryOrder,
@@ -38,15 +38,7 @@ NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-bitget-test-key", "secret": "arbkit-bitget-test-secret", "password": "arbkit-pass"}
 SIGNER = LocalSigner(*KEYS.values())
-BTC = Instrument(
-    venue="bitget",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("bitget", "BTCUSDT", "0.01", "0.000001")
 BITGET = Bitget(VenueSettings())
 ME = "bitget:main"
 ID = "arbkit0000000001"

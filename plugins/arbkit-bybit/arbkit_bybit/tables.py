@@ -18,7 +18,7 @@ WINDOW_NS = 5 * kit.S
 PAUSES = kit.Pauses(window_ns=kit.S, statuses={403: ("ip", 600 * kit.S)})
 """Limits are counted over one second. HTTP 403 "access too frequent": the address is blocked for ten minutes."""
 _LOGIN_NS = 10 * kit.S
-_FILLS_NS = 7 * 86_400 * kit.S
+_FILLS_NS = 7 * kit.DAY
 """The time span of a fills listing without an end time."""
 _SPOT = ("category", "spot")
 _SIDES = {kit.Side.BUY: "Buy", kit.Side.SELL: "Sell"}

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, STARTS, WRITTEN, SocketTeller, Wire, texts
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 
@@ -14,15 +16,12 @@ def native(number: int) -> str:
     return f"C{number}USDT"
 
 
-class BybitTeller:
+class BybitTeller(SocketTeller):
     """Bybit's side: a subscription is acknowledged and answered by a snapshot; one answer for all topics."""
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
         return frame["data"]["s"] if frame.get("topic", "").startswith("orderbook.") else ""
-
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         request = json.loads(text)
@@ -30,38 +29,18 @@ class BybitTeller:
         for topic in request.get("args", ()) if request["op"] == "subscribe" else ():
             truth = truths.get(topic.split(".")[2])
             if truth is not None:
-                sides = {
-                    name: [[repr(px), repr(qty)] for px, qty in levels]
-                    for name, levels in (("b", truth.bids), ("a", truth.asks))
-                }
+                sides = {name: texts(levels) for name, levels in (("b", truth.bids), ("a", truth.asks))}
                 data = {"s": truth.native, **sides, "u": truth.seq, "seq": 1}
                 frames.append(json.dumps({"topic": topic, "ts": 1, "type": "snapshot", "data": data, "cts": 1}))
         return frames
 
 
-class BybitWire:
+class BybitWire(Wire):
     """``orderbook.50`` and deeper: a snapshot, then changes whose ``u`` rises by one."""
 
-    replayed = False
     style = "tick"
-    zero = "0"
     counts = "frames"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "restart",
-        "restart by delta",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "restart", "restart by delta", "unasked snapshot", "reconnect", *STARTS)
 
     def __init__(self, depth: str) -> None:
         self.depth = depth
@@ -102,18 +81,7 @@ class TopWire(BybitWire):
 
 
 WIRES = {"": BybitWire("50"), "-200": BybitWire("200"), "-1": TopWire("1")}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "repeated",
-    "restart",
-    "unasked snapshot",
-    "reconnect",
-    "early deltas",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "repeated", "restart", "unasked snapshot", "reconnect", *STARTS)
 """What ccxt.pro follows by itself. It does not check ``u``, so it does not see a gap."""
 CCXT_GAP = ""
 RECORDINGS = {"": (300, 1), "-linear": (794, 2)}

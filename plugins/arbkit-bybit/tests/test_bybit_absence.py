@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from arbkit_bybit.adapter import Bybit
+from unresolved import ID, prove
 
-from arbkit.core.desk import Desk, Setup
-from arbkit.core.orders.ids import format_cl_ord_id
-from arbkit.core.orders.journal import Intent
-from arbkit.core.types import Dial, HttpAnswer, HttpRequest, NewOrder, OrdStatus, Side, VenueSettings
-from arbkit.core.venues.signer import LocalSigner
-from arbkit.core.venues.venue import VenueSetup
+from arbkit.core.desk import Desk
+from arbkit.core.types import HttpAnswer, HttpRequest, OrdStatus
 
-START_NS = 1_700_000_000_000_000_000
-S = 1_000_000_000
 ME = "bybit:main"
-ID = format_cl_ord_id(7)
 SPOT = {
     "symbol": "BTCUSDT",
     "baseCoin": "BTC",
@@ -44,25 +37,11 @@ GONE = {
 
 
 class Outside:
-    """Answers REST calls 5 ms later; connects nothing."""
+    """The venue's side."""
 
     def __init__(self, history: list[dict[str, str]]) -> None:
         self.history = history
         self.asked: list[str] = []
-        self.waiting: list[tuple[int, HttpRequest]] = []
-
-    def dial(self, link: str, dial: Dial) -> None: ...
-
-    def send(self, link: str, text: str) -> bool:
-        return False
-
-    def drop(self, link: str, reason: str) -> None: ...
-
-    def journal(self, record: bytes) -> int:
-        return len(record)
-
-    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        self.waiting.append((ref, request))
 
     def answer(self, request: HttpRequest, now_ns: int) -> HttpAnswer:
         parts = urlsplit(request.url)
@@ -80,20 +59,7 @@ class Outside:
 
 def run(history: list[dict[str, str]], seconds: int) -> tuple[Desk, Outside]:
     outside = Outside(history)
-    order = NewOrder(
-        account=ME, instrument="bybit:BTC-USDT", cl_ord_id=ID, side=Side.BUY, qty=Decimal(1), px=Decimal(50000)
-    )
-    intent = Intent(at_ns=START_NS - S, order=order, channel="trade", link="bybit.main.trade")
-    venue = VenueSetup(exchange=Bybit(VenueSettings()), account=ME, signer=LocalSigner("k", "s"))
-    desk = Desk(Setup(venues=[venue], strategies=[], unresolved=[intent], block=1), outside, START_NS)
-    now_ns = START_NS
-    while now_ns < START_NS + seconds * S:
-        now_ns = max(now_ns + 5_000_000, min(desk.due_ns, now_ns + S) if not outside.waiting else now_ns)
-        waiting, outside.waiting = outside.waiting, []
-        for ref, request in waiting:
-            desk.answered(ref, outside.answer(request, now_ns), now_ns)
-        desk.wake(now_ns)
-    return desk, outside
+    return prove(Bybit, outside.answer, seconds), outside
 
 
 @pytest.mark.parametrize("found", [False, True])

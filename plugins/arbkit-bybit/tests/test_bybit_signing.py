@@ -12,13 +12,13 @@ import ccxt
 import ccxt.pro
 from arbkit_bybit import tables
 from arbkit_bybit.adapter import Bybit
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
     AskKind,
     Catalogue,
     HttpRequest,
-    Instrument,
     LinkSpec,
     NewOrder,
     Role,
@@ -33,15 +33,7 @@ MS = 1_000_000
 NOW_MS = 1_750_000_000_000
 KEYS = {"apiKey": "arbkit-bybit-test-key", "secret": "arbkit-bybit-test-secret"}
 SIGNER = LocalSigner(KEYS["apiKey"], KEYS["secret"])
-BTC = Instrument(
-    venue="bybit",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("bybit", "BTCUSDT", "0.1", "0.000001")
 BYBIT = Bybit(VenueSettings())
 ME = "bybit:main"
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, STARTS, WRITTEN, SocketTeller, Wire, texts
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 AT = "2026-03-01T10:20:30.123456Z"
@@ -28,7 +30,7 @@ def push(product: str, kind: str, bids: Sequence[Any], asks: Sequence[Any], numb
     return json.dumps(head | {"events": [event]})
 
 
-class CoinbaseTeller:
+class CoinbaseTeller(SocketTeller):
     """Coinbase's side: the snapshots of ``level2``, then the list of what is subscribed."""
 
     counter = "sequence_num"
@@ -38,46 +40,25 @@ class CoinbaseTeller:
         name: str = frame["events"][0]["product_id"] if frame.get("channel") == "l2_data" else ""
         return name
 
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
-
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         request = json.loads(text)
         names = request.get("product_ids", [])
         frames = []
         if request["channel"] == "level2" and request["type"] == "subscribe":
             for known in (truths[name] for name in names if name in truths):
-                sides = ([[repr(px), repr(qty)] for px, qty in side] for side in (known.bids, known.asks))
+                sides = (texts(side) for side in (known.bids, known.asks))
                 frames.append(push(known.native, "snapshot", *sides))
         listed = {request["channel"]: names or [request["channel"]]} if request["type"] == "subscribe" else {}
         head = {"channel": "subscriptions", "timestamp": AT, "sequence_num": 0}
         return [*frames, json.dumps(head | {"events": [{"subscriptions": listed}]})]
 
 
-class CoinbaseWire:
+class CoinbaseWire(Wire):
     """``level2``: all levels, then changes; the messages of the connection are counted."""
 
-    options: dict[str, str] = {}
-    replayed = False
     window = 0
-    style = "plain"
-    zero = "0"
     counts = "connection"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "idle",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "idle", "unasked snapshot", "reconnect", *STARTS)
 
     def snapshot(self, message: Any) -> str:
         return push(message.native, "snapshot", message.bids, message.asks)
@@ -97,17 +78,7 @@ class CoinbaseWire:
 
 
 WIRES = {"": CoinbaseWire()}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "idle",
-    "repeated",
-    "unasked snapshot",
-    "reconnect",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "idle", "repeated", "unasked snapshot", "reconnect", "late snapshot")
 """What ccxt.pro follows by itself."""
 CCXT_GAP = ""
 """ccxt.pro does not look at the numbers."""

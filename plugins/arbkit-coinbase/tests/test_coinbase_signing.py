@@ -14,6 +14,7 @@ from arbkit_coinbase.adapter import Coinbase
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from wires import instrument
 
 from arbkit.core.errors import CredentialsError
 from arbkit.core.types import (
@@ -23,7 +24,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListOpenOrders,
     NewOrder,
@@ -48,15 +48,7 @@ PEM = EC_KEY.private_bytes(
 ).decode()
 ED_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(7, 39)))
 ED_TEXT = b64encode(ED_KEY.private_bytes_raw() + ED_KEY.public_key().public_bytes_raw()).decode()
-ETH = Instrument(
-    venue="coinbase",
-    symbol="ETH-USD",
-    native="ETH-USD",
-    base="ETH",
-    quote="USD",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-)
+ETH = instrument("coinbase", "ETH-USD", "0.01", "0.00001", "ETH-USD")
 
 
 def session(role: Role, key_type: str = "ecdsa", secret: str = PEM, key: str = KEY) -> Any:

@@ -25,7 +25,7 @@ PAUSES = kit.Pauses(window_ns=kit.S, pages={403: ("*", 60 * kit.S)})
 is documented: a page with 403 in place of Gate's own answer stops all calls for a minute, then twice as long."""
 _PAGE = 100
 _FILLS_PAGE = 1000
-_FILLS_NS = 30 * 86_400 * kit.S
+_FILLS_NS = 30 * kit.DAY
 _LEVERAGED = re.compile(r"[0-9A-Z]+[2-9][LS]", re.ASCII)
 """Tokens with leverage: BTC3L, ETH5S."""
 _TIFS = {kit.Tif.GTC: "gtc", kit.Tif.IOC: "ioc", kit.Tif.FOK: "fok"}

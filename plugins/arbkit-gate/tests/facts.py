@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from frames import ORDER, STARTS, WRITTEN, Wire, texts
+
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
@@ -34,8 +36,7 @@ class GateTeller:
         if truth is None:
             return None
         sides = {
-            name: [[repr(px), repr(qty)] for px, qty in levels[: int(query["limit"])]]
-            for name, levels in (("bids", truth.bids), ("asks", truth.asks))
+            name: texts(levels, int(query["limit"])) for name, levels in (("bids", truth.bids), ("asks", truth.asks))
         }
         return json.dumps({"id": truth.seq, "current": 1, "update": 1, **sides}).encode()
 
@@ -47,39 +48,17 @@ class GateTeller:
         if (request["channel"], request["event"]) == ("spot.obu", "subscribe"):
             for name in request["payload"]:
                 if truth := truths.get(name.split(".")[1]):
-                    sides = {
-                        side: [[repr(px), repr(qty)] for px, qty in levels]
-                        for side, levels in (("b", truth.bids), ("a", truth.asks))
-                    }
+                    sides = {side: texts(levels) for side, levels in (("b", truth.bids), ("a", truth.asks))}
                     result = {"t": 1_723_161_254_137, "full": True, "s": name, "u": truth.seq, **sides}
                     frames.append(json.dumps({"channel": "spot.obu", "result": result}))
         return frames
 
 
-class ObuWire:
+class ObuWire(Wire):
     """``spot.obu``: a whole book of 50 levels, then changes by ``U`` and ``u``. A side without change is absent."""
 
-    options: dict[str, str] = {}
-    replayed = False
     window = 50
-    style = "plain"
-    zero = "0"
-    counts = "updates"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "restart",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "restart", "unasked snapshot", "reconnect", *STARTS)
 
     def push(self, message: Any, **more: Any) -> str:
         sides = {name: side for name, side in (("b", message.bids), ("a", message.asks)) if side}
@@ -99,30 +78,13 @@ class ObuWire:
         return [name.split(".")[1] for name in request["payload"]]
 
 
-class UpdateWire:
+class UpdateWire(Wire):
     """``spot.order_book_update``: changes by ``U`` and ``u``, joined to a snapshot over REST."""
 
     options = {"channel": "order_book_update"}
-    replayed = False
     window = 0  # a push tells each level that changed, also one that left again
-    style = "plain"
-    zero = "0"
-    counts = "updates"
     kind = "rest"
-    quirks = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "reconnect",
-        "straddle",
-        "late snapshot",
-        "old snapshot",
-        "refused snapshot",
-    )
+    quirks = (*WRITTEN, *ORDER, "reconnect", "straddle", "late snapshot", "old snapshot", "refused snapshot")
 
     def delta(self, message: Any) -> str:
         result = {"t": message.ms, "e": "depthUpdate", "E": message.ms // 1000, "s": message.native, "l": "100"}
@@ -141,17 +103,7 @@ class UpdateWire:
 
 
 WIRES = {"": ObuWire(), "-updates": UpdateWire()}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "repeated",
-    "restart",
-    "unasked snapshot",
-    "reconnect",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "repeated", "restart", "unasked snapshot", "reconnect", "late snapshot")
 """What ccxt.pro follows by itself."""
 CCXT_GAP = ""
 """It does not look at ``U``: only the model judges gaps."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from arbkit_gate.adapter import Gate
 from arbkit_gate.dialect import GateDialect
+from unresolved import ID, prove
 
-from arbkit.core.desk import Desk, Setup
-from arbkit.core.orders.ids import format_cl_ord_id
-from arbkit.core.orders.journal import Intent
+from arbkit.core.desk import Desk
 from arbkit.core.types import (
     CancelOrder,
-    Dial,
     HttpAnswer,
     HttpRequest,
     NewOrder,
@@ -25,19 +22,12 @@ from arbkit.core.types import (
     OrdStatus,
     QueryOrder,
     Role,
-    Side,
     Tif,
-    VenueSettings,
 )
-from arbkit.core.venues.signer import LocalSigner
-from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.world import ACCOUNT
 from arbkit.testing.conformance import VenueUnderTest
 
-START_NS = 1_700_000_000_000_000_000
-S = 1_000_000_000
 ME = "gate:main"
-ID = format_cl_ord_id(7)
 PAIR = {"id": "BTC_USDT", "base": "BTC", "quote": "USDT", "precision": 1, "amount_precision": 5}
 PAIR |= {"trade_status": "tradable", "type": "normal", "min_quote_amount": "3"}
 DONE: dict[str, Any] = {
@@ -54,25 +44,11 @@ FILL |= {"amount": "1", "fee": "0.001", "fee_currency": "BTC", "role": "taker", 
 
 
 class Outside:
-    """Answers REST calls 5 ms later; connects nothing. No query by text finds anything."""
+    """The venue's side. No query by text finds anything."""
 
     def __init__(self, done: bool) -> None:
         self.done = done
         self.asked: list[str] = []
-        self.waiting: list[tuple[int, HttpRequest]] = []
-
-    def dial(self, link: str, dial: Dial) -> None: ...
-
-    def send(self, link: str, text: str) -> bool:
-        return False
-
-    def drop(self, link: str, reason: str) -> None: ...
-
-    def journal(self, record: bytes) -> int:
-        return len(record)
-
-    def request(self, link: str, ref: int, request: HttpRequest, timeout_ns: int) -> None:
-        self.waiting.append((ref, request))
 
     def answer(self, request: HttpRequest, now_ns: int) -> HttpAnswer:
         path = urlsplit(request.url).path.removeprefix("/api/v4/")
@@ -95,20 +71,7 @@ class Outside:
 
 def run(done: bool, seconds: int) -> tuple[Desk, Outside]:
     outside = Outside(done)
-    order = NewOrder(
-        account=ME, instrument="gate:BTC-USDT", cl_ord_id=ID, side=Side.BUY, qty=Decimal(1), px=Decimal(50000)
-    )
-    intent = Intent(at_ns=START_NS - S, order=order, channel="trade", link="gate.main.trade")
-    venue = VenueSetup(exchange=Gate(VenueSettings()), account=ME, signer=LocalSigner("k", "s"))
-    desk = Desk(Setup(venues=[venue], strategies=[], unresolved=[intent], block=1), outside, START_NS)
-    now_ns = START_NS
-    while now_ns < START_NS + seconds * S:
-        now_ns = max(now_ns + 5_000_000, min(desk.due_ns, now_ns + S) if not outside.waiting else now_ns)
-        waiting, outside.waiting = outside.waiting, []
-        for ref, request in waiting:
-            desk.answered(ref, outside.answer(request, now_ns), now_ns)
-        desk.wake(now_ns)
-    return desk, outside
+    return prove(Gate, outside.answer, seconds), outside
 
 
 @pytest.mark.parametrize("done", [False, True])

@@ -13,6 +13,7 @@ import ccxt.pro
 import pytest
 from arbkit_gate import tables
 from arbkit_gate.adapter import Gate
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -21,7 +22,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     NewOrder,
     QueryOrder,
@@ -38,15 +38,7 @@ NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-gate-test-key", "secret": "arbkit-gate-test-secret"}
 SIGNER = LocalSigner(KEYS["apiKey"], KEYS["secret"])
-BTC = Instrument(
-    venue="gate",
-    symbol="BTC-USDT",
-    native="BTC_USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-)
+BTC = instrument("gate", "BTC_USDT", "0.1", "0.00001")
 GATE = Gate(VenueSettings())
 ME = "gate:main"
 HOST = "https://api.gateio.ws"

@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import STARTS, SocketTeller, Wire
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 
@@ -34,15 +36,12 @@ def push(kind: str, symbol: str, bids: Side, asks: Side, checksum: int, at: str 
     return f'{{"channel":"book","type":"{kind}","data":[{row}]}}'
 
 
-class KrakenTeller:
+class KrakenTeller(SocketTeller):
     """Kraken's side: each subscription is acknowledged, that of a book is answered by a snapshot."""
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
         return str(frame["data"][0]["symbol"]) if frame.get("channel") == "book" else ""
-
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         request = json.loads(text)
@@ -61,19 +60,15 @@ class KrakenTeller:
         return frames
 
 
-class KrakenWire:
+class KrakenWire(Wire):
     """``book`` of ten levels: a snapshot, then changes with the checksum of the book after them.
 
     A checksum sees a wrong book and not a gap: two frames in the wrong order may leave the right book. Levels that are
     pushed out of the window are not deleted."""
 
-    options: dict[str, str] = {}
-    replayed = False
     window = 10
     style = "tick"
-    zero = "0"
     counts = ""
-    kind = "socket"
     quirks: Sequence[str] = (
         "other zeros",
         "exponents",
@@ -84,8 +79,7 @@ class KrakenWire:
         "restart",
         "unasked snapshot",
         "reconnect",
-        "early deltas",
-        "late snapshot",
+        *STARTS,
     )
 
     def write(self, kind: str, message: Any, bids: Side, asks: Side) -> str:

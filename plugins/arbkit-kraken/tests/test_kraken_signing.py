@@ -10,6 +10,7 @@ import ccxt
 import pytest
 from arbkit_kraken import tables
 from arbkit_kraken.adapter import Kraken
+from wires import instrument
 
 from arbkit.core.errors import CredentialsError
 from arbkit.core.types import (
@@ -18,7 +19,6 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListFills,
     ListOpenOrders,
@@ -38,16 +38,7 @@ NOW_NS = 1_780_000_000_000_000_000
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 PUBLISHED = "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ=="
 ME = "kraken:main"
-BTC = Instrument(
-    venue="kraken",
-    symbol="BTC-USD",
-    native="BTC/USD",
-    base="BTC",
-    quote="USD",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00000001"),
-    venue_ref="XXBTZUSD",
-)
+BTC = instrument("kraken", "BTC/USD", "0.1", "0.00000001", "BTC-USD", venue_ref="XXBTZUSD")
 LINK = LinkSpec(link="kraken.main.rest", venue="kraken", role=Role.REST, account=ME)
 
 

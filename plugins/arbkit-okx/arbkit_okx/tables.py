@@ -329,7 +329,7 @@ def calls(trade_mode: str) -> kit.CallTable:
                 "fills",
                 params=fills,
                 pages=_pages("billId"),
-                memory_ns=3 * 86_400 * kit.S,
+                memory_ns=3 * kit.DAY,
             ),
         },
         verdicts=VERDICTS,

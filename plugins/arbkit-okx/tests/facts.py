@@ -8,7 +8,9 @@ from itertools import zip_longest
 from typing import Any
 from zlib import crc32
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, STARTS, WRITTEN, SocketTeller, Wire, texts
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 
@@ -16,15 +18,12 @@ def native(number: int) -> str:
     return f"C{number}-USDT"
 
 
-class OkxTeller:
+class OkxTeller(SocketTeller):
     """OKX's side: a subscription to ``books`` is acknowledged and answered by a snapshot."""
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
         return frame["arg"]["instId"] if "action" in frame else ""
-
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         if text == "ping":
@@ -36,8 +35,7 @@ class OkxTeller:
             truth = truths.get(arg.get("instId", ""))
             if request["op"] == "subscribe" and truth is not None:
                 sides = {
-                    name: [[repr(px), repr(qty), "0", "1"] for px, qty in levels]
-                    for name, levels in (("bids", truth.bids), ("asks", truth.asks))
+                    name: texts(levels, None, "0", "1") for name, levels in (("bids", truth.bids), ("asks", truth.asks))
                 }
                 row = {**sides, "ts": "1723161254137", "checksum": 0, "prevSeqId": -1, "seqId": truth.seq}
                 frames.append(json.dumps({"arg": arg, "action": "snapshot", "data": [row]}))
@@ -50,33 +48,12 @@ def keep_alive(data: str | bytes) -> bool:
     return bool(row["seqId"] == row["prevSeqId"])
 
 
-class OkxWire:
+class OkxWire(Wire):
     """``books``: a snapshot of 400 levels, then changes by ``prevSeqId`` and ``seqId``."""
 
-    options: dict[str, str] = {}
     channel = "books"
-    replayed = False
     window = 400
-    style = "plain"
-    zero = "0"
-    counts = "updates"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "idle",
-        "restart",
-        "reset",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "idle", "restart", "reset", "unasked snapshot", "reconnect", *STARTS)
 
     def row(self, message: Any, prev: int) -> dict[str, Any]:
         return {"checksum": 0, "prevSeqId": prev, "seqId": message.last}
@@ -107,16 +84,7 @@ class ChecksumWire(OkxWire):
 
     replayed = True
     counts = ""
-    quirks = (
-        "other zeros",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "repeated",
-        "idle",
-        "unasked snapshot",
-        "reconnect",
-    )
+    quirks = ("other zeros", "exponents", "absent deletes", "gap", "repeated", "idle", "unasked snapshot", "reconnect")
 
     def row(self, message: Any, prev: int) -> dict[str, Any]:
         words = [word for pair in zip_longest(*message.top, fillvalue=()) for level in pair for word in level]
@@ -146,19 +114,7 @@ class Books5Wire(OkxWire):
 
 
 WIRES = {"": OkxWire(), "-2022": ChecksumWire(), "-books5": Books5Wire()}
-CCXT_QUIRKS = (
-    "other zeros",
-    "numbers",
-    "exponents",
-    "absent deletes",
-    "idle",
-    "restart",
-    "reset",
-    "unasked snapshot",
-    "reconnect",
-    "early deltas",
-    "late snapshot",
-)
+CCXT_QUIRKS = (*WRITTEN, "idle", "restart", "reset", "unasked snapshot", "reconnect", *STARTS)
 """What ccxt.pro follows by itself. It takes a repeated frame for a gap."""
 CCXT_GAP = "InvalidNonce"
 RECORDINGS = {"": (290, 3), "-transcoded-seq": (448, 1)}

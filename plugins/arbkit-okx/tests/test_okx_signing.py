@@ -11,6 +11,7 @@ import ccxt.pro
 import pytest
 from arbkit_okx import tables
 from arbkit_okx.adapter import Okx
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -19,7 +20,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListOpenOrders,
     NewOrder,
@@ -37,16 +37,7 @@ NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-okx-test-key", "secret": "arbkit-okx-test-secret", "password": "arbkit-pass"}
 SIGNER = LocalSigner(KEYS["apiKey"], KEYS["secret"], KEYS["password"])
-BTC = Instrument(
-    venue="okx",
-    symbol="BTC-USDT",
-    native="BTC-USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-    venue_ref="1000000000",
-)
+BTC = instrument("okx", "BTC-USDT", "0.1", "0.00001", venue_ref="1000000000")
 OKX = Okx(VenueSettings())
 ME = "okx:main"
 

@@ -8,6 +8,7 @@ from typing import Any
 from arbkit.core.counters import Counters
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import no_log
+from arbkit.core.market.books import Books
 from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import Dial, LinkSpec, RateLimit, Role, Send
 from arbkit.core.venues.guard import Guard
@@ -65,6 +66,7 @@ def test_a_venue_that_takes_three_connections_a_second_gets_three() -> None:
         requests,
         Guard(),
         Watchdog(),
+        Books(),
         Random(1),
         Counters(),
         no_log,
@@ -89,7 +91,7 @@ def test_messages_keep_a_long_and_a_short_limit() -> None:
     venues: Any = {"slow": Venue(Throttle([]))}
     port: Any = Port()
     requests: Any = None
-    lines = Dialer(port, venues, requests, Guard(), Watchdog(), Random(1), Counters(), no_log)
+    lines = Dialer(port, venues, requests, Guard(), Watchdog(), Books(), Random(1), Counters(), no_log)
     hour, second = RateLimit("messages", 8, 3600 * SECOND), RateLimit("messages", 5, SECOND)
     link = lines.add(LinkSpec(link="slow.0", venue="slow", role=Role.PUBLIC, send_limit=hour, send_burst=second), 0)
     lines.wake(link, 0)

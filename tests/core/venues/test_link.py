@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from arbkit.core.counters import LinkCounters
+from arbkit.core.market.books import Books
 from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import NEVER, LinkSpec, Role
 from arbkit.core.venues.link import BACKOFF_CAP_NS, Link, Phase
@@ -14,7 +15,7 @@ S = 1_000_000_000
 
 def make(role: Role = Role.PUBLIC) -> Link:
     spec = LinkSpec(link="x", venue="x", role=role)
-    return Link(spec, None, Watchdog().add(spec), LinkCounters(), 0)  # type: ignore[arg-type]
+    return Link(spec, None, Watchdog().add(spec), LinkCounters(), Books(), 0)  # type: ignore[arg-type]
 
 
 def test_rest_is_always_up() -> None:

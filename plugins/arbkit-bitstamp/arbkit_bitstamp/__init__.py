@@ -1,0 +1,22 @@
+"""Bitstamp spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_bitstamp.adapter import Bitstamp
+
+    register(Bitstamp)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_bitstamp.dialect import BitstampDialect
+
+    register(BitstampDialect)

@@ -1,0 +1,22 @@
+"""HTX spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_htx.adapter import Htx
+
+    register(Htx)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_htx.dialect import HtxDialect
+
+    register(HtxDialect)

@@ -1,0 +1,22 @@
+"""KuCoin spot for arbkit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from arbkit import hookimpl
+
+
+@hookimpl
+def register_exchanges(register: Callable[[Any], None]) -> None:
+    from arbkit_kucoin.adapter import Kucoin
+
+    register(Kucoin)
+
+
+@hookimpl
+def register_dialects(register: Callable[[Any], None]) -> None:
+    from arbkit_kucoin.dialect import KucoinDialect
+
+    register(KucoinDialect)
