@@ -17,7 +17,7 @@ import pyte
 
 from arbkit.core.runtime.clock import Clock
 
-HANGS_NS = 60_000_000_000
+HANGS_NS = 120_000_000_000
 
 
 class Terminal:

@@ -109,9 +109,9 @@ class _Probe(LocalSigner):
         super().__init__(key, secret, passphrase, encoding=encoding)
         self.asked = False
 
-    def passphrase(self) -> str:
+    def passphrase(self, signed: str = "") -> str:
         self.asked = True
-        return super().passphrase()
+        return super().passphrase(signed)
 
 
 def _wrong(reader: Reader, path: tuple[str, ...], error: ConfigError, named: str = "") -> None:
