@@ -7,8 +7,9 @@ theirs. Every mistake is recorded at its key, so that all are reported at once w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
+from typing import Any
 
 from arbkit.app import target
 from arbkit.app.plan import check_executor
@@ -21,7 +22,7 @@ from arbkit.core.venues.signer import LocalSigner
 from arbkit.plugins.distributions import found, normal_name
 from arbkit.plugins.registry import Registry
 
-__all__ = ["distributions", "strategy", "venues"]
+__all__ = ["distributions", "params", "strategy", "venues"]
 
 _PLACED = re.compile(r"((?:venues|strategy|executor)(?:\.[\w-]+)+): (.*)", re.S)
 """An error text that begins with the key that it is about."""
@@ -62,16 +63,22 @@ def strategy(config: Config, reader: Reader, registry: Registry) -> None:
     """The strategy of the configuration made with its params, and its executor."""
     if config.strategy.target:
         try:
-            target.make(target.load(config.strategy.target, registry), config.strategy)
+            cls = target.load(config.strategy.target, registry)
+            if not params(cls, config, reader):
+                target.make(cls, config.strategy)
         except ConfigError as error:
-            _wrong(
-                reader,
-                ("strategy", "params" if "with params" in str(error) else "target"),
-                error,
-                f"{config.strategy.target}: ",
-            )
+            key = "params" if "with params" in str(error) else "target"
+            _wrong(reader, ("strategy", key), error, f"{config.strategy.target}: ")
     for name, text in check_executor(config.executor).items():
         reader.wrong(("executor", name) if name else ("executor",), text)
+
+
+def params(cls: Callable[..., Any], config: Config, reader: Reader) -> bool:
+    """The settings of the strategy that can be seen to be wrong without making it. Returns whether there are any."""
+    wrong = target.wrong(cls, config.strategy)
+    for name, why in wrong.items():
+        reader.wrong(("strategy", "params", name), why)
+    return bool(wrong)
 
 
 def _not_loaded(name: str, config: Config, reader: Reader) -> None:

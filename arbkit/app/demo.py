@@ -19,7 +19,7 @@ from arbkit.app.ending import gain, last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
-from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
+from arbkit.app.simulated import AROUND, EDGE_EVERY_S, PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
 from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
@@ -48,13 +48,15 @@ def run(
     seed: int,
     venues: Sequence[str],
     strategy: str | None = None,
+    around: bool = False,
     capture: str | None,
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
     """Run the demo on these venues (none = the preferred ones, ``all`` = each with a simulator). Returns the exit code:
     0 only if everything is resolved, all balances are equal, and deals were made (by a ``strategy`` of the user it may
-    also make none). Raises ``ConfigError`` for a venue without a simulator, or a strategy that cannot be made."""
+    also make none). ``around``: ``TriangularArb`` in place of ``SpreadArb``. Raises ``ConfigError`` for a venue without
+    a simulator, or a strategy that cannot be made."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
     if "all" in venues:
@@ -64,17 +66,26 @@ def run(
             f"--venues {','.join(missing)}: no venue with a simulator; installed: {', '.join(simulated) or 'none'}"
         )
     venues = list(dict.fromkeys(venues)) or [name for name in PREFERRED if name in simulated]
-    if len(venues) < 2:
+    least = 1 if around else 2
+    if len(venues) < least:
         raise ConfigError(
-            f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
+            f"the demo needs {least} venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
-    config = StrategyConfig(target=strategy) if strategy else StrategyConfig(target="spread", params=PARAMS)
+    if strategy:
+        config, what = StrategyConfig(target=strategy), f"{strategy} on {', '.join(SYMBOLS)}"
+    elif around:
+        config, what = (
+            StrategyConfig(target="triangular", params=AROUND),
+            f"TriangularArb on {', '.join(AROUND['assets'])}",
+        )
+    else:
+        config, what = StrategyConfig(target="spread", params=PARAMS), f"SpreadArb on {', '.join(SYMBOLS)}"
     made = target.make(target.load(config.target, registry), config)
     faults = default_script(venues, seconds)
     if not as_json:
         text = (
-            f"arbkit demo: {strategy or 'SpreadArb'} on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}.\n"
+            f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n"
             f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
             f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
             "protocol.\n"
@@ -83,7 +94,13 @@ def run(
     face = None if as_json else Face(sys.stdout, Clock().now_ns)
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
-        venues_beside(venues, seed, faults=faults) as where,
+        venues_beside(
+            venues,
+            seed,
+            faults=faults,
+            edge_every_s=0.0 if around else EDGE_EVERY_S,
+            cycle_every_s=EDGE_EVERY_S if around else 0.0,
+        ) as where,
     ):
         signers = {
             name: LocalSigner(site["key"], site["secret"], site["passphrase"]) for name, site in where["venues"].items()

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from arbkit.app import check
+from arbkit.app import check, target
 from arbkit.config import load as config
 from arbkit.config.reader import Reader
 from arbkit.core.protocols import Exchange
@@ -28,13 +28,15 @@ def load(
     path: str | None,
     flags: Mapping[str, Any] | None = None,
     *,
+    params: Mapping[str, str] | None = None,
     live: bool = False,
     signed: bool = False,
     strategy: bool = False,
+    whole: bool = False,
 ) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check what they alone know: ``app.check``, with
-    ``strategy`` also the strategy and its executor. ``signed``: see ``config.load.load``. Raises ``ConfigError`` with
-    all mistakes."""
+    """Read the configuration, load the plugins that it allows, and check what they alone know (``app.check``), with
+    ``strategy`` also the settings of the strategy, with ``whole`` the strategy itself and its executor. ``signed``: see
+    ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
     registry = plugins.Registry()
     exchanges: dict[str, Exchange] = {}
 
@@ -43,9 +45,11 @@ def load(
         named = read.distributions if live or signed else read.distributions or None
         registry = plugins.load(None if named is None else check.distributions(named, reader))
         exchanges = check.venues(read, reader, registry, live=live)
-        if strategy:
+        if whole:
             check.strategy(read, reader, registry)
+        elif strategy and read.strategy.target:
+            check.params(target.load(read.strategy.target, registry), read, reader)
         return registry.exchanges
 
-    read = config.load(path, flags=flags, live=live, signed=signed, also=also)
+    read = config.load(path, flags=flags, params=params, live=live, signed=signed, also=also)
     return Loaded(read, registry, exchanges)

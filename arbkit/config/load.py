@@ -96,7 +96,7 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     target: str = ""
     """``module:Class``, ``file.py:Class`` or a registered name. ``arbkit run TARGET`` overrides it."""
     params: Mapping[str, Any] = {}
-    """Constructor arguments of the class."""
+    """The settings of the class, or arguments of its constructor."""
 
 
 class MetricsConfig(Struct, frozen=True, kw_only=True):
@@ -187,12 +187,14 @@ def load(
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
     live: bool = False,
+    params: Mapping[str, str] | None = None,
     signed: bool = False,
     also: Callable[[Config, Reader], Collection[str]] | None = None,
 ) -> Config:
     """Read and check the configuration.
 
     ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
+    ``params``: name -> text, as ``strategy.params``.
     ``live``: also check keys, distributions and hosts. ``signed``: keys are used but no order is sent: check
     distributions, hosts and files as for a live run, neither the mode nor the keys. ``also`` records the mistakes that
     only plugins know, and returns the existing venues; if given, unknown venues are mistakes.
@@ -202,6 +204,8 @@ def load(
     reader = _reader(path, os.environ if env is None else env, signed)
     for dotted, value in (flags or {}).items():
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
+    for name, text in (params or {}).items():
+        reader.text(["strategy", "params", name], text, Place(f"--param {name}"))
     config = reader.build(Config)
     _check(config, reader, live, signed)
     if also is not None:

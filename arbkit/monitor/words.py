@@ -192,6 +192,7 @@ _SAID: dict[str, Text] = {
     "side.refused": (FAULT, "{instrument}: the venue refuses to {side}, left alone for {s:.0f} s: {why}"),
     "strategy.failed": (ALARM, "strategy {strategy} failed and is stopped: {error} ({where})"),
     "strategy.missed": (NOTE, "strategy {strategy}: {why}"),
+    "strategy.slow": (FAULT, "strategy {strategy}: {hook} took {ms:.0f} ms, and all venues waited"),
     "strategy.waits": (NOTE, "strategy {strategy} waits: {why}"),
     "venue.notice": (NOTE, "{venue} says: {text}"),
     "venue.resumed": (HEALED, "{venue} takes requests again"),

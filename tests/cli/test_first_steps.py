@@ -174,7 +174,7 @@ def test_config_check_tells_everything_at_once(
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ('[strategy]\ntarget = "spread"\nparams = { symbol = "BTC-USDT" }', "2: strategy."),
+        ('[strategy]\ntarget = "spread"\nparams = { symbol = "BTC-USDT" }', "3: strategy.params"),
         ('[strategy]\ntarget = "nowhere:Mine"', "2: strategy.target: there is no"),
         (
             '[strategy]\ntarget = "sprad"',

@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 from rich.cells import cell_len
 from screens import Terminal
 
+from arbkit.monitor import words
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
 from arbkit.monitor.header import header
@@ -167,8 +168,8 @@ def test_no_name_is_cut_in_the_header(names: list[str], width: int) -> None:
     """However many venues: each stands there whole, and no line is wider than the screen."""
     venues = [VENUES[0].__class__(name) for name in names]
     shown = header(picture(venues=venues, idle="x" * 500), NOON, width, 100)
-    words = " ".join(text for _, text in shown).split()
-    assert set(names) <= set(words)
+    said = " ".join(text for _, text in shown).split()
+    assert set(names) <= set(said)
     assert all(cell_len(text) < width for _, text in shown if "x" * 99 not in text)
 
 
@@ -195,18 +196,18 @@ def test_a_deal_is_one_line_of_80_columns(
     shown = line(told, 80)
     assert len(shown) <= 80
     assert shown.startswith("12:00:00 ")
-    words = shown.split()
-    assert name in words
-    assert words.index(venues[1]) < words.index(venues[0])  # bought, then sold
+    said = shown.split()
+    assert name in said
+    assert said.index(venues[1]) < said.index(venues[0])  # bought, then sold
     for venue, px in zip(venues, prices, strict=True):
-        assert abs(float(words[words.index(venue) + 1]) - float(px)) <= float(px) * 1e-3
-    assert f"{gain:+.2f}" in words or "+0.00" in words
-    assert outcome in words or outcome == "hedged" or len(line(told, 200)) > 80  # the next line names it too
+        assert abs(float(said[said.index(venue) + 1]) - float(px)) <= float(px) * 1e-3
+    assert f"{gain:+.2f}" in said or "+0.00" in said
+    assert outcome in said or outcome == "hedged" or len(line(told, 200)) > 80  # the next line names it too
     assert line(told, 200).count("0.00123456") == 2
 
 
-def test_every_event_of_the_log_has_words() -> None:
-    """The sentences use only the fields that docs/log.md promises; what is silent is silent on purpose."""
+def test_the_sentences_use_what_the_log_has() -> None:
+    """A sentence has only fields that docs/log.md promises, and only events that it lists."""
 
     class Value(str):
         """A field that is a number and a text, a list and a table."""
@@ -222,10 +223,11 @@ def test_every_event_of_the_log_has_words() -> None:
     rows = re.findall(r"^\| `([a-z_.]+)` \|([^|]*)\|", (PAGES / "log.md").read_text(), re.M)
     assert len(rows) > 50
     unsaid = []
+    assert words._SAID.keys() | words._SPECIAL.keys() <= {event for event, _ in rows}
     for event, names in rows:
         fields = {name: Value("1.5") for name in re.findall(r"[a-z_]+", names) if name != "or"}
         unsaid += [event for told in Words()(NOON, event, fields) if told.text.startswith(f"{event}:")]
-    assert not unsaid
+    assert not words._SAID.keys() & set(unsaid)
 
 
 def test_no_name_is_cut_in_a_table() -> None:
