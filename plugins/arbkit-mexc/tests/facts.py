@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit_mexc import protobuf, rows
+from arbkit_mexc import rows
 from arbkit_mexc.dialect_pack import pack
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
@@ -25,8 +25,8 @@ class MexcTeller:
     def symbol(self, data: str | bytes) -> str:
         if isinstance(data, str):
             return ""
-        frame = protobuf.read(data, rows.PUBLIC)
-        return frame.get("symbol", "") if "depths" in frame else ""
+        frame = rows.push(data)
+        return frame.symbol if frame.HasField("depths") else ""
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))
