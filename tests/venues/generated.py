@@ -14,6 +14,7 @@ A *wire* (``WIRES`` in ``plugins/*/tests/facts.py``) writes the frames of one bo
 ``quirks``    what this wire may do, by name (``QUIRKS``)
 
 ``welcome``   what the venue says before the client may speak; without it, nothing
+``acks``      ``acks(text)``: what the venue says at once to a client's message; without it, nothing
 
 and these methods: ``delta``, ``snapshot``, ``idle`` make a frame (``body`` the REST answer) of a ``Message``, ``asked``
 gives the symbols that a client's message subscribes, ``wanted`` the symbol of a REST request.
@@ -520,6 +521,8 @@ class Played:
                     sent = output.data.reveal() if isinstance(output.data, Secret) else output.data
                     for native in self.wire.asked(sent):
                         self.subscribe(native)
+                    for ack in self.wire.acks(sent) if hasattr(self.wire, "acks") else ():
+                        self.take(self.session.receive(ack, self.now_ns))
                 case _:
                     pass
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from arbkit_mexc import rows
 from arbkit_mexc.dialect_pack import pack
+from google.protobuf.json_format import MessageToJson
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
@@ -27,6 +28,9 @@ class MexcTeller:
             return ""
         frame = rows.push(data)
         return frame.symbol if frame.HasField("depths") else ""
+
+    def text(self, data: str | bytes) -> str:
+        return data if isinstance(data, str) else MessageToJson(rows.push(data))
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))

@@ -1,17 +1,17 @@
 """ccxt, which nobody here wrote, trades on the simulated MEXC over real sockets (``ccxt_rig``).
 
-It reads the binary frames by its own copy of the published schema. It does not check the sequence of a book.
+Its streams do not check the sequence of a book and are not tested. Its copy of the published schema reads the binary
+frames in ``test_mexc_dialect.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import ccxt
 import pytest
 from arbkit_mexc.dialect import MexcDialect
-from ccxt_rig import SYMBOL, Pro, Rest, Site
+from ccxt_rig import SYMBOL, Rest, Site
 
 DIALECT = MexcDialect
 
@@ -25,23 +25,13 @@ def settings(site: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(autouse=True)
-def spot_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Contracts are another API, and ccxt always asks for both."""
-
-    async def none(self: Any, params: Any = None) -> list[Any]:
-        return []
-
-    monkeypatch.setattr(ccxt.mexc, "fetch_swap_markets", lambda self, params=None: [])
-    monkeypatch.setattr(ccxt.pro.mexc, "fetch_swap_markets", none)
-    yield
-
-
 async def test_ccxt_rest_trades(site: Site, rest: Rest) -> None:
     """The synchronous client loads markets, reads the book, creates, queries and cancels signed orders, and settles."""
 
     def trades() -> None:
-        api, market = rest.api, rest.markets()
+        api = rest.api
+        api.fetch_swap_markets = lambda params=None: []  # contracts are another API, and ccxt always asks for both
+        market = rest.markets()
         assert (market["precision"]["amount"], market["precision"]["price"]) == (1e-6, 0.01)
         assert market["limits"]["cost"]["min"] == 1
         resting = rest.rests(50_000, {"clientOrderId": "mine1"})
@@ -65,19 +55,3 @@ async def test_ccxt_rest_trades(site: Site, rest: Rest) -> None:
             rest.balance()
 
     await site.serve(trades)
-
-
-async def test_ccxt_pro_watches_the_book(pro: Pro) -> None:
-    """The streaming client's book becomes equal to the venue's present one, 100 levels deep."""
-    await pro.same_book(100)
-    assert (await pro.soon(pro.api.watch_order_book("ETH/USDT", 5)))["asks"][0][0] > 2000
-    assert (await pro.soon(pro.api.watch_trades(SYMBOL)))[0]["price"] > 10_000
-
-
-async def test_ccxt_pro_watches_the_account(site: Site, pro: Pro) -> None:
-    """Orders, fills and balances arrive on the private channels."""
-    await pro.api.load_markets()
-    assert (await pro.soon(pro.api.watch_balance()))["USDT"]["free"] == 200_000
-    await pro.rests_and_is_cancelled("")
-    await pro.takes("")
-    site.adds_up()
