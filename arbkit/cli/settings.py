@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from arbkit.app import check, target
+from arbkit.app import mistakes, target
 from arbkit.config import load as config
 from arbkit.config.reader import Reader
 from arbkit.core.protocols import Exchange
@@ -34,7 +34,7 @@ def load(
     strategy: bool = False,
     whole: bool = False,
 ) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check what they alone know (``app.check``), with
+    """Read the configuration, load the plugins that it allows, and check what they alone know (``app.mistakes``), with
     ``strategy`` also the settings of the strategy, with ``whole`` the strategy itself and its executor. ``signed``: see
     ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
     registry = plugins.Registry()
@@ -43,12 +43,12 @@ def load(
     def also(read: config.Config, reader: Reader) -> Collection[str]:
         nonlocal registry, exchanges
         named = read.distributions if live or signed else read.distributions or None
-        registry = plugins.load(None if named is None else check.distributions(named, reader))
-        exchanges = check.venues(read, reader, registry, live=live)
+        registry = plugins.load(None if named is None else mistakes.distributions(named, reader))
+        exchanges = mistakes.venues(read, reader, registry, live=live)
         if whole:
-            check.strategy(read, reader, registry)
+            mistakes.strategy(read, reader, registry)
         elif strategy and read.strategy.target:
-            check.params(target.load(read.strategy.target, registry), read, reader)
+            mistakes.params(target.load(read.strategy.target, registry), read, reader)
         return registry.exchanges
 
     read = config.load(path, flags=flags, params=params, live=live, signed=signed, also=also)
