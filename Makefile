@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash soak bench history clients size dist sbom lock clean
+.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench history clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -33,6 +33,7 @@ help:
 	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
 	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
 	@echo "make crash    real processes killed at twelve points, with and without a power failure (RUNS=10 JOBS=2)"
+	@echo "make day      a day of all venues in virtual time: planned and unplanned ends of connections (HOURS=24)"
 	@echo "make soak     all venues over loopback for a while: memory and its slope, reconnects, ledgers (MINUTES=20)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
@@ -110,7 +111,9 @@ SEEDS ?= 0..99
 JOBS ?= 2
 chaos: $(READY)
 	@for profile in calm rough storm; do \
-		$(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile --kinds foundation || exit 1; \
+		for deals in pair staged triangle chain; do \
+			$(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile --kinds foundation --deals $$deals || exit 1; \
+		done; \
 	done
 	@for profile in calm rough storm; do $(BIN)/arbkit chaos --seeds $(SEEDS) --jobs $(JOBS) --profile $$profile; done
 	@$(BIN)/python tests/chaos/hunt.py
@@ -119,6 +122,10 @@ chaos: $(READY)
 RUNS ?= 10
 crash: $(READY)
 	@$(BIN)/python tests/live/crash_runs.py --runs $(RUNS) --jobs $(JOBS)
+
+HOURS ?= 24
+day: $(READY)
+	@$(BIN)/python tests/chaos/day.py --hours $(HOURS)
 
 MINUTES ?= 20
 soak: $(READY)
