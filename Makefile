@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test format lint types floors tests long matrix bounds chaos crash bench clients size dist sbom lock clean
+.PHONY: help setup demo test format lint types floors tests long matrix bounds chaos crash day soak bench history clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -26,7 +26,10 @@ help:
 	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
 	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
 	@echo "make crash    real processes killed at twelve points, with and without a power failure (RUNS=10 JOBS=2)"
+	@echo "make day      a day of all venues in virtual time: planned and unplanned ends of connections (HOURS=24)"
+	@echo "make soak     all venues over loopback for a while: memory and its slope, reconnects, ledgers (MINUTES=20)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
+	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
@@ -96,9 +99,22 @@ RUNS ?= 10
 crash: $(READY)
 	@$(BIN)/python tests/live/crash_runs.py --runs $(RUNS) --jobs $(JOBS)
 
+HOURS ?= 24
+day: $(READY)
+	@$(BIN)/python tests/chaos/day.py --hours $(HOURS)
+
+MINUTES ?= 20
+soak: $(READY)
+	@$(BIN)/python tests/live/soak.py --minutes $(MINUTES)
+
 bench: $(READY)
 	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
+
+DEALS ?= 1000000
+history: $(READY)
+	@$(BIN)/python tests/history/million.py --deals $(DEALS)
+	@$(BIN)/python tests/history/tick_cost.py
 
 CLIENTS ?=
 clients: $(READY)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from arbkit.core.orders.deals import DealLeg as DealLeg
     from arbkit.core.orders.deals import DealState as DealState
     from arbkit.core.orders.deals import Outcome as Outcome
+    from arbkit.core.orders.reports import DealReport as DealReport
     from arbkit.core.protocols import Exchange as Exchange
     from arbkit.core.protocols import Executor as Executor
     from arbkit.core.protocols import Session as Session
@@ -55,6 +56,7 @@ __all__ = [
     "ConfigError",
     "Deal",
     "DealLeg",
+    "DealReport",
     "DealState",
     "Exchange",
     "Executor",
@@ -84,6 +86,7 @@ __all__ = [
 _HOMES = {
     "arbkit.core.market.book": "Book",
     "arbkit.core.orders.deals": "Deal DealLeg DealState Outcome",
+    "arbkit.core.orders.reports": "DealReport",
     "arbkit.core.errors": "ArbkitError BadFrame ConfigError RemoteProtocolError",
     "arbkit.core.protocols": "Exchange Executor Session Signer Strategy View",
     "arbkit.core.types": "BookUpdate CancelOrder Capabilities Catalogue Idle Instrument Leg Level NEVER NewOrder "

@@ -62,6 +62,8 @@ def test_no_collaborator_is_assigned_after_construction() -> None:
     collaborator. The exceptions are numbers: times, a clock's offset, counters."""
     numbers = {
         "self._view.now_ns",
+        "self._view.version",
+        "self.view.version",
         "self.view.now_ns",
         "self.counted.up",
         "self.counted.bad_frames",

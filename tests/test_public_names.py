@@ -20,6 +20,7 @@ NAMES = [
     "ConfigError",
     "Deal",
     "DealLeg",
+    "DealReport",
     "DealState",
     "Exchange",
     "Executor",

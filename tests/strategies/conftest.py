@@ -63,6 +63,15 @@ class FakeView:
         self.lefts: dict[str, Decimal] = {}
         self.other_coin: set[str] = set()
         self.calls = 0
+        self._seen = ("", 0)
+
+    @property
+    def version(self) -> int:
+        """Rises when a test has changed what costs are made of."""
+        told = repr((self.fees, self.moves, self.strangers, sorted(self.other_coin), list(self.catalogue)))
+        if told != self._seen[0]:
+            self._seen = (told, self._seen[1] + 1)
+        return self._seen[1]
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
         return make_book(instrument, bids, asks, recv_ns, self.market)

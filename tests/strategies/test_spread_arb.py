@@ -54,16 +54,16 @@ def test_class_attributes_are_the_defaults():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"min_egde": 0.1}, "unknown setting 'min_egde'; did you mean 'min_edge'?"),
-        ({"colour": 1}, "unknown setting 'colour'; the settings are cooldown_s, fee_in_base"),
-        ({"symbols": ()}, "set symbols, for example"),
-        ({"symbols": 5}, "symbols = 5 is not a list of names"),
-        ({"max_notional": "many"}, "max_notional = 'many' is not a number from 0 up"),
-        ({"slippage": -0.1}, "slippage = -0.1 is not a number"),
-        ({"min_edge": float("nan")}, "min_edge = nan is not a number"),
-        ({"min_edge": True}, "min_edge = True is not a number"),
-        ({"fee_in_base": "no"}, "fee_in_base = 'no' is not true or false"),
-        ({"min_edge": 0.1}, "min_edge 0.1 must not be above max_edge 0.03"),
+        ({"min_egde": 0.1}, "min_egde: is no setting of Mine, did you mean 'min_edge'?"),
+        ({"colour": 1}, "colour: is no setting of Mine; known: cooldown_s, fee_in_base"),
+        ({"symbols": ()}, "symbols: expected a list of length >= 1"),
+        ({"symbols": 5}, "symbols: expected a list, got a whole number"),
+        ({"max_notional": "many"}, "max_notional: expected a number, got text"),
+        ({"slippage": -0.1}, "slippage: expected a number >= 0.0"),
+        ({"min_edge": float("nan")}, "min_edge: expected a number"),
+        ({"min_edge": True}, "min_edge: expected a number, got true or false"),
+        ({"fee_in_base": "no"}, "fee_in_base: expected true or false, got text"),
+        ({"min_edge": 0.1}, "min_edge: must not be above max_edge, which is 0.03"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, text):

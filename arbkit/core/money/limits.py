@@ -27,6 +27,7 @@ __all__ = [
     "LASTING",
     "Limits",
     "LimitsConfig",
+    "LimitsLeft",
     "ModeChange",
     "Need",
     "PERSON",
@@ -70,6 +71,19 @@ class ModeChange(Struct, frozen=True, gc=False):
     why: str
     rule: str
     """What requires it. One of ``LASTING`` holds in later runs too; the causes of others each run finds itself."""
+
+
+class LimitsLeft(Struct, frozen=True, kw_only=True):
+    """What the limits still allow over all venues. Amounts are in ``LimitsConfig.asset``."""
+
+    notional: Decimal
+    """Of new deals, beside what is open and left over. ``room`` says it for one instrument."""
+    deals: int
+    """Deals that may be open besides."""
+    deals_this_minute: int
+    loss_day: Decimal | None
+    """Until ``max_loss_day`` is reached; None = the gain is not known."""
+    loss_run: Decimal | None
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -226,6 +240,8 @@ class Limits:
         self.day_began = _ZERO
         self._unpriced_ns = 0
         """Since when the gain is unknown; 0 = it is known."""
+        self._marked: Decimal | None = None
+        """The gain at the last look."""
 
     @property
     def open_deals(self) -> int:
@@ -474,6 +490,18 @@ class Limits:
         )
         return max(room / price, _ZERO)
 
+    def left(self, now_ns: int) -> LimitsLeft:
+        """What they still allow."""
+        config, marked = self.config, self._marked
+        recent = sum(1 for began_ns in self._started if now_ns - began_ns < _MINUTE_NS)
+        return LimitsLeft(
+            notional=max(config.max_open_notional - self.notional - self.leftovers.total, _ZERO),
+            deals=max(config.max_open_deals - len(self._deals), 0),
+            deals_this_minute=max(config.max_deals_per_minute - recent, 0),
+            loss_day=None if marked is None else max(config.max_loss_day + marked - self.day_began, _ZERO),
+            loss_run=None if marked is None else max(config.max_loss_run + marked, _ZERO),
+        )
+
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""
         if deal.reduces:
@@ -506,6 +534,7 @@ class Limits:
         from time to time. None = an asset has no price: a loss cannot be excluded, so that no deal begins after a
         minute of it. A new day lifts what the loss of the day before has set."""
         config = self.config
+        self._marked = marked
         if marked is None:
             self._unpriced_ns = self._unpriced_ns or now_ns
             if now_ns - self._unpriced_ns < _UNPRICED_NS:

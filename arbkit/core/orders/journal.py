@@ -34,6 +34,7 @@ from arbkit.core.orders.records import (
     Record,
     RunStart,
     Settled,
+    StrategyState,
 )
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "RunStart",
     "Scan",
     "Settled",
+    "StrategyState",
     "decode",
     "encode",
     "scan",

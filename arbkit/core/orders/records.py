@@ -33,6 +33,7 @@ __all__ = [
     "Record",
     "RunStart",
     "Settled",
+    "StrategyState",
 ]
 
 
@@ -200,6 +201,14 @@ class Settled(Struct, frozen=True, gc=False, kw_only=True, tag="settled"):
     at_ns: int
 
 
+class StrategyState(Struct, frozen=True, gc=False, kw_only=True, tag="state"):
+    """What ``save`` of a strategy returned. Kept by strategy and environments, on paper too, until the next one."""
+
+    at_ns: int
+    strategy: str
+    state: bytes
+
+
 class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
     """A note for a person who reads the journal."""
 
@@ -220,6 +229,7 @@ Record: TypeAlias = (
     | Control
     | DayBegan
     | Settled
+    | StrategyState
     | Note
 )
 

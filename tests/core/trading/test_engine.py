@@ -427,7 +427,7 @@ def test_what_the_journal_carries_is_what_was_booked(rig):
     assert rig.deals == []
     assert carried(rig) == booked()
     rig.run(1)
-    rig.desk.engine._past.clear()
+    rig.desk.engine.past.clear()
     rig.say("aa.private", replace(late, trade_id="another", cum_qty=D("0.1"), last_qty=D("0.04")))
     assert rig.deals == []
     assert booked()[1] == {"BTC": D("0.04")}
