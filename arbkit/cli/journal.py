@@ -78,7 +78,7 @@ def verify(state_folder: str | None, paper: bool, config_file: str | None, as_js
     if as_json:
         emit({"files": [str(file) for file in files], "bytes": size, "records": counts, "problems": problems})
     else:
-        show(f"{folder / JOURNAL}: {sum(counts.values())} records in {len(files)} files, {size} bytes")
+        show(f"{folder / JOURNAL}: {sum(counts.values())} records in {len(files)} files")
         for tag, count in sorted(counts.items()):
             show(f"  {tag:<8} {count}")
         for problem in problems:
