@@ -12,22 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import combinations
 from math import inf
-from typing import Annotated, TypeAlias
-
-from msgspec import Meta
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
-from arbkit.core.settings import WrongSettings
+from arbkit.core.settings import AtLeast0, Share, WrongSettings
 from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side, plain
 from arbkit.strategies.cycle import Hop, Trip, around
 
 __all__ = ["TriangularArb"]
-
-Share: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
-"""A fraction: 0.001 = 10 bps."""
-AtLeast0: TypeAlias = Annotated[float, Meta(ge=0)]
 
 _FRESH_NS = 1_000_000_000
 """Fees, rules and latencies are read again after this time."""
