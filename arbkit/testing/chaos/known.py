@@ -55,8 +55,8 @@ KNOWN: Final[tuple[Known, ...]] = (
         "(SpreadArb: ETH-USDT needs two venues|TriangularArb: no venue has three pairs)",
         weather=("delist",),
         also=_ENDS,
-        reason="a built-in strategy refuses a symbol that too few venues list: a process that starts after a symbol "
-        "was delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
+        reason="a built-in strategy refuses a symbol that too few venues list: a process that starts after it was "
+        "delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
         seed=0,
         kinds=("delist", "crash"),
     ),
