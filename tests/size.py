@@ -27,8 +27,8 @@ _END = getattr(tokenize, "FSTRING_END", -1)
 
 
 def sides(plugin: Path) -> dict[str, list[Path]]:
-    """The Python files of a venue package by side: adapter, dialect and tests."""
-    code = sorted(plugin.glob("arbkit_*/**/*.py"))
+    """The Python files of a venue package by side: adapter, dialect and tests; without those that a compiler made."""
+    code = [file for file in sorted(plugin.glob("arbkit_*/**/*.py")) if not file.stem.endswith("_pb2")]
     return {
         "adapter": [file for file in code if not file.name.startswith("dialect")],
         "dialect": [file for file in code if file.name.startswith("dialect")],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from random import Random
 from typing import Protocol
 
@@ -55,6 +56,8 @@ class TrueTop(Struct, frozen=True, gc=False):
 
 class Teller(Protocol):
     """The venue's message formats. The methods have no side effects.
+
+    Where frames are binary, the method ``text(data)`` gives one as JSON text: ``TapeServer.spread`` sees its form.
 
     Where a field of each message counts all messages of the connection, the teller names it in ``counter``. The tape
     then has every message, and what is added or left out shows in the numbers."""
@@ -153,11 +156,12 @@ class TapeServer:
         return found
 
     def spread(self, count: int, *, seed: int = 1, among: Sequence[int] | None = None) -> list[int]:
-        """A sample of about ``count`` frames for ``only``: of each kind of frame at least two, the others spread over
-        the recording. A kind is a symbol and a form of message: the same fields, and the same lists empty.
+        """A sample of ``count`` frames or some more for ``only``: of each kind of frame at least two, the others spread
+        over the recording. A kind is a symbol and a form of message: the same fields, and the same lists empty.
 
         ``among``: the frames to choose from (None = all). Frames whose book is not SYNCED yet are left out, and so are
         the last two of a symbol: nothing follows them that could show a fault. The same seed gives the same frames."""
+        read = getattr(self.teller, "text", lambda data: data)
         kinds: dict[tuple[str, str], list[int]] = {}
         after: dict[str, int] = {}
         for index in reversed(range(len(self.frames)) if among is None else sorted(among)):
@@ -165,12 +169,12 @@ class TapeServer:
             if index and symbol in self.truths[index - 1]:
                 after[symbol] = after.get(symbol, 0) + 1
                 if after[symbol] > 2:
-                    kinds.setdefault((symbol, _form(self.frames[index].payload)), []).append(index)
+                    kinds.setdefault((symbol, _form(read(self.frames[index].payload))), []).append(index)
         rng = Random(seed)  # noqa: S311  # a sample that can be drawn again
         found = set[int]()
         total = sum(map(len, kinds.values()))
         for indexes in kinds.values():
-            wanted = min(len(indexes), max(2, round(count * len(indexes) / total)))
+            wanted = min(len(indexes), max(2, ceil(count * len(indexes) / total)))
             step = len(indexes) / wanted
             found.update(indexes[int((place + rng.random()) * step)] for place in range(wanted))
         return sorted(found)

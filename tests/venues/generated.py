@@ -13,6 +13,9 @@ A *wire* (``WIRES`` in ``plugins/*/tests/facts.py``) writes the frames of one bo
               ``whole``: each frame is a whole book
 ``quirks``    what this wire may do, by name (``QUIRKS``)
 
+``welcome``   what the venue says before the client may speak; without it, nothing
+``acks``      ``acks(text)``: what the venue says at once to a client's message; without it, nothing
+
 and these methods: ``delta``, ``snapshot``, ``idle`` make a frame (``body`` the REST answer) of a ``Message``, ``asked``
 gives the symbols that a client's message subscribes, ``wanted`` the symbol of a REST request.
 """
@@ -235,6 +238,8 @@ class Played:
         make = self.exchange.replay_session if self.wire.replayed else self.exchange.session
         self.session = make(link, self.catalogue, None)
         self.take(self.session.start(self.now_ns))
+        if welcome := getattr(self.wire, "welcome", None):
+            self.take(self.session.receive(welcome, self.now_ns))
         if self.wire.replayed:
             for native in self.lines:
                 self.subscribe(native)
@@ -252,7 +257,7 @@ class Played:
         elif event == "reconnect":
             self.count(event)
             for one in self.lines.values():
-                one.offset += self.random.randint(50, 100)
+                one.offset = min(one.offset + self.random.randint(50, 100), one.market.id - 1)  # numbers begin at 1
             self.connect()
         elif event and (line.whole or (self.wire.kind == "rest" and event in ("gap", "restart by delta"))):
             self.count(event)
@@ -516,6 +521,8 @@ class Played:
                     sent = output.data.reveal() if isinstance(output.data, Secret) else output.data
                     for native in self.wire.asked(sent):
                         self.subscribe(native)
+                    for ack in self.wire.acks(sent) if hasattr(self.wire, "acks") else ():
+                        self.take(self.session.receive(ack, self.now_ns))
                 case _:
                     pass
 

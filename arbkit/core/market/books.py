@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from msgspec import Struct
 
-from arbkit.core.market import ladder
-from arbkit.core.market.book import ALL, Book
+from arbkit.core.market.book import Book
+from arbkit.core.market.ladder import SLACK
+from arbkit.core.market.speed import ladder
 from arbkit.core.market.watchdog import LinkWatch, Watchdog
 from arbkit.core.types import BookState, BookUpdate, TopUpdate
 
@@ -174,11 +174,12 @@ def _apply(book: Book, update: BookUpdate) -> bool:
     when a best price moved or the book has just become SYNCED."""
     moved = book.state is not _SYNCED
     if update.snapshot:
-        ladder.replace(book.bids, update.bids)
-        ladder.replace(book.asks, update.asks)
+        keep = update.depth if update.window else 2 * update.depth
+        most = keep if update.window else keep + SLACK
+        ladder.replace(book.bids, update.bids, keep, most)
+        ladder.replace(book.asks, update.asks, keep, most)
         book.epoch += 1
         book.depth = update.depth
-        book.most = ALL if not update.depth else update.depth if update.window else 2 * update.depth + ladder.SLACK
         book.state = _SYNCED
         book.reason = ""
         book.top = None
@@ -197,15 +198,8 @@ def _apply(book: Book, update: BookUpdate) -> bool:
     top = book.top
     if top is not None and top.seq <= update.seq:
         book.top = top = None
-    bids, asks = book.bids.keys, book.asks.keys
-    most = book.most
-    if len(bids) > most or len(asks) > most:
-        # levels far beyond what the venue vouches for only get old
-        ladder.prune(book.bids, min(most, 2 * book.depth))
-        ladder.prune(book.asks, min(most, 2 * book.depth))
-        bids, asks = book.bids.keys, book.asks.keys
-    if top is None and bids and asks:  # the usual case
-        bid, ask = bids[-1], -asks[-1]
+    if top is None:  # the usual case
+        bid, ask = book.bids.best_px, book.asks.best_px
         if bid == book.bid_px and ask == book.ask_px and not book.crossed_ns:
             return moved
         book.bid_px = bid
@@ -222,9 +216,7 @@ def _settle_top(book: Book, recv_ns: int) -> bool:
     """Best prices, and whether bids and asks overlap, in the levels or in the faster stream's top. True when one of
     that changed."""
     before = book.bid_px, book.ask_px, book.crossed_ns
-    bids, asks, top = book.bids.keys, book.asks.keys, book.top
-    bid = bids[-1] if bids else 0.0
-    ask = -asks[-1] if asks else inf
+    bid, ask, top = book.bids.best_px, book.asks.best_px, book.top
     book.bid_px, book.ask_px = (bid, ask) if top is None else (top.bid.px, top.ask.px)
     if bid >= ask or book.bid_px >= book.ask_px:
         book.crossed_ns = book.crossed_ns or recv_ns or 1

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, SocketTeller, Wire
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
 
 
@@ -14,17 +17,16 @@ def native(number: int) -> str:
     return f"c{number}usdt"
 
 
-class HtxTeller:
+class HtxTeller(SocketTeller):
     """HTX's side: a subscription is acknowledged; the whole book comes when it is asked for. The tape's server answers
     with text, which the adapter reads too."""
 
     def symbol(self, data: str | bytes) -> str:
-        text = gzip.decompress(data) if isinstance(data, bytes) else data
-        topic: str = json.loads(text).get("ch", "")
+        topic: str = json.loads(self.text(data)).get("ch", "")
         return topic.split(".")[1] if ".mbp." in topic else ""
 
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
+    def text(self, data: str | bytes) -> str:
+        return gzip.decompress(data).decode() if isinstance(data, bytes) else data
 
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         asked = json.loads(text)
@@ -38,12 +40,46 @@ class HtxTeller:
         return [json.dumps(told)]
 
 
+TELLER = HtxTeller()
+
+
+class ChangesWire(Wire):
+    """``mbp.150``: changes by ``prevSeqNum``; a whole book comes for each request. JSON numbers, in gzip."""
+
+    channel = "mbp.150"
+    window = 150
+    quirks = ("absent deletes", *ORDER, "idle", "reconnect", "early deltas", "late snapshot")
+
+    def body(self, message: Any) -> dict[str, Any]:
+        sides = {"bids": message.bids, "asks": message.asks}
+        return {side: [[float(px), float(qty)] for px, qty in levels] for side, levels in sides.items()}
+
+    def delta(self, message: Any) -> bytes:
+        tick = {"seqNum": message.last, "prevSeqNum": message.prev, **self.body(message)}
+        told = {"ch": f"market.{message.native}.{self.channel}", "ts": message.ms, "tick": tick}
+        return gzip.compress(json.dumps(told).encode(), 1, mtime=0)
+
+    idle = delta
+
+    def snapshot(self, message: Any) -> bytes:
+        topic, data = f"market.{message.native}.{self.channel}", {"seqNum": message.last, **self.body(message)}
+        told = {"id": topic, "rep": topic, "status": "ok", "ts": message.ms, "data": data}
+        return gzip.compress(json.dumps(told).encode(), 1, mtime=0)
+
+    def asked(self, text: str) -> Sequence[str]:
+        request = json.loads(text)
+        return [request["req"].split(".")[1]] if "req" in request else ()
+
+    def acks(self, text: str) -> Sequence[str]:
+        return TELLER.ws(text, {}) if "sub" in json.loads(text) else ()
+
+
+WIRES = {"": ChangesWire()}
 RECORDINGS = {"-transcoded-mbp": (445, 1)}
 READ_ONLY = {
     "": "whole books each second and trades of /ws, of 2021",
     "-swap": "swaps: whole books, with sizes in contracts",
 }
-TELLER = HtxTeller()
 TAPES = {"-transcoded-mbp": {"frames": 445, "symbols": {"btcusdt"}, "levels": 150, "window": 4}}
 ENDPOINTS = [
     (

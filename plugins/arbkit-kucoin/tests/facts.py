@@ -6,69 +6,46 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit.core.types import HttpRequest, Role, VenueSettings
+from frames import ORDER, STARTS, WRITTEN, SocketTeller, Wire, texts
+
+from arbkit.core.types import Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
+
+STAMP = "1723161254137000000"
 
 
 def native(number: int) -> str:
     return f"C{number}-USDT"
 
 
-class KucoinTeller:
-    """KuCoin's side: the welcome, and each subscription to ``obu`` is acknowledged and answered by a snapshot."""
+class KucoinTeller(SocketTeller):
+    """KuCoin's side: each subscription to ``obu`` is acknowledged and answered by a snapshot."""
 
     def symbol(self, data: str | bytes) -> str:
         frame = json.loads(data)
         return frame["d"]["s"] if frame.get("T") == "obu.SPOT" else ""
 
-    def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
-        return None
-
     def ws(self, text: str, truths: Mapping[str, TrueTop]) -> Sequence[str]:
         request = json.loads(text)
         if request.get("type") == "ping":
-            return [json.dumps({"id": request["id"], "type": "pong", "ts": "1723161254137000000"})]
+            return [json.dumps({"id": request["id"], "type": "pong", "ts": STAMP})]
         frames = [json.dumps({"id": request["id"], "result": True})]
         truth = truths.get(request["symbol"])
         if request["action"] == "subscribe" and request["channel"] == "obu" and truth is not None:
-            row = {
-                "s": request["symbol"],
-                "O": truth.seq,
-                "C": truth.seq,
-                "M": "1723161254137000000",
-                "a": [[repr(px), repr(qty)] for px, qty in truth.asks],
-                "b": [[repr(px), repr(qty)] for px, qty in truth.bids],
-            }
-            head = {"T": "obu.SPOT", "dp": request["depth"], "t": "snapshot", "P": "1723161254137300000"}
+            row = {"s": request["symbol"], "O": truth.seq, "C": truth.seq, "M": STAMP}
+            row |= {"a": texts(truth.asks), "b": texts(truth.bids)}
+            head = {"T": "obu.SPOT", "dp": request["depth"], "t": "snapshot", "P": STAMP}
             frames.append(json.dumps(head | {"d": row}))
         return frames
 
 
-class BooksWire:
+class BooksWire(Wire):
     """``increment@10ms``: a snapshot, then deltas whose ``O`` follows the last ``C``; binary frames."""
 
-    options: dict[str, str] = {}
     depth = "increment@10ms"
-    replayed = False
     window = 500
-    style = "plain"
-    zero = "0"
-    counts = "updates"
-    kind = "socket"
-    quirks: Sequence[str] = (
-        "other zeros",
-        "numbers",
-        "exponents",
-        "absent deletes",
-        "gap",
-        "reordered",
-        "repeated",
-        "restart",
-        "unasked snapshot",
-        "reconnect",
-        "early deltas",
-        "late snapshot",
-    )
+    welcome = b'{"message":"welcome","pingInterval":18000}'
+    quirks: Sequence[str] = (*WRITTEN, *ORDER, "restart", "unasked snapshot", "reconnect", *STARTS)
 
     def push(self, message: Any, kind: str, first: int) -> bytes:
         row = {"s": message.native, "O": first, "C": message.last, "M": message.ms * 1_000_000}
@@ -104,6 +81,7 @@ class Depth50Wire(BooksWire):
     idle = snapshot = delta
 
     def asked(self, text: str) -> Sequence[str]:
+        """The first frame is no answer."""
         return ()
 
 

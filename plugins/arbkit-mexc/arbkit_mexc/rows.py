@@ -1,4 +1,4 @@
-"""MEXC's messages: the schema of its binary frames, and typed structures.
+"""MEXC's messages: the binary frames (``push.proto``), and typed structures.
 
 https://github.com/mexcdevelop/websocket-proto and https://www.mexc.com/api-docs/spot-v3/websocket-market-streams
 """
@@ -8,48 +8,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from google.protobuf.message import DecodeError, Message
 from msgspec import Struct, convert
 from msgspec.json import Decoder
 
 import arbkit.venue as kit
 from arbkit.venue import MS
-from arbkit_mexc.protobuf import LEVELS, NUMBER, TEXT, Schema, read
+from arbkit_mexc.push_pb2 import Push
 
-DEPTHS: Schema = {1: ("asks", LEVELS), 2: ("bids", LEVELS), 4: ("fromVersion", TEXT), 5: ("toVersion", TEXT)}
-DEAL: Schema = {
-    1: ("price", TEXT),
-    2: ("quantity", TEXT),
-    3: ("tradeType", NUMBER),
-    4: ("time", NUMBER),
-    5: ("tradeId", TEXT),
-}
-ORDER: Schema = {
-    1: ("id", TEXT),
-    2: ("clientId", TEXT),
-    3: ("price", TEXT),
-    4: ("quantity", TEXT),
-    7: ("orderType", NUMBER),
-    8: ("tradeType", NUMBER),
-    13: ("cumulativeQuantity", TEXT),
-    15: ("status", NUMBER),
-    16: ("createTime", NUMBER),
-}
-OWN_DEAL: Schema = {
-    1: ("price", TEXT),
-    2: ("quantity", TEXT),
-    4: ("tradeType", NUMBER),
-    5: ("isMaker", NUMBER),
-    7: ("tradeId", TEXT),
-    8: ("clientOrderId", TEXT),
-    9: ("orderId", TEXT),
-    10: ("feeAmount", TEXT),
-    11: ("feeCurrency", TEXT),
-    12: ("time", NUMBER),
-}
-ACCOUNT: Schema = {1: ("vcoinName", TEXT), 3: ("balanceAmount", TEXT), 5: ("frozenAmount", TEXT), 8: ("time", NUMBER)}
-_HEAD: Schema = {1: ("channel", TEXT), 3: ("symbol", TEXT), 6: ("sendTime", NUMBER)}
-PUBLIC: Schema = {**_HEAD, 313: ("depths", DEPTHS), 314: ("deals", {1: ("deals", [DEAL])})}
-PRIVATE: Schema = {**_HEAD, 304: ("order", ORDER), 306: ("deal", OWN_DEAL), 307: ("account", ACCOUNT)}
 SIDES = {1: "buy", 2: "sell"}
 """``tradeType``."""
 
@@ -117,23 +83,41 @@ class Error(Struct, gc=False):
     msg: str | None = None
 
 
-def depths(frame: dict[str, Any]) -> Depths:
-    return convert({**frame["depths"], "ms": frame.get("sendTime", 0)}, Depths, strict=False)
+def push(data: bytes) -> Push:
+    """A binary frame. Raises ``BadFrame`` if it is cut off or not of the schema."""
+    try:
+        return Push.FromString(data)
+    except DecodeError as error:
+        raise kit.BadFrame(str(error)) from None
 
 
-def prints(frame: dict[str, Any]) -> list[Print]:
-    deals = frame["deals"].get("deals", ())
-    return convert([{**deal, "side": SIDES[deal.get("tradeType", 0)]} for deal in deals], list[Print], strict=False)
+def depths(frame: Push) -> Depths:
+    body = frame.depths
+    sides = {
+        "bids": [(level.price, level.quantity) for level in body.bids],
+        "asks": [(level.price, level.quantity) for level in body.asks],
+    }
+    numbers = {"fromVersion": body.fromVersion, "toVersion": body.toVersion, "ms": frame.sendTime}
+    return convert(sides | numbers, Depths, strict=False)
 
 
-def pushed(frame: dict[str, Any], name: str) -> dict[str, Any]:
+def prints(frame: Push) -> list[Print]:
+    made = [_fields(deal) for deal in frame.deals.deals]
+    return convert([{**deal, "side": SIDES[deal.get("tradeType", 0)]} for deal in made], list[Print], strict=False)
+
+
+def pushed(frame: Push, body: Message) -> dict[str, Any]:
     """A message of the account, with its pair, the words of its side, and when it was sent."""
-    row = {**frame[name], "symbol": frame.get("symbol", ""), "sendTime": frame.get("sendTime", 0)}
+    row = {**_fields(body), "symbol": frame.symbol, "sendTime": frame.sendTime}
     return {**row, "side": SIDES.get(row.get("tradeType", 0), "")}
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    """The fields that are in it: proto3 leaves out empty texts and 0."""
+    return {field.name: value for field, value in message.ListFields()}
 
 
 said = Decoder(Said).decode
 row = Decoder(dict[str, Any], float_hook=Decimal).decode
 WHOLE = Decoder(Whole, strict=False)
 ERROR = Decoder(Error)
-__all__ = ["ERROR", "PRIVATE", "PUBLIC", "WHOLE", "Info", "depths", "prints", "pushed", "read", "row", "said"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import arbkit.venue as kit
 from arbkit_mexc import rows, tables
+from arbkit_mexc.push_pb2 import Push
 from arbkit_mexc.verdicts import VERDICTS
 
 BOOKS = "spot@public.aggre.depth.v3.api.pb@100ms"
@@ -47,13 +47,13 @@ def write(op: str, wanted: Sequence[kit.Stream], number: int) -> str:
 def read_public(socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
     if isinstance(data, str):
         return _answered(socket, rows.said(data), now_ns)
-    frame = rows.read(data, rows.PUBLIC)
-    topic = frame.get("channel", "")
-    if "depths" in frame:
+    frame = rows.push(data)
+    topic, body = frame.channel, frame.WhichOneof("body")
+    if body == "depths":
         book = socket.books[topic] if topic in socket.books else socket.open(topic, *_stream(topic))
         out: Sequence[kit.Output] = () if book is None else book.update(rows.depths(frame), now_ns)
         return out
-    if "deals" in frame:
+    if body == "deals":
         return socket.printed(_stream(topic)[1], rows.prints(frame), now_ns)
     if not topic:
         raise kit.BadFrame("a message without a channel")
@@ -130,7 +130,7 @@ class Private:
 
     def read(self, socket: kit.AccountSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
         if isinstance(data, bytes):
-            return _pushed(socket.context, rows.read(data, rows.PRIVATE), now_ns)
+            return _pushed(socket.context, rows.push(data), now_ns)
         if "listen key" in data.lower():
             raise kit.RemoteProtocolError("mexc: the listen key of this socket is not valid (any more)")
         said = rows.said(data)
@@ -141,13 +141,14 @@ class Private:
         return [out for name in _TOPIC.findall(said.msg) for out in socket.confirmed(name, now_ns)]
 
 
-def _pushed(context: kit.Context, frame: dict[str, Any], now_ns: int) -> Sequence[kit.Output]:
-    if "order" in frame:
-        return [tables.pushed_order(context, rows.pushed(frame, "order"), now_ns)]
-    if "deal" in frame:
-        return [tables.PUSHED_FILL.read(context, rows.pushed(frame, "deal"), "stream", now_ns)]
-    if "account" in frame:
-        return [tables.PUSHED_BALANCE.read(context, rows.pushed(frame, "account"), False, now_ns)]
-    if not frame.get("channel"):
+def _pushed(context: kit.Context, frame: Push, now_ns: int) -> Sequence[kit.Output]:
+    match frame.WhichOneof("body"):
+        case "order":
+            return [tables.pushed_order(context, rows.pushed(frame, frame.order), now_ns)]
+        case "deal":
+            return [tables.PUSHED_FILL.read(context, rows.pushed(frame, frame.deal), "stream", now_ns)]
+        case "account":
+            return [tables.PUSHED_BALANCE.read(context, rows.pushed(frame, frame.account), False, now_ns)]
+    if not frame.channel:
         raise kit.BadFrame("a message without a channel")
     return ()

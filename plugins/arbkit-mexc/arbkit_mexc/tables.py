@@ -76,7 +76,7 @@ PUSHED_FILL = replace(ORDER, order_id="orderId", cl_ord_id="clientOrderId").fill
     qty="quantity",
     fee="feeAmount",
     fee_asset="feeCurrency",
-    maker=("isMaker", 1),
+    maker=("isMaker", True),
     exch_ms="time",
 )
 _HELD = kit.BalanceFields(asset="asset", free="free", locked="locked")

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arbkit_mexc import protobuf, rows
+from arbkit_mexc import rows
 from arbkit_mexc.dialect_pack import pack
+from google.protobuf.json_format import MessageToJson
 
 from arbkit.core.types import HttpRequest, Role, VenueSettings
 from arbkit.testing.tapeserver import TrueTop
@@ -25,8 +26,11 @@ class MexcTeller:
     def symbol(self, data: str | bytes) -> str:
         if isinstance(data, str):
             return ""
-        frame = protobuf.read(data, rows.PUBLIC)
-        return frame.get("symbol", "") if "depths" in frame else ""
+        frame = rows.push(data)
+        return frame.symbol if frame.HasField("depths") else ""
+
+    def text(self, data: str | bytes) -> str:
+        return data if isinstance(data, str) else MessageToJson(rows.push(data))
 
     def http(self, request: HttpRequest, truths: Mapping[str, TrueTop]) -> bytes | None:
         query = dict(part.split("=") for part in request.url.partition("?")[2].split("&"))

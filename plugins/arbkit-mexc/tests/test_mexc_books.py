@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from arbkit_mexc import protobuf, rows
+from arbkit_mexc import rows
 from arbkit_mexc.adapter import Mexc
 from arbkit_mexc.dialect_pack import pack
 
@@ -87,9 +87,9 @@ class Socket:
 
 
 def test_a_frame_written_by_another_program() -> None:
-    frame = protobuf.read(WORKED, rows.PUBLIC)
+    frame = rows.push(WORKED)
     found = rows.depths(frame)
-    assert (frame["channel"], frame["symbol"], frame["sendTime"]) == (f"{DEPTH}@BTCUSDT", "BTCUSDT", 1754741322152)
+    assert (frame.channel, frame.symbol, frame.sendTime) == (f"{DEPTH}@BTCUSDT", "BTCUSDT", 1754741322152)
     assert (found.first, found.last, found.exch_ns) == (43296363236, 43296363255, 1754741322152 * kit.MS)
     assert ([(one.px, one.qty) for one in found.asks]) == [(117145.49, 0.0)]
     assert ([(one.px, one.qty) for one in found.bids]) == [(117053.41, 1.86837271)]
@@ -112,14 +112,14 @@ def test_a_field_that_the_schema_lacks_is_skipped() -> None:
     """The venue adds fields without notice: here one of each wire type, in the message and before it."""
     strange = bytes([0xF8, 0x3F, 0x96, 0x01]) + bytes([0xF9, 0x3F]) + bytes(8) + bytes([0xFD, 0x3F]) + bytes(4)
     strange += bytes([0xFA, 0x3F, 2]) + b"ab"
-    assert protobuf.read(strange + WORKED + strange, rows.PUBLIC) == protobuf.read(WORKED, rows.PUBLIC)
+    assert rows.depths(rows.push(strange + WORKED + strange)) == rows.depths(rows.push(WORKED))
 
 
 @pytest.mark.parametrize(
     ("data", "value"), [(b"\x30\x00", 0), (b"\x30\xac\x02", 300), (b"\x30" + b"\xff" * 9 + b"\x01", -1)]
 )
 def test_numbers(data: bytes, value: int) -> None:
-    assert protobuf.read(data, rows.PUBLIC) == {"sendTime": value}
+    assert rows.push(data).sendTime == value
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,14 @@ def test_numbers(data: bytes, value: int) -> None:
         b"\x08\x01",
         b"\x32\x00",
         b"\x31\x00",
+        b"\x0a\x02\xff\xfe",
         b'{"id":1}',
     ],
 )
 def test_what_is_no_such_message_is_a_bad_frame(data: bytes) -> None:
-    """Cut off, an endless number, a group, a field of another wire type, and JSON."""
+    """Cut off, an endless number, a group, a field of another wire type, a text that is not UTF-8, and JSON."""
     with pytest.raises(kit.BadFrame):
-        protobuf.read(data, rows.PUBLIC)
+        Socket().hear(data)
 
 
 def bent(random: Random) -> Iterator[bytes]:

@@ -1,7 +1,6 @@
 """The simulated MEXC keeps the venue's rules: signatures, time windows, versions, order states, codes and limits.
 
-Binary frames are read by the numbers of the published schema with the adapter's reader, and their bytes are compared
-with those of another program in ``test_mexc_books.py``.
+Binary frames are read by ccxt's copy of the published schema.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import json
 from typing import Any
 
 import pytest
-from arbkit_mexc import protobuf, rows
 from arbkit_mexc.dialect import MexcDialect
+from ccxt.protobuf.mexc.PushDataV3ApiWrapper_pb2 import PushDataV3ApiWrapper as Push
 
 from arbkit.sim.market import Divergence
 from arbkit.sim.wire import Answer, Close, Reply, Request, SimFrame
@@ -67,7 +66,7 @@ class Client:
         for out in self.world.drain():
             if isinstance(out, SimFrame):
                 data = out.data
-                made.append(protobuf.read(data, rows.PUBLIC | rows.PRIVATE) if isinstance(data, bytes) else data)
+                made.append(Push.FromString(data) if isinstance(data, bytes) else data)
             elif isinstance(out, Close):
                 made.append(out)
         return made
@@ -157,11 +156,12 @@ def test_a_book_is_joined_by_its_versions() -> None:
         "code": 0,
         "msg": DEPTH,
     }
-    found = [rows.depths(one) for one in client.wait(3) if isinstance(one, dict)]
-    assert len(found) > 5
-    assert [one.first for one in found[1:]] == [one.last + 1 for one in found[:-1]]
+    pushed = [one.publicAggreDepths for one in client.wait(3) if isinstance(one, Push)]
+    versions = [(int(one.fromVersion), int(one.toVersion)) for one in pushed]
+    assert len(versions) > 5
+    assert [first for first, _ in versions[1:]] == [last + 1 for _, last in versions[:-1]]
     _, whole = client.call("GET", "depth", "symbol=BTCUSDT&limit=5", signed=False)
-    assert whole["lastUpdateId"] >= found[-1].last
+    assert whole["lastUpdateId"] >= versions[-1][1]
     assert len(whole["bids"]) == 5
 
 
@@ -202,11 +202,12 @@ def test_the_account_is_told_on_its_stream() -> None:
         "mexc", _signed(client, "side=BUY&type=IMMEDIATE_OR_CANCEL&quantity=0.01&price=63000"), self_ref, client.now_ns
     )
     client.ref = self_ref
-    pushed = [one for one in client.outs() if isinstance(one, dict)]
-    kinds = [name for one in pushed for name in ("order", "deal", "account") if name in one]
-    assert kinds.count("deal") >= 1
-    assert [one["order"]["status"] for one in pushed if "order" in one][-1] == 2
-    assert {one["account"]["vcoinName"] for one in pushed if "account" in one} == {"BTC", "USDT"}
+    pushed = [one for one in client.outs() if isinstance(one, Push)]
+    bodies = [(name, getattr(one, name)) for one in pushed if (name := one.WhichOneof("body"))]
+    deals = [body for name, body in bodies if name == "privateDeals"]
+    assert {(deal.tradeType, deal.isMaker, deal.feeCurrency) for deal in deals} == {(1, False, "BTC")}
+    assert [body.status for name, body in bodies if name == "privateOrders"][-1] == 2
+    assert {body.vcoinName for name, body in bodies if name == "privateAccount"} == {"BTC", "USDT"}
     client.now_ns += 3601 * S
     assert client.call("PUT", "userDataStream", f"listenKey={key}")[1]["code"] == 730708
     client.connect(f"?listenKey={key}")
