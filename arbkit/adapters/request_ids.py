@@ -34,7 +34,7 @@ class RequestIds:
     is in it.
     """
 
-    __slots__ = ("_context", "_count", "_counted", "_known", "_letters", "_most")
+    __slots__ = ("_context", "_count", "_counted", "_known", "_letters", "_most", "_shorts")
 
     def __init__(self, context: Context, most: int, *, counted: bool = False) -> None:
         self._context = context
@@ -44,6 +44,8 @@ class RequestIds:
         self._letters: dict[str, str] = {}
         """Instrument ids by the part of their names that an id has room for."""
         self._known = 0
+        self._shorts: dict[str, str] = {}
+        """The other way round: what of a name is in an id."""
 
     def make(self, letter: str, cl_ord_id: str, native: str) -> str:
         """``native``: the venue's name of the instrument."""
@@ -66,7 +68,10 @@ class RequestIds:
         return Asked(text[0], cl_ord_id or ("" if own == _FOREIGN else own), self._instrument(text[start:]))
 
     def _short(self, native: str) -> str:
-        return "".join(char for char in native if char.isalnum())[: self._most]
+        short = self._shorts.get(native)
+        if short is None:
+            short = self._shorts[native] = "".join(char for char in native if char.isalnum())[: self._most]
+        return short
 
     def _instrument(self, short: str) -> str:
         catalogue = self._context.catalogue

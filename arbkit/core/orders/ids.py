@@ -14,6 +14,7 @@ from arbkit.core.errors import LocalProtocolError
 __all__ = ["IntentIds", "first_in", "format_cl_ord_id", "parse_cl_ord_id"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 _SECOND = 1_000_000_000
 _CHECK = 36 * 36 - 5
 """1291, the largest prime below 36**2: detects every single wrong digit and every swap of two neighbours."""
@@ -23,13 +24,12 @@ def format_cl_ord_id(intent: int) -> str:
     """The wire form of an intent number. Raises ``LocalProtocolError`` outside 0 <= intent < 2**64."""
     if not 0 <= intent < 1 << 64:
         raise LocalProtocolError(f"intent {intent} is not a 64-bit number")
-    digits = []
+    text = _PAIRS[intent % _CHECK]
     rest = intent
-    for _ in range(13):
-        rest, digit = divmod(rest, 36)
-        digits.append(_DIGITS[digit])
-    high, low = divmod(intent % _CHECK, 36)
-    return "a" + "".join(reversed(digits)) + _DIGITS[high] + _DIGITS[low]
+    for _ in range(6):
+        rest, pair = divmod(rest, 1296)
+        text = _PAIRS[pair] + text
+    return "a" + _DIGITS[rest] + text
 
 
 def parse_cl_ord_id(text: str) -> int | None:
