@@ -1,13 +1,16 @@
 """For all tests.
 
 Examples in the documentation are tests: Python blocks run, ``arbkit.toml`` blocks are read by the real loader. Tests of
-recordings run if their files are there (``arbkit.testing.corpus``); otherwise one line at the end counts them.
+recordings run if their files are there (``arbkit.testing.corpus``), tests of the compiled code if arbkit-speed is
+installed; otherwise one line at the end counts them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,13 +48,14 @@ pytest_collect_file = Sybil(
     excludes=[".venv/**", "CHANGELOG.md"],
 ).pytest()
 
-NOT_RUN = pytest.StashKey[int]()
-"""The number of tests whose recordings are missing."""
+NOT_RUN = pytest.StashKey[dict[str, int]]()
+"""How many tests lack their recordings, and how many the compiled code."""
+SPEED = find_spec("arbkit_speed") is not None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A wrong folder ends the run with one line."""
-    config.stash[NOT_RUN] = 0
+    config.stash[NOT_RUN] = {}
     try:
         corpus.folder()
     except ConfigError as error:
@@ -60,20 +64,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose recordings are missing."""
-    missing = [item for item in items if _lacks_recordings(item)]
-    if missing:
-        items[:] = [item for item in items if item not in missing]
-        config.hook.pytest_deselected(items=missing)
-        config.stash[NOT_RUN] = len(missing)
+    """Deselect the tests that lack something."""
+    lacks = {item: lack for item in items if (lack := _lack(item))}
+    if lacks:
+        items[:] = [item for item in items if item not in lacks]
+        config.hook.pytest_deselected(items=list(lacks))
+        config.stash[NOT_RUN] = dict(Counter(lacks.values()))
 
 
-def _lacks_recordings(item: pytest.Item) -> bool:
+def _lack(item: pytest.Item) -> str:
+    if not SPEED and item.get_closest_marker("compiled"):
+        return "compiled"
     for mark in item.iter_markers("recordings"):
         venue, *files = mark.args
         if any(corpus.find(venue, file) is None for file in files):
-            return True
-    return False
+            return "recordings"
+    return ""
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -86,13 +92,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Take the count of a worker."""
-    count = getattr(node, "workeroutput", {}).get("not_run", 0)
-    node.config.stash[NOT_RUN] = max(node.config.stash[NOT_RUN], count)
+    node.config.stash[NOT_RUN] |= getattr(node, "workeroutput", {}).get("not_run", {})
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One line about the tests that did not run."""
-    if count := config.stash[NOT_RUN]:
+    """A line about each kind of tests that did not run."""
+    if count := config.stash[NOT_RUN].get("compiled"):
+        terminalreporter.write_line(
+            f"tests of the compiled ladder and rows that did not run: {count} (arbkit-speed is not installed; "
+            "make speed builds it with a C compiler)"
+        )
+    if count := config.stash[NOT_RUN].get("recordings"):
         lack = "has no files for them" if corpus.folder() else "is not set"
         terminalreporter.write_line(
             f"recording tests that did not run: {count} ({corpus.VARIABLE} {lack}; recordings are made with a recorder "

@@ -122,6 +122,10 @@ from arbkit.core.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
+from arbkit.core.market.rows import (
+    BookMessage,
+    Levels,
+)
 from arbkit.core.orders.ids import (
     parse_cl_ord_id,
 )
@@ -206,6 +210,7 @@ __all__ = [
     "BalanceFields",
     "BookFeed",
     "BookLost",
+    "BookMessage",
     "BookNormalizer",
     "BookSocket",
     "BookState",
@@ -247,6 +252,7 @@ __all__ = [
     "JoinedDepth",
     "Lane",
     "Level",
+    "Levels",
     "LinkSpec",
     "ListFills",
     "ListOpenOrders",

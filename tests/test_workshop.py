@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "uv.lock").read_text()
 INDEX = "https://pypi.org/simple"
 FILES = "https://files.pythonhosted.org/packages/"
+LOCAL = ({"registry": INDEX}, {"editable": "."}, {"directory": "plugins/arbkit-speed"})
+"""Sources of packages beside the venues. arbkit-speed is not editable: it is compiled."""
 
 
 def test_the_lock_names_the_public_index_and_nothing_else() -> None:
@@ -24,9 +26,9 @@ def test_the_lock_names_the_public_index_and_nothing_else() -> None:
     locked = tomllib.loads(LOCK)
     for package in locked["package"]:
         source = package["source"]
-        assert source in ({"registry": INDEX}, {"editable": "."}) or re.fullmatch(
-            r"plugins/arbkit-[a-z0-9-]+", source.get("editable", "")
-        ), package["name"]
+        assert source in LOCAL or re.fullmatch(r"plugins/arbkit-[a-z0-9-]+", source.get("editable", "")), package[
+            "name"
+        ]
         for file in [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]:
             assert file["url"].startswith(FILES)
             assert file["hash"].startswith("sha256:")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import assert_type
 
 import arbkit
-from arbkit import Book, Catalogue, Instrument, Leg, Opportunity, Side, SpreadArb, Strategy, Trade, View
+from arbkit import Book, Catalogue, DealReport, Instrument, Leg, Opportunity, Side, SpreadArb, Strategy, Trade, View
 from arbkit.core.protocols import TradeReader
+from arbkit.testing import simulate
 
 
 class Mine(SpreadArb):
@@ -57,6 +59,29 @@ class Reads(Strategy):
         assert_type(trade.px, float)
 
 
+class Told(Strategy):
+    """A strategy with settings and the other hooks."""
+
+    only_sell_on: str = "okx"
+    due_ns = 0
+
+    def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
+        return ()
+
+    def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
+        rate = view.price("BTC", "USDT")
+        assert_type(rate.px if rate is not None else None, float | None)
+        assert_type(view.limits().loss_day, Decimal | None)
+        return ()
+
+    def on_deal(self, deal: DealReport, view: View, now_ns: int) -> None:
+        assert_type(deal.net, Mapping[str, Decimal])
+        assert_type(deal.legs[0].side, Side)
+
+    def on_timer(self, view: View, now_ns: int) -> None:
+        assert_type([deal.why for deal in view.deals(self)], list[str])
+
+
 class Half:
     """Not a strategy."""
 
@@ -68,6 +93,8 @@ one: Strategy = Mine()
 two: Strategy = Own()
 three: Strategy = Duck()
 reads: TradeReader = Reads()
+told: Strategy = Told(only_sell_on="binance")
+assert_type(simulate(told, ["binance"]).deals, list[DealReport])
 four: Strategy = Half()  # type: ignore[assignment]  # it lacks decide
 
 _ = Leg(instrument="x", side="buy", qty=1.0, px=1.0)  # type: ignore[arg-type]  # a side is no text

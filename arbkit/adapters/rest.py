@@ -94,6 +94,8 @@ class RestSession:
 
     ``sign(context, request, now_ns)`` makes the wire request, ``unwrap(answer)`` removes the envelope (None: not
     readable), ``usage(context, buckets, answer, now_ns)`` reads what the headers tell of rate limits.
+    ``refuses_by_5xx``: the venue gives a status from 500 to its own refusals too. In its envelope such an answer counts
+    where its code is a listed refusal, but not as the refusal of a new order: that is UNKNOWN, as with any venue.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class RestSession:
         sign: Callable[[Context, RestRequest, int], HttpRequest],
         unwrap: Callable[[HttpAnswer], RestReply | None],
         usage: Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[RateReport]] | None = None,
+        refuses_by_5xx: bool = False,
     ) -> None:
         self.due_ns = NEVER
         self._context = context
@@ -113,6 +116,8 @@ class RestSession:
         self._unwrap = unwrap
         self._pauses = calls.pauses
         self._usage = usage
+        self._readable = 600 if refuses_by_5xx else 500
+        """An answer with a lower status is read."""
         self._listed: dict[str, _Listed] = {}
         self._count = 0
         self._bans = 0
@@ -169,7 +174,9 @@ class RestSession:
         if listed is None and isinstance(what, Ask) and what.kind is AskKind.PAGE:
             return ()  # its answer was here before
         origin: What = what if listed is None else listed.what
-        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < 500 else None
+        reply = self._unwrap(answer) if isinstance(answer, HttpAnswer) and answer.status < self._readable else None
+        if reply is not None and answer.status >= 500 and not self._counts(origin, reply):
+            reply = None
         limited = self._pauses.limits(answer.status, reply is not None)
         if listed is not None:
             if isinstance(answer, HttpAnswer) and (answer.status >= 500 or limited):
@@ -267,6 +274,13 @@ class RestSession:
         ref = f"{name_of(what.kind if isinstance(what, Ask) else type(what))} {self._count}"
         self._listed[ref] = listed
         return Ask(kind=AskKind.PAGE, instrument=what.instrument, ref=ref, lane=lane)
+
+    def _counts(self, what: What, reply: RestReply) -> bool:
+        """Whether a refusal with a status from 500 is read (``refuses_by_5xx``): a duplicate is no proof anyway."""
+        verdict = self._verdicts.of(reply.code, reply.text)
+        if isinstance(what, NewOrder):
+            return verdict.reason is not None and not verdict.proved
+        return verdict.proved or (isinstance(what, CancelOrder) and reply.code in self._verdicts.gone)
 
     def _page(self, listed: _Listed, outputs: Sequence[Output], cursor: str, now_ns: int) -> Sequence[Output]:
         """Ask for what follows, or return the whole."""

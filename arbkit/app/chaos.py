@@ -30,6 +30,7 @@ class Task(Struct, frozen=True, kw_only=True):
     kinds: Sequence[str]
     venues: Sequence[str]
     seconds: float
+    deals: chaos.Deals = "pair"
 
 
 def subject(venues: Sequence[str] = ()) -> chaos.DeskUnderTest:
@@ -74,7 +75,7 @@ def _played(one: tuple[Task, int]) -> bytes:
     """One seed, as a line of the log."""
     task, seed = one
     tested = subject(task.venues)
-    plan = chaos.draw(seed, task.profile, tested.venues, kinds=task.kinds, seconds=task.seconds)
+    plan = chaos.draw(seed, task.profile, tested.venues, kinds=task.kinds, seconds=task.seconds, deals=task.deals)
     return msgspec.json.encode(play_plan(tested, plan))
 
 

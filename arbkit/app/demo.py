@@ -17,13 +17,13 @@ from arbkit.app.ending import last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
-from arbkit.app.simulated import PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
+from arbkit.app.simulated import AROUND, EDGE_EVERY_S, PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.monitor.terminal import emit, show
 from arbkit.sim.faults import default_script
-from arbkit.strategies import SpreadArb
+from arbkit.strategies import SpreadArb, TriangularArb
 from arbkit.testing.simulated import unequal
 
 __all__ = ["run"]
@@ -42,13 +42,14 @@ def run(
     seconds: float,
     seed: int,
     venues: Sequence[str],
+    around: bool = False,
     capture: str | None,
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
     """Run the demo on these venues (none = the preferred ones, ``all`` = each with a simulator). Returns the exit code:
-    0 only if deals were made, everything is resolved and all balances are equal. Raises
-    ``ConfigError`` for a venue without a simulator."""
+    0 only if deals were made, everything is resolved and all balances are equal. ``around``: ``TriangularArb`` in place
+    of ``SpreadArb``. Raises ``ConfigError`` for a venue without a simulator."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
     if "all" in venues:
@@ -58,32 +59,40 @@ def run(
             f"--venues {','.join(missing)}: no venue with a simulator; installed: {', '.join(simulated) or 'none'}"
         )
     venues = list(dict.fromkeys(venues)) or [name for name in PREFERRED if name in simulated]
-    if len(venues) < 2:
+    least = 1 if around else 2
+    if len(venues) < least:
         raise ConfigError(
-            f"the demo needs two venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
+            f"the demo needs {least} venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
     screen = Screen(as_json)
     faults = default_script(venues, seconds)
+    what = f"TriangularArb on {', '.join(AROUND['assets'])}" if around else f"SpreadArb on {', '.join(SYMBOLS)}"
     screen.say(
-        f"arbkit demo: SpreadArb on {', '.join(SYMBOLS)}, {seconds:g} s, seed {seed}. The venues "
+        f"arbkit demo: {what}, {seconds:g} s, seed {seed}. The venues "
         f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
         "orders go over real sockets, signed, in each venue's own protocol.\n"
     )
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
-        venues_beside(venues, seed, faults=faults) as where,
+        venues_beside(
+            venues,
+            seed,
+            faults=faults,
+            edge_every_s=0.0 if around else EDGE_EVERY_S,
+            cycle_every_s=EDGE_EVERY_S if around else 0.0,
+        ) as where,
     ):
         signers = {
             name: LocalSigner(site["key"], site["secret"], site["passphrase"]) for name, site in where["venues"].items()
         }
         secrets = [site[part] for site in where["venues"].values() for part in ("key", "secret", "passphrase")]
-        plan = plan_of(where, seed)
+        plan = plan_of(where, seed, around=around)
         state = StateFolder(Path(folder), "live")
         try:
             done = start(
                 plan,
-                SpreadArb(**PARAMS),
+                TriangularArb(**AROUND) if around else SpreadArb(**PARAMS),
                 exchanges=make_exchanges(plan, registry),
                 signers=signers,
                 secrets=secrets,
@@ -137,6 +146,15 @@ def _amounts(net: Mapping[str, str]) -> str:
     return ", ".join(text for _, text in sorted(shown)) or "nothing"
 
 
+def _where(pair: str) -> str:
+    """A deal's pair, shorter: its symbol and venues; of several symbols the assets."""
+    legs = [leg.partition(":") for leg in pair.split("+")]
+    venues = "+".join(dict.fromkeys(venue for venue, _, _ in legs))
+    symbols = dict.fromkeys(symbol for _, _, symbol in legs)
+    assets = dict.fromkeys(asset for symbol in symbols for asset in symbol.split("-"))
+    return f"{'+'.join(symbols if len(symbols) == 1 else assets)} {venues}"
+
+
 class Screen:
     """A ``Log`` that prints the run's log events as plain text."""
 
@@ -151,8 +169,7 @@ class Screen:
     def __call__(self, event: str, /, **fields: Any) -> None:
         if event == "deal.closed":
             self._deals += 1
-            legs = [leg.partition(":") for leg in str(fields["pair"]).split("+")]
-            where = f"{legs[0][2]} {'+'.join(venue for venue, _, _ in legs)}"
+            where = _where(str(fields["pair"]))
             self.say(
                 f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
                 f"{fields['ms']:4.0f} ms"

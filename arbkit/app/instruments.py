@@ -75,7 +75,7 @@ def _all_known(desk: Desk) -> bool:
 
 
 def _known(venue: Venue) -> bool:
-    assets = venue.poll(AskKind.ASSETS)
+    assets = venue.polls.get(AskKind.ASSETS)
     return venue.catalogued and (venue.setup.signer is None or (assets is not None and assets.known))
 
 

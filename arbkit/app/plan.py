@@ -67,6 +67,13 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     kept: Sequence[Control | DayBegan] = ()
     durability: str = "process"
     same: Mapping[str, Sequence[str]] = {}
+    state: bytes = b""
+    """What the strategy saved in an earlier run."""
+
+    @property
+    def strategy(self) -> str:
+        """The name of the strategy in the journal and the log."""
+        return self.target.rpartition(":")[2]
 
 
 def make_desk(
@@ -98,8 +105,7 @@ def make_desk(
         )
         for venue in plan.venues
     ]
-    name = plan.target.rpartition(":")[2]
-    strategies = [] if strategy is None else [RunningStrategy(name, strategy, executor)]
+    strategies = [] if strategy is None else [RunningStrategy(plan.strategy, strategy, executor, state=plan.state)]
     setup = Setup(
         venues=venues,
         strategies=strategies,

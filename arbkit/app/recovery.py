@@ -67,6 +67,7 @@ def recover(
         interrupted=left.interrupted,
         booked=left.booked,
         kept=left.kept,
+        state=resumed.states.get(plan.strategy, b""),
     )
     return plan, left
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from arbkit.core.runtime.supervisor import Runtime, run
 from arbkit.core.runtime.transport import tls_context
 from arbkit.core.types import Catalogue, Instrument, Opportunity
 
-__all__ = ["WAIT_S", "Looker", "Rehearsal", "of_each_venue", "rehearse"]
+__all__ = ["WAIT_S", "Looker", "Rehearsal", "hold", "of_each_venue", "prepared", "rehearse"]
 
 WAIT_S = 20.0
 """Venues that have not answered by then are given up."""
 _LOOK_S = 0.05
+_HOPE_NS = 6_000_000_000
+"""If no venue can be reached until then, there is no network to wait for."""
 _USUAL = ("BTC-USDT", "BTC-USDC", "BTC-USD", "ETH-USDT", "ETH-USD")
 
 LoopFactory = Callable[[], AbstractEventLoop]
@@ -61,6 +64,13 @@ def _rank(one: Instrument) -> int:
     return _USUAL.index(one.symbol) if one.symbol in _USUAL else len(_USUAL)
 
 
+def _silent(desk: Desk, runtime: Runtime) -> bool:
+    """Whether every request to every venue failed so far."""
+    return not any(venue.catalogued for venue in desk.venues.values()) and all(
+        rest.trouble and not rest.fastest_ns for rest in runtime.rests.values()
+    )
+
+
 class Rehearsal(Struct):
     """What is known at its end. ``log``: the events, in order."""
 
@@ -73,10 +83,62 @@ class Rehearsal(Struct):
         rest = self.runtime.rests.get(self.desk.venues[venue].rest.spec.link)
         return "" if rest is None else rest.trouble
 
+    def fastest_ms(self, venue: str) -> float | None:
+        """The shortest time that an answer took; None = there was none."""
+        rest = self.runtime.rests.get(self.desk.venues[venue].rest.spec.link)
+        return None if rest is None or not rest.fastest_ns else rest.fastest_ns / 1e6
+
     def told(self, event: str, **fields: object) -> Mapping[str, Any] | None:
         """The last event of that name with these fields."""
         wanted = fields.items()
         return next((said for name, said in reversed(self.log) if name == event and wanted <= said.items()), None)
+
+
+@contextmanager
+def prepared(
+    plan: RunPlan,
+    exchanges: Mapping[str, Exchange],
+    strategy: Strategy | None,
+    signers: Mapping[str, Signer],
+    *,
+    ca_file: str = "",
+) -> Iterator[Rehearsal]:
+    """A desk that is not connected yet; ``hold`` runs it."""
+    clock = Clock()
+    log: list[tuple[str, Mapping[str, Any]]] = []
+
+    def note(event: str, /, **fields: object) -> None:
+        log.append((event, fields))
+
+    with tempfile.TemporaryDirectory(prefix="arbkit-") as folder:
+        state = StateFolder(Path(folder), "paper")
+        try:
+            journal, _ = open_journal(state, clock)
+            runtime = Runtime(clock, journal, tls=tls_context(ca_file or None))
+            desk = make_desk(plan, exchanges, strategy, signers, runtime, clock.now_ns(), log=note)
+            yield Rehearsal(desk, runtime, log)
+        finally:
+            state.close()
+
+
+async def hold(held: Rehearsal, enough: Callable[[Desk], bool], most_s: float, *, signals: bool = True) -> None:
+    """Run the desk until ``enough``, at most ``most_s`` seconds. Ctrl-C ends it earlier, if ``signals``."""
+    clock, desk, runtime = held.runtime.clock, held.desk, held.runtime
+
+    async def watch() -> None:
+        began_ns = now_ns = clock.now_ns()
+        while now_ns < began_ns + most_s * 1e9 and not enough(desk):
+            await asyncio.sleep(_LOOK_S)
+            now_ns = clock.now_ns()
+            if now_ns > began_ns + _HOPE_NS and _silent(desk, runtime):
+                break
+        runtime.stop()
+
+    watching = asyncio.create_task(watch())
+    try:
+        await run(desk, runtime, signals=signals)
+    finally:
+        watching.cancel()
 
 
 def rehearse(
@@ -89,40 +151,11 @@ def rehearse(
     ca_file: str = "",
     enough: Callable[[Desk], bool],
     most_s: float = WAIT_S,
-    look: Callable[[Desk, int], None] | None = None,
 ) -> Rehearsal:
-    """Run until ``enough``, at most ``most_s`` seconds. ``look(desk, now_ns)`` is called at each look before that.
-    Ctrl-C ends it earlier."""
-    clock = Clock()
-    log: list[tuple[str, Mapping[str, Any]]] = []
-    with tempfile.TemporaryDirectory(prefix="arbkit-") as folder:
-        state = StateFolder(Path(folder), "paper")
-        try:
-            journal, _ = open_journal(state, clock)
-            runtime = Runtime(clock, journal, tls=tls_context(ca_file or None))
-
-            def note(event: str, /, **fields: object) -> None:
-                log.append((event, fields))
-
-            desk = make_desk(plan, exchanges, strategy, signers, runtime, clock.now_ns(), log=note)
-
-            async def watch() -> None:
-                end_ns = clock.now_ns() + round(most_s * 1e9)
-                while clock.now_ns() < end_ns and not enough(desk):
-                    await asyncio.sleep(_LOOK_S)
-                    if look is not None:
-                        look(desk, clock.now_ns())
-                runtime.stop()
-
-            async def both() -> None:
-                watching = asyncio.create_task(watch())
-                try:
-                    await run(desk, runtime)
-                finally:
-                    watching.cancel()
-
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                runner.run(both())
-        finally:
-            state.close()
-    return Rehearsal(desk, runtime, log)
+    """Run until ``enough``, at most ``most_s`` seconds. Ctrl-C ends it earlier."""
+    with (
+        prepared(plan, exchanges, strategy, signers, ca_file=ca_file) as held,
+        asyncio.Runner(loop_factory=loop_factory) as runner,
+    ):
+        runner.run(hold(held, enough, most_s))
+    return held

@@ -23,7 +23,18 @@ from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
 from arbkit.sim.faults import Fault
 
-__all__ = ["EDGE_EVERY_S", "GATE", "LIMITS", "PARAMS", "PREFERRED", "SYMBOLS", "admin", "plan_of", "venues_beside"]
+__all__ = [
+    "AROUND",
+    "EDGE_EVERY_S",
+    "GATE",
+    "LIMITS",
+    "PARAMS",
+    "PREFERRED",
+    "SYMBOLS",
+    "admin",
+    "plan_of",
+    "venues_beside",
+]
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 EDGE_EVERY_S = 2.0
@@ -42,10 +53,14 @@ LIMITS = LimitsConfig(
 )
 GATE = GateConfig(max_order_notional=Decimal(3_000), orders_per_second=100, notional_per_minute=Decimal(1_000_000))
 PARAMS: dict[str, Any] = {"symbols": SYMBOLS, "min_edge": 0.0003, "max_notional": 500.0}
+"""Of ``SpreadArb``."""
+AROUND: dict[str, Any] = {"assets": ("USDT", "BTC", "ETH", "SOL"), "min_edge": 0.0003, "max_notional": 500.0}
+"""Of ``TriangularArb``."""
 
 
-def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
-    """The plan of a live run of ``SpreadArb``. ``where``: the JSON that ``arbkit sim --json`` prints at its start."""
+def plan_of(where: dict[str, Any], seed: int, *, around: bool = False) -> RunPlan:
+    """The plan of a live run of ``SpreadArb``, or of ``TriangularArb`` (``around``). ``where``: the JSON that ``arbkit
+    sim --json`` prints at its start."""
     return RunPlan(
         venues=[
             VenuePlan(
@@ -57,8 +72,8 @@ def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
             )
             for name, site in where["venues"].items()
         ],
-        target="spread",
-        params=PARAMS,
+        target="triangular" if around else "spread",
+        params=AROUND if around else PARAMS,
         limits=LIMITS,
         gate=GATE,
         seed=seed,
@@ -67,7 +82,12 @@ def plan_of(where: dict[str, Any], seed: int) -> RunPlan:
 
 @contextmanager
 def venues_beside(
-    venues: Sequence[str], seed: int, *, faults: Sequence[Fault], edge_every_s: float = EDGE_EVERY_S
+    venues: Sequence[str],
+    seed: int,
+    *,
+    faults: Sequence[Fault],
+    edge_every_s: float = EDGE_EVERY_S,
+    cycle_every_s: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """Run ``arbkit sim`` in a separate process until the block ends. Yields the JSON that it prints at its start."""
     with tempfile.NamedTemporaryFile(prefix="arbkit-faults-", suffix=".json") as script:
@@ -86,6 +106,8 @@ def venues_beside(
                 script.name,
                 "--edge-every",
                 str(edge_every_s),
+                "--cycle-every",
+                str(cycle_every_s),
                 "--json",
             ],
             stdout=subprocess.PIPE,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from arbkit.config.load import StrategyConfig
+from arbkit.core import settings
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
-from arbkit.core.trading.running import check
+from arbkit.core.trading.hooks import check
 from arbkit.plugins.registry import Registry, raised_at
 
-__all__ = ["load", "make"]
+__all__ = ["load", "make", "wrong"]
 
 
 def load(target: str, registry: Registry) -> Callable[..., Any]:
@@ -53,14 +55,52 @@ def _registered(target: str, registry: Registry) -> Callable[..., Any]:
 
 def make(cls: Callable[..., Any], config: StrategyConfig) -> Strategy:
     """Create the strategy with its params. Raises ``ConfigError`` if the constructor fails."""
+    given, arguments = _split(cls, config.params)
     try:
-        made: Strategy = cls(**config.params)
+        if given and isinstance(cls, type):  # its own __init__ takes no settings, and can rely on them
+            made: Any = object.__new__(cls)
+            settings.apply(made, given)
+            made.__init__(**arguments)
+        else:
+            made = cls(**arguments)
         check(made)
     except ConfigError:
         raise
     except Exception as error:
         raise ConfigError(f"strategy {config.target} with params {sorted(config.params)}: {raised_at(error)}") from None
-    return made
+    strategy: Strategy = made
+    return strategy
+
+
+def wrong(cls: Callable[..., Any], config: StrategyConfig) -> Mapping[str, str]:
+    """The mistakes in the params of a strategy that can be seen without making it, by name."""
+    if not _has_settings(cls):
+        return {}
+    given, arguments = _split(cls, config.params)
+    own = _own_arguments(cls)
+    return settings.wrong(cls, {**given, **arguments} if own is None else given, own or ())
+
+
+def _split(cls: Callable[..., Any], params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The params that are settings, set before the constructor is called, and those that it takes."""
+    own = _own_arguments(cls) if _has_settings(cls) else None
+    if own is None:
+        return {}, dict(params)
+    return {name: value for name, value in params.items() if name not in own}, {
+        name: value for name, value in params.items() if name in own
+    }
+
+
+def _has_settings(cls: Callable[..., Any]) -> TypeGuard[type[Strategy]]:
+    return Strategy in getattr(cls, "__mro__", ())
+
+
+def _own_arguments(cls: type) -> Collection[str] | None:
+    """The names that the constructor takes; None = all settings (``**settings``)."""
+    parameters = signature(cls).parameters.values()
+    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
+        return None
+    return [one.name for one in parameters]
 
 
 def _module(name: str, target: str) -> ModuleType:

@@ -13,7 +13,7 @@ import json
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from operator import neg
 from pathlib import Path
@@ -47,7 +47,7 @@ from arbkit.core.venues.venue import PaperSetup, VenueSetup
 from arbkit.plugins.registry import load
 from arbkit.testing.recording import Summary, read_frames
 
-__all__ = ["FrameResult", "frame"]
+__all__ = ["BenchPort", "FrameResult", "BookStream", "bench_desk", "frame", "recorded", "seeded", "synced"]
 
 BOOK_LEVELS = 400
 CHANGES = (2, 10, 40)
@@ -92,14 +92,14 @@ def frame(recording: str | None = None) -> list[FrameResult]:
     """Measure generated frames of 2, 10 and 40 changes on 400 levels per side, or a recording. Raises ``ConfigError``
     for an unusable recording."""
     if recording is not None:
-        return [_measure(_recorded(Path(recording)), Path(recording).name)]
-    return [_measure(_seeded(changes), "seeded", Decimal("0.01")) for changes in CHANGES]
+        return [_measure(*recorded(recording)[:2])]
+    return [_measure(seeded(changes), "seeded", Decimal("0.01")) for changes in CHANGES]
 
 
 # --- frames -----------------------------------------------------------------------------------------------------
 
 
-def _seeded(changes: int) -> BookStream:
+def seeded(changes: int) -> BookStream:
     """Generated depth frames, written by the first installed dialect that can. Most changes are near the top of the
     book, as in real data."""
     rng = Random(changes)  # noqa: S311 - made-up prices
@@ -138,8 +138,17 @@ def _rows(side: dict[int, int], descending: bool) -> list[list[str]]:
     return [[f"{px / 100:.8f}", f"{qty / 10**5:.8f}"] for px, qty in sorted(side.items(), reverse=descending)]
 
 
+def recorded(recording: str) -> tuple[BookStream, str, float]:
+    """The book of a recording with the most frames, the recording's name, and the changes of the median frame."""
+    wire = _recorded(Path(recording))
+    return wire, Path(recording).name, _changes(wire)
+
+
+def _changes(wire: BookStream) -> float:
+    return statistics.median(text.count('["') for text in wire.texts)
+
+
 def _recorded(path: Path) -> BookStream:
-    """The book of a recording with the most frames."""
     frames = [one for _, one in read_frames(path, Summary()) if one.dir == "in"]
     dialects = load(dialects=True).dialects
     venue = next((name for name in dialects if any(name in one.url for one in frames)), "")
@@ -173,7 +182,7 @@ def _recorded(path: Path) -> BookStream:
 # --- arbkit -----------------------------------------------------------------------------------------------------
 
 
-class _Port:
+class BenchPort:
     """A ``Port`` that sends nothing. It records dialled links and requests."""
 
     def __init__(self) -> None:
@@ -228,7 +237,7 @@ class _Standing:
         return ()
 
 
-def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
+def bench_desk(wire: BookStream, tick: Decimal, probe: Callable[[], int] | None = None) -> tuple[Desk, BenchPort, Book]:
     """A desk with one open public link and an empty book."""
     from arbkit.strategies import SpreadArb, TakerExecutor
 
@@ -250,14 +259,14 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
         )
         for venue in (wire.venue, "rival")
     ]
-    port = _Port()
+    port = BenchPort()
     slot = RunningStrategy("bench", SpreadArb(symbols=(wire.native,)), TakerExecutor())
-    desk = Desk(Setup(venues=setups, strategies=[slot]), port, START_NS)
+    desk = Desk(Setup(venues=setups, strategies=[slot]), port, START_NS, probe=probe)
     for known in (instrument, replace(instrument, venue="rival")):
         desk.catalogue.add(known)
     for venue in desk.venues.values():
         venue.catalogued = True
-    desk.wake(START_NS)
+    desk.startup.select(START_NS)
     desk.wake(START_NS)
     desk.opened(port.dialled[0], START_NS)
     return desk, port, desk.books[instrument.id]
@@ -265,7 +274,27 @@ def _desk(wire: BookStream, tick: Decimal) -> tuple[Desk, _Port, Book]:
 
 def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[tuple[float, float]], list[Any]]:
     """(ns per frame, index of the first timed frame, the book at the end, its bids and asks when timing began)."""
-    desk, port, book = _desk(wire, tick)
+    desk, port, book = bench_desk(wire, tick)
+    link, rival = port.dialled[0], desk.books[f"rival:{wire.native}"]
+    first, now_ns = synced(desk, port, book, wire)
+    bids, asks = list(book.bids), list(book.asks)
+    took = []
+    gc.collect()
+    gc.freeze()
+    for text in wire.texts[first:]:
+        now_ns += 100_000_000
+        rival.recv_ns = now_ns
+        began = perf_ns()
+        desk.frame(link, text, now_ns)
+        desk.read_end(link, now_ns)
+        took.append(perf_ns() - began)
+    gc.unfreeze()
+    return took, first, book, bids, asks
+
+
+def synced(desk: Desk, port: BenchPort, book: Book, wire: BookStream) -> tuple[int, int]:
+    """Bring the book up, and the book of the rival, which crosses nothing. (Index of the first frame that was not
+    needed for it, the time.)"""
     link = port.dialled[0]
     now_ns = START_NS
     first = 0
@@ -280,24 +309,12 @@ def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[t
                 desk.answered(ref, HttpAnswer(200, {}, wire.snapshot.encode(), now_ns, now_ns), now_ns)
         port.requests.clear()
         desk.read_end(link, now_ns)
-    bids, asks = list(book.bids), list(book.asks)
     rival = desk.books[f"rival:{wire.native}"]
-    px = bids[0][0]
+    px = next(iter(book.bids))[0]
     desk.market.apply(
         BookUpdate(rival.instrument, [Level(px, 1.0)], [Level(px * 1.0001, 1.0)], True, 1, now_ns, now_ns)
     )
-    took = []
-    gc.collect()
-    gc.freeze()
-    for text in wire.texts[first:]:
-        now_ns += 100_000_000
-        rival.recv_ns = now_ns
-        began = perf_ns()
-        desk.frame(link, text, now_ns)
-        desk.read_end(link, now_ns)
-        took.append(perf_ns() - began)
-    gc.unfreeze()
-    return took, first, book, bids, asks
+    return first, now_ns
 
 
 # --- the simple implementation ----------------------------------------------------------------------------------
@@ -370,7 +387,7 @@ def _measure(wire: BookStream, source: str, tick: Decimal = Decimal(0)) -> Frame
     result = FrameResult(
         venue=wire.venue,
         source=source,
-        levels=statistics.median(text.count('["') for text in wire.texts),
+        levels=_changes(wire),
         book_levels=(len(book.bids) + len(book.asks)) // 2,
         median_us=_median(ours[warm:]),
         p99_us=_p99(ours[warm:]),

@@ -12,6 +12,9 @@ from typing import Any
 
 import msgspec
 
+from arbkit.bench.compare import add_python
+from arbkit.core.market.speed import USED
+
 __all__ = ["machine", "run"]
 
 
@@ -32,6 +35,8 @@ def run(
 
         results = tick_to_order(loop_factory)
     rows: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
+    if name == "frame":
+        add_python(rows, frames)
     if as_json:
         print(json.dumps({"machine": machine(), "results": rows}))  # noqa: T201 - this is what the command is for
     else:
@@ -40,11 +45,12 @@ def run(
 
 
 def machine() -> dict[str, str]:
-    """The Python version and the machine of the measurement."""
+    """The Python version, the machine and the code of the books of the measurement."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "books": USED,
     }
 
 
@@ -62,7 +68,7 @@ def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"arbkit bench {name}", box=None, title_justify="left")
+    table = Table(title=f"arbkit bench {name} (order books: {USED})", box=None, title_justify="left")
     for key in rows[0]:
         table.add_column(key)
     for row in rows:

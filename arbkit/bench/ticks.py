@@ -72,8 +72,10 @@ class _Exact(Histogram):
         return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1) if ordered else 0.0
 
 
-def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float = SECONDS) -> list[TickResult]:
-    """Run the benchmark once. The first fifth of the samples (warm-up) is left out."""
+def tick_to_order(
+    loop_factory: Callable[[], AbstractEventLoop], seconds: float = SECONDS, *, history: bool = True
+) -> list[TickResult]:
+    """Run the benchmark once, with or without the history. The first fifth of the samples (warm-up) is left out."""
     registry = installed(dialects=True)
     venues = [name for name in simulated.PREFERRED if name in registry.exchanges and name in registry.dialects][:2]
     flooded = venues[0]
@@ -111,6 +113,7 @@ def tick_to_order(loop_factory: Callable[[], AbstractEventLoop], seconds: float 
                     loop_factory=loop_factory,
                     screen=Screen(silent=True),
                     histograms={"tick_to_order": ticks, "durable": durable},
+                    history=history,
                 )
             finally:
                 state.close()

@@ -36,6 +36,7 @@ _COMMANDS = {
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
     "deals": ("arbkit.cli.deals", "The deals, expected against realised."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
+    "doctor": ("arbkit.cli.doctor", "What is wrong with machine, packages, configuration, keys, state and venues."),
     "fills": ("arbkit.cli.fills", "The fills, with their fees."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
     "journal": ("arbkit.cli.journal", "Show, check and rebuild what the journal holds."),

@@ -1,4 +1,4 @@
-"""``arbkit adapters list`` and ``arbkit adapters test``."""
+"""``arbkit adapters list``, ``arbkit adapters test`` and ``arbkit adapters check``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ import click
 from msgspec import Struct
 
 from arbkit.app.installed import installed
-from arbkit.cli import BUG, OK
-from arbkit.cli.output import json_option, table
+from arbkit.cli import BUG, OK, UNREACHABLE, checked
+from arbkit.cli.loop import loop_factory
+from arbkit.cli.output import config_option, json_option, table
+from arbkit.config.load import DEFAULT_FILE, Config, VenueConfig
+from arbkit.config.load import load as load_config
 from arbkit.core.errors import PluginError
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Capabilities, NewOrder, Role, Side, VenueSettings
@@ -117,6 +120,54 @@ def test(name: str, recording: Path | None, vectors: Path | None, as_json: bool)
         table(("rule", "kind", "result", "note"), rows)
         show(f"\n{counts['pass']} passed, {counts['FAIL']} failed, {counts['not run']} not run")
     return BUG if counts["FAIL"] else OK
+
+
+@command.command("check")
+@click.argument("name")
+@click.option("--live", is_flag=True, help="Against the venue itself: public endpoints only, no keys are read.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="How long to hold books."
+)
+@click.option("--symbol", "symbols", multiple=True, help="Hold this book, as BTC-USDT; may be repeated.")
+@click.option(
+    "--environment",
+    type=click.Choice(["prod", "testnet", "demo", "sim"]),
+    help="Of the venue, if the configuration has none; default prod.",
+)
+@config_option
+@json_option
+def check(
+    name: str,
+    live: bool,
+    seconds: float,
+    symbols: tuple[str, ...],
+    environment: str | None,
+    config_file: str | None,
+    as_json: bool,
+) -> int:
+    """Compare what the adapter NAME claims with its simulator, or with --live with the venue itself.
+
+    It reads the catalogue, holds books, compares them, measures clock, transit and cadence, and reports what does not
+    match. The report names nothing of yours: you can send it to the adapter's author. Exit code 0: all matches; 1: not
+    all; 4: the venue could not be reached.
+    """
+    from arbkit.app.check import live as real
+    from arbkit.app.check import simulated
+    from arbkit.app.check.subject import Subject
+
+    configured = load_config(config_file) if config_file or Path(DEFAULT_FILE).is_file() else Config()
+    registry = plugins.load(configured.distributions or None, dialects=not live)
+    registry.exchange(name)  # raises with the nearest name
+    venue = configured.venues.get(name) or VenueConfig(environment=environment or "prod")  # type: ignore[arg-type]  # click checks it
+    subject = Subject(name, registry, venue, symbols)
+    report = (
+        real.check(subject, seconds, loop_factory(), configured.ca_file) if live else simulated.check(subject, seconds)
+    )
+    if as_json:
+        emit(report)
+    else:
+        checked.show_report(report)
+    return UNREACHABLE if not report.reached else BUG if report.mismatches else OK
 
 
 def _short(note: str) -> str:

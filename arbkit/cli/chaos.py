@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -40,6 +41,13 @@ def _names(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str
     "--kinds", default="", callback=_names, help="Only this weather, by commas; foundation = the oldest kinds."
 )
 @click.option("--venues", default="", callback=_names, help="Only these, by commas; default: all installed.")
+@click.option(
+    "--deals",
+    type=click.Choice(get_args(chaos.Deals)),
+    default="pair",
+    show_default=True,
+    help="What it trades: pair and triangle at once, staged and chain in waves.",
+)
 @click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Virtual, of each seed.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Write each seed here, and go on from it.")
@@ -50,6 +58,7 @@ def command(
     profile: chaos.Profile,
     kinds: tuple[str, ...],
     venues: tuple[str, ...],
+    deals: chaos.Deals,
     seconds: float,
     jobs: int,
     log: Path | None,
@@ -71,7 +80,7 @@ def command(
             chaos.swarm(0, tested.venues, names, profile)
         except ValueError as error:
             raise ConfigError(f"--kinds: {error}") from None
-        task = app.Task(profile=profile, kinds=names, venues=tested.venues, seconds=seconds)
+        task = app.Task(profile=profile, kinds=names, venues=tested.venues, seconds=seconds, deals=deals)
         reports = []
         for report in app.seeds(task, seeds, jobs=jobs, log=log):
             reports.append(report)

@@ -24,7 +24,7 @@ def command() -> None:
 def check(config_file: str | None, live: bool, as_json: bool) -> int:
     """Print all mistakes; exit 2 (3 if only keys are wrong)."""
     try:
-        read = settings.load(config_file, live=live or _wants_live(config_file)).config
+        read = settings.load(config_file, live=live or _wants_live(config_file), strategy=True).config
     except BadConfig as error:
         code = CREDENTIALS if isinstance(error, BadCredentials) else USAGE
         if not as_json:

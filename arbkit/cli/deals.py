@@ -18,11 +18,11 @@ _PARTS = ("slippage", "fees", "latency", "unwind", "leftovers")
 
 
 @click.command()
-@click.argument("number", metavar="[ID]", type=int, required=False)
+@click.argument("number", metavar="[ID|last]", required=False)
 @click.option("--split", is_flag=True, help="The parts of the difference between expected and realised.")
 @options
-def command(asked: Question, number: int | None, split: bool) -> int:
-    """List the deals of a running or stopped desk, or show one with its orders.
+def command(asked: Question, number: str | None, split: bool) -> int:
+    """List the deals of a running or stopped desk, or show one with its orders: by its id, or the last one.
 
     expected: the net gain that the strategy saw. realised: what the orders brought, after fees, with leftovers at the
     price when the deal ended. The difference is slippage + fees + latency + unwind + leftovers; positive is better.
@@ -77,12 +77,17 @@ def _sums(history: read.Past, asked: Question, shown: int) -> None:
         say(f"the newest {shown} of {total} are shown: --limit 0 shows all, --since some")
 
 
-def _one(history: read.Past, number: int, as_json: bool) -> int:
-    deal = read.deal(history, number)
+def _one(history: read.Past, number: str, as_json: bool) -> int:
+    if number == "last":
+        deal = next(iter(read.deals(history, Span(limit=1))), None)
+    elif number.isdecimal():
+        deal = read.deal(history, int(number))
+    else:
+        raise click.UsageError(f"{number!r} is no id of a deal; a deal has a number, or write last")
     if deal is None:
         raise ConfigError(f"there is no deal {number} in {history.path}; arbkit deals --json lists their ids")
-    orders = read.orders(history, Span(), deal=number)
-    fills = read.fills(history, Span(), deal=number)
+    orders = read.orders(history, Span(), deal=deal.id)
+    fills = read.fills(history, Span(), deal=deal.id)
     if as_json:
         emit({**msgspec.to_builtins(deal), "orders": orders, "fills": fills})
         return 0

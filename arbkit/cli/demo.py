@@ -12,13 +12,26 @@ from arbkit.cli.output import json_option
 @click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="How long to trade.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of prices, edges and faults.")
 @click.option("--venues", default="", help="These simulated venues, by commas, or `all`; default: three of them.")
+@click.option(
+    "--strategy",
+    type=click.Choice(("spread", "triangular")),
+    default="spread",
+    show_default=True,
+    help="spread: between two venues; triangular: around three pairs of one venue.",
+)
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @json_option
-def command(seconds: float, seed: int, venues: str, capture: str | None, as_json: bool) -> int:
+def command(seconds: float, seed: int, venues: str, strategy: str, capture: str | None, as_json: bool) -> int:
     """Trade on simulated venues over real sockets, with faults; then compare the balances of both sides."""
     from arbkit.app import demo
 
     names = [name.strip() for name in venues.split(",") if name.strip()]
     return demo.run(
-        seconds=seconds, seed=seed, venues=names, capture=capture, as_json=as_json, loop_factory=loop_factory()
+        seconds=seconds,
+        seed=seed,
+        venues=names,
+        around=strategy == "triangular",
+        capture=capture,
+        as_json=as_json,
+        loop_factory=loop_factory(),
     )

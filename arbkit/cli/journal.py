@@ -104,11 +104,9 @@ def rebuild_(force: bool, state_folder: str | None, paper: bool, config_file: st
         return 0
     for problem in done.problems:
         say(f"PROBLEM: {problem}")
-    per_deal = f", {done.bytes / done.deals:.0f} bytes a deal" if done.deals else ""
-    show(
-        f"{folder / schema.NAME}: {done.runs} runs, {done.deals} deals, {done.orders} orders, {done.fills} fills; "
-        f"{done.bytes / 1e6:.1f} MB{per_deal}"
-    )
+    per_deal = f", {done.bytes / done.deals:.0f} bytes a deal" if done.deals >= 1000 else ""
+    show(f"{folder / schema.NAME}: {done.bytes / 1e6:.1f} MB{per_deal}")
+    show(f"  {done.runs} runs, {done.deals} deals, {done.orders} orders, {done.fills} fills")
     return 0
 
 

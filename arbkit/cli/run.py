@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from arbkit.monitor.terminal import say
 @click.option(
     "--settled", is_flag=True, help="You have settled what earlier runs left: count gains, leftovers and modes anew."
 )
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A setting of the strategy; repeatable.")
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @config_option
 @json_option
@@ -36,6 +38,7 @@ def command(
     metrics_port: int | None,
     state_folder: str | None,
     settled: bool,
+    params: Sequence[str],
     capture: str | None,
     config_file: str | None,
     as_json: bool,
@@ -49,7 +52,8 @@ def command(
         "metrics.port": metrics_port,
         "state.folder": state_folder,
     }
-    loaded = settings.load(config_file, {key: value for key, value in flags.items() if value is not None}, live=live)
+    given = {key: value for key, value in flags.items() if value is not None}
+    loaded = settings.load(config_file, given, params=dict(map(_param, params)), live=live, strategy=True)
     config = loaded.config
     if not config.strategy.target:
         raise ConfigError("no strategy: use arbkit run module:Class, or set target in [strategy]")
@@ -70,6 +74,13 @@ def command(
         as_json=as_json,
         loop_factory=loop_factory(),
     )
+
+
+def _param(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"--param {text}: write it as NAME=VALUE, for example --param min_edge=0.002")
+    return name, value
 
 
 def _banner(config: Config, live: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from arbkit.app import target
 from arbkit.config import load as config
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Exchange
@@ -24,17 +25,35 @@ class Loaded(Struct, frozen=True):
 
 
 def load(
-    path: str | None, flags: Mapping[str, Any] | None = None, *, live: bool = False, signed: bool = False
+    path: str | None,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    live: bool = False,
+    signed: bool = False,
+    strategy: bool = False,
 ) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check each venue's own options. ``signed``: see
-    ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
+    """Read the configuration, load the plugins that it allows, and check each venue's own options, with ``strategy``
+    also the settings of the strategy. ``signed``: see ``config.load.load``. Raises ``ConfigError`` with all
+    mistakes."""
     registries: list[plugins.Registry] = []
 
     def venues(only: Collection[str] | None) -> Collection[str]:
         registries.append(plugins.load(only))
         return registries[0].exchanges
 
-    read = config.load(path, flags=flags, live=live, signed=signed, venues=venues)
+    def wrong(named: config.StrategyConfig) -> Mapping[str, str]:
+        return target.wrong(target.load(named.target, registries[0]), named) if named.target else {}
+
+    read = config.load(
+        path,
+        flags=flags,
+        params=params,
+        live=live,
+        signed=signed,
+        venues=venues,
+        settings=wrong if strategy else None,
+    )
     registry = registries[0]
     exchanges: dict[str, Exchange] = {}
     mistakes = []

@@ -58,10 +58,24 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
     show_default=True,
     help="Mean seconds between two edges on a symbol; 0 = none.",
 )
+@click.option(
+    "--cycle-every",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="The same for edges around three pairs of one venue (strategy triangular).",
+)
 @click.option("--tls", is_flag=True, help="Serve HTTPS and WSS, with a new certificate in a temporary folder.")
 @json_option
 def command(
-    venues: tuple[str, ...], port: int, seed: int, faults: Path | None, edge_every: float, tls: bool, as_json: bool
+    venues: tuple[str, ...],
+    port: int,
+    seed: int,
+    faults: Path | None,
+    edge_every: float,
+    cycle_every: float,
+    tls: bool,
+    as_json: bool,
 ) -> int:
     """Serve simulated VENUES on this machine, each with its own protocol, until stopped.
 
@@ -71,7 +85,7 @@ def command(
     dialects = [registry.dialect(venue) for venue in dict.fromkeys(venues)]
     script = read_script(faults.read_bytes()) if faults else []
     clock = Clock()
-    edges = Divergence(edge_every_s=edge_every)
+    edges = Divergence(edge_every_s=edge_every, cycle_every_s=cycle_every)
     world = World(dialects, seed=seed, start_ns=clock.now_ns(), prices=MARKET, faults=script, divergence=edges)
     with (
         asyncio.Runner(loop_factory=loop_factory()) as runner,

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 PREFIX = "ARBKIT_"
-NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_VAULT_FD")
+NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_SPEED", "ARBKIT_VAULT_FD")
 """Variables that are no keys: the configuration file, the folder of the recordings for tests, and where the passphrase
 of the vault is read."""
 DEFAULT_FILE = "arbkit.toml"
@@ -94,7 +94,7 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     target: str = ""
     """``module:Class``, ``file.py:Class`` or a registered name. ``arbkit run TARGET`` overrides it."""
     params: Mapping[str, Any] = {}
-    """Constructor arguments of the class."""
+    """The settings of the class, or arguments of its constructor."""
 
 
 class MetricsConfig(Struct, frozen=True, kw_only=True):
@@ -173,25 +173,36 @@ def load(
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
     live: bool = False,
+    params: Mapping[str, str] | None = None,
     signed: bool = False,
     venues: Callable[[Collection[str] | None], Collection[str]] | None = None,
+    settings: Callable[[StrategyConfig], Mapping[str, str]] | None = None,
 ) -> Config:
     """Read and check the configuration.
 
     ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
+    ``params``: name -> text, as ``strategy.params``.
     ``live``: also check keys, distributions and hosts. ``signed``: keys are used but no order is sent: check
     distributions, hosts and files as for a live run, neither the mode nor the keys. ``venues``: a function from the
     distributions that may be loaded (None = all) to the existing venues; if given, unknown venues are mistakes.
+    ``settings``: a function to the mistakes in ``strategy.params``, by name; called after ``venues``.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
     signed = signed or live
     reader = _reader(path, os.environ if env is None else env, signed)
     for dotted, value in (flags or {}).items():
         reader.value(dotted.split("."), value, Place("--" + dotted.rpartition(".")[2].replace("_", "-")))
+    for name, text in (params or {}).items():
+        reader.text(["strategy", "params", name], text, Place(f"--param {name}"))
     config = reader.build(Config)
     _check(config, reader, live, signed)
     if venues is not None:
-        _check_venues(config, reader, venues(config.distributions if signed else config.distributions or None))
+        there = venues(config.distributions if signed else config.distributions or None)
+        if live or config.distributions or not signed:  # else none is loaded, which is told already
+            _check_venues(config, reader, there)
+    if settings is not None:
+        for name, why in settings(config.strategy).items():
+            reader.wrong(("strategy", "params", name), why)
     fail(reader.mistakes)
     return config
 

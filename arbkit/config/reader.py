@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.config.secrets import FORMS, SOURCES, is_reference, source
+from arbkit.core.settings import in_words
 
 __all__ = ["Mistake", "Place", "Reader", "find_lines"]
 
@@ -157,7 +158,7 @@ class Reader:
                 return _WRONG
             return made
         except msgspec.ValidationError as error:
-            self.wrong(path, _words(error, kind))
+            self.wrong(path, in_words(error, kind))
             return _WRONG
 
     def _key(self, path: tuple[str, ...], key: str) -> str:
@@ -220,28 +221,6 @@ def _scalar(value: object) -> object:
         return tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
     except tomllib.TOMLDecodeError:
         return value
-
-
-def _words(error: msgspec.ValidationError, kind: Any) -> str:
-    choices = [choice for choice in get_args(kind) if isinstance(choice, str)]
-    if choices:
-        return f"must be one of: {', '.join(choices)}"
-    text = str(error).partition(" - at ")[0].replace("`", "").replace("Invalid decimal string", "expected a number")
-    for machine, person in _PERSON.items():
-        text = re.sub(rf"\b{machine}\b", person, text)
-    return text[0].lower() + text[1:]
-
-
-_PERSON = {
-    "str": "text",
-    "int": "a whole number",
-    "decimal": "a number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "null": "nothing",
-}
 
 
 def _mistake(place: Place, path: str, text: str, credentials: bool = False) -> Mistake:

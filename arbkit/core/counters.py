@@ -77,6 +77,7 @@ class Counters:
         "ack",
         "alarms",
         "book",
+        "callbacks",
         "deals",
         "decision",
         "decode",
@@ -107,6 +108,8 @@ class Counters:
         """From an intent written to the intent on the disk."""
         self.ack = Histogram()
         """From an order sent to its first report."""
+        self.callbacks: dict[tuple[str, str], Histogram] = {}
+        """Calls of the hooks of a strategy, beside ``decide``, by (strategy, hook)."""
         self.turns = 0
         """Decisions made."""
         self.late_turns = 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from arbkit.core.alarms import Alarms
 from arbkit.core.counters import Counters
 from arbkit.core.errors import ConfigError, CredentialsError, RemoteProtocolError
 from arbkit.core.execution.dialer import GOING_AWAY, Dialer
@@ -21,6 +22,7 @@ from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.log import Log, no_log
+from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
 from arbkit.core.market.identity import Identity
 from arbkit.core.market.prices import Prices
@@ -37,6 +39,7 @@ from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
+from arbkit.core.trading.callbacks import SLOW_NS, Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.modes import Modes
@@ -91,6 +94,8 @@ READ_NS = 15 * SECOND
 """A balance may be read so long before its answer is here."""
 _MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
 """Refusals that say something about the venue, or about what we believe of it."""
+SAMPLED = 15
+"""One frame of a link in so many + 1 (a power of two) is timed, and one decision. Each order is."""
 JUMP_NS = SECOND
 """After a clock jump or a suspend no book is fresh for so long."""
 
@@ -149,6 +154,10 @@ class Desk:
         self.ledger = Ledger()
         self.guard = Guard()
         self.venues: dict[str, Venue] = {}
+        self._moved: set[str] = set()
+        """Venues whose ``due_ns`` may have changed; they add themselves."""
+        self._alarms: Alarms[str] = Alarms()
+        """When each venue is due."""
         self.requests = Requests(port, self.venues, self.guard, rng)
         self.dialer = Dialer(
             port, self.venues, self.requests, self.guard, self.watchdog, self.market, rng, self.counters, self.log
@@ -160,15 +169,28 @@ class Desk:
         for each in setup.venues:
             if each.exchange.venue in self.venues:
                 raise ConfigError(f"venue {each.exchange.venue} is given twice")
-            self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, now_ns)
+            self.venues[each.exchange.venue] = make_venue(each, self.catalogue, self.dialer, self._moved, now_ns)
         self.orders = {venue.account: venue.orders for venue in self.venues.values()}
         for venue in self.venues.values():
             venue.health.most = setup.limits.max_mishaps
+            venue.moved()
         self.leftovers = Leftovers(self.prices.last, setup.limits.asset)
         self.limits = Limits(setup.limits, self.ledger, self.catalogue, self.prices, self.leftovers)
         self.gate = Gate(setup.gate, self.catalogue, self.orders, self.books, self.prices)
         self.identity = Identity(setup.same)
-        self.view = DeskView(self.catalogue, self.books, self.limits, self.venues, self.identity)
+        deals: dict[int, Deal] = {}
+        self.bases = Bases()
+        self.view = DeskView(
+            self.catalogue,
+            self.books,
+            self.bases,
+            self.limits,
+            self.gate,
+            self.venues,
+            self.identity,
+            setup.strategies,
+            deals,
+        )
         self.sender = Sender(
             port,
             self.venues,
@@ -184,6 +206,7 @@ class Desk:
         self.modes = Modes(self.gate, self.sender, self.counters, self.log)
         self.reducing = Reducing(self.limits, self.catalogue, self.books, self.orders, self.counters, self.log)
         self.tracker = Tracker(self.venues, self.sender, self.requests, self.counters, self.log)
+        self.callbacks = Callbacks(setup.strategies, self.view, self.sender.journal, self.counters, self.log, probe)
         self.engine = Engine(
             catalogue=self.catalogue,
             books=self.market,
@@ -197,7 +220,8 @@ class Desk:
             view=self.view,
             sender=self.sender,
             tracker=self.tracker,
-            strategies=setup.strategies,
+            callbacks=self.callbacks,
+            deals=deals,
             ids=IntentIds(setup.block, first=setup.first),
             counters=self.counters,
             log=self.log,
@@ -206,7 +230,15 @@ class Desk:
         self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
-            self.venues, self.catalogue, self.market, self.dialer, self.engine, self.interrupted, self.log, now_ns
+            self.venues,
+            self.catalogue,
+            self.market,
+            self.dialer,
+            self.engine,
+            self.callbacks,
+            self.interrupted,
+            self.log,
+            now_ns,
         )
         self.audit = Audit(
             self.ledger,
@@ -238,9 +270,11 @@ class Desk:
         }
         self._cancel_ns = NEVER
         """When resting orders are to be cancelled (again), once the desk stops."""
+        self._reads = 0
+        """Socket reads that changed a book."""
         self._due_ns = now_ns
         self._dirty = True
-        """Due times may have changed."""
+        """Something other than books may have changed: ``due_ns`` is worked out anew."""
         self._restore(now_ns)
 
     def _restore(self, now_ns: int) -> None:
@@ -264,6 +298,7 @@ class Desk:
             self.engine.restored(self.tracker.restore(venue, intent, now_ns))
         for told in self.setup.interrupted:
             self.engine.left_open(told, now_ns)
+        self.callbacks.load()
 
     # --- inputs ---------------------------------------------------------------------------------------------------
 
@@ -288,15 +323,19 @@ class Desk:
         counted.messages += 1
         counted.bytes += len(data)
         link.watch.heard(now_ns)
-        probe = self._probe
-        began = probe() if probe is not None else 0
+        probe = None if counted.messages & SAMPLED else self._probe
+        began = decoded = 0
+        if probe is not None:
+            began = probe()
         outputs = self.guard.receive(link, data, now_ns)
-        decoded = probe() if probe is not None else 0
+        if probe is not None:
+            decoded = probe()
         if outputs is None:
             self._faults(now_ns)
             return
         self._outputs(link, outputs, now_ns)
         if link.session.due_ns < link.due_ns:
+            self._dirty = True
             self.dialer.settle(link, now_ns)
         if probe is not None:
             self.counters.decode.observe((decoded - began) / 1000)
@@ -304,7 +343,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if self.market.touched or self.sender.pending or self.sender.refused or self.guard.raised:
+        if (
+            self.market.touched
+            or self.sender.pending
+            or self.sender.refused
+            or self.guard.raised
+            or self.callbacks.changed
+        ):
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -314,13 +359,13 @@ class Desk:
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
         link = self.links[link_id]
+        self._dirty = True
         if self.successors.closed(link, now_ns):
             self._end(now_ns)
             return
         if link.phase is Phase.UP or (link.phase is Phase.CLOSING and link.reason != GOING_AWAY):
             self.venues[link.spec.venue].health.mishap("lost connections", health.LINK_LOST, now_ns)
         self.dialer.closed(link, reason, now_ns)
-        self._dirty = True
         if link.spec.role is Role.PUBLIC:
             self._lose_books(link, f"{link_id} is down")
         else:
@@ -335,15 +380,19 @@ class Desk:
         self._dirty = True
         matched = self.requests.answered(ref, answer, now_ns)
         if matched is not None:
+            self._moved.add(matched.link.spec.venue)
             self._answered(matched, now_ns)
         self._end(now_ns)
 
     def wake(self, now_ns: int) -> None:
         """Timers: whatever is due by now."""
-        self.startup.select(now_ns)
+        self._dirty = True
+        if now_ns >= self.startup.due_ns:
+            self.startup.select(now_ns)
         if now_ns >= self.audit.due_ns:
             self.audit.tick(now_ns)
             self.engine.reduce(now_ns)
+            self.bases.sample(self.view.book)
             asset = self.setup.limits.asset
             self.startup.price(self.ledger.unpriced(self.prices, asset), asset, now_ns)
             for left in self.interrupted.tick(now_ns):
@@ -372,8 +421,9 @@ class Desk:
             self.successors.tick(now_ns)
         for order in self.tracker.overdue(now_ns):
             self.engine.doubtful(order, now_ns)
-        for venue in self.venues.values():
-            self._wake_venue(venue, now_ns)
+        self._settle_venues()
+        for name in self._alarms.take(now_ns):
+            self._wake_venue(self.venues[name], now_ns)
         self.sender.pump(now_ns)
         self.requests.pump(now_ns)
         for verdict in self.watchdog.tick(now_ns):
@@ -387,7 +437,8 @@ class Desk:
         self.engine.timers(now_ns)
         if now_ns >= self._cancel_ns:
             self._cancel_resting(now_ns)
-        self._dirty = True
+        if self.callbacks.waits:
+            self.callbacks.timers(now_ns)
         self._end(now_ns)
 
     def late(self, lag_ns: int, now_ns: int) -> None:
@@ -409,6 +460,7 @@ class Desk:
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``."""
+        self._dirty = True
         self.sender.durable(position, now_ns)
         self._end(now_ns)
 
@@ -419,15 +471,21 @@ class Desk:
         self.engine.stop()
         self.log("desk.stopping", deals=len(self.engine.deals))
         self._cancel_resting(now_ns)
+        self.callbacks.stop(now_ns)
         self._end(now_ns)
 
     def halt(self, now_ns: int) -> None:
         """Nothing more is sent but cancels (of all that rests) and queries."""
+        running = not self.engine.stopping
         self.engine.stop()
+        self._dirty = True
         self.gate.kill("halted by hand")
         self.log("desk.halted")
         self.sender.pump(now_ns)  # what waits for tokens is withdrawn
         self._cancel_resting(now_ns)
+        if running:
+            self.callbacks.stop(now_ns)
+        self.callbacks.save(now_ns, at_once=True)
         self._end(now_ns)
 
     def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
@@ -474,28 +532,39 @@ class Desk:
     @property
     def due_ns(self) -> int:
         """When ``wake`` wants to be called."""
-        if self._dirty or self.sender.active or self.tracker.active:
+        if self._dirty or self._moved or self.engine.moved:
             self._dirty = False
-            self.sender.settled()
-            self.tracker.settled()
-            due = min(self.audit.due_ns, self.startup.due_ns, self._cancel_ns)
-            for venue in self.venues.values():
-                due = min(due, venue.due_ns())
-            self._due_ns = due
-        return min(
-            self._due_ns,
-            self.dialer.alarms.due_ns,
-            self.successors.due_ns,
-            self.watchdog.alarms.due_ns,
-            self.sender.due_ns,
-            self.requests.due_ns,
-            self.engine.due_ns,
-        )
+            self.engine.settled()
+            self._settle_venues()
+            self._due_ns = min(
+                self.audit.due_ns,
+                self.startup.due_ns,
+                self._cancel_ns,
+                self._alarms.due_ns,
+                self.dialer.alarms.due_ns,
+                self.successors.due_ns,
+                self.watchdog.due_ns,
+                self.sender.due_ns,
+                self.requests.due_ns,
+                self.engine.due_ns,
+            )
+        due = self._due_ns
+        return min(due, self.callbacks.due_ns) if self.callbacks.waits else due  # a strategy may set it at any time
+
+    def _settle_venues(self) -> None:
+        """Set the alarms of the venues in which something changed."""
+        for name in self._moved:
+            self._alarms.by(name, self.venues[name].due_ns())
+        self._moved.clear()
 
     @property
     def idle(self) -> bool:
         """Nothing is open that could still move: no deal but held ones, no order, nothing in flight."""
-        if self.sender.busy or any(deal.state is not DealState.HELD for deal in self.engine.deals.values()):
+        if (
+            self.sender.busy
+            or self.callbacks.saving
+            or any(deal.state is not DealState.HELD for deal in self.engine.deals.values())
+        ):
             return False
         return not any(table.open() for table in self.orders.values())
 
@@ -552,11 +621,12 @@ class Desk:
                     self.engine.changed(known, now_ns)
             elif kind is Trade:
                 if link.books is self.market:  # an heir tells what the old connection tells too
-                    self.engine.traded(out, now_ns)
+                    self.callbacks.traded(out, now_ns)
             elif kind is TopUpdate:
                 self._on_top(link, out, now_ns)
             elif (handler := self._handlers.get(kind)) is not None:
                 self._dirty = True
+                self._moved.add(link.spec.venue)
                 handler(link, out, now_ns)
 
     def _answered(self, matched: Answered, now_ns: int) -> None:
@@ -630,6 +700,7 @@ class Desk:
     def _faults(self, now_ns: int) -> None:
         """What sessions raised in this turn: the venue's fault costs the frame or the connection, the plugin's the
         link."""
+        self._dirty = True
         raised = self.guard.raised.copy()
         self.guard.raised.clear()
         for fault in raised:
@@ -656,9 +727,9 @@ class Desk:
 
     def _wake_venue(self, venue: Venue, now_ns: int) -> None:
         """Polls, listings, questions and paper that are due."""
-        for poll in venue.polls:
-            if poll.due_ns <= now_ns:
-                self.requests.ask(venue.rest, poll.asked(now_ns), now_ns)
+        venue.moved()
+        for ask in venue.polls.take(now_ns):
+            self.requests.ask(venue.rest, ask, now_ns)
         if venue.list_orders_ns <= now_ns and venue.rest.phase is not Phase.CLOSED:
             venue.orders_asked(now_ns)
             self.requests.ask(venue.rest, ListOpenOrders(account=venue.account), now_ns)
@@ -712,20 +783,30 @@ class Desk:
         return venue.clock.venue_ns(now_ns) - venue.clock.error_ns - READ_NS - venue.exchange.capabilities.lookup_lag_ns
 
     def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
-        self.venues[link.spec.venue].fees[fee.instrument] = fee
+        fees = self.venues[link.spec.venue].fees
+        if fees.get(fee.instrument) != fee:
+            fees[fee.instrument] = fee
+            self.view.version += 1
 
     def _on_instrument(self, link: Link, update: InstrumentUpdate, now_ns: int) -> None:
         new = update.instrument
         old = self.catalogue.get(new.id)
+        if new == old:
+            return
         self.catalogue.add(new)
+        self.view.version += 1
         if old is not None and old.rules != new.rules:
             self.venues[new.venue].refusals.changed(new.id)
         if old is not None and old.tradable is not new.tradable and new.id in self.books:
             self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)
 
     def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
-        self.venues[link.spec.venue].assets[status.asset] = status
+        assets = self.venues[link.spec.venue].assets
+        if assets.get(status.asset) == status:
+            return
+        assets[status.asset] = status
         self.identity.told(link.spec.venue, status.asset, status.contracts)
+        self.view.version += 1
 
     def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
         venue = self.venues[link.spec.venue]
@@ -750,6 +831,7 @@ class Desk:
     def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
         venue = link.spec.venue
         self.venues[venue].throttle.report(report, now_ns)
+        self.requests.freed(venue, now_ns)
         if report.until_ns > now_ns:
             ms = (report.until_ns - now_ns) / 1e6
             self.log("venue.throttled", venue=venue, bucket=report.bucket, ms=ms)
@@ -793,13 +875,21 @@ class Desk:
     def _end(self, now_ns: int) -> None:
         """Decide, then tell what could not be done in this turn, then write the journal."""
         if self.market.touched:
-            probe = self._probe
-            began = probe() if probe is not None else 0
-            self.engine.decide(now_ns)
-            if probe is not None:
-                self.counters.decision.observe((probe() - began) / 1000)
-                if self.sender.sent_ns:
-                    self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
+            self._reads += 1
+            probe = None if self._reads & SAMPLED else self._probe
+            if probe is None:
+                self.engine.decide(now_ns)
+            else:
+                began, turns = probe(), self.counters.turns
+                self.engine.decide(now_ns)
+                if self.counters.turns > turns:
+                    took_ns = probe() - began
+                    self.counters.decision.observe(took_ns / 1000)
+                    if took_ns > SLOW_NS:
+                        names = "+".join(one.name for one in self.engine.strategies)
+                        self.callbacks.slow(names, "decide", took_ns, now_ns)
+            if self.sender.sent_ns:
+                self.counters.tick_to_order.observe((self.sender.sent_ns - now_ns) / 1000)
         while self.guard.raised or self.requests.given_up or self.sender.refused:
             self._faults(now_ns)
             given_up = self.requests.given_up.copy()
@@ -807,4 +897,6 @@ class Desk:
             for matched in given_up:
                 self._answered(matched, now_ns)
             self.engine.drain(now_ns)
+        if self.callbacks.changed:
+            self.callbacks.tell(now_ns)
         self.sender.end_turn()

@@ -6,9 +6,10 @@ with the same methods both work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from arbkit.core.settings import apply
 from arbkit.core.types import (
     Ask,
     BookLost,
@@ -38,8 +39,12 @@ from arbkit.core.types import (
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from arbkit.core.market.bases import PairBasis
     from arbkit.core.market.book import Book
+    from arbkit.core.market.rates import Rate
+    from arbkit.core.money.limits import LimitsLeft
     from arbkit.core.orders.deals import Deal
+    from arbkit.core.orders.reports import DealReport
 
 
 @runtime_checkable
@@ -194,6 +199,9 @@ class View(Protocol):
     """What a strategy and an executor can read: trusted books and the state of the accounts. Reading is cheap."""
 
     catalogue: Catalogue
+    version: int
+    """Rises when a fee, a rule, the state of an asset or what is known of its identity changes. What you compute from
+    them is good until then."""
 
     def book(self, instrument: str) -> Book | None:
         """The book if it is SYNCED, not stale and not crossed, else None."""
@@ -209,6 +217,10 @@ class View(Protocol):
 
     def taker_fee(self, instrument: str) -> float:
         """The account's taker fee as a fraction. If it is not known: the venue's worst known tier."""
+        ...
+
+    def maker_fee(self, instrument: str) -> float:
+        """The account's maker fee as a fraction, negative = a rebate. If it is not known: as ``taker_fee``."""
         ...
 
     def fee_in_base(self, instrument: str) -> bool:
@@ -252,14 +264,54 @@ class View(Protocol):
         into its legs says so in ``Deal.carried``."""
         ...
 
-    def room(self, instrument: str) -> Decimal:
-        """Notional (in the quote asset) that the limits still allow for a new order of this instrument; 0 if it is not
-        tradable now."""
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
+        """Notional (in the quote asset) that the limits still allow for a new order of this instrument, in a deal with
+        so many legs on its venue; 0 if it is not tradable now."""
+        ...
+
+    def limits(self) -> LimitsLeft:
+        """What the limits still allow over all venues: notional, deals, loss."""
+        ...
+
+    def price(self, asset: str, other: str) -> Rate | None:
+        """The price of ``asset`` in ``other`` at the mids of trusted books, through up to three of them, which
+        ``Rate.path`` names; None = no trusted books lead there."""
+        ...
+
+    def basis(self, one: str, other: str, window_s: int = 300) -> PairBasis | None:
+        """How much dearer the instrument ``other`` was than ``one`` over the last seconds (up to an hour), as
+        fractions. The first call begins to sample the pair, once a second; None before the first sample."""
+        ...
+
+    def held(self, instrument: str, asset: str) -> Decimal:
+        """What the account that trades ``instrument`` has of ``asset``, reserved and locked parts included."""
+        ...
+
+    def position(self, instrument: str) -> Decimal:
+        """Base that the orders of this run bought of ``instrument`` and did not sell; fees are not subtracted."""
+        ...
+
+    def deals(self, strategy: object) -> Sequence[DealReport]:
+        """The open deals of this strategy: ``view.deals(self)``. HELD ones are open, also those of earlier runs."""
+        ...
+
+    def why_not(self, instrument: str) -> str:
+        """Why no deal can begin with ``instrument`` now, whatever the price: its venue, its mode, its trading status or
+        its book; "" = one can."""
         ...
 
 
 class Strategy(Protocol):
-    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O."""
+    """Finds trades. ``decide`` runs once per socket read that changed a book. It must not block or do I/O.
+
+    Its settings are the typed class attributes of a subclass (``core.settings``). ``core.trading.hooks`` lists the
+    methods that it can have besides. An attribute ``executor`` replaces the usual executor.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        """Set what is given, and check all settings. Raises ``WrongSettings``, a ``ConfigError``. A subclass with an
+        ``__init__`` of its own calls ``super().__init__(**settings)`` first."""
+        apply(self, settings)
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments whose books the strategy needs."""
@@ -268,6 +320,17 @@ class Strategy(Protocol):
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         """Opportunities that involve the ``touched`` instruments. The engine ranks them by ``expected_net``."""
         return ()
+
+
+class AsksTop(Protocol):
+    """What a strategy has besides, if it need not see every change of a book. Most changes move no best price."""
+
+    asks: str
+    """``"top"``: ``decide`` runs when a best price has moved or a book is trusted again, and for the instruments in
+    ``near`` when anything has changed. ``"depth"``, as without it: always when anything has changed."""
+    near: Collection[str]
+    """Ids of the instruments of which every change matters now, for example while their best prices cross. Keep one set
+    and change it."""
 
 
 @runtime_checkable
@@ -282,6 +345,7 @@ class Explains(Protocol):
 
 class TradeReader(Protocol):
     """What a strategy has besides, if it reads the trades (prints) of venues. Without these methods it gets none.
+    ``core.trading.hooks`` lists all hooks.
 
     A trade starts no decision: ``decide`` runs when a book changes.
     """

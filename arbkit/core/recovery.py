@@ -22,6 +22,8 @@ class Resumed(Struct, frozen=True, kw_only=True):
     block: int
     """The block of client order ids of this process, and the first number that it uses of it."""
     first: int
+    states: Mapping[str, bytes]
+    """What strategies saved, by their names."""
     starts: Sequence[bytes]
     """Records to append to the journal and to flush before anything is sent: they reserve the block."""
 
@@ -50,4 +52,4 @@ def resume(
     if settled:
         starts.append(encode(Settled(at_ns=now_ns)))
         left = left.settled()
-    return Resumed(left=left, block=block, first=first_in(now_ns), starts=starts)
+    return Resumed(left=left, block=block, first=first_in(now_ns), states=carried.states(accounts), starts=starts)

@@ -15,6 +15,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import Log
 from arbkit.core.market.books import Books
+from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.trading.running import RunningStrategy, read, wanted
@@ -25,17 +26,19 @@ __all__ = ["START_NS", "Startup", "make_venue"]
 
 START_NS = 15_000_000_000
 """Venues that have not told their instruments by then join later."""
+JOIN_NS = 2_000_000_000
+"""Once two venues have told theirs, they wait no longer than this for the others."""
 
 
-def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, now_ns: int) -> Venue:
+def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, moved: set[str], now_ns: int) -> Venue:
     """A venue and its REST link: enough to read its clock and its catalogue."""
     spec = rest_link(setup.exchange.venue, "" if setup.signer is None else setup.account)
     rest = dialer.add(spec, now_ns, setup.exchange.session(spec, catalogue, setup.signer))
-    return Venue(setup, catalogue, rest, now_ns)
+    return Venue(setup, catalogue, rest, moved, now_ns)
 
 
 class Startup:
-    """``due_ns``: when to go on without the venues that are still missing."""
+    """``due_ns``: when to go on without the venues that are still missing; ``NEVER`` once it did."""
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Startup:
         books: Books,
         dialer: Dialer,
         engine: Engine,
+        callbacks: Callbacks,
         interrupted: InterruptedDeals,
         log: Log,
         now_ns: int,
@@ -53,6 +57,7 @@ class Startup:
         self._books = books
         self._dialer = dialer
         self._engine = engine
+        self._callbacks = callbacks
         self._interrupted = interrupted
         self._log = log
         self.due_ns = now_ns + START_NS
@@ -66,14 +71,15 @@ class Startup:
     def select(self, now_ns: int) -> None:
         """Once the venues have told their instruments: what the strategies want, and the links for it."""
         known = [venue for venue in self._venues.values() if venue.catalogued]
-        if len(known) < len(self._venues) and now_ns < self.due_ns:
+        if len(known) < len(self._venues) and self.due_ns < NEVER and now_ns < self.due_ns:
+            if len(known) > 1:
+                self.due_ns = min(self.due_ns, now_ns + JOIN_NS)
             return
-        if now_ns >= self.due_ns:
-            self.due_ns = NEVER
+        self.due_ns = NEVER
         if len(known) == self._asked:
             return
         self._asked = len(known)
-        books, trades = self._wanted(everything=len(known) == len(self._venues))
+        books, trades = self._wanted(now_ns, everything=len(known) == len(self._venues))
         missing = _by_venue(one for one in books if one not in self._books.by_id)
         unread = _by_venue(one for one in trades if one not in self._trades)
         for venue in known:
@@ -98,7 +104,7 @@ class Startup:
                     self._link_up(venue, [name], [], now_ns)
                 break
 
-    def _wanted(self, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
+    def _wanted(self, now_ns: int, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
         """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet
         is asked again when another venue comes; raises its ``ConfigError`` when all are known and it has never been
         able to."""
@@ -115,11 +121,18 @@ class Startup:
                     self._tell_missed(running, nothing=not books and not prints)
                 asked |= dict.fromkeys(books)
                 trades |= dict.fromkeys(prints)
-                running.placed = True
+                if not running.placed:
+                    running.placed = True
+                    self._callbacks.started(running, now_ns)
             except ConfigError as error:
                 if everything and not running.placed:
                     raise
                 self._log("strategy.waits", strategy=running.name, why=str(error))
+            except LookupError as error:
+                if everything:
+                    self._engine.fault(running, error)
+                else:  # it may name an instrument of a venue that is not here yet
+                    self._log("strategy.waits", strategy=running.name, why=f"{type(error).__name__}: {error}")
             except Exception as error:  # a bug of that strategy; the others go on
                 self._engine.fault(running, error)
         strategies = self._engine.strategies
@@ -152,7 +165,7 @@ class Startup:
             if "trades" not in signature(self._venues[name].exchange.links).parameters:
                 raise ConfigError(f"strategy {running.name}: trades() names {name}, whose adapter offers no trades")
         if ids:
-            self._engine.reads(running, ids)
+            self._callbacks.reads(running, ids)
         return ids
 
     def _link_up(self, venue: Venue, instruments: list[str], trades: list[str], now_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ _CUT = "cut off"
 """Outcome of a deal that was open when its paper run ended."""
 
 
+@lru_cache(maxsize=1024)
 def order_number(cl_ord_id: str) -> int | None:
     """The number of an order of ours, as the database has it (signed); None for another id."""
     number = parse_cl_ord_id(cl_ord_id)
@@ -164,9 +166,12 @@ class Rows:
 
     def _outcome(self, outcome: OrderOutcome, repeated: bool) -> None:
         number = order_number(outcome.cl_ord_id)
-        row = self._db.execute("SELECT deal FROM orders WHERE id = ?", (number,)).fetchone()
+        row = self._db.execute(
+            "SELECT deal, closed_ns FROM orders LEFT JOIN deals ON deals.id = deal WHERE orders.id = ?", (number,)
+        ).fetchone()
         if row is None:
             return
+        deal, closed_ns = row
         self._db.execute(
             "UPDATE orders SET ended_ns = ?, status = ?, filled = ?, paid = ?, fees = ?, order_id = ?, text = ?"
             " WHERE id = ?",
@@ -181,9 +186,8 @@ class Rows:
                 number,
             ),
         )
-        closed = self._db.execute("SELECT closed_ns FROM deals WHERE id = ?", row).fetchone()
-        if closed and closed[0] is not None:
-            self._split(row[0])
+        if closed_ns is not None:
+            self._split(deal)
 
     def _filled(self, fill: Filled, repeated: bool) -> None:
         number = order_number(fill.cl_ord_id)

@@ -6,7 +6,7 @@ the list of all metrics; ``docs/metrics.md`` shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -74,9 +74,9 @@ _LINK = {
     "bad_frames": ("bad_frames_total", "Frames that could not be read. They were not applied."),
 }
 _HISTOGRAMS = {
-    "decode": ("decode_seconds", "Time to decode a message into events."),
-    "book": ("book_seconds", "Time to apply events to books."),
-    "decision": ("decision_seconds", "Time of strategies and ranking, per socket read."),
+    "decode": ("decode_seconds", "Time to decode a message into events (one message in 16)."),
+    "book": ("book_seconds", "Time to apply events to books (one message in 16)."),
+    "decision": ("decision_seconds", "Time of strategies and ranking (one socket read in 16)."),
     "tick_to_order": (
         "tick_to_order_seconds",
         "Time from the receive timestamp of a socket read until its last order is passed to the transport.",
@@ -84,6 +84,12 @@ _HISTOGRAMS = {
     "durable": ("durable_seconds", "Time from writing an intent until it is on the disk."),
     "ack": ("ack_seconds", "Time from sending an order to its first report."),
 }
+_CALLS = MetricInfo(
+    "strategy_call_seconds",
+    "histogram",
+    ("strategy", "hook"),
+    "Time of the calls of a strategy's methods, beside decide.",
+)
 _COUNTS = {
     "turns": ("decisions_total", "Decisions made."),
     "late_turns": ("late_turns_total", "Times the event loop was so late that books became stale."),
@@ -125,6 +131,7 @@ METRICS: tuple[MetricInfo, ...] = tuple(
     for info in (
         *(MetricInfo(name, "counter", ("link",), text) for name, text in _LINK.values()),
         *(MetricInfo(name, "histogram", (), text) for name, text in _HISTOGRAMS.values()),
+        _CALLS,
         *(MetricInfo(name, "counter", (), text) for name, text in _COUNTS.values()),
         *(MetricInfo(name, "counter", (label,), text) for name, label, text in _BY_LABEL.values()),
         _ORDERS,
@@ -149,8 +156,9 @@ class EngineCollector(Collector):
         sources, counters = self._sources, self._sources.counters
         for field, (name, _) in _LINK.items():
             yield _counter(name, [((link,), getattr(one, field)) for link, one in counters.links.items()])
-        for field, (name, text) in _HISTOGRAMS.items():
-            yield _histogram(f"arbkit_{name}", text, getattr(counters, field))
+        for field, (name, _) in _HISTOGRAMS.items():
+            yield _histogram(name, [((), getattr(counters, field))])
+        yield _histogram(_CALLS.name, list(counters.callbacks.items()))
         for field, (name, _) in _COUNTS.items():
             yield _counter(name, [((), getattr(counters, field))])
         for field, (name, _, _) in _BY_LABEL.items():
@@ -206,13 +214,15 @@ def _gauge(name: str, samples: Samples) -> Metric:
     return family
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
-    family = HistogramMetricFamily(name, text)
-    buckets: list[tuple[str, float]] = []
-    seen = 0
-    for bound, inside in zip(BOUNDS_US, histogram.buckets, strict=False):
-        seen += inside
-        buckets.append((f"{bound / 1e6:.10g}", seen))
-    buckets.append(("+Inf", seen + histogram.buckets[-1]))
-    family.add_metric((), buckets, histogram.sum_us / 1e6)
+def _histogram(name: str, samples: Sequence[tuple[tuple[str, ...], Histogram]]) -> Metric:
+    info = _INFO[f"arbkit_{name}"]
+    family = HistogramMetricFamily(info.name, info.help, labels=info.labels)
+    for labels, histogram in samples:
+        buckets: list[tuple[str, float]] = []
+        seen = 0
+        for bound, inside in zip(BOUNDS_US, histogram.buckets, strict=False):
+            seen += inside
+            buckets.append((f"{bound / 1e6:.10g}", seen))
+        buckets.append(("+Inf", seen + histogram.buckets[-1]))
+        family.add_metric([safe(label) for label in labels], buckets, histogram.sum_us / 1e6)
     return family

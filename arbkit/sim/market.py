@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from arbkit.sim.flow import Flow
-from arbkit.sim.price import STEP_NS
+from arbkit.sim.price import DOLLARS, STEP_NS
 from arbkit.sim.timers import NEVER, Timers
 from arbkit.sim.venue import SimExchange
 
@@ -38,6 +38,9 @@ class Divergence:
     edge: tuple[float, float] = (0.001, 0.004)
     """Range of the net edge, after both taker fees."""
     lasting_s: tuple[float, float] = (0.15, 1.5)
+    cycle_every_s: float = 0.0
+    """Mean time between two randomly planted edges around three pairs of one venue, for each pair that is no dollar
+    pair; 0 = only those planted with ``Market.plant_cycle``. ``edge`` and ``lasting_s`` are theirs too."""
     pace: float = 1.0
     """Multiplies the number of changes of each book."""
 
@@ -45,7 +48,7 @@ class Divergence:
 @dataclass(slots=True)
 class PlantedEdge:
     """A planted edge: buy at ``buy_venue``, sell at ``sell_venue``. ``net`` is the gain at the best prices, as a
-    fraction, after both taker fees."""
+    fraction, after the taker fees. One around three pairs has both venues equal, and a dollar asset as ``home``."""
 
     symbol: str
     buy_venue: str
@@ -53,6 +56,8 @@ class PlantedEdge:
     net: float
     start_ns: int
     end_ns: int
+    home: str = ""
+    """Around three pairs: the asset with which the way begins and ends. The price of ``symbol`` is what moves."""
     begun_ns: int = 0
     """When the books changed."""
     ended_ns: int = 0
@@ -128,6 +133,10 @@ class Market:
         if divergence.edge_every_s:
             for symbol in sorted({symbol for _, symbol in flows}):
                 self._timers.at(self._soon(start_ns, divergence.edge_every_s), self._planter(symbol))
+        if divergence.cycle_every_s:
+            for venue, symbol in sorted(flows):
+                if self._homes(venue, symbol):
+                    self._timers.at(self._soon(start_ns, divergence.cycle_every_s), self._around(venue, symbol))
 
     @property
     def due_ns(self) -> int:
@@ -164,6 +173,53 @@ class Market:
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
+
+    def plant_cycle(
+        self, venue: str, symbol: str, net: float, start_ns: int, duration_ns: int, *, up: bool = True
+    ) -> PlantedEdge:
+        """Open an edge around three pairs of one venue at ``start_ns``: ``symbol`` (ETH-BTC) gets dearer (``up``) or
+        cheaper than its two assets are in dollars.
+
+        ``net`` is a fraction at the best prices, after three default taker fees. Raises ``ValueError`` if both assets
+        have no pair with the same dollar asset there, or if the symbol has another edge at that time.
+        """
+        end_ns = start_ns + duration_ns
+        if self._taken(symbol, start_ns, end_ns):
+            raise ValueError(f"{symbol} already has a planted edge between {start_ns} and {end_ns}")
+        homes = self._homes(venue, symbol)
+        if not homes:
+            raise ValueError(f"{venue} has no pairs around {symbol} with one dollar asset")
+        edge = PlantedEdge(symbol, venue, venue, net, start_ns, end_ns, home=homes[0])
+        self.edges.append(edge)
+        self._timers.at(start_ns, lambda now: self._begin_cycle(edge, up, now))
+        self._timers.at(end_ns, lambda now: self._end(edge, now))
+        return edge
+
+    def cycle_net(self, venue: str, symbol: str, home: str, *, up: bool) -> float:
+        """The present gain at the best prices of the way from ``home`` over the quote of ``symbol`` (``up``: over its
+        base) back to ``home``, as a fraction, after three default taker fees."""
+        pair = self._quoters[venue, symbol].exchange.pairs[symbol]
+        keep = (1 - float(self._quoters[venue, symbol].exchange.profile.taker)) ** 3
+        base, quote = (self._best(venue, f"{asset}-{home}") for asset in (pair.base, pair.quote))
+        bid, ask = self._best(venue, symbol)
+        gain = bid * quote[0] / base[1] if up else base[0] / (ask * quote[1])
+        return gain * keep - 1.0
+
+    def _best(self, venue: str, symbol: str) -> tuple[float, float]:
+        """(bid, ask) of the flow."""
+        quoter = self._quoters[venue, symbol]
+        bid, ask = quoter.flow.top()
+        tick = float(quoter.exchange.pairs[symbol].tick)
+        return bid * tick, ask * tick
+
+    def _homes(self, venue: str, symbol: str) -> list[str]:
+        """The dollar assets that both assets of a pair have a pair with; none for a dollar pair."""
+        pair = self._quoters[venue, symbol].exchange.pairs[symbol]
+        return [
+            home
+            for home in DOLLARS
+            if all((venue, f"{asset}-{home}") in self._quoters for asset in (pair.base, pair.quote))
+        ]
 
     def stop(self, symbol: str) -> None:
         """No more orders on this symbol; its quotes stay."""
@@ -213,6 +269,17 @@ class Market:
 
         return plant
 
+    def _around(self, venue: str, symbol: str) -> Callable[[int], None]:
+        def plant(now_ns: int) -> None:
+            plan = self._divergence
+            lasting = round(self._rng.uniform(*plan.lasting_s) * 1e9)
+            net, up = self._rng.uniform(*plan.edge), self._rng.random() < 0.5
+            if not self._taken(symbol, now_ns, now_ns + lasting + 1):
+                self.plant_cycle(venue, symbol, net, now_ns + 1, lasting, up=up)
+            self._timers.at(self._soon(now_ns + lasting, plan.cycle_every_s), plant)
+
+        return plant
+
     def _soon(self, now_ns: int, mean_s: float) -> int:
         return now_ns + round(mean_s * self._rng.uniform(0.5, 1.5) * 1e9)
 
@@ -228,6 +295,17 @@ class Market:
         half = (ask * pay - bid * keep) / (pay + keep)  # (bid + half) * keep == (ask - half) * pay
         buy.jump(-ceil(half / buy_tick), now_ns)
         sell.jump(ceil(half / sell_tick), now_ns)
+
+    def _begin_cycle(self, edge: PlantedEdge, up: bool, now_ns: int) -> None:
+        self._active[edge.symbol] = edge
+        edge.begun_ns = now_ns
+        quoter = self._quoters[edge.buy_venue, edge.symbol]
+        gain = 1.0 + self.cycle_net(edge.buy_venue, edge.symbol, edge.home, up=up)
+        bid, ask = quoter.flow.top()
+        if up:
+            quoter.jump(ceil(bid * ((1.0 + edge.net) / gain - 1.0)), now_ns)
+        else:
+            quoter.jump(-ceil(ask * (1.0 - gain / (1.0 + edge.net))), now_ns)
 
     def _end(self, edge: PlantedEdge, now_ns: int) -> None:
         edge.ended_ns = now_ns

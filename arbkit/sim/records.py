@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
-from arbkit.core.types import OrdStatus, Side, Tif
+from arbkit.core.types import OrdStatus, RejectReason, Side, Tif
 from arbkit.sim.keys import Ed25519, Es256
 from arbkit.sim.matching import Stp
 from arbkit.sim.pair import Pair
@@ -96,9 +96,9 @@ class Profile:
     stp: Stp = "none"
     """Default self-trade prevention."""
     band: Band | None = None
-    vague_halts: bool = False
-    """The refusal of an order on a halted pair has the words of an internal error, so it does not prove that there is
-    no such order."""
+    vague: frozenset[RejectReason] = frozenset()
+    """Refusals of an order over HTTP that do not prove that there is no such order: they have the words of an internal
+    error, or a status from 500."""
     fee_discount: Decimal = Decimal(1)
     """Multiplies a fee that is paid in an asset which is not of the pair (``Account.fee_asset``)."""
     pairs: tuple[Pair, ...] = ()

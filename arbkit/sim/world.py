@@ -83,8 +83,9 @@ _KEY_CHARS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 class World:
     """``World([BinanceDialect, OkxDialect], seed=1, start_ns=now)``.
 
-    Every venue lists the symbols of ``prices``. It has one client account, ``main``, with the balances of ``purse`` and
-    keys made from the seed, and one synthetic account that quotes the order flow.
+    Every venue lists the symbols of ``prices``. It has one client account, ``main``, with the balances of ``purse`` (or
+    its own in ``purses``), the venue's default fee rates (or its own (maker, taker) in ``fees``) and keys made from the
+    seed, and one synthetic account that quotes the order flow.
     """
 
     def __init__(
@@ -95,6 +96,8 @@ class World:
         start_ns: int,
         prices: Mapping[str, Decimal] = PRICES,
         purse: Mapping[str, Decimal] = _PURSE,
+        purses: Mapping[str, Mapping[str, Decimal]] = {},
+        fees: Mapping[str, tuple[Decimal, Decimal]] = {},
         divergence: Divergence | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
@@ -122,8 +125,12 @@ class World:
             maker = Account(MAKER, synthetic=True, maker=Decimal(0), taker=Decimal(0))
             exchange.open(maker, [(asset, _STOCK * 1000) for asset in assets])
             es256 = keys.Es256(f"{seed}:{venue}:es256") if dialect.profile.es256 else None
+            maker_fee, taker_fee = fees.get(venue, (None, None))
+            mine = purses.get(venue, purse)
             main = Account(
                 ACCOUNT,
+                maker=maker_fee,
+                taker=taker_fee,
                 key=_text(rng, 32),
                 secret=_text(rng, 48) if es256 is None else es256.pem,
                 passphrase=_text(rng, 12),
@@ -131,7 +138,7 @@ class World:
                 ed25519=keys.make(f"{seed}:{venue}:ed25519") if dialect.profile.ed25519 else None,
                 es256=es256,
             )
-            exchange.open(main, [(asset, purse[asset]) for asset in assets if asset in purse])
+            exchange.open(main, [(asset, mine[asset]) for asset in assets if asset in mine])
             site = Site(exchange, dialect, Script(faults, venue, start_ns, Random(f"{seed}:{venue}:faults")))
             self.sites[venue] = site
             for pair in pairs:
@@ -267,6 +274,12 @@ class World:
     ) -> PlantedEdge:
         """See ``Market.plant``."""
         return self.market.plant(symbol, buy_venue, sell_venue, net, start_ns, duration_ns)
+
+    def plant_cycle(
+        self, venue: str, symbol: str, net: float, start_ns: int, duration_ns: int, *, up: bool = True
+    ) -> PlantedEdge:
+        """See ``Market.plant_cycle``."""
+        return self.market.plant_cycle(venue, symbol, net, start_ns, duration_ns, up=up)
 
     def ledger(self) -> dict[str, Any]:
         """The balances of each venue; see ``dump.ledger``."""

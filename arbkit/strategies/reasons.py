@@ -48,7 +48,7 @@ def _state(pair: SpreadPair, view: View) -> tuple[str, str] | None:
     for one in (buy, sell):
         if view.book(one.id) is None:
             return "book", f"{one.id} has no trusted book"
-    return None if pair.fresh_ns else ("book", "both books have just come")
+    return None if pair.version >= 0 else ("book", "both books have just come")
 
 
 def _means(pair: SpreadPair, view: View, max_notional: float, max_stock: float) -> tuple[str, str] | None:
@@ -90,7 +90,7 @@ def _prices(
     now = f"the edge is {edge:.3%} at the best prices"
     if ratio > pair.ceiling:
         return "too good", f"{now}: {likely_cause(view, buy, sell, ratio)}"
-    if pair.basis > 1.0 and ratio <= pair.hurdle:
+    if pair.basis > 1.0 and pair.floor < ratio <= pair.hurdle:
         since = f"the bid is {pair.basis - 1.0:.3%} above the ask since {standing_s:g} s or the first look"
         cause = likely_cause(view, buy, sell, ratio)
         return "basis", f"{since}: {cause}; traded from {pair.hurdle - 1.0:.3%} until it has closed once"

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import combinations
-from math import isfinite
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
-from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side
+from arbkit.core.settings import WrongSettings
+from arbkit.core.types import BookState, Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
 from arbkit.strategies.reasons import why_idle
 
 __all__ = ["SpreadArb", "best_spread"]
 
-_FRESH_NS = 1_000_000_000
-"""Fees, rules, latencies and asset status are read again after this time. Fees are also read at each crossing."""
+_SYNCED = BookState.SYNCED
+Share: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
+"""A fraction: 0.001 = 10 bps."""
+AtLeast0: TypeAlias = Annotated[float, Meta(ge=0)]
 
 
 def best_spread(
@@ -90,25 +94,27 @@ class SpreadArb(Strategy):
     than the expected arrival of our order at the venue plus ``cooldown_s``. So the same levels are not traded twice.
     """
 
-    symbols: Sequence[str] = ()
-    min_edge: float = 0.001
+    asks = "top"
+    symbols: Annotated[Sequence[str], Meta(min_length=1)] = ()
+    """Canonical names, as ``BTC-USDT``; each needs two venues."""
+    min_edge: Share = 0.001
     """Minimum net edge of a trade."""
-    min_edge_immovable: float = 0.005
+    min_edge_immovable: Share = 0.005
     """Minimum net edge if the asset cannot be withdrawn from the buying venue or deposited at the selling venue, or if
     that is not known. Closed deposits often cause a spread that stays."""
-    max_stock_immovable: float = 5_000.0
+    max_stock_immovable: AtLeast0 = 5_000.0
     """Such a trade leaves at most this much of the asset (in quote) on the buying venue."""
-    max_edge: float = 0.03
+    max_edge: Share = 0.03
     """A larger edge is probably a wrong quote or a different asset. It is counted and not traded."""
-    max_notional: float = 1_000.0
+    max_notional: AtLeast0 = 1_000.0
     """Maximum notional of one leg."""
-    slippage: float = 0.0001
+    slippage: Share = 0.0001
     """How far beyond the last level used each order may fill, as a fraction of price."""
-    latency_cost_per_s: float = 0.0002
+    latency_cost_per_s: AtLeast0 = 0.0002
     """Expected price move against each leg per second of book age and order latency, as a fraction of price."""
-    cooldown_s: float = 0.1
+    cooldown_s: AtLeast0 = 0.1
     """See the class."""
-    standing_s: float = 60.0
+    standing_s: AtLeast0 = 60.0
     """An edge that was there all this time, or since the first look, is a standing basis: only what exceeds it is
     traded, until it has closed once. 0 = every edge is traded."""
     fee_in_base: bool = True
@@ -117,36 +123,9 @@ class SpreadArb(Strategy):
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or an invalid value."""
-        name = type(self).__name__
-        known = [key for key in SpreadArb.__annotations__ if not key.startswith("_")]
-        for key, value in settings.items():
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
-                raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
-            setattr(self, key, value)
-        if isinstance(self.symbols, str):
-            self.symbols = (self.symbols,)
-        if not isinstance(self.symbols, list | tuple) or not all(isinstance(symbol, str) for symbol in self.symbols):
-            raise ConfigError(f"strategy {name}: symbols = {self.symbols!r} is not a list of names")
-        if not self.symbols:
-            raise ConfigError(f'strategy {name}: set symbols, for example symbols = ("BTC-USDT",)')
-        self.symbols = tuple(self.symbols)
-        for key in known:
-            value = getattr(self, key)
-            if key == "symbols":
-                continue
-            if key == "fee_in_base":
-                if not isinstance(value, bool):
-                    raise ConfigError(f"strategy {name}: fee_in_base = {value!r} is not true or false")
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number from 0 up")
-        if not self.min_edge <= self.max_edge < 1.0:
-            raise ConfigError(
-                f"strategy {name}: edges are fractions (0.001 = 10 bps); min_edge {self.min_edge} must not be above "
-                f"max_edge {self.max_edge}"
-            )
+        super().__init__(**settings)
+        if self.min_edge > self.max_edge:
+            raise WrongSettings(type(self), {"min_edge": f"must not be above max_edge, which is {self.max_edge}"})
         self.seen = 0
         """Number of crossings above the hurdle, before depth and latency penalty."""
         self.taken = 0
@@ -155,11 +134,14 @@ class SpreadArb(Strategy):
         """Number of the other crossings, by reason."""
         self.suspect = ""
         """The last edge above ``max_edge``, as text."""
+        self.near: set[str] = set()
+        """Instruments of which best prices cross by enough: there the depth decides."""
         self._markets: dict[str, SpreadMarket] = {}
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
         """The instruments of the symbols on all venues. Raises ``ConfigError`` if a symbol is not on two venues."""
         self._markets = {}
+        self.near.clear()
         standing_ns = int(self.standing_s * 1e9)
         for symbol in self.symbols:
             listed = catalogue.symbol(symbol)
@@ -181,21 +163,31 @@ class SpreadArb(Strategy):
         """All profitable trades, at most one per side of a book."""
         found: list[tuple[SpreadPair, Opportunity]] = []
         looked: list[SpreadPair] = []
+        version = view.version
         for instrument in touched:
             market = self._markets.get(instrument)
             if market is None or (book := view.book(instrument)) is None:
                 continue
+            market.book = book
+            self.near.discard(instrument)
+            bid, ask = book.bid_px, book.ask_px
             for other, buy_here, sell_here in market.pairs:
-                rival = view.book(other.id)
-                if rival is None:
-                    continue
-                if now_ns >= buy_here.fresh_ns:
-                    self._refresh(buy_here, view, now_ns)
-                    self._refresh(sell_here, view, now_ns)
-                if top_ratio(book, rival) > buy_here.hurdle and buy_here not in looked:
+                rival = other.book
+                if rival is None or rival.state is not _SYNCED or rival.crossed_ns:
+                    if rival is not None or (rival := view.book(other.id)) is None:
+                        continue
+                    other.book = rival
+                if buy_here.version != version:
+                    self._refresh(buy_here, view)
+                    self._refresh(sell_here, view)
+                if rival.bid_px <= ask * buy_here.floor:
+                    buy_here.closed_ns = now_ns
+                elif buy_here not in looked:
                     looked.append(buy_here)
                     self._look(buy_here, book, rival, view, now_ns, found)
-                if top_ratio(rival, book) > sell_here.hurdle and sell_here not in looked:
+                if bid <= rival.ask_px * sell_here.floor:
+                    sell_here.closed_ns = now_ns
+                elif sell_here not in looked:
                     looked.append(sell_here)
                     self._look(sell_here, rival, book, view, now_ns, found)
         return self._choose(found, view, now_ns) if found else ()
@@ -229,13 +221,18 @@ class SpreadArb(Strategy):
     ) -> None:
         """The best prices cross: compute the best trade, or count why there is none."""
         buy, sell = pair.buy.instrument, pair.sell.instrument
-        terms = pair.terms
-        if view.taker_fee(buy.id) != terms.buy_fee or view.taker_fee(sell.id) != terms.sell_fee:
-            self._refresh(pair, view, now_ns)
-            terms = pair.terms
-        pair.ratio = ratio = top_ratio(asks, bids)
+        if view.book(buy.id) is None or view.book(sell.id) is None:
+            return
+        ratio = top_ratio(asks, bids)
+        pair.stands(ratio, now_ns)
         if ratio <= pair.hurdle:
             return
+        pair.ratio = ratio
+        terms = pair.terms
+        if (terms.buy_latency_ns, terms.sell_latency_ns) != (view.latency_ns(buy.venue), view.latency_ns(sell.venue)):
+            self._refresh(pair, view)
+            terms = pair.terms
+        self.near.update((buy.id, sell.id))
         self.seen += 1
         why = ""
         if ratio > pair.ceiling:
@@ -291,13 +288,13 @@ class SpreadArb(Strategy):
                 continue
             buy.asks_from_ns = now_ns + 1 + view.latency_ns(buy.instrument.venue) + cooldown
             sell.bids_from_ns = now_ns + 1 + view.latency_ns(sell.instrument.venue) + cooldown
-            pair.taken_ns = now_ns
+            pair.took(now_ns)
             chosen.append(opportunity)
         self.taken += len(chosen)
         return chosen
 
-    def _refresh(self, pair: SpreadPair, view: View, now_ns: int) -> None:
-        """Read rules, fees, latencies and asset status again, and how far the prices differ now."""
+    def _refresh(self, pair: SpreadPair, view: View) -> None:
+        """Read rules, fees, latencies and asset status (again)."""
         for market in (pair.buy, pair.sell):
             market.instrument = view.catalogue.get(market.id) or market.instrument
         buy, sell = pair.buy.instrument, pair.sell.instrument
@@ -306,12 +303,7 @@ class SpreadArb(Strategy):
         terms = Terms.between(
             view, buy, sell, slippage=self.slippage, cost_per_s=self.latency_cost_per_s, fee_in_base=self.fee_in_base
         )
-        asks, bids = view.book(buy.id), view.book(sell.id)
-        ratio = None if asks is None or bids is None else top_ratio(asks, bids)
-        if ratio is not None and now_ns - pair.taken_ns < _FRESH_NS:
-            ratio = max(ratio, pair.ratio)  # our own trade took what was there
-        pair.settle(terms, self._least(pair), self.max_edge, ratio, now_ns)
-        pair.fresh_ns = now_ns + _FRESH_NS
+        pair.settle(terms, self._least(pair), self.max_edge, view.version)
 
     def _least(self, pair: SpreadPair) -> float:
         return self.min_edge if pair.movable else max(self.min_edge, self.min_edge_immovable)

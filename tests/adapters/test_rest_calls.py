@@ -237,3 +237,41 @@ def test_open_orders_are_listed_for_each_instrument_that_has_some() -> None:
         unwrap=kit.bare,
     )
     assert url(one.encode([kit.ListOpenOrders(account=ME, instrument="toy:A-B")], 0)) == "https://toy/orders?pair=AB"
+
+
+@pytest.mark.parametrize("by_5xx", [False, True])
+def test_a_status_from_500_leaves_a_new_order_unknown_and_refuses_a_cancel_where_the_venue_writes_so(
+    by_5xx: bool,
+) -> None:
+    """A cancel only by a listed code in the venue's own envelope; a 429 never proves anything."""
+    calls = kit.CallTable(
+        "toy",
+        {
+            kit.NewOrder: kit.Call("/orders", lambda got: [], method="POST"),
+            kit.CancelOrder: kit.Call("/orders", lambda got: [], method="DELETE"),
+        },
+        verdicts=kit.Verdicts(
+            ok=[0], rejected={kit.RejectReason.INSUFFICIENT_FUNDS: [306], kit.RejectReason.INSTRUMENT: [309]}
+        ),
+        pauses=kit.Pauses(window_ns=kit.S),
+    )
+
+    def unwrap(answer: kit.HttpAnswer) -> kit.RestReply | None:
+        return kit.RestReply(int(answer.body), "no money", b"null") if answer.body.isdigit() else None
+
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    rest = kit.RestSession(context, calls, sign=kit.unsigned("https://toy"), unwrap=unwrap, refuses_by_5xx=by_5xx)
+    buy = kit.NewOrder(
+        account=ME, instrument=BTC, cl_ord_id="a", side=kit.Side.BUY, qty=kit.number("1"), px=kit.number("1")
+    )
+    cancel = kit.CancelOrder(account=ME, instrument=BTC, cl_ord_id="a", order_id="7")
+
+    def reasons(what: Any, http: int, body: bytes) -> list[Any]:
+        outputs = rest.answered(what, kit.HttpAnswer(http, {}, body), 1)
+        return [(out.ord_status, out.reason) for out in outputs if isinstance(out, kit.OrderUpdate)]
+
+    for http, body in ((500, b"306"), (500, b"0"), (500, b"307"), (500, b"<html>"), (429, b"306")):
+        assert {status for status, _ in reasons(buy, http, body)} == {kit.OrdStatus.UNKNOWN}
+    refused = [reason for _, reason in reasons(cancel, 500, b"309")]
+    assert refused == ([kit.RejectReason.INSTRUMENT] if by_5xx else [None]) or refused == []
+    assert reasons(cancel, 500, b"0") == reasons(cancel, 500, b"<html>")

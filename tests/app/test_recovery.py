@@ -19,7 +19,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.orders.carried import Left
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id, parse_cl_ord_id
 from arbkit.core.orders.journal import decode, encode
-from arbkit.core.orders.records import DealOpened, Intent
+from arbkit.core.orders.records import DealOpened, Intent, StrategyState
 from arbkit.core.runtime import journal_file
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile, StateFolder
@@ -211,3 +211,25 @@ def test_a_damaged_journal_is_named(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigError, match=f"the journal .*live/{place} is damaged"):
         begin(tmp_path, plan())
     assert file.read_bytes() == data
+
+
+@pytest.mark.parametrize("paper", [False, True], ids=["live", "paper"])
+def test_a_strategy_finds_what_it_saved(tmp_path: Path, paper: bool) -> None:
+    """By its name and in the same environment, also in a fresh file and on paper. Another strategy finds nothing."""
+    mode = "paper" if paper else "live"
+    _, _, journal = begin(tmp_path, plan(paper=paper), mode=mode)
+    journal.append(encode(StrategyState(at_ns=T0, strategy="spread", state=b"first")))
+    journal.append(encode(StrategyState(at_ns=T0, strategy="spread", state=b"second")))
+    journal.renew()
+    journal.close()
+    for at, (one, state) in enumerate(
+        [
+            (plan(paper=paper), b"second"),
+            (msgspec.structs.replace(plan(paper=paper), target="mine.py:Other"), b""),
+            (plan("testnet", paper=paper), b""),
+            (msgspec.structs.replace(plan(paper=paper), target="mine:spread"), b"second"),
+        ]
+    ):
+        made, _, journal = begin(tmp_path, one, T0 + at * S, mode=mode)
+        journal.close()
+        assert made.state == state, one.target

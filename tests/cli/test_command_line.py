@@ -386,7 +386,7 @@ def test_params_that_the_class_does_not_take(
     (folder / "arbkit.toml").write_text('[venues.binance]\n[strategy.params]\nmin_edg = "CANARY0"\n')
     assert run("run", "strategy:Mine") == 2
     text = capsys.readouterr().err
-    assert "unexpected keyword argument 'min_edg'" in text
+    assert "arbkit.toml:3: strategy.params.min_edg: is no setting of Mine" in text
     assert "CANARY0" not in text
 
 

@@ -83,7 +83,7 @@ def test_a_new_strategy_is_listed_and_run_by_its_name(made: Made, tmp_path: Path
         [BIN / "arbkit", "run", "wide-spread"], env=made.env, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == cli.USAGE
-    assert "strategy wide-spread with params ['width']" in done.stderr
+    assert "arbkit.toml:1: strategy.params.width: is no setting of WideSpread" in done.stderr
     assert "Traceback" not in done.stderr
 
 

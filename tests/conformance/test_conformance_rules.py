@@ -11,7 +11,8 @@ from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 from msgspec.structs import replace
 
-from arbkit.core.types import BookState, Role
+from arbkit.core.protocols import Exchange
+from arbkit.core.types import BookState, RejectReason, Role, VenueSettings
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault, FaultKind
 from arbkit.testing.conformance import KINDS, RULES, NotRun, VenueUnderTest, run
@@ -88,26 +89,31 @@ def test_a_run_reports_each_rule_and_stops_at_none() -> None:
     assert results[2].note == "no --recording given"
 
 
-def test_an_adapter_that_declares_no_reasons_must_give_none() -> None:
-    """``end_reasons`` is what the venue's reports say, not a wish: OKX's adapter gives reasons."""
+VAGUE = [name for name in INSTALLED.dialects if not INSTALLED.exchange(name)(VenueSettings()).capabilities.end_reasons]
 
-    class Silent(Okx):
-        capabilities = replace(Okx.capabilities, end_reasons=False)
 
-    results = run(VenueUnderTest(Silent, OkxDialect), ["post_only", "query", "round_trips"])
-    # a post-only order that is refused says why at once, whatever the reports of ends say
-    assert [result.outcome for result in results] == ["pass", "FAIL", "FAIL"]
+@pytest.mark.parametrize("name", VAGUE)
+def test_reasons_of_an_end_that_are_declared_must_be_told(name: str) -> None:
+    """``end_reasons`` is what the venue's reports say, not a wish."""
+
+    def boastful(settings: VenueSettings) -> Exchange:
+        made = INSTALLED.exchange(name)(settings)
+        made.capabilities = replace(made.capabilities, end_reasons=True)
+        return made
+
+    results = run(VenueUnderTest(boastful, INSTALLED.dialect(name)), ["post_only", "query", "round_trips"])
+    assert "FAIL" in {result.outcome for result in results}
 
 
 def test_what_a_venue_cannot_tell_must_be_declared_as_it_is() -> None:
-    """``tells_maker`` and ``vague_halts`` excuse only a venue that tells less: OKX tells who was the maker, and that a
+    """``tells_maker`` and ``vague`` excuse only a venue that tells less: OKX tells who was the maker, and that a
     pair is halted."""
 
     class Blind(Okx):
         capabilities = replace(Okx.capabilities, tells_maker=False)
 
     class Vague(OkxDialect):
-        profile = dataclasses.replace(OkxDialect.profile, vague_halts=True)
+        profile = dataclasses.replace(OkxDialect.profile, vague=frozenset({RejectReason.INSTRUMENT}))
 
     (maker,) = run(VenueUnderTest(Blind, OkxDialect), ["maker"])
     assert (maker.outcome, "'maker': False" in maker.note) == ("FAIL", True)

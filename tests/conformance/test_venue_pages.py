@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from arbkit.core.counters import Counters
 from arbkit.core.execution.dialer import Dialer
 from arbkit.core.log import no_log
+from arbkit.core.market.books import Books
 from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.types import (
     Ask,
@@ -224,6 +225,7 @@ def test_binance_is_not_flooded_with_subscriptions() -> None:
         None,  # type: ignore[arg-type]  # no session here asks for anything
         Guard(),
         Watchdog(),
+        Books(),
         Random(1),
         Counters(),
         no_log,

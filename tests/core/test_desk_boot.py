@@ -63,6 +63,42 @@ def test_a_silent_venue_holds_the_others_for_fifteen_seconds_at_most(kit):
     assert set(rig.desk.books) == {A, B}
 
 
+def test_a_slow_venue_and_one_that_is_down_delay_nobody(kit):
+    """Of four venues one is down and one tells its catalogue after ten seconds: the others have their links two seconds
+    after theirs, and the slow one at once when it has told it. What is down comes when it is up."""
+    rig = kit.rig(*(kit.venue(name) for name in ("aa", "bb", "cc", "dd")))
+    rig.mute = {"cc", "dd"}
+
+    def dialled():
+        return {one[1][:2] for one in rig.port.log if one[0] == "dial"}
+
+    rig.run(2.1)
+    assert dialled() == {"aa", "bb"}
+    rig.run(8)
+    assert dialled() == {"aa", "bb"}
+    rig.mute = {"dd"}
+    rig.run(0.1)
+    assert dialled() == {"aa", "bb", "cc"}
+    rig.run(60)
+    rig.mute = set()
+    for _, _, ref, _, _ in rig.requests():
+        rig.no_answer(ref)
+    rig.run(60)
+    assert dialled() == {"aa", "bb", "cc", "dd"}
+
+
+def test_a_strategy_that_names_an_instrument_of_a_slow_venue_waits(kit):
+    """``catalogue["bb:BTC-USDT"]`` is no mistake while bb has not told its instruments."""
+    strategy = both(kit, error=KeyError("bb:BTC-USDT"))
+    rig = kit.rig(strategies=[strategy])
+    rig.mute = {"bb"}
+    rig.run(16)
+    assert "KeyError" in str(rig.log.of("strategy.waits")[0]["why"])
+    rig.mute = set()
+    rig.run(30)
+    assert set(rig.desk.books) == {A, B}
+
+
 def test_strategy_that_needs_both_venues_waits_for_the_second(kit):
     """ConfigError while one of two catalogues is known is logged and the run goes on. When both are known, the strategy
     is asked again and both venues get their books."""

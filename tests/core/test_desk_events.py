@@ -185,7 +185,7 @@ def test_a_clock_sample_is_used_if_it_is_sharper_or_excludes_the_old_one(rig):
 def test_a_clock_refusal_asks_for_the_time_at_once(rig):
     """B10: the venue refuses an order for its time: its clock is read now, not at the next poll, and not more often
     than once a second."""
-    poll = rig.desk.venues["aa"].poll(AskKind.TIME)
+    poll = rig.desk.venues["aa"].polls.get(AskKind.TIME)
     rig.run(5)
     poll.asked_ns, poll.due_ns = rig.now - S, rig.now + 19 * S
     one, _ = rig.trade()

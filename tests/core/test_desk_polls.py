@@ -39,7 +39,7 @@ def asked(rig, part, link="aa.main.rest"):
 def poll(rig, kind, *outputs, status=200):
     """The next poll of this kind is due now; it is answered with ``outputs``."""
     venue = rig.desk.venues["aa"]
-    venue.poll(kind).due_ns = rig.now
+    venue.ask_at(venue.polls.get(kind), rig.now)
     rig.wake()
     rig.reply(asked(rig, kind.value)[-1][2], *outputs, status=status)
 
@@ -101,10 +101,10 @@ def test_the_pages_of_a_catalogue_are_one_answer(rig):
     venue = rig.desk.venues["aa"]
     poll(rig, AskKind.CATALOGUE, Ask(kind=AskKind.PAGE, ref="catalogue 7"))
     assert rig.desk.catalogue[A].tradable
-    assert venue.poll(AskKind.CATALOGUE).due_ns > rig.now + 100_000 * S
+    assert venue.polls.get(AskKind.CATALOGUE).due_ns > rig.now + 100_000 * S
     rig.reply(asked(rig, "page")[-1][2], *instruments(rig, "BTC-USDT"))
     assert rig.desk.catalogue[A].tradable
-    assert venue.poll(AskKind.CATALOGUE).due_ns == rig.now + 3600 * S
+    assert venue.polls.get(AskKind.CATALOGUE).due_ns == rig.now + 3600 * S
     poll(rig, AskKind.CATALOGUE, Ask(kind=AskKind.PAGE, ref="catalogue 8"))
     rig.reply(asked(rig, "page")[-1][2], *instruments(rig, "ETH-USDT"))
     assert not rig.desk.catalogue[A].tradable
@@ -190,7 +190,7 @@ def test_balances_of_several_pages_count_from_the_first_page(rig):
     before = venue.balances_ns
     rig.auto = False
     rig.run(5)
-    venue.poll(AskKind.BALANCES).due_ns = rig.now
+    venue.ask_at(venue.polls.get(AskKind.BALANCES), rig.now)
     rig.wake()
     sent_ns = rig.now
     rig.reply(asked(rig, "balances")[-1][2], Ask(kind=AskKind.PAGE, ref="balances 2"))
@@ -276,7 +276,7 @@ def test_an_account_is_checked_before_it_trades_and_every_hour(kit):
     rig.run(0.1)
     assert rig.desk.venues["aa"].may_trade
     assert len(asked(rig, "account")) == 1
-    assert rig.desk.venues["aa"].poll(AskKind.ACCOUNT).due_ns > rig.now + 3599 * S
+    assert rig.desk.venues["aa"].polls.get(AskKind.ACCOUNT).due_ns > rig.now + 3599 * S
     poll(rig, AskKind.ACCOUNT, status)
     assert [one["warning"] for one in rig.log.of("venue.account")] == list(status.warnings)
 
@@ -309,11 +309,11 @@ def test_a_poll_that_fails_is_repeated_with_growing_delay(rig):
     waits = []
     for _ in range(8):
         poll(rig, AskKind.ASSETS, status=400)
-        waits.append((venue.poll(AskKind.ASSETS).due_ns - rig.now) // S)
+        waits.append((venue.polls.get(AskKind.ASSETS).due_ns - rig.now) // S)
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
     poll(rig, AskKind.ASSETS, *rig.facts_of(rig.venues["aa"], "assets", ""))
     poll(rig, AskKind.ASSETS, status=400)
-    assert (venue.poll(AskKind.ASSETS).due_ns - rig.now) // S == 2
+    assert (venue.polls.get(AskKind.ASSETS).due_ns - rig.now) // S == 2
 
 
 def test_a_list_of_orders_that_is_never_complete_is_asked_for_more_and_more_seldom(kit):

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from arbkit import SpreadArb
 from arbkit.core.errors import ConfigError
+from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.carried import Carried
 from arbkit.core.orders.journal import encode
 from arbkit.core.orders.records import DealOpened
@@ -25,6 +27,9 @@ from arbkit.history.diary import Ended, Marked, Owned, Told
 from arbkit.history.schema import open_to_read, open_to_write
 from arbkit.history.views import Span
 from arbkit.history.writer import History
+from arbkit.plugins import registry as plugins
+from arbkit.sim.faults import Fault
+from arbkit.testing.simulated import simulate
 
 S = 1_000_000_000
 T0 = 1_780_000_000 * S
@@ -388,3 +393,62 @@ def test_a_rebuild_does_not_drop_what_the_journal_has_no_more(
     assert len(read_all(folder)) == 1
     rebuild.rebuild(folder, force=True)
     assert read_all(folder) == []
+
+
+# --- a whole desk
+
+
+def test_the_history_is_what_the_venues_say(folder: Path) -> None:
+    """A desk on two simulated venues, with fills cut short and acknowledgements lost. Every balance at
+    the venues is the first one plus what the fills of the history moved, exactly; the orders of the history are those
+    that the venues have; what the deals realised is what the desk's ledger gained."""
+    registry = plugins.load(dialects=True)
+    run = simulate(
+        SpreadArb(symbols=("BTC-USDT", "ETH-USDT"), min_edge=0.0003, max_notional=150.0),
+        {registry.exchange(name): registry.dialect(name) for name in ("binance", "okx")},
+        seed=5,
+        edge_every_s=1.0,
+        faults=[
+            Fault(kind="partial", every_s=5.0, count=0, fraction=0.4),
+            Fault(kind="lose_ack", at_s=10.0, count=2),
+        ],
+        limits=LimitsConfig(max_deals_per_minute=600, cooldown_ns=0, max_broken=100),
+    )
+    first = run.world.ledger()
+    run.run_for(40)
+    assert run.stop()
+    with journal(folder) as file:
+        file.append(b"".join(run.records))
+    assert rebuild.rebuild(folder).problems == []
+    with read.open_history(folder) as history:
+        fills, orders = read.fills(history, Span()), read.orders(history, Span())
+        deals = read.deals(history, Span())
+    moved: dict[tuple[str, str], Decimal] = {}
+    for fill in fills:
+        venue, _, symbol = fill.instrument.partition(":")
+        base, _, quote = symbol.partition("-")
+        sign = 1 if fill.side == "buy" else -1
+        for asset, amount in ((base, sign * fill.qty), (quote, -sign * fill.qty * fill.px)):
+            moved[venue, asset] = moved.get((venue, asset), Decimal(0)) + amount
+        for asset, fee in fill.fees:
+            moved[venue, asset] = moved.get((venue, asset), Decimal(0)) - fee
+    last = run.world.ledger()
+    for venue in ("binance", "okx"):
+        for asset, row in last[venue]["accounts"]["main"].items():
+            began = first[venue]["accounts"]["main"][asset]
+            change = sum((Decimal(row[part]) - Decimal(began[part]) for part in ("free", "locked")), Decimal(0))
+            assert moved.get((venue, asset), Decimal(0)) == change, (venue, asset)
+    theirs = {order["cl_ord_id"] for venue in run.world.orders().values() for order in venue}
+    assert theirs <= {order.cl_ord_id for order in orders}
+    outcomes = {deal.outcome for deal in deals}
+    assert "hedged" in outcomes
+    assert len(outcomes) > 1
+    assert all(deal.closed_ns is not None for deal in deals)
+    gained = run.desk.ledger.marked(run.desk.prices.last, "USDT")
+    assert gained is not None
+    assert abs(sum(deal.realised or 0 for deal in deals) - gained) < Decimal("0.05")
+    for deal in deals:
+        assert deal.realised is not None
+        assert deal.expected is not None
+        parts = (deal.slippage, deal.fees, deal.latency, deal.unwind, deal.leftovers)
+        assert sum(part or Decimal(0) for part in parts) == deal.realised - deal.expected

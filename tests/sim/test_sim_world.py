@@ -130,6 +130,33 @@ def test_planted_edges_show_for_their_time_and_none_else() -> None:
         assert set(edge.gone_ns) == {"binance", "second"}
 
 
+def test_an_edge_around_three_pairs_shows_for_its_time_and_none_else() -> None:
+    """Up or down: the way around gives the planted net while the edge lasts, and loses the fees before and after."""
+    prices = {symbol: MARKET[symbol] for symbol in ("BTC-USDT", "ETH-USDT", "ETH-BTC", "ETH-USDC")}
+    world = World([BinanceDialect], seed=2, start_ns=T0, prices=prices)
+    edges = [
+        world.plant_cycle("binance", "ETH-BTC", net, T0 + (3 + 3 * i) * S, 500 * MS, up=up)
+        for i, (net, up) in enumerate([(0.002, True), (0.004, False), (0.0005, True)])
+    ]
+    with pytest.raises(ValueError, match="already"):
+        world.plant_cycle("binance", "ETH-BTC", 0.001, T0 + 3 * S, 1)
+    with pytest.raises(ValueError, match="no pairs around ETH-USDC with one dollar asset"):
+        world.plant_cycle("binance", "ETH-USDC", 0.001, T0, 1)
+    seen = 0
+    while (now_ns := world.due_ns) < T0 + 12 * S:
+        world.tick(now_ns)
+        world.drain()
+        active = [number for number, e in enumerate(edges) if e.begun_ns and not e.ended_ns]
+        for up in (True, False):
+            net = world.market.cycle_net("binance", "ETH-BTC", "USDT", up=up)
+            if active and up == (active[0] != 1):
+                seen += 1
+                assert net == pytest.approx(edges[active[0]].net, abs=5e-4)
+            else:
+                assert net < 0
+    assert seen > 10
+
+
 def test_takers_eat_depth_and_makers_refill() -> None:
     """A taken quantity disappears from the book at once and comes back later; money is conserved."""
     world = World([BinanceDialect], seed=1, start_ns=T0, divergence=Divergence(noise=0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from arbkit.core.market.book import Book
 from arbkit.core.market.books import Books
 from arbkit.core.types import BookUpdate, Catalogue, Instrument, Level, NewOrder, Side
 from arbkit.core.venues.refusals import Refusals
+
+sys.path.append(str(Path(__file__).parent))  # for ``table``
 
 
 def make_instrument(venue: str, symbol: str = "BTC-USDT", **rules: object) -> Instrument:
@@ -59,6 +63,15 @@ class FakeView:
         self.lefts: dict[str, Decimal] = {}
         self.other_coin: set[str] = set()
         self.calls = 0
+        self._seen = ("", 0)
+
+    @property
+    def version(self) -> int:
+        """Rises when a test has changed what costs are made of."""
+        told = repr((self.fees, self.moves, self.strangers, sorted(self.other_coin), list(self.catalogue)))
+        if told != self._seen[0]:
+            self._seen = (told, self._seen[1] + 1)
+        return self._seen[1]
 
     def put(self, instrument: str, bids: list, asks: list, recv_ns: int = 0) -> Book:
         return make_book(instrument, bids, asks, recv_ns, self.market)
@@ -103,7 +116,7 @@ class FakeView:
     def left(self, asset: str) -> Decimal:
         return self.lefts.get(asset, Decimal(0))
 
-    def room(self, instrument: str) -> Decimal:
+    def room(self, instrument: str, legs: int = 1) -> Decimal:
         return self.rooms.get(instrument, Decimal(1_000_000))
 
 

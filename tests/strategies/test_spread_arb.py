@@ -10,7 +10,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.money.limits import needs_of
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import BookUpdate, Level, Side
-from arbkit.strategies import SpreadArb, TakerExecutor, best_spread, register_strategies
+from arbkit.strategies import SpreadArb, TakerExecutor, TriangularArb, best_spread, register_strategies
 
 A, B, C = "a:BTC-USDT", "b:BTC-USDT", "c:BTC-USDT"
 MS = 1_000_000
@@ -54,16 +54,16 @@ def test_class_attributes_are_the_defaults():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"min_egde": 0.1}, "unknown setting 'min_egde'; did you mean 'min_edge'?"),
-        ({"colour": 1}, "unknown setting 'colour'; the settings are cooldown_s, fee_in_base"),
-        ({"symbols": ()}, "set symbols, for example"),
-        ({"symbols": 5}, "symbols = 5 is not a list of names"),
-        ({"max_notional": "many"}, "max_notional = 'many' is not a number from 0 up"),
-        ({"slippage": -0.1}, "slippage = -0.1 is not a number"),
-        ({"min_edge": float("nan")}, "min_edge = nan is not a number"),
-        ({"min_edge": True}, "min_edge = True is not a number"),
-        ({"fee_in_base": "no"}, "fee_in_base = 'no' is not true or false"),
-        ({"min_edge": 0.1}, "min_edge 0.1 must not be above max_edge 0.03"),
+        ({"min_egde": 0.1}, "min_egde: is no setting of Mine, did you mean 'min_edge'?"),
+        ({"colour": 1}, "colour: is no setting of Mine; known: cooldown_s, fee_in_base"),
+        ({"symbols": ()}, "symbols: expected a list of length >= 1"),
+        ({"symbols": 5}, "symbols: expected a list, got a whole number"),
+        ({"max_notional": "many"}, "max_notional: expected a number, got text"),
+        ({"slippage": -0.1}, "slippage: expected a number >= 0.0"),
+        ({"min_edge": float("nan")}, "min_edge: expected a number"),
+        ({"min_edge": True}, "min_edge: expected a number, got true or false"),
+        ({"fee_in_base": "no"}, "fee_in_base: expected true or false, got text"),
+        ({"min_edge": 0.1}, "min_edge: must not be above max_edge, which is 0.03"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, text):
@@ -95,7 +95,7 @@ def test_is_registered_by_the_plugin_hook():
     """Built-in strategies register like those of plugins."""
     found = {}
     register_strategies(found.__setitem__)
-    assert found == {"spread": SpreadArb}
+    assert found == {"spread": SpreadArb, "triangular": TriangularArb}
 
 
 # --- what it takes --------------------------------------------------------------------------------------------------

@@ -3,181 +3,40 @@
 from __future__ import annotations
 
 import itertools
-from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from table import MS, D, Table
 
 from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.orders.deals import DealState, Outcome
-from arbkit.core.orders.orders import Orders
 from arbkit.core.types import (
     NEVER,
     Leg,
-    NewOrder,
     Opportunity,
     OrderUpdate,
     OrdStatus,
     Purpose,
     RejectReason,
-    Role,
     Side,
 )
 from arbkit.strategies.executor import TakerExecutor
 
 A, B = "a:BTC-USDT", "b:BTC-USDT"
-MS = 1_000_000
-D = Decimal
 
 
-class Table:
-    """The engine's part around an executor: ids, the order table, the deal's fills; it checks every command."""
+class Pair(Table):
+    """One purchase at A and one sale at B."""
 
-    def __init__(self, made, *, fee="0", **settings) -> None:
+    def __init__(self, made, **settings) -> None:
         rules = {"min_qty": "0.002", "min_notional": "0.5"}
-        self.view = made.view(made.instrument("a", **rules), made.instrument("b", **rules))
+        super().__init__(made.view(made.instrument("a", **rules), made.instrument("b", **rules)), **settings)
         self.view.put(A, [(99.9, 50), (99.5, 50)], [(100.0, 50), (100.3, 50)])
         self.view.put(B, [(101.0, 50), (100.8, 50)], [(101.1, 50), (101.4, 50)])
-        self.executor = TakerExecutor(slippage=0.0, **settings)
-        self.orders = {f"{venue}:main": Orders(f"{venue}:main") for venue in "ab"}
-        self.fee = D(fee)
-        self.now = 1
-        self.trades = 0
-        self.sent: list[NewOrder] = []
-        self.deal = None
 
-    @property
-    def now(self) -> int:
-        return self.view.now
-
-    @now.setter
-    def now(self, now_ns: int) -> None:
-        self.view.now = now_ns
-
-    def start(self, qty=1.0, buy_qty=None):
-        self.deal = self.executor.plan(offer(qty, buy_qty), self.view, self.now)
-        self.deal.id = 7
-        self.deal.move(DealState.RESERVED)
-        self.deal.move(DealState.SENT)
-        for index, leg in enumerate(self.deal.legs):
-            self.send(
-                NewOrder(
-                    account=leg.account,
-                    instrument=leg.instrument,
-                    cl_ord_id="",
-                    side=leg.side,
-                    qty=leg.qty,
-                    px=leg.px,
-                    deal=7,
-                    leg=index,
-                )
-            )
-        return self
-
-    def send(self, command) -> None:
-        assert isinstance(command, NewOrder)
-        assert command.cl_ord_id == ""
-        assert self.deal.state in (DealState.SENT, DealState.UNWINDING, DealState.IN_DOUBT, DealState.HELD)
-        if command.purpose is not Purpose.ENTRY:
-            leg = self.deal.legs[command.leg]
-            doubted = {order.intent.instrument for order in self.deal.orders.values() if order.unknown}
-            assert not any(order.leaves and not order.unknown for order in self.deal.orders.values())
-            assert command.instrument not in doubted
-            assert command.qty <= (leg.filled if doubted else leg.qty)
-            instrument = self.view.catalogue[command.instrument]
-            assert command.qty % instrument.lot == 0
-            assert command.px % instrument.tick == 0
-            assert command.qty >= instrument.min_qty
-            assert command.qty * command.px >= instrument.min_notional
-        intent = NewOrder(
-            **{f: getattr(command, f) for f in command.__struct_fields__} | {"cl_ord_id": f"o{len(self.sent)}"}
-        )
-        self.deal.orders[intent.cl_ord_id] = self.orders[intent.account].add(intent, self.now)
-        self.orders[intent.account].sent(intent.cl_ord_id, Role.TRADE, "link", self.now)
-        self.sent.append(intent)
-
-    def report(self, index: int, filled="0", *, status=None, reason=None, lasting=False, after_ms=1):
-        """The end of an order: a fill (if any), for a buy with its fee in base, then the terminal report."""
-        order = self.sent[index]
-        filled = D(str(filled))
-        self.now += after_ms * MS
-        common = {
-            "account": order.account,
-            "instrument": order.instrument,
-            "cl_ord_id": order.cl_ord_id,
-            "side": order.side,
-        }
-        if filled:
-            self.trades += 1
-            self.apply(
-                OrderUpdate(
-                    **common,
-                    ord_status=OrdStatus.PARTIALLY_FILLED,
-                    cum_qty=filled,
-                    last_px=order.px,
-                    last_qty=filled,
-                    trade_id=str(self.trades),
-                    fee_asset="BTC",
-                    fee=self.fee * filled if order.side is Side.BUY else D(0),
-                )
-            )
-        if status is None:
-            status = OrdStatus.FILLED if filled == order.qty else OrdStatus.EXPIRED
-        self.apply(OrderUpdate(**common, ord_status=status, cum_qty=filled, reason=reason, lasting=lasting))
-        return self
-
-    def apply(self, update: OrderUpdate) -> None:
-        change = self.orders[update.account].apply(update)
-        for fill in change.fills:
-            self.deal.fill(fill)
-        if change.order.status is OrdStatus.REJECTED:
-            self.view.refusals.refused(change.order, self.deal.orders.values(), self.now)
-        self.do(self.executor.on_order(self.deal, update, self.view, self.now))
-
-    def doubt(self, index: int):
-        order = self.sent[index]
-        self.orders[order.account].timed_out(order.cl_ord_id, self.now)
-        update = OrderUpdate(
-            account=order.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, ord_status=OrdStatus.UNKNOWN
-        )
-        self.do(self.executor.on_order(self.deal, update, self.view, self.now))
-        return self
-
-    def absent(self, index: int):
-        order = self.sent[index]
-        self.orders[order.account].absent(order.cl_ord_id, self.now)
-        update = OrderUpdate(
-            account=order.account, instrument=order.instrument, cl_ord_id=order.cl_ord_id, ord_status=OrdStatus.REJECTED
-        )
-        self.do(self.executor.on_order(self.deal, update, self.view, self.now))
-        return self
-
-    def tick(self):
-        """Advance the time to the executor's next timer."""
-        assert self.executor.due_ns < NEVER
-        assert self.executor.due_ns >= self.now
-        self.now = self.executor.due_ns
-        self.do(self.executor.on_timer(self.deal, self.view, self.now))
-        return self
-
-    def do(self, commands) -> None:
-        for command in commands:
-            self.send(command)
-
-    def closed(self, outcome: Outcome) -> None:
-        assert (self.deal.state, self.deal.outcome) == (DealState.CLOSED, outcome)
-        assert self.deal.closed_ns == self.now
-        assert self.executor.due_ns == NEVER
-        assert not self.executor._repairs
-
-    def last(self) -> tuple:
-        order = self.sent[-1]
-        return order.purpose, order.instrument, order.side, order.qty, order.px
-
-    @property
-    def left(self) -> Decimal:
-        return sum(leg.net_base for leg in self.deal.legs)
+    def begin(self, qty=1.0, buy_qty=None):
+        return self.start(offer(qty, buy_qty))
 
 
 def offer(qty=1.0, buy_qty=None, buy_px=100.0, sell_px=101.0) -> Opportunity:
@@ -194,8 +53,8 @@ def offer(qty=1.0, buy_qty=None, buy_px=100.0, sell_px=101.0) -> Opportunity:
 
 
 @pytest.fixture
-def table(made) -> Table:
-    return Table(made).start()
+def table(made) -> Pair:
+    return Pair(made).begin()
 
 
 # --- the plan -------------------------------------------------------------------------------------------------------
@@ -453,7 +312,7 @@ def test_a_one_sided_fill_is_not_hedged(table, made):
 
 def test_fee_in_base_is_counted_in_the_difference(made):
     """Bought 1 less 5 %, sold 1: 0.05 is missing, and buying it pays that fee too: 0.052 (O17)."""
-    table = Table(made, fee="0.05").start()
+    table = Pair(made, fee="0.05").begin()
     table.deal.legs[0].qty = D("1.06")
     table.report(0, 1).report(1, 1)
     assert table.last()[:4] == (Purpose.HEDGE, A, Side.BUY, D("0.052"))
@@ -461,7 +320,7 @@ def test_fee_in_base_is_counted_in_the_difference(made):
 
 def test_a_larger_purchase_covers_the_fee_in_base(made):
     """Planned with the fee in mind, nothing is left to hedge."""
-    table = Table(made, fee="0.01").start(1.0, 1.0101)
+    table = Pair(made, fee="0.01").begin(1.0, 1.0101)
     table.report(0, "1.01").report(1, 1).closed(Outcome.HEDGED)
     assert len(table.sent) == 2
 
@@ -777,10 +636,10 @@ def test_a_closed_deal_sends_nothing(table):
 
 def test_two_broken_deals_keep_their_own_timers(made):
     """``due_ns`` is the earliest timer; closing one deal leaves the other's."""
-    first, second = Table(made).start(), Table(made)
+    first, second = Pair(made).begin(), Pair(made)
     second.executor = first.executor
     second.now = 500 * MS
-    second.start()
+    second.begin()
     second.deal.id = 8
     for table in (first, second):
         table.report(0, 1).report(1).report(2)
@@ -804,7 +663,7 @@ noes = st.sampled_from([reason for reason in RejectReason if reason.definite])
 def test_every_sequence_ends_balanced_or_held(made, data, fee, qty):
     """For any fills, UNKNOWN orders and books: at the end the difference is dust, or the deal is HELD with a reason.
     The number of extra orders is limited, and none is larger than its leg (checked at each send)."""
-    table = Table(made, fee=fee, hold_after_s=1.0).start(qty)
+    table = Pair(made, fee=fee, hold_after_s=1.0).begin(qty)
     reported = 0
     for _ in range(200):
         if table.deal.state in (DealState.CLOSED, DealState.HELD):

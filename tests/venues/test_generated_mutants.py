@@ -12,7 +12,7 @@ from arbkit.adapters.chained import Chained
 from arbkit.adapters.checksummed import Checksummed, _Texts
 from arbkit.adapters.joined import Joined
 from arbkit.adapters.snapshot_only import SnapshotOnly
-from arbkit.core.market import ladder
+from arbkit.core.market.speed import ladder
 from arbkit.core.types import BookState
 
 SYNCED = BookState.SYNCED
@@ -154,17 +154,18 @@ def older_accepted(self: SnapshotOnly, message: Any, now_ns: int) -> Any:
     return BEFORE[SnapshotOnly][1](self, message, now_ns)
 
 
-def without_delete(side: ladder.Ladder, levels: Sequence[Any]) -> None:
+def without_delete(side: Any, levels: Sequence[Any]) -> None:
     CHANGE(side, [level for level in levels if level.qty])
 
 
-def window_kept(side: ladder.Ladder, levels: Sequence[Any]) -> None:
+def window_kept(side: Any, levels: Sequence[Any]) -> None:
     """The far levels that leave the window stay."""
-    far = side.keys[len(side.keys) // 5] if side.keys else 0
-    CHANGE(side, [level for level in levels if level.qty or side.sign * level.px > far])
+    held = list(side)
+    far = held[len(held) * 4 // 5][0] if held else 0
+    CHANGE(side, [level for level in levels if level.qty or side.sign * level.px > side.sign * far])
 
 
-def merged(side: ladder.Ladder, levels: Sequence[Any]) -> None:
+def merged(side: Any, levels: Sequence[Any], depth: int) -> None:
     """A snapshot is added to the old book."""
     CHANGE(side, levels)
 

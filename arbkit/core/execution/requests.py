@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from arbkit.core.alarms import Alarms
 from arbkit.core.port import Port
 from arbkit.core.types import (
     NEVER,
@@ -116,42 +117,60 @@ def lane_of(what: What) -> Lane:
 
 
 class Requests:
-    """All requests of all venues. ``given_up``: reads that could not even be encoded; the desk drains it."""
+    """All requests of all venues. ``given_up``: reads that could not even be encoded; the desk drains it.
+
+    What waits is kept by venue: what one venue makes wait costs the others nothing."""
 
     def __init__(self, port: Port, venues: Mapping[str, Venue], guard: Guard, rng: Random) -> None:
         self._port = port
         self._venues = venues
         self._guard = guard
         self._rng = rng
-        self._waiting: list[_Waiting] = []
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._alarms: Alarms[str] = Alarms()
+        """When something that waits at a venue can be tried again."""
         self._flying: dict[int, tuple[Answered, _Waiting | None]] = {}
         self._ref = 0
         self.given_up: list[Answered] = []
-        self.due_ns = NEVER
+
+    @property
+    def due_ns(self) -> int:
+        """When ``pump`` wants to be called."""
+        return self._alarms.due_ns
 
     # --- out
 
     def ask(self, link: Link, what: What, now_ns: int) -> None:
         """Have ``what`` done for ``link``'s session, now or as soon as tokens allow. A command that waits already is
         not done twice: services ask again for as long as a ban may last."""
-        if not isinstance(what, Ask) and any(one.what == what for one in self._waiting):
+        venue = link.spec.venue
+        if not isinstance(what, Ask) and any(one.what == what for one in self._waiting.get(venue, ())):
             return
         not_before = what.not_before_ns if isinstance(what, Ask) else 0
         self._enqueue(what, link, max(not_before, now_ns), 0)
-        self.pump(now_ns)
+        self._pump(venue, now_ns)
 
     def _enqueue(self, what: What, link: Link, not_before_ns: int, tries: int) -> None:
         self._ref += 1
-        self._waiting.append(_Waiting((-lane_of(what).value, self._ref), what, link, not_before_ns, tries))
+        item = _Waiting((-lane_of(what).value, self._ref), what, link, not_before_ns, tries)
+        self._waiting.setdefault(link.spec.venue, []).append(item)
 
     def pump(self, now_ns: int) -> None:
-        """Send what is due and granted, the better lanes first."""
-        if not self._waiting:
-            self.due_ns = NEVER
-            return
-        self._waiting.sort(key=_order)
+        """Send what is due and granted."""
+        for venue in self._alarms.take(now_ns):
+            self._pump(venue, now_ns)
+
+    def freed(self, venue: str, now_ns: int) -> None:
+        """Tokens of a venue came back sooner than it had said: what waits there is tried at the next ``pump``."""
+        if self._waiting.get(venue):
+            self._alarms.by(venue, now_ns)
+
+    def _pump(self, venue: str, now_ns: int) -> None:
+        """Send what is due and granted at a venue, the better lanes first."""
+        waiting = self._waiting.pop(venue)
+        waiting.sort(key=_order)
         again: list[_Waiting] = []
-        for item in self._waiting:
+        for item in waiting:
             if item.link.session is not item.session:
                 continue  # its connection is gone: a new session asks for itself
             item.ready_ns = max(item.not_before_ns, now_ns)
@@ -160,8 +179,9 @@ class Requests:
                 if item.ready_ns == 0:
                     continue
             again.append(item)
-        self._waiting = again
-        self.due_ns = min((one.ready_ns for one in again), default=NEVER)
+        if again:
+            self._waiting[venue] = again
+        self._alarms.at(venue, min((one.ready_ns for one in again), default=NEVER))
 
     def _try(self, item: _Waiting, now_ns: int) -> int:
         """Send it and return 0, or return when to try again."""
@@ -249,7 +269,7 @@ class Requests:
         if not stale:
             not_before = max(self._delayed(item, now_ns), _retry_after(answer, now_ns))
             self._enqueue(item.what, item.link, not_before, item.tries)
-            self.pump(now_ns)
+            self._pump(item.link.spec.venue, now_ns)
         answered.repeated = True
         return answered if answered.refusal is not None else None
 

@@ -19,7 +19,7 @@ from arbkit.core.execution.requests import Requests
 from arbkit.core.log import Log
 from arbkit.core.market.book import Book
 from arbkit.core.money.gate import Gate
-from arbkit.core.orders.deals import Deal
+from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.orders.journal import Intent, Record
 from arbkit.core.orders.journal import encode as encode_record
 from arbkit.core.orders.orders import Change
@@ -115,8 +115,6 @@ class Sender:
         """When an order was last handed over in this turn, by the probe; 0 = none was."""
         self.refused: list[Change] = []
         """Orders of which provably nothing left, for the end of the turn."""
-        self.active = True
-        """Something was set in motion: due times may have changed. The desk resets it."""
         self.journal_failed = ""
         """Why the journal cannot be written any more; "" = it can."""
         self.due_ns = NEVER
@@ -134,9 +132,12 @@ class Sender:
 
     # --- grants
 
-    def grant(self, orders: Sequence[NewOrder], deal: Deal, now_ns: int) -> list[Outgoing] | None:
+    def grant(
+        self, orders: Sequence[NewOrder], deal: Deal, now_ns: int, planned: Sequence[DealLeg] = ()
+    ) -> list[Outgoing] | None:
         """Choose the channel of these entries and take their rate tokens and those of the deal's worst unwind, each at
-        its own venue; None when one venue has none (what the others took is lost to this window, which is safe)."""
+        its own venue; None when one venue has none (what the others took is lost to this window, which is safe).
+        ``planned``: all legs of a deal that begins; the tokens of later waves are reserved with it."""
         granted = []
         for order in orders:
             venue = self._venues[order.account.partition(":")[0]]
@@ -144,26 +145,48 @@ class Sender:
                 granted.append(Outgoing(order, venue, Role.REST, deal.pair))
                 continue
             role, cost = venue.channel(order), venue.exchange.cost
-            if not venue.throttle.begin(cost(order, role), cost(order, Role.REST), deal.id, now_ns):
-                self.release(deal.id)
+            if deal.wave:  # reserved when the deal began
+                if not venue.throttle.take(cost(order, role), Lane.ORDER, now_ns, deal.id):
+                    return None
+            elif not venue.throttle.begin(cost(order, role), cost(order, Role.REST), deal.id, now_ns):
+                self.release(deal, now_ns)
                 return None
             granted.append(Outgoing(order, venue, role, deal.pair))
+        if len(planned) > len(orders) and not self._reserve(planned, deal, now_ns):
+            self.release(deal, now_ns)
+            return None
         return granted
 
-    def release(self, deal: int) -> None:
-        """The deal is over: give back the tokens held for its unwind."""
-        for venue in self._venues.values():
-            venue.throttle.release(deal)
+    def _reserve(self, planned: Sequence[DealLeg], deal: Deal, now_ns: int) -> bool:
+        """Reserve the tokens of the orders of later waves, and of their unwind."""
+        for leg in planned:
+            venue = self._venues[leg.account.partition(":")[0]]
+            if leg.wave and venue.paper is None:
+                order = NewOrder(
+                    account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px
+                )
+                cost = venue.exchange.cost
+                needed = [*cost(order, venue.channel(order)), *cost(order, Role.REST)]
+                if not venue.throttle.begin((), needed, deal.id, now_ns):
+                    return False
+        return True
+
+    def release(self, deal: Deal, now_ns: int) -> None:
+        """The deal is over: give back the tokens held for its unwind, at the venues of its legs."""
+        for leg in deal.legs:
+            name = leg.account.partition(":")[0]
+            self._venues[name].throttle.release(deal.id)
+            self._requests.freed(name, now_ns)
 
     # --- commands of one turn, past the gate
 
     def submit(self, commands: Sequence[Command], pair: str, now_ns: int) -> None:
         """Commands of an executor or of the desk: hedges and unwinds leave as soon as their tokens allow, cancels and
         questions by ``Requests``. Entries need a grant: see ``send``."""
-        self.active = True
         for command in commands:
             self._count(command)
             venue = self._venues[command.account.partition(":")[0]]
+            venue.moved()
             if not isinstance(command, NewOrder):
                 if venue.paper is not None:
                     venue.paper.submit([command], now_ns)
@@ -177,9 +200,9 @@ class Sender:
 
     def send(self, granted: Sequence[Outgoing], now_ns: int) -> None:
         """Orders with their tokens."""
-        self.active = True
         for out in granted:
             self._count(out.order)
+            out.venue.moved()
         self._send(granted, now_ns)
 
     def _count(self, command: Command) -> None:
@@ -301,6 +324,7 @@ class Sender:
             assert venue.paper is not None
             venue.orders.sent(out.order.cl_ord_id, Role.REST, "paper", now_ns)
             venue.paper.submit([out.order], now_ns)
+            venue.moved()
         if self._probe is not None:
             self.sent_ns = self._probe()
 
@@ -369,13 +393,8 @@ class Sender:
         if self._records:
             self.flush()
 
-    def settled(self) -> None:
-        """Due times were worked out anew."""
-        self.active = False
-
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``: send what waited for it, unless it waited too long."""
-        self.active = True
         while self._written and self._written[0][0] <= position:
             self._counters.durable.observe((now_ns - self._written.popleft()[1]) / 1000)
         ready: list[list[Outgoing]] = []

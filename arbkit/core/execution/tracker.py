@@ -48,7 +48,7 @@ Known: TypeAlias = tuple[Change, OrderUpdate]
 
 
 class Tracker:
-    """See the module. ``active``: something was set in motion, due times may have changed; the desk resets it."""
+    """See the module."""
 
     def __init__(
         self, venues: Mapping[str, Venue], sender: Sender, requests: Requests, counters: Counters, log: Log
@@ -60,11 +60,6 @@ class Tracker:
         self._log = log
         self._untold: dict[str, tuple[int, Order]] = {}
         """Orders with fills that an answer told before the private stream: when it was."""
-        self.active = True
-
-    def settled(self) -> None:
-        """Due times were worked out anew."""
-        self.active = False
 
     # --- reports
 
@@ -105,7 +100,7 @@ class Tracker:
 
     def _question(self, venue: Venue, order: Order, now_ns: int) -> None:
         """An order changed: its resolver looks whether something is left to prove."""
-        self.active = True
+        venue.moved()
         venue.resolver.see(order, now_ns)
         venue.readiness.unresolved(sum(1 for other in venue.orders.unresolved() if other.unknown))
         if order.acked_ns == now_ns and order.sent_ns:
@@ -157,7 +152,7 @@ class Tracker:
                     doubtful += self._timed_out(venue, command.cl_ord_id, now_ns)
             elif not isinstance(command, CancelOrder) and not any(isinstance(out, _VERDICTS) for out in outputs):
                 venue.resolver.failed(command, now_ns)  # type: ignore[arg-type]  # only queries and lists come here
-        self.active = True
+        venue.moved()
         return doubtful
 
     def untold(self, now_ns: int) -> list[Order]:
@@ -171,13 +166,13 @@ class Tracker:
 
     def absent(self, venue: Venue, event: OrderAbsent, sent_ns: int, now_ns: int) -> None:
         """The venue says that it knows no such order now."""
-        self.active = True
+        venue.moved()
         venue.resolver.absent(event, sent_ns, now_ns)
 
     def listing(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> list[Known]:
         """Open orders or fills. ``sent_ns``: when the request that this answers was sent. A list of several pages says
         when its first one was: what changed since then may be missing."""
-        self.active = True
+        venue.moved()
         sent_ns = listing.sent_ns or sent_ns
         known = [self.report(update, now_ns) for update in listing.updates]
         venue.resolver.listed(listing, sent_ns, now_ns)
@@ -212,7 +207,7 @@ class Tracker:
 
     def wake(self, venue: Venue, now_ns: int) -> list[Known]:
         """Ask what the venue's resolver wants to know; what it has proved."""
-        self.active = True
+        venue.moved()
         proved = []
         for verdict in venue.resolver.tick(now_ns):
             if isinstance(verdict, ProvedAbsent):

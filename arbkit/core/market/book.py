@@ -18,13 +18,10 @@ from collections.abc import Iterator
 from itertools import islice
 from math import inf
 
-from arbkit.core.market.ladder import Ladder
+from arbkit.core.market.speed import ladder
 from arbkit.core.types import BookState, TopUpdate
 
-__all__ = ["ALL", "Book"]
-
-ALL = 1 << 60
-"""No limit on the number of levels."""
+__all__ = ["Book"]
 
 
 class Book:
@@ -40,7 +37,6 @@ class Book:
         "epoch",
         "exch_ns",
         "instrument",
-        "most",
         "reason",
         "recv_ns",
         "seq",
@@ -52,8 +48,8 @@ class Book:
 
     def __init__(self, instrument: str) -> None:
         self.instrument = instrument
-        self.bids = Ladder(1.0)
-        self.asks = Ladder(-1.0)
+        self.bids = ladder.Ladder(1.0)
+        self.asks = ladder.Ladder(-1.0)
         self.bid_px = 0.0
         """Best bid, from the faster top-of-book stream where that is newer; 0.0 when there is no bid."""
         self.ask_px = inf
@@ -70,8 +66,6 @@ class Book:
         """How much later than it should the last frame came (``market.watchdog``): adds to the age."""
         self.depth = 0
         """Levels a side that the venue vouches for; 0 = all."""
-        self.most = ALL
-        """Keys a side at which far levels are dropped."""
         self.top: TopUpdate | None = None
         """A newer best bid and ask from a faster stream of the same id space."""
         self.crossed_ns = 0

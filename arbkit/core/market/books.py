@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from msgspec import Struct
 
-from arbkit.core.market import ladder
-from arbkit.core.market.book import ALL, Book
+from arbkit.core.market.book import Book
+from arbkit.core.market.ladder import SLACK
+from arbkit.core.market.speed import ladder
 from arbkit.core.market.watchdog import LinkWatch, Watchdog
 from arbkit.core.types import BookState, BookUpdate, TopUpdate
 
@@ -38,7 +38,7 @@ class _Crossed(Struct):
 class Books:
     """See the module."""
 
-    __slots__ = ("_crossed", "_watchdog", "by_id", "touched")
+    __slots__ = ("_crossed", "_watchdog", "by_id", "moved", "touched")
 
     def __init__(self, watchdog: Watchdog | None = None) -> None:
         self._watchdog = watchdog or Watchdog()
@@ -46,6 +46,8 @@ class Books:
         """By instrument id. Readers are given this mapping; only this class adds to it."""
         self.touched: dict[str, None] = {}
         """Instruments whose book changed since the last decision, in order."""
+        self.moved: dict[str, None] = {}
+        """Those of them of which a best price moved, or whose book is trusted again."""
         self._crossed: dict[str, _Crossed] = {}
 
     def create(self, instrument: str) -> Book:
@@ -63,7 +65,8 @@ class Books:
         book = self.by_id.get(update.instrument)
         if book is None:
             return False
-        _apply(book, update)
+        if _apply(book, update):
+            self.moved[update.instrument] = None
         if book.crossed_ns and book.instrument not in self._crossed:
             self._crossed[book.instrument] = _Crossed(now_ns + CROSSED_NS)
         self.touched[update.instrument] = None
@@ -83,7 +86,8 @@ class Books:
     def apply(self, update: BookUpdate) -> Book:
         """Apply an update without looking at how late it is (recordings, tests). The book is created when missing."""
         book = self.create(update.instrument)
-        _apply(book, update)
+        if _apply(book, update):
+            self.moved[update.instrument] = None
         self.touched[update.instrument] = None
         return book
 
@@ -96,6 +100,7 @@ class Books:
         book.updates += other.updates
         if book.crossed_ns and book.instrument not in self._crossed:
             self._crossed[book.instrument] = _Crossed(book.crossed_ns + CROSSED_NS)
+        self.moved[book.instrument] = None
         self.touched[book.instrument] = None
 
     def overlay(self, top: TopUpdate) -> bool:
@@ -103,11 +108,13 @@ class Books:
         book = self.by_id.get(top.instrument)
         if book is None or book.state is not _SYNCED or top.seq <= book.seq:
             return False
-        if book.top is not None and top.seq <= book.top.seq:
+        old = book.top
+        if old is not None and top.seq <= old.seq:
             return False
         book.top = top
         book.recv_ns = top.recv_ns
-        _settle_top(book, top.recv_ns)
+        if _settle_top(book, top.recv_ns):
+            self.moved[top.instrument] = None
         self.touched[top.instrument] = None
         return True
 
@@ -162,21 +169,24 @@ def _mark(book: Book, state: BookState, reason: str) -> None:
         _settle_top(book, book.recv_ns)
 
 
-def _apply(book: Book, update: BookUpdate) -> None:
-    """A snapshot makes a book SYNCED. A delta changes a SYNCED book, heals a STALE one, is ignored on any other."""
+def _apply(book: Book, update: BookUpdate) -> bool:
+    """A snapshot makes a book SYNCED. A delta changes a SYNCED book, heals a STALE one, is ignored on any other. True
+    when a best price moved or the book has just become SYNCED."""
+    moved = book.state is not _SYNCED
     if update.snapshot:
-        ladder.replace(book.bids, update.bids)
-        ladder.replace(book.asks, update.asks)
+        keep = update.depth if update.window else 2 * update.depth
+        most = keep if update.window else keep + SLACK
+        ladder.replace(book.bids, update.bids, keep, most)
+        ladder.replace(book.asks, update.asks, keep, most)
         book.epoch += 1
         book.depth = update.depth
-        book.most = ALL if not update.depth else update.depth if update.window else 2 * update.depth + ladder.SLACK
         book.state = _SYNCED
         book.reason = ""
         book.top = None
     else:
         if book.state is not _SYNCED:
             if book.state is not BookState.STALE or not book.epoch:
-                return
+                return False
             book.state = _SYNCED
             book.reason = ""
         ladder.change(book.bids, update.bids)
@@ -188,31 +198,28 @@ def _apply(book: Book, update: BookUpdate) -> None:
     top = book.top
     if top is not None and top.seq <= update.seq:
         book.top = top = None
-    bids, asks = book.bids.keys, book.asks.keys
-    most = book.most
-    if len(bids) > most or len(asks) > most:
-        # levels far beyond what the venue vouches for only get old
-        ladder.prune(book.bids, min(most, 2 * book.depth))
-        ladder.prune(book.asks, min(most, 2 * book.depth))
-        bids, asks = book.bids.keys, book.asks.keys
-    if top is None and bids and asks:  # the usual case
-        book.bid_px = bid = bids[-1]
-        book.ask_px = ask = -asks[-1]
+    if top is None:  # the usual case
+        bid, ask = book.bids.best_px, book.asks.best_px
+        if bid == book.bid_px and ask == book.ask_px and not book.crossed_ns:
+            return moved
+        book.bid_px = bid
+        book.ask_px = ask
         if bid < ask:
             book.crossed_ns = 0
         else:
             book.crossed_ns = book.crossed_ns or update.recv_ns or 1
-    else:
-        _settle_top(book, update.recv_ns)
+        return True
+    return _settle_top(book, update.recv_ns) or moved
 
 
-def _settle_top(book: Book, recv_ns: int) -> None:
-    """Best prices, and whether bids and asks overlap, in the levels or in the faster stream's top."""
-    bids, asks, top = book.bids.keys, book.asks.keys, book.top
-    bid = bids[-1] if bids else 0.0
-    ask = -asks[-1] if asks else inf
+def _settle_top(book: Book, recv_ns: int) -> bool:
+    """Best prices, and whether bids and asks overlap, in the levels or in the faster stream's top. True when one of
+    that changed."""
+    before = book.bid_px, book.ask_px, book.crossed_ns
+    bid, ask, top = book.bids.best_px, book.asks.best_px, book.top
     book.bid_px, book.ask_px = (bid, ask) if top is None else (top.bid.px, top.ask.px)
     if bid >= ask or book.bid_px >= book.ask_px:
         book.crossed_ns = book.crossed_ns or recv_ns or 1
     else:
         book.crossed_ns = 0
+    return before != (book.bid_px, book.ask_px, book.crossed_ns)

@@ -26,6 +26,8 @@ _HOUR = 3600 * _SECOND
 _PERIOD = _SECOND
 """Longest time between two checks. Each check also updates the usual rates, so a symbol whose rate rises is soon
 watched by its new rate."""
+_APART = 618_033_989
+"""The checks of two links are so far apart in their period (the golden section spreads any number of them)."""
 
 
 class LinkDead(Struct, frozen=True, gc=False):
@@ -157,6 +159,7 @@ class LinkWatch:
     __slots__ = (
         "_budget_ns",
         "_dog",
+        "_phase_ns",
         "_unheard",
         "behind",
         "data_ns",
@@ -178,8 +181,9 @@ class LinkWatch:
     """A symbol that has sent nothing for so long after ``Ready`` is told. The session has asked for it again meanwhile.
     The next connection waits twice as long for it."""
 
-    def __init__(self, spec: LinkSpec, dog: Watchdog) -> None:
+    def __init__(self, spec: LinkSpec, dog: Watchdog, phase_ns: int) -> None:
         self._dog = dog
+        self._phase_ns = phase_ns
         self.spec = spec
         self.link = spec.link
         self.transit = Transit()
@@ -284,7 +288,7 @@ class LinkWatch:
                     *found,
                     *self._dead(f"{symbol.instrument}: its subscription seems lost, no update for {_seconds(silent)}"),
                 ]
-        self.due_ns = min(due, now_ns + _PERIOD)
+        self.due_ns = min(due, now_ns + _PERIOD - (now_ns - self._phase_ns) % _PERIOD)
         return found
 
     def _never_sent(self, now_ns: int) -> list[SymbolSilent]:
@@ -326,7 +330,7 @@ class Watchdog:
         """The watch of this link; it starts with ``opened``. Returns the same object for the same link."""
         watch = self._links.get(spec.link)
         if watch is None:
-            watch = self._links[spec.link] = LinkWatch(spec, self)
+            watch = self._links[spec.link] = LinkWatch(spec, self, len(self._links) * _APART % _PERIOD)
             watch.transit.measured(self._offsets.get(spec.venue))
         return watch
 

@@ -1,7 +1,8 @@
 """The check of every command before it is written to the journal and sent. Nothing bypasses it. The engine calls
 ``check``; desk, engine and breakers set modes.
 
-Entries need mode ACTIVE and a tradable instrument. Hedges and unwinds of open deals pass in ACTIVE and REDUCING, also
+Entries need mode ACTIVE and a tradable instrument; those of later waves pass in REDUCING too, because they make an open
+deal whole. Hedges and unwinds of open deals pass in ACTIVE and REDUCING, also
 on an instrument that is not tradable by our catalogue: it may be old, and an unhedged leg is the larger risk. They need
 the book of their own instrument and no other.
 In HALTED only cancels and queries pass: HALTED is used when our numbers or the venue's may be wrong, and a wrong unwind
@@ -123,13 +124,13 @@ class Gate:
             or self._children(command, deal, entry, now_ns)
             or self._price(command, instrument)
         )
-        return refusal or self._pace(command, instrument, entry, now_ns)
+        return refusal or self._pace(command, instrument, entry and not deal.wave, now_ns)
 
     def _may(self, command: NewOrder, deal: Deal, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
         """Modes, deadlines and UNKNOWN orders."""
         if self._modes or self.killed:
             mode = self.mode(instrument.venue, deal.pair)
-            if mode is Mode.HALTED or (entry and mode is Mode.REDUCING):
+            if mode is Mode.HALTED or (entry and mode is Mode.REDUCING and not deal.wave):
                 return Refusal("mode", f"{mode.value}: no {command.purpose.value} on {instrument.id} now")
         deadline_ns = command.deadline_ns
         if deadline_ns and now_ns >= deadline_ns:
@@ -214,7 +215,8 @@ class Gate:
         return None
 
     def _pace(self, command: NewOrder, instrument: Instrument, entry: bool, now_ns: int) -> Refusal | None:
-        """Order size, order rate and turnover. The last check, because it counts what passes."""
+        """Order size, order rate and turnover. The last check, because it counts what passes. ``entry``: of a deal that
+        begins."""
         config = self.config
         quote = instrument.quote
         price = _ONE if quote == config.asset else self.price_of(quote, config.asset)

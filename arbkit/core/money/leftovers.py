@@ -25,7 +25,7 @@ def booked(deal: Deal, now_ns: int, sign: int = 1) -> tuple[Booked, ...]:
     found = []
     for account in dict.fromkeys(leg.account for leg in deal.legs):
         flows = {asset: sign * amount for asset, amount in deal.net(account).items() if amount}
-        left = {leg.base: flows[leg.base] for leg in deal.legs if leg.base in flows}
+        left = {asset: flows[asset] for asset in deal.assets if asset in flows}
         if flows:
             found.append(Booked(at_ns=now_ns, account=account, flows=flows, left=left))
     return tuple(found)
@@ -59,13 +59,13 @@ class Leftovers:
     def opened(self, deal: Deal) -> None:
         """A deal has taken ``carried`` into its legs."""
         if deal.carried:
-            self._take(deal.legs[0].base, deal.carried)
+            self._take(deal.assets[0], deal.carried)
 
     def closed(self, deal: Deal, now_ns: int) -> tuple[Booked, ...]:
         """A deal is closed: what it left is there from now on. Returns what it brought, for the journal."""
         what = booked(deal, now_ns)
         if deal.carried:
-            self._take(deal.legs[0].base, -deal.carried)
+            self._take(deal.assets[0], -deal.carried)
         self.book(what)
         return what
 

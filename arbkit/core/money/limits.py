@@ -1,7 +1,7 @@
 """How much may be at risk: reservations, caps and breakers. The engine asks before each deal and reports fills and
 ends.
 
-A deal reserves what its first wave and its worst-case unwind can use, or nothing. Exposure counts from the reservation
+A deal reserves what its legs and their worst-case unwind can use, or nothing. Exposure counts from the reservation
 until the deal is closed; deals that are IN_DOUBT or HELD count in full.
 """
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import Leftovers
-from arbkit.core.orders.deals import Deal, DealState, Outcome
+from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "LASTING",
     "Limits",
     "LimitsConfig",
+    "LimitsLeft",
     "ModeChange",
     "Need",
     "PERSON",
@@ -70,6 +71,19 @@ class ModeChange(Struct, frozen=True, gc=False):
     why: str
     rule: str
     """What requires it. One of ``LASTING`` holds in later runs too; the causes of others each run finds itself."""
+
+
+class LimitsLeft(Struct, frozen=True, kw_only=True):
+    """What the limits still allow over all venues. Amounts are in ``LimitsConfig.asset``."""
+
+    notional: Decimal
+    """Of new deals, beside what is open and left over. ``room`` says it for one instrument."""
+    deals: int
+    """Deals that may be open besides."""
+    deals_this_minute: int
+    loss_day: Decimal | None
+    """Until ``max_loss_day`` is reached; None = the gain is not known."""
+    loss_run: Decimal | None
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,15 +136,17 @@ class Need(Struct, frozen=True, gc=False, kw_only=True):
 
 
 def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[Need]:
-    """What wave 0 and its worst-case unwind can use. A buy needs its quote at the limit price made worse by
+    """What all legs and their worst-case unwind can use. A buy needs its quote at the limit price made worse by
     ``allowance``, plus the fee. A sell needs its base, and the quote that buying it back may cost more than the sale
-    brought.
+    brought. A leg of a later wave needs nothing where the waves before bring what it spends to its account: it is made
+    as small as what they have brought, and that stays reserved for the deal.
 
     ``takers``: the taker fee of each leg as a fraction.
     """
     needs = []
+    fed = _fed(deal, catalogue, takers, allowance) if deal.waves else ()
     for leg, taker in zip(deal.legs, takers, strict=True):
-        if leg.wave:
+        if leg in fed:
             continue
         quote = leg.quote or catalogue[leg.instrument].quote
         notional = leg.qty * leg.px
@@ -142,6 +158,30 @@ def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowa
             back = notional * ((1 + allowance) * (1 + fee) - (1 - fee))
             needs.append(Need(account=leg.account, asset=quote, amount=back))
     return needs
+
+
+def _fed(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[DealLeg]:
+    """The legs that spend only what earlier waves bring to their account, but for ``allowance``: they are scaled to
+    it."""
+    fed: list[DealLeg] = []
+    there: dict[tuple[str, str], Decimal] = {}
+    wave, coming = 0, dict(there)
+    for leg, taker in sorted(zip(deal.legs, takers, strict=True), key=lambda one: one[0].wave):
+        if leg.wave != wave:
+            wave = leg.wave
+            _add(there, coming)
+            coming.clear()
+        quote = leg.quote or catalogue[leg.instrument].quote
+        notional, fee = leg.qty * leg.px, max(taker, _ZERO)
+        if leg.side is Side.BUY:
+            spent, spends, gets, got = quote, notional * (1 + fee), leg.base, leg.qty * (1 - fee)
+        else:
+            spent, spends, gets, got = leg.base, leg.qty, quote, notional * (1 - fee)
+        if there.get((leg.account, spent), _ZERO) >= spends * (1 - allowance):
+            fed.append(leg)
+            there[leg.account, spent] -= spends
+        _add(coming, {(leg.account, gets): got})
+    return fed
 
 
 class _Held:
@@ -200,6 +240,8 @@ class Limits:
         self.day_began = _ZERO
         self._unpriced_ns = 0
         """Since when the gain is unknown; 0 = it is known."""
+        self._marked: Decimal | None = None
+        """The gain at the last look."""
 
     @property
     def open_deals(self) -> int:
@@ -245,6 +287,33 @@ class Limits:
                 held.reserved[leg.account, quote] = leg.received - leg.paid
         self._hold(deal.id, held)
 
+    def widen(self, deal: Deal, leg: DealLeg, taker: Decimal, now_ns: int) -> Refusal | None:
+        """Reserve what a leg needs that an open deal gets in addition, or return why not. It is a hedge: the caps on
+        open exposure are no reason against it, those of its venue and its stock are."""
+        held, more = self._deals.get(deal.id), _Held()
+        if held is None:
+            raise LocalProtocolError(f"deal {deal.id} has no reservation")
+        venue, notional = leg.account.partition(":")[0], leg.qty * leg.px
+        need = Need(account=leg.account, asset=leg.base, amount=leg.qty)
+        if leg.side is Side.BUY:
+            need = Need(account=leg.account, asset=leg.quote, amount=notional * (1 + max(taker, _ZERO)))
+            more.incoming[leg.account, leg.base] = leg.qty
+        more.venues[venue] = notional * (self.price(leg.quote) or _ONE)
+        total = self._venues.get(venue, _ZERO) + self.leftovers.by_venue.get(venue, _ZERO) + more.venues[venue]
+        if total > self.config.max_venue_notional:
+            return _over("max_venue_notional", venue, total, self.config.max_venue_notional)
+        refusal = self._stock(more) or self._funds([need], more, now_ns)
+        if refusal is None:
+            _add(self._venues, more.venues)
+            _add(held.venues, more.venues)
+            for sums, mine, added in (
+                (self._reserved, held.reserved, more.reserved),
+                (self._incoming, held.incoming, more.incoming),
+            ):
+                _add(sums, added)
+                _add(mine, added)
+        return refusal
+
     def _hold(self, deal_id: int, held: _Held) -> None:
         self._deals[deal_id] = held
         self.notional += held.notional
@@ -279,14 +348,13 @@ class Limits:
             held.notional = max(held.notional, notional)
             held.venues[venue] = held.venues.get(venue, _ZERO) + notional
             held.assets[leg.base] = max(held.assets.get(leg.base, _ZERO), notional)
+            if quote in deal.assets:
+                held.assets[quote] = max(held.assets.get(quote, _ZERO), notional)
             if leg.side is Side.BUY:
                 key = (leg.account, leg.base)
                 held.incoming[key] = held.incoming.get(key, _ZERO) + leg.qty
-                most = config.max_stock.get(f"{venue}:{leg.base}")
-                if most is not None:
-                    stock = self.ledger.total(*key) + self._incoming.get(key, _ZERO) + held.incoming[key]
-                    if stock > most:
-                        return _over("max_stock", f"{venue}:{leg.base}", stock, most)
+        if config.max_stock and (refusal := self._stock(held)):
+            return refusal
         if held.notional > config.max_deal_notional:
             return _over("max_deal_notional", deal.pair, held.notional, config.max_deal_notional)
         left = self.leftovers
@@ -301,6 +369,17 @@ class Limits:
             total = self._assets.get(asset, _ZERO) + left.by_asset.get(asset, _ZERO) + notional
             if total > config.max_asset_notional:
                 return _over("max_asset_notional", asset, total, config.max_asset_notional)
+        return None
+
+    def _stock(self, held: _Held) -> Refusal | None:
+        """Check the caps on stock for what would be bought."""
+        for (account, asset), qty in held.incoming.items():
+            name = f"{account.partition(':')[0]}:{asset}"
+            most = self.config.max_stock.get(name)
+            if most is not None:
+                stock = self.ledger.total(account, asset) + self._incoming.get((account, asset), _ZERO) + qty
+                if stock > most:
+                    return _over("max_stock", name, stock, most)
         return None
 
     def _funds(self, needs: Sequence[Need], held: _Held, now_ns: int) -> Refusal | None:
@@ -388,9 +467,9 @@ class Limits:
         """``Ledger.available`` minus ``reserved``, at least 0."""
         return max(self.ledger.available(account, asset) - self.reserved(account, asset), _ZERO)
 
-    def room(self, instrument: Instrument) -> Decimal:
-        """Notional (in its quote asset) that the limits still allow for a new order of this instrument; 0 if the quote
-        asset has no price."""
+    def room(self, instrument: Instrument, legs: int = 1) -> Decimal:
+        """Notional (in its quote asset) that the limits still allow for a new order of this instrument, in a deal with
+        so many legs on its venue; 0 if the quote asset has no price."""
         config, left = self.config, self.leftovers
         price = self.price(instrument.quote)
         if not price or len(self._deals) >= config.max_open_deals:
@@ -399,14 +478,29 @@ class Limits:
             config.max_order_notional,
             config.max_deal_notional,
             config.max_open_notional - self.notional - left.total,
-            config.max_venue_notional
-            - self._venues.get(instrument.venue, _ZERO)
-            - left.by_venue.get(instrument.venue, _ZERO),
+            (
+                config.max_venue_notional
+                - self._venues.get(instrument.venue, _ZERO)
+                - left.by_venue.get(instrument.venue, _ZERO)
+            )
+            / legs,
             config.max_asset_notional
             - self._assets.get(instrument.base, _ZERO)
             - left.by_asset.get(instrument.base, _ZERO),
         )
         return max(room / price, _ZERO)
+
+    def left(self, now_ns: int) -> LimitsLeft:
+        """What they still allow."""
+        config, marked = self.config, self._marked
+        recent = sum(1 for began_ns in self._started if now_ns - began_ns < _MINUTE_NS)
+        return LimitsLeft(
+            notional=max(config.max_open_notional - self.notional - self.leftovers.total, _ZERO),
+            deals=max(config.max_open_deals - len(self._deals), 0),
+            deals_this_minute=max(config.max_deals_per_minute - recent, 0),
+            loss_day=None if marked is None else max(config.max_loss_day + marked - self.day_began, _ZERO),
+            loss_run=None if marked is None else max(config.max_loss_run + marked, _ZERO),
+        )
 
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""
@@ -440,6 +534,7 @@ class Limits:
         from time to time. None = an asset has no price: a loss cannot be excluded, so that no deal begins after a
         minute of it. A new day lifts what the loss of the day before has set."""
         config = self.config
+        self._marked = marked
         if marked is None:
             self._unpriced_ns = self._unpriced_ns or now_ns
             if now_ns - self._unpriced_ns < _UNPRICED_NS:

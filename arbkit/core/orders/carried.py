@@ -31,12 +31,15 @@ from arbkit.core.orders.records import (
     Record,
     RunStart,
     Settled,
+    StrategyState,
 )
 from arbkit.core.types import Side, assets_of
 
 __all__ = ["Carried", "Left"]
 
 _ZERO = Decimal(0)
+_STATES = 32
+"""So many states of strategies are kept; the oldest go first."""
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -137,6 +140,8 @@ class Carried:
         self._kept: dict[tuple[type, object, object], tuple[Control | DayBegan, _Run]] = {}
         self._sums: dict[tuple[str, str], _Sums] = {}
         """By account and environment."""
+        self._states: dict[tuple[str, object], tuple[StrategyState, _Run]] = {}
+        """By strategy and the environments of its run, the newest last."""
 
     # --- in
 
@@ -147,7 +152,7 @@ class Carried:
         elif isinstance(record, OrderOutcome):
             self._outcome(record)
         elif isinstance(record, DealOpened):
-            self._deals[record.deal] = _Deal(record, self._run)
+            self._opened(record)
         elif isinstance(record, DealClosed):
             self._closed(record)
         elif isinstance(record, RunStart):
@@ -166,6 +171,19 @@ class Carried:
             self._kept[type(record), KEPT[type(record)](record), self._scope(record)] = record, self._run
         elif isinstance(record, Settled):
             self._settled()
+        elif isinstance(record, StrategyState):
+            key = record.strategy, self._scope(record)
+            self._states.pop(key, None)
+            self._states[key] = record, self._run
+            while len(self._states) > _STATES:
+                del self._states[next(iter(self._states))]
+
+    def _opened(self, record: DealOpened) -> None:
+        deal = self._deals.get(record.deal)
+        if deal is None:
+            self._deals[record.deal] = _Deal(record, self._run)
+        else:  # a leg more
+            deal.opened = record
 
     def _intent(self, intent: Intent) -> None:
         cl_ord_id = intent.order.cl_ord_id
@@ -231,6 +249,8 @@ class Carried:
             mine += [order.intent] if order.outcome is None else [order.intent, order.outcome]
         for record, run in self._kept.values():
             runs.setdefault(run, []).append(record)
+        for state, run in self._states.values():
+            runs.setdefault(run, []).append(state)
         for (account, _), sums in self._sums.items():
             booked = Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
             runs.setdefault(sums.run, []).append(booked)
@@ -241,6 +261,12 @@ class Carried:
             found += run.starts.values()
             found += records
         return found
+
+    def states(self, accounts: Mapping[str, str]) -> dict[str, bytes]:
+        """What strategies saved in these environments, by their names."""
+        return {
+            record.strategy: record.state for record, run in self._states.values() if _applies(record, run, accounts)
+        }
 
     def of(self, accounts: Mapping[str, str]) -> Left:
         """What is left on these accounts (environment by account id).

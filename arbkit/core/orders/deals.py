@@ -36,6 +36,8 @@ __all__ = ["MOVES", "Deal", "DealLeg", "DealState", "Outcome"]
 
 
 class DealState(Enum):
+    """Where a deal is on its way. ``MOVES`` says what follows what."""
+
     PLANNED = "planned"
     RESERVED = "reserved"
     SENT = "sent"
@@ -50,6 +52,8 @@ class DealState(Enum):
 
 
 class Outcome(Enum):
+    """How a deal ended."""
+
     HEDGED = "hedged"
     """All legs filled equally by their first orders."""
     COMPLETED = "completed"
@@ -139,10 +143,11 @@ class DealLeg:
 
 
 class Deal:
-    """One trade over N legs."""
+    """One trade over N legs. It ends with more of ``asset``, and with as much of ``assets`` as it began with."""
 
     __slots__ = (
         "asset",
+        "assets",
         "carried",
         "closed_ns",
         "counted",
@@ -161,6 +166,7 @@ class Deal:
         "strategy",
         "tries",
         "wave",
+        "waves",
         "why",
     )
 
@@ -174,6 +180,18 @@ class Deal:
         """Its instruments, sorted and joined by "+". Cooldowns and modes apply per pair."""
         self.state = DealState.PLANNED
         self.asset = opportunity.asset
+        """What it gains is in this asset; "home" in the text of ``strategies``."""
+        assets: dict[str, None] = {}
+        self.waves = 0
+        """The number of the last wave; 0 = all orders go out at once."""
+        for leg in legs:
+            assets[leg.base] = assets[leg.quote] = None
+            if leg.wave > self.waves:
+                self.waves = leg.wave
+        assets.pop(self.asset, None)
+        assets.pop("", None)
+        self.assets = tuple(assets)
+        """The other assets of its legs: their surplus is exposure."""
         self.expected_net = opportunity.expected_net
         self.created_ns = created_ns
         self.deadline_ns = deadline_ns
@@ -183,11 +201,12 @@ class Deal:
         self.why = ""
         """What decided the outcome, as text."""
         self.carried = Decimal(0)
-        """What earlier deals left of the base asset and this one trades off: its legs are planned to differ by it, the
-        other way round."""
+        """What earlier deals left of the first of ``assets`` and this one trades off: its legs are planned to differ by
+        it, the other way round."""
         self.reduces = False
         """It only trades off what is left: it passes in mode REDUCING and is not refused by a cap."""
         self.wave = 0
+        """The last wave whose orders were made."""
         self.counted = False
         """Its outcome is in the counters: a deal that is reopened counts once."""
         self.tries = 0
@@ -233,10 +252,8 @@ class Deal:
         A row that only brings a fee (``qty`` 0) is counted like any other. Raises ``LocalProtocolError`` if there is no
         such leg.
         """
-        for leg in self.legs:
-            if leg.instrument == fill.instrument and leg.account == fill.account:
-                break
-        else:
+        leg = self.leg_at(fill.instrument, fill.account)
+        if leg is None:
             raise LocalProtocolError(f"deal {self.id} has no leg {fill.instrument} of {fill.account}")
         if fill.side is Side.BUY:
             leg.bought += fill.qty
@@ -248,12 +265,31 @@ class Deal:
             leg.fees[asset] = leg.fees.get(asset, Decimal(0)) + fee
 
     @property
-    def over(self) -> Decimal:
-        """Surplus of base over all legs, with what was carried into them (negative: a shortage). A deal of which
-        nothing filled has none."""
+    def overs(self) -> dict[str, Decimal]:
+        """Surplus (negative: shortage) of each of ``assets`` over all legs, with what was carried into them. A deal of
+        which nothing filled has none."""
+        overs = dict.fromkeys(self.assets, Decimal(0))
         if not any(leg.bought or leg.sold for leg in self.legs):
-            return Decimal(0)
-        return sum((leg.net_base for leg in self.legs), self.carried)
+            return overs
+        for asset, amount in self.net().items():
+            if asset in overs:
+                overs[asset] += amount
+        if self.carried:
+            overs[self.assets[0]] += self.carried
+        return overs
+
+    @property
+    def over(self) -> Decimal:
+        """The surplus of the first of ``assets``: of the base, where all legs have one."""
+        return self.overs[self.assets[0]]
+
+    def leg_at(self, instrument: str, account: str) -> DealLeg | None:
+        """Its leg at this place."""
+        return next((leg for leg in self.legs if leg.instrument == instrument and leg.account == account), None)
+
+    def add(self, leg: DealLeg) -> None:
+        """One more leg, for a hedge at a place where the plan has none."""
+        self.legs.append(leg)
 
     def net(self, account: str = "") -> dict[str, Decimal]:
         """Net gain per asset over all legs (of one account), after fees. A leg without ``quote`` uses the deal's

@@ -30,9 +30,11 @@ from arbkit.core.orders.records import (
     JournalStart,
     Note,
     OrderOutcome,
+    Planned,
     Record,
     RunStart,
     Settled,
+    StrategyState,
 )
 
 __all__ = [
@@ -49,11 +51,13 @@ __all__ = [
     "JournalStart",
     "Note",
     "OrderOutcome",
+    "Planned",
     "Record",
     "Recovery",
     "RunStart",
     "Scan",
     "Settled",
+    "StrategyState",
     "decode",
     "encode",
     "scan",

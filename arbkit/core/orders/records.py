@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from arbkit.core.types import Mode, NewOrder, OrdStatus
+from arbkit.core.types import Mode, NewOrder, OrdStatus, Side
 
 __all__ = [
     "KEPT",
@@ -29,9 +29,11 @@ __all__ = [
     "JournalStart",
     "Note",
     "OrderOutcome",
+    "Planned",
     "Record",
     "RunStart",
     "Settled",
+    "StrategyState",
 ]
 
 
@@ -95,6 +97,17 @@ class OrderOutcome(Struct, frozen=True, gc=False, kw_only=True, tag="outcome"):
     """Paid: (asset, amount) each."""
 
 
+class Planned(Struct, frozen=True, gc=False, kw_only=True, array_like=True):
+    """A leg of a deal, as planned."""
+
+    instrument: str
+    account: str
+    side: Side
+    qty: Decimal
+    px: Decimal
+    wave: int = 0
+
+
 class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
     """A fill that was booked, once. A later run needs only the sum in ``OrderOutcome``; this is for the history."""
 
@@ -111,7 +124,8 @@ class Filled(Struct, frozen=True, gc=False, kw_only=True, tag="fill"):
 
 
 class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
-    """A deal begins, or goes on after its end (``expected`` counts from the first time)."""
+    """A deal begins, gets a leg more, or goes on after its end: the newest record of a deal counts, but ``expected``
+    and what belongs to it count from the first time."""
 
     at_ns: int
     deal: int
@@ -126,6 +140,10 @@ class DealOpened(Struct, frozen=True, gc=False, kw_only=True, tag="deal"):
     """Allowance for it."""
     penalty: float = 0.0
     """Allowance for latency."""
+    legs: tuple[Planned, ...] = ()
+    """Empty for one purchase and one sale of the same size, sent at once: their orders tell it."""
+    gains: str = ""
+    """With ``legs``: the asset in which the deal gains."""
 
 
 class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
@@ -183,6 +201,14 @@ class Settled(Struct, frozen=True, gc=False, kw_only=True, tag="settled"):
     at_ns: int
 
 
+class StrategyState(Struct, frozen=True, gc=False, kw_only=True, tag="state"):
+    """What ``save`` of a strategy returned. Kept by strategy and environments, on paper too, until the next one."""
+
+    at_ns: int
+    strategy: str
+    state: bytes
+
+
 class Note(Struct, frozen=True, gc=False, kw_only=True, tag="note"):
     """A note for a person who reads the journal."""
 
@@ -203,6 +229,7 @@ Record: TypeAlias = (
     | Control
     | DayBegan
     | Settled
+    | StrategyState
     | Note
 )
 

@@ -77,6 +77,8 @@ class HttpLink:
         self._warm: dict[URL, asyncio.Task[None]] = {}
         self.trouble = ""
         """Why the last request failed, as text for the user; "" = it succeeded."""
+        self.fastest_ns = 0
+        """The shortest time from a request to the end of its answer; 0 = none came."""
 
     def request(self, ref: int, request: HttpRequest, timeout_ns: int) -> None:
         """Send a request. ``timeout_ns`` covers everything from the DNS lookup to the last byte of the response."""
@@ -106,7 +108,9 @@ class HttpLink:
             answer = NoAnswer(_reason(error), sent=bool(flight.sent_ns))
         now_ns = self._clock.now_ns()
         self.trouble = _trouble(request, answer)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, HttpAnswer):
+            self.fastest_ns = min(self.fastest_ns or now_ns, answer.recv_ns - answer.sent_ns)
+        else:
             answer = NoAnswer(answer.reason, answer.sent, answer.status, answer.retry_ns, now_ns)
         self._inputs.turn(self._inputs.desk.answered, ref, answer, now_ns)
         if cancelled is not None:
@@ -217,5 +221,7 @@ def _reason(error: BaseException) -> str:
         return cause(error.certificate_error)
     words = next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
     inner = getattr(error, "os_error", error)
+    if isinstance(inner, ssl.SSLError):
+        return cause(inner)  # its number is none of the system's
     errno = inner.errno if isinstance(inner, OSError) and inner.errno else 0
     return f"{words}: {os.strerror(errno)}" if errno > 0 else words

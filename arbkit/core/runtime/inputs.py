@@ -76,6 +76,19 @@ class Inputs:
             except Exception as error:  # a bug in arbkit: the run ends
                 self._broke(error)
 
+    def read_end(self, link: str, now_ns: int) -> None:
+        """The end of a socket read. ``turn`` without its generality: it is called for every read."""
+        if self.shut_down:
+            return
+        try:
+            self.desk.read_end(link, now_ns)
+            due_ns = self._due.due_ns
+            if due_ns < self._armed_ns:
+                self._arm(due_ns, 0.0)
+            self.after()
+        except Exception as error:  # a bug in arbkit: the run ends
+            self._broke(error)
+
     def turn(self, call: Callable[..., None], *arguments: object) -> None:
         """Deliver any input except a frame: ``inputs.turn(inputs.desk.closed, link, reason, now_ns)``."""
         if self.shut_down:

@@ -131,7 +131,7 @@ class _Connection:
     def read_end(self, now_ns: int) -> None:
         if not self.over:
             self._last_recv_ns = now_ns
-            self._inputs.turn(self._inputs.desk.read_end, self._name, now_ns)
+            self._inputs.read_end(self._name, now_ns)
 
     def control(self, now_ns: int) -> None:
         if not self.over:

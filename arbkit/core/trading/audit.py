@@ -99,11 +99,11 @@ class Audit:
         venue = self._venues[drift.account.partition(":")[0]]
         if venue.orders.open() or not self._fills_listed(venue, drift, now_ns):
             return False
-        poll = venue.poll(AskKind.BALANCES)
+        poll = venue.polls.get(AskKind.BALANCES)
         if poll is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
             return True
         if poll.due_ns != NEVER:  # NEVER: a request is already in progress
-            poll.due_ns = now_ns
+            venue.ask_at(poll, now_ns)
         return False
 
     def _fills_listed(self, venue: Venue, drift: Difference, now_ns: int) -> bool:

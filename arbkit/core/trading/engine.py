@@ -9,15 +9,14 @@ executor afterwards; a deal whose executor failed goes to HELD by ``Deal.hold``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from arbkit.core.counters import Counters
-from arbkit.core.errors import LocalProtocolError
+from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Known, Tracker, own_update
 from arbkit.core.log import Log
@@ -26,15 +25,16 @@ from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import booked_fill
 from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal, needs_of
-from arbkit.core.orders.deals import Deal, DealState
+from arbkit.core.orders.deals import Deal, DealLeg, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import View
+from arbkit.core.protocols import Strategy
 from arbkit.core.trading import journaled
+from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
-from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned, where
+from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned
 from arbkit.core.trading.view import DeskView
 from arbkit.core.trading.writers import another_writer
 from arbkit.core.types import (
@@ -57,18 +57,16 @@ from arbkit.core.types import (
     ReplaceOrder,
     Side,
     Tif,
-    Trade,
     assets_of,
 )
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["Engine"]
 
-OnTrade: TypeAlias = Callable[[Trade, View, int], None]
-
 _MS = 1_000_000
 _NO_RULE = frozenset({RejectReason.INSUFFICIENT_FUNDS, RejectReason.AUTH, RejectReason.CLOCK})
 """Refusals that say nothing about the rules of the instrument."""
+_MOST_LEGS = 6
 _ROUNDS = 16
 """So often in one turn an executor may answer the refusal of its order with another order."""
 
@@ -91,7 +89,8 @@ class Engine:
         view: DeskView,
         sender: Sender,
         tracker: Tracker,
-        strategies: Sequence[RunningStrategy],
+        callbacks: Callbacks,
+        deals: dict[int, Deal],
         ids: IntentIds,
         counters: Counters,
         log: Log,
@@ -111,12 +110,15 @@ class Engine:
         self._view = view
         self._sender = sender
         self._tracker = tracker
-        self.strategies = list(strategies)
+        self._callbacks = callbacks
+        self.strategies = callbacks.strategies
+        self._tops = {id(one): _near(one.strategy) for one in self.strategies if _asks_top(one)}
+        """Of each strategy that asks for best prices only: the instruments of which it wants every change now."""
         self._ids = ids
         self._counters = counters
         self._log = log
-        self.deals: dict[int, Deal] = {}
-        """Open deals, HELD ones included."""
+        self.deals = deals
+        """Open deals, HELD ones included. The engine is the only writer."""
         self._owners: dict[int, RunningStrategy] = {}
         self._deal_ids = (ids.block << 20) + 1  # a block is at least a second: no run reaches the ids of the next
         self.stopping = False
@@ -127,8 +129,6 @@ class Engine:
         """When the refusal of a deal was last logged, by rule."""
         self.refusals: dict[str, tuple[int, Refusal]] = {}
         """The last refusal of a deal, by pair."""
-        self._readers: dict[str, list[tuple[RunningStrategy, OnTrade]]] = {}
-        """Who is told of the trades of an instrument."""
         self._broken: set[int] = set()
         """Deals whose executor failed: HELD, and it is not asked about them again."""
         self._held: set[int] = set()
@@ -137,12 +137,14 @@ class Engine:
         """Those of an earlier run: told once their orders are proved, if something is left then."""
         self._left: dict[int, str] = {}
         """The pairs of deals of an earlier run that ``resume`` or ``ended_before`` has not taken yet."""
-        self._past: dict[int, tuple[Deal, RunningStrategy]] = {}
+        self.past: dict[int, tuple[Deal, RunningStrategy]] = {}
         """Closed deals, the oldest first, while a late fill of theirs may come."""
         self._keep_ns = max((table.keep_ns for table in orders.values()), default=0)
         self._told_naked: set[int] = set()
         """Deals in doubt whose filled leg was told to be naked."""
         self._timers_ns = 0
+        self.moved = True
+        """An executor was asked: ``due_ns`` may have changed, until ``settled``."""
 
     def stop(self) -> None:
         """No new deals from now on."""
@@ -151,26 +153,33 @@ class Engine:
     # --- decisions
 
     def decide(self, now_ns: int) -> None:
-        """Once a socket read: hedge what waits for books, then let the strategies look at what was touched."""
-        touched = list(self._books.touched)
+        """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
+        touched, moved = list(self._books.touched), list(self._books.moved)
         self._books.touched.clear()
+        self._books.moved.clear()
         self._view.now_ns = now_ns
         if self.deals:
             self._deals_on_books(touched, now_ns)
         if self.stopping:
             return
         found: list[tuple[float, int, RunningStrategy, Opportunity]] = []
+        tops = self._tops
         for running in self.strategies:
             if running.failed:
                 continue
+            asked = touched
+            if (near := tops.get(id(running))) is not None:
+                asked = [one for one in touched if one in near or one in moved] if near else moved
+                if not asked:
+                    continue
+            self._counters.turns += 1
             proposed: Sequence[Opportunity] = ()
             try:
-                proposed = running.strategy.decide(self._view, touched, now_ns)
+                proposed = running.strategy.decide(self._view, asked, now_ns)
                 for opportunity in proposed:
                     found.append((-opportunity.expected_net, len(found), running, opportunity))
             except Exception as error:
                 self.fault(running, misreturned(proposed, error))
-        self._counters.turns += 1
         if found:
             if len(found) > 1:
                 found.sort(key=_by_net)
@@ -179,33 +188,13 @@ class Engine:
                 if not running.failed:
                     self._take(running, opportunity, now_ns)
 
-    def reads(self, running: RunningStrategy, instruments: Sequence[str]) -> None:
-        """A strategy wants the trades of these instruments."""
-        on_trade: OnTrade = running.strategy.on_trade  # type: ignore[attr-defined]  # ``read`` has looked
-        for instrument in instruments:
-            readers = self._readers.setdefault(instrument, [])
-            if all(running is not other for other, _ in readers):
-                readers.append((running, on_trade))
-
-    def traded(self, trade: Trade, now_ns: int) -> None:
-        """A trade at a venue: tell the strategies that read it."""
-        for running, on_trade in self._readers.get(trade.instrument, ()):
-            if not running.failed:
-                self._view.now_ns = now_ns
-                try:
-                    on_trade(trade, self._view, now_ns)
-                except Exception as error:
-                    self.fault(running, error)
-
     def fault(self, running: RunningStrategy, error: Exception) -> None:
         """Take a strategy out of service; its deals are finished, the rest goes on."""
-        running.failed = f"{type(error).__name__}: {error}"
-        running.error = error
-        self._counters.strategy_faults[running.name] += 1
-        self._log("strategy.failed", strategy=running.name, error=running.failed, where=where(error, running.strategy))
+        self._callbacks.fault(running, error)
 
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
+        self.moved = True
         deal = self._plan(running, opportunity, now_ns)
         if deal is None:
             return
@@ -218,7 +207,7 @@ class Engine:
         orders = self._first_orders(deal)
         for order in orders:
             refusal = refusal or self._gate.check(order, deal, now_ns)
-        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns)
+        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns, deal.legs)
         if granted is None:
             self._limits.undo(deal.id)
             self._ids.unused(len(orders))  # an edge that cannot be taken comes with every tick: the block must last
@@ -234,6 +223,7 @@ class Engine:
         self.legs_sent += len(orders)
         self._sender.send(granted, now_ns)
         self._limits.leftovers.opened(deal)
+        self._callbacks.note(running, deal)
 
     def _open(self, running: RunningStrategy, deal: Deal, takers: Sequence[Decimal], now_ns: int) -> None:
         """A new deal, whose funds are reserved. ``takers``: the fee rate of each leg."""
@@ -298,17 +288,24 @@ class Engine:
 
     def _check_plan(self, deal: Deal) -> None:
         """Raises ``LocalProtocolError`` for a deal that names what does not exist."""
-        first = False
+        waves, places = set(), set()
         for leg in deal.legs:
-            first = first or leg.wave == 0
+            waves.add(leg.wave)
+            places.add((leg.instrument, leg.account))
             instrument = self._catalogue.get(leg.instrument)
             if leg.account not in self._orders or instrument is None or leg.qty <= 0 or leg.px <= 0:
                 raise LocalProtocolError(
                     f"the executor planned {leg.qty} {leg.instrument} at {leg.px} on {leg.account}: no such leg"
                 )
             leg.quote = instrument.quote
-        if not first:
-            raise LocalProtocolError("the executor planned a deal without a leg in wave 0")
+        if not waves or waves != set(range(len(waves))):
+            raise LocalProtocolError(f"the executor planned a deal with the waves {sorted(waves)}: they begin with 0")
+        if len(places) < len(deal.legs) or len(places) > _MOST_LEGS:
+            raise LocalProtocolError(
+                f"the executor planned a deal with the legs {', '.join([leg.instrument for leg in deal.legs])}: "
+                f"at most {_MOST_LEGS}, one for each instrument"
+            )
+        deal.waves = len(waves) - 1
 
     def _add(self, order: NewOrder, deal: Deal, now_ns: int) -> None:
         deal.orders[order.cl_ord_id] = self._orders[order.account].add(order, now_ns)
@@ -393,7 +390,9 @@ class Engine:
             self._limits.fill(intent.deal, fill, instrument)
             self._sender.journal(journaled.filled(fill, intent.cl_ord_id, now_ns))
             if fill.side is Side.BUY and fill.fee:
-                self._venues[instrument.venue].fee_in_base = any(asset == instrument.base for asset, _ in fill.fees)
+                in_base = any(asset == instrument.base for asset, _ in fill.fees)
+                self._view.version += self._venues[instrument.venue].fee_in_base is not in_base
+                self._venues[instrument.venue].fee_in_base = in_base
             if deal is not None:
                 deal.fill(fill)
             elif intent.deal not in self._left:  # one of those is made from its orders
@@ -411,6 +410,7 @@ class Engine:
             self._unended.discard(intent.cl_ord_id)
             self._ended(order, now_ns)
         if deal is not None:
+            self._callbacks.note(self._owners[deal.id], deal)
             self._advance(deal, update, now_ns)
 
     def _judge(self, order: Order, deal: Deal | None, now_ns: int) -> None:
@@ -448,7 +448,7 @@ class Engine:
             px=str(filled[0].px),
             deal=intent.deal,
         )
-        deal, running = self._past.pop(intent.deal, (None, None))
+        deal, running = self.past.pop(intent.deal, (None, None))
         if deal is None or running is None:
             return None
         deal.reopen(f"a fill of {intent.cl_ord_id} came after its end")
@@ -467,11 +467,11 @@ class Engine:
 
     def forget(self, now_ns: int) -> None:
         """Drop the closed deals of which nothing can come any more. Call it from time to time."""
-        while self._past:
-            first = next(iter(self._past))
-            if now_ns - self._past[first][0].closed_ns <= self._keep_ns:
+        while self.past:
+            first = next(iter(self.past))
+            if now_ns - self.past[first][0].closed_ns <= self._keep_ns:
                 return
-            del self._past[first]
+            del self.past[first]
 
     def _foreign(self, change: Change, update: OrderUpdate, now_ns: int) -> None:
         """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
@@ -544,6 +544,7 @@ class Engine:
         """Ask the executors whose time has come."""
         self._view.now_ns = now_ns
         self._timers_ns = now_ns
+        self.moved = True
         for deal in list(self.deals.values()):
             running = self._owners.get(deal.id)
             if running is not None and running.executor.due_ns <= now_ns:
@@ -551,6 +552,10 @@ class Engine:
 
     def _on_timer(self, deal: Deal, running: RunningStrategy, now_ns: int) -> None:
         self._act(deal, running, lambda: running.executor.on_timer(deal, self._view, now_ns), now_ns)
+
+    def settled(self) -> None:
+        """The desk has read ``due_ns``."""
+        self.moved = False
 
     @property
     def due_ns(self) -> int:
@@ -560,6 +565,7 @@ class Engine:
 
     def _act(self, deal: Deal, running: RunningStrategy, ask: Callable[[], Sequence[Command]], now_ns: int) -> None:
         """Ask an executor about its deal and carry out what passes the gate."""
+        self.moved = True
         if deal.id in self._broken:
             return
         commands: list[Command] = []
@@ -569,6 +575,7 @@ class Engine:
             self._executor_failed(deal, running, error)
         if commands:
             self._carry_out(commands, deal, now_ns)
+        self._callbacks.note(running, deal)
         self._settle(deal, now_ns)
 
     def _executor_failed(self, deal: Deal, running: RunningStrategy, error: Exception) -> None:
@@ -593,22 +600,17 @@ class Engine:
 
     def _carry_out(self, commands: Sequence[Command], deal: Deal, now_ns: int) -> None:
         passed: list[Command] = []
+        entries = [one for one in commands if isinstance(one, NewOrder) and one.purpose is Purpose.ENTRY]
+        if entries:
+            self._enter(entries, deal, now_ns)
         for command in commands:
-            refusal = self._gate.check(command, deal, now_ns)
+            if isinstance(command, NewOrder) and command.purpose is Purpose.ENTRY:
+                continue
+            refusal = self._widen(command, deal, now_ns) or self._gate.check(command, deal, now_ns)
             if isinstance(command, NewOrder):
                 self._add(command, deal, now_ns)
-                if refusal is None and command.purpose is Purpose.ENTRY:
-                    granted = self._sender.grant([command], deal, now_ns)
-                    if granted is not None:
-                        self.legs_sent += 1
-                        self._sender.send(granted, now_ns)
-                        continue
-                    refusal = Refusal("rate_tokens", f"no rate tokens left for {command.cl_ord_id}")
             if refusal is not None:
-                self._counters.refused[refusal.rule] += 1
-                self._log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
-                if isinstance(command, NewOrder):
-                    self._sender.refuse(command, refusal.text, now_ns)
+                self._refuse(command, refusal, deal, now_ns)
                 continue
             if isinstance(command, NewOrder):
                 self.legs_sent += 1
@@ -617,6 +619,57 @@ class Engine:
             passed.append(command)
         if passed:
             self._sender.submit(passed, deal.pair, now_ns)
+
+    def _enter(self, orders: Sequence[NewOrder], deal: Deal, now_ns: int) -> None:
+        """Send the entries of a later wave, or refuse them all: a wave is not begun with one leg only."""
+        refusal: Refusal | None = None
+        for order in orders:
+            leg = deal.leg_at(order.instrument, order.account)
+            deal.wave = max(deal.wave, leg.wave if leg is not None else 0)
+        for order in orders:
+            refusal = refusal or self._gate.check(order, deal, now_ns)
+        for order in orders:
+            self._add(order, deal, now_ns)
+        granted = None if refusal is not None else self._sender.grant(orders, deal, now_ns)
+        if granted is not None:
+            self.legs_sent += len(orders)
+            self._sender.send(granted, now_ns)
+            return
+        refusal = refusal or Refusal("rate_tokens", f"no rate tokens left for wave {deal.wave} of deal {deal.id}")
+        for order in orders:
+            self._refuse(order, refusal, deal, now_ns)
+
+    def _refuse(self, command: Command, refusal: Refusal, deal: Deal, now_ns: int) -> None:
+        self._counters.refused[refusal.rule] += 1
+        self._log("command.refused", rule=refusal.rule, why=refusal.text, deal=deal.id)
+        if isinstance(command, NewOrder):
+            self._sender.refuse(command, refusal.text, now_ns)
+
+    def _widen(self, command: Command, deal: Deal, now_ns: int) -> Refusal | None:
+        """A hedge at a place where the deal has no leg: the deal gets one, if its funds can be reserved."""
+        if not isinstance(command, NewOrder) or command.purpose is not Purpose.HEDGE:
+            return None
+        if deal.leg_at(command.instrument, command.account) is not None:
+            return None
+        instrument = self._catalogue.get(command.instrument)
+        if instrument is None or len(deal.legs) >= _MOST_LEGS or deal.in_doubt:
+            return None  # the gate says why it does not pass
+        leg = DealLeg(
+            account=command.account,
+            instrument=command.instrument,
+            base=instrument.base,
+            side=command.side,
+            qty=command.qty,
+            px=command.px,
+            wave=deal.wave,
+            quote=instrument.quote,
+        )
+        taker = self._venues[instrument.venue].fee(instrument.id).taker
+        refusal = self._limits.widen(deal, leg, taker, now_ns)
+        if refusal is None:
+            deal.add(leg)
+            self._sender.journal(journaled.reopened(deal, now_ns))
+        return refusal
 
     def _settle(self, deal: Deal, now_ns: int) -> None:
         """Tell what needs to be told of a deal, each once; end one that is closed."""
@@ -642,9 +695,9 @@ class Engine:
     def _over(self, deal: Deal, now_ns: int) -> None:
         """A deal is closed: give back what it held, drive the breakers, log it."""
         del self.deals[deal.id]
-        self._past[deal.id] = deal, self._owners.pop(deal.id)
+        self.past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
-        self._sender.release(deal.id)
+        self._sender.release(deal, now_ns)
         self._told_naked.discard(deal.id)
         self._untold.discard(deal.id)
         assert deal.outcome is not None
@@ -688,6 +741,17 @@ def _gone(instrument_id: str) -> Instrument:
     return Instrument(
         venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
     )
+
+
+def _asks_top(running: RunningStrategy) -> bool:
+    asks = getattr(running.strategy, "asks", "depth")
+    if asks not in ("depth", "top"):
+        raise ConfigError(f'strategy {running.name}: asks = {asks!r} is neither "top" nor "depth"')
+    return bool(asks == "top")
+
+
+def _near(strategy: Strategy) -> Collection[str]:
+    return getattr(strategy, "near", ())
 
 
 def _by_net(entry: tuple[float, int, RunningStrategy, Opportunity]) -> tuple[float, int]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from arbkit.core.orders.deals import Deal, DealLeg, DealState
-from arbkit.core.orders.journal import DealClosed, Intent, Interrupted, OrderOutcome
+from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
 from arbkit.core.orders.orders import Order, Orders
 from arbkit.core.types import Catalogue, Leg, Opportunity, Purpose, Side
 
@@ -40,14 +40,14 @@ class InterruptedDeals:
     @property
     def instruments(self) -> list[str]:
         """The instruments that their deals need."""
-        return [instrument for deal in self.waiting for instrument in deal.deal.instruments]
+        return [instrument for deal in self.waiting for instrument in _places(deal.deal)]
 
     def tick(self, now_ns: int) -> list[Deal | DealClosed]:
         """The deals whose instruments are known now, each once. One of which nothing is left comes as the record of its
         end: write it to the journal."""
         found: list[Deal | DealClosed] = []
         for deal in list(self.waiting):
-            if all(instrument in self._catalogue for instrument in deal.deal.instruments):
+            if all(instrument in self._catalogue for instrument in _places(deal.deal)):
                 self.waiting.remove(deal)
                 found.append(self._made(deal, now_ns))
         return found
@@ -59,17 +59,18 @@ class InterruptedDeals:
             return DealClosed(at_ns=now_ns, deal=told.deal.deal, outcome="interrupted", why=why)
         legs = self._legs(told, orders)
         planned = [Leg(instrument=leg.instrument, side=leg.side, qty=float(leg.qty), px=float(leg.px)) for leg in legs]
-        asset = legs[0].quote
+        asset = told.deal.gains or legs[0].quote
         plan = Opportunity(legs=planned, expected_net=0.0, asset=asset, edge=0.0, seen_ns=told.deal.at_ns)
         deal = Deal(plan, legs, created_ns=told.deal.at_ns, deadline_ns=told.deal.at_ns)
         deal.id, deal.strategy, deal.sent_ns = told.deal.deal, told.deal.strategy, told.intents[0].at_ns
+        deal.pair = "+".join(sorted(told.deal.instruments))
         for order in orders:
             deal.orders[order.cl_ord_id] = order
         for state in (DealState.RESERVED, DealState.SENT):
             deal.move(state)
-        over = sum((leg.net_base for leg in legs), _ZERO)
+        over = " and ".join(f"{over.normalize():f} {asset}" for asset, over in deal.overs.items())
         doubt = sum(order.unknown for order in orders)
-        deal.hold(f"an earlier run left {over.normalize():f} {legs[0].base} unhedged, {doubt} orders not proved")
+        deal.hold(f"an earlier run left {over} unhedged, {doubt} orders not proved")
         return deal
 
     def _order(self, intent: Intent, outcome: OrderOutcome | None) -> Order:
@@ -86,10 +87,23 @@ class InterruptedDeals:
         return order
 
     def _legs(self, told: Interrupted, orders: Sequence[Order]) -> list[DealLeg]:
-        """A leg for each instrument. One that has no order has the size of the others, on the other side."""
+        """The planned legs. Where they are not told, a leg for each instrument: one that has no order has the size of
+        the others, on the other side."""
         first = next((order.intent for order in orders if order.intent.purpose is Purpose.ENTRY), orders[0].intent)
         legs: dict[str, DealLeg] = {}
-        for name in told.deal.instruments:
+        for planned in told.deal.legs:
+            rules = self._catalogue[planned.instrument]
+            legs[planned.instrument] = DealLeg(
+                account=planned.account,
+                instrument=planned.instrument,
+                base=rules.base,
+                side=planned.side,
+                qty=planned.qty,
+                px=planned.px,
+                wave=planned.wave,
+                quote=rules.quote,
+            )
+        for name in told.deal.instruments if not legs else ():
             mine = [order.intent for order in orders if order.intent.instrument == name]
             entry = next((one for one in mine if one.purpose is Purpose.ENTRY), None)
             other = Side.SELL if first.side is Side.BUY else Side.BUY
@@ -116,6 +130,11 @@ class InterruptedDeals:
             for asset, fee in order.fees().items() if outcome is None else outcome.fees:
                 leg.fees[asset] = leg.fees.get(asset, _ZERO) + fee
         return list(legs.values())
+
+
+def _places(opened: DealOpened) -> Sequence[str]:
+    """The instruments of its legs."""
+    return [leg.instrument for leg in opened.legs] or opened.instruments
 
 
 def _venue(instrument: str) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from arbkit.core.orders.deals import Deal, Outcome
 from arbkit.core.orders.orders import Order
-from arbkit.core.orders.records import Booked, DealClosed, DealOpened, Filled, Intent, OrderOutcome
+from arbkit.core.orders.records import Booked, DealClosed, DealOpened, Filled, Intent, OrderOutcome, Planned
 from arbkit.core.types import Fill
 
 __all__ = ["closed", "filled", "intent", "opened", "outcome", "reopened"]
@@ -20,6 +20,7 @@ def opened(deal: Deal, strategy: str, takers: Sequence[Decimal], now_ns: int) ->
     if not fees:
         for leg, taker in zip(deal.legs, takers, strict=False):
             fees += float(leg.qty * leg.px * taker)
+    told = len(deal.legs) > 2 or deal.waves
     return DealOpened(
         at_ns=now_ns,
         deal=deal.id,
@@ -30,13 +31,32 @@ def opened(deal: Deal, strategy: str, takers: Sequence[Decimal], now_ns: int) ->
         fees=fees,
         slippage=plan.slippage,
         penalty=plan.penalty,
+        legs=_planned(deal) if told else (),
+        gains=deal.asset if told else "",
     )
 
 
 def reopened(deal: Deal, now_ns: int) -> DealOpened:
-    """A deal goes on after its end."""
+    """A deal goes on after its end, or has got a leg more."""
+    if len(deal.legs) > 2 or deal.waves:
+        pair = deal.pair.split("+")  # without the places of hedges
+        return DealOpened(
+            at_ns=now_ns,
+            deal=deal.id,
+            strategy=deal.strategy,
+            instruments=pair,
+            legs=_planned(deal),
+            gains=deal.asset,
+        )
     instruments = [leg.instrument for leg in deal.legs]
     return DealOpened(at_ns=now_ns, deal=deal.id, strategy=deal.strategy, instruments=instruments)
+
+
+def _planned(deal: Deal) -> tuple[Planned, ...]:
+    return tuple(
+        Planned(instrument=leg.instrument, account=leg.account, side=leg.side, qty=leg.qty, px=leg.px, wave=leg.wave)
+        for leg in deal.legs
+    )
 
 
 def closed(

@@ -11,7 +11,7 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Executor, Strategy
 from arbkit.core.types import Catalogue, Instrument, Opportunity
 
-__all__ = ["RunningStrategy", "check", "misproposed", "misreturned", "read", "wanted", "where"]
+__all__ = ["RunningStrategy", "misproposed", "misreturned", "read", "wanted", "where"]
 
 
 class RunningStrategy(Struct):
@@ -26,17 +26,12 @@ class RunningStrategy(Struct):
     """It has named its instruments."""
     error: Exception | None = None
     """What it raised when it failed."""
-
-
-def check(strategy: Strategy) -> None:
-    """Raises ``ConfigError`` for a strategy that could never trade, because it lacks a method."""
-    kind = type(strategy)
-    for method, what in (
-        ("instruments", "(self, catalogue) that returns the instruments whose books it needs"),
-        ("decide", "(self, view, touched, now_ns) that returns the trades it proposes, () for none"),
-    ):
-        if getattr(kind, method, None) in (None, getattr(Strategy, method)):
-            raise ConfigError(f"strategy {kind.__name__}: it has no {method}(); write def {method}{what}")
+    state: bytes = b""
+    """What its ``save`` returned last, in this run or an earlier one."""
+    saved_ns: int = 0
+    """When ``save`` was last asked."""
+    listens: bool = False
+    """It has ``on_deal`` or ``save``: what happens to its deals is noted for it."""
 
 
 def misreturned(proposed: object, error: Exception) -> Exception:
@@ -72,8 +67,8 @@ def wanted(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
 
 
 def read(running: RunningStrategy, catalogue: Catalogue) -> list[str]:
-    """The ids of the instruments whose trades a strategy reads (``protocols.TradeReader``). Raises ``ConfigError`` for
-    one that is not there, or for a strategy that asks for trades and cannot be told."""
+    """The ids of the instruments whose trades a strategy reads (its hook ``trades``). Raises ``ConfigError`` for one
+    that is not there, or for a strategy that asks for trades and cannot be told."""
     trades = getattr(running.strategy, "trades", None)
     if trades is None:
         return []
@@ -104,12 +99,12 @@ def _known(
 _INSTEAD = 'return instruments of the catalogue, as catalogue.symbol("BTC-USDT")'
 
 
-def where(error: BaseException, strategy: Strategy) -> str:
-    """File and line of the innermost frame; of ``decide`` where the error has none."""
+def where(error: BaseException, strategy: Strategy, hook: str = "decide") -> str:
+    """File and line of the innermost frame; of ``hook`` where the error has none."""
     trace = error.__traceback__
     where = ""
     while trace is not None:
         where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
-    code = getattr(getattr(strategy, "decide", None), "__code__", None)
+    code = getattr(getattr(strategy, hook, None), "__code__", None)
     return where or (f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "")

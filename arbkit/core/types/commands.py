@@ -60,6 +60,8 @@ class Lane(Enum):
 
 
 class Purpose(Enum):
+    """What an order is for. ENTRY: a leg as planned. HEDGE: completes a leg. UNWIND: takes back what a leg filled."""
+
     ENTRY = "entry"
     HEDGE = "hedge"
     UNWIND = "unwind"
@@ -85,6 +87,8 @@ class NewOrder(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CancelOrder(Struct, frozen=True, gc=False, kw_only=True):
+    """FIX OrderCancelRequest."""
+
     account: str
     instrument: str
     cl_ord_id: str

@@ -152,13 +152,14 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
 class Catalogue:
     """The known instruments, by instrument id and by the venue's own symbol."""
 
-    __slots__ = ("_by_id", "_by_native", "get", "missed")
+    __slots__ = ("_by_id", "_by_native", "_by_symbol", "get", "missed")
 
     def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         self._by_id: dict[str, Instrument] = {}
         self.get: Callable[[str], Instrument | None] = self._by_id.get
         """The instrument of an id; None = not known. Bound once: it is called for every order."""
         self._by_native: dict[tuple[str, str], Instrument] = {}
+        self._by_symbol: dict[str, dict[str, Instrument]] = {}
         self.missed: set[str] = set()
         """Symbols that ``symbol`` was asked for and that no venue lists: probably misspelt."""
         for instrument in instruments:
@@ -168,6 +169,7 @@ class Catalogue:
         """Add an instrument, or replace its rules."""
         self._by_id[instrument.id] = instrument
         self._by_native[instrument.venue, instrument.native] = instrument
+        self._by_symbol.setdefault(instrument.symbol, {})[instrument.id] = instrument
 
     def __getitem__(self, instrument_id: str) -> Instrument:
         return self._by_id[instrument_id]
@@ -191,7 +193,7 @@ class Catalogue:
 
     def symbol(self, symbol: str) -> list[Instrument]:
         """The instruments with this canonical symbol on all venues, in the order in which the venues were loaded."""
-        found = [instrument for instrument in self._by_id.values() if instrument.symbol == symbol]
+        found = list(self._by_symbol.get(symbol, {}).values())
         if not found:
             self.missed.add(symbol)
         return found

@@ -37,6 +37,7 @@ from arbkit.core.venues.clock import VenueClock
 from arbkit.core.venues.health import Health
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
+from arbkit.core.venues.polls import Poll, Polls
 from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.refusals import Refusals
 from arbkit.core.venues.resolver import Resolver
@@ -106,41 +107,18 @@ class VenueSetup(Struct, frozen=True, kw_only=True):
     the asset is not to be moved, whatever the venue tells."""
 
 
-class Poll(Struct):
-    """Something that is asked for at start and again from time to time."""
-
-    kind: AskKind
-    instrument: str
-    due_ns: int
-    known: bool = False
-    wanted_ns: int = 0
-    """An answer to a question sent before this time is too old to count (the private stream was not up yet)."""
-    asked_ns: int = 0
-    """When it was last asked for."""
-    sent_ns: int = 0
-    """When the first page of the answer that is read now was asked for."""
-    page: str | None = None
-    """``ref`` of the next page that it waits for; None = it waits for none."""
-    failed: int = 0
-    """How many answers in a row were of no use."""
-
-    def asked(self, now_ns: int) -> Ask:
-        """The question; not due again before it is answered."""
-        self.due_ns = NEVER
-        self.asked_ns = now_ns
-        return Ask(kind=self.kind, instrument=self.instrument)
-
-
 def retry_ns(failed: int) -> int:
     """The delay after so many failures in a row."""
     return min(RETRY_CAP_NS, RETRY_NS << min(failed, 10))
 
 
 class Venue:
-    """State of one venue. ``rest`` is its REST link, ``trade`` its order-entry socket once there is one."""
+    """State of one venue. ``rest`` is its REST link, ``trade`` its order-entry socket once there is one. ``moved``: the
+    venues whose ``due_ns`` may have changed; the desk works off what is added there."""
 
     __slots__ = (
         "_began_ns",
+        "_moved",
         "_told",
         "_told_offset_ns",
         "_unknown_fee",
@@ -174,8 +152,9 @@ class Venue:
         "trade",
     )
 
-    def __init__(self, setup: VenueSetup, catalogue: Catalogue, rest: Link, now_ns: int) -> None:
+    def __init__(self, setup: VenueSetup, catalogue: Catalogue, rest: Link, moved: set[str], now_ns: int) -> None:
         exchange = setup.exchange
+        self._moved = moved
         self.setup = setup
         self.exchange = exchange
         self.catalogue = catalogue
@@ -208,7 +187,9 @@ class Venue:
             known=self.orders.knows,
             started_ns=now_ns,
         )
-        self.polls = [Poll(AskKind.TIME, "", now_ns), Poll(AskKind.CATALOGUE, "", now_ns)]
+        self.polls = Polls()
+        self.polls.add(AskKind.TIME, now_ns)
+        self.polls.add(AskKind.CATALOGUE, now_ns)
         self.catalogued = False
         self.selected = False
         self.instruments: list[str] = []
@@ -285,50 +266,51 @@ class Venue:
         ready_ns = self.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
         return NEVER if ready_ns == NEVER else ready_ns - now_ns
 
-    def poll(self, kind: AskKind, instrument: str = "") -> Poll | None:
-        """The poll of this kind, if there is one."""
-        for poll in self.polls:
-            if poll.kind is kind and poll.instrument == instrument:
-                return poll
-        return None
-
     def due_ns(self) -> int:
         """When the venue wants something done: a poll, a listing, a question, paper."""
-        due = self.list_orders_ns
+        due = min(self.list_orders_ns, self.polls.due_ns)
         if self.catalogued:
             due = min(due, self.resolver.due_ns)
         if self.paper is not None:
             due = min(due, self.paper.due_ns)
-        for poll in self.polls:
-            due = min(due, poll.due_ns)
         return due
 
     # --- what happens
 
+    def moved(self) -> None:
+        """Something was set in motion here: ``due_ns`` may have changed."""
+        self._moved.add(self.exchange.venue)
+
+    def ask_at(self, poll: Poll, due_ns: int) -> None:
+        """Ask for this at ``due_ns``, whatever was planned."""
+        self.polls.set(poll, due_ns)
+        self.moved()
+
     def linked(self, instruments: Sequence[str], specs: Sequence[LinkSpec], now_ns: int) -> None:
         """Books are wanted here (or more of them), over these links: poll what a deal needs to know."""
         first, self.selected = not self.selected, True
+        self.moved()
         self.instruments.extend(instruments)
         guarantees = self.exchange.capabilities
         if first and self.setup.signer is not None:
-            self.polls.append(Poll(AskKind.ASSETS, "", now_ns))
+            self.polls.add(AskKind.ASSETS, now_ns)
             if self.paper is None and guarantees.account_status:
-                self.polls.append(Poll(AskKind.ACCOUNT, "", now_ns))
+                self.polls.add(AskKind.ACCOUNT, now_ns)
         if self.paper is None:
             if first:
                 self.readiness.expect(specs)
-                self.polls.append(Poll(AskKind.BALANCES, "", now_ns))
+                self.polls.add(AskKind.BALANCES, now_ns)
                 self.list_orders_ns = now_ns
             if first and guarantees.fees_at_once:
-                self.polls.append(Poll(AskKind.FEES, "", now_ns))
+                self.polls.add(AskKind.FEES, now_ns)
             else:
                 self._ask_fees(now_ns)
 
     def _ask_fees(self, now_ns: int) -> None:
         """Poll the rates of the instruments that no answer named yet, each by itself."""
         for instrument in self.instruments:
-            if instrument not in self.fees and self.poll(AskKind.FEES, instrument) is None:
-                self.polls.append(Poll(AskKind.FEES, instrument, now_ns))
+            if instrument not in self.fees and self.polls.get(AskKind.FEES, instrument) is None:
+                self.polls.add(AskKind.FEES, now_ns, instrument)
 
     def joined(self, link: Link) -> None:
         """A link of this venue was made."""
@@ -339,12 +321,15 @@ class Venue:
         """The private stream is up (again): what was listed before it, or is being listed, may miss something."""
         self.list_orders_ns = self.orders_wanted_ns = now_ns
         self.orders_failed = 0
-        balances = self.poll(AskKind.BALANCES)
+        self.moved()
+        balances = self.polls.get(AskKind.BALANCES)
         if balances is not None:
-            balances.due_ns = balances.wanted_ns = now_ns
+            balances.wanted_ns = now_ns
+            self.ask_at(balances, now_ns)
 
     def orders_asked(self, now_ns: int) -> None:
         """Open orders are being listed: if no complete list comes, ask again, each time later."""
+        self.moved()
         self.list_orders_ns = now_ns + retry_ns(self.orders_failed)
         self.orders_failed += 1
 
@@ -369,12 +354,11 @@ class Venue:
         if poll.sent_ns < poll.wanted_ns:
             return None  # asked again since
         if not good:
-            poll.due_ns = now_ns + retry_ns(poll.failed)
+            self.ask_at(poll, now_ns + retry_ns(poll.failed))
             poll.failed += 1
             return None
-        poll.due_ns = now_ns + EVERY_NS[kind]
-        if kind is AskKind.TIME:
-            poll.due_ns = self.clock.ask_ns(poll.due_ns, now_ns)
+        due_ns = now_ns + EVERY_NS[kind]
+        self.ask_at(poll, self.clock.ask_ns(due_ns, now_ns) if kind is AskKind.TIME else due_ns)
         poll.failed = 0
         poll.known = True
         if kind is AskKind.CATALOGUE:
@@ -387,13 +371,13 @@ class Venue:
             self._ask_fees(now_ns)
             self.readiness.fees_known(all(p.known for p in self.polls if p.kind is AskKind.FEES))
         elif kind is AskKind.ACCOUNT and self.readiness.problem:
-            poll.due_ns = now_ns + RETRY_CAP_NS
+            self.ask_at(poll, now_ns + RETRY_CAP_NS)
         return kind
 
     def _polled(self, ask: Ask) -> Poll | None:
         """The poll that a question belongs to."""
         if ask.kind is not AskKind.PAGE:
-            return self.poll(ask.kind, ask.instrument)
+            return self.polls.get(ask.kind, ask.instrument)
         return next((poll for poll in self.polls if poll.page == ask.ref), None)
 
     def unlisted(self, outputs: Sequence[object]) -> list[Instrument]:
@@ -414,9 +398,9 @@ class Venue:
 
     def _hurry(self, kind: AskKind, every_ns: int, now_ns: int) -> None:
         """Poll this again now, but not sooner than ``every_ns`` after the last time."""
-        poll = self.poll(kind)
+        poll = self.polls.get(kind)
         if poll is not None and poll.known and poll.due_ns != NEVER:
-            poll.due_ns = min(poll.due_ns, max(now_ns, poll.asked_ns + every_ns))
+            self.ask_at(poll, min(poll.due_ns, max(now_ns, poll.asked_ns + every_ns)))
 
     def account_said(self, status: AccountStatus) -> Sequence[str]:
         """The state of the account and its key. Returns the warnings that are new."""
@@ -447,7 +431,7 @@ class Venue:
         self.readiness.clock(self.clock.error_ns)
         for poll in self.polls:
             if poll.kind is AskKind.TIME:
-                poll.due_ns = now_ns
+                self.ask_at(poll, now_ns)
 
     def acknowledged(self, latency_ns: int) -> None:
         """An order was answered: the latency, smoothed over the last eight or so."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from arbkit.testing.chaos.court import JUDGES
-from arbkit.testing.chaos.plan import ALL, ChaosPlan, draw, read_plan, swarm
+from arbkit.testing.chaos.plan import ALL, ChaosPlan, Deals, draw, read_plan, swarm
 from arbkit.testing.chaos.report import SeedReport, Violation, summed
 from arbkit.testing.chaos.runner import play, run
 from arbkit.testing.chaos.subject import DeskUnderTest, MakeExchange, spread
@@ -22,6 +22,7 @@ __all__ = [
     "START_NS",
     "WEATHER",
     "ChaosPlan",
+    "Deals",
     "DeskUnderTest",
     "MakeExchange",
     "Profile",

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.orders.orders import Order
-from arbkit.core.types import Purpose
+from arbkit.core.types import Purpose, assets_of
 from arbkit.testing.chaos import ending, leaving
 from arbkit.testing.chaos.plan import ChaosPlan
 from arbkit.testing.chaos.report import SeedReport, Violation
@@ -104,6 +104,8 @@ class Court:
         self._lost_s = 0
         self._acted_ns: dict[str, int] = {}
         """By asset: when a hedge or an unwind last left."""
+        self._began: set[int] = set()
+        """Deals of which an order left: later waves belong to what has begun."""
 
     def sits(self, run: Watched) -> None:
         """The run begins."""
@@ -159,7 +161,8 @@ class Court:
         self._report.orders += 1
         intent = order.intent
         if intent.purpose is not Purpose.ENTRY:
-            self._acted_ns[intent.instrument.partition(":")[2].partition("-")[0]] = run.now_ns
+            for asset in assets_of(intent.instrument):
+                self._acted_ns[asset] = run.now_ns
         for judge, judged in (
             ("written", leaving.written(run, order)),
             ("doubt", leaving.doubt(run, order)),
@@ -170,9 +173,12 @@ class Court:
                 self.says(judge, f"{intent.purpose.value} {intent.cl_ord_id} on {intent.instrument}: {text}")
         written = run.intents.get(intent.cl_ord_id)
         began_ns = run.clock_ns if written is None else written.at_ns  # it may have waited for the disk
-        if intent.purpose is Purpose.ENTRY and began_ns > run.stopped_ns:
+        first = intent.purpose is Purpose.ENTRY and intent.deal not in self._began
+        if first and not run.deals[intent.deal].wave:
+            self._began.add(intent.deal)
+        if first and began_ns > run.stopped_ns:
             self.says("stopped", f"entry {intent.cl_ord_id} left after the stop")
-        if intent.purpose is Purpose.ENTRY and self._lost_s > LOSS_S:
+        if first and self._lost_s > LOSS_S:
             lost = -run.truth.worth(self._asset)
             self.says("loss", f"entry {intent.cl_ord_id} left after a loss of {lost:.2f} {self._asset}")
 

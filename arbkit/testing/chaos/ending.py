@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from arbkit.core.orders.deals import Deal, DealState
-from arbkit.core.types import Side
+from arbkit.core.types import Side, assets_of
 from arbkit.testing.chaos.plan import ChaosPlan
 from arbkit.testing.chaos.watched import Watched
 
@@ -114,13 +114,6 @@ def left_open(run: Watched, finish_s: float) -> Iterator[str]:
 
 
 def deal(run: Watched, deal: Deal, held: set[int]) -> Iterator[str]:
-    over = _ZERO
-    base = deal.legs[0].base
-    for order in deal.orders.values():
-        for fill in order.fills.values():
-            over += fill.qty if fill.side is Side.BUY else -fill.qty
-            if fill.fee_asset == base:
-                over -= fill.fee
     if deal.state is DealState.HELD:
         if deal.id not in held:
             yield f"deal {deal.id} is held without an alarm"
@@ -130,17 +123,37 @@ def deal(run: Watched, deal: Deal, held: set[int]) -> Iterator[str]:
         return
     if deal.reduces:  # what it did not trade off is left: ``carried`` judges that
         return
+    overs = _overs(run, deal)
     if any(order.filled_qty for order in deal.orders.values()):
-        over += deal.carried
+        overs[deal.legs[0].base] += deal.carried  # type: ignore[assignment]
     for leg in deal.legs:
         instrument = run.desk.catalogue.get(leg.instrument)
         if instrument is None:
             continue
-        qty = instrument.quantize_qty(abs(over))
-        least = max(instrument.min_notional / (leg.px * Decimal("0.97")), instrument.min_qty)
-        if qty >= least > 0:
-            yield f"deal {deal.id} closed as {deal.outcome} with {over} {base} over ({deal.why})"
-            return
+        for asset, over in overs.items():
+            if asset == deal.asset or asset not in (instrument.base, instrument.quote):
+                continue
+            qty = instrument.quantize_qty(abs(over) if asset == instrument.base else abs(over) / leg.px)
+            least = max(instrument.min_notional / (leg.px * Decimal("0.97")), instrument.min_qty)
+            if qty >= least > 0:
+                yield f"deal {deal.id} closed as {deal.outcome} with {over} {asset} over ({deal.why})"
+                return
+
+
+def _overs(run: Watched, deal: Deal) -> Counter[str]:
+    """What the fills of a deal changed, by asset."""
+    overs: Counter[str] = Counter()
+    for order in deal.orders.values():
+        base, quote = assets_of(order.intent.instrument)
+        for fill in order.fills.values():
+            sign = 1 if fill.side is Side.BUY else -1
+            overs[base] += sign * fill.qty  # type: ignore[assignment]  # amounts, not counts
+            overs[quote] -= sign * fill.qty * fill.px  # type: ignore[assignment]
+            for asset, fee in fill.fees:
+                overs[asset] -= fee  # type: ignore[assignment]
+    for asset in [one for one in overs if all(one not in assets_of(leg.instrument) for leg in deal.legs)]:
+        del overs[asset]  # a fee in another coin
+    return overs
 
 
 def carried(run: Watched) -> Iterator[str]:
@@ -154,7 +167,7 @@ def carried(run: Watched) -> Iterator[str]:
         if abs(gained.get(asset, _ZERO) - true) > _TINY:
             yield f"the gain is {gained.get(asset, _ZERO)} {asset}, by the venues' ledgers {true}"
     for asset in {one.base for one in desk.catalogue} - {desk.setup.limits.asset, "BNB"}:
-        open_ = sum((deal.over for deal in desk.engine.deals.values() if deal.legs[0].base == asset), _ZERO)
+        open_ = sum((deal.overs.get(asset, _ZERO) for deal in desk.engine.deals.values()), _ZERO)
         true = run.truth.gains.get(asset, _ZERO)
         if abs(desk.leftovers.of(asset) + open_ - true) > _TINY:
             yield f"{desk.leftovers.of(asset)} {asset} are left over and {open_} in open deals, but {true} are naked"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from arbkit.core.orders.orders import Order
-from arbkit.core.types import BookState, Purpose
+from arbkit.core.types import BookState, Purpose, assets_of
 from arbkit.testing.chaos.truth import Top
 from arbkit.testing.chaos.watched import Watched
 
@@ -25,6 +25,7 @@ OVERDUE_NS = 4_000_000_000
 NAKED_NS = 30_000_000_000
 """After this time without a proof, what filled on the other leg may be taken back: the executor's ``max_naked_s``."""
 _ZERO: Final = Decimal(0)
+_MOVED: Final = Decimal("0.98")
 
 
 def written(run: Watched, order: Order) -> Iterator[str]:
@@ -40,12 +41,13 @@ def doubt(run: Watched, order: Order) -> Iterator[str]:
     """Orders of which nothing came back, although their answer is overdue or their link is gone."""
     intent = order.intent
     back = _takes_back(run, order)
+    later = intent.deal in run.deals and run.deals[intent.deal].legs[intent.leg].wave > 0
     for cl_ord_id, deal in run.unheard.items():
         other = run.intents.get(cl_ord_id)
         if other is None or cl_ord_id == order.cl_ord_id:
             continue
         waited_ns = run.now_ns - run.sent_ns[cl_ord_id]
-        of_deal = deal == intent.deal and intent.purpose is not Purpose.ENTRY
+        of_deal = deal == intent.deal and (intent.purpose is not Purpose.ENTRY or later)
         if of_deal and back and (waited_ns >= NAKED_NS or cl_ord_id in run.too_many):
             continue
         link = run.left[cl_ord_id]
@@ -113,12 +115,15 @@ def caps(run: Watched, order: Order) -> Iterator[str]:
     venues: dict[str, Decimal] = {}
     assets: dict[str, Decimal] = {}
     for deal in desk.engine.deals.values():
-        sizes = [leg.qty * leg.px for leg in deal.legs]
+        sizes = [leg.qty * leg.px * _price(run, leg.instrument, config.asset) for leg in deal.legs]
         total += max(sizes)
+        worth: dict[str, Decimal] = {}
         for leg, size in zip(deal.legs, sizes, strict=True):
             venue = leg.instrument.partition(":")[0]
             venues[venue] = venues.get(venue, _ZERO) + size
-        assets[deal.legs[0].base] = assets.get(deal.legs[0].base, _ZERO) + max(sizes)
+            worth[leg.base] = max(worth.get(leg.base, _ZERO), size)
+        for asset, size in worth.items():
+            assets[asset] = assets.get(asset, _ZERO) + size
         if max(sizes) > min(config.max_order_notional, config.max_deal_notional):
             yield f"deal {deal.id} is worth {max(sizes)}"
     for name, value, most in (
@@ -129,3 +134,11 @@ def caps(run: Watched, order: Order) -> Iterator[str]:
     ):
         if value > most:
             yield f"{name}: {value} of {most}"
+
+
+def _price(run: Watched, instrument: str, asset: str) -> Decimal:
+    """The price of what an instrument is quoted in, by the venues; a little less if it moves, because the caps were
+    checked at an earlier one."""
+    quote = assets_of(instrument)[1]
+    price = run.truth.middle(quote, asset)
+    return Decimal(1) if quote == asset or price is None else price * _MOVED

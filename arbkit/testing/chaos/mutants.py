@@ -38,7 +38,7 @@ from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.throttle import Throttle
 from arbkit.core.venues.venue import Venue
 from arbkit.sim.faults import Fault
-from arbkit.strategies import SpreadArb, TakerExecutor, executor
+from arbkit.strategies import SpreadArb, TakerExecutor, legs, ways
 from arbkit.testing.chaos import sabotage
 from arbkit.testing.chaos.disk import Disk
 from arbkit.testing.chaos.plan import ChaosPlan, draw
@@ -257,7 +257,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="the minimum notional is ignored",
         promise="The venue's trading rules are kept",
-        patches=((Gate, "_rules", sabotage.nothing), (executor, "_large_enough", sabotage.positive)),
+        patches=(
+            (Gate, "_rules", sabotage.nothing),
+            (legs, "large_enough", sabotage.positive),
+            (ways, "large_enough", sabotage.positive),
+        ),
         kinds=("partial",),
     ),
     Mutant(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -11,9 +11,12 @@ from msgspec import Struct
 from arbkit.sim.faults import Fault
 from arbkit.testing.chaos.weather import WEATHER, Dice, Profile, Upset, chosen, drawn
 
-__all__ = ["ALL", "ChaosPlan", "draw", "read_plan", "swarm"]
+__all__ = ["ALL", "ChaosPlan", "Deals", "draw", "read_plan", "swarm"]
 
 ALL = tuple(kind.name for kind in WEATHER)
+Deals: TypeAlias = Literal["pair", "staged", "triangle", "chain"]
+"""What the desk trades: one purchase and one sale at once, or the one after the other; three legs on one venue at once,
+or one after the other."""
 _MOST_VENUES = 5
 _NEW = 4
 """Kinds beside the foundation in one storm: more at once would hide each other."""
@@ -35,6 +38,7 @@ class ChaosPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Small balances: they are used up from time to time."""
     tight: bool = False
     """Small loss limits."""
+    deals: Deals = "pair"
     durability: Literal["process", "power"] = "process"
 
     def __str__(self) -> str:
@@ -46,6 +50,11 @@ class ChaosPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "upsets": [trimmed(upset) for upset in self.upsets],
             }
         ).decode()
+
+    @property
+    def around(self) -> bool:
+        """Whether the edges are planted around three pairs of one venue, and not between two venues."""
+        return self.deals in ("triangle", "chain")
 
     @property
     def third_fee(self) -> bool:
@@ -72,6 +81,7 @@ def draw(
     *,
     kinds: Sequence[str] = ALL,
     seconds: float = 60.0,
+    deals: Deals = "pair",
 ) -> ChaosPlan:
     """The plan of a seed. ``venues``: the possible ones; two to five of them take part. Raises ``ValueError`` for an
     unknown kind."""
@@ -94,6 +104,7 @@ def draw(
         poor=poor,
         tight=tight and profile == "storm",
         durability="power" if power else "process",
+        deals=deals,
     )
 
 

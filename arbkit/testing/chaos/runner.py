@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from arbkit.core.desk import Setup
-from arbkit.core.types import VenueSettings
+from arbkit.core.types import NEVER, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup
 from arbkit.sim.faults import Fault
@@ -22,9 +22,9 @@ from arbkit.sim.market import Divergence
 from arbkit.sim.world import MARKET, PRICES, World
 from arbkit.testing.chaos import ending
 from arbkit.testing.chaos.court import Court
-from arbkit.testing.chaos.plan import ALL, ChaosPlan, draw
+from arbkit.testing.chaos.plan import ALL, ChaosPlan, Deals, draw
 from arbkit.testing.chaos.report import SeedReport
-from arbkit.testing.chaos.subject import DeskUnderTest
+from arbkit.testing.chaos.subject import DEALS, DeskUnderTest
 from arbkit.testing.chaos.watched import START_NS, Watched
 from arbkit.testing.chaos.weather import Profile
 from arbkit.testing.virtual import endpoints
@@ -60,11 +60,12 @@ def run(
     kinds: Sequence[str] = ALL,
     faults: Sequence[Fault] | None = None,
     venues: Sequence[str] = (),
+    deals: Deals = "pair",
     prepare: Callable[[Watched], None] = _usual,
 ) -> SeedReport:
     """Play one seed. ``prepare`` is called with the run before it begins (to cut links or to disable a safeguard).
     ``faults`` replace the drawn weather, and ``venues`` the drawn venues."""
-    plan = draw(seed, profile, subject.venues, kinds=kinds, seconds=seconds)
+    plan = draw(seed, profile, subject.venues, kinds=kinds, seconds=seconds, deals=deals)
     if venues:
         plan = replace(plan, venues=venues)
     if faults is not None:
@@ -83,7 +84,7 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
     def setup() -> Setup:
         return Setup(
             venues=_venues(subject, world),
-            strategies=[subject.slot()],
+            strategies=[DEALS.get(plan.deals, subject.slot)()],
             limits=limits,
             gate=subject.gate,
             seed=plan.seed,
@@ -126,6 +127,9 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     if not fair:
         watched.run_for(STORM_S, lambda: watched.desk.idle)
         watched.heal()
+    if watched.stopped_ns == NEVER:  # it died after the stop: the new process trades, and would do so at the end
+        watched.run_for(STORM_S, lambda: True)
+        watched.stop_desk()
     watched.run_for(HEALED_S, lambda: watched.desk.idle)
     # a pause that a venue has told is kept also when the weather has ended: ten minutes after a ban, at Bybit
     watched.run(watched.paused_ns + round(HEALED_S * 1e9), lambda: watched.desk.idle)
@@ -142,6 +146,8 @@ def _world(subject: DeskUnderTest, plan: ChaosPlan) -> World:
         "ETH": Decimal(80),
     }
     prices = dict(PRICES)
+    if plan.around:
+        prices["ETH-BTC"] = MARKET["ETH-BTC"]
     if plan.third_fee:
         prices["BNB-USDT"] = MARKET["BNB-USDT"]
         assets["BNB"] = Decimal(50)
@@ -152,7 +158,11 @@ def _world(subject: DeskUnderTest, plan: ChaosPlan) -> World:
         prices=prices,
         purse=assets,
         faults=plan.faults,
-        divergence=Divergence(edge_every_s=plan.edge_every_s, pace=PACE),
+        divergence=Divergence(
+            edge_every_s=0.0 if plan.around else plan.edge_every_s,
+            cycle_every_s=plan.edge_every_s if plan.around else 0.0,
+            pace=PACE,
+        ),
     )
 
 

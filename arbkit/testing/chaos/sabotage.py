@@ -57,7 +57,7 @@ exact = property(zero, nothing)
 
 
 def positive(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
-    """``_large_enough`` without the venue's minimum."""
+    """``large_enough`` without the venue's minimum."""
     return qty > 0
 
 

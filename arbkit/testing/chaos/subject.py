@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -14,9 +14,9 @@ from arbkit.core.protocols import Exchange
 from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import VenueSettings
 from arbkit.sim.dialect import Dialect
-from arbkit.strategies import SpreadArb, TakerExecutor
+from arbkit.strategies import SpreadArb, TakerExecutor, TriangularArb
 
-__all__ = ["DeskUnderTest", "MakeExchange", "spread"]
+__all__ = ["DEALS", "DeskUnderTest", "MakeExchange", "chain", "spread", "staged", "triangle"]
 
 LIMITS = LimitsConfig(
     max_order_notional=Decimal(1_000),
@@ -44,6 +44,27 @@ def spread() -> RunningStrategy:
     """``SpreadArb`` on two symbols, with the usual executor."""
     strategy = SpreadArb(symbols=("BTC-USDT", "ETH-USDT"), min_edge=0.0003, max_notional=500.0)
     return RunningStrategy("spread", strategy, TakerExecutor())
+
+
+def staged() -> RunningStrategy:
+    """The same, with the leg first that needs most of its book."""
+    return RunningStrategy("spread", spread().strategy, TakerExecutor(policy="thin_first"))
+
+
+def triangle() -> RunningStrategy:
+    """``TriangularArb`` with three legs at once."""
+    strategy = TriangularArb(assets=("USDT", "BTC", "ETH"), min_edge=0.0003, max_notional=400.0)
+    return RunningStrategy("triangle", strategy, TakerExecutor())
+
+
+def chain() -> RunningStrategy:
+    """``TriangularArb`` with one leg after the other."""
+    strategy = TriangularArb(assets=("USDT", "BTC", "ETH"), min_edge=0.0003, max_notional=400.0, one_by_one=True)
+    return RunningStrategy("triangle", strategy, TakerExecutor())
+
+
+DEALS: Mapping[str, Callable[[], RunningStrategy]] = {"staged": staged, "triangle": triangle, "chain": chain}
+"""What a plan's ``deals`` means, beside ``pair``: that is the subject's own strategy."""
 
 
 class DeskUnderTest(Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ _EXCH_NS = SECOND
 
 
 def _expected(rig: Rig, fill: SimFill) -> dict[str, object]:
+    """``maker`` is false where the venue does not tell it (``Capabilities.tells_maker``)."""
     pair = rig.truth.pairs[fill.symbol]
     return {
         "px": Decimal(pair.px_text(fill.px)),
@@ -48,7 +49,7 @@ def _expected(rig: Rig, fill: SimFill) -> dict[str, object]:
         "fee": Decimal(text(fill.fee)),
         "fee_asset": fill.fee_asset,
         "side": fill.side,
-        "maker": fill.maker,
+        "maker": fill.maker and rig.exchange.capabilities.tells_maker,
         "order_id": str(fill.order_id),
     }
 

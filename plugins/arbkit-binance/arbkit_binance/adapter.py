@@ -61,6 +61,7 @@ class Binance:
             account_status=True,
             checked="2026-11-29",
         )
+        self.cost = self._calls.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
@@ -118,9 +119,6 @@ class Binance:
         if isinstance(command, kit.CancelAll) and not command.instrument:
             return ()
         return self._calls.route(command, (kit.NewOrder, kit.CancelOrder, kit.QueryOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)
 
 
 def _number(chosen: dict[str, str], name: str, usual: int, high: int) -> int:

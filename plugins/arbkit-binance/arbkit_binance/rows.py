@@ -15,13 +15,13 @@ import arbkit.venue as kit
 from arbkit.venue import MS
 
 
-class Diff(Struct, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
+class Diff(kit.BookMessage, gc=False, rename={"last": "u", "first": "U", "prev": "pu", "bids": "b", "asks": "a"}):
     """``depthUpdate``: absolute sizes. ``pu`` exists in futures messages only."""
 
     last: int
     first: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     s: str
     E: int = 0
     prev: int = 0
@@ -35,12 +35,12 @@ class DiffFrame(Struct, gc=False):
     data: Diff
 
 
-class Whole(Struct, gc=False, rename={"last": "lastUpdateId"}):
+class Whole(kit.BookMessage, gc=False, rename={"last": "lastUpdateId"}):
     """A snapshot over REST, and ``@depth5|10|20``."""
 
     last: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     E: int = 0
 
     @property

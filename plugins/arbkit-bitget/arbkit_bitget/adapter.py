@@ -57,6 +57,7 @@ class Bitget:
         self._urls = HOSTS.urls(settings)
         self._channel = kit.options(settings, _OPTIONS, "bitget").get("channel", "books")
         self._demo = settings.environment == "demo"
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         private = {kit.Role.PRIVATE: _LIMITS}
@@ -106,6 +107,3 @@ class Bitget:
         """Orders go over REST: order entry over WebSocket needs a permission that not every account has. Empty for
         commands that this adapter does not support (replace, cancel-all)."""
         return tables.CALLS.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

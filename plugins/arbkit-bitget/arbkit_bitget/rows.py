@@ -15,11 +15,11 @@ class Arg(Struct, rename={"inst_id": "instId"}, gc=False):
     inst_id: str = ""
 
 
-class BookRow(Struct, gc=False):
+class BookRow(kit.BookMessage, gc=False):
     """The data of a book push. ``seq`` and ``pseq`` are numbers or texts; ``ts``: of the matching engine, in ms."""
 
-    bids: list[kit.Level] | kit.UnsetType = kit.UNSET
-    asks: list[kit.Level] | kit.UnsetType = kit.UNSET
+    bids: kit.Levels | kit.UnsetType = kit.UNSET
+    asks: kit.Levels | kit.UnsetType = kit.UNSET
     seq: int = 0
     pseq: int | kit.UnsetType = kit.UNSET
     ts: int = 0

@@ -47,6 +47,7 @@ class Bitstamp:
     def __init__(self, settings: kit.VenueSettings) -> None:
         kit.options(settings, {}, self.venue)
         self._urls = HOSTS.urls(settings)
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         """The private channels are by market, so the private link names those that are traded."""
@@ -97,6 +98,3 @@ class Bitstamp:
         """Orders go over REST: there is no other way. Empty for commands that this adapter does not support (replace,
         cancel-all)."""
         return tables.CALLS.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from arbkit import sim
+from arbkit.core.types import RejectReason
 
 from . import dialect_wire as wire
 from .dialect_calls import Calls
@@ -63,7 +64,7 @@ class BitstampDialect:
         fee_asset="quote",
         client_ids="always",
         post_only_reports=True,
-        vague_halts=True,
+        vague=frozenset({RejectReason.INSTRUMENT}),
         band=sim.Band(buy_most=Decimal("1.2"), sell_least=Decimal("0.8")),
         first_order_id=2_050_558_851_342_339,
         first_trade_id=635_698_396,

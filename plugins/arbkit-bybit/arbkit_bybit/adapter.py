@@ -80,6 +80,7 @@ class Bybit:
         self._urls = HOSTS.urls(settings, chosen.get("domain", "bybit.com"))
         self._depth = chosen.get("depth", "50")
         self._feeds = sockets.feeds(chosen.get("gap_check", "on") == "on")
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
@@ -133,6 +134,3 @@ class Bybit:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that this adapter does not support (replace). Demo has no trade socket."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder) if self._urls["ws_trade"] else ())
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

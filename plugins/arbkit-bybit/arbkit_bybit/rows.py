@@ -11,11 +11,11 @@ from msgspec.json import Decoder
 import arbkit.venue as kit
 
 
-class BookRow(Struct, gc=False):
+class BookRow(kit.BookMessage, gc=False):
     """``data`` of an ``orderbook`` push; other topics are not read by it."""
 
-    bids: list[kit.Level] | kit.UnsetType = field(default=kit.UNSET, name="b")
-    asks: list[kit.Level] | kit.UnsetType = field(default=kit.UNSET, name="a")
+    bids: kit.Levels | kit.UnsetType = field(default=kit.UNSET, name="b")
+    asks: kit.Levels | kit.UnsetType = field(default=kit.UNSET, name="a")
     u: int = 0
     cts: int = 0
     """Some samples of the venue's pages have it here."""

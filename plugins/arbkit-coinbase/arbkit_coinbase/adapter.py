@@ -51,6 +51,7 @@ class Coinbase:
         chosen = kit.options(settings, {"key_type": tuple(tables.KEY_TYPES)}, self.venue)
         self._urls = HOSTS.urls(settings)
         self._key_type = chosen.get("key_type", "ecdsa")
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
@@ -97,6 +98,3 @@ class Coinbase:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Orders go over REST. Empty for commands that Coinbase does not have (replace, cancel-all)."""
         return tables.CALLS.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

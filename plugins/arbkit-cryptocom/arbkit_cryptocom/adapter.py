@@ -57,6 +57,7 @@ class Cryptocom:
     def __init__(self, settings: kit.VenueSettings) -> None:
         self._urls = HOSTS.urls(settings)
         self._channel = kit.options(settings, _OPTIONS, self.venue).get("channel", "book.50")
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         users = dict.fromkeys((kit.Role.PRIVATE, kit.Role.TRADE), _USER)
@@ -68,7 +69,7 @@ class Cryptocom:
         context = kit.Context(link, catalogue, signer, lambda symbol: symbol.replace("-", "_"))
         if link.role is kit.Role.REST:
             rest = partial(tables.sign, url=self._urls["rest"])
-            return kit.RestSession(context, tables.CALLS, unwrap=tables.unwrap, sign=rest)
+            return kit.RestSession(context, tables.CALLS, unwrap=tables.unwrap, sign=rest, refuses_by_5xx=True)
         if link.role is kit.Role.PUBLIC:
             return kit.BookSocket(
                 context,
@@ -98,6 +99,3 @@ class Cryptocom:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that this adapter does not support (replace, cancel-all)."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

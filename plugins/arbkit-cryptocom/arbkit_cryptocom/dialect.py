@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from arbkit import sim
+from arbkit.core.types import RejectReason
 
 from . import dialect_wire as wire
 from .dialect_calls import BASE, Calls
@@ -49,6 +50,7 @@ class CryptocomDialect:
         fee_decimals=12,
         client_ids="open",
         post_only_reports=True,
+        vague=frozenset(RejectReason) - {RejectReason.AUTH},  # with HTTP 500
         first_order_id=6_142_909_895_036_000_000,
         first_trade_id=6_142_909_898_247_000_000,
         pairs=(

@@ -242,7 +242,7 @@ def test_a_throttled_order_is_unknown_and_its_bucket_closed() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "want"),
     [
-        (306, 500, OrdStatus.REJECTED),
+        (306, 500, OrdStatus.UNKNOWN),
         (306, 200, OrdStatus.REJECTED),
         (40004, 400, OrdStatus.REJECTED),
         (40101, 401, OrdStatus.REJECTED),
@@ -259,7 +259,8 @@ def test_a_throttled_order_is_unknown_and_its_bucket_closed() -> None:
     ],
 )
 def test_the_code_decides_about_a_new_order(code: int, status: int, want: OrdStatus) -> None:
-    """Never the HTTP status: a refusal for the balance has 500, an internal error 400. A 429 proves nothing at all."""
+    """A refusal for the balance has HTTP 500 and an internal error 400; but a status from 500 on a new order leaves it
+    UNKNOWN whatever the code, and a 429 proves nothing at all."""
     (update,) = (out for out in answered(BUY, {"order_id": "1"}, code, status) if isinstance(out, OrderUpdate))
     assert update.ord_status is want
 

@@ -60,6 +60,7 @@ class Gate:
                 f"use {sockets.UPDATES!r}, or leave it out"
             )
         self._path = "/v4/ws/spot" if settings.environment == "testnet" else "/ws/v4/"
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         return kit.usual_links(
@@ -107,6 +108,3 @@ class Gate:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that this adapter does not have (replace)."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

@@ -15,7 +15,7 @@ from arbkit.venue import MS, S
 
 
 class Depth(
-    Struct,
+    kit.BookMessage,
     gc=False,
     rename={"name": "s", "first": "U", "last": "u", "bids": "b", "asks": "a", "ms": "t", "seconds": "E"},
 ):
@@ -26,8 +26,8 @@ class Depth(
     """``ob.<pair>.<levels>``, or the pair. "" = the result of a request, which has a status."""
     first: int = 0
     last: int = 0
-    bids: list[kit.Level] = []
-    asks: list[kit.Level] = []
+    bids: kit.Levels = []
+    asks: kit.Levels = []
     full: bool = False
     ms: int = 0
     seconds: int = 0
@@ -77,12 +77,12 @@ class PrintFrame(Struct, gc=False):
     result: Print
 
 
-class Whole(Struct, gc=False, rename={"last": "id", "ms": "update"}):
+class Whole(kit.BookMessage, gc=False, rename={"last": "id", "ms": "update"}):
     """``GET /spot/order_book`` with ``with_id``. Without an id it is no snapshot, so the id is mandatory."""
 
     last: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     ms: int = 0
 
     @property

@@ -54,6 +54,7 @@ class Htx:
         self._channel = chosen.get("channel", "mbp.150")
         self._spot = tables.Spot()
         self._calls = self._spot.calls()
+        self.cost = self._calls.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         """Trades have another socket than books."""
@@ -96,6 +97,3 @@ class Htx:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Orders go over REST. Empty for commands that this adapter does not have (replace, cancel-all)."""
         return self._calls.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)

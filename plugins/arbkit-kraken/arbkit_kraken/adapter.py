@@ -56,6 +56,7 @@ class Kraken:
         chosen = kit.options(settings, _OPTIONS, self.venue)
         self._urls = HOSTS.urls(settings, chosen.get("api", "primary"))
         self._depth = int(chosen.get("depth", "10"))
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         # each socket has a heartbeat a second
@@ -106,6 +107,3 @@ class Kraken:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Empty for commands that this adapter does not support (replace, cancel-all)."""
         return tables.CALLS.route(command, (kit.NewOrder, kit.CancelOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

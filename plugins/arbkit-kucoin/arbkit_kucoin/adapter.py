@@ -52,6 +52,7 @@ class Kucoin:
         self._urls = HOSTS.urls(settings)
         self._private = self._urls["ws_private"] if settings.endpoints.get("ws_private") else ""
         self._depth = kit.options(settings, _OPTIONS, "kucoin").get("depth", sockets.INCREMENT)
+        self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         private = {kit.Role.PRIVATE: _PRIVATE}
@@ -99,6 +100,3 @@ class Kucoin:
     def route(self, command: kit.Command) -> Sequence[kit.Role]:
         """Orders go over REST. Empty for commands that this adapter does not support (replace, cancel-all)."""
         return tables.CALLS.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return tables.CALLS.cost(what, role)

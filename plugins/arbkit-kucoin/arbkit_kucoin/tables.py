@@ -159,7 +159,9 @@ def _key(got: kit.Got) -> list[kit.AccountStatus]:
     rights = [right.strip() for right in kit.text(got.rows, "permission").split(",")]
     poor = "" if "Spot" in rights else "the key may not trade spot: make one with the permission Spot"
     warnings = () if kit.text(got.rows, "ipWhitelist") else ("the key has no address list",)
-    return [kit.AccountStatus(got.context.account, poor, warnings)]
+    # the page lists this right without saying what it is for: take it for one that lets money leave
+    withdraw = True if "Transfer" in rights else None
+    return [kit.AccountStatus(got.context.account, poor, warnings, withdraw, rights)]
 
 
 def _mode(got: kit.Got) -> list[kit.AccountStatus]:

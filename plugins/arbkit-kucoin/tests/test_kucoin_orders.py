@@ -275,3 +275,18 @@ def test_an_absurd_row_makes_no_catalogue() -> None:
     """The whole answer is unreadable: nothing is delisted by it."""
     (found,) = session(Role.REST).answered(Ask(kind=AskKind.CATALOGUE), answer([symbol(priceIncrement="1e99")]), S)
     assert isinstance(found, NoAnswer)
+
+
+@pytest.mark.parametrize(
+    ("permission", "problem", "withdraw"),
+    [("General, Spot", "", None), ("General", "may not trade spot", None), ("General, Spot, Transfer", "", True)],
+)
+def test_what_the_key_may_do(permission: str, problem: str, withdraw: bool | None) -> None:
+    """Over two calls: the rights of the key, and the mode of the account. With ``Transfer`` money can leave."""
+    rest = session(Role.REST)
+    key = answer({"permission": permission, "ipWhitelist": "10.0.0.1", "apiKey": "k"})
+    (page,) = rest.answered(Ask(kind=AskKind.ACCOUNT), key, S)
+    (status,) = rest.answered(page, answer({"selfAccountMode": "CLASSIC"}), S)
+    assert problem in status.problem
+    assert bool(problem) == bool(status.problem)
+    assert (status.withdraw, ", ".join(status.rights)) == (withdraw, permission)

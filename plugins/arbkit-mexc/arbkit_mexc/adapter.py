@@ -47,6 +47,7 @@ class Mexc:
         self._channel = sockets.FASTER if chosen.get("speed") == "10ms" else sockets.BOOKS
         self._traded: list[kit.Instrument] = []
         self._calls = tables.calls(self._depth, lambda: self._traded)
+        self.cost = self._calls.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         self._traded = [one for one in instruments if one.venue == self.venue]
@@ -99,6 +100,3 @@ class Mexc:
         if isinstance(command, kit.CancelAll) and not command.instrument:
             return ()
         return self._calls.route(command)
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)

@@ -70,6 +70,7 @@ class Okx:
         self._login = self._channel.endswith("l2-tbt")
         """Public sockets log in: for the channels of the higher tiers."""
         self._calls = tables.calls(self._trade_mode)
+        self.cost = self._calls.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
         # books and the tbt channels push an empty update after 60 s without a change
@@ -131,6 +132,3 @@ class Okx:
         """Empty for commands that OKX spot does not have (cancel-all). In demo, orders use REST, because demo refuses
         the instIdCode that it publishes."""
         return self._calls.route(command, () if self._demo else (kit.NewOrder, kit.CancelOrder))
-
-    def cost(self, what: kit.Ask | kit.Command, role: kit.Role) -> Sequence[tuple[str, int]]:
-        return self._calls.cost(what, role)

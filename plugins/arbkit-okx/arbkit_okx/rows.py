@@ -15,11 +15,11 @@ class Arg(Struct, rename="camel", gc=False):
     inst_id: str = ""
 
 
-class BookRow(Struct, rename="camel", gc=False):
+class BookRow(kit.BookMessage, rename="camel", gc=False):
     """The data of a book push. Fields that a channel does not have stay unset; ``ts`` is in ms."""
 
-    bids: list[kit.Level] | kit.UnsetType = kit.UNSET
-    asks: list[kit.Level] | kit.UnsetType = kit.UNSET
+    bids: kit.Levels | kit.UnsetType = kit.UNSET
+    asks: kit.Levels | kit.UnsetType = kit.UNSET
     ts: int = 0
     seq_id: int = 0
     prev_seq_id: int | kit.UnsetType = kit.UNSET

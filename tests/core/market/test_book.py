@@ -1,21 +1,15 @@
-"""The book against a plain dict: equal tops after any updates; trust, overlay, pruning."""
+"""The book: state and trust, the faster best prices, what is dropped. Its sides are in ``test_ladder``."""
 
 from __future__ import annotations
 
-import random
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sortedcontainers import SortedDict
 
 from arbkit.core.market.book import Book
 from arbkit.core.market.books import Books, _mark
-from arbkit.core.market.ladder import SLACK, Ladder, change, prune, replace
+from arbkit.core.market.ladder import SLACK
 from arbkit.core.types import BookState, BookUpdate, Level, TopUpdate
 
 BTC = "okx:BTC-USDT"
-levels = st.lists(st.builds(Level, st.integers(1, 40).map(lambda tick: tick / 10), st.sampled_from([0.0, 1.0, 2.5])))
 Pairs = list[tuple[float, float]]
 
 
@@ -26,74 +20,6 @@ def update(bids: Pairs, asks: Pairs, **kw: object) -> BookUpdate:
 def synced(bids: Pairs, asks: Pairs, **kw: object) -> tuple[Books, Book]:
     market = Books()
     return market, market.apply(update(bids, asks, snapshot=True, **kw))
-
-
-def expected(side: dict[float, float], sign: int) -> Pairs:
-    return sorted(side.items(), reverse=sign > 0)
-
-
-@settings(max_examples=300)
-@given(st.sampled_from([1, -1]), levels, st.lists(levels, max_size=8))
-def test_a_ladder_equals_a_dict(sign: int, first: list[Level], rest: list[list[Level]]) -> None:
-    """Sizes are absolute, the last one for a price counts, and 0 may also delete a price that is not there."""
-    ladder = Ladder(float(sign))
-    replace(ladder, first)
-    truth = {level.px: level.qty for level in first if level.qty}
-    # A snapshot that names a price twice keeps its last nonzero size, as a dict of the nonzero ones does.
-    for batch in rest:
-        change(ladder, batch)
-        for level in batch:
-            truth[level.px] = level.qty
-            if not level.qty:
-                del truth[level.px]
-        assert list(ladder) == expected(truth, sign)
-        assert len(ladder) == len(truth)
-        assert ladder.keys == sorted(ladder.sizes)
-        assert ladder.best() == next(iter(expected(truth, sign)), None)
-        assert ladder.top(3) == expected(truth, sign)[:3]
-
-
-def test_a_long_random_session_equals_sortedcontainers() -> None:
-    """20,000 changes near the top and far from it: the same top five as the usual container after each frame."""
-    rng = random.Random(7)
-    ladder = Ladder(-1.0)
-    truth: SortedDict[float, float] = SortedDict()
-    mid = 1000
-    for _ in range(2000):
-        mid += rng.randint(-3, 3)
-        batch = []
-        for _ in range(10):
-            px = (mid + int(rng.expovariate(0.05))) / 100
-            batch.append(Level(px, rng.choice([0.0, rng.random()])))
-        change(ladder, batch)
-        for level in batch:
-            if level.qty:
-                truth[level.px] = level.qty
-            else:
-                truth.pop(level.px, None)
-        assert ladder.top(5) == list(truth.items()[:5])
-    assert list(ladder) == list(truth.items())
-
-
-@given(levels, st.integers(1, 10))
-def test_pruning_drops_only_the_worst(first: list[Level], most: int) -> None:
-    """The best ``most`` stay, in both structures."""
-    ladder = Ladder(1.0)
-    replace(ladder, first)
-    best = list(ladder)[:most]
-    prune(ladder, most)
-    assert list(ladder) == best
-    assert len(ladder.sizes) == len(ladder.keys) == len(best)
-
-
-def test_the_oracle_sees_a_delete_that_is_off() -> None:
-    """A ladder that does not delete differs from the dict at once."""
-    ladder = Ladder(1.0)
-    change(ladder, [Level(1.0, 1.0), Level(1.0, 0.0)])
-    assert list(ladder) == []
-    ladder.sizes[1.0] = 1.0
-    ladder.keys.append(1.0)
-    assert list(ladder) != expected({}, 1)
 
 
 def test_a_snapshot_makes_an_epoch() -> None:
@@ -142,8 +68,8 @@ def test_memory_is_bounded_and_walks_stop_at_the_depth() -> None:
     market, book = synced([(1.0, 1.0)], [(200.0, 1.0)], depth=5)
     for number in range(190):
         market.apply(update([(1.0 + number / 10, 1.0)], [(300.0 - number, 1.0)]))
-        assert len(book.bids.keys) <= 10 + SLACK
-        assert len(book.bids.sizes) <= 10 + SLACK
+        assert len(book.bids) <= 10 + SLACK
+        assert len(book.asks) <= 10 + SLACK
         assert len(list(book.levels_to_sell())) <= 5
         assert len(list(book.levels_to_buy())) <= 5
     assert [px for px, _ in book.levels_to_sell()] == [19.9, 19.8, 19.7, 19.6, 19.5]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal as Dec
 
 import pytest
@@ -107,9 +107,9 @@ def fill_of(deal: Deal, leg: DealLeg, qty: Dec, trade_id: str, fee: str = "0", f
     )
 
 
-def test_the_worst_case_of_a_first_wave() -> None:
-    """A buy: quote at the worse price, with fee. A sell: base, and what buying back may cost more. Later waves:
-    nothing."""
+def test_the_worst_case_of_all_legs() -> None:
+    """A buy: quote at the worse price, with fee. A sell: base, and what buying back may cost more. A leg of a later
+    wave needs the same where nothing brings what it spends to its account."""
     deal = make_deal(1)
     deal.legs.append(
         DealLeg(account="c:main", instrument="c:BTC-USDT", base="BTC", side=Side.BUY, qty=Dec(1), px=Dec(1), wave=1)
@@ -118,6 +118,51 @@ def test_the_worst_case_of_a_first_wave() -> None:
         Need(account="a:main", asset="USDT", amount=Dec("101.101")),
         Need(account="b:main", asset="BTC", amount=Dec(1)),
         Need(account="b:main", asset="USDT", amount=Dec("1.201")),
+        Need(account="c:main", asset="USDT", amount=Dec("1.01101")),
+    ]
+
+
+def test_a_wave_that_spends_what_the_one_before_brings_reserves_nothing() -> None:
+    """USDT > BTC > ETH > USDT on one account, one leg after the other: only the first purchase needs funds. All at
+    once, each leg needs its own. On another account nothing is brought."""
+    assets = [
+        ("BTC", "USDT", Side.BUY, 2, 100),
+        ("ETH", "BTC", Side.BUY, 20, "0.1"),
+        ("ETH", "USDT", Side.SELL, 20, 10),
+    ]
+
+    def found(waves: Sequence[int], last: str = "a:main") -> list[tuple[str, str, Dec]]:
+        legs = []
+        for (base, quote, side, qty, px), wave in zip(assets, waves, strict=True):
+            account = last if wave == 2 else "a:main"
+            name = f"{account[0]}:{base}-{quote}"
+            legs.append(
+                DealLeg(
+                    account=account,
+                    instrument=name,
+                    base=base,
+                    quote=quote,
+                    side=side,
+                    qty=Dec(qty),
+                    px=Dec(px),
+                    wave=wave,
+                )
+            )
+        deal = Deal(make_deal(1).opportunity, legs, created_ns=0, deadline_ns=0)
+        takers = [Dec("0.001")] * 3
+        return [(one.account, one.asset, one.amount) for one in needs_of(deal, Catalogue(), takers, Dec("0.01"))]
+
+    assert found((0, 1, 2)) == [("a:main", "USDT", Dec("202.202"))]
+    assert [(account, asset) for account, asset, _ in found((0, 0, 0))] == [
+        ("a:main", "USDT"),
+        ("a:main", "BTC"),
+        ("a:main", "ETH"),
+        ("a:main", "USDT"),
+    ]
+    assert [one[:2] for one in found((0, 1, 2), "b:main")] == [
+        ("a:main", "USDT"),
+        ("b:main", "ETH"),
+        ("b:main", "USDT"),
     ]
 
 

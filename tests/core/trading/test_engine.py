@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from arbkit.core.money.gate import GateConfig
+from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.journal import decode
@@ -255,9 +256,10 @@ def test_executor_that_asks_again_at_every_refusal_ends_held(kit):
     rig.run(2)
 
 
-def test_later_entries_need_tokens_too(kit):
-    """An entry of a second wave is not sent beyond the venue's rate limit: it is refused, and its executor is
-    called."""
+@pytest.mark.parametrize(("count", "sent"), [(1, 1), (5, 0)])
+def test_later_entries_need_tokens_too(kit, count, sent):
+    """The entries of a second wave are not sent beyond the venue's rate limit: all of them are refused, because a wave
+    is not begun with a part of it, and the executor is called."""
     aa = kit.venue("aa")
     aa.rate_limits = (RateLimit("ip", 1000, S), RateLimit("order", 4, 10 * S))  # the order lane: three
 
@@ -266,7 +268,7 @@ def test_later_entries_need_tokens_too(kit):
             return ()
         return [
             NewOrder(account="aa:main", instrument=A, cl_ord_id="", side=Side.BUY, qty=D("0.06"), px=D("100.2"))
-            for _ in range(5)
+            for _ in range(count)
         ]
 
     def plan(opportunity, view, now_ns):
@@ -293,9 +295,9 @@ def test_later_entries_need_tokens_too(kit):
     rig = kit.rig(aa, kit.venue("bb"), executor=Scripted(on_order=on_order, plan=plan)).boot()
     ids = rig.trade()
     rig.fill(ids[0])
-    sent = [text for link, text in rig.sends("NewOrder") if link == "aa.trade"]
-    assert 1 <= len(sent) <= 3
-    assert rig.desk.counters.refused["rate_tokens"] == 5 - len(sent)
+    left = [text for link, text in rig.sends("NewOrder") if link == "aa.trade"]
+    assert len(left) == sent
+    assert rig.desk.counters.refused["rate_tokens"] == count - sent
 
 
 # --- ids, timers, foreign orders
@@ -425,7 +427,7 @@ def test_what_the_journal_carries_is_what_was_booked(rig):
     assert rig.deals == []
     assert carried(rig) == booked()
     rig.run(1)
-    rig.desk.engine._past.clear()
+    rig.desk.engine.past.clear()
     rig.say("aa.private", replace(late, trade_id="another", cum_qty=D("0.1"), last_qty=D("0.04")))
     assert rig.deals == []
     assert booked()[1] == {"BTC": D("0.04")}
@@ -508,3 +510,127 @@ def test_the_best_opportunity_is_taken_first(kit):
     rig.book(A, 100.0, 100.1)
     assert [deal.expected_net for deal in rig.deals] == [9.0]
     assert rig.desk.counters.opportunities_dropped["max_open_deals"] == 1
+
+
+# --- waves and other venues -------------------------------------------------------------------------------------------
+
+
+def elsewhere(venue: str, qty: str = "0.1") -> NewOrder:
+    """A hedge on a venue where the deal has no leg."""
+    return NewOrder(
+        account=f"{venue}:main",
+        instrument=f"{venue}:BTC-USDT",
+        cl_ord_id="",
+        side=Side.SELL,
+        qty=D(qty),
+        px=D("99.9"),
+        purpose=Purpose.HEDGE,
+    )
+
+
+def test_a_hedge_on_a_third_venue_gets_a_leg_and_reserves_its_funds(kit):
+    """Bought on aa, not sold on bb: cc sells. Its base is reserved with the order, its fill is counted, and the journal
+    tells the leg, so that a later run knows it."""
+
+    def on_order(deal, update, view, now_ns):
+        if len(deal.orders) == 2 and not deal.open_orders:
+            return [elsewhere("cc")]
+        if len(deal.orders) == 3 and not deal.open_orders:
+            deal.close(Outcome.COMPLETED, "sold on cc", now_ns)
+        return ()
+
+    rig = kit.rig(kit.venue("aa"), kit.venue("bb"), kit.venue("cc"), executor=Scripted(on_order=on_order)).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    rig.say("bb.private", rig.report(ids[1], OrdStatus.EXPIRED, cum_qty=D(0)))
+    (deal,) = rig.deals
+    free = rig.desk.ledger.totals("cc:main")["BTC"]
+    assert [leg.instrument for leg in deal.legs] == [A, B, "cc:BTC-USDT"]
+    assert rig.desk.limits.free("cc:main", "BTC") == free - D("0.1")
+    assert deal.pair == f"{A}+{B}"
+    opened = rig.records("DealOpened")[-1]
+    assert (opened.instruments, [leg.instrument for leg in opened.legs]) == ([A, B], [A, B, "cc:BTC-USDT"])
+    assert "cc.trade" in {link for link, _ in rig.sends("NewOrder")}
+    rig.fill(rig.orders()[-1])
+    assert deal.overs == {"BTC": 0}
+    assert rig.desk.counters.deals == {"completed": 1}
+    nothing_held(rig)
+
+
+def test_a_hedge_elsewhere_without_funds_is_refused(kit):
+    """More than cc has: it is told as refused, no leg is added, and nothing is sent there."""
+
+    def on_order(deal, update, view, now_ns):
+        return [elsewhere("cc", "11")] if len(deal.orders) == 2 and not deal.open_orders else ()
+
+    executor = Scripted(on_order=on_order)
+    wide = LimitsConfig(max_venue_notional=D(100_000))
+    rig = kit.rig(kit.venue("aa"), kit.venue("bb"), kit.venue("cc"), executor=executor, limits=wide).boot()
+    ids = rig.trade()
+    rig.fill(ids[0])
+    rig.say("bb.private", rig.report(ids[1], OrdStatus.EXPIRED, cum_qty=D(0)))
+    assert rig.desk.counters.refused["funds"] == 1
+    assert len(rig.deals[0].legs) == 2
+    assert executor.updates[-1].ord_status is OrdStatus.REJECTED
+    assert not [link for link, _ in rig.sends("NewOrder") if link.startswith("cc")]
+
+
+def staged(opportunity, view, now_ns):
+    """The purchase first, then the sale."""
+    legs = [
+        DealLeg(
+            account=view.account(leg.instrument),
+            instrument=leg.instrument,
+            base="BTC",
+            side=leg.side,
+            qty=D(str(leg.qty)),
+            px=D(str(leg.px)),
+            quote="USDT",
+            wave=wave,
+        )
+        for wave, leg in enumerate(opportunity.legs)
+    ]
+    return Deal(opportunity, legs, created_ns=now_ns, deadline_ns=now_ns + S)
+
+
+def test_a_later_wave_is_reserved_when_the_deal_begins(kit):
+    """Base on bb, and the rate tokens of its order and its unwind: another deal cannot take them meanwhile. It passes
+    when new deals are forbidden by then."""
+
+    def on_order(deal, update, view, now_ns):
+        if len(deal.orders) == 1 and not deal.open_orders:
+            leg = deal.legs[1]
+            return [
+                NewOrder(account=leg.account, instrument=B, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px, leg=1)
+            ]
+        if len(deal.orders) == 2 and not deal.open_orders:
+            deal.close(Outcome.HEDGED, "both", now_ns)
+        return ()
+
+    rig = kit.rig(executor=Scripted(plan=staged, on_order=on_order)).boot()
+    (first,) = rig.trade()
+    (deal,) = rig.deals
+    assert rig.desk.limits.reserved("bb:main", "BTC") == D("0.1")
+    assert rig.desk.venues["bb"].throttle._holds[deal.id]
+    rig.desk.gate.restrict("", Mode.REDUCING, "a test", "test")
+    rig.fill(first)
+    assert deal.wave == 1
+    assert [link for link, _ in rig.sends("NewOrder")] == ["aa.trade", "bb.trade"]
+    rig.fill(rig.orders()[-1])
+    assert rig.desk.counters.deals == {"hedged": 1}
+    nothing_held(rig)
+
+
+@pytest.mark.parametrize("waves", [(1, 2), (0, 2)])
+def test_waves_begin_with_zero_and_leave_none_out(kit, waves):
+    """Such a plan could never be finished: its strategy is stopped with the reason."""
+
+    def plan(opportunity, view, now_ns):
+        deal = staged(opportunity, view, now_ns)
+        for leg, wave in zip(deal.legs, waves, strict=True):
+            leg.wave = wave
+        return deal
+
+    rig = kit.rig(executor=Scripted(plan=plan)).boot()
+    assert rig.trade() == []
+    assert "they begin with 0" in rig.desk.engine.strategies[0].failed

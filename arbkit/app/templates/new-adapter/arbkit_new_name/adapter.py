@@ -26,15 +26,15 @@ PING_NS = 20 * kit.S
 """The venue closes a connection after 60 s without a message of the client."""
 
 
-class Push(msgspec.Struct, tag="book"):
+class Push(kit.BookMessage, tag="book"):
     """A snapshot (without ``prev``), or the changes since message ``prev``. A level is ``["price", "size"]``; size 0
     deletes it."""
 
     symbol: str
     seq: int
     ms: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     prev: int | None = None
 
 
