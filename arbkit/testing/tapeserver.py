@@ -156,8 +156,8 @@ class TapeServer:
         return found
 
     def spread(self, count: int, *, seed: int = 1, among: Sequence[int] | None = None) -> list[int]:
-        """A sample of ``count`` frames or some more for ``only``: of each kind of frame at least two, the others spread over
-        the recording. A kind is a symbol and a form of message: the same fields, and the same lists empty.
+        """A sample of ``count`` frames or some more for ``only``: of each kind of frame at least two, the others spread
+        over the recording. A kind is a symbol and a form of message: the same fields, and the same lists empty.
 
         ``among``: the frames to choose from (None = all). Frames whose book is not SYNCED yet are left out, and so are
         the last two of a symbol: nothing follows them that could show a fault. The same seed gives the same frames."""

@@ -44,7 +44,7 @@ TELLER = HtxTeller()
 
 
 class ChangesWire(Wire):
-    """``mbp.150``: changes by ``prevSeqNum``; a whole book comes for each request. Numbers are JSON numbers, in gzip."""
+    """``mbp.150``: changes by ``prevSeqNum``; a whole book comes for each request. JSON numbers, in gzip."""
 
     channel = "mbp.150"
     window = 150

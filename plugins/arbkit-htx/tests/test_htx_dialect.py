@@ -316,7 +316,7 @@ def test_the_account_is_told_on_its_socket() -> None:
     told = [one for one in client.outs() + client.wait(0.5) if isinstance(one, dict) and one.get("action") == "push"]
     orders = [one["data"] for one in told if one["ch"].startswith("orders#")]
     cleared = [one["data"] for one in told if one["ch"].startswith("trade.clearing#")]
-    assert [row["eventType"] for row in orders][0] == "creation"
+    assert next(row["eventType"] for row in orders) == "creation"
     assert orders[-1]["orderStatus"] == "filled"
     assert {row["tradeId"] for row in cleared} == {row["tradeId"] for row in orders if row["eventType"] == "trade"}
     assert {row["feeCurrency"] for row in cleared} == {"btc"}

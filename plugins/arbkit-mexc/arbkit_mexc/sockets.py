@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import arbkit.venue as kit
 from arbkit_mexc import rows, tables
