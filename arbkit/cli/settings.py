@@ -37,14 +37,12 @@ def load(
     """Read the configuration, load the plugins that it allows, and check what they alone know (``app.mistakes``), with
     ``strategy`` also the settings of the strategy, with ``whole`` the strategy itself and its executor. ``signed``: see
     ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
-    registry = plugins.Registry()
-    exchanges: dict[str, Exchange] = {}
+    found: list[tuple[plugins.Registry, dict[str, Exchange]]] = []
 
     def also(read: config.Config, reader: Reader) -> Collection[str]:
-        nonlocal registry, exchanges
         named = read.distributions if live or signed else read.distributions or None
         registry = plugins.load(None if named is None else mistakes.distributions(named, reader))
-        exchanges = mistakes.venues(read, reader, registry, live=live)
+        found.append((registry, mistakes.venues(read, reader, registry, live=live)))
         if whole:
             mistakes.strategy(read, reader, registry)
         elif strategy and read.strategy.target:
@@ -52,4 +50,5 @@ def load(
         return registry.exchanges
 
     read = config.load(path, flags=flags, params=params, live=live, signed=signed, also=also)
+    [(registry, exchanges)] = found
     return Loaded(read, registry, exchanges)

@@ -88,15 +88,21 @@ def _folder(dist: Distribution) -> Path:
     return Path(str(getattr(dist, "_path", "?.none")))
 
 
+def _metadata(dist: Distribution) -> dict[str, str]:
+    """Its METADATA. A field that is missing would read as None, or raise ``KeyError`` where ``importlib_metadata`` is
+    installed: that package puts finders of its own beside those of the standard library."""
+    return {name: dist.metadata[name] for name in dist.metadata}
+
+
 def _described(dist: Distribution, entries: Sequence[EntryPoint], owner: str) -> Found:
-    about, home = dist.metadata, _editable(dist)
+    about, home = _metadata(dist), _editable(dist)
     source = "index" if home is None else "editable"
     if home is None and (url := _direct_url(dist)):
         source = "git" if "vcs_info" in url else "file" if str(url.get("url", "")).startswith("file:") else "url"
     return Found(
-        name=about["Name"] or "?",
-        version=about["Version"] or "?",
-        author=about["Author"] or about["Author-email"] or "",
+        name=about.get("Name", "?"),
+        version=about.get("Version", "?"),
+        author=about.get("Author") or about.get("Author-email", ""),
         source=source,
         location=str(home or _folder(dist).parent),
         entries=entries,
@@ -106,7 +112,7 @@ def _described(dist: Distribution, entries: Sequence[EntryPoint], owner: str) ->
 
 def _problem(dist: Distribution, owner: str) -> str:
     folder = _folder(dist)
-    name = dist.metadata["Name"]
+    name = _metadata(dist).get("Name", "")
     if not name:
         return f"{folder}: its METADATA has no name"
     if folder.suffix != ".dist-info":

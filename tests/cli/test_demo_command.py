@@ -79,7 +79,7 @@ def test_the_demo_on_a_terminal() -> None:
     assert process.returncode == 0, text
     assert all(len(shown) <= 80 for shown in text.splitlines())
     for shown in deals(text):
-        assert re.search(r" [+-]\d+\.\d\d( USDT)?( \d+ ?m?s)?( [a-z]+)?$", shown), shown
+        assert re.search(r" [+-]\d+\.\d\d( USDT)?( +\d+ ?m?s)?( [a-z]+)?$", shown), shown
     assert "-- demo" not in text
     assert text.splitlines()[-1] == "ledger   exactly equal: every asset, every venue"
     assert "Traceback" not in text
