@@ -29,7 +29,7 @@ FIRST = 1_000_000_000
 SLICE_S = 0.005
 
 
-class Book:
+class SentBook:
     """The frames of one symbol: the same for all venues, and on every connection from their beginning."""
 
     def __init__(self, native: str, seed: int) -> None:
@@ -46,10 +46,10 @@ def template(text: str) -> bytes:
     return b"\x81\x7e" + size.to_bytes(2, "big").replace(b"%", b"%%") + text.encode()
 
 
-class Feed:
+class SentFeed:
     """One connection: its books in turn."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, books: list[Book]) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, books: list[SentBook]) -> None:
         self.socket = socket
         self.transport = transport
         self.books = books
@@ -69,18 +69,18 @@ class Feed:
         return count
 
 
-class Venue:
+class SendingVenue:
     """The server."""
 
     def __init__(self) -> None:
-        self.books: dict[str, Book] = {}
-        self.feeds: list[Feed] = []
+        self.books: dict[str, SentBook] = {}
+        self.feeds: list[SentFeed] = []
         self.clock = Clock()
 
-    def book(self, native: str) -> Book:
+    def book(self, native: str) -> SentBook:
         found = self.books.get(native)
         if found is None:
-            found = self.books[native] = Book(native, len(self.books))
+            found = self.books[native] = SentBook(native, len(self.books))
         return found
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -89,7 +89,7 @@ class Venue:
         await socket.prepare(request)
         transport = request.transport
         assert isinstance(transport, asyncio.Transport)
-        feed = Feed(socket, transport, [])
+        feed = SentFeed(socket, transport, [])
         async for message in socket:
             asked = json.loads(message.data)
             names = [name.partition("@")[0].upper() for name in asked.get("params", ()) if "@depth" in name]
@@ -131,7 +131,7 @@ class Venue:
 
 async def serve(read: Callable[[], Awaitable[bytes]]) -> None:
     """Until ``quit`` or the end of stdin."""
-    venue = Venue()
+    venue = SendingVenue()
     app = web.Application()
     app.router.add_get("/stream", venue.socket)
     app.router.add_get("/{path:.*}", venue.rest)
