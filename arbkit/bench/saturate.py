@@ -23,7 +23,7 @@ from msgspec import Struct
 from arbkit.app.recovery import open_journal
 from arbkit.bench.many import make_desk
 from arbkit.bench.measure import calibration_ns
-from arbkit.bench.sender import CYCLE, FIRST, Reel
+from arbkit.bench.sender import CYCLE, FIRST, SentBook
 from arbkit.core.desk import Desk
 from arbkit.core.errors import ArbkitError
 from arbkit.core.protocols import View
@@ -174,7 +174,7 @@ class _Bench:
 @cache
 def _levels(native: str, seed: int, count: int) -> tuple[dict[float, float], dict[float, float]]:
     """The book of a symbol after ``count`` frames."""
-    book = Reel(native, seed)
+    book = SentBook(native, seed)
     whole = json.loads(book.snapshot)
     bids, asks = ({float(px): float(qty) for px, qty in whole[name]} for name in ("bids", "asks"))
     for frame in (book.frames * 2)[:count]:

@@ -29,7 +29,7 @@ FIRST = 1_000_000_000
 SLICE_S = 0.005
 
 
-class Reel:
+class SentBook:
     """The frames of one symbol: the same for all venues, and on every connection from their beginning."""
 
     def __init__(self, native: str, seed: int) -> None:
@@ -46,10 +46,10 @@ def template(text: str) -> bytes:
     return b"\x81\x7e" + size.to_bytes(2, "big").replace(b"%", b"%%") + text.encode()
 
 
-class Sent:
+class SentFeed:
     """One connection: its books in turn."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, books: list[Reel]) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, books: list[SentBook]) -> None:
         self.socket = socket
         self.transport = transport
         self.books = books
@@ -73,14 +73,14 @@ class SendingVenue:
     """The server."""
 
     def __init__(self) -> None:
-        self.books: dict[str, Reel] = {}
-        self.feeds: list[Sent] = []
+        self.books: dict[str, SentBook] = {}
+        self.feeds: list[SentFeed] = []
         self.clock = Clock()
 
-    def book(self, native: str) -> Reel:
+    def book(self, native: str) -> SentBook:
         found = self.books.get(native)
         if found is None:
-            found = self.books[native] = Reel(native, len(self.books))
+            found = self.books[native] = SentBook(native, len(self.books))
         return found
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -89,7 +89,7 @@ class SendingVenue:
         await socket.prepare(request)
         transport = request.transport
         assert isinstance(transport, asyncio.Transport)
-        feed = Sent(socket, transport, [])
+        feed = SentFeed(socket, transport, [])
         async for message in socket:
             asked = json.loads(message.data)
             names = [name.partition("@")[0].upper() for name in asked.get("params", ()) if "@depth" in name]
