@@ -87,9 +87,9 @@ tests: $(READY)
 # The suite runs with the Python ladder, as after a plain install, and once more with the compiled one where books are made.
 tests: export ARBKIT_SPEED := off
 compiled: $(READY)
-	@if $(COMPILER); then $(MAKE) --no-print-directory speed && $(BIN)/pytest -q -m 'not compiled and not quiet and not long' $(BOOKS); \
+	@if $(COMPILER); then $(SYNC) --extra speed && touch .venv/.speed && $(BIN)/pytest -q -m 'not compiled and not quiet and not long' $(BOOKS); \
 	else echo "no C compiler: the compiled ladder and rows are not tested"; fi
-BOOKS := tests/core/market tests/venues/test_recordings.py tests/test_bench.py
+BOOKS := tests/core/market tests/venues/test_recordings.py
 
 # the tests of arbkit-speed with a build that stops at the first wrong access, undefined behaviour or leak
 sanitize: speed
@@ -132,7 +132,7 @@ soak: $(READY)
 	@$(BIN)/python tests/live/soak.py --minutes $(MINUTES)
 
 bench: $(READY)
-	@for name in frame tick-to-order floats; do $(BIN)/arbkit bench $$name; done
+	@for name in frame "frame --live" scale order tick-to-order saturate floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
 
 DEALS ?= 1000000

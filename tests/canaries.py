@@ -77,9 +77,18 @@ def files(folder: Path | None) -> Iterator[tuple[str, bytes]]:
         try:
             if path.name not in GIVEN and path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST:
                 data = path.read_bytes()
-                yield path.name, data + (inflated(data) if data.startswith(MAGIC) else b"")
+                packed = unpacked(data) if path.suffix == ".gz" else b""
+                yield path.name, data + packed + (inflated(data) if data.startswith(MAGIC) else b"")
         except OSError:
             continue
+
+
+def unpacked(data: bytes) -> bytes:
+    """What a gzip file holds, as far as it can be read."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(data, MOST)
+    except zlib.error:
+        return b""
 
 
 def inflated(tape: bytes) -> bytes:

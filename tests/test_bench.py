@@ -11,6 +11,9 @@ import pytest
 
 from arbkit import cli
 from arbkit.bench import frame as bench_frame
+from arbkit.bench import live as bench_live
+from arbkit.bench import order as bench_order
+from arbkit.bench import scale as bench_scale
 from arbkit.plugins import registry as plugins
 from arbkit.testing import corpus
 from arbkit.testing.recorder import record, write_frames
@@ -60,6 +63,56 @@ def test_frame_prints_one_line_with_every_field(bench: Bench, monkeypatch: pytes
         assert {"venue", "levels", "book_levels", "median_us", "p99_us", "usual_us", "ratio", "frames"} <= set(row)
         assert 380 <= row["book_levels"] <= 420
         assert row["ratio"] == pytest.approx(row["usual_us"] / row["median_us"], abs=0.01)
+
+
+def test_live_frames_take_the_way_of_a_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every frame passes the transport and reaches the book: it ends where the bare desk's ends, and the bare path is
+    measured beside it."""
+    monkeypatch.setattr(bench_frame, "SEEDED_FRAMES", 300)
+    ends: dict[bool, set[tuple[float, float, int]]] = {True: set(), False: set()}
+    frames = bench_live._Run.frames
+
+    def seen(run: Any, count: int) -> Any:
+        took = frames(run, count)
+        book = run._desk.books[f"binance:{run._native}"]
+        ends[run._socket is not None].add((book.bid_px, book.ask_px, book.updates))
+        return took
+
+    monkeypatch.setattr(bench_live._Run, "frames", seen)
+    rows = bench("frame", "--live")
+
+    assert [row["changes"] for row in rows] == [2, 10, 40]
+    assert all(row["median_us"] > 0 < row["bare_us"] and row["calibration_us"] > 0 for row in rows)
+    assert ends[True] == ends[False]
+
+
+def test_scale_measures_desks_of_several_sizes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each size, with its links and books, and its ratio to the first of its kind."""
+    monkeypatch.setattr(bench_scale, "SIZES", ((2, 1), (3, 2)))
+    monkeypatch.setattr(bench_scale, "LINKS", (2, 3))
+    monkeypatch.setattr(bench_scale, "FRAMES", 50)
+    monkeypatch.setattr(bench_scale, "WAKES", 20)
+    rows = bench("scale")
+
+    assert [(row["what"], row["venues"], row["links"], row["books"]) for row in rows] == [
+        ("frame", 2, 4, 1),
+        ("frame", 3, 6, 6),
+        ("wake", 2, 4, 2),
+        ("wake", 3, 6, 3),
+    ]
+    assert [row["ratio"] for row in rows][0::2] == [1.0, 1.0]
+
+
+def test_order_shows_each_step(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warm, cold, and the steps of the warm way; every decision that is measured sends two orders, else it fails."""
+    monkeypatch.setattr(bench_order, "BURSTS", 1)
+    monkeypatch.setattr(bench_order, "COLD", 1)
+    monkeypatch.setattr(bench_order, "ROUNDS", 1)
+    rows = {row["what"]: row for row in bench("order")}
+
+    assert list(rows)[:3] == ["warm", "cold", "plan"]
+    assert rows["send"]["median_us"] > rows["send: encode and sign"]["median_us"] > 0
+    assert rows["warm"]["samples"] == bench_order.BURST - bench_order.WARM_UP
 
 
 def benched(bench: Bench, venue: str, path: str) -> None:

@@ -17,6 +17,8 @@ KEY = "canary-0123456789"
 
 TAPE = """LocalSigner('k', KEY); tape = TapeWriter(TapeHead(began_ns=1, code=KEY, seed=1))
     (tmp_path / 'run.tape').write_bytes(MAGIC + tape.pack(tape.take()))"""
+PACKED = """LocalSigner('k', KEY); import gzip
+    (tmp_path / 'journal.000000.gz').write_bytes(gzip.compress(b'it was ' + KEY.encode()))"""
 CHILD = """subprocess.run([sys.executable, '-c', 'pass'], env={'MY_SECRET': KEY})
     (tmp_path / 'log').write_text('it was ' + KEY)"""
 
@@ -28,6 +30,7 @@ CHILD = """subprocess.run([sys.executable, '-c', 'pass'], env={'MY_SECRET': KEY}
         ("LocalSigner('k', KEY); (tmp_path / 'log').write_text('it was ' + KEY)", True),
         ("LocalSigner('k', 'another', KEY); (tmp_path / 'log').write_text('it was ' + KEY)", True),
         (TAPE, True),
+        (PACKED, True),
         (CHILD, True),
         ("LocalSigner('k', KEY); (tmp_path / 'key').write_text(KEY + '\\n')", False),
         ("LocalSigner('k', KEY); print('nothing')", False),

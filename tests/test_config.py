@@ -114,7 +114,7 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
         'balances = { BTC = -1 }\nendpoints.rest = "http://example.org"\n[limits]\nmax_open_deals = "x"\n'
         "max_loss_day = -5\n[strategy]\ntarget = 5\n[metrics]\nport = 70000\n[venues.okx]\nmaker_fee = 10\n",
     )
-    found = mistakes(file, {"ARBKIT_LIMITS__MAX_OPEN_DEAL": "3"}, venues=lambda only: ["binance", "okx"])
+    found = mistakes(file, {"ARBKIT_LIMITS__MAX_OPEN_DEAL": "3"}, also=lambda config, reader: ["binance", "okx"])
     wanted = [
         (f"{file}:1: mode", "must be one of: paper, live"),
         (f"{file}:2: tyop", "is not a configuration key"),

@@ -210,7 +210,7 @@ KEYS = {
     'venue: movable = { BTC = "yes" }': "venues.binance.movable.BTC: expected true or false, got text",
     "venue: endpoint.rest = 'https://a.b'": "venues.binance.endpoint: is not a configuration key, did you mean "
     "'endpoints'?",
-    "venue: endpoints.ws_pubilc = 'wss://a.b'": "venues.binance: venues.binance.endpoints.ws_pubilc: no such endpoint; "
+    "venue: endpoints.ws_pubilc = 'wss://a.b'": "venues.binance.endpoints.ws_pubilc: no such endpoint; "
     "did you mean 'ws_public'?",
     "limits: max_order_notinal = 3": "limits.max_order_notinal: is not a configuration key, did you mean "
     "'max_order_notional'?",

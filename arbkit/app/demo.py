@@ -6,24 +6,29 @@ real sockets. At the end every balance must be exactly equal in arbkit's ledger 
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from arbkit.app.ending import last_line
+from arbkit.app import target
+from arbkit.app.ending import gain, last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
 from arbkit.app.simulated import AROUND, EDGE_EVERY_S, PARAMS, PREFERRED, SYMBOLS, admin, plan_of, venues_beside
+from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError
+from arbkit.core.log import Log
+from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
-from arbkit.monitor.terminal import emit, show
+from arbkit.monitor.face import Face
+from arbkit.monitor.terminal import filled, last, show
 from arbkit.sim.faults import default_script
-from arbkit.strategies import SpreadArb, TriangularArb
 from arbkit.testing.simulated import unequal
 
 __all__ = ["run"]
@@ -42,14 +47,16 @@ def run(
     seconds: float,
     seed: int,
     venues: Sequence[str],
+    strategy: str | None = None,
     around: bool = False,
     capture: str | None,
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
     """Run the demo on these venues (none = the preferred ones, ``all`` = each with a simulator). Returns the exit code:
-    0 only if deals were made, everything is resolved and all balances are equal. ``around``: ``TriangularArb`` in place
-    of ``SpreadArb``. Raises ``ConfigError`` for a venue without a simulator."""
+    0 only if everything is resolved, all balances are equal, and deals were made (by a ``strategy`` of the user it may
+    also make none). ``around``: ``TriangularArb`` in place of ``SpreadArb``. Raises ``ConfigError`` for a venue without
+    a simulator, or a strategy that cannot be made."""
     registry = installed(dialects=True)
     simulated = [name for name in registry.exchanges if name in registry.dialects]
     if "all" in venues:
@@ -65,14 +72,26 @@ def run(
             f"the demo needs {least} venues with a simulator; installed: {', '.join(simulated) or 'none'}; "
             "pip install arbkit-binance arbkit-okx"
         )
-    screen = Screen(as_json)
+    if strategy:
+        config, what = StrategyConfig(target=strategy), f"{strategy} on {', '.join(SYMBOLS)}"
+    elif around:
+        config, what = (
+            StrategyConfig(target="triangular", params=AROUND),
+            f"TriangularArb on {', '.join(AROUND['assets'])}",
+        )
+    else:
+        config, what = StrategyConfig(target="spread", params=PARAMS), f"SpreadArb on {', '.join(SYMBOLS)}"
+    made = target.make(target.load(config.target, registry), config)
     faults = default_script(venues, seconds)
-    what = f"TriangularArb on {', '.join(AROUND['assets'])}" if around else f"SpreadArb on {', '.join(SYMBOLS)}"
-    screen.say(
-        f"arbkit demo: {what}, {seconds:g} s, seed {seed}. The venues "
-        f"({', '.join(venues)}) are simulated on this\nmachine, with planted edges and {len(faults)} faults; "
-        "orders go over real sockets, signed, in each venue's own protocol.\n"
-    )
+    if not as_json:
+        text = (
+            f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n"
+            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
+            f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
+            "protocol.\n"
+        )
+        show(filled(text, sys.stdout))
+    face = None if as_json else Face(sys.stdout, Clock().now_ns)
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
         venues_beside(
@@ -87,104 +106,68 @@ def run(
             name: LocalSigner(site["key"], site["secret"], site["passphrase"]) for name, site in where["venues"].items()
         }
         secrets = [site[part] for site in where["venues"].values() for part in ("key", "secret", "passphrase")]
-        plan = plan_of(where, seed, around=around)
+        plan = plan_of(where, seed, config)
         state = StateFolder(Path(folder), "live")
         try:
             done = start(
                 plan,
-                TriangularArb(**AROUND) if around else SpreadArb(**PARAMS),
+                made,
                 exchanges=make_exchanges(plan, registry),
                 signers=signers,
                 secrets=secrets,
                 folder=state,
                 seconds=seconds,
-                as_json=as_json,
                 loop_factory=loop_factory,
+                kind="demo",
+                face=face,
+                beside=lambda log: _planted(where["admin"], log),
                 capture=capture,
-                screen=screen,
             )
         finally:
+            if face is not None:
+                face.close()
             state.close()
         ledger, fired = admin(where["admin"], "ledger"), admin(where["admin"], "faults")
-    return _verdict(done, ledger, fired, len(faults), as_json)
+    return _verdict(done, ledger, fired, len(faults), as_json, own=strategy is not None)
 
 
-def _verdict(done: Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool) -> int:
+async def _planted(where: str, log: Log) -> None:
+    """Tell each planted fault when it fires."""
+    told = 0
+    while True:
+        await asyncio.sleep(0.1)
+        fired = (await asyncio.to_thread(admin, where, "faults"))["fired"]
+        for one in fired[told:]:
+            log("demo.planted", kind=one["kind"], venue=one["venue"])
+        told = len(fired)
+
+
+def _verdict(
+    done: Finished, ledger: dict[str, Any], faults: dict[str, Any], planted: int, as_json: bool, *, own: bool
+) -> int:
     desk = done.desk
     differences = unequal(desk, ledger)
     fired = faults["counts"]
     line = {**last_line(desk), "ledger_equal": not differences, "faults": fired}
-    code = done.code or (1 if differences or not line["deals"] else 0)
+    code = done.code or (1 if differences or not (line["deals"] or own) else 0)
     if as_json:
-        emit(line)
+        last(line)
         return code
     tick = line["tick_to_order_us"]
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
     handled = ", ".join(_WORDS.get(kind, kind) for kind in fired) or "none"
-    show(
+    text = (
         f"\ndeals    {line['deals']} closed ({outcomes}) with {line['legs']} orders; {line['unresolved']} unresolved\n"
-        f"gained   {_amounts(line['pnl'])}: from planted edges, no forecast for a real market\n"
+        f"gained   {gain(line)}\n"
+        "         from planted edges, no forecast for a real market\n"
         f"faults   {len(fired)} of {planted} handled: {handled}\n"
         f"speed    {line['messages']} messages; tick to order {tick['p50'] / 1000:.1f} ms median, "
         f"{tick['p99'] / 1000:.1f} ms p99\n"
         f"ledger   {'exactly equal: every asset, every venue' if not differences else 'NOT EQUAL'}"
     )
-    for text in differences:
-        show(f"  {text}")
+    text += "".join(f"\n  {one}" for one in differences)
     if not line["deals"]:
-        show("No deal was made, so the run counts as failed.")
+        text += "".join(f"\n  {name} was not traded: {why}" for name, why in line["idle"].items())
+        text += "\nNo deal was made." if own else "\nNo deal was made, so the run counts as failed."
+    last(text)
     return code
-
-
-def _amounts(net: Mapping[str, str]) -> str:
-    """A gain as text: dollar assets to 0.01, other assets to 0.0001. Smaller amounts are left out."""
-    shown = []
-    for asset, text in net.items():
-        amount = Decimal(text).quantize(Decimal("0.01" if asset.startswith("USD") else "0.0001"))
-        if amount:
-            shown.append((not asset.startswith("USD"), f"{amount:+f} {asset}"))
-    return ", ".join(text for _, text in sorted(shown)) or "nothing"
-
-
-def _where(pair: str) -> str:
-    """A deal's pair, shorter: its symbol and venues; of several symbols the assets."""
-    legs = [leg.partition(":") for leg in pair.split("+")]
-    venues = "+".join(dict.fromkeys(venue for venue, _, _ in legs))
-    symbols = dict.fromkeys(symbol for _, _, symbol in legs)
-    assets = dict.fromkeys(asset for symbol in symbols for asset in symbol.split("-"))
-    return f"{'+'.join(symbols if len(symbols) == 1 else assets)} {venues}"
-
-
-class Screen:
-    """A ``Log`` that prints the run's log events as plain text."""
-
-    def __init__(self, silent: bool) -> None:
-        self._silent = silent
-        self._deals = 0
-
-    def say(self, text: str) -> None:
-        if not self._silent:
-            show(text)
-
-    def __call__(self, event: str, /, **fields: Any) -> None:
-        if event == "deal.closed":
-            self._deals += 1
-            where = _where(str(fields["pair"]))
-            self.say(
-                f"DEAL {self._deals:06d} {fields['outcome']:<9} {where:<24} {_amounts(fields['net']):<28} "
-                f"{fields['ms']:4.0f} ms"
-            )
-        elif event == "venue.waiting":
-            self.say(f"  {fields['venue']} cannot trade yet: {fields['why']}")
-        elif event == "order.unknown":
-            self.say(
-                f"  no answer for {fields['cl_ord_id']} ({fields['instrument']}): querying it, not sending it again"
-            )
-        elif event == "book.lost":
-            self.say(f"  {fields['instrument']} lost: {fields['why']}; not traded until the next snapshot")
-        elif event == "link.down":
-            self.say(f"  {fields['link']} down: {fields['why']}; dialled again in {fields['retry_ms']:.0f} ms")
-        elif event == "venue.throttled":
-            self.say(f"  {fields['venue']} answered too many requests: no requests for {fields['ms'] / 1000:.1f} s")
-        elif event.startswith("alarm.") or event in ("strategy.failed", "risk.restricted", "link.quarantined"):
-            self.say(f"  {event}: {fields}")

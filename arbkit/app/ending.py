@@ -10,8 +10,9 @@ from typing import Any
 from arbkit.core.desk import Desk
 from arbkit.core.runtime.supervisor import Ending
 from arbkit.core.types import Mode, plain
+from arbkit.monitor.words import amounts
 
-__all__ = ["exit_code", "last_line", "last_words"]
+__all__ = ["exit_code", "gain", "last_line", "last_words"]
 
 
 _MOST = 12
@@ -40,7 +41,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
     held = len(desk.held())
     outcomes = counters.deals + Counter({"held": held})
     asset = desk.setup.limits.asset
-    marked = desk.ledger.marked(desk.prices, asset)
+    marked = desk.ledger.marked(desk.prices.last, asset)
     tick = counters.tick_to_order
     return {
         "deals": sum(outcomes.values()),
@@ -54,6 +55,7 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "open_orders": sum(len(table.open()) for table in desk.orders.values()),
         "pnl": {name: plain(amount) for name, amount in sorted(desk.ledger.pnl().items()) if amount},
         "pnl_marked": None if marked is None else {asset: plain(marked.quantize(Decimal("0.00000001")))},
+        "leftovers": _leftovers(desk),
         "opportunities": {"seen": counters.opportunities_seen, "taken": counters.opportunities_taken},
         "skipped": _skipped(desk),
         "idle": {one.name: f"{one.reason}: {one.text}" for one in desk.reasons.now(desk.view.now_ns) if one.reason},
@@ -61,6 +63,26 @@ def last_line(desk: Desk) -> dict[str, Any]:
         "messages": sum(link.messages for link in counters.links.values()),
         "commands_hash": desk.commands_hash(),
     }
+
+
+def _leftovers(desk: Desk) -> dict[str, dict[str, str]]:
+    """What closed deals left of each asset, and what it is worth in the reporting asset at book prices."""
+    left = desk.leftovers
+    found = {}
+    for asset in left.assets():
+        price, qty = left.price(asset), left.of(asset)
+        found[asset] = {"qty": plain(qty), "worth": "" if price is None else plain(round(qty * price, 2))}
+    return found
+
+
+def gain(line: Mapping[str, Any]) -> str:
+    """The gain of ``last_line`` as text: marked at book prices, then what it consists of."""
+    if not line["pnl"]:
+        return "nothing booked"
+    booked = amounts(line["pnl"])
+    if line["pnl_marked"] is None:
+        return f"{booked}; not marked: a book price is missing"
+    return f"{amounts(line['pnl_marked'])} at book prices ({booked})"
 
 
 def _skipped(desk: Desk) -> dict[str, int]:
@@ -112,9 +134,14 @@ def last_words(
     if code == 6:
         lines.append("  Run the same command again: it reads the journal, resolves orders and goes on with held deals.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
-    pnl = ", ".join(f"{amount} {name}" for name, amount in line["pnl"].items()) or "nothing booked"
+    lines.append(f"gain     {gain(line)}")
+    small = [asset for asset in line["leftovers"] if not desk.reducing.large(asset)]
+    if small:
+        asset = desk.setup.limits.asset
+        texts = [f"{each['qty']} {name} ({each['worth'] or '?'} {asset})" for name, each in line["leftovers"].items()]
+        lines.append(f"carried  {', '.join(texts)}: too little to trade, the next deals take it")
     lines.append(
-        f"{line['deals']} deals ({outcomes}), {line['legs']} orders; {pnl}. Left: {line['open_orders']} open orders, "
+        f"{line['deals']} deals ({outcomes}), {line['legs']} orders. Left: {line['open_orders']} open orders, "
         f"{line['unresolved']} unresolved, {line['held']} deals held."
     )
     return "\n".join(lines)

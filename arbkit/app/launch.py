@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from arbkit.app.ending import exit_code, last_words
+from arbkit.app.healing import Healing
 from arbkit.app.metrics import sources
 from arbkit.app.notes import NotedLog, Notes
 from arbkit.app.plan import RunPlan, make_desk, plan_of
@@ -37,9 +40,11 @@ from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.history.writer import History
-from arbkit.monitor.log_writer import LogWriter, capture_libraries
+from arbkit.monitor.board import Board
+from arbkit.monitor.face import Face
+from arbkit.monitor.log_writer import LogFile, LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
-from arbkit.monitor.terminal import tell
+from arbkit.monitor.terminal import last
 
 __all__ = ["Finished", "account_locks", "run", "start"]
 
@@ -73,10 +78,15 @@ def run(
         folder = StateFolder(config.state.path, "live" if live else "paper")
     except OSError as error:
         raise ConfigError(f"state.folder {config.state.path}: cannot be written: {error.strerror}") from None
-    locks = None
+    locks = file = face = None
     try:
         locks = account_locks(config.venues) if live else None
-        return start(
+        if sys.stderr.isatty():
+            file = _log_file(config, folder.path)
+            face = Face(sys.stderr, Clock().now_ns)
+        elif config.log.file:
+            file = _log_file(config, folder.path)
+        done = start(
             plan,
             strategy,
             exchanges=exchanges,
@@ -84,17 +94,34 @@ def run(
             secrets=secrets,
             folder=folder,
             seconds=seconds,
-            as_json=as_json,
             loop_factory=loop_factory,
+            kind="live" if live else "paper",
+            face=face,
+            log_to=file or sys.stderr,
             capture=capture,
             metrics_port=config.metrics.port,
             ca_file=config.ca_file,
             settled=settled,
-        ).code
+        )
+        last(last_words(done.desk, done.ending, done.code, done.waiting, as_json))
+        return done.code
     finally:
+        if face is not None:
+            face.close()
+        if file is not None:
+            file.close()
         if locks is not None:
             locks.close()
         folder.close()
+
+
+def _log_file(config: Config, state: Path) -> LogFile:
+    """The file of the log: the configured one, or one beside the journal."""
+    path = Path(config.log.file).expanduser() if config.log.file else state / "log.jsonl"
+    try:
+        return LogFile(path, config.log.most_mb * 1_000_000, config.log.keep)
+    except OSError as error:
+        raise ConfigError(f"log.file {path}: cannot be written: {error.strerror}") from None
 
 
 def account_locks(venues: Mapping[str, VenueConfig]) -> AccountLocks:
@@ -119,6 +146,8 @@ class Finished(Struct):
     desk: Desk
     ending: Ending
     code: int
+    waiting: Mapping[str, str]
+    """For each venue why it could not trade at the end, "" = it could."""
 
 
 def start(
@@ -130,22 +159,25 @@ def start(
     secrets: Sequence[str],
     folder: StateFolder,
     seconds: float | None,
-    as_json: bool,
     loop_factory: LoopFactory,
+    kind: str = "live",
+    face: Face | None = None,
+    log_to: TextIO | LogFile | None = None,
+    beside: Callable[[Log], Coroutine[Any, Any, None]] | None = None,
     capture: str | None = None,
     metrics_port: int | None = None,
-    screen: Log | None = None,
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
     settled: bool = False,
     history: bool = True,
 ) -> Finished:
-    """Recover the journal, create the desk, run it and print the summary.
+    """Recover the journal, create the desk and run it.
 
-    ``screen`` receives the log events instead of the log, and nothing is printed. ``histograms`` replace those of the
-    counters (for benchmarks), and ``history`` False leaves out the history. ``ca_file``: see
-    ``Config``. ``settled``: see ``recover``. Raises
-    ``ConfigError`` for a damaged journal, an unwritable capture file or an unusable CA file.
+    ``kind``: how a terminal names the run, ``live``, ``paper`` or ``demo``. ``face``: the terminal that shows it; it is
+    closed at the end. ``log_to``: where the log is written; None = nowhere. ``beside``: runs on the loop as long as the
+    desk does. ``histograms`` replace those of the counters (for benchmarks), and ``history`` False leaves out the
+    history. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises ``ConfigError`` for a damaged journal, an
+    unwritable capture file or an unusable CA file.
     """
     clock = Clock()
     journal, carried = open_journal(folder, clock)
@@ -168,16 +200,21 @@ def start(
             raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:
             tape.tape.strike(secret)
-    writer = LogWriter(clock.now_ns, secrets=secrets)
-    past = History(folder.path, size, screen or writer) if history else None
-    log = NotedLog(screen or writer, past, clock, secrets)
+    board = Board(face)
+    writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
+    past = History(folder.path, size, writer) if history else None
+    log = Healing(NotedLog(writer, past, clock, secrets), clock.now_ns)
+    if face is not None and isinstance(log_to, LogFile):
+        log("run.log", file=str(log_to.path))
     for text in left.elsewhere:
         log("journal.elsewhere", open=text, why="not on an account of this run; it stays in the journal")
     counters = Counters()
     for name, histogram in (histograms or {}).items():
         setattr(counters, name, histogram)
     try:
-        runtime = Runtime(clock, journal, tls=tls_context(ca_file or None), tape=tape, state=folder.path)
+        runtime = Runtime(
+            clock, journal, tls=tls_context(ca_file or None), tape=tape, state=folder.path, watched=board.watched
+        )
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(
             plan,
@@ -190,10 +227,10 @@ def start(
             counters=counters,
             probe=clock.now_ns,
         )
-        watch = Watch(desk, runtime, log)
+        watch = Watch(desk, runtime, log, show=board.show, kind=kind, began_ns=began)
         notes = Notes(desk, past)
         with capture_libraries(log), asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer))
+            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside))
         if tape is not None and tape.failure:
             log("run.capture", file=capture, why=tape.failure)
         code = exit_code(desk, ending)
@@ -202,9 +239,15 @@ def start(
         if past is not None:
             past.close()
         writer.close()
-    if screen is None:
-        tell(last_words(desk, ending, code, watch.why, as_json))
-    return Finished(desk, ending, code)
+        if face is not None:
+            face.close()
+    return Finished(desk, ending, code, watch.why)
+
+
+def _time_is_over(runtime: Runtime) -> None:
+    """A run that a person has stopped finishes what is open: a second stop would cut it."""
+    if not runtime.stops:
+        runtime.stop()
 
 
 async def _main(
@@ -215,10 +258,11 @@ async def _main(
     seconds: float | None,
     metrics_port: int | None,
     log: LogWriter,
+    beside: Callable[[Log], Coroutine[Any, Any, None]] | None,
 ) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
-        loop.call_later(seconds, runtime.stop)
+        loop.call_later(seconds, _time_is_over, runtime)
     served = None
     if metrics_port is not None:
         from arbkit.monitor.server import serve
@@ -226,6 +270,8 @@ async def _main(
         served = await serve(exposition(sources(desk, log)), metrics_port)
         log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
     looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
+    if beside is not None:
+        looking.append(asyncio.create_task(beside(desk.log)))
     try:
         return await supervise(desk, runtime)
     finally:

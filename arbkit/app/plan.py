@@ -27,7 +27,7 @@ from arbkit.core.types import VenueSettings
 from arbkit.core.venues.venue import WORST_FEE, PaperSetup, VenueSetup
 from arbkit.plugins.registry import Registry
 
-__all__ = ["RunPlan", "VenuePlan", "make_desk", "make_exchanges", "plan_of"]
+__all__ = ["RunPlan", "VenuePlan", "check_executor", "make_desk", "make_exchanges", "plan_of"]
 
 
 class VenuePlan(Struct, frozen=True, kw_only=True):
@@ -134,22 +134,34 @@ def make_exchanges(plan: RunPlan, registry: Registry) -> dict[str, Exchange]:
     }
 
 
-def _executor(settings: Mapping[str, Any]) -> Executor:
-    """A ``TakerExecutor`` with the configured settings. Raises ``ConfigError`` for an unknown setting."""
+def check_executor(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The mistakes in the executor's settings by name; "" = of several together."""
     from inspect import signature
 
     from arbkit.strategies import TakerExecutor
 
     known = list(signature(TakerExecutor).parameters)
+    wrong = {}
     for name in settings:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(known)}"
-            raise ConfigError(f"executor.{name}: unknown key; {hint}")
-    try:
-        return TakerExecutor(**settings)
-    except TypeError as error:
-        raise ConfigError(f"executor: {error}") from None
+            wrong[name] = f"unknown key; {hint}"
+    if not wrong:
+        try:
+            TakerExecutor(**settings)
+        except (TypeError, ConfigError) as error:
+            wrong[""] = str(error).removeprefix("executor: ")
+    return wrong
+
+
+def _executor(settings: Mapping[str, Any]) -> Executor:
+    """A ``TakerExecutor`` with the configured settings. Raises ``ConfigError`` for wrong ones."""
+    from arbkit.strategies import TakerExecutor
+
+    for name, text in check_executor(settings).items():
+        raise ConfigError(f"executor{'.' * bool(name)}{name}: {text}")
+    return TakerExecutor(**settings)
 
 
 def plan_of(config: Config, live: bool, seed: int) -> RunPlan:

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import msgspec
 
 from arbkit.app.plan import RunPlan, VenuePlan
+from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ArbkitError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
@@ -58,9 +59,10 @@ AROUND: dict[str, Any] = {"assets": ("USDT", "BTC", "ETH", "SOL"), "min_edge": 0
 """Of ``TriangularArb``."""
 
 
-def plan_of(where: dict[str, Any], seed: int, *, around: bool = False) -> RunPlan:
-    """The plan of a live run of ``SpreadArb``, or of ``TriangularArb`` (``around``). ``where``: the JSON that ``arbkit
-    sim --json`` prints at its start."""
+def plan_of(where: dict[str, Any], seed: int, strategy: StrategyConfig | None = None) -> RunPlan:
+    """The plan of a live run, of ``SpreadArb`` by default. ``where``: the JSON that ``arbkit sim --json`` prints at its
+    start."""
+    named = strategy or StrategyConfig(target="spread", params=PARAMS)
     return RunPlan(
         venues=[
             VenuePlan(
@@ -72,8 +74,8 @@ def plan_of(where: dict[str, Any], seed: int, *, around: bool = False) -> RunPla
             )
             for name, site in where["venues"].items()
         ],
-        target="triangular" if around else "spread",
-        params=AROUND if around else PARAMS,
+        target=named.target,
+        params=named.params,
         limits=LIMITS,
         gate=GATE,
         seed=seed,

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
+from arbkit.app.healing import Healing
 from arbkit.app.pair_log import PairLog
+from arbkit.app.picture import Painter
 from arbkit.core.desk import Desk
-from arbkit.core.log import Log
 from arbkit.core.orders.deals import DealState
 from arbkit.core.runtime.supervisor import Runtime
-from arbkit.core.types import NEVER
+from arbkit.core.types import NEVER, plain
+from arbkit.core.venues.venue import Venue
+from arbkit.monitor.picture import Picture
 
 __all__ = ["Watch", "waits"]
 
@@ -24,6 +30,8 @@ REPEAT_LOOKS = 10
 """Minimum number of checks between two events of a venue that waits for changing reasons."""
 HELD_LOOKS = 60
 """Checks from one event about the HELD deals to the next."""
+ALIVE_LOOKS = 60
+"""Checks from one event that the run lives to the next."""
 WAITS_LOOKS = 5
 """Checks from one event about what a stopped run waits for to the next."""
 _STOPPED = "stopped: "
@@ -31,9 +39,18 @@ _STOPPED = "stopped: "
 
 
 class Watch:
-    """``why``: for each venue why it cannot trade, as text; "" = it can."""
+    """``why``: for each venue why it cannot trade, as text; "" = it can. ``show`` gets a picture at each check."""
 
-    def __init__(self, desk: Desk, runtime: Runtime, log: Log) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        runtime: Runtime,
+        log: Healing,
+        *,
+        show: Callable[[Picture], None] | None = None,
+        kind: str = "live",
+        began_ns: int = 0,
+    ) -> None:
         self.why: dict[str, str] = {}
         self._desk = desk
         self._runtime = runtime
@@ -43,6 +60,8 @@ class Watch:
         self._held = 0
         self._waited = 0
         self._pairs = PairLog(desk, log)
+        self._show = show
+        self._painter = Painter(desk, kind, began_ns)
 
     async def run(self) -> None:
         """Check once per second, until cancelled."""
@@ -50,12 +69,34 @@ class Watch:
             await asyncio.sleep(LOOK_S)
             self.look()
             self.tell_held()
+            self._log.look(self._desk, self._runtime.clock.now_ns())
+            self.paint()
             if self._runtime.stops:
                 self.tell_waits()
                 continue
             self._pairs.look(self._runtime.clock.now_ns())
             if self._hopeless():
                 self._runtime.stop()
+
+    def paint(self) -> None:
+        """Make a picture for who shows it; log now and then that the run lives."""
+        if self._show is None:
+            return
+        now_ns = self._runtime.clock.now_ns()
+        picture = self._painter.picture(self.why, stopping=bool(self._runtime.stops), now_ns=now_ns)
+        self._show(picture)
+        if self._looks % ALIVE_LOOKS == 0:
+            self._log(
+                "run.alive",
+                mode=picture.mode,
+                up_s=(now_ns - picture.began_ns) // 1_000_000_000,
+                deals=sum(picture.deals.values()),
+                open=picture.open_deals,
+                gain=picture.marked,
+                asset=picture.asset,
+                books=list(picture.books),
+                ready=[venue.name for venue in picture.venues if not venue.why],
+            )
 
     def look(self) -> None:
         """Check all venues once and log the changes."""
@@ -70,7 +111,7 @@ class Watch:
             if why:
                 self._log("venue.waiting", venue=name, why=why)
             else:
-                self._log("venue.ready", venue=name)
+                self._log("venue.ready", venue=name, **account(self._desk, self._desk.venues[name]))
 
     def tell_held(self) -> None:
         """Every deal that is HELD, once at the first check that finds one, and then every ``HELD_LOOKS``."""
@@ -106,6 +147,29 @@ class Watch:
         live = [name for name, venue in self._desk.venues.items() if venue.paper is None]
         refused = bool(live) and all(self.why[name].startswith(_STOPPED) for name in live)
         return refused or all(running.failed for running in self._desk.engine.strategies)
+
+
+def account(desk: Desk, venue: Venue) -> dict[str, Any]:
+    """What the venue told of the account, of the instruments in use: what it holds, its fees, the smallest order."""
+    used = [desk.catalogue[name] for name in venue.instruments if name in desk.catalogue]
+    if not used:
+        return {}
+    assets = dict.fromkeys(asset for one in used for asset in (one.quote, one.base))
+    fees = [venue.fee(one.id) for one in used]
+    least: dict[str, Decimal] = {}
+    for one in used:
+        least[one.quote] = max(least.get(one.quote, one.min_notional), one.min_notional)
+    return {
+        "holds": {asset: plain(total) for asset in assets if (total := desk.ledger.total(venue.account, asset))},
+        "taker": _percent([fee.taker for fee in fees]),
+        "maker": _percent([fee.maker for fee in fees]),
+        "least_order": ", ".join(f"{plain(amount)} {asset}" for asset, amount in least.items() if amount),
+    }
+
+
+def _percent(rates: list[Decimal]) -> str:
+    low, high = min(rates), max(rates)
+    return f"{plain(low * 100)} %" if low == high else f"{plain(low * 100)} to {plain(high * 100)} %"
 
 
 def waits(desk: Desk, now_ns: int) -> list[str]:

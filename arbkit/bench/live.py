@@ -76,6 +76,7 @@ class _Run:
         self._desk, port, book = bench_desk(wire, tick, probe=clock.perf_ns if live else None)
         first, now_ns = synced(self._desk, port, book, wire)
         self._link = port.dialled[0]
+        self._native = wire.native
         self._rival = self._desk.books[f"rival:{wire.native}"]
         self._now_ns = now_ns
         self._texts = wire.texts[first:]

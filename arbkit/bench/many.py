@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from arbkit.bench.frame import BenchPort
 from arbkit.core.desk import Desk, Setup
@@ -72,7 +72,13 @@ def pick() -> tuple[Callable[[VenueSettings], Exchange], Any]:
 
 
 def make_desk(
-    venues: int, symbols: int, port: Port, now_ns: int, endpoints: Mapping[str, str] | None = None, **desk: Any
+    venues: int,
+    symbols: int,
+    port: Port,
+    now_ns: int,
+    endpoints: Mapping[str, str] | None = None,
+    strategy: type[SpreadArb] = SpreadArb,
+    probe: Callable[[], int] | None = None,
 ) -> Desk:
     """A desk on paper with so many venues and symbols, whose catalogue is known."""
     adapter, _ = pick()
@@ -80,13 +86,14 @@ def make_desk(
     listed = [f"A{number:02d}-USDT" for number in range(symbols)]
     setups = []
     for venue in names:
-        exchange: Exchange = adapter(VenueSettings(endpoints=dict(endpoints or {})))
+        exchange: Exchange = adapter(
+            VenueSettings(environment="sim" if endpoints else "prod", endpoints=dict(endpoints or {}))
+        )
         exchange.venue = venue
         setups.append(VenueSetup(exchange=exchange, account=f"{venue}:main", paper=PaperSetup(balances={})))
-    strategy = SpreadArb(symbols=listed)
-    slot = RunningStrategy("bench", strategy, cast("Any", TakerExecutor()))
+    slot = RunningStrategy("bench", strategy(symbols=listed), TakerExecutor())
     same = {symbol.partition("-")[0]: names for symbol in listed}
-    made = Desk(Setup(venues=setups, strategies=[slot], same=same), port, now_ns, **desk)
+    made = Desk(Setup(venues=setups, strategies=[slot], same=same), port, now_ns, probe=probe)
     for venue in names:
         for symbol in listed:
             base, _, quote = symbol.partition("-")

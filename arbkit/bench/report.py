@@ -19,13 +19,35 @@ __all__ = ["machine", "run"]
 
 
 def run(
-    name: str, *, loop_factory: Callable[[], AbstractEventLoop], frames: str | None = None, as_json: bool = False
+    name: str,
+    *,
+    loop_factory: Callable[[], AbstractEventLoop],
+    frames: str | None = None,
+    live: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Run the benchmark ``name`` and print the results. Returns the exit code."""
-    if name == "frame":
+    results: Sequence[Any]
+    if name == "frame" and live:
+        from arbkit.bench.live import live as received
+
+        results = received(loop_factory, frames)
+    elif name == "frame":
         from arbkit.bench.frame import frame
 
-        results: Sequence[Any] = frame(frames)
+        results = frame(frames)
+    elif name == "scale":
+        from arbkit.bench.scale import scale
+
+        results = scale()
+    elif name == "order":
+        from arbkit.bench.order import order
+
+        results = order()
+    elif name == "saturate":
+        from arbkit.bench.saturate import saturate
+
+        results = saturate(loop_factory)
     elif name == "floats":
         from arbkit.bench.floats import floats
 
@@ -64,6 +86,10 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
+def _shown(value: object) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -72,5 +98,5 @@ def _show(name: str, rows: Sequence[dict[str, Any]]) -> None:
     for key in rows[0]:
         table.add_column(key)
     for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(*(_shown(value) for value in row.values()))
     Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -23,7 +23,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from arbkit.app import simulated
-from arbkit.app.demo import Screen
 from arbkit.app.installed import installed
 from arbkit.app.launch import start
 from arbkit.app.plan import make_exchanges
@@ -109,9 +108,7 @@ def tick_to_order(
                     secrets=(),
                     folder=state,
                     seconds=seconds,
-                    as_json=True,
                     loop_factory=loop_factory,
-                    screen=Screen(silent=True),
                     histograms={"tick_to_order": ticks, "durable": durable},
                     history=history,
                 )

@@ -38,6 +38,7 @@ _COMMANDS = {
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
     "doctor": ("arbkit.cli.doctor", "What is wrong with machine, packages, configuration, keys, state and venues."),
     "fills": ("arbkit.cli.fills", "The fills, with their fees."),
+    "init": ("arbkit.cli.init", "Write a first configuration and strategy into a folder."),
     "instruments": ("arbkit.cli.instruments", "What the venues list, and what can be traded against what."),
     "journal": ("arbkit.cli.journal", "Show, check and rebuild what the journal holds."),
     "keys": ("arbkit.cli.keys", "Keys of venues: the vault, and what the keys may do."),
@@ -49,6 +50,7 @@ _COMMANDS = {
     "run": ("arbkit.cli.run", "Run a strategy, on paper by default."),
     "sim": ("arbkit.cli.sim", "Serve simulated venues on this machine."),
     "status": ("arbkit.cli.status", "The modes of a running desk, and why each pair is not traded now."),
+    "top": ("arbkit.cli.top", "Watch a running desk: what its terminal would show."),
     "strategies": ("arbkit.cli.strategies", "The installed strategies."),
 }
 

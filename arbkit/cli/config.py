@@ -6,8 +6,7 @@ import click
 
 from arbkit.cli import CREDENTIALS, OK, USAGE, settings
 from arbkit.cli.output import config_option, json_option
-from arbkit.config.load import BadConfig, BadCredentials
-from arbkit.config.load import load as load_config
+from arbkit.config.load import BadConfig, BadCredentials, wants_live
 from arbkit.config.load import schema as config_schema
 from arbkit.monitor.terminal import emit, show
 
@@ -24,7 +23,7 @@ def command() -> None:
 def check(config_file: str | None, live: bool, as_json: bool) -> int:
     """Print all mistakes; exit 2 (3 if only keys are wrong)."""
     try:
-        read = settings.load(config_file, live=live or _wants_live(config_file), strategy=True).config
+        read = settings.load(config_file, live=live or wants_live(config_file), whole=True).config
     except BadConfig as error:
         code = CREDENTIALS if isinstance(error, BadCredentials) else USAGE
         if not as_json:
@@ -37,7 +36,10 @@ def check(config_file: str | None, live: bool, as_json: bool) -> int:
         return OK
     for name, venue in sorted(read.venues.items()):
         show(f"{name}: {venue.environment}, account {venue.account}")
-    show(f"ok: {read.mode}, {len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}")
+    if not read.strategy.target:
+        show("no strategy yet: name it on the command line, or set target in [strategy]")
+    venues = f"{len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}"
+    show(", ".join([f"ok: {read.mode}", venues, *filter(None, [read.strategy.target])]))
     return OK
 
 
@@ -46,10 +48,3 @@ def schema() -> int:
     """Print the JSON Schema of arbkit.toml, for editors."""
     emit(config_schema())
     return OK
-
-
-def _wants_live(config_file: str | None) -> bool:
-    try:
-        return load_config(config_file).mode == "live"
-    except BadConfig:
-        return False

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from arbkit.cli.past import Question, amount, fold, options, print_rows, when
+from arbkit.cli.past import Question, amount, fold, options, print_rows, when, width
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import plain
 from arbkit.history import read
 from arbkit.history.views import DealRow, FillRow, OrderRow, Span
 from arbkit.monitor.terminal import emit, say, show
 
+_WIDE = 100
+"""A terminal of so many columns also shows the ids."""
 _PARTS = ("slippage", "fees", "latency", "unwind", "leftovers")
 
 
@@ -35,7 +37,10 @@ def command(asked: Question, number: str | None, split: bool) -> int:
             columns = ["time", "deal", ">expected", *(f">{part}" for part in _PARTS), ">realised"]
             print_rows(asked, rows, columns, _split, "no deals")
         else:
-            print_rows(asked, rows, ("time", "deal", "outcome", ">expected", ">realised", ">ms"), _row, "no deals")
+            columns = ["time", "deal", "outcome", ">expected", ">realised", ">ms", ">id"][
+                : 7 if width() >= _WIDE else 6
+            ]
+            print_rows(asked, rows, columns, lambda deal: _row(deal)[: len(columns)], "no deals")
         if asked.form == "table" and rows:
             _sums(history, asked, len(rows))
     return 0
@@ -51,6 +56,7 @@ def _row(deal: DealRow) -> Sequence[str]:
         amount(deal.expected),
         amount(deal.realised),
         ms,
+        str(deal.id),
     )
 
 

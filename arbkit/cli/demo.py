@@ -9,6 +9,7 @@ from arbkit.cli.output import json_option
 
 
 @click.command()
+@click.argument("target", metavar="[TARGET]", required=False)
 @click.option("--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, help="How long to trade.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of prices, edges and faults.")
 @click.option("--venues", default="", help="These simulated venues, by commas, or `all`; default: three of them.")
@@ -21,12 +22,18 @@ from arbkit.cli.output import json_option
 )
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
 @json_option
-def command(seconds: float, seed: int, venues: str, strategy: str, capture: str | None, as_json: bool) -> int:
-    """Trade on simulated venues over real sockets, with faults; then compare the balances of both sides."""
+def command(
+    target: str | None, seconds: float, seed: int, venues: str, strategy: str, capture: str | None, as_json: bool
+) -> int:
+    """Trade on simulated venues over real sockets, with faults; then compare the balances of both sides.
+
+    TARGET is your own strategy, as for arbkit run; the venues list BTC-USDT and ETH-USDT.
+    """
     from arbkit.app import demo
 
     names = [name.strip() for name in venues.split(",") if name.strip()]
     return demo.run(
+        strategy=target,
         seconds=seconds,
         seed=seed,
         venues=names,

@@ -92,7 +92,8 @@ def verify(state_folder: str | None, paper: bool, config_file: str | None, as_js
 @click.option("--force", is_flag=True, help="Although runs are lost that only the present history has.")
 @state_options
 def rebuild_(force: bool, state_folder: str | None, paper: bool, config_file: str | None, as_json: bool) -> int:
-    """Make the history anew from the journal and the diary. No run may be on the state folder."""
+    """Make the history anew from the journal and the diary. No run may be on the state folder. Exit code 2: it is
+    made, but a part of the journal is lost or damaged."""
     folder = _folder(state_folder, paper, config_file)
     with _locked(folder):
         try:
@@ -101,13 +102,13 @@ def rebuild_(force: bool, state_folder: str | None, paper: bool, config_file: st
             raise ConfigError(f"{folder}: the history cannot be made: {error.strerror}; the old one stays") from None
     if as_json:
         emit(done)
-        return 0
+        return 2 if done.problems else 0
     for problem in done.problems:
         say(f"PROBLEM: {problem}")
     per_deal = f", {done.bytes / done.deals:.0f} bytes a deal" if done.deals >= 1000 else ""
     show(f"{folder / schema.NAME}: {done.bytes / 1e6:.1f} MB{per_deal}")
     show(f"  {done.runs} runs, {done.deals} deals, {done.orders} orders, {done.fills} fills")
-    return 0
+    return 2 if done.problems else 0
 
 
 def _folder(state_folder: str | None, paper: bool, config_file: str | None) -> Path:
@@ -170,6 +171,7 @@ def _compare(folder: Path) -> list[str]:
     path = folder / schema.NAME
     try:
         with closing(open_to_read(path)) as old, TemporaryDirectory(prefix="arbkit-verify-") as place:
+            old.execute("BEGIN")  # a run may write meanwhile
             (checked,) = old.execute("PRAGMA quick_check(1)").fetchone()
             if checked != "ok":
                 return [f"{path}: {checked}: `arbkit journal rebuild` makes it anew"]

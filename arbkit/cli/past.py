@@ -22,7 +22,7 @@ from arbkit.core.types import plain
 from arbkit.history.views import Span
 from arbkit.monitor.terminal import clean, emit, show
 
-__all__ = ["TIME", "Question", "amount", "fold", "options", "print_rows", "state_options", "when", "where_is"]
+__all__ = ["TIME", "Question", "amount", "fold", "options", "print_rows", "state_options", "when", "where_is", "width"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -187,6 +187,11 @@ def amount(value: Decimal | None, *, sign: bool = True) -> str:
     return "0" if not value else text
 
 
+def width() -> int:
+    """Columns that a line may have: those of the terminal, elsewhere ``WIDTH``."""
+    return max(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH) if sys.stdout.isatty() else WIDTH
+
+
 def fold(name: str, names: Sequence[str]) -> str:
     """The legs of a deal: ``BTC-USDT binance>okx``, or every leg where the symbols differ."""
     symbols = {one.partition(":")[2] for one in names}
@@ -257,7 +262,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         days.append(when(int(at))[:10] if at.isdecimal() else "")
         lines.append([when(int(at), day=False) if at.isdecimal() else at, *(one.replace("\n", " ") for one in rest)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    most = max(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH) if sys.stdout.isatty() else WIDTH
+    most = width()
     if len(columns) == 3:
         _told(lines, days, widths, most)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from arbkit.config.load import Config, VenueConfig
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import plain
-from arbkit.monitor.terminal import say
+from arbkit.monitor.terminal import filled, say
 
 
 @click.command()
@@ -60,7 +61,8 @@ def command(
     if not config.venues:
         raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
     made = target.make(target.load(config.strategy.target, loaded.registry), config.strategy)
-    say("\n".join([_banner(config, live), *([] if live else _unknown_moves(made, config))]))
+    text = "\n".join([_banner(config, live), *([] if live else _unknown_moves(made, config))])
+    say(filled(text, sys.stderr))
     from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp
 
     return run(

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from arbkit.app import target
+from arbkit.app import mistakes, target
 from arbkit.config import load as config
-from arbkit.core.errors import ConfigError, CredentialsError
+from arbkit.config.reader import Reader
 from arbkit.core.protocols import Exchange
 from arbkit.plugins import registry as plugins
 
@@ -32,38 +32,24 @@ def load(
     live: bool = False,
     signed: bool = False,
     strategy: bool = False,
+    whole: bool = False,
 ) -> Loaded:
-    """Read the configuration, load the plugins that it allows, and check each venue's own options, with ``strategy``
-    also the settings of the strategy. ``signed``: see ``config.load.load``. Raises ``ConfigError`` with all
-    mistakes."""
-    registries: list[plugins.Registry] = []
-
-    def venues(only: Collection[str] | None) -> Collection[str]:
-        registries.append(plugins.load(only))
-        return registries[0].exchanges
-
-    def wrong(named: config.StrategyConfig) -> Mapping[str, str]:
-        return target.wrong(target.load(named.target, registries[0]), named) if named.target else {}
-
-    read = config.load(
-        path,
-        flags=flags,
-        params=params,
-        live=live,
-        signed=signed,
-        venues=venues,
-        settings=wrong if strategy else None,
-    )
-    registry = registries[0]
+    """Read the configuration, load the plugins that it allows, and check what they alone know (``app.mistakes``), with
+    ``strategy`` also the settings of the strategy, with ``whole`` the strategy itself and its executor. ``signed``: see
+    ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
+    registry = plugins.Registry()
     exchanges: dict[str, Exchange] = {}
-    mistakes = []
-    for name, venue in read.venues.items():
-        try:
-            exchanges[name] = registry.exchange(name)(venue.settings)
-            if live:
-                config.credentials(name, venue).signer()
-        except ConfigError as error:
-            wrong_key = isinstance(error, CredentialsError)
-            mistakes.append(config.Mistake("", f"venues.{name}", str(error), wrong_key))
-    config.fail(mistakes)
+
+    def also(read: config.Config, reader: Reader) -> Collection[str]:
+        nonlocal registry, exchanges
+        named = read.distributions if live or signed else read.distributions or None
+        registry = plugins.load(None if named is None else mistakes.distributions(named, reader))
+        exchanges = mistakes.venues(read, reader, registry, live=live)
+        if whole:
+            mistakes.strategy(read, reader, registry)
+        elif strategy and read.strategy.target:
+            mistakes.params(target.load(read.strategy.target, registry), read, reader)
+        return registry.exchanges
+
+    read = config.load(path, flags=flags, params=params, live=live, signed=signed, also=also)
     return Loaded(read, registry, exchanges)

@@ -34,6 +34,7 @@ __all__ = [
     "BadCredentials",
     "Config",
     "Credentials",
+    "LogConfig",
     "MetricsConfig",
     "Mistake",
     "StateConfig",
@@ -44,6 +45,7 @@ __all__ = [
     "fail",
     "load",
     "schema",
+    "wants_live",
 ]
 
 PREFIX = "ARBKIT_"
@@ -104,6 +106,17 @@ class MetricsConfig(Struct, frozen=True, kw_only=True):
     """None = no endpoint; 0 = any free port, which is logged (``run.metrics``)."""
 
 
+class LogConfig(Struct, frozen=True, kw_only=True):
+    """The table ``[log]``: the log as JSON lines in a file."""
+
+    file: str = ""
+    """"" = ``log.jsonl`` in the state folder if the run is on a terminal, else none: the lines are on stderr."""
+    most_mb: int = 20
+    """When the file has so many megabytes it is renamed, and a new one begins."""
+    keep: int = 5
+    """So many renamed files are kept."""
+
+
 class StateConfig(Struct, frozen=True, kw_only=True):
     """The table ``[state]``."""
 
@@ -134,6 +147,7 @@ class Config(Struct, frozen=True, kw_only=True):
     same: Mapping[str, tuple[str, ...]] = {}
     """By asset: the venues on which you know it to be one and the same asset."""
     metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
     """The only plugin distributions that are loaded, by every command; () = all, but none in live mode."""
@@ -175,17 +189,15 @@ def load(
     live: bool = False,
     params: Mapping[str, str] | None = None,
     signed: bool = False,
-    venues: Callable[[Collection[str] | None], Collection[str]] | None = None,
-    settings: Callable[[StrategyConfig], Mapping[str, str]] | None = None,
+    also: Callable[[Config, Reader], Collection[str]] | None = None,
 ) -> Config:
     """Read and check the configuration.
 
     ``path``: the file; None = ``arbkit.toml`` in the current folder, if it exists. ``flags``: dotted key -> value.
     ``params``: name -> text, as ``strategy.params``.
     ``live``: also check keys, distributions and hosts. ``signed``: keys are used but no order is sent: check
-    distributions, hosts and files as for a live run, neither the mode nor the keys. ``venues``: a function from the
-    distributions that may be loaded (None = all) to the existing venues; if given, unknown venues are mistakes.
-    ``settings``: a function to the mistakes in ``strategy.params``, by name; called after ``venues``.
+    distributions, hosts and files as for a live run, neither the mode nor the keys. ``also`` records the mistakes that
+    only plugins know, and returns the existing venues; if given, unknown venues are mistakes.
     Raises ``BadConfig`` (``BadCredentials`` if only keys are wrong).
     """
     signed = signed or live
@@ -196,13 +208,10 @@ def load(
         reader.text(["strategy", "params", name], text, Place(f"--param {name}"))
     config = reader.build(Config)
     _check(config, reader, live, signed)
-    if venues is not None:
-        there = venues(config.distributions if signed else config.distributions or None)
+    if also is not None:
+        there = also(config, reader)
         if live or config.distributions or not signed:  # else none is loaded, which is told already
             _check_venues(config, reader, there)
-    if settings is not None:
-        for name, why in settings(config.strategy).items():
-            reader.wrong(("strategy", "params", name), why)
     fail(reader.mistakes)
     return config
 
@@ -215,6 +224,12 @@ def distributions(env: Mapping[str, str] | None = None) -> Collection[str] | Non
     named = reader.build(Config).distributions
     fail([mistake for mistake in reader.mistakes if mistake.path.startswith("distributions")])
     return named or None
+
+
+def wants_live(path: str | Path | None = None) -> bool:
+    """Whether the configuration says ``mode = "live"``, whatever is wrong in it. Raises ``ConfigError`` for a file that
+    cannot be read."""
+    return _reader(path, os.environ, signed=False).build(Config).mode == "live"
 
 
 def schema() -> dict[str, Any]:
@@ -310,6 +325,9 @@ def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
         _check_ca_file(config.ca_file, reader, signed)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    for field, least in (("most_mb", 1), ("keep", 0)):
+        if getattr(config.log, field) < least:
+            reader.wrong(("log", field), f"must be {least} or more")
     for asset, venues in config.same.items():
         if len(set(venues)) < 2:
             reader.wrong(("same", asset), 'must name two venues or more, as ["binance", "okx"]')

@@ -16,13 +16,17 @@ from enum import EnumMeta
 from inspect import get_annotations
 from math import isfinite
 from types import SimpleNamespace
-from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from arbkit.core.errors import ConfigError
 
-__all__ = ["WrongSettings", "apply", "settings_of", "in_words", "wrong"]
+__all__ = ["AtLeast0", "Share", "WrongSettings", "apply", "settings_of", "in_words", "wrong"]
+
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+"""A fraction: 0.001 = 10 bps."""
+AtLeast0: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 _NOT = object()
 _OWN = frozenset({"asks", "due_ns", "executor", "near"})

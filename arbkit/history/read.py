@@ -107,9 +107,11 @@ def open_history(folder: Path) -> Past:
 # --- deals, orders, fills
 
 
-def _where(past: Past, span: Span, time: str, column: str) -> tuple[str, list[object]]:
-    """The condition of a span on a table."""
+def _where(past: Past, span: Span, time: str, column: str, deal: int | None = None) -> tuple[str, list[object]]:
+    """The condition of a span on a table; of one deal if it is given."""
     text, given = f"{time} >= ? AND {time} < ?", [span.since_ns, span.until_ns]
+    if deal is not None:
+        text, given = f"{text} AND deal = ?", [*given, deal]
     if span.symbol or span.venue:
         wanted = past.named(lambda name: any(span.has(one) for one in name.split("+")))
         text += f" AND {column} IN ({', '.join(map(str, wanted))})"
@@ -189,9 +191,7 @@ _ORDER = (
 
 def orders(past: Past, span: Span, deal: int | None = None) -> list[OrderRow]:
     """Those that were sent in the span, the oldest first; of one deal if it is given."""
-    where, given = _where(past, span, "sent_ns", "instrument")
-    if deal is not None:
-        where, given = f"{where} AND deal = ?", [*given, deal]
+    where, given = _where(past, span, "sent_ns", "instrument", deal)
     sql = f"SELECT {_ORDER} FROM orders WHERE {where}{_limited(span, 'sent_ns DESC, id DESC')}"  # noqa: S608 - ours
     return [_order(past, row) for row in reversed(past.rows(sql, given))]
 
@@ -223,9 +223,7 @@ def _order(past: Past, row: Sequence[Any]) -> OrderRow:
 
 def fills(past: Past, span: Span, deal: int | None = None) -> list[FillRow]:
     """Those that were booked in the span, the oldest first; of one deal if it is given."""
-    where, given = _where(past, span, "at_ns", "instrument")
-    if deal is not None:
-        where, given = f"{where} AND deal = ?", [*given, deal]
+    where, given = _where(past, span, "at_ns", "instrument", deal)
     sql = (
         'SELECT at_ns, "order", deal, account, instrument, side, trade_id, fills.qty, fills.px, fills.fees, maker,'  # noqa: S608
         f' exch_ns FROM fills JOIN orders ON orders.id = "order" WHERE {where}'

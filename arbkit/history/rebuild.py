@@ -54,8 +54,8 @@ def rebuild(
             counts = {table: _count(database, table) for table in ("runs", "deals", "orders", "fills")}
             if not force and into is None and (lost := _lost(path, database)):
                 raise ConfigError(
-                    f"{path} has {lost} runs that the journal has no more: they would be lost. Keep a copy of it, and "
-                    "use --force"
+                    f"{path} has {lost} that the journal has no more: they would be lost. Keep a copy of it, and use "
+                    "--force"
                 )
         if into is None:
             _replace(fresh, path)
@@ -86,14 +86,20 @@ def _fill(folder: Path, database: sqlite3.Connection, breath_s: float, until: At
             database.execute("PRAGMA journal_mode = WAL")
 
 
-def _lost(path: Path, database: sqlite3.Connection) -> int:
-    """How many runs of the old database the new one does not have."""
+def _lost(path: Path, database: sqlite3.Connection) -> str:
+    """What the old database has and the new one does not, as text; "" = nothing."""
     try:
         with closing(open_to_read(path)) as old:
-            runs = {row[0] for row in old.execute("SELECT at_ns FROM runs")}
+            for table, key in (("runs", "at_ns"), ("deals", "id")):
+                had, has = (
+                    {row[0] for row in each.execute(f"SELECT {key} FROM {table}")}  # noqa: S608 - our own words
+                    for each in (old, database)
+                )
+                if had - has:
+                    return f"{len(had - has)} {table}"
     except (FileNotFoundError, Damaged, sqlite3.Error):
-        return 0
-    return len(runs - {row[0] for row in database.execute("SELECT at_ns FROM runs")})
+        pass
+    return ""
 
 
 def _replace(fresh: Path, path: Path) -> None:

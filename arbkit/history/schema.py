@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -73,6 +74,7 @@ STEPS: Sequence[str] = (_RUNS_DEALS_ORDERS, _DIARY)
 VERSION = len(STEPS)
 _BUSY_S = 2.0
 """So long a reader or the writer waits for somebody else's lock."""
+_TRIES = 20
 _UNIT = Decimal("1e-8")
 _MOST = 1 << 63
 
@@ -119,24 +121,36 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     path.stat()
     if not os.access(path, os.R_OK):
         raise ConfigError(f"{path}: belongs to another user, or may not be read")
+    for _ in range(_TRIES):
+        try:
+            return _read_only(path)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                raise told(path, error) from None
+        except sqlite3.Error as error:
+            raise told(path, error) from None
+        threading.Event().wait(_BUSY_S / _TRIES)  # a run opens it just now
+    raise ConfigError(f"{path} cannot be opened: `arbkit journal rebuild` makes it anew")
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
     # without a log no process has it open, and nothing may be made beside it
     how = "mode=ro&readonly_shm=1" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    with _told(path):
-        found = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None)
-        try:
-            (version,) = found.execute("PRAGMA user_version").fetchone()
-            _check(path, version, VERSION)
-            if not version:
-                raise FileNotFoundError(2, "it is being made", str(path))
-            if version < VERSION:
-                raise ConfigError(
-                    f"{path} was written by an older arbkit (version {version}, this one reads {VERSION}): the next "
-                    "run brings it up to date, or `arbkit journal rebuild` makes it anew"
-                )
-            found.execute("PRAGMA query_only = 1")
-        except BaseException:
-            found.close()
-            raise
+    found = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None)
+    try:
+        (version,) = found.execute("PRAGMA user_version").fetchone()
+        _check(path, version, VERSION)
+        if not version:
+            raise FileNotFoundError(2, "it is being made", str(path))
+        if version < VERSION:
+            raise ConfigError(
+                f"{path} was written by an older arbkit (version {version}, this one reads {VERSION}): the next "
+                "run brings it up to date, or `arbkit journal rebuild` makes it anew"
+            )
+        found.execute("PRAGMA query_only = 1")
+    except BaseException:
+        found.close()
+        raise
     return found
 
 

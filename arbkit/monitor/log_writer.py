@@ -1,17 +1,19 @@
-"""Writes log events: JSON lines to a file or pipe, coloured text to a terminal. ``app`` creates it.
+"""Writes log events as JSON lines, and passes them to who shows them to a person. ``app`` creates it.
 
-A call only appends to a queue; a separate thread writes. If the queue is full, lines are dropped and counted, so the
-caller never waits.
+A call only appends to a queue; a separate thread strikes secrets, once for all readers, and writes. If the queue is
+full, lines are dropped and counted, so the caller never waits.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
+import os
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -20,23 +22,63 @@ import msgspec
 from arbkit.core.log import Log
 from arbkit.monitor.redactor import LONGEST, Redactor
 
-__all__ = ["LogWriter", "capture_libraries"]
+__all__ = ["LogFile", "LogWriter", "Sink", "capture_libraries"]
+
+Sink = Callable[[int, str, dict[str, Any]], None]
+"""Gets each event with its time, its fields struck. It runs on the writer's thread, and must not wait."""
+
+
+class LogFile:
+    """A file of lines that is renamed (``NAME.1``, ``NAME.2``...) when it has ``most_bytes``; ``keep`` old ones stay.
+    Only its owner can read it. Raises ``OSError`` if it cannot be opened."""
+
+    def __init__(self, path: Path, most_bytes: int, keep: int) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._handler = _Private(path, maxBytes=most_bytes, backupCount=keep, encoding="utf-8")
+
+    def write(self, text: str) -> None:
+        handler = self._handler
+        if handler.shouldRollover(logging.makeLogRecord({"msg": text})):
+            handler.doRollover()
+        if handler.stream is not None:
+            handler.stream.write(text)
+
+    def flush(self) -> None:
+        if self._handler.stream is not None:
+            self._handler.stream.flush()
+
+    def close(self) -> None:
+        self._handler.close()
+
+
+class _Private(RotatingFileHandler):
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_the_owner)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class LogWriter:
-    """The ``core.log.Log`` of a run. ``now_ns`` is the run's clock."""
+    """The ``core.log.Log`` of a run. ``now_ns`` is the run's clock. ``stream`` None = nothing is written, the events
+    only go to ``sinks``. ``ids``: fields that every line has, as the number of the run."""
 
     def __init__(
         self,
         now_ns: Callable[[], int],
-        stream: TextIO | None = None,
+        stream: TextIO | LogFile | None = None,
         *,
         secrets: Collection[str] = (),
+        ids: Mapping[str, object] | None = None,
+        sinks: Sequence[Sink] = (),
         most_waiting: int = 10_000,
         most_bytes: int = 8 << 20,
-        human: bool | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = stream
+        self._ids = dict(ids or {})
+        self._sinks = sinks
         self._now_ns = now_ns
         self._most = most_waiting
         self._most_bytes = most_bytes
@@ -45,7 +87,6 @@ class LogWriter:
         self._written = 0
         self._queue: SimpleQueue[tuple[int, str, dict[str, object], int] | None] = SimpleQueue()
         self._redactor = Redactor(secrets)
-        self._render = _human if (self._stream.isatty() if human is None else human) else _json
         self._overflowed = 0
         self._failed = 0
         self._reported = 0
@@ -89,9 +130,13 @@ class LogWriter:
     def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
         """False if writing failed (a full disk, a closed pipe, a field whose ``str`` raises)."""
         try:
-            line = self._render({"t": _iso(now_ns), "event": event, **self._redactor.event(fields)})
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            struck = self._redactor.event(fields)
+            for sink in self._sinks:
+                sink(now_ns, event, struck)
+            if self._stream is not None:
+                line = msgspec.json.encode({"t": _iso(now_ns), "event": event, **self._ids, **struck})
+                self._stream.write(line.decode() + "\n")
+                self._stream.flush()
         except Exception:
             return False
         return True
@@ -128,21 +173,3 @@ class _Forward(logging.Handler):
 def _iso(now_ns: int) -> str:
     seconds, rest = divmod(now_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
-
-
-def _json(event: dict[str, Any]) -> str:
-    return msgspec.json.encode(event).decode()
-
-
-_DIM, _BOLD, _CYAN, _MAGENTA, _PLAIN = (f"\x1b[{code}m" for code in (2, 1, 36, 35, 0))
-
-
-def _human(event: dict[str, Any]) -> str:
-    time, name = event.pop("t"), event.pop("event")
-    fields = (f" {_CYAN}{key}{_PLAIN}={_MAGENTA}{_word(value)}{_PLAIN}" for key, value in event.items())
-    return f"{_DIM}{time}{_PLAIN} {_BOLD}{name:<16}{_PLAIN}{''.join(fields)}"
-
-
-def _word(value: object) -> str:
-    """A text without blanks, quotes and "=" as it is, anything else as Python writes it."""
-    return value if isinstance(value, str) and not set(value) & set(" \t=\"'") else repr(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -50,7 +51,8 @@ async def serve(text: Callable[[], bytes], port: int = 0) -> MetricsServer:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise ConfigError(f"metrics.port: 127.0.0.1:{port} cannot be opened: {error.strerror}") from None
+        why = os.strerror(error.errno or 0)  # the loop's own text names the address again
+        raise ConfigError(f"metrics.port: 127.0.0.1:{port} cannot be opened: {why}") from None
     bound: int = runner.addresses[0][1]
     return MetricsServer(runner, bound)
 

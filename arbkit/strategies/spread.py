@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from msgspec import Meta
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
-from arbkit.core.settings import WrongSettings
+from arbkit.core.settings import AtLeast0, Share, WrongSettings
 from arbkit.core.types import BookState, Catalogue, Idle, Instrument, Leg, Opportunity, Side
 from arbkit.strategies.edge import Edge, Terms, top_ratio, walk
 from arbkit.strategies.pairs import SpreadMarket, SpreadPair, comparable, means, movable
@@ -25,9 +25,6 @@ from arbkit.strategies.reasons import why_idle
 __all__ = ["SpreadArb", "best_spread"]
 
 _SYNCED = BookState.SYNCED
-Share: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
-"""A fraction: 0.001 = 10 bps."""
-AtLeast0: TypeAlias = Annotated[float, Meta(ge=0)]
 
 
 def best_spread(

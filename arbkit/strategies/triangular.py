@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import combinations
-from math import inf, isfinite
+from math import inf
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.book import Book
 from arbkit.core.protocols import Strategy, View
+from arbkit.core.settings import AtLeast0, Share, WrongSettings
 from arbkit.core.types import Catalogue, Idle, Instrument, Leg, Opportunity, Side, plain
 from arbkit.strategies.cycle import Hop, Trip, around
 
@@ -101,17 +102,17 @@ class TriangularArb(Strategy):
     homes: Sequence[str] = ("USDT", "USDC", "USD")
     """A cycle begins and ends in the first of these assets that it has; one without any is left out. They should be
     worth about the same, because amounts are in them."""
-    min_edge: float = 0.0005
+    min_edge: Share = 0.0005
     """Minimum net edge of a trade."""
-    max_edge: float = 0.03
+    max_edge: Share = 0.03
     """A larger edge is probably a wrong quote. It is counted and not traded."""
-    max_notional: float = 1_000.0
+    max_notional: AtLeast0 = 1_000.0
     """The most that is spent of the asset where a cycle begins."""
-    slippage: float = 0.0001
+    slippage: Share = 0.0001
     """How far beyond the last level used each order may fill, as a fraction of price."""
-    latency_cost_per_s: float = 0.0002
+    latency_cost_per_s: AtLeast0 = 0.0002
     """Expected price move against each leg per second of book age and order latency, as a fraction of price."""
-    cooldown_s: float = 0.1
+    cooldown_s: AtLeast0 = 0.1
     """See the class."""
     one_by_one: bool = False
     """The legs go out one after the other, each for what the one before has brought: only the first asset has to be
@@ -119,31 +120,9 @@ class TriangularArb(Strategy):
 
     def __init__(self, **settings: object) -> None:
         """Raises ``ConfigError`` for an unknown setting or an invalid value."""
-        name = type(self).__name__
-        known = [key for key in TriangularArb.__annotations__ if not key.startswith("_")]
-        for key, value in settings.items():
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
-                raise ConfigError(f"strategy {name}: unknown setting {key!r}; {hint}")
-            setattr(self, key, value)
-        for key in ("venues", "assets", "homes"):
-            value = getattr(self, key)
-            value = (value,) if isinstance(value, str) else value
-            if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a list of names")
-            setattr(self, key, tuple(value))
-        for key in ("min_edge", "max_edge", "max_notional", "slippage", "latency_cost_per_s", "cooldown_s"):
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-                raise ConfigError(f"strategy {name}: {key} = {value!r} is not a number from 0 up")
-        if not isinstance(self.one_by_one, bool):
-            raise ConfigError(f"strategy {name}: one_by_one = {self.one_by_one!r} is not true or false")
-        if not self.min_edge <= self.max_edge < 1.0:
-            raise ConfigError(
-                f"strategy {name}: edges are fractions (0.001 = 10 bps); min_edge {self.min_edge} must not be above "
-                f"max_edge {self.max_edge}"
-            )
+        super().__init__(**settings)
+        if self.min_edge > self.max_edge:
+            raise WrongSettings(type(self), {"min_edge": f"must not be above max_edge, which is {self.max_edge}"})
         self.seen = 0
         """Number of looks above the minimum edge, before depth."""
         self.taken = 0

@@ -1,4 +1,4 @@
-"""Compiles the schema of MEXC's messages: of ``push.proto`` it makes ``push_pb2.py`` and ``push_pb2.pyi``.
+"""Compiles the schema of MEXC's messages: ``push.proto`` becomes ``push_pb2.py`` and ``push_pb2.pyi`` (for types).
 
 They are made beside the schema, also for an editable install, and go into the wheel. An unchanged file is not written.
 """

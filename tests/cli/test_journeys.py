@@ -69,7 +69,9 @@ def test_paper_without_balances_says_that_nothing_can_be_traded(desk: Any) -> No
     assert code == 0, err
     assert 'PAPER - live books, simulated fills (mode = "live", but no --live: nothing is sent)' in err
     assert "holds nothing, so nothing can be traded (balances = { USDT = 1000 } in [venues.okx])" in err
-    assert out.splitlines()[-1].startswith("0 deals (none), 0 orders; nothing booked.")
+    gain, deals = out.splitlines()[-2:]
+    assert gain == "gain     nothing booked"
+    assert deals.startswith("0 deals (none), 0 orders.")
 
 
 def test_a_symbol_that_no_venue_has_is_exit_2_with_a_sentence(desk: Any) -> None:

@@ -17,32 +17,30 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from arbkit.core.types import Secret, Side
-from arbkit.monitor.log_writer import LogWriter, capture_libraries
+from arbkit.monitor.board import Board
+from arbkit.monitor.log_writer import LogFile, LogWriter, capture_libraries
 from arbkit.monitor.redactor import LONGEST, Redactor
+from arbkit.monitor.words import line
 
 CANARY = "CANARYdeadbeef0123"
 NOON = 1_700_000_000_123_456_789
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def lines(say: Callable[[LogWriter], None], **settings: Any) -> list[str]:
-    stream = settings.pop("stream", None) or io.StringIO()
-    log = LogWriter(lambda: NOON, stream, **settings)
+def lines(say: Callable[[LogWriter], None], *, human: bool = False, **settings: Any) -> list[str]:
+    """What is written; ``human``: what a terminal shows."""
+    stream, board = io.StringIO(), Board()
+    log = LogWriter(lambda: NOON, stream, sinks=[board], **settings)
     say(log)
     log.close()
-    return list(stream.getvalue().splitlines())
+    return [line(told) for told in board.watched(0).lines] if human else stream.getvalue().splitlines()
 
 
 def test_an_event_is_one_json_line_for_programs() -> None:
     """Time, event and fields; exact numbers as text."""
-    (line,) = lines(
+    (written,) = lines(
         lambda log: log("deal.closed", deal=7, outcome="hedged", net=Decimal("0.42"), side=Side.BUY, ms=1.5)
     )
-    assert json.loads(line) == {
+    assert json.loads(written) == {
         "t": "2023-11-14T22:13:20.123456Z",
         "event": "deal.closed",
         "deal": 7,
@@ -55,10 +53,8 @@ def test_an_event_is_one_json_line_for_programs() -> None:
 
 def test_a_terminal_gets_readable_text() -> None:
     """Not JSON, but also one line per event."""
-    (line,) = lines(lambda log: log("link.up", link="okx.public.0"), stream=Terminal())
-    assert "link.up" in line
-    assert "okx.public.0" in line
-    assert not line.startswith("{")
+    (shown,) = lines(lambda log: log("book.stale", instrument="okx:BTC-USDT", why="old"), human=True)
+    assert shown == "22:13:20 book okx:BTC-USDT is too old: old; not traded"
 
 
 @pytest.mark.parametrize("human", [False, True])
@@ -150,11 +146,10 @@ def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
 @pytest.mark.parametrize("human", [False, True])
 def test_control_characters_are_escaped(human: bool) -> None:
     """A venue's text cannot fake a line or control the terminal."""
-    (line,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
-    body = line.replace("\x1b[0m", "").replace("\x1b[1m", "") if human else line
-    for character in ("\x1b[2J", "\x9b", "\u2028", "\u202e"):
-        assert character not in body
-    assert "a\\" in line
+    (shown,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
+    for character in ("\x1b", "\x9b", "\u2028", "\u202e"):
+        assert character not in shown
+    assert "a\\" in shown
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits() -> None:
@@ -207,10 +202,30 @@ def test_warnings_of_libraries_become_log_events() -> None:
             logging.getLogger("aiohttp.client").warning("bad header token=%s", CANARY)
             logging.getLogger("aiohttp.client").info("not this")
 
-    (line,) = lines(say)
-    said = json.loads(line)
+    (written,) = lines(say)
+    said = json.loads(written)
     assert (said["event"], said["logger"], said["level"]) == ("library", "aiohttp.client", "warning")
-    assert CANARY not in line
+    assert CANARY not in written
+
+
+def test_a_file_is_renamed_when_it_is_full(tmp_path: Path) -> None:
+    """So many old ones stay; no line is lost or broken at the change, and each has the number of its run."""
+    file = LogFile(tmp_path / "log" / "log.jsonl", most_bytes=2_000, keep=3)
+    log = LogWriter(lambda: NOON, file, ids={"run": 7})
+    for i in range(200):
+        log("x", i=i, text="y" * 40)
+    log.close()
+    file.close()
+    files = sorted((tmp_path / "log").iterdir())
+    assert [each.name for each in files] == ["log.jsonl", "log.jsonl.1", "log.jsonl.2", "log.jsonl.3"]
+    assert all(each.stat().st_size <= 2_000 and each.stat().st_mode & 0o777 == 0o600 for each in files)
+    rows = [
+        json.loads(text) for each in (files[3], files[2], files[1], files[0]) for text in each.read_text().splitlines()
+    ]
+    assert [row["i"] for row in rows] == list(range(200))[-len(rows) :]
+    assert {row["run"] for row in rows} == {7}
+    with pytest.raises(FileExistsError):
+        LogFile(tmp_path / "log" / "log.jsonl" / "below", most_bytes=1, keep=1)
 
 
 def test_the_page_lists_every_event() -> None:

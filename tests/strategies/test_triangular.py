@@ -88,6 +88,21 @@ def test_a_cycle_that_is_not_there_is_a_mistake_with_a_reason(made, settings, te
         TriangularArb(**settings).instruments(listed(made, "BTC-USDT", "ETH-USDT"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"min_edge": 0.05}, "min_edge: must not be above max_edge, which is 0.03"),
+        ({"min_egde": 0.01}, "min_egde: .*min_edge"),
+        ({"slippage": 1.5}, "slippage"),
+        ({"one_by_one": "perhaps"}, "one_by_one"),
+    ],
+)
+def test_wrong_settings_are_told_by_name(settings, text):
+    """As those of every strategy."""
+    with pytest.raises(ConfigError, match=text):
+        TriangularArb(**settings)
+
+
 # --- what it takes ----------------------------------------------------------------------------------------------------
 
 

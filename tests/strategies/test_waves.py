@@ -299,7 +299,7 @@ def test_in_doubt_only_what_has_filled_is_taken_back(three):
     three.absent(2).closed(Outcome.REVERSED)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.integers(0, 100), min_size=3, max_size=3),
     st.lists(st.integers(0, 100), max_size=12),
@@ -307,8 +307,8 @@ def test_in_doubt_only_what_has_filled_is_taken_back(three):
     st.sampled_from(["0", "0.001"]),
 )
 def test_whatever_fills_the_deal_ends_even(made, first, later, waves, fee):
-    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum and a lot of
-    each asset left over; and no order breaks a rule (``Table.send`` looks)."""
+    """Any parts of the orders fill, in any waves: the deal is closed with no more than an order's minimum and a lot
+    over of each asset; and no order breaks a rule (``Table.send`` looks)."""
     three = Three(made, fee=fee).start(around(waves))
     parts = [*first, *later]
     index = 0

@@ -186,10 +186,10 @@ class Sender:
         for command in commands:
             self._count(command)
             venue = self._venues[command.account.partition(":")[0]]
-            venue.moved()
             if not isinstance(command, NewOrder):
                 if venue.paper is not None:
                     venue.paper.submit([command], now_ns)
+                    venue.moved()
                 else:
                     self._requests.ask(venue.rest, command, now_ns)
             elif venue.paper is not None:
@@ -202,7 +202,6 @@ class Sender:
         """Orders with their tokens."""
         for out in granted:
             self._count(out.order)
-            out.venue.moved()
         self._send(granted, now_ns)
 
     def _count(self, command: Command) -> None:

@@ -72,6 +72,8 @@ class Tracker:
         if change.unclaimed:
             return None
         order = change.order
+        if order is not None and change.old is not change.new and OrdStatus.UNKNOWN in (change.old, change.new):
+            self._told(order, "order.proved" if change.old is OrdStatus.UNKNOWN else "order.unknown")
         if order is not None and order.cum_qty and not order.streamed:
             self._untold.setdefault(order.cl_ord_id, (now_ns, order))
         self._note(venue, change, now_ns)
@@ -116,10 +118,17 @@ class Tracker:
         order = venue.orders.timed_out(cl_ord_id, now_ns)
         return [] if order is None else [self._doubt(venue, order, now_ns)]
 
+    def _told(self, order: Order, event: str) -> None:
+        """An order became UNKNOWN, or its outcome became known."""
+        intent = order.intent
+        self._log(
+            event, cl_ord_id=order.cl_ord_id, instrument=intent.instrument, deal=intent.deal, status=order.status.value
+        )
+
     def _doubt(self, venue: Venue, order: Order, now_ns: int) -> Order:
         self._counters.orders[venue.exchange.venue, "unknown"] += 1
         venue.health.mishap("orders in doubt", health.UNKNOWN, now_ns)
-        self._log("order.unknown", cl_ord_id=order.cl_ord_id, instrument=order.intent.instrument)
+        self._told(order, "order.unknown")
         self._question(venue, order, now_ns)
         return order
 
@@ -212,12 +221,12 @@ class Tracker:
         for verdict in venue.resolver.tick(now_ns):
             if isinstance(verdict, ProvedAbsent):
                 change = venue.orders.absent(verdict.cl_ord_id, now_ns)
-                self._log("order.absent", cl_ord_id=verdict.cl_ord_id, why=verdict.why)
+                self._log("order.absent", **_ids(venue, verdict.cl_ord_id), why=verdict.why)
                 if (known := self.refused(change, now_ns)) is not None:
                     proved.append(known)
             elif isinstance(verdict, Unresolved):
                 self._counters.alarms["unresolved"] += 1
-                self._log("order.unresolved", cl_ord_id=verdict.cl_ord_id, why=verdict.why)
+                self._log("order.unresolved", **_ids(venue, verdict.cl_ord_id), why=verdict.why)
             elif venue.paper is not None:
                 venue.paper.submit([verdict], now_ns)
             else:
@@ -239,6 +248,12 @@ class Tracker:
         venue.orders.timed_out(cl_ord_id, now_ns)
         self._question(venue, order, now_ns)
         return order
+
+
+def _ids(venue: Venue, cl_ord_id: str) -> dict[str, object]:
+    """An order as the log names it."""
+    order = venue.orders.get(cl_ord_id)
+    return {"cl_ord_id": cl_ord_id, "deal": 0 if order is None else order.intent.deal}
 
 
 def own_update(order: Order, now_ns: int) -> OrderUpdate:

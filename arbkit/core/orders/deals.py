@@ -22,17 +22,20 @@ CLOSED     ``Deal.close``                              a late fill -> UNWINDING
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from arbkit.core.errors import LocalProtocolError
-from arbkit.core.types import Fill, Opportunity, Side
+from arbkit.core.types import Fill, Opportunity, Side, plain
 
 if TYPE_CHECKING:
     from arbkit.core.orders.orders import Order
 
 __all__ = ["MOVES", "Deal", "DealLeg", "DealState", "Outcome"]
+
+_MEAN = Context(prec=10)
+"""Significant digits of a mean price."""
 
 
 class DealState(Enum):
@@ -290,6 +293,16 @@ class Deal:
     def add(self, leg: DealLeg) -> None:
         """One more leg, for a hedge at a place where the plan has none."""
         self.legs.append(leg)
+
+    def traded(self) -> list[dict[str, str]]:
+        """What filled, by leg and side, in the order of the legs: ``side``, ``instrument``, ``qty`` and the mean
+        ``px``, as text."""
+        return [
+            {"side": side.value, "instrument": leg.instrument, "qty": plain(qty), "px": plain(_MEAN.divide(worth, qty))}
+            for leg in self.legs
+            for side, qty, worth in ((Side.BUY, leg.bought, leg.paid), (Side.SELL, leg.sold, leg.received))
+            if qty
+        ]
 
     def net(self, account: str = "") -> dict[str, Decimal]:
         """Net gain per asset over all legs (of one account), after fees. A leg without ``quote`` uses the deal's

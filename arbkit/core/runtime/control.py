@@ -1,5 +1,5 @@
-"""The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode`` and
-``arbkit status`` are its clients.
+"""The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode``,
+``arbkit status`` and ``arbkit top`` are its clients.
 
 A client sends one JSON line (``ModeAsked``) and gets one back (``ModesTold``).
 """
@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +35,8 @@ class ModeAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     why: str = ""
     idle: bool = False
     """The answer is to tell why each pair is not traded now."""
+    watch: int | None = None
+    """The answer is to tell what a terminal shows, and its lines from this number on."""
 
 
 class ScopeMode(Struct, frozen=True):
@@ -46,6 +49,8 @@ class ModesTold(Struct, frozen=True, kw_only=True):
 
     modes: dict[str, ScopeMode] = {}
     idle: list[Idle] = []
+    watched: Any = None
+    """What a terminal shows (``monitor.picture.Glimpse``), if it was asked for."""
     error: str = ""
 
 

@@ -10,9 +10,10 @@ import asyncio
 import functools
 import signal
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from arbkit.core.desk import Desk
 from arbkit.core.money.limits import PERSON
@@ -59,7 +60,8 @@ class Ending(Enum):
 
 class Runtime:
     """The desk's ``Port``: everything the desk sends goes through it. Create it, create the desk with it, then call
-    ``run(desk, runtime)``. ``state``: the folder of the kill file and of the control port; None = it has neither."""
+    ``run(desk, runtime)``. ``state``: the folder of the kill file and of the control port; None = it has neither.
+    ``watched``: what a client of the control port gets that watches the run, from a number of a line on."""
 
     def __init__(
         self,
@@ -70,11 +72,13 @@ class Runtime:
         opener: Connect | None = None,
         tape: TapeFile | None = None,
         state: Path | None = None,
+        watched: Callable[[int], Any] | None = None,
     ) -> None:
         self.clock = clock
         self.journal_file = journal
         self.tape = tape
         self._kill_file = None if state is None else KillFile(state)
+        self._watched = watched
         self._killed: dict[str, Mode] = {}
         """What the kill file asks for."""
         self._control = None if state is None else control.ControlPort(state, self._asked)
@@ -179,6 +183,8 @@ class Runtime:
             if problem := desk.scope_problem(asked.scope):
                 return control.ModesTold(error=problem)
             self.ask(asked.scope, asked.mode, PERSON, "control port", asked.why or "asked for by arbkit mode")
+        if asked.watch is not None and self._watched is not None:
+            return control.ModesTold(watched=self._watched(asked.watch))
         modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}
         return control.ModesTold(modes=modes, idle=desk.reasons.now(self.clock.now_ns()) if asked.idle else [])
 

@@ -401,7 +401,7 @@ class Engine:
                 self._sender.journal(late)
         for anomaly in change.anomalies:
             self._counters.alarms["order_anomaly"] += 1
-            self._log("order.anomaly", cl_ord_id=intent.cl_ord_id, what=anomaly)
+            self._log("order.anomaly", cl_ord_id=intent.cl_ord_id, deal=intent.deal, what=anomaly)
         if not change.changed:
             return
         if change.new is not change.old:
@@ -418,6 +418,15 @@ class Engine:
         intent = order.intent
         venue = self._venues[intent.account.partition(":")[0]]
         if order.status is OrdStatus.REJECTED:
+            if order.reason is not None and order.reason is not RejectReason.GATE:
+                self._log(
+                    "order.rejected",
+                    cl_ord_id=order.cl_ord_id,
+                    instrument=intent.instrument,
+                    deal=intent.deal,
+                    reason=order.reason.value,
+                    text=order.text,
+                )
             span_ns = venue.refusals.refused(order, () if deal is None else deal.orders.values(), now_ns)
             if span_ns:
                 if order.reason not in _NO_RULE:
@@ -719,6 +728,7 @@ class Engine:
             outcome=outcome.value,
             why=deal.why,
             pair=deal.pair,
+            legs=deal.traded(),
             net={asset: str(amount) for asset, amount in deal.net().items() if amount},
             expected=round(deal.expected_net, 8),
             orders=len(deal.orders),

@@ -51,10 +51,11 @@ _LOST: Final = "hedges that left while no record could be written are unknown to
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
         judge="machinery",
-        says="^[0-9.]+ s: the desk raised ConfigError: strategy SpreadArb: ETH-USDT needs two venues",
+        says="^[0-9.]+ s: the desk raised ConfigError: strategy "
+        "(SpreadArb: ETH-USDT needs two venues|TriangularArb: no venue has three pairs)",
         weather=("delist",),
         also=_ENDS,
-        reason="SpreadArb refuses a symbol that fewer than two venues list: a process that starts after a symbol was "
+        reason="a built-in strategy refuses a symbol that too few venues list: a process that starts after a symbol was "
         "delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
         seed=0,
         kinds=("delist", "crash"),

@@ -1,0 +1,67 @@
+"""Makes the picture of a run for a terminal: one look at the desk. ``app.status`` asks for it once a second."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from arbkit.core.desk import Desk
+from arbkit.core.types import Mode, plain
+from arbkit.monitor.picture import Picture, VenueLine
+
+__all__ = ["Painter"]
+
+IDLE_NS = 3_000_000_000
+"""To ask why each pair is not traded takes time of the loop: so often."""
+
+
+class Painter:
+    """``kind``: ``live``, ``paper`` or ``demo``."""
+
+    def __init__(self, desk: Desk, kind: str, began_ns: int) -> None:
+        self._desk = desk
+        self._kind = kind
+        self._began_ns = began_ns
+        self._idle = ""
+        self._idle_ns = 0
+
+    def picture(self, why: Mapping[str, str], *, stopping: bool, now_ns: int) -> Picture:
+        """The run now. ``why``: for each venue why it cannot trade, "" = it can."""
+        desk = self._desk
+        if now_ns >= self._idle_ns + IDLE_NS:
+            self._idle_ns = now_ns
+            self._idle = idle(desk, now_ns)
+        asset = desk.setup.limits.asset
+        marked = desk.ledger.marked(desk.prices.last, asset)
+        books = desk.books.values()
+        return Picture(
+            at_ns=now_ns,
+            began_ns=self._began_ns,
+            kind=self._kind,
+            mode=desk.gate.mode().value,
+            venues=[VenueLine(name, why.get(name, "connecting")) for name in desk.venues],
+            asset=asset,
+            marked=None if marked is None else plain(round(marked, 8)),
+            deals=dict(desk.counters.deals),
+            open_deals=len(desk.engine.deals),
+            held=len(desk.held()),
+            unresolved=len(desk.unresolved()),
+            idle=self._idle,
+            stopping=stopping,
+            books=(sum(1 for book in books if book.trusted), len(books)),
+        )
+
+
+def idle(desk: Desk, now_ns: int) -> str:
+    """Why nothing is traded now, in one text: the mode, or the most common reason with one pair as an example."""
+    if desk.gate.mode() is not Mode.ACTIVE:
+        return desk.gate.why() or desk.gate.killed or f"the mode is {desk.gate.mode().value}"
+    rows = desk.reasons.now(now_ns)
+    if dead := desk.reasons.nothing(rows):
+        return dead
+    if not rows or not all(one.reason for one in rows):
+        return ""
+    reason, count = Counter(one.reason for one in rows).most_common(1)[0]
+    one = next(one for one in rows if one.reason == reason)
+    share = f"{count} of {len(rows)} pairs: " if len(rows) > 1 else ""
+    return f"{share}{reason}, as {one.name}: {one.text}"
