@@ -20,6 +20,9 @@ from arbkit.testing.recorder import record, write_frames
 
 Bench = Callable[..., list[dict[str, Any]]]
 VENUES = sorted(plugins.load(dialects=True).dialects)
+PACKED = ("htx", "mexc")
+"""Venues whose frames are no text."""
+TEXT = [name for name in VENUES if name not in PACKED]
 RECORDED = [
     pytest.param(venue, name, marks=pytest.mark.recordings(venue, name))
     for venue, name in (("binance", "frames-small2021"), ("okx", "frames-transcoded-seq"), ("bybit", "frames"))
@@ -125,7 +128,16 @@ def benched(bench: Bench, venue: str, path: str) -> None:
     assert row["median_us"] > 0
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", PACKED)
+def test_packed_frames_are_refused(
+    frames: Callable[[str], str], capsys: pytest.CaptureFixture[str], venue: str
+) -> None:
+    """The usual way would have to unpack them first."""
+    assert cli._run(["bench", "frame", "--frames", frames(venue)]) == 2
+    assert "the benchmark reads text only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("venue", TEXT)
 def test_a_file_of_frames_is_benched(bench: Bench, frames: Callable[[str], str], venue: str) -> None:
     """``--frames``, for each venue."""
     benched(bench, venue, frames(venue))
@@ -138,7 +150,7 @@ def test_a_recording_of_each_venue_is_benched(bench: Bench, venue: str, name: st
 
 
 @pytest.mark.quiet
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", TEXT)
 def test_frames_of_each_venue_are_read_faster_than_the_usual_way(
     bench: Bench, frames: Callable[[str], str], venue: str
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import statistics
 import sys
 from collections import Counter
@@ -144,6 +145,10 @@ def recorded(recording: str) -> tuple[BookStream, str, float]:
     return wire, Path(recording).name, _changes(wire)
 
 
+_SNAPSHOT = re.compile('"(?:lastUpdateId|microtimestamp)"')
+"""A field of the answer to a request for a book."""
+
+
 def _changes(wire: BookStream) -> float:
     return statistics.median(text.count('["') for text in wire.texts)
 
@@ -159,9 +164,12 @@ def _recorded(path: Path) -> BookStream:
     counts: Counter[tuple[str, str]] = Counter()
     snapshots: dict[str, str] = {}
     for one in frames:
-        text = one.payload if isinstance(one.payload, str) else one.payload.decode("utf-8", "replace")
+        try:
+            text = one.payload if isinstance(one.payload, str) else one.payload.decode()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path}: frames of {venue} are packed; the benchmark reads text only") from None
         if one.kind == "http":
-            snapshots.update({word: text for word in one.url.replace("&", "=").split("=") if '"lastUpdateId"' in text})
+            snapshots.update({word: text for word in re.split("[&=/?]", one.url) if _SNAPSHOT.search(text)})
             continue
         try:
             change = read(json.loads(text))
