@@ -227,8 +227,8 @@ def test_the_account_is_told_on_its_socket() -> None:
     order_id = client.place(timeInForce="IOC", price="63000")["data"]["orderId"]
     told = client.pushed + client.wait(0.5)
     rows = [one["data"] for one in told if one.get("topic") == topics[0]]
-    assert [row["type"] for row in rows][0] == "received"
-    assert [row["type"] for row in rows][-1] == "filled"
+    assert rows[0]["type"] == "received"
+    assert rows[-1]["type"] == "filled"
     assert {row["orderId"] for row in rows} == {order_id}
     assert not [row for row in rows if "fee" in row]
     assert {one["data"]["currency"] for one in told if one.get("topic") == topics[1]} == {"BTC", "USDT"}
