@@ -80,7 +80,7 @@ READ_ONLY = {
     "": "whole books each second and trades of /ws, of 2021",
     "-swap": "swaps: whole books, with sizes in contracts",
 }
-TAPES = {"-transcoded-mbp": {"frames": 445, "symbols": {"btcusdt"}, "levels": 150, "window": 4}}
+TAPES = {"-transcoded-mbp": {"frames": 447, "symbols": {"btcusdt"}, "levels": 150, "window": 4}}
 ENDPOINTS = [
     (
         VenueSettings(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import arbkit.venue as kit
 from arbkit_kucoin import sockets, tables
@@ -23,8 +24,12 @@ _OPTIONS = {"depth": tuple(sockets.FEEDS)}
 """Allowed values, the default first."""
 BOOKS_PER_LINK = 90
 """200 topics are safe on one connection: books and trades."""
-_PUBLIC = {"send_limit": kit.RateLimit("requests", 250, 10 * kit.S)}
-_PRIVATE = {"send_limit": kit.RateLimit("requests", 90, 10 * kit.S)}
+_LINKS: dict[str, Any] = {
+    "most": BOOKS_PER_LINK,
+    "public": {"send_limit": kit.RateLimit("requests", 250, 10 * kit.S)},
+    "sockets": {kit.Role.PRIVATE: {"send_limit": kit.RateLimit("requests", 90, 10 * kit.S)}},
+    "life_ns": kit.DAY,
+}
 """Of one connection: 300 and 100 messages in 10 s; some are left for pings."""
 
 
@@ -55,17 +60,7 @@ class Kucoin:
         self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
-        private = {kit.Role.PRIVATE: _PRIVATE}
-        return kit.usual_links(
-            "kucoin",
-            instruments,
-            account,
-            trades,
-            most=BOOKS_PER_LINK,
-            public=_PUBLIC,
-            sockets=private,
-            life_ns=kit.DAY,
-        )
+        return kit.usual_links("kucoin", instruments, account, trades, **_LINKS)
 
     def session(self, link: kit.LinkSpec, catalogue: kit.Catalogue, signer: kit.Signer | None) -> kit.Session:
         context = kit.Context(link, catalogue, signer, str)
