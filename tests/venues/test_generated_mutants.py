@@ -165,7 +165,7 @@ def window_kept(side: Any, levels: Sequence[Any]) -> None:
     CHANGE(side, [level for level in levels if level.qty or side.sign * level.px > side.sign * far])
 
 
-def merged(side: Any, levels: Sequence[Any], depth: int) -> None:
+def merged(side: Any, levels: Sequence[Any], keep: int = 0, most: int = 0) -> None:
     """A snapshot is added to the old book."""
     CHANGE(side, levels)
 
