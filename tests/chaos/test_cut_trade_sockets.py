@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
+from rotated import rotated
 
 from arbkit.core.types import NewOrder, RejectReason, Role, Side, VenueSettings
 from arbkit.plugins import registry as plugins
@@ -85,7 +86,7 @@ def before_it_reached_the_venue(watched, is_order):
     watched.reaches = lambda link, text: not is_order(link, text)
 
 
-@pytest.mark.parametrize("venue", BY_SOCKET)
+@pytest.mark.parametrize("venue", rotated(BY_SOCKET, 0))
 def test_cut_after_the_venue_has_it(everyone, venue):
     """Every order of the run: the venue has exactly one of each, all are found and booked, the deals end balanced.
 
@@ -101,7 +102,7 @@ def test_cut_after_the_venue_has_it(everyone, venue):
     assert run.report.deals.total() >= 5
 
 
-@pytest.mark.parametrize("venue", BY_SOCKET)
+@pytest.mark.parametrize("venue", rotated(BY_SOCKET, 2))
 def test_cut_before_the_venue_has_it(everyone, venue):
     """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is reversed."""
     run = Run(everyone, venue, before_it_reached_the_venue, seconds=60.0)
@@ -111,7 +112,7 @@ def test_cut_before_the_venue_has_it(everyone, venue):
     assert run.report.paths["proved absent"] == len(run.cuts)
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", rotated(VENUES, 1))
 def test_every_answer_is_lost(everyone, venue):
     """By socket or by REST (the trade link is never up in the second half): one order per intent."""
     lost = Fault(kind="lose_ack", venue=venue, count=0, cut=True)
@@ -134,7 +135,7 @@ def test_every_answer_is_lost(everyone, venue):
     assert run.accepted == Counter(run.left)
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", rotated(VENUES, 2))
 def test_every_request_is_lost(everyone, venue):
     """No order arrives, on any channel, until the faults end: all are proved absent and none is sent again."""
     run = Run(everyone, venue, None, [Fault(kind="lose_request", venue=venue, count=0)], seconds=60.0)
@@ -144,7 +145,7 @@ def test_every_request_is_lost(everyone, venue):
     assert run.report.paths["proved absent"] == lost
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", rotated(VENUES, 3))
 def test_throttled_orders_are_never_sent_again(everyone, venue):
     """A "too many requests" answer to an order: UNKNOWN, queried, proved absent, and sent once."""
     throttle = Fault(kind="throttle", venue=venue, at_s=2.0, every_s=9.0, for_s=2.0, count=0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from rotated import rotated
 
 from arbkit import SpreadArb
 from arbkit.core.desk import Desk
@@ -105,7 +106,7 @@ def count(run: VirtualRun, *parts: str) -> list[int]:
 LISTS = ("/myTrades", "/trade/fills", "/execution/list")
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", rotated(NAMES, 3))
 def test_a_leg_at_a_venue_that_bans_us_is_taken_back_elsewhere(venue: str) -> None:
     """The order fills by a third, then its venue refuses everything for a minute, still with the better price: the rest
     is taken back at the open venue at once, not after the ban."""
@@ -131,7 +132,7 @@ def test_a_leg_at_a_venue_that_bans_us_is_taken_back_elsewhere(venue: str) -> No
     assert differences(run) == []
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", rotated(NAMES, 0))
 def test_a_trade_made_by_hand_does_not_block_the_proof(venue: str) -> None:
     """An order is lost on its way while the account's owner trades the same pair: absence is proved within a minute,
     and the leg of the deal is closed."""
@@ -150,7 +151,7 @@ def test_a_trade_made_by_hand_does_not_block_the_proof(venue: str) -> None:
     assert [row["outcome"] for event, row in told if event == "deal.closed"] != []
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", rotated(NAMES, 1))
 def test_a_leg_without_proof_is_told_and_taken_back_and_the_questions_become_rare(venue: str) -> None:
     """The order is lost and nobody answers for it, for ten minutes: the other leg is told and sold again after half a
     minute, the deal stays open, few questions are asked; with the first answers it is proved and closed."""
@@ -176,7 +177,7 @@ def test_a_leg_without_proof_is_told_and_taken_back_and_the_questions_become_rar
     assert run.stop()
 
 
-@pytest.mark.parametrize("venue", [name for name in NAMES if by_socket(name)])
+@pytest.mark.parametrize("venue", rotated([name for name in NAMES if by_socket(name)], 2))
 def test_the_next_run_proves_a_lost_order_although_its_journal_lacks_another(venue: str) -> None:
     """The first of two deals loses an order, the second one fills, then the process dies. The fills of the second are
     listed in the next run, which does not know its orders: the proof comes within a minute, for few questions."""

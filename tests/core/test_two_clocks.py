@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rotated import rotated
 
 from arbkit import SpreadArb
 from arbkit.core.money.limits import LimitsConfig
@@ -47,7 +48,7 @@ def other(venue: str) -> str:
     return next(name for name in NAMES if name != venue)
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", rotated(NAMES, 0))
 def test_a_clock_of_ours_that_is_wrong_costs_only_a_warning(venue: str) -> None:
     """Five seconds ahead or behind, and the fills of one venue must be fetched because its private stream was mute: all
     deals end balanced and as soon as with a right clock, the ledgers are equal."""
@@ -77,7 +78,7 @@ def test_a_clock_of_ours_that_is_wrong_costs_only_a_warning(venue: str) -> None:
         assert slowest_ms(skew_s) <= right_ms + 500
 
 
-@pytest.mark.parametrize("venue", NAMES)
+@pytest.mark.parametrize("venue", rotated(NAMES, 1))
 @pytest.mark.parametrize("step_s", [3.0, -3.0])
 def test_a_step_of_a_venues_clock_is_followed_within_a_minute(venue: str, step_s: float) -> None:
     """The clock of one venue jumps, and its way becomes longer, so that new samples are less sharp than the old ones:
@@ -103,9 +104,8 @@ def test_a_step_of_a_venues_clock_is_followed_within_a_minute(venue: str, step_s
     assert differences(run) == []
 
 
-@pytest.mark.parametrize(
-    ("venue", "from_s", "for_s"), [*((name, 0.0, 40.0) for name in NAMES), (NAMES[-1], 20.0, 330.0)]
-)
+@pytest.mark.parametrize("venue", rotated(NAMES, 2))
+@pytest.mark.parametrize(("from_s", "for_s"), [(0.0, 40.0), pytest.param(20.0, 330.0, marks=pytest.mark.long)])
 def test_a_feed_that_is_late_is_not_traded_for_as_long_as_it_is_late(venue: str, from_s: float, for_s: float) -> None:
     """Its frames come three seconds late, from the first one or from the middle of the run: no deal."""
     told = Told()

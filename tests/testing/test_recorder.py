@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from rotated import rotated
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import BookState, VenueSettings
@@ -17,7 +18,7 @@ from arbkit.testing.recording import Replay, Summary, read_frames
 REGISTRY = plugins.load(dialects=True)
 
 
-@pytest.mark.parametrize("venue", sorted(REGISTRY.dialects))
+@pytest.mark.parametrize("venue", rotated(sorted(REGISTRY.dialects), 3))
 @pytest.mark.parametrize("file", ["frames.jsonl", "frames.jsonl.gz"])
 def test_a_simulated_venue_is_recorded(venue: str, file: str, tmp_path: Path) -> None:
     """The file has all frames; the adapter makes two books of them, without a gap. The same seed, the same frames."""
