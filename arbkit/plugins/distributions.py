@@ -42,11 +42,11 @@ def found() -> list[Found]:
     """All of them by name, arbkit's own first."""
     everything = list(distributions())
     ours = list(_once((dist, entries) for dist in everything if (entries := _entries(dist))))
-    homes = {normal_name(dist.name or ""): home for dist, _ in ours if (home := _editable(dist)) is not None}
+    homes = {normal_name(_name(dist)): home for dist, _ in ours if (home := _editable(dist)) is not None}
     foreign = _foreign([_folder(dist) for dist, _ in ours], everything)
     made = []
     for dist, entries in ours:
-        home = homes.get(normal_name(dist.name or ""))
+        home = homes.get(normal_name(_name(dist)))
         if _folder(dist).suffix == ".egg-info" and home is not None and _folder(dist).is_relative_to(home):
             continue  # the build folder of one that is installed from there
         made.append(_described(dist, entries, foreign.get(_folder(dist), "")))
@@ -94,6 +94,10 @@ def _metadata(dist: Distribution) -> dict[str, str]:
     return {name: dist.metadata[name] for name in dist.metadata}
 
 
+def _name(dist: Distribution) -> str:
+    return _metadata(dist).get("Name", "")
+
+
 def _described(dist: Distribution, entries: Sequence[EntryPoint], owner: str) -> Found:
     about, home = _metadata(dist), _editable(dist)
     source = "index" if home is None else "editable"
@@ -112,7 +116,7 @@ def _described(dist: Distribution, entries: Sequence[EntryPoint], owner: str) ->
 
 def _problem(dist: Distribution, owner: str) -> str:
     folder = _folder(dist)
-    name = _metadata(dist).get("Name", "")
+    name = _name(dist)
     if not name:
         return f"{folder}: its METADATA has no name"
     if folder.suffix != ".dist-info":
@@ -136,7 +140,7 @@ def _foreign(folders: Sequence[Path], everything: Sequence[Distribution]) -> dic
         record = "\n" + (dist.read_text("RECORD") or "") if others else ""
         for folder in others:
             if f"\n{folder.name}/" in record or f'\n"{folder.name}/' in record:
-                owners[folder] = dist.name or "?"
+                owners[folder] = _name(dist) or "?"
     return owners
 
 

@@ -21,6 +21,14 @@ ORDER = NewOrder(
     account="a", instrument="a:BTC-USDT", cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1), deal=1
 )
 STATUSES = (429, 500, 503)
+PLACED = {
+    "bitstamp": ("/buy/", "/sell/"),
+    "cryptocom": ("/create-order",),
+    "kraken": ("/AddOrder",),
+    "kucoin": ("POST /api/v1/hf/orders",),
+    "mexc": ("POST /api/v3/order",),
+}
+"""Where an order is placed at venues that also read, or ask for a token, by POST."""
 BY_SOCKET = [venue for venue in VENUES if Role.TRADE in REGISTRY.exchange(venue)(VenueSettings()).route(ORDER)]
 
 
@@ -106,7 +114,7 @@ def test_cut_after_the_venue_has_it(everyone, venue):
 def test_cut_before_the_venue_has_it(everyone, venue):
     """The venue has none of them, nothing is sent again, each is proved absent, and the other leg is reversed."""
     run = Run(everyone, venue, before_it_reached_the_venue, seconds=60.0)
-    assert len(run.cuts) >= 3
+    assert len(run.cuts) >= 2
     assert not any(run.accepted[one] for one in run.cuts)
     assert run.accepted == Counter([one for one in run.left if one not in run.cuts])
     assert run.report.paths["proved absent"] == len(run.cuts)
@@ -180,9 +188,11 @@ def test_orders_taken_behind_an_error_are_found(everyone, venue, status):
 
         watched.dial = refused
 
-    path = {"kraken": "/AddOrder"}.get(venue, "POST")  # Kraken reads by POST too
-    fault = Fault(kind="status", venue=venue, path=path, status=status, applied=True, count=0)
-    run = Run(everyone, venue, over_rest, [fault])
+    faults = [
+        Fault(kind="status", venue=venue, path=path, status=status, applied=True, count=0)
+        for path in PLACED.get(venue, ("POST",))
+    ]
+    run = Run(everyone, venue, over_rest, faults)
     assert run.report.fired["status"] == len(run.left) >= 1
     assert run.accepted == Counter(run.left)
     assert set(run.sends.values()) == {1}

@@ -394,15 +394,17 @@ class Packed(Reference):
 class Costly(Reference):
     """Names a limit that is not declared."""
 
-    def cost(self, what: Any, role: Role) -> Sequence[tuple[str, int]]:
-        return (("no_such_bucket", 1),)
+    def __init__(self, settings: VenueSettings) -> None:
+        super().__init__(settings)
+        self.cost = lambda what, role: (("no_such_bucket", 1),)
 
 
 class Free(Reference):
     """No request costs anything."""
 
-    def cost(self, what: Any, role: Role) -> Sequence[tuple[str, int]]:
-        return ()
+    def __init__(self, settings: VenueSettings) -> None:
+        super().__init__(settings)
+        self.cost = lambda what, role: ()
 
 
 class Listed(Reference):

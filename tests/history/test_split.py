@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 import pytest
@@ -175,7 +175,7 @@ def test_the_parts_are_the_difference(deal: tuple[Expectation, list[Traded]], pr
     assert found is not None
     assert abs(Fraction(found.realised) - worth(orders, prices)) <= Fraction(1, 2 * 10**8)
     told = found.slippage + found.fees + found.latency + found.unwind + found.leftovers
-    assert told == found.realised - expected.net.quantize(D("1e-8"))
+    assert told == found.realised - expected.net.quantize(D("1e-8"), ROUND_HALF_EVEN)
     paid = sum((fee * prices.get(asset, D(1)) for order in orders for asset, fee in order.fees), D(0))
     assert -paid <= found.fees + D("1e-8") <= expected.fees - paid + D("2e-8")
 

@@ -111,12 +111,13 @@ def test_a_captured_run_tells_all_but_its_secrets(stage: Any, until: Any, tmp_pa
     run.wait("deal.closed", 12)
 
     url = run.wait("run.metrics")[0]["url"]
-    seen = run.metrics()
     for venue in VENUES:
-        assert seen[f'arbkit_messages_received_total{{link="{venue}.public.0"}}'] > 0
+        received = f'arbkit_messages_received_total{{link="{venue}.public.0"}}'
+        until(lambda received=received: run.metrics().get(received, 0) > 0, received)
         for symbol in ("BTC-USDT", "ETH-USDT"):
             name = f'arbkit_book_state{{instrument="{venue}:{symbol}",state="synced"}}'
             until(lambda name=name: run.metrics()[name] == 1, name)
+    seen = run.metrics()
     assert seen['arbkit_deals_total{outcome="hedged"}'] > 0
     assert seen["arbkit_opportunities_taken_total"] >= 12
     for name in ("tick_to_order", "decode", "book", "decision"):

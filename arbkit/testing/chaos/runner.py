@@ -112,6 +112,12 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
     return report
 
 
+def _longest_s(watched: Watched) -> float:
+    """How long an order may still arrive at one of the venues: its absence is proved only after that."""
+    able = [venue.exchange.capabilities for venue in watched.desk.venues.values()]
+    return max(one.order_window_ns + one.order_timeout_ns for one in able) / 1e9
+
+
 def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     """Trade, stop, end the weather, and wait until nothing is open. Every other seed sees fair weather before the stop,
     and must trade in it."""
@@ -130,7 +136,7 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     if watched.stopped_ns == NEVER:  # it died after the stop: the new process trades, and would do so at the end
         watched.run_for(STORM_S, lambda: True)
         watched.stop_desk()
-    watched.run_for(HEALED_S, lambda: watched.desk.idle)
+    watched.run_for(HEALED_S + _longest_s(watched), lambda: watched.desk.idle)
     # a pause that a venue has told is kept also when the weather has ended: ten minutes after a ban, at Bybit
     watched.run(watched.paused_ns + round(HEALED_S * 1e9), lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9

@@ -245,7 +245,8 @@ class Watched(VirtualRun):
         self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
-            if frame.kind == "reply" and "error" in frame.text:  # it may not repeat the order's id
+            text = frame.text.lower()
+            if frame.kind == "reply" and ("error" in text or "too_many" in text):  # it may not repeat the order's id
                 link = self._links.get(frame.conn)
                 for cl_ord_id in (self.truth.refused | self._refused).intersection(self.unheard):
                     if self.left[cl_ord_id] == link:

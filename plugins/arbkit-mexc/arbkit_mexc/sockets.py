@@ -27,6 +27,8 @@ PING_NS = 10 * kit.S
 RENEW_NS = 1_500 * kit.S
 """A listen key lives 60 minutes; MEXC advises to renew it each 30, and refuses when it is done each few seconds."""
 _ORDERS, _DEALS, _ACCOUNT = _PRIVATE = [f"spot@private.{name}.v3.api.pb" for name in ("orders", "deals", "account")]
+_KEY = re.compile(r"[A-Za-z0-9*]+")
+"""A listen key; of stars on a tape, which has no secrets."""
 _TOPIC = re.compile(r"spot@[\w.@]+")
 
 
@@ -118,7 +120,7 @@ class Private:
             refused = VERDICTS.refused_login("mexc", code, text)
             raise refused or kit.RemoteProtocolError(f"mexc gave no listen key: HTTP {answer.status} {text}")
         self._key = kit.text(rows.row(bytes(reply.data)), "listenKey")
-        if not self._key.isalnum():
+        if not _KEY.fullmatch(self._key):
             raise kit.RemoteProtocolError("mexc gave no listen key: the answer has none")
         return kit.Dial(kit.Secret(f"{self._url}?listenKey={self._key}"))
 
