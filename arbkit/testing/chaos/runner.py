@@ -39,6 +39,8 @@ FAIR_S = 120.0
 """In fair weather, each venue must have an order of ours within this time."""
 HEALED_S = 120.0
 """After the end of the weather, the desk must be idle within this time."""
+PROOF_S = 30.0
+"""Where an order may arrive later than that: within so long after it cannot any more."""
 LISTED_S = 80.0
 """After that, the balances must be equal within this time."""
 PACE = 0.1
@@ -136,7 +138,7 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     if watched.stopped_ns == NEVER:  # it died after the stop: the new process trades, and would do so at the end
         watched.run_for(STORM_S, lambda: True)
         watched.stop_desk()
-    watched.run_for(HEALED_S + _longest_s(watched), lambda: watched.desk.idle)
+    watched.run_for(max(HEALED_S, PROOF_S + _longest_s(watched)), lambda: watched.desk.idle)
     # a pause that a venue has told is kept also when the weather has ended: ten minutes after a ban, at Bybit
     watched.run(watched.paused_ns + round(HEALED_S * 1e9), lambda: watched.desk.idle)
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
