@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from arbkit.core.counters import Counters
+from arbkit.core.counters import Counters, Histogram
 from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import HOLD_NS, Sender
 from arbkit.core.log import Log
@@ -109,7 +109,9 @@ class Tracker:
             venue.acknowledged(now_ns - order.sent_ns)
             if now_ns - order.sent_ns > health.SLOW_NS:
                 venue.health.mishap("slow answers", health.SLOW, now_ns)
-            self._counters.ack.observe((now_ns - order.sent_ns) / 1000)
+            took_us = (now_ns - order.sent_ns) / 1000
+            self._counters.ack.observe(took_us)
+            self._counters.ack_of.setdefault(venue.exchange.venue, Histogram()).observe(took_us)
 
     # --- silence
 

@@ -163,6 +163,7 @@ class Deal:
         "orders",
         "outcome",
         "pair",
+        "prices",
         "reduces",
         "sent_ns",
         "state",
@@ -203,6 +204,8 @@ class Deal:
         self.outcome: Outcome | None = None
         self.why = ""
         """What decided the outcome, as text."""
+        self.prices: tuple[tuple[str, Decimal], ...] = ()
+        """At its end, of the other assets that it moved, in ``asset``, where they are known."""
         self.carried = Decimal(0)
         """What earlier deals left of the first of ``assets`` and this one trades off: its legs are planned to differ by
         it, the other way round."""
