@@ -13,10 +13,10 @@ from arbkit.core.types import Mode
 from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.shapes import Acted, AskMode, AskNow, AskRelease, AskVenue
 
-__all__ = ["ACTIONS", "Kind", "act"]
+__all__ = ["ACTIONS", "Deed", "act"]
 
 
-class Kind(Struct, frozen=True):
+class Deed(Struct, frozen=True):
     """One action. ``problem``: why it cannot be done, with the status of the answer; None = it can."""
 
     body: type[Struct]
@@ -44,12 +44,12 @@ def _mode(body: AskMode | AskVenue) -> ModeAsked:
     return ModeAsked(mode=Mode(body.mode), scope=body.scope, why=body.why)
 
 
-ACTIONS: Mapping[str, Kind] = {
-    "mode": Kind(AskMode, _mode, _no_scope),
-    "kill": Kind(AskNow, lambda body: ModeAsked(mode=Mode.HALTED, why=body.why)),
-    "venue": Kind(AskVenue, _mode, _no_venue),
-    "resolve": Kind(AskNow, lambda body: ModeAsked(what="resolve", why=body.why)),
-    "release": Kind(AskRelease, lambda body: ModeAsked(what="release", scope=body.scope, why=body.why), _not_held),
+ACTIONS: Mapping[str, Deed] = {
+    "mode": Deed(AskMode, _mode, _no_scope),
+    "kill": Deed(AskNow, lambda body: ModeAsked(mode=Mode.HALTED, why=body.why)),
+    "venue": Deed(AskVenue, _mode, _no_venue),
+    "resolve": Deed(AskNow, lambda body: ModeAsked(what="resolve", why=body.why)),
+    "release": Deed(AskRelease, lambda body: ModeAsked(what="release", scope=body.scope, why=body.why), _not_held),
 }
 
 

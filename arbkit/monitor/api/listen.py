@@ -56,6 +56,12 @@ class Listener:
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        """Those that are open."""
+        server = self._runner.server
+        return [] if server is None else list(server.connections)
+
     def arrived(self, request: web.Request) -> None:
         """The head of a request has come."""
         self._silent.discard(request.protocol)

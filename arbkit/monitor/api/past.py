@@ -22,7 +22,7 @@ from arbkit.history import read
 from arbkit.history.views import Alarm, BalanceRow, DealRow, FillRow, GainRow, OrderRow, RunRow, Span
 from arbkit.monitor.api.shapes import Amount
 
-__all__ = ["PAGES", "Page", "Pages", "page_of", "span_of"]
+__all__ = ["PAGES", "Page", "PastPages", "page_of", "span_of"]
 
 MOST = 500
 """Rows of a page."""
@@ -100,7 +100,7 @@ def _told(name: str, value: Any) -> Any:
     return value
 
 
-class Pages:
+class PastPages:
     """The history in the state folder ``folder``."""
 
     def __init__(self, folder: Path) -> None:

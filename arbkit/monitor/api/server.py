@@ -22,7 +22,7 @@ from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.feeds import Feeds
 from arbkit.monitor.api.files import Files
 from arbkit.monitor.api.listen import Listener
-from arbkit.monitor.api.past import PAGES, Pages, span_of
+from arbkit.monitor.api.past import PAGES, PastPages, span_of
 from arbkit.monitor.api.samples import Samples
 from arbkit.monitor.api.schema import document
 from arbkit.monitor.api.shapes import TOPICS, Failure, Login, Session, Subscribe
@@ -54,8 +54,9 @@ class ApiServer:
         self._feeds = Feeds(facts, self._samples)
         self._sockets = Sockets(self._feeds)
         self._files = Files()
-        self._pages = Pages(facts.folder)
+        self._pages = PastPages(facts.folder)
         self._waiting = 0
+        self._app = web.Application(middlewares=[self._middleware], client_max_size=_BODY)
         self._listener: Listener | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,13 +72,23 @@ class ApiServer:
         return f"http{'s' if self._secure else ''}://{at}/"
 
     @property
+    def resources(self) -> list[web.AbstractResource]:
+        """All that can be asked for."""
+        return list(self._app.router.resources())
+
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        """Those that are open."""
+        return [] if self._listener is None else self._listener.connections
+
+    @property
     def link(self) -> str:
         """A new link that logs a browser in, once, and may act."""
         return self._access.link("trade")
 
     async def start(self) -> None:
         """Listen. Raises ``ConfigError`` if that is not possible."""
-        app = web.Application(middlewares=[self._middleware], client_max_size=_BODY)
+        app = self._app
         get, post = app.router.add_get, app.router.add_post
         get(f"{API}/ws", self._sockets.serve)
         get(f"{API}/session", self._session)

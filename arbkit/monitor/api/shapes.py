@@ -419,7 +419,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot", tag_field="kin
 
 
 class Changes(Struct, frozen=True, kw_only=True, tag="changes", tag_field="kind"):
-    """The rows that are new or changed, whole, and the keys of those that are gone."""
+    """The rows that are new or changed, whole, and the keys of those that are gone. A client that was slow may be told
+    of the end of a row that it never had."""
 
     topic: Topic
     at_us: int
