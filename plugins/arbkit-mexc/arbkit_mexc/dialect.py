@@ -183,7 +183,7 @@ class MexcDialect:
             message = msgspec.json.decode(text, type=_Message)
         except msgspec.DecodeError:
             return  # an unknown message gets no answer
-        if message.method == "PING":
+        if message.method in ("PING", "ping"):  # the page has PING; ccxt lives on the venue's sockets with ping
             state.tell({"id": 0, "code": 0, "msg": "PONG"})
         elif message.method in ("SUBSCRIPTION", "UNSUBSCRIPTION"):
             self._streams.change(state, message.method, message.params, message.id, now_ns)
