@@ -265,6 +265,48 @@ rows_read(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return read_raw(state, args[0], args[1]);
 }
 
+/* One attribute of a message: 0, or -1 with an error. */
+static int
+read_side(State *state, PyObject *message, PyObject *name, PyObject *otherwise)
+{
+    PyObject *value = PyObject_GetAttr(message, name);
+    if (value == NULL) {
+        return -1;
+    }
+    int done = 0;
+    if ((PyObject *)Py_TYPE(value) == state->raw) {
+        PyObject *levels = read_raw(state, value, otherwise);
+        done = levels == NULL ? -1 : PyObject_SetAttr(message, name, levels);
+        Py_XDECREF(levels);
+    }
+    Py_DECREF(value);
+    return done;
+}
+
+/* What `reader` returns is called with a message. `bound`: the module and `otherwise`. */
+static PyObject *
+read_sides(PyObject *bound, PyObject *message)
+{
+    State *state = PyModule_GetState(PyTuple_GetItem(bound, 0));
+    PyObject *otherwise = PyTuple_GetItem(bound, 1);
+    if (read_side(state, message, state->bids, otherwise) < 0 ||
+        read_side(state, message, state->asks, otherwise) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef sides = {"sides", read_sides, METH_O, "Read the attributes bids and asks of a message."};
+
+PyObject *
+rows_reader(PyObject *module, PyObject *otherwise)
+{
+    PyObject *bound = PyTuple_Pack(2, module, otherwise);
+    PyObject *result = bound == NULL ? NULL : PyCFunction_NewEx(&sides, bound, NULL);
+    Py_XDECREF(bound);
+    return result;
+}
+
 /* --- levels of any kind --- */
 
 /* An attribute as a double: 0, or -1 with an error. */
