@@ -123,6 +123,8 @@ async def _ccxt_round(source: Source) -> Round:
     rival, fees, crossed = (1.0, 1e9), 1 + 2 * _FEE, 0
     text_type = aiohttp.WSMsgType.TEXT
 
+    waiting = client.future("orderbook::" + SYMBOL)
+
     def one(text: str) -> None:
         nonlocal crossed
         client.handle_message(aiohttp.WSMessage(text_type, text, None))
@@ -134,7 +136,6 @@ async def _ccxt_round(source: Source) -> Round:
         nonlocal waiting
         waiting = client.future("orderbook::" + SYMBOL)
 
-    waiting = client.future("orderbook::" + SYMBOL)
     took = _each(source, one, ready)
     best = book["bids"][0][0], book["asks"][0][0]
     waiting.cancel()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
-from typing import IO
+from typing import IO, Self
 
 import msgspec
 from msgspec import Struct
@@ -52,7 +52,8 @@ def peers(recording: str | None = None) -> list[PeerResult]:
     found = [name for name, package in PEERS.items() if find_spec(package) is not None]
     if not found:
         raise ConfigError(
-            "there is nothing to compare with: make peers makes an environment with cryptofeed and ccxt and runs this in it"
+            "there is nothing to compare with: make peers makes an environment with cryptofeed and ccxt, "
+            "and runs this in it"
         )
     if missing := PEERS.keys() - set(found):
         print(f"not installed, so not compared: {', '.join(missing)}", file=sys.stderr)  # noqa: T201 - for the user
@@ -111,7 +112,7 @@ class _Process:
             text=True,
         )
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> Self:
         self._line()
         return self
 
@@ -133,5 +134,5 @@ class _Process:
 
     def round(self, number: int) -> Round:
         """Read all frames of a source once."""
-        print(number, file=self._in, flush=True)  # noqa: T201 - to the process
+        print(number, file=self._in, flush=True)
         return msgspec.json.decode(self._line(), type=Round)

@@ -92,11 +92,11 @@ class Public:
 
     def read(self, socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
         start = data if isinstance(data, str) else data[:96].decode("latin-1")
-        if start[:11] != '{"stream":"':
-            return self._loose(socket, data, now_ns)
         stream = start[11 : start.find('"', 11)]
         known = self._diffs.get(stream)
         if known is None:
+            if start[:11] != '{"stream":"':
+                return self._loose(socket, data, now_ns)
             return self._other(socket, stream.partition("@")[2], data, now_ns)
         native, book = known
         diff = rows.diff_frame(data).data

@@ -179,6 +179,15 @@ sweep(Ladder *self)
 
 /* --- change and replace --- */
 
+static PyObject *
+best_px(const Ladder *self)
+{
+    if (self->held == 0) {
+        return PyFloat_FromDouble(self->sign > 0.0 ? 0.0 : (double)INFINITY);
+    }
+    return PyFloat_FromDouble(self->sign * self->keys[self->held - 1]);
+}
+
 /* The pairs of the second argument. Rows are read where they are: they outlive the call, in which no other code runs. */
 static int
 pairs_of(State *state, PyObject *levels, Pairs *found)
@@ -239,7 +248,7 @@ ladder_change(PyObject *module, PyObject *const *args, Py_ssize_t count)
     } else {
         trim(self);
     }
-    Py_RETURN_NONE;
+    return best_px(self);
 }
 
 /* Sort by key; equal ones keep their order. `spare` is as large. */
@@ -357,7 +366,7 @@ ladder_replace(PyObject *module, PyObject *const *args, Py_ssize_t count)
     } else {
         swept(self);
     }
-    Py_RETURN_NONE;
+    return best_px(self);
 }
 
 /* --- what a reader sees --- */
@@ -487,12 +496,8 @@ ladder_iter(PyObject *op)
 static PyObject *
 get_best_px(PyObject *op, void *unused)
 {
-    const Ladder *self = (const Ladder *)op;
     (void)unused;
-    if (self->held == 0) {
-        return PyFloat_FromDouble(self->sign > 0.0 ? 0.0 : (double)INFINITY);
-    }
-    return PyFloat_FromDouble(self->sign * self->keys[self->held - 1]);
+    return best_px((const Ladder *)op);
 }
 
 static PyObject *

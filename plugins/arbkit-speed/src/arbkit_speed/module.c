@@ -76,7 +76,8 @@ release(void *module)
 
 static PyMethodDef functions[] = {
     {"change", (PyCFunction)(void (*)(void))ladder_change, METH_FASTCALL,
-     "change($module, ladder, levels, /)\n--\n\nSet absolute sizes. 0 deletes, also a level that is not there."},
+     "change($module, ladder, levels, /)\n--\n\nSet absolute sizes. 0 deletes, also a level that is not there.\n"
+     "Returns the best price."},
     {"replace", (PyCFunction)(void (*)(void))ladder_replace, METH_FASTCALL,
      "replace($module, ladder, levels, keep=0, most=0, /)\n--\n\nTake these levels in place of all that was there."},
     {"rows", (PyCFunction)(void (*)(void))rows_read, METH_FASTCALL,
