@@ -20,7 +20,7 @@ from msgspec import Struct
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.healing import Healing
 from arbkit.app.metrics import sources
-from arbkit.app.notes import NotedLog, Notes
+from arbkit.app.notes import Notes, noted
 from arbkit.app.plan import RunPlan, make_desk, plan_of
 from arbkit.app.recovery import code_version, open_journal, recover
 from arbkit.app.status import Watch
@@ -203,7 +203,9 @@ def start(
     board = Board(face)
     writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
     past = History(folder.path, size, writer) if history else None
-    log = Healing(NotedLog(writer, past, clock, secrets), clock.now_ns)
+    if past is not None:
+        writer.pass_to(noted(past))
+    log = Healing(writer, clock.now_ns)
     if face is not None and isinstance(log_to, LogFile):
         log("run.log", file=str(log_to.path))
     for text in left.elsewhere:
@@ -237,6 +239,7 @@ def start(
         notes.end(ending, code, run_ns, clock.now_ns())
     finally:
         if past is not None:
+            writer.flush()  # the history gets its last events, and the log what the history says at its end
             past.close()
         writer.close()
         if face is not None:
