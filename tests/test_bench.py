@@ -16,6 +16,7 @@ from arbkit.bench import live as bench_live
 from arbkit.bench import order as bench_order
 from arbkit.bench import peer as bench_peer
 from arbkit.bench import peers as bench_peers
+from arbkit.bench import saturate as bench_saturate
 from arbkit.bench import scale as bench_scale
 from arbkit.plugins import registry as plugins
 from arbkit.testing import corpus
@@ -215,12 +216,12 @@ def test_peers_end_with_the_same_book_and_a_ratio_to_the_better(monkeypatch: pyt
 class Way:
     """A way in this process."""
 
-    source: bench_peer.Source
+    source: bench_peer.PeerSource
 
-    def __init__(self, read: Callable[[bench_peer.Source], bench_peer.Round]) -> None:
+    def __init__(self, read: Callable[[bench_peer.PeerSource], bench_peer.PeerRound]) -> None:
         self._read = read
 
-    def round(self, number: int) -> bench_peer.Round:
+    def round(self, number: int) -> bench_peer.PeerRound:
         return self._read(self.source)
 
 
@@ -229,3 +230,15 @@ def test_peers_that_are_not_installed_are_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(bench_peers, "find_spec", lambda name: None)
     assert cli._run(["bench", "peers"]) == 2
     assert "make peers" in capsys.readouterr().err
+
+
+def test_ages_keep_quantiles_without_keeping_each() -> None:
+    """Quantiles in ms to a hundredth; ages before the epoch of the sender and very old ones count at the ends."""
+    ages = bench_saturate.Ages()
+    assert ages.at(0.5) is None
+    for ms in (3, 1, 2, 40_000):
+        ages.add(ms * 1_000_000 + 4_000)
+    ages.add(-5)
+    assert [ages.at(share) for share in (0.0, 0.25, 0.5, 0.99, 1.0)] == [0.0, 1.0, 2.0, 10_000.0, 10_000.0]
+    ages.clear()
+    assert ages.at(1.0) is None

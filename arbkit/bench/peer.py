@@ -22,13 +22,13 @@ from msgspec import Struct
 from arbkit.bench.frame import CHANGES, WARM_UP, BookStream, ours, recorded, seeded
 from arbkit.bench.measure import calibration_ns, perf_ns
 
-__all__ = ["Round", "sources"]
+__all__ = ["PeerRound", "sources"]
 
 SYMBOL = "BTC/USDT"
 _FEE = 0.001
 
 
-class Round(Struct):
+class PeerRound(Struct):
     """One round of one way."""
 
     took: list[int]
@@ -39,7 +39,7 @@ class Round(Struct):
     calibration_us: float
 
 
-class Source(NamedTuple):
+class PeerSource(NamedTuple):
     """Frames of one book."""
 
     name: str
@@ -48,16 +48,16 @@ class Source(NamedTuple):
     wire: BookStream
 
 
-def sources(recording: str | None) -> list[Source]:
+def sources(recording: str | None) -> list[PeerSource]:
     """The generated frames, and the recording. Raises ``ConfigError`` for an unusable recording."""
-    made = [Source("seeded", changes, Decimal("0.01"), seeded(changes)) for changes in CHANGES]
+    made = [PeerSource("seeded", changes, Decimal("0.01"), seeded(changes)) for changes in CHANGES]
     if recording is not None:
         wire, name, changes = recorded(recording)
-        made.append(Source(name, changes, Decimal(0), wire))
+        made.append(PeerSource(name, changes, Decimal(0), wire))
     return made
 
 
-def _arbkit(source: Source) -> Round:
+def _arbkit(source: PeerSource) -> PeerRound:
     took, first, book, _, _ = ours(source.wire, source.tick)
     best = book.bids.best(), book.asks.best()
     assert best[0] is not None
@@ -70,7 +70,7 @@ def _crosses(bid: Any, ask: Any, rival: tuple[Any, Any], fees: Any) -> bool:
     return bool(rival[0] > ask * fees or bid > rival[1] * fees)
 
 
-def _cryptofeed(source: Source) -> Round:
+def _cryptofeed(source: PeerSource) -> PeerRound:
     defines, types = import_module("cryptofeed.defines"), import_module("cryptofeed.symbols")
     binance = import_module("cryptofeed.exchanges.binance").Binance
     types.Symbols.set("BINANCE", {"BTC-USDT": source.wire.native}, {})
@@ -104,11 +104,11 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
     raise AssertionError("it waits for something")
 
 
-def _ccxt(source: Source) -> Round:
+def _ccxt(source: PeerSource) -> PeerRound:
     return asyncio.run(_ccxt_round(source))
 
 
-async def _ccxt_round(source: Source) -> Round:
+async def _ccxt_round(source: PeerSource) -> PeerRound:
     aiohttp, pro = import_module("aiohttp"), import_module("ccxt.pro")
     client_type = import_module("ccxt.async_support.base.ws.client").Client
     exchange = pro.binance()
@@ -143,7 +143,7 @@ async def _ccxt_round(source: Source) -> Round:
     return _round(took, source, 0, *best)
 
 
-def _each(source: Source, one: Callable[[str], None], before: Callable[[], None] = lambda: None) -> list[int]:
+def _each(source: PeerSource, one: Callable[[str], None], before: Callable[[], None] = lambda: None) -> list[int]:
     took = []
     gc.collect()
     gc.freeze()
@@ -156,14 +156,14 @@ def _each(source: Source, one: Callable[[str], None], before: Callable[[], None]
     return took
 
 
-def _round(took: list[int], source: Source, first: int, bid: float, ask: float) -> Round:
+def _round(took: list[int], source: PeerSource, first: int, bid: float, ask: float) -> PeerRound:
     """Without the frames that brought the books up, and those that made the code warm."""
     texts = len(source.wire.texts)
     warm = min(WARM_UP, texts // 5)
-    return Round(took[max(0, warm - first) :], bid, ask, min(calibration_ns() for _ in range(3)) / 1000)
+    return PeerRound(took[max(0, warm - first) :], bid, ask, min(calibration_ns() for _ in range(3)) / 1000)
 
 
-WAYS: dict[str, Callable[[Source], Round]] = {"arbkit": _arbkit, "cryptofeed": _cryptofeed, "ccxt.pro": _ccxt}
+WAYS: dict[str, Callable[[PeerSource], PeerRound]] = {"arbkit": _arbkit, "cryptofeed": _cryptofeed, "ccxt.pro": _ccxt}
 
 
 def _serve(way: str, recording: str | None) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from arbkit.bench.measure import ROUNDS, Sample
-from arbkit.bench.peer import Round, Source, sources
+from arbkit.bench.peer import PeerRound, PeerSource, sources
 from arbkit.core.errors import ConfigError
 from arbkit.core.market.speed import speed
 
@@ -68,7 +68,7 @@ def peers(recording: str | None = None) -> list[PeerResult]:
         return [row for number, source in enumerate(made) for row in _compare(number, source, started)]
 
 
-def _compare(number: int, source: Source, ways: Mapping[str, _Process]) -> list[PeerResult]:
+def _compare(number: int, source: PeerSource, ways: Mapping[str, _Process]) -> list[PeerResult]:
     samples = {name: Sample() for name in ways}
     ends, calibration = set(), float("inf")
     for _ in range(ROUNDS):
@@ -132,7 +132,7 @@ class _Process:
             raise ConfigError(f"{self.way} cannot be measured; what it wrote is above")
         return line
 
-    def round(self, number: int) -> Round:
+    def round(self, number: int) -> PeerRound:
         """Read all frames of a source once."""
         print(number, file=self._in, flush=True)
-        return msgspec.json.decode(self._line(), type=Round)
+        return msgspec.json.decode(self._line(), type=PeerRound)
