@@ -112,8 +112,8 @@ class Engine:
         self._tracker = tracker
         self._callbacks = callbacks
         self.strategies = callbacks.strategies
-        self._tops = {id(one): _near(one.strategy) for one in self.strategies if _asks_top(one)}
-        """Of each strategy that asks for best prices only: the instruments of which it wants every change now."""
+        self._asking = [(one, _near(one.strategy) if _asks_top(one) else None) for one in self.strategies]
+        """Each strategy, and if it asks for best prices only: the instruments of which it wants every change now."""
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -154,24 +154,28 @@ class Engine:
 
     def decide(self, now_ns: int) -> None:
         """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
-        touched, moved = list(self._books.touched), list(self._books.moved)
-        self._books.touched.clear()
-        self._books.moved.clear()
+        books = self._books
+        touched, moved = books.touched, books.moved
+        books.touched = {}
+        if moved:
+            books.moved = {}
         self._view.now_ns = now_ns
         if self.deals:
             self._deals_on_books(touched, now_ns)
         if self.stopping:
             return
         found: list[tuple[float, int, RunningStrategy, Opportunity]] = []
-        tops = self._tops
-        for running in self.strategies:
-            if running.failed:
+        for running, near in self._asking:
+            if near is None:
+                asked = list(touched)
+            elif near:
+                asked = [one for one in touched if one in near or one in moved]
+            elif moved:
+                asked = list(moved)
+            else:
                 continue
-            asked = touched
-            if (near := tops.get(id(running))) is not None:
-                asked = [one for one in touched if one in near or one in moved] if near else moved
-                if not asked:
-                    continue
+            if not asked or running.failed:
+                continue
             self._counters.turns += 1
             proposed: Sequence[Opportunity] = ()
             try:
@@ -538,7 +542,7 @@ class Engine:
         self._view.now_ns = now_ns
         self._act(deal, running, lambda: running.executor.on_order(deal, update, self._view, now_ns), now_ns)
 
-    def _deals_on_books(self, touched: Sequence[str], now_ns: int) -> None:
+    def _deals_on_books(self, touched: Collection[str], now_ns: int) -> None:
         for deal in list(self.deals.values()):
             if deal.state in (DealState.UNWINDING, DealState.HELD) and any(
                 leg.instrument in touched for leg in deal.legs
