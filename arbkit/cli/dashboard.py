@@ -11,7 +11,6 @@ from arbkit.cli import mode
 from arbkit.cli.output import config_option, json_option
 from arbkit.config.load import load
 from arbkit.core.errors import ConfigError
-from arbkit.monitor.terminal import emit, show
 
 
 @click.command()
@@ -35,10 +34,8 @@ def command(
     told = mode.ask(root, ("paper",) if paper else ("live", "paper"), msgspec.json.encode(asked) + b"\n")
     if told.error:
         raise ConfigError(told.error)
-    if as_json:
-        emit({"link": told.link})
-    else:
-        show(told.link)
+    # printed as it is: it is a secret, and what the other commands print has none
+    click.echo(msgspec.json.encode({"link": told.link}).decode() if as_json else told.link)
     if opens:
         from arbkit.app.browser import open_link
 

@@ -65,8 +65,8 @@ def site() -> Iterator[dict[str, Any]]:
 
 
 def test_a_run_with_a_dashboard(desk_of: Any, site: dict[str, Any], tmp_path: Path) -> None:
-    """A link is made by the command, used once, and is in no file; stages and history agree with the rows; after kill no
-    venue gets an order; who and why are in the journal; at the end the tokens are gone."""
+    """A link is made by the command, used once, and is in no file; stages and history agree with the rows; after kill
+    no venue gets an order; who and why are in the journal; at the end the tokens are gone."""
     desk = desk_of(tmp_path, site["venues"], ARBKIT)
     desk.write("live")
     with (desk.folder / "arbkit.toml").open("r+") as file:
@@ -128,7 +128,7 @@ def test_a_run_with_a_dashboard(desk_of: Any, site: dict[str, Any], tmp_path: Pa
     assert not any(secret.decode() in rest for secret in secrets)
     code, shown, _ = desk.run("journal", "show")
     assert code == 0
-    assert re.search(r"asked +who=api:trade 127\.0\.0\.1 what=halted why=the test wants it", shown), shown[-2000:]
+    assert re.search(r"asked +who='api:trade 127\.0\.0\.1' what=halted why='the test wants it'", shown), shown[-2000:]
 
 
 def accepted(site: dict[str, Any]) -> int:
