@@ -200,6 +200,7 @@ class Runtime:
             lambda position: loop.call_soon_threadsafe(durable, position),
             lambda _: loop.call_soon_threadsafe(self._journal_failed),
             lambda: loop.call_soon_threadsafe(self.journal_file.take_fresh),
+            loop.call_soon,
         )
         self.look(desk)
         if self._control is not None and (why := await self._control.start()):
