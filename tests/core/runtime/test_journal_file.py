@@ -233,8 +233,8 @@ def test_the_reserve_uses_disk_blocks(journal: JournalFile) -> None:
 
 
 def test_the_thread_is_woken_after_the_turn(journal: JournalFile) -> None:
-    """With ``soon``, the records of a turn are in the file at once, and one later call hands them to the thread; ``close``
-    hands over what nobody did."""
+    """With ``soon``, the records of a turn are in the file at once, and one later call hands them to the thread;
+    ``close`` hands over what nobody did."""
     durable: list[int] = []
     later: list[Callable[[], object]] = []
     done = threading.Event()
