@@ -334,8 +334,12 @@ class Desk:
             self.guard.fault(link, error)
             self._faults(now_ns)
             return
-        if outputs:
-            self._outputs(link, outputs, now_ns)
+        for out in outputs or ():
+            if type(out) is BookUpdate:
+                if link.books.update(out, link.watch, now_ns):
+                    self._behind(link, out, now_ns)
+            else:
+                self._output(link, out, now_ns, 0)
         if session.due_ns < link.due_ns:
             self._dirty = True
             self.dialer.settle(link, now_ns)
@@ -357,13 +361,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if (
-            self.market.touched
-            or self.sender.pending
-            or self.sender.refused
-            or self.guard.raised
-            or self.callbacks.changed
-        ):
+        market, sender = self.market, self.sender
+        if market.touched:
+            if market.moved or self.engine.asks_more:
+                self._end(now_ns)
+                return
+            market.touched.clear()
+        if sender.pending or sender.refused or self.guard.raised or self.callbacks.changed:
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -619,29 +623,37 @@ class Desk:
         return outputs
 
     def _outputs(self, link: Link, outputs: Sequence[Any], now_ns: int, sent_ns: int = 0) -> None:
-        """Route what a session said. ``sent_ns``: when the question it answers was sent, 0 = none was."""
+        """Act on what a session said. ``sent_ns``: when the question it answers was sent, 0 = none was."""
         for out in outputs:
-            kind = type(out)
-            if kind is BookUpdate:
-                if link.books.update(out, link.watch, now_ns):
-                    transit_ns = link.books.by_id[out.instrument].transit_ns
-                    self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
-                    self.venues[link.spec.venue].clock_doubted(now_ns)
-                    self._dirty = True
-            elif kind is OrderAbsent:
-                self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
-            elif kind is Listing:
-                for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
-                    self.engine.changed(known, now_ns)
-            elif kind is Trade:
-                if link.books is self.market:  # an heir tells what the old connection tells too
-                    self.callbacks.traded(out, now_ns)
-            elif kind is TopUpdate:
-                self._on_top(link, out, now_ns)
-            elif (handler := self._handlers.get(kind)) is not None:
-                self._dirty = True
-                self._moved.add(link.spec.venue)
-                handler(link, out, now_ns)
+            self._output(link, out, now_ns, sent_ns)
+
+    def _output(self, link: Link, out: Any, now_ns: int, sent_ns: int) -> None:
+        """Route one of them."""
+        kind = type(out)
+        if kind is BookUpdate:
+            if link.books.update(out, link.watch, now_ns):
+                self._behind(link, out, now_ns)
+        elif kind is TopUpdate:
+            self._on_top(link, out, now_ns)
+        elif kind is OrderAbsent:
+            self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
+        elif kind is Listing:
+            for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
+                self.engine.changed(known, now_ns)
+        elif kind is Trade:
+            if link.books is self.market:  # an heir tells what the old connection tells too
+                self.callbacks.traded(out, now_ns)
+        elif (handler := self._handlers.get(kind)) is not None:
+            self._dirty = True
+            self._moved.add(link.spec.venue)
+            handler(link, out, now_ns)
+
+    def _behind(self, link: Link, update: BookUpdate, now_ns: int) -> None:
+        """The link has just turned late."""
+        transit_ns = link.books.by_id[update.instrument].transit_ns
+        self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
+        self.venues[link.spec.venue].clock_doubted(now_ns)
+        self._dirty = True
 
     def _answered(self, matched: Answered, now_ns: int) -> None:
         """A matched answer: rate limits first, then what the session makes of it."""

@@ -114,6 +114,8 @@ class Engine:
         self.strategies = callbacks.strategies
         self._asking = [(one, _near(one.strategy) if _asks_top(one) else None) for one in self.strategies]
         """Each strategy, and if it asks for best prices only: the instruments of which it wants every change now."""
+        self._nears = [near for _, near in self._asking if near is not None]
+        self._depth = len(self._nears) < len(self._asking)
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -151,6 +153,12 @@ class Engine:
         self.stopping = True
 
     # --- decisions
+
+    @property
+    def asks_more(self) -> bool:
+        """Somebody looks also where no best price moved: an open deal, or a strategy that asks for depth or is near an
+        edge."""
+        return bool(self.deals) or self._depth or any(self._nears)
 
     def decide(self, now_ns: int) -> None:
         """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
