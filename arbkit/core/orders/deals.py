@@ -160,6 +160,7 @@ class Deal:
         "expected_net",
         "id",
         "legs",
+        "naked",
         "opportunity",
         "orders",
         "outcome",
@@ -204,6 +205,8 @@ class Deal:
         self.outcome: Outcome | None = None
         self.why = ""
         """What decided the outcome, as text."""
+        self.naked = ""
+        """What is unhedged although the proof of an order takes too long, as text: told with an alarm."""
         self.carried = _ZERO
         """What earlier deals left of the first of ``assets`` and this one trades off: its legs are planned to differ by
         it, the other way round."""

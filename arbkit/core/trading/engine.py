@@ -143,7 +143,7 @@ class Engine:
         """Closed deals, the oldest first, while a late fill of theirs may come."""
         self._keep_ns = max((table.keep_ns for table in orders.values()), default=0)
         self._told_naked: set[int] = set()
-        """Deals in doubt whose filled leg was told to be naked."""
+        """Deals whose ``naked`` was told."""
         self._timers_ns = 0
         self.moved = True
         """An executor was asked: ``due_ns`` may have changed, until ``settled``."""
@@ -408,7 +408,7 @@ class Engine:
             if deal is not None:
                 deal.fill(fill)
             elif intent.deal not in self._left:  # one of those is made from its orders
-                late = booked_fill(fill, instrument, now_ns)
+                late = booked_fill(fill, instrument, self._limits.leftovers.net, now_ns)
                 self._limits.leftovers.book((late,))
                 self._sender.journal(late)
         for anomaly in change.anomalies:
@@ -708,10 +708,10 @@ class Engine:
                 self._untold.discard(deal.id)
                 self._counters.alarms["deal_interrupted"] += 1
                 self._log("alarm.deal_interrupted", deal=deal.id, pair=deal.pair, why=deal.why)
-        elif deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
+        if deal.naked and deal.id not in self._told_naked:
             self._told_naked.add(deal.id)
             self._counters.alarms["deal_naked"] += 1
-            self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.why)
+            self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.naked)
 
     def _over(self, deal: Deal, now_ns: int) -> None:
         """A deal is closed: give back what it held, drive the breakers, log it."""
@@ -719,6 +719,7 @@ class Engine:
         self.past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
         self._sender.release(deal, now_ns)
+        deal.naked = ""
         self._told_naked.discard(deal.id)
         self._untold.discard(deal.id)
         assert deal.outcome is not None
