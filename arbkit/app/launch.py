@@ -31,12 +31,12 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.protocols import Exchange, Strategy
 from arbkit.core.runtime.clock import Clock, seed
+from arbkit.core.runtime.dialing import tls_context
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.runtime.locks import AccountLocks
 from arbkit.core.runtime.supervisor import Ending, Runtime
 from arbkit.core.runtime.supervisor import run as supervise
 from arbkit.core.runtime.tape_file import TapeFile
-from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.history.writer import History

@@ -144,11 +144,14 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
         return _step(qty, self.lot, ROUND_FLOOR)
 
 
+_ONE = Decimal(1)
+
+
 def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not step:
         return exact
-    return (exact / step).quantize(Decimal(1), rounding=rounding) * step
+    return (exact / step).quantize(_ONE, rounding=rounding) * step
 
 
 class Catalogue:
