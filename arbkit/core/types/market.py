@@ -14,6 +14,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from arbkit.core.types.exact import EXACT
+
 __all__ = [
     "BookState",
     "Catalogue",
@@ -67,6 +69,9 @@ class BookState(Enum):
     SYNCED = "synced"
     STALE = "stale"
     LOST = "lost"
+
+
+_ONE = Decimal(1)
 
 
 def plain(value: Decimal) -> str:
@@ -146,7 +151,8 @@ def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not step:
         return exact
-    return (exact / step).quantize(Decimal(1), rounding=rounding) * step
+    steps = EXACT.divide(exact, step).quantize(_ONE, rounding, EXACT)
+    return EXACT.multiply(steps, step)
 
 
 class Catalogue:
