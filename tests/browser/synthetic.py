@@ -34,22 +34,86 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 VENUES = (
-    "binance", "okx", "bybit", "coinbase", "kraken", "bitget", "kucoin", "gate", "mexc", "htx", "bitstamp", "cryptocom",
-)  # fmt: skip
-BASES = (
-    "BTC ETH SOL XRP DOGE ADA AVAX LINK DOT LTC BCH UNI ATOM ETC FIL APT ARB OP NEAR INJ SUI SEI TIA RUNE AAVE MKR LDO"
-    " SNX CRV COMP ALGO VET ICP HBAR EGLD XTZ THETA AXS SAND MANA GRT FTM FLOW CHZ ENJ ZEC DASH NEO IOTA KSM"
-).split()
+    "binance",
+    "okx",
+    "bybit",
+    "coinbase",
+    "kraken",
+    "bitget",
+    "kucoin",
+    "gate",
+    "mexc",
+    "htx",
+    "bitstamp",
+    "cryptocom",
+)
+BASES = [
+    "BTC",
+    "ETH",
+    "SOL",
+    "XRP",
+    "DOGE",
+    "ADA",
+    "AVAX",
+    "LINK",
+    "DOT",
+    "LTC",
+    "BCH",
+    "UNI",
+    "ATOM",
+    "ETC",
+    "FIL",
+    "APT",
+    "ARB",
+    "OP",
+    "NEAR",
+    "INJ",
+    "SUI",
+    "SEI",
+    "TIA",
+    "RUNE",
+    "AAVE",
+    "MKR",
+    "LDO",
+    "SNX",
+    "CRV",
+    "COMP",
+    "ALGO",
+    "VET",
+    "ICP",
+    "HBAR",
+    "EGLD",
+    "XTZ",
+    "THETA",
+    "AXS",
+    "SAND",
+    "MANA",
+    "GRT",
+    "FTM",
+    "FLOW",
+    "CHZ",
+    "ENJ",
+    "ZEC",
+    "DASH",
+    "NEO",
+    "IOTA",
+    "KSM",
+]
+TOKENS = {"trade": "trade", "read": "read"}
+"""The scope of each token."""
 BOUNDS = (*(m * 10.0**e for e in range(7) for m in (1.0, 1.6, 2.5, 4.0, 6.3)), 1e7)
+
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"><b>bold</b> \u202e=1+1"
+"""A text of a venue that would be markup, if the page took it for that."""
 
 
 class Synthetic:
     """Rows of ``venues`` x ``symbols``, anew at each ``step``, from a seed."""
 
-    def __init__(self, venues: int = 12, symbols: int = 50, *, scope: str = "trade", seed: int = 1) -> None:
+    def __init__(self, venues: int = 12, symbols: int = 50, *, seed: int = 1) -> None:
         self.venues = VENUES[:venues]
         self.symbols = [f"{base}-USDT" for base in BASES[:symbols]]
-        self.scope = scope
         self.actions: list[tuple[str, dict[str, Any]]] = []
         self.mode = "active"
         self.why = ""
@@ -96,10 +160,14 @@ class Synthetic:
             [
                 ("deal", "ETH-USDT buy bybit 2400.01 sell binance 2406.25 +0.30 USDT 4ms"),
                 ("deal", "BTC-USDT buy bybit 61704.7 sell okx 61902.4 +0.60 USDT 81ms completed"),
-                ("fault", "book binance:BTC-USDT lost: sequence gap: 3836 then 3874..3917; not traded, asked for again"),
+                (
+                    "fault",
+                    "book binance:BTC-USDT lost: sequence gap: 3836 then 3874..3917; not traded, asked for again",
+                ),
                 ("healed", "book binance:BTC-USDT is trusted again, 0.9 s"),
                 ("alarm", "the clock of okx is 310 ms off: no orders there until it is known again"),
                 ("note", "planted at binance: a message of the book feed is skipped"),
+                ("note", HOSTILE),
             ]
         )
         self.lines.append(shapes.Line(n=len(self.lines), at_us=at_us, kind=kind, text=text))
@@ -117,33 +185,56 @@ class Synthetic:
     def _status(self, _: shapes.Subscribe) -> list[shapes.Status]:
         return [
             shapes.Status(
-                at_us=self.now_us(), began_us=self.began_us - 3_600_000_000, kind="demo", version="0.1.0",
-                mode=self.mode, why=self.why,  # type: ignore[arg-type]
+                at_us=self.now_us(),
+                began_us=self.began_us - 3_600_000_000,
+                kind="demo",
+                version="0.1.0",
+                mode=self.mode,
+                why=self.why,
                 restricted={"htx": "clock error 310 ms"} if "htx" in self.venues else {},
-                idle="" if self.mode == "active" else self.why, asset="USDT", marked=self.gains[-1].marked,
-                deals={"hedged": 184, "completed": 9, "reversed": 2}, open_deals=1, held=1, unresolved=0,
-                books=len(self.venues) * len(self.symbols), trusted=len(self.venues) * len(self.symbols) - 3,
-                messages=1_204_332 + self.updates * 600, stopping=False,
+                idle="" if self.mode == "active" else self.why,
+                asset="USDT",
+                marked=self.gains[-1].marked,
+                deals={"hedged": 184, "completed": 9, "reversed": 2},
+                open_deals=1,
+                held=1,
+                unresolved=0,
+                books=len(self.venues) * len(self.symbols),
+                trusted=len(self.venues) * len(self.symbols) - 3,
+                messages=1_204_332 + self.updates * 600,
+                stopping=False,
             )
-        ]  # fmt: skip
+        ]
 
     def _venue(self, i: int, name: str) -> shapes.Venue:
         draw = self.random
         return shapes.Venue(
-            name=name, environment="sim", why="its clock is not known" if name == "htx" else "",
+            name=name,
+            environment="sim",
+            why="its clock is not known" if name == "htx" else "",
             mode="reducing" if name == "htx" else "active",
             links=[
                 shapes.Link(
-                    name=f"{name}.{role}", role=role, up=not (name == "htx" and role == "trade"), messages=10_000 + self.updates,  # type: ignore[arg-type]
-                    messages_per_s=600 / (i + 1), bytes=12_000_000, gaps=i % 3, reconnects=i % 2,
+                    name=f"{name}.{role}",
+                    role=role,
+                    up=not (name == "htx" and role == "trade"),
+                    messages=10_000 + self.updates,
+                    messages_per_s=600 / (i + 1),
+                    bytes=12_000_000,
+                    gaps=i % 3,
+                    reconnects=i % 2,
                     transit_us=int(abs(draw.gauss(900, 400))),
                 )
                 for role in ("public", "private", "trade", "rest")
             ],
-            clock_us=None if name == "htx" else int(draw.gauss(0, 300)), clock_error_us=400 + 50 * i,
-            latency_us=8_000 + 4_000 * i, headroom={"orders": 1 - 0.05 * i, "weight": 0.98 - 0.02 * i},
-            mishaps=i % 4, books=len(self.symbols), trusted=len(self.symbols) - (3 if name == "htx" else 0),
-        )  # fmt: skip
+            clock_us=None if name == "htx" else int(draw.gauss(0, 300)),
+            clock_error_us=400 + 50 * i,
+            latency_us=8_000 + 4_000 * i,
+            headroom={"orders": 1 - 0.05 * i, "weight": 0.98 - 0.02 * i},
+            mishaps=i % 4,
+            books=len(self.symbols),
+            trusted=len(self.symbols) - (3 if name == "htx" else 0),
+        )
 
     def _venues(self, _: shapes.Subscribe) -> list[shapes.Venue]:
         return [self._venue(i, name) for i, name in enumerate(self.venues)]
@@ -156,10 +247,17 @@ class Synthetic:
                 bad = venue == "htx" and symbol in self.symbols[:3]
                 found.append(
                     shapes.Book(
-                        instrument=f"{venue}:{symbol}", state="lost" if bad else "synced",
-                        reason="sequence gap: 3836 then 3874..3917" if bad else "", bid_px=bid, bid_qty=1.25, ask_px=ask,
-                        ask_qty=0.75, age_us=self.random.randrange(100, 90_000), updates=self.updates, levels=400,
-                    )  # fmt: skip
+                        instrument=f"{venue}:{symbol}",
+                        state="lost" if bad else "synced",
+                        reason="sequence gap: 3836 then 3874..3917" if bad else "",
+                        bid_px=bid,
+                        bid_qty=1.25,
+                        ask_px=ask,
+                        ask_qty=0.75,
+                        age_us=self.random.randrange(100, 90_000),
+                        updates=self.updates,
+                        levels=400,
+                    )
                 )
         return found
 
@@ -171,10 +269,12 @@ class Synthetic:
                 steps = range(asked.depth)
                 found.append(
                     shapes.Ladder(
-                        instrument=f"{venue}:{symbol}", state="synced", age_us=self.random.randrange(100, 90_000),
+                        instrument=f"{venue}:{symbol}",
+                        state="synced",
+                        age_us=self.random.randrange(100, 90_000),
                         bids=[(bid * (1 - 1e-5 * i), round(self.random.expovariate(0.6), 4)) for i in steps],
                         asks=[(ask * (1 + 1e-5 * i), round(self.random.expovariate(0.6), 4)) for i in steps],
-                    )  # fmt: skip
+                    )
                 )
         return found
 
@@ -194,12 +294,17 @@ class Synthetic:
     def _opportunities(self, _: shapes.Subscribe) -> list[shapes.Looked]:
         return [
             shapes.Looked(
-                pair=f"{self.venues[i % 3]}:{symbol}+{self.venues[3]}:{symbol}", seen=40 * i, taken=3 * i,
-                dropped={"limits": i, "balance": 2 * i}, last_us=self.now_us() - i * 1_000_000, edge=1e-4 * i,
-                reason="" if i % 3 == 0 else "balance", text="" if i % 3 == 0 else "12 USDT free at okx, 100 wanted",
+                pair=f"{self.venues[i % 3]}:{symbol}+{self.venues[3]}:{symbol}",
+                seen=40 * i,
+                taken=3 * i,
+                dropped={"limits": i, "balance": 2 * i},
+                last_us=self.now_us() - i * 1_000_000,
+                edge=1e-4 * i,
+                reason="" if i % 3 == 0 else "balance",
+                text="" if i % 3 == 0 else "12 USDT free at okx, 100 wanted",
             )
             for i, symbol in enumerate(self.symbols)
-        ]  # fmt: skip
+        ]
 
     def _make_deals(self) -> list[shapes.Deal]:
         found = []
@@ -214,7 +319,13 @@ class Synthetic:
                 qty, px = Decimal("0.0125"), Decimal(f"{self.prices[symbol]:.2f}")
                 legs.append(
                     shapes.Leg(
-                        instrument=f"{venue}:{symbol}", side=side, wave=0, qty=qty, px=px, filled=qty, avg_px=px,  # type: ignore[arg-type]
+                        instrument=f"{venue}:{symbol}",
+                        side=side,
+                        wave=0,
+                        qty=qty,
+                        px=px,
+                        filled=qty,
+                        avg_px=px,
                         fees={"USDT": Decimal("0.0771")},
                     )
                 )
@@ -222,26 +333,54 @@ class Synthetic:
                 fill = self.random.uniform(200, 9_000)
                 orders.append(
                     shapes.Order(
-                        cl_ord_id=f"a0000{i:08d}{side[0]}0", order_id=f"77{i}{venue}", deal=ident, account=f"{venue}:default",
-                        instrument=f"{venue}:{symbol}", purpose="entry", side=side, qty=qty, px=px, tif="IOC", channel="trade",  # type: ignore[arg-type]
-                        status="filled" if i else "new", filled=qty if i else Decimal(0), sent_us=opened + 600, acked_us=opened + 600 + int(ack),
-                        ended_us=opened + 600 + int(ack + fill) if i else None, text="",
+                        cl_ord_id=f"a0000{i:08d}{side[0]}0",
+                        order_id=f"77{i}{venue}",
+                        deal=ident,
+                        account=f"{venue}:default",
+                        instrument=f"{venue}:{symbol}",
+                        purpose="entry",
+                        side=side,
+                        qty=qty,
+                        px=px,
+                        tif="IOC",
+                        channel="trade",
+                        status="filled" if i else "new",
+                        filled=qty if i else Decimal(0),
+                        sent_us=opened + 600,
+                        acked_us=opened + 600 + int(ack),
+                        ended_us=opened + 600 + int(ack + fill) if i else None,
+                        text="",
                         stages=shapes.Stages(
-                            wire_in=900.0, decode=11.5, book=3.1, decide=42.0, gate=61.3, sign=88.0,
-                            wire_out=self.random.uniform(20, 90), ack=ack, fill=fill if i else None,
+                            wire_in=900.0,
+                            decode=11.5,
+                            book=3.1,
+                            decide=42.0,
+                            gate=61.3,
+                            sign=88.0,
+                            wire_out=self.random.uniform(20, 90),
+                            ack=ack,
+                            fill=fill if i else None,
                         ),
-                    )  # fmt: skip
+                    )
                 )
             found.append(
                 shapes.Deal(
-                    id=ident, strategy="spread", pair=f"{buy}:{symbol}+{sell}:{symbol}", state=state, outcome=outcome,
-                    why="waits: no book of okx is trusted" if state == "held" else "", asset="USDT", expected=Decimal("0.4127"),
+                    id=ident,
+                    strategy="spread",
+                    pair=f"{buy}:{symbol}+{sell}:{symbol}",
+                    state=state,
+                    outcome=outcome,
+                    why="waits: no book of okx is trusted" if state == "held" else "",
+                    asset="USDT",
+                    expected=Decimal("0.4127"),
                     realised=None if state != "closed" else Decimal(f"{self.random.gauss(0.36, 0.2):.6f}"),
-                    opened_us=opened, closed_us=None if state != "closed" else opened + 71_000, legs=legs, orders=orders,
-                )  # fmt: skip
+                    opened_us=opened,
+                    closed_us=None if state != "closed" else opened + 71_000,
+                    legs=legs,
+                    orders=orders,
+                )
             )
         return found
-
 
     def _deals(self, _: shapes.Subscribe) -> list[shapes.Deal]:
         return self.deals
@@ -252,27 +391,43 @@ class Synthetic:
     def _fills(self, _: shapes.Subscribe) -> list[shapes.Fill]:
         return [
             shapes.Fill(
-                at_us=order.ended_us, cl_ord_id=order.cl_ord_id, trade_id="1", deal=order.deal, instrument=order.instrument,
-                side=order.side, qty=order.filled, px=order.px, fees={"USDT": Decimal("0.0771")}, maker=False,
+                at_us=order.ended_us,
+                cl_ord_id=order.cl_ord_id,
+                trade_id="1",
+                deal=order.deal,
+                instrument=order.instrument,
+                side=order.side,
+                qty=order.filled,
+                px=order.px,
+                fees={"USDT": Decimal("0.0771")},
+                maker=False,
             )
             for order in self._orders(_)
             if order.ended_us is not None
-        ]  # fmt: skip
+        ]
 
     def _balances(self, _: shapes.Subscribe) -> list[shapes.Balance]:
         return [
             shapes.Balance(
-                account=f"{venue}:default", asset=asset, total=Decimal("1200.5"), free=Decimal("1100.5"), value=Decimal("1200.5"),
+                account=f"{venue}:default",
+                asset=asset,
+                total=Decimal("1200.5"),
+                free=Decimal("1100.5"),
+                value=Decimal("1200.5"),
             )
             for venue in self.venues
             for asset in ("USDT", "BTC", "ETH")
-        ]  # fmt: skip
+        ]
 
     def _exposure(self, _: shapes.Subscribe) -> list[shapes.Exposure]:
         return [
-            shapes.Exposure(asset="BTC", open=Decimal("0.0125"), left=Decimal("-0.0003"), value=Decimal("750.2"), cap=Decimal(2000)),
-            shapes.Exposure(asset="ETH", open=Decimal(0), left=Decimal("0.0005"), value=Decimal("1.2"), cap=Decimal(2000)),
-        ]  # fmt: skip
+            shapes.Exposure(
+                asset="BTC", open=Decimal("0.0125"), left=Decimal("-0.0003"), value=Decimal("750.2"), cap=Decimal(2000)
+            ),
+            shapes.Exposure(
+                asset="ETH", open=Decimal(0), left=Decimal("0.0005"), value=Decimal("1.2"), cap=Decimal(2000)
+            ),
+        ]
 
     def _pnl(self, _: shapes.Subscribe) -> list[shapes.Gain]:
         return self.gains
@@ -281,8 +436,11 @@ class Synthetic:
         return [
             shapes.Limit(name="exposure", scope="", used=Decimal("751.4"), most=Decimal(5000)),
             shapes.Limit(name="loss of the day", scope="", used=Decimal("4.1"), most=Decimal(50)),
-            *(shapes.Limit(name="notional", scope=name, used=Decimal(420 * i), most=Decimal(5000)) for i, name in enumerate(self.venues)),
-        ]  # fmt: skip
+            *(
+                shapes.Limit(name="notional", scope=name, used=Decimal(420 * i), most=Decimal(5000))
+                for i, name in enumerate(self.venues)
+            ),
+        ]
 
     def _latency(self, _: shapes.Subscribe) -> list[shapes.Latency]:
         def one(stage: str, venue: str, middle: float) -> shapes.Latency:
@@ -292,9 +450,15 @@ class Synthetic:
                 us = middle * math.exp(draw.gauss(0, 0.5))
                 counts[next((i for i, bound in enumerate(BOUNDS) if us <= bound), len(BOUNDS))] += 1
             return shapes.Latency(
-                stage=stage, venue=venue, bounds_us=BOUNDS, counts=counts, p50_us=middle, p95_us=middle * 2.3,
-                p99_us=middle * 3.2, count=800 + self.updates,
-            )  # fmt: skip
+                stage=stage,
+                venue=venue,
+                bounds_us=BOUNDS,
+                counts=counts,
+                p50_us=middle,
+                p95_us=middle * 2.3,
+                p99_us=middle * 3.2,
+                count=800 + self.updates,
+            )
 
         stages = {"decode": 9, "book": 4, "decision": 45, "tick_to_order": 340, "durable": 410, "callback": 60}
         return [
@@ -322,6 +486,7 @@ class Server:
         app = web.Application()
         app.router.add_post("/api/v1/login", self._login)
         app.router.add_get("/api/v1/session", self._session)
+        app.router.add_post("/api/v1/logout", self._logout)
         app.router.add_get("/api/v1/ws", self._ws)
         app.router.add_post("/api/v1/actions/{name}", self._action)
         app.router.add_get("/api/v1/history/{kind}", self._history)
@@ -354,16 +519,21 @@ class Server:
         return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
     async def _login(self, request: web.Request) -> web.Response:
-        if (await request.json()).get("token") != "right" or request.headers.get("X-Arbkit") != "1":
-            return _failure(401, "this token is not known: run `arbkit dashboard` for a new address")
-        answer = web.json_response({"scope": self.made.scope})
-        answer.set_cookie("arbkit", "yes", httponly=True, samesite="Strict")
+        token = (await request.json()).get("token")
+        if token not in TOKENS or request.headers.get("X-Arbkit") != "1":
+            return _failure(401, "the link is not known, was used, or is too old: make one anew")
+        answer = web.json_response({"scope": TOKENS[token]})
+        answer.set_cookie("arbkit", token, httponly=True, samesite="Strict")
         return answer
 
     async def _session(self, request: web.Request) -> web.Response:
-        if request.cookies.get("arbkit") != "yes":
-            return _failure(401, "no session")
-        return web.json_response({"scope": self.made.scope})
+        scope = TOKENS.get(request.cookies.get("arbkit", ""))
+        return web.json_response({"scope": scope}) if scope else _failure(401, "no session")
+
+    async def _logout(self, request: web.Request) -> web.Response:
+        answer = web.Response(status=204)
+        answer.del_cookie("arbkit")
+        return answer
 
     async def _topic(self, request: web.Request) -> web.Response:
         topic: Any = request.match_info["topic"]
@@ -373,22 +543,47 @@ class Server:
         return _json(shapes.Snapshot(topic=topic, at_us=self.made.now_us(), rows=rows))
 
     async def _history(self, request: web.Request) -> web.Response:
-        return _json(shapes.Closed(rows=[], more=False))
+        """Deals: 500, 200 a page, a second apart. Nothing else."""
+        if request.match_info["kind"] != "deals":
+            return _json(shapes.Closed(rows=[], more=False))
+        until, limit = int(request.query.get("until", self.made.began_us)), int(request.query["limit"])
+        rows = [self._past(i) for i in range(500) if self.made.began_us - (i + 1) * 1_000_000 < until]
+        return _json(shapes.Closed(rows=rows[:limit], more=len(rows) > limit))
+
+    def _past(self, i: int) -> dict[str, Any]:
+        opened = self.made.began_us - (i + 1) * 1_000_000
+        return {
+            "id": 4000 - i,
+            "opened_us": opened,
+            "closed_us": opened + 71_000,
+            "strategy": "spread",
+            "instruments": ["okx:BTC-USDT", "bybit:BTC-USDT"],
+            "asset": "USDT",
+            "outcome": "hedged",
+            "why": None,
+            "expected": Decimal("0.4127"),
+            "realised": Decimal("0.3627"),
+            "slippage": Decimal("-0.05"),
+            "fees": Decimal(0),
+            "latency": Decimal(0),
+            "unwind": Decimal(0),
+            "leftovers": Decimal(0),
+        }
 
     async def _action(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.json()
         if request.headers.get("X-Arbkit") != "1":
             return _failure(403, "the header X-Arbkit: 1 is missing")
         self.made.actions.append((name, body))
-        if name == "resolve":
-            return _failure(409, "nothing is unresolved")
+        if name == "release":
+            return _failure(400, "scope: this pair has no held deal")
         if name in ("kill", "mode") and not body.get("scope"):
             self.made.mode = "halted" if name == "kill" else body["mode"]
             self.made.why = f"asked by api:trade: {body.get('why')}" if self.made.mode != "active" else ""
         return web.json_response({})
 
     async def _ws(self, request: web.Request) -> web.StreamResponse:
-        if request.cookies.get("arbkit") != "yes":
+        if request.cookies.get("arbkit") not in TOKENS:
             return _failure(401, "no session")
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
@@ -435,7 +630,9 @@ def _json(what: object) -> web.Response:
 
 
 def _failure(status: int, text: str) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(shapes.Failure(error=text)), content_type="application/json")
+    return web.Response(
+        status=status, body=msgspec.json.encode(shapes.Failure(error=text)), content_type="application/json"
+    )
 
 
 async def _main() -> None:
@@ -443,11 +640,10 @@ async def _main() -> None:
     parser.add_argument("--port", type=int, default=8790)
     parser.add_argument("--venues", type=int, default=12)
     parser.add_argument("--symbols", type=int, default=50)
-    parser.add_argument("--scope", default="trade")
     given = parser.parse_args()
-    server = Server(Synthetic(given.venues, given.symbols, scope=given.scope))
+    server = Server(Synthetic(given.venues, given.symbols))
     await server.start(given.port)
-    print(f"http://127.0.0.1:{server.port}/#token=right", flush=True)
+    print(f"http://127.0.0.1:{server.port}/#token=trade", flush=True)
     await asyncio.Event().wait()
 
 

@@ -12,7 +12,7 @@ import { latency } from "./pages/latency.js";
 import { overview } from "./pages/overview.js";
 import { spreads } from "./pages/spreads.js";
 import { go, where } from "./router.js";
-import { Session } from "./session.js";
+import { call, Session } from "./session.js";
 import { Shell } from "./shell.js";
 import { switchTheme } from "./theme.js";
 import { Trails } from "./trails.js";
@@ -69,6 +69,15 @@ class App {
     this.shell.at(page);
     window.scrollTo(0, 0);
     if (!first) this.shell.main.focus({ preventScroll: true });
+  }
+
+  async logout() {
+    try {
+      await call("logout", {});
+    } catch {
+      // the server is gone, and the session with it
+    }
+    location.reload();
   }
 
   draw() {

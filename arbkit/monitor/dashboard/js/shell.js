@@ -24,6 +24,7 @@ export class Shell {
     this.main = el("main", { class: "main", id: "main", tabindex: -1 });
     this.links = pages.map((page) => el("a", { href: `#/${page.id}` }, icon(page.id), el("span", {}, page.label)));
     this.scope = el("span");
+    const out = el("button", { type: "button", class: "link", on: { click: () => app.logout() } }, "Log out");
     const tool = (label, name, then) => el("button", { type: "button", class: "button plain", "aria-label": label, title: label, on: { click: then } }, icon(name));
     root.replaceChildren(
       el(
@@ -31,7 +32,7 @@ export class Shell {
         { class: "nav", "aria-label": "Pages" },
         el("a", { class: "brand", href: "#/overview" }, el("img", { src: "icon.svg", alt: "", width: 26, height: 26 }), el("span", {}, "arbkit")),
         el("ul", {}, this.links.map((link) => el("li", {}, link))),
-        el("div", { class: "nav-foot" }, this.scope, el("span", {}, "All times are UTC.")),
+        el("div", { class: "nav-foot" }, this.scope, el("span", {}, "All times are UTC."), out),
       ),
       el(
         "header",
