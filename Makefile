@@ -33,7 +33,7 @@ help:
 	@echo "make bounds   the tests on the oldest and the newest dependencies that are allowed (BOUNDS=highest TESTS=tests/core)"
 	@echo "make chaos    many seeds in bad weather, in virtual time, each safeguard off, then venues that lie (SEEDS=0..499 JOBS=2)"
 	@echo "make crash    real processes killed at twelve points, with and without a power failure (RUNS=10 JOBS=2)"
-	@echo "make day      a day of all venues in virtual time: planned and unplanned ends of connections (HOURS=24)"
+	@echo "make day      a day of all venues in virtual time: planned and unplanned ends of connections (HOURS=25)"
 	@echo "make soak     all venues over loopback for a while: memory and its slope, reconnects, ledgers (MINUTES=20)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
@@ -123,7 +123,7 @@ RUNS ?= 10
 crash: $(READY)
 	@$(BIN)/python tests/live/crash_runs.py --runs $(RUNS) --jobs $(JOBS)
 
-HOURS ?= 24
+HOURS ?= 25
 day: $(READY)
 	@$(BIN)/python tests/chaos/day.py --hours $(HOURS)
 

@@ -33,9 +33,12 @@ def trees(folder: str = "arbkit") -> Iterator[tuple[Path, ast.Module]]:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """A class name stands once in the package."""
+    """A class name stands once in the package. The rows of the API have the words of the desk, and are used by the name
+    of their module (``shapes.Book``)."""
     found: dict[str, list[str]] = defaultdict(list)
     for path, tree in trees():
+        if path.name == "shapes.py":
+            continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].append(str(path.relative_to(ROOT)))

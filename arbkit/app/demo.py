@@ -26,6 +26,7 @@ from arbkit.core.log import Log
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.monitor.api.config import ApiConfig
 from arbkit.monitor.face import Face
 from arbkit.monitor.terminal import filled, last, show
 from arbkit.sim.faults import default_script
@@ -50,6 +51,7 @@ def run(
     strategy: str | None = None,
     around: bool = False,
     capture: str | None,
+    dashboard: bool = False,
     as_json: bool,
     loop_factory: Callable[[], AbstractEventLoop],
 ) -> int:
@@ -122,6 +124,7 @@ def run(
                 face=face,
                 beside=lambda log: _planted(where["admin"], log),
                 capture=capture,
+                api=ApiConfig(port=0 if dashboard else None),
             )
         finally:
             if face is not None:

@@ -11,7 +11,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +20,7 @@ from msgspec import Struct
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.healing import Healing
 from arbkit.app.metrics import sources
-from arbkit.app.notes import NotedLog, Notes
+from arbkit.app.notes import Notes, noted
 from arbkit.app.plan import RunPlan, make_desk, plan_of
 from arbkit.app.recovery import code_version, open_journal, recover
 from arbkit.app.status import Watch
@@ -40,13 +40,20 @@ from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.history.writer import History
+from arbkit.monitor.api.config import ApiConfig
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
 from arbkit.monitor.log_writer import LogFile, LogWriter, capture_libraries
 from arbkit.monitor.metrics import exposition
 from arbkit.monitor.terminal import last
 
+if TYPE_CHECKING:
+    from arbkit.monitor.api.server import ApiServer
+
 __all__ = ["Finished", "account_locks", "run", "start"]
+
+_NO_API = ApiConfig()
+_ENVIRONMENTS = {"prod": "production"}
 
 LoopFactory = Callable[[], AbstractEventLoop]
 
@@ -100,6 +107,7 @@ def run(
             log_to=file or sys.stderr,
             capture=capture,
             metrics_port=config.metrics.port,
+            api=config.api,
             ca_file=config.ca_file,
             settled=settled,
         )
@@ -160,12 +168,13 @@ def start(
     folder: StateFolder,
     seconds: float | None,
     loop_factory: LoopFactory,
-    kind: str = "live",
+    kind: Literal["live", "paper", "demo"] = "live",
     face: Face | None = None,
     log_to: TextIO | LogFile | None = None,
     beside: Callable[[Log], Coroutine[Any, Any, None]] | None = None,
     capture: str | None = None,
     metrics_port: int | None = None,
+    api: ApiConfig = _NO_API,
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
     settled: bool = False,
@@ -203,7 +212,9 @@ def start(
     board = Board(face)
     writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
     past = History(folder.path, size, writer) if history else None
-    log = Healing(NotedLog(writer, past, clock, secrets), clock.now_ns)
+    if past is not None:
+        writer.pass_to(noted(past))
+    log = Healing(writer, clock.now_ns)
     if face is not None and isinstance(log_to, LogFile):
         log("run.log", file=str(log_to.path))
     for text in left.elsewhere:
@@ -230,18 +241,58 @@ def start(
         watch = Watch(desk, runtime, log, show=board.show, kind=kind, began_ns=began)
         notes = Notes(desk, past)
         with capture_libraries(log), asyncio.Runner(loop_factory=loop_factory) as runner:
-            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside))
+            server = None
+            if api.port is not None:
+                server = _api(api, desk, runtime, watch, board, writer, plan, kind, began, folder.path)
+            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face))
         if tape is not None and tape.failure:
             log("run.capture", file=capture, why=tape.failure)
         code = exit_code(desk, ending)
         notes.end(ending, code, run_ns, clock.now_ns())
     finally:
         if past is not None:
+            writer.flush()  # the history gets its last events, and the log what the history says at its end
             past.close()
         writer.close()
         if face is not None:
             face.close()
     return Finished(desk, ending, code, watch.why)
+
+
+def _api(
+    config: ApiConfig,
+    desk: Desk,
+    runtime: Runtime,
+    watch: Watch,
+    board: Board,
+    log: LogWriter,
+    plan: RunPlan,
+    kind: Literal["live", "paper", "demo"],
+    began_ns: int,
+    folder: Path,
+) -> Callable[[], Coroutine[Any, Any, ApiServer]]:
+    """Starts the server of the API."""
+    from arbkit.monitor.api.facts import RunFacts
+    from arbkit.monitor.api.server import serve
+
+    facts = RunFacts(
+        desk=desk,
+        now_ns=runtime.clock.now_ns,
+        kind=kind,
+        version=code_version(),
+        began_ns=began_ns,
+        environments={
+            one.venue: "paper" if one.balances is not None else _ENVIRONMENTS.get(one.environment, one.environment)
+            for one in plan.venues
+        },
+        board=board,
+        why=watch.why,
+        idle=lambda: watch.painter.reasons,
+        stopping=lambda: bool(runtime.stops),
+        ask=runtime.asked,
+        folder=folder,
+    )
+    return lambda: serve(facts, config, exposition(sources(desk, log)))
 
 
 def _time_is_over(runtime: Runtime) -> None:
@@ -259,6 +310,8 @@ async def _main(
     metrics_port: int | None,
     log: LogWriter,
     beside: Callable[[Log], Coroutine[Any, Any, None]] | None,
+    api: Callable[[], Coroutine[Any, Any, ApiServer]] | None,
+    face: Face | None,
 ) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
@@ -269,6 +322,11 @@ async def _main(
 
         served = await serve(exposition(sources(desk, log)), metrics_port)
         log("run.metrics", url=f"http://127.0.0.1:{served.port}/metrics")
+    server = None if api is None else await api()
+    if server is not None:
+        log("run.api", url=server.url)
+        if face is not None:  # for the person there, and not in the log: it is a key
+            face.add(f"dashboard: {server.link()}")
     looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
     if beside is not None:
         looking.append(asyncio.create_task(beside(desk.log)))
@@ -277,5 +335,7 @@ async def _main(
     finally:
         for task in looking:
             task.cancel()
+        if server is not None:
+            await server.close()
         if served is not None:
             await served.close()

@@ -4,40 +4,32 @@ minute. ``app.launch`` runs it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
 from arbkit.core.desk import Desk
-from arbkit.core.log import Log
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.supervisor import Ending
 from arbkit.history.diary import Ended, Marked, Owned, Told
 from arbkit.history.views import ALARMS, REASONS
 from arbkit.history.writer import History
-from arbkit.monitor.redactor import Redactor
+from arbkit.monitor.log_writer import Sink
 
-__all__ = ["NotedLog", "Notes"]
+__all__ = ["Notes", "noted"]
 
 EVERY_S = 60.0
 FIRST_S = 5.0
 """Books and accounts need some seconds."""
 
 
-class NotedLog:
-    """A ``Log`` that also passes alarms and reasons to the history, without secrets."""
+def noted(history: History) -> Sink:
+    """Passes alarms and reasons of the log to the history. The log has struck secrets from them."""
 
-    def __init__(self, log: Log, history: History | None, clock: Clock, secrets: Collection[str]) -> None:
-        self._log = log
-        self._history = history
-        self._clock = clock
-        self._redactor = Redactor(secrets)
+    def sink(at_ns: int, event: str, fields: dict[str, Any]) -> None:
+        if event.startswith("alarm.") or event in ALARMS or event in REASONS:
+            history.tell(Told(at_ns=at_ns, event=event, fields=fields))
 
-    def __call__(self, event: str, /, **fields: Any) -> None:
-        if self._history is not None and (event.startswith("alarm.") or event in ALARMS or event in REASONS):
-            told = Told(at_ns=self._clock.now_ns(), event=event, fields=self._redactor.event(fields))
-            self._history.tell(told)
-        self._log(event, **fields)
+    return sink
 
 
 class Notes:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from arbkit.core.desk import Desk
-from arbkit.core.types import Mode, plain
+from arbkit.core.types import Idle, Mode, plain
 from arbkit.monitor.picture import Picture, VenueLine
 
 __all__ = ["Painter"]
@@ -24,13 +24,16 @@ class Painter:
         self._began_ns = began_ns
         self._idle = ""
         self._idle_ns = 0
+        self.reasons: list[Idle] = []
+        """Why each pair was not traded at the last look."""
 
     def picture(self, why: Mapping[str, str], *, stopping: bool, now_ns: int) -> Picture:
         """The run now. ``why``: for each venue why it cannot trade, "" = it can."""
         desk = self._desk
         if now_ns >= self._idle_ns + IDLE_NS:
             self._idle_ns = now_ns
-            self._idle = idle(desk, now_ns)
+            self.reasons = desk.reasons.now(now_ns)
+            self._idle = idle(desk, self.reasons)
         asset = desk.setup.limits.asset
         marked = desk.ledger.marked(desk.prices.last, asset)
         books = desk.books.values()
@@ -52,11 +55,10 @@ class Painter:
         )
 
 
-def idle(desk: Desk, now_ns: int) -> str:
+def idle(desk: Desk, rows: list[Idle]) -> str:
     """Why nothing is traded now, in one text: the mode, or the most common reason with one pair as an example."""
     if desk.gate.mode() is not Mode.ACTIVE:
         return desk.gate.why() or desk.gate.killed or f"the mode is {desk.gate.mode().value}"
-    rows = desk.reasons.now(now_ns)
     if dead := desk.reasons.nothing(rows):
         return dead
     if not rows or not all(one.reason for one in rows):

@@ -61,7 +61,7 @@ class Watch:
         self._waited = 0
         self._pairs = PairLog(desk, log)
         self._show = show
-        self._painter = Painter(desk, kind, began_ns)
+        self.painter = Painter(desk, kind, began_ns)
 
     async def run(self) -> None:
         """Check once per second, until cancelled."""
@@ -83,7 +83,7 @@ class Watch:
         if self._show is None:
             return
         now_ns = self._runtime.clock.now_ns()
-        picture = self._painter.picture(self.why, stopping=bool(self._runtime.stops), now_ns=now_ns)
+        picture = self.painter.picture(self.why, stopping=bool(self._runtime.stops), now_ns=now_ns)
         self._show(picture)
         if self._looks % ALIVE_LOOKS == 0:
             self._log(

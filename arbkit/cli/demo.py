@@ -21,9 +21,17 @@ from arbkit.cli.output import json_option
     help="spread: between two venues; triangular: around three pairs of one venue.",
 )
 @click.option("--capture", type=click.Path(dir_okay=False), help="Write the run's tape here, for arbkit replay.")
+@click.option("--dashboard", is_flag=True, help="Show it in the browser too: the link is printed.")
 @json_option
 def command(
-    target: str | None, seconds: float, seed: int, venues: str, strategy: str, capture: str | None, as_json: bool
+    target: str | None,
+    seconds: float,
+    seed: int,
+    venues: str,
+    strategy: str,
+    capture: str | None,
+    dashboard: bool,
+    as_json: bool,
 ) -> int:
     """Trade on simulated venues over real sockets, with faults; then compare the balances of both sides.
 
@@ -39,6 +47,7 @@ def command(
         venues=names,
         around=strategy == "triangular",
         capture=capture,
+        dashboard=dashboard,
         as_json=as_json,
         loop_factory=loop_factory(),
     )

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from arbkit.config.api import check_api
 from arbkit.config.reader import Mistake, Place, Reader, find_lines
 from arbkit.config.secrets import FORMS, is_reference, resolve
 from arbkit.core.errors import ConfigError, CredentialsError
@@ -28,6 +29,7 @@ from arbkit.core.runtime.files import check_unwritable
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import WORST_FEE
+from arbkit.monitor.api.config import ApiConfig
 
 __all__ = [
     "BadConfig",
@@ -147,6 +149,7 @@ class Config(Struct, frozen=True, kw_only=True):
     same: Mapping[str, tuple[str, ...]] = {}
     """By asset: the venues on which you know it to be one and the same asset."""
     metrics: MetricsConfig = MetricsConfig()
+    api: ApiConfig = ApiConfig()
     log: LogConfig = LogConfig()
     state: StateConfig = StateConfig()
     distributions: tuple[str, ...] = ()
@@ -325,6 +328,7 @@ def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
         _check_ca_file(config.ca_file, reader, signed)
     if config.metrics.port is not None and not 0 <= config.metrics.port < 65536:
         reader.wrong(("metrics", "port"), "must be 0 to 65535")
+    check_api(config.api, reader)
     for field, least in (("most_mb", 1), ("keep", 0)):
         if getattr(config.log, field) < least:
             reader.wrong(("log", field), f"must be {least} or more")

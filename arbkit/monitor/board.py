@@ -44,6 +44,10 @@ class Board:
 
     def watched(self, after: int) -> Glimpse:
         """The picture, and the lines from number ``after`` on that are still kept."""
-        lines = list(self._lines)
+        lines = self.lines()
         last = lines[-1][0] if lines else 0
         return Glimpse(self.picture, [told for number, told in lines if number >= after], last + 1)
+
+    def lines(self) -> list[tuple[int, Shown]]:
+        """Those that are still kept, with their numbers."""
+        return list(self._lines)

@@ -78,14 +78,14 @@ class LogWriter:
     ) -> None:
         self._stream = stream
         self._ids = dict(ids or {})
-        self._sinks = sinks
+        self._sinks = [*sinks]
         self._now_ns = now_ns
         self._most = most_waiting
         self._most_bytes = most_bytes
         self._queued = 0
         """Characters of all texts that were put into the queue, and of those that were taken out."""
         self._written = 0
-        self._queue: SimpleQueue[tuple[int, str, dict[str, object], int] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[int, str, dict[str, object], int] | threading.Event | None] = SimpleQueue()
         self._redactor = Redactor(secrets)
         self._overflowed = 0
         self._failed = 0
@@ -112,6 +112,16 @@ class LogWriter:
             self._queued += size
             self._queue.put((self._now_ns(), event, fields, size))
 
+    def pass_to(self, sink: Sink) -> None:
+        """Pass later events to one more."""
+        self._sinks.append(sink)
+
+    def flush(self) -> None:
+        """Wait until the queued lines are written, for at most 2 s."""
+        written = threading.Event()
+        self._queue.put(written)
+        written.wait(2.0)
+
     def close(self) -> None:
         """Write the queued lines, for at most 2 s, and stop."""
         self._queue.put(None)
@@ -119,6 +129,9 @@ class LogWriter:
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
             now_ns, event, fields, size = item
             if not self._write(now_ns, event, fields):
                 self._failed += 1

@@ -188,6 +188,8 @@ _SAID: dict[str, Text] = {
     "risk.restricted": (ALARM, "{scope} is {mode}: {why}"),
     "run.capture": (ALARM, "the tape {file} ends here, it cannot be written: {why}"),
     "run.log": (NOTE, "the whole log is in {file}"),
+    "api.refused": (FAULT, "the API refused a wrong or old token from {address}; {failures} since the start"),
+    "run.api": (NOTE, "API and dashboard at {url}"),
     "run.metrics": (NOTE, "metrics at {url}"),
     "side.refused": (FAULT, "{instrument}: the venue refuses to {side}, left alone for {s:.0f} s: {why}"),
     "strategy.failed": (ALARM, "strategy {strategy} failed and is stopped: {error} ({where})"),

@@ -7,25 +7,26 @@ from typing import Any
 
 import pytest
 
-from arbkit.app.notes import NotedLog
+from arbkit.app.notes import noted
 from arbkit.core.runtime.clock import Clock
 from arbkit.history import read
 from arbkit.history.views import Span
 from arbkit.history.writer import History
+from arbkit.monitor.log_writer import LogWriter
 
 CANARY = "CANARYdeadbeef0123456789"
 
 
 def test_no_secret_reaches_the_diary_or_the_database(tmp_path: Path) -> None:
     """By its text, in its other forms, and by the name of its field; the other words stay."""
-    logged: list[str] = []
     history = History(tmp_path, 0, lambda event, /, **fields: pytest.fail(event))
-    log = NotedLog(lambda event, /, **fields: logged.append(event), history, Clock(), [CANARY])
+    log = LogWriter(Clock().now_ns, secrets=[CANARY], sinks=[noted(history)])
     log("alarm.deal_held", deal=1, why=f"the venue said: {CANARY} is wrong", listen_key="abcdefghijkl")
     log("link.refused", link="okx.private", why="signature=0123456789abcdef refused")
     log("book.lost", instrument="okx:BTC-USDT", why=CANARY)
+    log.flush()
     history.close()
-    assert logged == ["alarm.deal_held", "link.refused", "book.lost"]
+    log.close()
     (tmp_path / "journal").touch()
     for file in tmp_path.iterdir():
         data = file.read_bytes()

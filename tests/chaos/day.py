@@ -1,9 +1,9 @@
 """A day of all venues in virtual time: planned and unplanned ends of connections, tokens that are renewed, no trade.
 
-``make day`` calls it (HOURS=24). Each venue has two books with about a message a second. Connections are cut at random
-times, on the average once an hour a venue, beside the ends that the venues plan (24 hours, listen keys, tokens). Each
-book is looked at every second: one that cannot be trusted for longer than ``HEALED_S`` is told, and so is one that
-differs from the venue's at the end.
+``make day`` calls it (HOURS=25). Each venue has two books with about a message a second. Connections are cut once an
+hour a venue. The venues that end their connections after a day (``LinkSpec.life_ns``) are cut once only, in the first
+minutes: their planned ends come in hour 25. Listen keys and tokens are renewed. Each book is looked at every second:
+one that cannot be trusted for longer than ``HEALED_S`` is told, and so is one that differs from the venue's at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+from arbkit.core.types import VenueSettings
 from arbkit.plugins import registry as plugins
 from arbkit.sim.faults import Fault
 from arbkit.strategies import SpreadArb
@@ -35,8 +36,13 @@ def day(hours: float, seed: int, names: list[str], said: Any = None) -> dict[str
     registry = plugins.load(dialects=True)
     venues = {registry.exchange(name): registry.dialect(name) for name in names}
     told: Counter[str] = Counter()
+    planned = {
+        each.venue
+        for each in venues
+        if any(link.life_ns for link in each(VenueSettings()).links([], f"{each.venue}:x"))
+    }
     faults = [
-        Fault(kind="close", venue=name, at_s=30.0 + 7 * number, every_s=3600.0, count=0, on="any")
+        Fault(kind="close", venue=name, at_s=30.0 + 7 * number, every_s=3600.0, count=name in planned, on="any")
         for number, name in enumerate(names)
     ]
     strategy = SpreadArb(symbols=SYMBOLS, min_edge=0.02, max_edge=0.03)
@@ -107,7 +113,7 @@ def _megabytes() -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--hours", type=float, default=25.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--venues", default="", help="names with commas between; all if left out")
     chosen = parser.parse_args()

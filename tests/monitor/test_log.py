@@ -245,3 +245,16 @@ def test_the_page_lists_every_event() -> None:
                     named.add(first.value)
     assert "link.up" in named
     assert {name for name in named if f"| `{name}` |" not in page} == set()
+
+
+def test_flush_waits_for_the_lines_and_for_a_reader_that_came_later() -> None:
+    stream, later = io.StringIO(), []
+    log = LogWriter(lambda: NOON, stream)
+    log("one")
+    log.flush()
+    log.pass_to(lambda at_ns, event, fields: later.append(event))
+    log("two")
+    log.flush()
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["one", "two"]
+    assert later == ["two"]
+    log.close()

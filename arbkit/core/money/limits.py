@@ -32,6 +32,7 @@ __all__ = [
     "Need",
     "PERSON",
     "Refusal",
+    "Used",
     "needs_of",
 ]
 
@@ -84,6 +85,15 @@ class LimitsLeft(Struct, frozen=True, kw_only=True):
     loss_day: Decimal | None
     """Until ``max_loss_day`` is reached; None = the gain is not known."""
     loss_run: Decimal | None
+
+
+class Used(Struct, frozen=True, gc=False):
+    """What is used of one limit. ``scope``: "" = everything, a venue, an asset, or a pair."""
+
+    rule: str
+    scope: str
+    used: Decimal
+    most: Decimal
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -501,6 +511,29 @@ class Limits:
             loss_day=None if marked is None else max(config.max_loss_day + marked - self.day_began, _ZERO),
             loss_run=None if marked is None else max(config.max_loss_run + marked, _ZERO),
         )
+
+    def used(self, now_ns: int) -> list[Used]:
+        """How much is used of each limit that counts what is there now. A loss that is not known is left out."""
+        config, left, marked = self.config, self.leftovers, self._marked
+        recent = sum(1 for began_ns in self._started if now_ns - began_ns < _MINUTE_NS)
+        found = [
+            Used("max_open_deals", "", Decimal(len(self._deals)), Decimal(config.max_open_deals)),
+            Used("max_deals_per_minute", "", Decimal(recent), Decimal(config.max_deals_per_minute)),
+            Used("max_broken", "", Decimal(self.broken), Decimal(config.max_broken)),
+            Used("max_open_notional", "", self.notional + left.total, config.max_open_notional),
+        ]
+        for rule, sums, more, most in (
+            ("max_venue_notional", self._venues, left.by_venue, config.max_venue_notional),
+            ("max_asset_notional", self._assets, left.by_asset, config.max_asset_notional),
+        ):
+            both = {scope: sums.get(scope, _ZERO) + more.get(scope, _ZERO) for scope in sorted({*sums, *more})}
+            found += [Used(rule, scope, amount, most) for scope, amount in both.items()]
+        counts = sorted(self.broken_of.items())
+        found += [Used("max_broken", pair, Decimal(count), Decimal(config.max_broken)) for pair, count in counts]
+        if marked is not None:
+            found.append(Used("max_loss_day", "", max(self.day_began - marked, _ZERO), config.max_loss_day))
+            found.append(Used("max_loss_run", "", max(-marked, _ZERO), config.max_loss_run))
+        return found
 
     def outcome(self, deal: Deal, now_ns: int) -> list[ModeChange]:
         """A deal was closed or is HELD: updates cooldowns and breakers. It does not release the reservation."""

@@ -81,7 +81,7 @@ class Runtime:
         self._watched = watched
         self._killed: dict[str, Mode] = {}
         """What the kill file asks for."""
-        self._control = None if state is None else control.ControlPort(state, self._asked)
+        self._control = None if state is None else control.ControlPort(state, self.asked)
         self.links: dict[str, SocketLink] = {}
         self.rests: dict[str, HttpLink] = {}
         self.heap = Heap(clock, clock.now_ns())
@@ -176,13 +176,13 @@ class Runtime:
                 f"{self._kill_file.path} {'asks for it' if scope in asked else 'does not ask for it any more'}",
             )
 
-    def _asked(self, asked: control.ModeAsked) -> control.ModesTold:
-        """A client of the control port."""
+    def asked(self, asked: control.ModeAsked, who: str = "control port") -> control.ModesTold:
+        """A person asks: a client of the control port, or of the API. Call it on the loop's thread."""
         desk = self._desk
         if asked.mode is not None:
             if problem := desk.scope_problem(asked.scope):
                 return control.ModesTold(error=problem)
-            self.ask(asked.scope, asked.mode, PERSON, "control port", asked.why or "asked for by arbkit mode")
+            self.ask(asked.scope, asked.mode, PERSON, who, asked.why or "asked for by a person")
         if asked.watch is not None and self._watched is not None:
             return control.ModesTold(watched=self._watched(asked.watch))
         modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 __all__ = [
     "TOPICS",
+    "Acted",
     "Action",
     "Balance",
     "Book",
@@ -31,8 +32,10 @@ __all__ = [
     "Limit",
     "Line",
     "Link",
+    "Login",
     "Looked",
     "Order",
+    "Session",
     "Snapshot",
     "Spread",
     "Stages",
@@ -46,11 +49,7 @@ __all__ = [
 Modes = Literal["active", "reducing", "halted"]
 
 
-class _Row(Struct, frozen=True, kw_only=True):
-    pass
-
-
-class Status(_Row):
+class Status(Struct, frozen=True, kw_only=True):
     """The run now. One row."""
 
     at_us: int
@@ -83,7 +82,7 @@ class Status(_Row):
     stopping: bool
 
 
-class Link(_Row):
+class Link(Struct, frozen=True, kw_only=True):
     name: str
     role: Literal["public", "private", "trade", "rest"]
     up: bool
@@ -96,7 +95,7 @@ class Link(_Row):
     """How much later than usual its last frame came."""
 
 
-class Venue(_Row):
+class Venue(Struct, frozen=True, kw_only=True):
     """Key: ``name``."""
 
     name: str
@@ -119,7 +118,7 @@ class Venue(_Row):
     trusted: int
 
 
-class Book(_Row):
+class Book(Struct, frozen=True, kw_only=True):
     """The best prices of a book. Key: ``instrument``."""
 
     instrument: str
@@ -139,7 +138,7 @@ class Book(_Row):
     """Of both sides."""
 
 
-class Ladder(_Row):
+class Ladder(Struct, frozen=True, kw_only=True):
     """The levels of a book, the best first. Key: ``instrument``."""
 
     instrument: str
@@ -150,7 +149,7 @@ class Ladder(_Row):
     asks: Sequence[tuple[float, float]]
 
 
-class Spread(_Row):
+class Spread(Struct, frozen=True, kw_only=True):
     """The edge of a purchase at one venue and a sale at another, at the best prices, net of the taker fees of this
     account. Key: ``symbol``, ``buy``, ``sell``."""
 
@@ -165,7 +164,7 @@ class Spread(_Row):
     """What the best levels carry, in the quote asset."""
 
 
-class Looked(_Row):
+class Looked(Struct, frozen=True, kw_only=True):
     """What became of the opportunities of one pair. Key: ``pair``."""
 
     pair: str
@@ -183,7 +182,7 @@ class Looked(_Row):
     """The same as a sentence."""
 
 
-class Stages(_Row):
+class Stages(Struct, frozen=True, kw_only=True):
     """Where the time of an order went, each in microseconds; None = not measured or not there yet."""
 
     wire_in: float | None = None
@@ -204,7 +203,7 @@ class Stages(_Row):
     """From the first report to the last fill."""
 
 
-class Leg(_Row):
+class Leg(Struct, frozen=True, kw_only=True):
     instrument: str
     side: Literal["buy", "sell"]
     wave: int
@@ -217,7 +216,7 @@ class Leg(_Row):
     """Paid, by asset."""
 
 
-class Order(_Row):
+class Order(Struct, frozen=True, kw_only=True):
     """Open, or ended a short while ago. Key: ``cl_ord_id``."""
 
     cl_ord_id: str
@@ -243,7 +242,7 @@ class Order(_Row):
     stages: Stages
 
 
-class Deal(_Row):
+class Deal(Struct, frozen=True, kw_only=True):
     """Open, or closed a short while ago. Key: ``id``."""
 
     id: str
@@ -263,7 +262,7 @@ class Deal(_Row):
     orders: Sequence[Order]
 
 
-class Fill(_Row):
+class Fill(Struct, frozen=True, kw_only=True):
     """Key: ``cl_ord_id``, ``trade_id``."""
 
     at_us: int
@@ -278,7 +277,7 @@ class Fill(_Row):
     maker: bool
 
 
-class Balance(_Row):
+class Balance(Struct, frozen=True, kw_only=True):
     """Key: ``account``, ``asset``."""
 
     account: str
@@ -290,7 +289,7 @@ class Balance(_Row):
     """In the reporting asset."""
 
 
-class Exposure(_Row):
+class Exposure(Struct, frozen=True, kw_only=True):
     """What is naked of an asset: deals that are open, held, or have left something. Key: ``asset``."""
 
     asset: str
@@ -302,7 +301,7 @@ class Exposure(_Row):
     cap: Decimal | None
 
 
-class Gain(_Row):
+class Gain(Struct, frozen=True, kw_only=True):
     """A point of the curve, one every few seconds; the newest hours are kept. Key: ``at_us``."""
 
     at_us: int
@@ -311,7 +310,7 @@ class Gain(_Row):
     """Of closed deals, at present prices."""
 
 
-class Limit(_Row):
+class Limit(Struct, frozen=True, kw_only=True):
     """Key: ``name``, ``scope``."""
 
     name: str
@@ -321,7 +320,7 @@ class Limit(_Row):
     most: Decimal | None
 
 
-class Latency(_Row):
+class Latency(Struct, frozen=True, kw_only=True):
     """A histogram. Key: ``stage``, ``venue``."""
 
     stage: str
@@ -337,7 +336,7 @@ class Latency(_Row):
     count: int
 
 
-class Line(_Row):
+class Line(Struct, frozen=True, kw_only=True):
     """A line of the log for a person. Key: ``n``."""
 
     n: int
@@ -347,7 +346,7 @@ class Line(_Row):
     text: str
 
 
-class Closed(_Row):
+class Closed(Struct, frozen=True, kw_only=True):
     """A request of the history (``/api/v1/history/...``): its rows, the newest first."""
 
     rows: Sequence[Mapping[str, Any]]
@@ -441,3 +440,25 @@ class Action(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: str = ""
     """Of ``mode``: "" = everything, a venue, or a pair. Of ``venue``: its name. Of ``release``: the pair."""
     why: str = ""
+
+
+class Acted(Struct, frozen=True, kw_only=True):
+    """The answer to an action that was done."""
+
+    mode: Modes
+    """Of everything."""
+    restricted: Mapping[str, str]
+    """Mode and reason of each venue and pair that is not active."""
+
+
+class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/v1/login``, with the token of the link. The answer sets the cookie of the session."""
+
+    token: str
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """The answer to a login and to ``GET /api/v1/session``."""
+
+    scope: Literal["read", "trade"]
+    """``read`` may not act."""

@@ -1,0 +1,64 @@
+"""What the desk does not keep: the curve of the gain, and the messages of each link in a second. ``server`` calls
+``take`` once a second."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+
+from arbkit.core.desk import Desk
+from arbkit.monitor.api.shapes import Gain
+
+__all__ = ["POINT_NS", "Samples", "worth"]
+
+POINT_NS = 5_000_000_000
+_POINTS = 24 * 3600 // 5
+_UNIT = Decimal("1e-8")
+
+
+class Samples:
+    """``curve``: a point each five seconds, of the newest 24 hours."""
+
+    def __init__(self) -> None:
+        self.curve: deque[Gain] = deque(maxlen=_POINTS)
+        self.rates: dict[str, float] = {}
+        """Messages in a second, by link."""
+        self._counted: dict[str, int] = {}
+        self._at_ns = 0
+        self._point_ns = 0
+
+    def take(self, desk: Desk, now_ns: int) -> None:
+        passed_s = (now_ns - self._at_ns) / 1e9
+        for name, link in desk.counters.links.items():
+            self.rates[name] = round((link.messages - self._counted.get(name, link.messages)) / passed_s, 1)
+            self._counted[name] = link.messages
+        self._at_ns = now_ns
+        if now_ns - self._point_ns >= POINT_NS:
+            self._point_ns = now_ns
+            self.curve.append(_point(desk, now_ns))
+
+
+def _point(desk: Desk, now_ns: int) -> Gain:
+    asset = desk.setup.limits.asset
+    marked = desk.ledger.marked(desk.prices.last, asset)
+    opened: dict[str, Decimal] = {}
+    for deal in desk.engine.deals.values():
+        for held, amount in deal.net().items():
+            opened[held] = opened.get(held, Decimal(0)) + amount
+    value = worth(desk, opened, asset)
+    booked = None if marked is None or value is None else (marked - value).quantize(_UNIT)
+    return Gain(at_us=now_ns // 1000, marked=None if marked is None else marked.quantize(_UNIT), booked=booked)
+
+
+def worth(desk: Desk, amounts: Mapping[str, Decimal], asset: str) -> Decimal | None:
+    """Amounts by asset, together in ``asset`` at the last prices; None = one has none."""
+    total = Decimal(0)
+    for held, amount in amounts.items():
+        if not amount:
+            continue
+        price = desk.prices.last(held, asset)
+        if price is None:
+            return None
+        total += amount * price
+    return total
