@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 PAGES = ("overview", "spreads", "deals", "books", "account", "latency", "history")
+SCREENS = os.environ.get("ARBKIT_SCREENSHOTS")
+"""The folder for screenshots; without it none are made."""
 SYNTHETIC = Path(__file__).parent / "browser" / "synthetic.py"
 _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation",
@@ -24,6 +27,8 @@ class Watched:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._contexts: list[BrowserContext] = []
+        self.page: Page
+        """The newest one."""
         self.said: list[str] = []
         self.expected: list[str] = []
 
@@ -40,6 +45,7 @@ class Watched:
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("requestfailed", self._failed)
         page.goto(url)
+        self.page = page
         return page
 
     def _failed(self, request: Request) -> None:

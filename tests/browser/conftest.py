@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dashboards import Watched
+from dashboards import SCREENS, Watched
 from playwright.sync_api import Browser, Page, sync_playwright
-
-SCREENS = os.environ.get("ARBKIT_SCREENSHOTS")
-"""The folder for screenshots; without it none are made."""
 
 
 @pytest.fixture(scope="module")

@@ -31,19 +31,24 @@ export function signed(value, digits = 2) {
   return (number < 0 ? "−" : "+") + text;
 }
 
-/** All digits of an exact amount, with commas. */
+/** All digits of an exact amount, with commas and without zeros at the end. */
 export function exact(value) {
   if (value === null || value === undefined) return NONE;
-  const [before, after] = String(value).split(".");
-  const digits = before.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-  return after === undefined ? digits : `${digits}.${after}`;
+  const [, sign, digits, part = "", power = "0"] = /^(-?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(String(value)) ?? [];
+  if (digits === undefined) return String(value);
+  const point = digits.length + Number(power);
+  const all = (digits + part).padEnd(point, "0").padStart(digits.length + part.length + Math.max(0, 1 - point), "0");
+  const at = Math.max(point, 1);
+  const whole = all.slice(0, at).replace(/^0+(?=\d)/, "").replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  const after = all.slice(at).replace(/0+$/, "");
+  return sign + whole + (after && `.${after}`);
 }
 
 /** A price, with the digits that matter. */
 export function price(value) {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);
-  const digits = size >= 10_000 ? 1 : size >= 100 ? 2 : size >= 1 ? 4 : size >= 0.01 ? 6 : 8;
+  const digits = size >= 100 ? 2 : size >= 1 ? 4 : size >= 0.01 ? 6 : 8;
   return fixed(digits).format(value);
 }
 
@@ -60,7 +65,8 @@ export function bps(share, digits = 1) {
 
 /** The width of a book as basis points: 2.0. */
 export function width(share) {
-  return share === null || share === undefined ? NONE : fixed(1).format(share * 10_000);
+  if (share === null || share === undefined) return NONE;
+  return fixed(share < 1e-4 ? 2 : 1).format(share * 10_000);
 }
 
 export function percent(share) {

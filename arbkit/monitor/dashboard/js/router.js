@@ -12,10 +12,10 @@ export function where() {
 
 export const address = (...parts) => `#/${parts.filter(Boolean).map(encodeURIComponent).join("/")}`;
 
-/** Goes there; `replace` leaves no step in the history. */
+/** Goes there. `replace`: a page completes its own address, without a step in the history. */
 export function go(parts, { replace = false } = {}) {
   const to = address(...parts);
-  if (to === location.hash) return;
+  if (to === location.hash || (replace && where()[0] !== parts[0])) return; // another page was asked for meanwhile
   if (replace) {
     history.replaceState(null, "", to);
     window.dispatchEvent(new HashChangeEvent("hashchange"));

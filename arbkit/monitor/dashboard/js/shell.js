@@ -57,9 +57,10 @@ export class Shell {
 
   notice(state, button = null, then = null) {
     const text = el("span");
-    const node = el("div", { data: { state }, hidden: true }, text, button && el("button", { type: "button", class: "button small", on: { click: then } }, button));
+    const more = el("span", { "aria-hidden": true }); // changes each second: not for a reader
+    const node = el("div", { data: { state }, hidden: true }, text, more, button && el("button", { type: "button", class: "button small", on: { click: then } }, button));
     this.notices.append(node);
-    return { node, text };
+    return { node, text, more };
   }
 
   /** Shows the page in the navigation and the title. */
@@ -81,8 +82,8 @@ export class Shell {
     this.lost.node.hidden = !lost;
     if (lost) {
       const wait = Math.max(0, Math.round((feed.nextTryAt - Date.now()) / 1000));
-      const next = feed.nextTryAt ? ` Next try ${wait ? `in ${wait} s` : "now"}.` : "";
-      say(this.lost.text, `Connection lost since ${clock(feed.lostAt * 1000)} UTC, data below is old.${next}`);
+      say(this.lost.text, `Connection lost since ${clock(feed.lostAt * 1000)} UTC, data below is old.`);
+      say(this.lost.more, feed.nextTryAt ? `Next try ${wait ? `in ${wait} s` : "now"}.` : "");
     }
     if (!status) return;
     say(this.kind, status.kind);

@@ -115,7 +115,8 @@ class Deals {
   async ask(deal, fill) {
     try {
       const { rows } = await call(`history/deals?since=${deal.opened_us}&until=${deal.opened_us + 1}&limit=20`);
-      const row = rows.find((one) => String(one.id) === deal.id);
+      // by time and pair: a number of JavaScript does not hold every id
+      const row = rows.find((one) => one.opened_us === deal.opened_us && one.instruments.toSorted().join("+") === deal.pair);
       if (!row || row.closed_us === null) return;
       this.splits.set(deal.id, row);
       if (this.shown?.id === deal.id) fill(row);

@@ -12,6 +12,7 @@ const STAGES = {
   decision: ["Decision", "the strategy"],
   durable: ["Durable", "from the write of the journal to the disk"],
   callback: ["Callback", "a turn of the loop"],
+  ack: ["Order to report", "of all venues"],
 };
 const STAGE_ORDER = Object.keys(STAGES);
 
@@ -48,13 +49,14 @@ class LatencyPage {
     this.app = app;
     this.stages = el("div", { class: "histograms" });
     this.acks = el("div", { class: "histograms" });
+    this.ackTitle = el("h2", { class: "section" }, "Order to first report, by venue");
     this.table = new Grid({ label: "Venues", columns: VENUES, key: (v) => v.name, empty: "No venue yet.", tall: 20, sorted: ["name", false], changed: app.changed });
     root.append(
       head("Latency", "Since the start of the run. Buckets are log-spaced, five a decade."),
       el("div", { class: "panels" }, panel("Venues", { wide: "span-12" }, this.table.root)),
       el("h2", { class: "section" }, "Stages"),
       this.stages,
-      el("h2", { class: "section" }, "Order to first report, by venue"),
+      this.ackTitle,
       this.acks,
     );
   }
@@ -65,6 +67,7 @@ class LatencyPage {
       const rows = feed.table("latency").list();
       const place = (row) => STAGE_ORDER.indexOf(row.stage);
       this.fill(this.stages, rows.filter((row) => !row.venue).sort((a, b) => place(a) - place(b)), (row) => STAGES[row.stage] ?? [row.stage, ""]);
+      this.ackTitle.hidden = !rows.some((row) => row.venue);
       this.fill(this.acks, rows.filter((row) => row.venue).sort((a, b) => (a.venue < b.venue ? -1 : 1)), (row) => [row.venue, ""]);
     }
     if (fresh("venues")) this.table.set(feed.table("venues").list());

@@ -4,6 +4,10 @@ import { moment } from "../format.js";
 import { colour, onTheme } from "../theme.js";
 
 const { uPlot } = window;
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+const STEPS_S = [1, 2, 5, 10, 15, 30, ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), ...[1, 2, 3, 6, 12].map((n) => n * HOUR), ...[1, 2, 7, 14, 28].map((n) => n * DAY)];
 
 export class Chart {
   /** `lines`: `[{ label, colour (a token), text(value), fill? }]`. `zero`: zero is always in sight. */
@@ -71,7 +75,7 @@ export class Chart {
         cursor: { points: { size: 6 }, drag: { x: true, y: false } },
         scales: { y: { range: (_, low, high) => this.range(low, high) } },
         axes: [
-          { ...axis, space: 76, size: 30, values: (_, ticks) => times(ticks), grid: { show: false } },
+          { ...axis, space: 76, size: 30, incrs: STEPS_S, values: (_, ticks) => times(ticks), grid: { show: false } },
           { ...axis, size: 58, values: (_, ticks) => ticks.map(this.axis) },
         ],
         series: [
@@ -114,6 +118,6 @@ export class Chart {
 /** Seconds only where minutes would be told twice, days only where there are some. */
 function times(ticks) {
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 60;
-  const cut = step < 60 ? [11, 19] : step < 86_400 ? [11, 16] : [5, 10];
+  const cut = step < MINUTE ? [11, 19] : step < DAY ? [11, 16] : [5, 10];
   return ticks.map((s) => new Date(s * 1000).toISOString().slice(...cut));
 }

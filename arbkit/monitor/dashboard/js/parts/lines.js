@@ -26,7 +26,7 @@ export class Lines {
         node.line = line;
         say(node.children[1], line.kind);
         mark(node.children[1], STATES[line.kind] ?? "faint");
-        say(node.children[2], line.text);
+        say(node.children[2], line.text.replace(/^\d\d:\d\d:\d\d +/, "")); // the time stands before it
       },
     );
   }
