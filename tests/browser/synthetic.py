@@ -545,15 +545,15 @@ class Server:
     async def _history(self, request: web.Request) -> web.Response:
         """Deals: 500, 200 a page, a second apart. Nothing else."""
         if request.match_info["kind"] != "deals":
-            return _json(shapes.Closed(rows=[], more=False))
+            return _json({"rows": [], "more": False})
         until, limit = int(request.query.get("until", self.made.began_us)), int(request.query["limit"])
         rows = [self._past(i) for i in range(500) if self.made.began_us - (i + 1) * 1_000_000 < until]
-        return _json(shapes.Closed(rows=rows[:limit], more=len(rows) > limit))
+        return _json({"rows": rows[:limit], "more": len(rows) > limit})
 
     def _past(self, i: int) -> dict[str, Any]:
         opened = self.made.began_us - (i + 1) * 1_000_000
         return {
-            "id": 4000 - i,
+            "id": str(4000 - i),
             "opened_us": opened,
             "closed_us": opened + 71_000,
             "strategy": "spread",

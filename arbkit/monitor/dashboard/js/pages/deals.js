@@ -115,8 +115,7 @@ class Deals {
   async ask(deal, fill) {
     try {
       const { rows } = await call(`history/deals?since=${deal.opened_us}&until=${deal.opened_us + 1}&limit=20`);
-      // by time and pair: a number of JavaScript does not hold every id
-      const row = rows.find((one) => one.opened_us === deal.opened_us && one.instruments.toSorted().join("+") === deal.pair);
+      const row = rows.find((one) => one.id === deal.id);
       if (!row || row.closed_us === null) return;
       this.splits.set(deal.id, row);
       if (this.shown?.id === deal.id) fill(row);
