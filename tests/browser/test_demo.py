@@ -81,11 +81,11 @@ HELP = """
 """
 
 
-def agrees(page: Page, judge: str) -> None:
-    """Waits until the page and the API agree: ``judge`` is the body of a function of JavaScript. It reads both in one
-    turn, but the page may have newer rows than the API or the other way round: one moment is enough."""
+def agrees(page: Page, judge: str, arg: Any = None) -> None:
+    """Waits until the page and the API agree: ``judge`` is the body of a function of JavaScript of ``given``. It reads
+    both in one turn, but the page may have newer rows than the API or the other way round: one moment is enough."""
     for _ in range(TRIES):
-        if page.evaluate(f"async () => {{ {HELP} {judge} }}"):
+        if page.evaluate(f"async (given) => {{ {HELP} {judge} }}", arg):
             return
         page.wait_for_timeout(150)
     pytest.fail(f"the page and the API did not agree: {judge}")
@@ -128,16 +128,14 @@ def test_overview(desk: Page, shoot: Callable[[Page, str], None]) -> None:
     """Deals, venues, books, mode; deals are made while it is looked at."""
     go(desk, "overview")
     before = deals_closed(desk)
-    desk.wait_for_function(
-        "before => Number(document.querySelectorAll('.tile-value')[1].textContent) > before", arg=before
-    )
+    agrees(desk, "return number(all('.tile-value')[1].textContent) > given", before)
     expect(desk.locator(".lights li")).to_have_count(2)
     for venue in rest(desk, "venues"):
         expect(desk.locator(".lights")).to_contain_text(venue["name"])
     assert rest(desk, "status")[0]["kind"] == "demo"
     expect(desk.locator(".badge.kind")).to_have_text("demo")
     expect(desk.locator(".uplot").first).to_be_visible()
-    line = rest(desk, "log")[0]["text"].split()[-1]
+    line = rest(desk, "log")[-1]["text"].split()[-1]
     expect(desk.locator(".lines").last).to_contain_text(line)
     shoot(desk, "demo-overview")
 
@@ -186,7 +184,7 @@ def test_deals_and_the_parts_of_their_gain(desk: Page, shoot: Callable[[Page, st
     for order in deal["orders"]:
         expect(detail.locator(".plain").last).to_contain_text(order["instrument"])
     names = detail.locator(".split dt").all_inner_texts
-    desk.wait_for_function("document.querySelectorAll('.split dt').length === 7")
+    expect(detail.locator(".split dt")).to_have_count(7)
     assert names() == ["Expected", "Slippage", "Fees", "Latency", "Unwind", "Leftovers", "Earned"]
     values = [float(text.replace("\\u2212", "-")) for text in detail.locator(".split dd").all_inner_texts()]
     assert sum(values[:-1]) == pytest.approx(values[-1], abs=4e-4)
@@ -200,8 +198,8 @@ def test_account(desk: Page, shoot: Callable[[Page, str], None]) -> None:
     for tab in ("orders", "fills", "balances", "limits"):
         least = len(rest(desk, tab))
         go(desk, "account", tab)
-        count = "([tab, least]) => document.querySelector(`[aria-label=${tab}] .grid`)?.ariaRowCount > least"
-        desk.wait_for_function(count, arg=[tab.capitalize(), min(least, 50)])
+        count = "return all(`[aria-label=${given[0]}] .grid`)[0]?.ariaRowCount > given[1]"
+        agrees(desk, count, [tab.capitalize(), min(least, 50)])
     go(desk, "account", "venues")
     links = sum(len(venue["links"]) for venue in rest(desk, "venues"))
     expect(desk.locator(".plain tbody tr")).to_have_count(links)
@@ -277,12 +275,7 @@ def test_the_kill_switch_by_keyboard_halts_the_desk_and_is_in_the_journal(
     desk.get_by_role("button", name="Resume").first.click()
     desk.get_by_role("dialog").get_by_role("button", name="Resume").click()
     expect(desk.locator(".top .badge[data-state=good]").first).to_have_text("active")
-    desk.wait_for_function(
-        """newest => fetch("/api/v1/deals").then((answer) => answer.json())
-            .then(({ rows }) => rows.some((one) => one.opened_us > newest))""",
-        arg=newest,
-        polling=300,
-    )
+    agrees(desk, "return (await rest('deals')).some((one) => one.opened_us > given)", newest)
 
 
 def test_a_venue_is_taken_out_and_comes_back(desk: Page) -> None:
