@@ -50,6 +50,12 @@ export class Grid {
       changed();
     });
     this.watch.observe(this.box);
+    this.inSight = true;
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.inSight = entry.isIntersecting;
+      if (this.inSight) changed();
+    });
+    this.sight.observe(this.root);
     if (open) this.box.classList.add("opens");
     this.lay();
   }
@@ -134,6 +140,8 @@ export class Grid {
       this.box.setAttribute("aria-rowcount", rows.length + 1);
       this.seen = Math.min(rows.length, this.tall) * height + 33;
     }
+    if (this.active !== null && !(this.active < rows.length)) this.active = null;
+    if (!this.inSight) return;
     const first = Math.max(0, Math.floor(this.top / height) - SPARE);
     const last = Math.min(rows.length, Math.ceil((this.top + this.seen) / height) + SPARE);
     while (this.pool.length < last - first) this.pool.push(this.make());
@@ -149,7 +157,6 @@ export class Grid {
       slot.at = -1;
       slot.node.hidden = true;
     }
-    if (this.active !== null && !(this.active < rows.length)) this.active = null;
   }
 
   make() {
@@ -225,6 +232,7 @@ export class Grid {
 
   close() {
     this.watch.disconnect();
+    this.sight.disconnect();
   }
 }
 

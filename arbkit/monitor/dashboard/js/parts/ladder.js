@@ -1,25 +1,35 @@
-// One book as a ladder: asks above, bids below, the size of a level as a bar behind it.
+// One book as a ladder: asks above, bids below, the size of a level as a bar behind it. A side is two texts of many lines
+// and one small canvas, because twelve ladders change ten times a second.
 import { el, mark, say } from "../dom.js";
 import { NONE, price, quantity, span, venueOf, width } from "../format.js";
+import { colour, onTheme } from "../theme.js";
+
+const LINE = 21;
+const colours = { bid: "", ask: "" };
+
+function readColours() {
+  for (const side of Object.keys(colours)) colours[side] = colour(side);
+}
+onTheme(readColours);
 
 export class Ladder {
   constructor(instrument, depth) {
-    this.depth = depth;
+    if (!colours.bid) readColours();
     this.light = el("span", { class: "dot" });
     this.state = el("span", { class: "small" });
     this.age = el("span", { class: "small faint ladder-age" });
     this.middle = el("div", { class: "ladder-middle" });
-    this.asks = Array.from({ length: depth }, () => new Level("ask"));
-    this.bids = Array.from({ length: depth }, () => new Level("bid"));
-    const body = el(
-      "div",
-      { class: "ladder-body", role: "table", "aria-label": `Levels of ${instrument}` },
-      el("div", { class: "ladder-row ladder-names", role: "row" }, el("span", { role: "columnheader" }, "Price"), el("span", { role: "columnheader" }, "Size")),
-      [...this.asks].reverse().map((level) => level.root),
-      el("div", { role: "row", class: "ladder-middle-row" }, el("div", { role: "cell" }, this.middle)),
-      this.bids.map((level) => level.root),
+    this.asks = new Side("ask", depth);
+    this.bids = new Side("bid", depth);
+    this.root = el(
+      "article",
+      { class: "panel ladder", "aria-label": `Book of ${instrument}` },
+      el("header", { class: "panel-head" }, this.light, el("h2", {}, venueOf(instrument)), this.state, this.age),
+      el("div", { class: "ladder-names" }, el("span", {}, "Price"), el("span", {}, "Size")),
+      this.asks.root,
+      this.middle,
+      this.bids.root,
     );
-    this.root = el("article", { class: "panel ladder" }, el("header", { class: "panel-head" }, this.light, el("h2", {}, venueOf(instrument)), this.state, this.age), body);
   }
 
   /** `row`: of the topic ladders; `book`: the top of the same book, with the reason; both may be missing. */
@@ -31,33 +41,43 @@ export class Ladder {
     mark(this.light, light);
     this.root.classList.toggle("untrusted", state !== "synced");
     say(this.age, row ? span(row.age_us) : "");
-    this.state.title = book?.reason ?? "";
-    const most = Math.max(1e-12, ...(row ? [...row.asks, ...row.bids].map(([, size]) => size) : []));
-    for (let i = 0; i < this.depth; i += 1) {
-      this.asks[i].fill(row?.asks[i], most);
-      this.bids[i].fill(row?.bids[i], most);
-    }
+    if (this.root.title !== (book?.reason ?? "")) this.root.title = book?.reason ?? "";
+    let most = 1e-12;
+    for (const side of [row?.asks ?? [], row?.bids ?? []]) for (const [, size] of side) if (size > most) most = size;
+    this.asks.fill(row?.asks ?? [], most);
+    this.bids.fill(row?.bids ?? [], most);
     const [ask, bid] = [row?.asks[0]?.[0], row?.bids[0]?.[0]];
     say(this.middle, ask && bid ? `spread ${width(ask / bid - 1)} bp` : book?.reason || NONE);
   }
 }
 
-class Level {
-  constructor(side) {
-    this.price = el("span", { role: "cell" });
-    this.size = el("span", { role: "cell" });
-    this.bar = el("i", { class: `ladder-bar ${side}`, "aria-hidden": true });
-    this.root = el("div", { class: "ladder-row", role: "row" }, this.bar, this.price, this.size);
-    this.share = -1;
+class Side {
+  constructor(side, depth) {
+    this.side = side;
+    this.depth = depth;
+    this.prices = el("span", { "aria-label": `${side} prices` });
+    this.sizes = el("span", { "aria-label": `${side} sizes` });
+    this.bars = el("canvas", { width: 100, height: depth * LINE, "aria-hidden": true }); // its width is stretched: percent
+    this.root = el("div", { class: `ladder-side ${side}` }, this.bars, this.prices, this.sizes);
+    this.root.style.height = `${depth * LINE}px`;
   }
 
-  fill(level, most) {
-    say(this.price, level ? price(level[0]) : "");
-    say(this.size, level ? quantity(level[1]) : "");
-    const share = level ? Math.max(1, Math.round((level[1] / most) * 100)) : 0;
-    if (share !== this.share) {
-      this.share = share;
-      this.bar.style.transform = `scaleX(${share / 100})`;
-    }
+  /** `levels`: the best first. The best ask is the lowest line of its side. */
+  fill(levels, most) {
+    const shown = Array.from({ length: this.depth }, (_, i) => levels[i]);
+    if (this.side === "ask") shown.reverse();
+    say(this.prices, shown.map((level) => (level ? price(level[0]) : "")).join("\n"));
+    say(this.sizes, shown.map((level) => (level ? quantity(level[1]) : "")).join("\n"));
+    this.draw(shown.map((level) => (level ? Math.max(1, Math.round((level[1] / most) * 100)) : 0)));
+  }
+
+  draw(shares) {
+    const wanted = `${colours[this.side]} ${shares}`;
+    if (wanted === this.drawn) return;
+    this.drawn = wanted;
+    const context = this.bars.getContext("2d");
+    context.clearRect(0, 0, 100, this.depth * LINE);
+    context.fillStyle = colours[this.side];
+    shares.forEach((share, i) => context.fillRect(100 - share, i * LINE + 1, share, LINE - 2));
   }
 }
