@@ -5,6 +5,7 @@ What a page shows is compared with what the REST API says, what an action does w
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -109,7 +110,7 @@ def test_the_address_of_the_demo_logs_in_once_and_leaves_no_token(desk: Page, de
 
 def test_who_may_only_read_has_no_button_that_acts(demo: Demo, watched: Watched) -> None:
     """With the address of ``arbkit dashboard --read``; the server refuses the action too."""
-    link = demo.ask("dashboard", "--read").strip()
+    link = json.loads(demo.ask("dashboard", "--read", "--json"))["link"]
     page = watched(link)
     expect(page.locator(".top")).to_contain_text("connected")
     expect(page.locator(".nav")).to_contain_text("Read only")
@@ -254,7 +255,7 @@ def test_the_kill_switch_by_keyboard_halts_the_desk_and_is_in_the_journal(
             break
     desk.keyboard.press("Enter")
     dialog = desk.get_by_role("dialog", name="Stop all trading?")
-    expect(dialog).to_contain_text("only cancels and queries")
+    expect(dialog).to_contain_text("no new deal, and no new order")
     shoot(desk, "demo-kill")
     desk.keyboard.press("Shift+Tab")
     desk.keyboard.type("numbers look wrong")
