@@ -10,6 +10,7 @@ import resource
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from arbkit.app.api import open_api, token_files
 from arbkit.app.ending import exit_code, last_words
 from arbkit.app.healing import Healing
 from arbkit.app.metrics import sources
@@ -30,7 +32,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.protocols import Exchange, Strategy
-from arbkit.core.runtime.clock import Clock, seed
+from arbkit.core.runtime.clock import Clock, entropy, seed
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.runtime.locks import AccountLocks
 from arbkit.core.runtime.supervisor import Ending, Runtime
@@ -40,6 +42,7 @@ from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.history.writer import History
+from arbkit.monitor.api.access import Access
 from arbkit.monitor.api.config import ApiConfig
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
@@ -53,7 +56,6 @@ if TYPE_CHECKING:
 __all__ = ["Finished", "account_locks", "run", "start"]
 
 _NO_API = ApiConfig()
-_ENVIRONMENTS = {"prod": "production"}
 
 LoopFactory = Callable[[], AbstractEventLoop]
 
@@ -185,8 +187,8 @@ def start(
     ``kind``: how a terminal names the run, ``live``, ``paper`` or ``demo``. ``face``: the terminal that shows it; it is
     closed at the end. ``log_to``: where the log is written; None = nowhere. ``beside``: runs on the loop as long as the
     desk does. ``histograms`` replace those of the counters (for benchmarks), and ``history`` False leaves out the
-    history. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises ``ConfigError`` for a damaged journal, an
-    unwritable capture file or an unusable CA file.
+    history. ``api``: the API and the dashboard. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises
+    ``ConfigError`` for a damaged journal, an unwritable capture file, an unusable CA file, or a port that is taken.
     """
     clock = Clock()
     journal, carried = open_journal(folder, clock)
@@ -209,6 +211,8 @@ def start(
             raise ConfigError(f"--capture {capture}: cannot be written: {error.strerror}") from None
         for secret in secrets:
             tape.tape.strike(secret)
+    access = Access(entropy, lambda: clock.now_ns() / 1e9)
+    secrets = [*secrets, *access.tokens.values()]
     board = Board(face)
     writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
     past = History(folder.path, size, writer) if history else None
@@ -224,7 +228,13 @@ def start(
         setattr(counters, name, histogram)
     try:
         runtime = Runtime(
-            clock, journal, tls=tls_context(ca_file or None), tape=tape, state=folder.path, watched=board.watched
+            clock,
+            journal,
+            tls=tls_context(ca_file or None),
+            tape=tape,
+            state=folder.path,
+            watched=board.watched,
+            link=access.link,
         )
         began = clock.now_ns() if tape is None else head.began_ns
         desk = make_desk(
@@ -240,10 +250,27 @@ def start(
         )
         watch = Watch(desk, runtime, log, show=board.show, kind=kind, began_ns=began)
         notes = Notes(desk, past)
-        with capture_libraries(log), asyncio.Runner(loop_factory=loop_factory) as runner:
-            server = None
-            if api.port is not None:
-                server = _api(api, desk, runtime, watch, board, writer, plan, kind, began, folder.path)
+        server = None
+        if api.port is not None:
+            server = partial(
+                open_api,
+                api,
+                access,
+                desk=desk,
+                runtime=runtime,
+                watch=watch,
+                board=board,
+                log=writer,
+                plan=plan,
+                kind=kind,
+                began_ns=began,
+                folder=folder.path,
+            )
+        with (
+            capture_libraries(log),
+            token_files(folder.path, access, wanted=server is not None),
+            asyncio.Runner(loop_factory=loop_factory) as runner,
+        ):
             ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face))
         if tape is not None and tape.failure:
             log("run.capture", file=capture, why=tape.failure)
@@ -257,42 +284,6 @@ def start(
         if face is not None:
             face.close()
     return Finished(desk, ending, code, watch.why)
-
-
-def _api(
-    config: ApiConfig,
-    desk: Desk,
-    runtime: Runtime,
-    watch: Watch,
-    board: Board,
-    log: LogWriter,
-    plan: RunPlan,
-    kind: Literal["live", "paper", "demo"],
-    began_ns: int,
-    folder: Path,
-) -> Callable[[], Coroutine[Any, Any, ApiServer]]:
-    """Starts the server of the API."""
-    from arbkit.monitor.api.facts import RunFacts
-    from arbkit.monitor.api.server import serve
-
-    facts = RunFacts(
-        desk=desk,
-        now_ns=runtime.clock.now_ns,
-        kind=kind,
-        version=code_version(),
-        began_ns=began_ns,
-        environments={
-            one.venue: "paper" if one.balances is not None else _ENVIRONMENTS.get(one.environment, one.environment)
-            for one in plan.venues
-        },
-        board=board,
-        why=watch.why,
-        idle=lambda: watch.painter.reasons,
-        stopping=lambda: bool(runtime.stops),
-        ask=runtime.asked,
-        folder=folder,
-    )
-    return lambda: serve(facts, config, exposition(sources(desk, log)))
 
 
 def _time_is_over(runtime: Runtime) -> None:
@@ -326,7 +317,7 @@ async def _main(
     if server is not None:
         log("run.api", url=server.url)
         if face is not None:  # for the person there, and not in the log: it is a key
-            face.add(f"dashboard: {server.link()}")
+            face.add(f"dashboard: {server.link}")
     looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
     if beside is not None:
         looking.append(asyncio.create_task(beside(desk.log)))

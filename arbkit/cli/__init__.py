@@ -30,10 +30,12 @@ OK, BUG, USAGE, CREDENTIALS, UNREACHABLE, RISK_STOP, UNRESOLVED, INTERRUPTED = 0
 _COMMANDS = {
     "adapters": ("arbkit.cli.adapters", "The installed venues and their guarantees."),
     "alarms": ("arbkit.cli.alarms", "What an operator must know."),
+    "api": ("arbkit.cli.api", "The OpenAPI document of the API of a desk."),
     "balances": ("arbkit.cli.balances", "The balances, now and then."),
     "bench": ("arbkit.cli.bench", "Measure this machine: frame, tick-to-order or floats."),
     "chaos": ("arbkit.cli.chaos", "Judge a desk in bad weather, in virtual time: no network."),
     "config": ("arbkit.cli.config", "Check a configuration without running it."),
+    "dashboard": ("arbkit.cli.dashboard", "Make a link to the dashboard of a running desk."),
     "deals": ("arbkit.cli.deals", "The deals, expected against realised."),
     "demo": ("arbkit.cli.demo", "Trade on simulated venues: no keys, no network."),
     "doctor": ("arbkit.cli.doctor", "What is wrong with machine, packages, configuration, keys, state and venues."),

@@ -8,13 +8,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
-__all__ = ["BOUNDS_US", "Counters", "Histogram", "LinkCounters"]
+__all__ = ["BOUNDS_US", "Counters", "Histogram", "LinkCounters", "PairCounters"]
 
 BOUNDS_US: tuple[float, ...] = (
     *(mantissa * 10.0**exponent for exponent in range(7) for mantissa in (1.0, 1.6, 2.5, 4.0, 6.3)),
     1e7,
 )
 """Upper bounds of the buckets in microseconds: five per decade, 1 us to 10 s."""
+
+
+_PAIRS = 5_000
 
 
 class Histogram:
@@ -70,11 +73,27 @@ class LinkCounters:
         self.up = 0
 
 
+class PairCounters:
+    """What became of the opportunities of one pair."""
+
+    __slots__ = ("dropped", "edge", "last_ns", "seen", "taken")
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.taken = 0
+        self.dropped: Counter[str] = Counter()
+        """By reason."""
+        self.last_ns = 0
+        """When the last one was seen, and its edge."""
+        self.edge = 0.0
+
+
 class Counters:
     """All counters of one engine."""
 
     __slots__ = (
         "ack",
+        "ack_of",
         "alarms",
         "book",
         "callbacks",
@@ -88,6 +107,7 @@ class Counters:
         "opportunities_seen",
         "opportunities_taken",
         "orders",
+        "pairs",
         "refused",
         "strategy_faults",
         "tick_to_order",
@@ -108,6 +128,8 @@ class Counters:
         """From an intent written to the intent on the disk."""
         self.ack = Histogram()
         """From an order sent to its first report."""
+        self.ack_of: dict[str, Histogram] = {}
+        """The same by venue."""
         self.callbacks: dict[tuple[str, str], Histogram] = {}
         """Calls of the hooks of a strategy, beside ``decide``, by (strategy, hook)."""
         self.turns = 0
@@ -118,6 +140,8 @@ class Counters:
         self.opportunities_taken = 0
         self.opportunities_dropped: Counter[str] = Counter()
         """By reason: no room, not ready, nothing left after rounding."""
+        self.pairs: dict[str, PairCounters] = {}
+        """Opportunities by pair (its instruments, sorted and joined by "+")."""
         self.deals: Counter[str] = Counter()
         """Closed deals by outcome."""
         self.orders: Counter[tuple[str, str]] = Counter()
@@ -127,6 +151,15 @@ class Counters:
         self.strategy_faults: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
         """Alarms by kind."""
+
+    def pair(self, name: str) -> PairCounters:
+        """The counters of a pair; created at the first call. Beyond ``_PAIRS`` all others share those of ""."""
+        found = self.pairs.get(name)
+        if found is None:
+            if len(self.pairs) >= _PAIRS and name:
+                return self.pair("")
+            found = self.pairs[name] = PairCounters()
+        return found
 
     def link(self, name: str) -> LinkCounters:
         """The counters of a link; created at the first call."""

@@ -30,10 +30,10 @@ from arbkit.core.market.watchdog import LinkDead, SymbolSilent, Watchdog
 from arbkit.core.money.gate import Gate, GateConfig
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import Leftovers
-from arbkit.core.money.limits import Limits, LimitsConfig
+from arbkit.core.money.limits import HELD, PERSON, Limits, LimitsConfig, ModeChange
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds
-from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interrupted
+from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interrupted, PersonAsked
 from arbkit.core.orders.orders import Order
 from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
@@ -352,8 +352,11 @@ class Desk:
         if link.session.due_ns < link.due_ns:
             self._dirty = True
             self.dialer.settle(link, now_ns)
+        applied = probe()
         self.counters.decode.observe((decoded - began) / 1000)
-        self.counters.book.observe((probe() - decoded) / 1000)
+        self.counters.book.observe((applied - decoded) / 1000)
+        if self.sender.stamps is not None:
+            self.sender.stamps.frame(decoded, applied)
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
@@ -505,8 +508,27 @@ class Desk:
     def mode(self, scope: str, mode: str, rule: str, who: str, why: str, now_ns: int) -> None:
         """Somebody outside asks for a mode of a scope ("" = everything, a venue, or a pair). ACTIVE lifts what the same
         rule has set; from a person also what breakers have set, if its cause is gone."""
+        if rule == PERSON:
+            self.sender.journal(PersonAsked(at_ns=now_ns, who=who, what=mode, scope=scope, why=why))
         self.modes.ask(scope, Mode(mode), rule, who, why, now_ns)
         self.sender.pump(now_ns)  # what waits for tokens and may not leave any more is withdrawn
+        self._dirty = True
+        self._end(now_ns)
+
+    def person(self, what: str, scope: str, who: str, why: str, now_ns: int) -> None:
+        """A person asks for something that is no mode. ``resolve``: ask now for all that is not proved. ``release``:
+        try the HELD deals of the pair ``scope`` again now, and let the pair trade although one stays HELD; what they
+        left open counts as before."""
+        self.sender.journal(PersonAsked(at_ns=now_ns, who=who, what=what, scope=scope, why=why))
+        self.log("person.asked", what=what, scope=scope or "all", who=who, why=why)
+        if what == "resolve":
+            for venue in self.venues.values():
+                venue.resolver.hurry(now_ns)
+                venue.moved()
+        else:
+            self.engine.release(scope, now_ns)
+            self.modes.change(ModeChange(scope, Mode.ACTIVE, why, HELD), now_ns, who)
+            self.modes.ask(scope, Mode.ACTIVE, PERSON, who, why, now_ns)
         self._dirty = True
         self._end(now_ns)
 
@@ -520,6 +542,13 @@ class Desk:
         ):
             return ""
         return f"{scope!r} is no venue of this run ({', '.join(self.venues)}), and no pair of two instruments"
+
+    def release_problem(self, pair: str) -> str:
+        """Why ``person`` cannot release this pair; "" = it can."""
+        if any(deal.pair == pair for deal in self.held()) or self.gate.set_by(pair, HELD) is not None:
+            return ""
+        pairs = sorted({deal.pair for deal in self.held()})
+        return f"no deal of {pair!r} is HELD" + (f"; those of these are: {', '.join(pairs)}" if pairs else "")
 
     def _cancel_resting(self, now_ns: int) -> None:
         """A cancel is a request: repeat it until the order is terminal."""

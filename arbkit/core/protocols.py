@@ -380,3 +380,12 @@ class Executor(Protocol):
     def on_timer(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
         """``due_ns`` was reached."""
         return ()
+
+
+@runtime_checkable
+class Retries(Protocol):
+    """What an executor has besides, if it waits between two tries of a HELD deal. Without it ``on_book`` is asked."""
+
+    def again(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        """A person wants this HELD deal to be tried again now."""
+        ...

@@ -56,7 +56,8 @@ _BLOCK = Packer("<III")
     _REFUSED,
     _END,
     _MODE,
-) = range(19)
+    _PERSON,
+) = range(20)
 
 
 class TapeHead(Struct, frozen=True, kw_only=True):
@@ -299,6 +300,7 @@ def _records(raw: bytes) -> Iterator[tuple[int, int, bytes, int]]:
 
 _ANSWERED = msgspec.msgpack.Decoder(tuple[int, HttpAnswer])
 _MODE_ARGUMENTS = msgspec.msgpack.Decoder(tuple[str, str, str, str, str])
+_PERSON_ARGUMENTS = msgspec.msgpack.Decoder(tuple[str, str, str, str])
 _NOT_ANSWERED = msgspec.msgpack.Decoder(tuple[int, NoAnswer])
 
 
@@ -356,6 +358,7 @@ INPUTS: dict[int, _Input] = {
     _STOP: _Input("stop", False, _nothing, _no_arguments),
     _HALT: _Input("halt", False, _nothing, _no_arguments),
     _MODE: _Input("mode", False, _answer, _MODE_ARGUMENTS.decode),
+    _PERSON: _Input("person", False, _answer, _PERSON_ARGUMENTS.decode),
 }
 """Every input of the desk by its record kind. ``frame`` and ``answered`` have two kinds each, by the type of the
 data."""

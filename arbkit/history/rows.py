@@ -19,6 +19,7 @@ from arbkit.core.orders.records import (
     Filled,
     Intent,
     OrderOutcome,
+    PersonAsked,
     Record,
     RunStart,
     Settled,
@@ -57,6 +58,7 @@ class Rows:
             Filled: self._filled,
             DealClosed: self._closed,
             Control: self._control,
+            PersonAsked: self._asked,
             Settled: self._settled,
         }
 
@@ -260,6 +262,13 @@ class Rows:
             self._db.execute(
                 "INSERT INTO controls VALUES (?, ?, ?, ?, ?, ?)",
                 (control.at_ns, scope, control.mode.value, control.rule, control.who, control.why),
+            )
+
+    def _asked(self, asked: PersonAsked, repeated: bool) -> None:
+        if asked.what in ("resolve", "release"):  # a mode has its own record
+            self._db.execute(
+                "INSERT INTO controls VALUES (?, ?, ?, 'person', ?, ?)",
+                (asked.at_ns, asked.scope, asked.what, asked.who, asked.why),
             )
 
     def _settled(self, settled: Settled, repeated: bool) -> None:

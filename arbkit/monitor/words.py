@@ -189,6 +189,7 @@ _SAID: dict[str, Text] = {
     "run.capture": (ALARM, "the tape {file} ends here, it cannot be written: {why}"),
     "run.log": (NOTE, "the whole log is in {file}"),
     "api.refused": (FAULT, "the API refused a wrong or old token from {address}; {failures} since the start"),
+    "person.asked": (NOTE, "{who} asked to {what} {scope}: {why}"),
     "run.api": (NOTE, "API and dashboard at {url}"),
     "run.metrics": (NOTE, "metrics at {url}"),
     "side.refused": (FAULT, "{instrument}: the venue refuses to {side}, left alone for {s:.0f} s: {why}"),

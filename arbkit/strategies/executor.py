@@ -164,6 +164,13 @@ class TakerExecutor(Executor):
             return ()
         return self._settle(deal, view, now_ns)
 
+    def again(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
+        """A person wants this HELD deal to be tried again now: the delay between two tries begins anew."""
+        repair = self._repairs.get(deal.id)
+        if repair is not None:
+            repair.next_ns, repair.again = now_ns, 0
+        return self._settle(deal, view, now_ns)
+
     def _settle(self, deal: Deal, view: View, now_ns: int) -> Sequence[Command]:
         if deal.state in (DealState.PLANNED, DealState.RESERVED, DealState.CLOSED):
             return ()

@@ -16,6 +16,7 @@ import msgspec
 from arbkit.core.counters import Counters
 from arbkit.core.errors import JournalFailed
 from arbkit.core.execution.requests import Requests
+from arbkit.core.execution.stamps import Stamps
 from arbkit.core.log import Log
 from arbkit.core.market.book import Book
 from arbkit.core.money.gate import Gate
@@ -109,7 +110,8 @@ class Sender:
         self._counters = counters
         self._log = log
         self._hold = hold_until_durable
-        self._probe = probe
+        self.stamps = None if probe is None else Stamps(probe)
+        """To read, and for the engine and the desk to stamp."""
         self._hash = blake2b(digest_size=16)
         self._uncounted: list[Command] = []
         """Commands of this turn: they are hashed once the orders have left."""
@@ -279,6 +281,8 @@ class Sender:
             made.append((batch, wires, why))
             if why and batch[0].order.purpose is Purpose.ENTRY:
                 stuck.update((out.order.deal, why) for out in batch)
+        if self.stamps is not None:
+            self.stamps.made()
         for batch, wires, why in made:
             if stuck and not why and batch[0].order.purpose is Purpose.ENTRY:
                 why = next((stuck[out.order.deal] for out in batch if out.order.deal in stuck), "")
@@ -324,8 +328,7 @@ class Sender:
                 self._acks[cl_ord_id] = (now_ns + patience_ns, venue)
                 self.due_ns = min(self.due_ns, now_ns + patience_ns)
             venue.orders.sent(cl_ord_id, out.role, link.spec.link, now_ns)
-        if self._probe is not None:
-            self.sent_ns = self._probe()
+        self._left(batch, now_ns)
 
     def _on_paper(self, batch: Sequence[Outgoing], now_ns: int) -> None:
         for out in batch:
@@ -334,8 +337,13 @@ class Sender:
             venue.orders.sent(out.order.cl_ord_id, Role.REST, "paper", now_ns)
             venue.paper.submit([out.order], now_ns)
             venue.moved()
-        if self._probe is not None:
-            self.sent_ns = self._probe()
+        self._left(batch, now_ns)
+
+    def _left(self, batch: Sequence[Outgoing], now_ns: int) -> None:
+        if self.stamps is not None:
+            self.sent_ns = self.stamps.now_ns()
+            for out in batch:
+                self.stamps.left(out.order.cl_ord_id, self.sent_ns, now_ns)
 
     # --- refusals
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from arbkit.core.counters import Counters
+from arbkit.core.counters import Counters, Histogram
 from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import HOLD_NS, Sender
 from arbkit.core.log import Log
@@ -97,6 +97,10 @@ class Tracker:
             return
         if order.status not in _UNANSWERED:
             self._sender.acked(order.cl_ord_id)
+        if order.acked_ns == now_ns and order.sent_ns and change.old in _UNANSWERED and change.new is not change.old:
+            took_us = (now_ns - order.sent_ns) / 1000
+            self._counters.ack.observe(took_us)
+            self._counters.ack_of.setdefault(venue.exchange.venue, Histogram()).observe(took_us)
         if change.changed or change.ask:
             self._question(venue, order, now_ns)
 
@@ -109,7 +113,6 @@ class Tracker:
             venue.acknowledged(now_ns - order.sent_ns)
             if now_ns - order.sent_ns > health.SLOW_NS:
                 venue.health.mishap("slow answers", health.SLOW, now_ns)
-            self._counters.ack.observe((now_ns - order.sent_ns) / 1000)
 
     # --- silence
 

@@ -165,6 +165,7 @@ class Deal:
         "orders",
         "outcome",
         "pair",
+        "prices",
         "reduces",
         "sent_ns",
         "state",
@@ -205,6 +206,8 @@ class Deal:
         self.outcome: Outcome | None = None
         self.why = ""
         """What decided the outcome, as text."""
+        self.prices: tuple[tuple[str, Decimal], ...] = ()
+        """At its end, of the other assets that it moved, in ``asset``, where they are known."""
         self.naked = ""
         """What is unhedged although the proof of an order takes too long, as text: told with an alarm."""
         self.carried = _ZERO

@@ -29,6 +29,7 @@ __all__ = [
     "JournalStart",
     "Note",
     "OrderOutcome",
+    "PersonAsked",
     "Planned",
     "Record",
     "RunStart",
@@ -185,6 +186,18 @@ class Control(Struct, frozen=True, gc=False, kw_only=True, tag="control"):
     why: str = ""
 
 
+class PersonAsked(Struct, frozen=True, gc=False, kw_only=True, tag="asked"):
+    """A person asked for something, written before it is done. What a mode changed is in ``Control``."""
+
+    at_ns: int
+    who: str
+    """``control port``, ``signal``, or ``api:trade ADDRESS``."""
+    what: str
+    """``resolve``, ``release``, or a mode."""
+    scope: str = ""
+    why: str = ""
+
+
 class DayBegan(Struct, frozen=True, gc=False, kw_only=True, tag="day"):
     """The first mark of a day (UTC): the loss of the day is counted from it."""
 
@@ -227,6 +240,7 @@ Record: TypeAlias = (
     | DealClosed
     | Booked
     | Control
+    | PersonAsked
     | DayBegan
     | Settled
     | StrategyState

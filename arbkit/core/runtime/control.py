@@ -1,5 +1,5 @@
 """The control port: a Unix socket in the state folder, for its owner only. ``arbkit mode``,
-``arbkit status`` and ``arbkit top`` are its clients.
+``arbkit status``, ``arbkit top`` and ``arbkit dashboard`` are its clients.
 
 A client sends one JSON line (``ModeAsked``) and gets one back (``ModesTold``).
 """
@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -27,12 +27,16 @@ _PATIENCE_S = 5.0
 
 
 class ModeAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client wants: a mode, or (without one) to know the modes."""
+    """What a client wants: a mode, or (without one) to know the modes. The API asks for its actions in the same way."""
 
     mode: Mode | None = None
     scope: str = ""
     """"" = everything, a venue, or a pair."""
     why: str = ""
+    what: Literal["", "resolve", "release"] = ""
+    """An action that is no mode: see ``Desk.person``."""
+    link: Literal["", "read", "trade"] = ""
+    """The answer is to have a link to the dashboard that may do so much."""
     idle: bool = False
     """The answer is to tell why each pair is not traded now."""
     watch: int | None = None
@@ -51,6 +55,7 @@ class ModesTold(Struct, frozen=True, kw_only=True):
     idle: list[Idle] = []
     watched: Any = None
     """What a terminal shows (``monitor.picture.Glimpse``), if it was asked for."""
+    link: str = ""
     error: str = ""
 
 

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arbkit.core.desk import Desk
 from arbkit.core.money.limits import PERSON
@@ -43,6 +43,7 @@ UNWIND_NS = 10 * SECOND
 """What is left to do once an order is proved: to complete or reverse its deal."""
 
 
+_NO_SERVER = "this run has no dashboard: set api.port in the configuration (0 = any free port) and start it again"
 _MODES = {signal.SIGUSR1: Mode.HALTED, signal.SIGUSR2: Mode.ACTIVE}
 """What a signal asks for, for everything."""
 
@@ -61,7 +62,8 @@ class Ending(Enum):
 class Runtime:
     """The desk's ``Port``: everything the desk sends goes through it. Create it, create the desk with it, then call
     ``run(desk, runtime)``. ``state``: the folder of the kill file and of the control port; None = it has neither.
-    ``watched``: what a client of the control port gets that watches the run, from a number of a line on."""
+    ``watched``: what a client of the control port gets that watches the run, from a number of a line on. ``link``: a
+    new link to the dashboard, "" = there is none."""
 
     def __init__(
         self,
@@ -73,12 +75,14 @@ class Runtime:
         tape: TapeFile | None = None,
         state: Path | None = None,
         watched: Callable[[int], Any] | None = None,
+        link: Callable[[Literal["read", "trade"]], str] | None = None,
     ) -> None:
         self.clock = clock
         self.journal_file = journal
         self.tape = tape
         self._kill_file = None if state is None else KillFile(state)
         self._watched = watched
+        self._link = link
         self._killed: dict[str, Mode] = {}
         """What the kill file asks for."""
         self._control = None if state is None else control.ControlPort(state, self.asked)
@@ -179,10 +183,19 @@ class Runtime:
     def asked(self, asked: control.ModeAsked, who: str = "control port") -> control.ModesTold:
         """A person asks: a client of the control port, or of the API. Call it on the loop's thread."""
         desk = self._desk
+        if asked.link:
+            link = "" if self._link is None else self._link(asked.link)
+            return control.ModesTold(link=link, error="" if link else _NO_SERVER)
+        why = asked.why or "asked for by a person"
+        if asked.what:
+            if asked.what == "release" and (problem := desk.release_problem(asked.scope)):
+                return control.ModesTold(error=problem)
+            inputs = self._running()
+            inputs.turn(inputs.desk.person, asked.what, asked.scope, who, why, self.clock.now_ns())
         if asked.mode is not None:
             if problem := desk.scope_problem(asked.scope):
                 return control.ModesTold(error=problem)
-            self.ask(asked.scope, asked.mode, PERSON, who, asked.why or "asked for by a person")
+            self.ask(asked.scope, asked.mode, PERSON, who, why)
         if asked.watch is not None and self._watched is not None:
             return control.ModesTold(watched=self._watched(asked.watch))
         modes = {scope: control.ScopeMode(mode, why) for scope, (mode, why) in desk.gate.restricted().items()}

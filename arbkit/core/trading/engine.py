@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import combinations
 
 from msgspec.structs import replace
 
-from arbkit.core.counters import Counters
+from arbkit.core.counters import Counters, PairCounters
 from arbkit.core.errors import ConfigError, LocalProtocolError
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.tracker import Known, Tracker, own_update
@@ -29,7 +30,7 @@ from arbkit.core.orders.deals import Deal, DealLeg, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, Interrupted
 from arbkit.core.orders.orders import Change, Order, Orders
-from arbkit.core.protocols import Strategy
+from arbkit.core.protocols import Retries, Strategy
 from arbkit.core.trading import journaled
 from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.modes import Modes
@@ -199,7 +200,10 @@ class Engine:
     def _take(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> None:
         """Open a deal: plan, reserve, check each order, take rate tokens, send. Each step may drop it."""
         self.moved = True
-        deal = self._plan(running, opportunity, now_ns)
+        stamps = self._sender.stamps
+        found_ns = 0 if stamps is None else stamps.now_ns()
+        counted = self._counted(opportunity, now_ns)
+        deal = self._plan(running, opportunity, counted, now_ns)
         if deal is None:
             return
         takers = [self._venues[leg.account.partition(":")[0]].fee(leg.instrument).taker for leg in deal.legs]
@@ -219,15 +223,37 @@ class Engine:
             self._dropped(refusal or no_tokens, deal, now_ns)
             return
         self._counters.opportunities_taken += 1
+        counted.taken += 1
         self._open(running, deal, takers, now_ns)
         for order in orders:
             self._add(order, deal, now_ns)
         deal.move(DealState.SENT)
         deal.sent_ns = now_ns
         self.legs_sent += len(orders)
+        if stamps is not None:
+            stamps.checked(orders, found_ns, now_ns)
         self._sender.send(granted, now_ns)
+        if stamps is not None:
+            stamps.wire(orders, self._wire_ns(deal, now_ns))
         self._limits.leftovers.opened(deal)
         self._callbacks.note(running, deal)
+
+    def _counted(self, opportunity: Opportunity, now_ns: int) -> PairCounters:
+        """The counters of its pair, with one more seen."""
+        names = sorted([leg.instrument for leg in opportunity.legs])
+        known = all(name in self._catalogue for name in names)
+        counted = self._counters.pair("+".join(names) if known else "")
+        counted.seen += 1
+        counted.last_ns, counted.edge = now_ns, opportunity.edge
+        return counted
+
+    def _wire_ns(self, deal: Deal, now_ns: int) -> int:
+        """How long the frame of this read was on the way, by the corrected clock; 0 = not known."""
+        for leg in deal.legs:
+            book, clock = self._books.by_id[leg.instrument], self._venues[leg.account.partition(":")[0]].clock
+            if book.recv_ns == now_ns and book.exch_ns > 0 and clock.known:
+                return now_ns - book.exch_ns + clock.offset_ns
+        return 0
 
     def _open(self, running: RunningStrategy, deal: Deal, takers: Sequence[Decimal], now_ns: int) -> None:
         """A new deal, whose funds are reserved. ``takers``: the fee rate of each leg."""
@@ -253,7 +279,9 @@ class Engine:
             self._limits.leftovers.opened(deal)
             self._carry_out([self._proper(self._reducing.order(deal), deal)], deal, now_ns)
 
-    def _plan(self, running: RunningStrategy, opportunity: Opportunity, now_ns: int) -> Deal | None:
+    def _plan(
+        self, running: RunningStrategy, opportunity: Opportunity, counted: PairCounters, now_ns: int
+    ) -> Deal | None:
         """The executor's deal, if its venues may trade."""
         try:
             deal = running.executor.plan(opportunity, self._view, now_ns)
@@ -266,11 +294,13 @@ class Engine:
             if mistake := misproposed(opportunity):
                 self.fault(running, mistake)
             self._counters.opportunities_dropped["nothing_left"] += 1
+            counted.dropped["nothing_left"] += 1
             return None
         for leg in deal.legs:
             venue = self._venues[leg.account.partition(":")[0]]
             if not venue.may_trade:
                 self._counters.opportunities_dropped["venue_not_ready"] += 1
+                counted.dropped["venue_not_ready"] += 1
                 return None
             if venue.refusals.sides and (why := venue.refusals.why(leg.instrument, leg.side, now_ns)):
                 self._dropped(Refusal("refused_side", f"{leg.side.value} {leg.instrument} {why}"), deal, now_ns)
@@ -345,6 +375,16 @@ class Engine:
         self._view.now_ns = now_ns
         self._on_book(deal, now_ns)
 
+    def release(self, pair: str, now_ns: int) -> None:
+        """A person wants the HELD deals of a pair to be tried again now, also those whose executor failed."""
+        self._view.now_ns = now_ns
+        for deal in [one for one in self.deals.values() if one.pair == pair and one.state is DealState.HELD]:
+            self._broken.discard(deal.id)
+            running = self._owners[deal.id]
+            executor = running.executor
+            again = executor.again if isinstance(executor, Retries) else executor.on_book
+            self._act(deal, running, partial(again, deal, self._view, now_ns), now_ns)
+
     def _first_orders(self, deal: Deal) -> list[NewOrder]:
         return [
             NewOrder(
@@ -368,6 +408,8 @@ class Engine:
         """Counted always, logged once a second and rule: an edge that cannot be taken comes with every tick."""
         rule = refusal.rule
         self._counters.opportunities_dropped[rule] += 1
+        if (counted := self._counters.pairs.get(deal.pair)) is not None:  # not what trades off leftovers
+            counted.dropped[rule] += 1
         self.refusals[deal.pair] = now_ns, refusal
         if now_ns - self._told_drop.get(rule, -1_000_000_000) >= 1_000_000_000:
             self._told_drop[rule] = now_ns
@@ -720,7 +762,9 @@ class Engine:
             deal.counted = True
             self._counters.deals[outcome.value] += 1
         booked = self._limits.leftovers.closed(deal, now_ns)
-        self._sender.journal(journaled.closed(deal, outcome, booked, self._limits.leftovers.price, now_ns))
+        closed = journaled.closed(deal, outcome, booked, self._limits.leftovers.price, now_ns)
+        deal.prices = closed.prices
+        self._sender.journal(closed)
         if deal.id in self._held:
             self._held.discard(deal.id)
             self._lift_held(deal.pair, now_ns)

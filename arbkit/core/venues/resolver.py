@@ -276,6 +276,13 @@ class Resolver:
             if case.order.intent.instrument == command.instrument:
                 case.listed("listings get no answer", now_ns, _FAILED_LIST_NS)
 
+    def hurry(self, now_ns: int) -> None:
+        """A person wants to know: ask now what would be asked later. What is asked already is waited for."""
+        for case in self._cases.values():
+            if not case.asked_ns and case.goal is not _Goal.FILLS:
+                case.next_ns = min(case.next_ns, now_ns)
+            case.list_ns = min(case.list_ns, now_ns)
+
     def tick(self, now_ns: int) -> Sequence[Question | ProvedAbsent | Unresolved]:
         """The questions to ask now, and the orders that are proved absent or not resolved in time."""
         out: list[Question | ProvedAbsent | Unresolved] = []

@@ -59,6 +59,7 @@ class Access:
         self.tokens: dict[Scope, str] = {"read": self._secret(), "trade": self._secret()}
         """For programs. They hold until the run ends."""
         self._hashes: dict[Scope, bytes] = {scope: _hash(token) for scope, token in self.tokens.items()}
+        self._url = ""
         self._tickets = _Grants(TICKET_S, _MOST_TICKETS)
         self._sessions = _Grants(SESSION_S, _MOST_SESSIONS)
 
@@ -68,11 +69,18 @@ class Access:
     def _secret(self) -> str:
         return urlsafe_b64encode(self._entropy(_BYTES)).rstrip(b"=").decode()
 
-    def ticket(self, scope: Scope) -> str:
-        """A secret for a link: the page exchanges it for a session, once."""
+    def opened(self, url: str) -> None:
+        """The server listens there."""
+        self._url = url
+
+    def link(self, scope: Scope) -> str:
+        """A link that logs a browser in, once; "" = no server listens. The part after # is sent to nobody: the page
+        exchanges it for a session."""
+        if not self._url:
+            return ""
         ticket = self._secret()
         self._tickets.add(ticket, scope, self._clock())
-        return ticket
+        return f"{self._url}#token={ticket}"
 
     def login(self, secret: str) -> tuple[str, Scope] | None:
         """A session for a ticket, which is used up, or for a token; None = it is neither."""

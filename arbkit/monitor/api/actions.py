@@ -4,51 +4,63 @@ when."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
 
 from arbkit.core.runtime.control import ModeAsked
 from arbkit.core.types import Mode
 from arbkit.monitor.api.facts import RunFacts
-from arbkit.monitor.api.shapes import Acted, Action
+from arbkit.monitor.api.shapes import Acted, AskMode, AskNow, AskRelease, AskVenue
 
-__all__ = ["ACTIONS", "act"]
-
-
-class Senseless(ValueError):
-    """The action makes no sense as asked."""
+__all__ = ["ACTIONS", "Deed", "act"]
 
 
-def _mode(facts: RunFacts, action: Action) -> ModeAsked:
-    if action.mode is None:
-        raise Senseless("mode: say which: active, reducing or halted")
-    return ModeAsked(mode=Mode(action.mode), scope=action.scope, why=action.why)
+class Deed(Struct, frozen=True):
+    """One action. ``problem``: why it cannot be done, with the status of the answer; None = it can."""
+
+    body: type[Struct]
+    asked: Callable[[Any], ModeAsked]
+    problem: Callable[[RunFacts, Any], tuple[int, str] | None] = lambda facts, body: None
 
 
-def _kill(facts: RunFacts, action: Action) -> ModeAsked:
-    if action.scope or action.mode not in (None, "halted"):
-        raise Senseless("kill is for everything; for a venue or a pair ask for its mode")
-    return ModeAsked(mode=Mode.HALTED, why=action.why)
+def _no_scope(facts: RunFacts, body: AskMode) -> tuple[int, str] | None:
+    why = facts.desk.scope_problem(body.scope)
+    return (404, f"scope: {why}") if why else None
 
 
-def _venue(facts: RunFacts, action: Action) -> ModeAsked:
-    if action.scope not in facts.desk.venues:
-        raise Senseless(f"scope: {action.scope!r} is no venue of this run: {', '.join(facts.desk.venues)}")
-    if action.mode not in ("active", "reducing"):
-        raise Senseless("mode: a venue is switched on by active, off by reducing")
-    return ModeAsked(mode=Mode(action.mode), scope=action.scope, why=action.why)
+def _no_venue(facts: RunFacts, body: AskVenue) -> tuple[int, str] | None:
+    venues = facts.desk.venues
+    known = ", ".join(venues)
+    return None if body.scope in venues else (404, f"scope: {body.scope!r} is no venue of this run: {known}")
 
 
-ACTIONS: Mapping[str, Callable[[RunFacts, Action], ModeAsked]] = {"mode": _mode, "kill": _kill, "venue": _venue}
+def _not_held(facts: RunFacts, body: AskRelease) -> tuple[int, str] | None:
+    why = facts.desk.release_problem(body.scope)
+    return (409, f"scope: {why}") if why else None
 
 
-def act(facts: RunFacts, name: str, action: Action, who: str) -> Acted | str:
-    """Do it; why it cannot be done."""
-    try:
-        asked = ACTIONS[name](facts, action)
-    except Senseless as error:
-        return str(error)
-    told = facts.ask(asked, who)
+def _mode(body: AskMode | AskVenue) -> ModeAsked:
+    return ModeAsked(mode=Mode(body.mode), scope=body.scope, why=body.why)
+
+
+ACTIONS: Mapping[str, Deed] = {
+    "mode": Deed(AskMode, _mode, _no_scope),
+    "kill": Deed(AskNow, lambda body: ModeAsked(mode=Mode.HALTED, why=body.why)),
+    "venue": Deed(AskVenue, _mode, _no_venue),
+    "resolve": Deed(AskNow, lambda body: ModeAsked(what="resolve", why=body.why)),
+    "release": Deed(AskRelease, lambda body: ModeAsked(what="release", scope=body.scope, why=body.why), _not_held),
+}
+
+
+def act(facts: RunFacts, name: str, body: Any, who: str) -> Acted | tuple[int, str]:
+    """Do it; or the status and the text of why it cannot be done."""
+    kind = ACTIONS[name]
+    if (problem := kind.problem(facts, body)) is not None:
+        return problem
+    told = facts.ask(kind.asked(body), who)
     if told.error:
-        return told.error
+        return 409, told.error
     gate = facts.desk.gate
     return Acted(
         mode=gate.mode().value,

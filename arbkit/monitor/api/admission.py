@@ -21,6 +21,7 @@ __all__ = ["API", "HEADERS", "Admission", "scope_of"]
 API = "/api/v1"
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = {
+    "Server": "arbkit",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

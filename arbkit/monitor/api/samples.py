@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from arbkit.core.desk import Desk
+from arbkit.core.types import plain
 from arbkit.monitor.api.shapes import Gain
 
-__all__ = ["POINT_NS", "Samples", "worth"]
+__all__ = ["POINT_NS", "Samples", "rounded", "worth"]
 
 POINT_NS = 5_000_000_000
 _POINTS = 24 * 3600 // 5
-_UNIT = Decimal("1e-8")
 
 
 class Samples:
@@ -47,8 +47,13 @@ def _point(desk: Desk, now_ns: int) -> Gain:
         for held, amount in deal.net().items():
             opened[held] = opened.get(held, Decimal(0)) + amount
     value = worth(desk, opened, asset)
-    booked = None if marked is None or value is None else (marked - value).quantize(_UNIT)
-    return Gain(at_us=now_ns // 1000, marked=None if marked is None else marked.quantize(_UNIT), booked=booked)
+    booked = None if marked is None or value is None else marked - value
+    return Gain(at_us=now_ns // 1000, marked=rounded(marked), booked=rounded(booked))
+
+
+def rounded(value: Decimal | None) -> str | None:
+    """A value at some price, as text with 8 places at most."""
+    return None if value is None else plain(round(value, 8))
 
 
 def worth(desk: Desk, amounts: Mapping[str, Decimal], asset: str) -> Decimal | None:

@@ -4,7 +4,6 @@ and ``/readyz``. ``app.launch`` starts it, on the loop of the run."""
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -15,26 +14,27 @@ import msgspec
 from aiohttp import web
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.runtime.clock import entropy
 from arbkit.monitor.api import actions
-from arbkit.monitor.api.access import Access, Scope
+from arbkit.monitor.api.access import Access
 from arbkit.monitor.api.admission import API, Admission, scope_of
 from arbkit.monitor.api.config import ApiConfig
 from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.feeds import Feeds
 from arbkit.monitor.api.files import Files
+from arbkit.monitor.api.listen import Listener
+from arbkit.monitor.api.past import PAGES, PastPages, span_of
 from arbkit.monitor.api.samples import Samples
-from arbkit.monitor.api.shapes import TOPICS, Action, Failure, Login, Session, Subscribe
+from arbkit.monitor.api.schema import document
+from arbkit.monitor.api.shapes import TOPICS, Failure, Login, Session, Subscribe
 from arbkit.monitor.api.sockets import Sockets, problem
 
 __all__ = ["ApiServer", "serve"]
 
 _BODY = 16_384
 _BODY_S = 5.0
-_HEAD_S = 10.0
 _SECOND = 1.0
 _login = msgspec.json.Decoder(Login)
-_action = msgspec.json.Decoder(Action)
+_actions = {name: msgspec.json.Decoder(kind.body) for name, kind in actions.ACTIONS.items()}
 _WAITING = 8
 """So many GETs of topics may wait for their rows."""
 
@@ -42,20 +42,22 @@ _WAITING = 8
 class ApiServer:
     """A running server. ``url``: where it listens."""
 
-    def __init__(self, facts: RunFacts, config: ApiConfig, metrics: Callable[[], bytes]) -> None:
+    def __init__(self, facts: RunFacts, config: ApiConfig, access: Access, metrics: Callable[[], bytes]) -> None:
         clock = asyncio.get_running_loop().time
         self._facts = facts
         self._config = config
         self._metrics = metrics
         self._secure = bool(config.tls_cert)
-        self.access = Access(entropy, clock)
-        self._admission = Admission(self.access, config.hosts, secure=self._secure, log=facts.desk.log, clock=clock)
+        self._access = access
+        self._admission = Admission(access, config.hosts, secure=self._secure, log=facts.desk.log, clock=clock)
         self._samples = Samples()
         self._feeds = Feeds(facts, self._samples)
         self._sockets = Sockets(self._feeds)
         self._files = Files()
+        self._pages = PastPages(facts.folder)
         self._waiting = 0
-        self._runner: web.AppRunner | None = None
+        self._app = web.Application(middlewares=[self._middleware], client_max_size=_BODY)
+        self._listener: Listener | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -69,39 +71,44 @@ class ApiServer:
         at = name if ":" in name else f"{name}:{self.port}"
         return f"http{'s' if self._secure else ''}://{at}/"
 
-    def link(self, scope: Scope = "trade") -> str:
-        """A link that logs a browser in, once."""
-        return f"{self.url}#token={self.access.ticket(scope)}"
+    @property
+    def resources(self) -> list[web.AbstractResource]:
+        """All that can be asked for."""
+        return list(self._app.router.resources())
+
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        """Those that are open."""
+        return [] if self._listener is None else self._listener.connections
+
+    @property
+    def link(self) -> str:
+        """A new link that logs a browser in, once, and may act."""
+        return self._access.link("trade")
 
     async def start(self) -> None:
         """Listen. Raises ``ConfigError`` if that is not possible."""
-        app = web.Application(middlewares=[self._middleware], client_max_size=_BODY)
+        app = self._app
         get, post = app.router.add_get, app.router.add_post
         get(f"{API}/ws", self._sockets.serve)
         get(f"{API}/session", self._session)
+        get(f"{API}/openapi.json", self._openapi)
         post(f"{API}/login", self._log_in)
         post(f"{API}/logout", self._log_out)
         for topic in TOPICS:
             get(f"{API}/{topic}", partial(self._topic, topic))
+        for name in PAGES:
+            get(f"{API}/history/{name}", partial(self._past, name))
         for name in actions.ACTIONS:
             post(f"{API}/actions/{name}", partial(self._act, name))
         get("/metrics", self._scrape)
         get("/healthz", self._health)
         get("/readyz", self._ready)
         get("/{path:.*}", self._files.serve)
-        self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=75.0
-        )
-        await self._runner.setup()
-        bind, port = self._config.bind, self._config.port or 0
-        site = web.TCPSite(self._runner, bind, port, ssl_context=self._tls())
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            why = os.strerror(error.errno or 0)
-            raise ConfigError(f"api.port: {bind}:{port} cannot be opened: {why}") from None
-        self._admission.port = self._runner.addresses[0][1]
+        listener = Listener(app)
+        self._listener = listener
+        self._admission.port = await listener.start(self._config.bind, self._config.port or 0, self._tls())
+        self._access.opened(self.url)
         self._tasks = [asyncio.create_task(self._feeds.run()), asyncio.create_task(self._sample())]
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -116,8 +123,8 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._sockets.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._listener is not None:
+            await self._listener.close()
 
     async def _sample(self) -> None:
         while True:
@@ -128,6 +135,8 @@ class ApiServer:
     def _middleware(self) -> Any:
         @web.middleware
         async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
+            if self._listener is not None:
+                self._listener.arrived(request)
             return await self._admission(request, handler)
 
         return guard
@@ -148,7 +157,7 @@ class ApiServer:
 
     async def _log_in(self, request: web.Request) -> web.Response:
         asked: Login = await self._body(request, _login)
-        found = self.access.login(asked.token)
+        found = self._access.login(asked.token)
         if found is None:
             return self._admission.failed(request, "the link is not known, was used, or is too old: make one anew")
         session, scope = found
@@ -159,13 +168,16 @@ class ApiServer:
         return response
 
     async def _log_out(self, request: web.Request) -> web.Response:
-        self.access.logout(request.cookies.get(self._admission.cookie, ""))
+        self._access.logout(request.cookies.get(self._admission.cookie, ""))
         response = web.Response(status=204)
         response.del_cookie(self._admission.cookie, path="/")
         return response
 
     async def _session(self, request: web.Request) -> web.Response:
         return _answer(Session(scope=scope_of(request)))
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return _answer(document(self._facts.version))
 
     # --- to read
 
@@ -183,14 +195,28 @@ class ApiServer:
             self._waiting -= 1
         return web.Response(body=body, content_type="application/json")
 
+    async def _past(self, name: str, request: web.Request) -> web.Response:
+        try:
+            span = span_of(request.query, PAGES[name].takes)
+        except ValueError as error:
+            return _answer(Failure(error=str(error)), 400)
+        try:
+            body = await self._pages.page(name, span)
+        except ConfigError as error:
+            return _answer(Failure(error=str(error)), 503)
+        return web.Response(body=body, content_type="application/json")
+
     # --- to do
 
     async def _act(self, name: str, request: web.Request) -> web.Response:
-        action: Action = await self._body(request, _action)
+        action = await self._body(request, _actions[name])
         who = f"api:{scope_of(request)} {request.remote or ''}".rstrip()
         done = actions.act(self._facts, name, action, who)
         self._feeds.hurry()
-        return _answer(Failure(error=done), 400) if isinstance(done, str) else _answer(done)
+        if isinstance(done, tuple):
+            status, text = done
+            return _answer(Failure(error=text), status)
+        return _answer(done)
 
     # --- for machines
 
@@ -227,8 +253,8 @@ def _answer(what: Any, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(what), status=status, content_type="application/json")
 
 
-async def serve(facts: RunFacts, config: ApiConfig, metrics: Callable[[], bytes]) -> ApiServer:
+async def serve(facts: RunFacts, config: ApiConfig, access: Access, metrics: Callable[[], bytes]) -> ApiServer:
     """Start the server. ``metrics`` makes the text of ``/metrics``. Raises ``ConfigError`` if it cannot listen."""
-    server = ApiServer(facts, config, metrics)
+    server = ApiServer(facts, config, access, metrics)
     await server.start()
     return server

@@ -8,19 +8,21 @@ holds exactly. Amounts are exact, as text. Prices of books, shares and edges are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 __all__ = [
     "TOPICS",
     "Acted",
-    "Action",
+    "Amount",
+    "AskMode",
+    "AskNow",
+    "AskRelease",
+    "AskVenue",
     "Balance",
     "Book",
     "Changes",
-    "Closed",
     "Deal",
     "Exposure",
     "Failure",
@@ -46,6 +48,8 @@ __all__ = [
     "Venue",
 ]
 
+Amount: TypeAlias = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+"""Exact, in plain digits without an exponent."""
 Modes = Literal["active", "reducing", "halted"]
 
 
@@ -66,7 +70,7 @@ class Status(Struct, frozen=True, kw_only=True):
     """Why nothing is traded now; "" = nothing is in the way."""
     asset: str
     """The reporting asset of all gains and values."""
-    marked: Decimal | None
+    marked: Amount | None
     """The gain of this run at present prices; None = a price is missing."""
     deals: Mapping[str, int]
     """Closed deals of this run by outcome."""
@@ -183,14 +187,19 @@ class Looked(Struct, frozen=True, kw_only=True):
 
 
 class Stages(Struct, frozen=True, kw_only=True):
-    """Where the time of an order went, each in microseconds; None = not measured or not there yet."""
+    """Where the time of an order went, each in microseconds; None = not measured, or not there yet. They follow each
+    other without a gap. A hedge has no ``wire_in``, ``decide`` and ``gate``: its ``sign`` begins with the report that
+    caused it."""
 
     wire_in: float | None = None
     """From the venue's time stamp to the socket read, on the corrected clock."""
     decode: float | None = None
-    """From the socket read to the events of its frames."""
+    """From the socket read to the events of a frame. One frame in 16 is timed, so that the others are not slower:
+    without it, its time is in ``decide``; likewise ``book``."""
     book: float | None = None
+    """To the books with these events."""
     decide: float | None = None
+    """To the opportunity."""
     gate: float | None = None
     """Plan, reservation, gate and tokens."""
     sign: float | None = None
@@ -200,19 +209,19 @@ class Stages(Struct, frozen=True, kw_only=True):
     ack: float | None = None
     """From then to the first report."""
     fill: float | None = None
-    """From the first report to the last fill."""
+    """From the first report to the end of an order that filled."""
 
 
 class Leg(Struct, frozen=True, kw_only=True):
     instrument: str
     side: Literal["buy", "sell"]
     wave: int
-    qty: Decimal
-    px: Decimal
+    qty: Amount
+    px: Amount
     """The limit price of its first order."""
-    filled: Decimal
-    avg_px: Decimal | None
-    fees: Mapping[str, Decimal]
+    filled: Amount
+    avg_px: Amount | None
+    fees: Mapping[str, Amount]
     """Paid, by asset."""
 
 
@@ -227,13 +236,13 @@ class Order(Struct, frozen=True, kw_only=True):
     purpose: str
     """``entry``, ``hedge``, ``unwind``."""
     side: Literal["buy", "sell"]
-    qty: Decimal
-    px: Decimal
+    qty: Amount
+    px: Amount
     tif: str
     channel: str
     """The role of the link that carried it."""
     status: str
-    filled: Decimal
+    filled: Amount
     sent_us: int
     acked_us: int | None
     ended_us: int | None
@@ -252,9 +261,9 @@ class Deal(Struct, frozen=True, kw_only=True):
     outcome: str | None
     why: str
     asset: str
-    expected: Decimal
+    expected: Amount
     """Net gain, in ``asset``."""
-    realised: Decimal | None
+    realised: Amount | None
     """None = it is open, or something has no price."""
     opened_us: int
     closed_us: int | None
@@ -271,9 +280,9 @@ class Fill(Struct, frozen=True, kw_only=True):
     deal: str
     instrument: str
     side: Literal["buy", "sell"]
-    qty: Decimal
-    px: Decimal
-    fees: Mapping[str, Decimal]
+    qty: Amount
+    px: Amount
+    fees: Mapping[str, Amount]
     maker: bool
 
 
@@ -282,10 +291,10 @@ class Balance(Struct, frozen=True, kw_only=True):
 
     account: str
     asset: str
-    total: Decimal
-    free: Decimal
+    total: Amount
+    free: Amount
     """Neither in an order nor reserved."""
-    value: Decimal | None
+    value: Amount | None
     """In the reporting asset."""
 
 
@@ -293,20 +302,20 @@ class Exposure(Struct, frozen=True, kw_only=True):
     """What is naked of an asset: deals that are open, held, or have left something. Key: ``asset``."""
 
     asset: str
-    open: Decimal
+    open: Amount
     """Surplus of open deals, HELD ones included."""
-    left: Decimal
+    left: Amount
     """Carried from closed deals."""
-    value: Decimal | None
-    cap: Decimal | None
+    value: Amount | None
+    cap: Amount | None
 
 
 class Gain(Struct, frozen=True, kw_only=True):
     """A point of the curve, one every few seconds; the newest hours are kept. Key: ``at_us``."""
 
     at_us: int
-    marked: Decimal | None
-    booked: Decimal | None
+    marked: Amount | None
+    booked: Amount | None
     """Of closed deals, at present prices."""
 
 
@@ -316,15 +325,15 @@ class Limit(Struct, frozen=True, kw_only=True):
     name: str
     scope: str
     """"" = everything, a venue, an asset, or a pair."""
-    used: Decimal
-    most: Decimal | None
+    used: Amount
+    most: Amount | None
 
 
 class Latency(Struct, frozen=True, kw_only=True):
     """A histogram. Key: ``stage``, ``venue``."""
 
     stage: str
-    """``decode``, ``book``, ``decision``, ``tick_to_order``, ``durable``, ``ack``, ``callback``."""
+    """``decode``, ``book``, ``decision``, ``tick_to_order``, ``durable``, ``ack``, or ``callback STRATEGY.HOOK``."""
     venue: str
     """Of ``ack``; "" = all."""
     bounds_us: Sequence[float]
@@ -344,14 +353,6 @@ class Line(Struct, frozen=True, kw_only=True):
     kind: str
     """``deal``, ``fault``, ``healed``, ``alarm`` or ``note``."""
     text: str
-
-
-class Closed(Struct, frozen=True, kw_only=True):
-    """A request of the history (``/api/v1/history/...``): its rows, the newest first."""
-
-    rows: Sequence[Mapping[str, Any]]
-    more: bool
-    """There are more rows than ``limit``."""
 
 
 Topic = Literal[
@@ -418,7 +419,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot", tag_field="kin
 
 
 class Changes(Struct, frozen=True, kw_only=True, tag="changes", tag_field="kind"):
-    """The rows that are new or changed, whole, and the keys of those that are gone."""
+    """The rows that are new or changed, whole, and the keys of those that are gone. A client that was slow may be told
+    of the end of a row that it never had."""
 
     topic: Topic
     at_us: int
@@ -432,14 +434,42 @@ class Failure(Struct, frozen=True, kw_only=True, tag="error", tag_field="kind"):
     error: str
 
 
-class Action(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of ``POST /api/v1/actions/{mode,kill,venue,resolve,release}``. Each is journaled with who and when."""
+_Why = Annotated[str, Meta(max_length=500, description="For the log and the journal.")]
+_Scope = Annotated[str, Meta(max_length=500)]
 
-    mode: Modes | None = None
-    """Of ``mode``; of ``venue``: ``active`` or ``reducing``."""
-    scope: str = ""
-    """Of ``mode``: "" = everything, a venue, or a pair. Of ``venue``: its name. Of ``release``: the pair."""
-    why: str = ""
+
+class AskMode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/v1/actions/mode``."""
+
+    mode: Modes
+    scope: _Scope = ""
+    """"" = everything, a venue, or a pair."""
+    why: _Why = ""
+
+
+class AskVenue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/v1/actions/venue``: switch a venue on or off."""
+
+    mode: Literal["active", "reducing"]
+    scope: _Scope
+    """The venue."""
+    why: _Why = ""
+
+
+class AskRelease(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/v1/actions/release``: try the HELD deals of a pair again at once, and let the pair trade.
+    What they left open counts as before."""
+
+    scope: _Scope
+    """The pair."""
+    why: _Why = ""
+
+
+class AskNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/v1/actions/kill`` (HALTED for everything) and ``.../resolve`` (ask now for all orders
+    that are not proved)."""
+
+    why: _Why = ""
 
 
 class Acted(Struct, frozen=True, kw_only=True):

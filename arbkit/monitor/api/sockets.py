@@ -28,7 +28,7 @@ _LONGEST = 16_384
 """Of a message from a client, in bytes."""
 _PAUSE_S = 0.02
 """From one message of a client to the next one that is read."""
-_BUFFER = 262_144
+_BUFFER = 65_536
 """Of the kernel, for each client, in bytes."""
 _asked = msgspec.json.Decoder(Subscribe | Unsubscribe)
 

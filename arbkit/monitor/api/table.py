@@ -26,7 +26,7 @@ MOST_GONE = 2_000
 FAR_BEHIND = 100
 """A client that is so many versions behind gets a snapshot."""
 
-_encoder = msgspec.json.Encoder(decimal_format="string")
+_encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 

@@ -85,6 +85,7 @@ INPUTS = frozenset(
         "stop",
         "halt",
         "mode",
+        "person",
     )
 )
 

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from arbkit.core.money.limits import Used
+from arbkit.core.types import plain
 from arbkit.monitor.api import shapes
 from arbkit.monitor.api.facts import RunFacts
-from arbkit.monitor.api.samples import Samples, worth
+from arbkit.monitor.api.samples import Samples, rounded, worth
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
 
 __all__ = ["balances", "exposure", "limits", "pnl"]
 
 _ZERO = Decimal(0)
-
-
-def _rounded(value: Decimal | None) -> Decimal | None:
-    return None if value is None else round(value, 8)
 
 
 def balances(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
@@ -31,9 +28,9 @@ def balances(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell
         return shapes.Balance(
             account=account,
             asset=held,
-            total=total,
-            free=desk.limits.free(account, held),
-            value=_rounded(worth(desk, {held: total}, asset)),
+            total=plain(total),
+            free=plain(desk.limits.free(account, held)),
+            value=rounded(worth(desk, {held: total}, asset)),
         )
 
     for venue in desk.venues.values():
@@ -61,10 +58,10 @@ def exposure(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell
         amount = opened.get(asset, _ZERO)
         return shapes.Exposure(
             asset=asset,
-            open=amount,
-            left=left.of(asset),
-            value=_rounded(worth(desk, {asset: amount + left.of(asset)}, limits.asset)),
-            cap=limits.max_asset_notional,
+            open=plain(amount),
+            left=plain(left.of(asset)),
+            value=rounded(worth(desk, {asset: amount + left.of(asset)}, limits.asset)),
+            cap=plain(limits.max_asset_notional),
         )
 
     for asset in sorted({*left.assets(), *(asset for asset, amount in opened.items() if amount)}):
@@ -82,7 +79,7 @@ def _same(point: shapes.Gain) -> shapes.Gain:
 
 def limits(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
     def row(used: Used) -> shapes.Limit:
-        return shapes.Limit(name=used.rule, scope=used.scope, used=round(used.used, 8), most=used.most)
+        return shapes.Limit(name=used.rule, scope=used.scope, used=plain(round(used.used, 8)), most=plain(used.most))
 
     for used in facts.desk.limits.used(facts.now_ns()):
         yield (used.rule, used.scope), None, row, used

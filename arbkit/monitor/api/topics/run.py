@@ -9,7 +9,7 @@ from arbkit.core.types import NEVER
 from arbkit.core.venues.venue import Venue
 from arbkit.monitor.api import shapes
 from arbkit.monitor.api.facts import RunFacts
-from arbkit.monitor.api.samples import Samples
+from arbkit.monitor.api.samples import Samples, rounded
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
 from arbkit.monitor.picture import Shown
@@ -34,7 +34,7 @@ def status(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
             restricted={scope: why for scope, (_, why) in gate.restricted().items() if scope},
             idle="" if picture is None else picture.idle,
             asset=desk.setup.limits.asset,
-            marked=None if marked is None else round(marked, 8),
+            marked=rounded(marked),
             deals=dict(desk.counters.deals),
             open_deals=len(desk.engine.deals),
             held=len(desk.held()),
@@ -110,6 +110,11 @@ def latency(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]
 
     for stage in ("decode", "book", "decision", "tick_to_order", "durable", "ack"):
         histogram = getattr(counters, stage)
+        yield (stage, ""), histogram.count, row, (stage, "", histogram)
+    for venue, histogram in sorted(counters.ack_of.items()):
+        yield ("ack", venue), histogram.count, row, ("ack", venue, histogram)
+    for (strategy, hook), histogram in sorted(counters.callbacks.items()):
+        stage = f"callback {strategy}.{hook}"
         yield (stage, ""), histogram.count, row, (stage, "", histogram)
 
 

@@ -8,10 +8,11 @@ from itertools import islice
 
 from arbkit.core.orders.deals import Deal, DealLeg
 from arbkit.core.orders.orders import Order
-from arbkit.core.types import Fill, Idle
+from arbkit.core.trading.reasons import DEAD
+from arbkit.core.types import Fill, Idle, plain
 from arbkit.monitor.api import shapes
 from arbkit.monitor.api.facts import RunFacts
-from arbkit.monitor.api.samples import Samples, worth
+from arbkit.monitor.api.samples import Samples, rounded
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
 
@@ -19,27 +20,32 @@ __all__ = ["deals", "fills", "opportunities", "orders"]
 
 _CLOSED = 200
 """So many closed deals are shown."""
-_UNIT = Decimal("1e-8")
 _NO_STAGES = shapes.Stages()
 
 
 def opportunities(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
-    def row(what: tuple[str, Idle | None]) -> shapes.Looked:
-        pair, idle = what
+    pairs = facts.desk.counters.pairs
+    whys: dict[str, Idle] = {}
+    for idle in facts.idle():  # of both directions, the one that something could come of
+        pair = "+".join(sorted(idle.instruments))
+        if pair not in whys or whys[pair].reason in DEAD:
+            whys[pair] = idle
+
+    def row(pair: str) -> shapes.Looked:
+        counted, why = pairs.get(pair), whys.get(pair)
         return shapes.Looked(
             pair=pair,
-            seen=0,
-            taken=0,
-            dropped={},
-            last_us=None,
-            edge=None,
-            reason="" if idle is None else idle.reason,
-            text="" if idle is None else idle.text,
+            seen=0 if counted is None else counted.seen,
+            taken=0 if counted is None else counted.taken,
+            dropped={} if counted is None else counted.dropped,
+            last_us=None if counted is None else counted.last_ns // 1000 or None,
+            edge=counted.edge if counted is not None and counted.last_ns else None,
+            reason="" if why is None else why.reason,
+            text="" if why is None else why.text,
         )
 
-    for idle in facts.idle():
-        pair = "+".join(sorted(idle.instruments))
-        yield (pair,), None, row, (pair, idle)
+    for pair in sorted({*whys, *pairs} - {""}):
+        yield (pair,), None, row, pair
 
 
 def _shown(facts: RunFacts) -> list[Deal]:
@@ -59,8 +65,8 @@ def deals(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
             outcome=None if deal.outcome is None else deal.outcome.value,
             why=deal.why,
             asset=deal.asset,
-            expected=Decimal(repr(deal.expected_net)).quantize(_UNIT),
-            realised=_realised(facts, deal),
+            expected=plain(round(Decimal(repr(deal.expected_net)), 8)),
+            realised=_realised(deal),
             opened_us=deal.created_ns // 1000,
             closed_us=deal.closed_ns // 1000 or None,
             legs=[_leg(deal, leg) for leg in deal.legs],
@@ -71,11 +77,14 @@ def deals(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
         yield (str(deal.id),), deal.closed_ns or None, row, deal
 
 
-def _realised(facts: RunFacts, deal: Deal) -> Decimal | None:
+def _realised(deal: Deal) -> str | None:
     if not deal.closed_ns:
         return None
-    value = worth(facts.desk, deal.net(), deal.asset)
-    return None if value is None else value.quantize(_UNIT)
+    prices = {**dict(deal.prices), deal.asset: Decimal(1)}
+    net = {asset: amount for asset, amount in deal.net().items() if amount}
+    if not net.keys() <= prices.keys():
+        return None
+    return rounded(sum((amount * prices[asset] for asset, amount in net.items()), Decimal(0)))
 
 
 def _leg(deal: Deal, leg: DealLeg) -> shapes.Leg:
@@ -84,11 +93,11 @@ def _leg(deal: Deal, leg: DealLeg) -> shapes.Leg:
         instrument=leg.instrument,
         side=leg.side.value,
         wave=leg.wave,
-        qty=leg.qty,
-        px=leg.px,
-        filled=leg.filled,
-        avg_px=round(paid / qty, 10) if qty else None,
-        fees={asset: fee for asset, fee in leg.fees.items() if fee},
+        qty=plain(leg.qty),
+        px=plain(leg.px),
+        filled=plain(leg.filled),
+        avg_px=plain(round(paid / qty, 10)) if qty else None,
+        fees={asset: plain(fee) for asset, fee in leg.fees.items() if fee},
     )
 
 
@@ -102,18 +111,40 @@ def _order(facts: RunFacts, order: Order) -> shapes.Order:
         instrument=intent.instrument,
         purpose=intent.purpose.value,
         side=intent.side.value,
-        qty=intent.qty,
-        px=intent.px,
+        qty=plain(intent.qty),
+        px=plain(intent.px),
         tif=intent.tif.value,
         channel="" if order.channel is None else order.channel.value,
         status=order.status.value,
-        filled=order.filled_qty,
+        filled=plain(order.filled_qty),
         sent_us=order.sent_ns // 1000,
         acked_us=order.acked_ns // 1000 or None,
         ended_us=order.terminal_ns // 1000 or None,
         text=order.text,
-        stages=_NO_STAGES,
+        stages=_stages(facts, order),
     )
+
+
+def _stages(facts: RunFacts, order: Order) -> shapes.Stages:
+    stamps = facts.desk.sender.stamps
+    stamp = None if stamps is None else stamps.get(order.cl_ord_id)
+    if stamp is None:
+        return _NO_STAGES
+    return shapes.Stages(
+        wire_in=round(stamp.wire_ns / 1000, 1) if stamp.wire_ns else None,
+        decode=_us(stamp.read_ns, stamp.decoded_ns),
+        book=_us(stamp.decoded_ns, stamp.applied_ns),
+        decide=_us(stamp.applied_ns or stamp.read_ns, stamp.found_ns),
+        gate=_us(stamp.found_ns, stamp.checked_ns),
+        sign=_us(stamp.checked_ns or stamp.read_ns, stamp.made_ns),
+        wire_out=_us(stamp.made_ns, stamp.out_ns),
+        ack=_us(stamp.out_ns, order.acked_ns),
+        fill=_us(order.acked_ns, order.terminal_ns) if order.filled_qty else None,
+    )
+
+
+def _us(since_ns: int, until_ns: int) -> float | None:
+    return round(max(until_ns - since_ns, 0) / 1000, 1) if since_ns and until_ns else None
 
 
 def _orders(facts: RunFacts) -> list[Order]:
@@ -152,9 +183,9 @@ def fills(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
             deal=str(order.intent.deal),
             instrument=fill.instrument,
             side=fill.side.value,
-            qty=fill.qty,
-            px=fill.px,
-            fees={asset: fee for asset, fee in fill.fees if fee},
+            qty=plain(fill.qty),
+            px=plain(fill.px),
+            fees={asset: plain(fee) for asset, fee in fill.fees if fee},
             maker=fill.maker,
         )
 
