@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench peers history clients browser chromium size dist sbom lock clean
+.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench peers history clients api-cost browser chromium size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -38,6 +38,7 @@ help:
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
 	@echo "make peers    the same book frames through arbkit, cryptofeed and ccxt.pro, in an environment of their own"
 	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
+	@echo "make api-cost what the API and five clients cost the way from tick to order (on an otherwise idle machine)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make browser  the dashboard in chromium: its tests, its speed, and pictures of all pages in dist/screens"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
@@ -144,6 +145,10 @@ DEALS ?= 1000000
 history: $(READY)
 	@$(BIN)/python tests/history/million.py --deals $(DEALS)
 	@$(BIN)/python tests/history/tick_cost.py
+
+# what the API and five clients cost the trading loop
+api-cost: $(READY)
+	@$(BIN)/python tests/monitor/api/cost.py
 
 CLIENTS ?=
 clients: $(READY)

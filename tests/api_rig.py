@@ -107,7 +107,7 @@ async def serving(run: Simulation, log: Log, folder: Path, **config: Any) -> Asy
         folder=folder,
     )
     access = Access(rng.randbytes, lambda: CLOCK.now_ns() / 1e9)
-    server = ApiServer(facts, ApiConfig(port=0, **config), access, lambda: b"arbkit_x 1\n")
+    server = ApiServer(facts, ApiConfig(**{"port": 0, **config}), access, lambda: b"arbkit_x 1\n")
     await server.start()
     try:
         yield Rig(run, log, server, access, asked)

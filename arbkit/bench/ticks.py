@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -27,8 +28,10 @@ from arbkit.app.installed import installed
 from arbkit.app.launch import start
 from arbkit.app.plan import make_exchanges
 from arbkit.core.counters import Histogram
+from arbkit.core.log import Log
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.monitor.api.config import ApiConfig
 from arbkit.strategies import SpreadArb
 
 __all__ = ["relay", "tick_to_order"]
@@ -72,9 +75,15 @@ class _Exact(Histogram):
 
 
 def tick_to_order(
-    loop_factory: Callable[[], AbstractEventLoop], seconds: float = SECONDS, *, history: bool = True
+    loop_factory: Callable[[], AbstractEventLoop],
+    seconds: float = SECONDS,
+    *,
+    history: bool = True,
+    api: ApiConfig | None = None,
+    beside: Callable[[Path], Callable[[Log], Coroutine[Any, Any, None]]] | None = None,
 ) -> list[TickResult]:
-    """Run the benchmark once, with or without the history. The first fifth of the samples (warm-up) is left out."""
+    """Run the benchmark once, with or without the history and the API. ``beside``: what runs beside the desk, made of
+    its state folder. The first fifth of the samples (warm-up) is left out."""
     registry = installed(dialects=True)
     venues = [name for name in simulated.PREFERRED if name in registry.exchanges and name in registry.dialects][:2]
     flooded = venues[0]
@@ -111,6 +120,8 @@ def tick_to_order(
                     loop_factory=loop_factory,
                     histograms={"tick_to_order": ticks, "durable": durable},
                     history=history,
+                    api=api or ApiConfig(),
+                    beside=None if beside is None else beside(state.path),
                 )
             finally:
                 state.close()

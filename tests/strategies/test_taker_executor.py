@@ -498,6 +498,26 @@ def test_a_held_deal_accepts_a_worse_price_with_time(table):
     table.tick().report(3, 1).closed(Outcome.REVERSED)
 
 
+def test_a_held_deal_is_tried_at_once_when_a_person_asks(table):
+    """However long the delay between two tries has grown."""
+    for venue in (A, B):
+        table.view.put(venue, [(99.9, 50)], [(100.1, 50)])
+    table.report(0, 1).report(1)
+    while table.deal.state is not DealState.HELD or len(table.sent) < 10:
+        last = table.sent[-1].cl_ord_id
+        if table.deal.orders[last].done:
+            table.tick()
+        else:
+            table.report(len(table.sent) - 1)
+    table.report(len(table.sent) - 1)
+    before = len(table.sent)
+    table.now += MS
+    table.do(table.executor.on_book(table.deal, table.view, table.now))
+    assert len(table.sent) == before
+    orders = table.executor.again(table.deal, table.view, table.now)
+    assert [(one.purpose, one.qty) for one in orders] == [(table.sent[-1].purpose, D(1))]
+
+
 def test_a_held_deal_of_an_earlier_run_is_taken_up_with_the_first_book(table):
     """The executor has never heard of it."""
     table.report(0, 1)

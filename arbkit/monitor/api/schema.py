@@ -33,7 +33,7 @@ _REFUSED = {
     "415": "The body is not JSON.",
     "421": "The Host is not one of this server.",
     "429": "Too many failures.",
-    "503": "Too many requests at a time, or there is no history yet.",
+    "503": "Too many requests at a time.",
 }
 _MICROSECONDS = {"type": "integer", "minimum": 0, "maximum": (1 << 62) // 1000}
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -122,7 +122,7 @@ def document(version: str) -> dict[str, Any]:
             "get": {
                 "summary": f"The history: {name}, the newest first.",
                 "parameters": _given(tuple(PAGES[name].takes)),
-                "responses": _answers(_ref(page.__name__)),
+                "responses": _answers(_ref(page.__name__), "404"),
             }
         }
     for name, kind in actions.ACTIONS.items():

@@ -203,7 +203,7 @@ class ApiServer:
         try:
             body = await self._pages.page(name, span)
         except ConfigError as error:
-            return _answer(Failure(error=str(error)), 503)
+            return _answer(Failure(error=str(error)), 404)
         return web.Response(body=body, content_type="application/json")
 
     # --- to do

@@ -201,4 +201,4 @@ async def test_a_wrong_query_is_told(rig: Rig, http: aiohttp.ClientSession, path
 
 
 async def test_a_run_without_history_says_so(rig: Rig, http: aiohttp.ClientSession) -> None:
-    assert "holds no journal" in (await rig.get(http, "/api/v1/history/deals", 503))["error"]
+    assert "holds no journal" in (await rig.get(http, "/api/v1/history/deals", 404))["error"]

@@ -78,7 +78,7 @@ class Deals {
         el("span", { class: "badge", data: { state } }, text),
         el("div", { class: "right" }, this.app.session.mayTrade && deal.state === "held" && el("button", { type: "button", class: "button", on: { click: () => ask("release", deal.pair) } }, "Release")),
       ),
-      deal.why ? el("p", { class: "idle", data: { state: deal.state === "held" ? "bad" : "warn" } }, deal.why) : "",
+      deal.why ? el("p", { class: "idle", data: { state: deal.state === "held" ? "bad" : deal.closed_us === null ? "warn" : "" } }, deal.why) : "",
       facts(deal),
       this.split(deal),
       el("h3", { class: "part" }, "Time"),

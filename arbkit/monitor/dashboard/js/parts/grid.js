@@ -51,8 +51,8 @@ export class Grid {
     });
     this.watch.observe(this.box);
     this.inSight = true;
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.inSight = entry.isIntersecting;
+    this.sight = new IntersectionObserver((entries) => {
+      this.inSight = entries.at(-1).isIntersecting; // several may come at once
       if (this.inSight) changed();
     });
     this.sight.observe(this.root);
