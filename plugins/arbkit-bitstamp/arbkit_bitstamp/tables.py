@@ -110,8 +110,8 @@ def _quote(context: kit.Context, native: str, quote: str = "") -> str:
 
 
 def _queried(got: kit.Got) -> list[kit.OrderUpdate]:
-    """``order_status/``: what remains, and the fills with amounts by currency. No page says that the fills are listed as
-    soon as the status is ``Finished``, which means filled as a whole: so they are not what tells the quantity then."""
+    """``order_status/``: what remains, and the fills with amounts by currency. ``Finished`` means filled as a whole; no
+    page says that all fills are listed as soon as it is told, so they do not tell the quantity then."""
     row = got.rows
     market, left = kit.text(row, "market"), kit.amount(row, "amount_remaining")
     base = market.partition("/")[0].lower()
