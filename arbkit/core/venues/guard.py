@@ -6,14 +6,14 @@ decides what a fault costs: the frame, the connection, or the link for good.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import BadFrame
-from arbkit.core.types import Output, cut
+from arbkit.core.types import cut
 from arbkit.core.venues.link import Link
 
 __all__ = ["Guard", "SessionFault", "brief", "is_unreadable", "said"]
@@ -45,16 +45,9 @@ class Guard:
             self.raised.append(SessionFault(link, error))
             return None
 
-    def receive(self, link: Link, data: str | bytes, now_ns: int) -> Sequence[Output] | None:
-        """``run`` for the one call that is made for every frame."""
-        try:
-            return link.session.receive(data, now_ns)
-        except Exception as error:  # as in ``run``
-            self.raised.append(SessionFault(link, error))
-            return None
-
     def fault(self, link: Link, error: Exception) -> None:
-        """A session broke its contract without raising (the wrong number of wires)."""
+        """A session raised in a call of the desk's own, or broke its contract without raising (the wrong number of
+        wires)."""
         self.raised.append(SessionFault(link, error))
 
 
