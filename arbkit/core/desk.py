@@ -225,6 +225,7 @@ class Desk:
             self.engine,
             self.callbacks,
             self.interrupted,
+            bool(setup.unresolved or setup.interrupted),
             self.log,
             now_ns,
         )
