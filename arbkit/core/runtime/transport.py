@@ -44,8 +44,9 @@ _OPCODES = frozenset(Opcode)
 _TEXT = 0x81
 _WHOLE = frozenset({_TEXT, 0x82})
 """First byte of a whole message (text or binary) in one frame, without extensions."""
-HELD_NS = 10_000_000
-"""A socket with more to parse than this time allows lets the others in between, and reads no more until it is done."""
+HELD_NS = 2_000_000
+"""A socket with more to parse than this time allows lets the others in between, and reads no more until it is done.
+With twenty busy sockets the loop comes round before it counts as late (``inputs.LATE_NS``)."""
 
 
 class Receiver(Protocol):
