@@ -67,7 +67,7 @@ def _look(live: bool, config_file: str | None) -> Iterator[Finding]:
     if config.metrics.port and not state.running(config.state.path / config.mode):
         yield from machine.metrics_port(config.metrics.port)
     yield from setup.limits(config)
-    strategy, told = setup.made(config, registry)
+    strategy, told = setup.made(config, registry, signed=live or config.mode == "live")
     yield from told
     readable = list(setup.keys(config))
     yield from readable

@@ -56,11 +56,11 @@ def command(
     given = {key: value for key, value in flags.items() if value is not None}
     loaded = settings.load(config_file, given, params=dict(map(_param, params)), live=live, strategy=True)
     config = loaded.config
-    if not config.strategy.target:
+    if loaded.strategy is None:
         raise ConfigError("no strategy: use arbkit run module:Class, or set target in [strategy]")
     if not config.venues:
         raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
-    made = target.make(target.load(config.strategy.target, loaded.registry), config.strategy)
+    made = target.make(loaded.strategy, config.strategy)
     text = "\n".join([_banner(config, live), *([] if live else _unknown_moves(made, config))])
     say(filled(text, sys.stderr))
     from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp

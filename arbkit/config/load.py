@@ -24,7 +24,7 @@ from arbkit.config.secrets import FORMS, is_reference, resolve
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
-from arbkit.core.runtime.files import check_unwritable
+from arbkit.core.runtime.files import check_folder, check_unwritable
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import WORST_FEE
@@ -292,6 +292,7 @@ def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...
         with file.open(encoding="utf-8") as opened:
             if signed:
                 check_unwritable(opened.fileno(), file)
+                check_folder(file.absolute().parent)
             text = opened.read()
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file") from None

@@ -596,7 +596,7 @@ class Desk:
         """Call into a session under the guard and act on what it says. The last argument is the time."""
         now_ns = args[-1]
         assert isinstance(now_ns, int)
-        outputs = self.guard.run(link, call, *args)
+        outputs = self.guard.listed(link, call, *args)
         if outputs is None:
             self._faults(now_ns)
             return ()
@@ -634,7 +634,7 @@ class Desk:
         link, answer, what, sent_ns = matched.link, matched.answer, matched.what, matched.sent_ns
         venue = self.venues[link.spec.venue]
         if matched.refusal is not None:
-            said = self.guard.run(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
+            said = self.guard.listed(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
             for out in said:
                 if isinstance(out, RateReport):
                     self._on_rate(venue.rest, out, now_ns)
@@ -717,7 +717,7 @@ class Desk:
                     self._drop(link, "too many unreadable frames")
             elif isinstance(error, RemoteProtocolError):
                 self._drop(link, why)
-            else:
+            elif link.phase is not Phase.QUARANTINED:  # of a REST link, answers may be under way
                 reason = f"plugin fault: {brief(error)}"
                 self.counters.alarms["plugin_fault"] += 1
                 self.log("link.quarantined", link=name, why=reason)

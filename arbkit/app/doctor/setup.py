@@ -19,14 +19,14 @@ from arbkit.plugins.registry import Registry
 __all__ = ["keys", "limits", "made"]
 
 
-def made(config: Config, registry: Registry) -> tuple[Strategy | None, Iterator[Finding]]:
-    """The strategy, and what was found."""
+def made(config: Config, registry: Registry, *, signed: bool) -> tuple[Strategy | None, Iterator[Finding]]:
+    """The strategy, and what was found. ``signed``: see ``target.load``."""
     name = config.strategy.target
     if not name:
         remedy = "set target in [strategy], or name it: arbkit run TARGET"
         return None, iter([poor("strategy", "the configuration names none", remedy)])
     try:
-        strategy = target.make(target.load(name, registry), config.strategy)
+        strategy = target.make(target.load(name, registry, signed=signed), config.strategy)
     except ConfigError as error:
         return None, iter([bad("strategy", str(error), "mend it: a run does not start")])
     return strategy, iter([good("strategy", name)])
