@@ -47,7 +47,9 @@ def command(live: bool, config_file: str | None, as_json: bool) -> int:
     if as_json:
         emit({"ok": not code, "exit": code, "findings": found})
     else:
-        show(f"\n{counts['ok']} ok, {counts['warning']} warnings, {counts['failure']} failures")
+        warnings, failures = counts["warning"], counts["failure"]
+        rest = f"{warnings} warning{'s' * (warnings != 1)}, {failures} failure{'s' * (failures != 1)}"
+        show(f"\n{counts['ok']} ok, {rest}")
     return code
 
 

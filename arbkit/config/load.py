@@ -8,6 +8,7 @@ All mistakes are reported at once. Precedence: flags, then environment, then fil
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
@@ -296,12 +297,30 @@ def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...
             text = opened.read()
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: cannot be read: it is not UTF-8 text") from None
     try:
         return tomllib.loads(text, parse_float=Decimal), find_lines(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from None
+        raise ConfigError(_not_toml(file, str(error))) from None
+
+
+def _not_toml(file: Path, told: str) -> str:
+    """The error of the parser with its line first, and what usually is the mistake."""
+    if placed := re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", told):
+        what, line, column = placed.groups()
+        hint = next((text for start, text in _TOML if what.startswith(start)), "")
+        return f"{file}:{line}: not TOML: {what} (column {column}){hint}"
+    return f"{file}: not TOML: {told}"
+
+
+_TOML = (
+    ("Invalid value", '; text is written in quotes, as mode = "paper"'),
+    ("Cannot overwrite a value", ": a key is there twice"),
+    ("Cannot declare", ": a table is there twice"),
+)
 
 
 def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:

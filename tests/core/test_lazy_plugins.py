@@ -1,5 +1,5 @@
-"""A plugin that returns a generator, or something else than it has promised: its fault shows where the value is read, and
-costs what any fault of a plugin costs."""
+"""A plugin that returns a generator, or something else than it promised: its fault shows where that is read, and costs
+what any fault of a plugin costs."""
 
 from __future__ import annotations
 

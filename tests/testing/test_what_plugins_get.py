@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
+from arbkit_binance.adapter import Binance
+from arbkit_binance.dialect import BinanceDialect
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
 from msgspec import Struct
 
 import arbkit
 from arbkit.core.types import VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.testing.simulated import simulate
-from arbkit_binance.adapter import Binance
-from arbkit_binance.dialect import BinanceDialect
-from arbkit_okx.adapter import Okx
-from arbkit_okx.dialect import OkxDialect
 
 
 class Noting:

@@ -44,7 +44,7 @@ def keys(config: Config) -> Iterator[Finding]:
             found = credentials(name, venue)
             found.signer()
         except ConfigError as error:
-            yield bad("keys", str(error), "docs/keys.md", CREDENTIALS)
+            yield bad("keys", str(error), "arbkit keys list shows where each key is read", CREDENTIALS)
             continue
         kinds = dict.fromkeys(source(one) for one in (venue.key, venue.secret, venue.passphrase) if one)
         yield good("keys", f"{name} ({venue.environment}, account {venue.account}): from {', '.join(kinds)}")
