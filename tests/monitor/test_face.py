@@ -249,6 +249,30 @@ def test_a_deal_of_many_legs_and_long_names_is_readable_on_80_columns(
             ]
 
 
+def test_the_page_shows_deals_of_three_legs_as_they_are() -> None:
+    """``docs/terminal.md``, on 80 columns."""
+    around = [
+        ("buy", "okx:BTC-USDT", "0.0016", "61705.12"),
+        ("buy", "okx:ETH-BTC", "0.04", "0.038913"),
+        ("sell", "okx:ETH-USDT", "0.04", "2406.25"),
+    ]
+    across = [
+        ("buy", "cryptocom:BTC-USDT", "0.0016", "61705.12"),
+        ("sell", "bitstamp:BTC-USDT", "0.0008", "61712.1"),
+        ("sell", "coinbase:BTC-USDT", "0.0008", "61722.5"),
+    ]
+    shown = []
+    for at, legs, net, outcome, ms in (
+        (130, around, "0.30", "hedged", 81.0),
+        (134, across, "0.21", "completed", 812.0),
+    ):
+        fields = [dict(zip(("side", "instrument", "qty", "px"), leg, strict=True)) for leg in legs]
+        deal = ClosedDeal(fields, {"USDT": net}, outcome, ms)
+        shown += lines(Shown(NOON + at * SECOND, "deal", deal=deal), 80)
+    page = (PAGES / "terminal.md").read_text()
+    assert page.partition("<!-- legs -->\n```text\n")[2].partition("\n```")[0].split("\n") == shown
+
+
 def test_a_triangle_names_its_venue_once() -> None:
     """Its legs stay in the order in which they were traded."""
     legs = [
