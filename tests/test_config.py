@@ -146,7 +146,7 @@ def test_names_that_are_read_as_upper_case_keep_their_line(tmp_path: Path) -> No
     [
         ("mode = paper", ':1: not TOML: Invalid value (column 8); text is written in quotes, as mode = "paper"'),
         (
-            'a = 1\nmode = "paper"\nmode = "live"',
+            'a = 1\nmode = "paper"\nmode = "live"\n',
             ":3: not TOML: Cannot overwrite a value (column 14): a key is there twice",
         ),
         ("[log]\n[log]", ":2: not TOML: Cannot declare ('log',) twice (column 5): a table is there twice"),

@@ -309,11 +309,11 @@ def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...
 
 def _not_toml(file: Path, told: str) -> str:
     """The error of the parser with its line first, and what usually is the mistake."""
+    hint = next((text for start, text in _TOML if told.startswith(start)), "")
     if placed := re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", told):
         what, line, column = placed.groups()
-        hint = next((text for start, text in _TOML if what.startswith(start)), "")
         return f"{file}:{line}: not TOML: {what} (column {column}){hint}"
-    return f"{file}: not TOML: {told}"
+    return f"{file}: not TOML: {told}{hint}"
 
 
 _TOML = (
