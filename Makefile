@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench history clients size dist sbom lock clean
+.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench peers history clients size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -36,6 +36,7 @@ help:
 	@echo "make day      a day of all venues in virtual time: planned and unplanned ends of connections (HOURS=25)"
 	@echo "make soak     all venues over loopback for a while: memory and its slope, reconnects, ledgers (MINUTES=20)"
 	@echo "make bench    measure the speed, and run the tests that judge it (on an otherwise idle machine)"
+	@echo "make peers    the same book frames through arbkit, cryptofeed and ccxt.pro, in an environment of their own"
 	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
@@ -134,6 +135,9 @@ soak: $(READY)
 bench: $(READY)
 	@for name in frame "frame --live" scale order tick-to-order saturate floats; do $(BIN)/arbkit bench $$name; done
 	@$(BIN)/pytest -q -m quiet
+
+peers: $(READY)
+	@.ci/peers
 
 DEALS ?= 1000000
 history: $(READY)

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit import cli
 from arbkit.bench import frame as bench_frame
 from arbkit.bench import live as bench_live
 from arbkit.bench import order as bench_order
+from arbkit.bench import peer as bench_peer
+from arbkit.bench import peers as bench_peers
+from arbkit.bench import saturate as bench_saturate
 from arbkit.bench import scale as bench_scale
 from arbkit.plugins import registry as plugins
 from arbkit.testing import corpus
@@ -192,3 +196,49 @@ def test_typed_decoding_is_the_fastest_way(bench: Bench) -> None:
     rows = bench("floats")
 
     assert max(rows, key=lambda row: row["ratio"])["way"].startswith("msgspec typed")
+
+
+def test_peers_end_with_the_same_book_and_a_ratio_to_the_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """arbkit and ccxt.pro read the same frames to the same best prices; an end that differs is an error."""
+    monkeypatch.setattr(bench_frame, "SEEDED_FRAMES", 150)
+    monkeypatch.setattr(bench_peer, "CHANGES", (10,))
+    monkeypatch.setattr(bench_peers, "ROUNDS", 1)
+    ways: dict[str, Any] = {name: Way(bench_peer.WAYS[name]) for name in ("arbkit", "ccxt.pro")}
+    (Way.source,) = bench_peer.sources(None)
+    ours, theirs = bench_peers._compare(0, Way.source, ways)
+    assert (ours.what, theirs.what, theirs.faster, ours.changes) == ("arbkit", "ccxt.pro", 1.0, 10)
+    assert ours.faster == pytest.approx(theirs.median_us / ours.median_us, abs=0.01)
+    ways["arbkit"] = Way(lambda source: replace(bench_peer.WAYS["arbkit"](source), bid=1.0))
+    with pytest.raises(AssertionError, match="best prices at the end differ"):
+        bench_peers._compare(0, Way.source, ways)
+
+
+class Way:
+    """A way in this process."""
+
+    source: bench_peer.PeerSource
+
+    def __init__(self, read: Callable[[bench_peer.PeerSource], bench_peer.PeerRound]) -> None:
+        self._read = read
+
+    def round(self, number: int) -> bench_peer.PeerRound:
+        return self._read(self.source)
+
+
+def test_peers_that_are_not_installed_are_told(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Nothing to compare with: a usage error that says how to get it."""
+    monkeypatch.setattr(bench_peers, "find_spec", lambda name: None)
+    assert cli._run(["bench", "peers"]) == 2
+    assert "make peers" in capsys.readouterr().err
+
+
+def test_ages_keep_quantiles_without_keeping_each() -> None:
+    """Quantiles in ms to a hundredth; ages before the epoch of the sender and very old ones count at the ends."""
+    ages = bench_saturate.Ages()
+    assert ages.at(0.5) is None
+    for ms in (3, 1, 2, 40_000):
+        ages.add(ms * 1_000_000 + 4_000)
+    ages.add(-5)
+    assert [ages.at(share) for share in (0.0, 0.25, 0.5, 0.99, 1.0)] == [0.0, 1.0, 2.0, 10_000.0, 10_000.0]
+    ages.clear()
+    assert ages.at(1.0) is None

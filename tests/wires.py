@@ -40,6 +40,18 @@ def instrument(venue: str, native: str, tick: str, lot: str, symbol: str = "BTC-
     return Instrument(venue=venue, symbol=symbol, native=native, base=base, quote=quote, **rules, **more)
 
 
+def spot(venue: str, native: str, number: int) -> Instrument:
+    """The invented pair COIN1-USDT. ``native``: the venue's name of it with ``{}`` for the number."""
+    return instrument(venue, native.format(number), "1", "1", f"COIN{number}-USDT")
+
+
+def buy(venue: str, pair: Instrument) -> NewOrder:
+    """An order for one of a pair."""
+    return NewOrder(
+        account=f"{venue}:main", instrument=pair.id, cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1)
+    )
+
+
 class Wires:
     """The main account at one venue. ``buy``, ``cancel``, ``query``, ``look`` and ``fills`` are about one order of the
     first instrument, whose client id is ``cl_ord_id``."""

@@ -141,6 +141,8 @@ class CallTable:
         self._names = {name_of(key): key for key in self._calls}
         self._fixed: dict[tuple[AskKind | type[Any], str, str], Sequence[tuple[str, int]]] = {}
         """Own costs that were worked out before, by key of the call, account and instrument."""
+        self._whole: dict[tuple[type[Any], str, str, Role], Sequence[tuple[str, int]]] = {}
+        """The same with ``every``, of commands."""
 
     def of(self, what: What) -> Call:
         """Raises ``LocalProtocolError`` for what the venue does not have."""
@@ -152,7 +154,15 @@ class CallTable:
 
     def cost(self, what: What, role: Role) -> Sequence[tuple[str, int]]:
         """What ``Exchange.cost`` returns."""
-        return (*self.own(what), *self._every.get(role, ()))
+        if isinstance(what, Ask):
+            return (*self.own(what), *self._every.get(role, ()))
+        key = type(what), what.account, what.instrument, role
+        known = self._whole.get(key)
+        if known is None:
+            known = (*self.own(what), *self._every.get(role, ()))
+            if key[:3] in self._fixed:
+                self._whole[key] = known
+        return known
 
     def own(self, what: What) -> Sequence[tuple[str, int]]:
         """The cost without ``every``."""

@@ -93,8 +93,11 @@ class Joined:
     def update(self, message: JoinedDepth, now_ns: int) -> Sequence[BookUpdate | BookLost | Ask]:
         """Apply one delta. An old or repeated one is ignored; one after a gap makes the book LOST."""
         if self.state is _SYNCED:
-            if not message.prev and self.last < message.last and message.first <= self.last + 1:
-                return (self._take(message, now_ns),)  # the usual case
+            last = message.last
+            if not message.prev and self.last < last and message.first <= self.last + 1:  # the usual case
+                self.last = last
+                self._spliced = True
+                return (BookUpdate(self.instrument, message.bids, message.asks, False, last, message.exch_ns, now_ns),)
             if self._old(message):
                 return self._restarted(message, now_ns)
             if self._follows(message):

@@ -517,9 +517,9 @@ class AccountSocket:
     def answered(self, what: Ask | Command, answer: HttpAnswer | NoAnswer, now_ns: int) -> Sequence[Output]:
         if not isinstance(what, Ask) or (self._token is None and self._address is None):
             return ()
+        if what.ref and (isinstance(answer, NoAnswer) or answer.status == 429 or answer.status >= 500):
+            return ()  # a renewal that says nothing about the token: the next one may succeed
         if isinstance(answer, NoAnswer):
-            if what.ref:
-                return ()  # a renewal: the next one may succeed
             raise RemoteProtocolError(f"{self.context.link.link}: no token: {answer.reason}")
         if self._address is not None and (self._dial is None or what.ref):
             self._dial = self._address(answer)

@@ -48,7 +48,7 @@ from arbkit.core.venues.venue import PaperSetup, VenueSetup
 from arbkit.plugins.registry import load
 from arbkit.testing.recording import Summary, read_frames
 
-__all__ = ["BenchPort", "FrameResult", "BookStream", "bench_desk", "frame", "recorded", "seeded", "synced"]
+__all__ = ["BenchPort", "FrameResult", "BookStream", "bench_desk", "frame", "ours", "recorded", "seeded", "synced"]
 
 BOOK_LEVELS = 400
 CHANGES = (2, 10, 40)
@@ -280,7 +280,7 @@ def bench_desk(wire: BookStream, tick: Decimal, probe: Callable[[], int] | None 
     return desk, port, desk.books[instrument.id]
 
 
-def _ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[tuple[float, float]], list[Any]]:
+def ours(wire: BookStream, tick: Decimal) -> tuple[list[int], int, Book, list[tuple[float, float]], list[Any]]:
     """(ns per frame, index of the first timed frame, the book at the end, its bids and asks when timing began)."""
     desk, port, book = bench_desk(wire, tick)
     link, rival = port.dialled[0], desk.books[f"rival:{wire.native}"]
@@ -390,16 +390,16 @@ def _usual(
 
 
 def _measure(wire: BookStream, source: str, tick: Decimal = Decimal(0)) -> FrameResult:
-    ours, first, book, bids, asks = _ours(wire, tick)
-    warm = min(WARM_UP, len(ours) // 5)
+    mine, first, book, bids, asks = ours(wire, tick)
+    warm = min(WARM_UP, len(mine) // 5)
     result = FrameResult(
         venue=wire.venue,
         source=source,
         levels=_changes(wire),
         book_levels=(len(book.bids) + len(book.asks)) // 2,
-        median_us=_median(ours[warm:]),
-        p99_us=_p99(ours[warm:]),
-        frames=len(ours) - warm,
+        median_us=_median(mine[warm:]),
+        p99_us=_p99(mine[warm:]),
+        frames=len(mine) - warm,
     )
     usual = _usual(wire, first, (bids, asks))
     if usual is None:

@@ -48,6 +48,10 @@ def run(
         from arbkit.bench.saturate import saturate
 
         results = saturate(loop_factory)
+    elif name == "peers":
+        from arbkit.bench.peers import peers
+
+        results = peers(frames)
     elif name == "floats":
         from arbkit.bench.floats import floats
 
@@ -58,7 +62,7 @@ def run(
         results = tick_to_order(loop_factory)
     rows: list[dict[str, Any]] = [msgspec.to_builtins(result) for result in results]
     if name == "frame":
-        add_python(rows, frames)
+        add_python(rows, frames, live=live)
     if as_json:
         print(json.dumps({"machine": machine(), "results": rows}))  # noqa: T201 - this is what the command is for
     else:

@@ -12,10 +12,10 @@ import asyncio
 import json
 import sys
 import tempfile
+from array import array
 from asyncio import AbstractEventLoop
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -40,7 +40,6 @@ SECONDS = 10.0
 START_S = 90.0
 """All books must be there by then."""
 DRAIN_S = 30.0
-MS = 1_000_000
 
 
 class SaturateResult(Struct, kw_only=True):
@@ -73,7 +72,7 @@ class _Watched(SpreadArb):
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
-        self.ages: list[int] = []
+        self.ages = Ages()
 
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:
         found = super().decide(view, touched, now_ns)
@@ -81,8 +80,33 @@ class _Watched(SpreadArb):
         for instrument in touched:
             book = view.book(instrument)
             if book is not None:
-                self.ages.append(at_ns - book.exch_ns)
+                self.ages.add(at_ns - book.exch_ns)
         return found
+
+
+class Ages:
+    """Counts by 10 us, up to 10 s: no memory for each, so that the memory that is measured is the desk's."""
+
+    def __init__(self) -> None:
+        self._counts = array("Q", bytes(8 * 1_000_001))
+        self._count = 0
+
+    def add(self, ns: int) -> None:
+        self._counts[min(max(ns, 0) // 10_000, 1_000_000)] += 1
+        self._count += 1
+
+    def clear(self) -> None:
+        self._counts = array("Q", bytes(8 * 1_000_001))
+        self._count = 0
+
+    def at(self, share: float) -> float | None:
+        """A quantile in ms; None if there are none."""
+        wanted, seen = min(int(self._count * share), self._count - 1), 0
+        for place, count in enumerate(self._counts):
+            seen += count
+            if seen > wanted >= 0:
+                return place / 100
+        return None
 
 
 class _Bench:
@@ -124,20 +148,20 @@ class _Bench:
         self.sent = told["total"]
         calibration = min(calibration_ns() for _ in range(5)) / 1000
         drained = await self._until(lambda: self.drained, DRAIN_S)
-        ages.sort()
+        memory_kb = _rss_kb() - self.before_kb
         return SaturateResult(
             what=what,
             seconds=round(told["seconds"], 1),
             sent_per_s=round(told["sent"] / told["seconds"]),
             read_per_s=round(now_read / told["seconds"]),
             decisions_per_s=round(now_turns / told["seconds"]),
-            decision_p50_ms=_at(ages, 0.5),
-            decision_p99_ms=_at(ages, 0.99),
-            oldest_ms=_at(ages, 1.0),
+            decision_p50_ms=ages.at(0.5),
+            decision_p99_ms=ages.at(0.99),
+            oldest_ms=ages.at(1.0),
             late_turns=counters.late_turns - late,
             drained_s=drained,
             books=self.right(),
-            kb_per_book=round((_rss_kb() - self.before_kb) / len(self.desk.books), 1),
+            kb_per_book=round(memory_kb / len(self.desk.books), 1),
             calibration_us=round(calibration, 1),
         )
 
@@ -171,7 +195,6 @@ class _Bench:
         return result
 
 
-@cache
 def _levels(native: str, seed: int, count: int) -> tuple[dict[float, float], dict[float, float]]:
     """The book of a symbol after ``count`` frames."""
     book = SentBook(native, seed)
@@ -182,10 +205,6 @@ def _levels(native: str, seed: int, count: int) -> tuple[dict[float, float], dic
         for side, rows in ((bids, data["b"]), (asks, data["a"])):
             side.update((float(px), float(qty)) for px, qty in rows)
     return {px: qty for px, qty in bids.items() if qty}, {px: qty for px, qty in asks.items() if qty}
-
-
-def _at(ages: Sequence[int], share: float) -> float | None:
-    return round(ages[min(len(ages) - 1, int(len(ages) * share))] / MS, 2) if ages else None
 
 
 def _rss_kb() -> int:

@@ -88,6 +88,7 @@ from arbkit.core.venues.venue import RETRY_NS, Venue, VenueSetup
 __all__ = ["Desk", "Setup"]
 
 SECOND = 1_000_000_000
+_UP = Phase.UP
 _RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
 """Refusals that an up-to-date catalogue would have prevented."""
 READ_NS = 15 * SECOND
@@ -317,19 +318,35 @@ class Desk:
     def frame(self, link_id: str, data: str | bytes, now_ns: int) -> None:
         """One whole message; ``read_end`` follows after the last of a socket read."""
         link = self.links[link_id]
-        if link.phase is not Phase.UP:
+        if link.phase is not _UP:
             return  # an earlier frame of this read ended it
         counted = link.counted
-        counted.messages += 1
+        counted.messages = count = counted.messages + 1
         counted.bytes += len(data)
-        link.watch.heard(now_ns)
-        probe = None if counted.messages & SAMPLED else self._probe
-        began = decoded = 0
-        if probe is not None:
-            began = probe()
-        outputs = self.guard.receive(link, data, now_ns)
-        if probe is not None:
-            decoded = probe()
+        link.watch.seen_ns = now_ns
+        if self._probe is not None and not count & SAMPLED:
+            self._timed(link, data, now_ns, self._probe)
+            return
+        session = link.session
+        try:
+            outputs = session.receive(data, now_ns)
+            if type(outputs) is not list and type(outputs) is not tuple:
+                outputs = tuple(outputs)  # a generator raises here
+        except Exception as error:  # the boundary to plugin code, as in ``Guard.run``
+            self.guard.fault(link, error)
+            self._faults(now_ns)
+            return
+        if outputs:
+            self._outputs(link, outputs, now_ns)
+        if session.due_ns < link.due_ns:
+            self._dirty = True
+            self.dialer.settle(link, now_ns)
+
+    def _timed(self, link: Link, data: str | bytes, now_ns: int, probe: Callable[[], int]) -> None:
+        """``frame`` for one in so many, of which the time is taken."""
+        began = probe()
+        outputs = self.guard.listed(link, link.session.receive, data, now_ns)
+        decoded = probe()
         if outputs is None:
             self._faults(now_ns)
             return
@@ -337,9 +354,8 @@ class Desk:
         if link.session.due_ns < link.due_ns:
             self._dirty = True
             self.dialer.settle(link, now_ns)
-        if probe is not None:
-            self.counters.decode.observe((decoded - began) / 1000)
-            self.counters.book.observe((probe() - decoded) / 1000)
+        self.counters.decode.observe((decoded - began) / 1000)
+        self.counters.book.observe((probe() - decoded) / 1000)
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
@@ -354,7 +370,7 @@ class Desk:
 
     def activity(self, link_id: str, now_ns: int) -> None:
         """A ping or pong: the socket lives."""
-        self.links[link_id].watch.heard(now_ns)
+        self.links[link_id].watch.seen_ns = now_ns
 
     def closed(self, link_id: str, reason: str, now_ns: int) -> None:
         """The link is down, or could not be dialled. Intents in flight on it are UNKNOWN in the same turn."""
@@ -876,8 +892,8 @@ class Desk:
         """Decide, then tell what could not be done in this turn, then write the journal."""
         if self.market.touched:
             self._reads += 1
-            probe = None if self._reads & SAMPLED else self._probe
-            if probe is None:
+            probe = self._probe
+            if probe is None or self._reads & SAMPLED:
                 self.engine.decide(now_ns)
             else:
                 began, turns = probe(), self.counters.turns

@@ -34,8 +34,7 @@ class SimFees:
 
     def rates(self, account: str, symbol: str = "") -> tuple[Decimal, Decimal]:
         """(maker, taker) of an account, for a symbol or in general."""
-        own, profile, special = self._accounts[account], self._profile, self._profile.special
-        default = special.get(symbol) or special.get(symbol.partition("-")[2]) or (profile.maker, profile.taker)
+        own, default = self._accounts[account], self._profile.rates(symbol)
         return default[0] if own.maker is None else own.maker, default[1] if own.taker is None else own.taker
 
     def charge(self, pair: Pair, account: str, get: str, got: int, quote: int, maker: bool) -> tuple[int, str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil
+from math import ceil, prod
 from random import Random
 from typing import Final
 
@@ -199,11 +199,16 @@ class Market:
         """The present gain at the best prices of the way from ``home`` over the quote of ``symbol`` (``up``: over its
         base) back to ``home``, as a fraction, after three default taker fees."""
         pair = self._quoters[venue, symbol].exchange.pairs[symbol]
-        keep = (1 - float(self._quoters[venue, symbol].exchange.profile.taker)) ** 3
-        base, quote = (self._best(venue, f"{asset}-{home}") for asset in (pair.base, pair.quote))
+        dollars = [f"{asset}-{home}" for asset in (pair.base, pair.quote)]
+        keep = prod(1 - self._taker(venue, one) for one in (symbol, *dollars))
+        base, quote = (self._best(venue, one) for one in dollars)
         bid, ask = self._best(venue, symbol)
         gain = bid * quote[0] / base[1] if up else base[0] / (ask * quote[1])
         return gain * keep - 1.0
+
+    def _taker(self, venue: str, symbol: str) -> float:
+        """The default taker fee."""
+        return float(self._quoters[venue, symbol].exchange.profile.rates(symbol)[1])
 
     def _best(self, venue: str, symbol: str) -> tuple[float, float]:
         """(bid, ask) of the flow."""
@@ -244,8 +249,8 @@ class Market:
         bid = sell.books[symbol].top()[0] * float(sell.pairs[symbol].tick)
         if not ask or not bid:
             return -1.0
-        cost = ask * (1 + float(buy.profile.taker))
-        return (bid * (1 - float(sell.profile.taker)) - cost) / ask
+        cost = ask * (1 + self._taker(buy_venue, symbol))
+        return (bid * (1 - self._taker(sell_venue, symbol)) - cost) / ask
 
     def shown(self, venue: str, symbol: str, now_ns: int) -> None:
         """A book frame of ``symbol`` was sent: record its time on the edge that it shows the start or the end of."""
@@ -290,8 +295,8 @@ class Market:
         buy_tick, sell_tick = (float(q.exchange.pairs[edge.symbol].tick) for q in (buy, sell))
         ask = buy.flow.top()[1] * buy_tick
         bid = sell.flow.top()[0] * sell_tick
-        pay = 1 + float(buy.exchange.profile.taker) + edge.net
-        keep = 1 - float(sell.exchange.profile.taker)
+        pay = 1 + self._taker(edge.buy_venue, edge.symbol) + edge.net
+        keep = 1 - self._taker(edge.sell_venue, edge.symbol)
         half = (ask * pay - bid * keep) / (pay + keep)  # (bid + half) * keep == (ask - half) * pay
         buy.jump(-ceil(half / buy_tick), now_ns)
         sell.jump(ceil(half / sell_tick), now_ns)

@@ -106,6 +106,10 @@ class Profile:
     first_order_id: int = 1_000_000
     first_trade_id: int = 5_000_000
 
+    def rates(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """The default rates (maker, taker) of a symbol; "" = of most."""
+        return self.special.get(symbol) or self.special.get(symbol.partition("-")[2]) or (self.maker, self.taker)
+
 
 @dataclass(slots=True)
 class Account:

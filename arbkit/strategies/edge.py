@@ -8,6 +8,7 @@ no longer pays.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from math import gcd, inf, lcm
 
 from msgspec import Struct
@@ -115,6 +116,7 @@ class Edge(Struct, frozen=True, gc=False, kw_only=True):
         return self.net / self.cost
 
 
+@lru_cache(4096)
 def common_lot(one: Decimal, other: Decimal) -> Decimal:
     """The smallest size that is a multiple of both lots (0 = no lot)."""
     if not one or not other:

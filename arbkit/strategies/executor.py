@@ -241,7 +241,7 @@ class TakerExecutor(Executor):
         if now_ns < due_ns:
             self._wake(deal, due_ns)
             return ()
-        deal.why = f"{_amounts(uneven)} unhedged while {doubted[0].cl_ord_id} is unknown"
+        deal.why = deal.naked = f"{_amounts(uneven)} unhedged while {doubted[0].cl_ord_id} is unknown"
         return self._repair(deal, overs, uneven, view, now_ns)
 
     def _repair(

@@ -49,10 +49,13 @@ def pair(opportunity: Opportunity, view: View) -> tuple[list[DealLeg], Decimal] 
         return None
     buyer, seller, left = view.account(buy.instrument), view.account(sell.instrument), view.left(to_buy.base)
     buy_px, sell_px = to_buy.quantize_px(buy.px, buy.side), to_sell.quantize_px(sell.px, sell.side)
-    left = max(-size / 2, min(left, size / 2))
+    if left:
+        left = max(-size / 2, min(left, size / 2))
     for carried in (left, _ZERO) if left else (_ZERO,):  # where a leg would be too small, what is left waits
         sells = _floor(size + min(carried, _ZERO), lot)
-        buys = to_buy.quantize_qty((sells - carried) * max(bought / sold, _ONE) + to_buy.lot / 2)
+        buys = sells
+        if carried or bought > sold:
+            buys = to_buy.quantize_qty((sells - carried) * max(bought / sold, _ONE) + to_buy.lot / 2)
         if not (allowed(to_buy, buys, buy_px) and allowed(to_sell, sells, sell_px)):
             continue
         planned = []
@@ -211,7 +214,9 @@ def _floor(qty: Decimal, lot: Decimal) -> Decimal:
 
 def large_enough(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:
     """Whether it is no less than the venue's minimum."""
-    return qty > 0 and qty >= instrument.min_qty and qty * px >= instrument.min_notional
+    return (
+        qty > 0 and qty >= instrument.min_qty and (not instrument.min_notional or qty * px >= instrument.min_notional)
+    )
 
 
 def allowed(instrument: Instrument, qty: Decimal, px: Decimal) -> bool:

@@ -92,7 +92,8 @@ def test_an_address_with_a_token_is_asked_for_before_the_dial() -> None:
 
 
 def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
-    """A renewal without answer is nothing: the next one may succeed. One that is refused ends the link."""
+    """A renewal without answer, or with a throttle or server error, is nothing: the next one may succeed. One that is
+    refused ends the link."""
 
     def address(answer: kit.HttpAnswer) -> kit.Dial:
         if answer.status != 200:
@@ -115,6 +116,8 @@ def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
     assert isinstance(renewal, kit.Ask)
     assert (renewal.kind, renewal.ref) == (kit.AskKind.TOKEN, "t-1")
     assert socket.answered(renewal, kit.NoAnswer("timed out"), 3) == ()
+    for status in (429, 503):
+        assert socket.answered(renewal, kit.HttpAnswer(status, {}, b"{}"), 3) == ()
     assert socket.due_ns == 2 + 3600 * kit.S
     assert socket.answered(renewal, kit.HttpAnswer(200, {}, b"t-1"), 4) == ()
     with pytest.raises(kit.RemoteProtocolError, match="no such token"):

@@ -545,11 +545,15 @@ def test_a_balance_change_is_checked_against_fills_first(rig):
 
 
 def test_no_listing_of_fills_no_external_movement(rig):
-    """While the venue does not list its fills, nothing is called a deposit."""
+    """While the venue does not list its fills, nothing is called a deposit. The balances are asked for meanwhile: with
+    the fills it is one at once."""
     changed_balance(rig, "1000500", [])
     facts_of = rig.facts_of
     rig.facts_of = lambda venue, kind, rest: None if kind == "ListFills" else facts_of(venue, kind, rest)
-    for _ in range(40):
+    for _ in range(12):
         rig.run(2)
     assert rig.desk.counters.alarms["external_movement"] == 0
     assert rig.desk.ledger.externals() == {}
+    rig.facts_of = lambda venue, kind, rest: None if kind == "balances" else facts_of(venue, kind, rest)
+    rig.run(25)
+    assert rig.desk.counters.alarms["external_movement"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from arbkit.core.types import Side, Tif
 from arbkit.sim.faults import Fault, default_script, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.wire import Answer, Close, Out, Request, SimFrame
-from arbkit.sim.world import MARKET, World
+from arbkit.sim.world import ACCOUNT, MARKET, World
 
 T0 = 1_780_000_000_000_000_000
 MS = 1_000_000
@@ -155,6 +156,32 @@ def test_an_edge_around_three_pairs_shows_for_its_time_and_none_else() -> None:
             else:
                 assert net < 0
     assert seen > 10
+
+
+def test_an_edge_around_three_pairs_pays_the_fees_of_each_of_them() -> None:
+    """A venue that takes more on one quote asset: the way around, worked out with the account's own rates, gives the
+    planted net."""
+
+    class Dear(BinanceDialect):
+        profile = replace(BinanceDialect.profile, special={"BTC": (Decimal("0.004"), Decimal("0.008"))})
+
+    world = World([Dear], seed=2, start_ns=T0, prices={one: MARKET[one] for one in ("BTC-USDT", "ETH-USDT", "ETH-BTC")})
+    edge = world.plant_cycle("binance", "ETH-BTC", 0.002, T0 + 3 * S, 500 * MS)
+    exchange = world.sites["binance"].exchange
+    seen = 0
+    while (now_ns := world.due_ns) < T0 + 4 * S:
+        world.tick(now_ns)
+        world.drain()
+        if edge.begun_ns and not edge.ended_ns:
+            seen += 1
+            gain = 1.0
+            for symbol, selling in (("ETH-USDT", False), ("ETH-BTC", True), ("BTC-USDT", True)):
+                bid, _, ask, _ = exchange.books[symbol].top()
+                tick = float(exchange.pairs[symbol].tick)
+                gain *= bid * tick if selling else 1 / (ask * tick)
+                gain *= 1 - float(exchange.rates(ACCOUNT, symbol)[1])
+            assert gain - 1 == pytest.approx(edge.net, abs=5e-4)
+    assert seen > 3
 
 
 def test_takers_eat_depth_and_makers_refill() -> None:

@@ -12,7 +12,8 @@ A venue joins by being installed. What a test must know about it stands in ``plu
 ``BAD_SETTINGS``    (settings, words of the ``ConfigError``)
 ``WIRES``           suffix -> a writer of generated frames (``generated``)
 ``CCXT_QUIRKS``     the quirks that ccxt.pro can follow; ``CCXT_GAP`` its error after a lost frame, "" = none (without
-                    this name, its book does not come right again)
+                    this name, its book does not come right again). ``CCXT_WIRE``: the suffix of the wire that it can
+                    read; ``CCXT_READS(data)``: what it gets of a frame, if that is no JSON
 ``WORDS, KEYS``     texts and field names of the venue's frames
 ``FRAMES``          whole frames, as text
 ``CODES``           reason -> codes with another meaning than ccxt's (``test_codes``); for adapters with ``verdicts``

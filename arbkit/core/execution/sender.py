@@ -31,6 +31,8 @@ from arbkit.core.venues.venue import Venue
 
 __all__ = ["Outgoing", "Sender"]
 
+_encode = msgspec.msgpack.Encoder().encode
+
 ACK_FLOOR_NS = 250_000_000
 ACK_CAP_NS = 2_000_000_000
 WAIT_NS = 2_000_000_000
@@ -109,6 +111,8 @@ class Sender:
         self._hold = hold_until_durable
         self._probe = probe
         self._hash = blake2b(digest_size=16)
+        self._uncounted: list[Command] = []
+        """Commands of this turn: they are hashed once the orders have left."""
         self.commands = 0
         """Commands so far."""
         self.sent_ns = 0
@@ -128,7 +132,13 @@ class Sender:
 
     def commands_hash(self) -> str:
         """Of every command so far, in order."""
+        self._hash_commands()
         return self._hash.hexdigest()
+
+    def _hash_commands(self) -> None:
+        for command in self._uncounted:
+            self._hash.update(_encode(command))
+        self._uncounted.clear()
 
     # --- grants
 
@@ -205,7 +215,7 @@ class Sender:
         self._send(granted, now_ns)
 
     def _count(self, command: Command) -> None:
-        self._hash.update(msgspec.msgpack.encode(command))
+        self._uncounted.append(command)
         self.commands += 1
 
     def pump(self, now_ns: int) -> None:
@@ -281,7 +291,6 @@ class Sender:
                     self._hand_over([out], wire, now_ns)
             else:
                 self._hand_over(batch, wires[0], now_ns)
-        self._set_due()
 
     def _make(self, batch: list[Outgoing], now_ns: int) -> tuple[Sequence[Wire], str]:
         """The wires of a batch, or why nothing of it may leave."""
@@ -313,6 +322,7 @@ class Sender:
             cl_ord_id = out.order.cl_ord_id
             if out.role is Role.TRADE:
                 self._acks[cl_ord_id] = (now_ns + patience_ns, venue)
+                self.due_ns = min(self.due_ns, now_ns + patience_ns)
             venue.orders.sent(cl_ord_id, out.role, link.spec.link, now_ns)
         if self._probe is not None:
             self.sent_ns = self._probe()
@@ -391,6 +401,8 @@ class Sender:
         self.sent_ns = 0
         if self._records:
             self.flush()
+        if self._uncounted:
+            self._hash_commands()
 
     def durable(self, position: int, now_ns: int) -> None:
         """The journal is on the disk up to ``position``: send what waited for it, unless it waited too long."""

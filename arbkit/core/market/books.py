@@ -62,16 +62,17 @@ class Books:
 
         True when the link has just turned late; all its books are STALE then, not only this one. An update of an
         unknown instrument is ignored."""
-        book = self.by_id.get(update.instrument)
+        instrument = update.instrument
+        book = self.by_id.get(instrument)
         if book is None:
             return False
         if _apply(book, update):
-            self.moved[update.instrument] = None
-        if book.crossed_ns and book.instrument not in self._crossed:
-            self._crossed[book.instrument] = _Crossed(now_ns + CROSSED_NS)
-        self.touched[update.instrument] = None
+            self.moved[instrument] = None
+        if book.crossed_ns and instrument not in self._crossed:
+            self._crossed[instrument] = _Crossed(now_ns + CROSSED_NS)
+        self.touched[instrument] = None
         was_behind = watch.behind
-        book.transit_ns = watch.updated(update.instrument, update.exch_ns, now_ns)
+        book.transit_ns = watch.updated(instrument, update.exch_ns, now_ns)
         if watch.behind:  # an old frame that is read now must not make its book look fresh
             _stale(book, "its link is behind")
             if not was_behind:
@@ -176,8 +177,8 @@ def _apply(book: Book, update: BookUpdate) -> bool:
     if update.snapshot:
         keep = update.depth if update.window else 2 * update.depth
         most = keep if update.window else keep + SLACK
-        ladder.replace(book.bids, update.bids, keep, most)
-        ladder.replace(book.asks, update.asks, keep, most)
+        bid = ladder.replace(book.bids, update.bids, keep, most)
+        ask = ladder.replace(book.asks, update.asks, keep, most)
         book.epoch += 1
         book.depth = update.depth
         book.state = _SYNCED
@@ -189,8 +190,8 @@ def _apply(book: Book, update: BookUpdate) -> bool:
                 return False
             book.state = _SYNCED
             book.reason = ""
-        ladder.change(book.bids, update.bids)
-        ladder.change(book.asks, update.asks)
+        bid = ladder.change(book.bids, update.bids)
+        ask = ladder.change(book.asks, update.asks)
     book.seq = update.seq
     book.exch_ns = update.exch_ns
     book.recv_ns = update.recv_ns
@@ -199,7 +200,6 @@ def _apply(book: Book, update: BookUpdate) -> bool:
     if top is not None and top.seq <= update.seq:
         book.top = top = None
     if top is None:  # the usual case
-        bid, ask = book.bids.best_px, book.asks.best_px
         if bid == book.bid_px and ask == book.ask_px and not book.crossed_ns:
             return moved
         book.bid_px = bid

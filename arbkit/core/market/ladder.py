@@ -71,8 +71,9 @@ class Ladder:
         return list(islice(self, count))
 
 
-def replace(ladder: Ladder, levels: Sequence[Level], keep: int = 0, most: int = 0) -> None:
-    """Take these levels in place of all that was there. ``keep`` and ``most`` hold until the next call."""
+def replace(ladder: Ladder, levels: Sequence[Level], keep: int = 0, most: int = 0) -> float:
+    """Take these levels in place of all that was there. ``keep`` and ``most`` hold until the next call. Returns
+    ``best_px``."""
     sign = ladder.sign
     ladder.sizes = {sign * level.px: level.qty for level in levels if level.qty}
     ladder.keys = keys = sorted(ladder.sizes)
@@ -81,11 +82,12 @@ def replace(ladder: Ladder, levels: Sequence[Level], keep: int = 0, most: int = 
         _sweep(ladder)
     else:
         _swept(ladder)
-    ladder.best_px = sign * keys[-1] if keys else 0.0 if sign > 0 else inf
+    ladder.best_px = best = sign * keys[-1] if keys else 0.0 if sign > 0 else inf
+    return best
 
 
-def change(ladder: Ladder, levels: Sequence[Level]) -> None:
-    """Set absolute sizes. 0 deletes, also a level that is not there (normal on every venue)."""
+def change(ladder: Ladder, levels: Sequence[Level]) -> float:
+    """Set absolute sizes. 0 deletes, also a level that is not there (normal on every venue). Returns ``best_px``."""
     sign = ladder.sign
     sizes = ladder.sizes
     keys = ladder.keys
@@ -101,9 +103,10 @@ def change(ladder: Ladder, levels: Sequence[Level]) -> None:
                 insort(keys, key)
     while keys and not sizes[keys[-1]]:
         del sizes[keys.pop()]
-    ladder.best_px = sign * keys[-1] if keys else 0.0 if sign > 0 else inf
+    ladder.best_px = best = sign * keys[-1] if keys else 0.0 if sign > 0 else inf
     if len(keys) > ladder.sweep_at:
         _sweep(ladder)
+    return best
 
 
 def _sweep(ladder: Ladder) -> None:

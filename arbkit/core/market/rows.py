@@ -29,7 +29,6 @@ elif speed is None:
     BookMessage = Struct
 else:
     Levels = Raw
-    _rows = speed.rows
     _decode = Decoder(list[Level], strict=False).decode
 
     def _judge(text: Raw) -> list[Level]:
@@ -39,9 +38,9 @@ else:
         except MsgspecError as error:
             raise type(error)(f"{error} of the rows of a side") from None
 
+    _read = speed.reader(_judge)
+
     class BookMessage(Struct):
         """A message with the fields ``bids`` and ``asks``, which are ``Levels`` or unset. Not frozen."""
 
-        def __post_init__(self) -> None:
-            self.bids = _rows(self.bids, _judge)
-            self.asks = _rows(self.asks, _judge)
+        __post_init__ = _read

@@ -14,7 +14,7 @@ from arbkit.core.market import ladder as python
 
 __all__ = ["USED", "ladder", "speed"]
 
-FACE = 1
+FACE = 2
 """What we use of the package, as a number: another number would be other names, or names with another meaning."""
 
 

@@ -4,7 +4,7 @@ call it.
 Five watches: silence of the socket, silence of all data of a link, a symbol that never sends, silence of one symbol,
 and frames that come late.
 
-Hot path: ``watch = watchdog.add(spec)`` once per link, then ``watch.heard(now)`` per frame and
+Hot path: ``watch = watchdog.add(spec)`` once per link, then ``watch.seen_ns = now`` per frame and
 ``excess = watch.updated(instrument, exch_ns, recv_ns)`` per book update. The rest runs in ``tick`` when ``due_ns`` is
 reached.
 
@@ -196,6 +196,7 @@ class LinkWatch:
         """Since when the link is open; 0 = closed."""
         self.ready_ns = 0
         self.seen_ns = 0
+        """When something was received (any bytes, also pings and pongs). The desk writes it."""
         self.data_ns = 0
         self.dated_ns = 0
         """Receive time of the last update that had an exchange time; 0 = none had."""
@@ -221,10 +222,6 @@ class LinkWatch:
         self.due_ns = NEVER
         self.behind = False
         self._dog.alarms.cancel(self.link)
-
-    def heard(self, now_ns: int) -> None:
-        """Something was received (any bytes, also pings and pongs)."""
-        self.seen_ns = now_ns
 
     def updated(self, instrument: str, exch_ns: int, recv_ns: int) -> int:
         """A book changed. Returns the transit excess in ns (for ``Book.transit_ns``) and sets ``behind``."""

@@ -53,7 +53,19 @@ class Difference(Struct, frozen=True, gc=False):
 class _Row:
     """One asset of one account."""
 
-    __slots__ = ("differs_ns", "exch_ns", "flows", "locked", "opened", "opened_ns", "reported", "since_ns", "total")
+    __slots__ = (
+        "differs_ns",
+        "exch_ns",
+        "flows",
+        "free",
+        "free_units",
+        "locked",
+        "opened",
+        "opened_ns",
+        "reported",
+        "since_ns",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.total = 0
@@ -68,6 +80,8 @@ class _Row:
         """The newest report contains all movements before this venue time; 0 = not known."""
         self.differs_ns = 0
         """Since when the newest report cannot be explained; 0 = it can."""
+        self.free_units, self.free = 0, Decimal(0)
+        """What ``Ledger.available`` returned last, in both forms."""
         self.flows: list[tuple[int, int]] = []
         """The newest movements as (venue time, units), ascending by time, at most ``_RECENT``."""
 
@@ -290,7 +304,10 @@ class Ledger:
         if row is None or not row.opened:
             return Decimal(0)
         total = min(row.total, row.reported) if row.differs_ns else row.total
-        return _decimal(max(total - row.locked, 0))
+        units = max(total - row.locked, 0)
+        if units != row.free_units:
+            row.free_units, row.free = units, _decimal(units)
+        return row.free
 
     def totals(self, account: str) -> dict[str, Decimal]:
         """The totals of all assets of one account, including zeros."""

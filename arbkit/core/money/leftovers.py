@@ -8,7 +8,7 @@ when it is closed; the journal carries the sums to later runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from decimal import Decimal
 
 from arbkit.core.orders.deals import Deal
@@ -31,13 +31,15 @@ def booked(deal: Deal, now_ns: int, sign: int = 1) -> tuple[Booked, ...]:
     return tuple(found)
 
 
-def booked_fill(fill: Fill, instrument: Instrument, now_ns: int) -> Booked:
-    """What a fill brought and left that belongs to no open deal."""
+def booked_fill(fill: Fill, instrument: Instrument, positions: Container[str], now_ns: int) -> Booked:
+    """What a fill brought and left that belongs to no open deal. The quote is left too if it is one of ``positions``,
+    the assets that deals of this desk trade and do not gain."""
     qty = fill.qty if fill.side is Side.BUY else -fill.qty
     flows = {instrument.base: qty, instrument.quote: -qty * fill.px}
     for asset, fee in fill.fees:
         flows[asset] = flows.get(asset, _ZERO) - fee
-    return Booked(at_ns=now_ns, account=fill.account, flows=flows, left={instrument.base: flows[instrument.base]})
+    left = {asset: flows[asset] for asset in flows if asset == instrument.base or asset in positions}
+    return Booked(at_ns=now_ns, account=fill.account, flows=flows, left=left)
 
 
 class Leftovers:
@@ -50,7 +52,8 @@ class Leftovers:
         self._asset = asset
         self._left: dict[tuple[str, str], Decimal] = {}
         self.net: dict[str, Decimal] = {}
-        """By asset, over all accounts, without what open deals have taken into their legs. To read."""
+        """By asset, over all accounts, without what open deals have taken into their legs. To read. It has all assets
+        that deals trade and do not gain, those of which nothing is left too."""
         self.by_asset: dict[str, Decimal] = {}
         """Notional in the reporting asset. An asset without a price counts at the last one, or is not in here."""
         self.by_venue: dict[str, Decimal] = {}
@@ -58,6 +61,8 @@ class Leftovers:
 
     def opened(self, deal: Deal) -> None:
         """A deal has taken ``carried`` into its legs."""
+        for asset in deal.assets:
+            self.net.setdefault(asset, _ZERO)
         if deal.carried:
             self._take(deal.assets[0], deal.carried)
 

@@ -198,9 +198,14 @@ class _Held:
         self.assets: dict[str, Decimal] = {}
 
 
-def _add(into: dict[_K, Decimal], what: Mapping[_K, Decimal], sign: int = 1) -> None:
+def _add(into: dict[_K, Decimal], what: Mapping[_K, Decimal]) -> None:
     for key, amount in what.items():
-        into[key] = into.get(key, _ZERO) + sign * amount
+        into[key] = into[key] + amount if key in into else amount
+
+
+def _subtract(what: Mapping[_K, Decimal], into: dict[_K, Decimal]) -> None:
+    for key, amount in what.items():
+        into[key] = into.get(key, _ZERO) - amount
 
 
 class Limits:
@@ -448,10 +453,10 @@ class Limits:
                 sums.clear()
             return
         self.notional -= held.notional
-        _add(self._reserved, held.reserved, -1)
-        _add(self._incoming, held.incoming, -1)
-        _add(self._venues, held.venues, -1)
-        _add(self._assets, held.assets, -1)
+        _subtract(held.reserved, self._reserved)
+        _subtract(held.incoming, self._incoming)
+        _subtract(held.venues, self._venues)
+        _subtract(held.assets, self._assets)
 
     def undo(self, deal_id: int) -> None:
         """Release the newest reservation, of a deal that was not started. It does not count for

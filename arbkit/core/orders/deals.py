@@ -37,6 +37,8 @@ __all__ = ["MOVES", "Deal", "DealLeg", "DealState", "Outcome"]
 _MEAN = Context(prec=10)
 """Significant digits of a mean price."""
 
+_ZERO = Decimal(0)
+
 
 class DealState(Enum):
     """Where a deal is on its way. ``MOVES`` says what follows what."""
@@ -125,11 +127,10 @@ class DealLeg:
         """Limit price of the first order."""
         self.wave = wave
         self.maker = maker
-        self.bought = Decimal(0)
-        self.sold = Decimal(0)
-        self.paid = Decimal(0)
+        self.bought = self.sold = _ZERO
+        self.paid = _ZERO
         """Quote paid for what was bought."""
-        self.received = Decimal(0)
+        self.received = _ZERO
         """Quote received for what was sold."""
         self.fees: dict[str, Decimal] = {}
         """By asset; positive = paid."""
@@ -137,7 +138,7 @@ class DealLeg:
     @property
     def net_base(self) -> Decimal:
         """Base gained on this leg, minus fees taken in base."""
-        return self.bought - self.sold - self.fees.get(self.base, Decimal(0))
+        return self.bought - self.sold - self.fees.get(self.base, _ZERO)
 
     @property
     def filled(self) -> Decimal:
@@ -159,6 +160,7 @@ class Deal:
         "expected_net",
         "id",
         "legs",
+        "naked",
         "opportunity",
         "orders",
         "outcome",
@@ -203,7 +205,9 @@ class Deal:
         self.outcome: Outcome | None = None
         self.why = ""
         """What decided the outcome, as text."""
-        self.carried = Decimal(0)
+        self.naked = ""
+        """What is unhedged although the proof of an order takes too long, as text: told with an alarm."""
+        self.carried = _ZERO
         """What earlier deals left of the first of ``assets`` and this one trades off: its legs are planned to differ by
         it, the other way round."""
         self.reduces = False
@@ -265,13 +269,13 @@ class Deal:
             leg.sold += fill.qty
             leg.received += fill.qty * fill.px
         for asset, fee in fill.fees:
-            leg.fees[asset] = leg.fees.get(asset, Decimal(0)) + fee
+            leg.fees[asset] = leg.fees.get(asset, _ZERO) + fee
 
     @property
     def overs(self) -> dict[str, Decimal]:
         """Surplus (negative: shortage) of each of ``assets`` over all legs, with what was carried into them. A deal of
         which nothing filled has none."""
-        overs = dict.fromkeys(self.assets, Decimal(0))
+        overs = dict.fromkeys(self.assets, _ZERO)
         if not any(leg.bought or leg.sold for leg in self.legs):
             return overs
         for asset, amount in self.net().items():
@@ -311,11 +315,11 @@ class Deal:
         for leg in self.legs:
             if account and leg.account != account:
                 continue
-            net[leg.base] = net.get(leg.base, Decimal(0)) + leg.bought - leg.sold
+            net[leg.base] = net.get(leg.base, _ZERO) + leg.bought - leg.sold
             quote = leg.quote or self.asset
-            net[quote] = net.get(quote, Decimal(0)) + leg.received - leg.paid
+            net[quote] = net.get(quote, _ZERO) + leg.received - leg.paid
             for asset, fee in leg.fees.items():
-                net[asset] = net.get(asset, Decimal(0)) - fee
+                net[asset] = net.get(asset, _ZERO) - fee
         return net
 
     @property

@@ -9,12 +9,15 @@ the second: so no id is used again when the journal was lost, nor by two runs th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from arbkit.core.errors import LocalProtocolError
 
 __all__ = ["IntentIds", "first_in", "format_cl_ord_id", "parse_cl_ord_id"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+_LOW = 1296 * 1296
 _SECOND = 1_000_000_000
 _CHECK = 36 * 36 - 5
 """1291, the largest prime below 36**2: detects every single wrong digit and every swap of two neighbours."""
@@ -24,9 +27,16 @@ def format_cl_ord_id(intent: int) -> str:
     """The wire form of an intent number. Raises ``LocalProtocolError`` outside 0 <= intent < 2**64."""
     if not 0 <= intent < 1 << 64:
         raise LocalProtocolError(f"intent {intent} is not a 64-bit number")
-    text = _PAIRS[intent % _CHECK]
-    rest = intent
-    for _ in range(6):
+    rest, low = divmod(intent, _LOW)
+    high, pair = divmod(low, 1296)
+    return f"{_upper(rest)}{_PAIRS[high]}{_PAIRS[pair]}{_PAIRS[intent % _CHECK]}"
+
+
+@lru_cache(16)
+def _upper(rest: int) -> str:
+    """The digits that stay the same for many ids."""
+    text = ""
+    for _ in range(4):
         rest, pair = divmod(rest, 1296)
         text = _PAIRS[pair] + text
     return "a" + _DIGITS[rest] + text

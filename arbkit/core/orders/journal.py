@@ -66,6 +66,8 @@ __all__ = [
 
 VERSION = 2
 _HEAD = struct.Struct("<BII")
+_START, _CHECK = struct.Struct("<BI"), struct.Struct("<I")
+"""The head in two parts: the check covers what is before it, too."""
 _LONGEST = 1 << 20
 """Longest body in bytes. No record comes near it: a larger length is damage."""
 _REST = 4 << 20
@@ -136,8 +138,8 @@ def encode(record: Record) -> bytes:
     body = _encoder.encode(record)
     if len(body) >= _LONGEST:
         raise JournalFailed(f"a {type(record).__name__} of {len(body)} bytes: a record may have {_LONGEST - 1}")
-    start = struct.pack("<BI", VERSION, len(body))
-    return b"".join((start, struct.pack("<I", crc32(body, crc32(start))), body))
+    start = _START.pack(VERSION, len(body))
+    return start + _CHECK.pack(crc32(body, crc32(start))) + body
 
 
 def decode(data: bytes) -> Recovery:

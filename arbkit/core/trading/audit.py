@@ -97,11 +97,12 @@ class Audit:
         balance listing requested at least ``DRIFT_NS`` after it began still shows it. Otherwise a fill that is found
         late would be booked twice."""
         venue = self._venues[drift.account.partition(":")[0]]
-        if venue.orders.open() or not self._fills_listed(venue, drift, now_ns):
+        if venue.orders.open():
             return False
+        listed = self._fills_listed(venue, drift, now_ns)  # some venues need a minute for it: ask both at once
         poll = venue.polls.get(AskKind.BALANCES)
         if poll is None or venue.balances_ns >= drift.since_ns + DRIFT_NS:
-            return True
+            return listed
         if poll.due_ns != NEVER:  # NEVER: a request is already in progress
             venue.ask_at(poll, now_ns)
         return False

@@ -112,8 +112,8 @@ class Engine:
         self._tracker = tracker
         self._callbacks = callbacks
         self.strategies = callbacks.strategies
-        self._tops = {id(one): _near(one.strategy) for one in self.strategies if _asks_top(one)}
-        """Of each strategy that asks for best prices only: the instruments of which it wants every change now."""
+        self._asking = [(one, _near(one.strategy) if _asks_top(one) else None) for one in self.strategies]
+        """Each strategy, and if it asks for best prices only: the instruments of which it wants every change now."""
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -141,7 +141,7 @@ class Engine:
         """Closed deals, the oldest first, while a late fill of theirs may come."""
         self._keep_ns = max((table.keep_ns for table in orders.values()), default=0)
         self._told_naked: set[int] = set()
-        """Deals in doubt whose filled leg was told to be naked."""
+        """Deals whose ``naked`` was told."""
         self._timers_ns = 0
         self.moved = True
         """An executor was asked: ``due_ns`` may have changed, until ``settled``."""
@@ -154,24 +154,28 @@ class Engine:
 
     def decide(self, now_ns: int) -> None:
         """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
-        touched, moved = list(self._books.touched), list(self._books.moved)
-        self._books.touched.clear()
-        self._books.moved.clear()
+        books = self._books
+        touched, moved = books.touched, books.moved
+        books.touched = {}
+        if moved:
+            books.moved = {}
         self._view.now_ns = now_ns
         if self.deals:
             self._deals_on_books(touched, now_ns)
         if self.stopping:
             return
         found: list[tuple[float, int, RunningStrategy, Opportunity]] = []
-        tops = self._tops
-        for running in self.strategies:
-            if running.failed:
+        for running, near in self._asking:
+            if near is None:
+                asked = list(touched)
+            elif near:
+                asked = [one for one in touched if one in near or one in moved]
+            elif moved:
+                asked = list(moved)
+            else:
                 continue
-            asked = touched
-            if (near := tops.get(id(running))) is not None:
-                asked = [one for one in touched if one in near or one in moved] if near else moved
-                if not asked:
-                    continue
+            if not asked or running.failed:
+                continue
             self._counters.turns += 1
             proposed: Sequence[Opportunity] = ()
             try:
@@ -396,7 +400,7 @@ class Engine:
             if deal is not None:
                 deal.fill(fill)
             elif intent.deal not in self._left:  # one of those is made from its orders
-                late = booked_fill(fill, instrument, now_ns)
+                late = booked_fill(fill, instrument, self._limits.leftovers.net, now_ns)
                 self._limits.leftovers.book((late,))
                 self._sender.journal(late)
         for anomaly in change.anomalies:
@@ -538,7 +542,7 @@ class Engine:
         self._view.now_ns = now_ns
         self._act(deal, running, lambda: running.executor.on_order(deal, update, self._view, now_ns), now_ns)
 
-    def _deals_on_books(self, touched: Sequence[str], now_ns: int) -> None:
+    def _deals_on_books(self, touched: Collection[str], now_ns: int) -> None:
         for deal in list(self.deals.values()):
             if deal.state in (DealState.UNWINDING, DealState.HELD) and any(
                 leg.instrument in touched for leg in deal.legs
@@ -696,10 +700,10 @@ class Engine:
                 self._untold.discard(deal.id)
                 self._counters.alarms["deal_interrupted"] += 1
                 self._log("alarm.deal_interrupted", deal=deal.id, pair=deal.pair, why=deal.why)
-        elif deal.state is DealState.IN_DOUBT and deal.why and deal.id not in self._told_naked:
+        if deal.naked and deal.id not in self._told_naked:
             self._told_naked.add(deal.id)
             self._counters.alarms["deal_naked"] += 1
-            self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.why)
+            self._log("alarm.deal_naked", deal=deal.id, pair=deal.pair, why=deal.naked)
 
     def _over(self, deal: Deal, now_ns: int) -> None:
         """A deal is closed: give back what it held, drive the breakers, log it."""
@@ -707,6 +711,7 @@ class Engine:
         self.past[deal.id] = deal, self._owners.pop(deal.id)
         self._limits.release(deal.id)
         self._sender.release(deal, now_ns)
+        deal.naked = ""
         self._told_naked.discard(deal.id)
         self._untold.discard(deal.id)
         assert deal.outcome is not None

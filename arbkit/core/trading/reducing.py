@@ -2,9 +2,9 @@
 
 The engine calls ``tick`` once a second and runs its deals like any other; this class is their strategy and executor.
 Such a deal passes in mode REDUCING and is not refused by a cap, because it makes the exposure smaller. Its price is
-within ``unwind_allowance`` of the mid of its book. An asset waits while an order on it is UNKNOWN: what is left is not
-known then. What is too small for every venue's minimum waits for the next deal of the asset, which takes it into its
-legs.
+within ``unwind_allowance`` of the mid of its book. Where deals trade ETH and BTC, ETH is sold for USDT and not for BTC:
+that would be another position. An asset waits while an order on it is UNKNOWN: what is left is not known then. What is
+too small for every venue's minimum waits for the next deal of the asset, which takes it into its legs.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Reducing:
         self._orders = orders
         self._counters = counters
         self._log = log
-        self._by_base: dict[str, list[str]] = {}
-        """Instruments with a book, by base asset."""
+        self._by_asset: dict[str, list[str]] = {}
+        """Instruments with a book, by base and by quote."""
         self._known = 0
         """How many books are in it."""
         self._told: set[str] = set()
@@ -81,7 +81,7 @@ class Reducing:
         qty, price = abs(self._left.of(asset)), self._left.price(asset)
         if price is not None and qty * price < self._limits.config.max_left:
             return False
-        for instrument in self._markets(asset):
+        for instrument in self._ways(asset):
             whole = instrument.quantize_qty(qty)
             worth = whole * (price or _ZERO) * (1 - self._limits.config.unwind_allowance)
             if whole and whole >= instrument.min_qty and (price is None or worth >= instrument.min_notional):
@@ -89,12 +89,19 @@ class Reducing:
         return False
 
     def _markets(self, asset: str) -> list[Instrument]:
+        """All instruments of the asset that have a book."""
         if self._known != len(self._books):
             self._known = len(self._books)
-            self._by_base.clear()
+            self._by_asset.clear()
             for name in self._books:
-                self._by_base.setdefault(self._catalogue[name].base, []).append(name)
-        return [self._catalogue[name] for name in self._by_base.get(asset, ())]
+                for of in (self._catalogue[name].base, self._catalogue[name].quote):
+                    self._by_asset.setdefault(of, []).append(name)
+        return [self._catalogue[name] for name in self._by_asset.get(asset, ())]
+
+    def _ways(self, asset: str) -> list[Instrument]:
+        """Those on which the asset may be traded off: what comes for it is to be no position again."""
+        markets = [one for one in self._markets(asset) if one.base == asset]
+        return [one for one in markets if one.quote not in self._left.net] or markets
 
     def restore(self, booked: Sequence[Booked]) -> None:
         """What the deals of earlier runs left."""
@@ -149,12 +156,13 @@ class Reducing:
         sign = 1 if side is Side.SELL else -1
         best: tuple[Instrument, Decimal, Decimal] | None = None
         best_px = 0.0
-        for instrument in self._markets(asset):
+        for instrument in self._ways(asset):
             offer = self._offer(instrument, side, abs(left), view)
             if offer is None:
                 continue
             qty, px = offer
-            net = sign * float(px) * (1 - sign * view.taker_fee(instrument.id))
+            unit = self._limits.price(instrument.quote) or _ZERO  # markets of different quotes are compared
+            net = sign * float(px * unit) * (1 - sign * view.taker_fee(instrument.id))
             if best is None or net > best_px:
                 best, best_px = (instrument, qty, px), net
         if best is None:

@@ -58,6 +58,8 @@ class Lane(Enum):
     ORDER = 0.85
     READ = 0.6
 
+    __hash__ = object.__hash__  # Enum hashes the name, in Python: these are keys on the way of an order
+
 
 class Purpose(Enum):
     """What an order is for. ENTRY: a leg as planned. HEDGE: completes a leg. UNWIND: takes back what a leg filled."""

@@ -18,6 +18,8 @@ class Role(Enum):
     TRADE = "trade"
     REST = "rest"
 
+    __hash__ = object.__hash__  # Enum hashes the name, in Python: these are keys on the way of an order
+
 
 class RateLimit(Struct, frozen=True, gc=False):
     """``limit`` units per ``window_ns``. ``Exchange.cost`` names it as ``bucket``, or ``bucket:key`` if it is counted

@@ -61,6 +61,8 @@ class Tif(Enum):
     IOC = "ioc"
     FOK = "fok"
 
+    __hash__ = object.__hash__  # Enum hashes the name, in Python: these are keys on the way of an order
+
 
 class BookState(Enum):
     SYNCING = "syncing"

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from arbkit.core.errors import ArbkitError, BadFrame
 from arbkit.core.protocols import Exchange, Session, Signer
-from arbkit.core.types import Ask, Catalogue, Dial, LinkSpec, Output, cut
+from arbkit.core.types import Ask, Catalogue, Dial, LinkSpec, cut
 from arbkit.core.venues.link import Link
 
 __all__ = ["Guard", "SessionFault", "brief", "dialled", "is_unreadable", "made", "said", "session_of", "specs_of"]
@@ -49,30 +49,18 @@ class Guard:
             return None
 
     def listed(self, link: Link, call: Callable[..., Sequence[T]], *args: object) -> Sequence[T] | None:
-        """``run`` for a call that returns a sequence."""
-        return self.run(link, _listed, call, *args)
-
-    def receive(self, link: Link, data: str | bytes, now_ns: int) -> Sequence[Output] | None:
-        """``listed`` for the one call that is made for every frame."""
+        """``run`` for a call that returns a sequence. What is none is a fault too."""
         try:
-            found = link.session.receive(data, now_ns)
-            return found if type(found) is list or type(found) is tuple else _whole(found)
+            found = call(*args)
+            return found if type(found) is list or type(found) is tuple else tuple(found)
         except Exception as error:  # as in ``run``
             self.raised.append(SessionFault(link, error))
             return None
 
     def fault(self, link: Link, error: Exception) -> None:
-        """A session broke its contract without raising (the wrong number of wires)."""
+        """A session raised in a call of the desk's own, or broke its contract without raising (the wrong number of
+        wires)."""
         self.raised.append(SessionFault(link, error))
-
-
-def _listed(call: Callable[..., Sequence[T]], *args: object) -> Sequence[T]:
-    return _whole(call(*args))
-
-
-def _whole(found: Sequence[T]) -> Sequence[T]:
-    """Raises what its making raises, and ``TypeError`` for what is no sequence."""
-    return found if type(found) is list or type(found) is tuple else tuple(found)
 
 
 def session_of(exchange: Exchange, spec: LinkSpec, catalogue: Catalogue, signer: Signer | None) -> Session:

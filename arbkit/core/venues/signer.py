@@ -24,14 +24,14 @@ class LocalSigner:
     encoding; error texts never contain the secret. ``offset_ns`` is measured by the desk: venue clock minus our clock.
     """
 
-    __slots__ = ("_decoded", "_encoding", "_key", "_nonce", "_passphrases", "_private", "_secret", "offset_ns")
+    __slots__ = ("_begun", "_encoding", "_key", "_nonce", "_passphrases", "_private", "_secret", "offset_ns")
 
     def __init__(self, key: str, secret: str, passphrase: str = "", *, encoding: str = "utf-8") -> None:
         self._key = key
         self._secret = _secret_bytes(secret, encoding)
         self._encoding = encoding
-        self._decoded = b""
-        """The secret as the venue's own encoding gives it."""
+        self._begun: dict[tuple[str, str], hmac.HMAC] = {}
+        """With the secret and no payload yet, by algorithm and the encoding of the venue."""
         self._passphrases = {"": Secret(passphrase)}
         """As it is, and signed, by the algorithm."""
         self._private: Any = None
@@ -58,10 +58,14 @@ class LocalSigner:
 
     def hmac(self, algorithm: str, payload: bytes, encoding: str = "") -> bytes:
         """Raw HMAC digest of ``payload``. The venue's ``encoding`` counts if the configuration names none."""
-        if not encoding or self._encoding != "utf-8":
-            return hmac.digest(self._secret, payload, algorithm)
-        self._decoded = self._decoded or _secret_bytes(self._secret.decode(), encoding)
-        return hmac.digest(self._decoded, payload, algorithm)
+        begun = self._begun.get((algorithm, encoding))
+        if begun is None:
+            own = not encoding or self._encoding != "utf-8"
+            secret = self._secret if own else _secret_bytes(self._secret.decode(), encoding)
+            begun = self._begun[algorithm, encoding] = hmac.new(secret, digestmod=algorithm)
+        made = begun.copy()
+        made.update(payload)
+        return made.digest()
 
     def ed25519(self, payload: bytes) -> bytes:
         """64 raw bytes. The secret is a PEM key, or its 32 bytes (as base64 or hex), also with the public key's 32

@@ -231,9 +231,19 @@ class Court:
             naked = run.truth.naked(asset, self._asset)
             # a process that is down can do nothing
             quiet_ns = run.now_ns - max(since_ns, self._acted_ns.get(asset, 0), run.boots_ns[-1])
-            if abs(naked) > DUST and quiet_ns > UNPROVED_S * 10**9:
+            if abs(naked) > DUST and quiet_ns > UNPROVED_S * 10**9 and not self._stuck(run, order):
                 self._acted_ns[asset] = run.now_ns  # told once a minute
                 yield f"{order!r} is unproved, and {naked:.0f} {self._asset} of {asset} are naked without an action"
+
+    def _stuck(self, run: Watched, order: Order) -> bool:
+        """Whether nothing can be done before a proof, and that was told: wherever the order's deal has filled, one of
+        its orders is unproved too."""
+        deal = run.desk.engine.deals.get(order.intent.deal)
+        if deal is None or deal.id not in self.naked:
+            return False
+        doubted = {one.intent.instrument for one in run.desk.unresolved() if one.intent.deal == deal.id}
+        filled = {one.intent.instrument for one in deal.orders.values() if run.truth.filled.get(one.cl_ord_id)}
+        return filled <= doubted
 
     def _marked(self, run: Watched) -> Iterator[str]:
         self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None else 0

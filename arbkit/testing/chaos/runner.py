@@ -109,7 +109,7 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
     fired.update(upset.kind for upset in plan.upsets if upset.at_s < watched.at_s)
     report.fired = fired
     report.frames = watched.frames
-    report.edge = float(watched.truth.worth(limits.asset))
+    report.edge = float(watched.truth.worth(limits.asset) + watched.truth.worth(limits.asset, lost=True))
     report.commands_hash = watched.desk.commands_hash()
     return report
 
@@ -127,6 +127,8 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     fair = report.seed % 2 == 1
     if fair:
         watched.heal()
+        # a venue on which an order is not proved yet opens no deal
+        watched.run_for(PROOF_S + _longest_s(watched), lambda: not watched.desk.unresolved())
         watched.run_for(FAIR_S, watched.trades_everywhere)
     watched.run_for(STORM_S, lambda: True)  # a process that is down starts first
     watched.stop_desk()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -65,7 +65,11 @@ class Truth:
         self.refused: set[str] = set()
         """Client order ids of orders that a venue refused: it has none of them."""
         self.gains: dict[str, Decimal] = {}
-        """By asset, over all venues: what our own orders brought, fees included."""
+        """By asset, over all venues: what our own orders brought, fees included, but those of ``forgotten``."""
+        self.forgotten: set[str] = set()
+        """Client order ids of which a journal said something that is lost: nothing can know what they bring."""
+        self.lost: dict[str, Decimal] = {}
+        """What they brought."""
         self.outside: Counter[tuple[str, str]] = Counter()
         """By (venue, asset): what foreign orders, deposits and withdrawals brought."""
         self.filled: dict[str, Decimal] = {}
@@ -138,11 +142,19 @@ class Truth:
         self.fills += ours
         if ours:
             self.filled[fill.cl_ord_id] = self.filled.get(fill.cl_ord_id, _ZERO) + base
+        gains = self.lost if fill.cl_ord_id in self.forgotten else self.gains
         for asset, change in rows:
             if ours:
-                self.gains[asset] = self.gains.get(asset, _ZERO) + change
+                gains[asset] = gains.get(asset, _ZERO) + change
             else:
                 self.outside[venue, asset] += change  # type: ignore[assignment]  # amounts, not counts
+
+    def forget(self, cl_ord_ids: Iterable[str]) -> None:
+        """The journal is lost: these are all orders that have left so far."""
+        self.forgotten.update(cl_ord_ids)
+        for asset, change in self.gains.items():
+            self.lost[asset] = self.lost.get(asset, _ZERO) + change
+        self.gains.clear()
 
     # --- questions
 
@@ -171,11 +183,11 @@ class Truth:
                 found.append((tops[-1][1][0] + tops[-1][1][2]) / 2)
         return Decimal(sum(found) / len(found)) if found else None
 
-    def worth(self, quote: str) -> Decimal:
-        """What all our orders gained so far, at the present prices; an asset without a price counts 0."""
-        return sum(
-            (change * (self.middle(asset, quote) or _ZERO) for asset, change in self.gains.items() if change), _ZERO
-        )
+    def worth(self, quote: str, *, lost: bool = False) -> Decimal:
+        """What our orders gained so far (with ``lost``: what the others did), at the present prices; an asset without
+        a price counts 0."""
+        gains = self.lost if lost else self.gains
+        return sum((change * (self.middle(asset, quote) or _ZERO) for asset, change in gains.items() if change), _ZERO)
 
     def naked(self, asset: str, quote: str) -> Decimal:
         """The value of what we hold more (or less, negative) of an asset than before our orders."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from arbkit.core.orders.journal import Intent, JournalStart, OrderOutcome, decod
 from arbkit.core.orders.orders import Order
 from arbkit.core.recovery import resume
 from arbkit.core.types import NEVER, HttpRequest
+from arbkit.sim.site import Site
 from arbkit.sim.wire import Answer, SimFrame
 from arbkit.sim.world import World
 from arbkit.testing.chaos.disk import Disk
@@ -81,6 +82,8 @@ class Watched(VirtualRun):
         """Orders that were answered as too many requests, without a word of the order itself."""
         self._asked: dict[int, list[str]] = {}
         """The client order ids in each HTTP request, by its ref."""
+        self._answers: dict[int, tuple[SimFrame, list[str]]] = {}
+        """The frames that answer a text with new orders, by their identity, with these orders."""
         self._refused: set[str] = set()
         """Those that arrived while the venue answered everything as too many requests."""
         self.knocked: dict[tuple[str, int], tuple[int, int]] = {}
@@ -110,6 +113,8 @@ class Watched(VirtualRun):
         for upset in upsets:
             if upset.kind == "skew":
                 self._skew_ns = round(upset.amount * 1e9)
+        for site in world.sites.values():
+            self._overhear(site)
         super().__init__(world, self._desk, START_NS, own_ns=self._skew_ns)
         for upset in upsets:
             if upset.kind != "skew":
@@ -208,6 +213,21 @@ class Watched(VirtualRun):
             elif isinstance(one, OrderOutcome):
                 self.outcomes[one.cl_ord_id] = one
 
+    def _overhear(self, site: Site) -> None:
+        """Note the venue's answers to texts with orders on a socket: what it says while it reads the text."""
+        reads = site.dialect.frame
+
+        def heard(conn: int, text: str, now_ns: int) -> None:
+            said = site.wire.outs
+            before = len(said)
+            reads(conn, text, now_ns)
+            if ids := client_ids(text):
+                for out in said[before:]:
+                    if isinstance(out, SimFrame) and out.kind == "reply" and out.conn == conn:
+                        self._answers[id(out)] = out, ids
+
+        site.dialect.frame = heard  # type: ignore[method-assign]  # a log around the venue's own door
+
     def _limited(self, venue: str, ids: list[str]) -> None:
         """New orders arrive: a venue that is overrun or has banned us says so, perhaps without their ids."""
         site = self.world.sites[venue]
@@ -245,23 +265,22 @@ class Watched(VirtualRun):
         self.frames += 1
         if self.unheard and frame.kind not in ("book", "top", "trades"):
             self._hear(frame.text)
-            text = frame.text.lower()
-            if frame.kind == "reply" and ("error" in text or "too_many" in text):  # it may not repeat the order's id
-                link = self._links.get(frame.conn)
-                for cl_ord_id in (self.truth.refused | self._refused).intersection(self.unheard):
-                    if self.left[cl_ord_id] == link:
-                        del self.unheard[cl_ord_id]
+        if (answered := self._answers.pop(id(frame), None)) is not None:
+            self._answered(answered[1])
         super()._frame(frame)
 
     def _answer(self, out: Answer) -> None:
         if self.unheard and out.reply is not None:
             self._hear(out.reply.body.decode(errors="replace"))
             flight = self._refs.get(out.ref)
-            asked = self._asked.get(flight[0], ()) if flight else ()
-            self.too_many.update(self._refused.intersection(asked))
-            for cl_ord_id in self.truth.refused.intersection(asked):  # an error may not repeat the order's id
-                self.unheard.pop(cl_ord_id, None)
+            self._answered(self._asked.get(flight[0], ()) if flight else ())
         super()._answer(out)
+
+    def _answered(self, cl_ord_ids: Sequence[str]) -> None:
+        """The answer to a text with these new orders came back. An error may not repeat an order's id."""
+        self.too_many.update(self._refused.intersection(cl_ord_ids))
+        for cl_ord_id in self.truth.refused.intersection(cl_ord_ids):
+            self.unheard.pop(cl_ord_id, None)
 
     def _hear(self, text: str) -> None:
         for cl_ord_id in [one for one in self.unheard if one in text]:
@@ -341,6 +360,8 @@ class Watched(VirtualRun):
             self.disk.lose_power()
         if upset.forget:
             self.disk.forget()
+            self.truth.forget(self.left)
+            self.unheard.clear()
         self._later(round(upset.for_s * 1e9), partial(self._again, upset))
 
     def _again(self, upset: Upset) -> None:

@@ -92,11 +92,11 @@ class Public:
 
     def read(self, socket: kit.BookSocket, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:
         start = data if isinstance(data, str) else data[:96].decode("latin-1")
-        if start[:11] != '{"stream":"':
-            return self._loose(socket, data, now_ns)
         stream = start[11 : start.find('"', 11)]
         known = self._diffs.get(stream)
         if known is None:
+            if start[:11] != '{"stream":"':
+                return self._loose(socket, data, now_ns)
             return self._other(socket, stream.partition("@")[2], data, now_ns)
         native, book = known
         diff = rows.diff_frame(data).data
@@ -215,15 +215,15 @@ class Api:
     ) -> kit.Send:
         """A request. The signed text: all parameters sorted by name, not percent-encoded."""
         signer = self._signer
-        full: dict[str, str | int] = dict(params)
         left_ms = (deadline_ns - now_ns) // kit.MS if deadline_ns else self._window_ms
-        full["recvWindow"] = max(1, min(left_ms, self._window_ms))
-        full["timestamp"] = signer.venue_ns(now_ns) // kit.MS
+        window, stamp = max(1, min(left_ms, self._window_ms)), signer.venue_ns(now_ns) // kit.MS
+        full: list[tuple[str, str | int]] = [*params, ("recvWindow", window), ("timestamp", stamp)]
         if not self._logged_on:
-            full["apiKey"] = signer.key
-            signed = "&".join(map("%s=%s".__mod__, sorted(full.items())))
-            full["signature"] = tables.SIGNATURES[self._key_type](signer, signed)
-        return kit.Send(kit.Secret(rows.encode({"id": name, "method": method, "params": full}).decode()))
+            full.append(("apiKey", signer.key))
+            full.sort()
+            signed = "&".join([f"{name}={value}" for name, value in full])
+            full.append(("signature", tables.SIGNATURES[self._key_type](signer, signed)))
+        return kit.Send(kit.Secret(rows.encode({"id": name, "method": method, "params": dict(full)}).decode()))
 
     def logon(self, context: kit.Context, now_ns: int) -> kit.Send:
         return self.call(_LOGON, "session.logon", (), now_ns)

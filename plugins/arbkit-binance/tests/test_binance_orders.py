@@ -14,6 +14,7 @@ import pytest
 from arbkit_binance.adapter import Binance
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wires import instrument
 
 from arbkit.core.errors import CredentialsError, ProtocolError, RemoteProtocolError
 from arbkit.core.orders.ids import format_cl_ord_id
@@ -57,15 +58,7 @@ NOW = 1_750_000_000_000_000_000
 
 
 def market(base: str, quote: str) -> Instrument:
-    return Instrument(
-        venue="binance",
-        symbol=f"{base}-{quote}",
-        native=base + quote,
-        base=base,
-        quote=quote,
-        tick=Decimal("0.01"),
-        lot=Decimal("0.00001"),
-    )
+    return instrument("binance", base + quote, "0.01", "0.00001", f"{base}-{quote}")
 
 
 CATALOGUE = Catalogue([market("BTC", "USDT"), market("ETH", "USDT"), market("ETH", "BTC"), market("LTC", "BTC")])

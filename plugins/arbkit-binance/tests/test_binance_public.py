@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -14,6 +13,7 @@ from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -48,9 +48,7 @@ BTC = "binance:BTC-USDT"
 
 def market(native: str) -> Instrument:
     base = native.removesuffix("USDT")
-    return Instrument(
-        venue="binance", symbol=f"{base}-USDT", native=native, base=base, quote="USDT", tick=Decimal(1), lot=Decimal(1)
-    )
+    return instrument("binance", native, "1", "1", f"{base}-USDT")
 
 
 def session(*natives: str) -> Any:

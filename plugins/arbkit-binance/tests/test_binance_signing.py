@@ -12,6 +12,7 @@ import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.sockets import Api
 from arbkit_binance.tables import SIGNATURES
+from wires import instrument
 
 from arbkit.adapters.wire import query
 from arbkit.core.types import (
@@ -21,7 +22,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListOpenOrders,
     NewOrder,
@@ -49,15 +49,7 @@ def signer() -> LocalSigner:
 
 
 def session(role: Role) -> Any:
-    market = Instrument(
-        venue="binance",
-        symbol="BTC-USDT",
-        native="BTCUSDT",
-        base="BTC",
-        quote="USDT",
-        tick=Decimal("0.01"),
-        lot=Decimal("0.00001"),
-    )
+    market = instrument("binance", "BTCUSDT", "0.01", "0.00001")
     venue = Binance(VenueSettings(options={"recv_window_ms": "10000"}))
     link = LinkSpec(link=f"binance.main.{role.value}", venue="binance", role=role, account=ACCOUNT)
     return venue.session(link, Catalogue([market]), signer())

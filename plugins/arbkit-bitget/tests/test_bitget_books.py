@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_bitget.adapter import Bitget
 from arbkit_bitget.dialect import BitgetDialect
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -33,15 +33,7 @@ BIG = 1_304_314_508_780_744_705
 
 
 def spot(base: str) -> Instrument:
-    return Instrument(
-        venue="bitget",
-        symbol=f"{base}-USDT",
-        native=f"{base}USDT",
-        base=base,
-        quote="USDT",
-        tick=Decimal("0.01"),
-        lot=Decimal("0.001"),
-    )
+    return instrument("bitget", f"{base}USDT", "0.01", "0.001", f"{base}-USDT")
 
 
 BTC, ETH = spot("BTC"), spot("ETH")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
 from arbkit_bitget.adapter import Bitget
+from wires import S, buy, spot
 
 from arbkit.core.types import (
     Ask,
@@ -14,38 +15,22 @@ from arbkit.core.types import (
     Catalogue,
     ClientIdScope,
     HttpRequest,
-    Instrument,
-    NewOrder,
     Role,
     Send,
-    Side,
     VenueSettings,
 )
 from arbkit.core.venues.signer import LocalSigner
 
 ME = "bitget:main"
-S = 1_000_000_000
-
-
-def spot(number: int) -> Instrument:
-    return Instrument(
-        venue="bitget",
-        symbol=f"COIN{number}-USDT",
-        native=f"COIN{number}USDT",
-        base=f"COIN{number}",
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
-
 
 BITGET = Bitget(VenueSettings())
-BUY = NewOrder(account=ME, instrument=spot(1).id, cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
+SPOT = partial(spot, "bitget", "COIN{}USDT")
+BUY = buy("bitget", SPOT(1))
 
 
 def test_links_are_cut_by_the_venues_limits() -> None:
     """Fewer than 50 channels a connection, also with the trades of each book; a request of at most 4,096 bytes."""
-    instruments = [spot(number) for number in range(50)]
+    instruments = [SPOT(number) for number in range(50)]
     links = [link for link in BITGET.links(instruments, ME, instruments) if link.role is Role.PUBLIC]
     assert [len(link.instruments) for link in links] == [24, 24, 2]
     assert [name for link in links for name in link.instruments] == [one.id for one in instruments]
@@ -57,7 +42,7 @@ def test_links_are_cut_by_the_venues_limits() -> None:
 
 def test_a_connection_has_both_of_the_venues_limits() -> None:
     """240 subscription requests an hour, and 10 messages a second with the pings."""
-    for link in BITGET.links([spot(1)], ME):
+    for link in BITGET.links([SPOT(1)], ME):
         if link.role is Role.REST:
             continue
         assert link.send_limit is not None
@@ -70,9 +55,9 @@ def test_a_connection_has_both_of_the_venues_limits() -> None:
 def test_orders_go_over_rest() -> None:
     """Order entry over WebSocket needs a permission that not every account has; cancel-all needs a symbol."""
     assert BITGET.route(BUY) == (Role.REST,)
-    assert BITGET.route(CancelOrder(account=ME, instrument=spot(1).id, cl_ord_id="a")) == (Role.REST,)
+    assert BITGET.route(CancelOrder(account=ME, instrument=SPOT(1).id, cl_ord_id="a")) == (Role.REST,)
     assert BITGET.route(CancelAll(account=ME)) == ()
-    assert {link.role for link in BITGET.links([spot(1)], ME)} == {Role.PUBLIC, Role.PRIVATE, Role.REST}
+    assert {link.role for link in BITGET.links([SPOT(1)], ME)} == {Role.PUBLIC, Role.PRIVATE, Role.REST}
     assert BITGET.cost(BUY, Role.REST) == ((f"place:{ME}", 1), ("ip", 1))
 
 

@@ -45,6 +45,8 @@ class DiffWire:
 
 BOOK = "diff_order_book_"
 WIRES = {"": DiffWire()}
+CCXT_QUIRKS = ("other zeros", "absent deletes", "repeated", "reconnect")
+"""What ccxt.pro follows by itself."""
 RECORDINGS = {"": (615, 9)}
 ENDPOINTS = [
     (

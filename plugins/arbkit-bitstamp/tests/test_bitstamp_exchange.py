@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
 import pytest
 from arbkit_bitstamp.adapter import Bitstamp
+from wires import S, buy, spot
 
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     Catalogue,
-    Instrument,
-    NewOrder,
     Role,
     Send,
-    Side,
     VenueSettings,
 )
 
 ME = "bitstamp:main"
-S = 1_000_000_000
-
-
-def spot(number: int) -> Instrument:
-    return Instrument(
-        venue="bitstamp",
-        symbol=f"COIN{number}-USD",
-        native=f"coin{number}usd",
-        base=f"COIN{number}",
-        quote="USD",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
-
 
 BITSTAMP = Bitstamp(VenueSettings())
-BUY = NewOrder(account=ME, instrument=spot(1).id, cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
+SPOT = partial(spot, "bitstamp", "coin{}usdt")
+BUY = buy("bitstamp", SPOT(1))
 
 
 def test_links_are_small_enough_to_be_subscribed_in_time() -> None:
     """One channel a request of less than 512 bytes, 20 a second: 50 books with their trades take five seconds."""
-    instruments = [spot(number) for number in range(120)]
+    instruments = [SPOT(number) for number in range(120)]
     links = [link for link in BITSTAMP.links(instruments, ME, instruments) if link.role is Role.PUBLIC]
     assert [len(link.instruments) for link in links] == [50, 50, 20]
     for link in links:
@@ -55,8 +40,8 @@ def test_links_are_small_enough_to_be_subscribed_in_time() -> None:
 
 def test_the_private_link_names_the_markets_that_are_traded() -> None:
     """Its channels are by market."""
-    (private,) = [link for link in BITSTAMP.links([spot(1), spot(2)], ME) if link.role is Role.PRIVATE]
-    assert private.trades == [spot(1).id, spot(2).id]
+    (private,) = [link for link in BITSTAMP.links([SPOT(1), SPOT(2)], ME) if link.role is Role.PRIVATE]
+    assert private.trades == [SPOT(1).id, SPOT(2).id]
     with pytest.raises(CredentialsError, match=r"venues\.bitstamp\.key"):
         BITSTAMP.session(private, Catalogue(), None)
 
@@ -64,7 +49,7 @@ def test_the_private_link_names_the_markets_that_are_traded() -> None:
 def test_orders_go_over_rest_and_count_as_any_request() -> None:
     """There is no order entry over WebSocket. Cancel-all over one call is not offered."""
     assert BITSTAMP.route(BUY) == (Role.REST,)
-    assert BITSTAMP.route(CancelOrder(account=ME, instrument=spot(1).id, cl_ord_id="a")) == (Role.REST,)
+    assert BITSTAMP.route(CancelOrder(account=ME, instrument=SPOT(1).id, cl_ord_id="a")) == (Role.REST,)
     assert BITSTAMP.route(CancelAll(account=ME)) == ()
     assert tuple(BITSTAMP.cost(BUY, Role.REST)) == (("requests", 1),)
     (limit,) = [one for one in BITSTAMP.rate_limits if one.bucket == "requests"]

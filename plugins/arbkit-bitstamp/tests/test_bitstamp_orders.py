@@ -10,16 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from arbkit_bitstamp.adapter import Bitstamp
 from arbkit_bitstamp.dialect import BitstampDialect
+from wires import Wires, instrument
 
 from arbkit.core.errors import CredentialsError, RemoteProtocolError
 from arbkit.core.types import (
     Ask,
     AskKind,
-    CancelOrder,
     Catalogue,
     FeeUpdate,
     HttpAnswer,
-    Instrument,
     InstrumentUpdate,
     LinkSpec,
     ListFills,
@@ -45,21 +44,9 @@ from arbkit.sim.faults import Fault
 from arbkit.testing.conformance.rig import Rig
 
 NOW_NS = 1_772_360_430 * 10**9
-ME = "bitstamp:main"
-BTC = Instrument(
-    venue="bitstamp",
-    symbol="BTC-USD",
-    native="btcusd",
-    base="BTC",
-    quote="USD",
-    tick=Decimal(1),
-    lot=Decimal("0.00000001"),
-)
-BUY = NewOrder(
-    account=ME, instrument=BTC.id, cl_ord_id="a", side=Side.BUY, qty=Decimal("0.00000001"), px=Decimal(50000)
-)
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id="a")
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id="a")
+BTC = instrument("bitstamp", "btcusd", "1", "0.00000001", "BTC-USD")
+WIRES = Wires(Bitstamp, BTC, now_ns=NOW_NS, cl_ord_id="a")
+ME, BUY, CANCEL, QUERY = WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query
 FILLS = ListFills(account=ME, instrument=BTC.id)
 STATUS = {"id": 77, "client_order_id": "a", "type": "0", "status": "Open", "market": "BTC/USD"}
 STATUS |= {"amount_remaining": "0.5", "transactions": [], "datetime": "2026-03-01 10:20:29"}
@@ -79,7 +66,7 @@ def sent(what: Any) -> tuple[str, list[tuple[str, str]]]:
 
 
 def answered(what: Any, data: Any, status: int = 200) -> Any:
-    return session().answered(what, HttpAnswer(status, {}, json.dumps(data).encode(), NOW_NS - 9, NOW_NS), NOW_NS)
+    return WIRES.answered(what, data, status)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import ccxt
 import pytest
 from arbkit_bitstamp.adapter import Bitstamp
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -18,7 +19,6 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListFills,
     ListOpenOrders,
@@ -35,15 +35,7 @@ from arbkit.testing.conformance import RULES, VenueUnderTest
 
 NOW_NS = 1_780_000_000_123_456_789
 ME = "bitstamp:main"
-BTC = Instrument(
-    venue="bitstamp",
-    symbol="BTC-USD",
-    native="btcusd",
-    base="BTC",
-    quote="USD",
-    tick=Decimal(1),
-    lot=Decimal("0.00000001"),
-)
+BTC = instrument("bitstamp", "btcusd", "1", "0.00000001", "BTC-USD")
 LINK = LinkSpec(link="bitstamp.main.rest", venue="bitstamp", role=Role.REST, account=ME)
 WHATS = [
     NewOrder(account=ME, instrument=BTC.id, cl_ord_id="a1", side=Side.BUY, qty=Decimal("0.5"), px=Decimal(61000)),

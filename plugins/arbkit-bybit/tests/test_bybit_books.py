@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_bybit.adapter import Bybit
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -29,15 +29,7 @@ S = 1_000 * MS
 
 
 def spot(base: str) -> Instrument:
-    return Instrument(
-        venue="bybit",
-        symbol=f"{base}-USDT",
-        native=f"{base}USDT",
-        base=base,
-        quote="USDT",
-        tick=Decimal("0.1"),
-        lot=Decimal("0.1"),
-    )
+    return instrument("bybit", f"{base}USDT", "0.1", "0.1", f"{base}-USDT")
 
 
 BTC, ETH = spot("BTC"), spot("ETH")

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 from arbkit_bybit.adapter import Bybit
+from wires import instrument
 
 from arbkit.core.types import (
     CancelAll,
@@ -22,15 +23,7 @@ ME = "bybit:main"
 
 def spot(number: int) -> Instrument:
     name = f"C{number}USDT"
-    return Instrument(
-        venue="bybit",
-        symbol=f"C{number}-USDT",
-        native=name,
-        base=f"C{number}",
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
+    return instrument("bybit", name, "1", "1", f"C{number}-USDT")
 
 
 ONE = spot(1)

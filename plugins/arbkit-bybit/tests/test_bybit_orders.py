@@ -22,7 +22,6 @@ from arbkit.core.types import (
     Dial,
     FeeUpdate,
     HttpAnswer,
-    Instrument,
     InstrumentUpdate,
     Lane,
     ListFills,
@@ -575,17 +574,8 @@ def test_fees_movability_clock_and_catalogue() -> None:
     }
     assert answered(Ask(kind=AskKind.CATALOGUE), {"category": "spot", "list": [row]}) == [
         InstrumentUpdate(
-            Instrument(
-                venue="bybit",
-                symbol="BTC-USDT",
-                native="BTCUSDT",
-                base="BTC",
-                quote="USDT",
-                tick=Decimal("0.1"),
-                lot=Decimal("0.000001"),
-                min_notional=Decimal(5),
-                max_qty=Decimal(83),
-                status="Trading",
+            instrument(
+                "bybit", "BTCUSDT", "0.1", "0.000001", min_notional=Decimal(5), max_qty=Decimal(83), status="Trading"
             )
         )
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_cryptocom.adapter import Cryptocom
 from arbkit_cryptocom.dialect import CryptocomDialect
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -32,15 +32,7 @@ BIG = 78_795_598_253_024_011
 
 
 def spot(base: str) -> Instrument:
-    return Instrument(
-        venue="cryptocom",
-        symbol=f"{base}-USDT",
-        native=f"{base}_USDT",
-        base=base,
-        quote="USDT",
-        tick=Decimal("0.01"),
-        lot=Decimal("0.001"),
-    )
+    return instrument("cryptocom", f"{base}_USDT", "0.01", "0.001", f"{base}-USDT")
 
 
 BTC, ETH = spot("BTC"), spot("ETH")

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
 from arbkit_cryptocom.adapter import Cryptocom
+from wires import S, buy, spot
 
 from arbkit.core.types import (
     CancelAll,
     CancelOrder,
     Catalogue,
     ClientIdScope,
-    Instrument,
-    NewOrder,
     Role,
     Send,
-    Side,
     VenueSettings,
 )
 
 ME = "cryptocom:main"
-S = 1_000_000_000
-
-
-def spot(number: int) -> Instrument:
-    return Instrument(
-        venue="cryptocom",
-        symbol=f"COIN{number}-USDT",
-        native=f"COIN{number}_USDT",
-        base=f"COIN{number}",
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
-
 
 CRYPTOCOM = Cryptocom(VenueSettings())
-BUY = NewOrder(account=ME, instrument=spot(1).id, cl_ord_id="a", side=Side.BUY, qty=Decimal(1), px=Decimal(1))
+SPOT = partial(spot, "cryptocom", "COIN{}_USDT")
+BUY = buy("cryptocom", SPOT(1))
 
 
 def test_links_are_cut_by_the_venues_limits() -> None:
     """At most 400 channels a connection, also with the trades of each book; 100 in a request."""
-    instruments = [spot(number) for number in range(230)]
+    instruments = [SPOT(number) for number in range(230)]
     links = [link for link in CRYPTOCOM.links(instruments, ME, instruments) if link.role is Role.PUBLIC]
     assert [len(link.instruments) for link in links] == [100, 100, 30]
     for link in links:
@@ -54,7 +39,7 @@ def test_links_are_cut_by_the_venues_limits() -> None:
 
 def test_a_connection_keeps_the_venues_limit() -> None:
     """100 requests a second on the market socket, 150 on the user socket."""
-    for link in CRYPTOCOM.links([spot(1)], ME):
+    for link in CRYPTOCOM.links([SPOT(1)], ME):
         if link.role is not Role.REST:
             assert link.send_limit is not None
             assert link.send_limit.limit < (100 if link.role is Role.PUBLIC else 150)
@@ -64,7 +49,7 @@ def test_a_connection_keeps_the_venues_limit() -> None:
 def test_orders_go_over_the_user_socket_first() -> None:
     """Cancel-all is not offered."""
     assert CRYPTOCOM.route(BUY) == (Role.TRADE, Role.REST)
-    assert CRYPTOCOM.route(CancelOrder(account=ME, instrument=spot(1).id, cl_ord_id="a")) == (Role.TRADE, Role.REST)
+    assert CRYPTOCOM.route(CancelOrder(account=ME, instrument=SPOT(1).id, cl_ord_id="a")) == (Role.TRADE, Role.REST)
     assert CRYPTOCOM.route(CancelAll(account=ME)) == ()
     assert CRYPTOCOM.cost(BUY, Role.TRADE) == ((f"place:{ME}", 1),)
 

@@ -8,22 +8,18 @@ from typing import Any
 
 import pytest
 from arbkit_cryptocom.adapter import Cryptocom
+from wires import ID, MS, NOW_NS, S, Wires, instrument
 
 from arbkit.core.errors import BadFrame, CredentialsError, RemoteProtocolError
-from arbkit.core.orders.ids import format_cl_ord_id
 from arbkit.core.types import (
     Ask,
     AskKind,
     AssetStatus,
     Balance,
-    CancelOrder,
-    Catalogue,
     ClockSample,
     FeeUpdate,
     HttpAnswer,
-    Instrument,
     InstrumentUpdate,
-    LinkSpec,
     ListFills,
     Listing,
     ListOpenOrders,
@@ -39,45 +35,19 @@ from arbkit.core.types import (
     RejectReason,
     Role,
     Send,
-    Side,
     Tif,
-    VenueSettings,
 )
-from arbkit.core.venues.signer import LocalSigner
 
-MS = 1_000_000
-S = 1_000 * MS
-NOW_NS = 1_700_000_000_000 * MS
-ME = "cryptocom:main"
-ID = format_cl_ord_id(7)
-BTC = Instrument(
-    venue="cryptocom",
-    symbol="BTC-USDT",
-    native="BTC_USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-)
-BUY = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.00002"), px=Decimal(50000))
-CANCEL = CancelOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-QUERY = QueryOrder(account=ME, instrument=BTC.id, cl_ord_id=ID)
-
-
-def session(role: Role) -> Any:
-    link = LinkSpec(link=f"cryptocom.main.{role.value}", venue="cryptocom", role=role, account=ME)
-    return Cryptocom(VenueSettings()).session(link, Catalogue([BTC]), LocalSigner("key", "secret"))
-
-
-def told(link: Any, frame: object) -> list[Any]:
-    return list(link.receive(frame if isinstance(frame, str) else json.dumps(frame), NOW_NS))
+BTC = instrument("cryptocom", "BTC_USDT", "0.01", "0.00001")
+WIRES = Wires(Cryptocom, BTC, qty="0.00002")
+ME, BUY, CANCEL, QUERY = WIRES.me, WIRES.buy, WIRES.cancel, WIRES.query
+session, told = WIRES.session, WIRES.told
 
 
 def answered(what: Any, result: Any = None, code: int = 0, status: int = 200, **headers: str) -> list[Any]:
     body = {"id": 1, "method": "x", "code": code} | ({"result": result} if result is not None else {})
     body |= {"message": "WHY"} if code else {}
-    answer = HttpAnswer(status, headers, json.dumps(body).encode(), NOW_NS - 4 * MS, NOW_NS)
-    return list(session(Role.REST).answered(what, answer, NOW_NS))
+    return WIRES.answered(what, body, status, headers)
 
 
 def sent(what: Any) -> tuple[str, dict[str, Any]]:

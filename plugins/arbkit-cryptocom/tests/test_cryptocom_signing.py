@@ -10,6 +10,7 @@ import ccxt
 import pytest
 from arbkit_cryptocom import tables
 from arbkit_cryptocom.adapter import Cryptocom
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -18,7 +19,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     ListOpenOrders,
     NewOrder,
@@ -35,15 +35,7 @@ from arbkit.venue import Context
 NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-cryptocom-test-key", "secret": "arbkit-cryptocom-test-secret"}
-BTC = Instrument(
-    venue="cryptocom",
-    symbol="BTC-USDT",
-    native="BTC_USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.00001"),
-)
+BTC = instrument("cryptocom", "BTC_USDT", "0.01", "0.00001")
 ME = "cryptocom:main"
 ID = "arbkit0000000001"
 ORDER = NewOrder(account=ME, instrument=BTC.id, cl_ord_id=ID, side=Side.BUY, qty=Decimal("0.1"), px=Decimal(50000))

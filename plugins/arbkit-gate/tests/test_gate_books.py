@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_gate.adapter import Gate
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -38,15 +38,7 @@ NOW_NS = 1_750_000_000 * S
 
 def spot(native: str) -> Instrument:
     base, _, quote = native.partition("_")
-    return Instrument(
-        venue="gate",
-        symbol=f"{base}-{quote}",
-        native=native,
-        base=base,
-        quote=quote,
-        tick=Decimal("0.1"),
-        lot=Decimal("0.1"),
-    )
+    return instrument("gate", native, "0.1", "0.1", f"{base}-{quote}")
 
 
 BTC, ETH = spot("BTC_USDT"), spot("ETH_USDT")

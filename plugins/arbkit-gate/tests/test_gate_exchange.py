@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from arbkit_gate.adapter import Gate
 from arbkit_gate.dialect import GateDialect
+from wires import instrument
 
 from arbkit.core.types import (
     CancelAll,
@@ -33,15 +34,7 @@ ME = "gate:main"
 
 def spot(number: int) -> Instrument:
     base = f"C{number}"
-    return Instrument(
-        venue="gate",
-        symbol=f"{base}-USDT",
-        native=f"{base}_USDT",
-        base=base,
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
+    return instrument("gate", f"{base}_USDT", "1", "1", f"{base}-USDT")
 
 
 ONE = spot(1)

@@ -163,9 +163,17 @@ class Calls:
         return 10
 
     def _cancel_open(self, call: sim.SimCall) -> dict[str, int]:
-        self._own(call)
-        ended = self._exchange.cancel_all(call.owner, self._asked(call), now_ns=call.now_ns)
-        return {"success-count": len(ended), "failed-count": 0, "next-id": -1}
+        """The oldest orders of some symbols, at most 100; ``next-id`` is -1 when none is left."""
+        if "account-id" in call.params:
+            self._own(call)
+        names = call.text("symbol").split(",") if call.text("symbol") else []
+        wanted = [sim.found(self._facts.symbols.get(name), "invalid-parameter", "invalid symbol") for name in names]
+        found = [one for one in self._exchange.open_orders(call.owner) if not wanted or one.symbol in wanted]
+        size = min(call.item({"size": str(call.params.get("size", ""))}).integer("size") or 100, 100)
+        for order in found[:size]:
+            self._exchange.cancel(call.owner, order.symbol, now_ns=call.now_ns, order_id=order.id)
+        left = found[size:]
+        return {"success-count": len(found[:size]), "failed-count": 0, "next-id": left[0].id if left else -1}
 
     def _order(self, call: sim.SimCall) -> dict[str, Any]:
         return wire.order_row(call.facts, self._find(call), self.account(call))

@@ -75,6 +75,8 @@ class ChangesWire(Wire):
 
 
 WIRES = {"": ChangesWire()}
+# No CCXT_QUIRKS: ccxt.pro joins a whole book only if a change came before it, and asks again after a real second else.
+# It made the expected books of the recording.
 RECORDINGS = {"-transcoded-mbp": (445, 1)}
 READ_ONLY = {
     "": "whole books each second and trades of /ws, of 2021",

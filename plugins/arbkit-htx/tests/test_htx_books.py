@@ -5,19 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_htx import rows
 from arbkit_htx.adapter import Htx
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
     BookLost,
     BookUpdate,
     Catalogue,
-    Instrument,
     Notice,
     Ready,
     Role,
@@ -28,15 +27,7 @@ from arbkit.core.types import (
 )
 
 S = 1_000_000_000
-BTC = Instrument(
-    venue="htx",
-    symbol="BTC-USDT",
-    native="btcusdt",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("htx", "btcusdt", "0.01", "0.000001")
 TOPIC = "market.btcusdt.mbp.150"
 REQUEST = {"req": TOPIC, "id": TOPIC}
 

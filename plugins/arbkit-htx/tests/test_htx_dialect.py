@@ -141,6 +141,20 @@ def test_a_wrong_proof_is_refused(change: dict[str, str]) -> None:
     assert client.exchange.open_orders("main", "") == []
 
 
+def test_open_orders_are_cancelled_by_symbol_oldest_first() -> None:
+    """batchCancelOpenOrders: the account is optional, several symbols, at most ``size``, and where it goes on."""
+    client, path = Client(), "/v1/order/orders/batchCancelOpenOrders"
+    first, second, third = (client.placed() for _ in range(3))
+    other = client.placed(symbol="ethusdt", price="2300")
+    told = client.data("POST", path, {"symbol": "btcusdt", "size": 2})
+    assert told == {"success-count": 2, "failed-count": 0, "next-id": int(third)}
+    assert [client.order(number)["state"] for number in (first, second, third)] == ["canceled", "canceled", "submitted"]
+    told = client.data("POST", path, {"account-id": client.number, "symbol": "btcusdt,ethusdt"})
+    assert told == {"success-count": 2, "failed-count": 0, "next-id": -1}
+    assert client.order(other)["state"] == "canceled"
+    assert client.call("POST", path, {"account-id": 1})["err-code"] == "account-get-accounts-inexistent-error"
+
+
 def test_the_host_is_in_the_signature() -> None:
     client = Client()
     given = {"AccessKeyId": client.main.key, "SignatureMethod": "HmacSHA256", "SignatureVersion": "2"}

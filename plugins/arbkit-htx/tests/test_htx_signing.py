@@ -11,6 +11,7 @@ import ccxt
 import ccxt.pro
 import pytest
 from arbkit_htx.adapter import Htx
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -18,7 +19,6 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     HttpAnswer,
-    Instrument,
     LinkSpec,
     NewOrder,
     QueryOrder,
@@ -34,15 +34,7 @@ NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-htx-test-key", "secret": "arbkit-htx-test-secret"}
 ME = "htx:main"
-BTC = Instrument(
-    venue="htx",
-    symbol="BTC-USDT",
-    native="btcusdt",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("htx", "btcusdt", "0.01", "0.000001")
 ACCOUNTS = b'{"status":"ok","data":[{"id":4,"type":"otc","state":"working"},{"id":7,"type":"spot","state":"working"}]}'
 
 

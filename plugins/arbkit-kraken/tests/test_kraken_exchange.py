@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from arbkit_kraken.adapter import Kraken
 from arbkit_kraken.dialect import KrakenDialect
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -35,15 +36,7 @@ KRAKEN = Kraken(VenueSettings())
 
 
 def spot(number: int) -> Instrument:
-    return Instrument(
-        venue="kraken",
-        symbol=f"C{number}-USDT",
-        native=f"C{number}/USDT",
-        base=f"C{number}",
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
+    return instrument("kraken", f"C{number}/USDT", "1", "1", f"C{number}-USDT")
 
 
 ONE = spot(1)

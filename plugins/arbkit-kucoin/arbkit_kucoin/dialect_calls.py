@@ -37,6 +37,7 @@ class Calls:
             "GET v2/symbols": (self._symbols, 4),
             "GET v3/currencies": (self._coins, 3),
             "GET v1/market/allTickers": (self._tickers, 15),
+            "GET v1/market/stats": (self._stats, 15),
             "GET v1/market/orderbook/level2_100": (lambda call: self._book(call, 100), 4),
             "GET v1/market/orderbook/level2_20": (lambda call: self._book(call, 20), 2),
             "POST v1/bullet-public": (token, 10),
@@ -98,6 +99,11 @@ class Calls:
 
     def _tickers(self, call: sim.SimCall) -> dict[str, Any]:
         return {"time": call.now, "ticker": [wire.ticker_row(call.facts, symbol) for symbol in self._listed()]}
+
+    def _stats(self, call: sim.SimCall) -> dict[str, Any]:
+        """One pair of 24 hours."""
+        row = wire.ticker_row(call.facts, self.symbol(call))
+        return {"time": call.now} | {name: row[name] for name in row if name not in wire.LISTED}
 
     def _book(self, call: sim.SimCall, levels: int) -> dict[str, Any]:
         """Nothing for an unknown pair."""

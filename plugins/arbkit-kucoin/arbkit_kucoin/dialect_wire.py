@@ -72,6 +72,9 @@ _TICKER: Final = sim.RowType(
     " takerCoefficient:1"
 )
 
+LISTED: Final = ("symbolName", "bestBidSize", "bestAskSize")
+"""Only in the rows of Get All Tickers, not in those of Get 24hr Stats."""
+
 
 def ticker_row(facts: sim.Facts, symbol: str) -> dict[str, Any]:
     profile = facts.exchange.profile

@@ -86,6 +86,9 @@ class Depth50Wire(BooksWire):
 
 
 WIRES = {"": BooksWire(), "-50": Depth50Wire()}
+CCXT_WIRE = "-50"
+CCXT_QUIRKS = ("numbers", "exponents", "repeated", "idle", "reconnect")
+"""ccxt.pro applies no delta of ``increment@10ms``, so it judges depth 50. The next frame makes a lost one good."""
 RECORDINGS = {"-transcoded-pro": (448, 1)}
 READ_ONLY = {"": "the Classic socket of 2021: /market/level2 and level2 over REST"}
 TELLER = KucoinTeller()

@@ -1,121 +1,83 @@
-"""ccxt, which nobody here wrote, trades on the simulated KuCoin over real sockets.
+"""ccxt, which nobody here wrote, trades on the simulated KuCoin over real sockets (``ccxt_rig``).
 
-Its class applies no delta of ``increment@10ms``, so it watches depth 50 of the Pro socket. Its private streams ask REST
-for the host of the socket, which the simulator cannot know; so they are not tested with it.
+Its class applies no delta of ``increment@10ms``, so it watches depth 50 of the Pro socket. The venue tells the host of
+the private socket in the answer to a REST call; the client dials the simulator in its place.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import ccxt
-import ccxt.pro
 import pytest
 from arbkit_kucoin.dialect import KucoinDialect
+from ccxt_rig import SYMBOL, Pro, Rest, Site
 
-from arbkit.core.runtime.clock import Clock
-from arbkit.sim.shell import serve
-from arbkit.sim.world import World
-
-CLOCK = Clock()
-HANGS_S = 60
+DIALECT = KucoinDialect
+PARTS = ("public", "private", "earn", "uta", "utaPrivate", "broker", "webExchange", "futuresPublic", "futuresPrivate")
 
 
-def _settings(venue: dict[str, Any]) -> dict[str, Any]:
-    parts = (
-        "public",
-        "private",
-        "earn",
-        "uta",
-        "utaPrivate",
-        "broker",
-        "webExchange",
-        "futuresPublic",
-        "futuresPrivate",
-    )
+def settings(site: dict[str, Any]) -> dict[str, Any]:
     return {
-        "apiKey": venue["key"],
-        "secret": venue["secret"],
-        "password": venue["passphrase"],
-        "enableRateLimit": False,
+        "apiKey": site["key"],
+        "secret": site["secret"],
+        "password": site["passphrase"],
         "options": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot", "hf": True, "uta": False},
-        "urls": {"api": {**dict.fromkeys(parts, venue["rest"]), "ws": {"spot": venue["ws_public"]}}},
+        "urls": {"api": {**dict.fromkeys(PARTS, site["rest"]), "ws": {"spot": site["ws_public"]}}},
     }
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    world = World([KucoinDialect], seed=3, start_ns=CLOCK.now_ns())
-    async with serve(world, now_ns=CLOCK.now_ns) as served:
-        yield world, served["venues"]["kucoin"]
+def client(kind: Any, site: dict[str, Any]) -> Any:
+    class Local(kind):  # type: ignore[misc]  # ccxt has no types
+        def client(self, url: str) -> Any:
+            return super().client(url.replace("wss://ws-api-spot.kucoin.com", site["ws_private"]))
+
+    return Local
 
 
-async def test_ccxt_rest_trades(world: tuple[World, dict[str, Any]]) -> None:
+async def test_ccxt_rest_trades(site: Site, rest: Rest) -> None:
     """The synchronous client loads markets, reads the book, creates, queries and cancels signed orders, and settles."""
-    client = ccxt.kucoin(_settings(world[1]))
 
-    def run() -> None:
-        market = client.load_markets()["BTC/USDT"]
-        assert (market["precision"]["price"], market["active"], market["spot"]) == (0.1, True, True)
-        book = client.fetch_order_book("BTC/USDT", 20)
-        assert book["bids"][0][0] < book["asks"][0][0]
-        assert abs(client.fetch_time() - CLOCK.now_ns() / 10**6) < 60_000
-        fee = client.fetch_trading_fee("BTC/USDT")
+    def trades() -> None:
+        api, market = rest.api, rest.markets()
+        assert (market["precision"]["amount"], market["precision"]["price"]) == (1e-8, 0.1)
+        assert market["limits"]["cost"]["min"] == 0.1
+        fee = api.fetch_trading_fee(SYMBOL)
         assert (fee["maker"], fee["taker"]) == (0.001, 0.001)
-        before = client.fetch_balance()
 
-        resting = client.create_order("BTC/USDT", "limit", "buy", 0.01, 60_000, {"clientOrderId": "mine1"})
-        assert client.fetch_order(resting["id"], "BTC/USDT")["status"] == "open"
-        (listed,) = client.fetch_open_orders("BTC/USDT")
-        assert (listed["id"], listed["clientOrderId"], listed["price"]) == (resting["id"], "mine1", 60_000)
-        with pytest.raises(ccxt.ExchangeError, match="clientOidDuplicated"):
-            client.create_order("BTC/USDT", "limit", "buy", 0.01, 60_000, {"clientOrderId": "mine1"})
-        client.cancel_order(resting["id"], "BTC/USDT")
-        assert client.fetch_order(resting["id"], "BTC/USDT")["status"] == "canceled"
-        with pytest.raises(ccxt.OrderNotFound):
-            client.cancel_order(resting["id"], "BTC/USDT")
+        resting = rest.rests(60_000, {"clientOrderId": "mine1"})
+        rest.refuses(ccxt.ExchangeError, "buy", 0.01, 60_000, "clientOidDuplicated", clientOrderId="mine1")
+        rest.cancels(resting, ccxt.OrderNotFound)
+        assert api.fetch_order("1", SYMBOL)["id"] is None  # the venue answers null
 
-        sent = client.create_order("BTC/USDT", "limit", "buy", 0.02, 63_000, {"timeInForce": "IOC"})
-        taken = client.fetch_order(sent["id"], "BTC/USDT")
-        assert (taken["status"], taken["filled"]) == ("closed", 0.02)
-        trades = client.fetch_my_trades("BTC/USDT")
-        assert sum(trade["amount"] for trade in trades) == pytest.approx(0.02)
-        assert {trade["fee"]["currency"] for trade in trades} == {"USDT"}
-        after = client.fetch_balance()
-        assert after["BTC"]["total"] == pytest.approx(before["BTC"]["total"] + 0.02, abs=1e-12)
-        cost = sum(trade["cost"] + trade["fee"]["cost"] for trade in trades)
-        assert after["USDT"]["total"] == pytest.approx(before["USDT"]["total"] - cost, abs=1e-6)
+        rest.takes(63_000, "USDT", 0.001)
+        sold = api.create_order(SYMBOL, "market", "sell", 0.01)
+        assert rest.order(sold)["filled"] == 0.01
+        rest.refuses(ccxt.InsufficientFunds, "sell", 500, 63_000)
+        rest.refuses(ccxt.InvalidOrder, "buy", 0.01, 90_000)
+        passive = api.create_order(SYMBOL, "limit", "buy", 0.001, 63_000, {"postOnly": True})
+        assert rest.order(passive)["status"] == "canceled"
+        api.create_order(SYMBOL, "limit", "buy", 0.001, 60_000)
+        api.cancel_all_orders(SYMBOL)
+        assert api.fetch_open_orders(SYMBOL) == []
+        api.password, right = "wrong", api.password
+        with pytest.raises(ccxt.AuthenticationError, match="PASSPHRASE"):
+            rest.balance()
+        api.password, api.secret = right, "wrong" + api.secret  # the passphrase is signed with it too
+        with pytest.raises(ccxt.AuthenticationError, match="40000"):
+            rest.balance()
 
-        with pytest.raises(ccxt.InsufficientFunds):
-            client.create_order("BTC/USDT", "limit", "sell", 500, 63_000)
-        with pytest.raises(ccxt.InvalidOrder):
-            client.create_order("BTC/USDT", "limit", "buy", 0.01, 90_000)
-        client.secret = "wrong" + client.secret
-        with pytest.raises(ccxt.AuthenticationError):
-            client.fetch_balance()
-
-    await asyncio.to_thread(run)
-    assert world[0].ledger()["kucoin"]["conserved"]
+    await site.serve(trades)
 
 
-async def test_ccxt_pro_watches_the_book(world: tuple[World, dict[str, Any]]) -> None:
-    """The streaming client's book becomes equal to the venue's present one. The stream lags by up to 100 ms, so a
-    moment of equality is waited for."""
-    pro = ccxt.pro.kucoin(_settings(world[1]))
-    exchange = world[0].sites["kucoin"].exchange
-    pair = exchange.pairs["BTC-USDT"]
-    equal = False
-    try:
-        for _ in range(200):
-            watching = pro.watch_order_book("BTC/USDT", None, {"uta": True, "utaDepth": "50"})
-            book = await asyncio.wait_for(watching, HANGS_S)
-            sides = exchange.books["BTC-USDT"].depth(50)
-            want = [[[float(pair.px_text(px)), float(pair.qty_text(lots))] for px, lots in side] for side in sides]
-            equal = [[level[:2] for level in book[side]] for side in ("bids", "asks")] == want
-            if equal:
-                break
-    finally:
-        await pro.close()
-    assert equal
+async def test_ccxt_pro_watches_the_book(pro: Pro) -> None:
+    """The streaming client's book becomes equal to the venue's present one, 50 levels deep."""
+    await pro.same_book(50, params={"uta": True, "utaDepth": "50"})
+
+
+async def test_ccxt_pro_watches_the_account(site: Site, pro: Pro) -> None:
+    """Orders, fills and balances arrive on the socket of a token. Fees are told over REST only."""
+    await pro.api.load_markets()
+    await pro.rests_and_is_cancelled("", 60_000)
+    await pro.takes("", fees=False)
+    site.adds_up()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from arbkit_kucoin.adapter import Kucoin
+from wires import instrument
 
 from arbkit.core.errors import BadFrame
 from arbkit.core.types import (
@@ -28,15 +28,7 @@ INCREMENT = "increment@10ms"
 
 
 def spot(base: str) -> Instrument:
-    return Instrument(
-        venue="kucoin",
-        symbol=f"{base}-USDT",
-        native=f"{base}-USDT",
-        base=base,
-        quote="USDT",
-        tick=Decimal("0.01"),
-        lot=Decimal("0.001"),
-    )
+    return instrument("kucoin", f"{base}-USDT", "0.01", "0.001", f"{base}-USDT")
 
 
 BTC, ETH = spot("BTC"), spot("ETH")

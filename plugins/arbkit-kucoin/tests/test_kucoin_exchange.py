@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from arbkit_kucoin.adapter import Kucoin
+from wires import instrument
 
 from arbkit.core.types import CancelAll, ClientIdScope, Instrument, NewOrder, Role, Side, VenueSettings
 
@@ -13,15 +14,7 @@ KUCOIN = Kucoin(VenueSettings())
 
 
 def spot(number: int) -> Instrument:
-    return Instrument(
-        venue="kucoin",
-        symbol=f"C{number}-USDT",
-        native=f"C{number}-USDT",
-        base=f"C{number}",
-        quote="USDT",
-        tick=Decimal(1),
-        lot=Decimal(1),
-    )
+    return instrument("kucoin", f"C{number}-USDT", "1", "1", f"C{number}-USDT")
 
 
 def test_links_are_cut_by_the_venues_limits() -> None:

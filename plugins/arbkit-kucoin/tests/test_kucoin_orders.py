@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from arbkit_kucoin.adapter import Kucoin
+from wires import S, instrument
 
 from arbkit.core.errors import CredentialsError, RemoteProtocolError
 from arbkit.core.types import (
@@ -18,7 +19,6 @@ from arbkit.core.types import (
     Catalogue,
     Dial,
     HttpAnswer,
-    Instrument,
     InstrumentUpdate,
     LinkSpec,
     NewOrder,
@@ -36,17 +36,8 @@ from arbkit.core.types import (
 )
 from arbkit.core.venues.signer import LocalSigner
 
-S = 1_000_000_000
 ME = "kucoin:main"
-BTC = Instrument(
-    venue="kucoin",
-    symbol="BTC-USDT",
-    native="BTC-USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-)
+BTC = instrument("kucoin", "BTC-USDT", "0.1", "0.00001")
 TOKEN = Ask(kind=AskKind.TOKEN)
 
 

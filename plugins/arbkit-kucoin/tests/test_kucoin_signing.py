@@ -8,23 +8,16 @@ from typing import Any
 
 from arbkit_kucoin import tables
 from arbkit_kucoin.adapter import Kucoin
+from wires import instrument
 
-from arbkit.core.types import Catalogue, HttpRequest, Instrument, LinkSpec, NewOrder, Role, Secret, Side, VenueSettings
+from arbkit.core.types import Catalogue, HttpRequest, LinkSpec, NewOrder, Role, Secret, Side, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.venue import Context, RestRequest
 
 STAMP_MS = 1547015186532
 SIGNER = LocalSigner("arbkit-key", "arbkit-test-secret", "arbkit-pass")
 ME = "kucoin:main"
-BTC = Instrument(
-    venue="kucoin",
-    symbol="BTC-USDT",
-    native="BTC-USDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.1"),
-    lot=Decimal("0.00001"),
-)
+BTC = instrument("kucoin", "BTC-USDT", "0.1", "0.00001")
 
 
 def signed(method: str, path: str, params: Any) -> HttpRequest:

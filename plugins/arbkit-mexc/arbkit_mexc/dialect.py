@@ -152,16 +152,29 @@ class MexcDialect:
             return sim.Reply(404, b"")
         state = self._conns.open(conn, "private" if query else "public", self._facts, now_ns)
         if query:
-            state.account = self._calls.holder(dict(parse_qsl(query)).get("listenKey", ""), now_ns)
+            key = dict(parse_qsl(query)).get("listenKey", "")
+            state.account, _ = self._calls.holder(key, now_ns)
             if state.account is None or self._exchange.strikes("login"):
-                self._wire.send(conn, "Invalid listen key")
-                self._wire.close(conn, 1000, "Invalid listen key")
+                self._invalid(conn)
                 return None
+            self._watch(conn, key, now_ns)
         # it ends after 30 s without a subscription, 60 s after the client's last message, and after 24 hours
         self._conns.cut_idle(state, 60 * _S, now_ns, 1000, "no message")
         self.timers.at(now_ns + 30 * _S, lambda now: self._unused(conn))
         self.timers.at(now_ns + 86_400 * _S, lambda now: self._wire.close(conn, 1001, "24 hours"))
         return None
+
+    def _invalid(self, conn: int) -> None:
+        self._wire.send(conn, "Invalid listen key")
+        self._wire.close(conn, 1000, "Invalid listen key")
+
+    def _watch(self, conn: int, key: str, now_ns: int) -> None:
+        """A connection ends with its key. It is looked at when the key would end, and each second for a DELETE."""
+        account, until_ns = self._calls.holder(key, now_ns)
+        if account is not None:
+            self.timers.at(min(until_ns, now_ns + _S), lambda now: self._watch(conn, key, now))
+        elif self._conns.get(conn) is not None:
+            self._invalid(conn)
 
     def _unused(self, conn: int) -> None:
         if self._conns.get(conn) is not None and not self._streams.count(conn):
@@ -183,7 +196,7 @@ class MexcDialect:
             message = msgspec.json.decode(text, type=_Message)
         except msgspec.DecodeError:
             return  # an unknown message gets no answer
-        if message.method == "PING":
+        if message.method in ("PING", "ping"):  # the page has PING; ccxt lives on the venue's sockets with ping
             state.tell({"id": 0, "code": 0, "msg": "PONG"})
         elif message.method in ("SUBSCRIPTION", "UNSUBSCRIPTION"):
             self._streams.change(state, message.method, message.params, message.id, now_ns)

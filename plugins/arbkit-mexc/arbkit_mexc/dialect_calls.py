@@ -235,13 +235,13 @@ class Calls:
 
     # --- listen keys ------------------------------------------------------------------------------------------------
 
-    def holder(self, key: str, now_ns: int) -> sim.Account | None:
-        """Whose listen key it is; None if it is none, or has ended."""
+    def holder(self, key: str, now_ns: int) -> tuple[sim.Account | None, int]:
+        """Whose listen key it is, and until when; None if it is none, or has ended."""
         account, until_ns = self._keys.get(key, (None, 0))
-        return account if now_ns < until_ns else None
+        return (account, until_ns) if now_ns < until_ns else (None, 0)
 
     def _live(self, call: sim.SimCall) -> list[str]:
-        return [key for key in self._keys if self.holder(key, call.now_ns) is call.account]
+        return [key for key in self._keys if self.holder(key, call.now_ns)[0] is call.account]
 
     def _new_key(self, call: sim.SimCall) -> dict[str, str]:
         """Valid for 60 minutes; at most 60 of an account."""
@@ -254,7 +254,7 @@ class Calls:
 
     def _known(self, call: sim.SimCall) -> str:
         key = call.need("listenKey")
-        sim.refuse(self.holder(key, call.now_ns) is not call.account, 730708, "listen key does not exist", 400)
+        sim.refuse(self.holder(key, call.now_ns)[0] is not call.account, 730708, "listen key does not exist", 400)
         return key
 
     def _keep_key(self, call: sim.SimCall) -> dict[str, str]:

@@ -91,6 +91,10 @@ class DepthWire:
 
 
 WIRES = {"": DepthWire()}
+CCXT_READS = bytes
+CCXT_QUIRKS = ("other zeros", "exponents", "absent deletes", "repeated", "reconnect", "late snapshot")
+"""What ccxt.pro follows by itself, with its own copy of the schema. It drops a change that the snapshot is inside of,
+and does not look at ``toVersion``: after a lost frame it stays wrong, so it is no judge of gaps."""
 RECORDINGS = {"-transcoded-v3pb": (445, 1)}
 TELLER = MexcTeller()
 TAPES = {"-transcoded-v3pb": {"frames": 447, "symbols": {"BTCUSDT"}, "levels": 1000, "window": 4}}

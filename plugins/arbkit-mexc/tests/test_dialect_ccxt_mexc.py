@@ -1,17 +1,19 @@
 """ccxt, which nobody here wrote, trades on the simulated MEXC over real sockets (``ccxt_rig``).
 
-Its streams are not tested: its watches hang on the simulated sockets, and why is not known. Its copy of the published
-schema reads the binary frames in ``test_mexc_dialect.py``.
+It has no order entry on a socket, as the venue. It asks for the contracts with the markets, which are another API on
+another host, so the tests answer that call in its place.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
 import pytest
 from arbkit_mexc.dialect import MexcDialect
-from ccxt_rig import SYMBOL, Rest, Site
+from ccxt_rig import SYMBOL, Pro, Rest, Site
 
 DIALECT = MexcDialect
 
@@ -55,3 +57,39 @@ async def test_ccxt_rest_trades(site: Site, rest: Rest) -> None:
             rest.balance()
 
     await site.serve(trades)
+
+
+async def _no_contracts(params: object = None) -> list[Any]:
+    return []
+
+
+async def test_ccxt_pro_watches_the_book(pro: Pro) -> None:
+    """The streaming client's book becomes equal to the venue's present one. It asks for a snapshot of 100 levels, so 20
+    remain known for a while. Its best bid and ask stream still reads the frames of before protocol buffers."""
+    pro.api.fetch_swap_markets = _no_contracts
+    await pro.same_book(20)
+    assert (await pro.soon(pro.api.watch_trades(SYMBOL)))[0]["price"] > 10_000
+
+
+async def test_ccxt_pro_watches_the_account(site: Site, pro: Pro) -> None:
+    """Orders, fills and balances arrive on the stream of a listen key."""
+    pro.api.fetch_swap_markets = _no_contracts
+    await pro.api.load_markets()
+    await pro.rests_and_is_cancelled("")
+    await pro.takes("")
+    site.adds_up()
+
+
+async def test_ccxt_pro_pings_in_its_own_spelling(pro: Pro) -> None:
+    """``ping`` is answered like ``PING``: without a pong the client ends its connection."""
+    pro.api.fetch_swap_markets = _no_contracts
+    await pro.soon(pro.api.watch_order_book(SYMBOL))
+    (client,) = pro.api.clients.values()
+    await client.send(pro.api.ping(client))
+    before = client.lastPong
+    await pro.soon(_until(lambda: client.lastPong != before))
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    while not true():
+        await asyncio.sleep(0.01)

@@ -8,12 +8,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from arbkit_mexc import rows
+from arbkit_mexc import rows, sockets
 from arbkit_mexc.adapter import Mexc
+from arbkit_mexc.dialect import MexcDialect
 from arbkit_mexc.dialect_pack import pack
+from arbkit_okx.adapter import Okx
+from arbkit_okx.dialect import OkxDialect
 
 import arbkit.venue as kit
 from arbkit.core.venues.signer import LocalSigner
+from arbkit.strategies import SpreadArb
+from arbkit.testing.simulated import differences, simulate
 
 NOW = 1_750_000_000_000_000_000
 DEPTH = "spot@public.aggre.depth.v3.api.pb@100ms"
@@ -332,6 +337,31 @@ def test_the_listen_key_is_in_the_address_and_shown_nowhere() -> None:
     dial = session.dial(NOW)
     assert dial.url.reveal() == "wss://wbs-api.mexc.com/ws?listenKey=abc123"
     assert "abc123" not in repr(dial)
+
+
+def test_a_listen_key_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue forgets all keys while the stream lives. The link ends, a new key makes the next one, and the account
+    trades again; the ledgers are equal in the end. Before that the key was renewed."""
+    monkeypatch.setattr(sockets, "RENEW_NS", 2 * kit.S)
+    told: list[str] = []
+    run = simulate(
+        SpreadArb(symbols=("BTC-USDT",)),
+        {Mexc: MexcDialect, Okx: OkxDialect},
+        seed=3,
+        log=lambda event, **fields: told.append(event) if "mexc.main.private" in str(fields) else None,
+    )
+    run.run_for(3)
+    venue: Any = run.world.sites["mexc"].dialect
+    before = set(venue._calls._keys)
+    assert len(before) == 1
+    venue._calls._keys.clear()
+    run.run_for(12)
+    assert len(set(venue._calls._keys) - before) == 1
+    assert told.count("link.ready") == 2, told
+    assert "link.down" in told
+    assert run.desk.links["mexc.main.private"].ready
+    run.stop()
+    assert differences(run) == []
 
 
 def test_a_dead_listen_key_ends_the_link() -> None:

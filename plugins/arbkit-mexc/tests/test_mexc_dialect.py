@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+from arbkit_mexc import dialect_calls
 from arbkit_mexc.dialect import MexcDialect
 from ccxt.protobuf.mexc.PushDataV3ApiWrapper_pb2 import PushDataV3ApiWrapper as Push
 
@@ -212,6 +213,21 @@ def test_the_account_is_told_on_its_stream() -> None:
     assert client.call("PUT", "userDataStream", f"listenKey={key}")[1]["code"] == 730708
     client.connect(f"?listenKey={key}")
     assert "Invalid listen key" in client.outs()
+
+
+@pytest.mark.parametrize("ends", ["DELETE", "time"])
+def test_a_stream_ends_with_its_listen_key(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A life of three seconds in place of an hour."""
+    monkeypatch.setattr(dialect_calls, "_KEY_NS", 3 * S)
+    client = Client()
+    key = client.call("POST", "userDataStream")[1]["listenKey"]
+    conn = client.connect(f"?listenKey={key}")
+    client.send(conn, method="SUBSCRIPTION", params=["spot@private.orders.v3.api.pb"])
+    if ends == "DELETE":
+        client.call("DELETE", "userDataStream", f"listenKey={key}")
+    else:
+        assert client.wait(2.9) == []
+    assert client.wait(1.1) == ["Invalid listen key", Close(conn, 1000, "Invalid listen key")]
 
 
 def _signed(client: Client, item: str) -> Request:

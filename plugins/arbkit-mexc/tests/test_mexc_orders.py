@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 from arbkit_mexc.adapter import Mexc
 from arbkit_mexc.dialect_pack import pack
+from wires import instrument
 
 import arbkit.venue as kit
 from arbkit.core.venues.signer import LocalSigner
 
 NOW = 1_750_000_000_000_000_000
 ME = "mexc:main"
-BTC = kit.Instrument(
-    venue="mexc",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("mexc", "BTCUSDT", "0.01", "0.000001")
 ID = "a0000001z141z421"
 
 

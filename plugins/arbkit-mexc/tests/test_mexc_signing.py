@@ -11,6 +11,7 @@ import ccxt
 import pytest
 from arbkit_mexc import tables
 from arbkit_mexc.adapter import Mexc
+from wires import instrument
 
 from arbkit.core.types import (
     Ask,
@@ -19,7 +20,6 @@ from arbkit.core.types import (
     Catalogue,
     Command,
     HttpRequest,
-    Instrument,
     LinkSpec,
     NewOrder,
     QueryOrder,
@@ -34,15 +34,7 @@ from arbkit.core.venues.signer import LocalSigner
 NOW_MS = 1_750_000_000_000
 NOW_NS = NOW_MS * 1_000_000
 KEYS = {"apiKey": "arbkit-mexc-test-key", "secret": "arbkit-mexc-test-secret"}
-BTC = Instrument(
-    venue="mexc",
-    symbol="BTC-USDT",
-    native="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick=Decimal("0.01"),
-    lot=Decimal("0.000001"),
-)
+BTC = instrument("mexc", "BTCUSDT", "0.01", "0.000001")
 ME = "mexc:main"
 ID = "arbkit0000000001"
 

@@ -22,7 +22,6 @@ from arbkit.core.types import (
     FeeUpdate,
     HttpAnswer,
     HttpRequest,
-    Instrument,
     InstrumentUpdate,
     LinkSpec,
     ListFills,
@@ -490,14 +489,11 @@ def test_movability_clock_and_catalogue() -> None:
     }
     (update,) = listed([row])
     assert isinstance(update, InstrumentUpdate)
-    assert update.instrument == Instrument(
-        venue="okx",
-        symbol="BTC-USDT",
-        native="BTC-USDT",
-        base="BTC",
-        quote="USDT",
-        tick=Decimal("0.1"),
-        lot=Decimal("0.00000001"),
+    assert update.instrument == instrument(
+        "okx",
+        "BTC-USDT",
+        "0.1",
+        "0.00000001",
         min_qty=Decimal("0.00001"),
         max_qty=Decimal(9999999999),
         status="live",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -51,6 +52,9 @@ WRONG: list[tuple[type[Exception], Callable[[Any, Any], object]]] = [
     (ValueError, lambda speed, side: speed.replace(side, [], -1)),
     (TypeError, lambda speed, side: speed.replace(side, [], 1, 2, 3)),
     (AttributeError, lambda speed, side: speed.replace(side, "text")),
+    (AttributeError, lambda speed, side: speed.reader(DECODE)(side)),
+    (AttributeError, lambda speed, side: speed.reader(DECODE)(SimpleNamespace(bids=RAW))),
+    (TypeError, lambda speed, side: speed.reader(DECODE)()),
     (TypeError, lambda speed, side: side.size_at("1")),
     (ValueError, lambda speed, side: side.top(-1)),
     (TypeError, lambda speed, side: side.top(1.0)),
@@ -109,7 +113,8 @@ def test_a_side_of_any_size_and_order(speed: Any, bids: Any) -> None:
     assert list(bids) == [(1.0, 4999.0)]
     speed.replace(bids, [Level(float(n * 7919 % 5003), 1.0) for n in range(5003)], 10**30)
     assert [px for px, _ in bids] == [float(n) for n in range(5002, -1, -1)]
-    speed.change(bids, [Level(float(n), 0.0) for n in range(5003)])
+    infinite = [Level(math.inf, 1.0), Level(math.inf, 0.0)]
+    speed.change(bids, [*infinite, *(Level(float(n), 0.0) for n in range(5003))])
     assert (list(bids), len(bids)) == ([], 0)
     assert sys.getsizeof(bids) < 4096, "the memory of levels that are gone is given back"
 
@@ -117,6 +122,9 @@ def test_a_side_of_any_size_and_order(speed: Any, bids: Any) -> None:
 def work(speed: Any) -> None:
     """Everything that the module does, errors too."""
     rows = speed.rows(RAW, DECODE)
+    message = SimpleNamespace(bids=RAW, asks=None)
+    speed.reader(DECODE)(message)
+    assert (message.bids, message.asks) == (rows, None)
     side = speed.Ladder(-1.0)
     for levels in (rows, list(rows), DECODE(RAW), tuple(rows) * 50):
         speed.replace(side, levels, 1, 2)

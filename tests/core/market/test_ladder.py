@@ -131,6 +131,28 @@ def test_both_ladders_keep_and_drop_the_same(
         assert (two.sign, two.keep) == (one.sign, one.keep)
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("order", ["best first", "worst first", "mixed", "twice"])
+def test_long_messages_end_alike_in_any_order(sign: float, order: str) -> None:
+    """New and known levels and deletes, many in one message: the compiled ladder puts them in together."""
+    rng = random.Random(5)
+    fast: Any = import_module("arbkit_speed")
+    slow_ladder, fast_ladder = reference.Ladder(sign), fast.Ladder(sign)
+    for count in (1, 2, 63, 64, 65, 129, 300, 600) * 3:
+        prices = [tick / 4 for tick in rng.sample(range(1, 4_000), count)]
+        prices.sort(reverse=(sign > 0) == (order != "worst first"))
+        if order == "mixed":
+            rng.shuffle(prices)
+        levels = [Level(px, rng.choice((0.0, 0.0, 1.0, 2.5))) for px in prices]
+        if order == "twice":
+            levels = [Level(one.px, size) for one in levels for size in (one.qty, rng.choice((0.0, 3.0)))]
+        reference.change(slow_ladder, levels)
+        fast.change(fast_ladder, levels)
+        assert list(fast_ladder) == list(slow_ladder)
+        assert fast_ladder.best_px == slow_ladder.best_px
+
+
 @both
 def test_the_oracle_sees_a_delete_that_is_off(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ladder that does not delete differs from the dict at once."""

@@ -49,7 +49,7 @@ def test_nothing_is_due_while_no_link_is_open():
 def test_a_socket_without_a_byte_is_dead():
     """Silence of the socket is reported once, on time, and again only after a new connection."""
     watchdog, watch = opened(LinkSpec(link="l", venue="v", role=Role.PRIVATE, silence_ns=5 * S))
-    watch.heard(T0 + 2 * S)
+    watch.seen_ns = T0 + 2 * S
     [(at, verdict)] = run(watchdog, T0 + 60 * S)
     assert at == T0 + 7 * S
     assert isinstance(verdict, LinkDead)
@@ -64,7 +64,7 @@ def test_pongs_do_not_prove_the_data():
     watchdog, watch = opened()
     verdicts = []
     for second in range(12):
-        watch.heard(T0 + second * S)
+        watch.seen_ns = T0 + second * S
         verdicts += run(watchdog, T0 + second * S)
     [(at, verdict)] = verdicts
     assert at == T0 + 10 * S
@@ -78,7 +78,7 @@ def test_a_subscription_nobody_confirmed_is_dead():
     watch = watchdog.add(SPEC)
     watch.opened(T0)
     for second in range(19):
-        watch.heard(T0 + second * S)
+        watch.seen_ns = T0 + second * S
         assert run(watchdog, T0 + second * S) == []
     [(at, verdict)] = run(watchdog, T0 + 25 * S)
     assert at == T0 + LinkWatch.SETUP_NS
@@ -87,7 +87,7 @@ def test_a_subscription_nobody_confirmed_is_dead():
 
 def feed(watch: LinkWatch, instrument: str, start: int, stop: int, every: int) -> None:
     for now in range(start, stop, every):
-        watch.heard(now)
+        watch.seen_ns = now
         watch.updated(instrument, now - 20 * MS, now)
 
 
@@ -101,7 +101,7 @@ def test_a_dropped_subscription_shows_against_the_symbols_own_rate():
     watchdog.tick(end)
     stale = dead = 0
     for now in range(end, end + 40 * S, 50 * MS):
-        watch.heard(now)
+        watch.seen_ns = now
         if (now - T0) % (500 * MS) == 0:
             watch.updated("v:SLOW", now - 20 * MS, now)
         for verdict in watchdog.tick(now):
@@ -133,7 +133,7 @@ def test_a_symbol_of_random_rate_is_not_called_stale():
     while now < T0 + 3600 * S:
         now += int(rng.expovariate(2) * S) + 1
         assert run(watchdog, now) == []
-        watch.heard(now)
+        watch.seen_ns = now
         watch.updated("v:A", 0, now)
 
 
@@ -236,7 +236,7 @@ def test_a_symbol_that_never_sends_is_told_later_each_time():
         watch.ready(now)
         begun, heard = now, connection == 2
         for now in range(begun, begun + 400 * S, S):
-            watch.heard(now)
+            watch.seen_ns = now
             watch.updated("v:A", now, now)
             if heard:
                 watch.updated("v:B", now, now)

@@ -11,6 +11,7 @@ from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, OrderOutc
 from arbkit.core.orders.orders import Orders
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.types import Catalogue, Instrument, NewOrder, OrdStatus, Purpose, Role, Side, Tif
+from arbkit.strategies import TakerExecutor
 
 IDS = IntentIds(7)
 A, B = "one:BTC-USDT", "two:BTC-USDT"
@@ -150,3 +151,23 @@ def test_a_deal_that_was_closed_is_not_looked_at() -> None:
     """Whatever its outcome."""
     buy = intent(A, Side.BUY, "0.5")
     assert after(buy, outcome(buy, "0.5"), DealClosed(at_ns=3, deal=1, outcome="reversed")) == []
+
+
+def test_a_leg_that_is_naked_while_its_orders_are_not_proved_is_told(kit: Any) -> None:
+    """One leg filled, the other is UNKNOWN, and the run died when it had begun to take the first back: the next run
+    can do nothing before a proof. It says so after the executor's patience, once."""
+    rig = kit.rig(executor=TakerExecutor(max_naked_s=3.0)).boot()
+    bought, sold = rig.trade()
+    rig.fill(bought)
+    rig.say("bb.private", rig.report(sold, OrdStatus.UNKNOWN))
+    rig.run(4)
+    assert len(rig.orders()) == 3
+    left = rig.left()
+    found = {"unresolved": left.unresolved, "interrupted": left.interrupted, "booked": left.booked}
+    rig = kit.rig(executor=TakerExecutor(max_naked_s=3.0), block=8, **found).boot()
+    rig.run(2)
+    assert [len(rig.desk.unresolved()), rig.log.of("alarm.deal_naked")] == [2, []]
+    rig.run(10)
+    (told,) = rig.log.of("alarm.deal_naked")
+    assert "0.1 BTC unhedged while" in str(told["why"])
+    assert rig.orders() == []

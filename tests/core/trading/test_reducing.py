@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from arbkit.core.money.leftovers import Leftovers, booked_fill
 from arbkit.core.money.limits import LimitsConfig
-from arbkit.core.types import Mode, OrdStatus, Purpose, Side
+from arbkit.core.types import Fill, Mode, OrdStatus, Purpose, Side
 
 
 def sent(rig):
@@ -71,3 +73,60 @@ def test_what_is_only_told(kit) -> None:
         small.run(30)
         assert (sent(small), small.log.of("alarm.leftover")) == ([], [])
         assert small.desk.reducing.told() == []
+
+
+TRIANGLE = ("BTC-USDT", "ETH-USDT", "ETH-BTC")
+
+
+@pytest.mark.parametrize(("left", "side", "px"), [("0.18", Side.SELL, 200.0), ("-0.18", Side.BUY, 40.0)])
+def test_what_is_left_does_not_become_another_position(kit, left: str, side: Side, px: float) -> None:
+    """Where deals trade BTC too, ETH is traded off for USDT, also at a worse price: BTC would be left then."""
+    rig = kit.rig(kit.venue("aa", symbols=TRIANGLE), strategies=[kit.strategy(one) for one in TRIANGLE]).boot()
+    rig.book("aa:BTC-USDT", 1.0, 1.01)
+    rig.book("aa:ETH-BTC", px, px + 0.01)
+    rig.desk.leftovers.add("aa:main", "BTC", Decimal("0.0001"))
+    rig.desk.leftovers.add("aa:main", "ETH", Decimal(left))
+    rig.run(9)
+    (intent,) = sent(rig)
+    assert (intent.instrument, intent.side, intent.qty) == ("aa:ETH-USDT", side, Decimal("0.18"))
+
+
+@pytest.mark.parametrize(("bid", "ask", "best"), [("0.0093", "0.0094", "aa"), ("0.0110", "0.0111", "bb")])
+def test_markets_of_different_quotes_are_compared_by_their_worth(kit, bid: str, ask: str, best: str) -> None:
+    """A purchase of ETH for USDT or for BTC, which is worth 10,000 USDT: the cheaper one, not the smaller number."""
+    symbols = {"aa": ("ETH-BTC", "BTC-USDT"), "bb": ("ETH-USDT",)}
+    venues = [kit.venue(name, symbols=listed) for name, listed in symbols.items()]
+    for venue in venues:
+        venue.instrument = small(venue.instrument)
+    rig = kit.rig(*venues, strategies=[kit.strategy(one) for listed in symbols.values() for one in listed]).boot()
+    rig.book("aa:BTC-USDT", 9_999.0, 10_001.0)
+    rig.book("aa:ETH-BTC", float(bid), float(ask))
+    rig.desk.leftovers.add("bb:main", "ETH", Decimal("-0.18"))
+    rig.run(9)
+    assert [intent.instrument[:2] for intent in sent(rig)] == [best]
+
+
+def small(made):
+    """The same instruments with a small price step, and no minimum in the quote asset."""
+    return lambda symbol="BTC-USDT": replace(made(symbol), tick=Decimal("0.0001"), min_notional=Decimal(0))
+
+
+def test_a_fill_without_a_deal_leaves_both_assets_of_its_pair(kit) -> None:
+    """ETH bought for BTC, where deals end in USDT: BTC is short. Where BTC is what deals gain, only ETH is left."""
+    venue = kit.venue("aa")
+    fill = Fill(
+        account="aa:main",
+        instrument="aa:ETH-BTC",
+        side=Side.BUY,
+        qty=Decimal(2),
+        px=Decimal("0.04"),
+        fee=Decimal("0.001"),
+        fee_asset="BTC",
+        trade_id="1",
+        order_id="1",
+        cl_ord_id="",
+    )
+    for positions, left in (({"ETH", "BTC"}, {"ETH": 2, "BTC": Decimal("-0.081")}), ({"ETH"}, {"ETH": 2})):
+        book = Leftovers(lambda held, asset: Decimal(1), "USDT")
+        book.book([booked_fill(fill, venue.instrument("ETH-BTC"), positions, 0)])
+        assert {asset: book.of(asset) for asset in book.assets()} == left

@@ -73,20 +73,30 @@ trim(Ladder *self)
     }
 }
 
-/* Where a key is, or would be: the first that is not below. Most changes are near the best price, at the end. */
+/* Where a key is, or would be: the first that is not below. The search begins at `near`. */
 static Py_ssize_t
-find(const Ladder *self, double key)
+find(const Ladder *self, double key, Py_ssize_t near)
 {
     const double *keys = self->keys;
-    Py_ssize_t low = 0, high = self->held, step = 4;
-    while (high > 0) {
-        Py_ssize_t at = high > step ? high - step : 0;
-        if (keys[at] < key) {
-            low = at + 1;
-            break;
+    Py_ssize_t low = 0, high = self->held, step = 1;
+    if (near < high && keys[near] < key) {
+        low = near + 1;
+        while (low + step < high && keys[low + step] < key) {
+            low += step + 1;
+            step *= 2;
         }
-        high = at;
-        step *= 2;
+        high = low + step < high ? low + step : high;
+    } else {
+        high = near;
+        while (high > 0) {
+            Py_ssize_t at = high > step ? high - step : 0;
+            if (keys[at] < key) {
+                low = at + 1;
+                break;
+            }
+            high = at;
+            step *= 2;
+        }
     }
     while (low < high) {
         Py_ssize_t middle = low + (high - low) / 2;
@@ -99,21 +109,40 @@ find(const Ladder *self, double key)
     return low;
 }
 
-/* Set the size at a key. There is room for one more. */
-static void
-set(Ladder *self, double key, double size)
+/* Set the sizes of the first levels, as many as go away from the best price, at most FEW: their number. What is new is
+   put in by one move. There is room. `*near` is where to look first, then where the last one was. */
+static Py_ssize_t
+set(Ladder *self, const Pair *pairs, Py_ssize_t count, Py_ssize_t *near)
 {
-    Py_ssize_t at = find(self, key);
-    if (at < self->held && self->keys[at] == key) {
-        self->sizes[at] = size;
-    } else if (size != 0.0) {
-        size_t above = (size_t)(self->held - at) * sizeof(double);
-        memmove(self->keys + at + 1, self->keys + at, above);
-        memmove(self->sizes + at + 1, self->sizes + at, above);
-        self->keys[at] = key;
-        self->sizes[at] = size;
-        self->held++;
+    Py_ssize_t places[FEW], fresh[FEW], added = 0, at = *near, done = 0;
+    double last = 0.0;
+    for (; done < count && done < FEW; done++) {
+        double key = self->sign * pairs[done].px;
+        if (done > 0 && key >= last) {
+            break;
+        }
+        last = key;
+        at = find(self, key, at);
+        if (at < self->held && self->keys[at] == key) {
+            self->sizes[at] = pairs[done].qty;
+        } else if (pairs[done].qty != 0.0) {
+            places[added] = at;
+            fresh[added++] = done;
+        }
     }
+    Py_ssize_t end = self->held;
+    for (Py_ssize_t one = 0; one < added; one++) {
+        Py_ssize_t from = places[one], to = from + added - one;
+        size_t above = (size_t)(end - from) * sizeof(double);
+        memmove(self->keys + to, self->keys + from, above);
+        memmove(self->sizes + to, self->sizes + from, above);
+        self->keys[to - 1] = self->sign * pairs[fresh[one]].px;
+        self->sizes[to - 1] = pairs[fresh[one]].qty;
+        end = from;
+    }
+    self->held += added;
+    *near = at;
+    return done;
 }
 
 static void
@@ -149,6 +178,15 @@ sweep(Ladder *self)
 }
 
 /* --- change and replace --- */
+
+static PyObject *
+best_px(const Ladder *self)
+{
+    if (self->held == 0) {
+        return PyFloat_FromDouble(self->sign > 0.0 ? 0.0 : (double)INFINITY);
+    }
+    return PyFloat_FromDouble(self->sign * self->keys[self->held - 1]);
+}
 
 /* The pairs of the second argument. Rows are read where they are: they outlive the call, in which no other code runs. */
 static int
@@ -197,8 +235,9 @@ ladder_change(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
     }
     self->changes++;
-    for (Py_ssize_t at = 0; at < found.count; at++) {
-        set(self, self->sign * pairs[at].px, pairs[at].qty);
+    Py_ssize_t near = self->held;
+    for (Py_ssize_t at = 0; at < found.count;) {
+        at += set(self, pairs + at, found.count - at, &near);
     }
     pairs_free(&found);
     while (self->held > 0 && self->sizes[self->held - 1] == 0.0) {
@@ -209,7 +248,7 @@ ladder_change(PyObject *module, PyObject *const *args, Py_ssize_t count)
     } else {
         trim(self);
     }
-    Py_RETURN_NONE;
+    return best_px(self);
 }
 
 /* Sort by key; equal ones keep their order. `spare` is as large. */
@@ -327,7 +366,7 @@ ladder_replace(PyObject *module, PyObject *const *args, Py_ssize_t count)
     } else {
         swept(self);
     }
-    Py_RETURN_NONE;
+    return best_px(self);
 }
 
 /* --- what a reader sees --- */
@@ -403,7 +442,7 @@ ladder_size_at(PyObject *op, PyObject *px)
     if (PyErr_Occurred()) {
         return NULL;
     }
-    Py_ssize_t at = find(self, key);
+    Py_ssize_t at = find(self, key, self->held);
     return PyFloat_FromDouble(at < self->held && self->keys[at] == key ? self->sizes[at] : 0.0);
 }
 
@@ -457,12 +496,8 @@ ladder_iter(PyObject *op)
 static PyObject *
 get_best_px(PyObject *op, void *unused)
 {
-    const Ladder *self = (const Ladder *)op;
     (void)unused;
-    if (self->held == 0) {
-        return PyFloat_FromDouble(self->sign > 0.0 ? 0.0 : (double)INFINITY);
-    }
-    return PyFloat_FromDouble(self->sign * self->keys[self->held - 1]);
+    return best_px((const Ladder *)op);
 }
 
 static PyObject *

@@ -28,7 +28,9 @@ fill(PyObject *module)
     State *state = PyModule_GetState(module);
     state->px = PyUnicode_InternFromString("px");
     state->qty = PyUnicode_InternFromString("qty");
-    if (state->px == NULL || state->qty == NULL || import_from("msgspec", "Raw", &state->raw) < 0 ||
+    state->bids = PyUnicode_InternFromString("bids");
+    state->asks = PyUnicode_InternFromString("asks");
+    if (state->px == NULL || state->qty == NULL || state->bids == NULL || state->asks == NULL || import_from("msgspec", "Raw", &state->raw) < 0 ||
         import_from("arbkit.core.types", "Level", &state->level) < 0 ||
         make_type(module, &rows_spec, &state->rows_type) < 0 ||
         make_type(module, &ladder_spec, &state->ladder_type) < 0 ||
@@ -61,6 +63,8 @@ clear(PyObject *module)
     Py_CLEAR(state->raw);
     Py_CLEAR(state->px);
     Py_CLEAR(state->qty);
+    Py_CLEAR(state->bids);
+    Py_CLEAR(state->asks);
     return 0;
 }
 
@@ -72,13 +76,17 @@ release(void *module)
 
 static PyMethodDef functions[] = {
     {"change", (PyCFunction)(void (*)(void))ladder_change, METH_FASTCALL,
-     "change($module, ladder, levels, /)\n--\n\nSet absolute sizes. 0 deletes, also a level that is not there."},
+     "change($module, ladder, levels, /)\n--\n\nSet absolute sizes. 0 deletes, also a level that is not there.\n"
+     "Returns the best price."},
     {"replace", (PyCFunction)(void (*)(void))ladder_replace, METH_FASTCALL,
      "replace($module, ladder, levels, keep=0, most=0, /)\n--\n\nTake these levels in place of all that was there."},
     {"rows", (PyCFunction)(void (*)(void))rows_read, METH_FASTCALL,
      "rows($module, value, otherwise, /)\n--\n\n"
      "The levels of a msgspec.Raw that holds [[price, size, ...], ...] in its plain form. Other text is given to\n"
      "otherwise(value). A value that is no msgspec.Raw is returned as it is."},
+    {"reader", rows_reader, METH_O,
+     "reader($module, otherwise, /)\n--\n\n"
+     "A function of a message that reads its attributes bids and asks, as rows(value, otherwise) does."},
     {NULL, NULL, 0, NULL},
 };
 

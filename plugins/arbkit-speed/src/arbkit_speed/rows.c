@@ -67,6 +67,9 @@ typedef struct {
 static inline void
 skip_space(Text *text)
 {
+    if (text->at < text->end && *text->at > ' ') {
+        return; /* nearly always */
+    }
     while (text->at < text->end &&
            (*text->at == ' ' || *text->at == '\n' || *text->at == '\r' || *text->at == '\t')) {
         text->at++;
@@ -102,6 +105,25 @@ nearest(const char *from, Py_ssize_t length, double *value)
     return 1;
 }
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Eight digits at once: their value, or UINT32_MAX if one is no digit. There are eight characters. */
+static inline uint32_t
+eight(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    const uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0), six = UINT64_C(0x0606060606060606);
+    if ((word & high) != UINT64_C(0x3030303030303030) || ((word + six) & high) != UINT64_C(0x3030303030303030)) {
+        return UINT32_MAX;
+    }
+    word = ((word & UINT64_C(0x0F0F0F0F0F0F0F0F)) * 2561) >> 8;
+    word = ((word & UINT64_C(0x00FF00FF00FF00FF)) * 6553601) >> 16;
+    return (uint32_t)(((word & UINT64_C(0x0000FFFF0000FFFF)) * UINT64_C(42949672960001)) >> 32);
+}
+#else
+#define eight(at) UINT32_MAX
+#endif
+
 /* A number without sign and exponent: 1, or 0 if it is not plain. */
 static inline int
 number(Text *text, double *value)
@@ -119,6 +141,9 @@ number(Text *text, double *value)
     }
     if (at < end && *at == '.') {
         const char *fraction = ++at;
+        for (uint32_t some; end - at >= 8 && (some = eight(at)) != UINT32_MAX; at += 8) {
+            digits = 100000000 * digits + some;
+        }
         while (at < end && *at >= '0' && *at <= '9') {
             digits = 10 * digits + (uint64_t)(*at++ - '0');
         }
@@ -263,6 +288,48 @@ rows_read(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return Py_NewRef(args[0]);
     }
     return read_raw(state, args[0], args[1]);
+}
+
+/* One attribute of a message: 0, or -1 with an error. */
+static int
+read_side(State *state, PyObject *message, PyObject *name, PyObject *otherwise)
+{
+    PyObject *value = PyObject_GetAttr(message, name);
+    if (value == NULL) {
+        return -1;
+    }
+    int done = 0;
+    if ((PyObject *)Py_TYPE(value) == state->raw) {
+        PyObject *levels = read_raw(state, value, otherwise);
+        done = levels == NULL ? -1 : PyObject_SetAttr(message, name, levels);
+        Py_XDECREF(levels);
+    }
+    Py_DECREF(value);
+    return done;
+}
+
+/* What `reader` returns is called with a message. `bound`: the module and `otherwise`. */
+static PyObject *
+read_sides(PyObject *bound, PyObject *message)
+{
+    State *state = PyModule_GetState(PyTuple_GetItem(bound, 0));
+    PyObject *otherwise = PyTuple_GetItem(bound, 1);
+    if (read_side(state, message, state->bids, otherwise) < 0 ||
+        read_side(state, message, state->asks, otherwise) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef sides = {"sides", read_sides, METH_O, "Read the attributes bids and asks of a message."};
+
+PyObject *
+rows_reader(PyObject *module, PyObject *otherwise)
+{
+    PyObject *bound = PyTuple_Pack(2, module, otherwise);
+    PyObject *result = bound == NULL ? NULL : PyCFunction_NewEx(&sides, bound, NULL);
+    Py_XDECREF(bound);
+    return result;
 }
 
 /* --- levels of any kind --- */

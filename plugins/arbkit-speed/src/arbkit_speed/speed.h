@@ -43,11 +43,14 @@ typedef struct {
     PyObject *raw;   /* msgspec.Raw */
     PyObject *px;    /* the names of a level's attributes */
     PyObject *qty;
+    PyObject *bids; /* and of a message's */
+    PyObject *asks;
 } State;
 
 /* rows.c */
 extern PyType_Spec rows_spec;
 PyObject *rows_read(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *rows_reader(PyObject *module, PyObject *otherwise);
 void pairs_init(Pairs *found);
 void pairs_free(Pairs *found);
 int pairs_gather(State *state, PyObject *levels, Pairs *found);
