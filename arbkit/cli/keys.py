@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from arbkit.cli import CREDENTIALS, OK, UNREACHABLE, settings
+from arbkit.cli import CREDENTIALS, INTERRUPTED, OK, UNREACHABLE, settings
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option, table
 from arbkit.config import vault as vaults
@@ -230,7 +230,7 @@ def remove(venue: str, yes: bool, environment: str | None, vault_file: Path | No
             raise CredentialsError(f"the vault {path} has no key {entry}; it has {there}")
         if not yes and not click.confirm(f"Remove {', '.join(names)} from {path}?", err=True):
             say("nothing was removed")
-            return OK
+            return INTERRUPTED
         for name in names:
             del vault.entries[name]
         vault.save()
