@@ -324,6 +324,8 @@ class Desk:
         session = link.session
         try:
             outputs = session.receive(data, now_ns)
+            if type(outputs) is not list and type(outputs) is not tuple:
+                outputs = tuple(outputs)  # a generator raises here
         except Exception as error:  # the boundary to plugin code, as in ``Guard.run``
             self.guard.fault(link, error)
             self._faults(now_ns)
@@ -341,7 +343,7 @@ class Desk:
     def _timed(self, link: Link, data: str | bytes, now_ns: int, probe: Callable[[], int]) -> None:
         """``frame`` for one in so many, of which the time is taken."""
         began = probe()
-        outputs = self.guard.run(link, link.session.receive, data, now_ns)
+        outputs = self.guard.listed(link, link.session.receive, data, now_ns)
         decoded = probe()
         if outputs is None:
             self._faults(now_ns)
@@ -637,7 +639,7 @@ class Desk:
         """Call into a session under the guard and act on what it says. The last argument is the time."""
         now_ns = args[-1]
         assert isinstance(now_ns, int)
-        outputs = self.guard.run(link, call, *args)
+        outputs = self.guard.listed(link, call, *args)
         if outputs is None:
             self._faults(now_ns)
             return ()
@@ -683,7 +685,7 @@ class Desk:
         link, answer, what, sent_ns = matched.link, matched.answer, matched.what, matched.sent_ns
         venue = self.venues[link.spec.venue]
         if matched.refusal is not None:
-            said = self.guard.run(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
+            said = self.guard.listed(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
             for out in said:
                 if isinstance(out, RateReport):
                     self.intake.rate(venue.rest, out, now_ns)
@@ -766,7 +768,7 @@ class Desk:
                     self._drop(link, "too many unreadable frames")
             elif isinstance(error, RemoteProtocolError):
                 self._drop(link, why)
-            else:
+            elif link.phase is not Phase.QUARANTINED:  # of a REST link, answers may be under way
                 reason = f"plugin fault: {brief(error)}"
                 self.counters.alarms["plugin_fault"] += 1
                 self.log("link.quarantined", link=name, why=reason)
