@@ -52,7 +52,7 @@ class Context:
     def native(self, instrument_id: str) -> str:
         """The venue's name of an instrument."""
         known = self.catalogue.get(instrument_id)
-        if known is not None:
+        if known is not None and known.native:  # one that has left the venue's list has none
             return known.native
         native = self._spell(instrument_id.partition(":")[2])
         self.asked[native] = instrument_id

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from arbkit.core.desk import Desk
+from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.supervisor import Ending
 from arbkit.core.types import Mode, plain
 from arbkit.monitor.words import amounts
@@ -20,8 +21,8 @@ _MOST = 12
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
-    """0 ok, 1 a strategy failed, 3 credentials, 4 no venue reached, 5 risk stop, 6 something unresolved, held or open,
-    130 ended by a second stop with nothing left."""
+    """0 ok, 1 a strategy failed, 2 one could not begin, 3 credentials, 4 no venue reached, 5 risk stop, 6 something
+    unresolved, held or open, 130 ended by a second stop with nothing left."""
     if desk.unresolved() or desk.held() or desk.interrupted.waiting or desk.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:
@@ -32,7 +33,8 @@ def exit_code(desk: Desk, ending: Ending) -> int:
         return 4
     if desk.gate.mode() is not Mode.ACTIVE:
         return 5
-    return 1 if any(running.failed for running in desk.engine.strategies) else 0
+    errors = [running.error for running in desk.engine.strategies if running.failed]
+    return 2 if any(isinstance(error, ConfigError) for error in errors) else 1 if errors else 0
 
 
 def last_line(desk: Desk) -> dict[str, Any]:

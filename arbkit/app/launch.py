@@ -31,13 +31,14 @@ from arbkit.core.errors import ConfigError
 from arbkit.core.log import Log
 from arbkit.core.protocols import Exchange, Strategy
 from arbkit.core.runtime.clock import Clock, seed
+from arbkit.core.runtime.dialing import tls_context
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.runtime.locks import AccountLocks
 from arbkit.core.runtime.supervisor import Ending, Runtime
 from arbkit.core.runtime.supervisor import run as supervise
 from arbkit.core.runtime.tape_file import TapeFile
-from arbkit.core.runtime.transport import tls_context
 from arbkit.core.tape import TapeHead, TapeWriter
+from arbkit.core.types.exact import exactly
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.history.writer import History
 from arbkit.monitor.board import Board
@@ -51,6 +52,7 @@ __all__ = ["Finished", "account_locks", "run", "start"]
 LoopFactory = Callable[[], AbstractEventLoop]
 
 
+@exactly()
 def run(
     config: Config,
     strategy: Strategy,
@@ -150,6 +152,7 @@ class Finished(Struct):
     """For each venue why it could not trade at the end, "" = it could."""
 
 
+@exactly()
 def start(
     plan: RunPlan,
     strategy: Strategy,

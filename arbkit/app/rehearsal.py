@@ -21,9 +21,9 @@ from arbkit.app.recovery import open_journal
 from arbkit.core.desk import Desk
 from arbkit.core.protocols import Exchange, Signer, Strategy, View
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.dialing import tls_context
 from arbkit.core.runtime.journal_file import StateFolder
 from arbkit.core.runtime.supervisor import Runtime, run
-from arbkit.core.runtime.transport import tls_context
 from arbkit.core.types import Catalogue, Instrument, Opportunity
 
 __all__ = ["WAIT_S", "Looker", "Rehearsal", "hold", "of_each_venue", "prepared", "rehearse"]

@@ -16,12 +16,14 @@ from arbkit.config.load import StrategyConfig
 from arbkit.core.errors import ConfigError, RemoteProtocolError
 from arbkit.core.tape import ReplayPort, TapeReader
 from arbkit.core.tape import replay as replay_tape
+from arbkit.core.types.exact import exactly
 from arbkit.core.venues.signer import AnyKey
 from arbkit.plugins.registry import Registry
 
 __all__ = ["replay"]
 
 
+@exactly()
 def replay(path: str, registry: Registry, named: str | None = None) -> dict[str, Any]:
     """Replay the tape ``path``. Returns the hash of the replayed commands and the recorded one; ``same`` compares
     them.

@@ -383,7 +383,7 @@ def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
 
 
 def _check_ca_file(file: str, reader: Reader, signed: bool) -> None:
-    from arbkit.core.runtime.transport import tls_context  # imported late: it loads asyncio, and most files have no CA
+    from arbkit.core.runtime.dialing import tls_context  # imported late: it loads asyncio, and most files have no CA
 
     try:
         tls_context(file)

@@ -21,6 +21,7 @@ from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
+from arbkit.core.intake import Intake, contained_ns
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
@@ -49,17 +50,12 @@ from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.trading.view import DeskView
 from arbkit.core.types import (
     NEVER,
-    AccountStatus,
     Ask,
     AskKind,
-    AssetStatus,
     Balance,
-    BookLost,
     BookUpdate,
     CancelOrder,
     Catalogue,
-    ClockSample,
-    FeeUpdate,
     HttpAnswer,
     InstrumentUpdate,
     Listing,
@@ -68,12 +64,9 @@ from arbkit.core.types import (
     NoAnswer,
     Notice,
     OrderAbsent,
-    OrderUpdate,
-    OrdStatus,
     QueryOrder,
     RateReport,
     Ready,
-    RejectReason,
     Role,
     Send,
     Tif,
@@ -89,12 +82,6 @@ __all__ = ["Desk", "Setup"]
 
 SECOND = 1_000_000_000
 _UP = Phase.UP
-_RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
-"""Refusals that an up-to-date catalogue would have prevented."""
-READ_NS = 15 * SECOND
-"""A balance may be read so long before its answer is here."""
-_MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROTTLED, *_RULES})
-"""Refusals that say something about the venue, or about what we believe of it."""
 SAMPLED = 15
 """One frame of a link in so many + 1 (a power of two) is timed, and one decision. Each order is."""
 JUMP_NS = SECOND
@@ -238,6 +225,7 @@ class Desk:
             self.engine,
             self.callbacks,
             self.interrupted,
+            bool(setup.unresolved or setup.interrupted),
             self.log,
             now_ns,
         )
@@ -253,16 +241,22 @@ class Desk:
             self.log,
             now_ns,
         )
+        self.intake = Intake(
+            self.venues,
+            self.catalogue,
+            self.books,
+            self.ledger,
+            self.view,
+            self.identity,
+            self.watchdog,
+            self.requests,
+            self.tracker,
+            self.engine,
+            self.counters,
+            self.log,
+        )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            BookLost: self._on_book_lost,
-            OrderUpdate: self._on_order_update,
-            Balance: self._on_balance,
-            FeeUpdate: self._on_fee,
-            InstrumentUpdate: self._on_instrument,
-            AssetStatus: self._on_asset,
-            AccountStatus: self._on_account,
-            ClockSample: self._on_clock,
-            RateReport: self._on_rate,
+            **self.intake.takers,
             Notice: self._on_notice,
             Ready: self._on_ready,
             Send: self._on_send,
@@ -336,8 +330,12 @@ class Desk:
             self.guard.fault(link, error)
             self._faults(now_ns)
             return
-        if outputs:
-            self._outputs(link, outputs, now_ns)
+        for out in outputs or ():
+            if type(out) is BookUpdate:
+                if link.books.update(out, link.watch, now_ns):
+                    self._behind(link, out, now_ns)
+            else:
+                self._output(link, out, now_ns, 0)
         if session.due_ns < link.due_ns:
             self._dirty = True
             self.dialer.settle(link, now_ns)
@@ -359,13 +357,13 @@ class Desk:
 
     def read_end(self, link_id: str, now_ns: int) -> None:
         """No more messages in this read: decide."""
-        if (
-            self.market.touched
-            or self.sender.pending
-            or self.sender.refused
-            or self.guard.raised
-            or self.callbacks.changed
-        ):
+        market, sender = self.market, self.sender
+        if market.touched:
+            if market.moved or self.engine.asks_more:
+                self._end(now_ns)
+                return
+            market.touched.clear()
+        if sender.pending or sender.refused or self.guard.raised or self.callbacks.changed:
             self._end(now_ns)
 
     def activity(self, link_id: str, now_ns: int) -> None:
@@ -621,29 +619,37 @@ class Desk:
         return outputs
 
     def _outputs(self, link: Link, outputs: Sequence[Any], now_ns: int, sent_ns: int = 0) -> None:
-        """Route what a session said. ``sent_ns``: when the question it answers was sent, 0 = none was."""
+        """Act on what a session said. ``sent_ns``: when the question it answers was sent, 0 = none was."""
         for out in outputs:
-            kind = type(out)
-            if kind is BookUpdate:
-                if link.books.update(out, link.watch, now_ns):
-                    transit_ns = link.books.by_id[out.instrument].transit_ns
-                    self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
-                    self.venues[link.spec.venue].clock_doubted(now_ns)
-                    self._dirty = True
-            elif kind is OrderAbsent:
-                self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
-            elif kind is Listing:
-                for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
-                    self.engine.changed(known, now_ns)
-            elif kind is Trade:
-                if link.books is self.market:  # an heir tells what the old connection tells too
-                    self.callbacks.traded(out, now_ns)
-            elif kind is TopUpdate:
-                self._on_top(link, out, now_ns)
-            elif (handler := self._handlers.get(kind)) is not None:
-                self._dirty = True
-                self._moved.add(link.spec.venue)
-                handler(link, out, now_ns)
+            self._output(link, out, now_ns, sent_ns)
+
+    def _output(self, link: Link, out: Any, now_ns: int, sent_ns: int) -> None:
+        """Route one of them."""
+        kind = type(out)
+        if kind is BookUpdate:
+            if link.books.update(out, link.watch, now_ns):
+                self._behind(link, out, now_ns)
+        elif kind is TopUpdate:
+            self._on_top(link, out, now_ns)
+        elif kind is OrderAbsent:
+            self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
+        elif kind is Listing:
+            for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
+                self.engine.changed(known, now_ns)
+        elif kind is Trade:
+            if link.books is self.market:  # an heir tells what the old connection tells too
+                self.callbacks.traded(out, now_ns)
+        elif (handler := self._handlers.get(kind)) is not None:
+            self._dirty = True
+            self._moved.add(link.spec.venue)
+            handler(link, out, now_ns)
+
+    def _behind(self, link: Link, update: BookUpdate, now_ns: int) -> None:
+        """The link has just turned late."""
+        transit_ns = link.books.by_id[update.instrument].transit_ns
+        self.log("link.behind", link=link.spec.link, ms=transit_ns / 1e6)
+        self.venues[link.spec.venue].clock_doubted(now_ns)
+        self._dirty = True
 
     def _answered(self, matched: Answered, now_ns: int) -> None:
         """A matched answer: rate limits first, then what the session makes of it."""
@@ -653,7 +659,7 @@ class Desk:
             said = self.guard.listed(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
             for out in said:
                 if isinstance(out, RateReport):
-                    self._on_rate(venue.rest, out, now_ns)
+                    self.intake.rate(venue.rest, out, now_ns)
                 elif isinstance(out, Notice):
                     self._on_notice(venue.rest, out, now_ns)
             if matched.repeated:
@@ -677,12 +683,12 @@ class Desk:
         """A poll was answered. ``whole``: all that the answer says; what it leaves out is not there any more."""
         if kind is AskKind.CATALOGUE:
             for gone in venue.unlisted(whole) if whole else ():
-                self._on_instrument(venue.rest, InstrumentUpdate(gone), now_ns)
+                self.intake.instrument(venue.rest, InstrumentUpdate(gone), now_ns)
             self.startup.select(now_ns)
         elif kind is AskKind.BALANCES and whole:
             listing = [out for out in whole if isinstance(out, Balance)]
             exch_ns = max((report.exch_ns for report in listing), default=0)
-            self.ledger.listed(venue.account, listing, self._contained_ns(venue, exch_ns, now_ns))
+            self.ledger.listed(venue.account, listing, contained_ns(venue, exch_ns, now_ns))
 
     def _drop(self, link: Link, reason: str) -> None:
         """End a connection; its books are not waited for."""
@@ -762,95 +768,6 @@ class Desk:
         """A faster best bid and ask; its frames often have no exchange timestamp."""
         if top.exch_ns > 0 or not link.watch.undatable(now_ns):
             link.books.overlay(top)
-
-    def _on_book_lost(self, link: Link, lost: BookLost, now_ns: int) -> None:
-        link.counted.gaps += 1
-        self.venues[link.spec.venue].health.mishap("lost books", health.BOOK_LOST, now_ns)
-        self.log("book.lost", instrument=lost.instrument, why=lost.reason)
-        link.books.lose(lost.instrument, lost.reason)
-
-    def _on_order_update(self, link: Link, update: OrderUpdate, now_ns: int) -> None:
-        if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
-            self.venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
-            self.counters.alarms["credentials"] += 1
-        if update.reason in _MISHAPS and update.ord_status in (OrdStatus.REJECTED, OrdStatus.UNKNOWN):
-            throttled = update.reason is RejectReason.THROTTLED
-            name, points = ("throttled orders", health.THROTTLED) if throttled else ("refused orders", health.REFUSED)
-            self.venues[link.spec.venue].health.mishap(name, points, now_ns)
-        if update.reason in _RULES and update.ord_status is OrdStatus.REJECTED and not update.about_cancel:
-            self.venues[link.spec.venue].rules_doubted(now_ns)
-        elif update.reason is RejectReason.CLOCK:
-            self.venues[link.spec.venue].clock_doubted(now_ns)
-        known = self.tracker.report(update, now_ns)
-        if known is not None:
-            self.engine.changed(known, now_ns)
-
-    def _on_balance(self, link: Link, report: Balance, now_ns: int) -> None:
-        venue = self.venues[link.spec.venue]
-        self.ledger.balance(report, self._contained_ns(venue, report.exch_ns, now_ns))
-
-    @staticmethod
-    def _contained_ns(venue: Venue, exch_ns: int, now_ns: int) -> int:
-        """A balance with this venue time, that came now, has all movements before the returned one; 0 = unknown."""
-        if exch_ns:
-            return exch_ns - SECOND  # fills and balances are not stamped at one moment
-        if not venue.clock.known:
-            return 0
-        return venue.clock.venue_ns(now_ns) - venue.clock.error_ns - READ_NS - venue.exchange.capabilities.lookup_lag_ns
-
-    def _on_fee(self, link: Link, fee: FeeUpdate, now_ns: int) -> None:
-        fees = self.venues[link.spec.venue].fees
-        if fees.get(fee.instrument) != fee:
-            fees[fee.instrument] = fee
-            self.view.version += 1
-
-    def _on_instrument(self, link: Link, update: InstrumentUpdate, now_ns: int) -> None:
-        new = update.instrument
-        old = self.catalogue.get(new.id)
-        if new == old:
-            return
-        self.catalogue.add(new)
-        self.view.version += 1
-        if old is not None and old.rules != new.rules:
-            self.venues[new.venue].refusals.changed(new.id)
-        if old is not None and old.tradable is not new.tradable and new.id in self.books:
-            self.log("instrument.changed", instrument=new.id, tradable=new.tradable, status=new.status)
-
-    def _on_asset(self, link: Link, status: AssetStatus, now_ns: int) -> None:
-        assets = self.venues[link.spec.venue].assets
-        if assets.get(status.asset) == status:
-            return
-        assets[status.asset] = status
-        self.identity.told(link.spec.venue, status.asset, status.contracts)
-        self.view.version += 1
-
-    def _on_account(self, link: Link, status: AccountStatus, now_ns: int) -> None:
-        venue = self.venues[link.spec.venue]
-        if status.account != venue.account:
-            return
-        before, warnings = venue.readiness.problem, venue.account_said(status)
-        if venue.readiness.problem not in ("", before):
-            self.log("venue.account", venue=link.spec.venue, problem=venue.readiness.problem)
-        for warning in warnings:
-            self.log("venue.account", venue=link.spec.venue, warning=warning)
-
-    def _on_clock(self, link: Link, sample: ClockSample, now_ns: int) -> None:
-        name, venue = link.spec.venue, self.venues[link.spec.venue]
-        first = not venue.clock.known
-        wrong_ns = venue.clock_sample(sample, now_ns)
-        if first:
-            self.ledger.began(venue.account, venue.began_ns)
-        if wrong_ns is not None:
-            self.log("clock.wrong", venue=name, offset_ms=wrong_ns / 1e6)
-        self.watchdog.clock(name, venue.clock.offset_ns)
-
-    def _on_rate(self, link: Link, report: RateReport, now_ns: int) -> None:
-        venue = link.spec.venue
-        self.venues[venue].throttle.report(report, now_ns)
-        self.requests.freed(venue, now_ns)
-        if report.until_ns > now_ns:
-            ms = (report.until_ns - now_ns) / 1e6
-            self.log("venue.throttled", venue=venue, bucket=report.bucket, ms=ms)
 
     def _on_notice(self, link: Link, notice: Notice, now_ns: int) -> None:
         self.log("venue.notice", venue=notice.venue, text=notice.text)

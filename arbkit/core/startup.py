@@ -18,7 +18,7 @@ from arbkit.core.log import Log
 from arbkit.core.market.books import Books
 from arbkit.core.trading.callbacks import Callbacks
 from arbkit.core.trading.engine import Engine
-from arbkit.core.trading.interrupted import InterruptedDeals
+from arbkit.core.trading.interrupted import InterruptedDeals, gone
 from arbkit.core.trading.running import RunningStrategy, read, wanted
 from arbkit.core.types import NEVER, Catalogue, Role, rest_link
 from arbkit.core.venues.guard import made, session_of, specs_of
@@ -57,9 +57,11 @@ class Startup:
         engine: Engine,
         callbacks: Callbacks,
         interrupted: InterruptedDeals,
+        owes: bool,
         log: Log,
         now_ns: int,
     ) -> None:
+        """``owes``: earlier runs left orders without proof, or open deals."""
         self._venues = venues
         self._catalogue = catalogue
         self._books = books
@@ -67,6 +69,7 @@ class Startup:
         self._engine = engine
         self._callbacks = callbacks
         self._interrupted = interrupted
+        self._owes = owes
         self._log = log
         self.due_ns = now_ns + START_NS
         self._trades: dict[str, None] = {}
@@ -114,8 +117,9 @@ class Startup:
 
     def _wanted(self, now_ns: int, *, everything: bool) -> tuple[dict[str, None], dict[str, None]]:
         """The books and the trades that the strategies want of the instruments known by now. One that cannot say so yet
-        is asked again when another venue comes; raises its ``ConfigError`` when all are known and it has never been
-        able to."""
+        is asked again when another venue comes. When all are known and it has never been able to, its ``ConfigError``
+        is raised; where earlier runs left something open, it only trades nothing: that must be proved and worked
+        off."""
         left = self._interrupted.instruments  # what an earlier run left open is worked off: it needs its books
         asked = dict.fromkeys(name for name in left if name in self._catalogue)
         trades: dict[str, None] = {}
@@ -134,7 +138,10 @@ class Startup:
                     self._callbacks.started(running, now_ns)
             except ConfigError as error:
                 if everything and not running.placed:
-                    raise
+                    if not self._owes:
+                        raise
+                    self._callbacks.out(running, error)
+                    continue
                 self._log("strategy.waits", strategy=running.name, why=str(error))
             except LookupError as error:
                 if everything:
@@ -144,7 +151,7 @@ class Startup:
             except Exception as error:  # a bug of that strategy; the others go on
                 self._engine.fault(running, error)
         strategies = self._engine.strategies
-        if strategies and all(running.failed and not running.placed for running in strategies):
+        if not self._owes and strategies and all(running.failed and not running.placed for running in strategies):
             raise ConfigError(
                 "; ".join(
                     f"strategy {running.name}: instruments() must return instruments of the catalogue; "
@@ -152,14 +159,17 @@ class Startup:
                     for running in strategies
                 )
             )
+        for name in left if everything else ():
+            if name not in self._catalogue:
+                self._catalogue.add(gone(name))
         return asked, trades
 
     def _tell_missed(self, running: RunningStrategy, *, nothing: bool) -> None:
-        """Symbols that the strategy asked for and that no venue lists. Raises ``ConfigError`` if it named nothing."""
+        """Symbols that the strategy asked for and cannot use. Raises ``ConfigError`` if it named nothing."""
         missed = []
-        for symbol in sorted(self._catalogue.missed):
+        for symbol, reason in sorted(self._catalogue.missed.items()):
             near = self._catalogue.like(symbol)
-            missed.append(f"no venue lists {symbol}" + (f", did you mean {near[0]}?" if near else ""))
+            missed.append(reason or f"no venue lists {symbol}" + (f", did you mean {near[0]}?" if near else ""))
         if nothing:
             why = "; ".join(missed) or 'return instruments of the catalogue, as catalogue.symbol("BTC-USDT")'
             raise ConfigError(f"strategy {running.name}: instruments() names no instrument: {why}")

@@ -191,6 +191,7 @@ _SAID: dict[str, Text] = {
     "run.metrics": (NOTE, "metrics at {url}"),
     "side.refused": (FAULT, "{instrument}: the venue refuses to {side}, left alone for {s:.0f} s: {why}"),
     "strategy.failed": (ALARM, "strategy {strategy} failed and is stopped: {error} ({where})"),
+    "strategy.out": (ALARM, "strategy {strategy} trades nothing: {why}; what earlier runs left is worked off"),
     "strategy.missed": (NOTE, "strategy {strategy}: {why}"),
     "strategy.slow": (FAULT, "strategy {strategy}: {hook} took {ms:.0f} ms, and all venues waited"),
     "strategy.waits": (NOTE, "strategy {strategy} waits: {why}"),

@@ -93,7 +93,7 @@ class SpreadArb(Strategy):
 
     asks = "top"
     symbols: Annotated[Sequence[str], Meta(min_length=1)] = ()
-    """Canonical names, as ``BTC-USDT``; each needs two venues."""
+    """Canonical names, as ``BTC-USDT``. One that fewer than two venues list is told and left out."""
     min_edge: Share = 0.001
     """Minimum net edge of a trade."""
     min_edge_immovable: Share = 0.005
@@ -136,7 +136,8 @@ class SpreadArb(Strategy):
         self._markets: dict[str, SpreadMarket] = {}
 
     def instruments(self, catalogue: Catalogue) -> Iterable[Instrument]:
-        """The instruments of the symbols on all venues. Raises ``ConfigError`` if a symbol is not on two venues."""
+        """The instruments of the symbols on all venues. A symbol that fewer than two venues list is left out; raises
+        ``ConfigError`` if none remains."""
         self._markets = {}
         self.near.clear()
         standing_ns = int(self.standing_s * 1e9)
@@ -146,7 +147,8 @@ class SpreadArb(Strategy):
                 found = f"only {listed[0].venue} has it" if listed else "no loaded venue has it"
                 near = catalogue.like(symbol)
                 hint = f" (did you mean {near[0]}?)" if near and not listed else ""
-                raise ConfigError(f"strategy {type(self).__name__}: {symbol} needs two venues, {found}{hint}")
+                catalogue.missed[symbol] = f"{symbol} needs two venues, {found}{hint}"
+                continue
             markets = [SpreadMarket(instrument) for instrument in listed]
             self._markets.update((market.id, market) for market in markets)
             for one, other in combinations(markets, 2):
@@ -154,6 +156,9 @@ class SpreadArb(Strategy):
                     there, back = SpreadPair(one, other, standing_ns), SpreadPair(other, one, standing_ns)
                     one.pairs.append((other, there, back))
                     other.pairs.append((one, back, there))
+        if not self._markets:
+            missed = "; ".join([catalogue.missed[symbol] for symbol in self.symbols])
+            raise ConfigError(f"strategy {type(self).__name__}: {missed}")
         return [market.instrument for market in self._markets.values()]
 
     def decide(self, view: View, touched: Sequence[str], now_ns: int) -> Sequence[Opportunity]:

@@ -249,6 +249,8 @@ def dust(deal: Deal, asset: str, qty: Decimal, view: View, loss: Decimal) -> boo
     """Whether ``qty`` of an asset is too small to trade on every leg's instrument, at the worst allowed price."""
     for leg in deal.legs:
         instrument = view.catalogue[leg.instrument]
+        if not instrument.native:
+            continue  # it has left the venue's list
         if asset == leg.base:
             size = qty
         elif asset == leg.quote:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from arbkit.core.desk import Desk
 from arbkit.core.types import NEVER, Dial, HttpAnswer, HttpRequest, NoAnswer, Secret
+from arbkit.core.types.exact import exactly
 from arbkit.sim.wire import Answer, Close, Ping, Request, SimFrame
 from arbkit.sim.world import World
 
@@ -77,7 +78,8 @@ class VirtualRun:
         """Start a process: a new desk on the same world."""
         self.life += 1
         self.blocked_ns = 0
-        self.desk = make(self, self.clock_ns)
+        with exactly():
+            self.desk = make(self, self.clock_ns)
 
     def crash(self) -> None:
         """The process is gone: nothing reaches its desk any more, and its sockets close. What it sent still arrives."""
@@ -238,6 +240,7 @@ class VirtualRun:
             answer = HttpAnswer(out.reply.status, headers, out.reply.body, sent_ns, self.clock_ns)
         self.desk.answered(ref, answer, self.clock_ns)
 
+    @exactly()
     def run(self, until_ns: int, done: Callable[[], bool] = lambda: False) -> None:
         """Run to ``until_ns`` of virtual time, or until ``done``."""
         events, world = self.events, self.world
@@ -267,6 +270,7 @@ class VirtualRun:
         """Run ``seconds`` of virtual time, or until ``done``."""
         self.run(self.now_ns + round(seconds * 1e9), done)
 
+    @exactly()
     def stop(self, seconds: float = 30.0) -> bool:
         """Stop the desk and run until it is idle, for at most ``seconds``. True if nothing is left open."""
         self.desk.stop(self.clock_ns)

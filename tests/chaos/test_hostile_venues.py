@@ -8,7 +8,7 @@ from random import Random
 import hostile
 import pytest
 
-from arbkit.core.desk import Desk
+from arbkit.core.intake import Intake
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -21,10 +21,10 @@ def test_a_lying_venue_stops_nothing(seed: int) -> None:
 def test_the_judge_sees_what_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that trusts a number of a venue is found."""
 
-    def trusting(self: Desk, link: object, notice: object, now_ns: int) -> None:
+    def trusting(self: Intake, link: object, notice: object, now_ns: int) -> None:
         raise OverflowError("a number of a venue")
 
-    monkeypatch.setattr(Desk, "_on_clock", trusting)
+    monkeypatch.setattr(Intake, "clock", trusting)
     assert "OverflowError" in hostile.judge(0)
 
 

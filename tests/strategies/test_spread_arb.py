@@ -75,7 +75,8 @@ def test_a_wrong_setting_is_named(settings, text):
 
 
 def test_a_symbol_needs_two_venues(made):
-    """The error names the venues that have it, and similar symbols."""
+    """The error names the venues that have it, and similar symbols. Beside another one it is left out, which is
+    told."""
     catalogue = made.view(
         made.instrument("a"), made.instrument("b"), made.instrument("a", "ETH-USDT"), made.instrument("b", "ETH-USDC")
     ).catalogue
@@ -83,6 +84,9 @@ def test_a_symbol_needs_two_venues(made):
         SpreadArb(symbols="ETH-USDT").instruments(catalogue)
     with pytest.raises(ConfigError, match=r"BTC-USTD needs two venues, no loaded venue has it \(did you mean BTC-USDT"):
         SpreadArb(symbols="BTC-USTD").instruments(catalogue)
+    known = [one.id for one in SpreadArb(symbols=("BTC-USDT", "ETH-USDT")).instruments(catalogue)]
+    assert known == ["a:BTC-USDT", "b:BTC-USDT"]
+    assert catalogue.missed["ETH-USDT"] == "ETH-USDT needs two venues, only a has it"
 
 
 def test_instruments_are_its_symbols_on_every_venue(view, made):

@@ -122,7 +122,8 @@ class Sender:
         self.journal_failed = ""
         """Why the journal cannot be written any more; "" = it can."""
         self.due_ns = NEVER
-        self._records: list[Record] = []
+        self.pending: list[Record] = []
+        """What waits to be written: see ``journal``."""
         self._written: deque[tuple[int, int]] = deque(maxlen=10_000)
         """Journal position and time of intents that are not on the disk yet."""
         self._held: deque[_Held] = deque()
@@ -257,7 +258,7 @@ class Sender:
         for out in granted:
             order, role = out.order, out.role
             link = "paper" if out.venue.paper is not None else out.link.spec.link
-            self._records.append(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
+            self.pending.append(Intent(at_ns=now_ns, order=order, channel=role.value, link=link))
             batches.setdefault((order.account, role), []).append(out)
         position = self.flush()
         self._written.append((position, now_ns))
@@ -376,17 +377,12 @@ class Sender:
 
     def journal(self, record: Record) -> None:
         """Written with the next intent, at the latest at the end of the turn."""
-        self._records.append(record)
-
-    @property
-    def pending(self) -> bool:
-        """Records wait to be written."""
-        return bool(self._records)
+        self.pending.append(record)
 
     def flush(self) -> int:
         """Write what waits. The journal's position after it; -1 when it cannot be written: then nothing new is begun,
         and what is open is ended from memory."""
-        records, self._records = self._records, []
+        records, self.pending = self.pending, []
         try:
             return self._port.journal(b"".join([encode_record(record) for record in records]))
         except JournalFailed as error:
@@ -399,7 +395,7 @@ class Sender:
     def end_turn(self) -> None:
         """Write what waits, and forget the probe of this turn."""
         self.sent_ns = 0
-        if self._records:
+        if self.pending:
             self.flush()
         if self._uncounted:
             self._hash_commands()

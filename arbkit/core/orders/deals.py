@@ -55,6 +55,8 @@ class DealState(Enum):
     raised, and the executor tries again from time to time, also in later runs."""
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # Enum hashes the name, in Python: each move looks up two
+
 
 class Outcome(Enum):
     """How a deal ended."""

@@ -13,9 +13,9 @@ from aiohttp import ClientTimeout, TraceConfig
 from yarl import URL
 
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.dialing import is_loopback
 from arbkit.core.runtime.inputs import Inputs
 from arbkit.core.runtime.reasons import cause, reveal
-from arbkit.core.runtime.transport import is_loopback
 from arbkit.core.types import HttpAnswer, HttpRequest, NoAnswer
 
 __all__ = ["HttpLink"]

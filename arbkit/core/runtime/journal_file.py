@@ -128,6 +128,9 @@ class JournalFile:
         self._reserve()
         self._wanted: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._soon: Callable[[Callable[[], object]], object] = _at_once
+        self._untold: list[tuple[int, bytes]] = []
+        """Written, and the thread is not woken for them yet."""
         self._on_durable: Callable[[int], object] = _ignore
         self._on_failure: Callable[[str], object] = _ignore
         self._on_fresh: Callable[[], object] | None = None
@@ -171,8 +174,11 @@ class JournalFile:
         on_durable: Callable[[int], object],
         on_failure: Callable[[str], object],
         on_fresh: Callable[[], object] | None = None,
+        soon: Callable[[Callable[[], object]], object] | None = None,
     ) -> None:
-        """Start the writer's thread. ``on_fresh()``: call ``take_fresh`` on the loop's thread."""
+        """Start the writer's thread. ``on_fresh()``: call ``take_fresh`` on the loop's thread. ``soon`` is the loop's
+        ``call_soon``: then the thread is woken after the turn, so that the orders of the turn do not wait for it."""
+        self._soon = soon or _at_once
         self._on_durable, self._on_failure, self._on_fresh = on_durable, on_failure, on_fresh
         self._thread = threading.Thread(target=self._write_out, name="arbkit-journal", daemon=True)
         self._thread.start()
@@ -193,8 +199,15 @@ class JournalFile:
         except OSError as error:
             self._rescue(record, error)
         self.position += len(record)
-        self._wanted.put((self.position, record))
+        self._untold.append((self.position, record))
+        if len(self._untold) == 1:
+            self._soon(self._wake)
         return self.position
+
+    def _wake(self) -> None:
+        told, self._untold = self._untold, []
+        for one in told:
+            self._wanted.put(one)
 
     def take_fresh(self) -> None:
         """Go on in the fresh file that the thread has made, which waits for it: so no record is written meanwhile, and
@@ -215,6 +228,7 @@ class JournalFile:
     def close(self) -> None:
         """Flush and close. Does not raise; see ``failure``."""
         if self._thread is not None:
+            self._wake()
             self._wanted.put((-1, b""))
             self._closing = True
             self._taken.set()
@@ -354,6 +368,8 @@ class JournalFile:
 
 
 def _ignore(_: object) -> None: ...
+def _at_once(call: Callable[[], object]) -> None:
+    call()
 
 
 def scan_file(path: Path, take: Callable[[Record], object]) -> Scan:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine
 
 from arbkit.core.errors import ArbkitError, LocalProtocolError
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.dialing import Connect
 from arbkit.core.runtime.inputs import Inputs
-from arbkit.core.runtime.transport import Connect, Transport
+from arbkit.core.runtime.transport import Transport
 from arbkit.core.types import Dial
 
 __all__ = ["PING_NS", "SocketLink"]

@@ -19,6 +19,7 @@ from arbkit.core.desk import Desk
 from arbkit.core.money.limits import PERSON
 from arbkit.core.runtime import control
 from arbkit.core.runtime.clock import Clock
+from arbkit.core.runtime.dialing import Connect, connect, tls_context
 from arbkit.core.runtime.heap import Heap
 from arbkit.core.runtime.http import HttpLink
 from arbkit.core.runtime.inputs import BEAT_NS, Inputs
@@ -27,7 +28,6 @@ from arbkit.core.runtime.kill_file import KillFile
 from arbkit.core.runtime.link import SocketLink
 from arbkit.core.runtime.reasons import pieces
 from arbkit.core.runtime.tape_file import TapeFile
-from arbkit.core.runtime.transport import Connect, connect, tls_context
 from arbkit.core.tape import BLOCK, TapingDesk
 from arbkit.core.trading.modes import KILL_FILE
 from arbkit.core.types import NEVER, Dial, HttpRequest, Mode, Secret
@@ -200,6 +200,7 @@ class Runtime:
             lambda position: loop.call_soon_threadsafe(durable, position),
             lambda _: loop.call_soon_threadsafe(self._journal_failed),
             lambda: loop.call_soon_threadsafe(self.journal_file.take_fresh),
+            loop.call_soon,
         )
         self.look(desk)
         if self._control is not None and (why := await self._control.start()):

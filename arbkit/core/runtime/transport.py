@@ -7,32 +7,26 @@ are handled in one call. Other implementations of ``Transport`` can replace it (
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-import os
 import socket
-import ssl
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidURI, PayloadTooBig
+from websockets.exceptions import PayloadTooBig
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
-from websockets.uri import WebSocketURI, parse_uri
+from websockets.uri import WebSocketURI
 
-from arbkit.core.errors import ConfigError, ConnectFailed
+from arbkit.core.errors import ConnectFailed
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.reasons import cause, close_text, refusal, reveal, scrub
-from arbkit.core.types import Dial, Secret
+from arbkit.core.types import Dial
 
-__all__ = ["Connect", "Receiver", "Transport", "WebSocket", "connect", "is_loopback", "tls_context"]
+__all__ = ["MAX_MESSAGE", "Receiver", "Transport", "WebSocket"]
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """Maximum bytes of one message after decompression, whatever ``Dial.most`` allows."""
-CONNECT_S = 10.0
-"""Timeout for DNS, TCP, TLS and WebSocket handshake together."""
 LINGER_S = 1.0
 """Timeout of the closing handshake; then the socket is aborted."""
 STUCK_S = 5.0
@@ -98,37 +92,8 @@ class Transport(Protocol):
         ...
 
 
-Connect: TypeAlias = Callable[[Dial, Receiver], Awaitable[None]]
-"""Opens a connection; returns after ``Receiver.opened``. Raises ``ConnectFailed`` or ``ConfigError``."""
-
-
-def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """A TLS context with certificate verification and at least TLS 1.2.
-
-    ``ca_file``: a PEM file with the CAs to trust in place of the system's; ~ is the home folder. Raises ``ConfigError``
-    if it cannot be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=ca_file and os.path.expanduser(ca_file))
-    except ssl.SSLError:
-        raise ConfigError(f"{ca_file}: contains no certificate in PEM format") from None
-    except OSError as error:
-        raise ConfigError(f"{ca_file}: cannot be read: {error.strerror}") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE is ignored
-    return context
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine, so that unencrypted traffic is allowed."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class WebSocket(asyncio.Protocol):
-    """A client connection; made by ``connect``."""
+    """A client connection; made by ``dialing.connect``."""
 
     def __init__(self, uri: WebSocketURI, dial: Dial, receiver: Receiver, clock: Clock, max_message: int) -> None:
         self._secrets = [dial.url, *(value for _, value in dial.headers)]
@@ -444,50 +409,6 @@ class WebSocket(asyncio.Protocol):
         if self._nothing > NOTHING_A_SECOND:
             text = f"over {NOTHING_A_SECOND} pings, pongs and empty messages a second"
             self._refuse(CloseCode.POLICY_VIOLATION, text, now_ns)
-
-
-async def connect(
-    dial: Dial, receiver: Receiver, *, clock: Clock, tls: ssl.SSLContext, max_message: int = MAX_MESSAGE
-) -> None:
-    """Open a WebSocket; returns after ``receiver.opened`` was called.
-
-    Raises ``ConfigError`` for an address that is not allowed, ``ConnectFailed`` with a reason for any other failure.
-    """
-    uri = _vet(dial)
-    made = WebSocket(uri, dial, receiver, clock, min(max_message, dial.most))
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            context = tls if uri.secure else None
-            await asyncio.get_running_loop().create_connection(lambda: made, uri.host, uri.port, ssl=context)
-            await made.handshake
-    except TimeoutError:
-        reason = f"no connection within {CONNECT_S:g} s"
-    except (OSError, ssl.CertificateError) as error:
-        reason = cause(error)
-    except ConnectFailed as error:
-        reason = str(error)
-    except asyncio.CancelledError:
-        made.abort()
-        raise
-    else:
-        return
-    made.abort()
-    # "from None": the cause may contain what was sent.
-    raise ConnectFailed(scrub(f"{uri.host}:{uri.port}: {reason}", [dial.url, *(v for _, v in dial.headers)])) from None
-
-
-def _vet(dial: Dial) -> WebSocketURI:
-    try:
-        uri = parse_uri(reveal(dial.url))
-    except (InvalidURI, ValueError):
-        shown = dial.url if not isinstance(dial.url, Secret) else "***"
-        raise ConfigError(f"not a ws:// or wss:// address: {shown}") from None
-    if not uri.secure and not is_loopback(uri.host):
-        raise ConfigError(f"ws:// is allowed for this machine only; use wss:// for {uri.host}")
-    for name, value in dial.headers:
-        if not (name + reveal(value)).isprintable():
-            raise ConfigError(f"header {name!r} for {uri.host} contains control characters")
-    return uri
 
 
 _SILENT = logging.Logger("arbkit.websockets", logging.CRITICAL + 1)  # noqa: LOG001 - see below

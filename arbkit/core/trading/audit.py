@@ -17,7 +17,7 @@ from arbkit.core.money.ledger import Difference, Ledger
 from arbkit.core.money.limits import DAY_NS, DRIFT_NS, Limits, ModeChange
 from arbkit.core.orders.journal import Booked, DayBegan
 from arbkit.core.trading.modes import HEALTH, Modes
-from arbkit.core.types import NEVER, AskKind, ListFills, Mode
+from arbkit.core.types import NEVER, AskKind, ListFills, Mode, assets_of
 from arbkit.core.venues.venue import Venue
 
 __all__ = ["EVERY_NS", "Audit"]
@@ -97,7 +97,7 @@ class Audit:
         balance listing requested at least ``DRIFT_NS`` after it began still shows it. Otherwise a fill that is found
         late would be booked twice."""
         venue = self._venues[drift.account.partition(":")[0]]
-        if venue.orders.open():
+        if any(drift.asset in assets_of(order.intent.instrument) for order in venue.orders.open()):
             return False
         listed = self._fills_listed(venue, drift, now_ns)  # some venues need a minute for it: ask both at once
         poll = venue.polls.get(AskKind.BALANCES)

@@ -82,6 +82,11 @@ class Callbacks:
         place = where(error, running.strategy, hook)
         self._log("strategy.failed", strategy=running.name, error=running.failed, where=place)
 
+    def out(self, running: RunningStrategy, error: ConfigError) -> None:
+        """A strategy that cannot begin trades nothing; what earlier runs left of its deals is worked off."""
+        running.failed, running.error = str(error), error
+        self._log("strategy.out", strategy=running.name, why=str(error))
+
     def _call(self, running: RunningStrategy, name: str, *arguments: object) -> Any:
         """What a hook returned; None if there is none, if its strategy has failed, or if it raises."""
         hook = hook_of(running.strategy, name)

@@ -32,6 +32,7 @@ from arbkit.core.orders.orders import Change, Order, Orders
 from arbkit.core.protocols import Strategy
 from arbkit.core.trading import journaled
 from arbkit.core.trading.callbacks import Callbacks
+from arbkit.core.trading.interrupted import gone
 from arbkit.core.trading.modes import Modes
 from arbkit.core.trading.reducing import Reducing
 from arbkit.core.trading.running import RunningStrategy, misproposed, misreturned
@@ -43,7 +44,6 @@ from arbkit.core.types import (
     CancelOrder,
     Catalogue,
     Command,
-    Instrument,
     ListFills,
     ListOpenOrders,
     Mode,
@@ -57,7 +57,6 @@ from arbkit.core.types import (
     ReplaceOrder,
     Side,
     Tif,
-    assets_of,
 )
 from arbkit.core.venues.venue import Venue
 
@@ -114,6 +113,8 @@ class Engine:
         self.strategies = callbacks.strategies
         self._asking = [(one, _near(one.strategy) if _asks_top(one) else None) for one in self.strategies]
         """Each strategy, and if it asks for best prices only: the instruments of which it wants every change now."""
+        self._nears = [near for _, near in self._asking if near is not None]
+        self._depth = len(self._nears) < len(self._asking)
         self._ids = ids
         self._counters = counters
         self._log = log
@@ -151,6 +152,12 @@ class Engine:
         self.stopping = True
 
     # --- decisions
+
+    @property
+    def asks_more(self) -> bool:
+        """Somebody looks also where no best price moved: an open deal, or a strategy that asks for depth or is near an
+        edge."""
+        return bool(self.deals) or self._depth or any(self._nears)
 
     def decide(self, now_ns: int) -> None:
         """Once a socket read: hedge what waits for books, then let the strategies look at what they ask for."""
@@ -389,7 +396,7 @@ class Engine:
                 deal = self._reopened(order, change, now_ns)
             self._unended.add(intent.cl_ord_id)  # its outcome is written (again)
         for fill in change.fills:
-            instrument = self._catalogue.get(fill.instrument) or _gone(fill.instrument)
+            instrument = self._catalogue.get(fill.instrument) or gone(fill.instrument)
             self._ledger.fill(fill, instrument)
             self._limits.fill(intent.deal, fill, instrument)
             self._sender.journal(journaled.filled(fill, intent.cl_ord_id, now_ns))
@@ -745,17 +752,6 @@ class Engine:
         if pair in self._left.values() or any(self.deals[deal].pair == pair for deal in self._held):
             return
         self._modes.change(ModeChange(pair, Mode.ACTIVE, "none of its deals is HELD any more", HELD), now_ns)
-
-
-def _gone(instrument_id: str) -> Instrument:
-    """An instrument that left the venue's catalogue before the run began: an earlier run's order on it may be found
-    filled, and its assets must be booked. The assets are in its id; it has no rules, because nothing is sent for it."""
-    venue, _, symbol = instrument_id.partition(":")
-    base, quote = assets_of(instrument_id)
-    zero = Decimal(0)
-    return Instrument(
-        venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
-    )
 
 
 def _asks_top(running: RunningStrategy) -> bool:

@@ -12,9 +12,9 @@ from decimal import Decimal
 from arbkit.core.orders.deals import Deal, DealLeg, DealState
 from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, Interrupted, OrderOutcome
 from arbkit.core.orders.orders import Order, Orders
-from arbkit.core.types import Catalogue, Leg, Opportunity, Purpose, Side
+from arbkit.core.types import Catalogue, Instrument, Leg, Opportunity, Purpose, Side, assets_of
 
-__all__ = ["InterruptedDeals"]
+__all__ = ["InterruptedDeals", "gone"]
 
 _FEES = Decimal("0.005")
 """Fraction of the quantity. A record of an older arbkit does not tell fees: a difference up to this size between the
@@ -130,6 +130,18 @@ class InterruptedDeals:
             for asset, fee in order.fees().items() if outcome is None else outcome.fees:
                 leg.fees[asset] = leg.fees.get(asset, _ZERO) + fee
         return list(legs.values())
+
+
+def gone(instrument_id: str) -> Instrument:
+    """An instrument that left the venue's catalogue before the run began: what an earlier run had there must be booked,
+    and its deals have other legs. The assets are in its id; it has no name at the venue and no rules, because nothing
+    is sent for it."""
+    venue, _, symbol = instrument_id.partition(":")
+    base, quote = assets_of(instrument_id)
+    zero = Decimal(0)
+    return Instrument(
+        venue=venue, symbol=symbol, native="", base=base, quote=quote, tick=zero, lot=zero, tradable=False
+    )
 
 
 def _places(opened: DealOpened) -> Sequence[str]:

@@ -14,6 +14,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from arbkit.core.types.exact import EXACT
+
 __all__ = [
     "BookState",
     "Catalogue",
@@ -144,11 +146,15 @@ class Instrument(Struct, frozen=True, gc=False, kw_only=True):
         return _step(qty, self.lot, ROUND_FLOOR)
 
 
+_ONE = Decimal(1)
+
+
 def _step(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not step:
         return exact
-    return (exact / step).quantize(Decimal(1), rounding=rounding) * step
+    steps = EXACT.divide(exact, step).quantize(_ONE, rounding, EXACT)
+    return EXACT.multiply(steps, step)
 
 
 class Catalogue:
@@ -162,8 +168,9 @@ class Catalogue:
         """The instrument of an id; None = not known. Bound once: it is called for every order."""
         self._by_native: dict[tuple[str, str], Instrument] = {}
         self._by_symbol: dict[str, dict[str, Instrument]] = {}
-        self.missed: set[str] = set()
-        """Symbols that ``symbol`` was asked for and that no venue lists: probably misspelt."""
+        self.missed: dict[str, str] = {}
+        """Symbols that were asked for and cannot be used, with the reason; "" = no venue lists it, so that it is
+        probably misspelt."""
         for instrument in instruments:
             self.add(instrument)
 
@@ -197,7 +204,7 @@ class Catalogue:
         """The instruments with this canonical symbol on all venues, in the order in which the venues were loaded."""
         found = list(self._by_symbol.get(symbol, {}).values())
         if not found:
-            self.missed.add(symbol)
+            self.missed[symbol] = ""
         return found
 
     def like(self, symbol: str) -> list[str]:

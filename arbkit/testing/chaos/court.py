@@ -246,9 +246,10 @@ class Court:
         return filled <= doubted
 
     def _marked(self, run: Watched) -> Iterator[str]:
-        self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None else 0
+        gone = [asset for asset in run.desk.ledger.gained() if not run.truth.listed(asset, self._asset)]
+        self._unmarked = self._unmarked + 1 if run.desk.audit.gain is None and not gone else 0
         if self._unmarked == UNMARKED_S:
-            held = [asset for asset, amount in run.desk.ledger.pnl().items() if amount]
+            held = [asset for asset, amount in run.desk.ledger.gained().items() if amount]
             none = [asset for asset in held if run.desk.prices(asset, self._asset) is None]
             yield f"the profit and loss had no value for {UNMARKED_S} s: no price of {', '.join(sorted(none))}"
 

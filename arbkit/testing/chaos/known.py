@@ -40,8 +40,6 @@ class Known(Struct, frozen=True, kw_only=True):
         )
 
 
-_ENDS: Final = ("crash", "power_cut", "crash_loop", "amnesia", "disk_full", "disk_dead")
-"""After these a new process starts."""
 _REMOVED: Final = (
     "a venue answers no question about a symbol that it has removed, so an order that was open then is never proved, "
     "and its deal never ends"
@@ -49,22 +47,11 @@ _REMOVED: Final = (
 _LOST: Final = "hedges that left while no record could be written are unknown to the next process"
 
 KNOWN: Final[tuple[Known, ...]] = (
-    Known(
-        judge="machinery",
-        says="^[0-9.]+ s: the desk raised ConfigError: strategy "
-        "(SpreadArb: ETH-USDT needs two venues|TriangularArb: no venue has three pairs)",
-        weather=("delist",),
-        also=_ENDS,
-        reason="a built-in strategy refuses a symbol that too few venues list: a process that starts after it was "
-        "delisted ends with ConfigError, and proves nothing of what is open until the symbol is taken out",
-        seed=0,
-        kinds=("delist", "crash"),
-    ),
     *(
         Known(judge=judge, says=says, weather=("delist",), reason=_REMOVED, seed=2, kinds=("lose_request", "delist"))
         for judge, says in (
             ("unproved", ":ETH-USDT .* is unproved"),
-            ("open", "^not idle .*in_doubt|:ETH-USDT .* is (not proved|open in arbkit)$"),
+            ("open", "^not idle .*(in_doubt|held)|:ETH-USDT .* is (not proved|open in arbkit)$"),
             ("deals", "^deal [0-9]+ is in_doubt$"),
         )
     ),

@@ -14,6 +14,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from arbkit.core.desk import Setup
+from arbkit.core.errors import ConfigError
 from arbkit.core.types import NEVER, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import VenueSetup
@@ -102,6 +103,9 @@ def play(subject: DeskUnderTest, plan: ChaosPlan, prepare: Callable[[Watched], N
     try:
         _through(watched, plan.seconds, report)
     except Exception as error:
+        if isinstance(error, ConfigError) and watched.crashes and not watched.owes:
+            report.paths["refused to begin"] += 1  # a symbol of its strategy is gone, and nothing is open
+            return report
         court.says("machinery", f"the desk raised {type(error).__name__}: {error}")
         return report
     court.end()

@@ -196,13 +196,13 @@ def written_afterwards(self: Sender, granted: Sequence[Outgoing], now_ns: int) -
     self._transmit(list(batches.values()), now_ns)
     for out in granted:
         link = out.link.spec.link
-        self._records.append(Intent(at_ns=now_ns, order=out.order, channel=out.role.value, link=link))
+        self.pending.append(Intent(at_ns=now_ns, order=out.order, channel=out.role.value, link=link))
     self.flush()
 
 
 def failures_ignored(self: Sender) -> int:
     """``Sender.flush``, where a record that cannot be written does not matter."""
-    records, self._records = self._records, []
+    records, self.pending = self.pending, []
     try:
         return self._port.journal(b"".join([encode(record) for record in records]))
     except JournalFailed:

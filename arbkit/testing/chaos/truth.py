@@ -15,7 +15,7 @@ from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.matching import SimBook
 from arbkit.sim.pair import SCALE, Pair
 from arbkit.sim.site import Site
-from arbkit.sim.venue import Lost, Refused, SimExchange, SimFill, SimOrder
+from arbkit.sim.venue import DELISTED, Lost, Refused, SimExchange, SimFill, SimOrder
 from arbkit.sim.world import ACCOUNT, World
 
 __all__ = ["Arrival", "Top", "Truth"]
@@ -171,6 +171,12 @@ class Truth:
             if of == venue:
                 found[asset] = found.get(asset, _ZERO) + Decimal(change)
         return {asset: change for asset, change in found.items() if change}
+
+    def listed(self, asset: str, quote: str) -> bool:
+        """Whether some venue still lists a pair of the two: else nobody knows the price."""
+        symbol = f"{asset}-{quote}"
+        venues = [site.exchange for site in self.world.sites.values()]
+        return asset == quote or any(symbol in one.books and one.halted.get(symbol) != DELISTED for one in venues)
 
     def middle(self, asset: str, quote: str) -> Decimal | None:
         """The mean price of an asset over the venues."""

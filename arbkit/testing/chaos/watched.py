@@ -165,6 +165,12 @@ class Watched(VirtualRun):
         )
         return Desk(setup, port, now_ns, log=self._log)
 
+    @property
+    def owes(self) -> bool:
+        """Whether the journal says that something is open."""
+        left = decode(bytes(self.disk.data)).left()
+        return bool(left.unresolved or left.interrupted)
+
     # --- the port, watched
 
     def send(self, link: str, text: str) -> bool:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -230,3 +230,27 @@ def test_the_reserve_uses_disk_blocks(journal: JournalFile) -> None:
     found = journal._ballast.stat()
     assert found.st_size == journal_file.BALLAST
     assert found.st_blocks * 512 >= journal_file.BALLAST
+
+
+def test_the_thread_is_woken_after_the_turn(journal: JournalFile) -> None:
+    """With ``soon``, the records of a turn are in the file at once, and one later call hands them to the thread;
+    ``close`` hands over what nobody did."""
+    durable: list[int] = []
+    later: list[Callable[[], object]] = []
+    done = threading.Event()
+
+    def on_durable(position: int) -> None:
+        durable.append(position)
+        if position == 6:
+            done.set()
+
+    journal.start(on_durable, lambda why: None, soon=later.append)
+    journal.append(b"one")
+    journal.append(b"two")
+    assert (journal.read(), len(later), durable) == (b"onetwo", 1, [])
+    later.pop()()
+    assert done.wait(60)
+    journal.append(b"three")
+    journal.close()
+    assert durable[-1] == 11
+    journal._fd = os.open(os.devnull, os.O_RDWR)  # for the fixture, which closes it again

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from arbkit.core.runtime.transport import tls_context
+from arbkit.core.runtime.dialing import tls_context
 from arbkit.core.types import Dial, HttpRequest, NoAnswer
 
 SECOND = 1_000_000_000

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
-from arbkit.core.runtime import transport
+from arbkit.core.runtime import dialing, transport
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.types import Dial, Secret
 
@@ -215,7 +215,7 @@ async def test_a_dial_can_allow_less(running: Any) -> None:
 
 async def test_fragments_are_capped_together(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit applies to the sum of the fragments: one byte more in the last of eight is refused."""
-    monkeypatch.setattr(transport.connect, "__kwdefaults__", {"max_message": 8 * 1024})
+    monkeypatch.setattr(dialing.connect, "__kwdefaults__", {"max_message": 8 * 1024})
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
@@ -478,7 +478,7 @@ async def test_a_refused_connection(running: Any, unused_tcp_port: int) -> None:
 
 async def test_a_handshake_that_never_ends(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connecting has one deadline for everything."""
-    monkeypatch.setattr(transport, "CONNECT_S", 0.1)
+    monkeypatch.setattr(dialing, "CONNECT_S", 0.1)
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await hold(reader)

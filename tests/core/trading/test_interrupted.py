@@ -5,13 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from arbkit.core.errors import ConfigError
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, DealOpened, Intent, OrderOutcome, decode, encode
 from arbkit.core.orders.orders import Orders
 from arbkit.core.trading.interrupted import InterruptedDeals
 from arbkit.core.types import Catalogue, Instrument, NewOrder, OrdStatus, Purpose, Role, Side, Tif
-from arbkit.strategies import TakerExecutor
+from arbkit.strategies import SpreadArb, TakerExecutor
 
 IDS = IntentIds(7)
 A, B = "one:BTC-USDT", "two:BTC-USDT"
@@ -171,3 +174,35 @@ def test_a_leg_that_is_naked_while_its_orders_are_not_proved_is_told(kit: Any) -
     (told,) = rig.log.of("alarm.deal_naked")
     assert "0.1 BTC unhedged while" in str(told["why"])
     assert rig.orders() == []
+
+
+def test_a_deal_is_worked_off_although_a_venue_has_removed_its_symbol(kit: Any) -> None:
+    """The strategy cannot begin without it, which is told; the order there is proved, and the other leg is taken back
+    where the symbol still trades."""
+    rig = kit.rig().boot()
+    bought, sold = rig.trade()
+    rig.fill(bought)
+    rig.say("bb.private", rig.report(sold, OrdStatus.UNKNOWN))
+    left = rig.left()
+    found = {"unresolved": left.unresolved, "interrupted": left.interrupted, "booked": left.booked}
+    venues = kit.venue("aa"), kit.venue("bb", symbols=("ETH-USDT",))
+    rig = kit.rig(*venues, strategies=[SpreadArb(symbols="BTC-USDT")], block=8, **found).boot()
+    (told,) = rig.log.of("strategy.out")
+    assert told["why"] == "strategy SpreadArb: BTC-USDT needs two venues, only aa has it"
+    rig.run(1)
+    (deal,) = rig.deals
+    assert (deal.state, deal.over) == (DealState.HELD, Decimal("0.1"))
+    rig.say("bb.private", rig.report(sold, OrdStatus.REJECTED))
+    rig.run(3)
+    (back,) = rig.orders()
+    wanted = rig.order(back).intent
+    assert (wanted.instrument, wanted.side, wanted.qty) == ("aa:BTC-USDT", Side.SELL, Decimal("0.1"))
+    rig.fill(back)
+    assert (rig.deals, rig.desk.interrupted.waiting, rig.desk.idle) == ([], [], True)
+
+
+def test_a_strategy_without_its_symbol_refuses_to_begin_where_nothing_is_open(kit: Any) -> None:
+    """Then its configuration is to be repaired first."""
+    rig = kit.rig(kit.venue("aa"), kit.venue("bb", symbols=("ETH-USDT",)), strategies=[SpreadArb(symbols="BTC-USDT")])
+    with pytest.raises(ConfigError, match="BTC-USDT needs two venues, only aa has it"):
+        rig.boot()
