@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from arbkit import cli
 from arbkit.app import target
+from arbkit.app.beginning import begin
 from arbkit.core.errors import ConfigError
-from arbkit.plugins.registry import Registry
+from arbkit.plugins.registry import Registry, load
 
 MINE = """
 from pathlib import Path
@@ -101,3 +103,15 @@ def test_a_live_run_and_the_check_of_its_configuration_refuse_it(
         cli.main(["doctor", "--json"])
     assert "others can change it" in capsys.readouterr().out
     assert not (place / "ran").exists()
+
+
+def test_what_init_writes_is_not_refused_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the umask lets a group write: a live run would refuse the strategy and the configuration."""
+    before = os.umask(0o002)
+    try:
+        begin(tmp_path / "bot", ["binance", "okx"], load(("arbkit-binance", "arbkit-okx")))
+    finally:
+        os.umask(before)
+    monkeypatch.chdir(tmp_path / "bot")
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "bot").iterdir()} == {0o644}
+    assert target.load("strategy.py:Mine", Registry(), signed=True).__name__ == "Mine"
