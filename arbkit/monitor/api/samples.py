@@ -14,14 +14,18 @@ from arbkit.monitor.api.shapes import Gain
 __all__ = ["POINT_NS", "Samples", "rounded", "worth"]
 
 POINT_NS = 5_000_000_000
-_POINTS = 24 * 3600 // 5
+_FINE = 3600 // 5
+_COARSE = 23 * 60
+_MINUTE_US = 60_000_000
 
 
 class Samples:
-    """``curve``: a point each five seconds, of the newest 24 hours."""
+    """The curve has a point each five seconds of the newest hour, and one each minute of the day before it: whoever
+    asks for it gets it in one message, which must not take long."""
 
     def __init__(self) -> None:
-        self.curve: deque[Gain] = deque(maxlen=_POINTS)
+        self._fine: deque[Gain] = deque()
+        self._coarse: deque[Gain] = deque(maxlen=_COARSE)
         self.rates: dict[str, float] = {}
         """Messages in a second, by link."""
         self._counted: dict[str, int] = {}
@@ -36,7 +40,20 @@ class Samples:
         self._at_ns = now_ns
         if now_ns - self._point_ns >= POINT_NS:
             self._point_ns = now_ns
-            self.curve.append(_point(desk, now_ns))
+            self.add(_point(desk, now_ns))
+
+    def add(self, point: Gain) -> None:
+        """The next point of the curve."""
+        self._fine.append(point)
+        if len(self._fine) > _FINE:
+            old = self._fine.popleft()
+            if not self._coarse or self._coarse[-1].at_us // _MINUTE_US != old.at_us // _MINUTE_US:
+                self._coarse.append(old)
+
+    @property
+    def curve(self) -> list[Gain]:
+        """The oldest point first."""
+        return [*self._coarse, *self._fine]
 
 
 def _point(desk: Desk, now_ns: int) -> Gain:

@@ -19,6 +19,7 @@ from arbkit.monitor.api.shapes import (
     Subscribe,
     Unsubscribe,
 )
+from arbkit.monitor.api.sockets import MOST_SPREADS, MOST_SYMBOLS
 
 __all__ = ["document"]
 
@@ -43,13 +44,14 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "venue": {"schema": {"type": "string", "maxLength": 64}},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100}},
     "symbols": {
-        "schema": {"type": "array", "items": _SYMBOL, "minItems": 1, "maxItems": 100},
+        "schema": {"type": "array", "items": _SYMBOL, "minItems": 1},
         "style": "form",
         "explode": False,
         "description": "Only these, separated by commas.",
     },
     "depth": {"schema": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10}},
 }
+_MOST = {"spreads": MOST_SPREADS}
 _OF_TOPIC = {"books": ("symbols",), "ladders": ("symbols", "depth"), "spreads": ("symbols",)}
 
 
@@ -72,8 +74,13 @@ def _answers(schema: dict[str, Any] | None, *more: str, status: str = "200") -> 
     return found
 
 
-def _given(names: tuple[str, ...], required: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "query", "required": name in required, **_PARAMETERS[name]} for name in names]
+def _given(names: tuple[str, ...], required: tuple[str, ...] = (), most: int = MOST_SYMBOLS) -> list[dict[str, Any]]:
+    """``most``: so many symbols."""
+    found = [{"name": name, "in": "query", "required": name in required, **_PARAMETERS[name]} for name in names]
+    for one in found:
+        if one["name"] == "symbols":
+            one["schema"] = {**one["schema"], "maxItems": most}
+    return found
 
 
 def _post(schema: str, summary: str, answers: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
@@ -113,7 +120,7 @@ def document(version: str) -> dict[str, Any]:
         paths[f"/api/v1/{topic}"] = {
             "get": {
                 "summary": f"{said}.",
-                "parameters": _given(_OF_TOPIC.get(topic, ()), required),
+                "parameters": _given(_OF_TOPIC.get(topic, ()), required, _MOST.get(topic, MOST_SYMBOLS)),
                 "responses": _answers(snapshot),
             }
         }

@@ -311,7 +311,8 @@ class Exposure(Struct, frozen=True, kw_only=True):
 
 
 class Gain(Struct, frozen=True, kw_only=True):
-    """A point of the curve, one every few seconds; the newest hours are kept. Key: ``at_us``."""
+    """A point of the curve: each five seconds of the newest hour, each minute of the 23 hours before; what is older is
+    in the history. Key: ``at_us``."""
 
     at_us: int
     marked: Amount | None

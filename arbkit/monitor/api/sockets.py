@@ -22,6 +22,7 @@ __all__ = ["Sockets", "problem"]
 
 MOST_CLIENTS = 16
 MOST_SYMBOLS = 100
+MOST_SPREADS = 20
 HEARTBEAT_S = 30.0
 """A client that answers no ping for half of it is gone."""
 _LONGEST = 16_384
@@ -37,6 +38,8 @@ def problem(ask: Subscribe) -> str:
     """What is wrong with a subscription; "" = nothing."""
     if len(ask.symbols) > MOST_SYMBOLS:
         return f"symbols: {len(ask.symbols)} are too many, ask for {MOST_SYMBOLS} at most"
+    if ask.topic == "spreads" and len(ask.symbols) > MOST_SPREADS:
+        return f"symbols: {len(ask.symbols)} are too many for all pairs of venues, ask for {MOST_SPREADS} at most"
     if ask.topic == "ladders" and not ask.symbols:
         return "symbols: ladders need them, as BTC-USDT"
     if not 1 <= ask.depth <= 50:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from api_rig import Rig, made, passed, serving
 
 from arbkit.monitor.api import feeds as feeds_module
 from arbkit.monitor.api import table as table_module
+from arbkit.monitor.api.samples import Samples
 from arbkit.monitor.api.shapes import TOPICS, Gain, Subscribe
 from arbkit.monitor.api.table import Table
 from arbkit.monitor.api.topics import SOURCES
@@ -255,6 +257,19 @@ async def test_a_slice_is_short(rig: Rig, http: aiohttp.ClientSession, monkeypat
     assert sum(slept) * 1e9 == pytest.approx(9 * 1_000 * 10_000)
 
 
+def test_the_curve_of_a_day_is_short() -> None:
+    """Of thirty hours, the newest 24: each five seconds of the newest hour, one point of each minute before."""
+    samples = Samples()
+    for number in range(30 * 720):
+        samples.add(Gain(at_us=number * 5_000_000, marked=None, booked=None))
+    times = [point.at_us // 1_000_000 for point in samples.curve]
+    assert times == sorted(set(times))
+    assert times[-1] == 30 * 3600 - 5
+    assert times[-720:] == list(range(29 * 3600, 30 * 3600, 5))
+    assert {later - earlier for earlier, later in pairwise(times[:1380])} == {60}
+    assert len(times) == 720 + 23 * 60
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -265,6 +280,7 @@ async def test_a_slice_is_short(rig: Rig, http: aiohttp.ClientSession, monkeypat
         ('{"do":"subscribe","topic":"books","every_ms":1}', "every_ms: 1 is not in 100 to 10000"),
         ('{"do":"subscribe","topic":"ladders","symbols":["BTC-USDT"],"depth":51}', "depth: 51 is not in 1 to 50"),
         (json.dumps({"do": "subscribe", "topic": "books", "symbols": ["X-Y"] * 101}), "ask for 100 at most"),
+        (json.dumps({"do": "subscribe", "topic": "spreads", "symbols": ["X-Y"] * 21}), "ask for 20 at most"),
     ],
 )
 async def test_a_wrong_subscription_is_told(rig: Rig, http: aiohttp.ClientSession, text: str, told: str) -> None:

@@ -69,7 +69,7 @@ def exposure(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell
 
 
 def pnl(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
-    for point in list(samples.curve):
+    for point in samples.curve:
         yield (point.at_us,), point.at_us, _same, point
 
 
