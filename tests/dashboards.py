@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 PAGES = ("overview", "spreads", "deals", "books", "account", "latency", "history")
 SCREENS = os.environ.get("ARBKIT_SCREENSHOTS")
@@ -19,6 +19,9 @@ _TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation",
     (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
 """
+
+
+expect.set_options(timeout=30_000)  # it only ends what hangs: a machine may be busy
 
 
 class Watched:
@@ -37,7 +40,7 @@ class Watched:
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **more
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(_TELL_VIOLATIONS)
         self._contexts.append(context)
         page = context.new_page()

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 ARBKIT = Path(sys.executable).parent / "arbkit"
-TRIES = 100
+TRIES = 300
 """To agree in one moment with rows that change ten times a second."""
 
 
@@ -188,6 +188,7 @@ def test_spreads(desk: Page, shoot: Callable[[Page, str], None]) -> None:
 
 def test_deals_and_the_parts_of_their_gain(desk: Page, shoot: Callable[[Page, str], None]) -> None:
     """A closed deal: its orders, the time of their stages, and what the history says of expected and earned."""
+    agrees(desk, "return (await rest('deals')).some((one) => one.outcome === 'hedged' && one.realised)")
     rows = [one for one in rest(desk, "deals") if one["outcome"] == "hedged" and one["realised"]]
     deal = rows[-1]
     go(desk, "deals", deal["id"])

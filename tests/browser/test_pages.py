@@ -251,7 +251,7 @@ def test_a_lost_connection_is_said_the_data_is_grey_and_the_page_comes_back(watc
     assert "grayscale(1)" in page.locator("main").evaluate("node => getComputedStyle(node).filter")
     again = synthetic("--port", server.site.rpartition(":")[2].strip("/"), "--venues", "3", "--symbols", "4")
     try:
-        expect(page.locator(".top")).to_contain_text(LOADED, timeout=10_000)
+        expect(page.locator(".top")).to_contain_text(LOADED)
         expect(page.get_by_text("Connection lost since")).to_be_hidden()
         assert page.locator("main").evaluate("node => getComputedStyle(node).filter") == "none"
     finally:

@@ -74,9 +74,9 @@ export const LIMITS = [
 ];
 
 export const EXPOSURE = [
-  { name: "asset", label: "Asset", width: "64px", text: (e) => e.asset, sort: (e) => e.asset },
-  { name: "open", label: "Open deals", width: "minmax(80px, 1fr)", end: true, text: (e) => exact(e.open), sort: (e) => Number(e.open) },
-  { name: "left", label: "Left over", width: "minmax(80px, 1fr)", end: true, text: (e) => exact(e.left), sort: (e) => Number(e.left) },
+  { name: "asset", label: "Asset", width: "52px", text: (e) => e.asset, sort: (e) => e.asset },
+  { name: "open", label: "Open deals", width: "minmax(74px, 1fr)", end: true, text: (e) => exact(e.open), sort: (e) => Number(e.open) },
+  { name: "left", label: "Left over", width: "minmax(74px, 1fr)", end: true, text: (e) => exact(e.left), sort: (e) => Number(e.left) },
   { name: "value", label: "Value", width: "minmax(64px, 1fr)", end: true, text: (e) => amount(e.value), sort: (e) => Number(e.value) },
   { name: "cap", label: "Cap", width: "minmax(64px, 1fr)", end: true, hide: 400, text: (e) => (e.cap === null ? "none" : amount(e.cap, 0)), sort: (e) => Number(e.cap) },
 ];
