@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench peers history clients api-cost size dist sbom lock clean
+.PHONY: help setup demo test speed sanitize compiled format lint types floors tests long matrix bounds chaos crash day soak bench peers history clients api-cost browser chromium size dist sbom lock clean
 
 help:
 	@echo "make demo     trade on simulated exchanges (no keys, no network)"
@@ -40,6 +40,7 @@ help:
 	@echo "make history  a history of a million deals: its size, a rebuild, and how fast it is read; what it costs a run (DEALS=100000)"
 	@echo "make api-cost what the API and five clients cost the way from tick to order (on an otherwise idle machine)"
 	@echo "make clients  other people's clients on the simulated venues, in environments of their own (CLIENTS=pybit)"
+	@echo "make browser  the dashboard in chromium: its tests, its speed, and pictures of all pages in dist/screens"
 	@echo "make size     lines per venue package, and the share of code that they have in common"
 	@echo "make dist     build wheels and sdists of all packages into dist/"
 	@echo "make sbom     the bill of materials of all packages (CycloneDX) in dist/sbom.json, from uv.lock"
@@ -152,6 +153,16 @@ api-cost: $(READY)
 CLIENTS ?=
 clients: $(READY)
 	@$(BIN)/python tests/clients/run.py $(CLIENTS)
+
+SCREENS ?= dist/screens
+browser: $(READY)
+	@$(BIN)/python -c 'import shutil, sys; sys.exit(0 if shutil.which("chromium") else "chromium was not found: apt-get install chromium")'
+	@ARBKIT_SCREENSHOTS=$(SCREENS) $(BIN)/pytest -q -s -m 'quiet or not quiet' tests/browser
+	@echo "pictures of all pages: $(SCREENS)"
+
+# for the machine that runs the checks: somebody who is not root, or without apt-get, installs it as they like
+chromium:
+	@.ci/chromium
 
 size: $(READY)
 	@$(BIN)/python tests/size.py

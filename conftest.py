@@ -2,12 +2,13 @@
 
 Examples in the documentation are tests: Python blocks run, ``arbkit.toml`` blocks are read by the real loader. Tests of
 recordings run if their files are there (``arbkit.testing.corpus``), tests of the compiled code if arbkit-speed is
-installed; otherwise one line at the end counts them.
+installed, tests of the dashboard if chromium is; otherwise one line at the end counts them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections import Counter
 from importlib.util import find_spec
@@ -49,7 +50,8 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 NOT_RUN = pytest.StashKey[dict[str, int]]()
-"""How many tests lack their recordings, and how many the compiled code."""
+"""How many tests lack their recordings, how many the compiled code, and how many a browser."""
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SPEED = find_spec("arbkit_speed") is not None
 
 
@@ -75,6 +77,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _lack(item: pytest.Item) -> str:
     if not SPEED and item.get_closest_marker("compiled"):
         return "compiled"
+    if not CHROMIUM and item.get_closest_marker("browser"):
+        return "browser"
     for mark in item.iter_markers("recordings"):
         venue, *files = mark.args
         if any(corpus.find(venue, file) is None for file in files):
@@ -101,6 +105,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(
             f"tests of the compiled ladder and rows that did not run: {count} (arbkit-speed is not installed; "
             "make speed builds it with a C compiler)"
+        )
+    if count := config.stash[NOT_RUN].get("browser"):
+        terminalreporter.write_line(
+            f"tests of the dashboard that did not run: {count} (chromium was not found; apt-get install chromium)"
         )
     if count := config.stash[NOT_RUN].get("recordings"):
         lack = "has no files for them" if corpus.folder() else "is not set"

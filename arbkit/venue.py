@@ -83,6 +83,9 @@ from arbkit.adapters.signing import (
 from arbkit.adapters.snapshot_only import (
     SnapshotOnly,
 )
+from arbkit.adapters.snapshots import (
+    snapshots,
+)
 from arbkit.adapters.sockets import (
     AccountSocket,
     BookFeed,
@@ -337,6 +340,7 @@ __all__ = [
     "rest_link",
     "retry_ns",
     "rows",
+    "snapshots",
     "statuses",
     "text",
     "time_sample",

@@ -136,6 +136,29 @@ def test_every_mistake_at_once_with_line_and_nearest_name(tmp_path: Path) -> Non
         assert end in line
 
 
+def test_names_that_are_read_as_upper_case_keep_their_line(tmp_path: Path) -> None:
+    file = write(tmp_path, '[venues.okx]\n[same]\nbtc = ["okx"]\nETH = ["okx", "mexc"]\n')
+    assert [one.rpartition(": ")[0] for one in mistakes(file)] == [f"{file}:3: same.BTC", f"{file}:4: same.ETH"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("mode = paper", ':1: not TOML: Invalid value (column 8); text is written in quotes, as mode = "paper"'),
+        (
+            'a = 1\nmode = "paper"\nmode = "live"\n',
+            ":3: not TOML: Cannot overwrite a value (column 14): a key is there twice",
+        ),
+        ("[log]\n[log]", ":2: not TOML: Cannot declare ('log',) twice (column 5): a table is there twice"),
+    ],
+)
+def test_what_is_no_toml_tells_the_line_first_and_the_usual_mistake(tmp_path: Path, text: str, told: str) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        config.load(file, env={})
+    assert str(raised.value) == f"{file}{told}"
+
+
 @pytest.mark.parametrize("field", ["key", "secret", "passphrase"])
 @pytest.mark.parametrize("source", ["file", "variable", "flag"])
 def test_a_literal_secret_is_refused_and_never_printed(tmp_path: Path, field: str, source: str) -> None:
@@ -173,7 +196,7 @@ def test_a_secret_in_an_unknown_variable_is_not_printed(tmp_path: Path) -> None:
 def test_torn_toml_tells_the_line(tmp_path: Path) -> None:
     """A file that is no TOML: one text with file and line."""
     file = write(tmp_path, 'mode = "paper"\n[venues\n')
-    with pytest.raises(ConfigError, match=r"arbkit\.toml: not TOML: .*line 2"):
+    with pytest.raises(ConfigError, match=r"arbkit\.toml:2: not TOML: "):
         config.load(file, env={})
 
 
@@ -296,6 +319,10 @@ def test_a_live_file_that_others_can_change_is_refused(
         config.load(file, env={}, live=True)
     file.chmod(0o644)
     assert config.load(file, env={}, live=True)
+    tmp_path.chmod(0o777)  # who can write the folder can exchange the file
+    with pytest.raises(ConfigError, match=f"others can write the folder {tmp_path}: chmod go-w"):
+        config.load(file, env={}, live=True)
+    tmp_path.chmod(0o700)
     monkeypatch.setattr(os, "fstat", lambda fd: os.stat_result((0o100644, 1, 1, 1, 12345, 0, 0, 0, 0, 0)))
     with pytest.raises(ConfigError, match="belongs to another user"):
         config.load(file, env={}, live=True)

@@ -10,12 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SIZE = runpy.run_path(str(ROOT / "tests/size.py"))
-MOST_SAME = {"adapter": 0.022, "dialect": 0.0165}
+MOST_SAME = {"adapter": 0.0211, "dialect": 0.0135}
 """The share of windows of 6 lines of code that stand in another venue too. To be lowered, never raised: what two venues
 share belongs in ``arbkit.adapters`` or ``arbkit.sim``."""
-MOST_ALIKE = {"adapter": 0.071, "dialect": 0.024}
+MOST_ALIKE = {"adapter": 0.069, "dialect": 0.021}
 """The same with the rows of tables, which have one form in any two venues. To be lowered too."""
-MOST_LINES = {"arbkit-binance": 1374, "arbkit-bybit": 1225, "arbkit-okx": 1263}
+MOST_LINES = {"arbkit-binance": 1318, "arbkit-bybit": 1221, "arbkit-okx": 1257}
 """Lines of a dialect; the aim is 1,100. To be lowered; a new call of the venue may raise it by its own lines."""
 
 ONE = '''

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,14 +38,14 @@ def begin(folder: Path, venues: Sequence[str], registry: Registry) -> tuple[list
     }
     written, kept = [], []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         for name, template in _FILES.items():
             text = (TEMPLATES / template).read_text(encoding="utf-8")
             for mark, value in filled.items():
                 text = text.replace(mark, value)
             file = folder / name
             try:
-                with file.open("x", encoding="utf-8") as opened:
+                with open(file, "x", encoding="utf-8", opener=_ours) as opened:
                     opened.write(text)
                 written.append(file)
             except FileExistsError:
@@ -52,3 +53,8 @@ def begin(folder: Path, venues: Sequence[str], registry: Registry) -> tuple[list
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}") from None
     return written, kept
+
+
+def _ours(path: str, flags: int) -> int:
+    """Others may read it, whatever the umask says, and not write it: a live run refuses that."""
+    return os.open(path, flags, 0o644)

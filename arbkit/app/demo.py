@@ -7,6 +7,7 @@ real sockets. At the end every balance must be exactly equal in arbkit's ledger 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from asyncio import AbstractEventLoop
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arbkit.app import target
+from arbkit.app.browser import open_link
 from arbkit.app.ending import gain, last_line
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
@@ -125,6 +127,7 @@ def run(
                 beside=lambda log: _planted(where["admin"], log),
                 capture=capture,
                 api=ApiConfig(port=0 if dashboard else None),
+                linked=_show if dashboard else None,
             )
         finally:
             if face is not None:
@@ -132,6 +135,12 @@ def run(
             state.close()
         ledger, fired = admin(where["admin"], "ledger"), admin(where["admin"], "faults")
     return _verdict(done, ledger, fired, len(faults), as_json, own=strategy is not None)
+
+
+def _show(link: str) -> None:
+    """Open the dashboard, where there is a display: without one a browser of texts would take the terminal."""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        open_link(link)
 
 
 async def _planted(where: str, log: Log) -> None:

@@ -81,7 +81,7 @@ def gain(line: Mapping[str, Any]) -> str:
     """The gain of ``last_line`` as text: marked at book prices, then what it consists of."""
     if not line["pnl"]:
         return "nothing booked"
-    booked = amounts(line["pnl"])
+    booked = amounts(line["pnl"], small=True)
     if line["pnl_marked"] is None:
         return f"{booked}; not marked: a book price is missing"
     return f"{amounts(line['pnl_marked'])} at book prices ({booked})"
@@ -95,6 +95,12 @@ def _skipped(desk: Desk) -> dict[str, int]:
         for reason, count in counts.items() if isinstance(counts, Mapping) else ():
             found[str(reason)] = found.get(str(reason), 0) + int(count)
     return dict(sorted(found.items()))
+
+
+def _brief(name: str, left: Mapping[str, str], asset: str) -> str:
+    """What is left of an asset, to four digits."""
+    qty = plain(Decimal(f"{Decimal(left['qty']):.4g}"))
+    return f"{qty} {name} ({left['worth'] or '?'} {asset})"
 
 
 def last_words(
@@ -132,7 +138,7 @@ def last_words(
         "not known yet"
         for left in desk.interrupted.waiting
     ]
-    lines += [f"  left over: {desk.reducing.text(asset)}" for asset in desk.leftovers.assets()]
+    lines += [f"  left over: {text}" for text in desk.reducing.told()]
     if code == 6:
         lines.append("  Run the same command again: it reads the journal, resolves orders and goes on with held deals.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"
@@ -140,7 +146,8 @@ def last_words(
     small = [asset for asset in line["leftovers"] if not desk.reducing.large(asset)]
     if small:
         asset = desk.setup.limits.asset
-        texts = [f"{each['qty']} {name} ({each['worth'] or '?'} {asset})" for name, each in line["leftovers"].items()]
+        texts = [_brief(name, line["leftovers"][name], asset) for name in small[:_MOST]]
+        texts += [f"{len(small) - _MOST} more"] * (len(small) > _MOST)
         lines.append(f"carried  {', '.join(texts)}: too little to trade, the next deals take it")
     lines.append(
         f"{line['deals']} deals ({outcomes}), {line['legs']} orders. Left: {line['open_orders']} open orders, "

@@ -180,6 +180,7 @@ def start(
     capture: str | None = None,
     metrics_port: int | None = None,
     api: ApiConfig = _NO_API,
+    linked: Callable[[str], object] | None = None,
     histograms: Mapping[str, Histogram] | None = None,
     ca_file: str = "",
     settled: bool = False,
@@ -190,7 +191,8 @@ def start(
     ``kind``: how a terminal names the run, ``live``, ``paper`` or ``demo``. ``face``: the terminal that shows it; it is
     closed at the end. ``log_to``: where the log is written; None = nowhere. ``beside``: runs on the loop as long as the
     desk does. ``histograms`` replace those of the counters (for benchmarks), and ``history`` False leaves out the
-    history. ``api``: the API and the dashboard. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises
+    history. ``api``: the API and the dashboard; ``linked`` is called on a thread
+    with the link that logs a browser in. ``ca_file``: see ``Config``. ``settled``: see ``recover``. Raises
     ``ConfigError`` for a damaged journal, an unwritable capture file, an unusable CA file, or a port that is taken.
     """
     clock = Clock()
@@ -274,7 +276,9 @@ def start(
             token_files(folder.path, access, wanted=server is not None),
             asyncio.Runner(loop_factory=loop_factory) as runner,
         ):
-            ending = runner.run(_main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face))
+            ending = runner.run(
+                _main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face, linked)
+            )
         if tape is not None and tape.failure:
             log("run.capture", file=capture, why=tape.failure)
         code = exit_code(desk, ending)
@@ -306,6 +310,7 @@ async def _main(
     beside: Callable[[Log], Coroutine[Any, Any, None]] | None,
     api: Callable[[], Coroutine[Any, Any, ApiServer]] | None,
     face: Face | None,
+    linked: Callable[[str], object] | None,
 ) -> Ending:
     loop = asyncio.get_running_loop()
     if seconds is not None:
@@ -321,6 +326,8 @@ async def _main(
         log("run.api", url=server.url)
         if face is not None:  # for the person there, and not in the log: it is a key
             face.add(f"dashboard: {server.link}")
+        if linked is not None:
+            await asyncio.to_thread(linked, server.link)
     looking = [asyncio.create_task(watch.run()), asyncio.create_task(notes.run(runtime.clock))]
     if beside is not None:
         looking.append(asyncio.create_task(beside(desk.log)))

@@ -59,11 +59,11 @@ def venues(config: Config, reader: Reader, registry: Registry, *, live: bool) ->
     return made
 
 
-def strategy(config: Config, reader: Reader, registry: Registry) -> None:
-    """The strategy of the configuration made with its params, and its executor."""
+def strategy(config: Config, reader: Reader, registry: Registry, *, signed: bool) -> None:
+    """The strategy of the configuration made with its params, and its executor. ``signed``: see ``target.load``."""
     if config.strategy.target:
         try:
-            cls = target.load(config.strategy.target, registry)
+            cls = target.load(config.strategy.target, registry, signed=signed)
             if not params(cls, config, reader):
                 target.make(cls, config.strategy)
         except ConfigError as error:

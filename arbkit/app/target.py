@@ -16,20 +16,22 @@ from arbkit.config.load import StrategyConfig
 from arbkit.core import settings
 from arbkit.core.errors import ConfigError
 from arbkit.core.protocols import Strategy
+from arbkit.core.runtime.files import check_folder, check_unwritable
 from arbkit.core.trading.hooks import check
 from arbkit.plugins.registry import Registry, raised_at
 
 __all__ = ["load", "make", "wrong"]
 
 
-def load(target: str, registry: Registry) -> Callable[..., Any]:
-    """The class that ``target`` names. Raises ``ConfigError`` with the place of the error."""
+def load(target: str, registry: Registry, *, signed: bool = False) -> Callable[..., Any]:
+    """The class that ``target`` names. ``signed``: keys are at hand, so a file that others can change is refused before
+    any of it runs. Raises ``ConfigError`` with the place of the error."""
     module_name, colon, name = target.rpartition(":")
     if not colon:
         return _registered(target, registry)
     if not module_name or not name:
         raise ConfigError(f"{target}: a target is module:Class, file.py:Class or a registered name")
-    module = _module(module_name, target)
+    module = _module(module_name, target, signed)
     found = getattr(module, name, None)
     where = getattr(module, "__file__", None) or module_name
     if found is None:
@@ -103,7 +105,7 @@ def _own_arguments(cls: type) -> Collection[str] | None:
     return [one.name for one in parameters]
 
 
-def _module(name: str, target: str) -> ModuleType:
+def _module(name: str, target: str, signed: bool) -> ModuleType:
     here = Path.cwd()
     file = here / name if name.endswith(".py") else here.joinpath(*name.split(".")).with_suffix(".py")
     # Appended, so that a file like ssl.py in the folder does not shadow the standard library.
@@ -111,9 +113,13 @@ def _module(name: str, target: str) -> ModuleType:
         sys.path.append(str(here))
     try:
         if file.is_file():
+            if signed:
+                _check(file)
             return _load_file(file)
         if name.endswith(".py"):
             raise ConfigError(f"{target}: there is no file {file}")
+        if signed and (package := here.joinpath(*name.split("."))).is_dir():
+            _check(package / "__init__.py")
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
@@ -123,6 +129,17 @@ def _module(name: str, target: str) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(f"{target}: {raised_at(error)}") from None
+
+
+def _check(file: Path) -> None:
+    """Others can change neither the file nor what it can import from beside it. Raises ``ConfigError``."""
+    try:
+        check_folder(file.parent)
+        for one in sorted(file.parent.glob("*.py"), key=lambda one: one != file):
+            with one.open("rb") as opened:
+                check_unwritable(opened.fileno(), one)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _load_file(file: Path) -> ModuleType:

@@ -16,7 +16,7 @@ from arbkit.history.views import Alarm
 def command(asked: Question) -> int:
     """List what an operator must know: alarms, refused keys, failed strategies, modes that breakers have set."""
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.alarms(history, asked.span), ("time", "alarm", "what"), _row, "no alarms")
+        print_rows(asked, read.alarms(history, asked.span), ("time", "alarm", "what"), _row, lambda: "no alarms")
     return 0
 
 

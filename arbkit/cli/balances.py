@@ -21,7 +21,7 @@ def command(asked: Question) -> int:
     """
     columns = ("account", "asset", ">total", ">change", "as of (UTC)")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.balances(history, asked.span), columns, _row, "no balances")
+        print_rows(asked, read.balances(history, asked.span), columns, _row, lambda: "no balances")
     return 0
 
 

@@ -36,6 +36,8 @@ def check(config_file: str | None, live: bool, as_json: bool) -> int:
         return OK
     for name, venue in sorted(read.venues.items()):
         show(f"{name}: {venue.environment}, account {venue.account}")
+    if not read.venues:
+        show("no venues yet: add them, as [venues.binance]; arbkit adapters list has their names")
     if not read.strategy.target:
         show("no strategy yet: name it on the command line, or set target in [strategy]")
     venues = f"{len(read.venues)} venue{'' if len(read.venues) == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from arbkit.cli.past import Question, amount, fold, options, print_rows, when, width
+from arbkit.cli.past import Question, amount, fold, nothing, options, print_rows, when, width
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import plain
 from arbkit.history import read
@@ -35,12 +35,14 @@ def command(asked: Question, number: str | None, split: bool) -> int:
         rows = read.deals(history, asked.span)
         if split:
             columns = ["time", "deal", ">expected", *(f">{part}" for part in _PARTS), ">realised"]
-            print_rows(asked, rows, columns, _split, "no deals")
+            print_rows(asked, rows, columns, _split, lambda: nothing(history, asked, "deals"))
         else:
             columns = ["time", "deal", "outcome", ">expected", ">realised", ">ms", ">id"][
                 : 7 if width() >= _WIDE else 6
             ]
-            print_rows(asked, rows, columns, lambda deal: _row(deal)[: len(columns)], "no deals")
+            print_rows(
+                asked, rows, columns, lambda deal: _row(deal)[: len(columns)], lambda: nothing(history, asked, "deals")
+            )
         if asked.form == "table" and rows:
             _sums(history, asked, len(rows))
     return 0

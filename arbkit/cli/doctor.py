@@ -47,7 +47,9 @@ def command(live: bool, config_file: str | None, as_json: bool) -> int:
     if as_json:
         emit({"ok": not code, "exit": code, "findings": found})
     else:
-        show(f"\n{counts['ok']} ok, {counts['warning']} warnings, {counts['failure']} failures")
+        warnings, failures = counts["warning"], counts["failure"]
+        rest = f"{warnings} warning{'s' * (warnings != 1)}, {failures} failure{'s' * (failures != 1)}"
+        show(f"\n{counts['ok']} ok, {rest}")
     return code
 
 
@@ -67,7 +69,7 @@ def _look(live: bool, config_file: str | None) -> Iterator[Finding]:
     if config.metrics.port and not state.running(config.state.path / config.mode):
         yield from machine.metrics_port(config.metrics.port)
     yield from setup.limits(config)
-    strategy, told = setup.made(config, registry)
+    strategy, told = setup.made(config, registry, signed=live or config.mode == "live")
     yield from told
     readable = list(setup.keys(config))
     yield from readable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Question, options, print_rows
+from arbkit.cli.past import Question, nothing, options, print_rows
 from arbkit.core.types import plain
 from arbkit.history import read
 from arbkit.history.views import FillRow
@@ -19,7 +19,9 @@ def command(asked: Question, deal: int | None) -> int:
     """List the fills of a running or stopped desk, with their fees. A fill of 0 only brings a fee."""
     columns = ("time", "instrument", "side", ">qty", ">price", ">fee", "asset")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.fills(history, asked.span, deal=deal), columns, _row, "no fills")
+        print_rows(
+            asked, read.fills(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, "fills")
+        )
     return 0
 
 

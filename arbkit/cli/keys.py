@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from arbkit.cli import CREDENTIALS, OK, UNREACHABLE, settings
+from arbkit.cli import CREDENTIALS, INTERRUPTED, OK, UNREACHABLE, settings
 from arbkit.cli.loop import loop_factory
 from arbkit.cli.output import config_option, json_option, table
 from arbkit.config import vault as vaults
@@ -144,7 +144,7 @@ def _hint(found: Judged) -> str:
 def listing(vault_file: Path | None, config_file: str | None, as_json: bool) -> int:
     """Show where the configuration has its keys, whether they can be read, and what the vault holds."""
     config = load_config(config_file)
-    path, held, used = vault_file or vaults.default_path(), [], set()
+    path, held, used, locked = vault_file or vaults.default_path(), list[str](), set[str](), ""
     rows = []
     for name, venue in config.venues.items():
         for field in FIELDS:
@@ -152,10 +152,14 @@ def listing(vault_file: Path | None, config_file: str | None, as_json: bool) -> 
                 used.add(reference)
                 rows.append({"venue": name, "field": field, "from": _shown(reference), "problem": _problem(reference)})
     if path.exists():
-        held = sorted(opened(path).entries)
-    unused = [entry for entry in held if not any(one.endswith(entry) for one in used)]
+        try:
+            held = sorted(opened(path).entries)
+        except CredentialsError as error:
+            locked = str(error)
+    forms = ("vault:{}", f"vault:{path}#{{}}", f"vault:{path.absolute()}#{{}}")
+    unused = [entry for entry in held if not used & {form.format(entry) for form in forms}]
     if as_json:
-        emit({"keys": rows, "vault": str(path), "entries": held, "unused": unused})
+        emit({"keys": rows, "vault": str(path), "entries": held, "unused": unused, "locked": locked})
     elif rows:
         table(
             ("venue", "field", "from", "state"),
@@ -163,6 +167,8 @@ def listing(vault_file: Path | None, config_file: str | None, as_json: bool) -> 
         )
     else:
         show("the configuration names no keys")
+    if locked and not as_json:
+        say(f"\narbkit: {locked}")
     if held and not as_json:
         show(f"\nvault {path}: {', '.join(held)}" + (f"; not in the configuration: {', '.join(unused)}" * bool(unused)))
     return CREDENTIALS if any(row["problem"] for row in rows) else OK
@@ -222,8 +228,9 @@ def remove(venue: str, yes: bool, environment: str | None, vault_file: Path | No
         if not names:
             there = ", ".join(sorted(vault.entries)) or "nothing"
             raise CredentialsError(f"the vault {path} has no key {entry}; it has {there}")
-        if not yes:
-            click.confirm(f"Remove {', '.join(names)} from {path}?", abort=True, err=True)
+        if not yes and not click.confirm(f"Remove {', '.join(names)} from {path}?", err=True):
+            say("nothing was removed")
+            return INTERRUPTED
         for name in names:
             del vault.entries[name]
         vault.save()
@@ -248,15 +255,18 @@ def _of_venue(venue: str, environment: str | None, config_file: str | None) -> s
     venue is loaded."""
     flags: dict[str, Any] = {}
     there = config_file is not None or Path(DEFAULT_FILE).is_file()
-    if not there or venue not in load_config(config_file).venues:
+    config = load_config(config_file) if there else None
+    if config is None or venue not in config.venues:
+        from arbkit.plugins import registry
+        from arbkit.plugins.distributions import found as installed
+
+        plugins = registry.load(config.distributions or None if config is not None else None)
+        if config is None or all(one.name != f"arbkit-{venue}" for one in installed()):
+            plugins.exchange(venue)  # raises with the nearest name; what distributions leaves out is told below
         flags[f"venues.{venue}.environment"] = environment or "prod"
     elif environment is not None:
         raise ConfigError(f"--environment: [venues.{venue}] of the configuration says it")
-    if not there:
-        from arbkit.plugins import registry
-
-        plugins = registry.load()
-        plugins.exchange(venue)  # raises with the nearest name
+    if config is None:
         flags["distributions"] = [plugins.home[venue].distribution]
     return settings.load(config_file, flags, signed=True)
 
@@ -300,11 +310,13 @@ def _problem(reference: str) -> str:
 def _tell(found: Judged) -> None:
     """Print what the venue said, one thing a line."""
     withdraw = "the venue does not tell" if found.withdraw is None else "YES" if found.withdraw else "no"
+    if found.problem and found.withdraw is None:
+        withdraw = ""  # it has told nothing of a key that it refuses
     taker = "; ".join(f"{plain(Decimal(fee) * 100)} % taker on {one}" for one, fee in found.taker.items())
     clock = "" if found.clock_ms is None else f"{found.clock_ms:+.1f} ms against this machine"
     rows: Mapping[str, str] = {
         "permissions": ", ".join(found.rights),
-        "withdraw": withdraw if found.reached else "",
+        "withdraw": withdraw,
         "holds": ", ".join(f"{amount} {asset}" for asset, amount in found.holds.items()),
         "fees": taker,
         "clock": clock,

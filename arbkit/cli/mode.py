@@ -49,7 +49,14 @@ def command(
 
     root = Path(state_folder) if state_folder else load(config_file).state.path
     asked = ModeAsked(mode=None if wanted is None else Mode(wanted), scope=scope, why=why)
-    told = ask(root, ("paper",) if paper else ("live", "paper"), msgspec.json.encode(asked) + b"\n")
+    kinds = ("paper",) if paper else ("live", "paper")
+    try:
+        told = ask(root, kinds, msgspec.json.encode(asked) + b"\n")
+    except TransportError as error:
+        if asked.mode is None:
+            raise
+        how = f"a file {root / kinds[0] / 'kill'} halts a run that does not answer, and the next one"
+        raise TransportError(f"{error}; {how}") from None
     if told.error:
         raise ConfigError(told.error)
     if as_json:
@@ -86,7 +93,4 @@ def ask(root: Path, kinds: tuple[str, ...], line: bytes) -> ModesTold:
                 continue
             except (OSError, msgspec.DecodeError) as error:
                 raise TransportError(f"the run in {root / kind} does not answer: {error}") from None
-    raise TransportError(
-        f"no run answers in {root}; a file named 'kill' in {root / kinds[0]} halts a run that does not answer, and the "
-        "next one"
-    )
+    raise TransportError(f"no run answers in {root}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from arbkit.cli.past import Question, options, print_rows
+from arbkit.cli.past import Question, nothing, options, print_rows
 from arbkit.core.types import plain
 from arbkit.history import read
 from arbkit.history.views import OrderRow
@@ -19,7 +19,9 @@ def command(asked: Question, deal: int | None) -> int:
     """List the orders of a running or stopped desk. An order without a status is open, or its end is not known."""
     columns = ("time", "instrument", "purpose", "side", ">qty", ">limit", ">filled", "status")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.orders(history, asked.span, deal=deal), columns, _row, "no orders")
+        print_rows(
+            asked, read.orders(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, "orders")
+        )
     return 0
 
 

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -22,7 +23,22 @@ from arbkit.core.types import plain
 from arbkit.history.views import Span
 from arbkit.monitor.terminal import clean, emit, show
 
-__all__ = ["TIME", "Question", "amount", "fold", "options", "print_rows", "state_options", "when", "where_is", "width"]
+if TYPE_CHECKING:
+    from arbkit.history.read import Past
+
+__all__ = [
+    "TIME",
+    "Question",
+    "amount",
+    "fold",
+    "nothing",
+    "options",
+    "print_rows",
+    "state_options",
+    "when",
+    "where_is",
+    "width",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -203,11 +219,32 @@ def fold(name: str, names: Sequence[str]) -> str:
 # --- rows
 
 
+def nothing(history: Past, asked: Question, what: str) -> str:
+    """That there is none, and what there is instead if the symbol or the venue was never traded here."""
+    from arbkit.history.read import traded  # imported late: it loads SQLite
+
+    known = traded(history)
+    for option, wanted, there in (
+        ("--symbol", asked.span.symbol, {name.partition(":")[2] for name in known}),
+        ("--venue", asked.span.venue, {name.partition(":")[0] for name in known}),
+    ):
+        if wanted and wanted not in there:
+            near = get_close_matches(wanted, there, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(there)) or 'none'}"
+            return f"no {what}: {option} {wanted} is not in this history; {hint}"
+    return f"no {what}"
+
+
 def print_rows(
-    asked: Question, rows: Iterable[Struct], columns: Sequence[str], cells: Callable[[Any], Sequence[str]], empty: str
+    asked: Question,
+    rows: Iterable[Struct],
+    columns: Sequence[str],
+    cells: Callable[[Any], Sequence[str]],
+    empty: Callable[[], str],
 ) -> None:
     """Rows as JSON, CSV or a table. ``columns``: of the table; ``>`` before a name = to the right. The first is the
-    time of the row in ns, of which the day stands above. ``cells`` makes the texts of a row."""
+    time of the row in ns, of which the day stands above. ``cells`` makes the texts of a row, ``empty`` that of
+    no row."""
     if asked.form == "json":
         emit([msgspec.to_builtins(row) for row in rows])
     elif asked.form == "csv":
@@ -215,7 +252,7 @@ def print_rows(
     elif found := list(rows):
         _table(columns, [cells(row) for row in found])
     else:
-        show(empty)
+        show(empty())
 
 
 def _csv(rows: Sequence[Struct]) -> None:

@@ -21,7 +21,7 @@ def command(asked: Question) -> int:
     """
     columns = ("day", ">deals", ">realised", ">marked", ">change", "asset")
     with read.open_history(asked.folder) as history:
-        print_rows(asked, read.gains(history, asked.span), columns, _row, "no deals and no gain")
+        print_rows(asked, read.gains(history, asked.span), columns, _row, lambda: "no deals and no gain")
     return 0
 
 

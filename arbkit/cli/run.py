@@ -56,11 +56,11 @@ def command(
     given = {key: value for key, value in flags.items() if value is not None}
     loaded = settings.load(config_file, given, params=dict(map(_param, params)), live=live, strategy=True)
     config = loaded.config
-    if not config.strategy.target:
+    if loaded.strategy is None:
         raise ConfigError("no strategy: use arbkit run module:Class, or set target in [strategy]")
     if not config.venues:
         raise ConfigError("no venues: add them to arbkit.toml, as [venues.binance]")
-    made = target.make(target.load(config.strategy.target, loaded.registry), config.strategy)
+    made = target.make(loaded.strategy, config.strategy)
     text = "\n".join([_banner(config, live), *([] if live else _unknown_moves(made, config))])
     say(filled(text, sys.stderr))
     from arbkit.app.launch import run  # imported late, so that mistakes are reported before loading asyncio and aiohttp
@@ -88,7 +88,7 @@ def _param(text: str) -> tuple[str, str]:
 def _banner(config: Config, live: bool) -> str:
     """The text at the start: mode, venues and limits; on paper also the configured balances, fees and latency."""
     limits = config.limits
-    head = "LIVE - real orders, real money" if live else "PAPER - live books, simulated fills"
+    head = _live(config) if live else "PAPER - live books, simulated fills"
     if config.mode == "live" and not live:
         head += ' (mode = "live", but no --live: nothing is sent)'
     lines = [head, f"strategy  {config.strategy.target}"]
@@ -101,6 +101,15 @@ def _banner(config: Config, live: bool) -> str:
         f"stop at a loss of {limits.max_loss_run} {limits.asset}"
     )
     return "\n".join(lines)
+
+
+def _live(config: Config) -> str:
+    """What a live run costs: test networks and simulators have orders, and no money."""
+    tests = sorted({venue.environment for venue in config.venues.values()} - {"prod"})
+    real = any(venue.environment == "prod" for venue in config.venues.values())
+    if not real:
+        return f"LIVE - real orders, no real money ({', '.join(tests)})"
+    return "LIVE - real orders, real money" + f" (on some venues only: {', '.join(tests)} has none)" * bool(tests)
 
 
 def _unknown_moves(strategy: Strategy, config: Config) -> list[str]:

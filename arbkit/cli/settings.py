@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -17,11 +17,13 @@ __all__ = ["Loaded", "load"]
 
 
 class Loaded(Struct, frozen=True):
-    """What ``load`` made: each exchange is made once."""
+    """What ``load`` made: each exchange is made once, and the file of the strategy runs once."""
 
     config: config.Config
     registry: plugins.Registry
     exchanges: Mapping[str, Exchange]
+    strategy: Callable[..., Any] | None = None
+    """The class of the strategy, if ``strategy`` asked for it."""
 
 
 def load(
@@ -37,18 +39,21 @@ def load(
     """Read the configuration, load the plugins that it allows, and check what they alone know (``app.mistakes``), with
     ``strategy`` also the settings of the strategy, with ``whole`` the strategy itself and its executor. ``signed``: see
     ``config.load.load``. Raises ``ConfigError`` with all mistakes."""
-    found: list[tuple[plugins.Registry, dict[str, Exchange]]] = []
+    found: list[tuple[plugins.Registry, dict[str, Exchange], Callable[..., Any] | None]] = []
+    signed = signed or live
 
     def also(read: config.Config, reader: Reader) -> Collection[str]:
-        named = read.distributions if live or signed else read.distributions or None
+        named = read.distributions if signed else read.distributions or None
         registry = plugins.load(None if named is None else mistakes.distributions(named, reader))
-        found.append((registry, mistakes.venues(read, reader, registry, live=live)))
+        exchanges, cls = mistakes.venues(read, reader, registry, live=live), None
         if whole:
-            mistakes.strategy(read, reader, registry)
+            mistakes.strategy(read, reader, registry, signed=signed)
         elif strategy and read.strategy.target:
-            mistakes.params(target.load(read.strategy.target, registry), read, reader)
+            cls = target.load(read.strategy.target, registry, signed=signed)
+            mistakes.params(cls, read, reader)
+        found.append((registry, exchanges, cls))
         return registry.exchanges
 
     read = config.load(path, flags=flags, params=params, live=live, signed=signed, also=also)
-    [(registry, exchanges)] = found
-    return Loaded(read, registry, exchanges)
+    [(registry, exchanges, cls)] = found
+    return Loaded(read, registry, exchanges, cls)

@@ -45,13 +45,13 @@ def command(state_folder: str | None, paper: bool, config_file: str | None, as_j
         if told is not None:
             mode.show(told)
         if past is not None:
-            _show(past, folder)
+            _show(past, running=told is not None)
         if told is not None:
             table(("pair", "reason", "text"), [(one.name, one.reason or "none", one.text) for one in told.idle])
         elif past is not None and past["reasons"]:
             table(("not traded", "reason"), [(one["name"], one["text"]) for one in past["reasons"]])
     if told is None:
-        say(f"arbkit: {stopped}")
+        say(f"arbkit: {stopped}: this is what the history knows")
         return 4
     return 0
 
@@ -83,14 +83,19 @@ def _past(folder: Path) -> dict[str, Any] | None:
     return told | {"alarms": len(told["alarms"])}
 
 
-def _show(past: dict[str, Any], folder: Path) -> None:
+def _show(past: dict[str, Any], *, running: bool) -> None:
     from decimal import Decimal
 
     run = past["run"]
     if run is not None:
-        ended = "it has not ended, or was killed" if run["ended_ns"] is None else f"ended {when(run['ended_ns'])[:19]}"
-        code = "" if run["exit"] is None else f" with exit code {run['exit']}"
-        show(f"run: {run['mode']}, began {when(run['at_ns'])[:19]} UTC; {ended}{code}")
+        began = f"{run['mode']}, began {when(run['at_ns'])[:19]} UTC"
+        if running:
+            show(f"run: {began}, at work")
+        elif run["ended_ns"] is None:
+            show(f"run: {began}; it has no end: the process was killed, or the machine stopped")
+        else:
+            code = "" if run["exit"] is None else f" with exit code {run['exit']}"
+            show(f"run: {began}; ended {when(run['ended_ns'])[:19]}{code}")
     for deals in past["deals"]:
         realised = amount(Decimal(deals["realised"]))
         show(f"last day: {deals['deals']} deals, realised {realised} {deals['asset']}; {past['alarms']} alarms")

@@ -8,6 +8,7 @@ All mistakes are reported at once. Precedence: flags, then environment, then fil
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
@@ -25,7 +26,7 @@ from arbkit.config.secrets import FORMS, is_reference, resolve
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.money.gate import GateConfig
 from arbkit.core.money.limits import LimitsConfig
-from arbkit.core.runtime.files import check_unwritable
+from arbkit.core.runtime.files import check_folder, check_unwritable
 from arbkit.core.types import Secret, VenueSettings
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.core.venues.venue import WORST_FEE
@@ -295,15 +296,34 @@ def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...
         with file.open(encoding="utf-8") as opened:
             if signed:
                 check_unwritable(opened.fileno(), file)
+                check_folder(file.absolute().parent)
             text = opened.read()
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: cannot be read: it is not UTF-8 text") from None
     try:
         return tomllib.loads(text, parse_float=Decimal), find_lines(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from None
+        raise ConfigError(_not_toml(file, str(error))) from None
+
+
+def _not_toml(file: Path, told: str) -> str:
+    """The error of the parser with its line first, and what usually is the mistake."""
+    hint = next((text for start, text in _TOML if told.startswith(start)), "")
+    if placed := re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", told):
+        what, line, column = placed.groups()
+        return f"{file}:{line}: not TOML: {what} (column {column}){hint}"
+    return f"{file}: not TOML: {told}{hint}"
+
+
+_TOML = (
+    ("Invalid value", '; text is written in quotes, as mode = "paper"'),
+    ("Cannot overwrite a value", ": a key is there twice"),
+    ("Cannot declare", ": a table is there twice"),
+)
 
 
 def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:

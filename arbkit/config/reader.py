@@ -117,6 +117,8 @@ class Reader:
 
     def _place(self, path: tuple[str, ...]) -> Place:
         while path and path not in self._places:
+            if len(path) == 2 and (*path[:-1], path[-1].lower()) in self._places:  # read as upper case: ``_key``
+                return self._places[*path[:-1], path[-1].lower()]
             path = path[:-1]
         return self._places.get(path, Place(""))
 

@@ -11,26 +11,42 @@ import os
 import sys
 from pathlib import Path
 
-from arbkit.config.vault import LEAST, Vault
+from arbkit.config.vault import LEAST, Vault, WrongPassphrase, read
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.runtime.files import check_unwritable
 from arbkit.core.types import Secret
 from arbkit.monitor.redactor import PROCESS
+from arbkit.monitor.terminal import say
 
 __all__ = ["CREDENTIAL", "FD", "hidden", "known", "opened", "passphrase"]
 
 FD = "ARBKIT_VAULT_FD"
 CREDENTIAL = "arbkit-vault"
+TRIES = 3
 _MOST = 4096
 _OPENED: dict[Path, Vault] = {}
+_REFUSED: dict[Path, str] = {}
+"""Vaults whose passphrase nobody knew."""
 _FROM_FD: dict[str, Secret] = {}
 """A descriptor can be read once."""
 
 
 def opened(path: Path) -> Vault:
-    """The vault, opened once. Raises ``CredentialsError``."""
-    if path not in _OPENED:
-        known(Vault.open(path, passphrase(path)))
+    """The vault, opened once. A person who mistypes the passphrase is asked again, ``TRIES`` times in all. Raises
+    ``CredentialsError``, then at once for all who need it."""
+    if path in _REFUSED and path not in _OPENED:
+        raise WrongPassphrase(_REFUSED[path])
+    left = 1 if _given() else TRIES
+    while path not in _OPENED:
+        try:
+            read(path)  # a file that cannot be opened needs no passphrase
+            known(Vault.open(path, passphrase(path)))
+        except WrongPassphrase as error:
+            left -= 1
+            if not left:
+                _REFUSED[path] = str(error)
+                raise
+            say("wrong passphrase, try again")
     return _OPENED[path]
 
 

@@ -33,7 +33,7 @@ from arbkit.core.runtime.files import check_folder, open_own, own_folder
 from arbkit.core.runtime.locks import Held, lock
 from arbkit.core.types import Secret
 
-__all__ = ["Entry", "LEAST", "Vault", "default_path"]
+__all__ = ["Entry", "LEAST", "Vault", "WrongPassphrase", "default_path"]
 
 MAGIC = b"arbvault"
 VERSION = 1
@@ -50,6 +50,10 @@ _MOST = 1 << 20
 def default_path() -> Path:
     """``~/.config/arbkit/vault``, or in ``$XDG_CONFIG_HOME``."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "arbkit" / "vault"
+
+
+class WrongPassphrase(CredentialsError):
+    """The file is whole, and another passphrase opens it."""
 
 
 class Entry(Struct, frozen=True):
@@ -72,8 +76,8 @@ class Vault:
 
     @classmethod
     def open(cls, path: Path, passphrase: Secret) -> Vault:
-        """Decrypt the file. Raises ``CredentialsError`` if it is missing, damaged, open to others, or if the passphrase
-        is not its own."""
+        """Decrypt the file. Raises ``WrongPassphrase``, and ``CredentialsError`` if it is missing, damaged or open to
+        others."""
         return cls(path, passphrase, _decrypted(path, read(path), passphrase))
 
     def put(self, name: str, secret: Secret) -> None:
@@ -127,7 +131,9 @@ def read(path: Path) -> bytes:
         with open(open_own(path, os.O_RDONLY), "rb") as opened:
             data = opened.read(_MOST)
     except ConfigError as error:
-        raise CredentialsError(f"the vault {error}") from None
+        text = str(error)
+        where = "" if text.startswith(str(path)) else f"{path}: "
+        raise CredentialsError(f"the vault {where}{text}") from None
     except OSError as error:
         raise CredentialsError(f"the vault {path} cannot be opened: {error.strerror}") from None
     body, total = data[:-_SUM], data[-_SUM:]
@@ -143,7 +149,7 @@ def _decrypted(path: Path, body: bytes, passphrase: Secret) -> dict[str, Entry]:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     head, cost = body[:_HEAD], body[9]
-    wrong = CredentialsError(f"the vault {path} does not open: wrong passphrase")
+    wrong = WrongPassphrase(f"the vault {path} does not open: wrong passphrase")
     if cost not in COSTS:
         raise wrong
     try:

@@ -21,7 +21,6 @@ from arbkit.core.execution.requests import Answered, Requests
 from arbkit.core.execution.sender import Sender
 from arbkit.core.execution.successors import Successors
 from arbkit.core.execution.tracker import Tracker
-from arbkit.core.intake import Intake, contained_ns
 from arbkit.core.log import Log, no_log
 from arbkit.core.market.bases import Bases
 from arbkit.core.market.books import Books
@@ -38,6 +37,7 @@ from arbkit.core.orders.journal import Booked, Control, DayBegan, Intent, Interr
 from arbkit.core.orders.orders import Order
 from arbkit.core.port import Port
 from arbkit.core.protocols import Resyncable
+from arbkit.core.reported import Reported, contained_ns
 from arbkit.core.startup import Startup, make_venue
 from arbkit.core.trading.audit import Audit
 from arbkit.core.trading.callbacks import SLOW_NS, Callbacks
@@ -241,7 +241,7 @@ class Desk:
             self.log,
             now_ns,
         )
-        self.intake = Intake(
+        self.reported = Reported(
             self.venues,
             self.catalogue,
             self.books,
@@ -256,7 +256,7 @@ class Desk:
             self.log,
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
-            **self.intake.takers,
+            **self.reported.takers,
             Notice: self._on_notice,
             Ready: self._on_ready,
             Send: self._on_send,
@@ -324,6 +324,8 @@ class Desk:
         session = link.session
         try:
             outputs = session.receive(data, now_ns)
+            if type(outputs) is not list and type(outputs) is not tuple:
+                outputs = tuple(outputs)  # a generator raises here
         except Exception as error:  # the boundary to plugin code, as in ``Guard.run``
             self.guard.fault(link, error)
             self._faults(now_ns)
@@ -341,7 +343,7 @@ class Desk:
     def _timed(self, link: Link, data: str | bytes, now_ns: int, probe: Callable[[], int]) -> None:
         """``frame`` for one in so many, of which the time is taken."""
         began = probe()
-        outputs = self.guard.run(link, link.session.receive, data, now_ns)
+        outputs = self.guard.listed(link, link.session.receive, data, now_ns)
         decoded = probe()
         if outputs is None:
             self._faults(now_ns)
@@ -637,7 +639,7 @@ class Desk:
         """Call into a session under the guard and act on what it says. The last argument is the time."""
         now_ns = args[-1]
         assert isinstance(now_ns, int)
-        outputs = self.guard.run(link, call, *args)
+        outputs = self.guard.listed(link, call, *args)
         if outputs is None:
             self._faults(now_ns)
             return ()
@@ -683,10 +685,10 @@ class Desk:
         link, answer, what, sent_ns = matched.link, matched.answer, matched.what, matched.sent_ns
         venue = self.venues[link.spec.venue]
         if matched.refusal is not None:
-            said = self.guard.run(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
+            said = self.guard.listed(venue.rest, venue.rest.session.answered, what, matched.refusal, now_ns) or ()
             for out in said:
                 if isinstance(out, RateReport):
-                    self.intake.rate(venue.rest, out, now_ns)
+                    self.reported.rate(venue.rest, out, now_ns)
                 elif isinstance(out, Notice):
                     self._on_notice(venue.rest, out, now_ns)
             if matched.repeated:
@@ -710,7 +712,7 @@ class Desk:
         """A poll was answered. ``whole``: all that the answer says; what it leaves out is not there any more."""
         if kind is AskKind.CATALOGUE:
             for gone in venue.unlisted(whole) if whole else ():
-                self.intake.instrument(venue.rest, InstrumentUpdate(gone), now_ns)
+                self.reported.instrument(venue.rest, InstrumentUpdate(gone), now_ns)
             self.startup.select(now_ns)
         elif kind is AskKind.BALANCES and whole:
             listing = [out for out in whole if isinstance(out, Balance)]
@@ -766,7 +768,7 @@ class Desk:
                     self._drop(link, "too many unreadable frames")
             elif isinstance(error, RemoteProtocolError):
                 self._drop(link, why)
-            else:
+            elif link.phase is not Phase.QUARANTINED:  # of a REST link, answers may be under way
                 reason = f"plugin fault: {brief(error)}"
                 self.counters.alarms["plugin_fault"] += 1
                 self.log("link.quarantined", link=name, why=reason)

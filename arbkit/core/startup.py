@@ -7,6 +7,7 @@ and links for it. ``make_venue`` makes the one ``Venue`` of each venue. The desk
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from inspect import signature
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.interrupted import InterruptedDeals, gone
 from arbkit.core.trading.running import RunningStrategy, read, wanted
 from arbkit.core.types import NEVER, Catalogue, Role, rest_link
+from arbkit.core.venues.guard import made, session_of, specs_of
 from arbkit.core.venues.venue import Venue, VenueSetup
 
 __all__ = ["START_NS", "Startup", "make_venue"]
@@ -31,9 +33,15 @@ JOIN_NS = 2_000_000_000
 
 
 def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, moved: set[str], now_ns: int) -> Venue:
-    """A venue and its REST link: enough to read its clock and its catalogue."""
+    """A venue and its REST link: enough to read its clock and its catalogue. Raises the ``ArbkitError`` of an adapter
+    that refuses its settings; another exception costs this venue only."""
     spec = rest_link(setup.exchange.venue, "" if setup.signer is None else setup.account)
-    rest = dialer.add(spec, now_ns, setup.exchange.session(spec, catalogue, setup.signer))
+    rest = dialer.add(spec, now_ns)
+    try:
+        rest.session = made(session_of, setup.exchange, spec, catalogue, setup.signer)
+        dialer.settle(rest, now_ns)
+    except RuntimeError as error:
+        dialer.guard.fault(rest, error)
     return Venue(setup, catalogue, rest, moved, now_ns)
 
 
@@ -186,11 +194,13 @@ class Startup:
             self._books.create(instrument)
         account = "" if venue.setup.signer is None or venue.paper is not None or not first else venue.account
         asked = [self._catalogue[one] for one in instruments]
+        self._trades |= dict.fromkeys(trades)
+        links = venue.exchange.links
         if trades:
-            self._trades |= dict.fromkeys(trades)
-            specs = venue.exchange.links(asked, account, trades=[self._catalogue[one] for one in trades])
-        else:
-            specs = venue.exchange.links(asked, account)
+            links = partial(links, trades=[self._catalogue[one] for one in trades])
+        specs = self._dialer.guard.run(venue.rest, made, specs_of, links, asked, account)
+        if specs is None:
+            return
         venue.linked(instruments, specs, now_ns)
         for spec in specs:
             if spec.role is Role.REST:

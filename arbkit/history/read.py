@@ -47,6 +47,7 @@ __all__ = [
     "orders",
     "reasons",
     "runs",
+    "traded",
 ]
 
 DAY_NS = 86_400_000_000_000
@@ -252,6 +253,12 @@ def fills(past: Past, span: Span, deal: int | None = None) -> list[FillRow]:
 
 def _cl_ord_id(number: int) -> str:
     return format_cl_ord_id(number + (1 << 64 if number < 0 else 0))
+
+
+def traded(past: Past) -> set[str]:
+    """The instruments of all deals."""
+    found = past.rows("SELECT DISTINCT name FROM deals JOIN names ON names.id = pair")
+    return {one for (name,) in found for one in name.split("+")}
 
 
 # --- runs, balances, gains

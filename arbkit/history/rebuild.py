@@ -9,6 +9,7 @@ from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from arbkit.core.errors import ConfigError
@@ -20,6 +21,7 @@ __all__ = ["Rebuilt", "contents", "rebuild"]
 
 _PIECE = 1 << 20
 _TABLES = ("runs", "ends", "deals", "orders", "fills", "controls", "events", "balances", "marks")
+_encode = msgspec.msgpack.Encoder().encode
 _NAMED = {"strategy", "pair", "account", "instrument", "asset"}
 """Columns that hold a number of the table ``names``."""
 
@@ -122,14 +124,15 @@ def _count(database: sqlite3.Connection, table: str) -> int:
 
 def contents(database: sqlite3.Connection) -> dict[str, str]:
     """A hash of each table, the same for the same rows in whatever order they came."""
-    names = dict(database.execute("SELECT id, name FROM names"))
     found = {}
     for table in _TABLES:
         columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-        named = [column in _NAMED for column in columns]
+        told = ", ".join(
+            f"(SELECT name FROM names WHERE id = {table}.{column})" if column in _NAMED else f'"{column}"'  # noqa: S608
+            for column in columns
+        )
         total = 0
-        for row in database.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own words
-            told = [names[value] if name else value for value, name in zip(row, named, strict=True)]
-            total += int.from_bytes(blake2b(repr(told).encode(), digest_size=16).digest())
+        for row in database.execute(f"SELECT {told} FROM {table}"):  # noqa: S608 - our own words
+            total += int.from_bytes(blake2b(_encode(row), digest_size=16).digest())
         found[table] = f"{total % (1 << 128):032x}"
     return found

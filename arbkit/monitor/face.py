@@ -14,9 +14,9 @@ from typing import TextIO
 
 from rich.cells import cell_len
 
-from arbkit.monitor.header import Part, folded, header, indent
+from arbkit.monitor.header import Part, folded, header, indent, lines
 from arbkit.monitor.picture import Picture, Shown
-from arbkit.monitor.words import amounts, clock, hours, line, net_of
+from arbkit.monitor.words import amounts, clock, hours, net_of
 
 __all__ = ["STYLES", "Face", "coloured"]
 
@@ -138,7 +138,7 @@ class Face:
         kind = item.kind
         if item.deal is not None and amounts(net_of(item.deal), most=1).startswith("-"):
             kind = "loss"
-        return [(kind, part) for part in folded(line(item, columns), columns, " " * 9)]
+        return [(kind, part) for part in lines(item, columns)]
 
     def _alive(self, now_ns: int) -> list[Part]:
         picture = self._picture

@@ -7,10 +7,10 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 
-from arbkit.monitor.picture import Picture
-from arbkit.monitor.words import amounts, clock, hours, span
+from arbkit.monitor.picture import Picture, Shown
+from arbkit.monitor.words import amounts, clock, hours, line, span
 
-__all__ = ["Part", "folded", "header", "indent"]
+__all__ = ["Part", "folded", "header", "indent", "lines"]
 
 SECOND = 1_000_000_000
 SILENT_NS = 5 * SECOND
@@ -84,7 +84,13 @@ def folded(text: str, width: int, indent: str = "") -> list[str]:
     """The text on lines of at most ``width``, broken between words; a longer word stays whole."""
     if width <= len(indent) or cell_len(text) <= width:
         return [text]
+    indent = max(indent, " " * (len(text) - len(text.lstrip())))
     return wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [text]
+
+
+def lines(told: Shown, width: int) -> list[str]:
+    """``words.line`` on lines of at most ``width`` (0 = as long as they are)."""
+    return [part for text in line(told, width).split("\n") for part in folded(text, width, " " * 9)]
 
 
 def indent(text: str) -> str:

@@ -14,10 +14,10 @@ from textual.widgets import RichLog, Static
 
 from arbkit.core.errors import ArbkitError
 from arbkit.monitor.face import STYLES
-from arbkit.monitor.header import folded, header
+from arbkit.monitor.header import header
+from arbkit.monitor.header import lines as written
 from arbkit.monitor.picture import Glimpse, Shown
 from arbkit.monitor.redactor import safe
-from arbkit.monitor.words import line
 
 __all__ = ["Top"]
 
@@ -81,8 +81,8 @@ class Top(App[None]):
         self._state()
 
     def _line(self, lines: RichLog, told: Shown) -> None:
-        for part in folded(safe(line(told, self._width)), self._width, " " * 9):
-            lines.write(Text(part, style=STYLES.get(told.kind, "")))
+        for part in written(told, self._width):
+            lines.write(Text(safe(part), style=STYLES.get(told.kind, "")))
 
     def _state(self) -> None:
         text = Text()

@@ -211,41 +211,66 @@ _SAID: dict[str, Text] = {
 
 def line(told: Shown, width: int = 0) -> str:
     """The text with its time. A deal is fitted to ``width`` columns (0 = as long as it is): it is never cut; digits of
-    prices and words go first."""
+    prices and words go first. If that is not enough, or if it would not say which leg of three is the sale, each leg
+    has a line of its own below the first."""
     if told.deal is None:
         return f"{clock(told.at_ns)} {told.text}"
     found = ""
-    for style in range(7):
+    for style in range(_STYLES if len(told.deal.legs) < 3 or _one_venue(told.deal) else _SIDES):
         found = f"{clock(told.at_ns)} {_fitted(told.deal, style)}"
         if not width or cell_len(found) <= width:
-            break
-    return found
+            return found
+    return "\n".join([f"{clock(told.at_ns)} {_head(told.deal)}", *(f"{'':<9}{_leg(leg)}" for leg in told.deal.legs)])
+
+
+_STYLES, _SIDES = 7, 3
+"""Ways to write a deal on one line, and those of them that say buy and sell."""
+
+
+def _one_venue(deal: ClosedDeal) -> str:
+    """The venue of all legs, if a deal of several has only one: it goes around, so its legs stay in their order."""
+    venues = {leg["instrument"].partition(":")[0] for leg in deal.legs}
+    return venues.pop() if len(deal.legs) > 1 and len(venues) == 1 else ""
+
+
+def _head(deal: ClosedDeal) -> str:
+    """The deal without its legs."""
+    took = f"{deal.ms:.0f} ms" if deal.ms < 10_000 else f"{deal.ms / 1000:.0f} s"
+    return f"{amounts(net_of(deal), most=2)} {took} {deal.outcome}, {len(deal.legs)} legs:"
 
 
 def _fitted(deal: ClosedDeal, style: int) -> str:
     """``style`` 0: everything; then shorter and shorter."""
+    venue = _one_venue(deal)
     symbols = list(dict.fromkeys(leg["instrument"].partition(":")[2] for leg in deal.legs))
     if not symbols:
         symbols = list(dict.fromkeys(one.partition(":")[2] for one in deal.pair.split("+")))
     one = len(symbols) == 1
-    legs = [_leg(leg, style, one) for leg in sorted(deal.legs, key=lambda leg: leg["side"])]
+    ordered = deal.legs if venue and not one else sorted(deal.legs, key=lambda leg: leg["side"])
+    legs = [_leg(leg, style, symbol=not one, venue=not venue) for leg in ordered]
     unusual = "" if style > 4 or (style and deal.outcome == "hedged") else deal.outcome  # the next line says why
     where = (" > " if style > 3 else " ").join(legs) or "nothing filled"
     ms = f"{deal.ms:.0f} ms" if deal.ms < 10_000 else f"{deal.ms / 1000:.0f} s"
     if style:
         ms = ms.replace(" ", "")
     gain = amounts(net_of(deal), most=3 if style < 2 else 1)
-    parts = ["+".join(symbols) if one else "", where, gain.partition(" ")[0] if style > 5 else gain, ms, unusual]
+    parts = [
+        " ".join([*([venue] if venue else []), *(symbols if one else [])]),
+        where,
+        gain.partition(" ")[0] if style > 5 else gain,
+        ms,
+        unusual,
+    ]
     if style == 0:
         parts = [f"{parts[0]:<9}", where, f"{parts[2]:>11}", f"{ms:>7}", unusual]
     return " ".join(part for part in parts if part).rstrip()
 
 
-def _leg(leg: Mapping[str, str], style: int, one: bool) -> str:
-    venue, _, symbol = leg["instrument"].partition(":")
+def _leg(leg: Mapping[str, str], style: int = 0, *, symbol: bool = True, venue: bool = True) -> str:
+    at, _, name = leg["instrument"].partition(":")
     px = _short(leg["px"], (10, 8, 6, 6, 5, 5, 4)[style], tiny=style > 3)
-    what = "" if style > 2 else f"{leg['side']} {leg['qty'] + ' ' if style == 0 else ''}"
-    return f"{what}{venue} {'' if one else symbol + ' '}{px}"
+    what = "" if style >= _SIDES else f"{leg['side']} {leg['qty'] + ' ' if style == 0 else ''}"
+    return f"{what}{at + ' ' if venue else ''}{name + ' ' if symbol else ''}{px}"
 
 
 def net_of(deal: ClosedDeal) -> dict[str, str]:
@@ -258,13 +283,16 @@ def net_of(deal: ClosedDeal) -> dict[str, str]:
     return {asset: plain(amount) for asset, amount in net.items()}
 
 
-def amounts(net: Mapping[str, str], most: int = 0) -> str:
-    """A gain as text: dollars to 0.01, other assets to four digits. What rounds to nothing is left out; ``most``: so
-    many assets, 0 = all."""
+def amounts(net: Mapping[str, str], most: int = 0, *, small: bool = False) -> str:
+    """A gain as text: dollars to 0.01, other assets to four digits. What rounds to nothing is left out, but with
+    ``small`` an amount of another asset has two digits at least; ``most``: so many assets, 0 = all."""
     shown = []
     for asset, text in net.items():
         try:
-            amount = Decimal(text).quantize(Decimal("0.01" if asset in _DOLLARS else "0.0001"))
+            exact = Decimal(text)
+            amount = exact.quantize(Decimal("0.01" if asset in _DOLLARS else "0.0001"))
+            if small and asset not in _DOLLARS and exact and abs(exact) < Decimal("0.001"):
+                amount = Decimal(f"{exact:.1e}")
         except InvalidOperation:
             continue
         if amount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +43,17 @@ class Conn:
 class Conns:
     """The open connections."""
 
-    __slots__ = ("_open", "_timers", "_wire")
+    __slots__ = ("_ends", "_open", "_timers", "_wire")
 
     def __init__(self, wire: SimWire, timers: Timers) -> None:
         self._wire = wire
         self._timers = timers
         self._open: dict[int, Conn] = {}
+        self._ends: list[Callable[[int], object]] = []
+
+    def on_close(self, end: Callable[[int], object]) -> None:
+        """Call this with the number of each connection that has ended."""
+        self._ends.append(end)
 
     def __getitem__(self, number: int) -> Conn:
         return self._open[number]
@@ -65,6 +70,8 @@ class Conns:
 
     def closed(self, number: int) -> None:
         self._open.pop(number, None)
+        for end in self._ends:
+            end(number)
 
     def cut_idle(self, conn: Conn, idle_ns: int, now_ns: int, code: int, why: str = "", look_ns: int = 0) -> None:
         """Close the connection after ``idle_ns`` without a sign of life. ``look_ns``: the venue looks at such times

@@ -86,7 +86,7 @@ class Dialect(Protocol):
         ...
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        """A text frame from the client."""
+        """A text frame from the client, on a connection that is open."""
         ...
 
     def closed(self, conn: int, now_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
+from arbkit.sim.conns import Conns
 from arbkit.sim.depth import SimDepth
 from arbkit.sim.facts import Facts
 from arbkit.sim.matching import Feed
@@ -48,11 +49,12 @@ class Sub:
 
 class Subs:
     """Who subscribed what. A key is a subscription's identity on a connection; subscriptions of one topic get the same
-    events."""
+    events. They end with their connection."""
 
     __slots__ = ("_by_conn", "_by_topic")
 
-    def __init__(self) -> None:
+    def __init__(self, conns: Conns) -> None:
+        conns.on_close(self.closed)
         self._by_conn: dict[int, dict[Hashable, Sub]] = {}
         self._by_topic: dict[Hashable, dict[tuple[int, Hashable], Sub]] = {}
 

@@ -38,6 +38,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def forget() -> None:
     """As a new process: nothing is opened or asked yet."""
     unlock._OPENED.clear()
+    unlock._REFUSED.clear()
     unlock._FROM_FD.clear()
     outside.from_command.cache_clear()
     outside.from_keyring.cache_clear()

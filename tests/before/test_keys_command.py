@@ -208,3 +208,36 @@ def test_what_a_person_types_is_not_echoed(tmp_path: Path) -> None:
     assert b"CANARY" not in said
     assert PASSPHRASE.encode() not in said
     assert b'secret = "vault:okx.demo.main.secret"' in said
+
+
+def test_a_locked_vault_hides_nothing_else(
+    arbkit: Run, config: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``keys list`` shows the configuration's keys although nobody opens the vault; one that needs it is a problem."""
+    default_path().parent.mkdir(parents=True, exist_ok=True)
+    vault = Vault(default_path(), Secret(PASSPHRASE))
+    vault.put("okx.main.key", Secret("a-key-of-mine"))
+    vault.save()
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    monkeypatch.setenv("K", "another-key")
+    config(okx={"key": "env:K"})
+    code, said = arbkit("keys", "list")
+    assert code == 0, said
+    assert re.search(r"okx +key +env:K +ok", said)
+    assert "is locked and there is no terminal" in said
+    config(okx={"key": "vault:okx.main.key"})
+    assert arbkit("keys", "list")[0] == 3
+
+
+def test_an_entry_whose_name_ends_like_another_is_not_used(
+    arbkit: Run, config: Callable[..., None], credential: Callable[[str], None]
+) -> None:
+    vault = Vault(default_path(), Secret(PASSPHRASE))
+    default_path().parent.mkdir(parents=True, exist_ok=True)
+    for name in ("okx.main.key", "my-okx.main.key"):
+        vault.put(name, Secret(f"the-{name}"))
+    vault.save()
+    credential(PASSPHRASE)
+    config(okx={"key": "vault:my-okx.main.key"})
+    _, said = arbkit("keys", "list", "--json")
+    assert json.loads(said)["unused"] == ["okx.main.key"]

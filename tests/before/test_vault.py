@@ -197,6 +197,50 @@ def test_without_any_of_them_the_way_is_told(path: Path, monkeypatch: pytest.Mon
             unlock.opened(path)
 
 
+class Person:
+    """Types passphrases at a terminal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
+        self.asked = 0
+        self._answers = iter(answers)
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr(unlock.getpass, "getpass", self)
+
+    def __call__(self, question: str, stream: object = None) -> str:
+        self.asked += 1
+        return next(self._answers)
+
+
+def test_a_typing_error_is_asked_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person = Person(monkeypatch, "correct horse bettary", "correct horse battery")
+    assert unlock.opened(path).entries["okx.main.secret"].secret == CANARY
+    assert person.asked == 2
+    assert capsys.readouterr().err == "wrong passphrase, try again\n"
+
+
+def test_who_does_not_know_it_is_asked_three_times_for_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration has three references to it, and each would ask again."""
+    person = Person(monkeypatch, *(["a wrong passphrase"] * 9))
+    for _ in range(3):
+        with pytest.raises(CredentialsError, match="wrong passphrase"):
+            unlock.opened(path)
+    assert person.asked == 3
+
+
+def test_nobody_is_asked_for_a_vault_that_cannot_be_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person(monkeypatch)
+    path.chmod(0o644)
+    with pytest.raises(CredentialsError, match=f"chmod 600 {path}"):
+        unlock.opened(path)
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CredentialsError, match="is damaged"):
+        unlock.opened(path)
+    assert person.asked == 0
+
+
 def test_a_short_passphrase_is_refused(path: Path, credential: Callable[[str], None]) -> None:
     credential("eleven char")
     with pytest.raises(CredentialsError, match="11 characters: take at least 12"):

@@ -4,16 +4,22 @@ does the rest."""
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from arbkit.plugins import registry as plugins
+from arbkit.sim import Problem
 from arbkit.sim.faults import Fault
+from arbkit.sim.world import World
 from arbkit.testing import chaos
 from arbkit.testing.chaos.known import KNOWN, known
 from arbkit.testing.chaos.mutants import MUTANTS, hunt, plan_of, planted
 from arbkit.testing.chaos.shrink import shrink
+from arbkit.testing.chaos.truth import Truth
+from arbkit.testing.chaos.watched import START_NS
 
 OTHERS = sorted(set(plugins.load(dialects=True).dialects) - {"binance", "bybit", "okx"})
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
@@ -66,6 +72,20 @@ def test_a_crash_between_two_waves_is_recovered(subject):
     report = chaos.run(subject, 1, 30.0, kinds=("crash", "crash_loop"), deals="chain")
     assert not report.violations, str(report)
     assert report.fired["crash"] >= 2
+
+
+def test_the_judges_see_every_rate_limit_of_a_venue(everyone):
+    """Also a counter of the venue's own kind: Kraken's goes down by half a unit a second."""
+    dialects = [dialect for dialect in everyone.dialects if dialect.venue in ("kraken", "okx")]
+    world = World(dialects, seed=1, start_ns=START_NS)
+    truth = Truth(world)
+    assert truth.over_limits() == {"kraken": 0, "okx": 0}
+    calls = world.sites["kraken"].dialect._calls
+    main = world.sites["kraken"].exchange.accounts["main"]
+    for _ in range(21):
+        with suppress(Problem):
+            calls.admit(SimpleNamespace(account=main, now_ns=START_NS), *calls.private["OpenOrders"][1:])
+    assert truth.over_limits() == {"kraken": 1, "okx": 0}
 
 
 def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(everyone):

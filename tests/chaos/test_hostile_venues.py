@@ -8,7 +8,7 @@ from random import Random
 import hostile
 import pytest
 
-from arbkit.core.intake import Intake
+from arbkit.core.reported import Reported
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -21,10 +21,10 @@ def test_a_lying_venue_stops_nothing(seed: int) -> None:
 def test_the_judge_sees_what_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that trusts a number of a venue is found."""
 
-    def trusting(self: Intake, link: object, notice: object, now_ns: int) -> None:
+    def trusting(self: Reported, link: object, notice: object, now_ns: int) -> None:
         raise OverflowError("a number of a venue")
 
-    monkeypatch.setattr(Intake, "clock", trusting)
+    monkeypatch.setattr(Reported, "clock", trusting)
     assert "OverflowError" in hostile.judge(0)
 
 

@@ -80,7 +80,7 @@ def test_a_run_serves_metrics_and_stops_cleanly(tmp_path: Path, venue: dict[str,
         out, rest = process.communicate(timeout=120)
     assert process.returncode == 0, said + rest
     assert out.splitlines()[-1].endswith("Left: 0 open orders, 0 unresolved, 0 deals held.")
-    assert said.startswith("LIVE - real orders, real money\n")
+    assert said.startswith("LIVE - real orders, no real money (sim)\n")
     assert venue["secret"] not in said + rest + out
 
 

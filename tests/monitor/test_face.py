@@ -20,7 +20,7 @@ from screens import Terminal
 from arbkit.monitor import words
 from arbkit.monitor.board import Board
 from arbkit.monitor.face import Face
-from arbkit.monitor.header import header
+from arbkit.monitor.header import header, lines
 from arbkit.monitor.picture import ClosedDeal, Shown
 from arbkit.monitor.words import Words, line
 
@@ -204,6 +204,88 @@ def test_a_deal_is_one_line_of_80_columns(
     assert f"{gain:+.2f}" in said or "+0.00" in said
     assert outcome in said or outcome == "hedged" or len(line(told, 200)) > 80  # the next line names it too
     assert line(told, 200).count("0.00123456") == 2
+
+
+NAMES = ("binance", "cryptocom", "bitstamp", "coinbase", "okx")
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    venues=some.lists(some.sampled_from(NAMES), min_size=2, max_size=5),
+    around=some.booleans(),
+    symbols=some.lists(
+        some.sampled_from(["BTC-USDT", "ETH-BTC", "1000SHIB-USDT", "USDC-USDT"]), min_size=5, max_size=5
+    ),
+    prices=some.lists(some.decimals("0.00000001", "199999", places=12), min_size=5, max_size=5),
+    gain=some.decimals("-99999999", "99999999", places=8),
+)
+def test_a_deal_of_many_legs_and_long_names_is_readable_on_80_columns(
+    venues: list[str], around: bool, symbols: list[str], prices: list[Any], gain: Any
+) -> None:
+    """No line is wider, and each leg is whole on one line with its side, venue, symbol and price."""
+    if around:
+        venues = venues[:1] * len(venues)
+    legs = [
+        {"side": "sell" if i % 2 else "buy", "instrument": f"{venue}:{symbol}", "qty": "123456.789", "px": f"{px:f}"}
+        for i, (venue, symbol, px) in enumerate(zip(venues, symbols, prices, strict=False))
+    ]
+    told = Shown(NOON, "deal", deal=ClosedDeal(legs, {"USDT": f"{gain:f}"}, "completed", 812.0))
+    shown = lines(told, 80)
+    assert max(map(len, shown)) <= 80
+    assert shown[0].startswith("12:00:00 ")
+    if len(shown) == 1:
+        said = shown[0].split()
+        assert {word for leg in legs for word in leg["instrument"].split(":")} <= set(said)
+        if len(legs) > 2 and len(set(venues)) > 1:
+            assert [said.count(side) for side in ("buy", "sell")] == [-(-len(legs) // 2), len(legs) // 2]
+    else:
+        assert f"{len(legs)} legs:" in shown[0]
+        for text, leg in zip(shown[1:], legs, strict=True):
+            assert text.split() == [
+                leg["side"],
+                leg["qty"],
+                *leg["instrument"].split(":"),
+                words._short(leg["px"], 10, tiny=False),
+            ]
+
+
+def test_the_page_shows_deals_of_three_legs_as_they_are() -> None:
+    """``docs/terminal.md``, on 80 columns."""
+    around = [
+        ("buy", "okx:BTC-USDT", "0.0016", "61705.12"),
+        ("buy", "okx:ETH-BTC", "0.04", "0.038913"),
+        ("sell", "okx:ETH-USDT", "0.04", "2406.25"),
+    ]
+    across = [
+        ("buy", "cryptocom:BTC-USDT", "0.0016", "61705.12"),
+        ("sell", "bitstamp:BTC-USDT", "0.0008", "61712.1"),
+        ("sell", "coinbase:BTC-USDT", "0.0008", "61722.5"),
+    ]
+    shown = []
+    for at, legs, net, outcome, ms in (
+        (130, around, "0.30", "hedged", 81.0),
+        (134, across, "0.21", "completed", 812.0),
+    ):
+        fields = [dict(zip(("side", "instrument", "qty", "px"), leg, strict=True)) for leg in legs]
+        deal = ClosedDeal(fields, {"USDT": net}, outcome, ms)
+        shown += lines(Shown(NOON + at * SECOND, "deal", deal=deal), 80)
+    page = (PAGES / "terminal.md").read_text()
+    assert page.partition("<!-- legs -->\n```text\n")[2].partition("\n```")[0].split("\n") == shown
+
+
+def test_a_triangle_names_its_venue_once() -> None:
+    """Its legs stay in the order in which they were traded."""
+    legs = [
+        {"side": side, "instrument": f"cryptocom:{symbol}", "qty": "0.5", "px": px}
+        for side, symbol, px in (
+            ("sell", "BTC-USDT", "61705.12"),
+            ("buy", "ETH-USDT", "2406.25"),
+            ("sell", "ETH-BTC", "0.038913"),
+        )
+    ]
+    told = Shown(NOON, "deal", deal=ClosedDeal(legs, {"USDT": "0.3012"}, "hedged", 81.0))
+    (shown,) = lines(told, 80)
+    assert shown == "12:00:00 cryptocom BTC-USDT 61705 > ETH-USDT 2406 > ETH-BTC 0.03891 +0.30 81ms"
 
 
 def test_the_sentences_use_what_the_log_has() -> None:

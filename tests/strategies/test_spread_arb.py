@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.money.limits import needs_of
+from arbkit.core.money.needs import needs_of
 from arbkit.core.protocols import Strategy
 from arbkit.core.types import BookUpdate, Level, Side
 from arbkit.strategies import SpreadArb, TakerExecutor, TriangularArb, best_spread, register_strategies

@@ -154,20 +154,20 @@ def older_accepted(self: SnapshotOnly, message: Any, now_ns: int) -> Any:
     return BEFORE[SnapshotOnly][1](self, message, now_ns)
 
 
-def without_delete(side: Any, levels: Sequence[Any]) -> None:
-    CHANGE(side, [level for level in levels if level.qty])
+def without_delete(side: Any, levels: Sequence[Any]) -> float:
+    return CHANGE(side, [level for level in levels if level.qty])
 
 
-def window_kept(side: Any, levels: Sequence[Any]) -> None:
+def window_kept(side: Any, levels: Sequence[Any]) -> float:
     """The far levels that leave the window stay."""
     held = list(side)
     far = held[len(held) * 4 // 5][0] if held else 0
-    CHANGE(side, [level for level in levels if level.qty or side.sign * level.px > side.sign * far])
+    return CHANGE(side, [level for level in levels if level.qty or side.sign * level.px > side.sign * far])
 
 
-def merged(side: Any, levels: Sequence[Any], keep: int = 0, most: int = 0) -> None:
+def merged(side: Any, levels: Sequence[Any], keep: int = 0, most: int = 0) -> float:
     """A snapshot is added to the old book."""
-    CHANGE(side, levels)
+    return CHANGE(side, levels)
 
 
 def on_ladder(name: str, replacement: Callable[..., Any]) -> Patch:

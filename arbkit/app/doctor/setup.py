@@ -19,14 +19,14 @@ from arbkit.plugins.registry import Registry
 __all__ = ["keys", "limits", "made"]
 
 
-def made(config: Config, registry: Registry) -> tuple[Strategy | None, Iterator[Finding]]:
-    """The strategy, and what was found."""
+def made(config: Config, registry: Registry, *, signed: bool) -> tuple[Strategy | None, Iterator[Finding]]:
+    """The strategy, and what was found. ``signed``: see ``target.load``."""
     name = config.strategy.target
     if not name:
         remedy = "set target in [strategy], or name it: arbkit run TARGET"
         return None, iter([poor("strategy", "the configuration names none", remedy)])
     try:
-        strategy = target.make(target.load(name, registry), config.strategy)
+        strategy = target.make(target.load(name, registry, signed=signed), config.strategy)
     except ConfigError as error:
         return None, iter([bad("strategy", str(error), "mend it: a run does not start")])
     return strategy, iter([good("strategy", name)])
@@ -44,7 +44,7 @@ def keys(config: Config) -> Iterator[Finding]:
             found = credentials(name, venue)
             found.signer()
         except ConfigError as error:
-            yield bad("keys", str(error), "docs/keys.md", CREDENTIALS)
+            yield bad("keys", str(error), "arbkit keys list shows where each key is read", CREDENTIALS)
             continue
         kinds = dict.fromkeys(source(one) for one in (venue.key, venue.secret, venue.passphrase) if one)
         yield good("keys", f"{name} ({venue.environment}, account {venue.account}): from {', '.join(kinds)}")

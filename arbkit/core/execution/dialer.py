@@ -19,7 +19,7 @@ from arbkit.core.market.watchdog import Watchdog
 from arbkit.core.port import Port
 from arbkit.core.protocols import Session
 from arbkit.core.types import NEVER, Ask, Dial, Lane, LinkSpec, Role, Send
-from arbkit.core.venues.guard import Guard, brief
+from arbkit.core.venues.guard import Guard, brief, dialled
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.throttle import ConnectLimiter, Throttle
 from arbkit.core.venues.venue import Venue
@@ -56,7 +56,7 @@ class Dialer:
         self._port = port
         self._venues = venues
         self._requests = requests
-        self._guard = guard
+        self.guard = guard
         self._watchdog = watchdog
         self._market = market
         self._rng = rng
@@ -108,13 +108,13 @@ class Dialer:
         if ready > now_ns:
             link.dial_ns = ready
             return
-        session = self._guard.run(link, self._venues[link.spec.venue].session, link.spec)
+        session = self.guard.run(link, self._venues[link.spec.venue].session, link.spec)
         dial = None
         if session is not None:
             link.session = session
-            dial = self._guard.run(link, session.dial, now_ns)
+            dial = self.guard.run(link, dialled, session, now_ns)
         if dial is None:
-            link.lost(brief(self._guard.raised[-1].error), now_ns, self._rng)
+            link.lost(brief(self.guard.raised[-1].error), now_ns, self._rng)
         elif isinstance(dial, Ask):
             link.phase = Phase.ASKING
             self._requests.ask(link, dial, now_ns)
@@ -141,7 +141,7 @@ class Dialer:
 
     def token(self, link: Link, now_ns: int) -> None:
         """The token that a dial needed was answered: dial with it, or try again later."""
-        dial = self._guard.run(link, link.session.dial, now_ns)
+        dial = self.guard.run(link, dialled, link.session, now_ns)
         if isinstance(dial, Dial):
             self._connect(link, dial, now_ns)
         else:

@@ -217,7 +217,7 @@ class Requests:
 
     def _encode(self, link: Link, what: Ask | Sequence[Command], now_ns: int) -> Sequence[Wire]:
         """Nothing when the plugin raised: whoever waits for an answer asks again in time."""
-        return self._guard.run(link, link.session.encode, what, now_ns) or ()
+        return self._guard.listed(link, link.session.encode, what, now_ns) or ()
 
     def _not_made(self, item: _Waiting, what: Ask, now_ns: int) -> int:
         """A read that the plugin could not encode is tried again like one that failed."""

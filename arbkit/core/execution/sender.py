@@ -304,7 +304,7 @@ class Sender:
             return (), ""
         if batch[0].role is Role.TRADE and not (link.ready and link.phase is Phase.UP):
             return (), f"{link.spec.link} is down"
-        wires = self._guard.run(link, link.session.encode, [out.order for out in batch], now_ns)
+        wires = self._guard.listed(link, link.session.encode, [out.order for out in batch], now_ns)
         if wires:
             if len(wires) in (1, len(batch)):
                 return wires, ""

@@ -17,6 +17,7 @@ from msgspec import Struct
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import Leftovers
+from arbkit.core.money.needs import Need
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.types import Catalogue, Fill, Instrument, Mode, Side, plain
 
@@ -29,11 +30,9 @@ __all__ = [
     "LimitsConfig",
     "LimitsLeft",
     "ModeChange",
-    "Need",
     "PERSON",
     "Refusal",
     "Used",
-    "needs_of",
 ]
 
 _K = TypeVar("_K")
@@ -135,63 +134,6 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     and counted, and only the next deal of the asset takes it into its legs."""
     max_stock: Mapping[str, Decimal] = {}
     """``venue:ASSET`` -> the largest total of an asset on an account there (for assets that cannot be withdrawn)."""
-
-
-class Need(Struct, frozen=True, gc=False, kw_only=True):
-    """The worst-case amount that one order may use of one asset."""
-
-    account: str
-    asset: str
-    amount: Decimal
-
-
-def needs_of(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[Need]:
-    """What all legs and their worst-case unwind can use. A buy needs its quote at the limit price made worse by
-    ``allowance``, plus the fee. A sell needs its base, and the quote that buying it back may cost more than the sale
-    brought. A leg of a later wave needs nothing where the waves before bring what it spends to its account: it is made
-    as small as what they have brought, and that stays reserved for the deal.
-
-    ``takers``: the taker fee of each leg as a fraction.
-    """
-    needs = []
-    fed = _fed(deal, catalogue, takers, allowance) if deal.waves else ()
-    for leg, taker in zip(deal.legs, takers, strict=True):
-        if leg in fed:
-            continue
-        quote = leg.quote or catalogue[leg.instrument].quote
-        notional = leg.qty * leg.px
-        fee = max(taker, _ZERO)
-        if leg.side is Side.BUY:
-            needs.append(Need(account=leg.account, asset=quote, amount=notional * (1 + allowance) * (1 + fee)))
-        else:
-            needs.append(Need(account=leg.account, asset=leg.base, amount=leg.qty))
-            back = notional * ((1 + allowance) * (1 + fee) - (1 - fee))
-            needs.append(Need(account=leg.account, asset=quote, amount=back))
-    return needs
-
-
-def _fed(deal: Deal, catalogue: Catalogue, takers: Sequence[Decimal], allowance: Decimal) -> list[DealLeg]:
-    """The legs that spend only what earlier waves bring to their account, but for ``allowance``: they are scaled to
-    it."""
-    fed: list[DealLeg] = []
-    there: dict[tuple[str, str], Decimal] = {}
-    wave, coming = 0, dict(there)
-    for leg, taker in sorted(zip(deal.legs, takers, strict=True), key=lambda one: one[0].wave):
-        if leg.wave != wave:
-            wave = leg.wave
-            _add(there, coming)
-            coming.clear()
-        quote = leg.quote or catalogue[leg.instrument].quote
-        notional, fee = leg.qty * leg.px, max(taker, _ZERO)
-        if leg.side is Side.BUY:
-            spent, spends, gets, got = quote, notional * (1 + fee), leg.base, leg.qty * (1 - fee)
-        else:
-            spent, spends, gets, got = leg.base, leg.qty, quote, notional * (1 - fee)
-        if there.get((leg.account, spent), _ZERO) >= spends * (1 - allowance):
-            fed.append(leg)
-            there[leg.account, spent] -= spends
-        _add(coming, {(leg.account, gets): got})
-    return fed
 
 
 class _Held:

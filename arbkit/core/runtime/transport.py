@@ -41,11 +41,13 @@ STEP = 4096
 """``HELD_NS`` is checked each time that so many bytes were parsed."""
 _DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 _OPCODES = frozenset(Opcode)
+_OPEN = State.OPEN
 _TEXT = 0x81
 _WHOLE = frozenset({_TEXT, 0x82})
 """First byte of a whole message (text or binary) in one frame, without extensions."""
-HELD_NS = 10_000_000
-"""A socket with more to parse than this time allows lets the others in between, and reads no more until it is done."""
+HELD_NS = 2_000_000
+"""A socket with more to parse than this time allows lets the others in between, and reads no more until it is done.
+With twenty busy sockets the loop comes round before it counts as late (``inputs.LATE_NS``)."""
 
 
 class Receiver(Protocol):
@@ -153,7 +155,7 @@ class WebSocket(asyncio.Protocol):
         at, delivered = self._parse(data, now_ns)
         if delivered and self._receiver is not None:
             self._receiver.read_end(now_ns)
-        if self._ws.state is not State.OPEN:
+        if self._ws.state is not _OPEN:
             self._on_end(now_ns)
         if at < len(data) and self._transport is not None:
             self._rest += data[at:]
@@ -208,23 +210,24 @@ class WebSocket(asyncio.Protocol):
         stop = min(size, at + STEP)
         events: list[Any] = []
         self._need = 0
+        is_open = ws.state is _OPEN
+        inside = ws.current_size
         while at < stop:
-            if ws.state is State.OPEN:
+            if is_open:
                 begin = at + 2
                 if begin > size:
                     self._need = 2
                     break
                 head, length = data[at], data[at + 1]
-                if length >= 126:
-                    begin += 2 if length == 126 else 8 if length == 127 else 0
+                masked = length >= 128
+                if length >= 126 and not masked:
+                    begin += 2 if length == 126 else 8
                     if begin > size:
                         self._need = begin - at
                         break
-                    if length < 128:
-                        length = int.from_bytes(data[at + 2 : begin])
+                    length = data[at + 2] << 8 | data[at + 3] if length == 126 else int.from_bytes(data[at + 2 : begin])
                 end = begin + length
-                inside = ws.current_size
-                if data[at + 1] >= 128 or length > (most if inside is None else most - inside):
+                if masked or length > (most if inside is None else most - inside):
                     end = size  # refused by its first bytes
                 elif end > size and head & 15 in _OPCODES:
                     self._need = end - at
@@ -244,6 +247,7 @@ class WebSocket(asyncio.Protocol):
                 end = data.find(b"\n", at) + 1 if ws.state is State.CONNECTING else 0
                 end = end or size
             ws.receive_data(data[at:end])
+            is_open, inside = ws.state is _OPEN, ws.current_size
             at = end
             if ws.writes:
                 self._flush()

@@ -24,7 +24,9 @@ __all__ = ["EVERY_NS", "Audit"]
 
 EVERY_NS = 1_000_000_000
 _PATIENCE_NS = 20_000_000_000
-"""A listing of fills that did not come is asked for again after this."""
+_DOUBLINGS = 4
+"""A listing of fills that did not come is asked for again after this, doubled each time so often: some venues need a
+minute for its pages, and what waits there delays the proofs of orders."""
 _BACK_NS = 300_000_000_000
 """A fill that explains a difference may be older than the first balance that showed it: balances are polled once a
 minute, and a stream may have been mute."""
@@ -55,8 +57,8 @@ class Audit:
         self._venues = venues
         self._counters = counters
         self._log = log
-        self._asked: dict[str, int] = {}
-        """When the fills of an instrument were last asked for, because a balance differs."""
+        self._asked: dict[str, tuple[int, int]] = {}
+        """When the fills of an instrument were last asked for, because a balance differs, and how often so far."""
         self.due_ns = now_ns + EVERY_NS
         self.gain: Decimal | None = None
         """Of this and earlier runs, in the reporting asset, at the last look; None = not known."""
@@ -119,10 +121,12 @@ class Audit:
                 or drift.asset not in (rules.base, rules.quote)
                 or venue.fills_ns.get(name, 0) >= wanted_ns
             ):
+                self._asked.pop(name, None)
                 continue
             whole = False
-            if now_ns >= wanted_ns and self._asked.get(name, 0) < now_ns - _PATIENCE_NS:
-                self._asked[name] = now_ns
+            asked_ns, tries = self._asked.get(name, (0, 0))
+            if now_ns >= wanted_ns and now_ns - asked_ns > _PATIENCE_NS << min(tries, _DOUBLINGS):
+                self._asked[name] = now_ns, tries + 1
                 since_ns = venue.clock.venue_ns(drift.since_ns) - _BACK_NS
                 self._sender.submit([ListFills(account=drift.account, instrument=name, since_ns=since_ns)], "", now_ns)
         return whole

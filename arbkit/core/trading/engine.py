@@ -25,7 +25,8 @@ from arbkit.core.market.books import Books
 from arbkit.core.money.gate import Gate
 from arbkit.core.money.ledger import Ledger
 from arbkit.core.money.leftovers import booked_fill
-from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal, needs_of
+from arbkit.core.money.limits import HELD, Limits, ModeChange, Refusal
+from arbkit.core.money.needs import needs_of
 from arbkit.core.orders.deals import Deal, DealLeg, DealState
 from arbkit.core.orders.ids import IntentIds, format_cl_ord_id
 from arbkit.core.orders.journal import DealClosed, Interrupted

@@ -15,7 +15,8 @@ from decimal import Decimal
 from arbkit.core.counters import Counters
 from arbkit.core.log import Log
 from arbkit.core.market.book import Book
-from arbkit.core.money.limits import Limits, Need
+from arbkit.core.money.limits import Limits
+from arbkit.core.money.needs import Need
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.orders.journal import Booked
 from arbkit.core.orders.orders import Orders

@@ -59,6 +59,8 @@ _OPEN = 8
 """Number of unanswered queries to remember per order. Beyond it, the newest entry is replaced."""
 _FILLS_BEFORE_NS = 1_000 * _MS
 """Fills are listed from this long before the order was sent, because venues round and batch their timestamps."""
+_MOVES_NS = 1_000 * _MS
+"""And from so much before that: until the answer comes, the measured clock of the venue may have moved."""
 
 Question: TypeAlias = QueryOrder | ListOpenOrders | ListFills
 
@@ -349,7 +351,7 @@ class Resolver:
         if kind is ListOpenOrders:
             return ListOpenOrders(account=self.account, instrument=instrument)
         cases = [other for other in self._cases.values() if other.order.intent.instrument == instrument]
-        since_ns = min(self._fills_from(other.order) for other in cases)
+        since_ns = max(0, min(self._fills_from(other.order) for other in cases) - _MOVES_NS)
         return ListFills(account=self.account, instrument=instrument, since_ns=since_ns)
 
     def _query(self, instrument: str, cl_ord_id: str, order_id: str) -> QueryOrder:

@@ -34,6 +34,7 @@ from arbkit.core.types import (
     Role,
 )
 from arbkit.core.venues.clock import VenueClock
+from arbkit.core.venues.guard import session_of
 from arbkit.core.venues.health import Health
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
@@ -238,8 +239,8 @@ class Venue:
         return self.paper is not None or self.readiness.ready
 
     def session(self, spec: LinkSpec) -> Session:
-        """A new session for one connection of a link. Raises what the adapter raises."""
-        return self.setup.exchange.session(spec, self.catalogue, self.setup.signer)
+        """A new session for one connection of a link. Raises like ``session_of``."""
+        return session_of(self.exchange, spec, self.catalogue, self.setup.signer)
 
     def channel(self, command: Command) -> Role:
         """The role that a command goes out on now: the adapter's first choice that is ready, REST otherwise."""

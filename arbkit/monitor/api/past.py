@@ -95,7 +95,7 @@ def _told(name: str, value: Any) -> Any:
         return value // 1000
     if name in _IDS and isinstance(value, int):
         return str(value)
-    if name == "fees":
+    if name == "fees" and value is not None:  # the part of an open deal is not known
         return {asset: plain(fee) for asset, fee in value}
     return value
 

@@ -14,7 +14,7 @@ from arbkit.core.execution.sender import Outgoing, Sender
 from arbkit.core.execution.tracker import Tracker
 from arbkit.core.market.watchdog import LinkWatch, Transit
 from arbkit.core.money.ledger import Ledger
-from arbkit.core.money.limits import needs_of
+from arbkit.core.money.needs import needs_of
 from arbkit.core.orders.carried import Carried, Left
 from arbkit.core.orders.deals import Deal, Outcome
 from arbkit.core.orders.journal import Intent, encode

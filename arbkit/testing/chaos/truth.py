@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import Side
-from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.matching import SimBook
 from arbkit.sim.pair import SCALE, Pair
 from arbkit.sim.site import Site
@@ -232,13 +231,22 @@ def _amount(units: int) -> Decimal:
     return Decimal(units).scaleb(-SCALE)
 
 
-def _counters(site: Site) -> list[Window | Rolling]:
+@runtime_checkable
+class _Counter(Protocol):
+    """A rate limit of a venue: ``sim.Window``, ``sim.Rolling``, or a dialect's own."""
+
+    refused: int
+
+    def add(self, key: str, cost: int, now_ns: int) -> bool: ...
+
+
+def _counters(site: Site) -> list[_Counter]:
     """All counters of rate limits that a venue's dialect has, wherever it keeps them."""
-    found: dict[int, Window | Rolling] = {}
+    found: dict[int, _Counter] = {}
     seen: set[int] = set()
 
     def walk(what: object, depth: int) -> None:
-        if isinstance(what, Window | Rolling):
+        if isinstance(what, _Counter):
             found[id(what)] = what
             return
         if depth == 0 or id(what) in seen or isinstance(what, str | bytes | int | float | Decimal | SimExchange):

@@ -88,7 +88,7 @@ class Binance:
                 most=sockets.MOST_STREAMS,
                 most_bytes=sockets.MOST_BYTES,
                 prints="trade",
-                rest=sockets.snapshot,
+                rest=sockets.SNAPSHOTS,
             )
         if link.role is kit.Role.REST:
             sign = partial(tables.sign, url=self._urls["rest"], key_type=self._key_type, window_ms=self._window_ms)

@@ -168,13 +168,10 @@ class BinanceDialect:
 
     def closed(self, conn: int, now_ns: int) -> None:
         self._conns.closed(conn)
-        self._api.closed(conn)
-        self._streams.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is not None:
-            (self._api if state.path == "api" else self._streams).frame(state, text, now_ns)
+        state = self._conns[conn]
+        (self._api if state.path == "api" else self._streams).frame(state, text, now_ns)
 
     def _ping(self, conn: int, now_ns: int) -> None:
         if self._conns.get(conn) is not None:

@@ -139,15 +139,12 @@ class Api:
         self._calls = calls
         self._orders = orders
         self._sessions: dict[int, _Session] = {}
-        self._users = sim.Subs()
+        conns.on_close(lambda conn: self._sessions.pop(conn, None))
+        self._users = sim.Subs(conns)
         """Subscriptions of user data streams: the topic is the account's name."""
 
     def connect(self, conn: int, limits: bool) -> None:
         self._sessions[conn] = _Session(limits)
-
-    def closed(self, conn: int) -> None:
-        self._sessions.pop(conn, None)
-        self._users.closed(conn)
 
     def frame(self, conn: sim.Conn, text: str, now_ns: int) -> None:
         """ "Request format"."""

@@ -39,7 +39,7 @@ class Streams:
         self._conns = conns
         self._wire = out
         self._timers = timers
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
         # "WebSocket connections have a limit of 5 incoming messages per second"
         self._incoming = sim.Window(5, 1_000_000_000)
 
@@ -52,9 +52,6 @@ class Streams:
         for name in names:
             self._subscribe(conn, name, now_ns)
         return True
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def frame(self, conn: sim.Conn, text: str, now_ns: int) -> None:
         """A client's control message."""

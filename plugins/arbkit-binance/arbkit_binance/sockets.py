@@ -40,6 +40,8 @@ _LETTERS: dict[str, type[kit.NewOrder | kit.CancelOrder | kit.QueryOrder]] = {
 }
 _LOGON = "logon"
 _SUBSCRIBE = "subscribe"
+SNAPSHOTS = kit.snapshots(rows.WHOLE, tables.PAUSES, usage=tables.usage)
+"""Of ``GET /api/v3/depth``."""
 
 
 def feeds(depth: int) -> Mapping[str, kit.BookFeed]:
@@ -55,24 +57,6 @@ def streams(native: str) -> Sequence[kit.Stream]:
 def write(op: str, wanted: Sequence[kit.Stream], number: int) -> str:
     params = [f"{native.lower()}@{channel}" for channel, native in wanted]
     return kit.json_text({"method": op.upper(), "params": params, "id": number})
-
-
-def snapshot(
-    socket: kit.BookSocket, ask: kit.Ask, answer: kit.HttpAnswer | kit.NoAnswer, now_ns: int
-) -> Sequence[kit.Output]:
-    """The answer to ``GET /api/v3/depth``."""
-    out: list[kit.Output] = []
-    whole = None
-    if isinstance(answer, kit.HttpAnswer):
-        out += tables.usage(socket.context, (), answer, now_ns)
-        whole = kit.read_json(rows.WHOLE, answer.body) if answer.status == 200 else None
-    bucket, until_ns = tables.PAUSES.end(answer, False, 0, now_ns)
-    if until_ns:
-        out.append(kit.RateReport(venue="binance", bucket=bucket, until_ns=until_ns, recv_ns=now_ns))
-    book = socket.book(ask.instrument)
-    if book is not None:
-        out += book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns)
-    return out
 
 
 class Public:

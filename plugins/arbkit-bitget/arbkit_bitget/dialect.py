@@ -140,12 +140,10 @@ class BitgetDialect:
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        if (state := self._conns.get(conn)) is None:
-            return
+        state = self._conns[conn]
         if not self._messages.add(str(conn), 1, now_ns):  # more than ten messages a second
             self._wire.close(conn, 1008, "too many messages")
         elif text == "ping":

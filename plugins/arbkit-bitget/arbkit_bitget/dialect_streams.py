@@ -35,7 +35,7 @@ class Streams:
         self._calls = calls
         self._timers = timers
         self._conns = conns
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
@@ -61,9 +61,6 @@ class Streams:
             sub = self._subs.add(conn.id, (channel, name), topic, arg, now_ns)
             if sub is not None:
                 self._start(conn, sub, channel, now_ns)
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def _start(self, conn: sim.Conn, sub: sim.Sub, channel: str, now_ns: int) -> None:
         symbol = self._facts.symbols.get(sub.arg.get("instId", ""), "")

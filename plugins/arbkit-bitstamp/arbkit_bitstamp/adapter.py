@@ -79,7 +79,7 @@ class Bitstamp:
                 write=sockets.write,
                 prints=sockets.PRINTS,
                 heartbeat=beat,
-                rest=sockets.snapshot,
+                rest=sockets.SNAPSHOTS,
             )
         if signer is None:
             raise kit.CredentialsError(f"{link.link} needs a key: set venues.bitstamp.key and secret")

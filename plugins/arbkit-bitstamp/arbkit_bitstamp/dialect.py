@@ -171,12 +171,10 @@ class BitstampDialect:
             self._wire.ping(state.id)
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        if (state := self._conns.get(conn)) is None:
-            return
+        state = self._conns[conn]
         if len(text.encode()) > _LONGEST:
             self._wire.close(conn, 1009, "read limited at 513 bytes")
             return

@@ -28,7 +28,7 @@ class Streams:
 
     def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
         self._facts, self._exchange = facts, facts.exchange
-        self._timers, self._conns, self._subs = timers, conns, sim.Subs()
+        self._timers, self._conns, self._subs = timers, conns, sim.Subs(conns)
         self._changed: dict[str, tuple[int, int]] = {}
         self._events = 0
 
@@ -42,9 +42,6 @@ class Streams:
 
     def full(self, conn: int) -> bool:
         return len(self._subs.keys(conn)) >= MOST
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def subscribe(self, conn: sim.Conn, channel: str, token: str, calls: Calls, now_ns: int) -> None:
         """An unknown pair is acknowledged, and silent. Raises ``Problem`` for a channel of another form."""

@@ -13,13 +13,13 @@ from msgspec.json import Decoder
 import arbkit.venue as kit
 
 
-class Book(Struct, gc=False, rename={"us": "microtimestamp"}):
+class Book(kit.BookMessage, gc=False, rename={"us": "microtimestamp"}):
     """``data`` of a push: the levels that changed. A size of 0 deletes a level. ``us`` is the time of the last
     change of the book, in microseconds; there is no sequence number."""
 
     us: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     first: int = 0
     """The first microsecond that the push tells of; it begins after the push before it."""
 

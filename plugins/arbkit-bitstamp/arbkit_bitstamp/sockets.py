@@ -24,6 +24,8 @@ BOOKS_PER_LINK = 50
 _BOOK = f"{BOOK}_"
 _PRINTS = f"{PRINTS}_"
 _ORDERS = "private-my_orders_"
+SNAPSHOTS = kit.snapshots(rows.WHOLE, tables.PAUSES, read=rows.snapshot)
+"""Of ``order_book/``."""
 
 
 def streams(native: str) -> Sequence[kit.Stream]:
@@ -99,23 +101,6 @@ def _notices(frame: rows.Frame) -> Sequence[kit.Output]:
     if not frame.event:
         raise kit.BadFrame("a message without event")
     return ()
-
-
-def snapshot(
-    socket: kit.BookSocket, ask: kit.Ask, answer: kit.HttpAnswer | kit.NoAnswer, now_ns: int
-) -> Sequence[kit.Output]:
-    """The answer to ``order_book/``."""
-    book = socket.book(ask.instrument)
-    if book is None:
-        return ()
-    fine = isinstance(answer, kit.HttpAnswer) and answer.status == 200
-    whole = kit.read_json(rows.WHOLE, answer.body) if isinstance(answer, kit.HttpAnswer) and fine else None
-    try:
-        found = rows.snapshot(whole) if whole is not None else None
-    except (ValueError, IndexError):
-        found = None
-    out: Sequence[kit.Output] = book.refused(now_ns) if found is None else book.snapshot(found, now_ns)
-    return out
 
 
 # --- the account ---

@@ -110,20 +110,22 @@ def _quote(context: kit.Context, native: str, quote: str = "") -> str:
 
 
 def _queried(got: kit.Got) -> list[kit.OrderUpdate]:
-    """``order_status/``: what remains, and the fills with amounts by currency."""
+    """``order_status/``: what remains, and the fills with amounts by currency. ``Finished`` means filled as a whole; no
+    page says that all fills are listed as soon as it is told, so they do not tell the quantity then."""
     row = got.rows
     market, left = kit.text(row, "market"), kit.amount(row, "amount_remaining")
     base = market.partition("/")[0].lower()
     if not kit.text(row, "status") or not market or left is None:
         raise ValueError("no state of an order")
-    cum = sum((kit.amount(fill, base) or Decimal(0) for fill in kit.inner(row, "transactions")), Decimal(0))
+    listed = sum((kit.amount(fill, base) or Decimal(0) for fill in kit.inner(row, "transactions")), Decimal(0))
+    cum = None if kit.text(row, "status") == "Finished" else listed
     full = {
         "native": _native(market),
         "id": kit.text(row, "id"),
         "client_order_id": kit.text(row, "client_order_id"),
         "status": kit.text(row, "status"),
         "side": _SIDES.get(kit.text(row, "type"), ""),
-        "qty": left + cum,
+        "qty": None if cum is None else left + cum,
         "cum": cum,
     }
     return kit.each(lambda context, row, source, now_ns: _state(context, row, source, 0, now_ns))(

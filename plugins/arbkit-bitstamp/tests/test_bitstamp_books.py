@@ -25,6 +25,7 @@ from arbkit.core.types import (
     Level,
     LinkSpec,
     Notice,
+    RateReport,
     Ready,
     Role,
     Send,
@@ -199,6 +200,20 @@ def test_a_torn_push_costs_itself_only() -> None:
         with pytest.raises(ValueError):  # noqa: PT011  # msgspec's texts
             session.receive(bad, 6)
     assert isinstance(session.receive(push(US + 2), 7)[0], BookUpdate)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "bucket"), [(429, b"{}", "requests"), (429, b"", "requests"), (403, b"<html>no</html>", "*")]
+)
+def test_a_throttled_snapshot_closes_the_budget(status: int, body: bytes, bucket: str) -> None:
+    """For a minute, the calls of the account, or all if a firewall answers; the book is asked for again."""
+    session = opened(BTC)
+    session.start(0)
+    session.receive(push(US), 1)
+    ask = Ask(kind=AskKind.SNAPSHOT, instrument=BTC.id, ref="1")
+    report, again = session.answered(ask, HttpAnswer(status, {}, body), 5)
+    assert report == RateReport(venue="bitstamp", bucket=bucket, until_ns=5 + 60 * S, recv_ns=5)
+    assert again.kind is AskKind.SNAPSHOT
 
 
 def test_the_desk_prices_the_doubt() -> None:

@@ -118,11 +118,14 @@ def test_a_limit_leaves_the_order_unknown_and_rests_the_calls() -> None:
 
 
 def test_a_query_tells_the_state_by_what_remains() -> None:
+    """A finished order was filled as a whole, also while its fills are not listed yet."""
     fills = [{"tid": 1, "btc": "0.25", "usd": "9", "price": "36"}, {"tid": 2, "btc": "0.25", "usd": "9", "price": "36"}]
     for status, transactions, left, state, cum in (
         ("Open", [], "0.5", OrdStatus.NEW, "0"),
         ("Open", fills[:1], "0.25", OrdStatus.PARTIALLY_FILLED, "0.25"),
-        ("Finished", fills, "0", OrdStatus.FILLED, "0.5"),
+        ("Finished", fills, "0", OrdStatus.FILLED, None),
+        ("Finished", fills[:1], "0", OrdStatus.FILLED, None),
+        ("Finished", [], "0", OrdStatus.FILLED, None),
         ("Canceled", fills[:1], "0.25", OrdStatus.CANCELED, "0.25"),
         ("Expired", [], "0.5", OrdStatus.EXPIRED, "0"),
         ("Cancel pending", [], "0.5", OrdStatus.NEW, "0"),
@@ -130,7 +133,8 @@ def test_a_query_tells_the_state_by_what_remains() -> None:
     ):
         row = STATUS | {"status": status, "transactions": transactions, "amount_remaining": left}
         (update,) = answered(QUERY, row)
-        assert (update.ord_status, update.cum_qty, update.qty) == (state, Decimal(cum), Decimal("0.5"))
+        amounts = (None, None) if cum is None else (Decimal(cum), Decimal("0.5"))
+        assert (update.ord_status, update.cum_qty, update.qty) == (state, *amounts)
         assert (update.instrument, update.order_id, update.side) == (BTC.id, "77", Side.BUY)
 
 

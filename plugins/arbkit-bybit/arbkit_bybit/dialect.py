@@ -67,8 +67,8 @@ class BybitDialect:
         self._rest = sim.Door(exchange, "hex", {"key": (10003, "API key is invalid."), "sign": _SIGN})
         self._login = sim.Door(exchange, "hex", {"key": (10003, "Invalid apikey"), "sign": _SIGN})
         self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, out, self.timers)
-        self._private = Private(facts, out)
+        self._streams = Streams(facts, out, self.timers, self._conns)
+        self._private = Private(facts, out, self._conns)
         self._calls = Calls(facts, self._streams, self._private)
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = sim.Rolling(600, 5 * _S)
@@ -194,13 +194,9 @@ class BybitDialect:
 
     def closed(self, conn: int, now_ns: int) -> None:
         self._conns.closed(conn)
-        self._streams.closed(conn)
-        self._private.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         try:
             message = msgspec.json.decode(text)
             op = str(message.get("op", ""))

@@ -48,7 +48,7 @@ class _Book:
 class Streams:
     """v5/ws/connect, v5/websocket/public/{orderbook,trade,ticker}: subscriptions and payloads."""
 
-    def __init__(self, facts: sim.Facts, out: sim.SimWire, timers: sim.Timers) -> None:
+    def __init__(self, facts: sim.Facts, out: sim.SimWire, timers: sim.Timers, conns: sim.Conns) -> None:
         self._exchange = facts.exchange
         self._facts = facts
         self._wire = out
@@ -58,11 +58,12 @@ class Streams:
             (count, symbol): _Book(count, native, symbol) for native, symbol in symbols for count in _INTERVAL
         }
         self._named = {book.name: book for book in self._books.values()}
-        self._subs = sim.Subs()
+        conns.on_close(self._closed)  # before the subscriptions end
+        self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
-    def closed(self, conn: int) -> None:
+    def _closed(self, conn: int) -> None:
         for name in self._subs.keys(conn):
             self._drop(conn, name)
 
@@ -211,14 +212,11 @@ class Streams:
 class Private:
     """v5/websocket/private/*: no snapshots, changes only."""
 
-    def __init__(self, facts: sim.Facts, out: sim.SimWire) -> None:
+    def __init__(self, facts: sim.Facts, out: sim.SimWire, conns: sim.Conns) -> None:
         self._facts = facts
         self._wire = out
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
         self._ids = 0
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def refuses(self, conn: sim.Conn, args: Sequence[str]) -> str:
         """Why a subscription is refused, or ""."""

@@ -171,12 +171,10 @@ class CoinbaseDialect:
             self._wire.close(state.id, 1008, "no subscribe message")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        if (state := self._conns.get(conn)) is None:
-            return
+        state = self._conns[conn]
         try:
             message = msgspec.json.decode(text, type=_Message)
             sim.refuse(message.type not in ("subscribe", "unsubscribe"), "", "invalid message type")

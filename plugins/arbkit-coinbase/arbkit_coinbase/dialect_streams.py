@@ -30,12 +30,9 @@ class Streams:
         self._conns, self._timers = conns, timers
         self._numbers: dict[int, int] = {}
         """The next number of each connection."""
+        conns.on_close(lambda conn: self._numbers.pop(conn, None))
         self._beats = 0
-        self._subs = sim.Subs()
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
-        self._numbers.pop(conn, None)
+        self._subs = sim.Subs(conns)
 
     def used(self, conn: int) -> bool:
         """Whether something is subscribed."""

@@ -161,17 +161,14 @@ class CryptocomDialect:
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         """What is no JSON object gets no reply."""
-        state = self._conns.get(conn)
+        state = self._conns[conn]
         try:
             message = _WHOLE.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return
-        if state is None:
             return
         method, number = str(message.get("method", "")), _whole(message.get("id"))
         if method == "public/respond-heartbeat":

@@ -28,7 +28,7 @@ class Streams:
         self._facts = facts
         self._timers = timers
         self._conns = conns
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
@@ -75,9 +75,6 @@ class Streams:
             raise wire.problem(40003, f"Unknown symbol or channel {name}")
         symbol = self._facts.symbols[rest[0]]
         return kind, (kind, symbol), symbol
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     # --- public -----------------------------------------------------------------------------------------------------
 

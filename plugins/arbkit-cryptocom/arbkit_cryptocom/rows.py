@@ -11,22 +11,22 @@ from msgspec.json import Decoder
 import arbkit.venue as kit
 
 
-class Sides(Struct, gc=False):
+class Sides(kit.BookMessage, gc=False):
     """The levels that changed."""
 
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
 
 
-class BookRow(Struct, gc=False):
+class BookRow(kit.BookMessage, gc=False):
     """The data of a book push: a whole book, or an ``update``. ``u`` and ``pu``: numbers of this message and of the one
     before; ``t``: when it was published, in ms."""
 
     u: int = 0
     pu: int | kit.UnsetType = kit.UNSET
     t: int = 0
-    bids: list[kit.Level] | kit.UnsetType = kit.UNSET
-    asks: list[kit.Level] | kit.UnsetType = kit.UNSET
+    bids: kit.Levels | kit.UnsetType = kit.UNSET
+    asks: kit.Levels | kit.UnsetType = kit.UNSET
     update: Sides | kit.UnsetType = kit.UNSET
 
 

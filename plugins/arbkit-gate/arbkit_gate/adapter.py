@@ -88,7 +88,7 @@ class Gate:
                 write=lambda op, wanted, number: sockets.write(op, wanted, number, beat.now_ns),
                 prints=sockets.PRINTS,
                 heartbeat=beat,
-                rest=sockets.snapshot,
+                rest=sockets.SNAPSHOTS,
             )
         if signer is None:
             raise kit.CredentialsError(f"{link.link} needs a key: set venues.gate.key and secret")

@@ -194,12 +194,10 @@ class GateDialect:
         return None if known else sim.Reply(404, b"")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        if (state := self._conns.get(conn)) is None:
-            return
+        state = self._conns[conn]
         try:
             message = msgspec.json.decode(text, type=_Message)
         except msgspec.DecodeError:

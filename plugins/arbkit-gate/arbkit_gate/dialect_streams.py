@@ -24,7 +24,7 @@ class Streams:
 
     def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
         self._facts, self._exchange = facts, facts.exchange
-        self._timers, self._conns, self._subs = timers, conns, sim.Subs()
+        self._timers, self._conns, self._subs = timers, conns, sim.Subs(conns)
         self._totals: dict[tuple[str, str], tuple[int, int]] = {}
         """(account, asset) -> free and locked as last pushed."""
 
@@ -42,9 +42,6 @@ class Streams:
     def unsubscribe(self, conn: sim.Conn, channel: str, payload: list[str]) -> None:
         for key, _ in self._topics(conn, channel, payload):
             self._subs.drop(conn.id, key)
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def _topics(
         self, conn: sim.Conn, channel: str, payload: list[str]

@@ -37,6 +37,8 @@ _ENTRY: dict[str, tuple[str, type[kit.Command]]] = {
     "c": ("spot.order_cancel", kit.CancelOrder),
 }
 """Channel and command by the letter of a request."""
+SNAPSHOTS = kit.snapshots(rows.WHOLE, tables.PAUSES, bucket="book", usage=tables.usage)
+"""Of ``GET /spot/order_book``."""
 
 
 def ping(now_ns: int) -> kit.Send:
@@ -92,21 +94,6 @@ def _open(socket: kit.BookSocket, channel: str, name: str) -> Any:
         native, _, levels = name.removeprefix("ob.").rpartition(".")
         feed = f"obu.{levels}"
     return socket.open((channel, name), feed, native)
-
-
-def snapshot(
-    socket: kit.BookSocket, ask: kit.Ask, answer: kit.HttpAnswer | kit.NoAnswer, now_ns: int
-) -> Sequence[kit.Output]:
-    """The answer to ``GET /spot/order_book``."""
-    out: list[kit.Output] = []
-    whole = None
-    if isinstance(answer, kit.HttpAnswer):
-        out += tables.usage(socket.context, ["book"], answer, now_ns)
-        whole = kit.read_json(rows.WHOLE, answer.body) if answer.status == 200 else None
-    book = socket.book(ask.instrument)
-    if book is not None:
-        out += book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns)
-    return out
 
 
 def _others(socket: kit.BookSocket, frame: rows.PublicFrame, data: str | bytes, now_ns: int) -> Sequence[kit.Output]:

@@ -199,8 +199,11 @@ def test_an_answer_without_an_id_is_no_snapshot() -> None:
     (ask,) = joined(session, id=None)
     assert isinstance(ask, Ask)
     headers = {"x-gate-ratelimit-reset-timestamp": str(NOW_NS // S + 7)}
-    report, again = session.answered(ask, HttpAnswer(429, headers, b"{}", 1, 2), NOW_NS)
-    assert report == RateReport(venue="gate", bucket="book", until_ns=NOW_NS + 7 * S, recv_ns=NOW_NS)
+    *reports, again = session.answered(ask, HttpAnswer(429, headers, b"{}", 1, 2), NOW_NS)
+    assert reports[-1] == RateReport(venue="gate", bucket="book", until_ns=NOW_NS + 7 * S, recv_ns=NOW_NS)
+    assert reports[:-1] == [RateReport(venue="gate", bucket="book", until_ns=NOW_NS + S, recv_ns=NOW_NS)]
+    page, *_ = session.answered(ask, HttpAnswer(403, {}, b"<html>blocked</html>", 1, 2), NOW_NS)
+    assert page == RateReport(venue="gate", bucket="*", until_ns=NOW_NS + 60 * S, recv_ns=NOW_NS)
     assert again.not_before_ns > NOW_NS
     assert isinstance(session.answered(again, NoAnswer("timed out"), NOW_NS)[0], Ask)
 

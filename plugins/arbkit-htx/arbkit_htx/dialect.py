@@ -163,14 +163,11 @@ class HtxDialect:
         self.timers.at(now_ns + every, ping)
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
         self._hosts.pop(conn, None)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         try:
             message = msgspec.json.decode(text, type=dict[str, Any])
         except msgspec.DecodeError:

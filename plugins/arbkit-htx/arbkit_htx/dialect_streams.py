@@ -28,12 +28,9 @@ class Streams:
         self._facts = facts
         self._timers = timers
         self._conns = conns
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
         self._asked_ns: dict[int, int] = {}
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
-        self._asked_ns.pop(conn, None)
+        conns.on_close(lambda conn: self._asked_ns.pop(conn, None))
 
     # --- public -----------------------------------------------------------------------------------------------------
 

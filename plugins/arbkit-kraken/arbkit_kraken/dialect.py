@@ -170,13 +170,10 @@ class KrakenDialect:
             state.tell({"channel": "heartbeat"}, "control")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         at = {"time_in": wire.iso(now_ns), "time_out": wire.iso(now_ns)}
         try:
             message = _message.decode(text)

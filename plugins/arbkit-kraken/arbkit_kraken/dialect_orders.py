@@ -31,12 +31,15 @@ class Counter:
         self._most = most
         self._decay = decay
         self._levels: dict[str, tuple[int, float]] = {}
+        self.refused = 0
+        """How often it refused."""
 
     def add(self, key: str, cost: float, now_ns: int) -> bool:
         at_ns, level = self._levels.get(key, (now_ns, 0.0))
         level = max(0.0, level - (now_ns - at_ns) / wire.S * self._decay)
         fits = level + cost <= self._most
         self._levels[key] = now_ns, level + cost if fits else level
+        self.refused += not fits
         return fits
 
 

@@ -23,7 +23,7 @@ class Streams:
     def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
         self._totals: dict[tuple[str, str], int] = {}
         """Total balances as last told."""
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
         self._facts, self._exchange = facts, facts.exchange
         self._timers, self._conns = timers, conns
 
@@ -82,9 +82,6 @@ class Streams:
     def busy(self, conn: int) -> bool:
         """Whether the connection has a subscription, so that it gets heartbeats."""
         return bool(self._subs.keys(conn))
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def _start(
         self, conn: sim.Conn, sub: sim.Sub, channel: str, symbol: str, params: Mapping[str, Any], now_ns: int

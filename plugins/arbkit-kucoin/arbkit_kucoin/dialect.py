@@ -173,13 +173,10 @@ class KucoinDialect:
         return None
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         state.alive_ns = now_ns
         pro = state.path == "pro"
         try:

@@ -28,10 +28,7 @@ class Streams:
         self._facts = facts
         self._timers = timers
         self._conns = conns
-        self._subs = sim.Subs()
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
+        self._subs = sim.Subs(conns)
 
     # --- Pro socket -------------------------------------------------------------------------------------------------
 

@@ -10,13 +10,17 @@ from msgspec.json import Decoder
 import arbkit.venue as kit
 
 
-class Pushed(Struct, rename={"native": "s", "first": "O", "last": "C", "engine_ns": "M", "bids": "b", "asks": "a"}):
+class Pushed(
+    kit.BookMessage,
+    gc=False,
+    rename={"native": "s", "first": "O", "last": "C", "engine_ns": "M", "bids": "b", "asks": "a"},
+):
     """The data of a push: a book, or the name only of another channel's. ``first`` and ``last``: its sequence numbers;
     ``engine_ns``: the time of the matching engine, a number or a text."""
 
     native: str = ""
-    bids: list[kit.Level] | kit.UnsetType = kit.UNSET
-    asks: list[kit.Level] | kit.UnsetType = kit.UNSET
+    bids: kit.Levels | kit.UnsetType = kit.UNSET
+    asks: kit.Levels | kit.UnsetType = kit.UNSET
     first: int = 0
     last: int = 0
     engine_ns: int = 0

@@ -85,9 +85,12 @@ _PAIR = kit.InstrumentFields(
 
 
 def order(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.OrderUpdate:
-    """A queried or listed order. ``active`` and ``cancelExist`` say its state."""
-    active, cancelled = row.get("active"), row.get("cancelExist")
-    state = "active" if active is True else "" if active is not False else "cancelled" if cancelled else "filled"
+    """A queried or listed order. ``active`` and ``cancelExist`` say its state. One that is neither is filled if all of
+    it was dealt; else nothing is known: orders are queued, and no page says how one in the queue reads."""
+    whole = kit.amount(row, "dealSize") == kit.amount(row, "size")
+    ended = "cancelled" if row.get("cancelExist") is True else "filled" if whole else ""
+    active = row.get("active")
+    state = "active" if active is True else ended if active is False else ""
     update = ORDER.read(context, {**row, "state": state}, source, now_ns)
     if update.ord_status is kit.OrdStatus.NEW and update.cum_qty:
         return replace(update, ord_status=kit.OrdStatus.PARTIALLY_FILLED)

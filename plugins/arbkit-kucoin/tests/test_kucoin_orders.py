@@ -182,6 +182,8 @@ def test_an_order_that_is_not_there(told: HttpAnswer) -> None:
         ({"active": True, "cancelExist": False, "dealSize": "0"}, OrdStatus.NEW),
         ({"active": True, "cancelExist": False, "dealSize": "0.1"}, OrdStatus.PARTIALLY_FILLED),
         ({"active": False, "cancelExist": False, "dealSize": "0.3"}, OrdStatus.FILLED),
+        ({"active": False, "cancelExist": False, "dealSize": "0.1"}, OrdStatus.UNKNOWN),
+        ({"active": False, "cancelExist": False, "dealSize": "0"}, OrdStatus.UNKNOWN),
         ({"active": False, "cancelExist": True, "dealSize": "0.1"}, OrdStatus.CANCELED),
         ({"active": False, "cancelExist": True, "dealSize": "0", "timeInForce": "IOC"}, OrdStatus.EXPIRED),
         ({"dealSize": "0"}, OrdStatus.UNKNOWN),

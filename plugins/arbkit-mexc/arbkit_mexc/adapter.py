@@ -80,7 +80,7 @@ class Mexc:
                 most_bytes=sockets.MOST_BYTES,
                 prints=sockets.PRINTS,
                 heartbeat=beat,
-                rest=sockets.snapshot,
+                rest=sockets.SNAPSHOTS,
             )
         if signer is None:
             raise kit.CredentialsError(f"{link.link} needs a key: set venues.mexc.key and secret")

@@ -181,13 +181,10 @@ class MexcDialect:
             self._wire.close(conn, 1000, "no subscription")
 
     def closed(self, conn: int, now_ns: int) -> None:
-        self._streams.closed(conn)
         self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         if not self._messages.add(str(conn), 1, now_ns):
             self._wire.close(conn, 1008, "too many messages")
             return

@@ -33,10 +33,7 @@ class Streams:
         self._timers = timers
         self._conns = conns
         self._wire = out
-        self._subs = sim.Subs()
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
+        self._subs = sim.Subs(conns)
 
     def count(self, conn: int) -> int:
         return len(self._subs.keys(conn))

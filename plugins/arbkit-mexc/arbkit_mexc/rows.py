@@ -49,12 +49,12 @@ class Print(Struct, gc=False, rename={"px": "price", "qty": "quantity", "trade_i
     ms: int = 0
 
 
-class Whole(Struct, gc=False, rename={"last": "lastUpdateId", "ms": "timestamp"}):
+class Whole(kit.BookMessage, gc=False, rename={"last": "lastUpdateId", "ms": "timestamp"}):
     """``GET /api/v3/depth``."""
 
     last: int
-    bids: list[kit.Level]
-    asks: list[kit.Level]
+    bids: kit.Levels
+    asks: kit.Levels
     ms: int = 0
 
     @property

@@ -30,6 +30,8 @@ _ORDERS, _DEALS, _ACCOUNT = _PRIVATE = [f"spot@private.{name}.v3.api.pb" for nam
 _KEY = re.compile(r"[A-Za-z0-9*]+")
 """A listen key; of stars on a tape, which has no secrets."""
 _TOPIC = re.compile(r"spot@[\w.@]+")
+SNAPSHOTS = kit.snapshots(rows.WHOLE, tables.PAUSES)
+"""Of ``GET /api/v3/depth``."""
 
 
 def feeds(depth: int) -> dict[str, kit.BookFeed]:
@@ -85,19 +87,6 @@ def _answered(socket: kit.BookSocket, said: rows.Said, now_ns: int) -> Sequence[
         number = subscriptions.number(stream)
         out += socket.refused(number, said.msg, now_ns) if failed else socket.confirmed(number, now_ns)
     return out
-
-
-def snapshot(
-    socket: kit.BookSocket, ask: kit.Ask, answer: kit.HttpAnswer | kit.NoAnswer, now_ns: int
-) -> Sequence[kit.Output]:
-    """The answer to ``GET /api/v3/depth``."""
-    bucket, until_ns = tables.PAUSES.end(answer, False, 0, now_ns)
-    paused = [kit.RateReport(venue="mexc", bucket=bucket, until_ns=until_ns, recv_ns=now_ns)] if until_ns else []
-    body = answer.body if isinstance(answer, kit.HttpAnswer) and answer.status == 200 else b""
-    whole, book = kit.read_json(rows.WHOLE, body), socket.book(ask.instrument)
-    if book is None:
-        return paused
-    return [*paused, *(book.refused(now_ns) if whole is None else book.snapshot(whole, now_ns))]
 
 
 # --- the account ---

@@ -179,12 +179,9 @@ class OkxDialect:
 
     def closed(self, conn: int, now_ns: int) -> None:
         self._conns.closed(conn)
-        self._streams.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
-        state = self._conns.get(conn)
-        if state is None:
-            return
+        state = self._conns[conn]
         if text == "ping":
             state.alive_ns = now_ns
             self._wire.send(conn, "pong")

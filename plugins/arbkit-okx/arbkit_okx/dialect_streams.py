@@ -51,7 +51,7 @@ class Streams:
         self._orders = orders
         self._timers = timers
         self._conns = conns
-        self._subs = sim.Subs()
+        self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
@@ -73,9 +73,6 @@ class Streams:
         sub = self._subs.add(conn.id, key, (channel, name), arg, now_ns)
         if sub is not None:
             self._start(conn, sub, channel, now_ns)
-
-    def closed(self, conn: int) -> None:
-        self._subs.closed(conn)
 
     def _check_public(self, conn: sim.Conn, arg: Mapping[str, str]) -> None:
         channel, known = arg.get("channel"), arg.get("instId") in self._exchange.pairs

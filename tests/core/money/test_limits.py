@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.money.ledger import Ledger
-from arbkit.core.money.limits import Limits, LimitsConfig, Need, needs_of
+from arbkit.core.money.limits import Limits, LimitsConfig
+from arbkit.core.money.needs import Need, needs_of
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.types import (
     Balance,

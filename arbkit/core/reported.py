@@ -36,7 +36,7 @@ from arbkit.core.venues import health
 from arbkit.core.venues.link import Link
 from arbkit.core.venues.venue import Venue
 
-__all__ = ["Intake", "contained_ns"]
+__all__ = ["Reported", "contained_ns"]
 
 SECOND = 1_000_000_000
 _RULES = frozenset({RejectReason.BAD_PRICE, RejectReason.BAD_QTY, RejectReason.MIN_NOTIONAL, RejectReason.INSTRUMENT})
@@ -47,7 +47,7 @@ _MISHAPS = frozenset({RejectReason.OTHER, RejectReason.CLOCK, RejectReason.THROT
 """Refusals that say something about the venue, or about what we believe of it."""
 
 
-class Intake:
+class Reported:
     """``takers``: by type of event; called as ``taker(link, event, now_ns)``."""
 
     def __init__(
