@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +77,11 @@ class Process:
             if found := re.search(r"https?://\S+#token=\S+", line):
                 self.url = found[0]
                 break
+        # what it says later is read and dropped: a full pipe would stop it
+        self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
+        self._reader.start()
+        if not self.url:
+            self.kill()
         assert self.url, "the server printed no address"
 
     @property
@@ -82,10 +90,19 @@ class Process:
         return self.url.partition("#")[0]
 
     def kill(self) -> None:
-        self._process.kill()
+        """Kill it and what it has started: simulated venues of a killed demo would go on."""
+        if self._process.returncode is not None:
+            return
+        pid = self._process.pid
+        started = Path(f"/proc/{pid}/task/{pid}/children")
+        children = [int(text) for text in started.read_text().split()] if started.exists() else []
+        for one in (pid, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def synthetic(*args: str) -> Process:
