@@ -320,10 +320,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="rate limits are ignored",
         promise="Rate tokens are short: no entries",
         patches=((Throttle, "_ready_ns", sabotage.always_enough),),
-        # a start, and questions about lost orders: more than the venues with the lowest limits answer
-        faults=(Fault(kind="lose_request", count=0, chance=0.4),),
-        upsets=(Upset(kind="crash", at_s=12.0, for_s=2.0),),
-        seconds=20.0,
+        kinds=("close", "lose_ack"),
+        seconds=60.0,
+        unseen="a desk of two symbols stays below every limit of the venues also without a count of its own, because "
+        "its questions wait by growing delays",
     ),
     Mutant(
         name="tokens are never given back",
