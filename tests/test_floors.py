@@ -64,7 +64,7 @@ def test_a_dialect_loads_neither_the_adapter_nor_our_engine() -> None:
             "arbkit",
             "arbkit.core",
             "arbkit.core.types",
-            *(f"arbkit.core.types.{part}" for part in ("commands", "events", "exchange", "market", "text")),
+            *(f"arbkit.core.types.{part}" for part in ("commands", "events", "exact", "exchange", "market", "text")),
             "arbkit.core.errors",
             "arbkit.plugins",
             "arbkit.plugins.hooks",
@@ -85,7 +85,7 @@ def test_the_simulator_core_never_loads_what_it_judges() -> None:
     assert ours <= {
         "arbkit.core",
         "arbkit.core.types",
-        *(f"arbkit.core.types.{part}" for part in ("commands", "events", "exchange", "market", "text")),
+        *(f"arbkit.core.types.{part}" for part in ("commands", "events", "exact", "exchange", "market", "text")),
         "arbkit.core.errors",
     }
     assert not found & set(HEAVY)

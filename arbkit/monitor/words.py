@@ -188,6 +188,7 @@ _SAID: dict[str, Text] = {
     "risk.restricted": (ALARM, "{scope} is {mode}: {why}"),
     "run.capture": (ALARM, "the tape {file} ends here, it cannot be written: {why}"),
     "run.log": (NOTE, "the whole log is in {file}"),
+    "api.fault": (FAULT, "the API cannot show {topic}: {error}; trading goes on"),
     "api.refused": (FAULT, "the API refused a wrong or old token from {address}; {failures} since the start"),
     "person.asked": (NOTE, "{who} asked to {what} {scope}: {why}"),
     "run.api": (NOTE, "API and dashboard at {url}"),

@@ -13,13 +13,14 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
+from arbkit.core.errors import ArbkitError
 from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.samples import Samples
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Table
 from arbkit.monitor.api.topics import SOURCES
 
-__all__ = ["Feeds", "Reader", "RowFeed"]
+__all__ = ["Feeds", "Reader", "RowFeed", "Unmade"]
 
 SLICE_NS = 500_000
 REST = 9
@@ -28,8 +29,14 @@ _MS = 1_000_000
 _FRESH_NS = 100_000_000
 """The rows that a GET is given are no older."""
 
+_AGAIN_NS = 1_000_000_000
+
 Reader = Callable[[], None]
 """Called when the table has changed."""
+
+
+class Unmade(ArbkitError):
+    """A bug: the rows of a topic cannot be made."""
 
 
 class RowFeed:
@@ -58,6 +65,7 @@ class Feeds:
         self._samples = samples
         self._feeds: dict[Subscribe, RowFeed] = {}
         self._wanted = asyncio.Event()
+        self._told_ns = 0
 
     def __len__(self) -> int:
         return len(self._feeds)
@@ -125,13 +133,28 @@ class Feeds:
                     await asyncio.wait_for(self._wanted.wait(), wait_ns / 1e9)
                 continue
             feed.due_ns = now_ns() + feed.every_ns
-            await self._make(feed)
+            try:
+                await self._make(feed)
+            except Exception as error:  # a bug in a topic costs that topic: the run and the other topics go on
+                self._failed(feed, error)
+
+    def _failed(self, feed: RowFeed, error: Exception) -> None:
+        """Tell it, once a minute at most, and who waits."""
+        now_ns = self._facts.now_ns()
+        feed.due_ns = now_ns + _AGAIN_NS
+        if now_ns >= self._told_ns:
+            self._told_ns = now_ns + 60 * _AGAIN_NS
+            self._facts.desk.log("api.fault", topic=feed.ask.topic, error=f"{type(error).__name__}: {error}")
+        waiting, feed.once = feed.once, []
+        for done in waiting:
+            if not done.done():
+                done.set_exception(Unmade(f"the rows of {feed.ask.topic} cannot be made: see api.fault in the log"))
 
     async def _make(self, feed: RowFeed) -> None:
         """One pass, in slices."""
         now_ns, table = self._facts.now_ns, feed.table
         began_ns = now_ns()
-        waiting, feed.once = feed.once, []
+        waiting = feed.once.copy()
         table.begin(began_ns)
         for cell in SOURCES[feed.ask.topic][0](self._facts, self._samples, feed.ask):
             table.put(cell)
@@ -143,6 +166,7 @@ class Feeds:
             for reader in list(feed.readers):
                 reader()
         for done in waiting:
-            if not done.done():
+            if done in feed.once:  # else who asked is gone
+                feed.once.remove(done)
                 done.set_result(None)
         await asyncio.sleep(REST * (now_ns() - began_ns) / 1e9)

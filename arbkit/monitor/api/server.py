@@ -19,7 +19,7 @@ from arbkit.monitor.api.access import Access
 from arbkit.monitor.api.admission import API, Admission, scope_of
 from arbkit.monitor.api.config import ApiConfig
 from arbkit.monitor.api.facts import RunFacts
-from arbkit.monitor.api.feeds import Feeds
+from arbkit.monitor.api.feeds import Feeds, Unmade
 from arbkit.monitor.api.files import Files
 from arbkit.monitor.api.listen import Listener
 from arbkit.monitor.api.past import PAGES, PastPages, span_of
@@ -191,6 +191,8 @@ class ApiServer:
         self._waiting += 1
         try:
             body = await self._feeds.rows(ask)
+        except Unmade as error:
+            return _answer(Failure(error=str(error)), 500)
         finally:
             self._waiting -= 1
         return web.Response(body=body, content_type="application/json")

@@ -27,6 +27,7 @@ HEARTBEAT_S = 30.0
 """A client that answers no ping for half of it is gone."""
 _LONGEST = 16_384
 """Of a message from a client, in bytes."""
+_CLOSE_S = 1.0
 _PAUSE_S = 0.02
 """From one message of a client to the next one that is read."""
 _BUFFER = 65_536
@@ -168,10 +169,10 @@ class Sockets:
 
     async def close(self) -> None:
         """The run ends."""
-        await asyncio.gather(
-            *(response.close(code=1001, message=b"the run has ended") for response in list(self._open)),
-            return_exceptions=True,
-        )
+        closing = [response.close(code=1001, message=b"the run has ended") for response in list(self._open)]
+        with suppress(TimeoutError):  # who does not read is cut
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(*closing, return_exceptions=True)
 
 
 def _no_buffer(transport: asyncio.Transport) -> None:

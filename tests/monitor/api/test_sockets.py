@@ -308,3 +308,40 @@ async def test_clients_are_bounded(rig: Rig, http: aiohttp.ClientSession) -> Non
         await socket.close()
     async with http.ws_connect(f"{rig.url}/api/v1/ws", headers=rig.headers()):
         pass
+
+
+async def test_a_topic_that_fails_costs_itself_only(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in one is told in the log and to who asks; the others go on, and it too when it can."""
+
+    def cells(*_: Any) -> Iterator[Any]:
+        yield ("x",), None, lambda _: 1 / 0, None
+
+    monkeypatch.setattr(feeds_module, "SOURCES", {**SOURCES, "pnl": (cells, 1)})
+    told = await rig.get(http, "/api/v1/pnl", 500)
+    assert told["error"] == "the rows of pnl cannot be made: see api.fault in the log"
+    assert ("api.fault", {"topic": "pnl", "error": "ZeroDivisionError: division by zero"}) in rig.log.events
+    assert await rig.rows(http, "status")
+    monkeypatch.undo()
+    assert await rig.rows(http, "pnl")
+
+
+async def test_the_end_waits_for_nobody(traded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that does not read cannot keep the run from its end."""
+    async with serving(*traded, tmp_path) as rig:
+        many = [Gain(at_us=number, marked=None, booked="1" * 10_000) for number in range(500)]
+        monkeypatch.setattr(
+            feeds_module,
+            "SOURCES",
+            {**SOURCES, "pnl": (lambda *_: (((one.at_us,), None, lambda what: what, one) for one in many), 1)},
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.server.port, limit=2_000)
+        await handshake(reader, writer, rig)
+        for _ in range(600):
+            await passed(0.05)
+            if any(one.transport and one.transport.get_write_buffer_size() for one in rig.server.connections):
+                break
+        async with asyncio.timeout(30):
+            await rig.server.close()
+        writer.close()
