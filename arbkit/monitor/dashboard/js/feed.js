@@ -2,7 +2,7 @@
 import { KEYS, Table } from "./table.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15_000];
-const SILENT_MS = 6000;
+const SILENT_MS = 15_000;
 
 export class Feed {
   /** `changed()` after each message or change of `state`; `refused()` if the server does not know the session. */
