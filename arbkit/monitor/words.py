@@ -284,7 +284,7 @@ def net_of(deal: ClosedDeal) -> dict[str, str]:
 
 
 def amounts(net: Mapping[str, str], most: int = 0, *, small: bool = False) -> str:
-    """A gain as text: dollars to 0.01, other assets to four digits. What rounds to nothing is left out, but with
+    """A gain as text, dollars first: to 0.01, other assets to four digits. What rounds to nothing is left out, but with
     ``small`` an amount of another asset has two digits at least; ``most``: so many assets, 0 = all."""
     shown = []
     for asset, text in net.items():
@@ -296,8 +296,8 @@ def amounts(net: Mapping[str, str], most: int = 0, *, small: bool = False) -> st
         except InvalidOperation:
             continue
         if amount:
-            shown.append((asset not in _DOLLARS, f"{amount:+f} {asset}"))
-    texts = [text for _, text in sorted(shown)]
+            shown.append((asset not in _DOLLARS, asset, f"{amount:+f} {asset}"))
+    texts = [text for _, _, text in sorted(shown)]
     return ", ".join(texts[:most] if most else texts) or "+0.00"
 
 

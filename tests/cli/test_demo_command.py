@@ -140,5 +140,5 @@ def test_amounts_are_rounded_and_dust_is_left_out() -> None:
     assert amounts({"BTC": "0.01", "USDT": "-700.999"}) == "-701.00 USDT, +0.0100 BTC"
     assert amounts({"ETH": "-4.81E-7"}) == "+0.00"
     assert amounts({"ETH": "-4.81E-7", "BTC": "0.00000603407", "USDT": "0.001"}, small=True) == (
-        "-0.00000048 ETH, +0.0000060 BTC"
+        "+0.0000060 BTC, -0.00000048 ETH"
     )

@@ -74,9 +74,10 @@ def test_three_wheels_list_exactly_two_venues(arbkit: Path, tmp_path: Path) -> N
     assert [row["distribution"] for row in rows] == ["arbkit-binance", "arbkit-okx"]
     package = site_of(arbkit.parents[1]) / "arbkit"
     assert (package / "py.typed").is_file()
-    templates = package / "app" / "templates"
+    templates, dashboard = package / "app" / "templates", package / "monitor" / "dashboard"
+    assert (dashboard / "index.html").is_file()
     others = [path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
-    assert [path.name for path in others if templates not in path.parents] == ["py.typed"]
+    assert [path.name for path in others if {templates, dashboard}.isdisjoint(path.parents)] == ["py.typed"]
     assert not (package.parent / "tests").exists()
 
 

@@ -20,6 +20,8 @@ def settings(site: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiKey": site["key"],
         "secret": site["secret"],
+        "enableRateLimit": True,  # balances may be asked for three times in 100 ms, which ccxt knows
+        "rateLimit": 12,
         "urls": {"api": {"v1": rest, "ws": {"public": f"{ws}/market", "private": f"{ws}/user"}}},
     }
 
