@@ -192,6 +192,6 @@ def test_a_project_without_conformance_tests_loads_nothing_of_the_kit(env: dict[
         "    assert [name for name in heavy if name in sys.modules] == []\n"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    off = [f"no:{name}" for name in ("cacheprovider", "asyncio", "xdist", "hypothesispytest", "anyio")]
+    off = [f"no:{name}" for name in ("cacheprovider", "asyncio", "xdist", "hypothesispytest", "anyio", "schemathesis")]
     done = call(env, tmp_path, "pytest", "-q", *(word for name in off for word in ("-p", name)))
     assert done.returncode == 0, done.stdout + done.stderr

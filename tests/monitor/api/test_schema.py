@@ -58,6 +58,7 @@ def served(traded: tuple[Simulation, Log], tmp_path_factory: pytest.TempPathFact
 def check(rig: Rig, most: int, seed: int) -> int:
     """Returns how many requests were judged."""
     schema = schemathesis.openapi.from_dict(msgspec.json.decode(msgspec.json.encode(document("1"))))
+    token = {"Authorization": rig.headers()["Authorization"]}
     count = 0
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
@@ -69,7 +70,7 @@ def check(rig: Rig, most: int, seed: int) -> int:
         def one(case: Any) -> None:
             nonlocal count
             count += 1
-            case.call_and_validate(base_url=rig.url, headers=rig.headers(), timeout=30)
+            case.call_and_validate(base_url=rig.url, headers=token, timeout=30)  # no header that the document names
 
         strict = settings(
             max_examples=most,
