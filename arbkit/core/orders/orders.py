@@ -391,6 +391,10 @@ class Orders:
             bit = 0
         new_fact = bit & ~order.seen
         order.seen |= bit
+        if new_fact and status is OrdStatus.FILLED and cum < order.intent.qty:  # it counts, or the order would not end
+            anomalies.append(
+                f"{order.cl_ord_id}: reported as filled, but only {plain(cum)} of {plain(order.intent.qty)}"
+            )
         if new_fact and order.seen & _REJECTED and cum and not order.presumed:
             anomalies.append(f"{order.cl_ord_id}: reported as rejected and as filled {plain(cum)}")
         if status.terminal:

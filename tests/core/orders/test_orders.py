@@ -473,6 +473,19 @@ def test_a_fill_worse_than_its_limit_is_booked_with_an_alarm(side: Side, px: str
     assert orders.apply(fill("t", "1", "1", px=px)).anomalies == ()
 
 
+def test_filled_with_less_than_was_ordered_is_an_anomaly() -> None:
+    """The venue's word counts, or the order would never end; but FILLED means the whole order, so the two are told.
+    Without a quantity it means the whole order."""
+    orders, order = table()
+    change = orders.apply(report(S.FILLED, cum_qty="4"))
+    assert change.anomalies == (f"{order.cl_ord_id}: reported as filled, but only 4 of 10",)
+    assert order.final
+    assert orders.apply(report(S.FILLED, cum_qty="4")).anomalies == ()
+    orders, order = table()
+    assert orders.apply(report(S.FILLED)).anomalies == ()
+    assert order.cum_qty == 10
+
+
 def test_more_than_ordered_and_other_oddities_are_anomalies() -> None:
     """Overfill, wrong side, two versions of one fill, wrong instrument: fills are counted, and each gives an
     anomaly."""
