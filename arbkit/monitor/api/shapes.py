@@ -136,7 +136,7 @@ class Book(Struct, frozen=True, kw_only=True):
     ask_px: float | None
     ask_qty: float | None
     age_us: int
-    """Since its last update came, at the ``at_us`` of the message. A row that only became older is not sent again."""
+    """Since its last update came, at the ``at_us`` of the message. A book that is quiet is told again each second."""
     updates: int
     levels: int
     """Of both sides."""

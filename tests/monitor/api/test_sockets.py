@@ -127,6 +127,21 @@ async def test_changes_lead_to_what_a_get_returns(tmp_path: Path, http: aiohttp.
         assert [len(row["bids"]) for row in ladders] == [5, 5]
 
 
+async def test_a_frozen_book_grows_old(rig: Rig, http: aiohttp.ClientSession) -> None:
+    """No update comes any more: whoever follows it is told how old each book is, again and again."""
+    model, first = Model(), {}
+    async with http.ws_connect(f"{rig.url}/api/v1/ws", headers=rig.headers()) as socket:
+        await subscribe(socket, topic="books")
+        await subscribe(socket, topic="ladders", symbols=["BTC-USDT"])
+        async with asyncio.timeout(30):
+            while True:
+                model.take((await socket.receive()).data)
+                ages = {(topic, key): row["age_us"] for topic, rows in model.rows.items() for key, row in rows.items()}
+                first = {key: first.get(key, age) for key, age in ages.items()}
+                if len(model.rows) == 2 and all(ages[key] >= first[key] + 2_000_000 for key in first):
+                    break
+
+
 async def test_a_client_that_does_not_read_costs_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads nothing while 300 rows change many times: at most one message waits in its buffer, and the first few
     that it reads then make it know all. Somebody else is served all the time."""

@@ -26,6 +26,11 @@ def _stamp(book: Book) -> object:
     return book.updates, book.state, book.crossed_ns, book.top
 
 
+def _aged(book: Book, now_ns: int) -> object:
+    """``_stamp``, and another one each second that a book is quiet: a frozen book must not look fresh."""
+    return _stamp(book), _age_us(book, now_ns) // 1_000_000
+
+
 def _state(book: Book) -> tuple[str, str]:
     """Its state in a word, and why it is not trusted."""
     if book.crossed_ns:
@@ -53,7 +58,7 @@ def books(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
         )
 
     for book in _wanted(facts, ask.symbols):
-        yield (book.instrument,), _stamp(book), row, book
+        yield (book.instrument,), _aged(book, now_ns), row, book
 
 
 def _size(ladder: Sized) -> int:
@@ -79,7 +84,7 @@ def ladders(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]
         )
 
     for book in _wanted(facts, ask.symbols):
-        yield (book.instrument,), _stamp(book), row, book
+        yield (book.instrument,), _aged(book, now_ns), row, book
 
 
 class _Side:
