@@ -90,7 +90,7 @@ class ApiServer:
         """Listen. Raises ``ConfigError`` if that is not possible."""
         app = self._app
         get, post = app.router.add_get, app.router.add_post
-        get(f"{API}/ws", self._sockets.serve)
+        get(f"{API}/ws", self._follow)
         get(f"{API}/session", self._session)
         get(f"{API}/openapi.json", self._openapi)
         post(f"{API}/login", self._log_in)
@@ -168,7 +168,9 @@ class ApiServer:
         return response
 
     async def _log_out(self, request: web.Request) -> web.Response:
-        self._access.logout(request.cookies.get(self._admission.cookie, ""))
+        session = request.cookies.get(self._admission.cookie, "")
+        self._access.logout(session)
+        await self._sockets.end(session)
         response = web.Response(status=204)
         response.del_cookie(self._admission.cookie, path="/")
         return response
@@ -207,6 +209,9 @@ class ApiServer:
         except ConfigError as error:
             return _answer(Failure(error=str(error)), 404)
         return web.Response(body=body, content_type="application/json")
+
+    async def _follow(self, request: web.Request) -> web.StreamResponse:
+        return await self._sockets.serve(request, request.cookies.get(self._admission.cookie, ""))
 
     # --- to do
 

@@ -138,19 +138,20 @@ class Sockets:
 
     def __init__(self, feeds: Feeds) -> None:
         self._feeds = feeds
-        self._open: set[web.WebSocketResponse] = set()
+        self._open: dict[web.WebSocketResponse, str] = {}
+        """With the session that each belongs to; "" = it showed a token."""
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One client, until it is gone."""
+    async def serve(self, request: web.Request, session: str) -> web.StreamResponse:
+        """One client, until it is gone, or its session is ended."""
         if len(self._open) >= MOST_CLIENTS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_CLIENTS} clients are connected already: close one")
         response = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, compress=False, max_msg_size=_LONGEST, writer_limit=0, timeout=2.0
         )
-        self._open.add(response)
+        self._open[response] = session
         try:
             await response.prepare(request)
             if (transport := request.transport) is not None:
@@ -164,12 +165,19 @@ class Sockets:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
         finally:
-            self._open.discard(response)
+            del self._open[response]
         return response
+
+    async def end(self, session: str) -> None:
+        """Somebody has logged out: the other pages of the session end too."""
+        await self._close([one for one, of in self._open.items() if session and of == session], b"logged out")
 
     async def close(self) -> None:
         """The run ends."""
-        closing = [response.close(code=1001, message=b"the run has ended") for response in list(self._open)]
+        await self._close(list(self._open), b"the run has ended")
+
+    async def _close(self, responses: list[web.WebSocketResponse], why: bytes) -> None:
+        closing = [response.close(code=1001, message=why) for response in responses]
         with suppress(TimeoutError):  # who does not read is cut
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.gather(*closing, return_exceptions=True)

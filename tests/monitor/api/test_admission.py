@@ -120,7 +120,8 @@ async def test_an_action_needs_the_header_and_json(rig: Rig, http: aiohttp.Clien
 
 
 async def test_a_link_logs_in_once(rig: Rig, http: aiohttp.ClientSession) -> None:
-    """The cookie cannot be read by scripts, is sent to no other site, and may do what the link may."""
+    """The cookie cannot be read by scripts, is sent to no other site, and may do what the link may. To log out ends all
+    pages of the session."""
     url = f"{rig.url}/api/v1/login"
     for scope in ("read", "trade"):
         link = rig.access.link(scope)
@@ -140,7 +141,9 @@ async def test_a_link_logs_in_once(rig: Rig, http: aiohttp.ClientSession) -> Non
         assert await status(http, f"{rig.url}/api/v1/actions/resolve", "POST", **act) == (
             200 if scope == "trade" else 403
         )
-        assert await status(http, f"{rig.url}/api/v1/logout", "POST", **act) == 204
+        async with http.ws_connect(f"{rig.url}/api/v1/ws", headers={"Cookie": session["Cookie"]}) as another_page:
+            assert await status(http, f"{rig.url}/api/v1/logout", "POST", **act) == 204
+            assert (await another_page.receive(10)).type is aiohttp.WSMsgType.CLOSE
         assert await status(http, f"{rig.url}/api/v1/session", headers=session) == 401
     assert await status(http, url, "POST", json={"token": "x"}) == 403  # no X-Arbkit
 
