@@ -110,6 +110,7 @@ def venues_beside(
                 str(edge_every_s),
                 "--cycle-every",
                 str(cycle_every_s),
+                "--with-parent",  # also if it is killed
                 "--json",
             ],
             stdout=subprocess.PIPE,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import ssl
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from arbkit.sim.faults import Fault, FaultKind, read_script
 from arbkit.sim.market import Divergence
 from arbkit.sim.world import MARKET, World
 
+_LOOK_S = 1.0
 _FAULTS = f"""\b
 A fault script is a JSON list of objects. Each is armed at_s seconds after the start, and fires when it next applies:
   [{{"kind": "lose_ack", "venue": "okx", "at_s": 5}}, {{"kind": "throttle", "at_s": 9, "for_s": 2}}]
@@ -66,6 +68,7 @@ fields  {", ".join(Fault.__struct_fields__[:9])},
     help="The same for edges around three pairs of one venue (strategy triangular).",
 )
 @click.option("--tls", is_flag=True, help="Serve HTTPS and WSS, with a new certificate in a temporary folder.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when the process that started it has ended.")
 @json_option
 def command(
     venues: tuple[str, ...],
@@ -75,6 +78,7 @@ def command(
     edge_every: float,
     cycle_every: float,
     tls: bool,
+    with_parent: bool,
     as_json: bool,
 ) -> int:
     """Serve simulated VENUES on this machine, each with its own protocol, until stopped.
@@ -96,7 +100,8 @@ def command(
             context, ca_file = _certificate(Path(folder), clock)
             trust = {"ca_file": str(ca_file)}
         show = emit if as_json else _show
-        runner.run(_serve(world, clock, port, context, lambda where: show({**where, **trust})))
+        parent = os.getppid() if with_parent else None
+        runner.run(_serve(world, clock, port, context, parent, lambda where: show({**where, **trust})))
     return OK
 
 
@@ -110,16 +115,23 @@ def _certificate(folder: Path, clock: Clock) -> tuple[ssl.SSLContext, Path]:
 
 
 async def _serve(
-    world: World, clock: Clock, port: int, tls: ssl.SSLContext | None, show: Callable[[dict[str, Any]], None]
+    world: World,
+    clock: Clock,
+    port: int,
+    tls: ssl.SSLContext | None,
+    parent: int | None,
+    show: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM, or until ``parent`` has ended."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with shell.serve(world, now_ns=clock.now_ns, port=port, tls=tls) as where:
             show(where)
-            await stop.wait()
+            while not stop.is_set() and parent in (None, os.getppid()):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _LOOK_S)
     except OSError as error:
         raise ConfigError(f"--port {port}: cannot be opened: {error.strerror}") from None
 

@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,27 @@ def test_all_five_faults_of_the_demo_and_their_end_are_named() -> None:
         (r"okx.public.0 down: ", r"okx.public.0 is back"),
     ):
         assert re.search(rf"{fault}.*\n(.*\n)*.*{over}|{over}.*\n(.*\n)?.*{fault}", text), (fault, over, text)
+
+
+def test_a_demo_that_is_killed_leaves_no_venues() -> None:
+    """SIGKILL: nothing can be tidied up, and the process of the venues ends by itself."""
+    with subprocess.Popen(
+        [ARBKIT, "demo", "--venues", "okx,bybit"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until(children.read_text)
+        venues = Path(f"/proc/{children.read_text().split()[0]}")
+        until(lambda: b"--with-parent" in (venues / "cmdline").read_bytes())
+        process.kill()
+    until(lambda: not venues.exists() or "Z" in (venues / "stat").read_text().rpartition(")")[2])
+
+
+def until(true: Callable[[], object]) -> None:
+    for _ in range(300):
+        if true():
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError("it did not come true within 30 s")
 
 
 @pytest.mark.long  # it waits for the proof of a lost answer
