@@ -37,9 +37,18 @@ class Afternoon:
         self._deal = RUN_NS // S << 20
 
     def order(
-        self, at_ns: int, name: str, side: Side, px: str, filled: str, *, qty: str = "0.01", got: str = "",
-        purpose: Purpose = Purpose.ENTRY, text: str = "",
-    ) -> list[Record]:  # fmt: skip
+        self,
+        at_ns: int,
+        name: str,
+        side: Side,
+        px: str,
+        filled: str,
+        *,
+        qty: str = "0.01",
+        got: str = "",
+        purpose: Purpose = Purpose.ENTRY,
+        text: str = "",
+    ) -> list[Record]:
         """An order that is sent, and its end 30 ms later."""
         self._order += 1
         cl_ord_id, account = format_cl_ord_id(self._order), f"{name}:main"
@@ -63,14 +72,25 @@ class Afternoon:
             trade = str(self._order % 100_000)
             ended.append(
                 Filled(
-                    at_ns=late, cl_ord_id=cl_ord_id, trade_id=trade, qty=D(filled), px=D(got or px), fees=fees,
+                    at_ns=late,
+                    cl_ord_id=cl_ord_id,
+                    trade_id=trade,
+                    qty=D(filled),
+                    px=D(got or px),
+                    fees=fees,
                     exch_ns=late,
                 )
-            )  # fmt: skip
+            )
         outcome = OrderOutcome(
-            at_ns=late, account=account, cl_ord_id=cl_ord_id, status=status, filled=D(filled), text=text, paid=paid,
+            at_ns=late,
+            account=account,
+            cl_ord_id=cl_ord_id,
+            status=status,
+            filled=D(filled),
+            text=text,
+            paid=paid,
             fees=fees,
-        )  # fmt: skip
+        )
         return [*ended, outcome]
 
     def deal(self, at_s: int, kind: str) -> None:
