@@ -79,13 +79,13 @@ def test_the_judges_see_every_rate_limit_of_a_venue(everyone):
     dialects = [dialect for dialect in everyone.dialects if dialect.venue in ("kraken", "okx")]
     world = World(dialects, seed=1, start_ns=START_NS)
     truth = Truth(world)
-    assert truth.over_limits() == {"kraken": 0, "okx": 0}
+    assert truth.over_limits() == {"kraken": (0, 0), "okx": (0, 0)}
     calls = world.sites["kraken"].dialect._calls
     main = world.sites["kraken"].exchange.accounts["main"]
     for _ in range(21):
         with suppress(Problem):
             calls.admit(SimpleNamespace(account=main, now_ns=START_NS), *calls.private["OpenOrders"][1:])
-    assert truth.over_limits() == {"kraken": 1, "okx": 0}
+    assert truth.over_limits() == {"kraken": (0, 1), "okx": (0, 0)}
 
 
 def test_a_refusal_that_does_not_repeat_the_id_is_an_answer(everyone):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.types import Side
+from arbkit.sim.limits import Rolling, Window
 from arbkit.sim.matching import SimBook
 from arbkit.sim.pair import SCALE, Pair
 from arbkit.sim.site import Site
@@ -217,9 +218,14 @@ class Truth:
         orders = self.world.sites[venue].exchange.orders.values()
         return any(order.cl_ord_id == cl_ord_id and not order.status.terminal for order in orders)
 
-    def over_limits(self) -> dict[str, int]:
-        """How often each venue's own counters were over their limit."""
-        return {venue: sum(one.refused for one in _counters(site)) for venue, site in self.world.sites.items()}
+    def over_limits(self) -> dict[str, tuple[int, int]]:
+        """How often each venue's counters were over their limit: windows of requests, and counters of its own kind."""
+        found = {}
+        for venue, site in self.world.sites.items():
+            counters = _counters(site)
+            windows = sum(one.refused for one in counters if isinstance(one, Window | Rolling))
+            found[venue] = windows, sum(one.refused for one in counters) - windows
+        return found
 
     def rejected(self, rules: Sequence[str]) -> list[Arrival]:
         """Our orders that a venue refused by one of these rules."""
