@@ -69,7 +69,6 @@ def test_a_token_is_no_longer_in_the_address_nor_in_the_history_and_the_session_
     assert page.evaluate("document.cookie") == ""
 
 
-@pytest.mark.long
 def test_an_unknown_token_is_refused_with_what_to_do(watched: Watched, server: Process) -> None:
     """The words of the server, and the command."""
     watched.expected.append("401")
@@ -80,7 +79,6 @@ def test_an_unknown_token_is_refused_with_what_to_do(watched: Watched, server: P
     assert "wrong" not in page.url
 
 
-@pytest.mark.long
 def test_log_out_ends_the_session(watched: Watched, server: Process) -> None:
     """After it the page asks for a login."""
     watched.expected.append("401")
@@ -154,7 +152,6 @@ def test_a_text_of_a_venue_is_never_markup(desk: Page) -> None:
     assert page.title() == "Overview, arbkit"
 
 
-@pytest.mark.long
 def test_keys_lead_to_every_page(desk: Page) -> None:
     """1 to 7, and ? lists them; a key in a field is only text."""
     page = desk
@@ -170,7 +167,6 @@ def test_keys_lead_to_every_page(desk: Page) -> None:
     expect(page.locator("main h1")).to_have_text("Books")
 
 
-@pytest.mark.long
 def test_a_skip_link_leads_to_the_content(watched: Watched, server: Process) -> None:
     """It is the first that Tab reaches, and is seen then."""
     page = opened(watched, server)
@@ -202,7 +198,6 @@ def test_a_long_table_has_few_rows_in_the_page_and_all_by_the_keyboard(desk: Pag
     expect(page).to_have_url(re.compile("#/books/AAVE-USDT$"))
 
 
-@pytest.mark.long
 def test_a_table_is_sorted_by_value_and_not_by_text(desk: Page) -> None:
     """The best pairs by their net edge, and by size the other way round."""
     page = desk
@@ -303,7 +298,6 @@ UNNAMED = """() => {
 }"""
 
 
-@pytest.mark.long
 def test_the_theme_is_that_of_the_system_until_somebody_chooses_and_is_remembered(
     watched: Watched, server: Process
 ) -> None:

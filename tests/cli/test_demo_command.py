@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 from arbkit_bybit.adapter import Bybit
@@ -147,7 +146,6 @@ def until(true: Callable[[], object]) -> None:
     raise AssertionError("it did not come true within 30 s")
 
 
-@pytest.mark.long  # it waits for the proof of a lost answer
 def test_a_reader_that_leaves_stops_no_desk() -> None:
     """``arbkit demo | head -1``: the desk trades to its end, compares the ledgers, and nothing is raised."""
     command = [ARBKIT, "demo", "--seconds", "4", "--venues", "okx,bybit"]

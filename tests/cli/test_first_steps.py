@@ -62,7 +62,6 @@ def test_init_needs_two_venues_that_are_installed(folder: Path, capsys: pytest.C
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.long  # half a minute of real time
 def test_what_init_writes_is_right_and_runs_at_once(tmp_path: Path, venues: dict[str, Any]) -> None:
     """In an empty folder, with no change: ``config check`` finds nothing, ``demo strategy:Mine`` ends with equal
     ledgers, and ``run`` trades on paper (here the books are those of simulated venues, by variables).

@@ -69,7 +69,6 @@ def no_secret(secrets: list[str], folder: Path, *texts: str) -> None:
     assert seen
 
 
-@pytest.mark.long  # half a minute; a captured run is replayed in the gate
 def test_a_captured_demo_replays_to_the_same_commands(tmp_path: Path) -> None:
     """The demo, captured: another process with another PYTHONHASHSEED gives the same hash of commands; no key, secret
     or passphrase is on the tape or was printed."""

@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from arbkit.core.runtime.clock import Clock
 
 CLOCK = Clock()
@@ -93,7 +91,6 @@ def trusted(run: Any, venue: str) -> int:
     return round(sum(value for name, value in states.items() if name.startswith(prefix) and '"synced"' in name))
 
 
-@pytest.mark.long  # three quarters of a minute of real time
 def test_a_venue_that_freezes_dies_slams_doors_and_returns(stage: Any, until: Any) -> None:
     """Frozen (SIGSTOP: sockets open, nothing read or written): its books stale, the link given up. Dead: links down.
     Slamming: dials with growing delay. Back: books whole again. How soon is judged in virtual time elsewhere."""

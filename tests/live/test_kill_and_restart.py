@@ -30,7 +30,7 @@ def journal_of(folder: Path) -> tuple[dict[str, Intent], set[str]]:
 @pytest.mark.parametrize(
     ("nth", "ready_s"),
     [
-        pytest.param(1, None, marks=pytest.mark.long),  # half a minute of real time
+        (1, None),
         (4, None),
         pytest.param(1, 12.0, marks=pytest.mark.quiet),
         pytest.param(4, 5.0, marks=pytest.mark.quiet),
@@ -96,7 +96,6 @@ def test_a_second_instance_is_refused(stage: Any) -> None:
     assert first.ended()[0] == 0
 
 
-@pytest.mark.long  # two thirds of a minute of real time
 def test_an_order_that_cannot_be_proved_is_left_and_said(stage: Any) -> None:
     """Killed with orders out, and the venue is gone at the restart: exit 6, the orders are listed; with the venue back
     the next run resolves them, works off what the deal left, and exits with 0."""

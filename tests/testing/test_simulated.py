@@ -49,7 +49,7 @@ def accepted(run: VirtualRun) -> Counter[str]:
     return Counter(order["cl_ord_id"] for orders in run.world.orders().values() for order in orders)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_with_five_faults_ends_with_equal_ledgers_and_repeats_itself(seed: int) -> None:
     """All venues, one minute: every fault fires, nothing stays open, no id is accepted twice, and the seed gives the
     hash."""
