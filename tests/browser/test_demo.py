@@ -88,12 +88,17 @@ HELP = """
 
 def agrees(page: Page, judge: str, arg: Any = None) -> None:
     """Waits until the page and the API agree: ``judge`` is the body of a function of JavaScript of ``given``. It reads
-    both in one turn, but the page may have newer rows than the API or the other way round: one moment is enough."""
+    both in one turn, but the page may have newer rows than the API or the other way round, or may not have drawn what
+    is asked for: one moment is enough. What the last try raised is told."""
+    agreed = f"await (async () => {{ {HELP} {judge} }})()"
+    attempt = f"try {{ return Boolean({agreed}); }} catch (error) {{ return `${{error}}`; }}"
+    said: Any = None
     for _ in range(TRIES):
-        if page.evaluate(f"async (given) => {{ {HELP} {judge} }}", arg):
+        said = page.evaluate(f"async (given) => {{ {attempt} }}", arg)
+        if said is True:
             return
         page.wait_for_timeout(150)
-    pytest.fail(f"the page and the API did not agree: {judge}")
+    pytest.fail(f"the page and the API did not agree ({said}): {judge}")
 
 
 # --- login
@@ -199,7 +204,7 @@ def test_deals_and_the_parts_of_their_gain(desk: Page, shoot: Callable[[Page, st
     names = detail.locator(".split dt").all_inner_texts
     expect(detail.locator(".split dt")).to_have_count(7)
     assert names() == ["Expected", "Slippage", "Fees", "Latency", "Unwind", "Leftovers", "Earned"]
-    values = [float(text.replace("\\u2212", "-")) for text in detail.locator(".split dd").all_inner_texts()]
+    values = [float(text.replace("\u2212", "-")) for text in detail.locator(".split dd").all_inner_texts()]
     assert sum(values[:-1]) == pytest.approx(values[-1], abs=4e-4)
     assert values[-1] == pytest.approx(float(deal["realised"]), abs=6e-5)
     expect(detail.locator(".lane i[data-stage=ack]").first).to_be_visible()
@@ -236,7 +241,10 @@ def test_latency(desk: Page, shoot: Callable[[Page, str], None]) -> None:
 
 
 def test_history(desk: Page, shoot: Callable[[Page, str], None]) -> None:
-    """The deals of the database: the rows of the API, the newest first; and the filter by venue."""
+    """The deals of the database: the rows of the API, the newest first; and the filter by venue. The page asks once,
+    so the database must have the rows by then."""
+    for kind in ("deals", "orders?venue=okx"):
+        agrees(desk, "return (await rest(`history/${given}`)).length > 0", kind)
     go(desk, "history", "deals")
     grid = desk.get_by_role("table", name="Deals")
     expect(grid.locator(".grid-row").first).to_be_visible()
