@@ -292,6 +292,7 @@ def test_the_curve_of_a_day_is_short() -> None:
         ('{"do":"subscribe","topic":"nothing"}', "not a subscription"),
         ('{"do":"subscribe","topic":"books","more":1}', "not a subscription"),
         ('{"do":"subscribe","topic":"ladders"}', "ladders: symbols: ladders need them"),
+        ('{"do":"subscribe","topic":"books","symbols":["btc usdt"]}', "books: symbols: 'btc usdt' is no symbol"),
         ('{"do":"subscribe","topic":"books","every_ms":1}', "every_ms: 1 is not in 100 to 10000"),
         ('{"do":"subscribe","topic":"ladders","symbols":["BTC-USDT"],"depth":51}', "depth: 51 is not in 1 to 50"),
         (json.dumps({"do": "subscribe", "topic": "books", "symbols": ["X-Y"] * 101}), "ask for 100 at most"),

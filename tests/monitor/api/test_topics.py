@@ -188,6 +188,9 @@ async def test_every_row_is_of_its_type(rig: Rig, http: aiohttp.ClientSession) -
     ("path", "told"),
     [
         ("/api/v1/ladders", "symbols: ladders need them"),
+        ("/api/v1/ladders?symbols=BTCUSDT", "symbols: 'BTCUSDT' is no symbol, write it as BTC-USDT"),
+        ("/api/v1/books?symbols=BTC-USDT,", "symbols: '' is no symbol, write it as BTC-USDT"),
+        ("/api/v1/spreads?symbols=BTC-USDT%7F", "is no symbol"),
         ("/api/v1/books?symbol=BTC-USDT", "symbol: is no parameter of it"),
         ("/api/v1/ladders?symbols=BTC-USDT&depth=99", "depth: 99 is not in 1 to 50"),
         ("/api/v1/ladders?symbols=BTC-USDT&depth=x", "depth: must be a number"),
