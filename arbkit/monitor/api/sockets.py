@@ -24,7 +24,7 @@ __all__ = ["MOST_SPREADS", "MOST_SYMBOLS", "SYMBOL", "Sockets", "problem"]
 MOST_CLIENTS = 16
 MOST_SYMBOLS = 100
 MOST_SPREADS = 20
-_PART = r"[!-+\-.-~\u00a1-\ud7ff\ue000-\U0010ffff]{1,32}"
+_PART = r"[!-+\-.-~\u00a1-\ud7ff\ue000-\U0010ffff]{1,24}"
 SYMBOL = f"^{_PART}-{_PART}$"
 """What a symbol looks like: printable, without space and comma. Some venues list assets that are not ASCII."""
 _symbol = re.compile(SYMBOL)

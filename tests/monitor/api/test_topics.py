@@ -196,6 +196,7 @@ async def test_every_row_is_of_its_type(rig: Rig, http: aiohttp.ClientSession) -
         ("/api/v1/ladders?symbols=BTC-USDT&depth=x", "depth: must be a number"),
         ("/api/v1/history/deals?limit=501", "limit: '501' is no whole number from 0 to 500"),
         ("/api/v1/history/deals?since=yesterday", "since: 'yesterday' is no whole number"),
+        (f"/api/v1/history/deals?symbol={'B' * 65}", "symbol: has 65 characters, 64 at most"),
         ("/api/v1/history/runs?venue=okx", "venue: is no parameter of it; it has limit"),
     ],
 )
