@@ -354,21 +354,23 @@ class SimExchange:
         unit, lot_units = pair.unit, pair.lot_units
         free = self._free(account, pair)
         base, quote = free
+        changed = []
         for buy, px, lots in levels:
-            if not lots and (resting := sides[buy].pop(px, None)) is not None:
+            if lots:
+                changed.append((buy, px, lots))
+            elif (resting := sides[buy].pop(px, None)) is not None:
                 if buy:
                     quote += resting.qty * px * unit
                 else:
                     base += resting.qty * lot_units
                 book.resize(resting, 0)
-        for buy, px, lots in levels:
-            if not lots:
-                continue
+        for buy, px, lots in changed:
             resting = sides[buy].get(px)
             have = 0 if resting is None else resting.qty
             more = lots - have
             if more > 0:
-                more = min(more, quote // (px * unit) if buy else base // lot_units)
+                if more * px * unit > quote if buy else more * lot_units > base:
+                    more = quote // (px * unit) if buy else base // lot_units
                 if more > 0 and resting is None and book.crosses(buy, px):
                     self._lock_quotes(account, pair, free, (base, quote))
                     more = self._cross(pair, account, buy, px, more, now_ns)
