@@ -19,6 +19,7 @@ __all__ = ["Difference", "Ledger"]
 
 
 _PLACES = 24
+_ONE = 10**_PLACES
 _WIDE = Context(prec=96)
 """The default context rounds to 28 digits, also in ``scaleb``."""
 
@@ -29,9 +30,8 @@ def _int(value: Decimal) -> int:
 
 
 def _decimal(units: int) -> Decimal:
-    value = _WIDE.normalize(Decimal(units).scaleb(-_PLACES, _WIDE))
-    exponent = value.as_tuple().exponent
-    return value.quantize(Decimal(1), context=_WIDE) if isinstance(exponent, int) and exponent > 0 else value
+    whole, rest = divmod(units, _ONE)
+    return _WIDE.normalize(Decimal(units).scaleb(-_PLACES, _WIDE)) if rest else Decimal(whole)
 
 
 class Difference(Struct, frozen=True, gc=False):
