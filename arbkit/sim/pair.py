@@ -44,8 +44,8 @@ def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
 
 
 def _short(amount: int) -> tuple[int, int]:
-    """An amount in ledger units without trailing zeros, and the decimals that are left: ``text`` of a multiple of it has
-    fewer digits to look at."""
+    """An amount in ledger units without trailing zeros, and the decimals that are left: its multiples have
+    fewer digits."""
     scale = SCALE
     while scale and not amount % 10:
         amount, scale = amount // 10, scale - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -48,8 +48,10 @@ def accepted_once(run: Watched) -> Iterator[str]:
             yield f"{cl_ord_id} was accepted {count} times"
 
 
-def ledger(run: Watched) -> Iterator[str]:
-    for venue, site in run.world.sites.items():
+def ledger(run: Watched, venues: Iterable[str] = ()) -> Iterator[str]:
+    """``venues``: only these."""
+    for venue in venues or run.world.sites:
+        site = run.world.sites[venue]
         if not site.exchange.ledger.conserved:
             yield f"{venue}'s own ledger does not add up: the simulator is wrong"
         account = run.desk.venues[venue].account
