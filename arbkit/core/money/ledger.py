@@ -387,6 +387,7 @@ class Ledger:
         zero = Decimal(0)
         return [
             Difference(account, asset, ours.get(asset, zero), reported.get(asset, zero))
-            for asset in sorted(ours.keys() | reported.keys())
-            if ours.get(asset, zero) != reported.get(asset, zero)
+            for asset in sorted(
+                one for one in ours.keys() | reported.keys() if ours.get(one, zero) != reported.get(one, zero)
+            )
         ]
