@@ -287,6 +287,25 @@ class SimBook:
         for changed in side.fed:
             changed[px] = total
 
+    def withdraw(self, buy: bool, orders: Iterable[Resting]) -> None:
+        """Remove many orders of one side, as ``resize`` to 0 does."""
+        side = self._bids if buy else self._asks
+        prices, totals, queues = side.prices, side.totals, side.queues
+        changed: dict[int, int] = {}
+        for resting in orders:
+            px = resting.px
+            left = totals[px] - resting.qty
+            resting.qty = 0
+            if left:
+                totals[px] = left
+                del queues[px][resting.id]
+            else:
+                del totals[px], queues[px], prices[bisect_left(prices, px)]
+            changed[px] = left
+            self.seq += 1
+        for fed in side.fed:
+            fed.update(changed)
+
     def remove(self, resting: Resting) -> None:
         """Remove an order; ``resting.qty`` keeps its remaining quantity."""
         left = resting.qty

@@ -354,17 +354,21 @@ class SimExchange:
         unit, lot_units = pair.unit, pair.lot_units
         free = self._free(account, pair)
         base, quote = free
-        changed = []
-        for buy, px, lots in levels:
+        kept = []
+        gone: tuple[list[Resting], list[Resting]] = [], []
+        for level in levels:
+            buy, px, lots = level
             if lots:
-                changed.append((buy, px, lots))
+                kept.append(level)
             elif (resting := sides[buy].pop(px, None)) is not None:
+                gone[buy].append(resting)
                 if buy:
                     quote += resting.qty * px * unit
                 else:
                     base += resting.qty * lot_units
-                book.resize(resting, 0)
-        for buy, px, lots in changed:
+        book.withdraw(True, gone[True])
+        book.withdraw(False, gone[False])
+        for buy, px, lots in kept:
             resting = sides[buy].get(px)
             have = 0 if resting is None else resting.qty
             more = lots - have
