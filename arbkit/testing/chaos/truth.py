@@ -252,10 +252,12 @@ def _counters(site: Site) -> list[_Counter]:
     seen: set[int] = set()
 
     def walk(what: object, depth: int) -> None:
+        if id(what) in seen or isinstance(what, str | bytes | int | float | Decimal | SimExchange):
+            return
         if isinstance(what, _Counter):
             found[id(what)] = what
             return
-        if depth == 0 or id(what) in seen or isinstance(what, str | bytes | int | float | Decimal | SimExchange):
+        if depth == 0:
             return
         seen.add(id(what))
         if isinstance(what, Mapping):
