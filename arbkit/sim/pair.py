@@ -52,7 +52,7 @@ def _short(amount: int) -> tuple[int, int]:
     return amount, scale
 
 
-_again = lru_cache(maxsize=1 << 14)(text)  # books contain the same prices many times, but hardly a size twice
+_again = lru_cache(maxsize=1 << 16)(text)  # books contain the same prices many times, but hardly a size twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
