@@ -159,7 +159,7 @@ def _listed(watched: Watched) -> Callable[[], bool]:
 
     def equal() -> bool:
         for venue in venues:
-            if any(ending.ledger(watched, [venue])):
+            if ending.unequal(watched, venue):
                 venues.sort(key=lambda one: one != venue)
                 return False
         return True

@@ -115,10 +115,13 @@ class Truth:
 
     def look(self, now_ns: int) -> bool:
         """Note what changed. True if one of our orders was filled."""
-        before = self.fills
+        before, moved = self.fills, False
         for book in self._books:
             if book.seq != book.book.seq:
                 book.follow(now_ns)
+                moved = True
+        if not moved:
+            return False
         for venue, site in self.world.sites.items():
             exchange = site.exchange
             fills = exchange.fills
