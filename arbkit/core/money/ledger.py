@@ -383,11 +383,11 @@ class Ledger:
     def compare(self, account: str, reported: Mapping[str, Decimal]) -> list[Difference]:
         """Every asset whose totals differ, even by the smallest unit. An asset that one side does not have counts as
         0."""
-        ours = self.totals(account)
+        rows = {asset: row for (owner, asset), row in self._rows.items() if owner == account}
         zero = Decimal(0)
-        return [
-            Difference(account, asset, ours.get(asset, zero), reported.get(asset, zero))
-            for asset in sorted(
-                one for one in ours.keys() | reported.keys() if ours.get(one, zero) != reported.get(one, zero)
-            )
-        ]
+        found = []
+        for asset in sorted(rows.keys() | reported.keys()):
+            units = rows[asset].total if asset in rows else 0
+            if Decimal(units).scaleb(-_PLACES, _WIDE) != (theirs := reported.get(asset, zero)):
+                found.append(Difference(account, asset, _decimal(units), theirs))
+        return found
