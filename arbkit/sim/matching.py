@@ -276,8 +276,8 @@ class SimBook:
         resting.qty = qty
         if total:
             side.totals[px] = total
-            if qty > had or not qty:
-                queue = side.queues[px]
+            queue = side.queues[px]
+            if len(queue) > 1 and (qty > had or not qty):
                 del queue[resting.id]
                 if qty:
                     queue[resting.id] = resting

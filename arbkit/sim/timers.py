@@ -68,7 +68,10 @@ class Timers:
             else:
                 timer.active = False
                 heapq.heappop(heap)
-            self.look()
+            if heap and heap[0][2].active:
+                self.due_ns = heap[0][0]
+            else:
+                self.look()
             timer.call(now_ns)
 
     def look(self) -> None:

@@ -61,7 +61,7 @@ def ledger(run: Watched) -> Iterator[str]:
 def unequal(run: Watched, venue: str) -> list[Difference]:
     """The balances of a venue that are not ours; none where a new process respects a ban, and has not asked yet."""
     account = run.desk.venues[venue].account
-    if not run.desk.ledger.totals(account) and any(name == venue for name, _ in run.knocked):
+    if any(name == venue for name, _ in run.knocked) and not run.desk.ledger.totals(account):
         return []
     return run.desk.ledger.compare(account, run.truth.totals(venue))
 
