@@ -101,6 +101,8 @@ class _Side:
             changed[key] = 0
 
     def take(self) -> list[tuple[bool, int, int]]:
+        if not self.changed:
+            return []
         changed, self.changed = self.changed, {}
         if self.buy:
             return [(True, key, lots) for key, lots in changed.items()]

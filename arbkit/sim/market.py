@@ -88,7 +88,8 @@ class _Quoter:
             levels = self.flow.step()
             for buy, px, lots in self.flow.trades:
                 self.exchange.take(MAKER, self.symbol, buy, px, lots, now_ns)
-            self.exchange.requote(MAKER, self.symbol, levels, now_ns)
+            if levels:
+                self.exchange.requote(MAKER, self.symbol, levels, now_ns)
             self.next_ns += STEP_NS
         return self.next_ns
 
