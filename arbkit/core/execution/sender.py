@@ -413,11 +413,15 @@ class Sender:
         try:
             return self._port.journal(b"".join([encode_record(record) for record in records]))
         except JournalFailed as error:
-            if not self.journal_failed:
-                self.journal_failed = str(error)
-                self._counters.alarms["journal"] += 1
-                self._log("alarm.journal", why=self.journal_failed)
+            self.journal_fails(str(error))
             return -1
+
+    def journal_fails(self, why: str) -> None:
+        """The journal cannot be written, or its reserve is in use. Only the first time is told."""
+        if not self.journal_failed:
+            self.journal_failed = why
+            self._counters.alarms["journal"] += 1
+            self._log("alarm.journal", why=why)
 
     def end_turn(self) -> None:
         """Write what waits, and forget the probe of this turn."""
