@@ -14,6 +14,7 @@ from api_rig import SYMBOLS, Rig
 
 from arbkit.monitor.api.schema import document
 from arbkit.monitor.api.shapes import TOPICS
+from arbkit.monitor.redactor import PROCESS
 
 Rows = list[dict[str, Any]]
 
@@ -42,6 +43,39 @@ def plain_id(key: tuple[str, str]) -> tuple[str, str]:
     """Some venues want the id in a form of their own."""
     venue, cl_ord_id = key
     return venue, cl_ord_id[-14:]
+
+
+async def test_a_text_of_a_venue_is_told_without_secrets_and_control_characters(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal that repeats the passphrase and would clear a terminal: in orders, deals, books and the mode."""
+    monkeypatch.setattr(PROCESS, "_known", PROCESS._known)
+    PROCESS.add("correct horse battery")
+    text = "passphrase correct horse battery is wrong\x1b[2J"
+    desk = rig.run.desk
+    deal = next(reversed(desk.engine.past.values()))[0]
+    order = next(iter(deal.orders.values()))
+    monkeypatch.setattr(order, "text", text)
+    monkeypatch.setattr(deal, "why", text)
+    monkeypatch.setattr(next(iter(desk.books.values())), "reason", text)
+    monkeypatch.setattr(desk.gate, "why", lambda: text)
+    told = ""
+    for topic in ("orders", "deals", "books", "status"):
+        rows = await rig.rows(http, topic)
+        found = [text for text in texts(rows) if "passphrase" in text]
+        assert found, topic
+        told += "".join(found)
+    assert "correct horse" not in told
+    assert "\x1b" not in told
+    assert "passphrase *** is wrong" in told
+
+
+def texts(what: Any) -> list[str]:
+    """All texts of rows."""
+    if isinstance(what, str):
+        return [what]
+    inner = what.values() if isinstance(what, dict) else what if isinstance(what, list) else ()
+    return [text for one in inner for text in texts(one)]
 
 
 async def test_deals_are_the_sum_of_their_fills(rig: Rig, http: aiohttp.ClientSession) -> None:
