@@ -157,7 +157,11 @@ class Sender:
             if venue.paper is not None:
                 granted.append(Outgoing(order, venue, Role.REST, deal.pair))
                 continue
-            role = self._guard.asked(venue.rest, self._granted, venue, order, deal, now_ns)
+            try:
+                role = self._granted(venue, order, deal, now_ns)
+            except Exception as error:  # as in ``Guard.asked``, which is not called here: this is the way of each order
+                self._guard.blame(venue.rest, error)
+                role = None
             if role is None:
                 if not deal.wave:  # later waves were reserved when the deal began
                     self.release(deal, now_ns)
@@ -172,10 +176,11 @@ class Sender:
         """The channel of an entry, with its tokens taken; None when the venue has none. Raises what the adapter
         raises, as the two below."""
         role = venue.channel(order)
-        cost, throttle = venue.cost(order, role), venue.throttle
+        cost, throttle = venue.exchange.cost, venue.throttle
+        units = [*cost(order, role)]
         if deal.wave:
-            return role if throttle.take(cost, Lane.ORDER, now_ns, deal.id) else None
-        return role if throttle.begin(cost, venue.cost(order, Role.REST), deal.id, now_ns) else None
+            return role if throttle.take(units, Lane.ORDER, now_ns, deal.id) else None
+        return role if throttle.begin(units, [*cost(order, Role.REST)], deal.id, now_ns) else None
 
     def _reserve(self, planned: Sequence[DealLeg], deal: Deal, now_ns: int) -> bool:
         """Reserve the tokens of the orders of later waves, and of their unwind."""

@@ -62,8 +62,12 @@ class Guard:
         try:
             return call(*args)
         except Exception as error:  # as in ``run``
-            self.raised.append(SessionFault(link, RuntimeError(brief(error))))
+            self.blame(link, error)
             return None
+
+    def blame(self, link: Link, error: Exception) -> None:
+        """The adapter raised this before there was a frame to blame."""
+        self.raised.append(SessionFault(link, RuntimeError(brief(error))))
 
     def fault(self, link: Link, error: Exception) -> None:
         """A session raised in a call of the desk's own, or broke its contract without raising (the wrong number of

@@ -24,7 +24,7 @@ __all__ = ["MOST_SPREADS", "MOST_SYMBOLS", "SYMBOL", "Sockets", "problem"]
 MOST_CLIENTS = 16
 MOST_SYMBOLS = 100
 MOST_SPREADS = 20
-_PART = r"[!-+\-.-~\u00a1-\ud7ff\ue000-\U0010ffff]{1,24}"
+_PART = r"[!-+\-.-~\u00a1-\ud7ff]{1,24}"
 SYMBOL = f"^{_PART}-{_PART}$"
 """What a symbol looks like: printable, without space and comma. Some venues list assets that are not ASCII."""
 _symbol = re.compile(SYMBOL)
@@ -118,7 +118,8 @@ class _Client:
         wait_s: float | None = None
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # ``wait_for`` of Python 3.11 may lose a cancellation
+                    await self._wake.wait()
             self._wake.clear()
             for message in self._failures:
                 await self._response.send_frame(message, WSMsgType.TEXT)
