@@ -43,7 +43,7 @@ class Watched:
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **more
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)  # as above; the first page of a browser is the slowest
         context.add_init_script(_TELL_VIOLATIONS)
         self._contexts.append(context)
         page = context.new_page()

@@ -134,3 +134,11 @@ def test_the_number_of_faults_is_the_number_of_faults() -> None:
     assert "fault scripts with 35 kinds of fault" in page
     assert len(read_script(block(page, "<!-- faults -->", "json").encode())) == 3
     assert len(FaultKind.__args__) == 35  # type: ignore[attr-defined]  # a Literal
+
+
+def test_the_page_of_attacks_is_complete() -> None:
+    """S01 to S22, each with a test, or with the words that there is no surface yet."""
+    rows = re.findall(r"^\| (S\d\d) \|(.*)\|([^|]*)\|$", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+    assert [name for name, _, _ in rows] == [f"S{number:02}" for number in range(1, 23)]
+    for name, _, shown in rows:
+        assert re.search(r"`(tests|plugins)/", shown) or "no surface" in shown, name

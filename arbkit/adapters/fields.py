@@ -252,6 +252,8 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
             "venue_ref": text(row, self.venue_ref),
             "fee_group": text(row, self.fee_group),
         }
+        if not fields["native"].isprintable():
+            raise ValueError(f"{self.native} is no name: {fields['native']!r:.40}")
         rules = (fields[name] for name in ("min_qty", "max_qty", "min_notional", "max_notional"))
         if any(rule is not None and rule < 0 for rule in rules):
             fields["tradable"] = False

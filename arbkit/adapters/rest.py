@@ -48,7 +48,11 @@ from arbkit.core.types import (
 __all__ = ["RestSession", "bare", "unsigned"]
 
 _MOST_PAGES = 100
-_UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
+_UNREADABLE = (
+    *(ValueError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError),
+    # what a row of unknown fields raises when the venue sends a list or a number where an object or a text belongs
+    *(AttributeError, TypeError),
+)
 
 
 @cache

@@ -21,8 +21,8 @@ _MOST = 12
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
-    """0 ok, 1 a strategy failed, 2 one could not begin, 3 credentials, 4 no venue reached, 5 risk stop, 6 something
-    unresolved, held or open, 130 ended by a second stop with nothing left."""
+    """0 ok, 1 a strategy or the journal failed, 2 one could not begin, 3 credentials, 4 no venue reached, 5 risk stop,
+    6 something unresolved, held or open, 130 ended by a second stop with nothing left."""
     if desk.unresolved() or desk.held() or desk.interrupted.waiting or desk.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:
@@ -33,6 +33,8 @@ def exit_code(desk: Desk, ending: Ending) -> int:
         return 4
     if desk.gate.mode() is not Mode.ACTIVE:
         return 5
+    if desk.sender.journal_failed:
+        return 1
     errors = [running.error for running in desk.engine.strategies if running.failed]
     return 2 if any(isinstance(error, ConfigError) for error in errors) else 1 if errors else 0
 
@@ -116,6 +118,8 @@ def last_words(
     lines += [
         f"  strategy {running.name} failed: {running.failed}" for running in desk.engine.strategies if running.failed
     ]
+    if failed := desk.sender.journal_failed:
+        lines.append(f"  the journal could not be written: {failed}")
     if line["skipped"] and not line["deals"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")

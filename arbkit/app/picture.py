@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from arbkit.core.desk import Desk
 from arbkit.core.types import Idle, Mode, plain
 from arbkit.monitor.picture import Picture, VenueLine
+from arbkit.monitor.terminal import clean
 
 __all__ = ["Painter"]
 
 IDLE_NS = 3_000_000_000
 """To ask why each pair is not traded takes time of the loop: so often."""
+_QUOTED = frozenset({"venue", "book", "mode", "refused", "fault"})
 
 
 class Painter:
@@ -32,8 +36,8 @@ class Painter:
         desk = self._desk
         if now_ns >= self._idle_ns + IDLE_NS:
             self._idle_ns = now_ns
-            self.reasons = desk.reasons.now(now_ns)
-            self._idle = idle(desk, self.reasons)
+            self.reasons = [_cleaned(one) for one in desk.reasons.now(now_ns)]
+            self._idle = clean(idle(desk, self.reasons))
         asset = desk.setup.limits.asset
         marked = desk.ledger.marked(desk.prices.last, asset)
         books = desk.books.values()
@@ -53,6 +57,11 @@ class Painter:
             stopping=stopping,
             books=(sum(1 for book in books if book.trusted), len(books)),
         )
+
+
+def _cleaned(one: Idle) -> Idle:
+    """Without secrets and control characters, where a venue's own words may be in it."""
+    return replace(one, text=clean(one.text)) if one.reason in _QUOTED else one
 
 
 def idle(desk: Desk, rows: list[Idle]) -> str:

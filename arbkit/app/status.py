@@ -22,6 +22,7 @@ from arbkit.core.runtime.supervisor import Runtime
 from arbkit.core.types import NEVER, plain
 from arbkit.core.venues.venue import Venue
 from arbkit.monitor.picture import Picture
+from arbkit.monitor.terminal import clean
 
 __all__ = ["Watch", "waits"]
 
@@ -102,7 +103,7 @@ class Watch:
         """Check all venues once and log the changes."""
         self._looks += 1
         for name in self._desk.venues:
-            self.why[name] = why = self._reason(name)
+            self.why[name] = why = clean(self._reason(name))  # a venue may repeat what it was sent, and more
             kind = re.sub(r"\d+", "", why)
             logged, at = self._logged.get(name, (None, -REPEAT_LOOKS))
             if kind == logged or (why and self._looks < at + REPEAT_LOOKS):

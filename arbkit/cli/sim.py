@@ -131,7 +131,8 @@ async def _serve(
             show(where)
             while not stop.is_set() and parent in (None, os.getppid()):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _LOOK_S)
+                    async with asyncio.timeout(_LOOK_S):
+                        await stop.wait()
     except OSError as error:
         raise ConfigError(f"--port {port}: cannot be opened: {error.strerror}") from None
 

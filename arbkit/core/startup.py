@@ -42,7 +42,7 @@ def make_venue(setup: VenueSetup, catalogue: Catalogue, dialer: Dialer, moved: s
         dialer.settle(rest, now_ns)
     except RuntimeError as error:
         dialer.guard.fault(rest, error)
-    return Venue(setup, catalogue, rest, moved, now_ns)
+    return Venue(setup, catalogue, rest, dialer.guard, moved, now_ns)
 
 
 class Startup:

@@ -19,7 +19,7 @@ from arbkit.core.orders.journal import JournalStart, Record, scan, whole
 from arbkit.core.runtime.files import read_own
 from arbkit.core.runtime.journal_file import past_files
 
-__all__ = ["Chain", "Cursor", "open_packed"]
+__all__ = ["Chain", "Cursor", "Pieces", "open_packed"]
 
 _HEAD = 4096
 _LONGEST = 2 << 20
@@ -64,14 +64,14 @@ class Chain:
         self._files: list[_File] = []
         self._live = -1
         self._live_is: tuple[int, int] | None = None
-        self._past: tuple[Path, BufferedIOBase] | None = None
+        self._past: Pieces | None = None
 
     def close(self) -> None:
         if self._live >= 0:
             os.close(self._live)
             self._live = -1
         if self._past is not None:
-            self._past[1].close()
+            self._past.close()
             self._past = None
         self._live_is = None
 
@@ -163,14 +163,11 @@ class Chain:
     def _bytes(self, file: _File, offset: int, size: int) -> bytes:
         if file is self._files[-1] and self._live >= 0:
             return os.pread(self._live, size, offset)
-        if self._past is None or self._past[0] != file.path:
+        if self._past is None or self._past.path != file.path:
             if self._past is not None:
-                self._past[1].close()
-            self._past = file.path, open_packed(file.path)
-        handle = self._past[1]
-        if handle.tell() != offset:
-            handle.seek(offset)
-        return handle.read(size)
+                self._past.close()
+            self._past = Pieces(file.path)
+        return self._past.read(offset, size)
 
     def _look(self) -> None:
         """List the files, if the journal is another file than at the last look. It is opened before the others are
@@ -213,6 +210,32 @@ def open_packed(path: Path) -> BufferedIOBase:
         return os.fdopen(handle, "rb")
     os.close(handle)  # GzipFile closes only what it has opened
     return gzip.GzipFile(path)
+
+
+class Pieces:
+    """A file of ours, unpacked and read in pieces, each from where the last record ended. What was read beyond it is
+    kept: a packed file that goes back begins anew. Raises like ``open_packed``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open_packed(path)
+        self._at, self._data = 0, b""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from there."""
+        read = offset - self._at
+        if 0 <= read <= len(self._data):
+            self._data = self._data[read:]
+        else:
+            self._file.seek(offset)
+            self._data = b""
+        self._at = offset
+        if size > len(self._data):
+            self._data += self._file.read(size - len(self._data))
+        return self._data[:size]
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _start(path: Path) -> JournalStart:

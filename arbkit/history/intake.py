@@ -14,7 +14,7 @@ from msgspec import Struct
 from arbkit.core.runtime.files import open_own, read_own
 from arbkit.core.runtime.journal_file import past_file, past_files
 from arbkit.history import diary
-from arbkit.history.chain import Chain, Cursor, open_packed
+from arbkit.history.chain import Chain, Cursor, Pieces
 from arbkit.history.rows import Rows
 
 __all__ = ["JOURNAL", "At", "Intake", "at_of", "pack", "rotate"]
@@ -56,12 +56,17 @@ class Intake:
         self._until = until
         self.chain = Chain(folder / JOURNAL)
         self._diary = folder / diary.NAME
+        self._past: Pieces | None = None
+        """A diary that is no longer written."""
         self._rows = Rows(database)
         at = at_of(database)
         self.cursor, self._place = at.journal, at.diary
 
     def close(self) -> None:
         self.chain.close()
+        if self._past is not None:
+            self._past.close()
+            self._past = None
 
     def back(self, size: int) -> None:
         """The journal ended at ``size`` bytes when the run began. A database that is further has what the journal lost
@@ -96,7 +101,7 @@ class Intake:
                 return False
             most = min(most, end_at.offset - place.offset) if place.file == end_at.file else most
         path = self._diary if place.file >= live else past.get(place.file)
-        data = b"" if path is None else _read(path, place.offset, most)
+        data = b"" if path is None else self._read(path, place.offset, most)
         found, end = diary.entries(data)
         if not end and len(data) >= most:  # no line of ours is so long
             end = len(data)
@@ -111,14 +116,18 @@ class Intake:
         self._rows.move(diary.NAME, msgspec.json.encode(self._place))
         return True
 
-
-def _read(path: Path, offset: int, most: int) -> bytes:
-    try:
-        with open_packed(path) as file:
-            file.seek(offset)
-            return file.read(most)
-    except FileNotFoundError:
-        return b""
+    def _read(self, path: Path, offset: int, most: int) -> bytes:
+        try:
+            if path == self._diary:  # it grows
+                with os.fdopen(read_own(path), "rb") as file:
+                    return os.pread(file.fileno(), most, offset)
+            if self._past is None or self._past.path != path:
+                if self._past is not None:
+                    self._past.close()
+                self._past = Pieces(path)
+        except FileNotFoundError:
+            return b""
+        return self._past.read(offset, most)
 
 
 def rotate(folder: Path) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.ids import format_cl_ord_id
+from arbkit.core.types.exact import EXACT
 from arbkit.history import schema
 from arbkit.history.rows import fees_of
 from arbkit.history.schema import decimal, open_to_read, units
@@ -328,7 +329,7 @@ def gains(past: Past, span: Span) -> list[GainRow]:
         asset = past.name(asset_id)
         row = found.setdefault((day, asset), [0, _ZERO, None, None])
         row[2] = gain
-        row[3] = gain - last[asset] if asset in last else None
+        row[3] = EXACT.subtract(gain, last[asset]) if asset in last else None
         last[asset] = gain
     limited = sorted(found.items())[-span.limit if span.limit else 0 :]
     return [

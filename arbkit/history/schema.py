@@ -20,6 +20,7 @@ from pathlib import Path
 from arbkit.core.errors import ConfigError
 from arbkit.core.runtime.files import open_own
 from arbkit.core.types import plain
+from arbkit.core.types.exact import EXACT
 
 __all__ = ["NAME", "STEPS", "VERSION", "Damaged", "decimal", "open_to_read", "open_to_write", "told", "units"]
 
@@ -85,13 +86,13 @@ class Damaged(ConfigError):
 
 def units(amount: Decimal) -> int | None:
     """An amount as an integer of 10**-8; None if it is too large for the database."""
-    found = int((amount / _UNIT).to_integral_value(ROUND_HALF_EVEN))
+    found = int(EXACT.divide(amount, _UNIT).to_integral_value(ROUND_HALF_EVEN, EXACT))
     return found if -_MOST <= found < _MOST else None
 
 
 def decimal(amount: int | None) -> Decimal | None:
     """The inverse of ``units``."""
-    return None if amount is None else Decimal(plain(Decimal(amount).scaleb(-8)))
+    return None if amount is None else Decimal(plain(Decimal(amount).scaleb(-8, EXACT)))
 
 
 def open_to_write(path: Path, *, steps: Sequence[str] = STEPS) -> sqlite3.Connection:

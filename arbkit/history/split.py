@@ -19,18 +19,17 @@ The strategy tells the net gain, fees and allowances that it expects. Their sum 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal
 
 from msgspec import Struct
 
 from arbkit.core.types import Purpose, Side, assets_of
+from arbkit.core.types.exact import WIDE, exactly
 
 __all__ = ["Expectation", "Split", "Traded", "split"]
 
 _UNIT = Decimal("1e-8")
 _ZERO, _ONE = Decimal(0), Decimal(1)
-_WIDE = Context(prec=60)
-"""Sums and products of amounts are exact in it; quotients are exact far below ``_UNIT``."""
 
 
 class Expectation(Struct, frozen=True, gc=False, kw_only=True):
@@ -88,7 +87,7 @@ class _Leg:
 def split(expected: Expectation, asset: str, orders: Sequence[Traded], prices: Mapping[str, Decimal]) -> Split | None:
     """``prices``: in ``asset``, of the other assets. None if one that is needed is missing, or nothing is known of the
     deal's orders."""
-    with localcontext(_WIDE):
+    with exactly(WIDE):  # sums and products of amounts are exact in it; quotients are exact far below ``_UNIT``
         return _split(expected, {**prices, asset: _ONE}, orders)
 
 

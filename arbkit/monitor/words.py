@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from rich.cells import cell_len
 
 from arbkit.core.types import plain
+from arbkit.core.types.exact import EXACT
 from arbkit.monitor.picture import ClosedDeal, Shown
 
 __all__ = ["Words", "amounts", "clock", "hours", "line", "net_of", "span"]
 
 SECOND = 1_000_000_000
 _DOLLARS = ("USD", "USDT", "USDC", "FDUSD", "DAI", "EUR")
+_TWO = Context(prec=2, rounding=ROUND_HALF_EVEN)
 FAULT, HEALED, ALARM, NOTE = "fault", "healed", "alarm", "note"
 _SILENT = frozenset({"link.up", "link.drop", "deal.refused", "pairs.idle", "price.wanted", "run.alive"})
 """Events that tell a person nothing, or that the header shows. They are in the log."""
@@ -279,7 +281,7 @@ def net_of(deal: ClosedDeal) -> dict[str, str]:
     for leg in deal.legs:
         base, _, quote = leg["instrument"].partition(":")[2].partition("-")
         if net.get(base) and quote:
-            net[quote] = net.get(quote, Decimal(0)) + net.pop(base) * Decimal(leg["px"])
+            net[quote] = EXACT.fma(net.pop(base), Decimal(leg["px"]), net.get(quote, Decimal(0)))
     return {asset: plain(amount) for asset, amount in net.items()}
 
 
@@ -290,9 +292,9 @@ def amounts(net: Mapping[str, str], most: int = 0, *, small: bool = False) -> st
     for asset, text in net.items():
         try:
             exact = Decimal(text)
-            amount = exact.quantize(Decimal("0.01" if asset in _DOLLARS else "0.0001"))
+            amount = exact.quantize(Decimal("0.01" if asset in _DOLLARS else "0.0001"), ROUND_HALF_EVEN, EXACT)
             if small and asset not in _DOLLARS and exact and abs(exact) < Decimal("0.001"):
-                amount = Decimal(f"{exact:.1e}")
+                amount = _TWO.plus(exact)
         except InvalidOperation:
             continue
         if amount:
@@ -312,7 +314,9 @@ def _short(text: str, digits: int, *, tiny: bool) -> str:
     room = digits - len(whole.lstrip("-"))
     if whole.strip("-0") == "":
         room = digits + len(part) - len(part.lstrip("0"))
-    return plain(round(Decimal(text), max(room, 0))) if len(part) > room else text
+    if len(part) <= room:
+        return text
+    return plain(Decimal(text).quantize(Decimal(1).scaleb(-max(room, 0), EXACT), ROUND_HALF_EVEN, EXACT))
 
 
 def clock(at_ns: int) -> str:

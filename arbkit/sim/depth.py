@@ -40,37 +40,40 @@ class SimDepth:
 
     def step(self) -> Change | None:
         """The changes within the depth since the last call; None if the book did not change."""
-        if not self._feed.pending:
+        feed, book = self._feed, self._book
+        if not feed.pending:
             return None
-        lost, changed = self._feed.lost, self._feed.changed()
-        first, _, bids, asks = self._feed.take()
-        moved = [self._move(at, None if lost else side) for at, side in enumerate(changed)]
-        if not lost:
-            bids, asks = (self._book.told(not at, side) for at, side in enumerate(moved))
-        return lost, first, bids, asks
+        lost = feed.lost
+        first, bids, asks = feed.changed()
+        if lost:  # what is told are the changes after the fault, wherever they are
+            self._move(0, dict(book.depth(self.levels)[0]), whole=True)
+            self._move(1, dict(book.depth(self.levels)[1]), whole=True)
+            return lost, first, book.told(True, bids.items()), book.told(False, asks.items())
+        return lost, first, book.told(True, self._move(0, bids)), book.told(False, self._move(1, asks))
 
-    def _move(self, at: int, changed: dict[int, int] | None) -> dict[int, int]:
+    def _move(self, at: int, changed: dict[int, int], *, whole: bool = False) -> Levels:
         """Publish the present levels of a side. Returns those that changed: first those that left, best price first.
-        ``changed``: the levels of the book that changed; None = not known."""
-        old, sign, buy = self._sides[at], 1 if at else -1, not at
-        last, self._last[at] = self._last[at], self._book.last_px(buy, self.levels)
-        if changed is None:
-            changed = dict(self._book.depth(self.levels)[at])
-            changed |= dict.fromkeys(old.keys() - changed.keys(), 0)
-        elif last != (now := self._last[at]):
+        ``changed``: the levels of the book that changed; with ``whole``, all levels that are published now."""
+        published, buy = self._sides[at], not at
+        before, self._last[at] = self._last[at], self._book.last_px(buy, self.levels)
+        last = self._last[at]
+        if whole:
+            changed |= dict.fromkeys(published.keys() - changed.keys(), 0)
+        elif before != last:
             # the levels between the two ends of the depth enter or leave it, whether they changed or not
-            changed |= self._book.between(buy, last, now)
-        if now := self._last[at]:
-            changed = {px: lots if sign * px <= sign * now else 0 for px, lots in changed.items()}
-        moved = {px: lots for px, lots in changed.items() if lots != old.get(px, 0)}
-        for px, lots in moved.items():
-            if lots:
-                old[px] = lots
-            else:
-                del old[px]
-        gone = sorted((px for px, lots in moved.items() if not lots), reverse=buy)
-        kept = sorted((px for px, lots in moved.items() if lots), reverse=buy)
-        return dict.fromkeys(gone, 0) | {px: moved[px] for px in kept}
+            changed |= self._book.between(buy, before, last)
+        gone: Levels = []
+        kept: Levels = []
+        for px, lots in changed.items():
+            if lots and not (last and (px < last if buy else px > last)):
+                if published.get(px) != lots:
+                    published[px] = lots
+                    kept.append((px, lots))
+            elif published.pop(px, 0):
+                gone.append((px, 0))
+        gone.sort(reverse=buy)
+        kept.sort(reverse=buy)
+        return gone + kept
 
     def close(self) -> None:
         self._feed.close()

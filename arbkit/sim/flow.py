@@ -83,14 +83,16 @@ class _Side:
     def drop_better(self, key: int) -> None:
         """Remove all levels that are better than this one, best first."""
         at = bisect_right(self.keys, key)
-        self._gone(self.keys[at:][::-1])
-        del self.keys[at:]
+        if at < len(self.keys):
+            self._gone(self.keys[at:][::-1])
+            del self.keys[at:]
 
     def drop_worse(self, key: int) -> None:
         """Remove all levels that are worse than this one, worst first."""
         at = bisect_left(self.keys, key)
-        self._gone(self.keys[:at])
-        del self.keys[:at]
+        if at:
+            self._gone(self.keys[:at])
+            del self.keys[:at]
 
     def _gone(self, keys: Sequence[int]) -> None:
         lots, changed = self.lots, self.changed
@@ -99,8 +101,12 @@ class _Side:
             changed[key] = 0
 
     def take(self) -> list[tuple[bool, int, int]]:
+        if not self.changed:
+            return []
         changed, self.changed = self.changed, {}
-        return [(self.buy, key * self.sign, lots) for key, lots in changed.items()]
+        if self.buy:
+            return [(True, key, lots) for key, lots in changed.items()]
+        return [(False, -key, lots) for key, lots in changed.items()]
 
 
 class Flow:

@@ -63,7 +63,10 @@ class SimLedger:
     @property
     def conserved(self) -> bool:
         """Whether the sum of each asset equals its deposits."""
-        return all(self.total(asset) == self.deposited.get(asset, 0) for asset in self.assets())
+        sums = dict.fromkeys(self.deposited, 0)
+        for (_, asset), (free, locked) in self._rows.items():
+            sums[asset] = sums.get(asset, 0) + free + locked
+        return all(amount == self.deposited.get(asset, 0) for asset, amount in sums.items())
 
     def assets(self) -> list[str]:
         """Every asset that was ever held, sorted."""

@@ -88,7 +88,8 @@ class _Quoter:
             levels = self.flow.step()
             for buy, px, lots in self.flow.trades:
                 self.exchange.take(MAKER, self.symbol, buy, px, lots, now_ns)
-            self.exchange.requote(MAKER, self.symbol, levels, now_ns)
+            if levels:
+                self.exchange.requote(MAKER, self.symbol, levels, now_ns)
             self.next_ns += STEP_NS
         return self.next_ns
 
@@ -127,6 +128,8 @@ class Market:
         self._timers = Timers()
         self._quoters: dict[tuple[str, str], _Quoter] = {}
         self._active: dict[str, PlantedEdge] = {}
+        self._planted: dict[str, list[PlantedEdge]] = {symbol: [] for _, symbol in flows}
+        """The edges that have not ended, by symbol."""
         for (venue, symbol), flow in flows.items():
             quoter = self._quoters[venue, symbol] = _Quoter(exchanges[venue], symbol, flow, start_ns)
             self._play(quoter, start_ns)
@@ -170,6 +173,7 @@ class Market:
                 raise ValueError(f"{venue} has no {symbol}")
         edge = PlantedEdge(symbol, buy_venue, sell_venue, net, start_ns, end_ns)
         self.edges.append(edge)
+        self._planted[symbol].append(edge)
         self._timers.at(start_ns, lambda now: self._begin(edge, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
@@ -191,6 +195,7 @@ class Market:
             raise ValueError(f"{venue} has no pairs around {symbol} with one dollar asset")
         edge = PlantedEdge(symbol, venue, venue, net, start_ns, end_ns, home=homes[0])
         self.edges.append(edge)
+        self._planted[symbol].append(edge)
         self._timers.at(start_ns, lambda now: self._begin_cycle(edge, up, now))
         self._timers.at(end_ns, lambda now: self._end(edge, now))
         return edge
@@ -240,7 +245,7 @@ class Market:
                 self._timers.at(now_ns + lasting_ns, quoter.settle)
 
     def _taken(self, symbol: str, start_ns: int, end_ns: int) -> bool:
-        return any(e.symbol == symbol and start_ns < e.end_ns and e.start_ns < end_ns for e in self.edges)
+        return any(start_ns < e.end_ns and e.start_ns < end_ns for e in self._planted.get(symbol, ()))
 
     def net(self, symbol: str, buy_venue: str, sell_venue: str) -> float:
         """The present edge at the best prices, as a fraction, after both default taker fees."""
@@ -314,5 +319,6 @@ class Market:
 
     def _end(self, edge: PlantedEdge, now_ns: int) -> None:
         edge.ended_ns = now_ns
+        self._planted[edge.symbol].remove(edge)
         for venue in (edge.buy_venue, edge.sell_venue):
             self._quoters[venue, edge.symbol].settle(now_ns)

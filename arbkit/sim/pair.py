@@ -34,12 +34,25 @@ def text(value: int, scale: int = SCALE, pad: int = 0) -> str:
         return f"-{text(-value, scale, pad)}"
     if not scale:
         return f"{value}.{'0' * pad}" if pad else str(value)
-    digits = str(value).rjust(scale + 1, "0")
-    rest = digits[-scale:].rstrip("0").ljust(pad, "0")
+    digits = str(value)
+    if len(digits) <= scale:
+        digits = digits.rjust(scale + 1, "0")
+    rest = digits[-scale:].rstrip("0")
+    if pad:
+        rest = rest.ljust(pad, "0")
     return f"{digits[:-scale]}.{rest}" if rest else digits[:-scale]
 
 
-_again = lru_cache(maxsize=1 << 14)(text)  # books contain the same prices many times, but hardly a size twice
+def _short(amount: int) -> tuple[int, int]:
+    """An amount in ledger units without trailing zeros, and the decimals that are left: its multiples have
+    fewer digits."""
+    scale = SCALE
+    while scale and not amount % 10:
+        amount, scale = amount // 10, scale - 1
+    return amount, scale
+
+
+_again = lru_cache(maxsize=1 << 16)(text)  # books contain the same prices many times, but hardly a size twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +75,16 @@ class Pair:
     """Lots in the size step that orders must keep."""
     tick_units: int = field(init=False)
     lot_units: int = field(init=False)
+    _tick: tuple[int, int] = field(init=False)
+    _lot: tuple[int, int] = field(init=False)
     unit: int = field(init=False)
     """Ledger units of quote per tick times lot: ``px * qty * unit`` is the exact notional."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tick_units", units(self.tick))
         object.__setattr__(self, "lot_units", units(self.lot))
+        object.__setattr__(self, "_tick", _short(self.tick_units))
+        object.__setattr__(self, "_lot", _short(self.lot_units))
         object.__setattr__(self, "unit", units(self.tick * self.lot))
 
     def ticks(self, px: Decimal) -> int | None:
@@ -91,12 +108,16 @@ class Pair:
         return self.lot * self.qty_step
 
     def px_text(self, ticks: int, pad: int = 0) -> str:
-        return _again(ticks * self.tick_units, SCALE, pad)
+        tick, scale = self._tick
+        return _again(ticks * tick, scale, pad)
 
     def qty_text(self, lots: int, pad: int = 0) -> str:
-        return text(lots * self.lot_units, SCALE, pad)
+        lot, scale = self._lot
+        return text(lots * lot, scale, pad)
 
     def level_texts(self, levels: Iterable[tuple[int, int]], pad: int = 0) -> list[list[str]]:
         """Levels (px ticks, lots) as ``[["price", "size"], ..]``."""
-        tick, lot, none = self.tick_units, self.lot_units, text(0, SCALE, pad)
-        return [[_again(px * tick, SCALE, pad), text(lots * lot, SCALE, pad) if lots else none] for px, lots in levels]
+        (tick, px_scale), (lot, scale), none = self._tick, self._lot, text(0, SCALE, pad)
+        return [
+            [_again(px * tick, px_scale, pad), text(lots * lot, scale, pad) if lots else none] for px, lots in levels
+        ]

@@ -29,6 +29,7 @@ class Site:
         "reordered",
         "silent",
         "skew_ns",
+        "timers",
         "wire",
     )
 
@@ -36,6 +37,7 @@ class Site:
         self.exchange = exchange
         self.wire = SimWire()
         self.dialect = dialect(exchange, self.wire)
+        self.timers = self.dialect.timers
         self.faults = faults
         self.conns: dict[int, set[str]] = {}
         """Open connections, with the kinds of frame that each has carried."""
@@ -58,3 +60,8 @@ class Site:
         """When the last late frame is sent."""
         self.skew_ns = 0
         """The venue's clock minus the true time (fault ``clock``)."""
+
+    @property
+    def stirred(self) -> bool:
+        """Whether there is something to send, or to report."""
+        return bool(self.wire.outs) or not self.exchange.quiet

@@ -15,40 +15,40 @@ NEVER: Final = 1 << 62
 class Timer:
     """One scheduled call. It repeats every ``period_ns`` (0 = once) until ``cancel``."""
 
-    __slots__ = ("active", "call", "period_ns")
+    __slots__ = ("_timers", "active", "call", "period_ns")
 
-    def __init__(self, call: Callable[[int], None], period_ns: int) -> None:
+    def __init__(self, timers: Timers, call: Callable[[int], None], period_ns: int) -> None:
+        self._timers = timers
         self.call = call
         self.period_ns = period_ns
         self.active = True
 
     def cancel(self) -> None:
         self.active = False
+        self._timers.look()
 
 
 class Timers:
     """A heap of timers. Timers due at the same time run in the order in which they were created."""
 
-    __slots__ = ("_count", "_heap")
+    __slots__ = ("_count", "_heap", "due_ns")
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._count = 0
-
-    @property
-    def due_ns(self) -> int:
-        heap = self._heap
-        while heap and not heap[0][2].active:
-            heapq.heappop(heap)
-        return heap[0][0] if heap else NEVER
+        self.due_ns = NEVER
+        """When ``tick`` has something to do."""
 
     def at(self, due_ns: int, call: Callable[[int], None], period_ns: int = 0) -> Timer:
         """Call ``call(now_ns)`` at ``due_ns``, then every ``period_ns`` if it is not 0.
 
         A late tick runs a periodic timer once. Its next time is still ``due_ns`` plus a multiple of the period.
         """
-        timer = Timer(call, period_ns)
-        self._push(due_ns, timer)
+        timer = Timer(self, call, period_ns)
+        self._count += 1
+        heapq.heappush(self._heap, (due_ns, self._count, timer))
+        if due_ns < self.due_ns:
+            self.due_ns = due_ns
         return timer
 
     def every(self, period_ns: int, call: Callable[[int], None], now_ns: int) -> Timer:
@@ -57,15 +57,26 @@ class Timers:
 
     def tick(self, now_ns: int) -> None:
         """Run what is due."""
+        heap = self._heap
         while self.due_ns <= now_ns:
-            due_ns, _, timer = heapq.heappop(self._heap)
-            if timer.period_ns:
-                missed = (now_ns - due_ns) // timer.period_ns
-                self._push(due_ns + (missed + 1) * timer.period_ns, timer)
+            due_ns, _, timer = heap[0]
+            period_ns = timer.period_ns
+            if period_ns:
+                self._count += 1
+                next_ns = due_ns + ((now_ns - due_ns) // period_ns + 1) * period_ns
+                heapq.heapreplace(heap, (next_ns, self._count, timer))
             else:
                 timer.active = False
+                heapq.heappop(heap)
+            if heap and heap[0][2].active:
+                self.due_ns = heap[0][0]
+            else:
+                self.look()
             timer.call(now_ns)
 
-    def _push(self, due_ns: int, timer: Timer) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (due_ns, self._count, timer))
+    def look(self) -> None:
+        """Some timer has run or was cancelled: see which is the next."""
+        heap = self._heap
+        while heap and not heap[0][2].active:
+            heapq.heappop(heap)
+        self.due_ns = heap[0][0] if heap else NEVER

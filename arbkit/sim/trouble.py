@@ -41,7 +41,7 @@ class Trouble:
         self._timers = timers
         self._now_ns = now_ns
         self._cut = cut
-        self._due_ns = 0
+        self.due_ns = 0
         """When the next of the timed faults is armed."""
 
     def heal(self) -> None:
@@ -140,11 +140,9 @@ class Trouble:
 
     def tick(self, now_ns: int) -> None:
         """Fire the faults that depend on time only."""
-        if now_ns < self._due_ns:
+        if now_ns < self.due_ns:
             return
         faults, exchange = self._site.faults, self._site.exchange
-        if not faults.armed:
-            return
         if faults.has("skip"):
             for symbol, book in exchange.books.items():
                 if book.feeds and faults.take("skip", now_ns, symbol):
@@ -170,7 +168,7 @@ class Trouble:
                     if faults.take("close", now_ns, detail=f"conn {conn}", on=on):
                         self._cut(conn)
                         break
-        self._due_ns = faults.due_ns(*_TIMED)
+        self.due_ns = faults.due_ns(*_TIMED)
 
     def _event(self, fault: Fault, now_ns: int) -> None:
         """A fault of a whole venue."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -75,6 +75,8 @@ class SimExchange:
         """By canonical symbol; ``books[s].feed()`` makes a feed of changed levels for a stream."""
         self.orders: dict[int, SimOrder] = {}
         """All orders of accounts that are not synthetic, by id, oldest first."""
+        self._open: dict[int, SimOrder] = {}
+        """Those that have not ended."""
         self.fills: list[SimFill] = []
         """All fills of accounts that are not synthetic, oldest first."""
         self.halted: dict[str, str] = {}
@@ -210,7 +212,7 @@ class SimExchange:
             raise Refused("balance", asset)
         self._order_id += 1
         self.accepted += 1
-        self.orders[order.id] = order
+        self.orders[order.id] = self._open[order.id] = order
         if cl_ord_id:
             self._by_client.setdefault((account, cl_ord_id), []).append(order)
         if kind == "limit" or not buy:
@@ -262,11 +264,7 @@ class SimExchange:
 
     def cancel_all(self, account: str, symbol: str = "", *, now_ns: int) -> list[SimOrder]:
         """Cancel all open orders, of one symbol or all."""
-        orders = [
-            order
-            for order in self.orders.values()
-            if order.account == account and symbol in ("", order.symbol) and not order.status.terminal
-        ]
+        orders = [order for order in self._open.values() if order.account == account and symbol in ("", order.symbol)]
         for order in orders:
             self._cancel(order, now_ns)
         self._reports.balances(now_ns)
@@ -282,8 +280,8 @@ class SimExchange:
     def delist(self, symbol: str, now_ns: int) -> None:
         """Remove a symbol: its orders are cancelled, and no new one is accepted."""
         self.halted[symbol] = DELISTED
-        for order in list(self.orders.values()):
-            if order.symbol == symbol and not order.status.terminal:
+        for order in list(self._open.values()):
+            if order.symbol == symbol:
                 self._cancel(order, now_ns, "venue")
         self._reports.balances(now_ns)
 
@@ -308,25 +306,30 @@ class SimExchange:
 
     def open_orders(self, account: str, symbol: str = "") -> list[SimOrder]:
         """Open orders, oldest first."""
-        return [order for order in self.orders_of(account, symbol) if not order.status.terminal]
+        return self._visible(self._open, account, symbol)
 
     def orders_of(self, account: str, symbol: str = "") -> list[SimOrder]:
         """All orders, oldest first."""
+        return self._visible(self.orders, account, symbol)
+
+    def _visible(self, orders: Mapping[int, SimOrder], account: str, symbol: str) -> list[SimOrder]:
+        """Those that a query of the account shows now."""
         return [
             order
-            for order in self.orders.values()
+            for order in orders.values()
             if order.account == account and symbol in ("", order.symbol) and order.ns <= self.visible_ns
         ]
 
     def fills_of(self, account: str, symbol: str = "", order_id: int = 0, since_ns: int = 0) -> list[SimFill]:
         """Fills, oldest first."""
+        fills = self.fills
+        if order_id:
+            order = self.orders.get(order_id)
+            fills = [] if order is None else order.fills
         return [
             fill
-            for fill in self.fills
-            if fill.account == account
-            and symbol in ("", fill.symbol)
-            and order_id in (0, fill.order_id)
-            and since_ns <= fill.ns <= self.visible_ns
+            for fill in fills
+            if fill.account == account and symbol in ("", fill.symbol) and since_ns <= fill.ns <= self.visible_ns
         ]
 
     @property
@@ -354,21 +357,27 @@ class SimExchange:
         unit, lot_units = pair.unit, pair.lot_units
         free = self._free(account, pair)
         base, quote = free
-        for buy, px, lots in levels:
-            if not lots and (resting := sides[buy].pop(px, None)) is not None:
+        kept = []
+        gone: tuple[list[Resting], list[Resting]] = [], []
+        for level in levels:
+            buy, px, lots = level
+            if lots:
+                kept.append(level)
+            elif (resting := sides[buy].pop(px, None)) is not None:
+                gone[buy].append(resting)
                 if buy:
                     quote += resting.qty * px * unit
                 else:
                     base += resting.qty * lot_units
-                book.resize(resting, 0)
-        for buy, px, lots in levels:
-            if not lots:
-                continue
+        book.withdraw(True, gone[True])
+        book.withdraw(False, gone[False])
+        for buy, px, lots in kept:
             resting = sides[buy].get(px)
             have = 0 if resting is None else resting.qty
             more = lots - have
             if more > 0:
-                more = min(more, quote // (px * unit) if buy else base // lot_units)
+                if more * px * unit > quote if buy else more * lot_units > base:
+                    more = quote // (px * unit) if buy else base // lot_units
                 if more > 0 and resting is None and book.crosses(buy, px):
                     self._lock_quotes(account, pair, free, (base, quote))
                     more = self._cross(pair, account, buy, px, more, now_ns)
@@ -543,7 +552,10 @@ class SimExchange:
         order.cum += lots
         order.cum_quote += quote
         order.updated_ns = now_ns
-        order.status = OrdStatus.FILLED if order.cum == order.qty else OrdStatus.PARTIALLY_FILLED
+        order.status = OrdStatus.PARTIALLY_FILLED
+        if order.cum == order.qty:
+            order.status = OrdStatus.FILLED
+            del self._open[order.id]
         fill = SimFill(
             trade_id,
             account,
@@ -585,5 +597,6 @@ class SimExchange:
             order.locked = 0
             self._reports.touch(order.account, asset)
         order.status, order.reason, order.updated_ns = status, reason, now_ns
+        del self._open[order.id]
         kinds: dict[OrdStatus, ReportKind] = {OrdStatus.CANCELED: "canceled", OrdStatus.REJECTED: "rejected"}
         self._reports.order(kinds.get(status, "expired"), order, None, now_ns)

@@ -155,6 +155,9 @@ class World:
         }
         for trouble in self._troubles.values():
             trouble.hook()
+        self._sites = tuple(zip(self.sites.values(), self._troubles.values(), strict=True))
+        self._stirred = False
+        """Something was changed that has not been told yet."""
         for site in self.sites.values():
             site.exchange.take_reports()
 
@@ -222,8 +225,8 @@ class World:
         """When ``tick`` should be called next. Timed faults fire at the first tick after their time; each venue
         has ten steps of the order flow per second."""
         due = min(self.market.due_ns, self._timers.due_ns, self._later[0][0] if self._later else NEVER)
-        for site in self.sites.values():
-            site_ns = site.dialect.timers.due_ns - site.skew_ns
+        for site, _ in self._sites:
+            site_ns = site.timers.due_ns - site.skew_ns
             if site_ns < due:
                 due = site_ns
         return due
@@ -231,20 +234,25 @@ class World:
     def tick(self, now_ns: int) -> None:
         """Do everything that is due: change quotes, send depth frames and pings, fire faults."""
         self._begin(now_ns)
-        self.market.tick(now_ns)
-        self._timers.tick(now_ns)
-        for name, site in self.sites.items():
-            self._troubles[name].tick(now_ns)
-            if site.wire.outs or not site.exchange.quiet:
+        stirred, self._stirred = self._stirred or min(self.market.due_ns, self._timers.due_ns) <= now_ns, False
+        if stirred:
+            self.market.tick(now_ns)
+            self._timers.tick(now_ns)
+        for site, trouble in self._sites:
+            if fires := trouble.due_ns <= now_ns:
+                trouble.tick(now_ns)
+            if (stirred or fires) and site.stirred:
                 self._flush(site)
-            if site.dialect.timers.due_ns <= now_ns + site.skew_ns:
-                site.dialect.timers.tick(now_ns + site.skew_ns)
-                self._flush(site)
+            if site.timers.due_ns <= now_ns + site.skew_ns:
+                site.timers.tick(now_ns + site.skew_ns)
+                if site.stirred:
+                    self._flush(site)
 
     def heal(self) -> None:
         """End all faults, also those in progress. Frames that are already delayed still come late, in order."""
         for trouble in self._troubles.values():
             trouble.heal()
+        self._stirred = True
 
     # --- out --------------------------------------------------------------------------------------------------------
 

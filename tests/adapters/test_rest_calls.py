@@ -275,3 +275,38 @@ def test_a_status_from_500_leaves_a_new_order_unknown_and_refuses_a_cancel_where
     refused = [reason for _, reason in reasons(cancel, 500, b"309")]
     assert refused == ([kit.RejectReason.INSTRUMENT] if by_5xx else [None]) or refused == []
     assert reasons(cancel, 500, b"0") == reasons(cancel, 500, b"<html>")
+
+
+def _nested(got: kit.Got) -> list[kit.OrderUpdate]:
+    """A reader of rows without a type, which takes a field for an object."""
+    return [ORDER.read(got.context, row["order"] | {"id": row["order"].get("id")}, "poll", 0) for row in got.rows]
+
+
+@pytest.mark.parametrize("lie", [[], 7, "x", None, True, {"id": 7, "px": []}, {"id": [1], "px": "1"}])
+@pytest.mark.parametrize(
+    "what", [kit.ListOpenOrders(account=ME), kit.QueryOrder(account=ME, instrument=BTC, cl_ord_id="c")]
+)
+def test_a_field_of_another_type_makes_the_answer_unreadable(what: Any, lie: Any) -> None:
+    """It is the venue's fault: the answer proves nothing, and is asked for again. The plugin is not at fault."""
+    calls = {kind: kit.Call("/orders", _nested) for kind in (kit.ListOpenOrders, kit.QueryOrder)}
+    table = kit.CallTable(
+        "toy", calls, verdicts=kit.Verdicts(ok=[200], rejected={}), pauses=kit.Pauses(window_ns=kit.S)
+    )
+    context = kit.Context(kit.rest_link("toy", ME), kit.Catalogue(), None)
+    rest = kit.RestSession(context, table, sign=kit.unsigned("https://toy"), unwrap=kit.bare)
+    answer = kit.HttpAnswer(200, {}, json.dumps([{"order": lie}]).encode(), 0, 0)
+    (out,) = rest.answered(what, answer, 0)
+    assert isinstance(out, kit.NoAnswer)
+    assert out.reason.startswith("unreadable: ")
+
+
+@pytest.mark.parametrize("name", ["\x00", "BTC\nUSDT", "\x1b[2J"])
+def test_an_instrument_whose_name_no_venue_could_have_is_refused(name: str) -> None:
+    """A listing with it is unreadable and asked for again: a subscription of such a name would be refused for ever."""
+    fields = kit.InstrumentFields(
+        native="id", base="base", quote="quote", tick="tick", lot="lot", status="on", trading=("yes",)
+    )
+    row = {"id": "BTCUSDT", "base": "BTC", "quote": "USDT", "tick": "0.01", "lot": "0.1", "on": "yes"}
+    assert fields.read("toy", row).tradable
+    with pytest.raises(ValueError, match="id is no name"):
+        fields.read("toy", row | {"id": name})

@@ -13,6 +13,8 @@ from arbkit_okx.dialect import OkxDialect
 
 from arbkit import SpreadArb
 from arbkit.app.status import Watch, waits
+from arbkit.monitor.picture import Picture
+from arbkit.monitor.redactor import PROCESS
 from arbkit.sim.faults import Fault
 from arbkit.testing.simulated import simulate
 
@@ -75,3 +77,23 @@ def test_held_deals_are_told_at_once_and_every_minute() -> None:
     held.append(left)
     watch.tell_held()
     assert len(told) == 3
+
+
+def test_what_a_venue_says_of_itself_is_shown_without_secrets_and_control_characters() -> None:
+    """A refused login whose text repeats the key and drives the terminal: the reason that the header, ``arbkit top``,
+    ``arbkit status`` and the API show has neither, nor has the reason why nothing is traded."""
+    run = simulate(SpreadArb(symbols=("BTC-USDT",)), {Binance: BinanceDialect, Okx: OkxDialect})
+    run.run_for(3)
+    secret = run.world.sites["okx"].exchange.accounts["main"].secret
+    PROCESS.add(secret)
+    run.desk.venues["okx"].readiness.stop(f"okx refused the key: \x1b]0;owned\x07\x1b[2J you sent {secret}")
+    pictures: list[Picture] = []
+    runtime: Any = SimpleNamespace(stops=0, rests={}, clock=SimpleNamespace(now_ns=lambda: run.now_ns))
+    watch = Watch(run.desk, runtime, lambda event, **fields: None, show=pictures.append)
+    watch.look()
+    watch.paint()
+    why = "stopped: okx refused the key: \\x1b]0;owned\\x07\\x1b[2J you sent ***"
+    assert watch.why["okx"] == why
+    assert [venue.why for venue in pictures[0].venues] == ["", why]
+    assert why in pictures[0].idle
+    assert all(why in one.text for one in watch.painter.reasons)

@@ -198,7 +198,7 @@ class Synthetic:
                 deals={"hedged": 184, "completed": 9, "reversed": 2},
                 open_deals=1,
                 held=1,
-                unresolved=0,
+                unresolved=1,
                 books=len(self.venues) * len(self.symbols),
                 trusted=len(self.venues) * len(self.symbols) - 3,
                 messages=1_204_332 + self.updates * 600,
@@ -574,8 +574,9 @@ class Server:
         name, body = request.match_info["name"], await request.json()
         if request.headers.get("X-Arbkit") != "1":
             return _failure(403, "the header X-Arbkit: 1 is missing")
+        again = (name, body) in self.made.actions
         self.made.actions.append((name, body))
-        if name == "release":
+        if name == "release" and again:
             return _failure(400, "scope: this pair has no held deal")
         if name in ("kill", "mode") and not body.get("scope"):
             self.made.mode = "halted" if name == "kill" else body["mode"]

@@ -84,7 +84,7 @@ def test_log_out_ends_the_session(watched: Watched, server: Process) -> None:
     watched.expected.append("401")
     page = opened(watched, server)
     page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("heading")).to_have_text("Not logged in")
+    expect(page.get_by_role("heading", name="Not logged in")).to_be_visible()  # the page before has many headings
 
 
 def test_who_may_only_read_sees_no_button_that_acts(watched: Watched, server: Process) -> None:
@@ -111,17 +111,33 @@ def test_who_may_only_read_sees_no_button_that_acts(watched: Watched, server: Pr
 def test_every_action_says_what_will_happen_and_shows_what_the_server_refuses(
     watched: Watched, server: Process
 ) -> None:
-    """A refused action leaves the dialog open, with the words of the server."""
+    """What was done closes the dialog. A refused action leaves it open, with the words of the server: the second
+    release finds nothing held. The button for unresolved orders is there because one is."""
     watched.expected.append("400")
     page = opened(watched, server)
-    go(page, "deals", "3999")
-    page.get_by_role("button", name="Release").click()
+    page.get_by_role("button", name="Ask for unresolved").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("may send orders at present prices")
-    dialog.get_by_role("button", name="Release").click()
+    expect(dialog).to_contain_text("asked for at its venue now")
+    dialog.get_by_role("button", name="Ask now").click()
+    expect(dialog).to_have_count(0)
+    go(page, "deals", "3999")
+    for again in (False, True):
+        page.get_by_role("button", name="Release").click()
+        expect(dialog).to_contain_text("may send orders at present prices")
+        dialog.get_by_role("button", name="Release").click()
+        if not again:
+            expect(dialog).to_have_count(0)
     expect(dialog.get_by_role("alert")).to_have_text("scope: this pair has no held deal")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+def test_the_legend_of_a_chart_has_the_newest_value(desk: Page) -> None:
+    """Without a mouse on it: as the tile of the gain."""
+    go(desk, "overview")
+    marked = desk.locator(".u-legend .u-series", has_text="Marked").locator(".u-value")
+    expect(marked).to_have_text(re.compile(r"^[+\u2212]?[\d,]+\.\d\d$"))
+    expect(desk.locator(".u-legend .u-value").first).to_contain_text("UTC")
 
 
 def test_a_dialog_keeps_the_focus_and_gives_it_back(desk: Page) -> None:

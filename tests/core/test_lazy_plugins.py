@@ -3,10 +3,12 @@ what any fault of a plugin costs."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from arbkit.core.errors import ConfigError
-from arbkit.core.types import BookState, rest_link
+from arbkit.core.types import BookState, ListFills, OrdStatus, Side, rest_link
 from arbkit.core.venues.link import Phase
 
 A, B = "aa:BTC-USDT", "bb:BTC-USDT"
@@ -162,3 +164,65 @@ def test_an_address_that_is_none_is_a_fault(kit):
     assert told["link"] == "aa.public"
     assert "dial() returned generator" in told["why"]
     assert rig.desk.books[A].state is not BookState.SYNCED
+
+
+SAYINGS = [
+    lambda *args: lazily(AttributeError("late")),
+    lambda *args: lazily(ValueError("late")),
+    lambda *args: None,
+    lambda *args: 7,
+]
+"""What ``route`` and ``cost`` may return or raise that is no answer."""
+COSTS = [*SAYINGS, lambda *args: [("nosuch", 1)], lambda *args: ["ip"], lambda *args: [("ip", "1")]]
+WRONG = [("route", one) for one in SAYINGS] + [("cost", one) for one in COSTS]
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_an_order_whose_route_or_cost_cannot_be_told_is_not_sent(rig, name, wrong):
+    """Neither is the other leg of its deal: the adapter's fault costs its venue, and what the deal held is free."""
+    setattr(rig.venues["aa"], name, wrong)
+    assert rig.trade() == []
+    assert not rig.deals
+    assert rig.desk.limits.notional == 0
+    assert only_bb_trades(rig)["link"] == REST
+    assert rig.desk.links[REST].phase is Phase.QUARANTINED
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_a_hedge_whose_route_or_cost_cannot_be_told_goes_elsewhere(rig, name, wrong):
+    """One leg filled, the other one did not, and the adapter of its venue breaks: the filled leg is taken back."""
+    bought, sold = rig.trade()
+    setattr(rig.venues["bb"], name, wrong)
+    rig.fill(bought)
+    rig.say("bb.private", rig.report(sold, OrdStatus.EXPIRED, order_id="v" + sold, cum_qty=Decimal(0)))
+    rig.run(1)
+    assert not rig.log.of("strategy.failed")
+    back = rig.orders()[2:]
+    assert back, "nothing was sent to take it back"
+    order = rig.order(back[0]).intent
+    assert (order.instrument, order.side, order.qty) == (A, Side.SELL, rig.order(bought).intent.qty)
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_a_read_whose_cost_cannot_be_told_costs_its_venue(kit, name, wrong):
+    """From the first poll on, and a cancel or a question later: the other venue runs."""
+    broken = kit.venue("aa")
+    if name == "cost":
+        broken.cost = wrong
+    rig = begun(kit, broken)
+    if name == "route":
+        broken.route = wrong
+        rig.desk.requests.ask(rig.desk.venues["aa"].rest, ListFills(account="aa:main", instrument=A), rig.now)
+        rig.run(1)
+    assert only_bb_trades(rig)["link"] == REST
+
+
+def test_a_generator_of_roles_and_units_is_as_good_as_a_list(rig):
+    """The tokens are counted as always."""
+    for venue in rig.venues.values():
+        for name in ("route", "cost"):
+            plain = getattr(venue, name)
+            setattr(venue, name, lambda *args, plain=plain: lazily(None, *plain(*args)))
+    assert len(rig.trade()) == 2
+    for venue in rig.desk.venues.values():
+        assert venue.throttle.headroom(rig.now)["order"] == 1 - 2 / 1000  # the order, and its unwind is held

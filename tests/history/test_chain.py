@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -18,6 +19,7 @@ from arbkit.core.orders.records import BlockReserved, DealOpened
 from arbkit.core.runtime import journal_file
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile, past_files
+from arbkit.history import chain as chain_file
 from arbkit.history.chain import Chain, Cursor
 from arbkit.history.intake import pack
 
@@ -112,6 +114,47 @@ def test_what_the_journal_drops_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     chain = Chain(path)
     assert [one.deal for one in chain.records() if isinstance(one, DealOpened)] == list(range(1, 2_001))
     assert len(chain.paths) > 4
+    chain.close()
+
+
+def test_a_packed_file_is_unpacked_once_however_small_the_pieces(
+    tmp_path: Path, renew: Renew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose history is behind catches up in pieces of some kilobytes, each from where the last record ended. A
+    packed file that is to go back is unpacked from its beginning: a million deals took hours."""
+    path = tmp_path / "journal"
+    file = journal_of(path)
+    for number in range(1, 3_001):
+        file.append(block(number))
+    renew(file)
+    file.close()
+    ((_, past),) = past_files(path)
+    size = past.stat().st_size
+    pack(past)
+    unpacked = 0
+
+    class Counted(gzip.GzipFile):
+        def read(self, most: int | None = -1) -> bytes:
+            nonlocal unpacked
+            data = super().read(most)
+            unpacked += len(data)
+            return data
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            nonlocal unpacked
+            unpacked += offset if offset < self.tell() else 0
+            return super().seek(offset, whence)
+
+    monkeypatch.setattr(chain_file.gzip, "GzipFile", Counted)
+    chain, cursor, seen = Chain(path), Cursor(), []
+    while True:
+        found, after = chain.read(cursor, 1000)
+        seen += [record for record, repeated in found if not repeated]
+        if after == cursor:
+            break
+        cursor = after
+    assert blocks(seen) == list(range(1, 3_001))
+    assert unpacked < 1.1 * size
     chain.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arbkit.core.types import Purpose, Side
+from arbkit.history.schema import decimal, units
 from arbkit.history.split import Expectation, Split, Traded, split
 
 D = Decimal
@@ -207,3 +208,15 @@ def test_what_is_completed_leaves_nothing(
     assert abs(found.leftovers) <= D("5e-8")
     assert abs(found.unwind - (qty - sold) * (later - high)) <= D("5e-8")
     assert abs(found.latency) <= D("1e-8")
+
+
+@given(amount=st.decimals(min_value=-(10**9), max_value=10**9, places=8))
+def test_what_other_code_does_to_the_decimal_context_changes_nothing(amount: Decimal) -> None:
+    """Six digits, rounded away from zero: the same parts, and an amount comes out of the database as it went in."""
+    orders = [BOUGHT, traded("w", Side.SELL, "0.01", "60203.33333333", "0.60203333")]
+    known = split(WANTED, "USDT", orders, PRICES)
+    with localcontext(prec=6, rounding=ROUND_UP):
+        found = split(WANTED, "USDT", orders, PRICES)
+        kept = decimal(units(amount))
+    assert found == known
+    assert kept == amount

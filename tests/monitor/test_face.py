@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import ROUND_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,24 @@ def test_no_name_is_cut_in_a_table() -> None:
         assert all(len(shown) <= 80 for shown in screen.text.splitlines())
     finally:
         screen.close()
+
+
+@given(
+    qty=some.decimals(min_value=0, max_value=100, places=8),
+    px=some.decimals(min_value="0.01", max_value=100_000, places=8),
+)
+def test_amounts_do_not_depend_on_the_decimal_context(qty: Decimal, px: Decimal) -> None:
+    """What other code set, six digits and rounding away from zero, changes no amount that is shown."""
+    leg = {"side": "buy", "instrument": "v:BTC-USDT", "qty": str(qty), "px": format(px, "f")}
+    deal = ClosedDeal([leg], {"BTC": str(qty), "USDT": "-1234567.12345678"}, "hedged", 7.0)
+
+    def shown() -> list[str]:
+        gain = words.net_of(deal)
+        return [line(Shown(NOON, "deal", deal=deal), width) for width in (0, 40)] + [
+            words.amounts(gain),
+            words.amounts({"BTC": str(qty)}, small=True),
+        ]
+
+    usual = shown()
+    with localcontext(prec=6, rounding=ROUND_UP):
+        assert shown() == usual

@@ -78,6 +78,44 @@ def test_priority_equals_the_oracle(steps: list[tuple[bool, int, int, int]]) -> 
         assert {px: q for px, q in seen[False].items() if q} == dict(asks)
 
 
+@given(st.lists(st.tuples(st.integers(95, 105), st.integers(1, 9), st.booleans()), max_size=40), st.booleans())
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_orders_leave_together_as_one_by_one(orders: list[tuple[int, int, bool]], buy: bool) -> None:
+    """Many orders that are withdrawn leave the same book, queues and changes as when each one is removed."""
+    books = SimBook(), SimBook()
+    feeds = [book.feed() for book in books]
+    for number, (px, qty, _) in enumerate(orders):
+        for book in books:
+            book.add(Resting(number, "me", buy, px, qty))
+    leave = [(number, px) for number, (px, _, leaves) in enumerate(orders) if leaves]
+    for number, px in leave:
+        books[0].resize(books[0].resting(number, buy, px), 0)
+    books[1].withdraw(buy, [books[1].resting(number, buy, px) for number, px in leave])
+    assert feeds[0].take() == feeds[1].take()
+    met = [[(one.id, lots) for one, lots in book.makers(not buy, None, 1 << 62)] for book in books]
+    assert books[0].depth(99) == books[1].depth(99)
+    assert met[0] == met[1]
+    assert {number for number, _ in met[1]} == {n for n, (_, _, leaves) in enumerate(orders) if not leaves}
+
+
+@given(
+    st.integers(0, 10**9),
+    st.sampled_from(["0.00001", "0.5", "0.025", "1", "10", "0.000000000001"]),
+    st.sampled_from([0, 2, 8]),
+)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_levels_are_written_as_plain_decimals(count: int, step: str, pad: int) -> None:
+    """Price and size are the decimal numbers, without an exponent, with ``pad`` decimals and no further zeros."""
+    pair = Pair("BTC-USDT", "BTC", "USDT", Decimal(step), Decimal("1"), Decimal("1"))
+    other = Pair("BTC-USDT", "BTC", "USDT", Decimal("1"), Decimal(step), Decimal("1"))
+    ((px, _),) = pair.level_texts([(count, 1)], pad)
+    ((_, size),) = other.level_texts([(1, count)], pad)
+    assert px == size == pair.px_text(count, pad) == other.qty_text(count, pad)
+    whole, _, part = f"{Decimal(step) * count:f}".partition(".")
+    part = part.rstrip("0").ljust(pad, "0")
+    assert px == (f"{whole}.{part}" if part else whole)
+
+
 def exchange(**rules: Any) -> SimExchange:
     venue = SimExchange("sim", Profile(**rules), [PAIR])
     for name in ("ann", "bob"):
@@ -125,6 +163,9 @@ def test_money_is_conserved(steps: list[Any], maker_fee: str) -> None:
         assert all(free >= 0 and locked >= 0 for who, _, free, locked in venue.ledger.rows() if who != FEES)
         bid, _, ask, _ = venue.books[PAIR.symbol].top()
         assert not bid or not ask or bid < ask
+        alive = [order for order in venue.orders.values() if not order.status.terminal]
+        for name in ("ann", "bob"):
+            assert venue.open_orders(name) == [order for order in alive if order.account == name]
     for name in ("ann", "bob"):
         venue.cancel_all(name, now_ns=99)
         assert all(locked == 0 for _, _, locked in venue.balances(name))

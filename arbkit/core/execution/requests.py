@@ -187,10 +187,12 @@ class Requests:
         """Send it and return 0, or return when to try again."""
         what = item.what
         venue = self._venues[item.link.spec.venue]
-        role = Role.REST if isinstance(what, Ask) else venue.channel(what)
-        cost, lane = venue.exchange.cost(what, role), lane_of(what)
-        if not venue.throttle.take(cost, lane, now_ns):
-            return max(venue.throttle.ready_ns(cost, lane, now_ns), now_ns + BLOCKED_NS)
+        found = self._guard.asked(venue.rest, self._granted, venue, what, now_ns)
+        if found is None:  # as if it could not be encoded
+            return self._not_made(item, what, now_ns) if isinstance(what, Ask) else 0
+        role, ready_ns = found
+        if ready_ns:
+            return max(ready_ns, now_ns + BLOCKED_NS)
         if role is Role.TRADE and not isinstance(what, Ask) and self._on_socket(venue, what, now_ns):
             return 0
         rest = venue.rest  # also for what could not leave on its trade link: it is no order
@@ -204,6 +206,14 @@ class Requests:
                     wire = replace(wire, most=most)
                 self._fly(Answered(owner, what, (), now_ns), item, rest, wire, _timeout(what))
         return self._not_made(item, what, now_ns) if isinstance(what, Ask) and not wanted else 0
+
+    def _granted(self, venue: Venue, what: What, now_ns: int) -> tuple[Role, int]:
+        """The channel, and 0 with the tokens taken, or when they could be there. Raises what the adapter raises."""
+        role = Role.REST if isinstance(what, Ask) else venue.channel(what)
+        cost, lane = venue.cost(what, role), lane_of(what)
+        if venue.throttle.take(cost, lane, now_ns):
+            return role, 0
+        return role, venue.throttle.ready_ns(cost, lane, now_ns)
 
     def _on_socket(self, venue: Venue, what: Command, now_ns: int) -> bool:
         """Whether the command left on the venue's trade link."""

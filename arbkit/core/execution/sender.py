@@ -157,18 +157,30 @@ class Sender:
             if venue.paper is not None:
                 granted.append(Outgoing(order, venue, Role.REST, deal.pair))
                 continue
-            role, cost = venue.channel(order), venue.exchange.cost
-            if deal.wave:  # reserved when the deal began
-                if not venue.throttle.take(cost(order, role), Lane.ORDER, now_ns, deal.id):
-                    return None
-            elif not venue.throttle.begin(cost(order, role), cost(order, Role.REST), deal.id, now_ns):
-                self.release(deal, now_ns)
+            try:
+                role = self._granted(venue, order, deal, now_ns)
+            except Exception as error:  # as in ``Guard.asked``, which is not called here: this is the way of each order
+                self._guard.blame(venue.rest, error)
+                role = None
+            if role is None:
+                if not deal.wave:  # later waves were reserved when the deal began
+                    self.release(deal, now_ns)
                 return None
             granted.append(Outgoing(order, venue, role, deal.pair))
         if len(planned) > len(orders) and not self._reserve(planned, deal, now_ns):
             self.release(deal, now_ns)
             return None
         return granted
+
+    def _granted(self, venue: Venue, order: NewOrder, deal: Deal, now_ns: int) -> Role | None:
+        """The channel of an entry, with its tokens taken; None when the venue has none. Raises what the adapter
+        raises, as the two below."""
+        role = venue.channel(order)
+        cost, throttle = venue.exchange.cost, venue.throttle
+        units = [*cost(order, role)]
+        if deal.wave:
+            return role if throttle.take(units, Lane.ORDER, now_ns, deal.id) else None
+        return role if throttle.begin(units, [*cost(order, Role.REST)], deal.id, now_ns) else None
 
     def _reserve(self, planned: Sequence[DealLeg], deal: Deal, now_ns: int) -> bool:
         """Reserve the tokens of the orders of later waves, and of their unwind."""
@@ -178,11 +190,13 @@ class Sender:
                 order = NewOrder(
                     account=leg.account, instrument=leg.instrument, cl_ord_id="", side=leg.side, qty=leg.qty, px=leg.px
                 )
-                cost = venue.exchange.cost
-                needed = [*cost(order, venue.channel(order)), *cost(order, Role.REST)]
-                if not venue.throttle.begin((), needed, deal.id, now_ns):
+                if not self._guard.asked(venue.rest, self._reserved, venue, order, deal, now_ns):
                     return False
         return True
+
+    def _reserved(self, venue: Venue, order: NewOrder, deal: Deal, now_ns: int) -> bool:
+        needed = [*venue.cost(order, venue.channel(order)), *venue.cost(order, Role.REST)]
+        return venue.throttle.begin((), needed, deal.id, now_ns)
 
     def release(self, deal: Deal, now_ns: int) -> None:
         """The deal is over: give back the tokens held for its unwind, at the venues of its legs."""
@@ -230,16 +244,26 @@ class Sender:
                 if why := self._stale(order, item.pair, item.until_ns, now_ns):
                     self.refuse(order, why, now_ns)
                     continue
-                role = venue.channel(order)
-                cost = venue.exchange.cost(order, role)
-                if venue.throttle.take(cost, Lane.HEDGE, now_ns, order.deal):
+                found = self._guard.asked(venue.rest, self._hedged, venue, order, now_ns)
+                if found is None:
+                    self.refuse(order, f"the plugin of {venue.exchange.venue} cannot tell its channel or cost", now_ns)
+                    continue
+                role, ready_ns = found
+                if not ready_ns:
                     self._send([Outgoing(order, venue, role, item.pair)], now_ns)
                     continue
-                ready_ns = venue.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
                 item.ready_ns = max(ready_ns, now_ns + BLOCKED_NS)
                 again.append(item)
             self._waiting = again
         self._set_due()
+
+    def _hedged(self, venue: Venue, order: NewOrder, now_ns: int) -> tuple[Role, int]:
+        """The channel of a hedge, and 0 with its tokens taken, or when they could be there."""
+        role = venue.channel(order)
+        cost, throttle = venue.cost(order, role), venue.throttle
+        if throttle.take(cost, Lane.HEDGE, now_ns, order.deal):
+            return role, 0
+        return role, throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
 
     def _stale(self, order: NewOrder, pair: str, until_ns: int, now_ns: int) -> str:
         """Why an order that waited must not leave now: its time, the mode and the book of now."""
@@ -394,11 +418,15 @@ class Sender:
         try:
             return self._port.journal(b"".join([encode_record(record) for record in records]))
         except JournalFailed as error:
-            if not self.journal_failed:
-                self.journal_failed = str(error)
-                self._counters.alarms["journal"] += 1
-                self._log("alarm.journal", why=self.journal_failed)
+            self.journal_fails(str(error))
             return -1
+
+    def journal_fails(self, why: str) -> None:
+        """The journal cannot be written, or its reserve is in use. Only the first time is told."""
+        if not self.journal_failed:
+            self.journal_failed = why
+            self._counters.alarms["journal"] += 1
+            self._log("alarm.journal", why=why)
 
     def end_turn(self) -> None:
         """Write what waits, and forget the probe of this turn."""

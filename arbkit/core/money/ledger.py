@@ -19,6 +19,7 @@ __all__ = ["Difference", "Ledger"]
 
 
 _PLACES = 24
+_ONE = 10**_PLACES
 _WIDE = Context(prec=96)
 """The default context rounds to 28 digits, also in ``scaleb``."""
 
@@ -29,9 +30,8 @@ def _int(value: Decimal) -> int:
 
 
 def _decimal(units: int) -> Decimal:
-    value = _WIDE.normalize(Decimal(units).scaleb(-_PLACES, _WIDE))
-    exponent = value.as_tuple().exponent
-    return value.quantize(Decimal(1), context=_WIDE) if isinstance(exponent, int) and exponent > 0 else value
+    whole, rest = divmod(units, _ONE)
+    return _WIDE.normalize(Decimal(units).scaleb(-_PLACES, _WIDE)) if rest else Decimal(whole)
 
 
 class Difference(Struct, frozen=True, gc=False):
@@ -383,10 +383,11 @@ class Ledger:
     def compare(self, account: str, reported: Mapping[str, Decimal]) -> list[Difference]:
         """Every asset whose totals differ, even by the smallest unit. An asset that one side does not have counts as
         0."""
-        ours = self.totals(account)
+        rows = {asset: row for (owner, asset), row in self._rows.items() if owner == account}
         zero = Decimal(0)
-        return [
-            Difference(account, asset, ours.get(asset, zero), reported.get(asset, zero))
-            for asset in sorted(ours.keys() | reported.keys())
-            if ours.get(asset, zero) != reported.get(asset, zero)
-        ]
+        found = []
+        for asset in sorted(rows.keys() | reported.keys()):
+            units = rows[asset].total if asset in rows else 0
+            if Decimal(units).scaleb(-_PLACES, _WIDE) != (theirs := reported.get(asset, zero)):
+                found.append(Difference(account, asset, _decimal(units), theirs))
+        return found

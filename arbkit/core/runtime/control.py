@@ -83,13 +83,15 @@ class ControlPort:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await asyncio.wait_for(reader.readline(), _PATIENCE_S)
+            async with asyncio.timeout(_PATIENCE_S):
+                line = await reader.readline()
             try:
                 told = self._ask(msgspec.json.decode(line, type=ModeAsked))
             except msgspec.DecodeError as error:
                 told = ModesTold(error=str(error))
             writer.write(msgspec.json.encode(told) + b"\n")
-            await asyncio.wait_for(writer.drain(), _PATIENCE_S)
+            async with asyncio.timeout(_PATIENCE_S):
+                await writer.drain()
         except (OSError, ValueError, TimeoutError):
             pass  # a client that went away, or sent too long a line
         finally:

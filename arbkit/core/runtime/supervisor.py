@@ -211,7 +211,7 @@ class Runtime:
 
         self.journal_file.start(
             lambda position: loop.call_soon_threadsafe(durable, position),
-            lambda _: loop.call_soon_threadsafe(self._journal_failed),
+            lambda why: loop.call_soon_threadsafe(self._journal_failed, desk, why),
             lambda: loop.call_soon_threadsafe(self.journal_file.take_fresh),
             loop.call_soon,
         )
@@ -238,8 +238,9 @@ class Runtime:
         finally:
             self.journal_file.close()
 
-    def _journal_failed(self) -> None:
+    def _journal_failed(self, desk: Desk, why: str) -> None:
         """Stop the run: no new deals. Open deals are finished; their records use the reserve or are not written."""
+        desk.sender.journal_fails(why)
         if not self.stops:
             self.stop()
 

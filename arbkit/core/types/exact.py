@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Context, DivisionByZero, InvalidOperation, Overflow, getcontext, setcontext
 from typing import Final
 
-__all__ = ["EXACT", "exactly"]
+__all__ = ["EXACT", "WIDE", "exactly"]
 
 
 class _Fixed(Context):
@@ -28,12 +28,18 @@ EXACT: Final = _Fixed(
 """For single operations: ``EXACT.divide(a, b)``."""
 
 
+WIDE: Final = _Fixed(
+    prec=60, rounding=ROUND_HALF_EVEN, capitals=1, clamp=0, flags=[], traps=[InvalidOperation, DivisionByZero, Overflow]
+)
+"""For chains of products of amounts and prices, which have more than 28 digits."""
+
+
 @contextmanager
-def exactly() -> Iterator[None]:
+def exactly(context: Context = EXACT) -> Iterator[None]:
     """A desk runs inside: Decimals are computed in ``EXACT``. To set the context's fields raises there. Also a
     decorator. The caller's context is back afterwards."""
     before = getcontext()
-    setcontext(EXACT)
+    setcontext(context)
     try:
         yield
     finally:

@@ -57,6 +57,18 @@ class Guard:
             self.raised.append(SessionFault(link, error))
             return None
 
+    def asked(self, link: Link, call: Callable[..., T], *args: object) -> T | None:
+        """``run`` for what an adapter says before there is a frame to blame: whatever it raises is its own fault."""
+        try:
+            return call(*args)
+        except Exception as error:  # as in ``run``
+            self.blame(link, error)
+            return None
+
+    def blame(self, link: Link, error: Exception) -> None:
+        """The adapter raised this before there was a frame to blame."""
+        self.raised.append(SessionFault(link, RuntimeError(brief(error))))
+
     def fault(self, link: Link, error: Exception) -> None:
         """A session raised in a call of the desk's own, or broke its contract without raising (the wrong number of
         wires)."""

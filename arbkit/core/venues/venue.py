@@ -34,7 +34,7 @@ from arbkit.core.types import (
     Role,
 )
 from arbkit.core.venues.clock import VenueClock
-from arbkit.core.venues.guard import session_of
+from arbkit.core.venues.guard import Guard, session_of
 from arbkit.core.venues.health import Health
 from arbkit.core.venues.link import Link, Phase
 from arbkit.core.venues.paper import Paper
@@ -42,7 +42,7 @@ from arbkit.core.venues.polls import Poll, Polls
 from arbkit.core.venues.readiness import Readiness
 from arbkit.core.venues.refusals import Refusals
 from arbkit.core.venues.resolver import Resolver
-from arbkit.core.venues.throttle import Throttle
+from arbkit.core.venues.throttle import Cost, Throttle
 
 __all__ = ["MAY_WITHDRAW", "PaperSetup", "Venue", "VenueSetup", "WORST_FEE"]
 
@@ -119,6 +119,7 @@ class Venue:
 
     __slots__ = (
         "_began_ns",
+        "_guard",
         "_moved",
         "_told",
         "_told_offset_ns",
@@ -153,8 +154,11 @@ class Venue:
         "trade",
     )
 
-    def __init__(self, setup: VenueSetup, catalogue: Catalogue, rest: Link, moved: set[str], now_ns: int) -> None:
+    def __init__(
+        self, setup: VenueSetup, catalogue: Catalogue, rest: Link, guard: Guard, moved: set[str], now_ns: int
+    ) -> None:
         exchange = setup.exchange
+        self._guard = guard
         self._moved = moved
         self.setup = setup
         self.exchange = exchange
@@ -243,7 +247,8 @@ class Venue:
         return session_of(self.exchange, spec, self.catalogue, self.setup.signer)
 
     def channel(self, command: Command) -> Role:
-        """The role that a command goes out on now: the adapter's first choice that is ready, REST otherwise."""
+        """The role that a command goes out on now: the adapter's first choice that is ready, REST otherwise. Raises
+        what the adapter raises, as ``cost``: call it by ``Guard.asked``."""
         trade = self.trade
         if isinstance(command, QueryOrder) and not command.cl_ord_id:
             return Role.REST  # an answer on a socket is matched by the client order id
@@ -254,18 +259,27 @@ class Venue:
                 return role
         return Role.REST
 
+    def cost(self, what: Ask | Command, role: Role) -> Sequence[Cost]:
+        """The rate-limit units that a request uses on a channel."""
+        found = self.exchange.cost(what, role)
+        return found if type(found) is list or type(found) is tuple else tuple(found)
+
     @property
     def began_ns(self) -> int:
         """When the run began, by the venue's clock; the earliest time that the error of its clock allows."""
         return self.clock.venue_ns(self._began_ns) - self.clock.error_ns
 
     def wait_ns(self, order: NewOrder, now_ns: int) -> int:
-        """How long this hedge or unwind would wait for its rate tokens; ``NEVER`` = it never gets them."""
+        """How long this hedge or unwind would wait for its rate tokens; ``NEVER`` = it never gets them, or the adapter
+        cannot tell what they are."""
         if self.paper is not None:
             return 0
-        cost = self.exchange.cost(order, self.channel(order))
-        ready_ns = self.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
-        return NEVER if ready_ns == NEVER else ready_ns - now_ns
+        ready_ns = self._guard.asked(self.rest, self._ready_ns, order, now_ns)
+        return NEVER if ready_ns is None or ready_ns == NEVER else ready_ns - now_ns
+
+    def _ready_ns(self, order: NewOrder, now_ns: int) -> int:
+        cost = self.cost(order, self.channel(order))
+        return self.throttle.ready_ns(cost, Lane.HEDGE, now_ns, order.deal)
 
     def due_ns(self) -> int:
         """When the venue wants something done: a poll, a listing, a question, paper."""

@@ -130,7 +130,8 @@ class Feeds:
             if wait_ns > 0:
                 self._wanted.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), wait_ns / 1e9)
+                    async with asyncio.timeout(wait_ns / 1e9):  # ``wait_for`` of Python 3.11 may lose a cancellation
+                        await self._wanted.wait()
                 continue
             feed.due_ns = now_ns() + feed.every_ns
             try:

@@ -15,6 +15,8 @@ __all__ = ["Listener"]
 MOST_CONNECTIONS = 64
 HEAD_S = 10.0
 """A connection that has sent no whole head of a request by then is closed."""
+LINE = 65_536
+"""Of the longest line of a request, in bytes: a hundred symbols, none of whose letters are ASCII."""
 IDLE_S = 30.0
 """Between two requests of a connection."""
 
@@ -24,7 +26,12 @@ class Listener:
 
     def __init__(self, app: web.Application) -> None:
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=IDLE_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            keepalive_timeout=IDLE_S,
+            max_line_size=LINE,
         )
         self._silent: set[asyncio.BaseProtocol] = set()
         """Connections without a request so far."""

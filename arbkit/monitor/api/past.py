@@ -144,10 +144,17 @@ def span_of(query: Mapping[str, str], takes: Sequence[str]) -> Span:
     return Span(
         since_ns=_number(query, "since", 0, most_us) * 1000,
         until_ns=_number(query, "until", most_us, most_us) * 1000,
-        symbol=query.get("symbol", "")[:64],
-        venue=query.get("venue", "")[:64],
+        symbol=_short(query, "symbol"),
+        venue=_short(query, "venue"),
         limit=limit,
     )
+
+
+def _short(query: Mapping[str, str], name: str) -> str:
+    text = query.get(name, "")
+    if len(text) > 64:
+        raise ValueError(f"{name}: has {len(text)} characters, 64 at most")
+    return text
 
 
 def _number(query: Mapping[str, str], name: str, usual: int, most: int) -> int:

@@ -19,12 +19,12 @@ from arbkit.monitor.api.shapes import (
     Subscribe,
     Unsubscribe,
 )
-from arbkit.monitor.api.sockets import MOST_SPREADS, MOST_SYMBOLS
+from arbkit.monitor.api.sockets import MOST_SPREADS, MOST_SYMBOLS, SYMBOL
 
 __all__ = ["document"]
 
 _JSON = "application/json"
-_SYMBOL = {"type": "string", "pattern": "^[A-Z0-9._]{1,32}-[A-Z0-9._-]{1,32}$"}
+_SYMBOL = {"type": "string", "pattern": SYMBOL}
 _REFUSED = {
     "400": "The request is not as described.",
     "401": "No token, or a wrong one.",

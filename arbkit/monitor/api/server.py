@@ -249,7 +249,7 @@ def _query(topic: Any, request: web.Request) -> Subscribe:
     depth = request.query.get("depth", "10")
     if not (depth.isascii() and depth.isdecimal() and len(depth) < 4):
         raise ValueError("depth: must be a number from 1 to 50")
-    symbols = [one for one in request.query.get("symbols", "").split(",") if one]
+    symbols = request.query["symbols"].split(",") if "symbols" in request.query else []
     ask = Subscribe(topic=topic, symbols=symbols, depth=int(depth))
     if why := problem(ask):
         raise ValueError(why)

@@ -7,6 +7,7 @@ meanwhile is in the next message, once.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from contextlib import suppress
 from typing import Any
@@ -18,11 +19,15 @@ from arbkit.monitor.api.feeds import Feeds, RowFeed
 from arbkit.monitor.api.shapes import Failure, Subscribe, Topic, Unsubscribe
 from arbkit.monitor.api.table import encode
 
-__all__ = ["Sockets", "problem"]
+__all__ = ["MOST_SPREADS", "MOST_SYMBOLS", "SYMBOL", "Sockets", "problem"]
 
 MOST_CLIENTS = 16
 MOST_SYMBOLS = 100
 MOST_SPREADS = 20
+_PART = r"[!-+\-.-~\u00a1-\ud7ff]{1,24}"
+SYMBOL = f"^{_PART}-{_PART}$"
+"""What a symbol looks like: printable, without space and comma. Some venues list assets that are not ASCII."""
+_symbol = re.compile(SYMBOL)
 HEARTBEAT_S = 30.0
 """A client that answers no ping for half of it is gone."""
 _LONGEST = 16_384
@@ -43,6 +48,9 @@ def problem(ask: Subscribe) -> str:
         return f"symbols: {len(ask.symbols)} are too many for all pairs of venues, ask for {MOST_SPREADS} at most"
     if ask.topic == "ladders" and not ask.symbols:
         return "symbols: ladders need them, as BTC-USDT"
+    for symbol in ask.symbols:
+        if not _symbol.fullmatch(symbol):
+            return f"symbols: {symbol[:64]!r} is no symbol, write it as BTC-USDT"
     if not 1 <= ask.depth <= 50:
         return f"depth: {ask.depth} is not in 1 to 50"
     if not 100 <= ask.every_ms <= 10_000:
@@ -110,7 +118,8 @@ class _Client:
         wait_s: float | None = None
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # ``wait_for`` of Python 3.11 may lose a cancellation
+                    await self._wake.wait()
             self._wake.clear()
             for message in self._failures:
                 await self._response.send_frame(message, WSMsgType.TEXT)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from arbkit.core.money.ledger import Difference
 from arbkit.core.orders.deals import Deal, DealState
 from arbkit.core.types import Side, assets_of
 from arbkit.testing.chaos.plan import ChaosPlan
@@ -24,6 +25,7 @@ __all__ = [
     "marked",
     "rate",
     "rules",
+    "unequal",
 ]
 
 BANNED_MOST, BANNED_EVERY_S = 20, 5
@@ -52,11 +54,16 @@ def ledger(run: Watched) -> Iterator[str]:
     for venue, site in run.world.sites.items():
         if not site.exchange.ledger.conserved:
             yield f"{venue}'s own ledger does not add up: the simulator is wrong"
-        account = run.desk.venues[venue].account
-        if not run.desk.ledger.totals(account) and any(name == venue for name, _ in run.knocked):
-            continue  # a new process that respects a ban has not asked yet
-        for one in run.desk.ledger.compare(account, run.truth.totals(venue)):
+        for one in unequal(run, venue):
             yield f"{venue} {one.asset}: ours {one.ours}, the venue's {one.reported}, drift {one.drift}"
+
+
+def unequal(run: Watched, venue: str) -> list[Difference]:
+    """The balances of a venue that are not ours; none where a new process respects a ban, and has not asked yet."""
+    account = run.desk.venues[venue].account
+    if any(name == venue for name, _ in run.knocked) and not run.desk.ledger.totals(account):
+        return []
+    return run.desk.ledger.compare(account, run.truth.totals(venue))
 
 
 def fills(run: Watched) -> Iterator[str]:

@@ -98,8 +98,8 @@ def book(run: Watched, order: Order) -> Iterator[str]:
 
 def _silence_ns(tops: Sequence[Top]) -> int:
     """How long a book may be silent, by how often the venue's own book changed of late."""
-    few = [tops[index][0] for index in range(max(0, len(tops) - 100), len(tops))]
-    return max(_LEAST_NS, _USUAL * (few[-1] - few[0]) // max(1, len(few) - 1))
+    few = min(100, len(tops))
+    return max(_LEAST_NS, _USUAL * (tops[-1][0] - tops[-few][0]) // max(1, few - 1))
 
 
 def _same(true: Sequence[float], seen: Sequence[float]) -> bool:

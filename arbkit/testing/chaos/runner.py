@@ -150,7 +150,21 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     report.finish_s = (watched.now_ns - stopped_ns) / 1e9
     watched.run_for(STOPPED_S)  # what earlier processes left is told once a second
     # what came from outside, and what a new process opens, shows in a listing of balances
-    watched.run_for(LISTED_S, lambda: not any(ending.ledger(watched)))
+    watched.run_for(LISTED_S, _listed(watched))
+
+
+def _listed(watched: Watched) -> Callable[[], bool]:
+    """Asks whether all balances are equal: first those of the venue that differed last."""
+    venues = list(watched.world.sites)
+
+    def equal() -> bool:
+        for venue in venues:
+            if ending.unequal(watched, venue):
+                venues.sort(key=lambda one: one != venue)
+                return False
+        return True
+
+    return equal
 
 
 def _world(subject: DeskUnderTest, plan: ChaosPlan) -> World:

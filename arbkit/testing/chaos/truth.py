@@ -115,10 +115,13 @@ class Truth:
 
     def look(self, now_ns: int) -> bool:
         """Note what changed. True if one of our orders was filled."""
-        before = self.fills
+        before, moved = self.fills, False
         for book in self._books:
             if book.seq != book.book.seq:
                 book.follow(now_ns)
+                moved = True
+        if not moved:
+            return False
         for venue, site in self.world.sites.items():
             exchange = site.exchange
             fills = exchange.fills
@@ -252,10 +255,12 @@ def _counters(site: Site) -> list[_Counter]:
     seen: set[int] = set()
 
     def walk(what: object, depth: int) -> None:
+        if id(what) in seen or isinstance(what, str | bytes | int | float | Decimal | SimExchange):
+            return
         if isinstance(what, _Counter):
             found[id(what)] = what
             return
-        if depth == 0 or id(what) in seen or isinstance(what, str | bytes | int | float | Decimal | SimExchange):
+        if depth == 0:
             return
         seen.add(id(what))
         if isinstance(what, Mapping):

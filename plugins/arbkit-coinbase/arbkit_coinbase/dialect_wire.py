@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from arbkit import sim
@@ -51,7 +52,12 @@ def number(text: str) -> int:
 def iso(at_ns: int, digits: int = 6) -> str:
     """A UTC time with decimals."""
     seconds, rest = divmod(at_ns, S)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{f'{rest:09d}'[:digits]}Z"
+    return f"{_second(seconds)}.{f'{rest:09d}'[:digits]}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 NOTATION: Final = sim.Notation(native=str, side=lambda side: side.name, number=str, time=iso, digits=12)

@@ -25,6 +25,8 @@ class FakeDesk:
 
     def __init__(self) -> None:
         self.inputs: list[tuple[Any, ...]] = []
+        self.told: list[str] = []
+        """Why the journal fails."""
         self.times: list[int] = []
         self.on: dict[str, Callable[..., None]] = {}
         self.due_ns = NEVER
@@ -34,6 +36,7 @@ class FakeDesk:
         self.changed = asyncio.Event()
         self.gate = SimpleNamespace(restricted=dict)
         self.said: list[str] = []
+        self.sender = SimpleNamespace(journal_fails=self.told.append)
 
     def log(self, event: str, **fields: Any) -> None:
         self.said.append(event)

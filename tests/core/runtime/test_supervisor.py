@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -227,8 +229,27 @@ async def test_a_journal_that_fails_stops_the_desk(running: Any, make_desk: Any,
             desk.idle = False
             runtime.journal(b"intent")
             await desk.until("stop")
+        assert desk.told == ["fdatasync failed: Input/output error"]
         with pytest.raises(JournalFailed):
             runtime.journal(b"another")
+        desk.idle = True
+        runtime._running().after()
+
+
+async def test_a_full_disk_stops_the_desk_with_its_reason(running: Any, monkeypatch: Any) -> None:
+    """The record is written with the reserve, so nothing raises: the desk is told why it stops all the same."""
+    real = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with running() as (desk, runtime):
+        desk.idle = False
+        monkeypatch.setattr("os.write", lambda fd, data: full(fd, data) if data == b"intent" else real(fd, data))
+        runtime.journal(b"intent")
+        await desk.until("stop")
+        assert desk.told == ["the disk is full; the last reserve is in use"]
         desk.idle = True
         runtime._running().after()
 

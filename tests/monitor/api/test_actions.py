@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from api_rig import Rig, made, serving
 
+from arbkit.core.money.limits import HELD, ModeChange
 from arbkit.core.orders.journal import Control, PersonAsked, decode
 from arbkit.core.types import Mode
 
@@ -62,6 +63,22 @@ async def test_a_venue_is_switched_off_and_on(own: Rig, http: aiohttp.ClientSess
     assert await act(own, http, "venue", scope="okx", mode="active") == (200, {"mode": "active", "restricted": {}})
     own.run.run_for(3.0)
     assert own.run.desk.counters.opportunities_taken > taken
+
+
+async def test_a_held_pair_is_released_and_unresolved_orders_are_asked_for(
+    own: Rig, http: aiohttp.ClientSession
+) -> None:
+    """Both are answered with the modes after it, and written down with who, what and why. A second release finds
+    nothing that is held."""
+    desk, now_ns = own.run.desk, own.run.clock_ns
+    desk.modes.change(ModeChange(PAIR, Mode.REDUCING, "waits: no book of okx is trusted", HELD), now_ns)
+    assert desk.gate.restricted() == {PAIR: (Mode.REDUCING, "waits: no book of okx is trusted")}
+    told = 200, {"mode": "active", "restricted": {}}
+    assert await act(own, http, "release", scope=PAIR, why="looked at it") == told
+    assert (await act(own, http, "release", scope=PAIR))[0] == 409
+    assert await act(own, http, "resolve", why="before lunch") == told
+    asked = [(one.who, one.what, one.scope, one.why) for one in journal(own) if isinstance(one, PersonAsked)]
+    assert asked == [(WHO, "release", PAIR, "looked at it"), (WHO, "resolve", "", "before lunch")]
 
 
 @pytest.mark.parametrize(

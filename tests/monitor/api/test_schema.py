@@ -1,6 +1,6 @@
 """Somebody else's program reads the OpenAPI document and tries what it says, and what it forbids.
 
-The default gate tries a few requests of each operation; ``make api-fuzz`` many.
+The default gate tries a few requests of each operation; ``make long`` many.
 """
 
 from __future__ import annotations

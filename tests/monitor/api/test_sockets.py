@@ -17,6 +17,7 @@ from api_rig import Rig, made, passed, serving
 
 from arbkit.monitor.api import feeds as feeds_module
 from arbkit.monitor.api import table as table_module
+from arbkit.monitor.api.feeds import Feeds
 from arbkit.monitor.api.samples import Samples
 from arbkit.monitor.api.shapes import TOPICS, Gain, Subscribe
 from arbkit.monitor.api.table import Table
@@ -125,6 +126,25 @@ async def test_changes_lead_to_what_a_get_returns(tmp_path: Path, http: aiohttp.
             assert known == now, topic
         ladders = (await rig.get(http, "/api/v1/ladders?symbols=BTC-USDT&depth=5"))["rows"]
         assert [len(row["bids"]) for row in ladders] == [5, 5]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_wish_in_the_moment_of_the_end_does_not_keep_the_run(rig: Rig, turns: int) -> None:
+    """The task that makes rows ends when it is cancelled, also if somebody asks for rows just then: a run that stops
+    waits for it."""
+    feeds = Feeds(rig.server._facts, Samples())
+    feed = feeds.join(Subscribe(topic="pnl", every_ms=10_000), lambda: None)
+    making = asyncio.create_task(feeds.run())
+    async with asyncio.timeout(10):
+        while not feed.table.version:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)  # it waits for the next time
+    feeds._wanted.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    making.cancel()
+    done, _ = await asyncio.wait({making}, timeout=2)
+    assert making in done
 
 
 async def test_a_frozen_book_grows_old(rig: Rig, http: aiohttp.ClientSession) -> None:
@@ -292,6 +312,7 @@ def test_the_curve_of_a_day_is_short() -> None:
         ('{"do":"subscribe","topic":"nothing"}', "not a subscription"),
         ('{"do":"subscribe","topic":"books","more":1}', "not a subscription"),
         ('{"do":"subscribe","topic":"ladders"}', "ladders: symbols: ladders need them"),
+        ('{"do":"subscribe","topic":"books","symbols":["btc usdt"]}', "books: symbols: 'btc usdt' is no symbol"),
         ('{"do":"subscribe","topic":"books","every_ms":1}', "every_ms: 1 is not in 100 to 10000"),
         ('{"do":"subscribe","topic":"ladders","symbols":["BTC-USDT"],"depth":51}', "depth: 51 is not in 1 to 50"),
         (json.dumps({"do": "subscribe", "topic": "books", "symbols": ["X-Y"] * 101}), "ask for 100 at most"),

@@ -14,6 +14,7 @@ from api_rig import SYMBOLS, Rig
 
 from arbkit.monitor.api.schema import document
 from arbkit.monitor.api.shapes import TOPICS
+from arbkit.monitor.redactor import PROCESS
 
 Rows = list[dict[str, Any]]
 
@@ -42,6 +43,39 @@ def plain_id(key: tuple[str, str]) -> tuple[str, str]:
     """Some venues want the id in a form of their own."""
     venue, cl_ord_id = key
     return venue, cl_ord_id[-14:]
+
+
+async def test_a_text_of_a_venue_is_told_without_secrets_and_control_characters(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal that repeats the passphrase and would clear a terminal: in orders, deals, books and the mode."""
+    monkeypatch.setattr(PROCESS, "_known", PROCESS._known)
+    PROCESS.add("correct horse battery")
+    text = "passphrase correct horse battery is wrong\x1b[2J"
+    desk = rig.run.desk
+    deal = next(reversed(desk.engine.past.values()))[0]
+    order = next(iter(deal.orders.values()))
+    monkeypatch.setattr(order, "text", text)
+    monkeypatch.setattr(deal, "why", text)
+    monkeypatch.setattr(next(iter(desk.books.values())), "reason", text)
+    monkeypatch.setattr(desk.gate, "why", lambda: text)
+    told = ""
+    for topic in ("orders", "deals", "books", "status"):
+        rows = await rig.rows(http, topic)
+        found = [text for text in texts(rows) if "passphrase" in text]
+        assert found, topic
+        told += "".join(found)
+    assert "correct horse" not in told
+    assert "\x1b" not in told
+    assert "passphrase *** is wrong" in told
+
+
+def texts(what: Any) -> list[str]:
+    """All texts of rows."""
+    if isinstance(what, str):
+        return [what]
+    inner = what.values() if isinstance(what, dict) else what if isinstance(what, list) else ()
+    return [text for one in inner for text in texts(one)]
 
 
 async def test_deals_are_the_sum_of_their_fills(rig: Rig, http: aiohttp.ClientSession) -> None:
@@ -188,11 +222,15 @@ async def test_every_row_is_of_its_type(rig: Rig, http: aiohttp.ClientSession) -
     ("path", "told"),
     [
         ("/api/v1/ladders", "symbols: ladders need them"),
+        ("/api/v1/ladders?symbols=BTCUSDT", "symbols: 'BTCUSDT' is no symbol, write it as BTC-USDT"),
+        ("/api/v1/books?symbols=BTC-USDT,", "symbols: '' is no symbol, write it as BTC-USDT"),
+        ("/api/v1/spreads?symbols=BTC-USDT%7F", "is no symbol"),
         ("/api/v1/books?symbol=BTC-USDT", "symbol: is no parameter of it"),
         ("/api/v1/ladders?symbols=BTC-USDT&depth=99", "depth: 99 is not in 1 to 50"),
         ("/api/v1/ladders?symbols=BTC-USDT&depth=x", "depth: must be a number"),
         ("/api/v1/history/deals?limit=501", "limit: '501' is no whole number from 0 to 500"),
         ("/api/v1/history/deals?since=yesterday", "since: 'yesterday' is no whole number"),
+        (f"/api/v1/history/deals?symbol={'B' * 65}", "symbol: has 65 characters, 64 at most"),
         ("/api/v1/history/runs?venue=okx", "venue: is no parameter of it; it has limit"),
     ],
 )

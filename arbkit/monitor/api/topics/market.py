@@ -12,6 +12,7 @@ from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.samples import Samples
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
+from arbkit.monitor.api.topics.said import said
 
 __all__ = ["books", "ladders", "spreads"]
 
@@ -34,8 +35,8 @@ def _aged(book: Book, now_ns: int) -> object:
 def _state(book: Book) -> tuple[str, str]:
     """Its state in a word, and why it is not trusted."""
     if book.crossed_ns:
-        return "crossed" if book.state.value == "synced" else book.state.value, book.reason or "crossed"
-    return book.state.value, book.reason
+        return "crossed" if book.state.value == "synced" else book.state.value, said(book.reason) or "crossed"
+    return book.state.value, said(book.reason)
 
 
 def books(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:

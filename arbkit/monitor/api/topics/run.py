@@ -12,6 +12,7 @@ from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.samples import Samples, rounded
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
+from arbkit.monitor.api.topics.said import said
 from arbkit.monitor.picture import Shown
 from arbkit.monitor.words import line
 
@@ -30,8 +31,8 @@ def status(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
             kind=facts.kind,
             version=facts.version,
             mode=gate.mode().value,
-            why=gate.why(),
-            restricted={scope: why for scope, (_, why) in gate.restricted().items() if scope},
+            why=said(gate.why()),
+            restricted={scope: said(why) for scope, (_, why) in gate.restricted().items() if scope},
             idle="" if picture is None else picture.idle,
             asset=desk.setup.limits.asset,
             marked=rounded(marked),

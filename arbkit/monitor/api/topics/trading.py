@@ -15,6 +15,7 @@ from arbkit.monitor.api.facts import RunFacts
 from arbkit.monitor.api.samples import Samples, rounded
 from arbkit.monitor.api.shapes import Subscribe
 from arbkit.monitor.api.table import Cell
+from arbkit.monitor.api.topics.said import said
 
 __all__ = ["deals", "fills", "opportunities", "orders"]
 
@@ -63,7 +64,7 @@ def deals(facts: RunFacts, samples: Samples, ask: Subscribe) -> Iterator[Cell]:
             pair=deal.pair,
             state=deal.state.value,
             outcome=None if deal.outcome is None else deal.outcome.value,
-            why=deal.why,
+            why=said(deal.why),
             asset=deal.asset,
             expected=plain(round(Decimal(repr(deal.expected_net)), 8)),
             realised=_realised(deal),
@@ -120,7 +121,7 @@ def _order(facts: RunFacts, order: Order) -> shapes.Order:
         sent_us=order.sent_ns // 1000,
         acked_us=order.acked_ns // 1000 or None,
         ended_us=order.terminal_ns // 1000 or None,
-        text=order.text,
+        text=said(order.text),
         stages=_stages(facts, order),
     )
 

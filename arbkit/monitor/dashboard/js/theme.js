@@ -7,10 +7,13 @@ export function isDark() {
   return chosen ? chosen === "dark" : system.matches;
 }
 
-/** Calls `then` at each change, by a person or the system. */
+/** Calls `then` at each change, by a person or the system, until the function that it gives back is called. */
 export function onTheme(then) {
-  system.addEventListener("change", then);
-  document.addEventListener("arbkit:theme", then);
+  const ended = new AbortController();
+  const { signal } = ended;
+  system.addEventListener("change", then, { signal });
+  document.addEventListener("arbkit:theme", then, { signal });
+  return () => ended.abort();
 }
 
 export function switchTheme() {

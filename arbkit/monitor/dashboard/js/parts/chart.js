@@ -31,7 +31,7 @@ export class Chart {
       changed();
     });
     this.watch.observe(this.root);
-    onTheme(() => {
+    this.unthemed = onTheme(() => {
       this.end();
       this.stale = true;
       changed();
@@ -79,7 +79,7 @@ export class Chart {
           { ...axis, size: 58, values: (_, ticks) => ticks.map(this.axis) },
         ],
         series: [
-          { label: "Time", value: (_, s) => (s === null ? "" : `${moment(s * 1e6)} UTC`) },
+          { label: "Time", value: told((s) => `${moment(s * 1e6)} UTC`) },
           ...this.lines.map((one) => ({
             label: one.label,
             stroke: colour(one.colour),
@@ -87,7 +87,7 @@ export class Chart {
             dash: one.dash,
             fill: one.fill ? colour(one.fill) : undefined,
             points: { show: false },
-            value: (_, value) => (value === null ? "" : one.text(value)),
+            value: told(one.text),
           })),
         ],
       },
@@ -111,8 +111,17 @@ export class Chart {
 
   close() {
     this.watch.disconnect();
+    this.unthemed();
     this.end();
   }
+}
+
+/** For the legend: the point below the mouse, else the newest one. */
+function told(text) {
+  return ({ data }, value, line, at) => {
+    const shown = at === null ? data[line].at(-1) : value;
+    return shown === null || shown === undefined ? "" : text(shown);
+  };
 }
 
 /** Seconds only where minutes would be told twice, days only where there are some. */
