@@ -273,11 +273,14 @@ class Desk:
         self._restore(now_ns)
 
     def _restore(self, now_ns: int) -> None:
-        """Paper balances, what earlier runs gained and left, the modes that they set, and what they left open: UNKNOWN
-        until proved."""
+        """Paper balances, what earlier runs gained and left, their orders, the modes that they set, and what they left
+        open: UNKNOWN until proved."""
         self.audit.restore(self.setup.booked, [one for one in self.setup.kept if isinstance(one, DayBegan)])
         self.modes.restore(one for one in self.setup.kept if isinstance(one, Control))
         self.reducing.restore(self.setup.booked)
+        for booked in self.setup.booked:
+            if booked.account in self.orders:
+                self.orders[booked.account].ended(booked.orders)
         for venue in self.venues.values():
             if venue.paper is not None:
                 for balance in venue.paper.balances(now_ns):

@@ -40,6 +40,9 @@ __all__ = ["Carried", "Left"]
 _ZERO = Decimal(0)
 _STATES = 32
 """So many states of strategies are kept; the oldest go first."""
+_ENDED = 256
+"""So many ended orders of an account are kept by their order ids: those that a listing of fills may name when a process
+dies and starts again."""
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -112,19 +115,32 @@ class _Deal:
 
 
 class _Sums:
-    """What closed deals brought on one account."""
+    """What closed deals brought on one account, and the newest ended orders of it."""
 
-    __slots__ = ("flows", "left", "run")
+    __slots__ = ("ended", "flows", "left", "run")
 
     def __init__(self, run: _Run) -> None:
         self.run = run
         """The newest run that knew the account."""
         self.flows: dict[str, Decimal] = {}
         self.left: dict[str, Decimal] = {}
+        self.ended: dict[tuple[str, str], None] = {}
+        """(instrument, order id), the oldest first."""
 
     def add(self, booked: Booked) -> None:
         _add(self.flows, booked.flows)
         _add(self.left, booked.left)
+        for instrument, order_id in booked.orders:
+            self.name(instrument, order_id)
+
+    def name(self, instrument: str, order_id: str) -> None:
+        """An order of the account has ended."""
+        self.ended[instrument, order_id] = None
+        if len(self.ended) > _ENDED:
+            del self.ended[next(iter(self.ended))]
+
+    def booked(self, account: str) -> Booked:
+        return Booked(at_ns=self.run.at_ns, account=account, flows=self.flows, left=self.left, orders=tuple(self.ended))
 
 
 class Carried:
@@ -198,6 +214,10 @@ class Carried:
         if order is None:
             return
         order.outcome = outcome
+        account = order.intent.order.account
+        if outcome.order_id:
+            sums = self._sums.setdefault((account, order.run.environment(account)), _Sums(order.run))
+            sums.name(order.intent.order.instrument, outcome.order_id)
         if order.intent.order.deal not in self._deals:
             del self._orders[outcome.cl_ord_id]
 
@@ -252,8 +272,7 @@ class Carried:
         for state, run in self._states.values():
             runs.setdefault(run, []).append(state)
         for (account, _), sums in self._sums.items():
-            booked = Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
-            runs.setdefault(sums.run, []).append(booked)
+            runs.setdefault(sums.run, []).append(sums.booked(account))
         runs[self._run] = runs.pop(self._run, [])
         block = self.next_block() - 1
         found: list[Record] = [BlockReserved(at_ns=0, account="", block=block)] if block else []
@@ -311,17 +330,12 @@ class Carried:
         found: dict[str, _Sums] = {}
         for (account, _), sums in self._sums.items():
             if sums.run.has(account, accounts):
-                mine = found.setdefault(account, _Sums(sums.run))
-                _add(mine.flows, sums.flows)
-                _add(mine.left, sums.left)
+                found.setdefault(account, _Sums(sums.run)).add(sums.booked(account))
         for order in self._orders.values():
             account = order.intent.order.account
             if order.outcome is not None and order.run.has(account, accounts):
                 _add(found.setdefault(account, _Sums(order.run)).flows, _flows(order.intent, order.outcome))
-        return tuple(
-            Booked(at_ns=sums.run.at_ns, account=account, flows=sums.flows, left=sums.left)
-            for account, sums in found.items()
-        )
+        return tuple(sums.booked(account) for account, sums in found.items())
 
 
 def _applies(record: Record, run: _Run, accounts: Mapping[str, str]) -> bool:

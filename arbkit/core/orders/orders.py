@@ -30,7 +30,7 @@ A terminal order is ``done`` only when its final quantity is proved and all fill
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
@@ -266,8 +266,8 @@ class Orders:
         """Number of UNKNOWN orders per instrument."""
         self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
         self._strangers: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Orders that are not in this table, by (instrument, order id): a report named another client order id, or a
-        poll of the order itself named none."""
+        """Orders that are not in this table, by (instrument, order id): a report named another client order id, a
+        poll of the order itself named none, or the journal says that they ended in an earlier run."""
 
     def add(self, intent: NewOrder, now_ns: int) -> Order:
         """Add a new intent as PENDING_NEW. Raises ``LocalProtocolError`` for an empty or used client order id, another
@@ -302,6 +302,11 @@ class Orders:
         """No byte of the order has left (gate, no link, journal failed): REJECTED with reason GATE."""
         order = self._live[cl_ord_id]
         return self._conclude(order, RejectReason.GATE, why, now_ns)
+
+    def ended(self, orders: Iterable[tuple[str, str]]) -> None:
+        """Orders of earlier runs, by (instrument, order id): nobody needs to be asked whose they are."""
+        for order in orders:
+            _remember(self._strangers, order, self.keep)
 
     def absent(self, cl_ord_id: str, now_ns: int) -> Change:
         """The resolver has *proof* that the venue has no such order: REJECTED, or CANCELED if the venue has shown it

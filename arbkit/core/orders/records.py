@@ -157,6 +157,8 @@ class Booked(Struct, frozen=True, gc=False, kw_only=True, tag="booked"):
     """The gain by asset, fees included."""
     left: Mapping[str, Decimal]
     """What is left of the assets that were bought and sold: positive = bought and not sold."""
+    orders: tuple[tuple[str, str], ...] = ()
+    """In a sum: (instrument, order id) of the newest orders that ended. A listing of fills may name nothing else."""
 
 
 class DealClosed(Struct, frozen=True, gc=False, kw_only=True, tag="closed"):

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from arbkit.core.errors import ConfigError
 from arbkit.core.orders.carried import Carried, Left
@@ -275,6 +276,20 @@ def test_gains_and_leftovers_are_carried() -> None:
             }
             assert booked(found.of({V: "testnet", W: "testnet"})) == {}
     assert booked(carried(again[:-1]).of(PROD))[V] == ({"BTC": Decimal("1.5"), "USDT": -150}, {"BTC": 0})
+
+
+def test_the_newest_ended_orders_are_known_by_their_order_ids() -> None:
+    """A process that starts after a crash need not ask whose they are. Also through fresh journals; only the newest."""
+    happened: list[Record] = start(1)
+    for number in range(1, 301):
+        happened += [intent(number, 0), replace(outcome(number), order_id=f"o{number}")]
+    happened += [intent(301, 0), outcome(301)]  # proved absent: the venue has no id for it
+    found = carried(happened)
+    for again in (found, carried(found.records()), carried(carried(found.records()).records())):
+        (told,) = again.of(PROD).booked
+        assert told.account == V
+        assert told.orders == tuple(("v:BTC-USDT", f"o{number}") for number in range(45, 301))
+        assert again.of({V: "testnet"}).booked == ()
 
 
 def test_what_a_person_settled_begins_anew() -> None:

@@ -583,6 +583,18 @@ def test_a_fill_of_another_order_is_foreign_once_ours_have_ids() -> None:
     assert (found.order, len(found.fills), found.unclaimed, orders.foreign) == (None, 1, False, 1)
 
 
+def test_a_fill_of_an_ended_order_of_an_earlier_run_is_none_of_ours() -> None:
+    """The journal has its order id, so the venue is not asked whose it is; another fill may still be ours."""
+    orders, order = table()
+    orders.timed_out(ID, 6)
+    instrument = order.intent.instrument
+    orders.ended([(instrument, "70")])
+    known = orders.apply(listed("t0", "70"))
+    assert (len(known.fills), known.unclaimed, orders.knows(instrument, "70")) == (1, False, True)
+    other = orders.apply(listed("t1", "71"))
+    assert (len(other.fills), other.unclaimed, orders.knows(instrument, "71")) == (0, True, False)
+
+
 def test_foreign_orders_are_counted_and_their_fills_told_once() -> None:
     """O24: no order, but its fills are handed out (for the ledger's external account), each once."""
     orders, _ = table()
