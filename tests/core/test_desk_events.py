@@ -218,3 +218,15 @@ def test_ack_time_is_measured_from_send_to_first_report(rig):
     rig.say("aa.trade", rig.report(ids[0], OrdStatus.NEW, order_id="1", source="ack"))
     assert venue.latency_ns == before + (40 * MS - before) // 8
     assert rig.desk.counters.ack.count == 1
+
+
+def test_reports_of_one_turn_are_one_answer(rig):
+    """The acknowledgement and the fill came in the same read: the latency moves once, and one answer was slow."""
+    venue = rig.desk.venues["aa"]
+    before = venue.latency_ns
+    ids = rig.trade()
+    rig.later(2_000)
+    acknowledged = rig.report(ids[0], OrdStatus.NEW, order_id=f"v{ids[0]}", source="ack")
+    rig.say("aa.trade", acknowledged, rig.filled(ids[0]))
+    assert venue.latency_ns == before + (2_000 * MS - before) // 8
+    assert venue.health._counts["slow answers"] == 1

@@ -98,9 +98,12 @@ class Tracker:
         if order.status not in _UNANSWERED:
             self._sender.acked(order.cl_ord_id)
         if order.acked_ns == now_ns and order.sent_ns and change.old in _UNANSWERED and change.new is not change.old:
-            took_us = (now_ns - order.sent_ns) / 1000
-            self._counters.ack.observe(took_us)
-            self._counters.ack_of.setdefault(venue.exchange.venue, Histogram()).observe(took_us)
+            took_ns = now_ns - order.sent_ns
+            self._counters.ack.observe(took_ns / 1000)
+            self._counters.ack_of.setdefault(venue.exchange.venue, Histogram()).observe(took_ns / 1000)
+            venue.acknowledged(took_ns)
+            if took_ns > health.SLOW_NS:
+                venue.health.mishap("slow answers", health.SLOW, now_ns)
         if change.changed or change.ask:
             self._question(venue, order, now_ns)
 
@@ -109,10 +112,6 @@ class Tracker:
         venue.moved()
         venue.resolver.see(order, now_ns)
         venue.readiness.unresolved(sum(1 for other in venue.orders.unresolved() if other.unknown))
-        if order.acked_ns == now_ns and order.sent_ns:
-            venue.acknowledged(now_ns - order.sent_ns)
-            if now_ns - order.sent_ns > health.SLOW_NS:
-                venue.health.mishap("slow answers", health.SLOW, now_ns)
 
     # --- silence
 
