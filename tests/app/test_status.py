@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from arbkit_binance.adapter import Binance
 from arbkit_binance.dialect import BinanceDialect
 from arbkit_okx.adapter import Okx
@@ -79,12 +80,15 @@ def test_held_deals_are_told_at_once_and_every_minute() -> None:
     assert len(told) == 3
 
 
-def test_what_a_venue_says_of_itself_is_shown_without_secrets_and_control_characters() -> None:
+def test_what_a_venue_says_of_itself_is_shown_without_secrets_and_control_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A refused login whose text repeats the key and drives the terminal: the reason that the header, ``arbkit top``,
     ``arbkit status`` and the API show has neither, nor has the reason why nothing is traded."""
     run = simulate(SpreadArb(symbols=("BTC-USDT",)), {Binance: BinanceDialect, Okx: OkxDialect})
     run.run_for(3)
     secret = run.world.sites["okx"].exchange.accounts["main"].secret
+    monkeypatch.setattr(PROCESS, "_known", PROCESS._known)
     PROCESS.add(secret)
     run.desk.venues["okx"].readiness.stop(f"okx refused the key: \x1b]0;owned\x07\x1b[2J you sent {secret}")
     pictures: list[Picture] = []
