@@ -491,15 +491,16 @@ def changed_balance(rig, usdt, fills, btc="10"):
             ]
         if venue.venue == "aa" and kind == "ListFills":
             rig.fill_listings += 1
+            by_account = venue.capabilities.fills_by_account
             return [
                 Listing(
                     account="aa:main",
                     kind="fills",
-                    instrument=f"aa:{symbol}",
-                    updates=[one for one in fills if one.instrument == f"aa:{symbol}"],
+                    instrument=name,
+                    updates=[one for one in fills if name in ("", one.instrument)],
                     recv_ns=rig.now,
                 )
-                for symbol in venue.symbols
+                for name in ([""] if by_account else [f"aa:{symbol}" for symbol in venue.symbols])
             ]
         return facts_of(venue, kind, rest)
 
@@ -515,6 +516,18 @@ def test_balance_change_that_no_order_explains_is_external(rig):
         rig.run(2)
     assert rig.fill_listings
     assert rig.desk.counters.alarms["external_movement"] == 1
+    assert rig.desk.ledger.externals() == {("aa:main", "USDT"): 500}
+
+
+def test_one_listing_of_fills_for_all_instruments_is_enough(kit):
+    """Kraken lists the fills of the account, and allows few such requests: two instruments with the asset need one."""
+    aa = kit.venue("aa", symbols=("BTC-USDT", "ETH-USDT"))
+    aa.capabilities = replace(aa.capabilities, fills_by_account=True)
+    rig = kit.rig(aa, kit.venue("bb")).boot()
+    changed_balance(rig, "1000500", [])
+    for _ in range(40):
+        rig.run(2)
+    assert rig.fill_listings == 1
     assert rig.desk.ledger.externals() == {("aa:main", "USDT"): 500}
 
 

@@ -57,8 +57,9 @@ class Audit:
         self._venues = venues
         self._counters = counters
         self._log = log
-        self._asked: dict[str, tuple[int, int]] = {}
-        """When the fills of an instrument were last asked for, because a balance differs, and how often so far."""
+        self._asked: dict[tuple[str, str], tuple[int, int]] = {}
+        """When the fills of an account's instrument ("" = of all) were last asked for, because a balance differs, and
+        how often so far."""
         self.due_ns = now_ns + EVERY_NS
         self.gain: Decimal | None = None
         """Of this and earlier runs, in the reporting asset, at the last look; None = not known."""
@@ -112,21 +113,22 @@ class Audit:
     def _fills_listed(self, venue: Venue, drift: Difference, now_ns: int) -> bool:
         """Whether the venue has listed the fills of all instruments with this asset since the difference was there.
         Asks for those that are missing."""
-        wanted_ns = drift.since_ns + venue.exchange.capabilities.lookup_lag_ns
+        able = venue.exchange.capabilities
+        wanted_ns = drift.since_ns + able.lookup_lag_ns
         whole = True
-        for name in venue.instruments:
-            rules = venue.catalogue.get(name)
-            if (
-                rules is None
-                or drift.asset not in (rules.base, rules.quote)
-                or venue.fills_ns.get(name, 0) >= wanted_ns
-            ):
-                self._asked.pop(name, None)
+        for name in [""] if able.fills_by_account else self._with(venue, drift.asset):
+            if venue.fills_ns.get(name, 0) >= wanted_ns:
+                self._asked.pop((drift.account, name), None)
                 continue
             whole = False
-            asked_ns, tries = self._asked.get(name, (0, 0))
+            asked_ns, tries = self._asked.get((drift.account, name), (0, 0))
             if now_ns >= wanted_ns and now_ns - asked_ns > _PATIENCE_NS << min(tries, _DOUBLINGS):
-                self._asked[name] = now_ns, tries + 1
+                self._asked[drift.account, name] = now_ns, tries + 1
                 since_ns = venue.clock.venue_ns(drift.since_ns) - _BACK_NS
                 self._sender.submit([ListFills(account=drift.account, instrument=name, since_ns=since_ns)], "", now_ns)
         return whole
+
+    def _with(self, venue: Venue, asset: str) -> list[str]:
+        """The venue's instruments with the asset."""
+        known = [(name, venue.catalogue.get(name)) for name in venue.instruments]
+        return [name for name, rules in known if rules is not None and asset in (rules.base, rules.quote)]

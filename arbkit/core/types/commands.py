@@ -128,6 +128,7 @@ class ListOpenOrders(Struct, frozen=True, gc=False, kw_only=True):
 class ListFills(Struct, frozen=True, gc=False, kw_only=True):
     account: str
     instrument: str
+    """"" = all of the account, where one listing has them (``Capabilities.fills_by_account``)."""
     since_ns: int = 0
     """By the venue's clock."""
     order_id: str = ""

@@ -105,6 +105,8 @@ class Capabilities(Struct, frozen=True, gc=False, kw_only=True):
     at once (``ListFills``)."""
     streams_fees: bool = True
     """A fill on the private stream has its fee. Otherwise the listing tells it later (``ListFills``)."""
+    fills_by_account: bool = False
+    """One listing has the fills of all instruments, whichever is asked for: the core asks without an instrument."""
     answers_named: bool = True
     """The answer to a request on a trade socket tells which order it is about, so that any session can read it.
     Otherwise only the session that asked can; the end of its link makes the order UNKNOWN as ever."""

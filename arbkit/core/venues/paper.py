@@ -170,7 +170,7 @@ class Paper:
                 fills = [
                     fill
                     for paper in self._orders.values()
-                    if paper.order.instrument == command.instrument and command.order_id in ("", paper.order_id)
+                    if command.instrument in ("", paper.order.instrument) and command.order_id in ("", paper.order_id)
                     for fill in paper.fills
                     if fill.exch_ns >= command.since_ns
                 ]

@@ -182,7 +182,7 @@ class Resolver:
         self._started_ns = started_ns
         self._cases: dict[str, _Case] = {}
         self._lists: dict[tuple[type[ListOpenOrders | ListFills], str], int] = {}
-        """When the open listings were requested, by kind and instrument. All orders of the instrument share them."""
+        """When the open listings were requested, by kind and instrument ("" = all). All orders of it share them."""
         self._whose: dict[tuple[str, str], int] = {}
         """Instrument and order id of fills that nobody explains: when their order was asked for, 0 = not yet."""
 
@@ -275,7 +275,7 @@ class Resolver:
             return
         self._lists.pop((type(command), command.instrument), None)
         for case in self._cases.values():
-            if case.order.intent.instrument == command.instrument:
+            if command.instrument in ("", case.order.intent.instrument):
                 case.listed("listings get no answer", now_ns, _FAILED_LIST_NS)
 
     def hurry(self, now_ns: int) -> None:
@@ -336,7 +336,7 @@ class Resolver:
         else:
             kind = ListOpenOrders if case.not_open_ns == NEVER else ListFills
             at = max(at, self._listed_after(case, kind) + 1)
-        asked_ns = self._lists.get((kind, case.order.intent.instrument))
+        asked_ns = self._lists.get((kind, self._scope(kind, case.order.intent.instrument)))
         return kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS)
 
     def _listed_after(self, case: _Case, kind: type[ListOpenOrders | ListFills]) -> int:
@@ -346,13 +346,17 @@ class Resolver:
         return max(self._proof_ns(case), case.not_open_ns + self.capabilities.lookup_lag_ns)
 
     def _list(self, kind: type[ListOpenOrders | ListFills], case: _Case, now_ns: int) -> Question:
-        instrument = case.order.intent.instrument
+        instrument = self._scope(kind, case.order.intent.instrument)
         self._lists[kind, instrument] = now_ns
         if kind is ListOpenOrders:
             return ListOpenOrders(account=self.account, instrument=instrument)
-        cases = [other for other in self._cases.values() if other.order.intent.instrument == instrument]
+        cases = [other for other in self._cases.values() if instrument in ("", other.order.intent.instrument)]
         since_ns = max(0, min(self._fills_from(other.order) for other in cases) - _MOVES_NS)
         return ListFills(account=self.account, instrument=instrument, since_ns=since_ns)
+
+    def _scope(self, kind: type[ListOpenOrders | ListFills], instrument: str) -> str:
+        """The instrument that a listing is asked for; "" = one listing has all."""
+        return "" if kind is ListFills and self.capabilities.fills_by_account else instrument
 
     def _query(self, instrument: str, cl_ord_id: str, order_id: str) -> QueryOrder:
         return QueryOrder(account=self.account, instrument=instrument, cl_ord_id=cl_ord_id, order_id=order_id)
@@ -414,7 +418,8 @@ class Resolver:
         if not any(other.order.intent.instrument == instrument for other in self._cases.values()):
             self._whose = {key: asked_ns for key, asked_ns in self._whose.items() if key[0] != instrument}
             for kind in (ListOpenOrders, ListFills):
-                self._lists.pop((kind, instrument), None)
+                if (scope := self._scope(kind, instrument)) or not self._cases:
+                    self._lists.pop((kind, scope), None)
 
 
 def _goal(order: Order, now_ns: int, fills_ns: int) -> tuple[_Goal | None, int]:

@@ -397,6 +397,15 @@ def listings(subject: VenueUnderTest) -> None:
         must(reported[0].complete or not wanted.since_ns, "a short recent listing is not complete")
         fills = {update.trade_id: _reported(update) for update in reported[0].updates}
         same(fills, {str(fill.id): _expected(rig, fill) for fill in true.fills}, "fills")
+    if rig.exchange.capabilities.fills_by_account:
+        other = rig.order(instrument=eth.id, px=rig.best("ETH-USDT", ask=True) + 5, qty=Decimal("0.1"))
+        rig.do(other)
+        reported = rig.outs(Listing, rig.do(ListFills(account=rig.account, instrument="", since_ns=started_ns)))
+        same([(one.instrument, one.complete) for one in reported], [("", True)], "listing of all fills")
+        want = {(str(fill.id), fill.symbol) for fill in rig.truth.fills_of(ACCOUNT) if fill.ns >= started_ns}
+        got = {(update.trade_id, update.instrument.partition(":")[2]) for update in reported[0].updates}
+        same(got, want, "fills of all instruments")
+        must(len({symbol for _, symbol in want}) == 2, f"too few fills, so the rule cannot be tested: {want}")
 
 
 def _is_ours(update: OrderUpdate) -> bool:

@@ -38,6 +38,7 @@ class Kraken:
         order_window_source="https://docs.kraken.com/api/docs/websocket-v2/add_order (deadline)",
         least_deadline_ns=tables.SOONEST_NS["rest"],
         account_status=True,
+        fills_by_account=True,  # TradesHistory takes no pair
         answers_named=False,  # a request has a number, and an answer comes on its own socket only
         end_reasons=False,  # no page lists the reasons
         streams_balances=False,  # the channel "balances" has no locked amounts

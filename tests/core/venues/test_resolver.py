@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -41,7 +42,7 @@ FILLS = T0 - 2 * S - ERROR
 CAPABILITIES = Capabilities(
     client_id_scope=ClientIdScope.OPEN_ONLY, order_window_ns=WINDOW, order_timeout_ns=0, lookup_lag_ns=LAG
 )
-A, I = "v:main", "v:BTC-USDT"  # noqa: E741 - short because it is everywhere
+A, I, J = "v:main", "v:BTC-USDT", "v:ETH-USDT"  # noqa: E741 - short because it is everywhere
 
 
 class Desk:
@@ -66,11 +67,11 @@ class Desk:
             self.feed(self.report(ord_status=status, order_id="7"))
         self.resolver.see(self.order, self.now)
 
-    def new(self, intent: int, tif: Tif = Tif.IOC, deadline: int = 0) -> Order:
+    def new(self, intent: int, tif: Tif = Tif.IOC, deadline: int = 0, instrument: str = I) -> Order:
         order = self.orders.add(
             NewOrder(
                 account=A,
-                instrument=I,
+                instrument=instrument,
                 cl_ord_id=format_cl_ord_id(intent),
                 side=Side.BUY,
                 qty=Decimal(5),
@@ -114,10 +115,12 @@ class Desk:
         sent = self.now if sent is None else sent
         self.resolver.absent(OrderAbsent(A, I, self.order.cl_ord_id), sent, self.now)
 
-    def listing(self, kind: str, *updates: OrderUpdate, sent: int | None = None, **fields: object) -> None:
+    def listing(
+        self, kind: str, *updates: OrderUpdate, sent: int | None = None, instrument: str = I, **fields: object
+    ) -> None:
         for update in updates:
             self.feed(update)
-        listing = Listing(account=A, kind=kind, instrument=I, updates=updates, **fields)  # type: ignore[arg-type]
+        listing = Listing(account=A, kind=kind, instrument=instrument, updates=updates, **fields)  # type: ignore[arg-type]
         self.resolver.listed(listing, self.now if sent is None else sent, self.now)
 
     def answer(self, *, query: str = "absent", opens: str = "empty", fills: str = "empty", until: int) -> list[object]:
@@ -148,7 +151,7 @@ class Desk:
     def list_reply(self, kind: str, how: str, item: ListOpenOrders | ListFills, since: int) -> None:
         match how:
             case "empty":
-                self.listing(kind, since_ns=since)
+                self.listing(kind, since_ns=since, instrument=item.instrument)
             case "cut":
                 self.listing(kind, complete=False, since_ns=since)
             case "late start":
@@ -485,10 +488,12 @@ def test_fills_that_the_stream_brings_in_time_cost_no_request():
     assert desk.resolver.due_ns == NEVER
 
 
-def test_orders_of_one_instrument_share_their_listings():
-    """Two UNKNOWN orders on one instrument share one pair of listings, and both are proved by it."""
-    desk = Desk()
-    other = desk.new(2)
+@pytest.mark.parametrize("by_account", [False, True])
+def test_orders_of_one_instrument_share_their_listings(by_account):
+    """Two UNKNOWN orders on one instrument share one pair of listings, and both are proved by it. Where one listing has
+    the fills of all instruments, orders of two instruments share it too."""
+    desk = Desk(replace(CAPABILITIES, fills_by_account=by_account))
+    other = desk.new(2, instrument=J if by_account else I)
     desk.orders.timed_out(other.cl_ord_id, desk.now)
     desk.resolver.see(other, desk.now)
     asked = []
@@ -498,15 +503,42 @@ def test_orders_of_one_instrument_share_their_listings():
             asked.append(type(item))
             match item:
                 case QueryOrder():
-                    desk.resolver.absent(OrderAbsent(A, I, item.cl_ord_id), desk.now, desk.now)
+                    desk.resolver.absent(OrderAbsent(A, item.instrument, item.cl_ord_id), desk.now, desk.now)
                 case ListOpenOrders():
                     desk.list_reply("open_orders", "empty", item, 0)
                 case ListFills():
+                    assert item.instrument == ("" if by_account else I)
                     desk.list_reply("fills", "empty", item, item.since_ns)
                 case ProvedAbsent():
                     verdicts.append(item.cl_ord_id)
+                    desk.orders.absent(item.cl_ord_id, desk.now)
     assert verdicts == [desk.order.cl_ord_id, other.cl_ord_id]
-    assert asked.count(ListOpenOrders) == asked.count(ListFills) == 1
+    assert asked.count(ListOpenOrders) == 1 + by_account
+    assert asked.count(ListFills) == 1
+
+
+def test_a_listing_for_the_account_that_fails_is_asked_for_again():
+    """Without it an order of any instrument has no proof; the next one comes after a second."""
+    desk = Desk(replace(CAPABILITIES, fills_by_account=True))
+    other = desk.new(2, instrument=J)
+    desk.orders.timed_out(other.cl_ord_id, desk.now)
+    desk.resolver.see(other, desk.now)
+    listed, verdicts = [], []
+    while desk.resolver.due_ns < T0 + 60 * S:
+        for item in desk.tick():
+            match item:
+                case QueryOrder():
+                    desk.resolver.absent(OrderAbsent(A, item.instrument, item.cl_ord_id), desk.now, desk.now)
+                case ListOpenOrders():
+                    desk.list_reply("open_orders", "empty", item, 0)
+                case ListFills():
+                    listed.append(desk.now)
+                    desk.list_reply("fills", "failed" if len(listed) < 3 else "empty", item, item.since_ns)
+                case ProvedAbsent():
+                    verdicts.append(item.cl_ord_id)
+    assert len(listed) == 3
+    assert all(later - earlier >= S for earlier, later in pairwise(listed))
+    assert sorted(verdicts) == sorted([desk.order.cl_ord_id, other.cl_ord_id])
 
 
 class Venue:
@@ -532,11 +564,11 @@ class Venue:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 1 << 30))
-def test_against_a_lagging_lossy_venue_no_order_is_called_absent_that_lives(seed):
+@given(st.integers(0, 1 << 30), st.booleans())
+def test_against_a_lagging_lossy_venue_no_order_is_called_absent_that_lives(seed, by_account):
     """Whatever is lost or late: a verdict is true, and once the venue works again there is one."""
     venue = Venue(random.Random(seed))
-    desk = Desk(tif=venue.tif)
+    desk = Desk(replace(CAPABILITIES, fills_by_account=by_account), tif=venue.tif)
     name = desk.order.cl_ord_id
     healthy = T0 + 20 * S
     while desk.resolver.due_ns < T0 + 200 * S and not desk.order.done:
@@ -570,7 +602,7 @@ def test_against_a_lagging_lossy_venue_no_order_is_called_absent_that_lives(seed
                 case ListOpenOrders():
                     desk.listing("open_orders", *[desk.report(order_id="7")] * (exists and not ended), sent=sent)
                 case ListFills():
-                    desk.listing("fills", *fills, sent=sent, since_ns=item.since_ns)
+                    desk.listing("fills", *fills, sent=sent, since_ns=item.since_ns, instrument=item.instrument)
     if venue.arrives == NEVER:
         assert desk.order.status is OrdStatus.REJECTED
     elif venue.ends < NEVER and (venue.tif is Tif.IOC or desk.order.done):
