@@ -142,10 +142,18 @@ class Requests:
 
     def ask(self, link: Link, what: What, now_ns: int) -> None:
         """Have ``what`` done for ``link``'s session, now or as soon as tokens allow. A command that waits already is
-        not done twice: services ask again for as long as a ban may last."""
+        not done twice: services ask again for as long as a ban may last. Of two listings of fills that differ in their
+        beginning the longer one is asked for."""
         venue = link.spec.venue
-        if not isinstance(what, Ask) and any(one.what == what for one in self._waiting.get(venue, ())):
-            return
+        for one in () if isinstance(what, Ask) else self._waiting.get(venue, ()):
+            if isinstance(what, ListFills) and isinstance(one.what, ListFills):
+                since_ns = min(what.since_ns, one.what.since_ns)
+                longer = replace(what, since_ns=since_ns)
+                if longer == replace(one.what, since_ns=since_ns):
+                    one.what = longer
+                    return
+            elif one.what == what:
+                return
         not_before = what.not_before_ns if isinstance(what, Ask) else 0
         self._enqueue(what, link, max(not_before, now_ns), 0)
         self._pump(venue, now_ns)

@@ -85,10 +85,15 @@ class _Row:
         self.flows: list[tuple[int, int]] = []
         """The newest movements as (venue time, units), ascending by time, at most ``_RECENT``."""
 
+    def has(self, exch_ns: int) -> bool:
+        """Whether the total contains a movement of this venue time, although it was not booked: the opening balance
+        had it, or the newest report, which has it, equals the total."""
+        if not self.opened or not exch_ns:
+            return False
+        return exch_ns <= self.opened_ns or (exch_ns < self.since_ns and not self.differs_ns)
+
     def move(self, units: int, exch_ns: int) -> None:
-        """Add one movement. One from before the opening is ignored: the opening balance includes it."""
-        if self.opened and 0 < exch_ns <= self.opened_ns:
-            return
+        """Add one movement."""
         flows = self.flows
         place = len(flows)
         while exch_ns and place and flows[place - 1][0] > exch_ns:
@@ -227,8 +232,9 @@ class Ledger:
         """Book a fill once, by (account, instrument, side, trade_id). Returns False for a repeated one. The side is in
         the key because a self-trade gives two fills with one trade id.
 
-        A fill from before the account's opening (``exch_ns``) counts in the PnL but not in the total, which already
-        includes it. ``external``: a fill of a foreign order; it changes the total but not the PnL.
+        A fill counts in the PnL but not in the total if the total already includes it: it is from before the account's
+        opening (``exch_ns``), or a report that has it equals our total. That is so for all assets of the fill or for
+        none, because they move together. ``external``: a fill of a foreign order; it changes the total but not the PnL.
         """
         key = (fill.account, fill.instrument, fill.side, fill.trade_id)
         if key in self._booked or key in self._booked_before:
@@ -250,10 +256,11 @@ class Ledger:
                     traded[instrument.quote] = traded.get(instrument.quote, 0) + abs(paid)
         position = (fill.account, fill.instrument)
         self._positions[position] = self._positions.get(position, 0) + qty
-        for asset, units in flows.items():
-            if not units:
-                continue
-            self._row(fill.account, asset).move(units, fill.exch_ns)
+        moved = [(asset, units, self._row(fill.account, asset)) for asset, units in flows.items() if units]
+        old = any(row.has(fill.exch_ns) for _, _, row in moved)
+        for asset, units, row in moved:
+            if not old:
+                row.move(units, fill.exch_ns)
             if external:
                 self._externals[fill.account, asset] = self._externals.get((fill.account, asset), 0) + units
             else:

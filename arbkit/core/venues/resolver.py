@@ -45,7 +45,10 @@ _FAILED_LIST_NS = 1_000 * _MS
 _AGAIN_NS = 100 * _MS
 """Delay between the two not-found replies of a proof, so that they do not come from the same state of one replica."""
 _ANSWER_NS = 5_000 * _MS
-"""A question without any reply is repeated after this time (``Requests`` reports ``NoAnswer`` much sooner)."""
+"""A query without any reply is repeated after this time (``Requests`` reports ``NoAnswer`` much sooner)."""
+_PAGES_NS = 60_000 * _MS
+"""The same for a listing: its pages may wait for tokens, and asking again would begin with the first one. ``Requests``
+and the session tell each end of it."""
 _OVERDUE_NS = 400 * _MS
 """An IOC order, or an order with a cancel request, whose end is not reported for this long is queried."""
 _GRACE_NS = 300 * _MS
@@ -337,7 +340,7 @@ class Resolver:
             kind = ListOpenOrders if case.not_open_ns == NEVER else ListFills
             at = max(at, self._listed_after(case, kind) + 1)
         asked_ns = self._lists.get((kind, self._scope(kind, case.order.intent.instrument)))
-        return kind, at if asked_ns is None else max(at, asked_ns + _ANSWER_NS)
+        return kind, at if asked_ns is None else max(at, asked_ns + _PAGES_NS)
 
     def _listed_after(self, case: _Case, kind: type[ListOpenOrders | ListFills]) -> int:
         """Only a listing sent after this moment counts for clause 3 or 4."""

@@ -110,6 +110,24 @@ def test_a_command_that_waits_is_not_queued_twice(kit):
     assert len(asked(rig, "QueryOrder q")) == 2
 
 
+def test_a_listing_that_waits_is_made_longer(kit):
+    """A listing of fills is asked for again with another beginning (the venue's clock moved): one is sent, with the
+    earliest. Another instrument is another listing."""
+    venue = kit.venue("aa", trade=False)
+    sessions = []
+    rig = kit.rig(venue, kit.venue("bb")).boot()
+    rest = rig.desk.venues["aa"].rest
+    encode = rest.session.encode
+    rest.session.encode = lambda what, now_ns: sessions.append(what) or encode(what, now_ns)
+    rig.say("aa.public", RateReport(venue="aa", bucket="*", until_ns=rig.now + S))
+    for since_ns, instrument in ((500, A), (300, A), (400, A), (200, "aa:ETH-USDT")):
+        one = ListFills(account="aa:main", instrument=instrument, since_ns=since_ns)
+        rig.desk.requests.ask(rest, one, rig.now)
+    rig.run(1.5)
+    listed = [what[0] for what in sessions if isinstance(what, list) and isinstance(what[0], ListFills)]
+    assert [(one.instrument, one.since_ns) for one in listed] == [(A, 300), ("aa:ETH-USDT", 200)]
+
+
 def test_read_is_given_up_after_six_tries_with_growing_delays(kit):
     """Then its session gets one ``NoAnswer`` with the status; the delays double, with jitter."""
     rig = kit.rig(kit.venue("aa"), kit.venue("bb")).boot()

@@ -272,6 +272,77 @@ def test_what_moved_before_the_run_began_is_in_an_opening_without_a_time(first: 
     assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (6, 990)
 
 
+def test_a_fill_that_an_equal_report_has_is_not_added_again() -> None:
+    """A manual trade between the start of a process and its first balances is listed a minute later. A report that has
+    it equalled our total, so the total has it too; a deposit of the other asset meanwhile changes nothing of that."""
+    ledger = Ledger()
+    ledger.began(ACCOUNT, 1_000)
+    ledger.balance(bal("BTC", "5", recv_ns=1))
+    ledger.balance(bal("USDT", "1000", recv_ns=1))
+    ledger.balance(bal("BTC", "5", recv_ns=2), since_ns=2_000)
+    ledger.balance(bal("USDT", "1500", recv_ns=2), since_ns=2_000)
+    hand = make_fill("hand", Side.BUY, "1", "10", exch_ns=1_100)
+    assert ledger.fill(hand, BTC_USDT, external=True)
+    assert [(one.asset, one.drift) for one in ledger.drifts(10, 0)] == [("USDT", Dec(500))]
+    assert ledger.total(ACCOUNT, "BTC") == 5
+    later = make_fill("later", Side.BUY, "1", "10", exch_ns=2_100)
+    ledger.fill(later, BTC_USDT)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (6, 990)
+
+
+def test_a_fill_that_a_report_has_and_our_total_lacks_is_added() -> None:
+    """The report differs until the fill comes, however old it is then."""
+    ledger = opened()
+    ledger.balance(bal("BTC", "2", recv_ns=2), since_ns=2_000)
+    ledger.balance(bal("USDT", "990", recv_ns=2), since_ns=2_000)
+    assert len(ledger.drifts(10, 0)) == 2
+    ledger.fill(make_fill("late", Side.BUY, "1", "10", exch_ns=1_100), BTC_USDT)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (2, 990)
+    assert ledger.drifts(10, 0) == []
+
+
+@given(st.data())
+def test_totals_agree_at_the_end_whatever_comes_late(data: st.DataObject) -> None:
+    """Trades before and after the opening reach the ledger in any order, or late; reports have what moved before them.
+    Once all fills and a last report are there, both totals are the venue's; only what moved between the start of the
+    process and its opening balances may need the report for it."""
+    trades = data.draw(
+        st.lists(
+            st.tuples(st.integers(1, 100), st.sampled_from(Side), st.integers(1, 5)),
+            max_size=8,
+            unique_by=lambda one: one[0],
+        )
+    )
+    opens = data.draw(st.integers(1, 100))
+    looks = sorted({opens, *data.draw(st.lists(st.integers(opens, 200), max_size=4))})
+    made = [
+        (at, make_fill(f"t{at}", side, str(qty), "10", exch_ns=at))
+        for at, side, qty in sorted(trades, key=lambda one: one[0])
+    ]
+    told = sorted((data.draw(st.integers(max(at, opens), 210)), at, fill) for at, fill in made)
+
+    def true(until: int) -> tuple[int, int]:
+        signed = [int(fill.qty) * (1 if fill.side is Side.BUY else -1) for at, fill in made if at <= until]
+        return 1_000 + sum(signed), 100_000 - 10 * sum(signed)
+
+    ledger = Ledger()
+    began = data.draw(st.integers(0, opens))
+    ledger.began(ACCOUNT, began)
+    for now in range(1, 230):
+        for at, _, fill in told:
+            if at == now:
+                ledger.fill(fill, BTC_USDT)
+        if now in looks or now == 225:
+            for asset, amount in zip(("BTC", "USDT"), true(now), strict=True):
+                ledger.balance(bal(asset, str(amount), recv_ns=now, snapshot=True), since_ns=now if now > opens else 0)
+    drifts = ledger.drifts(230, 0)
+    assert not drifts or any(began < at <= opens for at, _ in made)
+    for drift in drifts:
+        ledger.external(ACCOUNT, drift.asset, drift.drift)
+    btc, usdt = true(1_000)
+    assert (ledger.total(ACCOUNT, "BTC"), ledger.total(ACCOUNT, "USDT")) == (btc, usdt)
+
+
 def test_an_asset_that_the_listing_lacks_opens_with_zero() -> None:
     """What is bought afterwards can be sold before any balance report names it."""
     ledger = Ledger()
