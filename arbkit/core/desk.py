@@ -666,8 +666,7 @@ class Desk:
         elif kind is OrderAbsent:
             self.tracker.absent(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns)
         elif kind is Listing:
-            for known in self.tracker.listing(self.venues[link.spec.venue], out, sent_ns or now_ns, now_ns):
-                self.engine.changed(known, now_ns)
+            self.reported.listing(link, out, sent_ns or now_ns, now_ns)
         elif kind is Trade:
             if link.books is self.market:  # an heir tells what the old connection tells too
                 self.callbacks.traded(out, now_ns)

@@ -27,6 +27,7 @@ from arbkit.core.types import (
     ClockSample,
     FeeUpdate,
     InstrumentUpdate,
+    Listing,
     OrderUpdate,
     OrdStatus,
     RateReport,
@@ -107,9 +108,18 @@ class Reported:
             self._venues[link.spec.venue].rules_doubted(now_ns)
         elif update.reason is RejectReason.CLOCK:
             self._venues[link.spec.venue].clock_doubted(now_ns)
+        self._known(update, now_ns)
+
+    def _known(self, update: OrderUpdate, now_ns: int) -> None:
         known = self._tracker.report(update, now_ns)
         if known is not None:
             self._engine.changed(known, now_ns)
+
+    def listing(self, link: Link, listing: Listing, sent_ns: int, now_ns: int) -> None:
+        """One row after the other: a deal must not see that an order is complete before it has counted the fills."""
+        for update in listing.updates:
+            self._known(update, now_ns)
+        self._tracker.listed(self._venues[link.spec.venue], listing, sent_ns, now_ns)
 
     def balance(self, link: Link, report: Balance, now_ns: int) -> None:
         venue = self._venues[link.spec.venue]

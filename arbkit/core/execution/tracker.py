@@ -180,12 +180,11 @@ class Tracker:
         venue.moved()
         venue.resolver.absent(event, sent_ns, now_ns)
 
-    def listing(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> list[Known]:
-        """Open orders or fills. ``sent_ns``: when the request that this answers was sent. A list of several pages says
-        when its first one was: what changed since then may be missing."""
+    def listed(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> None:
+        """Open orders or fills, each of which was passed to ``report``. ``sent_ns``: when the request that this answers
+        was sent. A list of several pages says when its first one was: what changed since then may be missing."""
         venue.moved()
         sent_ns = listing.sent_ns or sent_ns
-        known = [self.report(update, now_ns) for update in listing.updates]
         venue.resolver.listed(listing, sent_ns, now_ns)
         if listing.kind == "fills" and listing.complete:
             venue.fills_ns[listing.instrument] = max(sent_ns, venue.fills_ns.get(listing.instrument, 0))
@@ -195,7 +194,6 @@ class Tracker:
                 venue.orders_failed = 0
                 venue.list_orders_ns = now_ns + LIST_EVERY_NS if resting else NEVER
             venue.readiness.orders_listed(sent_ns)
-        return [one for one in known if one is not None]
 
     def _reconcile(self, venue: Venue, listing: Listing, sent_ns: int, now_ns: int) -> bool:
         """Resting orders missing from a complete list have ended unheard: ask for their end. True while any rest."""

@@ -15,6 +15,7 @@ from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.journal import decode
 from arbkit.core.types import (
     CancelOrder,
+    Listing,
     Mode,
     NewOrder,
     OrderUpdate,
@@ -361,6 +362,31 @@ def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
     rig.say("aa.private", OrderUpdate(instrument=A, order_id="2", trade_id="2", **foreign))
     assert rig.desk.counters.alarms["foreign_order"] == 2
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D(11)
+
+
+def test_a_deal_counts_all_fills_of_a_listing_before_it_closes(rig):
+    """Two fills in one listing, and without the second, tiny one the legs would be equal to a dust: no fill is late."""
+    bought, sold = rig.trade()
+    rig.fill(sold)
+    rig.say("aa.private", rig.report(bought, OrdStatus.FILLED, order_id="v1", cum_qty=D("0.1")))
+    parts = [
+        rig.report(
+            bought,
+            OrdStatus.PARTIALLY_FILLED,
+            order_id="v1",
+            last_qty=D(qty),
+            last_px=D("100.2"),
+            trade_id=f"t{number}",
+            fee=D(0),
+            fee_asset="USDT",
+            source="poll",
+        )
+        for number, qty in enumerate(("0.09999", "0.00001"))
+    ]
+    rig.say("aa.public", Listing(account="aa:main", kind="fills", instrument=A, updates=parts, recv_ns=rig.now))
+    assert rig.desk.counters.alarms["late_fill"] == 0
+    assert [one["outcome"] for one in rig.log.of("deal.closed")] == ["hedged"]
+    assert rig.order(bought).filled_qty == D("0.1")
 
 
 def test_late_fill_of_a_closed_deal_reopens_it(rig):
