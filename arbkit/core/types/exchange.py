@@ -30,6 +30,8 @@ class RateLimit(Struct, frozen=True, gc=False):
     bucket: str
     limit: int
     window_ns: int
+    decays: bool = False
+    """The venue's counter goes down evenly, by ``limit`` in ``window_ns``: what it says is used comes back so."""
 
 
 class LinkSpec(Struct, frozen=True, gc=False, kw_only=True):

@@ -32,10 +32,11 @@ _PERCENT = {lane: round(lane.value * 100) for lane in Lane}
 class _Window:
     """The grants of one limit in the last ``span_ns``."""
 
-    __slots__ = ("declared", "grain_ns", "grants", "held", "limit", "span_ns", "used")
+    __slots__ = ("decays", "declared", "grain_ns", "grants", "held", "limit", "span_ns", "used")
 
     def __init__(self, limit: RateLimit) -> None:
         self.declared = limit.limit
+        self.decays = limit.decays
         self.limit = limit.limit
         self.span_ns = limit.window_ns + min(limit.window_ns // 10, _MARGIN_NS)
         self.grain_ns = limit.window_ns // _GRAINS
@@ -57,6 +58,16 @@ class _Window:
             grants.append((first, now_ns, before + units))
         else:
             grants.append((now_ns, now_ns, units))
+
+    def told(self, used: int, now_ns: int) -> None:
+        """The venue has counted more than we did."""
+        if not self.decays:
+            self.add(used - self.used, now_ns)
+            return
+        self.used = min(used, self.limit)
+        began_ns = now_ns - self.span_ns
+        times = [began_ns + number * self.span_ns // self.limit for number in range(1, self.used + 1)]
+        self.grants = deque((at_ns, at_ns, 1) for at_ns in times)
 
     def ready_ns(self, units: int, own: int, percent: int, now_ns: int) -> int:
         """When ``units`` fit into ``percent`` of the limit. ``own`` of them were reserved before; for them the whole
@@ -190,7 +201,7 @@ class Throttle:
         if report.limit and len(windows) == 1:
             window.limit = report.limit
         if report.used is not None and report.used > window.used:
-            window.add(report.used - window.used, now_ns)
+            window.told(report.used, now_ns)
 
     def headroom(self, now_ns: int) -> dict[str, float]:
         """Fraction left per used bucket (of its tightest window; 0.0 while closed)."""

@@ -47,8 +47,8 @@ class Kraken:
     )
     rate_limits: Sequence[kit.RateLimit] = (
         # by pair, over WebSocket and REST together: up to 60, less 1 each second (the lowest tier)
-        kit.RateLimit("trading", 60, 60 * kit.S),
-        kit.RateLimit("calls", 20, 40 * kit.S),  # by key: up to 20, less 0.5 each second
+        kit.RateLimit("trading", 60, 60 * kit.S, decays=True),
+        kit.RateLimit("calls", tables.CALLS_MOST, 40 * kit.S, decays=True),  # by key: up to 20, less 0.5 each second
         kit.RateLimit("public", 1, kit.S),
         kit.RateLimit("connections", 150, 600 * kit.S),  # above it the address is banned for 10 minutes
     )

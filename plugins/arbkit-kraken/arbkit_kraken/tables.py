@@ -19,6 +19,8 @@ from arbkit_kraken.verdicts import VERDICTS, coded
 
 ORDER_WINDOW_NS = 5 * kit.S
 """``deadline`` of orders without one of their own. It is also Kraken's default for orders over WebSocket."""
+CALLS_MOST = 20
+"""Of the counter of REST calls (Intermediate)."""
 NO_SESSION = "ESession:Invalid session"
 PAUSES = kit.Pauses(window_ns=5 * kit.S)
 """After a throttle: "a few seconds" (guide "spot-rest-ratelimits"). Kraken sends HTTP 200 with it."""
@@ -353,12 +355,15 @@ _THROTTLED = re.compile(rb"EService: ?Throttled: ?([0-9]{10})(?![0-9])")
 
 
 def usage(context: kit.Context, buckets: Sequence[str], answer: kit.HttpAnswer, now_ns: int) -> list[kit.RateReport]:
-    """``EService: Throttled: <unix time>``, and the lockout after wrong keys."""
+    """``EService: Throttled: <unix time>``, the lockout after wrong keys, and a counter that is full: also with what an
+    earlier process used."""
     until = _THROTTLED.search(answer.body[:400])
     out = []
     if until is not None:
         until_ns = now_ns + max(0, int(until[1]) * kit.S - context.signer.venue_ns(now_ns))
         out += [kit.RateReport(venue="kraken", bucket=name, until_ns=until_ns, recv_ns=now_ns) for name in buckets]
+    if b"EAPI:Rate limit exceeded" in answer.body[:400]:
+        out.append(kit.RateReport(venue="kraken", bucket="calls", used=CALLS_MOST, recv_ns=now_ns))
     if b"EGeneral:Temporary lockout" in answer.body[:400]:
         out.append(kit.RateReport(venue="kraken", bucket="*", until_ns=now_ns + _LOCKOUT_NS, recv_ns=now_ns))
     return out

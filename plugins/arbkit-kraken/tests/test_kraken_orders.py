@@ -286,6 +286,12 @@ def test_throttles_say_until_when() -> None:
     assert ("*", NOW_NS + 900 * S) in [(one.bucket, one.until_ns) for one in reports]
 
 
+def test_a_full_counter_is_told_as_full() -> None:
+    """It may hold what an earlier process used, of which this one knows nothing."""
+    reports = [out for out in rest(OPEN, {}, "EAPI:Rate limit exceeded") if isinstance(out, RateReport)]
+    assert ("calls", 20) in [(one.bucket, one.used) for one in reports]
+
+
 def test_a_cancel_over_rest() -> None:
     (made,) = session(Role.REST).encode([CANCEL], NOW_NS)
     assert form(made) == {"cl_ord_id": OURS}

@@ -123,6 +123,25 @@ def test_a_higher_count_of_the_venue_raises_ours():
     assert throttle.headroom(3 * S)["weight"] == 1.0
 
 
+def test_a_counter_that_goes_down_evenly_comes_back_so():
+    """The venue says that it is full, as after a start: no whole window is waited for, and no request is too early. The
+    judge counts as the venue does."""
+    throttle = Throttle([RateLimit("calls", 20, 40 * S, decays=True)])
+    throttle.take([("calls", 3)], Lane.READ, S)
+    throttle.report(RateReport(venue="v", bucket="calls", used=20), S)
+    counted, at, sent = 20.0, S, []
+    for now in range(S, 61 * S, S // 10):
+        counted, at = max(0.0, counted - (now - at) / S / 2), now
+        if throttle.take([("calls", 1)], Lane.CANCEL, now):
+            counted += 1
+            assert counted <= 20
+            sent.append((now - S) / S)
+    assert 2 <= sent[0] < 3
+    assert len(sent) >= 28
+    throttle.report(RateReport(venue="v", bucket="calls", used=1 << 40), 61 * S)
+    assert throttle.ready_ns([("calls", 1)], Lane.CANCEL, 61 * S) < 64 * S
+
+
 def test_the_venue_names_its_own_limit():
     """A limit reported in a header replaces the declared one."""
     throttle = Throttle([WEIGHT])
