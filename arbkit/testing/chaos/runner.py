@@ -151,6 +151,8 @@ def _through(watched: Watched, seconds: float, report: SeedReport) -> None:
     watched.run_for(STOPPED_S)  # what earlier processes left is told once a second
     # what came from outside, and what a new process opens, shows in a listing of balances
     watched.run_for(LISTED_S, _listed(watched))
+    # a deal that is held tries again from time to time: its order may have left just now
+    watched.run_for(STOPPED_S, lambda: watched.desk.idle)
 
 
 def _listed(watched: Watched) -> Callable[[], bool]:
