@@ -218,6 +218,8 @@ class Change(Struct, frozen=True, gc=False, kw_only=True):
     unclaimed: bool = False
     """A fill without a client id that may be ours: an order of ours on the instrument has no order id yet. Nothing is
     booked; a later listing shows the fill again."""
+    told: bool = False
+    """A foreign order that was reported before, or ended in an earlier run of ours: no news for a person."""
 
 
 def _readable(update: OrderUpdate) -> bool:
@@ -265,6 +267,8 @@ class Orders:
         self._doubts: dict[str, int] = {}
         """Number of UNKNOWN orders per instrument."""
         self._foreign_fills: OrderedDict[tuple[str, Side, str], None] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """The newest foreign orders, by (instrument, order id or client order id)."""
         self._strangers: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Orders that are not in this table, by (instrument, order id): a report named another client order id, a
         poll of the order itself named none, or the journal says that they ended in an earlier run."""
@@ -304,9 +308,11 @@ class Orders:
         return self._conclude(order, RejectReason.GATE, why, now_ns)
 
     def ended(self, orders: Iterable[tuple[str, str]]) -> None:
-        """Orders of earlier runs, by (instrument, order id): nobody needs to be asked whose they are."""
+        """Orders of earlier runs, by (instrument, order id): nobody needs to be asked whose they are, or told of
+        them."""
         for order in orders:
             _remember(self._strangers, order, self.keep)
+            _remember(self._told, order, self.keep)
 
     def absent(self, cl_ord_id: str, now_ns: int) -> Change:
         """The resolver has *proof* that the venue has no such order: REJECTED, or CANCELED if the venue has shown it
@@ -495,16 +501,20 @@ class Orders:
         if not update.cl_ord_id and order not in self._strangers and self._has_unnamed(update.instrument, update.side):
             return Change(order=None, unclaimed=True)
         self.foreign += 1
+        name = (update.instrument, update.order_id or update.cl_ord_id)
+        told = name in self._told
+        if name[1]:
+            _remember(self._told, name, self.keep)
         anomalies: tuple[str, ...] = ()
         if update.cl_ord_id and parse_cl_ord_id(update.cl_ord_id) is not None:
             anomalies = (
                 f"{update.cl_ord_id} has the form of our ids but is not in this table (too old, or of another run)",
             )
         if update.last_qty <= 0 or update.last_px <= 0 or not update.trade_id or update.side is None:
-            return Change(order=None, anomalies=anomalies)
+            return Change(order=None, anomalies=anomalies, told=told)
         key = (update.instrument, update.side, update.trade_id)
         if key in self._foreign_fills:
-            return Change(order=None)
+            return Change(order=None, told=True)
         _remember(self._foreign_fills, key, self.keep)
         fill = Fill(
             account=self.account,
@@ -521,7 +531,7 @@ class Orders:
             maker=update.maker,
             exch_ns=update.exch_ns,
         )
-        return Change(order=None, fills=(fill,), changed=True, anomalies=anomalies)
+        return Change(order=None, fills=(fill,), changed=True, anomalies=anomalies, told=told)
 
     def _has_unnamed(self, instrument: str, side: Side | None) -> bool:
         """Whether an order of ours that may be at the venue has no order id yet."""

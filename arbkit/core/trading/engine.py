@@ -537,19 +537,21 @@ class Engine:
             del self.past[first]
 
     def _foreign(self, change: Change, update: OrderUpdate, now_ns: int) -> None:
-        """An order on our account that is not ours: its fills move our balances and are no gain of ours."""
+        """An order on our account that is not ours: its fills move our balances and are no gain of ours. It is told
+        once, and each fill since the start."""
         for fill in change.fills:
             instrument = self._catalogue.get(fill.instrument)
             if instrument is not None:
                 self._ledger.fill(fill, instrument, external=True)
-        self._counters.alarms["foreign_order"] += 1
-        self._log(
-            "order.foreign",
-            account=update.account,
-            instrument=update.instrument,
-            order_id=update.order_id,
-            anomalies=list(change.anomalies),
-        )
+        if not change.told or any(fill.exch_ns > self._began_ns for fill in change.fills):
+            self._counters.alarms["foreign_order"] += 1
+            self._log(
+                "order.foreign",
+                account=update.account,
+                instrument=update.instrument,
+                order_id=update.order_id,
+                anomalies=list(change.anomalies),
+            )
         if why := another_writer(update, self._ids, self._began_ns):
             self._modes.change(ModeChange("", Mode.REDUCING, why, "another_writer"), now_ns)
 

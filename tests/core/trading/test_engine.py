@@ -13,6 +13,7 @@ from arbkit.core.money.limits import LimitsConfig
 from arbkit.core.orders.deals import Deal, DealLeg, DealState, Outcome
 from arbkit.core.orders.ids import parse_cl_ord_id
 from arbkit.core.orders.journal import decode
+from arbkit.core.orders.records import Booked
 from arbkit.core.types import (
     CancelOrder,
     Listing,
@@ -362,6 +363,24 @@ def test_foreign_order_of_an_unknown_instrument_is_only_told(rig):
     rig.say("aa.private", OrderUpdate(instrument=A, order_id="2", trade_id="2", **foreign))
     assert rig.desk.counters.alarms["foreign_order"] == 2
     assert rig.desk.ledger.totals("aa:main")["BTC"] == D(11)
+
+
+def test_a_foreign_order_is_told_once_and_each_of_its_fills(kit):
+    """A listing repeats it each minute. Orders that an earlier run ended are no news: only a fill of today is."""
+    booked = Booked(account="aa:main", at_ns=1, flows={}, left={}, orders=((A, "old"),))
+    rig = kit.rig(booked=[booked]).boot()
+    row = {"account": "aa:main", "instrument": A, "cl_ord_id": "", "source": "poll", "side": Side.BUY}
+    fill = {"ord_status": OrdStatus.PARTIALLY_FILLED, "last_qty": D(1), "last_px": D(100), "fee": D(0)}
+    early = OrderUpdate(order_id="old", trade_id="t0", exch_ns=rig.now - 3600 * S, **row, **fill)
+    for _ in range(3):
+        rig.say("aa.private", early)
+    assert rig.desk.counters.alarms["foreign_order"] == 0
+    for _ in range(3):
+        rig.say("aa.private", OrderUpdate(order_id="hand", ord_status=OrdStatus.NEW, **row))
+    assert rig.desk.counters.alarms["foreign_order"] == 1
+    for number in (1, 2, 2):
+        rig.say("aa.private", OrderUpdate(order_id="hand", trade_id=f"t{number}", exch_ns=rig.now, **row, **fill))
+    assert rig.desk.counters.alarms["foreign_order"] == 3
 
 
 def test_a_deal_counts_all_fills_of_a_listing_before_it_closes(rig):

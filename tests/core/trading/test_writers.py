@@ -22,10 +22,9 @@ def foreign(rig: Any, cl_ord_id: str = OTHER, status: OrdStatus = OrdStatus.NEW,
         instrument=A,
         cl_ord_id=cl_ord_id,
         ord_status=status,
-        order_id="77",
         side=Side.BUY,
         recv_ns=rig.now,
-        **fields,
+        **{"order_id": "77", **fields},
     )
 
 
@@ -61,9 +60,9 @@ def test_orders_of_earlier_runs_stop_nothing(rig: Any) -> None:
     foreign and no more."""
     rig.run(20)
     rig.say("aa.private", fill(rig, rig.now - 21 * S))
-    rig.say("aa.private", foreign(rig, status=OrdStatus.CANCELED, cum_qty=Decimal(0), exch_ns=rig.now))
-    rig.say("aa.private", foreign(rig, "web-123"))
-    rig.say("aa.private", foreign(rig, ""))
+    rig.say("aa.private", foreign(rig, status=OrdStatus.CANCELED, order_id="78", cum_qty=Decimal(0), exch_ns=rig.now))
+    rig.say("aa.private", foreign(rig, "web-123", order_id="79"))
+    rig.say("aa.private", foreign(rig, "", order_id="80"))
     assert rig.desk.counters.alarms["foreign_order"] == 4
     assert rig.desk.gate.mode() is Mode.ACTIVE
 
