@@ -54,7 +54,7 @@ class Run:
         self.sends = Counter()
 
         def is_order(link, text):
-            """The first frame on the trade link that carries a new client id is the order. In fair weather none is cut."""
+            """The first frame on the trade link that carries a new client id is the order. None in fair weather."""
             if link != f"{venue}.main.trade" or self.watched.now_ns >= self.watched.healed_ns:
                 return False
             new = [one for one in client_ids(text) if one not in self.watched.left]

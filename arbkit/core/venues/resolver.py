@@ -44,6 +44,8 @@ _FAILED_LIST_NS = 1_000 * _MS
 """The least delay after a listing that failed or was cut short."""
 _AGAIN_NS = 100 * _MS
 """Delay between the two not-found replies of a proof, so that they do not come from the same state of one replica."""
+_RARE_NS = 30_000 * _MS
+"""Delay of the next query when both replies of a proof are there: the listings that are missing need the tokens."""
 _ANSWER_NS = 5_000 * _MS
 """A query without any reply is repeated after this time (``Requests`` reports ``NoAnswer`` much sooner)."""
 _PAGES_NS = 60_000 * _MS
@@ -237,7 +239,9 @@ class Resolver:
                 case.next_ns = proof_ns + 1
         elif sent_ns not in case.not_found and len(case.not_found) < 2:
             case.not_found.append(sent_ns)
-            case.next_ns = now_ns + _AGAIN_NS
+            case.next_ns = now_ns + (_RARE_NS if len(case.not_found) == 2 else _AGAIN_NS)
+        elif len(case.not_found) == 2:
+            case.next_ns = now_ns + _RARE_NS
 
     def listed(self, listing: Listing, sent_ns: int, now_ns: int) -> None:
         """A listing arrived that was requested at ``sent_ns``. The order table has processed its updates already."""

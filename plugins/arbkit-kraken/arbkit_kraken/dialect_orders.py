@@ -24,6 +24,10 @@ _AGES: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
 """Guide "spot-ratelimits": what a cancel adds, by the age of the order in seconds."""
 
 
+_TOGETHER_NS: Final = 20 * wire.MS
+"""Nobody has an answer sooner."""
+
+
 class Counter:
     """A counter that goes down by ``decay`` each second. A request that would lift it over ``most`` is refused."""
 
@@ -31,15 +35,18 @@ class Counter:
         self._most = most
         self._decay = decay
         self._levels: dict[str, tuple[int, float]] = {}
+        self._refused_ns = -_TOGETHER_NS
         self.refused = 0
-        """How often it refused."""
+        """How often it refused; requests that came together are one."""
 
     def add(self, key: str, cost: float, now_ns: int) -> bool:
         at_ns, level = self._levels.get(key, (now_ns, 0.0))
         level = max(0.0, level - (now_ns - at_ns) / wire.S * self._decay)
         fits = level + cost <= self._most
         self._levels[key] = now_ns, level + cost if fits else level
-        self.refused += not fits
+        if not fits:
+            self.refused += now_ns - self._refused_ns >= _TOGETHER_NS
+            self._refused_ns = now_ns
         return fits
 
 
