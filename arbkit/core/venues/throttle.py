@@ -32,11 +32,10 @@ _PERCENT = {lane: round(lane.value * 100) for lane in Lane}
 class _Window:
     """The grants of one limit in the last ``span_ns``."""
 
-    __slots__ = ("decays", "declared", "grain_ns", "grants", "held", "limit", "span_ns", "used")
+    __slots__ = ("declared", "grain_ns", "grants", "held", "limit", "span_ns", "used")
 
     def __init__(self, limit: RateLimit) -> None:
         self.declared = limit.limit
-        self.decays = limit.decays
         self.limit = limit.limit
         self.span_ns = limit.window_ns + min(limit.window_ns // 10, _MARGIN_NS)
         self.grain_ns = limit.window_ns // _GRAINS
@@ -44,6 +43,11 @@ class _Window:
         """(first, last, units): the units of an entry count until ``last`` is out of the window."""
         self.used = 0
         self.held = 0
+
+    @property
+    def last_ns(self) -> int:
+        """When units were last used; 0 = none are."""
+        return self.grants[-1][1] if self.grants else 0
 
     def expire(self, now_ns: int) -> None:
         grants = self.grants
@@ -61,26 +65,13 @@ class _Window:
 
     def told(self, used: int, now_ns: int) -> None:
         """The venue has counted more than we did."""
-        if not self.decays:
-            self.add(used - self.used, now_ns)
-            return
-        self.used = min(used, self.limit)
-        began_ns = now_ns - self.span_ns
-        times = [began_ns + number * self.span_ns // self.limit for number in range(1, self.used + 1)]
-        self.grants = deque((at_ns, at_ns, 1) for at_ns in times)
+        self.add(used - self.used, now_ns)
 
     def ready_ns(self, units: int, own: int, percent: int, now_ns: int) -> int:
         """When ``units`` fit into ``percent`` of the limit. ``own`` of them were reserved before; for them the whole
         limit counts."""
         self.expire(now_ns)
-        extra = units - own
-        share = percent * self.limit // 100
-        if extra <= 0:
-            most = self.limit - units
-        elif extra <= share:
-            most = share - self.held - extra
-        else:  # larger than the lane's share: granted only alone, else it would never be sent
-            most = 0 if self.held + extra <= self.limit else -1
+        most = _most(self.limit, self.held, units, own, percent)
         if most < 0:
             # It never fits, or it waits for reserved tokens: when they are released is not known here.
             return NEVER if units > self.limit else now_ns + self.span_ns
@@ -96,6 +87,57 @@ class _Window:
         return at
 
 
+class _Level:
+    """A counter that goes down evenly (``RateLimit.decays``), known by the time at which it will be 0."""
+
+    __slots__ = ("declared", "held", "last_ns", "limit", "span_ns", "unit_ns", "used", "zero_ns")
+
+    def __init__(self, limit: RateLimit) -> None:
+        self.declared = limit.limit
+        self.limit = limit.limit
+        self.span_ns = limit.window_ns
+        self.unit_ns = limit.window_ns // limit.limit
+        self.zero_ns = self.last_ns = 0
+        self.used = 0
+        """At the last look, rounded up."""
+        self.held = 0
+
+    def expire(self, now_ns: int) -> None:
+        self.used = max(0, -((now_ns - self.zero_ns) // self.unit_ns))
+
+    def add(self, units: int, now_ns: int) -> None:
+        self.last_ns = now_ns
+        # requests may arrive closer together than they left
+        self.zero_ns = max(self.zero_ns, now_ns + _MARGIN_NS) + units * self.unit_ns
+        self.expire(now_ns)
+
+    def told(self, used: int, now_ns: int) -> None:
+        """The venue has counted more than we did."""
+        self.zero_ns = now_ns + _MARGIN_NS + min(used, self.limit) * self.unit_ns
+        self.expire(now_ns)
+
+    def ready_ns(self, units: int, own: int, percent: int, now_ns: int) -> int:
+        """As that of ``_Window``."""
+        self.expire(now_ns)
+        most = _most(self.limit, self.held, units, own, percent)
+        if most < 0:
+            return NEVER if units > self.limit else now_ns + self.span_ns
+        return max(now_ns, self.zero_ns - most * self.unit_ns)
+
+
+def _most(limit: int, held: int, units: int, own: int, percent: int) -> int:
+    """How many units may be used before so many more fit into ``percent`` of the limit; less than 0 = they never fit.
+    ``own`` of them were reserved before; for them the whole limit counts."""
+    extra = units - own
+    share = percent * limit // 100
+    if extra <= 0:
+        return limit - units
+    if extra <= share:
+        return share - held - extra
+    # larger than the lane's share: granted only alone, else it would never be sent
+    return 0 if held + extra <= limit else -1
+
+
 class Throttle:
     """The buckets of one venue. The costs of one request are all granted, or none is.
 
@@ -107,7 +149,7 @@ class Throttle:
         self._limits: dict[str, list[RateLimit]] = {}
         for limit in limits:
             self._limits.setdefault(limit.bucket, []).append(limit)
-        self._windows: dict[str, list[_Window]] = {}
+        self._windows: dict[str, list[_Window | _Level]] = {}
         self._holds: dict[int, dict[str, int]] = {}
         self._closed: dict[str, int] = {}
         """Bucket -> until when the venue accepts nothing."""
@@ -215,7 +257,7 @@ class Throttle:
             rooms[name] = room
         return rooms
 
-    def _find(self, name: str) -> list[_Window]:
+    def _find(self, name: str) -> list[_Window | _Level]:
         windows = self._windows.get(name)
         if windows is None:
             limits = self._limits.get(name.partition(":")[0])
@@ -223,13 +265,13 @@ class Throttle:
                 raise LocalProtocolError(f"rate bucket {name!r} is in no rate limit of the venue: {list(self._limits)}")
             if len(self._windows) >= _KEYS:
                 self._forget_idle()
-            windows = self._windows[name] = [_Window(limit) for limit in limits]
+            windows = self._windows[name] = [(_Level if limit.decays else _Window)(limit) for limit in limits]
         return windows
 
     def _forget_idle(self) -> None:
         """Drop windows that are equal to a new one. Grants are expired first, because nobody may have asked for a long
         time."""
-        newest = max((w.grants[-1][1] for ws in self._windows.values() for w in ws if w.grants), default=0)
+        newest = max((window.last_ns for windows in self._windows.values() for window in windows), default=0)
         for windows in self._windows.values():
             for window in windows:
                 window.expire(newest)
