@@ -221,6 +221,12 @@ def marked(run: Watched, asset: str) -> Iterator[str]:
         yield f"the profit and loss is {marked:.2f} {asset}, by the venues' ledgers {true:.2f}"
 
 
+def _dear(run: Watched, venue: str) -> bool:
+    """Whether three other venues charge less than half: what a price of theirs is worth here, they take among them."""
+    rates = {name: max(fee.taker for fee in one.fees.values()) for name, one in run.desk.venues.items() if one.fees}
+    return sum(2 * rate < rates.get(venue, _ZERO) for rate in rates.values()) >= 3
+
+
 def alive(run: Watched, plan: ChaosPlan) -> Iterator[str]:
     """In fair weather all venues must trade: a mode, small balances or what is held may be a reason not to."""
     desk = run.desk
@@ -230,7 +236,7 @@ def alive(run: Watched, plan: ChaosPlan) -> Iterator[str]:
         return
     if any(venue.health.returned_ns > run.healed_ns for venue in desk.venues.values()):
         return
-    idle = run.idle_venues()
+    idle = [venue for venue in run.idle_venues() if not _dear(run, venue)]
     if idle and run.fair_edges >= 10:
         missing = {venue: desk.venues[venue].readiness.missing() for venue in idle}
         yield f"no order since the weather ended, in spite of {run.fair_edges} edges: {missing}"
