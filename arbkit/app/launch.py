@@ -219,7 +219,14 @@ def start(
     access = Access(entropy, lambda: clock.now_ns() / 1e9)
     secrets = [*secrets, *access.tokens.values()]
     board = Board(face)
-    writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
+    writer = LogWriter(
+        clock.now_ns,
+        log_to,
+        secrets=secrets,
+        ids={"run": plan.block},
+        sinks=[board],
+        spare=sys.stderr if face is None and isinstance(log_to, LogFile) else None,
+    )
     past = History(folder.path, size, writer) if history else None
     if past is not None:
         writer.pass_to(noted(past))

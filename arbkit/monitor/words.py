@@ -40,7 +40,8 @@ class Words:
     """Knows which links are down, so that it can say when they are back."""
 
     def __init__(self) -> None:
-        self._down: dict[str, int] = {}
+        self._down: dict[str, tuple[int, str]] = {}
+        """Since when, and why at the last try."""
 
     def __call__(self, at_ns: int, event: str, fields: Fields) -> list[Shown]:
         """The lines of an event whose fields are struck already."""
@@ -56,12 +57,13 @@ class Words:
 
     def _told(self, at_ns: int, event: str, fields: Fields) -> Shown | None:
         if event == "link.down":
-            self._down.setdefault(fields["link"], at_ns)
+            since_ns, known = self._down.get(fields["link"], (at_ns, ""))
+            self._down[fields["link"]] = since_ns, fields["why"]
+            if fields["why"] == known:
+                return None
         if event == "link.ready":
-            down_ns = self._down.pop(fields["link"], None)
-            return (
-                None if down_ns is None else Shown(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down_ns)}")
-            )
+            down = self._down.pop(fields["link"], None)
+            return None if down is None else Shown(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down[0])}")
         if (special := _SPECIAL.get(event)) is not None:
             kind, text = special(fields)
             return Shown(at_ns, kind, text)
@@ -149,6 +151,7 @@ _SAID: dict[str, Text] = {
     "alarm.journal": (ALARM, "the journal cannot be written: open deals are finished, then the run ends: {why}"),
     "alarm.late_fill": (ALARM, "late fill: {side} {qty} {instrument}; its deal goes on"),
     "alarm.leftover": (ALARM, "left over: {what}"),
+    "alarm.log": (ALARM, "the log cannot be written, trading goes on: {why}"),
     "alarm.nothing_tradable": (ALARM, "{why}"),
     "basis.over": (NOTE, "{pair}: the standing edge has closed"),
     "basis.standing": (NOTE, "{pair}: the edge is a standing one: {why}"),

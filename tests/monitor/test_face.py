@@ -313,6 +313,21 @@ def test_the_sentences_use_what_the_log_has() -> None:
     assert not words._SAID.keys() & set(unsaid)
 
 
+def test_a_link_that_stays_down_is_told_when_the_reason_changes() -> None:
+    """Not at each try: ten links of a venue that is away are not a screen full of lines."""
+    board = Board()
+    for second, why in enumerate(["gone", "refused", "refused", "refused"]):
+        board(NOON + second * SECOND, "link.down", {"link": "okx.public.0", "why": why, "retry_ms": 34.0 * second})
+    board(NOON + 9 * SECOND, "link.ready", {"link": "okx.public.0"})
+    board(NOON + 10 * SECOND, "link.down", {"link": "okx.public.0", "why": "refused", "retry_ms": 5.0})
+    assert [told.text for told in board.watched(0).lines] == [
+        "okx.public.0 down: gone; dialled again in 0 ms",
+        "okx.public.0 down: refused; dialled again in 34 ms",
+        "okx.public.0 is back, 9.0 s",
+        "okx.public.0 down: refused; dialled again in 5 ms",
+    ]
+
+
 def test_no_name_is_cut_in_a_table() -> None:
     """On 80 columns every word of `arbkit adapters list` stands whole, as in a pipe."""
     piped = subprocess.run([ARBKIT, "adapters", "list"], capture_output=True, text=True, check=True).stdout

@@ -74,7 +74,7 @@ class Reasons:
         if one.reason == "venue":
             missing = {
                 name: self._venues[name].readiness.missing()
-                for name in venues
+                for name in sorted(set(venues))
                 if name in self._venues and not self._may(name)
             }
             return replace(one, text="; ".join(f"{name}: {', '.join(why)}" for name, why in missing.items()))
