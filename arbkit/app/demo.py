@@ -13,6 +13,7 @@ import tempfile
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from arbkit.app import target
@@ -89,12 +90,10 @@ def run(
     faults = default_script(venues, seconds)
     if not as_json:
         text = (
-            f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n"
-            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
-            f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
-            "protocol.\n"
+            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted edges and {len(faults)} "
+            "faults; orders go over real sockets, signed, in each venue's own protocol."
         )
-        show(filled(text, sys.stdout))
+        show(filled(f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n{fill(text, 78)}\n", sys.stdout))
     face = None if as_json else Face(sys.stdout, Clock().now_ns)
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,

@@ -286,8 +286,7 @@ def start(
             ending = runner.run(
                 _main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face, linked)
             )
-        if tape is not None and tape.failure:
-            log("run.capture", file=capture, why=tape.failure)
+        watch.tell_tape()
         code = exit_code(desk, ending)
         notes.end(ending, code, run_ns, clock.now_ns())
     finally:

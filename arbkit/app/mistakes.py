@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,7 +18,7 @@ from arbkit.config.load import Config, VenueConfig, credentials
 from arbkit.config.reader import Reader
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Exchange
-from arbkit.core.types import Ask, AskKind, Catalogue, rest_link
+from arbkit.core.types import Ask, AskKind, Catalogue, VenueSettings, rest_link
 from arbkit.core.venues.signer import LocalSigner
 from arbkit.plugins.distributions import found, normal_name
 from arbkit.plugins.registry import Registry
@@ -50,12 +51,15 @@ def venues(config: Config, reader: Reader, registry: Registry, *, live: bool) ->
         if name not in registry.exchanges:
             _not_loaded(name, config, reader)
             continue
+        exchange = None
         try:
             made[name] = exchange = registry.exchange(name)(venue.settings)
-            if live:
-                _key(name, venue, exchange, reader)
         except ConfigError as error:
             _wrong(reader, ("venues", name), error)
+            with suppress(ConfigError):  # its keys are told at once too
+                exchange = registry.exchange(name)(VenueSettings())
+        if live and exchange is not None:
+            _key(name, venue, exchange, reader)
     return made
 
 

@@ -228,7 +228,7 @@ def line(told: Shown, width: int = 0) -> str:
     return "\n".join([f"{clock(told.at_ns)} {_head(told.deal)}", *(f"{'':<9}{_leg(leg)}" for leg in told.deal.legs)])
 
 
-_STYLES, _SIDES = 7, 3
+_STYLES, _SIDES = 7, 4
 """Ways to write a deal on one line, and those of them that say buy and sell."""
 
 
@@ -253,8 +253,8 @@ def _fitted(deal: ClosedDeal, style: int) -> str:
     one = len(symbols) == 1
     ordered = deal.legs if venue and not one else sorted(deal.legs, key=lambda leg: leg["side"])
     legs = [_leg(leg, style, symbol=not one, venue=not venue) for leg in ordered]
-    unusual = "" if style > 4 or (style and deal.outcome == "hedged") else deal.outcome  # the next line says why
-    where = (" > " if style > 3 else " ").join(legs) or "nothing filled"
+    unusual = "" if style > 2 or (style and deal.outcome == "hedged") else deal.outcome  # the next line says why
+    where = (" > " if style > 4 else " ").join(legs) or "nothing filled"
     ms = f"{deal.ms:.0f} ms" if deal.ms < 10_000 else f"{deal.ms / 1000:.0f} s"
     if style:
         ms = ms.replace(" ", "")
@@ -273,7 +273,7 @@ def _fitted(deal: ClosedDeal, style: int) -> str:
 
 def _leg(leg: Mapping[str, str], style: int = 0, *, symbol: bool = True, venue: bool = True) -> str:
     at, _, name = leg["instrument"].partition(":")
-    px = _short(leg["px"], (10, 8, 6, 6, 5, 5, 4)[style], tiny=style > 3)
+    px = _short(leg["px"], (10, 8, 6, 6, 6, 5, 4)[style], tiny=style > 4)
     what = "" if style >= _SIDES else f"{leg['side']} {leg['qty'] + ' ' if style == 0 else ''}"
     return f"{what}{at + ' ' if venue else ''}{name + ' ' if symbol else ''}{px}"
 

@@ -207,6 +207,15 @@ def test_a_deal_is_one_line_of_80_columns(
     assert line(told, 200).count("0.00123456") == 2
 
 
+def test_what_was_bought_goes_before_words_that_the_next_line_has() -> None:
+    legs = [
+        {"side": "buy", "instrument": "binance:BTC-USDT", "qty": "0.00486", "px": "61701.93"},
+        {"side": "sell", "instrument": "okx:BTC-USDT", "qty": "0.00485", "px": "61828.61"},
+    ]
+    told = Shown(NOON, "deal", deal=ClosedDeal(legs, {"USDT": "0.0077"}, "completed", 166.0))
+    assert lines(told, 80) == ["12:00:00 BTC-USDT buy binance 61701.9 sell okx 61828.6 +0.01 USDT 166ms"]
+
+
 NAMES = ("binance", "cryptocom", "bitstamp", "coinbase", "okx")
 
 

@@ -130,7 +130,7 @@ class Readiness:
         self._settle()
 
     def missing(self) -> list[str]:
-        """What is missing, in words for a person; empty = ready. If it is stopped only that: the rest follows from it."""
+        """What is missing, in words for a person; empty = ready. Of one that is stopped only that."""
         if self._stopped:
             return [f"stopped: {self._stopped}"]
         words: list[str] = []
