@@ -22,8 +22,8 @@ _MOST = 12
 
 def exit_code(desk: Desk, ending: Ending) -> int:
     """0 ok, 1 a strategy or the journal failed, 2 one could not begin, 3 a key was refused (also after deals: the
-    account is out until a new start), 4 no venue reached, 5 risk stop, 6 something unresolved, held or open, 130 ended by
-    a second stop with nothing left."""
+    account is out until a new start), 4 no venue reached, 5 risk stop, 6 something unresolved, held or open, 130 ended
+    by a second stop with nothing left."""
     if desk.unresolved() or desk.held() or desk.interrupted.waiting or desk.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:

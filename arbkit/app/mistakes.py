@@ -99,12 +99,13 @@ def _key(name: str, venue: VenueConfig, exchange: Exchange, reader: Reader) -> N
         keys = credentials(name, venue)
     except CredentialsError:
         return  # told already, at its line
-    signer = _Probe(keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(), encoding=keys.encoding)
     try:
+        signer = _Probe(keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(), encoding=keys.encoding)
         session = exchange.session(rest_link(exchange.venue, f"{name}:{venue.account}"), Catalogue(), signer)
         session.encode(Ask(kind=AskKind.BALANCES), 1)
     except CredentialsError as error:
         reader.wrong(("venues", name, "secret"), _PLACED.sub(r"\2", str(error)), credentials=True)
+        return
     except Exception:  # a plugin that needs more than this shows it in the run
         return
     if signer.asked and not keys.passphrase:
