@@ -240,8 +240,8 @@ def test_a_mistake_in_the_configuration(line: str, tmp_path: Path, capsys: pytes
 def test_one_mistake_hides_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A venue that cannot be made for its endpoints tells each of them, and its missing passphrase; a number that may
-    be left out is called a number."""
+    """A venue that cannot be made for its endpoints tells each of them, its missing passphrase and its unset key; a
+    number that may be left out is called a number."""
     file = tmp_path / "arbkit.toml"
     file.write_text(
         'mode = "live"\ndistributions = ["arbkit-okx"]\napi.port = "x"\n'
@@ -249,10 +249,11 @@ def test_one_mistake_hides_no_other(
         '[venues.okx.endpoints]\nrset = "https://a.b"\nws_pubic = "wss://a.b"\n'
     )
     file.chmod(0o600)
-    monkeypatch.setenv("K", "the key that it has")
+    monkeypatch.delenv("K", raising=False)
     with pytest.raises(SystemExit):
         cli.main(["config", "check", "--live", "--config", str(file)])
     told = [text.partition(f"{file}:")[2] for text in capsys.readouterr().err.splitlines()[1:]]
+    assert told.pop(2) == "5: venues.okx.key: the variable K is not set (also venues.okx.secret)"
     assert told == [
         "3: api.port: expected a whole number, got text",
         "4: venues.okx.passphrase: is missing: this venue signs with one",

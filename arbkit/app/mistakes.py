@@ -19,7 +19,7 @@ from arbkit.config.reader import Reader
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Exchange
 from arbkit.core.types import Ask, AskKind, Catalogue, VenueSettings, rest_link
-from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.venues.signer import AnyKey, LocalSigner
 from arbkit.plugins.distributions import found, normal_name
 from arbkit.plugins.registry import Registry
 
@@ -94,31 +94,40 @@ def _not_loaded(name: str, config: Config, reader: Reader) -> None:
 
 
 def _key(name: str, venue: VenueConfig, exchange: Exchange, reader: Reader) -> None:
-    """The secret has its encoding; there is a passphrase if the venue signs with one."""
+    """There is a passphrase if the venue signs with one, also where no key can be read yet; the secret has its
+    encoding."""
+    probe = _Probe()
+    _sign(name, venue, exchange, probe)
+    if probe.asked and not venue.passphrase:
+        reader.wrong(("venues", name, "passphrase"), "is missing: this venue signs with one", credentials=True)
     try:
         keys = credentials(name, venue)
     except CredentialsError:
         return  # told already, at its line
     try:
-        signer = _Probe(keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(), encoding=keys.encoding)
-        session = exchange.session(rest_link(exchange.venue, f"{name}:{venue.account}"), Catalogue(), signer)
-        session.encode(Ask(kind=AskKind.BALANCES), 1)
+        _sign(name, venue, exchange, keys.signer())
     except CredentialsError as error:
         reader.wrong(("venues", name, "secret"), _PLACED.sub(r"\2", str(error)), credentials=True)
-        return
+
+
+def _sign(name: str, venue: VenueConfig, exchange: Exchange, signer: LocalSigner) -> None:
+    """Sign one request, which is sent nowhere. Raises ``CredentialsError``."""
+    try:
+        session = exchange.session(rest_link(exchange.venue, f"{name}:{venue.account}"), Catalogue(), signer)
+        session.encode(Ask(kind=AskKind.BALANCES), 1)
+    except CredentialsError:
+        raise
     except Exception:  # a plugin that needs more than this shows it in the run
         return
-    if signer.asked and not keys.passphrase:
-        reader.wrong(("venues", name, "passphrase"), "is missing: this venue signs with one", credentials=True)
 
 
-class _Probe(LocalSigner):
+class _Probe(AnyKey):
     """Notes whether the passphrase was asked for."""
 
     __slots__ = ("asked",)
 
-    def __init__(self, key: str, secret: str, passphrase: str, *, encoding: str) -> None:
-        super().__init__(key, secret, passphrase, encoding=encoding)
+    def __init__(self) -> None:
+        super().__init__()
         self.asked = False
 
     def passphrase(self, signed: str = "") -> str:
