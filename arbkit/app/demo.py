@@ -18,7 +18,7 @@ from typing import Any
 
 from arbkit.app import target
 from arbkit.app.browser import open_link
-from arbkit.app.ending import gain, last_line
+from arbkit.app.ending import gain, last_line, not_traded
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
@@ -178,7 +178,7 @@ def _verdict(
     )
     text += "".join(f"\n  {one}" for one in differences)
     if not line["deals"]:
-        text += "".join(f"\n  {name} was not traded: {why}" for name, why in line["idle"].items())
+        text += "".join(f"\n{one}" for one in not_traded(line))
         text += "\nNo deal was made." if own else "\nNo deal was made, so the run counts as failed."
     last(text)
     return code

@@ -13,7 +13,7 @@ from arbkit.core.runtime.supervisor import Ending
 from arbkit.core.types import Mode, plain
 from arbkit.monitor.words import amounts
 
-__all__ = ["exit_code", "gain", "last_line", "last_words"]
+__all__ = ["exit_code", "gain", "last_line", "last_words", "not_traded"]
 
 
 _MOST = 12
@@ -100,6 +100,16 @@ def _skipped(desk: Desk) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def not_traded(line: Mapping[str, Any]) -> list[str]:
+    """Why the pairs of ``last_line`` were not traded: each reason once."""
+    told: dict[str, list[str]] = {}
+    for name, why in line["idle"].items():
+        told.setdefault(why, []).append(name)
+    lines = [f"  {_pairs(names)} not traded: {why}" for why, names in list(told.items())[:_MOST]]
+    more = sum(len(names) for names in list(told.values())[_MOST:])
+    return [*lines, *[f"  and {more} pairs more"] * bool(more)]
+
+
 def _pairs(names: list[str]) -> str:
     """One pair, or one as an example and how many more."""
     return f"{names[0]} was" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more pairs were"
@@ -130,12 +140,7 @@ def last_words(
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")
     if not line["deals"]:
-        told: dict[str, list[str]] = {}
-        for name, why in line["idle"].items():
-            told.setdefault(why, []).append(name)
-        lines += [f"  {_pairs(names)} not traded: {why}" for why, names in list(told.items())[:_MOST]]
-        more = sum(len(names) for names in list(told.values())[_MOST:])
-        lines += [f"  and {more} pairs more"] * bool(more)
+        lines += not_traded(line)
     if code == 5:
         lines.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
     for order in desk.unresolved():
