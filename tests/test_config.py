@@ -244,6 +244,20 @@ def test_live_without_keys_is_a_credentials_error(tmp_path: Path, monkeypatch: p
         config.load(write(tmp_path, 'mode = "live"\ndistributions = ["x"]\n[venues.binance]\n'), env={}, live=True)
 
 
+def test_a_vault_that_does_not_open_is_one_mistake(tmp_path: Path) -> None:
+    """Of all keys that are in it, and they are named."""
+    vault = f"vault:{tmp_path}/vault"
+    text = (
+        LIVE.replace("env:B_KEY", f"{vault}#key").format(secret=tmp_path).replace(f"file:{tmp_path}", f"{vault}#secret")
+    )
+    with pytest.raises(BadCredentials) as caught:
+        config.load(write(tmp_path, text), env={}, live=True)
+    head, told = str(caught.value).splitlines()
+    assert head == "1 mistake in the configuration:"
+    assert f"venues.binance.key: there is no vault {tmp_path}/vault" in told
+    assert told.endswith(" (also venues.binance.secret)")
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604])
 def test_a_key_file_that_others_can_read_says_the_chmod(tmp_path: Path, mode: int) -> None:
     """0600 and nothing wider; the text is the command to run."""

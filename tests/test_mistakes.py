@@ -210,7 +210,7 @@ KEYS = {
     'venue: movable = { BTC = "yes" }': "venues.binance.movable.BTC: expected true or false, got text",
     "venue: endpoint.rest = 'https://a.b'": "venues.binance.endpoint: is not a configuration key, did you mean "
     "'endpoints'?",
-    "venue: endpoints.ws_pubilc = 'wss://a.b'": "venues.binance.endpoints.ws_pubilc: no such endpoint; "
+    "venue: endpoints.ws_pubilc = 'wss://a.b'": "venues.binance.endpoints.ws_pubilc: no such endpoint, "
     "did you mean 'ws_public'?",
     "limits: max_order_notinal = 3": "limits.max_order_notinal: is not a configuration key, did you mean "
     "'max_order_notional'?",
@@ -235,6 +235,31 @@ def test_a_mistake_in_the_configuration(line: str, tmp_path: Path, capsys: pytes
     assert ended.value.code == 2
     (told,) = capsys.readouterr().err.splitlines()[1:]
     assert told.partition(f"{file}")[2].lstrip("0123456789:") == f" {KEYS[line]}" or told == f"  {KEYS[line]}"
+
+
+def test_one_mistake_hides_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue that cannot be made for its endpoints tells each of them, its missing passphrase and its unset key; a
+    number that may be left out is called a number."""
+    file = tmp_path / "arbkit.toml"
+    file.write_text(
+        'mode = "live"\ndistributions = ["arbkit-okx"]\napi.port = "x"\n'
+        '[venues.okx]\nkey = "env:K"\nsecret = "env:K"\n'
+        '[venues.okx.endpoints]\nrset = "https://a.b"\nws_pubic = "wss://a.b"\n'
+    )
+    file.chmod(0o600)
+    monkeypatch.delenv("K", raising=False)
+    with pytest.raises(SystemExit):
+        cli.main(["config", "check", "--live", "--config", str(file)])
+    told = [text.partition(f"{file}:")[2] for text in capsys.readouterr().err.splitlines()[1:]]
+    assert told.pop(2) == "5: venues.okx.key: the variable K is not set (also venues.okx.secret)"
+    assert told == [
+        "3: api.port: expected a whole number, got text",
+        "4: venues.okx.passphrase: is missing: this venue signs with one",
+        "8: venues.okx.endpoints.rset: no such endpoint, did you mean 'rest'?",
+        "9: venues.okx.endpoints.ws_pubic: no such endpoint, did you mean 'ws_public'?",
+    ]
 
 
 def test_a_run_without_venues_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

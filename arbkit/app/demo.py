@@ -13,11 +13,12 @@ import tempfile
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from arbkit.app import target
 from arbkit.app.browser import open_link
-from arbkit.app.ending import gain, last_line
+from arbkit.app.ending import gain, last_line, not_traded
 from arbkit.app.installed import installed
 from arbkit.app.launch import Finished, start
 from arbkit.app.plan import make_exchanges
@@ -89,12 +90,10 @@ def run(
     faults = default_script(venues, seconds)
     if not as_json:
         text = (
-            f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n"
-            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted\n"
-            f"edges and {len(faults)} faults; orders go over real sockets, signed, in each venue's own\n"
-            "protocol.\n"
+            f"The venues ({', '.join(venues)}) are simulated on this machine, with planted edges and {len(faults)} "
+            "faults; orders go over real sockets, signed, in each venue's own protocol."
         )
-        show(filled(text, sys.stdout))
+        show(filled(f"arbkit demo: {what}, {seconds:g} s, seed {seed}.\n{fill(text, 78)}\n", sys.stdout))
     face = None if as_json else Face(sys.stdout, Clock().now_ns)
     with (
         tempfile.TemporaryDirectory(prefix="arbkit-demo-") as folder,
@@ -179,7 +178,7 @@ def _verdict(
     )
     text += "".join(f"\n  {one}" for one in differences)
     if not line["deals"]:
-        text += "".join(f"\n  {name} was not traded: {why}" for name, why in line["idle"].items())
+        text += "".join(f"\n{one}" for one in not_traded(line))
         text += "\nNo deal was made." if own else "\nNo deal was made, so the run counts as failed."
     last(text)
     return code

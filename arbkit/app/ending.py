@@ -13,21 +13,22 @@ from arbkit.core.runtime.supervisor import Ending
 from arbkit.core.types import Mode, plain
 from arbkit.monitor.words import amounts
 
-__all__ = ["exit_code", "gain", "last_line", "last_words"]
+__all__ = ["exit_code", "gain", "last_line", "last_words", "not_traded"]
 
 
 _MOST = 12
-"""So many pairs are told why they were not traded."""
+"""So many reasons are told why pairs were not traded."""
 
 
 def exit_code(desk: Desk, ending: Ending) -> int:
-    """0 ok, 1 a strategy or the journal failed, 2 one could not begin, 3 credentials, 4 no venue reached, 5 risk stop,
-    6 something unresolved, held or open, 130 ended by a second stop with nothing left."""
+    """0 ok, 1 a strategy or the journal failed, 2 one could not begin, 3 a key was refused (also after deals: the
+    account is out until a new start), 4 no venue reached, 5 risk stop, 6 something unresolved, held or open, 130 ended
+    by a second stop with nothing left."""
     if desk.unresolved() or desk.held() or desk.interrupted.waiting or desk.reducing.told() or not desk.idle:
         return 6
     if ending is Ending.CUT:
         return 130
-    if desk.counters.alarms["credentials"] and not desk.engine.legs_sent:
+    if desk.counters.alarms["credentials"]:
         return 3
     if not any(venue.catalogued for venue in desk.venues.values()):
         return 4
@@ -99,6 +100,21 @@ def _skipped(desk: Desk) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def not_traded(line: Mapping[str, Any]) -> list[str]:
+    """Why the pairs of ``last_line`` were not traded: each reason once."""
+    told: dict[str, list[str]] = {}
+    for name, why in line["idle"].items():
+        told.setdefault(why, []).append(name)
+    lines = [f"  {_pairs(names)} not traded: {why}" for why, names in list(told.items())[:_MOST]]
+    more = sum(len(names) for names in list(told.values())[_MOST:])
+    return [*lines, *[f"  and {more} pairs more"] * bool(more)]
+
+
+def _pairs(names: list[str]) -> str:
+    """One pair, or one as an example and how many more."""
+    return f"{names[0]} was" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more pairs were"
+
+
 def _brief(name: str, left: Mapping[str, str], asset: str) -> str:
     """What is left of an asset, to four digits."""
     qty = plain(Decimal(f"{Decimal(left['qty']):.4g}"))
@@ -124,9 +140,7 @@ def last_words(
         reasons = ", ".join(f"{count} {reason}" for reason, count in line["skipped"].items())
         lines.append(f"  skipped: {reasons}")
     if not line["deals"]:
-        told = list(line["idle"].items())
-        lines += [f"  {name} was not traded: {why}" for name, why in told[:_MOST]]
-        lines += [f"  and {len(told) - _MOST} pairs more" for _ in told[_MOST : _MOST + 1]]
+        lines += not_traded(line)
     if code == 5:
         lines.append(f"  stopped by a risk limit: {desk.gate.why() or desk.gate.killed}")
     for order in desk.unresolved():
@@ -143,6 +157,10 @@ def last_words(
         for left in desk.interrupted.waiting
     ]
     lines += [f"  left over: {text}" for text in desk.reducing.told()]
+    if code == 3:
+        lines.append(
+            "  A key is refused: replace it or its rights, try it with `arbkit keys test`, then run this again."
+        )
     if code == 6:
         lines.append("  Run the same command again: it reads the journal, resolves orders and goes on with held deals.")
     outcomes = ", ".join(f"{count} {name}" for name, count in line["outcomes"].items()) or "none"

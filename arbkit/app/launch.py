@@ -219,7 +219,14 @@ def start(
     access = Access(entropy, lambda: clock.now_ns() / 1e9)
     secrets = [*secrets, *access.tokens.values()]
     board = Board(face)
-    writer = LogWriter(clock.now_ns, log_to, secrets=secrets, ids={"run": plan.block}, sinks=[board])
+    writer = LogWriter(
+        clock.now_ns,
+        log_to,
+        secrets=secrets,
+        ids={"run": plan.block},
+        sinks=[board],
+        spare=sys.stderr if face is None and isinstance(log_to, LogFile) else None,
+    )
     past = History(folder.path, size, writer) if history else None
     if past is not None:
         writer.pass_to(noted(past))
@@ -279,8 +286,7 @@ def start(
             ending = runner.run(
                 _main(desk, runtime, watch, notes, seconds, metrics_port, writer, beside, server, face, linked)
             )
-        if tape is not None and tape.failure:
-            log("run.capture", file=capture, why=tape.failure)
+        watch.tell_tape()
         code = exit_code(desk, ending)
         notes.end(ending, code, run_ns, clock.now_ns())
     finally:

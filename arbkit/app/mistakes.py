@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,8 +18,8 @@ from arbkit.config.load import Config, VenueConfig, credentials
 from arbkit.config.reader import Reader
 from arbkit.core.errors import ConfigError, CredentialsError
 from arbkit.core.protocols import Exchange
-from arbkit.core.types import Ask, AskKind, Catalogue, rest_link
-from arbkit.core.venues.signer import LocalSigner
+from arbkit.core.types import Ask, AskKind, Catalogue, VenueSettings, rest_link
+from arbkit.core.venues.signer import AnyKey, LocalSigner
 from arbkit.plugins.distributions import found, normal_name
 from arbkit.plugins.registry import Registry
 
@@ -50,12 +51,15 @@ def venues(config: Config, reader: Reader, registry: Registry, *, live: bool) ->
         if name not in registry.exchanges:
             _not_loaded(name, config, reader)
             continue
+        exchange = None
         try:
             made[name] = exchange = registry.exchange(name)(venue.settings)
-            if live:
-                _key(name, venue, exchange, reader)
         except ConfigError as error:
             _wrong(reader, ("venues", name), error)
+            with suppress(ConfigError):  # its keys are told at once too
+                exchange = registry.exchange(name)(VenueSettings())
+        if live and exchange is not None:
+            _key(name, venue, exchange, reader)
     return made
 
 
@@ -90,30 +94,40 @@ def _not_loaded(name: str, config: Config, reader: Reader) -> None:
 
 
 def _key(name: str, venue: VenueConfig, exchange: Exchange, reader: Reader) -> None:
-    """The secret has its encoding; there is a passphrase if the venue signs with one."""
+    """There is a passphrase if the venue signs with one, also where no key can be read yet; the secret has its
+    encoding."""
+    probe = _Probe()
+    _sign(name, venue, exchange, probe)
+    if probe.asked and not venue.passphrase:
+        reader.wrong(("venues", name, "passphrase"), "is missing: this venue signs with one", credentials=True)
     try:
         keys = credentials(name, venue)
     except CredentialsError:
         return  # told already, at its line
-    signer = _Probe(keys.key.reveal(), keys.secret.reveal(), keys.passphrase.reveal(), encoding=keys.encoding)
+    try:
+        _sign(name, venue, exchange, keys.signer())
+    except CredentialsError as error:
+        reader.wrong(("venues", name, "secret"), _PLACED.sub(r"\2", str(error)), credentials=True)
+
+
+def _sign(name: str, venue: VenueConfig, exchange: Exchange, signer: LocalSigner) -> None:
+    """Sign one request, which is sent nowhere. Raises ``CredentialsError``."""
     try:
         session = exchange.session(rest_link(exchange.venue, f"{name}:{venue.account}"), Catalogue(), signer)
         session.encode(Ask(kind=AskKind.BALANCES), 1)
-    except CredentialsError as error:
-        reader.wrong(("venues", name, "secret"), _PLACED.sub(r"\2", str(error)), credentials=True)
+    except CredentialsError:
+        raise
     except Exception:  # a plugin that needs more than this shows it in the run
         return
-    if signer.asked and not keys.passphrase:
-        reader.wrong(("venues", name, "passphrase"), "is missing: this venue signs with one", credentials=True)
 
 
-class _Probe(LocalSigner):
+class _Probe(AnyKey):
     """Notes whether the passphrase was asked for."""
 
     __slots__ = ("asked",)
 
-    def __init__(self, key: str, secret: str, passphrase: str, *, encoding: str) -> None:
-        super().__init__(key, secret, passphrase, encoding=encoding)
+    def __init__(self) -> None:
+        super().__init__()
         self.asked = False
 
     def passphrase(self, signed: str = "") -> str:

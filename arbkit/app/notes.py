@@ -53,7 +53,8 @@ class Notes:
             return
         desk, asset = self._desk, self._desk.setup.limits.asset
         run = desk.ledger.marked(desk.prices.last, asset)
-        self._history.tell(Marked(at_ns=now_ns, asset=asset, gain=desk.audit.gain, run=run))
+        gain = desk.ledger.at_least(desk.prices.last, asset)
+        self._history.tell(Marked(at_ns=now_ns, asset=asset, gain=gain, run=run))
         for account in desk.orders:
             changed = {
                 held: total

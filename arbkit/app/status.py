@@ -60,6 +60,7 @@ class Watch:
         self._looks = 0
         self._held = 0
         self._waited = 0
+        self._torn = False
         self._pairs = PairLog(desk, log)
         self._show = show
         self.painter = Painter(desk, kind, began_ns)
@@ -70,6 +71,7 @@ class Watch:
             await asyncio.sleep(LOOK_S)
             self.look()
             self.tell_held()
+            self.tell_tape()
             self._log.look(self._desk, self._runtime.clock.now_ns())
             self.paint()
             if self._runtime.stops:
@@ -121,6 +123,13 @@ class Watch:
             for deal in held:
                 self._log("deal.held", deal=deal.id, pair=deal.pair, why=deal.why)
         self._held = self._held + 1 if held else 0
+
+    def tell_tape(self) -> None:
+        """Once, if the tape cannot be written."""
+        tape = self._runtime.tape
+        if tape is not None and tape.failure and not self._torn:
+            self._torn = True
+            self._log("run.capture", file=str(tape.path), why=tape.failure)
 
     def tell_waits(self) -> None:
         """At the first check after a stop, and then every ``WAITS_LOOKS``."""

@@ -66,8 +66,11 @@ def _look(live: bool, config_file: str | None) -> Iterator[Finding]:
     yield from state.state(config.state.path)
     if loaded is None:
         return
-    if config.metrics.port and not state.running(config.state.path / config.mode):
-        yield from machine.metrics_port(config.metrics.port)
+    if not state.running(config.state.path / config.mode):
+        if config.metrics.port:
+            yield from machine.port("metrics", config.metrics.port)
+        if config.api.port:
+            yield from machine.port("api", config.api.port, config.api.bind)
     yield from setup.limits(config)
     strategy, told = setup.made(config, registry, signed=live or config.mode == "live")
     yield from told

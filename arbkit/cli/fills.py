@@ -18,9 +18,10 @@ from arbkit.history.views import FillRow
 def command(asked: Question, deal: int | None) -> int:
     """List the fills of a running or stopped desk, with their fees. A fill of 0 only brings a fee."""
     columns = ("time", "instrument", "side", ">qty", ">price", ">fee", "asset")
+    what = "fills" if deal is None else f"fills of a deal {deal}"
     with read.open_history(asked.folder) as history:
         print_rows(
-            asked, read.fills(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, "fills")
+            asked, read.fills(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, what)
         )
     return 0
 

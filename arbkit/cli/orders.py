@@ -18,9 +18,10 @@ from arbkit.history.views import OrderRow
 def command(asked: Question, deal: int | None) -> int:
     """List the orders of a running or stopped desk. An order without a status is open, or its end is not known."""
     columns = ("time", "instrument", "purpose", "side", ">qty", ">limit", ">filled", "status")
+    what = "orders" if deal is None else f"orders of a deal {deal}"
     with read.open_history(asked.folder) as history:
         print_rows(
-            asked, read.orders(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, "orders")
+            asked, read.orders(history, asked.span, deal=deal), columns, _row, lambda: nothing(history, asked, what)
         )
     return 0
 

@@ -158,7 +158,7 @@ def _asked(
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--since is not before --until")
     form = "csv" if as_csv else "json" if as_json else "table"
-    span = Span(symbol=symbol, venue=venue, limit=limit or 0)
+    span = Span(symbol=symbol.upper(), venue=venue.lower(), limit=limit or 0)
     if limit is None and form == "table":
         span = msgspec.structs.replace(span, limit=SHOWN)
     if since is not None:

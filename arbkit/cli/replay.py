@@ -64,6 +64,9 @@ def _tape(recording: Path, strategy: str | None, as_json: bool) -> int:
         emit(found)
     else:
         show("\n".join(f"{name:<14}  {value}" for name, value in found.items()))
+    if found.get("recorded_hash") == "":
+        say("the tape ends before its run did (a full disk, a killed process): there is no hash to compare with")
+        return USAGE
     if not found["same"]:
         say("the commands differ from those of the run: different code, a different strategy, or a bug")
     return OK if found["same"] else BUG

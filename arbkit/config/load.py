@@ -57,6 +57,7 @@ NO_KEYS = ("ARBKIT_CONFIG", "ARBKIT_RECORDINGS", "ARBKIT_SPEED", "ARBKIT_VAULT_F
 of the vault is read."""
 DEFAULT_FILE = "arbkit.toml"
 _SECRETS = ("key", "secret", "passphrase")
+_ENDPOINTS = ("rest", "ws_public", "ws_private", "ws_trade")
 
 
 class VenueConfig(Struct, frozen=True, kw_only=True):
@@ -358,6 +359,7 @@ def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
         for name in venues:
             if name not in config.venues:
                 reader.wrong(("same", asset), f"names {name!r}; the venues are {', '.join(config.venues) or 'none'}")
+    unread: dict[str, list[tuple[str, ...]]] = {}
     for name, venue in config.venues.items():
         for asset, amount in venue.balances.items():
             if amount < 0:
@@ -373,10 +375,16 @@ def _check(config: Config, reader: Reader, live: bool, signed: bool) -> None:
             reference = getattr(venue, field)
             if reference and not is_reference(reference):
                 continue
-            if live and (found := _check_secret(reader, name, field, reference)):
+            if live and (found := _check_secret(reader, name, field, reference, unread)):
                 secrets.append(found)
         for field, url in venue.endpoints.items():
+            if field not in _ENDPOINTS:
+                reader.unknown(("venues", name, "endpoints", field), _ENDPOINTS, "no such endpoint")
+                continue
             _check_url(reader, ("venues", name, "endpoints", field), url, venue, signed, secrets)
+    for text, paths in unread.items():
+        also = f" (also {', '.join('.'.join(path) for path in paths[1:])})" if paths[1:] else ""
+        reader.wrong(paths[0], text + also, credentials=True)
     if live and config.mode != "live":
         reader.wrong(("mode",), 'is "paper": --live needs mode = "live" in the configuration too')
     if signed and not config.distributions:
@@ -398,8 +406,11 @@ def _check_ca_file(file: str, reader: Reader, signed: bool) -> None:
         reader.wrong(("ca_file",), str(error))
 
 
-def _check_secret(reader: Reader, name: str, field: str, reference: str) -> str:
-    """The secret; "" = there is none."""
+def _check_secret(
+    reader: Reader, name: str, field: str, reference: str, unread: dict[str, list[tuple[str, ...]]]
+) -> str:
+    """The secret; "" = there is none. ``unread``: by the reason, the keys that cannot be read. A vault that does not
+    open is one mistake, not one for each key."""
     path = ("venues", name, field)
     if not reference:
         if field != "passphrase":
@@ -408,7 +419,7 @@ def _check_secret(reader: Reader, name: str, field: str, reference: str) -> str:
     try:
         return resolve(reference).reveal()
     except CredentialsError as error:
-        reader.wrong(path, str(error), credentials=True)
+        unread.setdefault(str(error), []).append(path)
         return ""
 
 

@@ -131,9 +131,9 @@ def read(path: Path) -> bytes:
         with open(open_own(path, os.O_RDONLY), "rb") as opened:
             data = opened.read(_MOST)
     except ConfigError as error:
-        text = str(error)
-        where = "" if text.startswith(str(path)) else f"{path}: "
-        raise CredentialsError(f"the vault {where}{text}") from None
+        text, own = str(error), f"{path}: "
+        text = f" {text.removeprefix(own)}" if text.startswith(own) else f": {text}"
+        raise CredentialsError(f"the vault {path}{text}") from None
     except OSError as error:
         raise CredentialsError(f"the vault {path} cannot be opened: {error.strerror}") from None
     body, total = data[:-_SUM], data[-_SUM:]

@@ -215,7 +215,7 @@ class Desk:
             log=self.log,
             now_ns=now_ns,
         )
-        self.reasons = Reasons(self.engine, self.gate, self.view, self.venues, self.books)
+        self.reasons = Reasons(self.engine, self.gate, self.limits, self.view, self.venues, self.books)
         self.interrupted = InterruptedDeals(setup.interrupted, self.orders, self.catalogue)
         self.startup = Startup(
             self.venues,

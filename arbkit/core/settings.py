@@ -179,6 +179,7 @@ def in_words(error: Exception, kind: Any) -> str:
         .partition(" value '")[0]
         .replace("`", "")
         .replace("Invalid decimal string", "expected a number")
+        .replace(" | null", "")
     )
     for machine, person in _PERSON.items():
         text = re.sub(rf"\b{machine}\b", person, text)

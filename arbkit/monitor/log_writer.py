@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -30,31 +30,43 @@ Sink = Callable[[int, str, dict[str, Any]], None]
 
 class LogFile:
     """A file of lines that is renamed (``NAME.1``, ``NAME.2``...) when it has ``most_bytes``; ``keep`` old ones stay.
-    Only its owner can read it. Raises ``OSError`` if it cannot be opened."""
+    Only its owner can read it. Raises ``OSError`` if it cannot be opened or written: then the line is not there, also
+    not in part."""
 
     def __init__(self, path: Path, most_bytes: int, keep: int) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._handler = _Private(path, maxBytes=most_bytes, backupCount=keep, encoding="utf-8")
+        self._handler = _Private(path, maxBytes=most_bytes, backupCount=keep)
 
     def write(self, text: str) -> None:
         handler = self._handler
         if handler.shouldRollover(logging.makeLogRecord({"msg": text})):
             handler.doRollover()
-        if handler.stream is not None:
-            handler.stream.write(text)
+        file, data = handler.stream, memoryview(text.encode())
+        size = file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[file.write(data) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
 
     def flush(self) -> None:
-        if self._handler.stream is not None:
-            self._handler.stream.flush()
+        """Nothing waits: see ``_Private``."""
 
     def close(self) -> None:
         self._handler.close()
 
 
 class _Private(RotatingFileHandler):
+    """Without a buffer: what a full disk does not take is lost at once, and does not come back in the middle of a later
+    line or as an error of ``close``."""
+
+    stream: Any
+
     def _open(self) -> Any:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_the_owner)
+        return open(self.baseFilename, "ab", buffering=0, opener=_for_the_owner)
 
 
 def _for_the_owner(path: str, flags: int) -> int:
@@ -63,7 +75,8 @@ def _for_the_owner(path: str, flags: int) -> int:
 
 class LogWriter:
     """The ``core.log.Log`` of a run. ``now_ns`` is the run's clock. ``stream`` None = nothing is written, the events
-    only go to ``sinks``. ``ids``: fields that every line has, as the number of the run."""
+    only go to ``sinks``. ``ids``: fields that every line has, as the number of the run. ``spare`` gets the alarm that
+    ``stream`` cannot be written, where no sink shows it to a person."""
 
     def __init__(
         self,
@@ -73,12 +86,14 @@ class LogWriter:
         secrets: Collection[str] = (),
         ids: Mapping[str, object] | None = None,
         sinks: Sequence[Sink] = (),
+        spare: TextIO | None = None,
         most_waiting: int = 10_000,
         most_bytes: int = 8 << 20,
     ) -> None:
         self._stream = stream
         self._ids = dict(ids or {})
         self._sinks = [*sinks]
+        self._spare = spare
         self._now_ns = now_ns
         self._most = most_waiting
         self._most_bytes = most_bytes
@@ -90,6 +105,8 @@ class LogWriter:
         self._overflowed = 0
         self._failed = 0
         self._reported = 0
+        self._full = False
+        """The last line could not be written."""
         self._thread = threading.Thread(target=self._run, name="arbkit-log", daemon=True)
         self._thread.start()
 
@@ -133,26 +150,48 @@ class LogWriter:
                 item.set()
                 continue
             now_ns, event, fields, size = item
-            if not self._write(now_ns, event, fields):
-                self._failed += 1
+            self._failed += not self._write(now_ns, event, fields)
             self._written += size
-            dropped = self.dropped
-            if dropped > self._reported and self._write(now_ns, "log.dropped", {"count": dropped - self._reported}):
-                self._reported = dropped
+            lost = {"count": self.dropped - self._reported}
+            if lost["count"] and not self._full and self._line(now_ns, "log.dropped", lost):
+                self._reported += lost["count"]
+                self._tell(now_ns, "log.dropped", lost)
 
     def _write(self, now_ns: int, event: str, fields: dict[str, object]) -> bool:
-        """False if writing failed (a full disk, a closed pipe, a field whose ``str`` raises)."""
+        """False if the line is lost: writing failed, or a field whose ``str`` raises."""
         try:
             struck = self._redactor.event(fields)
-            for sink in self._sinks:
-                sink(now_ns, event, struck)
-            if self._stream is not None:
-                line = msgspec.json.encode({"t": _iso(now_ns), "event": event, **self._ids, **struck})
-                self._stream.write(line.decode() + "\n")
-                self._stream.flush()
         except Exception:
             return False
+        self._tell(now_ns, event, struck)
+        return self._line(now_ns, event, struck)
+
+    def _tell(self, now_ns: int, event: str, struck: dict[str, Any]) -> None:
+        for sink in self._sinks:
+            with suppress(Exception):
+                sink(now_ns, event, struck)
+
+    def _line(self, now_ns: int, event: str, struck: dict[str, Any]) -> bool:
+        """False if writing failed (a full disk, a closed pipe), which is told once."""
+        if self._stream is None:
+            return True
+        try:
+            self._put(self._stream, now_ns, event, struck)
+        except Exception as error:
+            told = {"why": getattr(error, "strerror", None) or str(error)}
+            if not self._full:
+                self._full = True
+                self._tell(now_ns, "alarm.log", told)
+                if self._spare is not None:
+                    with suppress(Exception):
+                        self._put(self._spare, now_ns, "alarm.log", told)
+            return False
+        self._full = False
         return True
+
+    def _put(self, stream: TextIO | LogFile, now_ns: int, event: str, struck: dict[str, Any]) -> None:
+        stream.write(msgspec.json.encode({"t": _iso(now_ns), "event": event, **self._ids, **struck}).decode() + "\n")
+        stream.flush()
 
 
 @contextmanager

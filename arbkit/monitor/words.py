@@ -40,7 +40,8 @@ class Words:
     """Knows which links are down, so that it can say when they are back."""
 
     def __init__(self) -> None:
-        self._down: dict[str, int] = {}
+        self._down: dict[str, tuple[int, str]] = {}
+        """Since when, and why at the last try."""
 
     def __call__(self, at_ns: int, event: str, fields: Fields) -> list[Shown]:
         """The lines of an event whose fields are struck already."""
@@ -56,12 +57,13 @@ class Words:
 
     def _told(self, at_ns: int, event: str, fields: Fields) -> Shown | None:
         if event == "link.down":
-            self._down.setdefault(fields["link"], at_ns)
+            since_ns, known = self._down.get(fields["link"], (at_ns, ""))
+            self._down[fields["link"]] = since_ns, fields["why"]
+            if fields["why"] == known:
+                return None
         if event == "link.ready":
-            down_ns = self._down.pop(fields["link"], None)
-            return (
-                None if down_ns is None else Shown(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down_ns)}")
-            )
+            down = self._down.pop(fields["link"], None)
+            return None if down is None else Shown(at_ns, HEALED, f"{fields['link']} is back, {span(at_ns - down[0])}")
         if (special := _SPECIAL.get(event)) is not None:
             kind, text = special(fields)
             return Shown(at_ns, kind, text)
@@ -149,6 +151,7 @@ _SAID: dict[str, Text] = {
     "alarm.journal": (ALARM, "the journal cannot be written: open deals are finished, then the run ends: {why}"),
     "alarm.late_fill": (ALARM, "late fill: {side} {qty} {instrument}; its deal goes on"),
     "alarm.leftover": (ALARM, "left over: {what}"),
+    "alarm.log": (ALARM, "the log cannot be written, trading goes on: {why}"),
     "alarm.nothing_tradable": (ALARM, "{why}"),
     "basis.over": (NOTE, "{pair}: the standing edge has closed"),
     "basis.standing": (NOTE, "{pair}: the edge is a standing one: {why}"),
@@ -225,7 +228,7 @@ def line(told: Shown, width: int = 0) -> str:
     return "\n".join([f"{clock(told.at_ns)} {_head(told.deal)}", *(f"{'':<9}{_leg(leg)}" for leg in told.deal.legs)])
 
 
-_STYLES, _SIDES = 7, 3
+_STYLES, _SIDES = 7, 4
 """Ways to write a deal on one line, and those of them that say buy and sell."""
 
 
@@ -250,8 +253,8 @@ def _fitted(deal: ClosedDeal, style: int) -> str:
     one = len(symbols) == 1
     ordered = deal.legs if venue and not one else sorted(deal.legs, key=lambda leg: leg["side"])
     legs = [_leg(leg, style, symbol=not one, venue=not venue) for leg in ordered]
-    unusual = "" if style > 4 or (style and deal.outcome == "hedged") else deal.outcome  # the next line says why
-    where = (" > " if style > 3 else " ").join(legs) or "nothing filled"
+    unusual = "" if style > 2 or (style and deal.outcome == "hedged") else deal.outcome  # the next line says why
+    where = (" > " if style > 4 else " ").join(legs) or "nothing filled"
     ms = f"{deal.ms:.0f} ms" if deal.ms < 10_000 else f"{deal.ms / 1000:.0f} s"
     if style:
         ms = ms.replace(" ", "")
@@ -270,7 +273,7 @@ def _fitted(deal: ClosedDeal, style: int) -> str:
 
 def _leg(leg: Mapping[str, str], style: int = 0, *, symbol: bool = True, venue: bool = True) -> str:
     at, _, name = leg["instrument"].partition(":")
-    px = _short(leg["px"], (10, 8, 6, 6, 5, 5, 4)[style], tiny=style > 3)
+    px = _short(leg["px"], (10, 8, 6, 6, 6, 5, 4)[style], tiny=style > 4)
     what = "" if style >= _SIDES else f"{leg['side']} {leg['qty'] + ' ' if style == 0 else ''}"
     return f"{what}{at + ' ' if venue else ''}{name + ' ' if symbol else ''}{px}"
 

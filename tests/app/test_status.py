@@ -13,7 +13,10 @@ from arbkit_okx.adapter import Okx
 from arbkit_okx.dialect import OkxDialect
 
 from arbkit import SpreadArb
+from arbkit.app.ending import last_words
 from arbkit.app.status import Watch, waits
+from arbkit.core.runtime.supervisor import Ending
+from arbkit.core.types import Mode
 from arbkit.monitor.picture import Picture
 from arbkit.monitor.redactor import PROCESS
 from arbkit.sim.faults import Fault
@@ -101,3 +104,28 @@ def test_what_a_venue_says_of_itself_is_shown_without_secrets_and_control_charac
     assert [venue.why for venue in pictures[0].venues] == ["", why]
     assert why in pictures[0].idle
     assert all(why in one.text for one in watch.painter.reasons)
+
+
+def test_a_tape_that_ends_early_is_told_at_once_and_once() -> None:
+    """Not at the end of the run: who records for days can make room."""
+    tape: Any = SimpleNamespace(failure="", path="run.tape")
+    runtime: Any = SimpleNamespace(tape=tape)
+    told: list[Any] = []
+    desk: Any = SimpleNamespace()
+    watch = Watch(desk, runtime, lambda event, **fields: told.append((event, fields)))  # type: ignore[arg-type]
+    watch.tell_tape()
+    tape.failure = "the disk is full"
+    watch.tell_tape()
+    watch.tell_tape()
+    assert told == [("run.capture", {"file": "run.tape", "why": "the disk is full"})]
+
+
+def test_pairs_with_the_same_reason_are_one_line() -> None:
+    """The end of a run that traded nothing is no list of the same sentence."""
+    strategy = SpreadArb(symbols=("BTC-USDT", "ETH-USDT"), min_edge=0.02)
+    run = simulate(strategy, {Binance: BinanceDialect, Okx: OkxDialect})
+    run.run_for(5)
+    run.desk.gate.restrict("binance", Mode.REDUCING, "a person asked for it", "person")
+    said = str(last_words(run.desk, Ending.IDLE, 0, {}, as_json=False))
+    told = [text for text in said.splitlines() if "not traded" in text]
+    assert told == ["  binance:BTC-USDT>okx:BTC-USDT and 3 more pairs were not traded: mode: a person asked for it"]

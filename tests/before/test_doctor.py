@@ -192,10 +192,12 @@ def test_a_port_in_use() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        (found,) = machine.metrics_port(port)
+        (found,) = machine.port("metrics", port)
         assert found.level == "warning"
         assert f"127.0.0.1:{port} cannot be opened: Address already in use" in found.text
-    (found,) = machine.metrics_port(port)
+        (found,) = machine.port("api", port, "127.0.0.1")
+        assert found.text.startswith(f"api.port: 127.0.0.1:{port} cannot be opened")
+    (found,) = machine.port("metrics", port)
     assert found.level == "ok"
 
 

@@ -460,12 +460,13 @@ def test_a_tape_is_replayed_and_must_give_the_same_commands(
     assert "differ" in printed.err
 
 
-def stranger_tape(file: Path, target: str) -> str:
+def stranger_tape(file: Path, target: str, *, ends: bool = True) -> str:
     """A tape whose head names this strategy."""
     venue = VenuePlan(venue="okx", account="okx:main", environment="prod", balances={})
     plan = RunPlan(venues=[venue], target=target, params={"symbols": ["BTC-USDT"]})
     tape = TapeWriter(TapeHead(began_ns=1, code="x", seed=1, setup=msgspec.msgpack.encode(plan)))
-    tape.end("ab", 2)
+    if ends:
+        tape.end("ab", 2)
     file.write_bytes(MAGIC + tape.pack(tape.take()))
     return str(file)
 
@@ -499,6 +500,14 @@ def test_a_tape_of_a_registered_strategy_needs_no_name(folder: Path, capsys: pyt
     """An installed strategy is loaded by its registered name."""
     assert run("replay", stranger_tape(folder / "a.tape", "spread")) == 1
     assert "differ" in capsys.readouterr().err
+
+
+def test_a_tape_that_ends_early_is_no_other_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The disk was full or the process was killed: nobody is told to look for a bug."""
+    assert run("replay", stranger_tape(folder / "a.tape", "spread", ends=False)) == 2
+    said = capsys.readouterr().err
+    assert "the tape ends before its run did" in said
+    assert "differ" not in said
 
 
 def test_a_damaged_tape_is_exit_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

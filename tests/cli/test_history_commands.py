@@ -21,7 +21,7 @@ from arbkit.core.orders.records import DealClosed, DealOpened, RunStart
 from arbkit.core.runtime.clock import Clock
 from arbkit.core.runtime.journal_file import JournalFile, StateFolder
 from arbkit.history import schema
-from arbkit.history.diary import Told
+from arbkit.history.diary import Owned, Told
 from arbkit.history.writer import History
 
 S = 1_000_000_000
@@ -111,13 +111,26 @@ def test_filters(run: Run, state: Path) -> None:
         return [row["id"] for row in json.loads(run("deals", "--json", *args)[1])]
 
     assert ids("--venue", "okx", "--limit", "2") == [117, 119]
-    assert ids("--symbol", "1000SATS-USDT", "--limit", "1") == [120]
+    assert ids("--symbol", "1000SATS-USDT", "--limit", "1") == ids("--symbol", "1000sats-usdt", "--limit", "1") == [120]
     assert ids("--venue", "okx", "--symbol", "1000SATS-USDT") == []
     assert ids("--since", "2026-05-29", "--until", "2026-05-29T00:30") == [13, 14]
     assert len(ids("--since", "2026-05-29T00:00+00:00")) == 108
     assert ids("--since", "1d") == []
     assert json.loads(run("alarms", "--json", "--venue", "kraken")[1]) == []
     assert run("deals", "last")[1].startswith("deal      120: nothing (=1+1 is no formula)")
+
+
+def test_what_is_not_there_is_named(run: Run, state: Path) -> None:
+    """A mistyped venue is told with the nearest one, and the number of a deal that there is not. Without ``--since``
+    no balance has a change, so there is no such column."""
+    assert "okex is not in this history; did you mean okx?" in run("balances", "--venue", "okex")[1]
+    assert run("orders", "--deal", "77777")[1] == "no orders of a deal 77777\n"
+    assert run("fills", "--deal", "77777")[1] == "no fills of a deal 77777\n"
+    history = History(state, 0, lambda event, /, **fields: None)
+    history.tell(Owned(at_ns=T0, account="okx:main", totals={"USDT": Decimal(7)}))
+    history.close()
+    assert run("balances")[1].splitlines()[0].split() == ["account", "asset", "total", "as", "of", "(UTC)"]
+    assert "change" in run("balances", "--since", "2026-05-29")[1]
 
 
 @pytest.mark.parametrize(

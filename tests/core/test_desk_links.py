@@ -150,10 +150,14 @@ def test_quarantine_while_dialling_is_not_undone_by_the_connection(rig):
 
 
 def test_refused_credentials_stop_private_links_only(rig):
-    """The venue's books go on; its account does not trade; no further attempts are made with the refused key."""
+    """The venue's books go on; its account does not trade; no further attempts are made with the refused key, and no
+    line says that there are. What the account lacks because of it is no reason of its own."""
     rig.say("aa.private", CredentialsError("bad key"))
     rig.close("aa.private")
     rig.run(0.1)
+    assert [row["link"] for row in rig.log.of("link.refused")] == ["aa.private"]
+    assert rig.log.of("link.down") == []
+    assert rig.desk.venues["aa"].readiness.missing() == ["stopped: bad key"]
     assert rig.desk.links["aa.private"].phase is Phase.CLOSED
     assert rig.desk.links["aa.public"].up
     assert rig.desk.view.book(A) is not None

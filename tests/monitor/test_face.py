@@ -207,6 +207,15 @@ def test_a_deal_is_one_line_of_80_columns(
     assert line(told, 200).count("0.00123456") == 2
 
 
+def test_what_was_bought_goes_before_words_that_the_next_line_has() -> None:
+    legs = [
+        {"side": "buy", "instrument": "binance:BTC-USDT", "qty": "0.00486", "px": "61701.93"},
+        {"side": "sell", "instrument": "okx:BTC-USDT", "qty": "0.00485", "px": "61828.61"},
+    ]
+    told = Shown(NOON, "deal", deal=ClosedDeal(legs, {"USDT": "0.0077"}, "completed", 166.0))
+    assert lines(told, 80) == ["12:00:00 BTC-USDT buy binance 61701.9 sell okx 61828.6 +0.01 USDT 166ms"]
+
+
 NAMES = ("binance", "cryptocom", "bitstamp", "coinbase", "okx")
 
 
@@ -311,6 +320,21 @@ def test_the_sentences_use_what_the_log_has() -> None:
         fields = {name: Value("1.5") for name in re.findall(r"[a-z_]+", names) if name != "or"}
         unsaid += [event for told in Words()(NOON, event, fields) if told.text.startswith(f"{event}:")]
     assert not words._SAID.keys() & set(unsaid)
+
+
+def test_a_link_that_stays_down_is_told_when_the_reason_changes() -> None:
+    """Not at each try: ten links of a venue that is away are not a screen full of lines."""
+    board = Board()
+    for second, why in enumerate(["gone", "refused", "refused", "refused"]):
+        board(NOON + second * SECOND, "link.down", {"link": "okx.public.0", "why": why, "retry_ms": 34.0 * second})
+    board(NOON + 9 * SECOND, "link.ready", {"link": "okx.public.0"})
+    board(NOON + 10 * SECOND, "link.down", {"link": "okx.public.0", "why": "refused", "retry_ms": 5.0})
+    assert [told.text for told in board.watched(0).lines] == [
+        "okx.public.0 down: gone; dialled again in 0 ms",
+        "okx.public.0 down: refused; dialled again in 34 ms",
+        "okx.public.0 is back, 9.0 s",
+        "okx.public.0 down: refused; dialled again in 5 ms",
+    ]
 
 
 def test_no_name_is_cut_in_a_table() -> None:

@@ -6,9 +6,11 @@ import ast
 import io
 import json
 import logging
+import resource
 import threading
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -258,3 +260,52 @@ def test_flush_waits_for_the_lines_and_for_a_reader_that_came_later() -> None:
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["one", "two"]
     assert later == ["two"]
     log.close()
+
+
+@contextmanager
+def small_disk(most: int) -> Iterator[None]:
+    """No file of this process gets larger."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_whole_lines_and_is_told_once(tmp_path: Path) -> None:
+    """Who watches the run gets one line with the reason and one when it is over, not one more for each lost line. The
+    file has no half line, and its end is no error."""
+    file, board, spare = LogFile(tmp_path / "log.jsonl", 10_000, 1), Board(), io.StringIO()
+    log = LogWriter(lambda: NOON, file, sinks=[board], spare=spare)
+    with small_disk(1_000):
+        for i in range(50):
+            log("x", i=i, text="y" * 40)
+        log.flush()
+    log("x", i=50)
+    log.close()
+    with small_disk(file.path.stat().st_size):
+        file.close()
+    rows = [json.loads(text) for text in file.path.read_text().splitlines()]
+    kept = [row["i"] for row in rows if row["event"] == "x"]
+    assert kept == [*range(len(kept) - 1), 50]
+    assert 0 < log.dropped == 51 - len(kept)
+    assert [row["count"] for row in rows if row["event"] == "log.dropped"] == [log.dropped]
+    told = [line(one) for one in board.watched(0).lines if "event" not in one.text and not one.text.startswith("x:")]
+    assert told == [
+        "22:13:20 the log cannot be written, trading goes on: File too large",
+        f"22:13:20 {log.dropped} lines of the log are lost",
+    ]
+    (alarm,) = spare.getvalue().splitlines()
+    assert json.loads(alarm)["event"] == "alarm.log"
+
+
+def test_a_log_on_a_full_disk_ends_without_an_error(tmp_path: Path) -> None:
+    """Nothing is left that has to be written when it is closed."""
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    file = LogFile(tmp_path / "log.jsonl", 10_000, 1)
+    log = LogWriter(lambda: NOON, file)
+    log("x")
+    log.close()
+    file.close()
+    assert log.dropped == 1

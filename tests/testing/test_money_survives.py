@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from arbkit.app.ending import exit_code, last_words
+from arbkit.core.errors import CredentialsError
 from arbkit.core.money.limits import DAY_NS, LimitsConfig
 from arbkit.core.runtime.supervisor import Ending
 from arbkit.core.types import Mode
+from arbkit.core.venues.guard import SessionFault
 from arbkit.strategies import TakerExecutor
 from arbkit.testing.simulated import START_NS
 from tests.testing.lives import Lives
@@ -79,6 +81,24 @@ def test_a_deal_that_trades_off_a_leftover_survives_its_process() -> None:
     assert run.desk.leftovers.of("BTC") == lives.naked
     assert run.desk.counters.deals == {"completed": 1}
     assert exit_code(run.desk, Ending.IDLE) == 0
+
+
+def test_a_key_that_is_refused_after_deals_is_exit_code_3() -> None:
+    """It expired: the account is out until a new start, so who restarts the run must know, also if it traded before.
+    The last words say what to do."""
+    lives = Lives("binance", "bybit")
+    lives.edge("binance", "bybit", 10, 1.0)
+    run = lives.run(LimitsConfig())
+    run.run_for(20)
+    assert run.desk.engine.legs_sent
+    assert exit_code(run.desk, Ending.IDLE) == 0
+    private = next(link for name, link in run.desk.links.items() if name.startswith("bybit") and "private" in name)
+    run.desk.guard.raised.append(SessionFault(private, CredentialsError("bybit refused the key: it has expired")))
+    run.run_for(1)
+    run.stop()
+    assert exit_code(run.desk, Ending.IDLE) == 3
+    told = str(last_words(run.desk, Ending.IDLE, 3, {}, as_json=False))
+    assert "arbkit keys test" in told
 
 
 def test_one_sided_fills_are_not_hedged_and_never_add_up() -> None:

@@ -172,6 +172,31 @@ def test_reasons_that_raise_are_told_and_stop_nothing() -> None:
     assert not run.desk.engine.strategies[0].failed
 
 
+def test_a_cooldown_is_no_reason_when_it_is_over() -> None:
+    """The engine refuses a deal only when one is proposed; the rest that it told is counted down meanwhile."""
+
+    class Own(Strategy):
+        def instruments(self, catalogue: Any) -> Any:
+            self.mine = catalogue.symbol("BTC-USDT")
+            return self.mine
+
+        def decide(self, view: Any, touched: Any, now_ns: int) -> Any:
+            found = best_spread(view, self.mine, touched, now_ns, min_edge=0.0003, max_notional=150.0)
+            return [found] if found else []
+
+    run = simulate(Own(), VENUES, edge_every_s=0)
+    run.run_for(5)
+    pair = "binance:BTC-USDT+okx:BTC-USDT"
+    run.desk.limits._rests[pair] = run.now_ns + 4 * S, "a deal was completed"
+    run.world.plant("BTC-USDT", "binance", "okx", 0.003, run.now_ns + S, S)
+    run.run_for(2)
+    assert told(run)[THERE].reason == "cooldown"
+    run.run_for(1)
+    assert 0 < int(told(run)[THERE].text.partition("another ")[2].split()[0]) <= 1000
+    run.run_for(2)
+    assert told(run) == {}
+
+
 def test_asking_changes_nothing() -> None:
     """A run that is asked all the time sends the same commands as one that never is: a replay is never asked."""
     hashes = []

@@ -18,7 +18,7 @@ from pathlib import Path
 from arbkit.app.doctor.finding import Finding, bad, good, poor
 from arbkit.core.runtime.clock import Clock
 
-__all__ = ["clock", "disk", "files", "metrics_port", "python"]
+__all__ = ["clock", "disk", "files", "port", "python"]
 
 _MIB = 1 << 20
 FREE_LEAST, FREE_GOOD = 64 * _MIB, 1024 * _MIB
@@ -138,19 +138,19 @@ def _sync_ms(folder: Path) -> float:
     return statistics.median(took)
 
 
-def metrics_port(port: int) -> Iterator[Finding]:
-    """Whether the metrics can be served there."""
+def port(area: str, number: int, host: str = "127.0.0.1") -> Iterator[Finding]:
+    """Whether ``metrics`` or ``api`` can be served there."""
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, number))
         except OSError as error:
             yield poor(
-                "metrics",
-                f"metrics.port: 127.0.0.1:{port} cannot be opened: {error.strerror}",
+                area,
+                f"{area}.port: {host}:{number} cannot be opened: {error.strerror}",
                 "if no run of yours serves it, take another port",
             )
             return
-    yield good("metrics", f"127.0.0.1:{port} is free")
+    yield good(area, f"{host}:{number} is free")

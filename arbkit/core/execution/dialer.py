@@ -210,5 +210,6 @@ class Dialer:
         link.watch.closed()
         self._waiting.pop(link.spec.link, None)
         self.settle(link, now_ns)
-        retry_ms = 0.0 if link.dial_ns == NEVER else max(0, link.dial_ns - now_ns) / 1e6
-        self._log("link.down", link=link.spec.link, why=reason, retry_ms=retry_ms)
+        if link.dial_ns < NEVER:  # else why it stays down was told
+            retry_ms = max(0, link.dial_ns - now_ns) / 1e6
+            self._log("link.down", link=link.spec.link, why=reason, retry_ms=retry_ms)

@@ -552,7 +552,6 @@ class Limits:
             return Refusal(
                 "cooldown", f"{pair} is in its cooldown for another {(until - now_ns) // 1_000_000} ms: {why}"
             )
-        del self._rests[pair]
         return None
 
 

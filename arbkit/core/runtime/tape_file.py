@@ -20,6 +20,7 @@ class TapeFile:
     only record of an earlier run, or another run writes it now."""
 
     def __init__(self, path: Path, tape: TapeWriter) -> None:
+        self.path = path
         self.tape = tape
         self.failure = ""
         """Why the recording ended early; "" = no failure."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from arbkit.core.market.book import Book
 from arbkit.core.money.gate import Gate
+from arbkit.core.money.limits import Limits, Refusal
 from arbkit.core.protocols import Explains
 from arbkit.core.trading.engine import Engine
 from arbkit.core.trading.view import DeskView
@@ -30,10 +31,17 @@ class Reasons:
     """``now`` is for once in some seconds: it looks at everything."""
 
     def __init__(
-        self, engine: Engine, gate: Gate, view: DeskView, venues: Mapping[str, Venue], books: Mapping[str, Book]
+        self,
+        engine: Engine,
+        gate: Gate,
+        limits: Limits,
+        view: DeskView,
+        venues: Mapping[str, Venue],
+        books: Mapping[str, Book],
     ) -> None:
         self._engine = engine
         self._gate = gate
+        self._limits = limits
         self._view = view
         self._venues = venues
         self._books = books
@@ -58,8 +66,8 @@ class Reasons:
                 text = f"reasons() raised {type(error).__name__}: {error}"
                 found.append(Idle(instruments=[running.name], reason="fault", text=text))
         told = {_pair(one) for one in found}
-        for pair, (at_ns, refusal) in self._engine.refusals.items():
-            if pair not in told and now_ns - at_ns < _RECENT_NS:
+        for pair in self._engine.refusals:
+            if pair not in told and (refusal := self._refusal(pair, now_ns)) is not None:
                 found.append(Idle(instruments=pair.split("+"), reason=refusal.rule, text=refusal.text))
         return found
 
@@ -74,16 +82,22 @@ class Reasons:
         if one.reason == "venue":
             missing = {
                 name: self._venues[name].readiness.missing()
-                for name in venues
+                for name in sorted(set(venues))
                 if name in self._venues and not self._may(name)
             }
             return replace(one, text="; ".join(f"{name}: {', '.join(why)}" for name, why in missing.items()))
         if one.reason == "book":
             return replace(one, text="; ".join(self._untrusted(one.instruments)))
-        refused = self._engine.refusals.get(pair)
-        if one.reason in ("", "cooldown") and refused is not None and now_ns - refused[0] < _RECENT_NS:
-            return replace(one, reason=refused[1].rule, text=refused[1].text)
+        if one.reason in ("", "cooldown") and (refusal := self._refusal(pair, now_ns)) is not None:
+            return replace(one, reason=refusal.rule, text=refusal.text)
         return one
+
+    def _refusal(self, pair: str, now_ns: int) -> Refusal | None:
+        """Why the engine refused a deal of the pair in the last minute, if it would still."""
+        at_ns, refusal = self._engine.refusals.get(pair, (-_RECENT_NS, None))
+        if refusal is None or now_ns - at_ns >= _RECENT_NS:
+            return None
+        return self._limits.pair_may_trade(pair, now_ns) if refusal.rule == "cooldown" else refusal
 
     def nothing(self, rows: Sequence[Idle]) -> str:
         """Why no price at all could lead to a trade, in one text; "" = one could, or nothing is looked for."""

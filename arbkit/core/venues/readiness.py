@@ -130,10 +130,10 @@ class Readiness:
         self._settle()
 
     def missing(self) -> list[str]:
-        """What is missing, in words for a person; empty = ready."""
-        words: list[str] = []
+        """What is missing, in words for a person; empty = ready. Of one that is stopped only that."""
         if self._stopped:
-            words.append(f"stopped: {self._stopped}")
+            return [f"stopped: {self._stopped}"]
+        words: list[str] = []
         if not self._linked:
             words.append("its links are not known yet")
         private = {link: since for link, (role, since) in self._links.items() if role is Role.PRIVATE}
