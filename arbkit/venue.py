@@ -58,6 +58,7 @@ from arbkit.adapters.joined import (
 from arbkit.adapters.links import (
     Hosts,
     Instruments,
+    site,
     usual_links,
 )
 from arbkit.adapters.pauses import (
@@ -340,6 +341,7 @@ __all__ = [
     "rest_link",
     "retry_ns",
     "rows",
+    "site",
     "snapshots",
     "statuses",
     "text",
