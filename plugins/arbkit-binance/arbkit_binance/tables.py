@@ -45,7 +45,6 @@ _TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 _LISTED = kit.OrderFields(
     order_id="orderId",
     cl_ord_id="clientOrderId",
-    status="status",
     statuses=kit.statuses(
         new="NEW PENDING_NEW",
         partially_filled="PARTIALLY_FILLED",
@@ -54,7 +53,6 @@ _LISTED = kit.OrderFields(
         rejected="REJECTED",
         expired="EXPIRED EXPIRED_IN_MATCH",
     ),
-    px="price",
     qty="origQty",
     cum_qty="executedQty",
     exch_ms="updateTime",
@@ -86,7 +84,6 @@ _PUSHED_FILL = _PUSHED.fill(
 )
 _LISTED_FILL = _LISTED.fill(
     trade_id="id",
-    px="price",
     qty="qty",
     fee="commission",
     fee_asset="commissionAsset",
@@ -105,7 +102,6 @@ _PAIR = kit.InstrumentFields(
     max_qty="maxQty",
     min_notional="minNotional",
     max_notional="maxNotional",
-    status="status",
     trading=("TRADING",),
 )
 

@@ -42,17 +42,12 @@ _ORDER = kit.OrderFields(
     native="native",
     order_id="id",
     cl_ord_id="client_order_id",
-    status="status",
     statuses=kit.statuses(new="Open order_created order_changed", filled="Finished", canceled="Canceled order_deleted")
     | {"Cancel pending": kit.OrdStatus.NEW, "Expired": kit.OrdStatus.EXPIRED},
-    px="price",
     qty="qty",
     cum_qty="cum",
-    exch_ms="",
 )
-_FILL = _ORDER.fill(
-    trade_id="trade_id", px="price", qty="qty", fee="fee", fee_asset="fee_asset", maker=("maker", True), exch_ms=""
-)
+_FILL = _ORDER.fill(trade_id="trade_id", qty="qty", fee="fee", fee_asset="fee_asset", maker=("maker", True))
 """No row says who was the maker."""
 _BALANCE = kit.BalanceFields(asset="currency", free="available", locked="reserved")
 
