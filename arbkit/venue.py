@@ -14,6 +14,7 @@ from arbkit.adapters.calls import (
     Params,
     RestReply,
     RestRequest,
+    by_socket,
 )
 from arbkit.adapters.chained import (
     Chained,
@@ -87,6 +88,7 @@ from arbkit.adapters.snapshot_only import (
     SnapshotOnly,
 )
 from arbkit.adapters.snapshots import (
+    WholeBook,
     snapshots,
 )
 from arbkit.adapters.sockets import (
@@ -107,6 +109,7 @@ from arbkit.adapters.wire import (
     DAY,
     MS,
     NOTHING,
+    Data,
     S,
     check_amount,
     is_present,
@@ -238,6 +241,7 @@ __all__ = [
     "Context",
     "CredentialsError",
     "DAY",
+    "Data",
     "Depth",
     "Dial",
     "Event",
@@ -313,10 +317,12 @@ __all__ = [
     "VenueSettings",
     "Verdict",
     "Verdicts",
+    "WholeBook",
     "Wire",
     "amount",
     "assets",
     "bare",
+    "by_socket",
     "check_amount",
     "clock",
     "dated",

@@ -90,3 +90,8 @@ def test_assets_are_read_with_their_chains() -> None:
         kit.AssetStatus("toy", "BTC", True, True, ("0x1",)),
         kit.AssetStatus("toy", "XRP", False, False),
     ]
+
+
+def test_an_answer_that_goes_to_a_socket_says_nothing_here() -> None:
+    """The socket that asked reads it."""
+    assert not kit.by_socket(got({"token": "t"}, kit.Ask(kind=kit.AskKind.TOKEN)))

@@ -400,7 +400,7 @@ def calls(depth: int, sapi: bool) -> kit.CallTable:
             ),
             kit.AskKind.SNAPSHOT: kit.Call(
                 "/api/v3/depth",
-                lambda got: (),  # the public socket reads it
+                kit.by_socket,
                 _weight(snapshot_weight(depth)),
                 signed=False,
                 params=lambda context, what: [*_symbol(context, what), ("limit", str(depth))],

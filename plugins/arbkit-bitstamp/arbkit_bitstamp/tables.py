@@ -348,10 +348,10 @@ CALLS = kit.CallTable(
         kit.AskKind.TIME: _public("eur_usd/", kit.dated, rows=dict[str, Any]),
         kit.AskKind.SNAPSHOT: _public(
             "order_book/{pair}/",
-            lambda got: (),  # the socket that asked reads it
+            kit.by_socket,
             params=partial(_pair_or, ""),
         ),
-        kit.AskKind.TOKEN: _private("websockets_token/", lambda got: ()),  # read by the socket that asks
+        kit.AskKind.TOKEN: _private("websockets_token/", kit.by_socket),
         kit.AskKind.FEES: _private("fees/trading/", _fees),
         kit.AskKind.BALANCES: _private("account_balances/", _balances),
         kit.AskKind.ASSETS: _public("currencies/", _assets),

@@ -312,7 +312,7 @@ CALLS = kit.CallTable(
         ),
         kit.AskKind.SNAPSHOT: kit.Call(
             "/spot/order_book",
-            lambda got: (),  # the socket that asked reads it
+            kit.by_socket,
             "book",
             signed=False,
             params=lambda context, what: [*_pair(context, what), ("limit", str(UPDATES_LEVELS)), ("with_id", "true")],

@@ -441,7 +441,7 @@ CALLS = kit.CallTable(
         kit.AskKind.CATALOGUE: _public("AssetPairs", instruments),
         kit.AskKind.TIME: _public("Time", kit.clock("unixtime", kit.S)),
         kit.AskKind.ASSETS: _public("Assets", _assets),
-        kit.AskKind.TOKEN: _call("GetWebSocketsToken", lambda got: ()),  # read by the socket that asks
+        kit.AskKind.TOKEN: _call("GetWebSocketsToken", kit.by_socket),
         kit.AskKind.ACCOUNT: _call("GetApiKeyInfo", _account),
         kit.AskKind.FEES: _call(
             "TradeVolume",

@@ -291,7 +291,7 @@ CALLS = kit.CallTable(
         kit.AskKind.ASSETS: kit.Call("/api/v3/currencies", _assets, [("public", 3, "")], signed=False),
         kit.AskKind.TOKEN: kit.Call(
             "/api/v1/bullet-private",
-            lambda got: (),  # read by the socket that asks
+            kit.by_socket,
             [("spot", 10, "")],
             rows=Any,
             method="POST",

@@ -65,14 +65,7 @@ _LISTED_FILL = ORDER.fill(
     maker=("isMaker", True),
     exch_ms="time",
 )
-PUSHED_FILL = replace(ORDER, order_id="orderId", cl_ord_id="clientOrderId").fill(
-    trade_id="tradeId",
-    qty="quantity",
-    fee="feeAmount",
-    fee_asset="feeCurrency",
-    maker=("isMaker", True),
-    exch_ms="time",
-)
+PUSHED_FILL = replace(_LISTED_FILL, trade_id="tradeId", qty="quantity", fee="feeAmount", fee_asset="feeCurrency")
 _HELD = kit.BalanceFields(asset="asset", free="free", locked="locked")
 PUSHED_BALANCE = kit.BalanceFields(asset="vcoinName", free="balanceAmount", locked="frozenAmount", exch_ms="time")
 """``balanceAmount`` is what is free."""
@@ -280,7 +273,7 @@ def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.Cal
             ),
             kit.AskKind.SNAPSHOT: kit.Call(
                 "/api/v3/depth",
-                lambda got: (),  # the public socket reads it
+                kit.by_socket,
                 _weight(3),
                 signed=False,
                 params=lambda context, what: [*_symbol(context, what), ("limit", str(depth))],
@@ -290,7 +283,7 @@ def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.Cal
             ),
             kit.AskKind.TOKEN: kit.Call(
                 STREAM,
-                lambda got: (),  # the socket that asks reads it
+                kit.by_socket,
                 _weight(1, 1),
                 method="POST",
                 params=lambda context, what: [("listenKey", what.ref)] if what.ref else [],
