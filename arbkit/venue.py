@@ -14,6 +14,7 @@ from arbkit.adapters.calls import (
     Params,
     RestReply,
     RestRequest,
+    by_socket,
 )
 from arbkit.adapters.chained import (
     Chained,
@@ -36,9 +37,11 @@ from arbkit.adapters.fields import (
     OrderFields,
     Row,
     amount,
+    assets,
     clock,
     dated,
     each,
+    fees,
     filled,
     inner,
     movable,
@@ -58,6 +61,7 @@ from arbkit.adapters.joined import (
 from arbkit.adapters.links import (
     Hosts,
     Instruments,
+    site,
     usual_links,
 )
 from arbkit.adapters.pauses import (
@@ -84,6 +88,7 @@ from arbkit.adapters.snapshot_only import (
     SnapshotOnly,
 )
 from arbkit.adapters.snapshots import (
+    WholeBook,
     snapshots,
 )
 from arbkit.adapters.sockets import (
@@ -104,6 +109,7 @@ from arbkit.adapters.wire import (
     DAY,
     MS,
     NOTHING,
+    Data,
     S,
     check_amount,
     is_present,
@@ -235,6 +241,7 @@ __all__ = [
     "Context",
     "CredentialsError",
     "DAY",
+    "Data",
     "Depth",
     "Dial",
     "Event",
@@ -310,14 +317,18 @@ __all__ = [
     "VenueSettings",
     "Verdict",
     "Verdicts",
+    "WholeBook",
     "Wire",
     "amount",
+    "assets",
     "bare",
+    "by_socket",
     "check_amount",
     "clock",
     "dated",
     "each",
     "ed25519_base64",
+    "fees",
     "filled",
     "hmac_base64",
     "hmac_hex",
@@ -340,6 +351,7 @@ __all__ = [
     "rest_link",
     "retry_ns",
     "rows",
+    "site",
     "snapshots",
     "statuses",
     "text",

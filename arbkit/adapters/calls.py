@@ -16,7 +16,7 @@ from arbkit.adapters.verdicts import Code, Verdicts
 from arbkit.core.errors import LocalProtocolError
 from arbkit.core.types import Ask, AskKind, Command, HttpAnswer, OrderUpdate, Output, Role
 
-__all__ = ["Call", "CallTable", "Got", "Pages", "Params", "RestReply", "RestRequest", "What", "name_of"]
+__all__ = ["Call", "CallTable", "Got", "Pages", "Params", "RestReply", "RestRequest", "What", "by_socket", "name_of"]
 
 What: TypeAlias = Ask | Command
 Params: TypeAlias = Sequence[tuple[str, Any]]
@@ -70,6 +70,11 @@ class Got(Struct, frozen=True, gc=False):
         return [
             self.verdicts.answer(self.context, kind, about, code, text, self.now_ns, order_id=order_id, exch_ns=exch_ns)
         ]
+
+
+def by_socket(got: Got) -> Sequence[Output]:
+    """For calls whose answer goes to the socket that asked: a snapshot, a token. There is nothing to read here."""
+    return ()
 
 
 class Pages(Struct, frozen=True, gc=False):

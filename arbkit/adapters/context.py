@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arbkit.core.errors import LocalProtocolError
+from arbkit.core.errors import CredentialsError, LocalProtocolError
 from arbkit.core.protocols import Signer
-from arbkit.core.types import Catalogue, Instrument, LinkSpec
+from arbkit.core.types import Catalogue, Instrument, LinkSpec, Role
 
 __all__ = ["Context"]
 
@@ -18,7 +18,9 @@ def joined_name(symbol: str) -> str:
 
 class Context:
     """One link of a venue. ``spell`` writes the venue's name of a symbol that the catalogue lacks: an order of an
-    earlier run may be asked for before the catalogue arrives, or after its pair was delisted."""
+    earlier run may be asked for before the catalogue arrives, or after its pair was delisted.
+
+    Raises ``CredentialsError`` for a private or trade link without a signer."""
 
     __slots__ = ("_signer", "_spell", "account", "asked", "catalogue", "link", "venue")
 
@@ -29,6 +31,10 @@ class Context:
         signer: Signer | None,
         spell: Callable[[str], str] = joined_name,
     ) -> None:
+        if signer is None and link.role in (Role.PRIVATE, Role.TRADE):
+            raise CredentialsError(
+                f"{link.link} needs a key: set venues.{link.venue}.key and secret, and passphrase if the key has one"
+            )
         self.link = link
         self.venue = link.venue
         self.account = link.account

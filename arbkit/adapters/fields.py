@@ -22,6 +22,7 @@ from arbkit.core.types import (
     AssetStatus,
     Balance,
     ClockSample,
+    FeeUpdate,
     Instrument,
     OrderUpdate,
     OrdStatus,
@@ -35,9 +36,11 @@ __all__ = [
     "OrderFields",
     "Row",
     "amount",
+    "assets",
     "clock",
     "dated",
     "each",
+    "fees",
     "filled",
     "inner",
     "movable",
@@ -99,14 +102,14 @@ class OrderFields(Struct, frozen=True, kw_only=True):
 
     native: str = "symbol"
     order_id: str
-    status: str
+    status: str = "status"
     statuses: Mapping[str, OrdStatus]
     cl_ord_id: str
     side: str = "side"
-    px: str
+    px: str = "price"
     qty: str
     cum_qty: str
-    exch_ms: str
+    exch_ms: str = ""
 
     def read(self, context: Context, row: Row, source: str, now_ns: int) -> OrderUpdate:
         """The state of the order, without a fill."""
@@ -128,22 +131,24 @@ class OrderFields(Struct, frozen=True, kw_only=True):
     def fill(
         self,
         *,
+        order_id: str | None = None,
+        side: str | None = None,
         trade_id: str,
-        px: str,
+        px: str = "price",
         qty: str,
-        fee: str,
-        fee_asset: str,
+        fee: str = "",
+        fee_asset: str = "",
         maker: tuple[str, object],
-        exch_ms: str,
+        exch_ms: str = "",
         charged: int = 1,
     ) -> FillFields:
-        """The row of a fill that names its order as this row does. ``maker``: (field, its value if we were the maker);
-        ``charged``: -1 if the venue writes a charge as a negative number."""
+        """The row of a fill that names its order as this row does; None = as here. ``maker``: (field, its value if we
+        were the maker); ``charged``: -1 if the venue writes a charge as a negative number."""
         return FillFields(
             native=self.native,
-            order_id=self.order_id,
+            order_id=self.order_id if order_id is None else order_id,
             cl_ord_id=self.cl_ord_id,
-            side=self.side,
+            side=self.side if side is None else side,
             trade_id=trade_id,
             px=px,
             qty=qty,
@@ -223,7 +228,7 @@ class InstrumentFields(Struct, frozen=True, kw_only=True):
     quote: str
     tick: str
     lot: str
-    status: str
+    status: str = "status"
     trading: Sequence[str]
     min_qty: str = ""
     max_qty: str = ""
@@ -300,6 +305,22 @@ def dated(got: Got) -> list[ClockSample]:
     return [time_sample(got.context.venue, venue_ns, S, got.answer.sent_ns, got.answer.recv_ns)]
 
 
+def fees(maker: str, taker: str, native: str = "symbol") -> Callable[[Got], list[FeeUpdate]]:
+    """A reader of fee rates. Of listed rows each names its instrument; one row is of the instrument that was asked for.
+    ``ValueError`` if a rate is missing: it is not 0."""
+
+    def read(got: Got) -> list[FeeUpdate]:
+        listed = isinstance(got.rows, list)
+        updates = []
+        for row in got.rows if listed else [got.rows]:
+            rates = [number(text(row, name) or f"no {name}") for name in (maker, taker)]
+            instrument = got.context.instrument(text(row, native)) if listed else got.what.instrument
+            updates.append(FeeUpdate(got.context.account, instrument, *rates))
+        return updates
+
+    return read
+
+
 def filled(state: OrderUpdate, fill: OrderUpdate) -> OrderUpdate:
     """The state of an order together with the fill that caused it."""
     return replace(
@@ -326,3 +347,15 @@ def movable(
         any(chain.get(withdraw) in opened for chain in chains),
         tuple(address for chain in chains if isinstance(address := chain.get(contract), str) and address),
     )
+
+
+def assets(
+    asset: str, chains: str, deposit: str, withdraw: str, contract: str = ""
+) -> Callable[[Got], list[AssetStatus]]:
+    """A reader of assets, a row each, with their ``chains``: see ``movable``."""
+
+    def read(got: Got) -> list[AssetStatus]:
+        venue = got.context.venue
+        return [movable(venue, text(row, asset), inner(row, chains), deposit, withdraw, contract) for row in got.rows]
+
+    return read

@@ -9,15 +9,22 @@ from typing import Any, TypeAlias
 from arbkit.core.errors import ConfigError
 from arbkit.core.types import Instrument, LinkSpec, Role, VenueSettings, rest_link
 
-__all__ = ["Hosts", "Instruments", "usual_links"]
+__all__ = ["Hosts", "Instruments", "site", "usual_links"]
 
 Instruments: TypeAlias = Sequence[Instrument]
 
 _NAMES = ("rest", "ws_public", "ws_private", "ws_trade")
 
 
+def site(rest: str, public: str, account: str = "", *, trade: bool = False) -> dict[str, str]:
+    """The base URLs of one site of a venue, for ``Hosts``. ``account``: of the sockets with a key, where these have a
+    host of their own. ``trade``: orders go over such a socket too."""
+    account = account or public
+    return {"rest": rest, "ws_public": public, "ws_private": account} | ({"ws_trade": account} if trade else {})
+
+
 class Hosts:
-    """Base URLs by environment and region: ``{("prod", ""): {"rest": ..., "ws_public": ...}, ("demo", "eea"): ...}``.
+    """Base URLs by environment and region: ``{("prod", ""): site(...), ("demo", "eea"): ...}``.
 
     A missing name, or "", means that the environment has no such endpoint; one that no environment has is not asked
     for. Raises ``ValueError`` for a name that is not one of ``rest``, ``ws_public``, ``ws_private``, ``ws_trade``.

@@ -1,4 +1,5 @@
-"""The answer to a request for a book, for sockets whose books are joined to a snapshot over REST."""
+"""The answer to a request for a book: as a message, and its reader for sockets whose books are joined to a snapshot
+over REST."""
 
 from __future__ import annotations
 
@@ -10,13 +11,28 @@ from msgspec.json import Decoder
 from arbkit.adapters.context import Context
 from arbkit.adapters.pauses import Pauses
 from arbkit.adapters.sockets import BookSocket
-from arbkit.adapters.wire import read_json
+from arbkit.adapters.wire import MS, read_json
+from arbkit.core.market.rows import BookMessage, Levels
 from arbkit.core.types import Ask, HttpAnswer, NoAnswer, Output, RateReport
 
-__all__ = ["Usage", "snapshots"]
+__all__ = ["Usage", "WholeBook", "snapshots"]
 
 Usage: TypeAlias = Callable[[Context, Sequence[str], HttpAnswer, int], Sequence[Output]]
 """What the headers of an answer tell about limits: ``usage(context, buckets, answer, now_ns)``."""
+
+
+class WholeBook(BookMessage, gc=False, kw_only=True):
+    """A book with the number of its last change (``last``) and its time in ms. A venue that has other names says so:
+    ``last: int = field(name="lastUpdateId")``."""
+
+    last: int
+    bids: Levels
+    asks: Levels
+    ms: int = 0
+
+    @property
+    def exch_ns(self) -> int:
+        return self.ms * MS
 
 
 def snapshots(

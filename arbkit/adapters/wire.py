@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +18,7 @@ from arbkit.core.types import ClockSample, HttpAnswer, VenueSettings
 
 __all__ = [
     "DAY",
+    "Data",
     "MS",
     "NOTHING",
     "S",
@@ -54,6 +55,12 @@ NOTHING = msgspec.Raw()
 """Default of a ``msgspec.Raw`` field that is decoded later."""
 
 T = TypeVar("T")
+
+
+class Data(msgspec.Struct, Generic[T], gc=False):
+    """A message of which only the field ``data`` is read: ``Decoder(Data[list[TradeRow]])``."""
+
+    data: T
 
 
 def check_amount(*values: Decimal | None) -> None:

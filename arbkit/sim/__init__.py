@@ -18,7 +18,7 @@ is tested with it (orders, ledger, executor, adapters).
 from arbkit.sim.calls import Problem, Route, SimCall, Why, found, refuse, routes
 from arbkit.sim.conns import Conn, Conns
 from arbkit.sim.depth import Levels, SimDepth
-from arbkit.sim.dialect import DepthRows, Dialect, Rows
+from arbkit.sim.dialect import BaseDialect, DepthRows, Dialect, Rows
 from arbkit.sim.door import Door
 from arbkit.sim.facts import Facts, Notation
 from arbkit.sim.limits import Rolling, Window
@@ -50,6 +50,7 @@ __all__ = [
     "Account",
     "BalanceReport",
     "Band",
+    "BaseDialect",
     "Candle",
     "Conn",
     "Conns",

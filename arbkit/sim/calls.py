@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from arbkit.sim.facts import Facts
 from arbkit.sim.limits import Rolling, Window
-from arbkit.sim.venue import Account
+from arbkit.sim.venue import Account, Refused
 
 __all__ = ["SimCall", "Problem", "Route", "Why", "Wrong", "found", "refuse", "routes"]
 
@@ -105,6 +105,13 @@ class SimCall:
         if self.params.get(name) in (None, ""):
             raise self.wrong(name, "missing")
         return self.text(name)
+
+    def symbol(self, name: str = "symbol") -> str:
+        """The canonical symbol of a mandatory pair, delisted or not. Raises ``Refused("symbol")`` for no such pair."""
+        known = self.facts.symbols.get(self.need(name))
+        if known is None:
+            raise Refused("symbol")
+        return known
 
     def choice(self, name: str, options: Collection[str], default: str | None = None) -> str:
         """One of some words; mandatory if there is no default."""

@@ -43,11 +43,11 @@ class Conn:
 class Conns:
     """The open connections."""
 
-    __slots__ = ("_ends", "_open", "_timers", "_wire")
+    __slots__ = ("_ends", "_open", "timers", "wire")
 
     def __init__(self, wire: SimWire, timers: Timers) -> None:
-        self._wire = wire
-        self._timers = timers
+        self.wire = wire
+        self.timers = timers
         self._open: dict[int, Conn] = {}
         self._ends: list[Callable[[int], object]] = []
 
@@ -65,7 +65,7 @@ class Conns:
         return self._open.get(number)
 
     def open(self, number: int, path: str, facts: Facts, now_ns: int) -> Conn:
-        conn = self._open[number] = Conn(number, path, self._wire, facts, now_ns, now_ns)
+        conn = self._open[number] = Conn(number, path, self.wire, facts, now_ns, now_ns)
         return conn
 
     def closed(self, number: int) -> None:
@@ -81,8 +81,8 @@ class Conns:
             if self._open.get(conn.id) is not conn:
                 return
             if now_ns - conn.alive_ns >= idle_ns:
-                self._wire.close(conn.id, code, why)
+                self.wire.close(conn.id, code, why)
             else:
-                self._timers.at(now_ns + look_ns if look_ns else conn.alive_ns + idle_ns, look)
+                self.timers.at(now_ns + look_ns if look_ns else conn.alive_ns + idle_ns, look)
 
-        self._timers.at(now_ns + (look_ns or idle_ns), look)
+        self.timers.at(now_ns + (look_ns or idle_ns), look)

@@ -21,14 +21,16 @@ Frames sent by time (depth every 100 ms, pings, keep-alive timeouts) use ``timer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+from arbkit.sim.conns import Conns
+from arbkit.sim.facts import Facts, Notation
 from arbkit.sim.timers import Timers
 from arbkit.sim.venue import Profile, Report, SimExchange
 from arbkit.sim.wire import Reply, Request, SimWire
 
-__all__ = ["DepthRows", "Dialect", "Rows"]
+__all__ = ["BaseDialect", "DepthRows", "Dialect", "Rows"]
 
 
 Rows: TypeAlias = Sequence[Sequence[str]]
@@ -96,3 +98,29 @@ class Dialect(Protocol):
     def reports(self, reports: Sequence[Report], now_ns: int) -> None:
         """Send the exchange's reports to the subscribers."""
         ...
+
+
+class BaseDialect:
+    """What most dialects have: the exchange and its facts, the output, timers and connections. A ``Dialect`` need not
+    be one."""
+
+    _tells: Mapping[type[Any], Callable[[Any, int], object]] = {}
+    """What tells a report of each type, with its time. Reports of other types are not told."""
+
+    def __init__(self, exchange: SimExchange, wire: SimWire, notation: Notation) -> None:
+        self._exchange = exchange
+        self._wire = wire
+        self.timers = Timers()
+        self._facts = Facts(exchange, notation)
+        self._conns = Conns(wire, self.timers)
+
+    def closed(self, conn: int, now_ns: int) -> None:
+        """See ``Dialect.closed``."""
+        self._conns.closed(conn)
+
+    def reports(self, reports: Sequence[Report], now_ns: int) -> None:
+        """See ``Dialect.reports``."""
+        for report in reports:
+            tell = self._tells.get(type(report))
+            if tell is not None:
+                tell(report, now_ns)

@@ -22,10 +22,10 @@ class Notation:
     native: Callable[[str], str]
     """A canonical symbol."""
     side: Callable[[Side], str]
-    number: Callable[[int], Any]
+    number: Callable[[int], Any] = str
     """An id."""
-    time: Callable[[int], Any]
-    """A time in nanoseconds."""
+    time: Callable[[int], Any] = lambda ns: ns // 1_000_000
+    """A time in nanoseconds; as milliseconds where a venue does not say otherwise."""
     pad: int = 0
     """The least number of decimals."""
     missing: str = ""

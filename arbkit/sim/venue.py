@@ -285,6 +285,11 @@ class SimExchange:
                 self._cancel(order, now_ns, "venue")
         self._reports.balances(now_ns)
 
+    @property
+    def listed(self) -> list[str]:
+        """The symbols that are not delisted."""
+        return [symbol for symbol in self.pairs if self.halted.get(symbol) != DELISTED]
+
     def strikes(self, kind: FaultKind, detail: str = "") -> bool:
         """Whether a fault that the dialect performs happens now: ``login``, ``refuse`` or ``overrun``."""
         return self.on_fault is not None and self.on_fault(kind, detail)

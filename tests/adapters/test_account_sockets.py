@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import arbkit.venue as kit
+from arbkit.core.venues.signer import LocalSigner
 
+KEY = LocalSigner("k", "s")
 LINK = kit.LinkSpec(link="toy.main.private", venue="toy", role=kit.Role.PRIVATE, account="toy:main")
 CALLS = kit.CallTable("toy", {}, verdicts=kit.Verdicts(ok=[200], rejected={}), pauses=kit.Pauses(window_ns=kit.S))
 
@@ -19,7 +21,7 @@ class Private:
     def __init__(self) -> None:
         self.known = ""
         self.socket = kit.AccountSocket(
-            kit.Context(LINK, kit.Catalogue(), None),
+            kit.Context(LINK, kit.Catalogue(), KEY),
             url="wss://toy",
             calls=CALLS,
             read=lambda socket, data, now_ns: socket.confirmed(data, now_ns),
@@ -34,6 +36,16 @@ class Private:
 
     def channels(self, context: kit.Context, now_ns: int) -> tuple[Sequence[kit.Send], Sequence[str]]:
         return [kit.Send(f"subscribe {self.known}")], ["orders"]
+
+
+@pytest.mark.parametrize("role", [kit.Role.PRIVATE, kit.Role.TRADE])
+def test_an_account_socket_needs_a_key(role: kit.Role) -> None:
+    """Said at once, with what to set: before anything is dialled. Public and REST links go without."""
+    link = kit.LinkSpec(link="toy.main.x", venue="toy", role=role, account="toy:main")
+    with pytest.raises(kit.CredentialsError, match=r"toy.main.x needs a key: set venues.toy.key and secret"):
+        kit.Context(link, kit.Catalogue(), None)
+    assert kit.Context(link, kit.Catalogue(), KEY).has_key
+    assert not kit.Context(kit.rest_link("toy", ""), kit.Catalogue(), None).has_key
 
 
 def test_a_token_is_asked_for_before_anything_is_sent() -> None:
@@ -73,7 +85,7 @@ def test_a_token_that_never_comes_ends_the_link_too() -> None:
 def test_an_address_with_a_token_is_asked_for_before_the_dial() -> None:
     """Each dial needs a new one. Nothing is sent before the venue has spoken."""
     socket = kit.AccountSocket(
-        kit.Context(LINK, kit.Catalogue(), None),
+        kit.Context(LINK, kit.Catalogue(), KEY),
         calls=CALLS,
         read=lambda socket, data, now_ns: socket.logged_in(now_ns),
         address=lambda answer: kit.Dial(f"wss://toy?token={answer.body.decode()}"),
@@ -101,7 +113,7 @@ def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
         return kit.Dial(kit.Secret(f"wss://toy?token={answer.body.decode()}"))
 
     socket = kit.AccountSocket(
-        kit.Context(LINK, kit.Catalogue(), None),
+        kit.Context(LINK, kit.Catalogue(), KEY),
         calls=CALLS,
         read=lambda socket, data, now_ns: (),
         address=address,
@@ -127,7 +139,7 @@ def test_a_token_of_the_address_is_renewed_and_its_loss_ends_the_link() -> None:
 def test_a_venue_that_takes_no_message_at_first_is_left_alone() -> None:
     """The login goes out when the wait is over, once, and the patience begins then."""
     socket = kit.AccountSocket(
-        kit.Context(LINK, kit.Catalogue(), None),
+        kit.Context(LINK, kit.Catalogue(), KEY),
         url="wss://toy",
         calls=CALLS,
         read=lambda socket, data, now_ns: socket.logged_in(now_ns),

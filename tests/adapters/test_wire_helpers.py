@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from arbkit.adapters.links import Hosts
+from arbkit.adapters.links import Hosts, site
 from arbkit.adapters.signing import ed25519_base64, hmac_base64, hmac_hex
 from arbkit.adapters.wire import (
     S,
@@ -121,6 +121,15 @@ def test_a_mistyped_endpoint_in_the_table_of_hosts_is_refused() -> None:
     """Else the sockets would have no host, and nothing would say so before the first connection."""
     with pytest.raises(ValueError, match="hosts of x: no endpoint is called ws_pubic; known: rest, ws_public"):
         Hosts("x", {("prod", ""): {"rest": "https://a.example", "ws_pubic": "wss://b.example"}})
+
+
+def test_a_site_names_the_endpoints_that_the_venue_has() -> None:
+    """Sockets with a key share the public host unless they have their own; without order entry there is no endpoint
+    for it."""
+    assert site("r", "p") == {"rest": "r", "ws_public": "p", "ws_private": "p"}
+    assert site("r", "p", "a") == {"rest": "r", "ws_public": "p", "ws_private": "a"}
+    assert site("r", "p", trade=True) == {"rest": "r", "ws_public": "p", "ws_private": "p", "ws_trade": "p"}
+    assert site("r", "p", "a", trade=True) == {"rest": "r", "ws_public": "p", "ws_private": "a", "ws_trade": "a"}
 
 
 @pytest.mark.parametrize(

@@ -11,23 +11,23 @@ from arbkit_binance import sockets, tables
 __all__ = ["Binance"]
 
 
-def _hosts(rest: str, public: str, api: str) -> dict[str, str]:
-    return {"rest": rest, "ws_public": public, "ws_private": api, "ws_trade": api}
-
-
 HOSTS = kit.Hosts(
     "binance",
     {
-        ("prod", ""): _hosts(
-            "https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443"
+        ("prod", ""): kit.site(
+            "https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443", trade=True
         ),
-        ("testnet", ""): _hosts(
+        ("testnet", ""): kit.site(
             "https://testnet.binance.vision",
             "wss://stream.testnet.binance.vision",
             "wss://ws-api.testnet.binance.vision",
+            trade=True,
         ),
-        ("demo", ""): _hosts(
-            "https://demo-api.binance.com", "wss://demo-stream.binance.com", "wss://demo-ws-api.binance.com"
+        ("demo", ""): kit.site(
+            "https://demo-api.binance.com",
+            "wss://demo-stream.binance.com",
+            "wss://demo-ws-api.binance.com",
+            trade=True,
         ),
     },
 )
@@ -99,10 +99,8 @@ class Binance:
                 unwrap=tables.unwrap,
                 usage=tables.usage,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.binance.key and secret")
         trade = link.role is kit.Role.TRADE
-        api = sockets.Api(signer, self._key_type, self._window_ms, private=not trade)
+        api = sockets.Api(context.signer, self._key_type, self._window_ms, private=not trade)
         return kit.AccountSocket(
             context,
             calls=self._calls,

@@ -53,7 +53,7 @@ class BinanceDialect:
         self._door = Door(exchange)
         self._conns = sim.Conns(out, self.timers)
         self._api = Api(exchange, self._conns, self._door, self._calls, self._orders)
-        self._streams = Streams(exchange, self._conns, out, self.timers)
+        self._streams = Streams(exchange, self._conns)
         self._attempts = sim.Window(300, 300 * _S)
 
     @staticmethod

@@ -120,7 +120,7 @@ class Calls:
             known, names = call.facts.symbols, call.params["symbols"].strip("[]").replace('"', "").split(",")
             sim.refuse(not all(name in known for name in names), -1121, "Invalid symbol.", 400)
             return [known[name] for name in names]
-        return [symbol for symbol in self._exchange.pairs if self._exchange.halted.get(symbol) != sim.DELISTED]
+        return self._exchange.listed
 
     def _ticker(self, row: sim.RowType, call: sim.SimCall) -> Any:
         """One row if the call names a symbol, else the rows of all."""

@@ -34,11 +34,10 @@ class Streams:
     """web-socket-streams.md: subscriptions and payloads. The path of a connection is ``combined`` if payloads are
     wrapped with the name of their stream, else ``raw``."""
 
-    def __init__(self, exchange: sim.SimExchange, conns: sim.Conns, out: sim.SimWire, timers: sim.Timers) -> None:
+    def __init__(self, exchange: sim.SimExchange, conns: sim.Conns) -> None:
         self._exchange = exchange
         self._conns = conns
-        self._wire = out
-        self._timers = timers
+        self._wire, self._timers = conns.wire, conns.timers
         self._subs = sim.Subs(conns)
         # "WebSocket connections have a limit of 5 incoming messages per second"
         self._incoming = sim.Window(5, 1_000_000_000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 from msgspec.json import Decoder, Encoder
 
 import arbkit.venue as kit
@@ -31,21 +31,11 @@ class Diff(kit.BookMessage, gc=False, rename={"last": "u", "first": "U", "prev":
         return self.E * MS
 
 
-class DiffFrame(Struct, gc=False):
-    data: Diff
-
-
-class Whole(kit.BookMessage, gc=False, rename={"last": "lastUpdateId"}):
+class Whole(kit.WholeBook, gc=False, kw_only=True):
     """A snapshot over REST, and ``@depth5|10|20``."""
 
-    last: int
-    bids: kit.Levels
-    asks: kit.Levels
-    E: int = 0
-
-    @property
-    def exch_ns(self) -> int:
-        return self.E * MS
+    last: int = field(name="lastUpdateId")
+    ms: int = field(default=0, name="E")
 
 
 class WholeFrame(Struct, gc=False):
@@ -65,10 +55,6 @@ class Top(Struct, gc=False):
     E: int = 0
 
 
-class TopFrame(Struct, gc=False):
-    data: Top
-
-
 class Print(Struct, gc=False):
     """``trade`` (id ``t``) and ``aggTrade`` (id ``a``). ``m``: the buyer was the maker."""
 
@@ -79,10 +65,6 @@ class Print(Struct, gc=False):
     t: int = 0
     a: int = 0
     T: int = 0
-
-
-class PrintFrame(Struct, gc=False):
-    data: Print
 
 
 class Error(Struct, gc=False):
@@ -137,10 +119,10 @@ class Frame(Struct, gc=False, rename="camel"):
     e: str = ""
 
 
-diff_frame = Decoder(DiffFrame, strict=False).decode
+diff_frame = Decoder(kit.Data[Diff], strict=False).decode
 whole_frame = Decoder(WholeFrame, strict=False).decode
-top_frame = Decoder(TopFrame, strict=False).decode
-print_frame = Decoder(PrintFrame, strict=False).decode
+top_frame = Decoder(kit.Data[Top], strict=False).decode
+print_frame = Decoder(kit.Data[Print], strict=False).decode
 loose = Decoder(Loose).decode
 frame = Decoder(Frame).decode
 numbers = Decoder(dict[str, int]).decode

@@ -45,7 +45,6 @@ _TIFS = {kit.Tif.GTC: "GTC", kit.Tif.IOC: "IOC", kit.Tif.FOK: "FOK"}
 _LISTED = kit.OrderFields(
     order_id="orderId",
     cl_ord_id="clientOrderId",
-    status="status",
     statuses=kit.statuses(
         new="NEW PENDING_NEW",
         partially_filled="PARTIALLY_FILLED",
@@ -54,7 +53,6 @@ _LISTED = kit.OrderFields(
         rejected="REJECTED",
         expired="EXPIRED EXPIRED_IN_MATCH",
     ),
-    px="price",
     qty="origQty",
     cum_qty="executedQty",
     exch_ms="updateTime",
@@ -86,7 +84,6 @@ _PUSHED_FILL = _PUSHED.fill(
 )
 _LISTED_FILL = _LISTED.fill(
     trade_id="id",
-    px="price",
     qty="qty",
     fee="commission",
     fee_asset="commissionAsset",
@@ -105,7 +102,6 @@ _PAIR = kit.InstrumentFields(
     max_qty="maxQty",
     min_notional="minNotional",
     max_notional="maxNotional",
-    status="status",
     trading=("TRADING",),
 )
 
@@ -404,7 +400,7 @@ def calls(depth: int, sapi: bool) -> kit.CallTable:
             ),
             kit.AskKind.SNAPSHOT: kit.Call(
                 "/api/v3/depth",
-                lambda got: (),  # the public socket reads it
+                kit.by_socket,
                 _weight(snapshot_weight(depth)),
                 signed=False,
                 params=lambda context, what: [*_symbol(context, what), ("limit", str(depth))],

@@ -12,16 +12,8 @@ _REST = "https://api.bitget.com"
 HOSTS = kit.Hosts(
     "bitget",
     {
-        ("prod", ""): {
-            "rest": _REST,
-            "ws_public": "wss://ws.bitget.com",
-            "ws_private": "wss://ws.bitget.com",
-        },
-        ("demo", ""): {
-            "rest": _REST,
-            "ws_public": "wss://wspap.bitget.com",
-            "ws_private": "wss://wspap.bitget.com",
-        },
+        ("prod", ""): kit.site(_REST, "wss://ws.bitget.com"),
+        ("demo", ""): kit.site(_REST, "wss://wspap.bitget.com"),
     },
 )
 _OPTIONS = {"channel": tuple(sockets.FEEDS)}
@@ -91,8 +83,6 @@ class Bitget:
                 write=sockets.write,
                 read=sockets.read_public,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.bitget.key, secret and passphrase")
         return kit.AccountSocket(
             context,
             url=f"{self._urls['ws_private']}/v2/ws/private",

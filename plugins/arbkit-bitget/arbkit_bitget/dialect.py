@@ -6,7 +6,7 @@ Rules name the section of the venue's documentation (www.bitget.com/api-doc).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, unquote
@@ -39,7 +39,7 @@ def _pair(base: str, quote: str, price: int, size: int, least: int) -> sim.Pair:
     return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot, Decimal(least))
 
 
-class BitgetDialect:
+class BitgetDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "bitget"
@@ -59,10 +59,14 @@ class BitgetDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls, self._conns = Calls(self._facts), sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self._calls, self.timers, self._conns)
+        super().__init__(exchange, out, wire.NOTATION)
+        self._calls = Calls(self._facts)
+        self._streams = streams = Streams(self._facts, self._calls, self._conns)
+        self._tells = {
+            sim.TradeReport: streams.trade,
+            sim.OrderReport: streams.order,
+            sim.BalanceReport: streams.balance,
+        }
         self._rest, self._private = (sim.Door(exchange, "base64", refused) for refused in (_REST, _LOGIN))
         self._address = sim.Window(6000, 60 * _S)  # "Rate Limits": all REST calls of an address
         # "Websocket API": connections of an address, messages and subscription requests of a connection
@@ -139,9 +143,6 @@ class BitgetDialect:
         self._conns.cut_idle(self._conns.open(conn, _PATHS[target], self._facts, now_ns), 120 * _S, now_ns, 1000)
         return None
 
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
-
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]
         if not self._messages.add(str(conn), 1, now_ns):  # more than ten messages a second
@@ -195,17 +196,6 @@ class BitgetDialect:
             self._wire.close(state.id, 1000, "login failed")
             return
         state.tell({"event": "login", "code": 0, "msg": ""})
-
-    # --- events -----------------------------------------------------------------------------------------------------
-
-    def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
-        for report in reports:
-            if isinstance(report, sim.TradeReport):
-                self._streams.trade(report, now_ns)
-            elif isinstance(report, sim.OrderReport):
-                self._streams.order(report, now_ns)
-            elif isinstance(report, sim.BalanceReport):
-                self._streams.balance(report, now_ns)
 
 
 def _error(state: sim.Conn, problem: sim.Problem, arg: Any = None) -> None:

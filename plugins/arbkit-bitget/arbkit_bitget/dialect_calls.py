@@ -65,9 +65,6 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _listed(self) -> list[str]:
-        return [one for one in self._exchange.pairs if self._exchange.halted.get(one) != sim.DELISTED]
-
     def _symbol(self, call: sim.SimCall) -> str:
         """The canonical symbol of the parameter ``symbol``."""
         known = self._facts.symbols.get(call.need("symbol").upper())
@@ -76,7 +73,7 @@ class Calls:
         return known
 
     def _some(self, call: sim.SimCall) -> list[str]:
-        return [self._symbol(call)] if call.text("symbol") else self._listed()
+        return [self._symbol(call)] if call.text("symbol") else self._exchange.listed
 
     def _symbols(self, call: sim.SimCall) -> list[dict[str, Any]]:
         return [wire.symbol_row(call.facts, symbol) for symbol in self._some(call)]

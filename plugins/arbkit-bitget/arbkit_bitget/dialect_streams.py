@@ -29,12 +29,10 @@ _ALL: Final = "default"
 class Streams:
     """The subscriptions and pushes of one exchange."""
 
-    def __init__(self, facts: sim.Facts, calls: Calls, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
+    def __init__(self, facts: sim.Facts, calls: Calls, conns: sim.Conns) -> None:
+        self._facts, self._exchange = facts, facts.exchange
         self._calls = calls
-        self._timers = timers
-        self._conns = conns
+        self._conns, self._timers = conns, conns.timers
         self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------

@@ -47,10 +47,6 @@ class TradeRow(Struct, gc=False):
     ms: int = field(name="ts")
 
 
-class TradesFrame(Struct, gc=False):
-    data: list[TradeRow]
-
-
 class PrivateFrame(Struct, gc=False):
     """Any message of the private socket except ``pong``."""
 
@@ -79,6 +75,6 @@ class Ids(Struct, rename={"order_id": "orderId"}, gc=False):
 
 
 public_frame = Decoder(PublicFrame, strict=False).decode
-trades_frame = Decoder(TradesFrame, strict=False).decode
+trades_frame = Decoder(kit.Data[list[TradeRow]], strict=False).decode
 private_frame = Decoder(PrivateFrame, strict=False).decode
 ENVELOPE = Decoder(Envelope, strict=False)

@@ -36,11 +36,9 @@ _TIFS = {kit.Tif.GTC: "gtc", kit.Tif.IOC: "ioc", kit.Tif.FOK: "fok"}
 ORDER = kit.OrderFields(
     order_id="orderId",
     cl_ord_id="clientOid",
-    status="status",
     statuses=kit.statuses(
         new="init new live", partially_filled="partially_filled", filled="filled", canceled="cancelled"
     ),
-    px="price",
     qty="size",
     cum_qty="baseVolume",
     exch_ms="uTime",
@@ -73,7 +71,6 @@ _COIN = kit.BalanceFields(asset="coin", free="available", locked="frozen", exch_
 _PAIR = kit.InstrumentFields(
     base="baseCoin",
     quote="quoteCoin",
-    status="status",
     trading=("online",),
     tick="tick",
     lot="lot",
@@ -154,9 +151,7 @@ def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
     return updates
 
 
-def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
-    maker, taker = (kit.number(kit.text(got.rows, f"{side}FeeRate") or "x") for side in ("maker", "taker"))
-    return [kit.FeeUpdate(got.context.account, got.what.instrument, maker, taker)]
+_fees = kit.fees("makerFeeRate", "takerFeeRate")
 
 
 def _assets(got: kit.Got) -> list[kit.AssetStatus]:

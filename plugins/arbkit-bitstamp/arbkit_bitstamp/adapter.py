@@ -8,16 +8,7 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_bitstamp import sockets, tables
 
-HOSTS = kit.Hosts(
-    "bitstamp",
-    {
-        ("prod", ""): {
-            "rest": "https://www.bitstamp.net",
-            "ws_public": "wss://ws.bitstamp.net",
-            "ws_private": "wss://ws.bitstamp.net",
-        }
-    },
-)
+HOSTS = kit.Hosts("bitstamp", {("prod", ""): kit.site("https://www.bitstamp.net", "wss://ws.bitstamp.net")})
 """There is no test environment."""
 
 
@@ -81,8 +72,6 @@ class Bitstamp:
                 heartbeat=beat,
                 rest=sockets.SNAPSHOTS,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.bitstamp.key and secret")
         private = sockets.Private()
         return kit.AccountSocket(
             context,

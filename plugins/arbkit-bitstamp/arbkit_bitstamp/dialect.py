@@ -52,7 +52,7 @@ class _Message(msgspec.Struct):
     data: _Data = msgspec.field(default_factory=_Data)
 
 
-class BitstampDialect:
+class BitstampDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "bitstamp"
@@ -77,13 +77,9 @@ class BitstampDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
+        super().__init__(exchange, out, wire.NOTATION)
         self._door = sim.Door(exchange, "hex", _REFUSED)
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self.timers, self._conns)
+        self._streams = Streams(self._facts, self._conns)
         self._calls = Calls(self._facts, self._streams.stamp)
         self._limits = (sim.Window(400, wire.S), sim.Window(10_000, 600 * wire.S))
         self._nonces: dict[str, int] = {}
@@ -169,9 +165,6 @@ class BitstampDialect:
     def _ping(self, state: sim.Conn) -> None:
         if self._conns.get(state.id) is state:
             self._wire.ping(state.id)
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

@@ -92,7 +92,7 @@ class Calls:
     # --- market -----------------------------------------------------------------------------------------------------
 
     def _markets(self, call: sim.SimCall) -> list[dict[str, Any]]:
-        listed = [one for one in self._exchange.pairs if self._exchange.halted.get(one) != sim.DELISTED]
+        listed = self._exchange.listed
         return [wire.market_row(call.facts, symbol) for symbol in listed]
 
     def _book(self, call: sim.SimCall) -> dict[str, Any]:

@@ -26,9 +26,9 @@ _INVALID: Final = ("", "Invalid channel provided.")
 class Streams:
     """The subscriptions of all connections, and the time at which each book changed last."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
         self._facts, self._exchange = facts, facts.exchange
-        self._timers, self._conns, self._subs = timers, conns, sim.Subs(conns)
+        self._conns, self._timers, self._subs = conns, conns.timers, sim.Subs(conns)
         self._changed: dict[str, tuple[int, int]] = {}
         self._events = 0
 

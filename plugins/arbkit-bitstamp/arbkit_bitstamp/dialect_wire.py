@@ -14,7 +14,6 @@ LIMITED: Final = ("400.002", "Request rate limit exceeded", 429)
 NOTATION: Final = sim.Notation(
     native=lambda symbol: symbol.replace("-", "").lower(),
     side=lambda side: "0" if side is Side.BUY else "1",
-    number=str,
     time=lambda ns: str(ns // 1000),
     pad=8,
 )

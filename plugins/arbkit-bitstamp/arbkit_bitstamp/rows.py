@@ -5,7 +5,7 @@ https://www.bitstamp.net/websocket/v2/ and https://www.bitstamp.net/api/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Raw, Struct, convert
 from msgspec.json import Decoder
@@ -20,16 +20,13 @@ class Book(kit.BookMessage, gc=False, rename={"us": "microtimestamp"}):
     us: int
     bids: kit.Levels
     asks: kit.Levels
+    prev: ClassVar[int] = 0
     first: int = 0
     """The first microsecond that the push tells of; it begins after the push before it."""
 
     @property
     def last(self) -> int:
         return self.us
-
-    @property
-    def prev(self) -> int:
-        return 0
 
     @property
     def exch_ns(self) -> int:

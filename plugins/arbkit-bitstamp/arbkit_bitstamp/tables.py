@@ -42,17 +42,12 @@ _ORDER = kit.OrderFields(
     native="native",
     order_id="id",
     cl_ord_id="client_order_id",
-    status="status",
     statuses=kit.statuses(new="Open order_created order_changed", filled="Finished", canceled="Canceled order_deleted")
     | {"Cancel pending": kit.OrdStatus.NEW, "Expired": kit.OrdStatus.EXPIRED},
-    px="price",
     qty="qty",
     cum_qty="cum",
-    exch_ms="",
 )
-_FILL = _ORDER.fill(
-    trade_id="trade_id", px="price", qty="qty", fee="fee", fee_asset="fee_asset", maker=("maker", True), exch_ms=""
-)
+_FILL = _ORDER.fill(trade_id="trade_id", qty="qty", fee="fee", fee_asset="fee_asset", maker=("maker", True))
 """No row says who was the maker."""
 _BALANCE = kit.BalanceFields(asset="currency", free="available", locked="reserved")
 
@@ -353,10 +348,10 @@ CALLS = kit.CallTable(
         kit.AskKind.TIME: _public("eur_usd/", kit.dated, rows=dict[str, Any]),
         kit.AskKind.SNAPSHOT: _public(
             "order_book/{pair}/",
-            lambda got: (),  # the socket that asked reads it
+            kit.by_socket,
             params=partial(_pair_or, ""),
         ),
-        kit.AskKind.TOKEN: _private("websockets_token/", lambda got: ()),  # read by the socket that asks
+        kit.AskKind.TOKEN: _private("websockets_token/", kit.by_socket),
         kit.AskKind.FEES: _private("fees/trading/", _fees),
         kit.AskKind.BALANCES: _private("account_balances/", _balances),
         kit.AskKind.ASSETS: _public("currencies/", _assets),

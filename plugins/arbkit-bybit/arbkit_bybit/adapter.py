@@ -11,8 +11,7 @@ from arbkit_bybit import sockets, tables
 
 def _site(rest: str, stream: str = "stream.bybit.com") -> dict[str, str]:
     """Most sites share the global stream host."""
-    sockets = dict.fromkeys(("ws_public", "ws_private", "ws_trade"), f"wss://{stream}")
-    return {"rest": f"https://{rest}", **sockets}
+    return kit.site(f"https://{rest}", f"wss://{stream}", trade=True)
 
 
 _SITES = {
@@ -116,8 +115,6 @@ class Bybit:
                 prints=sockets.PRINTS,
                 heartbeat=beat,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.bybit.key and secret")
         trade = link.role is kit.Role.TRADE
         return kit.AccountSocket(
             context,

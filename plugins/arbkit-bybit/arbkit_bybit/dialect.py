@@ -37,7 +37,7 @@ def _pair(symbol: str, tick: str, lot: str, most: int) -> sim.Pair:
     return sim.Pair(symbol, base, quote, Decimal(tick), Decimal(lot), Decimal(lot), Decimal(5), Decimal(most))
 
 
-class BybitDialect:
+class BybitDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "bybit"
@@ -60,16 +60,13 @@ class BybitDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
+        super().__init__(exchange, out, wire.NOTATION)
         # v5/guide "Authentication" and v5/ws/connect "Authentication"
         self._rest = sim.Door(exchange, "hex", {"key": (10003, "API key is invalid."), "sign": _SIGN})
         self._login = sim.Door(exchange, "hex", {"key": (10003, "Invalid apikey"), "sign": _SIGN})
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, out, self.timers, self._conns)
-        self._private = Private(facts, out, self._conns)
-        self._calls = Calls(facts, self._streams, self._private)
+        self._streams = Streams(self._facts, self._conns)
+        self._private = Private(self._facts, out, self._conns)
+        self._calls = Calls(self._facts, self._streams, self._private)
         # v5/rate-limit "IP": 600 requests in 5 s; v5/ws/connect: 500 connections in 5 min
         self._requests = sim.Rolling(600, 5 * _S)
         self._dials = sim.Window(500, 300 * _S)
@@ -191,9 +188,6 @@ class BybitDialect:
             idle_ns = min(max(int(number) * unit, 30 * _S), 600 * _S) if _DIGITS.match(number) and unit else 600 * _S
             self._conns.cut_idle(state, idle_ns, now_ns, 1006, look_ns=30 * _S)
         return None
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

@@ -48,11 +48,9 @@ class _Book:
 class Streams:
     """v5/ws/connect, v5/websocket/public/{orderbook,trade,ticker}: subscriptions and payloads."""
 
-    def __init__(self, facts: sim.Facts, out: sim.SimWire, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._wire = out
-        self._timers = timers
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
+        self._facts, self._exchange = facts, facts.exchange
+        self._wire, self._timers = conns.wire, conns.timers
         symbols = facts.symbols.items()
         self._books = {
             (count, symbol): _Book(count, native, symbol) for native, symbol in symbols for count in _INTERVAL

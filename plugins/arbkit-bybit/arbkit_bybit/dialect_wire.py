@@ -42,7 +42,6 @@ _REFUSED: Final[Mapping[str, tuple[int, str]]] = {
 NOTATION: Final = sim.Notation(
     native=lambda symbol: symbol.replace("-", ""),
     side=lambda side: side.name.capitalize(),
-    number=str,
     time=lambda ns: str(ns // MS),
 )
 

@@ -45,10 +45,6 @@ class TradeRow(Struct, gc=False):
     ms: int = field(default=0, name="T")
 
 
-class TradesFrame(Struct, gc=False):
-    data: list[TradeRow]
-
-
 class PrivateFrame(Struct, rename="camel", gc=False):
     """Any message of a private or trade link; the type of ``data`` depends on the topic or operation.
 
@@ -103,7 +99,7 @@ class Page(Struct, rename="camel", gc=False):
 
 
 public_frame = Decoder(PublicFrame, strict=False).decode
-trades_frame = Decoder(TradesFrame, strict=False).decode
+trades_frame = Decoder(kit.Data[list[TradeRow]], strict=False).decode
 private_frame = Decoder(PrivateFrame).decode
 IDS = Decoder(Ids)
 ENVELOPE = Decoder(Envelope)

@@ -42,7 +42,6 @@ ORDER = kit.OrderFields(
         canceled="Cancelled PartiallyFilledCanceled Deactivated",
         rejected="Rejected",
     ),
-    px="price",
     qty="qty",
     cum_qty="cumExecQty",
     exch_ms="updatedTime",
@@ -64,7 +63,6 @@ _PAIR = kit.InstrumentFields(
     lot="lotSizeFilter.basePrecision",
     min_notional="lotSizeFilter.minOrderAmt",
     max_qty="lotSizeFilter.maxLimitOrderQty",
-    status="status",
     trading=("Trading",),
 )
 """``minOrderQty`` and ``maxOrderQty`` are ignored, because Bybit no longer checks them."""

@@ -14,11 +14,11 @@ from arbkit_coinbase import sockets, tables
 HOSTS = kit.Hosts(
     "coinbase",
     {
-        ("prod", ""): {
-            "rest": "https://api.coinbase.com",
-            "ws_public": "wss://advanced-trade-ws.coinbase.com",
-            "ws_private": "wss://advanced-trade-ws-user.coinbase.com",
-        },
+        ("prod", ""): kit.site(
+            "https://api.coinbase.com",
+            "wss://advanced-trade-ws.coinbase.com",
+            "wss://advanced-trade-ws-user.coinbase.com",
+        )
     },
 )
 _DOCS = "https://docs.cdp.coinbase.com"
@@ -83,8 +83,6 @@ class Coinbase:
                 also=[sockets.BEAT],
                 prints="market_trades",
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.coinbase.key and secret")
         private = sockets.Private(self._key_type)
         return kit.AccountSocket(
             context,

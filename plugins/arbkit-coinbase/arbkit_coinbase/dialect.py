@@ -43,10 +43,9 @@ class _Message(msgspec.Struct):
     jwt: str = ""
 
 
-class CoinbaseDialect:
+class CoinbaseDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
-    timers: sim.Timers
     venue: ClassVar[str] = "coinbase"
     # the lowest tier of 2026; fees in the quote currency. Create order: an id that is not unique makes no order.
     profile: ClassVar[sim.Profile] = sim.Profile(
@@ -64,11 +63,11 @@ class CoinbaseDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
+        super().__init__(exchange, out, wire.NOTATION)
         self._calls = Calls(self._facts)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self._conns, self.timers)
+        self._streams = Streams(self._facts, self._conns)
+        # balances are not told, and what changed of products neither
+        self._tells = {sim.TradeReport: self._streams.trade, sim.OrderReport: self._streams.order}
         # WebSocket Rate Limits: both by address
         self._dials, self._messages = sim.Window(8, wire.S), sim.Window(8, wire.S)
 
@@ -170,9 +169,6 @@ class CoinbaseDialect:
         if self._conns.get(state.id) is state and not self._streams.used(state.id):
             self._wire.close(state.id, 1008, "no subscribe message")
 
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
-
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]
         try:
@@ -207,14 +203,6 @@ class CoinbaseDialect:
                 raise sim.Problem("close", "authentication failure") from None
 
     # --- events -----------------------------------------------------------------------------------------------------
-
-    def reports(self, reports: Any, now_ns: int) -> None:
-        """Balances are not told, and what changed of products neither."""
-        for report in reports:
-            if isinstance(report, sim.TradeReport):
-                self._streams.trade(report, now_ns)
-            elif isinstance(report, sim.OrderReport):
-                self._streams.order(report, now_ns)
 
 
 def _decoded(text: str) -> bytes:

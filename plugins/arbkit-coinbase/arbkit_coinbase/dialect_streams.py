@@ -25,9 +25,9 @@ _PAGE: Final = 50
 class Streams:
     """The messages of a connection are numbered from 0, over all channels."""
 
-    def __init__(self, facts: sim.Facts, conns: sim.Conns, timers: sim.Timers) -> None:
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
         self._facts, self._exchange = facts, facts.exchange
-        self._conns, self._timers = conns, timers
+        self._conns, self._timers = conns, conns.timers
         self._numbers: dict[int, int] = {}
         """The next number of each connection."""
         conns.on_close(lambda conn: self._numbers.pop(conn, None))

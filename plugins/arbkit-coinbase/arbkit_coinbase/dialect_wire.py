@@ -60,7 +60,7 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-NOTATION: Final = sim.Notation(native=str, side=lambda side: side.name, number=str, time=iso, digits=12)
+NOTATION: Final = sim.Notation(native=str, side=lambda side: side.name, time=iso, digits=12)
 
 _PRODUCT: Final = sim.RowType(
     "product_id=native price=last base_increment=lot quote_increment=tick price_increment=tick base_min_size=min_qty"

@@ -46,7 +46,6 @@ PAIR = kit.InstrumentFields(
     max_qty="base_max_size",
     min_notional="quote_min_size",
     max_notional="quote_max_size",
-    status="status",
     trading=("online",),
     venue_ref="alias",
 )
@@ -62,22 +61,17 @@ _LISTED = kit.OrderFields(
     native="product_id",
     order_id="order_id",
     cl_ord_id="client_order_id",
-    status="status",
     statuses=_STATUSES,
     px="",
     qty="",
     cum_qty="filled_size",
-    exch_ms="",
 )
 _PUSHED = replace(_LISTED, side="order_side", px="limit_price", cum_qty="cumulative_quantity")
 _FILL = _LISTED.fill(
     trade_id="trade_id",
-    px="price",
     qty="size",
     fee="commission",
-    fee_asset="",
     maker=("liquidity_indicator", "MAKER"),
-    exch_ms="",
 )
 
 

@@ -11,16 +11,11 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_cryptocom import sockets, tables
 
-
-def _hosts(rest: str, stream: str) -> dict[str, str]:
-    return {"rest": rest, "ws_public": stream, "ws_private": stream, "ws_trade": stream}
-
-
 HOSTS = kit.Hosts(
     "cryptocom",
     {
-        ("prod", ""): _hosts("https://api.crypto.com", "wss://stream.crypto.com"),
-        ("testnet", ""): _hosts("https://uat-api.3ona.co", "wss://uat-stream.3ona.co"),
+        ("prod", ""): kit.site("https://api.crypto.com", "wss://stream.crypto.com", trade=True),
+        ("testnet", ""): kit.site("https://uat-api.3ona.co", "wss://uat-stream.3ona.co", trade=True),
     },
 )
 _OPTIONS = {"channel": tuple(sockets.FEEDS)}
@@ -82,8 +77,6 @@ class Cryptocom:
                 read=sockets.read_public,
                 wait_ns=sockets.WAIT_NS,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.cryptocom.key and secret")
         user, trade = sockets.Private(), link.role is kit.Role.TRADE
         return kit.AccountSocket(
             context,

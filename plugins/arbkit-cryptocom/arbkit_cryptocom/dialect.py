@@ -38,7 +38,7 @@ def _pair(base: str, quote: str, price: int, size: int) -> sim.Pair:
     return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot, max_qty=Decimal("Infinity"))
 
 
-class CryptocomDialect:
+class CryptocomDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "cryptocom"
@@ -60,10 +60,9 @@ class CryptocomDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls, self._conns = Calls(self._facts), sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self.timers, self._conns)
+        super().__init__(exchange, out, wire.NOTATION)
+        self._calls = Calls(self._facts)
+        self._streams = Streams(self._facts, self._conns)
         self._door = sim.Door(exchange, "hex", _REFUSED)
         self._requests = {name: sim.Window(most, wire.S) for name, most in _PATHS.values()}
 
@@ -159,9 +158,6 @@ class CryptocomDialect:
         most = self._requests[state.path].limit
         self._requests[state.path].add(str(conn), most * (now_ns % wire.S) // wire.S, now_ns)
         return None
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         """What is no JSON object gets no reply."""

@@ -25,7 +25,7 @@ class Calls:
         self._facts = facts
         tenth = 100 * wire.MS
         public: dict[str, Callable[[sim.SimCall], Any]] = {
-            "get-instruments": lambda call: {"data": [wire.symbol_row(facts, one) for one in self._listed()]},
+            "get-instruments": lambda call: {"data": [wire.symbol_row(facts, one) for one in self._exchange.listed]},
             "get-book": self._book,
             "get-tickers": self._tickers,
             "get-trades": self._trades,
@@ -67,31 +67,22 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _listed(self) -> list[str]:
-        return [one for one in self._exchange.pairs if self._exchange.halted.get(one) != sim.DELISTED]
-
-    def _symbol(self, call: sim.SimCall) -> str:
-        known = self._facts.symbols.get(call.need("instrument_name"))
-        if known is None:
-            raise sim.Refused("symbol")
-        return known
-
     def _some(self, call: sim.SimCall) -> str:
-        return self._symbol(call) if call.text("instrument_name") else ""
+        return call.symbol("instrument_name") if call.text("instrument_name") else ""
 
     def _book(self, call: sim.SimCall) -> dict[str, Any]:
         """At most 150 levels, and no number that could join it to the stream."""
-        symbol, depth = self._symbol(call), min(call.integer("depth") or 150, 150)
+        symbol, depth = call.symbol("instrument_name"), min(call.integer("depth") or 150, 150)
         row = wire.levels(call.facts, symbol, *self._exchange.books[symbol].depth(depth))
         return {"instrument_name": call.facts.native(symbol), "depth": depth, "data": [row | {"t": call.now}]}
 
     def _tickers(self, call: sim.SimCall) -> dict[str, Any]:
-        symbols = [self._symbol(call)] if call.text("instrument_name") else self._listed()
+        symbols = [call.symbol("instrument_name")] if call.text("instrument_name") else self._exchange.listed
         return {"data": [wire.ticker_row(call.facts, symbol, call.now_ns) for symbol in symbols]}
 
     def _trades(self, call: sim.SimCall) -> dict[str, Any]:
         """The newest first."""
-        newest = self._exchange.trades[self._symbol(call)].newest
+        newest = self._exchange.trades[call.symbol("instrument_name")].newest
         rows, _ = sim.page(newest, lambda one: one.id, min(call.integer("count") or 25, 150))
         return {"data": [wire.TRADE.of(call.facts.trade(one)) for one in rows]}
 
@@ -99,7 +90,7 @@ class Calls:
 
     def _place(self, call: sim.SimCall) -> dict[str, Any]:
         """Accepted, not final: what becomes of it is told by user.order."""
-        symbol, side = self._symbol(call), Side(call.choice("side", ("BUY", "SELL")).lower())
+        symbol, side = call.symbol("instrument_name"), Side(call.choice("side", ("BUY", "SELL")).lower())
         kind = call.choice("type", ("LIMIT", "MARKET"))
         tif = call.choice("time_in_force", _TIFS, wire.TIFS["GTC"])
         flags = call.params.get("exec_inst") or []
@@ -190,7 +181,7 @@ class Calls:
         return tiers | own | {"effective_deriv_maker_rate_bps": "1.5", "effective_deriv_taker_rate_bps": "3.8"}
 
     def _rate(self, call: sim.SimCall) -> dict[str, Any]:
-        symbol = self._symbol(call)
+        symbol = call.symbol("instrument_name")
         rates = call.facts.rates(call.owner, symbol)
         own = {f"effective_{side}_rate_bps": wire.bps(rates[side]) for side in ("maker", "taker")}
         return {"instrument_name": call.facts.native(symbol)} | own

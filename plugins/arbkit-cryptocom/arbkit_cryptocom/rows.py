@@ -61,12 +61,8 @@ class TradeRow(Struct, gc=False):
     ms: int = field(name="t")
 
 
-class TradesResult(Struct, gc=False):
-    data: list[TradeRow]
-
-
 class TradesFrame(Struct, gc=False):
-    result: TradesResult
+    result: kit.Data[list[TradeRow]]
 
 
 class PrivateResult(Struct, gc=False):

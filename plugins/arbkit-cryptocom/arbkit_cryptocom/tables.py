@@ -37,7 +37,6 @@ ORDER = kit.OrderFields(
     native="instrument_name",
     order_id="order_id",
     cl_ord_id="client_oid",
-    status="status",
     statuses=kit.statuses(
         new="NEW PENDING ACTIVE", filled="FILLED", canceled="CANCELED", rejected="REJECTED", expired="EXPIRED"
     ),
@@ -59,7 +58,6 @@ FILL = ORDER.fill(
 _COIN = kit.BalanceFields(asset="instrument_name", free="quantity", locked="reserved_qty")
 _PAIR = kit.InstrumentFields(
     trading=("tradable",),
-    status="state",
     base="base_ccy",
     quote="quote_ccy",
     tick="price_tick_size",
@@ -111,7 +109,7 @@ def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
         ):
             continue
         state = "beta" if row.get("beta_product") is True else "tradable" if row.get("tradable") is True else "closed"
-        updates.append(kit.InstrumentUpdate(_PAIR.read("cryptocom", {**row, "state": state})))
+        updates.append(kit.InstrumentUpdate(_PAIR.read("cryptocom", {**row, "status": state})))
     return updates
 
 

@@ -8,11 +8,10 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_gate import sockets, tables
 
-_SOCKETS = ("ws_public", "ws_private", "ws_trade")
 HOSTS = kit.Hosts(
     "gate",
     {
-        key: {"rest": f"https://{rest}", **dict.fromkeys(_SOCKETS, f"wss://{ws}")}
+        key: kit.site(f"https://{rest}", f"wss://{ws}", trade=True)
         for key, rest, ws in (
             (("prod", "global"), "api.gateio.ws", "api.gateio.ws"),
             (("prod", "eu"), "api.gateeu.com", "api.gateeu.com"),
@@ -90,8 +89,6 @@ class Gate:
                 heartbeat=beat,
                 rest=sockets.SNAPSHOTS,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.gate.key and secret")
         trade = link.role is kit.Role.TRADE
         return kit.AccountSocket(
             context,

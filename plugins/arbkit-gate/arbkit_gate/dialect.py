@@ -69,7 +69,7 @@ class _Message(msgspec.Struct):
     auth: _Auth = msgspec.field(default_factory=_Auth)
 
 
-class GateDialect:
+class GateDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "gate"
@@ -91,16 +91,14 @@ class GateDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
+        super().__init__(exchange, out, wire.NOTATION)
         self._door = sim.Door(exchange, "hex", _REST, algorithm="sha512")
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
+        facts = self._facts
         self._orders = Orders(exchange)
         self._calls = Calls(facts, self._orders)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, self.timers, self._conns)
-        self._told: dict[type[Any], Callable[[Any, int], None]] = {
+        self._streams = Streams(facts, self._conns)
+        # there is no channel that tells of changed rules or halts
+        self._tells = {
             sim.TopReport: self._streams.top,
             sim.TradeReport: self._streams.trade,
             sim.OrderReport: self._streams.order,
@@ -192,9 +190,6 @@ class GateDialect:
             # a socket without a subscription is closed after 30 seconds without a ping
             self._conns.cut_idle(self._conns.open(conn, path, self._facts, now_ns), _IDLE_NS, now_ns, 1006)
         return None if known else sim.Reply(404, b"")
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]
@@ -304,13 +299,6 @@ class GateDialect:
         return [wire.order_row(self._facts, order) for order in orders]
 
     # --- events -----------------------------------------------------------------------------------------------------
-
-    def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
-        """Gate has no channel that tells of changed rules or halts."""
-        for report in reports:
-            told = self._told.get(type(report))
-            if told is not None:
-                told(report, now_ns)
 
 
 def _head(channel: str, event: str, now_ns: int) -> dict[str, Any]:

@@ -73,11 +73,8 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _listed(self) -> list[str]:
-        return [symbol for symbol in self._exchange.pairs if self._exchange.halted.get(symbol) != sim.DELISTED]
-
     def _pairs(self, call: sim.SimCall) -> list[dict[str, Any]]:
-        return [wire.pair_row(call.facts, symbol) for symbol in self._listed()]
+        return [wire.pair_row(call.facts, symbol) for symbol in self._exchange.listed]
 
     def _currencies(self, call: sim.SimCall) -> list[dict[str, Any]]:
         pairs = self._exchange.pairs.values()
@@ -86,7 +83,7 @@ class Calls:
         ]
 
     def _tickers(self, call: sim.SimCall) -> list[dict[str, Any]]:
-        symbols = [self._orders.symbol(call)] if call.text("currency_pair") else self._listed()
+        symbols = [self._orders.symbol(call)] if call.text("currency_pair") else self._exchange.listed
         return [wire.ticker_row(call.facts, symbol) for symbol in symbols]
 
     def _book(self, call: sim.SimCall) -> dict[str, Any]:

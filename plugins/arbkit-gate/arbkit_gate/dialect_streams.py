@@ -22,9 +22,9 @@ _POLL_NS: Final = 1_000 * wire.MS
 class Streams:
     """Spot WebSocket v4."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
         self._facts, self._exchange = facts, facts.exchange
-        self._timers, self._conns, self._subs = timers, conns, sim.Subs(conns)
+        self._conns, self._timers, self._subs = conns, conns.timers, sim.Subs(conns)
         self._totals: dict[tuple[str, str], tuple[int, int]] = {}
         """(account, asset) -> free and locked as last pushed."""
 

@@ -31,8 +31,6 @@ _LABELS: Final = {
 NOTATION: Final = sim.Notation(
     native=lambda symbol: symbol.replace("-", "_"),
     side=lambda side: side.value,
-    number=str,
-    time=lambda ns: ns // MS,
     digits=10,
 )
 

@@ -5,9 +5,9 @@ https://www.gate.com/docs/developers/apiv4/ws/en/ and https://www.gate.com/docs/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
 import arbkit.venue as kit
@@ -32,11 +32,8 @@ class Depth(
     ms: int = 0
     seconds: int = 0
     status: str = ""
-
-    @property
-    def prev(self) -> int:
-        """The frames do not have the id of the one before."""
-        return 0
+    prev: ClassVar[int] = 0
+    """The frames do not have the id of the one before."""
 
     @property
     def exch_ns(self) -> int:
@@ -77,17 +74,11 @@ class PrintFrame(Struct, gc=False):
     result: Print
 
 
-class Whole(kit.BookMessage, gc=False, rename={"last": "id", "ms": "update"}):
+class Whole(kit.WholeBook, gc=False, kw_only=True):
     """``GET /spot/order_book`` with ``with_id``. Without an id it is no snapshot, so the id is mandatory."""
 
-    last: int
-    bids: kit.Levels
-    asks: kit.Levels
-    ms: int = 0
-
-    @property
-    def exch_ns(self) -> int:
-        return self.ms * MS
+    last: int = field(name="id")
+    ms: int = field(default=0, name="update")
 
 
 class OpenOrders(Struct, gc=False):

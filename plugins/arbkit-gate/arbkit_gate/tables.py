@@ -41,7 +41,6 @@ ORDER = kit.OrderFields(
     native="currency_pair",
     order_id="id",
     cl_ord_id="text",
-    status="status",
     statuses={
         **dict.fromkeys(("open", "put"), kit.OrdStatus.NEW),
         "update": kit.OrdStatus.PARTIALLY_FILLED,
@@ -49,21 +48,17 @@ ORDER = kit.OrderFields(
         "cancelled": kit.OrdStatus.CANCELED,
         **dict.fromkeys((*_UNMATCHED, "liquidate_cancelled"), kit.OrdStatus.EXPIRED),
     },
-    px="price",
     qty="amount",
     cum_qty="filled_amount",
     exch_ms="update_time_ms",
 )
-FILL = replace(
-    ORDER.fill(
-        trade_id="id",
-        px="price",
-        qty="amount",
-        fee="fee",
-        fee_asset="fee_currency",
-        maker=("role", "maker"),
-        exch_ms="create_time_ms",
-    ),
+FILL = ORDER.fill(
+    trade_id="id",
+    qty="amount",
+    fee="fee",
+    fee_asset="fee_currency",
+    maker=("role", "maker"),
+    exch_ms="create_time_ms",
     order_id="order_id",
 )
 _BALANCE = kit.BalanceFields(asset="currency", free="available", locked="locked")
@@ -317,7 +312,7 @@ CALLS = kit.CallTable(
         ),
         kit.AskKind.SNAPSHOT: kit.Call(
             "/spot/order_book",
-            lambda got: (),  # the socket that asked reads it
+            kit.by_socket,
             "book",
             signed=False,
             params=lambda context, what: [*_pair(context, what), ("limit", str(UPDATES_LEVELS)), ("with_id", "true")],

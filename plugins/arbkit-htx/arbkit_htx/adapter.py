@@ -14,7 +14,7 @@ _DOCS = "https://www.htx.com/en-us/opend/newApiPages/"
 HOSTS = kit.Hosts(
     "htx",
     {
-        ("prod", region): {"rest": f"https://{host}", "ws_public": f"wss://{host}", "ws_private": f"wss://{host}"}
+        ("prod", region): kit.site(f"https://{host}", f"wss://{host}")
         for region, host in (("global", "api.huobi.pro"), ("aws", "api-aws.huobi.pro"))
     },
 )
@@ -82,8 +82,6 @@ class Htx:
                 write=sockets.write,
                 streams=lambda native: [(self._channel, native)],
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.htx.key and secret")
         url = self._urls["ws_private"] + sockets.PATH
         return kit.AccountSocket(
             context,

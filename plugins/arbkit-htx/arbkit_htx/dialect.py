@@ -40,7 +40,7 @@ def _pair(base: str, quote: str, price: int, size: int, least: str) -> sim.Pair:
     return sim.Pair(f"{base}-{quote}", base, quote, Decimal(1).scaleb(-price), lot, lot, Decimal(least))
 
 
-class HtxDialect:
+class HtxDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "htx"
@@ -63,12 +63,12 @@ class HtxDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls, self._conns = Calls(self._facts), sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self.timers, self._conns)
+        super().__init__(exchange, out, wire.NOTATION)
+        self._calls = Calls(self._facts)
+        self._streams = Streams(self._facts, self._conns)
         self._rest, self._own = (sim.Door(exchange, "base64", refused) for refused in (_REST, _LOGIN))
         self._hosts: dict[int, str] = {}
+        self._conns.on_close(lambda conn: self._hosts.pop(conn, None))
         self._subscribed = sim.Rolling(40, _S)  # subscriptions of a market connection
         self._requests = sim.Rolling(50, _S)  # requests of an account's connection
 
@@ -161,10 +161,6 @@ class HtxDialect:
                 self.timers.at(now_ns + every, ping)
 
         self.timers.at(now_ns + every, ping)
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
-        self._hosts.pop(conn, None)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

@@ -85,9 +85,7 @@ class Calls:
 
     def _pairs(self, row: Callable[[sim.Facts, str], dict[str, Any]]) -> Callable[[sim.SimCall], Any]:
         exchange = self._exchange
-        return lambda call: [
-            row(call.facts, symbol) for symbol in exchange.pairs if exchange.halted.get(symbol) != sim.DELISTED
-        ]
+        return lambda call: [row(call.facts, symbol) for symbol in exchange.listed]
 
     def _currencies(self, call: sim.SimCall) -> list[dict[str, Any]]:
         known = {asset: None for pair in self._exchange.pairs.values() for asset in (pair.base, pair.quote)}

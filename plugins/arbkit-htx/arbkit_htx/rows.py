@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import ClassVar
 
 from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
@@ -34,12 +35,9 @@ class Tick(Struct, gc=False, rename={"last": "seqNum", "before": "prevSeqNum"}):
     """``last`` of the change before; unset in a whole book."""
     bids: list[kit.Level] = []
     asks: list[kit.Level] = []
+    first: ClassVar[int] = 0
     exch_ns: int = 0
     """Set by the reader: the time stands outside."""
-
-    @property
-    def first(self) -> int:
-        return 0
 
     @property
     def prev(self) -> int:
@@ -77,12 +75,8 @@ class Print(Struct, gc=False):
         return str(self.number)
 
 
-class Prints(Struct, gc=False):
-    data: list[Print]
-
-
 class PrintFrame(Struct, gc=False):
-    tick: Prints
+    tick: kit.Data[list[Print]]
 
 
 class PrivateFrame(Struct, gc=False):

@@ -44,7 +44,6 @@ ORDER = kit.OrderFields(
         filled="filled",
         canceled="canceled partial-canceled",
     ),
-    px="price",
     qty="amount",
     cum_qty="field-amount",
     exch_ms="at",
@@ -59,28 +58,23 @@ _PUSHED = replace(
     qty="orderSize",
     cum_qty="execAmt",
 )
-_FILL = replace(
-    ORDER.fill(
-        maker=("role", "maker"),
-        fee_asset="fee-currency",
-        fee="filled-fees",
-        qty="filled-amount",
-        px="price",
-        exch_ms="created-at",
-        trade_id="trade-id",
-    ),
+_FILL = ORDER.fill(
+    maker=("role", "maker"),
+    fee_asset="fee-currency",
+    fee="filled-fees",
+    qty="filled-amount",
+    exch_ms="created-at",
+    trade_id="trade-id",
     order_id="order-id",
 )
-_CLEARED = replace(
-    _PUSHED.fill(
-        maker=("aggressor", False),
-        fee_asset="feeCurrency",
-        fee="transactFee",
-        qty="tradeVolume",
-        px="tradePrice",
-        exch_ms="tradeTime",
-        trade_id="tradeId",
-    ),
+_CLEARED = _PUSHED.fill(
+    maker=("aggressor", False),
+    fee_asset="feeCurrency",
+    fee="transactFee",
+    qty="tradeVolume",
+    px="tradePrice",
+    exch_ms="tradeTime",
+    trade_id="tradeId",
     side="orderSide",
 )
 _PAIR = kit.InstrumentFields(
@@ -180,14 +174,8 @@ def _time(got: kit.Got) -> list[kit.ClockSample]:
     return [kit.time_sample("htx", got.rows * kit.MS, kit.MS, got.answer.sent_ns, got.answer.recv_ns)]
 
 
-def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
-    """``actual``: with the deduction of the account, if it has one."""
-    updates = []
-    for row in got.rows:
-        maker, taker = (kit.number(kit.text(row, f"actual{side}Rate") or "x") for side in ("Maker", "Taker"))
-        instrument = got.context.instrument(kit.text(row, "symbol"))
-        updates.append(kit.FeeUpdate(got.context.account, instrument, maker, taker))
-    return updates
+_fees = kit.fees("actualMakerRate", "actualTakerRate")
+"""``actual``: with the deduction of the account, if it has one."""
 
 
 def _assets(got: kit.Got) -> list[kit.AssetStatus]:

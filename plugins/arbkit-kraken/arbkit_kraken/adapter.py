@@ -8,18 +8,13 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_kraken import sockets, tables
 
-
-def _sockets(public: str, private: str) -> dict[str, str]:
-    trade = {"ws_private": f"wss://{private}", "ws_trade": f"wss://{private}"}
-    return {"rest": "https://api.kraken.com", "ws_public": f"wss://{public}", **trade}
-
-
+_REST = "https://api.kraken.com"
 HOSTS = kit.Hosts(
     "kraken",
     {
-        ("prod", "primary"): _sockets("ws.kraken.com", "ws-auth.kraken.com"),
+        ("prod", "primary"): kit.site(_REST, "wss://ws.kraken.com", "wss://ws-auth.kraken.com", trade=True),
         # newer API software before the same engine; there is no test environment for spot
-        ("prod", "beta"): _sockets("beta-ws.kraken.com", "beta-ws-auth.kraken.com"),
+        ("prod", "beta"): kit.site(_REST, "wss://beta-ws.kraken.com", "wss://beta-ws-auth.kraken.com", trade=True),
     },
 )
 _OPTIONS = {"depth": ("10", "25", "100", "500", "1000"), "api": ("primary", "beta")}
@@ -90,8 +85,6 @@ class Kraken:
                 prints=sockets.PRINTS,
                 heartbeat=beat,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.kraken.key and secret")
         trade = link.role is kit.Role.TRADE
         private = sockets.Private(trade)
         return kit.AccountSocket(

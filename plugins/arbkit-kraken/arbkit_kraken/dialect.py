@@ -55,7 +55,7 @@ _PAIRS: Final = (
 )
 
 
-class KrakenDialect:
+class KrakenDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "kraken"
@@ -74,15 +74,11 @@ class KrakenDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
+        super().__init__(exchange, out, wire.NOTATION)
         self._door = sim.Door(exchange, "base64", _REFUSED, algorithm="sha512", decode=base64.b64decode)
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
-        self._calls = Calls(facts, self._orders)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, self.timers, self._conns)
+        self._calls = Calls(self._facts, self._orders)
+        self._streams = Streams(self._facts, self._conns)
         self._nonces: dict[str, int] = {}
         # "Spot Websockets Introduction": about 150 connections in ten minutes from one address
         self._dials = sim.Rolling(150, 600 * wire.S)
@@ -168,9 +164,6 @@ class KrakenDialect:
         if self._conns.get(state.id) is state and self._streams.busy(state.id) and now_ns - state.alive_ns >= wire.S:
             state.alive_ns = now_ns
             state.tell({"channel": "heartbeat"}, "control")
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

@@ -68,7 +68,7 @@ class Calls:
         given = [name for name in call.text("pair").split(",") if name]
         if given:
             return [self._orders.named(name) for name in given]
-        return [symbol for symbol in self._exchange.pairs if self._exchange.halted.get(symbol) != sim.DELISTED]
+        return self._exchange.listed
 
     def _keyed(self, symbols: Iterable[str], row: Callable[[str], Any]) -> dict[str, Any]:
         """Rows by the REST ids of their pairs."""

@@ -20,12 +20,12 @@ _OF_PAIRS: Final = ("book", "trade")
 class Streams:
     """The subscriptions. A key is (channel, symbol)."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
         self._totals: dict[tuple[str, str], int] = {}
         """Total balances as last told."""
         self._subs = sim.Subs(conns)
         self._facts, self._exchange = facts, facts.exchange
-        self._timers, self._conns = timers, conns
+        self._conns, self._timers = conns, conns.timers
 
     def change(self, conn: sim.Conn, op: str, params: Mapping[str, Any], answer: dict[str, Any], now_ns: int) -> None:
         """Subscribe or unsubscribe: one answer for each symbol, before the data. Raises ``Problem`` if the request as
@@ -96,7 +96,7 @@ class Streams:
             newest = sorted(self._exchange.trades[symbol].newest, key=lambda one: one.id)[-50:]
             self._push(sub, "trade", "snapshot", [self._print(one) for one in newest], now_ns)
         elif channel == "instrument" and whole:
-            pairs = [name for name in self._exchange.pairs if self._exchange.halted.get(name) != sim.DELISTED]
+            pairs = self._exchange.listed
             assets = dict.fromkeys(name for one in self._exchange.pairs.values() for name in (one.base, one.quote))
             self._rules(sub, "snapshot", pairs, list(assets), now_ns)
         elif channel == "executions" and params.get("snap_orders", True):

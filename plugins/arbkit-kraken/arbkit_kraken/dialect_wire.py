@@ -90,7 +90,7 @@ def number(text: str) -> Raw:
 
 
 NOTATION: Final = sim.Notation(
-    native=lambda symbol: symbol.replace("-", "/"), side=lambda side: side.value, number=str, time=iso, digits=10
+    native=lambda symbol: symbol.replace("-", "/"), side=lambda side: side.value, time=iso, digits=10
 )
 
 

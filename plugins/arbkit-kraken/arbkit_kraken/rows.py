@@ -80,10 +80,6 @@ class TradeRow(Struct, gc=False):
         return kit.Trade(name, self.side, self.price, self.qty, str(self.trade_id), exch_ns, now_ns)
 
 
-class TradesFrame(Struct, gc=False):
-    data: list[TradeRow]
-
-
 class Envelope(Struct, gc=False):
     """A REST answer."""
 
@@ -91,7 +87,7 @@ class Envelope(Struct, gc=False):
     result: Raw = Raw(b"{}")
 
 
-trades_frame = Decoder(TradesFrame).decode
+trades_frame = Decoder(kit.Data[list[TradeRow]]).decode
 public_frame = Decoder(PublicFrame, float_hook=str).decode
 private_frame = Decoder(PrivateFrame).decode
 ENVELOPE = Decoder(Envelope)

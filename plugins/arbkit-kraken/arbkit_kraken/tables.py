@@ -88,11 +88,8 @@ _PUSHED = kit.OrderFields(
     px="limit_price",
     qty="order_qty",
     cum_qty="cum_qty",
-    exch_ms="",
 )
-_PUSHED_FILL = _PUSHED.fill(
-    trade_id="exec_id", px="last_price", qty="last_qty", fee="", fee_asset="", maker=("liquidity_ind", "m"), exch_ms=""
-)
+_PUSHED_FILL = _PUSHED.fill(trade_id="exec_id", px="last_price", qty="last_qty", maker=("liquidity_ind", "m"))
 KEPT = ("symbol", "side", "cl_ord_id", "order_qty", "limit_price", "time_in_force", "post_only")
 """Fields of an execution report that only the first one of an order has."""
 _PAIR = kit.InstrumentFields(
@@ -102,7 +99,6 @@ _PAIR = kit.InstrumentFields(
     lot="qty_increment",
     min_qty="qty_min",
     min_notional="cost_min",
-    status="status",
     trading=("online", "limit_only"),  # our orders are limit orders
 )
 
@@ -445,7 +441,7 @@ CALLS = kit.CallTable(
         kit.AskKind.CATALOGUE: _public("AssetPairs", instruments),
         kit.AskKind.TIME: _public("Time", kit.clock("unixtime", kit.S)),
         kit.AskKind.ASSETS: _public("Assets", _assets),
-        kit.AskKind.TOKEN: _call("GetWebSocketsToken", lambda got: ()),  # read by the socket that asks
+        kit.AskKind.TOKEN: _call("GetWebSocketsToken", kit.by_socket),
         kit.AskKind.ACCOUNT: _call("GetApiKeyInfo", _account),
         kit.AskKind.FEES: _call(
             "TradeVolume",

@@ -11,13 +11,7 @@ from arbkit_kucoin import sockets, tables
 
 HOSTS = kit.Hosts(
     "kucoin",
-    {
-        ("prod", ""): {
-            "rest": "https://api.kucoin.com",
-            "ws_public": "wss://x-push-spot.kucoin.com",
-            "ws_private": "wss://ws-api-spot.kucoin.com",
-        }
-    },
+    {("prod", ""): kit.site("https://api.kucoin.com", "wss://x-push-spot.kucoin.com", "wss://ws-api-spot.kucoin.com")},
 )
 """There is no test environment."""
 _OPTIONS = {"depth": tuple(sockets.FEEDS)}
@@ -56,7 +50,7 @@ class Kucoin:
     def __init__(self, settings: kit.VenueSettings) -> None:
         self._urls = HOSTS.urls(settings)
         self._private = self._urls["ws_private"] if settings.endpoints.get("ws_private") else ""
-        self._depth = kit.options(settings, _OPTIONS, "kucoin").get("depth", sockets.INCREMENT)
+        self._depth = kit.options(settings, _OPTIONS, self.venue).get("depth", sockets.INCREMENT)
         self.cost = tables.CALLS.cost
 
     def links(self, instruments: kit.Instruments, account: str, trades: kit.Instruments = ()) -> Sequence[kit.LinkSpec]:
@@ -80,8 +74,6 @@ class Kucoin:
                 read=sockets.read_public,
                 login=sockets.silent,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.kucoin.key, secret and passphrase")
         return kit.AccountSocket(
             context,
             address=partial(tables.address, own=self._private),

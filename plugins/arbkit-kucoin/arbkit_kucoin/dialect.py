@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
@@ -46,7 +46,7 @@ def _pair(base: str, quote: str, tick: str, lot: str, least: str, funds: str) ->
     )
 
 
-class KucoinDialect:
+class KucoinDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "kucoin"
@@ -69,10 +69,13 @@ class KucoinDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self.timers, self._conns)
+        super().__init__(exchange, out, wire.NOTATION)
+        self._streams = streams = Streams(self._facts, self._conns)
+        self._tells = {
+            sim.TradeReport: streams.trade,
+            sim.OrderReport: streams.order,
+            sim.BalanceReport: streams.balance,
+        }
         self._calls = Calls(self._facts, self._token)
         self._door = sim.Door(exchange, "base64", _REFUSED)
         self._tokens: dict[str, tuple[sim.Account | None, int]] = {}
@@ -172,9 +175,6 @@ class KucoinDialect:
             state.tell({"id": given.get("connectId", ""), "type": "welcome"}, "control")
         return None
 
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
-
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]
         state.alive_ns = now_ns
@@ -217,15 +217,6 @@ class KucoinDialect:
             state.tell(told | {"type": "error", "code": problem.code, "data": problem.msg})
 
     # --- events -----------------------------------------------------------------------------------------------------
-
-    def reports(self, reports: Sequence[sim.Report], now_ns: int) -> None:
-        for report in reports:
-            if isinstance(report, sim.TradeReport):
-                self._streams.trade(report, now_ns)
-            elif isinstance(report, sim.OrderReport):
-                self._streams.order(report, now_ns)
-            elif isinstance(report, sim.BalanceReport):
-                self._streams.balance(report, now_ns)
 
 
 def _budget(window: sim.Window, name: str, now_ns: int) -> dict[str, str]:

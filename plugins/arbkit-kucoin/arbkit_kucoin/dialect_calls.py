@@ -79,18 +79,8 @@ class Calls:
 
     # --- market -----------------------------------------------------------------------------------------------------
 
-    def _listed(self) -> list[str]:
-        return [one for one in self._exchange.pairs if self._exchange.halted.get(one) != sim.DELISTED]
-
-    def symbol(self, call: sim.SimCall) -> str:
-        """The canonical symbol of the parameter ``symbol``."""
-        known = self._facts.symbols.get(call.need("symbol"))
-        if known is None:
-            raise sim.Refused("symbol")
-        return known
-
     def _symbols(self, call: sim.SimCall) -> list[dict[str, Any]]:
-        return [wire.symbol_row(call.facts, symbol) for symbol in self._listed()]
+        return [wire.symbol_row(call.facts, symbol) for symbol in self._exchange.listed]
 
     def _coins(self, call: sim.SimCall) -> list[dict[str, Any]]:
         pairs = self._exchange.pairs.values()
@@ -98,16 +88,16 @@ class Calls:
         return [wire.coin_row(call.facts, asset) for asset in found]
 
     def _tickers(self, call: sim.SimCall) -> dict[str, Any]:
-        return {"time": call.now, "ticker": [wire.ticker_row(call.facts, symbol) for symbol in self._listed()]}
+        return {"time": call.now, "ticker": [wire.ticker_row(call.facts, symbol) for symbol in self._exchange.listed]}
 
     def _stats(self, call: sim.SimCall) -> dict[str, Any]:
         """One pair of 24 hours."""
-        row = wire.ticker_row(call.facts, self.symbol(call))
+        row = wire.ticker_row(call.facts, call.symbol())
         return {"time": call.now} | {name: row[name] for name in row if name not in wire.LISTED}
 
     def _book(self, call: sim.SimCall, levels: int) -> dict[str, Any]:
         """Nothing for an unknown pair."""
-        symbol = self.symbol(call)
+        symbol = call.symbol()
         book = self._exchange.books[symbol]
         bids, asks = (call.facts.levels(symbol, side) for side in book.depth(levels))
         return {"time": call.now, "sequence": str(book.seq), "bids": bids, "asks": asks}
@@ -120,7 +110,7 @@ class Calls:
 
     def _placed(self, call: sim.SimCall) -> sim.SimOrder:
         self._may_trade(call)
-        symbol = self.symbol(call)
+        symbol = call.symbol()
         side, kind = Side(call.choice("side", ("buy", "sell"))), call.choice("type", ("limit", "market"), "limit")
         tif = call.choice("timeInForce", tuple(_TIFS), "GTC") if kind == "limit" else "IOC"
         name, mode = call.match("clientOid", wire.ID), call.choice("stp", tuple(wire.STP), "")
@@ -160,23 +150,23 @@ class Calls:
     def _cancel(self, call: sim.SimCall) -> dict[str, Any]:
         """Accepted, not final; the ``sync`` form waits for the end."""
         self._may_trade(call)
-        order = self._exchange.cancel(call.owner, self.symbol(call), now_ns=call.now_ns, **self._which(call))
+        order = self._exchange.cancel(call.owner, call.symbol(), now_ns=call.now_ns, **self._which(call))
         if call.text("sync"):
             return wire.outcome(call.facts, order)
         return {"clientOid": order.cl_ord_id} if call.text("clientOid") else {"orderId": str(order.id)}
 
     def _cancel_symbol(self, call: sim.SimCall) -> str:
         self._may_trade(call)
-        self._exchange.cancel_all(call.owner, self.symbol(call), now_ns=call.now_ns)
+        self._exchange.cancel_all(call.owner, call.symbol(), now_ns=call.now_ns)
         return "success"
 
     def _order(self, call: sim.SimCall) -> dict[str, Any] | None:
         """``null`` for an order that is not known."""
-        order = self._exchange.find(call.owner, symbol=self.symbol(call), **self._which(call))
+        order = self._exchange.find(call.owner, symbol=call.symbol(), **self._which(call))
         return None if order is None else wire.order_row(call.facts, order)
 
     def _orders(self, call: sim.SimCall, *, closed: bool) -> list[sim.SimOrder]:
-        symbol = self.symbol(call)
+        symbol = call.symbol()
         return [one for one in self._exchange.orders_of(call.owner, symbol) if one.status.terminal is closed]
 
     def _open(self, call: sim.SimCall) -> list[dict[str, Any]] | None:
@@ -196,7 +186,7 @@ class Calls:
 
     def _fills(self, call: sim.SimCall) -> dict[str, Any]:
         """Newest first, of the last seven days; ``lastId`` is the id of the last row."""
-        symbol, name = self.symbol(call), call.text("orderId")
+        symbol, name = call.symbol(), call.text("orderId")
         since_ns = max(call.integer("startAt") * wire.MS, call.now_ns - 7 * _DAY)
         until_ns = call.integer("endAt") * wire.MS or call.now_ns
         found = self._exchange.fills_of(call.owner, symbol, int(name) if name.isdecimal() else 0, since_ns)

@@ -23,11 +23,9 @@ _PRIVATE: Final = ("/spotMarket/tradeOrdersV2", "/spotMarket/tradeOrders", "/acc
 class Streams:
     """The subscriptions and pushes of one exchange."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._timers = timers
-        self._conns = conns
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
+        self._facts, self._exchange = facts, facts.exchange
+        self._conns, self._timers = conns, conns.timers
         self._subs = sim.Subs(conns)
 
     # --- Pro socket -------------------------------------------------------------------------------------------------

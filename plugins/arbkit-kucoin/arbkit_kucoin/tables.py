@@ -28,9 +28,7 @@ WINDOW_30_NS = 30 * kit.S
 ORDER = kit.OrderFields(
     order_id="id",
     cl_ord_id="clientOid",
-    status="state",
     statuses=kit.statuses(new="active", filled="filled", canceled="cancelled"),
-    px="price",
     qty="size",
     cum_qty="dealSize",
     exch_ms="lastUpdatedAt",
@@ -44,24 +42,19 @@ _PUSHED = replace(
     cum_qty="filledSize",
     exch_ms="ms",
 )
-_FILL = replace(
-    ORDER.fill(
-        trade_id="tradeId",
-        px="price",
-        qty="size",
-        fee="fee",
-        fee_asset="feeCurrency",
-        maker=("liquidity", "maker"),
-        exch_ms="createdAt",
-    ),
+_FILL = ORDER.fill(
+    trade_id="tradeId",
+    qty="size",
+    fee="fee",
+    fee_asset="feeCurrency",
+    maker=("liquidity", "maker"),
+    exch_ms="createdAt",
     order_id="orderId",
 )
 _MATCH = _PUSHED.fill(
     trade_id="tradeId",
     px="matchPrice",
     qty="matchSize",
-    fee="",
-    fee_asset="",
     maker=("feeType", "makerFee"),
     exch_ms="ms",
 )
@@ -76,7 +69,6 @@ _PAIR = kit.InstrumentFields(
     min_qty="baseMinSize",
     max_qty="baseMaxSize",
     min_notional="minFunds",
-    status="state",
     trading=("trading",),
 )
 
@@ -91,7 +83,7 @@ def order(context: kit.Context, row: kit.Row, source: str, now_ns: int) -> kit.O
     ended = "cancelled" if row.get("cancelExist") is True else "filled" if whole else ""
     active = row.get("active")
     state = "active" if active is True else ended if active is False else ""
-    update = ORDER.read(context, {**row, "state": state}, source, now_ns)
+    update = ORDER.read(context, {**row, "status": state}, source, now_ns)
     if update.ord_status is kit.OrdStatus.NEW and update.cum_qty:
         return replace(update, ord_status=kit.OrdStatus.PARTIALLY_FILLED)
     if update.ord_status is kit.OrdStatus.CANCELED and kit.text(row, "timeInForce") in ("IOC", "FOK"):
@@ -124,31 +116,12 @@ def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
         waits = begin * kit.MS > got.now_ns
         known = kit.text(row, "feeCurrency") == quote
         state = "other fees" if not known else "waits" if waits else "trading" if on else "closed"
-        updates.append(kit.InstrumentUpdate(_PAIR.read("kucoin", {**row, "state": state}, fee_in_quote=True)))
+        updates.append(kit.InstrumentUpdate(_PAIR.read("kucoin", {**row, "status": state}, fee_in_quote=True)))
     return updates
 
 
-def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
-    found = []
-    for row in got.rows:
-        maker, taker = (kit.number(kit.text(row, f"{side}FeeRate") or "x") for side in ("maker", "taker"))
-        instrument = got.context.instrument(kit.text(row, "symbol"))
-        found.append(kit.FeeUpdate(got.context.account, instrument, maker, taker))
-    return found
-
-
-def _assets(got: kit.Got) -> list[kit.AssetStatus]:
-    return [
-        kit.movable(
-            "kucoin",
-            kit.text(row, "currency"),
-            kit.inner(row, "chains"),
-            "isDepositEnabled",
-            "isWithdrawEnabled",
-            "contractAddress",
-        )
-        for row in got.rows
-    ]
+_fees = kit.fees("makerFeeRate", "takerFeeRate")
+_assets = kit.assets("currency", "chains", "isDepositEnabled", "isWithdrawEnabled", "contractAddress")
 
 
 def _balances(got: kit.Got) -> list[kit.Balance]:
@@ -318,7 +291,7 @@ CALLS = kit.CallTable(
         kit.AskKind.ASSETS: kit.Call("/api/v3/currencies", _assets, [("public", 3, "")], signed=False),
         kit.AskKind.TOKEN: kit.Call(
             "/api/v1/bullet-private",
-            lambda got: (),  # read by the socket that asks
+            kit.by_socket,
             [("spot", 10, "")],
             rows=Any,
             method="POST",

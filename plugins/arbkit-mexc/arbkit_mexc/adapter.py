@@ -8,16 +8,7 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_mexc import sockets, tables
 
-HOSTS = kit.Hosts(
-    "mexc",
-    {
-        ("prod", ""): {
-            "rest": "https://api.mexc.com",
-            "ws_public": "wss://wbs-api.mexc.com",
-            "ws_private": "wss://wbs-api.mexc.com",
-        }
-    },
-)
+HOSTS = kit.Hosts("mexc", {("prod", ""): kit.site("https://api.mexc.com", "wss://wbs-api.mexc.com")})
 """There is no test environment."""
 _OPTIONS: dict[str, tuple[str, ...]] = {"depth": ("1000", "2000", "5000", "500", "100"), "speed": ("100ms", "10ms")}
 """Allowed values, the default first. Levels beyond a snapshot that never change stay unknown."""
@@ -82,8 +73,6 @@ class Mexc:
                 heartbeat=beat,
                 rest=sockets.SNAPSHOTS,
             )
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.mexc.key and secret")
         private = sockets.Private(self._urls["ws_private"] + "/ws")
         return kit.AccountSocket(
             context,

@@ -42,7 +42,7 @@ def _pair(base: str, quote: str, price: int, size: int, least: str) -> sim.Pair:
     return sim.Pair(f"{base}-{quote}", base, quote, tick, lot, lot, Decimal(least), Decimal("Infinity"))
 
 
-class MexcDialect:
+class MexcDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "mexc"
@@ -64,10 +64,9 @@ class MexcDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self._exchange, self._wire, self.timers = exchange, out, sim.Timers()
-        self._facts = sim.Facts(exchange, wire.NOTATION)
-        self._calls, self._conns = Calls(self._facts), sim.Conns(out, self.timers)
-        self._streams = Streams(self._facts, self.timers, self._conns, out)
+        super().__init__(exchange, out, wire.NOTATION)
+        self._calls = Calls(self._facts)
+        self._streams = Streams(self._facts, self._conns)
         self._door = sim.Door(exchange, "hex", _REFUSED)
         self._messages = sim.Rolling(100, _S)  # "WebSocket": 100 a second, above it is disconnected
 
@@ -179,9 +178,6 @@ class MexcDialect:
     def _unused(self, conn: int) -> None:
         if self._conns.get(conn) is not None and not self._streams.count(conn):
             self._wire.close(conn, 1000, "no subscription")
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

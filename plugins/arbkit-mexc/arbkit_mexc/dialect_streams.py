@@ -27,12 +27,9 @@ _MOST: Final = 30
 class Streams:
     """The subscriptions and pushes of one exchange."""
 
-    def __init__(self, facts: sim.Facts, timers: sim.Timers, conns: sim.Conns, out: sim.SimWire) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
-        self._timers = timers
-        self._conns = conns
-        self._wire = out
+    def __init__(self, facts: sim.Facts, conns: sim.Conns) -> None:
+        self._facts, self._exchange = facts, facts.exchange
+        self._conns, self._timers, self._wire = conns, conns.timers, conns.wire
         self._subs = sim.Subs(conns)
 
     def count(self, conn: int) -> int:

@@ -41,8 +41,6 @@ _STATES_DONE: Final = {OrdStatus.FILLED: ("FILLED", 2)}
 NOTATION: Final = sim.Notation(
     native=lambda symbol: symbol.replace("-", ""),
     side=lambda side: side.name,
-    number=str,
-    time=lambda ns: ns // MS,
     digits=8,
 )
 

@@ -6,10 +6,10 @@ https://github.com/mexcdevelop/websocket-proto and https://www.mexc.com/api-docs
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError, Message
-from msgspec import Struct, convert
+from msgspec import Struct, convert, field
 from msgspec.json import Decoder
 
 import arbkit.venue as kit
@@ -28,11 +28,8 @@ class Depths(Struct, gc=False, rename={"first": "fromVersion", "last": "toVersio
     bids: list[kit.Level] = []
     asks: list[kit.Level] = []
     ms: int = 0
-
-    @property
-    def prev(self) -> int:
-        """The frames do not have the version of the one before."""
-        return 0
+    prev: ClassVar[int] = 0
+    """The frames do not have the version of the one before."""
 
     @property
     def exch_ns(self) -> int:
@@ -49,17 +46,11 @@ class Print(Struct, gc=False, rename={"px": "price", "qty": "quantity", "trade_i
     ms: int = 0
 
 
-class Whole(kit.BookMessage, gc=False, rename={"last": "lastUpdateId", "ms": "timestamp"}):
+class Whole(kit.WholeBook, gc=False, kw_only=True):
     """``GET /api/v3/depth``."""
 
-    last: int
-    bids: kit.Levels
-    asks: kit.Levels
-    ms: int = 0
-
-    @property
-    def exch_ns(self) -> int:
-        return self.ms * MS
+    last: int = field(name="lastUpdateId")
+    ms: int = field(default=0, name="timestamp")
 
 
 class Said(Struct, gc=False):

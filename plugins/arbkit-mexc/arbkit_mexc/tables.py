@@ -42,11 +42,9 @@ _AT_ONCE = ("3", "4")
 ORDER = kit.OrderFields(
     order_id="orderId",
     cl_ord_id="clientOrderId",
-    status="status",
     statuses=kit.statuses(
         new="NEW", partially_filled="PARTIALLY_FILLED", filled="FILLED", canceled="CANCELED PARTIALLY_CANCELED"
     ),
-    px="price",
     qty="origQty",
     cum_qty="executedQty",
     exch_ms="updateTime",
@@ -54,31 +52,20 @@ ORDER = kit.OrderFields(
 _PUSHED = kit.OrderFields(
     order_id="id",
     cl_ord_id="clientId",
-    status="status",
     statuses=kit.statuses(new="1", filled="2", partially_filled="3", canceled="4 5"),
-    px="price",
     qty="quantity",
     cum_qty="cumulativeQuantity",
     exch_ms="sendTime",
 )
 _LISTED_FILL = ORDER.fill(
     trade_id="id",
-    px="price",
     qty="qty",
     fee="commission",
     fee_asset="commissionAsset",
     maker=("isMaker", True),
     exch_ms="time",
 )
-PUSHED_FILL = replace(ORDER, order_id="orderId", cl_ord_id="clientOrderId").fill(
-    trade_id="tradeId",
-    px="price",
-    qty="quantity",
-    fee="feeAmount",
-    fee_asset="feeCurrency",
-    maker=("isMaker", True),
-    exch_ms="time",
-)
+PUSHED_FILL = replace(_LISTED_FILL, trade_id="tradeId", qty="quantity", fee="feeAmount", fee_asset="feeCurrency")
 _HELD = kit.BalanceFields(asset="asset", free="free", locked="locked")
 PUSHED_BALANCE = kit.BalanceFields(asset="vcoinName", free="balanceAmount", locked="frozenAmount", exch_ms="time")
 """``balanceAmount`` is what is free."""
@@ -90,7 +77,6 @@ _PAIR = kit.InstrumentFields(
     min_qty="baseSizePrecision",
     min_notional="quoteAmountPrecision",
     max_notional="maxQuoteAmount",
-    status="status",
     trading=("1",),
 )
 """The smallest size and value stand in fields whose names say precision."""
@@ -157,9 +143,7 @@ def _instruments(got: kit.Got) -> list[kit.InstrumentUpdate]:
     return updates
 
 
-def _fees(got: kit.Got) -> list[kit.FeeUpdate]:
-    maker, taker = (kit.number(kit.text(got.rows, f"data.{side}Commission") or "x") for side in ("maker", "taker"))
-    return [kit.FeeUpdate(got.context.account, got.what.instrument, maker, taker)]
+_fees = kit.fees("data.makerCommission", "data.takerCommission")
 
 
 def _balances(got: kit.Got) -> list[kit.Balance]:
@@ -175,18 +159,7 @@ def _account(got: kit.Got) -> list[kit.AccountStatus]:
     return [kit.AccountStatus(got.context.account, problem)]
 
 
-def _assets(got: kit.Got) -> list[kit.AssetStatus]:
-    return [
-        kit.movable(
-            "mexc",
-            kit.text(row, "coin"),
-            kit.inner(row, "networkList"),
-            "depositEnable",
-            "withdrawEnable",
-            "contract",
-        )
-        for row in got.rows
-    ]
+_assets = kit.assets("coin", "networkList", "depositEnable", "withdrawEnable", "contract")
 
 
 # --- signatures ---
@@ -300,7 +273,7 @@ def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.Cal
             ),
             kit.AskKind.SNAPSHOT: kit.Call(
                 "/api/v3/depth",
-                lambda got: (),  # the public socket reads it
+                kit.by_socket,
                 _weight(3),
                 signed=False,
                 params=lambda context, what: [*_symbol(context, what), ("limit", str(depth))],
@@ -310,7 +283,7 @@ def calls(depth: int, traded: Callable[[], Sequence[kit.Instrument]]) -> kit.Cal
             ),
             kit.AskKind.TOKEN: kit.Call(
                 STREAM,
-                lambda got: (),  # the socket that asks reads it
+                kit.by_socket,
                 _weight(1, 1),
                 method="POST",
                 params=lambda context, what: [("listenKey", what.ref)] if what.ref else [],

@@ -8,20 +8,15 @@ from functools import partial
 import arbkit.venue as kit
 from arbkit_okx import sockets, tables
 
-
-def _region(rest: str, ws: str) -> dict[str, str]:
-    return {"rest": rest, **dict.fromkeys(("ws_public", "ws_private", "ws_trade"), ws)}
-
-
 HOSTS = kit.Hosts(
     "okx",
     {
-        ("prod", "global"): _region("https://openapi.okx.com", "wss://ws.okx.com:443"),
-        ("prod", "us"): _region("https://us.okx.com", "wss://wsus.okx.com:443"),
-        ("prod", "eea"): _region("https://eea.okx.com", "wss://wseea.okx.com:443"),
-        ("demo", "global"): _region("https://openapi.okx.com", "wss://wspap.okx.com:443"),
-        ("demo", "us"): _region("https://us.okx.com", "wss://wsuspap.okx.com:443"),
-        ("demo", "eea"): _region("https://eea.okx.com", "wss://wseeapap.okx.com:443"),
+        ("prod", "global"): kit.site("https://openapi.okx.com", "wss://ws.okx.com:443", trade=True),
+        ("prod", "us"): kit.site("https://us.okx.com", "wss://wsus.okx.com:443", trade=True),
+        ("prod", "eea"): kit.site("https://eea.okx.com", "wss://wseea.okx.com:443", trade=True),
+        ("demo", "global"): kit.site("https://openapi.okx.com", "wss://wspap.okx.com:443", trade=True),
+        ("demo", "us"): kit.site("https://us.okx.com", "wss://wsuspap.okx.com:443", trade=True),
+        ("demo", "eea"): kit.site("https://eea.okx.com", "wss://wseeapap.okx.com:443", trade=True),
     },
 )
 _OPTIONS = {
@@ -94,8 +89,6 @@ class Okx:
             return kit.RestSession(context, self._calls, sign=sign, unwrap=tables.unwrap)
         if link.role is kit.Role.PUBLIC:
             return self._public(context, beat, sockets.read_public)
-        if signer is None:
-            raise kit.CredentialsError(f"{link.link} needs a key: set venues.okx.key, secret and passphrase")
         private = sockets.Private(self._trade_mode)
         trade = link.role is kit.Role.TRADE
         return kit.AccountSocket(

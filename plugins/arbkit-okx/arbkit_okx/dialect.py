@@ -52,7 +52,7 @@ class _Message(msgspec.Struct, rename={"expire": "expTime"}):
     expire: str = ""
 
 
-class OkxDialect:
+class OkxDialect(sim.BaseDialect):
     """See ``arbkit.sim.dialect.Dialect``."""
 
     venue: ClassVar[str] = "okx"
@@ -78,15 +78,11 @@ class OkxDialect:
     )
 
     def __init__(self, exchange: sim.SimExchange, out: sim.SimWire) -> None:
-        self.timers = sim.Timers()
-        self._exchange = exchange
-        self._wire = out
+        super().__init__(exchange, out, wire.NOTATION)
         self._rest, self._private = (sim.Door(exchange, "base64", refused) for refused in (_REST, _LOGIN))
-        self._facts = facts = sim.Facts(exchange, wire.NOTATION)
         self._orders = Orders(exchange)
-        self._calls = Calls(facts, self._orders, self.timers)
-        self._conns = sim.Conns(out, self.timers)
-        self._streams = Streams(facts, self._calls, self._orders, self.timers, self._conns)
+        self._calls = Calls(self._facts, self._orders, self.timers)
+        self._streams = Streams(self._facts, self._calls, self._orders, self._conns)
         self._dials = sim.Window(3, _S)
         # "Connection": the total of subscribe, unsubscribe and login requests is 480 an hour, by connection
         self._requests = sim.Window(480, 3600 * _S)
@@ -176,9 +172,6 @@ class OkxDialect:
         state = self._conns.open(conn, path, self._facts, now_ns)
         self._conns.cut_idle(state, 30 * _S, now_ns, 4004, "No data received in 30s")
         return None
-
-    def closed(self, conn: int, now_ns: int) -> None:
-        self._conns.closed(conn)
 
     def frame(self, conn: int, text: str, now_ns: int) -> None:
         state = self._conns[conn]

@@ -112,7 +112,7 @@ class Calls:
         if call.choice("instType", TYPES) != "SPOT":
             return []
         name, codes = call.text("instId"), self._orders.codes
-        listed = [symbol for symbol in self._exchange.pairs if self._exchange.halted.get(symbol) != sim.DELISTED]
+        listed = self._exchange.listed
         symbols = [self._pair(name).symbol] if name else listed
         rows = [wire.instrument_row(call.facts, symbol, codes[symbol]) for symbol in symbols]
         # account/instruments: the currencies in which this account may settle a pair

@@ -44,13 +44,11 @@ class Streams:
     """Market data channels, Instruments channel, Order channel, Account channel. Channels that have nothing to say of a
     spot account are accepted and silent."""
 
-    def __init__(self, facts: sim.Facts, calls: Calls, orders: Orders, timers: sim.Timers, conns: sim.Conns) -> None:
-        self._exchange = facts.exchange
-        self._facts = facts
+    def __init__(self, facts: sim.Facts, calls: Calls, orders: Orders, conns: sim.Conns) -> None:
+        self._facts, self._exchange = facts, facts.exchange
         self._calls = calls
         self._orders = orders
-        self._timers = timers
-        self._conns = conns
+        self._conns, self._timers = conns, conns.timers
         self._subs = sim.Subs(conns)
 
     # --- subscriptions ----------------------------------------------------------------------------------------------

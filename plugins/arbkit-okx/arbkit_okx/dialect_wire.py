@@ -38,9 +38,7 @@ _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "band_high": ("51137", "The price of a buy order is above the price limit."),
     "band_low": ("51138", "The price of a sell order is below the price limit."),
 }
-NOTATION: Final = sim.Notation(
-    native=str, side=lambda side: side.value, number=str, time=lambda ns: str(ns // MS), digits=12
-)
+NOTATION: Final = sim.Notation(native=str, side=lambda side: side.value, time=lambda ns: str(ns // MS), digits=12)
 
 # --- rows: each field with the fact that it shows, and fields that have no value for spot -----------------------------
 

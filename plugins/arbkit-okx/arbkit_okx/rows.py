@@ -47,10 +47,6 @@ class TradeRow(Struct, rename="camel", gc=False):
     ms: int = field(default=0, name="ts")
 
 
-class TradesFrame(Struct, gc=False):
-    data: list[TradeRow]
-
-
 class TextRow(Struct, gc=False):
     """A book row of 2022: without sequence ids, with a CRC32 of the levels' text."""
 
@@ -88,7 +84,7 @@ class Ack(Struct, rename="camel", gc=False):
 
 
 public_frame = Decoder(PublicFrame, strict=False).decode
-trades_frame = Decoder(TradesFrame, strict=False).decode
+trades_frame = Decoder(kit.Data[list[TradeRow]], strict=False).decode
 text_frame = Decoder(TextFrame, strict=False).decode
 envelope = Decoder(Envelope).decode
 acks = Decoder(list[Ack]).decode
