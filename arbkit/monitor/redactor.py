@@ -48,11 +48,9 @@ class Redactor:
     def strike(self, text: str, *, sentence: bool = False) -> str:
         """The text without known secrets, and without what a name such as ``signature=`` says to be one. ``sentence``:
         our own words for a person, in which a colon after such a name means nothing."""
-        if len(text) > LONGEST:  # cut before the search, which takes time, and not in the middle of a secret
-            longest = len(self._known[0]) if self._known else 0
-            text = text[: LONGEST + longest]
-        for known in self._known:
-            text = text.replace(known, HIDDEN)
+        text = self.known(cut(text, LONGEST))  # cut before the search, which takes time
+        if "..." in text:
+            text = self._begun(text)
         named = _IN_SENTENCE if sentence else _IN_TEXT
         return cut(named.sub(rf"\1{HIDDEN}", text), LONGEST)
 
@@ -60,6 +58,17 @@ class Redactor:
         """The text, of any length, without known secrets."""
         for known in self._known:
             text = text.replace(known, HIDDEN)
+        return text
+
+    def _begun(self, text: str) -> str:
+        """The text without the beginning of a secret that somebody cut off there."""
+        for known in self._known:
+            at = text.find(known[:_SHORTEST])
+            while at >= 0:
+                end = text.find("...", at)
+                if end > 0 and known.startswith(text[at:end]):
+                    text = text[:at] + HIDDEN + text[end:]
+                at = text.find(known[:_SHORTEST], at + 1)
         return text
 
     def event(self, fields: Mapping[str, object]) -> dict[str, Any]:

@@ -137,6 +137,19 @@ def test_the_queue_counts_bytes() -> None:
     assert sum(line["count"] for line in written if line["event"] == "log.dropped") == log.dropped
 
 
+def test_a_secret_that_was_cut_is_not_half_visible() -> None:
+    """By the redactor itself, where struck secrets before it make the text shorter, or by who made the text."""
+    redactor = Redactor([CANARY])
+    for space in range(1, 40):
+        struck = redactor.strike((CANARY + " " * space) * 1000)
+        assert CANARY[:6] not in struck
+        assert len(struck) <= LONGEST
+    for size in range(6, len(CANARY)):
+        said = f"TypeError: {CANARY[:2]}{CANARY[:size]}... (link a)"
+        assert redactor.strike(said) == f"TypeError: {CANARY[:2]}***... (link a)"
+    assert redactor.strike(f"{CANARY[:10]} ...") == f"{CANARY[:10]} ..."
+
+
 def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
     """Instruments, client order ids and the word monkey are not masked."""
     event = {"instrument": "okx:KEY-USDT", "cl_ord_id": "a0000000000000xx", "monkey": "m", "link": "binance.main.trade"}
