@@ -49,8 +49,6 @@ class Redactor:
         """The text without known secrets, and without what a name such as ``signature=`` says to be one. ``sentence``:
         our own words for a person, in which a colon after such a name means nothing."""
         text = self.known(cut(text, LONGEST))  # cut before the search, which takes time
-        if "..." in text:
-            text = self._begun(text)
         named = _IN_SENTENCE if sentence else _IN_TEXT
         return cut(named.sub(rf"\1{HIDDEN}", text), LONGEST)
 
@@ -58,7 +56,7 @@ class Redactor:
         """The text, of any length, without known secrets."""
         for known in self._known:
             text = text.replace(known, HIDDEN)
-        return text
+        return self._begun(text) if "..." in text else text
 
     def _begun(self, text: str) -> str:
         """The text without the beginning of a secret that somebody cut off there."""
