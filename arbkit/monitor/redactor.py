@@ -27,7 +27,7 @@ _VALUE = r"(?:Bearer\s+)?[^&\s\"',}]+"
 _IN_TEXT = re.compile(rf"((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?){_VALUE}", re.I)
 _IN_SENTENCE = re.compile(rf"((?:{_NAMES})(?:[\"']?=|[\"']\s*[:=]\s*)[\"']?|authorization:\s*){_VALUE}", re.I)
 """As ``_IN_TEXT``, but "the secret: is missing" is a sentence."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, other line ends, marks that reverse the direction of writing, and what cannot be encoded."""
 
 

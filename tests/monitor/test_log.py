@@ -159,8 +159,8 @@ def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
 @pytest.mark.parametrize("human", [False, True])
 def test_control_characters_are_escaped(human: bool) -> None:
     """A venue's text cannot fake a line or control the terminal."""
-    (shown,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
-    for character in ("\x1b", "\x9b", "\u2028", "\u202e"):
+    (shown,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202e\u061cc"), human=human)
+    for character in ("\x1b", "\x9b", "\u2028", "\u202e", "\u061c"):
         assert character not in shown
     assert "a\\" in shown
 
