@@ -150,6 +150,8 @@ def test_names_that_are_read_as_upper_case_keep_their_line(tmp_path: Path) -> No
             ":3: not TOML: Cannot overwrite a value (column 14): a key is there twice",
         ),
         ("[log]\n[log]", ":2: not TOML: Cannot declare ('log',) twice (column 5): a table is there twice"),
+        ("x = " + "[" * 100_000, ": not TOML that can be read: brackets too deep, or a number too long"),
+        ("x = " + "9" * 6000, ": not TOML that can be read: brackets too deep, or a number too long"),
     ],
 )
 def test_what_is_no_toml_tells_the_line_first_and_the_usual_mistake(tmp_path: Path, text: str, told: str) -> None:
@@ -157,6 +159,38 @@ def test_what_is_no_toml_tells_the_line_first_and_the_usual_mistake(tmp_path: Pa
     with pytest.raises(ConfigError) as raised:
         config.load(file, env={})
     assert str(raised.value) == f"{file}{told}"
+
+
+def test_a_variable_that_no_parser_can_read(tmp_path: Path) -> None:
+    """Brackets too deep are told; a number too long is a text."""
+    (told,) = mistakes(write(tmp_path, ""), {"ARBKIT_DISTRIBUTIONS": "[" * 100_000})
+    assert "is neither plain text nor a TOML list" in told
+    digits = "9" * 6000
+    read = config.load(write(tmp_path, ""), env={"ARBKIT_STRATEGY__PARAMS__X": digits})
+    assert read.strategy.params["x"] == digits
+
+
+def test_a_configuration_that_is_no_file_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without the limits of its configuration would begin."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "arbkit.toml"
+    file.mkdir()
+    with pytest.raises(ConfigError, match=r"arbkit\.toml: is not a regular file"):
+        config.load(None, env={})
+    file.rmdir()
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match=r"arbkit\.toml: is not a regular file"):
+        config.load(None, env={})
+    file.unlink()
+    file.symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"arbkit\.toml: there is no such file"):
+        config.load(None, env={})
+
+
+@pytest.mark.parametrize("kind", ["file", "exec", "vault", "keyring"])
+def test_a_reference_with_a_nul_is_none(tmp_path: Path, kind: str) -> None:
+    text = f'[venues.binance]\nkey = "{kind}:a/b\\u0000#c"\n'
+    assert "venues.binance.key: is no reference" in mistakes(write(tmp_path, text))[0]
 
 
 @pytest.mark.parametrize("field", ["key", "secret", "passphrase"])

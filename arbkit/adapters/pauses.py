@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from arbkit.adapters.wire import MS, S, retry_ns
-from arbkit.core.types import HttpAnswer, NoAnswer
+from arbkit.core.types import HttpAnswer, NoAnswer, cut
 
 __all__ = ["Pauses", "words"]
 
@@ -69,4 +69,4 @@ class Pauses(Struct, frozen=True, kw_only=True):
 def words(body: bytes) -> str:
     """The text of an answer for a person: no markup, one line, at most 200 characters."""
     text = _TAGS.sub(" ", body[:4000].decode("utf-8", "replace"))
-    return " ".join("".join(char for char in text if char.isprintable()).split())[:200]
+    return cut(" ".join("".join(char for char in text if char.isprintable()).split()), 200)

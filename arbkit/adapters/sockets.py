@@ -45,6 +45,8 @@ __all__ = ["AccountSocket", "BookSocket", "Family", "BookFeed"]
 _SILENT_NS = 10 * S
 """A subscription that is confirmed and has sent nothing for so long is asked for again, then with growing delay."""
 _LONGEST_SILENCE_NS = 120 * S
+_WHOLE_BOOK = 16 << 20
+"""A message of a book of unlimited depth has 3 MB, and more on a busy day."""
 _ALL = 1 << 31
 _PATIENCE_NS = 10 * S
 """A login and the private subscriptions must be confirmed within this time."""
@@ -178,7 +180,8 @@ class BookSocket:
         """Streams to ask for again by one request, while several books are handled; else None."""
 
     def dial(self, now_ns: int) -> Dial:
-        return Dial(self._url)
+        whole = self._rest is None and not all(feed.levels for feed in self._feeds.values())
+        return Dial(self._url, most=_WHOLE_BOOK) if whole else Dial(self._url)
 
     def start(self, now_ns: int) -> Sequence[Output]:
         if self._heartbeat is not None:

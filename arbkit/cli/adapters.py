@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -155,7 +156,7 @@ def check(
     from arbkit.app.check import simulated
     from arbkit.app.check.subject import Subject
 
-    configured = load_config(config_file) if config_file or Path(DEFAULT_FILE).is_file() else Config()
+    configured = load_config(config_file) if config_file or os.path.lexists(DEFAULT_FILE) else Config()
     registry = plugins.load(configured.distributions or None, dialects=not live)
     registry.exchange(name)  # raises with the nearest name
     venue = configured.venues.get(name) or VenueConfig(environment=environment or "prod")  # type: ignore[arg-type]  # click checks it

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from textwrap import wrap
 
 import click
@@ -98,7 +98,7 @@ def _look(live: bool, config_file: str | None) -> Iterator[Finding]:
 
 def _loaded(config_file: str | None, live: bool) -> tuple[settings.Loaded | None, list[Finding]]:
     """The configuration, and what is wrong with it."""
-    if config_file is None and not Path(DEFAULT_FILE).is_file():
+    if config_file is None and not os.path.lexists(DEFAULT_FILE):
         text = f"there is no {DEFAULT_FILE} in this folder"
         if live:
             return None, [bad("config", text, "go to the folder of the bot, or use --config")]

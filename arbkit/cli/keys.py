@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import chain, repeat
@@ -254,7 +255,7 @@ def _of_venue(venue: str, environment: str | None, config_file: str | None) -> s
     """Configuration and plugins with this venue in it. Without a configuration only the package that registers the
     venue is loaded."""
     flags: dict[str, Any] = {}
-    there = config_file is not None or Path(DEFAULT_FILE).is_file()
+    there = config_file is not None or os.path.lexists(DEFAULT_FILE)
     config = load_config(config_file) if there else None
     if config is None or venue not in config.venues:
         from arbkit.plugins import registry

@@ -289,7 +289,9 @@ def _file(path: str | Path | None) -> Path | None:
     if path is not None:
         return Path(path)
     default = Path(DEFAULT_FILE)
-    return default if default.is_file() else None
+    if default.exists() and not default.is_file():
+        raise ConfigError(f"{default}: is not a regular file")
+    return default if os.path.lexists(default) else None
 
 
 def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -309,6 +311,8 @@ def _read(file: Path, signed: bool) -> tuple[dict[str, Any], dict[tuple[str, ...
         return tomllib.loads(text, parse_float=Decimal), find_lines(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_not_toml(file, str(error))) from None
+    except (RecursionError, ValueError):
+        raise ConfigError(f"{file}: not TOML that can be read: brackets too deep, or a number too long") from None
 
 
 def _not_toml(file: Path, told: str) -> str:

@@ -74,7 +74,7 @@ class Reader:
         if text[:1] in ("[", "{"):
             try:
                 value = tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
-            except tomllib.TOMLDecodeError:
+            except (ValueError, RecursionError):
                 self.mistakes.append(_mistake(place, ".".join(path), "is neither plain text nor a TOML list or table"))
                 return
         self._set(path, value, place)
@@ -221,7 +221,7 @@ def _scalar(value: object) -> object:
     """The text of a variable as a number or boolean, if it is one; else the text."""
     try:
         return tomllib.loads(f"x = {value}", parse_float=Decimal)["x"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -24,7 +24,7 @@ _MOST = 64 * 1024
 
 def is_reference(text: str) -> bool:
     """Whether ``text`` has one of the ``FORMS``."""
-    return _REFERENCE.match(text) is not None
+    return _REFERENCE.match(text) is not None and "\0" not in text
 
 
 def source(reference: str) -> str:

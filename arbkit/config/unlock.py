@@ -93,7 +93,7 @@ def _read_fd(number: str) -> bytes:
         with open(int(number), "rb", buffering=0) as file:
             while len(data) < _MOST and b"\n" not in data and (piece := file.read(_MOST)):
                 data += piece
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, OverflowError):  # the last two: more digits than a descriptor has
         raise CredentialsError(f"{FD}: {number} is no open file descriptor: pass one, as 3< FILE {FD}=3") from None
     return data
 

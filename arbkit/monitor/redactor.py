@@ -27,7 +27,7 @@ _VALUE = r"(?:Bearer\s+)?[^&\s\"',}]+"
 _IN_TEXT = re.compile(rf"((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?){_VALUE}", re.I)
 _IN_SENTENCE = re.compile(rf"((?:{_NAMES})(?:[\"']?=|[\"']\s*[:=]\s*)[\"']?|authorization:\s*){_VALUE}", re.I)
 """As ``_IN_TEXT``, but "the secret: is missing" is a sentence."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, other line ends, marks that reverse the direction of writing, and what cannot be encoded."""
 
 
@@ -48,11 +48,7 @@ class Redactor:
     def strike(self, text: str, *, sentence: bool = False) -> str:
         """The text without known secrets, and without what a name such as ``signature=`` says to be one. ``sentence``:
         our own words for a person, in which a colon after such a name means nothing."""
-        if len(text) > LONGEST:  # cut before the search, which takes time, and not in the middle of a secret
-            longest = len(self._known[0]) if self._known else 0
-            text = text[: LONGEST + longest]
-        for known in self._known:
-            text = text.replace(known, HIDDEN)
+        text = self.known(cut(text, LONGEST))  # cut before the search, which takes time
         named = _IN_SENTENCE if sentence else _IN_TEXT
         return cut(named.sub(rf"\1{HIDDEN}", text), LONGEST)
 
@@ -60,6 +56,17 @@ class Redactor:
         """The text, of any length, without known secrets."""
         for known in self._known:
             text = text.replace(known, HIDDEN)
+        return self._begun(text) if "..." in text else text
+
+    def _begun(self, text: str) -> str:
+        """The text without the beginning of a secret that somebody cut off there."""
+        for known in self._known:
+            at = text.find(known[:_SHORTEST])
+            while at >= 0:
+                end = text.find("...", at)
+                if end > 0 and known.startswith(text[at:end]):
+                    text = text[:at] + HIDDEN + text[end:]
+                at = text.find(known[:_SHORTEST], at + 1)
         return text
 
     def event(self, fields: Mapping[str, object]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -314,6 +315,26 @@ def test_the_state_of_earlier_runs(tmp_path: Path) -> None:
     assert "move the file away" in found[1].remedy
     assert "arbkit journal rebuild" in found[2].remedy
     assert folder.journal.read_bytes() == bytes(data)
+
+
+def test_a_state_folder_with_odd_files_is_told(tmp_path: Path) -> None:
+    """No folder at all; a lock that is a pipe or not text; a name that means something in a URI."""
+    (tmp_path / "file").touch()
+    (found,) = state.state(tmp_path / "file")
+    assert (found.level, found.text) == ("failure", f"{tmp_path}/file is no folder")
+    root = tmp_path / "a?mode=rwc#b%41"
+    (root / "paper").mkdir(parents=True, mode=0o700)
+    with closing(sqlite3.connect(root / "paper" / "history.db")) as base:
+        base.execute("CREATE TABLE t (a)")
+    os.mkfifo(root / "paper" / "lock")
+    assert [one.text.partition(": ")[2][:5] for one in state.state(root)] == ["whole"]
+    assert not (tmp_path / "a").exists()
+    (root / "paper" / "lock").unlink()
+    with (root / "paper" / "lock").open("wb") as file:
+        file.write(b"\xff\x1b[2J")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "a run is at work" in next(iter(state.state(root))).text
 
 
 @pytest.mark.parametrize(

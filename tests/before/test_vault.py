@@ -173,7 +173,7 @@ def test_by_a_file_descriptor_once_for_all(path: Path, monkeypatch: pytest.Monke
         os.fstat(reader)
 
 
-@pytest.mark.parametrize("number", ["999", "-1", "three"])
+@pytest.mark.parametrize("number", ["999", "-1", "three", "9" * 20])
 def test_a_descriptor_that_is_none(path: Path, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
     monkeypatch.setenv(unlock.FD, number)
     with pytest.raises(CredentialsError, match=f"{number} is no open file descriptor"):

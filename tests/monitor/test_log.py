@@ -139,6 +139,19 @@ def test_the_queue_counts_bytes() -> None:
     assert sum(line["count"] for line in written if line["event"] == "log.dropped") == log.dropped
 
 
+def test_a_secret_that_was_cut_is_not_half_visible() -> None:
+    """By the redactor itself, where struck secrets before it make the text shorter, or by who made the text."""
+    redactor = Redactor([CANARY])
+    for space in range(1, 40):
+        struck = redactor.strike((CANARY + " " * space) * 1000)
+        assert CANARY[:6] not in struck
+        assert len(struck) <= LONGEST
+    for size in range(6, len(CANARY)):
+        said = f"TypeError: {CANARY[:2]}{CANARY[:size]}... (link a)"
+        assert redactor.strike(said) == redactor.known(said) == f"TypeError: {CANARY[:2]}***... (link a)"
+    assert redactor.strike(f"{CANARY[:10]} ...") == f"{CANARY[:10]} ..."
+
+
 def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
     """Instruments, client order ids and the word monkey are not masked."""
     event = {"instrument": "okx:KEY-USDT", "cl_ord_id": "a0000000000000xx", "monkey": "m", "link": "binance.main.trade"}
@@ -148,8 +161,8 @@ def test_fields_that_only_sound_secret_in_part_keep_their_value() -> None:
 @pytest.mark.parametrize("human", [False, True])
 def test_control_characters_are_escaped(human: bool) -> None:
     """A venue's text cannot fake a line or control the terminal."""
-    (shown,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202ec"), human=human)
-    for character in ("\x1b", "\x9b", "\u2028", "\u202e"):
+    (shown,) = lines(lambda log: log("x", text="a\nb\x1b[2J\x9b\u2028\u202e\u061cc"), human=human)
+    for character in ("\x1b", "\x9b", "\u2028", "\u202e", "\u061c"):
         assert character not in shown
     assert "a\\" in shown
 

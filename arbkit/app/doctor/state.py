@@ -25,6 +25,9 @@ def state(root: Path) -> Iterator[Finding]:
     if not root.exists():
         yield good("state", f"{root}: nothing yet; the first run makes it")
         return
+    if not root.is_dir():
+        yield bad("state", f"{root} is no folder", "set state.folder to a folder of yours")
+        return
     found = root.stat()
     if found.st_uid != os.geteuid():
         yield bad("state", f"{root} belongs to another user", "set state.folder to a folder of yours")
@@ -53,12 +56,17 @@ def _folder(folder: Path) -> Iterator[Finding]:
 def running(folder: Path) -> str:
     """The process that holds the folder's lock; "" = none."""
     try:
-        with (folder / "lock").open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        handle = os.open(folder / "lock", os.O_RDONLY | os.O_NONBLOCK)  # whatever it is, nobody is waited for
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return (folder / "lock").read_text().strip() or "unknown"
+        return os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
     except OSError:
         pass
+    finally:
+        os.close(handle)
     return ""
 
 
@@ -90,7 +98,7 @@ def _journal(path: Path, *, at_work: bool) -> Iterator[Finding]:
 
 def _history(path: Path) -> Iterator[Finding]:
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             (told,) = base.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
         told = str(error)

@@ -26,7 +26,7 @@ from arbkit.core.venues.venue import Venue
 
 __all__ = ["GOING_AWAY", "Dialer"]
 
-_ACCOUNT_MOST = 2 << 20
+_ACCOUNT_MOST = 1 << 20
 """Bytes of a message on a link of an account: it carries no snapshots of books."""
 GOING_AWAY = "going away"
 """The venue announced the end of a connection: the next one is dialled at once."""

@@ -211,9 +211,10 @@ class Dial(Struct, frozen=True, gc=False):
     headers: Sequence[tuple[str, str]] = ()
     deflate: bool = False
     """Offer permessage-deflate. It saves bandwidth but costs CPU time, so use it only for high-volume feeds."""
-    most: int = 16 << 20
+    most: int = 1 << 20
     """A message of more bytes, after decompression, closes the connection. Several times the largest snapshot of a
-    book; on links of an account the dialer allows less."""
+    book with limited depth. A message holds everything else until it is read, so allow more (at most 16 MiB) only where
+    whole books need it; links of an account never have more."""
 
 
 Wire: TypeAlias = Send | HttpRequest

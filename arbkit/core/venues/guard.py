@@ -120,7 +120,7 @@ def is_unreadable(error: Exception) -> bool:
 
 def brief(error: BaseException) -> str:
     """The error in at most a line or two, for logs."""
-    return f"{type(error).__name__}: {said(error)[:200]}"
+    return f"{type(error).__name__}: {cut(said(error), 200)}"
 
 
 def said(error: BaseException) -> str:

@@ -230,3 +230,22 @@ def test_a_large_message_in_many_reads_is_copied_once(monkeypatch: pytest.Monkey
     reads = [stream[at : at + 4096] for at in range(0, len(stream), 4096)]
     assert ours(reads, deflate=False) == [message]
     assert looks <= 8
+
+
+@pytest.mark.parametrize("data", [b"", b"a"])
+def test_fragments_count_for_more_than_their_bytes(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """A fragment takes ten times as long as a whole message: the time is looked at after few of them."""
+    most = 0
+    cut = transport.WebSocket._cut
+
+    def counted(self: Any, data: bytes, at: int) -> Any:
+        nonlocal most
+        end, events = cut(self, data, at)
+        most = max(most, len(events))
+        return end, events
+
+    monkeypatch.setattr(transport.WebSocket, "_cut", counted)
+    stream = frame(1, b"a", fin=False) + frame(0, data, fin=False) * 200 + frame(0, b"b")
+    (message,) = ours([stream], deflate=False)
+    assert message == "a" + 200 * data.decode() + "b"
+    assert most <= 64
