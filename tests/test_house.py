@@ -156,7 +156,7 @@ def test_a_deal_of_two_legs_is_a_short_way(venues: tuple[str, str]) -> None:
 def test_the_face_for_venue_authors_is_sorted_and_has_no_private_name() -> None:
     """``arbkit.venue``: one import for all that an adapter needs. Adding a name is a decision."""
     assert sorted(venue.__all__) == venue.__all__
-    assert len(venue.__all__) == 144
+    assert len(venue.__all__) == 150
     assert all(hasattr(venue, name) for name in venue.__all__)
     assert {"Ask", "BadFrame", "Capabilities", "Chained", "Exchange", "Joined", "Session", "hookimpl"} <= set(
         venue.__all__
