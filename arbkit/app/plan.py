@@ -25,6 +25,7 @@ from arbkit.core.protocols import Exchange, Executor, Signer, Strategy
 from arbkit.core.trading.running import RunningStrategy
 from arbkit.core.types import VenueSettings
 from arbkit.core.venues.venue import WORST_FEE, PaperSetup, VenueSetup
+from arbkit.monitor.redactor import PROCESS
 from arbkit.plugins.registry import Registry
 
 __all__ = ["RunPlan", "VenuePlan", "check_executor", "make_desk", "make_exchanges", "plan_of"]
@@ -120,6 +121,7 @@ def make_desk(
         kept=plan.kept,
         durability=plan.durability,
         same=plan.same,
+        strike=PROCESS.known,
     )
     return Desk(setup, port, now_ns, log=log, counters=counters, probe=probe)
 

@@ -112,6 +112,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     """``power``: an order leaves only once its intent is on the disk."""
     same: Mapping[str, Collection[str]] = {}
     """Assets that the user knows to be the same on these venues: see ``market.identity``."""
+    strike: Callable[[str], str] = str
+    """Takes secrets out of the words of a venue about an order or the account, before they are kept and journaled."""
 
 
 class Desk:
@@ -254,6 +256,7 @@ class Desk:
             self.engine,
             self.counters,
             self.log,
+            setup.strike,
         )
         self._handlers: dict[type, Callable[[Link, Any, int], None]] = {
             **self.reported.takers,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from arbkit.core.counters import Counters
 from arbkit.core.execution.requests import Requests
 from arbkit.core.execution.tracker import Tracker
@@ -65,6 +67,7 @@ class Reported:
         engine: Engine,
         counters: Counters,
         log: Log,
+        strike: Callable[[str], str],
     ) -> None:
         self._venues = venues
         self._catalogue = catalogue
@@ -78,6 +81,7 @@ class Reported:
         self._engine = engine
         self._counters = counters
         self._log = log
+        self._strike = strike
         self.takers: dict[type, Callable[[Link, Any, int], None]] = {
             BookLost: self.book_lost,
             OrderUpdate: self.order_update,
@@ -96,7 +100,11 @@ class Reported:
         self._log("book.lost", instrument=lost.instrument, why=lost.reason)
         link.books.lose(lost.instrument, lost.reason)
 
+    def _struck(self, update: OrderUpdate) -> OrderUpdate:
+        return replace(update, text=self._strike(update.text)) if update.text else update
+
     def order_update(self, link: Link, update: OrderUpdate, now_ns: int) -> None:
+        update = self._struck(update)
         if update.reason is RejectReason.AUTH and update.ord_status is OrdStatus.REJECTED:
             self._venues[link.spec.venue].readiness.stop(f"the venue refuses the key: {update.text}")
             self._counters.alarms["credentials"] += 1
@@ -118,7 +126,7 @@ class Reported:
     def listing(self, link: Link, listing: Listing, sent_ns: int, now_ns: int) -> None:
         """One row after the other: a deal must not see that an order is complete before it has counted the fills."""
         for update in listing.updates:
-            self._known(update, now_ns)
+            self._known(self._struck(update), now_ns)
         self._tracker.listed(self._venues[link.spec.venue], listing, sent_ns, now_ns)
 
     def balance(self, link: Link, report: Balance, now_ns: int) -> None:
@@ -155,6 +163,9 @@ class Reported:
         venue = self._venues[link.spec.venue]
         if status.account != venue.account:
             return
+        status = replace(
+            status, problem=self._strike(status.problem), warnings=[self._strike(text) for text in status.warnings]
+        )
         before, warnings = venue.readiness.problem, venue.account_said(status)
         if venue.readiness.problem not in ("", before):
             self._log("venue.account", venue=link.spec.venue, problem=venue.readiness.problem)

@@ -14,9 +14,10 @@ from arbkit_okx.dialect import OkxDialect
 
 from arbkit import SpreadArb
 from arbkit.app.ending import last_words
+from arbkit.app.plan import RunPlan, VenuePlan, make_desk
 from arbkit.app.status import Watch, waits
 from arbkit.core.runtime.supervisor import Ending
-from arbkit.core.types import Mode
+from arbkit.core.types import Mode, VenueSettings
 from arbkit.monitor.picture import Picture
 from arbkit.monitor.redactor import PROCESS
 from arbkit.sim.faults import Fault
@@ -104,6 +105,18 @@ def test_what_a_venue_says_of_itself_is_shown_without_secrets_and_control_charac
     assert [venue.why for venue in pictures[0].venues] == ["", why]
     assert why in pictures[0].idle
     assert all(why in one.text for one in watch.painter.reasons)
+
+
+def test_the_desk_of_a_run_keeps_no_secret_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a venue says of an order goes into the journal and the history: the secrets that were read are struck before
+    (``Setup.strike``)."""
+    monkeypatch.setattr(PROCESS, "_known", PROCESS._known)
+    PROCESS.add("open sesame, please")
+    port: Any = SimpleNamespace()
+    venue = VenuePlan(venue="okx", account="okx:main", environment="prod")
+    made = {"okx": Okx(VenueSettings())}
+    desk = make_desk(RunPlan(venues=[venue], target="none:None"), made, None, {}, port, 1)
+    assert desk.setup.strike("bad passphrase: open sesame, please") == "bad passphrase: ***"
 
 
 def test_a_tape_that_ends_early_is_told_at_once_and_once() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from arbkit.core.orders.deals import Deal, DealLeg
-from arbkit.core.types import BookState, Listing, OrderAbsent, OrdStatus
+from arbkit.core.types import AccountStatus, BookState, Listing, OrderAbsent, OrdStatus, RejectReason
 
 D = Decimal
 A, B = "aa:BTC-USDT", "bb:BTC-USDT"
@@ -363,3 +364,19 @@ def test_no_wake_is_due_at_once_after_a_wake_and_they_are_few(kit):
     assert len(desk.engine.deals) == len(desk.engine._owners) <= 8
     assert len(desk.engine._unended) < 30
     assert all(rig.orders().count(one) == 1 for one in set(rig.orders()))
+
+
+def test_the_words_of_a_venue_are_kept_without_secrets(kit):
+    """A refusal repeats the passphrase: neither the order, nor the journal, nor a mode has it."""
+    rig = kit.rig(strike=lambda text: text.replace("open sesame", "***")).boot()
+    bought, sold = rig.trade()
+    refusal = {"ord_status": OrdStatus.REJECTED, "reason": RejectReason.AUTH, "text": "no such passphrase: open sesame"}
+    rig.say("aa.trade", replace(rig.report(bought, OrdStatus.REJECTED), **refusal))
+    rig.say("aa.private", AccountStatus("aa:main", "bad passphrase: open sesame", ["it was open sesame"]))
+    rig.fill(sold)
+    rig.run(1)
+    assert rig.order(bought).text == "no such passphrase: ***"
+    journal = b"".join(one[1] for one in rig.port.log if one[0] == "journal")
+    assert b"no such passphrase: ***" in journal
+    told = [*rig.desk.venues["aa"].readiness.missing(), *map(str, rig.log.rows)]
+    assert not [text for text in [journal.decode("latin-1"), *told] if "open sesame" in text]
